@@ -1,0 +1,84 @@
+"""Pictures on disk: grids, strips, GIFs and films from arrays of 8-bit pixels."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from sparring.core.errors import SparringError, missing_extra
+from sparring.core.files import replacing
+
+
+def as_picture(pixels: UInt8[np.ndarray, "h w c"]) -> Image.Image:
+    """A Pillow picture of 1 (grey), 3 (RGB) or 4 (RGBA) channels."""
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
+def save_picture(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> None:
+    """Write one picture, in the format that the file's ending names (PNG, WebP, ...), atomically."""
+    Image.init()
+    kind = Image.EXTENSION.get(path.suffix.lower())
+    if kind is None or kind not in Image.SAVE:
+        raise SparringError(f"{path}: pictures cannot be written as {path.suffix or 'a file without ending'!r}. Use .png, .webp or .jpg.")
+    picture = as_picture(pixels)
+    if kind == "JPEG" and picture.mode == "RGBA":
+        picture = picture.convert("RGB")
+    with replacing(path) as temporary:
+        picture.save(temporary, format=kind)
+
+
+def grid(pictures: UInt8[np.ndarray, "n h w c"], columns: int | None = None, gap: int = 2, scale: int | None = None) -> UInt8[np.ndarray, "rows columns c"]:
+    """All pictures in rows on white, in reading order. `columns`: as near a square as can be, unless given.
+    Small pictures are enlarged by whole pixels (`scale` times; None: so that each side is at least 48)."""
+    n, height, width, channels = pictures.shape
+    if scale is None:
+        scale = max(1, -(-48 // max(height, width)))
+    if scale > 1:
+        pictures = pictures.repeat(scale, axis=1).repeat(scale, axis=2)
+        height, width = height * scale, width * scale
+    columns = columns or max(1, math.ceil(math.sqrt(n)))
+    rows = max(1, math.ceil(n / columns))
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
+    for i, picture in enumerate(pictures):
+        top, left = gap + (i // columns) * (height + gap), gap + (i % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet
+
+
+def save_gif(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, frames_per_second: float = 12, hold_last: float = 0.0) -> None:
+    """Write an endless GIF; the last frame stays `hold_last` seconds longer."""
+    pictures = [as_picture(frame) for frame in frames]
+    pictures = [picture.convert("RGB") if picture.mode == "RGBA" else picture for picture in pictures]
+    durations = [round(1000 / frames_per_second)] * len(pictures)
+    durations[-1] += round(1000 * hold_last)
+    with replacing(path) as temporary:
+        pictures[0].save(temporary, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False)
+
+
+def save_film(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, frames_per_second: float = 24) -> None:
+    """Write an MP4 (H.264) through imageio-ffmpeg. Odd sides get a last row or column again, as H.264 asks for even ones."""
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        raise missing_extra("imageio-ffmpeg", "video", "Writing an MP4") from None
+    height, width, channels = frames[0].shape
+    padding = ((0, height % 2), (0, width % 2), (0, 0))
+    with replacing(path) as temporary:
+        writer = imageio_ffmpeg.write_frames(
+            str(temporary),
+            (width + width % 2, height + height % 2),
+            fps=frames_per_second,
+            codec="libx264",
+            quality=8,
+            macro_block_size=2,
+            ffmpeg_log_level="error",
+            output_params=["-f", "mp4", "-movflags", "+faststart"],
+        )
+        writer.send(None)
+        for frame in frames:
+            colour = frame[:, :, :3] if channels >= 3 else frame.repeat(3, axis=2)
+            writer.send(np.ascontiguousarray(np.pad(colour, padding, mode="edge")))
+        writer.close()

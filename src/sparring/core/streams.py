@@ -1,0 +1,42 @@
+"""Randomness as a function of (seed, stream name, step, rank): nothing to save, and no order to keep.
+
+Numbers are always drawn on the CPU, so that every device plays the same game."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+
+def stream_seed(seed: int, name: str, step: int, rank: int = 0) -> int:
+    """A 63-bit seed that depends on all four, and differs wherever one of them does."""
+    key = f"{seed}/{name}/{step}/{rank}".encode()
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little") >> 1
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Random numbers for one moment of a game: every name is a stream of its own."""
+
+    seed: int
+    step: int
+    rank: int = 0
+    device: torch.device | str = "cpu"
+
+    def generator(self, name: str) -> torch.Generator:
+        """A generator at the start of the stream `name` of this moment."""
+        return torch.Generator().manual_seed(stream_seed(self.seed, name, self.step, self.rank))
+
+    def normal(self, name: str, *shape: int) -> Float[Tensor, "..."]:
+        """Standard normal numbers of that shape."""
+        return torch.randn(*shape, generator=self.generator(name)).to(self.device)
+
+    def uniform(self, name: str, *shape: int) -> Float[Tensor, "..."]:
+        """Numbers of that shape, evenly spread over [-1, 1)."""
+        return torch.rand(*shape, generator=self.generator(name)).mul_(2).sub_(1).to(self.device)
+
+    def integers(self, name: str, below: int, *shape: int) -> Int64[Tensor, "..."]:
+        """Whole numbers of that shape in [0, below)."""
+        return torch.randint(below, shape, generator=self.generator(name)).to(self.device)
