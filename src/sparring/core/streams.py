@@ -24,10 +24,16 @@ class Streams:
     step: int
     rank: int = 0
     device: torch.device | str = "cpu"
+    scope: str = ""
+    """Goes before every name, to set apart those who use the same names in the same step."""
+
+    def seed_of(self, name: str) -> int:
+        """The seed at the start of the stream `name` of this moment."""
+        return stream_seed(self.seed, f"{self.scope}/{name}", self.step, self.rank)
 
     def generator(self, name: str) -> torch.Generator:
         """A generator at the start of the stream `name` of this moment."""
-        return torch.Generator().manual_seed(stream_seed(self.seed, name, self.step, self.rank))
+        return torch.Generator().manual_seed(self.seed_of(name))
 
     def normal(self, name: str, *shape: int) -> Float[Tensor, "..."]:
         """Standard normal numbers of that shape."""

@@ -1,0 +1,303 @@
+"""Floor 2: a GAN as a game. Players move their networks in turns; the trainer knows nothing else.
+
+A recipe builds a game for a kind of data. Most systems of the literature are a `TwoPlayerGame` with
+networks of their own; others subclass `Game` and say what their players and turns are."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from sparring.core.batch import Batch
+from sparring.core.errors import SettingsError
+from sparring.core.specs import ImageSpec
+from sparring.core.streams import Streams
+from sparring.objectives import Losses, Objective
+
+SAMPLE_CHUNK = 16
+"""Samples are always computed in chunks of this many, so that sample i of a seed does not depend on how
+many are asked for: kernels round differently for batches of different sizes."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a turn may use when it is played."""
+
+    batch: Batch
+    """Real data, fresh for every repeat of a turn."""
+    streams: Streams
+    """Random numbers of this turn alone."""
+    step: int
+    """Steps of the game completed before this one."""
+    images: int
+    """Real pictures shown before this step."""
+    signals: dict[str, Tensor] = field(default_factory=dict)
+    """What the turn wants logged beside its losses: tensors, of which the mean is taken."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """Networks that one optimiser moves."""
+
+    name: str
+    networks: tuple[str, ...]
+    """Names of the game's attributes that hold them."""
+    optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer]
+    averaged: bool = False
+    """Whether a moving average of the weights is kept, to sample from."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One optimiser step of one player."""
+
+    name: str
+    player: str
+    play: Callable[[Moment], Losses]
+    """From the moment to named losses, one number per sample. The player's parameters require gradients while it runs, the others' do not."""
+    every: int = 1
+    """Played in every so many steps (lazy regularisers)."""
+    repeat: int = 1
+    """How often in a step, with a fresh batch each time (critic steps)."""
+    start: int = 0
+    """First step in which it is played."""
+    stop: int | None = None
+    """First step in which it is no longer played."""
+
+    def due(self, step: int) -> bool:
+        """Whether the turn is played in step number `step` (from 0)."""
+        return self.start <= step and (self.stop is None or step < self.stop) and (step - self.start) % self.every == 0
+
+
+@contextlib.contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients, and back to the mode of each module."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+class Game(nn.Module):
+    """Networks, players and turns. Whatever must survive a restart is a parameter or a buffer of it."""
+
+    players: tuple[Player, ...]
+    turns: tuple[Turn, ...]
+    sampling_networks: tuple[str, ...]
+    """The networks that `generate` uses: all that a packed model holds."""
+
+    def __init__(self, spec: ImageSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    @property
+    def conditional(self) -> bool:
+        """Whether samples are asked for by class."""
+        raise NotImplementedError
+
+    def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
+        """`n` latents at the start of the stream "latent"."""
+        raise NotImplementedError
+
+    def generate(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n c h w"]:
+        """Pictures in [-1, 1] from latents and, if the game is conditional, a weight for each class."""
+        raise NotImplementedError
+
+    def condition(self, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n classes"] | None:
+        """Labels as one-hot rows if the game is conditional, else None."""
+        if not self.conditional:
+            return None
+        if labels is None:
+            raise ValueError("a conditional game needs labels")
+        return one_hot(labels, len(self.spec.classes)).float()
+
+    def networks_of(self, player: Player) -> list[nn.Module]:
+        """The networks that `player` moves."""
+        return [self.get_submodule(name) for name in player.networks]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the sampling networks are."""
+        return next(self.get_submodule(self.sampling_networks[0]).parameters()).device
+
+    def chunk_of_latents(self, seed: int, chunk: int) -> Float[Tensor, "16 latent"]:
+        """The latents of samples 16 * chunk up to 16 * chunk + 15 of `seed`."""
+        return self.latents(Streams(seed, chunk, device=self.device, scope="sample"), SAMPLE_CHUNK)
+
+    def labels_of(self, seed: int, n: int) -> Int64[Tensor, " n"]:
+        """The classes of the first `n` samples of `seed` where none is asked for: each class in turn, so that all are there."""
+        return (torch.arange(n, device=self.device) + seed) % max(1, len(self.spec.classes))
+
+    def sample(
+        self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0
+    ) -> Float[Tensor, "n c h w"]:
+        """Samples `first` to `first + n - 1` of `seed`, in [-1, 1]: the same pictures, to the bit, however they are split into calls.
+        `labels`: the class of each; by default every class in turn (ignored by games without classes)."""
+        if self.conditional and labels is None:
+            labels = self.labels_of(seed, first + n)[first:]
+        latents, last = [], first + n
+        for chunk in range(first // SAMPLE_CHUNK, -(-last // SAMPLE_CHUNK)):
+            start = chunk * SAMPLE_CHUNK
+            latents.append(self.chunk_of_latents(seed, chunk)[max(first - start, 0) : last - start])
+        return self.generate_chunked(torch.cat(latents), self.condition(labels), offset=first % SAMPLE_CHUNK)
+
+    def generate_chunked(
+        self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, offset: int = 0
+    ) -> Float[Tensor, "n c h w"]:
+        """`generate` in evaluation mode and full precision, always in whole chunks (padded with zeros), the first row at place `offset` of its chunk."""
+        n = len(latents)
+        padding = (offset, -(offset + n) % SAMPLE_CHUNK)
+        padded = nn.functional.pad(latents, (0, 0, *padding))
+        conditions = None if condition is None else nn.functional.pad(condition, (0, 0, *padding))
+        pictures = []
+        with evaluating(self):
+            for start in range(0, len(padded), SAMPLE_CHUNK):
+                rows = slice(start, start + SAMPLE_CHUNK)
+                pictures.append(self.generate(padded[rows], None if conditions is None else conditions[rows]))
+        return torch.cat(pictures)[offset : offset + n]
+
+
+class TwoPlayerGame(Game):
+    """A generator against a discriminator, both `network(input, condition)`.
+
+    The discriminator's turn sums the gradients of a batch of real and a batch of generated pictures, each
+    passed by itself (so batch norm sees them apart). The generator's turn goes through the discriminator
+    without moving it."""
+
+    def __init__(
+        self,
+        spec: ImageSpec,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        latent_size: int,
+        latent: Literal["normal", "uniform"],
+        conditional: bool,
+        objective: Objective,
+        generator_optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer],
+        discriminator_optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer],
+        discriminator_steps: int = 1,
+    ) -> None:
+        super().__init__(spec)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.latent_size = latent_size
+        self.latent = latent
+        self._conditional = conditional
+        self.objective = objective
+        self.players = (
+            Player("generator", ("generator",), generator_optimiser, averaged=True),
+            Player("discriminator", ("discriminator",), discriminator_optimiser),
+        )
+        self.turns = (
+            Turn("discriminator", "discriminator", self.play_discriminator, repeat=discriminator_steps),
+            Turn("generator", "generator", self.play_generator),
+        )
+        self.sampling_networks = ("generator",)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether both networks see a class."""
+        return self._conditional
+
+    def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
+        """Normal or uniform in [-1, 1), as the recipe says."""
+        draw = streams.normal if self.latent == "normal" else streams.uniform
+        return draw("latent", n, self.latent_size)
+
+    def generate(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n c h w"]:
+        """The generator's pictures, in [-1, 1]."""
+        return self.generator(latents, condition)
+
+    def play_discriminator(self, moment: Moment) -> Losses:
+        """Tell real pictures from generated ones of the same classes."""
+        condition = self.condition(moment.batch.labels)
+        with torch.no_grad():
+            generated = self.generator(self.latents(moment.streams, len(moment.batch)), condition)
+        real_logits = self.discriminator(moment.batch.images, condition).float()
+        generated_logits = self.discriminator(generated, condition).float()
+        moment.signals.update({"logits/real": real_logits, "logits/generated": generated_logits})
+        return self.objective.discriminator(real_logits, generated_logits)
+
+    def play_generator(self, moment: Moment) -> Losses:
+        """Draw pictures that the discriminator takes for real."""
+        condition = self.condition(moment.batch.labels)
+        generated = self.generator(self.latents(moment.streams, len(moment.batch)), condition)
+        return self.objective.generator(self.discriminator(generated, condition).float())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A published system: its settings, with the paper's values as defaults, and the game they make."""
+
+    title: ClassVar[str]
+    """One line for the list of recipes."""
+    paper: ClassVar[str]
+    """Authors, year, title."""
+    data: ClassVar[str]
+    """The kind of data it accepts, for a person."""
+
+    batch_size: int = 64
+    """Real pictures in each turn's batch."""
+    average_images: float = 10_000
+    """Half-life, in pictures shown, of the moving average of the weights that samples are drawn from. 0: no average."""
+    warm_up_images: int = 0
+    """Learning rates rise from zero over so many pictures."""
+    decay_from_images: int | None = None
+    """From this many pictures on, learning rates fall in a straight line. None: never."""
+    decay_until_images: int | None = None
+    """Learning rates reach zero at this many pictures."""
+
+    def problems(self, spec: ImageSpec) -> list[str]:  # noqa: ARG002 (recipes look at the data)
+        """Everything that is wrong with these settings for such data, each a sentence that says what to change."""
+        found = []
+        if self.batch_size < 1:
+            found.append(f"batch_size must be at least 1, not {self.batch_size}.")
+        if self.average_images < 0:
+            found.append(f"average_images must be 0 (no average) or more, not {self.average_images}.")
+        if (self.decay_from_images is None) != (self.decay_until_images is None):
+            found.append("decay_from_images and decay_until_images go together: give both or neither.")
+        elif self.decay_from_images is not None and self.decay_until_images is not None and not 0 <= self.decay_from_images < self.decay_until_images:
+            found.append(f"decay_from_images ({self.decay_from_images}) must lie before decay_until_images ({self.decay_until_images}).")
+        return found
+
+    def size_for(self, native: tuple[int, int] | None) -> int:
+        """The side that pictures are brought to if the user names none; `native`: (height, width) if all have the same."""
+        return 64 if native is None or native[0] != native[1] else native[0]
+
+    def build(self, spec: ImageSpec) -> Game:
+        """The game for such data, with fresh weights from torch's random numbers."""
+        raise NotImplementedError
+
+    def rate_factor(self, images: int) -> float:
+        """What the learning rates are multiplied with after so many pictures."""
+        factor = 1.0
+        if self.warm_up_images:
+            factor = min(1.0, (images + self.batch_size) / self.warm_up_images)
+        if self.decay_from_images is not None and self.decay_until_images is not None:
+            left = (self.decay_until_images - images) / (self.decay_until_images - self.decay_from_images)
+            factor *= min(1.0, max(0.0, left))
+        return factor
+
+
+def condition_problems(condition: str, spec: ImageSpec) -> list[str]:
+    """What is wrong with asking for that condition on such data."""
+    if condition != "none" and not spec.classes:
+        return [f"condition={condition!r} needs data with classes; this has none. Use folders as classes, a labels.csv, or condition='none'."]
+    return []
+
+
+def check(recipe: Recipe, spec: ImageSpec) -> None:
+    """Raise a SettingsError that lists all that is wrong with `recipe` for such data, if anything is."""
+    problems: Sequence[Any] = recipe.problems(spec)
+    if problems:
+        raise SettingsError("\n".join(["These settings do not fit:", *(f"  - {problem}" for problem in problems)]))

@@ -1,0 +1,1 @@
+"""Floor 1, networks: plain modules that take plain keywords."""
