@@ -1,0 +1,281 @@
+"""Prepared pictures in a folder of the cache: decoded and checked once, then mapped into memory."""
+
+import contextlib
+import functools
+import hashlib
+import itertools
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int64, UInt8
+
+from sparring.core.batch import Batch, pixels_to_float
+from sparring.core.errors import DataError, listed
+from sparring.core.files import cache_folder, read_json, replacing, sha256_of_file, write_json
+from sparring.core.specs import ImageSpec
+from sparring.data.decode import Colour, UnusableError, fit, load, open_header
+from sparring.data.preparation import Preparation, checked_background
+from sparring.data.records import Problem, Source, examples, key_of
+from sparring.data.workers import in_order, progress_bar
+from sparring.data.writing import PixelWriter, building, discard, publish
+
+__all__ = ["Preparation", "Report", "Store", "open_store", "prepare"]
+
+DEFAULT_SIZE = 64
+FORMAT = 1
+"""Of the folder: another number and everything is prepared again."""
+PIXELS, LABELS, NAMES, DESCRIPTION = "pixels.raw", "labels.npy", "names.json", "store.json"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of every file of a source."""
+
+    found: int
+    """Files and rows that claim to be pictures."""
+    used: int
+    quarantined: tuple[Problem, ...] = ()
+    """Unusable pictures, with reasons."""
+    passed_over: tuple[Problem, ...] = ()
+    """Files that are no pictures and do not claim to be."""
+    notes: tuple[str, ...] = ()
+    """What was decided or done along the way, in whole sentences."""
+
+    def lines(self) -> list[str]:
+        """For the terminal: a line of counts, the notes, and every quarantined file."""
+        counts = f"{self.used:,} of {self.found:,} pictures used, {len(self.quarantined):,} quarantined."
+        return [counts, *self.notes, *(f"quarantined: {name}: {reason}" for name, reason in self.quarantined)]
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """Square pictures of one size. Nothing in it changes; two stores hold the same if their fingerprints are equal."""
+
+    folder: Path
+    spec: ImageSpec
+    pixels: UInt8[np.memmap, "n h w c"]
+    """Mapped from the disk, read-only."""
+    labels: Int64[np.ndarray, " n"] | None
+    fingerprint: str
+    """SHA-256 of pixels, labels and spec: independent of where the pictures came from."""
+    report: Report
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_store, (self.folder,)  # the pixels stay on the disk
+
+    @functools.cached_property
+    def names(self) -> Sequence[str]:
+        """The name of each picture in its source."""
+        names = read_json(self.folder / NAMES, DataError)
+        if not isinstance(names, list) or len(names) != len(self):
+            raise DataError(f"{self.folder / NAMES} does not hold {len(self)} names. Delete {self.folder} and prepare the data again.")
+        return names
+
+    def batch(self, indices: Int64[np.ndarray, " n"]) -> Batch:
+        """Those pictures as floats in [-1, 1], with their labels. IndexError for an index outside the store."""
+        images = pixels_to_float(torch.from_numpy(self.pixels.view(np.ndarray)[indices]))
+        return Batch(images, None if self.labels is None else torch.from_numpy(self.labels[indices]))
+
+
+def open_store(folder: Path) -> Store:
+    """Read back what `prepare` wrote. DataError if it is missing, torn or altered."""
+    described = read_json(folder / DESCRIPTION, DataError)
+    torn = f"The prepared data in {folder} is torn or altered. Delete that folder and prepare the data again."
+    if not isinstance(described, dict) or described.get("checksum") != _checksum(described) or described.get("format") != FORMAT:
+        raise DataError(torn)
+    spec = ImageSpec.from_json(described["spec"])
+    shape = (described["count"], spec.height, spec.width, spec.channels)
+    try:
+        whole = (folder / PIXELS).stat().st_size == math.prod(shape) and sha256_of_file(folder / NAMES) == described["names_sha256"]
+        labels = np.load(folder / LABELS, allow_pickle=False) if spec.classes else None
+        whole = whole and (labels is None or (labels.shape == shape[:1] and key_of(labels.tobytes()) == described["labels_key"]))
+        pixels = np.memmap(folder / PIXELS, np.uint8, "r", shape=shape) if whole else None
+    except (OSError, ValueError, EOFError):
+        pixels, labels = None, None
+    if pixels is None:
+        raise DataError(torn)
+    return Store(folder, spec, pixels, labels, described["fingerprint"], _report_from_json(described["report"]))
+
+
+def _checksum(described: dict[str, Any]) -> str:
+    """Of everything but the checksum itself."""
+    rest = {key: value for key, value in described.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _report_from_json(value: dict[str, Any]) -> Report:
+    quarantined, passed_over = (tuple(Problem(*problem) for problem in value[key]) for key in ("quarantined", "passed_over"))
+    return Report(value["found"], value["used"], quarantined, passed_over, tuple(value["notes"]))
+
+
+def prepare(source: Source, preparation: Preparation | None = None, *, progress: bool = False, workers: int | None = None) -> Store:
+    """Decode, check, crop and resize every picture once, into the cache; the second time there is nothing left to do.
+
+    `progress` shows a bar on the terminal; `workers`: threads (None: one for each processor). Unusable pictures are left out and
+    listed in the report. Raises DataError if more of them than `max_bad` are, if none is left or if there is no room on the disk,
+    and SettingsError for settings that make no sense.
+    """
+    preparation = preparation or Preparation()
+    background = checked_background(preparation)
+    settings = {**asdict(preparation), "background": background}
+    folder = cache_folder() / "data" / key_of(FORMAT, source.key, sorted(settings.items()))
+    with contextlib.suppress(DataError):
+        return open_store(folder)
+    try:
+        with building(folder) as temporary:
+            _build(source, preparation, background, temporary, progress=progress, workers=workers)
+            while not publish(temporary, folder):
+                try:  # another process was first, or what lies there is torn
+                    return open_store(folder)
+                except DataError:
+                    discard(folder)
+    except OSError as problem:
+        hint = "Set SPARRING_CACHE to a folder with more room."
+        raise DataError(f"The prepared data cannot be written below {folder.parent}: {problem}. {hint}") from problem
+    return open_store(folder)
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    pixels: UInt8[np.ndarray, "size size c"]
+    notes: tuple[str, ...]
+
+
+def _build(source: Source, preparation: Preparation, background: Colour, folder: Path, *, progress: bool, workers: int | None) -> None:
+    """Write all files of a store into `folder`."""
+    size = preparation.size or _common_size(source, workers)
+    used: list[int] = []
+    quarantined = list(source.problems)
+    remarks: dict[str, list[str]] = defaultdict(list)
+    writer = PixelWriter(folder / PIXELS, preparation.channels)
+
+    def decode(indices: range) -> list[_Decoded | str]:
+        return [_decoded(source, index, size, preparation, background) for index in indices]
+
+    try:
+        with progress_bar(f"Preparing {source.name}", len(source), progress) as advance:
+            results = itertools.chain.from_iterable(_advancing(in_order(decode, len(source), workers), advance))
+            for index, result in enumerate(results):
+                if isinstance(result, str):
+                    quarantined.append(Problem(source.items[index].name, result))
+                    continue
+                writer.add(result.pixels)
+                used.append(index)
+                for note in result.notes:
+                    remarks[note].append(source.items[index].name)
+        _check_share(source, preparation, len(used), quarantined)
+        writer.close()
+    finally:
+        writer.abandon()
+    labels = np.asarray([source.items[index].label for index in used], np.dtype("<i8")) if source.classes else None
+    notes = [*source.notes, *(f"{note}: {len(names):,} ({examples(names)})." for note, names in remarks.items())]
+    if labels is not None:
+        left = Counter(labels.tolist())
+        empty = [name for label, name in enumerate(source.classes) if not left[label]]
+        notes.extend([f"Classes without a usable picture: {', '.join(empty)}."] if empty else [])
+    report = Report(len(source) + len(source.problems), len(used), tuple(quarantined), source.passed_over, tuple(notes))
+    spec = ImageSpec(size, size, writer.channels, source.classes)
+    names = [source.items[index].name for index in used]
+    _describe(folder, source, spec=spec, labels=labels, names=names, writer=writer, report=report, preparation=preparation)
+
+
+def _advancing(chunks: Iterator[list[_Decoded | str]], advance: Callable[[int], object]) -> Iterator[list[_Decoded | str]]:
+    for chunk in chunks:
+        yield chunk
+        advance(len(chunk))
+
+
+def _common_size(source: Source, workers: int | None) -> int:
+    """The side of all pictures if they are squares of one size, else 64. Reads headings only, and stops at the first that differs."""
+    if source.native_size is not None:
+        return source.native_size[0] if source.native_size[0] == source.native_size[1] else DEFAULT_SIZE
+
+    def sizes(indices: range) -> set[tuple[int, int]]:
+        found = set()
+        for index in indices:
+            with contextlib.suppress(Exception):  # whatever is wrong with it is found and told when it is decoded
+                header = open_header(source.read(index))[1]
+                found.add((header.height, header.width))
+        return found
+
+    seen: set[tuple[int, int]] = set()
+    with contextlib.closing(in_order(sizes, len(source), workers, chunk=8)) as chunks:
+        for found in chunks:
+            seen |= found
+            if len(seen) > 1:
+                return DEFAULT_SIZE
+    height, width = seen.pop() if seen else (0, 1)
+    return height if height == width else DEFAULT_SIZE
+
+
+def _decoded(source: Source, index: int, size: int, preparation: Preparation, background: Colour) -> _Decoded | str:
+    """The finished picture, or the reason why there is none."""
+    try:
+        loaded = load(source.read(index), size)
+        pixels = fit(loaded.image, size, preparation.crop, background, preparation.channels)
+    except DataError:  # the source as a whole is broken
+        raise
+    except UnusableError as problem:
+        return str(problem)
+    except Exception as problem:  # a reader's own: a file that has gone, a damaged entry of a zip
+        return f"cannot be read: {problem}"
+    notes = loaded.notes
+    if min(loaded.header.height, loaded.header.width) < size:
+        notes = (*notes, f"smaller than {size} pixels on a side, so enlarged")
+    if preparation.channels != 4 and loaded.image.mode in ("LA", "RGBA"):
+        notes = (*notes, f"transparency laid on {preparation.background}")
+    return _Decoded(pixels, notes)
+
+
+def _check_share(source: Source, preparation: Preparation, used: int, quarantined: list[Problem]) -> None:
+    bad = len(quarantined)
+    reasons = [f"{name}: {reason}" for name, reason in quarantined]
+    if not used:
+        raise DataError(listed(f"{source.name}: none of {bad} pictures can be used:", reasons))
+    if bad > preparation.max_bad * (bad + used):
+        share = f"{bad} of {bad + used} pictures ({bad / (bad + used):.0%}) cannot be used, more than max_bad = {preparation.max_bad:.0%}"
+        raise DataError(listed(f"{source.name}: {share}. Mend or remove these, or raise max_bad:", reasons))
+
+
+def _describe(
+    folder: Path,
+    source: Source,
+    *,
+    spec: ImageSpec,
+    labels: Int64[np.ndarray, " n"] | None,
+    names: list[str],
+    writer: PixelWriter,
+    report: Report,
+    preparation: Preparation,
+) -> None:
+    """Write what stands beside the pixels; the description last."""
+    fingerprint = writer.sha256.copy()
+    fingerprint.update(b"" if labels is None else labels.tobytes())
+    fingerprint.update(json.dumps(spec.to_json(), sort_keys=True).encode())
+    if labels is not None:
+        with replacing(folder / LABELS) as temporary, temporary.open("wb") as file:
+            np.save(file, labels, allow_pickle=False)
+    write_json(folder / NAMES, names)
+    described: dict[str, Any] = {
+        "format": FORMAT,
+        "source": source.name,
+        "count": writer.count,
+        "spec": spec.to_json(),
+        "fingerprint": fingerprint.hexdigest(),
+        "names_sha256": sha256_of_file(folder / NAMES),
+        "labels_key": None if labels is None else key_of(labels.tobytes()),
+        "preparation": asdict(preparation),
+        "report": asdict(report),
+    }
+    described = json.loads(json.dumps(described))  # tuples become lists, as they do on the way back
+    write_json(folder / DESCRIPTION, {**described, "checksum": _checksum(described)})

@@ -1,0 +1,75 @@
+"""Numbers in a file as an array mapped into memory, also where the file is packed."""
+
+import math
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from sparring.core.errors import DataError
+from sparring.core.files import cache_folder
+
+PIECE = 2**22
+
+
+@dataclass(frozen=True)
+class RawArray:
+    """Where an array lies in a file. Nothing of it is read before `Lazy` is called."""
+
+    path: Path
+    """The file, for messages; mapped directly unless it is packed."""
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    offset: int
+    """Bytes before the first number."""
+    unpack: Callable[[], IO[bytes]] | None = None
+    """Opens the unpacked content as a stream; None if the file is not packed."""
+
+
+class Lazy:
+    """An array that is mapped when first asked for, from any thread. DataError if the file is shorter or longer than it says."""
+
+    def __init__(self, raw: RawArray) -> None:
+        self._raw = raw
+        self._lock = threading.Lock()
+        self._array: np.ndarray | None = None
+
+    def __call__(self) -> Shaped[np.ndarray, "n ..."]:
+        """The array, read-only."""
+        with self._lock:
+            if self._array is None:
+                self._array = _mapped(self._raw)
+            return self._array
+
+
+def _mapped(raw: RawArray) -> np.ndarray:
+    expected = raw.offset + math.prod(raw.shape) * raw.dtype.itemsize
+    if raw.unpack is None:
+        _check_length(raw, raw.path.stat().st_size, expected)
+        return np.memmap(raw.path, raw.dtype, "r", raw.offset, raw.shape)
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    # A file without a name: the system takes it back when the mapping goes, also if this process is killed.
+    with tempfile.TemporaryFile(dir=folder) as file:
+        length = 0
+        try:
+            with raw.unpack() as stream:
+                while length <= expected and (piece := stream.read(PIECE)):
+                    length += len(piece)
+                    file.write(piece)
+        except Exception as problem:  # gzip, zlib and zip each have their own, and all mean the same
+            raise DataError(f"{raw.path} is damaged, or cannot be unpacked into {folder}: {problem}.") from None
+        file.flush()
+        _check_length(raw, length, expected)
+        return np.memmap(file, raw.dtype, "r", raw.offset, raw.shape)
+
+
+def _check_length(raw: RawArray, length: int, expected: int) -> None:
+    if length != expected:
+        seen = f"{length:,} bytes" if length < expected else "longer"
+        raise DataError(f"{raw.path} says that it holds {raw.shape} {raw.dtype}, {expected:,} bytes with its heading, but is {seen}.")

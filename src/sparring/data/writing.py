@@ -1,0 +1,135 @@
+"""Writing pixels to a raw file, and building a folder that is whole or not there."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from jaxtyping import UInt8
+
+from sparring.core.files import sync_folder
+
+try:
+    import fcntl
+except ImportError:  # Windows: what a killed process left is not swept there
+    fcntl = None
+
+PIECE = 2**22
+LOCK = "lock"
+
+
+class PixelWriter:
+    """Appends square pictures to a file, without gaps. Grey pictures take one channel until the first one in colour comes:
+    then all before it are rewritten with three.
+    """
+
+    def __init__(self, path: Path, channels: int | None) -> None:
+        self.channels = channels or 1
+        self.count = 0
+        self.sha256 = hashlib.sha256()
+        self._widens = channels is None
+        self._path = path
+        self._file: IO[bytes] = path.open("wb")
+
+    def add(self, pixels: UInt8[np.ndarray, "size size c"]) -> None:
+        """Append one picture: of the channels asked for, or of 1 or 3 where that was left open."""
+        if self._widens and pixels.shape[2] > self.channels:
+            self._widen(pixels.shape[2])
+        content = np.broadcast_to(pixels, (*pixels.shape[:2], self.channels)).tobytes()
+        self._file.write(content)
+        self.sha256.update(content)
+        self.count += 1
+
+    def _widen(self, channels: int) -> None:
+        self._file.close()
+        narrow = self._path.with_suffix(".narrow")
+        self._path.rename(narrow)
+        self._file = self._path.open("wb")
+        self.sha256 = hashlib.sha256()
+        with narrow.open("rb") as file:
+            while piece := file.read(PIECE):
+                content = np.frombuffer(piece, np.uint8).repeat(channels).tobytes()
+                self._file.write(content)
+                self.sha256.update(content)
+        narrow.unlink()
+        self.channels = channels
+
+    def close(self) -> None:
+        """Everything is on the disk, or an OSError says why not."""
+        with self._file as file:
+            file.flush()
+            os.fsync(file.fileno())
+
+    def abandon(self) -> None:
+        """Let go of the file, whatever is in it."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+@contextlib.contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """Gives an empty folder beside `folder`, which is gone when the block ends unless `publish` has moved it.
+
+    Folders that killed processes left there are swept away first.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder.parent)
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.tmp")
+    temporary.mkdir()  # not mkdtemp: others may use a shared cache too, as the umask says
+    try:
+        with _held(temporary):
+            yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(temporary: Path) -> Iterator[None]:
+    """Holds a lock in the folder as long as this process lives: the system lets go of it, even when the process is killed."""
+    if fcntl is None:
+        yield
+        return
+    # Under another name until it is held, so that nobody sweeps the folder in between.
+    unheld = temporary / "lock.new"
+    with unheld.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        unheld.rename(temporary / LOCK)
+        yield
+
+
+def _sweep(parent: Path) -> None:
+    if fcntl is None:
+        return
+    for temporary in parent.glob(".*.tmp"):
+        with contextlib.suppress(OSError), (temporary / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError while its owner lives
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def publish(temporary: Path, folder: Path) -> bool:
+    """Give a finished folder its name in one step. False if another process was first; what it put there stays."""
+    sync_folder(temporary)
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if folder.is_dir():
+            return False
+        raise
+    (folder / LOCK).unlink(missing_ok=True)
+    sync_folder(folder.parent)
+    return True
+
+
+def discard(folder: Path) -> None:
+    """Take a folder away: from its name in one step, then its files. Those who have them mapped keep them."""
+    with contextlib.suppress(FileNotFoundError):
+        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
+        with contextlib.suppress(OSError):
+            folder.rename(aside)  # POSIX: takes the place of the empty folder
+        shutil.rmtree(aside, ignore_errors=True)
