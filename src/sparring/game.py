@@ -6,6 +6,7 @@ networks of their own; others subclass `Game` and say what their players and tur
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -28,8 +29,10 @@ many are asked for: kernels round differently for batches of different sizes."""
 class Moment:
     """What a turn may use when it is played."""
 
-    batch: Batch
-    """Real data, fresh for every repeat of a turn."""
+    draw: Callable[[], Batch]
+    """Fetches the real data of this turn."""
+    batch_size: int
+    """How many real items there are, and generated ones should be."""
     streams: Streams
     """Random numbers of this turn alone."""
     step: int
@@ -38,6 +41,16 @@ class Moment:
     """Real pictures shown before this step."""
     signals: dict[str, Tensor] = field(default_factory=dict)
     """What the turn wants logged beside its losses: tensors, of which the mean is taken."""
+
+    @cached_property
+    def batch(self) -> Batch:
+        """Real data, fresh for every repeat of a turn; fetched when first asked for, so a turn that needs none skips none."""
+        return self.draw()
+
+    @property
+    def used_data(self) -> bool:
+        """Whether the turn asked for real data."""
+        return "batch" in vars(self)
 
 
 @dataclass(frozen=True)
@@ -119,6 +132,10 @@ class Game(nn.Module):
         if labels is None:
             raise ValueError("a conditional game needs labels")
         return one_hot(labels, len(self.spec.classes)).float()
+
+    def condition_of(self, moment: Moment) -> Float[Tensor, "n classes"] | None:
+        """The classes of the moment's real data as one-hot rows, if the game is conditional."""
+        return self.condition(moment.batch.labels) if self.conditional else None
 
     def networks_of(self, player: Player) -> list[nn.Module]:
         """The networks that `player` moves."""
@@ -220,9 +237,9 @@ class TwoPlayerGame(Game):
 
     def play_discriminator(self, moment: Moment) -> Losses:
         """Tell real pictures from generated ones of the same classes."""
-        condition = self.condition(moment.batch.labels)
+        condition = self.condition_of(moment)
         with torch.no_grad():
-            generated = self.generator(self.latents(moment.streams, len(moment.batch)), condition)
+            generated = self.generator(self.latents(moment.streams, moment.batch_size), condition)
         real_logits = self.discriminator(moment.batch.images, condition).float()
         generated_logits = self.discriminator(generated, condition).float()
         moment.signals.update({"logits/real": real_logits, "logits/generated": generated_logits})
@@ -230,8 +247,8 @@ class TwoPlayerGame(Game):
 
     def play_generator(self, moment: Moment) -> Losses:
         """Draw pictures that the discriminator takes for real."""
-        condition = self.condition(moment.batch.labels)
-        generated = self.generator(self.latents(moment.streams, len(moment.batch)), condition)
+        condition = self.condition_of(moment)
+        generated = self.generator(self.latents(moment.streams, moment.batch_size), condition)
         return self.objective.generator(self.discriminator(generated, condition).float())
 
 

@@ -1,0 +1,41 @@
+"""Sparring: train, judge and use generative adversarial networks on your own data.
+
+    import sparring
+    model = sparring.train("dcgan", data="fashion10k", out="runs/garments", minutes=5)
+    pictures = model.sample(64, seed=0)
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from sparring.api import Model, load, pack, resume, train
+    from sparring.core.errors import SparringError
+    from sparring.data.source import open_source
+    from sparring.data.store import prepare
+
+__all__ = ["Model", "SparringError", "__version__", "load", "open_source", "pack", "prepare", "resume", "train"]
+
+_HOMES = {
+    "Model": "sparring.api",
+    "SparringError": "sparring.core.errors",
+    "load": "sparring.api",
+    "open_source": "sparring.data.source",
+    "pack": "sparring.api",
+    "prepare": "sparring.data.store",
+    "resume": "sparring.api",
+    "train": "sparring.api",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Public names are imported when first used: `import sparring` and `sparring --help` need no torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sparring' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

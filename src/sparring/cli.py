@@ -1,0 +1,373 @@
+"""Floor 6: the command line. Each verb is a function; flags come from its signature and from the settings' dataclasses.
+
+Nothing heavy is imported before it is known which verb is wanted: `sparring --help` answers at once."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import field, fields, make_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+from tyro.conf import OmitArgPrefixes, Positional, arg
+from tyro.extras import SubcommandApp
+
+from sparring.core.errors import NonFiniteError, SettingsError, SparringError, did_you_mean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sparring.api import Model
+
+EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FINITE, EXIT_STOPPED = 1, 2, 3, 130
+VERBS = ("train", "resume", "sample", "interpolate", "pack", "recipes", "completion", "data")
+DESCRIPTION = """Two networks that make each other stronger: train generative adversarial networks on your own data, and use them.
+
+To start:  sparring train dcgan --data fashion10k --out runs/first --minutes 5
+
+Then:  sparring sample runs/first -n 64 --seed 1"""
+
+Run = Annotated[Positional[Path], arg(metavar="RUN", help="A run directory, or a packed .safetensors file.")]
+Source = Annotated[
+    Positional[str],
+    arg(metavar="DATA", help="An embedded name (fashion10k, emoji), a folder, zip, IDX, .npy or .npz, torchvision:NAME or hf:NAME."),
+]
+Checkpoint = Annotated[str, arg(help='Which checkpoint: "last", "best" or the number of a step that is kept.')]
+
+
+def console() -> "Console":
+    """Where verbs speak to the person."""
+    from rich.console import Console
+
+    return Console(soft_wrap=True, highlight=False)
+
+
+# ------------------------------------------------------------------------------------------------- verbs
+
+
+def train(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `train_arguments`)
+    """Train a recipe on data: `sparring train RECIPE --data DATA`."""
+    from sparring import api
+
+    out = arguments.out or _free_run_directory(arguments.recipe, arguments.data)
+    settings = {name: value for part in (arguments.recipe, arguments.training, arguments.preparation) for name, value in _values(part)}
+    return _ended(api.train(type(arguments.recipe)(), arguments.data, out, console=console(), **settings), out)
+
+
+def resume(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `resume_arguments`)
+    """Go on with a run exactly where its last checkpoint left it, or for longer than was planned: --minutes, --steps, --images."""
+    from sparring import api
+
+    changed = {
+        name: value
+        for now, before in ((arguments.recipe, arguments.before[0]), (arguments.training, arguments.before[1]), (arguments.preparation, arguments.before[2]))
+        for (name, value), (_, old) in zip(_values(now), _values(before), strict=True)
+        if value != old
+    }
+    if arguments.data is not None:
+        changed["data"] = arguments.data
+    return _ended(api.resume(arguments.run, console=console(), **changed), arguments.run)
+
+
+def _ended(model: "Model", run: Path) -> int:
+    from sparring.core.runs import RunDirectory
+
+    pictures = sorted(RunDirectory(run).samples.glob("step-*.png"))
+    if pictures:
+        console().print(f"Pictures: {pictures[-1]}\nTimelapse: {pictures[-1].parent / 'timelapse.gif'}\nMore: sparring sample {run} -n 64 --seed 1")
+    return EXIT_STOPPED if model.ending is not None and model.ending.reason == "stopped" else 0
+
+
+def sample(
+    run: Run,
+    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many pictures (with --label all: of each class).")] = 64,
+    seed: int = 0,
+    label: str | None = None,
+    out: Path | None = None,
+    checkpoint: Checkpoint = "last",
+) -> int:
+    """Draw pictures from a trained run.
+
+    Args:
+        seed: Picture i of a seed is the same however many are drawn.
+        label: Class of the pictures, by name or number; "all": a row for each class. By default every class in turn.
+        out: A picture (.png, .webp, .jpg) for one grid, a .npz for an array, or a folder for single files. Default: RUN-seed-SEED.png here.
+    """
+    import numpy as np
+
+    from sparring import api
+    from sparring.core.batch import float_to_pixels
+    from sparring.core.files import replacing
+    from sparring.core.pictures import grid, save_picture
+
+    if number < 1:
+        raise SettingsError(f"-n must be at least 1, not {number}.")
+    model = api.load(run, checkpoint=checkpoint)
+    labels = list(range(len(model.spec.classes))) if label == "all" else [label]
+    if label == "all":
+        model.label_of(0)  # refuses runs without classes
+    pictures = np.concatenate([float_to_pixels(model.sample(number, seed=seed, label=one)).numpy() for one in labels])
+    out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
+    if out.suffix == ".npz":
+        with replacing(out) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, images=pictures)
+    elif out.suffix:
+        save_picture(grid(pictures, columns=number if label == "all" else None), out)
+    else:
+        for i, picture in enumerate(pictures):
+            save_picture(picture[:, :, :], out / f"{i:05d}.png")
+    console().print(f"{len(pictures):,} pictures of {model.spec.height}x{model.spec.width}: {out}")
+    return 0
+
+
+def interpolate(
+    run: Run,
+    seeds: tuple[int, ...] = (0, 1, 2, 3),
+    labels: tuple[str, ...] = (),
+    frames: int = 16,
+    out: Path | None = None,
+    checkpoint: Checkpoint = "last",
+) -> int:
+    """Walk from one picture to the next through the latent space.
+
+    Args:
+        seeds: The stops of the walk: the first picture of each seed. One seed with several labels walks between classes.
+        labels: A class for each stop, or one for all.
+        frames: Pictures from one stop to the next.
+        out: .gif or .mp4 for a film, .png (or .webp, .jpg) for a strip. Default: RUN-walk.gif here.
+    """
+    from sparring import api
+    from sparring.core.batch import float_to_pixels
+    from sparring.core.pictures import grid, save_film, save_gif, save_picture
+
+    if frames < 1:
+        raise SettingsError(f"--frames must be at least 1, not {frames}.")
+    model = api.load(run, checkpoint=checkpoint)
+    pictures = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames)).numpy()
+    out = out or Path(f"{run.resolve().stem}-walk.gif")
+    if out.suffix in {".gif", ".mp4"}:
+        sheets = [grid(picture[None], gap=0, scale=max(1, 256 // model.spec.height)) for picture in pictures]
+        (save_gif if out.suffix == ".gif" else save_film)(sheets, out)
+    else:
+        save_picture(grid(pictures, columns=frames if len(pictures) > frames + 1 else len(pictures)), out)
+    console().print(f"{len(pictures)} frames: {out}")
+    return 0
+
+
+def pack(run: Run, file: Annotated[Positional[Path], arg(metavar="FILE", help="The .safetensors file to write.")], checkpoint: Checkpoint = "last") -> int:
+    """Write one file with only what sampling needs; the discriminator is thrown out."""
+    from sparring import api
+
+    path = api.pack(api.load(run, checkpoint=checkpoint), file)
+    console().print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB. Use it with: sparring sample {path}")
+    return 0
+
+
+def recipes() -> int:
+    """List the published systems there are, with paper and kind of data."""
+    from sparring import recipes as known
+
+    out = console()
+    for name in known.names():
+        recipe = known.get(name)
+        out.print(f"[bold]{name}[/bold]  {recipe.title}\n    {recipe.paper}\n    Data: {recipe.data}\n    Settings: sparring train {name} --help")
+    return 0
+
+
+def inspect_data(data: Source, split: str | None = None, out: Path | None = None) -> int:
+    """Look data over: sizes, modes, classes, what cannot be used and why. Writes a contact sheet.
+
+    Args:
+        split: Which part of the data, where it has parts (train, test).
+        out: Where the contact sheet goes. Default: DATA-contact-sheet.png here.
+    """
+    from sparring.core.pictures import save_picture
+    from sparring.data.inspection import inspect
+    from sparring.data.source import open_source
+
+    screen = console()
+    inspection = inspect(open_source(data, split=split), progress=screen.is_terminal)
+    for line in inspection.lines():
+        screen.print(line, markup=False)
+    if inspection.contact_sheet is not None:
+        out = out or Path(f"{Path(data).name.replace(':', '-')}-contact-sheet.png")
+        save_picture(inspection.contact_sheet, out)
+        screen.print(f"Contact sheet: {out}")
+    return 0
+
+
+def prepare_data(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `prepare_arguments`)
+    """Decode, crop and resize data once into the cache, ready for training."""
+    from sparring.data.source import open_source
+    from sparring.data.store import prepare
+
+    screen = console()
+    store = prepare(open_source(arguments.data, split=arguments.split), arguments.preparation, progress=screen.is_terminal)
+    for line in store.report.lines():
+        screen.print(line, markup=False)
+    screen.print(f"{len(store):,} pictures of {store.spec}: {store.folder}\nFingerprint: {store.fingerprint}")
+    return 0
+
+
+def completion(shell: Annotated[Positional[Literal["bash", "zsh", "tcsh"]], arg(metavar="SHELL")]) -> None:
+    """Print a completion script for a shell: `source <(sparring completion bash)`."""
+    application(["completion"]).cli(args=["--tyro-print-completion", shell], prog="sparring", description=DESCRIPTION)
+
+
+# -------------------------------------------------------------------------- arguments made of dataclasses
+
+
+def train_group(argv: Sequence[str]) -> SubcommandApp:
+    """`train`, with a command for each recipe."""
+    from sparring import recipes as known
+
+    if argv[0] == "train" and len(argv) > 1 and not argv[1].startswith("-"):
+        known.get(argv[1])  # says "did you mean" where there is no such recipe
+    group = SubcommandApp()
+    for name in known.names():
+        group.command(_verb(train, train_arguments(name), f"{known.get(name).title}. {known.get(name).paper}"), name=name)
+    return group
+
+
+def resume_verb(argv: Sequence[str]) -> Callable[..., Any]:
+    """`resume` with the flags of the run's own recipe, if a run is named."""
+
+    def verb(run: Run, minutes: float | None = None, steps: int | None = None, images: int | None = None, data: str | None = None) -> None: ...
+
+    verb.__doc__ = resume.__doc__
+    named = [argument for argument in argv[1:] if not argument.startswith("-")]
+    return _verb(resume, resume_arguments(Path(named[0]))) if named and argv[0] == "resume" else verb
+
+
+def train_arguments(name: str) -> type:
+    """What `sparring train NAME` takes."""
+    from sparring import recipes as known
+    from sparring.data.store import Preparation
+    from sparring.train.settings import TrainSettings
+
+    recipe = known.get(name)
+    return make_dataclass(
+        "Arguments",
+        [
+            ("data", Annotated[str, arg(help="What to learn from: an embedded name (fashion10k, emoji), a folder, zip, IDX, .npy or .npz, torchvision:NAME, hf:NAME.")]),
+            ("out", Annotated[Path | None, arg(help="The run directory to make. Default: runs/RECIPE-DATA-NUMBER.")], None),
+            ("recipe", OmitArgPrefixes[recipe], field(default_factory=recipe)),
+            ("training", OmitArgPrefixes[TrainSettings], field(default_factory=TrainSettings)),
+            ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
+        ],
+    )
+
+
+def resume_arguments(run: Path) -> type:
+    """What `sparring resume RUN` takes: every setting, for those that differ are refused by name."""
+    from sparring import api
+    from sparring import recipes as known
+    from sparring.core.runs import RunDirectory
+    from sparring.data.store import Preparation
+    from sparring.train.settings import TrainSettings
+
+    config = RunDirectory(run).read_config()
+    before = (
+        api.from_json(known.get(config["recipe"]), config["recipe_settings"]),
+        api.from_json(TrainSettings, config["train_settings"]),
+        api.from_json(Preparation, config["data"]["preparation"]),
+    )
+    kinds = zip(("recipe", "training", "preparation"), before, strict=True)
+    return make_dataclass(
+        "Arguments",
+        [
+            ("run", Run),
+            ("data", Annotated[str | None, arg(help="Where the data lies now, if it was moved.")], None),
+            *((name, OmitArgPrefixes[type(settings)], field(default_factory=lambda settings=settings: settings)) for name, settings in kinds),
+        ],
+        namespace={"before": before},
+    )
+
+
+def prepare_arguments() -> type:
+    """What `sparring data prepare` takes."""
+    from sparring.data.store import Preparation
+
+    return make_dataclass(
+        "Arguments",
+        [
+            ("data", Source),
+            ("split", Annotated[str | None, arg(help="Which part of the data, where it has parts (train, test).")], None),
+            ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
+        ],
+    )
+
+
+def _verb(function: Callable[[Any], int], arguments: type, description: str | None = None) -> Callable[..., int]:
+    """A function that tyro makes flags from, one for each field of `arguments`."""
+
+    def verb(arguments: Any) -> int:  # noqa: ANN401
+        return function(arguments)
+
+    verb.__doc__ = description or function.__doc__
+    verb.__annotations__ = {"arguments": Annotated[OmitArgPrefixes[arguments], arg(name="")], "return": int}
+    return verb
+
+
+def _values(settings: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 (any dataclass)
+    return [(each.name, getattr(settings, each.name)) for each in fields(settings)]
+
+
+def _free_run_directory(recipe: object, data: str) -> Path:
+    from sparring import recipes as known
+
+    stem = f"runs/{known.name_of(type(recipe))}-{Path(data).stem.replace(':', '-')}"  # pyright: ignore[reportArgumentType]
+    return next(path for number in range(1, 10**6) if not (path := Path(f"{stem}-{number}")).exists())
+
+
+# ----------------------------------------------------------------------------------------------- the door
+
+
+def application(argv: Sequence[str]) -> SubcommandApp:
+    """All verbs. Those whose flags depend on recipes, which are slow to import, get them only when they are called."""
+    verb = argv[0] if argv else ""
+    everything = verb == "completion"
+    app, data = SubcommandApp(), SubcommandApp()
+    app.command(train_group(argv) if everything or verb == "train" else _mention(train), name="train")
+    app.command(resume_verb(argv) if everything or verb == "resume" else _mention(resume), name="resume")
+    for function in (sample, interpolate, pack, recipes, completion):
+        app.command(function)
+    data.command(inspect_data, name="inspect")
+    preparing = everything or list(argv[:2]) == ["data", "prepare"]
+    data.command(_verb(prepare_data, prepare_arguments()) if preparing else _mention(prepare_data), name="prepare")
+    app.command(data, name="data", help="Look data over (inspect) or prepare it for training (prepare).")
+    return app
+
+
+def _mention(function: Callable[..., int]) -> Callable[[], None]:
+    """A verb as the list of verbs shows it."""
+
+    def verb() -> None: ...
+
+    verb.__doc__ = function.__doc__
+    return verb
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command `sparring`. Exits with 0; 1 on an error; 2 on wrong usage; 3 if training became non-finite; 130 if stopped by Ctrl-C."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv in (["--version"], ["-V"]):
+        from sparring import __version__
+
+        print(f"sparring {__version__}")
+        return
+    try:
+        if argv and not argv[0].startswith("-") and argv[0] not in VERBS:
+            print(f"sparring: there is no command {argv[0]!r}. {did_you_mean(argv[0], VERBS)}", file=sys.stderr)
+            sys.exit(EXIT_USAGE)
+        code = application(argv).cli(args=argv or ["--help"], prog="sparring", description=DESCRIPTION)
+    except SparringError as problem:
+        print(f"sparring: {problem}", file=sys.stderr)
+        code = EXIT_NOT_FINITE if isinstance(problem, NonFiniteError) else EXIT_ERROR
+    except OSError as problem:
+        print(f"sparring: {problem}", file=sys.stderr)
+        code = EXIT_ERROR
+    except KeyboardInterrupt:
+        print("sparring: interrupted", file=sys.stderr)
+        code = EXIT_STOPPED
+    sys.exit(code or 0)

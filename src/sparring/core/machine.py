@@ -1,0 +1,32 @@
+"""What this machine can do, and how to make it do it."""
+
+import ctypes
+import os
+import sys
+
+import torch
+
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # names of glibc's <malloc.h>
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep the pages of freed tensors for the next ones. By default it gives large blocks back and
+    gets fresh, zeroed pages each time, which costs memory-bound operations most of their time. A no-op elsewhere."""
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(_MMAP_THRESHOLD, 2**31 - 1)
+            mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes bfloat16 natively; elsewhere it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+
+
+def core_count() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

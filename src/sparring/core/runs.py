@@ -1,0 +1,97 @@
+"""The run directory: the contract between training and everything that looks at it.
+
+    config.json    recipe, every setting, the data's fingerprint, versions
+    log.jsonl      losses and signals by step; the same to the byte however often the run was interrupted
+    timing.jsonl   speed by step; differs from run to run
+    checkpoints/   step-N.safetensors and step-N.json
+    samples/       step-N.png, from the same latents throughout, and timelapse.gif
+    tensorboard/   the same numbers and pictures for TensorBoard
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sparring.core.errors import CheckpointError, SparringError
+from sparring.core.files import read_json, write_json
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The places in a run directory."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Recipe and settings."""
+        return self.path / "config.json"
+
+    @property
+    def log(self) -> Path:
+        """Losses and signals, a JSON object a line."""
+        return self.path / "log.jsonl"
+
+    @property
+    def timing(self) -> Path:
+        """Speed, a JSON object a line."""
+        return self.path / "timing.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        """The folder of sample grids."""
+        return self.path / "samples"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The folder of TensorBoard's event files."""
+        return self.path / "tensorboard"
+
+    def exists(self) -> bool:
+        """Whether a run was ever started here."""
+        return self.config.is_file()
+
+    def read_config(self) -> dict[str, Any]:
+        """The content of config.json; a CheckpointError says what is wrong with it."""
+        if not self.exists():
+            raise CheckpointError(f"{self.path} is not a run directory: it has no config.json. Give the folder that `sparring train --out` wrote.")
+        config = read_json(self.config, CheckpointError)
+        if not isinstance(config, dict) or config.get("format") != FORMAT:
+            seen = config.get("format") if isinstance(config, dict) else type(config).__name__
+            raise CheckpointError(f"{self.config} has the format {seen!r}; this version of Sparring reads format {FORMAT}.")
+        return config
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Write config.json atomically."""
+        write_json(self.config, {"format": FORMAT, **config})
+
+    def read_log(self) -> list[dict[str, Any]]:
+        """All whole lines of log.jsonl (the last may be in the making)."""
+        if not self.log.is_file():
+            return []
+        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").split("\n")[:-1]]
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps a second trainer out. The system lifts the lock when the process ends, however it ends."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as file:
+            try:
+                import fcntl  # noqa: PLC0415 (not on Windows, where there is no such lock)
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except ImportError:
+                pass
+            except OSError:
+                raise SparringError(f"Another process is training in {self.path}. Wait for it, stop it, or choose another --out.") from None
+            yield

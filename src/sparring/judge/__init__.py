@@ -1,0 +1,1 @@
+"""Floor 3, scores: how far samples are from real data."""

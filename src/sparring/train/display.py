@@ -1,0 +1,73 @@
+"""What a person sees while a game is played."""
+
+import math
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from torch import Tensor
+
+from sparring.train.settings import TrainSettings
+from sparring.train.state import State
+from sparring.train.watchers import Log, Speed
+
+BAR_SECONDS, LINE_SECONDS = 0.25, 15.0
+
+
+def share_spent(state: State, settings: TrainSettings) -> float:
+    """How much of the budget is used up, from 0 to 1."""
+    progress = state.progress
+    limits = ((progress.images, settings.images), (progress.step, settings.steps), (progress.seconds / 60, settings.minutes))
+    return min(1.0, max((used / limit for used, limit in limits if limit), default=0.0))
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 1:02 or 1:02:03."""
+    if not math.isfinite(seconds):
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
+class Display:
+    """A progress bar on a terminal, a line now and then elsewhere: speed, losses and the time that is left."""
+
+    def __init__(self, console: Console, settings: TrainSettings, log: Log, speed: Speed) -> None:
+        self.console, self.settings, self.log, self.speed = console, settings, log, speed
+        self.bar = Progress(BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.description}"), console=console, transient=True)
+        self.task = self.bar.add_task("starting", total=1.0)
+        self.began: tuple[float, float] | None = None
+        self.shown = time.monotonic()
+        if console.is_terminal:
+            self.bar.start()
+
+    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:  # noqa: ARG002 (a Watcher)
+        """Refresh, if it is time."""
+        now = time.monotonic()
+        share = share_spent(state, self.settings)
+        if self.began is None:
+            self.began = (now, share)
+        if now - self.shown < (BAR_SECONDS if self.console.is_terminal else LINE_SECONDS):
+            return
+        self.shown = now
+        since, at = self.began
+        left = (now - since) / (share - at) * (1 - share) if share > at else math.inf
+        text = f"step {state.progress.step:,}  {state.progress.images:,} pictures  {self.speed.images_per_second:,.0f} img/s  {self.losses()}  {clock(left)} left"
+        if self.console.is_terminal:
+            self.bar.update(self.task, completed=share, description=text)
+        else:
+            self.console.print(f"{share:4.0%}  {text}", highlight=False)
+
+    def losses(self) -> str:
+        """The latest mean loss of each turn."""
+        totals: dict[str, float] = {}
+        for name, value in self.log.latest.items():
+            kind, _, rest = name.partition("/")
+            if kind == "loss":
+                turn = rest.partition("/")[0]
+                totals[turn] = totals.get(turn, 0.0) + value
+        return "  ".join(f"{turn} {total:.3f}" for turn, total in totals.items())
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self.bar.stop()

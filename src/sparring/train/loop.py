@@ -1,0 +1,222 @@
+"""The loop: turns in order, one optimiser step each, until the budget is spent."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from sparring.core.batch import Batch
+from sparring.core.errors import NonFiniteError
+from sparring.core.streams import Streams
+from sparring.game import Game, Moment, Player, Recipe, Turn
+from sparring.train.order import batch_indices
+from sparring.train.settings import TrainSettings
+from sparring.train.state import Progress, State, averaged_tensors, weights_of
+
+
+class Data(Protocol):
+    """What the loop asks of a store."""
+
+    def __len__(self) -> int:
+        """How many items there are."""
+        ...
+
+    def batch(self, indices: Int64[np.ndarray, " n"]) -> Batch:
+        """The items at these places."""
+        ...
+
+
+class Watcher(Protocol):
+    """What the loop tells of itself: a recorder, a keeper of checkpoints."""
+
+    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
+        """Called when a step is complete, with what its turns measured."""
+        ...
+
+
+@dataclass(frozen=True)
+class Table:
+    """Where a game is played: the data, the settings and the device. Fixed for the whole run."""
+
+    data: Data
+    recipe: Recipe
+    settings: TrainSettings
+    fabric: Fabric
+
+
+def play(state: State, table: Table, watchers: list[Watcher], stop_asked: Callable[[], bool]) -> str:
+    """Play until the budget is spent ("budget") or a stop is asked for ("stopped"); `state` moves with every step."""
+    settings, progress = table.settings, state.progress
+    began = time.monotonic() - progress.seconds
+    average = Average(state, table.recipe.average_images)
+    turns = {turn.name: TurnTaker(state.game, turn) for turn in state.game.turns}
+    while not spent(state, settings):
+        if stop_asked():
+            return "stopped"
+        signals: dict[str, Tensor] = {}
+        factor = table.recipe.rate_factor(progress.images)
+        for player, optimiser in state.optimisers.items():
+            signals[f"rate/{player}"] = set_rate(optimiser, factor)
+        before = progress.images
+        for turn in turns.values():
+            if turn.turn.due(progress.step):
+                for repeat in range(turn.turn.repeat):
+                    signals |= turn.take(state, table, repeat, before)
+        progress.step += 1
+        average.follow(progress.images - before, progress.images)
+        progress.seconds = time.monotonic() - began
+        for watcher in watchers:
+            watcher.after_step(state, signals)
+    return "budget"
+
+
+def spent(state: State, settings: TrainSettings) -> bool:
+    """Whether one of the budgets is used up."""
+    progress = state.progress
+    limits = ((progress.images, settings.images), (progress.step, settings.steps), (progress.seconds / 60, settings.minutes))
+    return any(limit is not None and used >= limit for used, limit in limits)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, factor: float) -> Tensor:
+    """Set every group's learning rate to `factor` times what it was made with; gives the first group's."""
+    for group in optimiser.param_groups:
+        group["lr"] = group.setdefault("first_lr", group["lr"]) * factor
+    return torch.tensor(optimiser.param_groups[0]["lr"], dtype=torch.float64)
+
+
+class TurnTaker:
+    """Plays one turn of a game: losses, gradients, and the player's optimiser step if all is finite."""
+
+    def __init__(self, game: Game, turn: Turn) -> None:
+        self.game, self.turn = game, turn
+        self.player: Player = next(player for player in game.players if player.name == turn.player)
+        own = {id(module) for network in game.networks_of(self.player) for module in network.modules()}
+        others = [module for module in game.modules() if id(module) not in own]
+        self.weights = [weight for _, weight in weights_of(game, self.player)]
+        moved = {id(weight) for weight in self.weights}
+        self.frozen_weights = [weight for weight in game.parameters() if id(weight) not in moved and weight.requires_grad]
+        self.frozen_statistics = [module for module in others if getattr(module, "track_running_stats", False)]
+
+    @contextlib.contextmanager
+    def moving_only_the_player(self) -> Iterator[None]:
+        """Other players' weights get no gradients, and their batch norms count nothing."""
+        for weight in self.frozen_weights:
+            weight.requires_grad_(False)
+        for module in self.frozen_statistics:
+            module.track_running_stats = False  # pyright: ignore[reportAttributeAccessIssue]
+        try:
+            yield
+        finally:
+            for weight in self.frozen_weights:
+                weight.requires_grad_(True)
+            for module in self.frozen_statistics:
+                module.track_running_stats = True  # pyright: ignore[reportAttributeAccessIssue]
+
+    def take(self, state: State, table: Table, repeat: int, images: int) -> dict[str, Tensor]:
+        """One optimiser step on a fresh batch; gives the losses and signals. A NonFiniteError leaves the player as it was."""
+        settings, progress, optimiser = table.settings, state.progress, state.optimisers[self.player.name]
+        found: dict[str, Tensor] = {}
+        used_data = False
+        with self.moving_only_the_player():
+            for part in range(settings.accumulate):
+                moment = self.moment(progress, table, repeat, part, images)
+                seed_torch(moment.streams.seed_of("torch"), table.fabric.device)
+                with table.fabric.autocast():
+                    losses = self.turn.play(moment)
+                means = {name: loss.mean() for name, loss in losses.items()}
+                table.fabric.backward(torch.stack(list(means.values())).sum() / settings.accumulate)
+                measured = {f"loss/{self.turn.name}/{name}": mean for name, mean in means.items()} | moment.signals
+                for name, value in measured.items():
+                    share = value.detach().double().mean() / settings.accumulate
+                    found[name] = found[name] + share if part else share
+                used_data |= moment.used_data
+        found[f"gradient/{self.turn.name}"] = self.gradient_norm()
+        self.check_finite(found, progress.step)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        progress.batches += used_data
+        progress.images += table.recipe.batch_size if self.counts_images else 0
+        return found
+
+    def moment(self, progress: Progress, table: Table, repeat: int, part: int, images: int) -> Moment:
+        """What the turn gets to see: its part of the next batch, and streams of its own."""
+        settings, device = table.settings, table.fabric.device
+        size = table.recipe.batch_size // settings.accumulate
+        batch = progress.batches
+
+        def draw() -> Batch:
+            indices = batch_indices(settings.seed, len(table.data), table.recipe.batch_size, batch)
+            return on_device(table.data.batch(indices[part * size : (part + 1) * size]), device)
+
+        streams = Streams(settings.seed, progress.step, device=device, scope=f"{self.turn.name}/{repeat}/{part}")
+        return Moment(draw, size, streams, progress.step, images)
+
+    @property
+    def counts_images(self) -> bool:
+        """Pictures shown are counted where the first turn of the game sees them."""
+        return self.turn is self.game.turns[0]
+
+    def gradient_norm(self) -> Tensor:
+        """Euclidean norm of all gradients of the player together."""
+        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+        return torch.stack(torch._foreach_norm(gradients)).double().norm() if gradients else torch.zeros((), dtype=torch.float64)
+
+    def check_finite(self, found: dict[str, Tensor], step: int) -> None:
+        """Raise a NonFiniteError that names the turn and every term that is infinite or not a number."""
+        bad = {name: value.item() for name, value in found.items() if not math.isfinite(value.item())}
+        if bad:
+            for weight in self.weights:
+                weight.grad = None
+            terms = ", ".join(f"{name} = {value}" for name, value in bad.items())
+            raise NonFiniteError(f"In step {step + 1}, the turn {self.turn.name!r} is no longer finite: {terms}. The step was not taken.")
+
+
+def seed_torch(seed: int, device: torch.device) -> None:
+    """Set torch's own random numbers (dropout). Not `torch.manual_seed`, which queues work for absent GPUs at every call."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch where the networks are."""
+    if device.type == "cpu":
+        return batch
+    return Batch(batch.images.to(device), None if batch.labels is None else batch.labels.to(device))
+
+
+class Average:
+    """The moving average of the averaged players' weights and statistics."""
+
+    RAMP = 0.05
+    """The half-life is at most this share of the pictures shown, so that the first weights are soon forgotten (as in StyleGAN2)."""
+
+    def __init__(self, state: State, half_life: float) -> None:
+        names = [name for name, _ in averaged_tensors(state.average)] if state.average is not state.game else []
+        ours = dict(averaged_tensors(state.average))
+        theirs = state.game.state_dict(keep_vars=True)
+        floating = [name for name in names if ours[name].is_floating_point()]
+        self.half_life = half_life
+        self.averages = [ours[name] for name in floating]
+        self.sources: list[Tensor] = [theirs[name] for name in floating]
+        self.counts = [(ours[name], theirs[name]) for name in names if name not in set(floating)]
+
+    def follow(self, images: int, images_so_far: int) -> None:
+        """One step, in which `images` pictures were shown."""
+        if not self.averages:
+            return
+        half_life = min(self.half_life, images_so_far * self.RAMP)
+        with torch.no_grad():
+            torch._foreach_lerp_(self.averages, self.sources, 1 - 0.5 ** (images / half_life))
+            for average, source in self.counts:
+                average.copy_(source)
+
+

@@ -1,0 +1,143 @@
+"""One sitting of a run: from its last checkpoint, or its beginning, to the end of its budget or a request to stop."""
+
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from types import FrameType
+
+import torch
+from lightning_fabric import Fabric
+from rich.console import Console
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from sparring.core.errors import NonFiniteError, SettingsError
+from sparring.core.machine import core_count, has_fast_bfloat16, keep_freed_memory
+from sparring.core.runs import RunDirectory
+from sparring.core.streams import stream_seed
+from sparring.game import Game, Recipe
+from sparring.train import checkpoints
+from sparring.train.display import Display, clock
+from sparring.train.loop import Data, Table, Watcher, play
+from sparring.train.settings import TrainSettings
+from sparring.train.state import Progress, State
+from sparring.train.watchers import Keeper, Log, Samples, Speed
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a sitting ended."""
+
+    reason: str
+    """"budget" or "stopped"."""
+    progress: Progress
+    """How far the run has come."""
+
+
+def resolve(settings: TrainSettings) -> TrainSettings:
+    """The settings with every "auto" replaced by what this machine has, so that a run is resumed as it was begun."""
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("device is 'cuda', but torch sees no GPU here. Use --device cpu, or install a torch build for your GPU.")
+    device = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    precision = settings.precision
+    if precision == "auto":
+        precision = "bfloat16" if has_fast_bfloat16(torch.device(device)) else "float32"
+    return replace(settings, device=device, precision=precision, threads=settings.threads or core_count())
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """torch's random numbers start at `seed` in the block, and go on as before after it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def first_state(recipe: Recipe, build: Callable[[], Game], seed: int) -> State:
+    """The state before the first step: weights are a function of the seed."""
+    with seeded(stream_seed(seed, "first weights", 0)):
+        return State.fresh(build().train(), averaged=recipe.average_images > 0)
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Gives a function that tells whether Ctrl-C (or SIGTERM) came. A second Ctrl-C interrupts at once."""
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a signal handler)
+        asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def sit(
+    run: RunDirectory,
+    recipe: Recipe,
+    build: Callable[[], Game],
+    data: Data,
+    settings: TrainSettings,
+    score: Callable[[Game], float] | None,
+    console: Console,
+) -> Ending:
+    """Play on from the newest whole checkpoint of `run` (from the beginning if there is none) until the budget is spent or a stop is asked for.
+
+    `settings` are resolved ones; `score` rates a game by its samples, lower is better. A NonFiniteError ends the
+    sitting with the last good checkpoint in place."""
+    keep_freed_memory()
+    torch.set_num_threads(settings.threads)
+    fabric = fabric_for(settings)
+    state = first_state(recipe, build, settings.seed)
+    for game in (state.game, state.average):
+        game.to(fabric.device)
+    found = checkpoints.read_newest(run.checkpoints, say=console.print)
+    if found is not None:
+        state.restore(*found)
+    writer = SummaryWriter(str(run.tensorboard), purge_step=state.progress.step + 1 if found else None, flush_secs=30)
+    log, speed = Log(run, settings.log_every, writer), Speed(run, settings.log_every, writer)
+    samples, keeper = Samples(run, settings, writer), Keeper(run, settings, log, score)
+    if found is not None:
+        log.restore(found[0], found[1]["log"])
+        checkpoints.remove_after(run.checkpoints, state.progress.step)
+        samples.last_images = state.progress.images
+        keeper.last_seconds, keeper.saved_step = state.progress.seconds, state.progress.step
+        console.print(f"Going on from step {state.progress.step:,} ({state.progress.images:,} pictures, {clock(state.progress.seconds)} of training).")
+    else:
+        run.log.unlink(missing_ok=True)
+        run.timing.unlink(missing_ok=True)
+        samples.draw(state)
+    display = Display(console, settings, log, speed)
+    watchers: list[Watcher] = [log, speed, samples, keeper, display]
+    try:
+        with stop_requests() as stop_asked:
+            keeper.save(state)
+            reason = play(state, Table(data, recipe, settings, fabric), watchers, stop_asked)
+            keeper.save(state)
+        if reason == "budget":
+            samples.draw(state)
+    except NonFiniteError as problem:
+        raise NonFiniteError(
+            f"{problem}\nThe last good checkpoint is that of step {keeper.saved_step:,}, in {run.checkpoints}. "
+            "Lower learning rates, or float32 in place of bfloat16, are the usual remedies: start a new run with them."
+        ) from None
+    finally:
+        display.close()
+        writer.close()
+    samples.timelapse()
+    return Ending(reason, state.progress)
+
+
+def fabric_for(settings: TrainSettings) -> Fabric:
+    """Lightning Fabric on the device and in the precision of the settings."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    return Fabric(accelerator=settings.device, devices=1, precision="bf16-mixed" if settings.precision == "bfloat16" else "32-true")

@@ -1,0 +1,62 @@
+"""How a run is trained, whatever the game is."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sparring.core.errors import SettingsError, listed
+
+DEFAULT_MINUTES = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """How long, how precisely and how closely watched a game is played."""
+
+    images: int | None = None
+    """Stop after so many real pictures."""
+    steps: int | None = None
+    """Stop after so many steps of the game."""
+    minutes: float | None = None
+    """Stop after so many minutes of training. Without any of the three: 10 minutes; with several: the first reached."""
+    seed: int = 0
+    """Where all randomness comes from."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """What computes; auto: a GPU if there is one."""
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
+    """Of the networks' arithmetic; weights are float32 always. auto: bfloat16 where the processor has it."""
+    threads: int = 0
+    """CPU threads; 0: as many as there are cores."""
+    accumulate: int = 1
+    """Split each batch in so many parts and sum their gradients: less memory, the same step (batch norm sees the parts)."""
+    log_every: int = 50
+    """Steps between two lines of the log."""
+    sample_every: int | None = None
+    """Steps between two sample grids. None: eight for every doubling of the pictures shown."""
+    samples: int = 64
+    """Pictures in a sample grid."""
+    checkpoint_minutes: float = 2.0
+    """Minutes between two checkpoints."""
+    checkpoint_every: int | None = None
+    """Steps between two checkpoints, instead of minutes."""
+    keep: int = 3
+    """How many of the newest checkpoints are kept, beside the best."""
+
+    def with_budget(self) -> "TrainSettings":
+        """These settings with a budget, if they had none."""
+        return replace(self, minutes=DEFAULT_MINUTES) if self.images is self.steps is self.minutes is None else self
+
+    def check(self, batch_size: int) -> None:
+        """Raise a SettingsError that lists every value out of range."""
+        least = {
+            "images": 1, "steps": 1, "minutes": 0.0, "threads": 0, "accumulate": 1, "log_every": 1,
+            "sample_every": 1, "samples": 1, "checkpoint_minutes": 0.0, "checkpoint_every": 1, "keep": 1, "seed": 0,
+        }  # fmt: skip
+        problems = [
+            f"{name} must be at least {bound}, not {value}."
+            for name, bound in least.items()
+            if (value := getattr(self, name)) is not None and not value >= bound
+        ]
+        if self.accumulate >= 1 and batch_size % self.accumulate:
+            problems.append(f"accumulate must divide the batch of {batch_size}; {self.accumulate} does not.")
+        if problems:
+            raise SettingsError(listed("These settings are out of range:", problems))

@@ -1,0 +1,173 @@
+"""What is written while a game is played: the log, speed, sample grids, TensorBoard, checkpoints."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from sparring.core.batch import float_to_pixels
+from sparring.core.pictures import grid, save_gif, save_picture
+from sparring.core.runs import RunDirectory
+from sparring.game import Game
+from sparring.train import checkpoints
+from sparring.train.settings import TrainSettings
+from sparring.train.state import State, select
+
+FRAMES_A_DOUBLING = 8
+FIRST_FRAME_IMAGES = 1000
+
+
+class Log:
+    """log.jsonl: the mean of every signal over the steps since the last line. It holds nothing that depends on
+    time, so an interrupted run's log is the same to the byte as one that was never interrupted."""
+
+    def __init__(self, run: RunDirectory, every: int, writer: SummaryWriter) -> None:
+        self.path, self.every, self.writer = run.log, every, writer
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+        self.latest: dict[str, float] = {}
+
+    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
+        """Add up, and write a line if it is time."""
+        for name, value in signals.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+            self.counts[name] = self.counts.get(name, 0) + 1
+        progress = state.progress
+        if progress.step % self.every:
+            return
+        self.latest = {name: (self.sums[name] / self.counts[name]).item() for name in sorted(self.sums)}
+        self.sums, self.counts = {}, {}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": progress.step, "images": progress.images, **self.latest}) + "\n")
+        for name, value in self.latest.items():
+            self.writer.add_scalar(name, value, progress.step)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The sums of the line in the making, for a checkpoint."""
+        return {f"log/{name}": value for name, value in self.sums.items()}
+
+    def facts(self) -> dict[str, Any]:
+        """How long the log is, synced to the disk, and the counts of the line in the making."""
+        with self.path.open("ab") as file:
+            os.fsync(file.fileno())
+            return {"bytes": file.tell(), "counts": self.counts}
+
+    def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Go back to where a checkpoint was written."""
+        self.sums, self.counts = dict(select(tensors, "log/")), facts["counts"]
+        if self.path.exists():
+            os.truncate(self.path, min(facts["bytes"], self.path.stat().st_size))
+
+
+class Speed:
+    """timing.jsonl: pictures a second and memory, at the log's steps."""
+
+    def __init__(self, run: RunDirectory, every: int, writer: SummaryWriter) -> None:
+        self.path, self.every, self.writer = run.timing, every, writer
+        self.last: tuple[float, int] | None = None
+        self.images_per_second = math.nan
+
+    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:  # noqa: ARG002 (a Watcher)
+        """Write a line if it is time."""
+        progress = state.progress
+        if self.last is None:
+            self.last = (time.monotonic(), progress.images)
+        if progress.step % self.every:
+            return
+        now, (since, images) = time.monotonic(), self.last
+        self.last = (now, progress.images)
+        if progress.images == images:
+            return
+        self.images_per_second = (progress.images - images) / (now - since)
+        line = {"step": progress.step, "seconds": round(progress.seconds, 3), "images_per_second": round(self.images_per_second, 2)}
+        if resident := resident_mebibytes():
+            line["resident_mebibytes"] = resident
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        self.writer.add_scalar("images_per_second", self.images_per_second, progress.step)
+
+
+def resident_mebibytes() -> int | None:
+    """Memory that this process holds, where the system tells (Linux)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
+def frame_number(images: int) -> int:
+    """Grows by one eight times for every doubling of the pictures shown: early pictures change fastest."""
+    return math.floor(FRAMES_A_DOUBLING * math.log2(1 + images / FIRST_FRAME_IMAGES))
+
+
+class Samples:
+    """samples/step-N.png: what the averaged game draws from the same latents throughout."""
+
+    def __init__(self, run: RunDirectory, settings: TrainSettings, writer: SummaryWriter) -> None:
+        self.folder, self.settings, self.writer = run.samples, settings, writer
+        self.last_images = 0
+
+    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:  # noqa: ARG002 (a Watcher)
+        """Draw a grid if it is time."""
+        progress, every = state.progress, self.settings.sample_every
+        before, self.last_images = self.last_images, progress.images
+        if progress.step % every == 0 if every else frame_number(progress.images) > frame_number(before):
+            self.draw(state)
+
+    def draw(self, state: State) -> None:
+        """Draw a grid now."""
+        images = state.average.sample(self.settings.samples, self.settings.seed)
+        sheet = grid(float_to_pixels(images).cpu().numpy())
+        save_picture(sheet, self.folder / f"step-{state.progress.step:09d}.png")
+        self.writer.add_image("samples", sheet, state.progress.step, dataformats="HWC")
+
+    def timelapse(self) -> Path | None:
+        """Join all grids into samples/timelapse.gif."""
+        frames = []
+        for path in sorted(self.folder.glob("step-*.png")):
+            with Image.open(path) as picture:
+                frames.append(np.atleast_3d(np.array(picture)))
+        if len(frames) < 2:
+            return None
+        target = self.folder / "timelapse.gif"
+        save_gif(frames, target, frames_per_second=8, hold_last=3)
+        return target
+
+
+class Keeper:
+    """checkpoints/: the newest few, and the best by the score that is handed in (lower is better)."""
+
+    def __init__(self, run: RunDirectory, settings: TrainSettings, log: Log, score: Callable[[Game], float] | None) -> None:
+        self.folder, self.settings, self.log, self.score = run.checkpoints, settings, log, score
+        self.last_seconds = 0.0
+        self.saved_step: int | None = None
+
+    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:  # noqa: ARG002 (a Watcher)
+        """Save if it is time."""
+        progress, every = state.progress, self.settings.checkpoint_every
+        due = progress.step % every == 0 if every else progress.seconds - self.last_seconds >= 60 * self.settings.checkpoint_minutes
+        if due:
+            self.save(state)
+
+    def save(self, state: State) -> None:
+        """Write a checkpoint now, if this step has none yet, and delete those no longer wanted."""
+        step = state.progress.step
+        if self.saved_step == step:
+            return
+        facts: dict[str, Any] = {**state.facts(), "log": self.log.facts()}
+        if self.score is not None:
+            facts["score"] = self.score(state.average)
+        checkpoints.write(self.folder, step, state.tensors() | self.log.tensors(), facts)
+        checkpoints.prune(self.folder, self.settings.keep)
+        self.last_seconds, self.saved_step = state.progress.seconds, step
+
+
