@@ -2,8 +2,8 @@
 
 import zipfile
 from collections.abc import Callable
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 from jaxtyping import Int64, Shaped
@@ -36,7 +36,7 @@ def open_array(name: str, path: Path, split: str | None) -> Source:
         elif split is not None:
             raise DataError(f"{path} is one array: it has no split {split!r}.")
         else:
-            raw = _npy(path, path.open, None)
+            raw = _npy(path, lambda: path.open("rb"), None)
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as problem:
         raise DataError(f"{path} cannot be read as an array: {problem}.") from None
     return array_source(name, raw, labels, split)
@@ -104,9 +104,9 @@ def _lowest_of_range(path: Path, values: Shaped[np.ndarray, "n ..."]) -> int:
     return -1 if low < -ROUNDING else 0
 
 
-def _npy(path: Path, opener: Callable[[str], IO[bytes]], unpack: Callable[[], IO[bytes]] | None) -> RawArray:
+def _npy(path: Path, opener: Callable[[], BufferedIOBase], unpack: Callable[[], BufferedIOBase] | None) -> RawArray:
     """Read the heading of a .npy file."""
-    with opener("rb") as file:
+    with opener() as file:
         version = np.lib.format.read_magic(file)
         if version == (1, 0):
             shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
@@ -130,8 +130,8 @@ def _npz(path: Path, split: str | None) -> tuple[RawArray, Labels]:
     if key is None:
         raise DataError(f"{path} has no array called {', '.join(picture_keys)}. It has: {', '.join(sorted(arrays)) or 'none'}.")
 
-    def unpack(_: str = "rb") -> IO[bytes]:
-        return zipfile.ZipFile(path).open(arrays[key])
+    def unpack() -> BufferedIOBase:
+        return zipfile.ZipFile(path).open(arrays[key])  # type: ignore[return-value]  (a ZipExtFile is one)
 
     raw = _npy(path, unpack, unpack)
     label_key = next((key for key in label_keys if key in arrays), None)
@@ -141,7 +141,7 @@ def _npz(path: Path, split: str | None) -> tuple[RawArray, Labels]:
         return raw, numbered(path, file[label_key])
 
 
-def numbered(path: Path, values: np.ndarray[Any, Any]) -> Labels:
+def numbered(path: Path, values: np.ndarray) -> Labels:
     """Class names and numbers from whole numbers or names of shape (n,) or (n, 1)."""
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]

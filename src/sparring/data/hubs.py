@@ -25,13 +25,15 @@ def open_torchvision(name: str, split: str | None) -> Source:
     _, _, rest = name.partition(":")
     wanted, _, written_split = rest.partition(":")
     split = split or written_split or "train"
-    known = [key for key, kind in vars(torchvision.datasets).items() if inspect.isclass(kind) and hasattr(kind, "__getitem__")]
-    if wanted not in known:
-        by_lower = {key.lower(): key for key in known}
-        hint = f"Did you mean {by_lower[wanted.lower()]!r}?" if wanted.lower() in by_lower else did_you_mean(wanted, by_lower)
-        raise DataError(f"torchvision has no data set {wanted!r}. {hint}")
+    kinds = {
+        key.lower(): kind for key, kind in vars(torchvision.datasets).items() if inspect.isclass(kind) and hasattr(kind, "__getitem__")
+    }
+    kind = kinds.get(wanted.lower())  # the case of letters does not matter
+    if kind is None:
+        raise DataError(f"torchvision has no data set {wanted!r}. {did_you_mean(wanted, kinds)}")
+    wanted = kind.__name__
     root = cache_folder() / "torchvision" / wanted
-    dataset = _torchvision_dataset(getattr(torchvision.datasets, wanted), wanted, split, root)
+    dataset = _torchvision_dataset(kind, wanted, split, root)
     labels = next((found for key in ("targets", "labels", "_labels") if (found := getattr(dataset, key, None)) is not None), None)
     classes, numbers, notes = _torchvision_labels(dataset, labels)
     files = sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in root.rglob("*") if file.is_file())

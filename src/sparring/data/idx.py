@@ -3,8 +3,8 @@
 import gzip
 import re
 import struct
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -61,8 +61,8 @@ def open_idx(name: str, path: Path, split: str | None = None) -> Source:
 def _raw(path: Path, axes: tuple[int, ...]) -> RawArray:
     packed = path.suffix.lower() == ".gz"
 
-    def opener() -> IO[bytes]:
-        return gzip.GzipFile(path) if packed else path.open("rb")  # type: ignore[return-value]  (a GzipFile reads like one)
+    def opener() -> BufferedIOBase:
+        return gzip.GzipFile(path) if packed else path.open("rb")
 
     try:
         with opener() as file:

@@ -5,8 +5,9 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
@@ -14,7 +15,7 @@ from jaxtyping import Shaped
 from sparring.core.errors import DataError
 from sparring.core.files import cache_folder
 
-PIECE = 2**22
+PIECE = 2**20
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class RawArray:
     dtype: np.dtype[Any]
     offset: int
     """Bytes before the first number."""
-    unpack: Callable[[], IO[bytes]] | None = None
+    unpack: Callable[[], BufferedIOBase] | None = None
     """Opens the unpacked content as a stream; None if the file is not packed."""
 
 

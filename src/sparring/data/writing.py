@@ -20,7 +20,7 @@ try:
 except ImportError:  # Windows: what a killed process left is not swept there
     fcntl = None
 
-PIECE = 2**22
+PIECE = 2**20
 LOCK = "lock"
 
 

@@ -1,0 +1,269 @@
+"""Bytes become pixels: checked against numbers that were worked out by hand."""
+
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from picture_files import encoded, noise
+from PIL import Image, ImageFile
+
+from sparring.data.decode import PICTURE_ENDINGS, Colour, Crop, UnusableError, fit, load, looks_like_picture
+
+WHITE, BLUE = (255, 255, 255), (0, 0, 255)
+
+
+def square(
+    image: Image.Image,
+    size: int,
+    *,
+    kind: str = "PNG",
+    crop: Crop = "centre",
+    background: Colour = WHITE,
+    channels: int | None = None,
+    **settings: object,
+) -> np.ndarray:
+    return fit(load(encoded(image, kind, **settings)).image, size, crop, background, channels)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "corner"),
+    # where the stored top left corner is meant to be seen, from the EXIF standard: (row, column) of a 4x4 picture
+    [(1, (0, 0)), (2, (0, 3)), (3, (3, 3)), (4, (3, 0)), (5, (0, 0)), (6, (0, 3)), (7, (3, 3)), (8, (3, 0))],
+)
+def test_exif_orientation_turns_the_red_corner(orientation: int, corner: tuple[int, int]) -> None:
+    stored = np.zeros((4, 4, 3), np.uint8)
+    stored[0, 0] = (255, 0, 0)
+    stored[0, 1] = (0, 255, 0)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = square(Image.fromarray(stored), 4, exif=exif)
+    assert tuple(pixels[corner]) == (255, 0, 0)
+    # the neighbour in the stored row tells a turn from a flip
+    green = {1: (0, 1), 2: (0, 2), 3: (3, 2), 4: (3, 1), 5: (1, 0), 6: (1, 3), 7: (2, 3), 8: (2, 0)}[orientation]
+    assert tuple(pixels[green]) == (0, 255, 0)
+
+
+def test_alpha_is_laid_on_the_background() -> None:
+    # half red on blue: 255 * 128 / 255 = 128 red, 255 * 127 / 255 = 127 blue
+    half = Image.new("RGBA", (2, 2), (255, 0, 0, 128))
+    assert square(half, 2, background=BLUE)[0, 0].tolist() == [128, 0, 127]
+    clear = Image.new("RGBA", (2, 2), (9, 9, 9, 0))
+    assert square(clear, 2, background=BLUE)[0, 0].tolist() == [0, 0, 255]
+    grey = Image.new("LA", (2, 2), (100, 51))  # 100 * 51/255 + 255 * 204/255 = 20 + 204
+    assert square(grey, 2).tolist() == [[[224]] * 2] * 2
+    assert square(grey, 2, background=BLUE)[0, 0].tolist() == [20, 20, 224]
+
+
+def test_four_channels_keep_alpha_and_show_the_background_where_nothing_is() -> None:
+    pixels = np.full((2, 2, 4), 77, np.uint8)
+    pixels[0, 0] = (1, 2, 3, 0)
+    out = square(Image.fromarray(pixels), 2, channels=4, background=BLUE)
+    assert out[0, 0].tolist() == [0, 0, 255, 0]
+    assert out[1, 1].tolist() == [77] * 4
+    assert square(Image.new("RGB", (2, 2), (5, 6, 7)), 2, channels=4)[0, 0].tolist() == [5, 6, 7, 255]
+
+
+def test_resizing_with_alpha_lets_no_hidden_colour_through() -> None:
+    pixels = np.zeros((8, 8, 4), np.uint8)
+    pixels[:, :4] = (255, 0, 0, 255)
+    pixels[:, 4:] = (0, 255, 0, 0)  # green, but invisible
+    out = square(Image.fromarray(pixels), 3, channels=4, background=(0, 0, 0))
+    assert 0 < out[1, 1, 3] < 255
+    assert out[:, :, 1].max() == 0
+    assert out[1, 1, 0] == 255
+
+
+def test_cmyk() -> None:
+    # (1 - c) * (1 - k): cyan 255 leaves no red; black 51 leaves 204
+    assert square(Image.new("CMYK", (8, 8), (255, 0, 0, 51)), 8, kind="TIFF")[3, 3].tolist() == [0, 204, 204]
+
+
+def test_palette_with_and_without_transparency() -> None:
+    wide = Image.new("P", (2, 2))
+    wide.putpalette([200, 100, 50, 0, 255, 0])
+    wide.putdata([0, 1, 1, 0])
+    assert square(wide, 2)[0].tolist() == [[200, 100, 50], [0, 255, 0]]
+    assert square(wide, 2, transparency=1)[0].tolist() == [[200, 100, 50], [255, 255, 255]]
+    half = bytes([255, 51])  # 0.2 green on white: red and blue 204
+    assert square(wide, 2, transparency=half)[0].tolist() == [[200, 100, 50], [204, 255, 204]]
+
+
+def test_grey_palette_is_grey() -> None:
+    image = Image.new("P", (2, 2), 1)
+    image.putpalette([0, 0, 0, 90, 90, 90])
+    assert square(image, 2).shape == (2, 2, 1)
+    assert square(image, 2)[0, 0, 0] == 90
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_are_scaled_not_clipped(kind: str) -> None:
+    values = np.array([[0, 257], [32896, 65535]], np.uint16)  # 257 is one 8-bit step; 32896 = 128 * 257
+    assert square(Image.fromarray(values), 2, kind=kind)[:, :, 0].tolist() == [[0, 1], [128, 255]]
+
+
+def test_sixteen_bit_pgm() -> None:
+    content = b"P5 2 1 65535\n" + struct.pack(">2H", 65535, 25700)
+    assert np.asarray(load(content).image).tolist() == [[255, 100]]
+
+
+def test_floats_of_unknown_range_are_refused() -> None:
+    assert square(Image.fromarray(np.full((2, 2), 0.5, np.float32)), 2, kind="TIFF")[0, 0, 0] == 128
+    with pytest.raises(UnusableError, match=r"from 0\.5 to 3"):
+        load(encoded(Image.fromarray(np.array([[0.5, 3.0]], np.float32)), "TIFF"))
+
+
+def test_one_bit() -> None:
+    image = Image.new("1", (2, 2), 0)
+    image.putpixel((1, 0), 1)
+    assert square(image, 2)[:, :, 0].tolist() == [[0, 255], [0, 0]]
+
+
+def test_transparent_colour_of_a_picture_without_alpha() -> None:
+    image = Image.new("RGB", (2, 2), (10, 20, 30))
+    image.putpixel((0, 0), (1, 2, 3))
+    assert square(image, 2, transparency=(1, 2, 3))[0].tolist() == [[255, 255, 255], [10, 20, 30]]
+
+
+def test_a_fine_checkerboard_becomes_grey() -> None:
+    board = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    pixels = square(Image.fromarray(board), 16)
+    assert np.abs(pixels.astype(int) - 127.5).max() <= 2
+
+
+def test_a_large_jpeg_is_decoded_small_and_looks_the_same() -> None:
+    gradient = np.linspace(0, 255, 1024).astype(np.uint8)
+    image = Image.merge(
+        "RGB", [Image.fromarray(np.tile(gradient, (1024, 1))), *[Image.fromarray(np.tile(gradient[:, None], (1, 1024)))] * 2]
+    )
+    content = encoded(image, "JPEG", quality=95)
+    small = load(content, 32)
+    assert small.image.size == (128, 128)
+    assert small.header.width == 1024
+    fast, full = (fit(load(content, wanted).image, 32, "centre", WHITE, None) for wanted in (32, None))
+    assert np.abs(fast.astype(int) - full).max() <= 3
+
+
+def thirds() -> Image.Image:
+    """12 wide, 4 high: red, green and blue blocks of 4x4."""
+    return Image.fromarray(np.repeat(np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8), 4, axis=1).repeat(4, axis=0))
+
+
+def test_crop_centre_takes_the_middle() -> None:
+    assert np.array_equal(square(thirds(), 4), np.broadcast_to(np.array([0, 255, 0], np.uint8), (4, 4, 3)))
+    assert np.array_equal(square(thirds().transpose(Image.Transpose.ROTATE_90), 4)[2, 2], [0, 255, 0])
+
+
+def test_crop_squash_keeps_all() -> None:
+    pixels = square(thirds(), 3, crop="squash")
+    assert pixels[1].argmax(axis=1).tolist() == [0, 1, 2]
+
+
+def test_crop_pad_adds_background() -> None:
+    pixels = square(thirds(), 12, crop="pad", background=(1, 2, 3))
+    assert np.array_equal(pixels[4:8], np.asarray(thirds()))
+    assert np.array_equal(pixels[:4], np.broadcast_to(np.array([1, 2, 3], np.uint8), (4, 12, 3)))
+    assert np.array_equal(pixels[8:], pixels[:4])
+    clear = square(thirds(), 12, crop="pad", background=(1, 2, 3), channels=4)
+    assert clear[0, 0].tolist() == [1, 2, 3, 0]
+    assert clear[5, 0].tolist() == [255, 0, 0, 255]
+
+
+def test_grey_on_coloured_padding_is_colour() -> None:
+    grey = Image.new("L", (4, 2), 9)
+    assert square(grey, 4, crop="pad").shape == (4, 4, 1)
+    assert square(grey, 4, crop="pad", background=BLUE)[0, 0].tolist() == [0, 0, 255]
+    assert square(grey, 4, crop="pad", background=BLUE, channels=1).shape == (4, 4, 1)
+
+
+def test_channels_asked_for() -> None:
+    red = Image.new("RGB", (2, 2), (255, 0, 0))
+    assert square(red, 2, channels=1)[0, 0].tolist() == [76]  # 0.299 * 255
+    assert square(Image.new("L", (2, 2), 9), 2, channels=3)[0, 0].tolist() == [9, 9, 9]
+
+
+def test_animated_uses_the_first_frame() -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "lime", "blue")]
+    loaded = load(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    assert loaded.image.convert("RGB").getpixel((0, 0)) == (255, 0, 0)
+    assert loaded.notes == ("several frames: the first is used",)
+
+
+def bomb() -> bytes:
+    """A PNG heading that declares 100,000 x 100,000 pixels."""
+    chunks = (b"IHDR" + struct.pack(">2I5B", 100_000, 100_000, 8, 2, 0, 0, 0), b"IDAT" + zlib.compress(bytes(1000)))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"this is no picture", "not a picture"),
+        (encoded(noise(32, 32))[:-400], "truncated"),
+        (encoded(noise(64, 64), "JPEG")[:2000], "truncated"),
+        (encoded(noise(64, 64), "BMP")[:2000], "truncated"),
+        (bomb(), "bomb"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),  # would start Ghostscript
+    ],
+)
+def test_unusable(content: bytes, reason: str) -> None:
+    with pytest.raises(UnusableError, match=reason):
+        load(content)
+
+
+def test_damage_at_any_place_is_a_picture_or_a_reason() -> None:
+    random = np.random.default_rng(1)
+    for kind in ("PNG", "JPEG", "GIF", "TIFF", "WEBP"):
+        whole = encoded(noise(16, 16), kind)
+        for _ in range(40):
+            broken = bytearray(whole)
+            for place in random.integers(0, len(whole), 3):
+                broken[place] = int(random.integers(256))
+            try:
+                mode = load(bytes(broken)).image.mode
+            except UnusableError:  # nothing else may come out
+                continue
+            assert mode in ("L", "LA", "RGB", "RGBA")
+
+
+def test_large_pictures_warn_nobody_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    before = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(UnusableError, match="11 x 10 pixels"):
+            load(encoded(noise(10, 11)))
+        assert load(encoded(noise(10, 10))).image.size == (10, 10)
+    assert not caught
+    assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"])
+def test_first_bytes_tell_a_picture(kind: str) -> None:
+    assert looks_like_picture(encoded(noise(4, 4), kind)[:16])
+
+
+@pytest.mark.parametrize("text", [b"P5 is a project", b"BM is short for", b"# Read me", b"{}", b"", b"RIFF....WAVE"])
+def test_first_bytes_tell_what_is_none(text: bytes) -> None:
+    assert not looks_like_picture(text[:16])
+
+
+def test_every_ending_is_lower_case_with_a_dot() -> None:
+    assert all(ending.startswith(".") and ending == ending.lower() for ending in PICTURE_ENDINGS)
+    assert {".png", ".jpg", ".heic"} <= PICTURE_ENDINGS
+
+
+def test_arrays_pass_through_unchanged() -> None:
+    for channels in (1, 3, 4):
+        pixels = np.random.default_rng(channels).integers(0, 256, (6, 6, channels), np.uint8)
+        pixels[..., 3:] |= 1
+        assert np.array_equal(fit(load(pixels).image, 6, "centre", WHITE, channels), pixels)
+
+
+def test_broken_exif_keeps_the_picture() -> None:
+    content = encoded(noise(8, 8), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
+    assert np.asarray(load(content).image).shape == (8, 8, 3)

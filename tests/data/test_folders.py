@@ -1,0 +1,290 @@
+"""Folders, zips and tables of labels: what becomes an item, with which class, and what is told about the rest."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from picture_files import encoded, noise
+from PIL import Image
+
+from sparring.core.errors import DataError
+from sparring.data.source import Source, open_source
+from sparring.data.store import Preparation, prepare
+
+
+def write_zip(path: Path, entries: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return path
+
+
+def zipped(folder: Path, path: Path, prefix: str = "") -> Path:
+    files = {f"{prefix}{file.relative_to(folder).as_posix()}": file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    return write_zip(path, files)
+
+
+def by_name(source: Source) -> dict[str, str | None]:
+    return {item.name: None if item.label is None else source.classes[item.label] for item in source.items}
+
+
+def red(value: int) -> bytes:
+    return encoded(Image.new("RGB", (8, 8), (value, 0, 0)))
+
+
+def test_folders_are_classes(photos: Path) -> None:
+    source = open_source(photos)
+    assert source.classes == ("cat", "dog")
+    assert by_name(source) == {f"{kind}/{i}.png": kind for kind in ("cat", "dog") for i in range(3)}
+    assert [item.name for item in source.items] == sorted(item.name for item in source.items)
+    assert len(source) == 6
+    store = prepare(source)
+    assert store.spec.classes == ("cat", "dog")
+    assert store.labels is not None
+    assert store.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert store.pixels[:, 0, 0, 0].tolist() == [10, 20, 30, 110, 120, 130]
+    assert list(store.names) == [item.name for item in source.items]
+
+
+def test_a_deep_folder_counts_by_its_first_level(photos: Path) -> None:
+    (photos / "cat" / "old").mkdir()
+    (photos / "cat" / "old" / "9.png").write_bytes(red(9))
+    assert by_name(open_source(photos))["cat/old/9.png"] == "cat"
+
+
+def test_flat_folder_has_no_classes(photos: Path) -> None:
+    source = open_source(photos / "cat")
+    assert source.classes == ()
+    assert prepare(source).labels is None
+
+
+def test_same_pictures_from_folder_zip_and_wrapped_zip_have_one_fingerprint(photos: Path, tmp_path: Path) -> None:
+    places = [photos, zipped(photos, tmp_path / "a.zip"), zipped(photos, tmp_path / "b.zip", "some folder/")]
+    stores = [prepare(open_source(place)) for place in places]
+    assert len({store.fingerprint for store in stores}) == 1
+    assert len({store.folder for store in stores}) == 3
+    assert stores[2].spec.classes == ("cat", "dog")
+    assert any("some folder/" in note for note in stores[2].report.notes)
+
+
+def test_fingerprint_depends_on_pixels_labels_and_classes(photos: Path) -> None:
+    first = prepare(open_source(photos)).fingerprint
+    (photos / "dog").rename(photos / "wolf")
+    renamed = prepare(open_source(photos)).fingerprint
+    shutil.move(photos / "wolf" / "0.png", photos / "cat" / "3.png")
+    moved = prepare(open_source(photos)).fingerprint
+    (photos / "cat" / "3.png").write_bytes(red(111))
+    repainted = prepare(open_source(photos)).fingerprint
+    assert len({first, renamed, moved, repainted}) == 4
+
+
+def test_a_few_loose_pictures_beside_classes_are_quarantined(photos: Path) -> None:
+    (photos / "stray.png").write_bytes(red(1))
+    source = open_source(photos)
+    assert source.classes == ("cat", "dog")
+    assert [problem.name for problem in source.problems] == ["stray.png"]
+    assert any("loose" in note for note in source.notes)
+
+
+def test_mostly_loose_pictures_mean_no_classes(photos: Path) -> None:
+    for i in range(6):
+        (photos / f"{i}.png").write_bytes(red(i))
+    source = open_source(photos)
+    assert source.classes == ()
+    assert len(source) == 12
+    assert any("without classes" in note for note in source.notes)
+
+
+def test_other_files_are_passed_over_and_hidden_ones_counted(photos: Path) -> None:
+    (photos / "README.txt").write_text("hello")
+    (photos / ".DS_Store").write_bytes(b"x")
+    (photos / "__MACOSX").mkdir()
+    (photos / "__MACOSX" / "._0.png").write_bytes(b"x")
+    (photos / "cat" / "unnamed").write_bytes(red(40))
+    source = open_source(photos)
+    assert [problem.name for problem in source.passed_over] == ["README.txt"]
+    assert any(note.startswith("2 hidden files") for note in source.notes)
+    assert "cat/unnamed" in by_name(source)
+    report = prepare(source, Preparation(max_bad=0.0)).report
+    assert (report.found, report.used) == (7, 7)
+    assert any("README.txt" in note for note in report.notes)
+
+
+def test_splits_are_not_taken_for_classes(photos: Path, tmp_path: Path) -> None:
+    top = tmp_path / "splits"
+    shutil.copytree(photos, top / "train")
+    shutil.copytree(photos, top / "test")
+    (top / "test" / "cat" / "0.png").unlink()
+    with pytest.raises(DataError, match="splits test, train"):
+        open_source(top)
+    for place in (top, zipped(top, tmp_path / "splits.zip", "wrapped/")):
+        assert len(open_source(place, split="train")) == 6
+        assert len(open_source(place, split="test")) == 5
+        assert open_source(place, split="test").classes == ("cat", "dog")
+    with pytest.raises(DataError, match=r"no folder 'tets'.*Did you mean 'test'"):
+        open_source(top, split="tets")
+
+
+def test_links_are_followed_once(photos: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "0.png").write_bytes(red(200))
+    (photos / "bird").symlink_to(outside)
+    (photos / "cat" / "loop").symlink_to(photos)
+    (photos / "cat" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    source = open_source(photos)
+    assert source.classes == ("bird", "cat", "dog")
+    assert len(source) == 7
+    assert {problem.name for problem in source.problems} == {"cat/loop", "cat/gone.png"}
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "a/../../evil.png", "/evil.png", "C:/evil.png", "..\\evil.png", "a\\b.png"])
+def test_a_zip_that_climbs_out_is_refused_whole(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="refused") as caught:
+        open_source(write_zip(tmp_path / "a.zip", {"good.png": red(1), name: red(2)}))
+    assert repr(name) in str(caught.value)
+
+
+def patched(path: Path, entry: str, offset: int, content: bytes) -> None:
+    """Change bytes of an entry's record in the central directory of a zip."""
+    data = bytearray(path.read_bytes())
+    place = data.rindex(entry.encode()) - 46 + offset  # the name comes after 46 bytes
+    data[place : place + len(content)] = content
+    path.write_bytes(data)
+
+
+def test_encrypted_absurd_and_damaged_entries_are_quarantined(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"good.png": red(1), "locked.png": red(2), "huge.png": red(3), "torn.png": red(4)})
+    patched(path, "locked.png", 8, b"\x01\x00")
+    patched(path, "huge.png", 24, (600 * 2**20).to_bytes(4, "little"))
+    patched(path, "torn.png", 16, b"\0\0\0\0")  # another checksum
+    report = prepare(open_source(path), Preparation(max_bad=0.75)).report
+    reasons = dict(report.quarantined)
+    assert report.used == 1
+    assert "encrypted" in reasons["locked.png"]
+    assert "629,145,600" in reasons["huge.png"]
+    assert "CRC" in reasons["torn.png"]
+
+
+def test_an_entry_twice_in_a_zip_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.png", red(1))
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("a.png", red(2))
+    source = open_source(path)
+    assert [problem.name for problem in source.problems] == ["a.png"]
+    assert prepare(source, Preparation(max_bad=0.5)).pixels[0, 0, 0, 0] == 2
+
+
+def test_no_zip_at_all(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK nonsense")
+    with pytest.raises(DataError, match="cannot be read as a zip"):
+        open_source(tmp_path / "a.zip")
+
+
+def labelled(folder: Path, table: str) -> Path:
+    folder.mkdir()
+    for i in range(3):
+        (folder / f"{i}.png").write_bytes(red(i))
+    (folder / "labels.csv").write_text(table, encoding="utf-8-sig")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("file,label\n0.png,b\n1.png,a\n2.png,b\n", {"0.png": "b", "1.png": "a", "2.png": "b"}),
+        ("Class;Filename\n10;0.png\n9;./1.png\n10;2.png\n", {"0.png": "10", "1.png": "9", "2.png": "10"}),
+        ('path,author,category\n0.png,x,"a, b"\n1.png,x,c\n2.png,y,c\n', {"0.png": "a, b", "1.png": "c", "2.png": "c"}),
+    ],
+)
+def test_labels_from_a_table(tmp_path: Path, table: str, expected: dict[str, str]) -> None:
+    folder = labelled(tmp_path / "t", table)
+    for place in (folder, zipped(folder, tmp_path / "t.zip"), zipped(folder, tmp_path / "w.zip", "wrapped/")):
+        found = {Path(name).name: label for name, label in by_name(open_source(place)).items()}
+        assert found == expected
+
+
+def test_numbers_as_labels_are_ordered_as_numbers(tmp_path: Path) -> None:
+    source = open_source(labelled(tmp_path / "t", "file,label\n0.png,10\n1.png,9\n2.png,100\n"))
+    assert source.classes == ("9", "10", "100")
+
+
+def test_every_fault_of_a_table_is_listed(tmp_path: Path) -> None:
+    folder = labelled(tmp_path / "t", "file,label\n0.png,a\n0.png,a\n1.png,a\n1.png,b\n2.png,\ngone.png,a\n,a\n")
+    (folder / "new.png").write_bytes(red(7))
+    source = open_source(folder)
+    reasons = dict(source.problems)
+    assert by_name(source) == {"0.png": "a"}
+    assert "'a' and 'b'" in reasons["1.png"]
+    assert "no label" in reasons["2.png"]
+    assert "no such file" in reasons["gone.png"]
+    assert "no row" in reasons["new.png"]
+    assert "no file is named" in reasons["labels.csv, row 8"]
+    assert any("more than once" in note for note in source.notes)
+    with pytest.raises(DataError, match="5 of 6 pictures"):
+        prepare(source)
+
+
+def test_a_table_without_the_columns(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Its columns are: name, colour"):
+        open_source(labelled(tmp_path / "t", "name,colour\n0.png,red\n"))
+
+
+def test_wrong_names_and_paths(tmp_path: Path, photos: Path) -> None:
+    with pytest.raises(DataError, match="Did you mean 'fashion10k'"):
+        open_source("fashon10k")
+    with pytest.raises(DataError, match="Did you mean 'photos'"):
+        open_source(tmp_path / "fotos")
+    with pytest.raises(DataError, match="last folder on the way"):
+        open_source(tmp_path / "a" / "b" / "c")
+    with pytest.raises(DataError, match="single picture"):
+        open_source(photos / "cat" / "0.png")
+    (tmp_path / "a.tar").write_bytes(b"x")
+    with pytest.raises(DataError, match="of no kind"):
+        open_source(tmp_path / "a.tar")
+
+
+def test_nothing_usable_lists_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.txt").write_text("x")
+    with pytest.raises(DataError, match=r"no pictures.*\n.*a\.txt"):
+        open_source(tmp_path / "docs")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no pictures"):
+        open_source(tmp_path / "empty")
+
+
+def test_bad_files_are_quarantined_with_reasons(tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for i in range(4):
+        (folder / f"good{i}.png").write_bytes(encoded(noise(16, 16, i)))
+    bad = {
+        "cut.png": encoded(noise(16, 16))[:-300],
+        "empty.jpg": b"",
+        "text.png": b"I am text",
+        "photo.heic": b"\0\0\0\x18ftypheic",
+    }
+    for name, content in bad.items():
+        (folder / name).write_bytes(content)
+    (folder / "notes.json").write_text("{}")
+    with pytest.raises(DataError, match="4 of 8 pictures") as caught:
+        prepare(open_source(folder))
+    assert all(name in str(caught.value) for name in bad)
+    store = prepare(open_source(folder), Preparation(max_bad=0.5))
+    assert (store.report.found, store.report.used) == (8, 4)
+    assert sorted(name for name, _ in store.report.quarantined) == sorted(bad)
+    assert list(store.names) == [f"good{i}.png" for i in range(4)]
+    for i in range(4):
+        assert np.array_equal(store.pixels[i], np.asarray(noise(16, 16, i)))
+
+
+def test_none_usable(tmp_path: Path) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.png").write_bytes(b"x")
+    with pytest.raises(DataError, match="none of 1 pictures"):
+        prepare(open_source(tmp_path / "bad"), Preparation(max_bad=1.0))

@@ -1,0 +1,301 @@
+"""The store: built once, whole or not there, and equal however it was built."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from picture_files import encoded, noise
+from PIL import Image
+
+from sparring.core.errors import DataError, SettingsError
+from sparring.data.records import Source
+from sparring.data.source import open_source
+from sparring.data.store import Preparation, Store, open_store, prepare
+
+
+def counted(source: Source) -> tuple[Source, list[int]]:
+    """The same source, and the list of what is read of it."""
+    reads: list[int] = []
+
+    def read(index: int) -> bytes | np.ndarray:
+        reads.append(index)
+        return source.read(index)
+
+    return replace(source, read=read), reads
+
+
+def stores_in(cache: Path) -> list[str]:
+    return sorted(path.name for path in (cache / "data").iterdir())
+
+
+def test_the_second_time_nothing_is_read(photos: Path) -> None:
+    source, reads = counted(open_source(photos))
+    first = prepare(source)
+    assert sorted(set(reads)) == list(range(6))
+    reads.clear()
+    second = prepare(counted(open_source(photos))[0])
+    again = prepare(source)
+    assert reads == []
+    assert first.folder == second.folder == again.folder
+    assert second.report == first.report
+    assert second.fingerprint == first.fingerprint
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [Preparation(size=5), Preparation(channels=1), Preparation(crop="pad"), Preparation(background="red"), Preparation(max_bad=0.2)],
+)
+def test_another_setting_is_another_store(photos: Path, changed: Preparation) -> None:
+    first = prepare(open_source(photos))
+    source, reads = counted(open_source(photos))
+    assert prepare(source, changed).folder != first.folder
+    assert len(reads) >= 6
+
+
+def test_a_changed_file_is_another_store(photos: Path) -> None:
+    first = prepare(open_source(photos))
+    os.utime(photos / "cat" / "0.png", ns=(1, 1))
+    source, reads = counted(open_source(photos))
+    second = prepare(source)
+    assert reads
+    assert second.folder != first.folder
+    assert second.fingerprint == first.fingerprint  # the pixels are the same
+
+
+def test_one_background_by_two_names_is_one_store(photos: Path) -> None:
+    first = prepare(open_source(photos), Preparation(background="red"))
+    assert prepare(open_source(photos), Preparation(background="#ff0000")).folder == first.folder
+
+
+def test_size_is_the_pictures_own_only_if_all_are_equal_and_square(photos: Path) -> None:
+    assert prepare(open_source(photos)).spec.shape == (3, 8, 8)
+    noise(9, 9).save(photos / "cat" / "9.png")
+    assert prepare(open_source(photos)).spec.shape == (3, 64, 64)
+    for file in photos.rglob("*.png"):
+        noise(6, 9).save(file)
+    assert prepare(open_source(photos)).spec.shape == (3, 64, 64)
+    assert prepare(open_source(photos), Preparation(size=16)).spec.shape == (3, 16, 16)
+
+
+def test_grey_until_the_first_colour(tmp_path: Path) -> None:
+    folder = tmp_path / "grey"
+    folder.mkdir()
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 5, 5), np.uint8)
+    for i, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / f"{i:02d}.png")
+    grey = prepare(open_source(folder))
+    assert grey.spec.channels == 1
+    assert np.array_equal(grey.pixels[..., 0], pictures)
+    Image.new("RGB", (5, 5), (1, 2, 3)).save(folder / "20.png")
+    mixed = prepare(open_source(folder))
+    assert mixed.spec.channels == 3
+    expected = pictures[..., None].repeat(3, axis=3)
+    expected[20] = (1, 2, 3)
+    assert np.array_equal(mixed.pixels, expected)
+    assert mixed.fingerprint == prepare(open_source(folder), Preparation(channels=3)).fingerprint
+    assert prepare(open_source(folder), Preparation(channels=1)).spec.channels == 1
+    four = prepare(open_source(folder), Preparation(channels=4))
+    assert four.pixels.shape == (40, 5, 5, 4)
+    assert (four.pixels[..., 3] == 255).all()
+
+
+def test_many_threads_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for i in range(150):
+        noise(10 + i % 7, 12, i).save(folder / f"{i}.png")
+    one = prepare(open_source(folder), Preparation(size=8), workers=1)
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "other"))
+    four = prepare(open_source(folder), Preparation(size=8), workers=4)
+    assert one.folder != four.folder
+    assert (one.folder / "pixels.raw").read_bytes() == (four.folder / "pixels.raw").read_bytes()
+    assert one.fingerprint == four.fingerprint
+    assert list(one.names) == list(four.names)
+
+
+def test_batch_gathers_the_pictures(photos: Path) -> None:
+    store = prepare(open_source(photos))
+    batch = store.batch(np.array([5, 0, 5]))
+    assert batch.images.shape == (3, 3, 8, 8)
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    expected = [130 / 127.5 - 1, 10 / 127.5 - 1, 130 / 127.5 - 1]
+    torch.testing.assert_close(batch.images[:, 0, 3, 4], torch.tensor(expected))
+    assert (batch.images[:, 1:] == -1).all()
+    assert batch.labels is not None
+    assert batch.labels.tolist() == [1, 0, 1]
+    batch.images.zero_()
+    assert store.pixels[5, 0, 0, 0] == 130
+    with pytest.raises(IndexError):
+        store.batch(np.array([6]))
+
+
+def test_pixels_are_mapped_and_read_only(photos: Path) -> None:
+    store = prepare(open_source(photos))
+    assert isinstance(store.pixels, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        store.pixels[0] = 0
+    sent = pickle.dumps(store)
+    assert len(sent) < 1000
+    back: Store = pickle.loads(sent)
+    assert back.fingerprint == store.fingerprint
+
+
+def test_notes_tell_what_was_done(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(folder / "clear.png")
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
+    Image.new("L", (4, 4)).save(folder / "small.png")
+    store = prepare(open_source(folder), Preparation(size=16))
+    assert "several frames: the first is used: 1 (moving.gif)." in store.report.notes
+    assert "transparency laid on white: 1 (clear.png)." in store.report.notes
+    assert "smaller than 16 pixels on a side, so enlarged: 1 (small.png)." in store.report.notes
+    assert store.pixels[1, 3, 3].tolist() == [255, 0, 0]
+
+
+def test_a_class_without_usable_pictures_stays_and_is_told(photos: Path) -> None:
+    (photos / "eel").mkdir()
+    (photos / "eel" / "0.png").write_bytes(b"")
+    store = prepare(open_source(photos), Preparation(max_bad=0.2))
+    assert store.spec.classes == ("cat", "dog", "eel")
+    assert "Classes without a usable picture: eel." in store.report.notes
+
+
+def test_all_wrong_settings_at_once(photos: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        prepare(open_source(photos), Preparation(size=0, background="whiteish", max_bad=2.0))
+    assert all(word in str(caught.value) for word in ("size is 0", "'whiteish'", "max_bad is 2.0"))
+
+
+def test_an_error_on_the_way_leaves_nothing(photos: Path, cache: Path) -> None:
+    source = open_source(photos)
+
+    def read(index: int) -> bytes:
+        if index == 4:
+            raise KeyboardInterrupt
+        return (photos / source.items[index].name).read_bytes()
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(replace(source, read=read), Preparation(size=8))
+    assert stores_in(cache) == []
+
+
+KILLED = """
+import os, sys, time
+from dataclasses import replace
+from sparring.data.source import open_source
+from sparring.data.store import Preparation, prepare
+
+source = open_source(sys.argv[1])
+def read(index):
+    print("reading", flush=True)
+    time.sleep(60)
+prepare(replace(source, read=read), Preparation(size=8))
+"""
+
+
+def test_a_killed_process_leaves_no_store_and_is_swept_up(photos: Path, cache: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(photos)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"reading\n"
+    assert [name[-4:] for name in stores_in(cache)] == [".tmp"]
+    store = prepare(open_source(photos))  # a living neighbour's folder is not touched
+    assert len(stores_in(cache)) == 2
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    other = prepare(open_source(photos), Preparation(size=4))
+    assert stores_in(cache) == sorted([store.folder.name, other.folder.name])
+
+
+def test_two_at_once_both_end_with_a_good_store(photos: Path, cache: Path) -> None:
+    source = open_source(photos)
+    together = threading.Barrier(2)
+
+    def read(index: int) -> bytes:
+        if index == 5:
+            together.wait(10)
+        return (photos / source.items[index].name).read_bytes()
+
+    stores: list[Store] = []
+    threads = [threading.Thread(target=lambda: stores.append(prepare(replace(source, read=read), Preparation(size=8)))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stores) == 2
+    assert stores[0].folder == stores[1].folder
+    assert stores[0].pixels[:, 0, 0, 0].tolist() == stores[1].pixels[:, 0, 0, 0].tolist() == [10, 20, 30, 110, 120, 130]
+    assert stores_in(cache) == [stores[0].folder.name]
+
+
+def spoil_json(folder: Path) -> None:
+    content = (folder / "store.json").read_text()
+    (folder / "store.json").write_text(content[: len(content) // 2])
+
+
+def alter_json(folder: Path) -> None:
+    described = json.loads((folder / "store.json").read_text())
+    described["spec"]["classes"] = ["dog", "cat"]
+    (folder / "store.json").write_text(json.dumps(described))
+
+
+def cut_pixels(folder: Path) -> None:
+    with (folder / "pixels.raw").open("r+b") as file:
+        file.truncate(100)
+
+
+def alter_labels(folder: Path) -> None:
+    np.save(folder / "labels.npy", np.zeros(6, np.int64))
+
+
+@pytest.mark.parametrize("spoil", [spoil_json, alter_json, cut_pixels, alter_labels, lambda folder: (folder / "names.json").unlink()])
+def test_a_spoilt_store_is_noticed_and_rebuilt(photos: Path, cache: Path, spoil) -> None:  # noqa: ANN001
+    store = prepare(open_source(photos))
+    spoil(store.folder)
+    with pytest.raises(DataError):
+        open_store(store.folder)
+    rebuilt = prepare(open_source(photos))
+    assert rebuilt.fingerprint == store.fingerprint
+    assert rebuilt.pixels[:, 0, 0, 0].tolist() == [10, 20, 30, 110, 120, 130]
+    assert stores_in(cache) == [store.folder.name]
+    assert open_store(store.folder).report == store.report
+
+
+def test_reading_back_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="missing"):
+        open_store(tmp_path / "nothing")
+
+
+def test_a_file_that_vanishes_is_quarantined(photos: Path) -> None:
+    source = open_source(photos)
+    (photos / "cat" / "1.png").unlink()
+    store = prepare(source, Preparation(max_bad=0.2))
+    assert [name for name, _ in store.report.quarantined] == ["cat/1.png"]
+    assert store.pixels[:, 0, 0, 0].tolist() == [10, 30, 110, 120, 130]
+
+
+def test_progress_is_shown_on_standard_error(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    prepare(open_source(photos), progress=True)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_large_jpeg_in_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "large"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(encoded(Image.new("RGB", (1600, 1200), (200, 100, 50)), "JPEG", quality=95))
+    started = time.perf_counter()
+    store = prepare(open_source(folder), Preparation(size=32))
+    assert time.perf_counter() - started < 5
+    assert np.abs(store.pixels[0].astype(int) - [200, 100, 50]).max() <= 2
