@@ -239,6 +239,10 @@ def test_wrong_names_and_paths(tmp_path: Path, photos: Path) -> None:
         open_source("fashon10k")
     with pytest.raises(DataError, match="Did you mean 'photos'"):
         open_source(tmp_path / "fotos")
+    with pytest.raises(DataError, match="no data called ''"):
+        open_source("")
+    with pytest.raises(DataError, match="cannot be looked up"):
+        open_source(tmp_path / ("x" * 300))
     with pytest.raises(DataError, match="last folder on the way"):
         open_source(tmp_path / "a" / "b" / "c")
     with pytest.raises(DataError, match="single picture"):
@@ -281,6 +285,18 @@ def test_bad_files_are_quarantined_with_reasons(tmp_path: Path) -> None:
     assert list(store.names) == [f"good{i}.png" for i in range(4)]
     for i in range(4):
         assert np.array_equal(store.pixels[i], np.asarray(noise(16, 16, i)))
+
+
+def test_a_tenth_may_be_unusable_and_no_more(tmp_path: Path) -> None:
+    folder = tmp_path / "tenth"
+    folder.mkdir()
+    for i in range(9):
+        (folder / f"{i}.png").write_bytes(red(i))
+    (folder / "bad0.png").write_bytes(b"")
+    assert prepare(open_source(folder)).report.used == 9
+    (folder / "bad1.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"2 of 11 pictures \(18%\).*max_bad = 10%"):
+        prepare(open_source(folder))
 
 
 def test_none_usable(tmp_path: Path) -> None:

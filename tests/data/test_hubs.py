@@ -71,6 +71,11 @@ def test_torchvision_download_fails_with_what_to_put_where(cache: Path, no_netwo
 def test_torchvision_wrong_name() -> None:
     with pytest.raises(DataError, match=r"no data set 'CIFAR11'\. Did you mean .*'cifar10'"):
         open_source("torchvision:CIFAR11")
+    for nothing in ("torchvision:", "torchvision:VisionDataset", "torchvision:ImageFolder"):
+        with pytest.raises(DataError, match="no data set"):
+            open_source(nothing)
+    with pytest.raises(DataError, match="needs a name"):
+        open_source("hf:")
 
 
 def rows() -> dict[str, list[Any]]:

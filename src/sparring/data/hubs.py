@@ -25,9 +25,7 @@ def open_torchvision(name: str, split: str | None) -> Source:
     _, _, rest = name.partition(":")
     wanted, _, written_split = rest.partition(":")
     split = split or written_split or "train"
-    kinds = {
-        key.lower(): kind for key, kind in vars(torchvision.datasets).items() if inspect.isclass(kind) and hasattr(kind, "__getitem__")
-    }
+    kinds = {key.lower(): kind for key, kind in vars(torchvision.datasets).items() if _has_name(kind)}
     kind = kinds.get(wanted.lower())  # the case of letters does not matter
     if kind is None:
         raise DataError(f"torchvision has no data set {wanted!r}. {did_you_mean(wanted, kinds)}")
@@ -46,6 +44,13 @@ def open_torchvision(name: str, split: str | None) -> Source:
         native_size=_native_size(getattr(dataset, "data", None)),
         notes=notes,
     )
+
+
+def _has_name(kind: Any) -> bool:  # noqa: ANN401
+    """Whether it is a data set, rather than a base class or a reader of any folder."""
+    if not inspect.isclass(kind) or kind.__name__ in ("VisionDataset", "DatasetFolder", "ImageFolder"):
+        return False
+    return "root" in inspect.signature(kind).parameters
 
 
 def _torchvision_dataset(kind: Any, wanted: str, split: str, root: Path) -> Any:  # noqa: ANN401 (every data set is a class of its own)
@@ -115,6 +120,8 @@ def open_hub(name: str, split: str | None) -> Source:
     except ImportError:
         raise missing_extra("datasets", "datasets", "Reading a Hugging Face data set") from None
     wanted = name.removeprefix("hf:")
+    if not wanted:
+        raise DataError("hf: needs a name of the hub or a folder after the colon.")
     table, notes = _hub_table(datasets, wanted, split)
     pictures = [column for column, kind in table.features.items() if isinstance(kind, datasets.Image)]
     if not pictures:

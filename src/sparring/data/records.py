@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -31,9 +31,9 @@ class Source:
 
     name: str
     """What the user wrote."""
-    items: Sequence[Item]
+    items: Sequence[Item] = field(repr=False)
     """The candidates, in an order that depends on their names alone."""
-    read: Callable[[int], bytes | UInt8[np.ndarray, "h w c"]]
+    read: Callable[[int], bytes | UInt8[np.ndarray, "h w c"]] = field(repr=False)
     """The i-th picture as the bytes of its file, or as pixels (c: 1 grey, 3 RGB, 4 RGBA). May raise OSError and the like for
     that one picture, and DataError if the whole source is broken."""
     key: str
@@ -42,9 +42,9 @@ class Source:
     """Names of the classes, by label; empty if there are none."""
     native_size: tuple[int, int] | None = None
     """(height, width) of every picture where that is known without looking, else None."""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = field(default=(), repr=False)
     """What is unusable as opening showed: counted as quarantined."""
-    passed_over: tuple[Problem, ...] = ()
+    passed_over: tuple[Problem, ...] = field(default=(), repr=False)
     """Files that are no pictures and do not claim to be: listed, not counted."""
     notes: tuple[str, ...] = ()
     """What was decided at opening, in whole sentences."""

@@ -39,7 +39,11 @@ def open_source(name_or_path: str | Path, *, split: str | None = None) -> Source
         if name in STYLES:
             return open_embedded(name, split)
     path = Path(name).expanduser()
-    if not path.exists():
+    try:
+        exists = bool(name) and path.exists()
+    except OSError as problem:  # too long, or a folder on the way that may not be read
+        raise DataError(f"{name!r} cannot be looked up: {problem.strerror}.") from None
+    if not exists:
         raise DataError(_not_found(name, path))
     if path.is_dir():
         return open_idx_folder(name, path, split) if idx_sets(path) else open_folder(name, path, split)
@@ -60,7 +64,7 @@ def _open_file(name: str, path: Path, split: str | None) -> Source:
 
 
 def _not_found(name: str, path: Path) -> str:
-    bare = len(path.parts) == 1 and not path.suffix
+    bare = len(path.parts) <= 1 and not path.suffix
     if bare or ":" in name:
         return f"There is no data called {name!r}, and no such file or folder. {did_you_mean(name, source_names())} A source is {KINDS}."
     parent = path.parent
