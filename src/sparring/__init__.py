@@ -6,6 +6,8 @@
 """
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
@@ -26,12 +28,32 @@ _HOMES = {
     "pack": "sparring.api",
     "prepare": "sparring.data.store",
     "resume": "sparring.api",
-    "train": "sparring.api",
 }
+_ROOMS_WITH_A_VERB = {"train"}
+"""Packages whose name is also a verb of `sparring.api`: `sparring.train(...)` works, and so does `sparring.train.settings`."""
+
+
+class _RoomWithAVerb(ModuleType):
+    def __call__(self, *arguments: object, **settings: object) -> object:
+        """What the verb of the same name in `sparring.api` gives."""
+        return getattr(importlib.import_module("sparring.api"), self.__name__.rpartition(".")[2])(*arguments, **settings)
+
+
+class _House(ModuleType):
+    def __setattr__(self, name: str, value: object) -> None:
+        # The import system binds a package's rooms here, whoever imports them first.
+        if name in _ROOMS_WITH_A_VERB and isinstance(value, ModuleType):
+            value.__class__ = _RoomWithAVerb
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _House
 
 
 def __getattr__(name: str) -> object:
     """Public names are imported when first used: `import sparring` and `sparring --help` need no torch."""
+    if name in _ROOMS_WITH_A_VERB:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'sparring' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -308,9 +308,9 @@ def _load_run(run: RunDirectory, checkpoint: str | int) -> Model:
             raise CheckpointError(f"{run.path} has no checkpoint yet.")
         tensors = found[0]
     else:
-        step = checkpoints.best(run.checkpoints) if checkpoint == "best" else int(checkpoint)
         kept = checkpoints.steps(run.checkpoints)
-        if step not in kept:
+        step = checkpoints.best(run.checkpoints) if checkpoint == "best" else {str(step): step for step in kept}.get(str(checkpoint))
+        if step is None:
             raise CheckpointError(f"{run.path} keeps no checkpoint {checkpoint}. There are: {', '.join(map(str, kept)) or 'none'}, last and best.")
         tensors, _ = checkpoints.read(run.checkpoints, step)
     average = dict(select(tensors, "average/"))
@@ -329,10 +329,13 @@ def _load_packed(path: Path) -> Model:
 
 
 def _model(recipe: Recipe, spec: ImageSpec, tensors: dict[str, Tensor], source: Path) -> Model:
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]):
         game = recipe.build(spec)
-    for name in game.sampling_networks:
-        game.get_submodule(name).to_empty(device="cpu").to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    for name, network in game.named_children():
+        if name not in game.sampling_networks:
+            network.to("meta")  # no memory for what is not used
+    game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
+    game.requires_grad_(False).eval()
     wanted = {name for name in game.state_dict() if name.partition(".")[0] in game.sampling_networks}
     missing = wanted - set(tensors)
     if missing:

@@ -298,14 +298,13 @@ def prepare_arguments() -> type:
     )
 
 
-def _verb(function: Callable[[Any], int], arguments: type, description: str | None = None) -> Callable[..., int]:
-    """A function that tyro makes flags from, one for each field of `arguments`."""
+def _verb(function: Callable[[Any], int], kind: type, description: str | None = None) -> Callable[..., int]:
+    """A function that tyro makes flags from, one for each field of the dataclass `kind`."""
 
-    def verb(arguments: Any) -> int:  # noqa: ANN401
+    def verb(arguments: Annotated[OmitArgPrefixes[kind], arg(name="")]) -> int:  # pyright: ignore[reportInvalidTypeForm] (made at run time)
         return function(arguments)
 
     verb.__doc__ = description or function.__doc__
-    verb.__annotations__ = {"arguments": Annotated[OmitArgPrefixes[arguments], arg(name="")], "return": int}
     return verb
 
 

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from sparring.train.settings import TrainSettings
 from sparring.train.state import Progress, State, averaged_tensors, weights_of
 
 
+@runtime_checkable
 class Data(Protocol):
     """What the loop asks of a store."""
 
@@ -34,6 +35,7 @@ class Data(Protocol):
         ...
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """What the loop tells of itself: a recorder, a keeper of checkpoints."""
 

@@ -1,0 +1,56 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from sparring.core.specs import ImageSpec
+from sparring.data.source import open_source
+from sparring.data.store import Preparation, Store, prepare
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read from or left in the user's cache."""
+    monkeypatch.setenv("SPARRING_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An .npz of 60 grey 16x16 pictures in two classes: bright squares on black and dark ones on white."""
+    random = np.random.default_rng(0)
+    images = np.zeros((60, 16, 16, 1), np.uint8)
+    labels = np.arange(60) % 2
+    for image, label in zip(images, labels, strict=True):
+        top, left = random.integers(0, 8, 2)
+        image[top : top + 8, left : left + 8] = random.integers(150, 256)
+        if label:
+            image[:] = 255 - image
+    path = tmp_path_factory.mktemp("squares") / "squares.npz"
+    np.savez(path, images=images, labels=labels)
+    return path
+
+
+@pytest.fixture
+def store(squares: Path) -> Store:
+    return prepare(open_source(squares), Preparation(size=16))
+
+
+@pytest.fixture
+def grey16() -> ImageSpec:
+    return ImageSpec(16, 16, 1, ("bright", "dark"))
+
+
+@pytest.fixture
+def quiet() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+TINY = {"width": 4, "batch_size": 8, "latent_size": 5, "threads": 1, "log_every": 3, "samples": 4}
+"""Settings for a DCGAN that trains in moments."""
+
+
+@pytest.fixture
+def tiny() -> dict[str, object]:
+    return dict(TINY)

@@ -1,0 +1,155 @@
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sparring import cli
+
+TINY = ["--width", "4", "--batch-size", "8", "--threads", "1", "--samples", "4"]
+
+
+def call(*arguments: object) -> int:
+    """The exit status of `sparring ARGUMENTS`, run here."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(argument) for argument in arguments])
+    return ended.value.code
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, squares: Path) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "trained"
+    assert call("train", "dcgan", "--data", squares, "--out", run, "--steps", 6, "--condition", "concatenate", *TINY) == 0
+    return run
+
+
+def test_help_needs_no_torch_and_names_every_verb() -> None:
+    code = "import sys; from sparring.cli import main\ntry: main(['--help'])\nexcept SystemExit: print('torch' in sys.modules, 'numpy' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.endswith("False False\n")
+    assert all(verb in out for verb in cli.VERBS)
+
+
+def test_flags_come_from_the_dataclasses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", "dcgan", "--help") == 0
+    out = capsys.readouterr().out
+    for words in ("--learning-rate", "0.0002", "--minutes", "--crop", "--batch-size", "figure 1"):
+        assert words in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["trian"], 2, "Did you mean 'train'"),
+        (["train", "dcgn"], 1, "Did you mean 'dcgan'"),
+        (["train", "dcgan", "--data", "fashion10", "--out", "x"], 1, "Did you mean 'fashion10k'"),
+        (["train", "dcgan", "--data", "emoji", "--out", "x", "--learnin-rate", "1"], 2, "--learning-rate"),
+        (["sample", "nothing-here"], 1, "does not exist"),
+        (["resume", "nothing-here"], 1, "is not a run directory"),
+        (["data", "inspect", "nothing-here/at-all"], 1, "does not exist"),
+        (["sample", "x.safetensors", "-n", "0"], 1, "-n must be at least 1"),
+    ],
+)
+def test_mistakes_end_in_a_sentence(
+    arguments: list[str], status: int, words: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call(*arguments) == status
+    said = capsys.readouterr()
+    assert words in said.err + said.out
+    assert "Traceback" not in said.err
+
+
+def test_sample_as_grid_files_and_array(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call("sample", trained, "-n", 5, "--seed", 3) == 0
+    assert Image.open("trained-seed-3.png").size == (3 * 50 + 2, 2 * 50 + 2)
+    assert call("sample", trained, "-n", 5, "--seed", 3, "--out", "array.npz") == 0
+    assert call("sample", trained, "-n", 3, "--seed", 3, "--out", "folder") == 0
+    images = np.load("array.npz")["images"]
+    assert images.shape == (5, 16, 16, 1)
+    assert images.dtype == np.uint8
+    files = sorted(Path("folder").iterdir())
+    assert [file.name for file in files] == ["00000.png", "00001.png", "00002.png"]
+    assert all(np.array_equal(np.array(Image.open(file)), image[:, :, 0]) for file, image in zip(files, images, strict=False))
+    assert call("sample", trained, "-n", 4, "--label", "all", "--out", "rows.png") == 0
+    assert Image.open("rows.png").size == (4 * 50 + 2, 2 * 50 + 2)
+    assert call("sample", trained, "--label", "purple") == 1
+
+
+def test_pack_and_interpolate(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call("pack", trained, "model.safetensors") == 0
+    for out in ("walk.gif", "walk.mp4", "strip.png"):
+        assert call("interpolate", "model.safetensors", "--seeds", 1, 2, "--frames", 4, "--out", out) == 0
+    with Image.open("walk.gif") as walk:
+        assert walk.n_frames == 5
+    assert Image.open("strip.png").size == (5 * 50 + 2, 52)
+    assert call("interpolate", "model.safetensors", "--seeds", 1, "--labels", "0", "1", "--frames", 4) == 0
+    assert Path("model-walk.gif").exists()
+
+
+def test_data_verbs(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call("data", "inspect", squares) == 0
+    assert "16" in capsys.readouterr().out
+    assert Image.open("squares.npz-contact-sheet.png").size[0] > 100
+    assert call("data", "prepare", squares, "--size", "32") == 0
+    assert "32x32x1, 2 classes" in capsys.readouterr().out
+
+
+def test_recipes_and_completion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("recipes") == 0
+    out = capsys.readouterr().out
+    assert "arXiv:1511.06434" in out
+    assert "arXiv:1406.2661" in out
+    assert call("completion", "bash") == 0
+    assert "--learning-rate" in capsys.readouterr().out
+
+
+def test_resume_refuses_and_goes_on(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert call("train", "gan", "--data", squares, "--out", run, "--steps", 3, "--samples", 4) == 0
+    capsys.readouterr()
+    assert call("resume", run, "--learning-rate", "0.5") == 1
+    assert "learning_rate: the run has 0.0002, asked for was 0.5" in capsys.readouterr().err
+    assert call("resume", run, "--steps", 5) == 0
+    assert "step 5" in capsys.readouterr().out
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(squares: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "sparring", "train", "dcgan", "--data", squares, "--out", run, "--steps", "100000", "--log-every", "1", *TINY]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
+    deadline = time.monotonic() + 120
+    while not (run / "log.jsonl").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == cli.EXIT_STOPPED, out
+    assert f"sparring resume {run}" in out
+    assert "Traceback" not in out
+    from sparring.train import checkpoints
+
+    assert checkpoints.steps(run / "checkpoints")[-1] > 0
+
+
+def test_a_full_disk_is_one_line(trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sparring.core.files.os.fsync", full)
+    assert call("sample", trained, "--out", "x.png") == 1
+    assert capsys.readouterr().err.strip() == "sparring: [Errno 28] No space left on device"
+
+
+def test_output_to_a_closed_pipe_is_no_crash() -> None:
+    done = subprocess.run(f"{sys.executable} -m sparring recipes | head -n 1", shell=True, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert io.StringIO(done.stdout).readline().startswith("dcgan")

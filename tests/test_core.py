@@ -1,0 +1,139 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sparring.core.batch import float_to_pixels, pixels_to_float
+from sparring.core.errors import SparringError, did_you_mean, listed
+from sparring.core.files import read_json, replacing, sha256_of_file, write_json
+from sparring.core.pictures import grid, save_film, save_gif, save_picture
+from sparring.core.runs import RunDirectory
+from sparring.core.streams import Streams, stream_seed
+
+
+def test_seeds_differ_wherever_one_part_differs() -> None:
+    base = (3, "latent", 7, 0)
+    others = [(4, "latent", 7, 0), (3, "noise", 7, 0), (3, "latent", 8, 0), (3, "latent", 7, 1)]
+    seeds = {stream_seed(*parts) for parts in [base, *others]}
+    assert len(seeds) == 5
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_seed_is_fixed_for_all_time() -> None:
+    # b2sum -l 64 of the text "0/latent/0/0" gives 8 bytes; little-endian, halved
+    import hashlib
+
+    digest = hashlib.blake2b(b"0/latent/0/0", digest_size=8).hexdigest()
+    assert stream_seed(0, "latent", 0) == int("".join(reversed([digest[i : i + 2] for i in range(0, 16, 2)])), 16) // 2
+
+
+def test_streams_do_not_depend_on_the_order_of_use() -> None:
+    one, other = Streams(1, 2), Streams(1, 2)
+    a, b = one.normal("a", 4, 3), one.uniform("b", 5)
+    assert torch.equal(other.uniform("b", 5), b)
+    assert torch.equal(other.normal("a", 4, 3), a)
+    assert not torch.equal(Streams(1, 2, scope="x").normal("a", 4, 3), a)
+
+
+def test_streams_have_the_distributions_they_name() -> None:
+    streams = Streams(0, 0)
+    normal, uniform, integers = streams.normal("n", 100_000), streams.uniform("u", 100_000), streams.integers("i", 10, 100_000)
+    assert abs(normal.mean()) < 0.02
+    assert abs(normal.std() - 1) < 0.02
+    assert uniform.min() >= -1
+    assert uniform.max() < 1
+    assert abs(uniform.var() - 1 / 3) < 0.01
+    assert sorted(integers.unique().tolist()) == list(range(10))
+
+
+def test_every_pixel_value_survives_the_way_to_floats_and_back() -> None:
+    pixels = torch.arange(256, dtype=torch.uint8).view(1, 16, 16, 1)
+    images = pixels_to_float(pixels)
+    assert images.min() == -1
+    assert images.max() == 1
+    assert images[0, 0, 0, 1].item() == pytest.approx(1 / 127.5 - 1)
+    assert torch.equal(float_to_pixels(images), pixels)
+    assert float_to_pixels(torch.tensor([[[[-5.0, 5.0]]]])).flatten().tolist() == [0, 255]
+    three = pixels_to_float(torch.zeros(2, 4, 4, 3, dtype=torch.uint8))
+    assert three.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_replacing_is_all_or_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "file.txt"
+    with replacing(target) as temporary:
+        temporary.write_text("old")
+    with pytest.raises(RuntimeError), replacing(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
+
+
+def test_json_errors_name_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    with pytest.raises(SparringError, match=r"x\.json is missing"):
+        read_json(path)
+    path.write_text('{"a": ')
+    with pytest.raises(SparringError, match=r"x\.json cannot be read as JSON"):
+        read_json(path)
+    write_json(path, {"ä": [1, 2]})
+    assert read_json(path) == {"ä": [1, 2]}
+
+
+def test_sha256(tmp_path: Path) -> None:
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1
+    assert sha256_of_file(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_did_you_mean() -> None:
+    assert did_you_mean("dcgn", ["dcgan", "gan", "vae"]).startswith("Did you mean 'dcgan'")
+    assert did_you_mean("zzz", ["dcgan", "gan"]) == "There are: dcgan, gan."
+    assert listed("bad:", [str(i) for i in range(60)]).endswith("... and 10 more")
+
+
+def test_grid_places_pictures_in_reading_order() -> None:
+    pictures = np.stack([np.full((48, 50, 1), value, np.uint8) for value in (10, 20, 30, 40, 50)])
+    sheet = grid(pictures, columns=3, gap=2)
+    assert sheet.shape == (2 * 50 + 2, 3 * 52 + 2, 1)
+    assert [sheet[10, 10, 0], sheet[10, 60, 0], sheet[10, 112, 0], sheet[60, 10, 0], sheet[60, 112, 0]] == [10, 20, 30, 40, 255]
+    assert grid(pictures[:1, :16, :16]).shape == (48 + 4, 48 + 4, 1)  # enlarged three times
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_pictures_films_and_gifs_can_be_read_back(tmp_path: Path, channels: int) -> None:
+    import imageio_ffmpeg
+
+    frames = [np.full((33, 20, channels), value, np.uint8) for value in (0, 120, 255)]
+    save_picture(frames[1], tmp_path / "one.png")
+    assert np.array_equal(np.atleast_3d(np.array(Image.open(tmp_path / "one.png"))), frames[1])
+    save_gif(frames, tmp_path / "three.gif", frames_per_second=10, hold_last=1)
+    with Image.open(tmp_path / "three.gif") as gif:
+        assert (gif.n_frames, gif.size) == (3, (20, 33))
+    save_film(frames, tmp_path / "three.mp4")
+    assert imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "three.mp4"))[0] == 3
+    with pytest.raises(SparringError, match=r"cannot be written as '\.xyz'"):
+        save_picture(frames[0], tmp_path / "one.xyz")
+
+
+def test_a_run_that_is_being_trained_is_locked(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    run = RunDirectory(tmp_path)
+    code = f"from pathlib import Path; from sparring.core.runs import RunDirectory\nwith RunDirectory(Path({str(tmp_path)!r})).locked(): print('in')"
+    with run.locked():
+        second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "Another process is training" in second.stderr
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "in\n"
+
+
+def test_log_leaves_out_a_line_in_the_making(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    assert run.read_log() == []
+    run.log.write_text(json.dumps({"step": 1}) + '\n{"step": 2, "lo')
+    assert run.read_log() == [{"step": 1}]

@@ -1,0 +1,156 @@
+import pytest
+import torch
+from torch import nn
+
+from sparring import recipes
+from sparring.core.batch import Batch, pixels_to_float
+from sparring.core.errors import SettingsError
+from sparring.core.specs import ImageSpec
+from sparring.core.streams import Streams
+from sparring.data.store import Store
+from sparring.game import SAMPLE_CHUNK, Game, Moment, Turn, TwoPlayerGame, check
+from sparring.train.loop import Table, TurnTaker
+from sparring.train.session import fabric_for, first_state, resolve
+from sparring.train.settings import TrainSettings
+
+
+def build(name: str, spec: ImageSpec, **settings: object) -> TwoPlayerGame:
+    torch.manual_seed(0)
+    return recipes.get(name)(**settings).build(spec)
+
+
+def moment(game: Game, images: torch.Tensor, labels: torch.Tensor | None = None) -> Moment:
+    return Moment(lambda: Batch(images, labels), len(images), Streams(0, 0, scope="test"), 0, 0)
+
+
+def test_the_shapes_in_the_types_are_checked_in_this_run() -> None:
+    with pytest.raises(Exception, match="pixels"):
+        pixels_to_float(torch.zeros(2, 3, 4, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize(
+    ("turn", "wanted"),
+    [
+        (Turn("t", "p", lambda moment: {}), [0, 1, 2, 3, 4, 5, 6]),
+        (Turn("t", "p", lambda moment: {}, every=3), [0, 3, 6]),
+        (Turn("t", "p", lambda moment: {}, every=2, start=1, stop=5), [1, 3]),
+    ],
+)
+def test_when_a_turn_is_due(turn: Turn, wanted: list[int]) -> None:
+    assert [step for step in range(7) if turn.due(step)] == wanted
+
+
+@pytest.mark.parametrize("recipe", recipes.names())
+def test_sample_i_of_a_seed_is_the_same_picture_however_it_is_asked_for(recipe: str, grey16: ImageSpec) -> None:
+    game = build(recipe, grey16)
+    whole = game.sample(2 * SAMPLE_CHUNK + 5, seed=3)
+    assert whole.shape == (37, 1, 16, 16)
+    assert whole.abs().max() <= 1
+    assert torch.equal(game.sample(1, seed=3), whole[:1])
+    assert torch.equal(game.sample(7, seed=3), whole[:7])
+    assert torch.equal(game.sample(10, seed=3, first=11), whole[11:21])
+    assert torch.equal(torch.cat([game.sample(1, seed=3, first=i) for i in range(37)]), whole)
+    assert not torch.equal(game.sample(7, seed=4), whole[:7])
+    assert len({tuple(picture.flatten().tolist()) for picture in whole}) == 37
+
+
+@pytest.mark.parametrize("recipe", recipes.names())
+def test_classes_are_asked_for(recipe: str, grey16: ImageSpec) -> None:
+    game = build(recipe, grey16, condition="concatenate")
+    first = game.sample(4, labels=torch.zeros(4, dtype=torch.long))
+    second = game.sample(4, labels=torch.ones(4, dtype=torch.long))
+    assert not torch.allclose(first, second)
+    in_turn = game.sample(4, seed=0)
+    assert torch.equal(in_turn[::2], first[::2])
+    assert torch.equal(in_turn[1::2], second[1::2])
+
+
+@pytest.mark.parametrize("recipe", recipes.names())
+def test_every_recipe_takes_its_turns_and_learns(recipe: str, store: Store) -> None:
+    settings = resolve(TrainSettings(steps=1, threads=1))
+    made = recipes.get(recipe)(batch_size=16)
+    state = first_state(made, lambda: made.build(store.spec), 0)
+    table = Table(store, made, settings, fabric_for(settings))
+    takers = {turn.name: TurnTaker(state.game, turn) for turn in state.game.turns}
+    for taker in takers.values():
+        player = taker.player
+        before = {name: tensor.clone() for name, tensor in state.game.state_dict().items()}
+        signals = taker.take(state, table, 0, 0)
+        changed = {name for name, tensor in state.game.state_dict().items() if not torch.equal(tensor, before[name])}
+        own = {name for name in before if name.partition(".")[0] in player.networks}
+        assert changed <= own, "a turn moved another player's weights or statistics"
+        assert {name for name, _ in state.game.named_parameters()} & own <= changed, "a weight of the player did not move"
+        assert all(torch.isfinite(value) for value in signals.values())
+    assert all(weight.requires_grad for weight in state.game.parameters())
+    discriminator = takers["discriminator"]
+    losses = []
+    for _ in range(40):
+        found = discriminator.take(state, table, 0, 0)
+        losses.append(sum(value.item() for name, value in found.items() if name.startswith("loss/")))
+    assert losses[-1] < losses[0] / 2, "forty steps against a generator that stands still must win"
+
+
+def test_the_discriminators_gradient_is_the_sum_of_a_real_and_a_generated_batch(grey16: ImageSpec) -> None:
+    game = build("dcgan", grey16, width=4).train()
+    images = torch.rand(8, 1, 16, 16) * 2 - 1
+    now = moment(game, images)
+    losses = game.play_discriminator(now)
+    assert sorted(losses) == ["generated", "real"]
+    assert all(loss.shape == (8,) for loss in losses.values())
+    weights = list(game.discriminator.parameters())
+    together = torch.autograd.grad(sum(loss.mean() for loss in losses.values()), weights)
+    generated = game.generator(game.latents(now.streams, 8)).detach()
+    ones, zeros = torch.ones(8), torch.zeros(8)
+    cost = nn.functional.binary_cross_entropy_with_logits
+    real_part = torch.autograd.grad(cost(game.discriminator(images), ones), weights)
+    generated_part = torch.autograd.grad(cost(game.discriminator(generated), zeros), weights)
+    for whole, one, other in zip(together, real_part, generated_part, strict=True):
+        torch.testing.assert_close(whole, one + other, rtol=1e-4, atol=1e-6)
+
+
+def test_a_turn_that_needs_no_data_fetches_none(grey16: ImageSpec) -> None:
+    game = build("dcgan", grey16, width=4)
+    now = moment(game, torch.zeros(4, 1, 16, 16))
+    game.play_generator(now)
+    assert not now.used_data
+    game.play_discriminator(now)
+    assert now.used_data
+
+
+def test_k_discriminator_steps(store: Store) -> None:
+    game = build("gan", store.spec, discriminator_steps=3)
+    assert [(turn.name, turn.repeat) for turn in game.turns] == [("discriminator", 3), ("generator", 1)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "spec", "words"),
+    [
+        ({}, ImageSpec(28, 28, 1), ["16, 32, 64, 128 or 256", "28x28", "--size"]),
+        ({"batch_size": 0, "condition": "concatenate"}, ImageSpec(32, 32, 1), ["batch_size must be at least 1, not 0", "needs data with classes"]),
+        ({"decay_from_images": 5}, ImageSpec(32, 32, 1), ["go together"]),
+        ({"decay_from_images": 5, "decay_until_images": 5}, ImageSpec(32, 32, 1), ["must lie before"]),
+    ],
+)
+def test_wrong_settings_are_all_named(settings: dict[str, object], spec: ImageSpec, words: list[str]) -> None:
+    with pytest.raises(SettingsError) as error:
+        check(recipes.get("dcgan")(**settings), spec)
+    assert all(word in str(error.value) for word in words)
+
+
+def test_learning_rates_warm_up_and_decay() -> None:
+    recipe = recipes.get("dcgan")(batch_size=10, warm_up_images=100, decay_from_images=200, decay_until_images=400)
+    assert [recipe.rate_factor(images) for images in (0, 40, 90, 200, 300, 350, 400, 999)] == pytest.approx([0.1, 0.5, 1, 1, 0.5, 0.25, 0, 0])
+
+
+@pytest.mark.parametrize(("native", "size"), [((28, 28), 32), ((64, 64), 64), ((500, 500), 64), ((10, 10), 16), (None, 64), ((64, 48), 64)])
+def test_the_size_dcgan_asks_for(native: tuple[int, int] | None, size: int) -> None:
+    assert recipes.get("dcgan")().size_for(native) == size
+
+
+def test_recipes_by_name() -> None:
+    assert recipes.names() == ["dcgan", "gan"]
+    assert recipes.name_of(recipes.get("DCGAN")) == "dcgan"
+    with pytest.raises(SettingsError, match="Did you mean 'dcgan'"):
+        recipes.get("dcgann")
+    with pytest.raises(SettingsError, match="no recipe"):
+        recipes.get("os.path")

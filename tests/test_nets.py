@@ -1,0 +1,127 @@
+import pytest
+import torch
+from torch import nn
+
+from sparring.nets import dcgan, mlp
+from sparring.nets.convolution import Convolution, TransposedConvolution, _Convolve
+
+
+def reference_generator(resolution: int, channels: int, latent: int, width: int) -> nn.Sequential:
+    """The public PyTorch example's generator, written out for any resolution."""
+    widths = [width * 2**power for power in range(resolution.bit_length() - 4, -1, -1)]
+    layers: list[nn.Module] = [nn.ConvTranspose2d(latent, widths[0], 4, 1, 0, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
+    for before, after in zip(widths, widths[1:], strict=False):
+        layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+    return nn.Sequential(*layers, nn.ConvTranspose2d(width, channels, 4, 2, 1, bias=False), nn.Tanh())
+
+
+def reference_discriminator(resolution: int, channels: int, width: int) -> nn.Sequential:
+    widths = [width * 2**power for power in range(resolution.bit_length() - 3)]
+    layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
+    for before, after in zip(widths, widths[1:], strict=False):
+        layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False))
+
+
+@pytest.mark.parametrize(("resolution", "channels"), [(16, 4), (32, 1), (64, 3)])
+def test_dcgan_is_the_public_network_with_the_ends_as_linear_maps(resolution: int, channels: int) -> None:
+    torch.manual_seed(0)
+    ours, theirs = dcgan.Generator(resolution, channels, 7, 8), reference_generator(resolution, channels, 7, 8)
+    state = dict(zip(theirs.state_dict(), list(ours.state_dict().values()), strict=True))
+    first = next(iter(state))
+    # (4, 4, c) by latent, as the linear map has it, is (latent, c, 4, 4) for the transposed convolution
+    state[first] = state[first].view(4, 4, -1, 7).permute(3, 2, 0, 1)
+    theirs.load_state_dict(state)
+    latent = torch.randn(6, 7)
+    torch.testing.assert_close(ours(latent), theirs(latent[:, :, None, None]), rtol=1e-4, atol=1e-5)
+
+    ours, theirs = dcgan.Discriminator(resolution, channels, 8), reference_discriminator(resolution, channels, 8)
+    state = dict(zip(theirs.state_dict(), list(ours.state_dict().values()), strict=True))
+    last = list(state)[-1]
+    state[last] = state[last].view(1, 4, 4, -1).permute(0, 3, 1, 2)
+    theirs.load_state_dict(state)
+    images = torch.rand(6, channels, resolution, resolution) * 2 - 1
+    torch.testing.assert_close(ours(images), theirs(images).flatten(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("resolution", [16, 32, 64, 128, 256])
+def test_dcgan_draws_every_resolution(resolution: int) -> None:
+    generator, discriminator = dcgan.Generator(resolution, 3, 10, 4), dcgan.Discriminator(resolution, 3, 4)
+    images = generator(torch.randn(2, 10))
+    assert images.shape == (2, 3, resolution, resolution)
+    assert images.abs().max() <= 1
+    assert discriminator(images).shape == (2,)
+
+
+def test_dcgan_starts_as_the_paper_says() -> None:
+    torch.manual_seed(0)
+    generator = dcgan.Generator(64, 3, 100, 32)
+    assert generator.project.weight.std().item() == pytest.approx(0.02, rel=0.02)
+    norm = generator.layers[0]
+    assert norm.weight.mean().item() == pytest.approx(1, abs=0.01)
+    assert norm.weight.std().item() == pytest.approx(0.02, rel=0.2)
+    assert norm.bias.abs().max() == 0
+    images = dcgan.Discriminator(64, 3, 32)
+    assert images.layers[0].weight.std().item() == pytest.approx(0.02, rel=0.1)
+
+
+def test_a_class_changes_the_picture_and_the_logit() -> None:
+    torch.manual_seed(0)
+    conditions = torch.eye(3)
+    for generator, discriminator in [
+        (dcgan.Generator(16, 1, 4, 4, classes=3), dcgan.Discriminator(16, 1, 4, classes=3)),
+        (mlp.Generator((1, 16, 16), 4, (20,), classes=3), mlp.Discriminator((1, 16, 16), (20,), 2, 0.0, 0.0, classes=3)),
+    ]:
+        generator.eval()
+        discriminator.eval()
+        images = generator(torch.ones(3, 4), conditions)
+        assert not torch.allclose(images[0], images[1])
+        logits = discriminator(images[:1].expand(3, -1, -1, -1), conditions)
+        assert len(set(logits.tolist())) == 3
+
+
+def test_maxout_by_hand() -> None:
+    layer = mlp.Maxout(1, 2, 2)
+    with torch.no_grad():
+        layer.linear.weight.copy_(torch.tensor([[1.0], [-1.0], [2.0], [0.5]]))
+        layer.linear.bias.copy_(torch.tensor([0.0, 0.0, 1.0, 5.0]))
+    # unit 0: max(x, -x); unit 1: max(2x + 1, x / 2 + 5)
+    assert layer(torch.tensor([[-3.0], [4.0]])).tolist() == [[3.0, 3.5], [4.0, 9.0]]
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("side", [2, 4])
+def test_weight_gradient_by_product_is_torchs(transposed: bool, side: int) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(3, 5, side if transposed else 2 * side, side if transposed else 2 * side, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(*((5, 4) if transposed else (4, 5)), 4, 4, dtype=torch.float64, requires_grad=True)
+    function = nn.functional.conv_transpose2d if transposed else nn.functional.conv2d
+    upstream = torch.randn_like(function(x, weight, None, 2, 1))
+    wanted = torch.autograd.grad(function(x, weight, None, 2, 1), (x, weight), upstream)
+    found = torch.autograd.grad(_Convolve.apply(x, weight, 2, 1, transposed), (x, weight), upstream)
+    for a, b in zip(found, wanted, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_first_and_second_derivatives_of_the_convolution(transposed: bool) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 2, 4, 4, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(2, 2, 4, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x, w: _Convolve.apply(x, w, 2, 1, transposed), (x, weight))
+
+
+def test_wide_layers_take_the_product_under_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    calls: list[bool] = []
+    real = _Convolve.apply
+    monkeypatch.setattr(_Convolve, "apply", lambda *arguments: calls.append(arguments[-1]) or real(*arguments))
+    for layer, x in [(Convolution(128, 16, 4, 2, 1), torch.randn(8, 128, 8, 8)), (TransposedConvolution(16, 128, 4, 2, 1), torch.randn(8, 16, 4, 4))]:
+        x = x.contiguous(memory_format=torch.channels_last)
+        exact = torch.autograd.grad(layer(x).square().sum(), layer.weight)[0]
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = layer(x).float().square().sum()
+        near = torch.autograd.grad(loss, layer.weight)[0]
+        assert near.dtype == torch.float32
+        assert ((near - exact).norm() / exact.norm()).item() < 0.01
+    assert calls == [False, True]

@@ -1,0 +1,321 @@
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+import sparring
+from sparring import recipes
+from sparring.core.batch import Batch
+from sparring.core.errors import CheckpointError, NonFiniteError, SettingsError
+from sparring.core.runs import RunDirectory
+from sparring.core.specs import ImageSpec
+from sparring.data.store import Store
+from sparring.game import TwoPlayerGame
+from sparring.train import checkpoints
+from sparring.train.loop import Average, Table, TurnTaker
+from sparring.train.order import batch_indices
+from sparring.train.session import fabric_for, first_state, resolve
+from sparring.train.settings import TrainSettings
+from sparring.train.state import State
+from sparring.train.watchers import frame_number
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(10, 3), (7, 7), (5, 13), (64, 8)])
+def test_every_item_comes_once_before_any_comes_again(count: int, batch_size: int) -> None:
+    stream = np.concatenate([batch_indices(5, count, batch_size, batch) for batch in range(4 * count)])
+    passes = stream[: len(stream) // count * count].reshape(-1, count)
+    assert all(sorted(row) == list(range(count)) for row in passes)
+    assert len({tuple(row) for row in passes}) > 1
+    assert not np.array_equal(stream[:count], batch_indices(6, count, count, 0))
+
+
+# ------------------------------------------------------------------------------------------ exact resume
+
+
+def tensors_of(run: Path) -> dict[str, torch.Tensor]:
+    folder = RunDirectory(run).checkpoints
+    return checkpoints.read(folder, checkpoints.steps(folder)[-1])[0]
+
+
+def same_run(one: Path, other: Path) -> bool:
+    a, b = tensors_of(one), tensors_of(other)
+    assert a.keys() == b.keys()
+    assert any(name.startswith("optimiser/") for name in a)
+    return all(torch.equal(a[name], b[name]) for name in a) and (one / "log.jsonl").read_bytes() == (other / "log.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings"),
+    [
+        ("dcgan", {"width": 4, "batch_size": 8}),
+        ("dcgan", {"width": 4, "batch_size": 8, "accumulate": 2, "condition": "concatenate", "precision": "float32"}),
+        ("gan", {"batch_size": 7, "discriminator_steps": 2}),
+        ("gan", {"batch_size": 7, "optimiser": "sgd", "learning_rate": 0.01, "average_images": 0, "warm_up_images": 100}),
+    ],
+)
+def test_a_resumed_run_is_the_uninterrupted_run(
+    tmp_path: Path, squares: Path, quiet: Console, recipe: str, settings: dict[str, object]
+) -> None:
+    common = {"data": squares, "console": quiet, "seed": 3, "threads": 1, "log_every": 3, "samples": 4, **settings}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    sparring.train(recipe, out=whole, steps=17, **common)
+    sparring.train(recipe, out=parts, steps=4, **common)
+    sparring.resume(parts, steps=11, console=quiet)
+    sparring.resume(parts, steps=17, console=quiet)
+    assert same_run(whole, parts)
+    other = tmp_path / "other"
+    sparring.train(recipe, out=other, steps=17, **{**common, "seed": 4})
+    assert not same_run(whole, other)
+
+
+def test_a_resumed_run_refuses_other_settings_by_name(tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object]) -> None:
+    run = tmp_path / "run"
+    sparring.train("dcgan", data=squares, out=run, steps=3, console=quiet, **tiny)
+    with pytest.raises(SettingsError) as error:
+        sparring.resume(run, learning_rate=1.0, seed=9, steps=2, crop="pad", console=quiet)
+    for words in ("learning_rate: the run has 0.0002, asked for was 1.0", "seed: the run has 0", "steps: the run's budget is 3", "crop: the run has"):
+        assert words in str(error.value)
+    with pytest.raises(SettingsError, match="learning_rat"):
+        sparring.resume(run, learning_rat=1.0, console=quiet)
+    with pytest.raises(SettingsError, match="holds a run already"):
+        sparring.train("dcgan", data=squares, out=run, steps=3, console=quiet, **tiny)
+    images = np.load(squares)["images"].copy()
+    images[0, 0, 0] ^= 1
+    changed = tmp_path / "changed.npz"
+    np.savez(changed, images=images, labels=np.load(squares)["labels"])
+    with pytest.raises(SettingsError, match="no longer what the run was trained on"):
+        sparring.resume(run, data=str(changed), steps=5, console=quiet)
+    sparring.resume(run, learning_rate=0.0002, steps=4, console=quiet)
+    assert checkpoints.steps(run / "checkpoints")[-1] == 4
+
+
+# ------------------------------------------------------------------------------------------- checkpoints
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for step in (1, 2, 3):
+        checkpoints.write(tmp_path, step, {"w": torch.full((4,), float(step)), "n": torch.tensor(step)}, {"score": 1 / step})
+    return tmp_path
+
+
+def torn(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+def altered(path: Path) -> None:
+    path.write_text(path.read_text().replace("0.333", "0.111"))
+
+
+@pytest.mark.parametrize(
+    ("harm", "ending"),
+    [(torn, "safetensors"), (flipped, "safetensors"), (emptied, "safetensors"), (removed, "safetensors"), (torn, "json"), (emptied, "json"), (altered, "json")],
+)
+def test_a_damaged_checkpoint_is_passed_over_and_said(folder: Path, harm: object, ending: str) -> None:
+    harm(folder / f"step-000000003.{ending}")
+    said: list[str] = []
+    tensors, facts = checkpoints.read_newest(folder, said.append)
+    assert tensors["w"].tolist() == [2, 2, 2, 2]
+    assert facts["score"] == 1 / 2
+    assert len(said) == 1
+    assert "step 3" in said[0]
+    with pytest.raises(CheckpointError):
+        checkpoints.read(folder, 3)
+
+
+def test_without_a_whole_checkpoint_all_reasons_are_told(folder: Path) -> None:
+    for step in (1, 2, 3):
+        torn(folder / f"step-00000000{step}.safetensors")
+    with pytest.raises(CheckpointError) as error:
+        checkpoints.read_newest(folder, lambda text: None)
+    assert str(error.value).count("checksum does not fit") == 3
+    assert checkpoints.read_newest(folder / "none", lambda text: None) is None
+
+
+def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
+    for step, score in enumerate([5.0, 1.0, 4.0, 3.0, 2.0]):
+        checkpoints.write(tmp_path, step, {"w": torch.zeros(1)}, {"score": score})
+    (tmp_path / ".step-000000009.safetensors.x.tmp").write_bytes(b"half")
+    (tmp_path / "step-000000009.safetensors").write_bytes(b"without facts")
+    checkpoints.prune(tmp_path, keep=2)
+    assert checkpoints.steps(tmp_path) == [1, 3, 4]
+    assert checkpoints.best(tmp_path) == 1
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json"] * 3 + [".safetensors"] * 3
+
+
+# ------------------------------------------------------------------------------------------ steps by hand
+
+
+def table_for(store: Store, recipe: object, **settings: object) -> tuple[State, Table]:
+    resolved = resolve(TrainSettings(steps=1, threads=1, precision="float32", **settings))
+    state = first_state(recipe, lambda: recipe.build(store.spec), 0)
+    return state, Table(store, recipe, resolved, fabric_for(resolved))
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(store: Store) -> None:
+    """Real pictures only: latents are drawn for each part anew, so the generated part is taken out by a constant generator."""
+    gradients = []
+    for accumulate in (1, 4):
+        recipe = recipes.get("gan")(batch_size=16, dropout=0.0, input_dropout=0.0, optimiser="sgd", learning_rate=1.0, momentum=0.0)
+        state, table = table_for(store, recipe, accumulate=accumulate)
+        for weight in state.game.generator.parameters():
+            torch.nn.init.zeros_(weight)
+        before = [weight.detach().clone() for weight in state.game.discriminator.parameters()]
+        TurnTaker(state.game, state.game.turns[0]).take(state, table, 0, 0)
+        assert (state.progress.batches, state.progress.images) == (1, 16)
+        gradients.append([old - new.detach() for old, new in zip(before, state.game.discriminator.parameters(), strict=True)])
+    for one, four in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, four, rtol=1e-4, atol=1e-6)
+
+
+def test_the_moving_average_by_hand() -> None:
+    recipe = recipes.get("gan")(generator_hidden=(3,), discriminator_hidden=(3,))
+    state = first_state(recipe, lambda: recipe.build(ImageSpec(4, 4, 1)), 0)
+    weight = state.game.generator.layers[0].weight
+    mean = state.average.generator.layers[0].weight
+    assert state.average.discriminator is state.game.discriminator
+    first = weight.detach().clone()
+    average = Average(state, half_life=1000.0)
+    with torch.no_grad():
+        weight.add_(1.0)
+    average.follow(images=100, images_so_far=1_000_000)
+    torch.testing.assert_close(mean, first + (1 - 0.5**0.1))
+    average.follow(images=100, images_so_far=1000)  # early on the half-life is a twentieth of what was shown: 50
+    torch.testing.assert_close(mean, first + 1 - 0.5**0.1 * 0.25)
+
+
+class Poisoned(TwoPlayerGame):
+    """Its generator's loss is not a number from the third step on."""
+
+    def play_generator(self, moment: object) -> dict[str, torch.Tensor]:
+        losses = super().play_generator(moment)
+        return {name: loss * (math.nan if moment.step >= 2 else 1) for name, loss in losses.items()}
+
+
+def test_a_non_finite_loss_stops_the_step_and_names_it(
+    tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparring.recipes.dcgan.TwoPlayerGame", Poisoned)
+    run = tmp_path / "run"
+    with pytest.raises(NonFiniteError) as error:
+        sparring.train("dcgan", data=squares, out=run, steps=9, checkpoint_every=1, console=quiet, **tiny)
+    for words in ("In step 3", "turn 'generator'", "loss/generator/adversarial = nan", "last good checkpoint is that of step 2"):
+        assert words in str(error.value)
+    assert checkpoints.steps(run / "checkpoints")[-1] == 2
+    assert all(torch.isfinite(tensor).all() for tensor in tensors_of(run).values())
+
+
+def test_an_infinite_gradient_leaves_the_player_as_it_was(store: Store) -> None:
+    recipe = recipes.get("dcgan")(width=4, batch_size=8)
+    state, table = table_for(store, recipe)
+    taker = TurnTaker(state.game, state.game.turns[0])
+    weight = state.game.discriminator.judge.weight
+    weight.register_hook(lambda gradient: gradient * math.inf)
+    before = weight.detach().clone()
+    with pytest.raises(NonFiniteError, match="gradient/discriminator"):
+        taker.take(state, table, 0, 0)
+    assert torch.equal(weight, before)
+    assert weight.grad is None
+    assert state.progress.batches == 0
+
+
+# ---------------------------------------------------------------------------------------- run directory
+
+
+def test_a_run_directory_holds_what_it_should(tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object]) -> None:
+    run = tmp_path / "run"
+    sparring.train("dcgan", data=squares, out=run, images=100, **{**tiny, "console": quiet})
+    config = json.loads((run / "config.json").read_text())
+    assert config["recipe"] == "dcgan"
+    assert config["recipe_settings"]["width"] == 4
+    assert config["train_settings"]["precision"] in {"bfloat16", "float32"}
+    assert len(config["data"]["fingerprint"]) == 64
+    log = RunDirectory(run).read_log()
+    assert [line["step"] for line in log] == [3, 6, 9, 12]
+    assert log[-1]["images"] == 96
+    assert {"loss/discriminator/real", "loss/discriminator/generated", "loss/generator/adversarial", "logits/real", "gradient/generator"} <= set(log[0])
+    assert checkpoints.steps(run / "checkpoints")[-1] == 13  # 13 x 8 pictures are the first to reach 100
+    assert (run / "samples" / "timelapse.gif").stat().st_size > 100
+    assert list((run / "tensorboard").glob("events*"))
+    assert "images_per_second" in (run / "timing.jsonl").read_text()
+
+
+def test_log_lines_are_means_over_their_steps(tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object]) -> None:
+    logs = {}
+    for every in (1, 3):
+        run = tmp_path / str(every)
+        sparring.train("dcgan", data=squares, out=run, steps=3, console=quiet, **{**tiny, "log_every": every})
+        logs[every] = RunDirectory(run).read_log()
+    for name in ("loss/generator/adversarial", "logits/real"):
+        assert logs[3][0][name] == pytest.approx(np.mean([line[name] for line in logs[1]]))
+
+
+def test_frames_come_eight_to_a_doubling() -> None:
+    late = sum(frame_number(images) > frame_number(images - 1) for images in range(100_001, 200_001))
+    assert late == 8
+
+
+def test_settings_out_of_range_are_all_named(tmp_path: Path, squares: Path, quiet: Console) -> None:
+    with pytest.raises(SettingsError) as error:
+        sparring.train("dcgan", data=squares, out=tmp_path / "run", steps=0, keep=0, accumulate=3, batch_size=8, console=quiet)
+    for words in ("steps must be at least 1", "keep must be at least 1", "accumulate must divide the batch of 8"):
+        assert words in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SettingsError, match="no GPU"):
+        resolve(TrainSettings(device="cuda"))
+    assert resolve(TrainSettings()).device == "cpu"
+
+
+def test_a_file_from_a_newer_version_is_refused(tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object]) -> None:
+    run = tmp_path / "run"
+    sparring.train("dcgan", data=squares, out=run, steps=2, console=quiet, **tiny)
+    directory = RunDirectory(run)
+    config = directory.read_config()
+    directory.write_config({**config, "recipe_settings": {**config["recipe_settings"], "telepathy": 1}})
+    with pytest.raises(CheckpointError, match="telepathy"):
+        sparring.load(run)
+    (run / "config.json").write_text(json.dumps({**config, "format": 99}))
+    with pytest.raises(CheckpointError, match="99"):
+        sparring.load(run)
+    shutil.rmtree(run / "checkpoints")
+    directory.write_config(config)
+    with pytest.raises(CheckpointError, match="no checkpoint yet"):
+        sparring.load(run)
+
+
+def test_data_without_labels_trains_unconditionally(store: Store, tmp_path: Path, quiet: Console, tiny: dict[str, object]) -> None:
+    class Bare:
+        def __len__(self) -> int:
+            return len(store)
+
+        def batch(self, indices: np.ndarray) -> Batch:
+            return replace(store.batch(indices), labels=None)
+
+    recipe = recipes.get("dcgan")(width=4, batch_size=8)
+    state, table = table_for(store, recipe)
+    found = TurnTaker(state.game, state.game.turns[0]).take(state, replace(table, data=Bare()), 0, 0)
+    assert torch.isfinite(found["gradient/discriminator"])
