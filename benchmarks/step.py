@@ -8,6 +8,7 @@ Each variant lives in a process of its own, so that each has its own allocator s
 turns, a few steps at a time, so that a slow moment of the machine hits all. Medians of the rounds."""
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import statistics
@@ -26,11 +27,11 @@ def plain_step(resolution: int, channels: int, batch: int, width: int, memory_fo
     doublings = resolution.bit_length() - 3
     widths = [width * 2**power for power in range(doublings - 1, -1, -1)]
     layers: list[nn.Module] = [nn.ConvTranspose2d(100, widths[0], 4, 1, 0, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(True)]
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in itertools.pairwise(widths):
         layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(True)]
     generator = nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1, bias=False), nn.Tanh())
     layers = [nn.Conv2d(channels, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, True)]
-    for before, after in zip(widths[::-1], widths[::-1][1:], strict=False):
+    for before, after in itertools.pairwise(widths[::-1]):
         layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2, True)]
     discriminator = nn.Sequential(*layers, nn.Conv2d(widths[0], 1, 4, 1, 0, bias=False), nn.Sigmoid())
     real = torch.rand(batch, channels, resolution, resolution) * 2 - 1
@@ -166,7 +167,10 @@ def compare(name: str, case: tuple[int, int, int, int], rounds: int, peak: dict[
         stock, tuned = (medians[f"plain, {allocator} allocator"] / seconds for allocator in ("stock", "tuned"))
         print(f"| {variant} | {seconds * 1e3:.1f} | {case[2] / seconds:.0f} | {stock:.2f} | {tuned:.2f} |")
     share = operations / medians["ours bfloat16, as shipped (tuned allocator)"] / peak["bfloat16"]
-    print(f"The bfloat16 step runs at {share:.0%} of the bfloat16 matrix peak ({peak['bfloat16'] / 1e9:.0f} GFLOP/s; float32 {peak['float32'] / 1e9:.0f}).")
+    print(
+        f"The bfloat16 step runs at {share:.0%} of the bfloat16 matrix peak "
+        f"({peak['bfloat16'] / 1e9:.0f} GFLOP/s; float32 {peak['float32'] / 1e9:.0f})."
+    )
     return {"case": name, "medians": medians, "operations": operations, "peak": peak, "rounds": rounds, "steps_a_round": steps}
 
 

@@ -30,7 +30,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory, squares: Path) -> Path:
 
 
 def test_help_needs_no_torch_and_names_every_verb() -> None:
-    code = "import sys; from sparring.cli import main\ntry: main(['--help'])\nexcept SystemExit: print('torch' in sys.modules, 'numpy' in sys.modules)"
+    code = (
+        "import sys; from sparring.cli import main\ntry: main(['--help'])\n"
+        "except SystemExit: print('torch' in sys.modules, 'numpy' in sys.modules)"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.endswith("False False\n")
     assert all(verb in out for verb in cli.VERBS)
@@ -125,10 +128,25 @@ def test_resume_refuses_and_goes_on(squares: Path, tmp_path: Path, capsys: pytes
 
 def test_ctrl_c_saves_and_says_how_to_go_on(squares: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "sparring", "train", "dcgan", "--data", squares, "--out", run, "--steps", "100000", "--log-every", "1", *TINY]
+    command = [
+        sys.executable,
+        "-m",
+        "sparring",
+        "train",
+        "dcgan",
+        "--data",
+        squares,
+        "--out",
+        run,
+        "--steps",
+        "100000",
+        "--log-every",
+        "1",
+        *TINY,
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
     deadline = time.monotonic() + 120
-    while not (run / "log.jsonl").exists() and process.poll() is None and time.monotonic() < deadline:
+    while not (run / "timing.jsonl").exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)

@@ -126,7 +126,11 @@ def test_k_discriminator_steps(store: Store) -> None:
     ("settings", "spec", "words"),
     [
         ({}, ImageSpec(28, 28, 1), ["16, 32, 64, 128 or 256", "28x28", "--size"]),
-        ({"batch_size": 0, "condition": "concatenate"}, ImageSpec(32, 32, 1), ["batch_size must be at least 1, not 0", "needs data with classes"]),
+        (
+            {"batch_size": 0, "condition": "concatenate"},
+            ImageSpec(32, 32, 1),
+            ["batch_size must be at least 1, not 0", "needs data with classes"],
+        ),
         ({"decay_from_images": 5}, ImageSpec(32, 32, 1), ["go together"]),
         ({"decay_from_images": 5, "decay_until_images": 5}, ImageSpec(32, 32, 1), ["must lie before"]),
     ],
@@ -139,7 +143,9 @@ def test_wrong_settings_are_all_named(settings: dict[str, object], spec: ImageSp
 
 def test_learning_rates_warm_up_and_decay() -> None:
     recipe = recipes.get("dcgan")(batch_size=10, warm_up_images=100, decay_from_images=200, decay_until_images=400)
-    assert [recipe.rate_factor(images) for images in (0, 40, 90, 200, 300, 350, 400, 999)] == pytest.approx([0.1, 0.5, 1, 1, 0.5, 0.25, 0, 0])
+    assert [recipe.rate_factor(images) for images in (0, 40, 90, 200, 300, 350, 400, 999)] == pytest.approx(
+        [0.1, 0.5, 1, 1, 0.5, 0.25, 0, 0]
+    )
 
 
 @pytest.mark.parametrize(("native", "size"), [((28, 28), 32), ((64, 64), 64), ((500, 500), 64), ((10, 10), 16), (None, 64), ((64, 48), 64)])

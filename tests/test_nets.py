@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -10,7 +12,7 @@ def reference_generator(resolution: int, channels: int, latent: int, width: int)
     """The public PyTorch example's generator, written out for any resolution."""
     widths = [width * 2**power for power in range(resolution.bit_length() - 4, -1, -1)]
     layers: list[nn.Module] = [nn.ConvTranspose2d(latent, widths[0], 4, 1, 0, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in itertools.pairwise(widths):
         layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
     return nn.Sequential(*layers, nn.ConvTranspose2d(width, channels, 4, 2, 1, bias=False), nn.Tanh())
 
@@ -18,7 +20,7 @@ def reference_generator(resolution: int, channels: int, latent: int, width: int)
 def reference_discriminator(resolution: int, channels: int, width: int) -> nn.Sequential:
     widths = [width * 2**power for power in range(resolution.bit_length() - 3)]
     layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in itertools.pairwise(widths):
         layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False))
 
@@ -116,8 +118,10 @@ def test_wide_layers_take_the_product_under_bfloat16(monkeypatch: pytest.MonkeyP
     calls: list[bool] = []
     real = _Convolve.apply
     monkeypatch.setattr(_Convolve, "apply", lambda *arguments: calls.append(arguments[-1]) or real(*arguments))
-    for layer, x in [(Convolution(128, 16, 4, 2, 1), torch.randn(8, 128, 8, 8)), (TransposedConvolution(16, 128, 4, 2, 1), torch.randn(8, 16, 4, 4))]:
-        x = x.contiguous(memory_format=torch.channels_last)
+    for layer, x in [
+        (Convolution(128, 16, 4, 2, 1), torch.randn(8, 128, 8, 8)),
+        (TransposedConvolution(16, 128, 4, 2, 1), torch.randn(8, 16, 4, 4)),
+    ]:
         exact = torch.autograd.grad(layer(x).square().sum(), layer.weight)[0]
         with torch.autocast("cpu", torch.bfloat16):
             loss = layer(x).float().square().sum()

@@ -79,7 +79,12 @@ def test_a_resumed_run_refuses_other_settings_by_name(tmp_path: Path, squares: P
     sparring.train("dcgan", data=squares, out=run, steps=3, console=quiet, **tiny)
     with pytest.raises(SettingsError) as error:
         sparring.resume(run, learning_rate=1.0, seed=9, steps=2, crop="pad", console=quiet)
-    for words in ("learning_rate: the run has 0.0002, asked for was 1.0", "seed: the run has 0", "steps: the run's budget is 3", "crop: the run has"):
+    for words in (
+        "learning_rate: the run has 0.0002, asked for was 1.0",
+        "seed: the run has 0",
+        "steps: the run's budget is 3",
+        "crop: the run has",
+    ):
         assert words in str(error.value)
     with pytest.raises(SettingsError, match="learning_rat"):
         sparring.resume(run, learning_rat=1.0, console=quiet)
@@ -129,7 +134,15 @@ def altered(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("harm", "ending"),
-    [(torn, "safetensors"), (flipped, "safetensors"), (emptied, "safetensors"), (removed, "safetensors"), (torn, "json"), (emptied, "json"), (altered, "json")],
+    [
+        (torn, "safetensors"),
+        (flipped, "safetensors"),
+        (emptied, "safetensors"),
+        (removed, "safetensors"),
+        (torn, "json"),
+        (emptied, "json"),
+        (altered, "json"),
+    ],
 )
 def test_a_damaged_checkpoint_is_passed_over_and_said(folder: Path, harm: object, ending: str) -> None:
     harm(folder / f"step-000000003.{ending}")
@@ -253,7 +266,13 @@ def test_a_run_directory_holds_what_it_should(tmp_path: Path, squares: Path, qui
     log = RunDirectory(run).read_log()
     assert [line["step"] for line in log] == [3, 6, 9, 12]
     assert log[-1]["images"] == 96
-    assert {"loss/discriminator/real", "loss/discriminator/generated", "loss/generator/adversarial", "logits/real", "gradient/generator"} <= set(log[0])
+    assert {
+        "loss/discriminator/real",
+        "loss/discriminator/generated",
+        "loss/generator/adversarial",
+        "logits/real",
+        "gradient/generator",
+    } <= set(log[0])
     assert checkpoints.steps(run / "checkpoints")[-1] == 13  # 13 x 8 pictures are the first to reach 100
     assert (run / "samples" / "timelapse.gif").stat().st_size > 100
     assert list((run / "tensorboard").glob("events*"))

@@ -1,8 +1,8 @@
 """Sparring: train, judge and use generative adversarial networks on your own data.
 
-    import sparring
-    model = sparring.train("dcgan", data="fashion10k", out="runs/garments", minutes=5)
-    pictures = model.sample(64, seed=0)
+import sparring
+model = sparring.train("dcgan", data="fashion10k", out="runs/garments", minutes=5)
+pictures = model.sample(64, seed=0)
 """
 
 import importlib

@@ -17,13 +17,12 @@ from torch import Tensor
 
 import sparring
 from sparring import recipes
-from sparring.core.batch import float_to_pixels
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean, listed
 from sparring.core.files import replacing
 from sparring.core.runs import RunDirectory
 from sparring.core.specs import ImageSpec
 from sparring.data.source import open_source
-from sparring.data.store import Preparation, Store, prepare
+from sparring.data.store import Preparation, Store, open_store, prepare
 from sparring.game import Game, Recipe, check
 from sparring.judge.sliced import sliced_wasserstein
 from sparring.train import checkpoints
@@ -59,7 +58,8 @@ class Model:
         classes = self.spec.classes
         if not self.game.conditional:
             raise SettingsError(
-                f"{self.source} was trained without classes, so none can be asked for. Train with --condition concatenate on data that has classes."
+                f"{self.source} was trained without classes, so none can be asked for. "
+                "Train with --condition concatenate on data that has classes."
             )
         if isinstance(label, str) and label in classes:
             return classes.index(label)
@@ -73,7 +73,8 @@ class Model:
 
     def sample(self, n: int, *, seed: int = 0, label: str | int | None = None, first: int = 0) -> Float[Tensor, "n c h w"]:
         """`n` pictures in [-1, 1]. Picture i of a seed is the same, to the bit, whatever `n` and `first` (where to start) are.
-        `label`: the class of all of them, by name or number; by default every class in turn."""
+        `label`: the class of all of them, by name or number; by default every class in turn.
+        """
         labels = None if label is None else torch.full((n,), self.label_of(label), device=self.game.device)
         return self.game.sample(n, seed, labels, first)
 
@@ -83,7 +84,8 @@ class Model:
         """A walk through the first sample of each seed, `frames` pictures from one to the next, the last included; in [-1, 1].
 
         Latents move along great circles (spherical interpolation, White 2016). `labels`: a class for each seed, or
-        one for all; between two classes their weights cross-fade."""
+        one for all; between two classes their weights cross-fade.
+        """
         if len(seeds) < 2 and (labels is None or len(labels) < 2):
             raise SettingsError("An interpolation needs two seeds or more, or two classes or more.")
         stops = max(len(seeds), len(labels or ()))
@@ -96,7 +98,9 @@ class Model:
         elif self.game.conditional:
             numbers = [int(self.game.labels_of(seed, 1)) for seed in seeds]
         if len(seeds) != stops or (numbers is not None and len(numbers) != stops):
-            raise SettingsError(f"{len(seeds)} seeds and {len(numbers or ())} classes do not pair up: give one class for each seed, or one for all.")
+            raise SettingsError(
+                f"{len(seeds)} seeds and {len(numbers or ())} classes do not pair up: give one class for each seed, or one for all."
+            )
         latents = torch.stack([self.game.chunk_of_latents(seed, 0)[0] for seed in seeds])
         places = torch.linspace(0, stops - 1, (stops - 1) * frames + 1).tolist()
         path = torch.stack([_between(latents, place, spherical) for place in places])
@@ -137,7 +141,8 @@ def train(
 
     `recipe`: a name, or a recipe with settings. `data`: whatever `open_source` takes, or a prepared store. `out`: the
     run directory to make. `settings`: fields of the recipe, of `TrainSettings` and of `Preparation`; unknown names are
-    refused. Raises a SparringError for anything a user can mend. Ctrl-C saves and ends training early."""
+    refused. Raises a SparringError for anything a user can mend. Ctrl-C saves and ends training early.
+    """
     console = console or Console()
     run = RunDirectory(Path(out))
     if run.exists():
@@ -146,19 +151,24 @@ def train(
     chosen = sort_settings(settings, named, TrainSettings, Preparation)
     recipe = named(**chosen[named]) if isinstance(recipe, str) else replace(recipe, **chosen[named])
     asked = TrainSettings(**chosen[TrainSettings])
-    if asked.with_budget() is not asked:
-        console.print(f"No budget given: training for {asked.with_budget().minutes:g} minutes.")
     return begin(run, recipe, data, Preparation(**chosen[Preparation]), asked, console)
 
 
 def begin(
-    run: RunDirectory, recipe: Recipe, data: str | os.PathLike[str] | Store, preparation: Preparation, settings: TrainSettings, console: Console
+    run: RunDirectory,
+    recipe: Recipe,
+    data: str | os.PathLike[str] | Store,
+    preparation: Preparation,
+    settings: TrainSettings,
+    console: Console,
 ) -> Model:
     """`train` with its settings sorted."""
     from sparring.train.session import resolve
 
-    settings = resolve(settings.with_budget())
     settings.check(recipe.batch_size)
+    if settings.with_budget() is not settings:
+        console.print(f"No budget given: training for {settings.with_budget().minutes:g} minutes.")
+    settings = resolve(settings.with_budget())
     store = data if isinstance(data, Store) else prepared(data, recipe, preparation, console)
     check(recipe, store.spec)
     with run.locked():
@@ -218,18 +228,20 @@ def play_on(run: RunDirectory, recipe: Recipe, store: Store, settings: TrainSett
     return replace(load(run.path), ending=ending)
 
 
-def resume(run: str | os.PathLike[str], *, console: Console | None = None, **settings: object) -> Model:
+def resume(
+    run: str | os.PathLike[str], *, data: str | os.PathLike[str] | Store | None = None, console: Console | None = None, **settings: object
+) -> Model:
     """Go on with a run, exactly as if it had never been interrupted.
 
-    `settings`: a longer budget (`images`, `steps`, `minutes`), or `data` if it lies elsewhere now. Any other
-    setting is refused by name if it differs from the run's."""
+    `data`: where it lies now, if it was moved. `settings`: a longer budget (`images`, `steps`, `minutes`); any other
+    setting is refused by name if it differs from the run's.
+    """
     console = console or Console()
     directory = RunDirectory(Path(run))
     config = directory.read_config()
     named = recipes.get(config["recipe"])
     recipe, old = from_json(named, config["recipe_settings"]), from_json(TrainSettings, config["train_settings"])
     preparation = from_json(Preparation, config["data"]["preparation"])
-    data = settings.pop("data", config["data"]["source"])
     chosen = sort_settings(settings, named, TrainSettings, Preparation)
     longer = {name: chosen[TrainSettings].pop(name) for name in BUDGETS if name in chosen[TrainSettings]}
     problems = [
@@ -246,21 +258,21 @@ def resume(run: str | os.PathLike[str], *, console: Console | None = None, **set
     if problems:
         raise SettingsError(listed("A resumed run keeps its settings; only a longer budget may be given. These differ:", problems))
     new = replace(old, **(dict.fromkeys(BUDGETS) | longer)) if any(value is not None for value in longer.values()) else old
-    if isinstance(data, Store):
-        store = data
-    elif (Path(data) / "store.json").is_file():
-        from sparring.data.store import open_store
-
-        store = open_store(Path(data))
+    place = config["data"]["source"] if data is None else data
+    if isinstance(place, Store):
+        store = place
+    elif (Path(place) / "store.json").is_file():
+        store = open_store(Path(place))
     else:
-        store = prepared(data, recipe, preparation, console)  # pyright: ignore[reportArgumentType]
+        store = prepared(place, recipe, preparation, console)
     if store.fingerprint != config["data"]["fingerprint"]:
         raise SettingsError(
-            f"data: {data} is no longer what the run was trained on (fingerprint {store.fingerprint[:12]}, the run has "
-            f"{config['data']['fingerprint'][:12]}; {len(store)} pictures, the run has {config['data']['count']}). Restore it, or start a new run."
+            f"data: {place} is no longer what the run was trained on (fingerprint {store.fingerprint[:12]}, the run has "
+            f"{config['data']['fingerprint'][:12]}; {len(store)} pictures, "
+            f"the run has {config['data']['count']}). Restore it, or start a new run."
         )
     if config["versions"]["torch"] != torch.__version__:
-        console.print(f"The run was begun with torch {config['versions']['torch']}, this is {torch.__version__}: the result may differ in the last bits.")
+        console.print(f"The run was begun with torch {config['versions']['torch']}, this is {torch.__version__}: the last bits may differ.")
     with directory.locked():
         new.check(recipe.batch_size)
         directory.write_config({**config, "train_settings": asdict(new)})
@@ -280,7 +292,9 @@ def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
     """A dataclass of settings from JSON, where tuples have become lists; a CheckpointError lists names that are not its own."""
     known = {field.name for field in fields(kind)}  # pyright: ignore[reportArgumentType] (a dataclass)
     if unknown := sorted(set(values) - known):
-        raise CheckpointError(f"Settings of {kind.__name__} that this version does not know: {', '.join(unknown)}. A newer version wrote them.")
+        raise CheckpointError(
+            f"Settings of {kind.__name__} that this version does not know: {', '.join(unknown)}. A newer version wrote them."
+        )
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
@@ -290,7 +304,8 @@ def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
 def load(path: str | os.PathLike[str], *, checkpoint: str | int = "last") -> Model:
     """The model in a run directory (its moving average) or in a file that `pack` wrote.
 
-    `checkpoint`: "last", "best" or the number of a step that is kept. Raises a CheckpointError that says what is wrong."""
+    `checkpoint`: "last", "best" or the number of a step that is kept. Raises a CheckpointError that says what is wrong.
+    """
     place = Path(path)
     if place.is_dir():
         return _load_run(RunDirectory(place), checkpoint)
@@ -311,7 +326,9 @@ def _load_run(run: RunDirectory, checkpoint: str | int) -> Model:
         kept = checkpoints.steps(run.checkpoints)
         step = checkpoints.best(run.checkpoints) if checkpoint == "best" else {str(step): step for step in kept}.get(str(checkpoint))
         if step is None:
-            raise CheckpointError(f"{run.path} keeps no checkpoint {checkpoint}. There are: {', '.join(map(str, kept)) or 'none'}, last and best.")
+            raise CheckpointError(
+                f"{run.path} keeps no checkpoint {checkpoint}. There are: {', '.join(map(str, kept)) or 'none'}, last and best."
+            )
         tensors, _ = checkpoints.read(run.checkpoints, step)
     average = dict(select(tensors, "average/"))
     return _model(recipe, ImageSpec.from_json(config["data"]["spec"]), dict(select(tensors, "game/")) | average, run.path)
@@ -339,7 +356,9 @@ def _model(recipe: Recipe, spec: ImageSpec, tensors: dict[str, Tensor], source: 
     wanted = {name for name in game.state_dict() if name.partition(".")[0] in game.sampling_networks}
     missing = wanted - set(tensors)
     if missing:
-        raise CheckpointError(listed(f"{source} does not hold all that its recipe needs to sample:", [f"missing: {name}" for name in sorted(missing)]))
+        raise CheckpointError(
+            listed(f"{source} does not hold all that its recipe needs to sample:", [f"missing: {name}" for name in sorted(missing)])
+        )
     load_named(game, {name: tensor for name, tensor in tensors.items() if name in wanted}, wanted)
     return Model(game, recipe, source)
 
@@ -354,5 +373,3 @@ def pack(model: Model | str | os.PathLike[str], file: str | os.PathLike[str]) ->
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={"sparring": json.dumps(about)})
     return path
-
-

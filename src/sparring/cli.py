@@ -1,6 +1,7 @@
 """Floor 6: the command line. Each verb is a function; flags come from its signature and from the settings' dataclasses.
 
-Nothing heavy is imported before it is known which verb is wanted: `sparring --help` answers at once."""
+Nothing heavy is imported before it is known which verb is wanted: `sparring --help` answers at once.
+"""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -8,7 +9,6 @@ from dataclasses import field, fields, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg
 from tyro.extras import SubcommandApp
 
@@ -60,7 +60,11 @@ def resume(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `resume_arg
 
     changed = {
         name: value
-        for now, before in ((arguments.recipe, arguments.before[0]), (arguments.training, arguments.before[1]), (arguments.preparation, arguments.before[2]))
+        for now, before in (
+            (arguments.recipe, arguments.before[0]),
+            (arguments.training, arguments.before[1]),
+            (arguments.preparation, arguments.before[2]),
+        )
         for (name, value), (_, old) in zip(_values(now), _values(before), strict=True)
         if value != old
     }
@@ -74,7 +78,9 @@ def _ended(model: "Model", run: Path) -> int:
 
     pictures = sorted(RunDirectory(run).samples.glob("step-*.png"))
     if pictures:
-        console().print(f"Pictures: {pictures[-1]}\nTimelapse: {pictures[-1].parent / 'timelapse.gif'}\nMore: sparring sample {run} -n 64 --seed 1")
+        console().print(
+            f"Pictures: {pictures[-1]}\nTimelapse: {pictures[-1].parent / 'timelapse.gif'}\nMore: sparring sample {run} -n 64 --seed 1"
+        )
     return EXIT_STOPPED if model.ending is not None and model.ending.reason == "stopped" else 0
 
 
@@ -154,7 +160,11 @@ def interpolate(
     return 0
 
 
-def pack(run: Run, file: Annotated[Positional[Path], arg(metavar="FILE", help="The .safetensors file to write.")], checkpoint: Checkpoint = "last") -> int:
+def pack(
+    run: Run,
+    file: Annotated[Positional[Path], arg(metavar="FILE", help="The .safetensors file to write.")],
+    checkpoint: Checkpoint = "last",
+) -> int:
     """Write one file with only what sampling needs; the discriminator is thrown out."""
     from sparring import api
 
@@ -170,7 +180,9 @@ def recipes() -> int:
     out = console()
     for name in known.names():
         recipe = known.get(name)
-        out.print(f"[bold]{name}[/bold]  {recipe.title}\n    {recipe.paper}\n    Data: {recipe.data}\n    Settings: sparring train {name} --help")
+        out.print(
+            f"[bold]{name}[/bold]  {recipe.title}\n    {recipe.paper}\n    Data: {recipe.data}\n    Settings: sparring train {name} --help"
+        )
     return 0
 
 
@@ -225,14 +237,16 @@ def train_group(argv: Sequence[str]) -> SubcommandApp:
         known.get(argv[1])  # says "did you mean" where there is no such recipe
     group = SubcommandApp()
     for name in known.names():
-        group.command(_verb(train, train_arguments(name), f"{known.get(name).title}. {known.get(name).paper}"), name=name)
+        group.command(name=name)(_verb(train, train_arguments(name), f"{known.get(name).title}. {known.get(name).paper}"))
     return group
 
 
 def resume_verb(argv: Sequence[str]) -> Callable[..., Any]:
     """`resume` with the flags of the run's own recipe, if a run is named."""
 
-    def verb(run: Run, minutes: float | None = None, steps: int | None = None, images: int | None = None, data: str | None = None) -> None: ...
+    def verb(
+        run: Run, minutes: float | None = None, steps: int | None = None, images: int | None = None, data: str | None = None
+    ) -> None: ...
 
     verb.__doc__ = resume.__doc__
     named = [argument for argument in argv[1:] if not argument.startswith("-")]
@@ -249,7 +263,13 @@ def train_arguments(name: str) -> type:
     return make_dataclass(
         "Arguments",
         [
-            ("data", Annotated[str, arg(help="What to learn from: an embedded name (fashion10k, emoji), a folder, zip, IDX, .npy or .npz, torchvision:NAME, hf:NAME.")]),
+            (
+                "data",
+                Annotated[
+                    str,
+                    arg(help="What to learn from: fashion10k, emoji, a folder, zip, IDX, .npy or .npz, torchvision:NAME, hf:NAME."),
+                ],
+            ),
             ("out", Annotated[Path | None, arg(help="The run directory to make. Default: runs/RECIPE-DATA-NUMBER.")], None),
             ("recipe", OmitArgPrefixes[recipe], field(default_factory=recipe)),
             ("training", OmitArgPrefixes[TrainSettings], field(default_factory=TrainSettings)),
@@ -278,7 +298,10 @@ def resume_arguments(run: Path) -> type:
         [
             ("run", Run),
             ("data", Annotated[str | None, arg(help="Where the data lies now, if it was moved.")], None),
-            *((name, OmitArgPrefixes[type(settings)], field(default_factory=lambda settings=settings: settings)) for name, settings in kinds),
+            *(
+                (name, OmitArgPrefixes[type(settings)], field(default_factory=lambda settings=settings: settings))
+                for name, settings in kinds
+            ),
         ],
         namespace={"before": before},
     )
@@ -327,14 +350,14 @@ def application(argv: Sequence[str]) -> SubcommandApp:
     verb = argv[0] if argv else ""
     everything = verb == "completion"
     app, data = SubcommandApp(), SubcommandApp()
-    app.command(train_group(argv) if everything or verb == "train" else _mention(train), name="train")
-    app.command(resume_verb(argv) if everything or verb == "resume" else _mention(resume), name="resume")
+    app.command(name="train")(train_group(argv) if everything or verb == "train" else _mention(train))  # pyright: ignore[reportArgumentType] (a SubcommandApp is taken too)
+    app.command(name="resume")(resume_verb(argv) if everything or verb == "resume" else _mention(resume))
     for function in (sample, interpolate, pack, recipes, completion):
         app.command(function)
-    data.command(inspect_data, name="inspect")
+    data.command(name="inspect")(inspect_data)
     preparing = everything or list(argv[:2]) == ["data", "prepare"]
-    data.command(_verb(prepare_data, prepare_arguments()) if preparing else _mention(prepare_data), name="prepare")
-    app.command(data, name="data", help="Look data over (inspect) or prepare it for training (prepare).")
+    data.command(name="prepare")(_verb(prepare_data, prepare_arguments()) if preparing else _mention(prepare_data))
+    app.command(name="data", help="Look data over (inspect) or prepare it for training (prepare).")(data)  # pyright: ignore[reportArgumentType]
     return app
 
 

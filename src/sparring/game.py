@@ -1,7 +1,8 @@
 """Floor 2: a GAN as a game. Players move their networks in turns; the trainer knows nothing else.
 
 A recipe builds a game for a kind of data. Most systems of the literature are a `TwoPlayerGame` with
-networks of their own; others subclass `Game` and say what their players and turns are."""
+networks of their own; others subclass `Game` and say what their players and turns are.
+"""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -72,7 +73,7 @@ class Turn:
     name: str
     player: str
     play: Callable[[Moment], Losses]
-    """From the moment to named losses, one number per sample. The player's parameters require gradients while it runs, the others' do not."""
+    """From the moment to named losses, one number per sample. Only the player's own parameters require gradients while it runs."""
     every: int = 1
     """Played in every so many steps (lazy regularisers)."""
     repeat: int = 1
@@ -154,11 +155,10 @@ class Game(nn.Module):
         """The classes of the first `n` samples of `seed` where none is asked for: each class in turn, so that all are there."""
         return (torch.arange(n, device=self.device) + seed) % max(1, len(self.spec.classes))
 
-    def sample(
-        self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0
-    ) -> Float[Tensor, "n c h w"]:
+    def sample(self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0) -> Float[Tensor, "n c h w"]:
         """Samples `first` to `first + n - 1` of `seed`, in [-1, 1]: the same pictures, to the bit, however they are split into calls.
-        `labels`: the class of each; by default every class in turn (ignored by games without classes)."""
+        `labels`: the class of each; by default every class in turn (ignored by games without classes).
+        """
         if self.conditional and labels is None:
             labels = self.labels_of(seed, first + n)[first:]
         latents, last = [], first + n
@@ -170,7 +170,7 @@ class Game(nn.Module):
     def generate_chunked(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, offset: int = 0
     ) -> Float[Tensor, "n c h w"]:
-        """`generate` in evaluation mode and full precision, always in whole chunks (padded with zeros), the first row at place `offset` of its chunk."""
+        """`generate` in evaluation mode, always in whole chunks (padded with zeros); the first row is at place `offset` of its chunk."""
         n = len(latents)
         padding = (offset, -(offset + n) % SAMPLE_CHUNK)
         padded = nn.functional.pad(latents, (0, 0, *padding))
@@ -188,7 +188,8 @@ class TwoPlayerGame(Game):
 
     The discriminator's turn sums the gradients of a batch of real and a batch of generated pictures, each
     passed by itself (so batch norm sees them apart). The generator's turn goes through the discriminator
-    without moving it."""
+    without moving it.
+    """
 
     def __init__(
         self,
@@ -274,7 +275,7 @@ class Recipe:
     decay_until_images: int | None = None
     """Learning rates reach zero at this many pictures."""
 
-    def problems(self, spec: ImageSpec) -> list[str]:  # noqa: ARG002 (recipes look at the data)
+    def problems(self, spec: ImageSpec) -> list[str]:
         """Everything that is wrong with these settings for such data, each a sentence that says what to change."""
         found = []
         if self.batch_size < 1:
@@ -283,7 +284,11 @@ class Recipe:
             found.append(f"average_images must be 0 (no average) or more, not {self.average_images}.")
         if (self.decay_from_images is None) != (self.decay_until_images is None):
             found.append("decay_from_images and decay_until_images go together: give both or neither.")
-        elif self.decay_from_images is not None and self.decay_until_images is not None and not 0 <= self.decay_from_images < self.decay_until_images:
+        elif (
+            self.decay_from_images is not None
+            and self.decay_until_images is not None
+            and not 0 <= self.decay_from_images < self.decay_until_images
+        ):
             found.append(f"decay_from_images ({self.decay_from_images}) must lie before decay_until_images ({self.decay_until_images}).")
         return found
 
@@ -309,7 +314,9 @@ class Recipe:
 def condition_problems(condition: str, spec: ImageSpec) -> list[str]:
     """What is wrong with asking for that condition on such data."""
     if condition != "none" and not spec.classes:
-        return [f"condition={condition!r} needs data with classes; this has none. Use folders as classes, a labels.csv, or condition='none'."]
+        return [
+            f"condition={condition!r} needs data with classes; this has none. Use folders as classes, a labels.csv, or condition='none'."
+        ]
     return []
 
 

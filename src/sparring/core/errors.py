@@ -43,4 +43,6 @@ def listed(heading: str, problems: Sequence[str], most: int = 50) -> str:
 
 def missing_extra(package: str, extra: str, purpose: str) -> SparringError:
     """The error for an optional library that is not installed."""
-    return SparringError(f"{purpose} needs the package {package!r}, which is not installed. Install it with: pip install 'sparring[{extra}]'")
+    return SparringError(
+        f"{purpose} needs the package {package!r}, which is not installed. Install it with: pip install 'sparring[{extra}]'"
+    )

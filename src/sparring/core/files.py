@@ -15,7 +15,8 @@ from sparring.core.errors import SparringError
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary path in the folder of `path`; when the block ends well, the file there takes
-    the place of `path` in one step and survives a power cut. When it ends badly, `path` is untouched."""
+    the place of `path` in one step and survives a power cut. When it ends badly, `path` is untouched.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(handle)

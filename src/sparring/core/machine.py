@@ -11,7 +11,8 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # names of glibc's <malloc.h>
 
 def keep_freed_memory() -> None:
     """Have glibc keep the pages of freed tensors for the next ones. By default it gives large blocks back and
-    gets fresh, zeroed pages each time, which costs memory-bound operations most of their time. A no-op elsewhere."""
+    gets fresh, zeroed pages each time, which costs memory-bound operations most of their time. A no-op elsewhere.
+    """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:

@@ -30,9 +30,12 @@ def save_picture(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> None:
         picture.save(temporary, format=kind)
 
 
-def grid(pictures: UInt8[np.ndarray, "n h w c"], columns: int | None = None, gap: int = 2, scale: int | None = None) -> UInt8[np.ndarray, "rows columns c"]:
+def grid(
+    pictures: UInt8[np.ndarray, "n h w c"], columns: int | None = None, gap: int = 2, scale: int | None = None
+) -> UInt8[np.ndarray, "rows columns c"]:
     """All pictures in rows on white, in reading order. `columns`: as near a square as can be, unless given.
-    Small pictures are enlarged by whole pixels (`scale` times; None: so that each side is at least 48)."""
+    Small pictures are enlarged by whole pixels (`scale` times; None: so that each side is at least 48).
+    """
     n, height, width, channels = pictures.shape
     if scale is None:
         scale = max(1, -(-48 // max(height, width)))
@@ -61,7 +64,7 @@ def save_gif(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, frames_pe
 def save_film(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, frames_per_second: float = 24) -> None:
     """Write an MP4 (H.264) through imageio-ffmpeg. Odd sides get a last row or column again, as H.264 asks for even ones."""
     try:
-        import imageio_ffmpeg
+        import imageio_ffmpeg  # noqa: PLC0415 (an extra)
     except ImportError:
         raise missing_extra("imageio-ffmpeg", "video", "Writing an MP4") from None
     height, width, channels = frames[0].shape
@@ -70,7 +73,7 @@ def save_film(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, frames_p
         writer = imageio_ffmpeg.write_frames(
             str(temporary),
             (width + width % 2, height + height % 2),
-            fps=frames_per_second,
+            fps=frames_per_second,  # pyright: ignore[reportArgumentType] (fractions work)
             codec="libx264",
             quality=8,
             macro_block_size=2,

@@ -1,11 +1,11 @@
 """The run directory: the contract between training and everything that looks at it.
 
-    config.json    recipe, every setting, the data's fingerprint, versions
-    log.jsonl      losses and signals by step; the same to the byte however often the run was interrupted
-    timing.jsonl   speed by step; differs from run to run
-    checkpoints/   step-N.safetensors and step-N.json
-    samples/       step-N.png, from the same latents throughout, and timelapse.gif
-    tensorboard/   the same numbers and pictures for TensorBoard
+config.json    recipe, every setting, the data's fingerprint, versions
+log.jsonl      losses and signals by step; the same to the byte however often the run was interrupted
+timing.jsonl   speed by step; differs from run to run
+checkpoints/   step-N.safetensors and step-N.json
+samples/       step-N.png, from the same latents throughout, and timelapse.gif
+tensorboard/   the same numbers and pictures for TensorBoard
 """
 
 import contextlib
@@ -64,7 +64,9 @@ class RunDirectory:
     def read_config(self) -> dict[str, Any]:
         """The content of config.json; a CheckpointError says what is wrong with it."""
         if not self.exists():
-            raise CheckpointError(f"{self.path} is not a run directory: it has no config.json. Give the folder that `sparring train --out` wrote.")
+            raise CheckpointError(
+                f"{self.path} is not a run directory: it has no config.json. Give the folder that `sparring train --out` wrote."
+            )
         config = read_json(self.config, CheckpointError)
         if not isinstance(config, dict) or config.get("format") != FORMAT:
             seen = config.get("format") if isinstance(config, dict) else type(config).__name__

@@ -1,6 +1,7 @@
 """Randomness as a function of (seed, stream name, step, rank): nothing to save, and no order to keep.
 
-Numbers are always drawn on the CPU, so that every device plays the same game."""
+Numbers are always drawn on the CPU, so that every device plays the same game.
+"""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,6 +1,5 @@
 """Sliced Wasserstein distance: a score without a feature network, to tell a run's checkpoints apart."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -11,7 +10,8 @@ def sliced_wasserstein(real: Float[Tensor, "n d"], generated: Float[Tensor, "n d
     """The 1-Wasserstein distance between two samples of equal size, averaged over random directions on the
     sphere (Rabin et al. 2012, equation 9 with p = 1). 0 for equal samples, in the unit of the data.
 
-    It sees single directions in pixel space: fit for comparing checkpoints of one run, not for claims about quality."""
+    It sees single directions in pixel space: fit for comparing checkpoints of one run, not for claims about quality.
+    """
     axes = Streams(seed, 0).normal("directions", real.shape[1], directions)
     axes /= axes.norm(dim=0)
     differences = (real @ axes).sort(dim=0).values - (generated @ axes).sort(dim=0).values

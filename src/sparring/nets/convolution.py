@@ -2,7 +2,8 @@
 
 oneDNN computes the weight gradient of wide convolutions on small maps at half of its bfloat16 speed and
 less. There, one matrix product with the unfolded input (im2col) does the same sum faster; everywhere else
-these modules are torch's own."""
+these modules are torch's own.
+"""
 
 from typing import Any
 
@@ -18,7 +19,7 @@ SMALL_SIDE = 8
 
 def _unfold(larger: Float[Tensor, "n c h w"], kernel: int, stride: int, padding: int) -> Float[Tensor, "positions taps_and_channels"]:
     """Each place of the kernel as a row, (row, column, channel) in order: runs of channels-last memory, so a cheap copy."""
-    n, channels = larger.shape[:2]
+    channels = larger.shape[1]
     padded = nn.functional.pad(larger.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding))
     windows = padded.unfold(1, kernel, stride).unfold(2, kernel, stride)  # n, rows, columns, c, kernel, kernel
     return windows.permute(0, 1, 2, 4, 5, 3).reshape(-1, kernel * kernel * channels)
@@ -28,7 +29,8 @@ def _weight_gradient(
     larger: Float[Tensor, "n c h w"], smaller: Float[Tensor, "n o p q"], kernel: int, stride: int, padding: int
 ) -> Float[Tensor, "o c kernel kernel"]:
     """Sum over all places of (smaller map) x (larger map under the kernel). The smaller map is the output of a
-    convolution or the input of a transposed one."""
+    convolution or the input of a transposed one.
+    """
     rows = smaller.permute(0, 2, 3, 1).reshape(-1, smaller.shape[1])
     product = rows.t() @ _unfold(larger, kernel, stride, padding)
     return product.view(smaller.shape[1], kernel, kernel, larger.shape[1]).permute(0, 3, 1, 2)
@@ -79,7 +81,7 @@ class Convolution(nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, padding: int) -> None:
         super().__init__(in_channels, out_channels, kernel, stride, padding, bias=False)
 
-    def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o p q"]:  # noqa: A002 (torch's name)
+    def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o p q"]:
         """(n, in_channels, h, w) to (n, out_channels, ...)."""
         if not self.weight.requires_grad or not _product_is_faster(self.in_channels, input.shape[2], input):
             return super().forward(input)
@@ -92,7 +94,7 @@ class TransposedConvolution(nn.ConvTranspose2d):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, padding: int) -> None:
         super().__init__(in_channels, out_channels, kernel, stride, padding, bias=False)
 
-    def forward(self, input: Float[Tensor, "n c h w"], output_size: list[int] | None = None) -> Float[Tensor, "n o p q"]:  # noqa: A002
+    def forward(self, input: Float[Tensor, "n c h w"], output_size: list[int] | None = None) -> Float[Tensor, "n o p q"]:
         """(n, in_channels, h, w) to (n, out_channels, ...)."""
         side = input.shape[2] * self.stride[0]
         if not self.weight.requires_grad or output_size is not None or not _product_is_faster(self.out_channels, side, input):

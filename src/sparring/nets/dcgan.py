@@ -1,5 +1,7 @@
 """The networks of DCGAN (Radford, Metz, Chintala 2016, section 3 and figure 1)."""
 
+import itertools
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -34,7 +36,7 @@ class Generator(nn.Module):
         widths = _widths(resolution, width)
         self.project = nn.Linear(latent_size + classes, widths[0] * 16, bias=False)
         layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             layers += [TransposedConvolution(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
         layers += [TransposedConvolution(widths[-1], channels, 4, 2, 1), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
@@ -55,7 +57,7 @@ class Discriminator(nn.Module):
         super().__init__()
         widths = _widths(resolution, width)[::-1]
         layers: list[nn.Module] = [Convolution(channels + classes, widths[0], 4, 2, 1), nn.LeakyReLU(leak, inplace=True)]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             layers += [Convolution(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.LeakyReLU(leak, inplace=True)]
         self.layers = nn.Sequential(*layers)
         self.judge = nn.Linear(widths[-1] * 16, 1, bias=False)

@@ -1,5 +1,6 @@
 """Fully connected networks, as in the first GAN (Goodfellow et al. 2014)."""
 
+import itertools
 import math
 
 import torch
@@ -28,7 +29,7 @@ class Generator(nn.Module):
         self.shape = shape
         sizes = (latent_size + classes, *hidden)
         layers: list[nn.Module] = []
-        for before, after in zip(sizes, sizes[1:], strict=False):
+        for before, after in itertools.pairwise(sizes):
             layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], math.prod(shape)), nn.Tanh())
 
@@ -48,7 +49,7 @@ class Discriminator(nn.Module):
         super().__init__()
         sizes = (math.prod(shape) + classes, *hidden)
         layers: list[nn.Module] = [nn.Dropout(input_dropout)]
-        for before, after in zip(sizes, sizes[1:], strict=False):
+        for before, after in itertools.pairwise(sizes):
             layers += [Maxout(before, after, pieces), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
 

@@ -17,7 +17,9 @@ class Dcgan(Recipe):
     """Pictures from fractionally strided convolutions with batch norm."""
 
     title: ClassVar[str] = "Convolutional GAN with batch norm: the one to start with"
-    paper: ClassVar[str] = "Radford, Metz, Chintala 2016: Unsupervised Representation Learning with Deep Convolutional GANs (arXiv:1511.06434)"
+    paper: ClassVar[str] = (
+        "Radford, Metz, Chintala 2016: Unsupervised Representation Learning with Deep Convolutional GANs (arXiv:1511.06434)"
+    )
     data: ClassVar[str] = "pictures, 16x16 to 256x256 (a power of two), with or without classes"
 
     batch_size: int = 128
@@ -43,7 +45,8 @@ class Dcgan(Recipe):
         side = spec.height
         if spec.width != side or side & (side - 1) or not nets.SMALLEST <= side <= nets.LARGEST:
             found.append(
-                f"dcgan draws squares with a side of 16, 32, 64, 128 or 256 pixels, not {spec.height}x{spec.width}. Give --size, for instance {self.size_for((side, side))}."
+                f"dcgan draws squares with a side of 16, 32, 64, 128 or 256 pixels, not {spec.height}x{spec.width}. "
+                f"Give --size, for instance {self.size_for((side, side))}."
             )
         return found + condition_problems(self.condition, spec)
 

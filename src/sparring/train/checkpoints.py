@@ -1,6 +1,7 @@
 """Checkpoints: a safetensors file with every tensor and a JSON file with the rest, both checksummed.
 
-The JSON file is written last and carries the checksum of the tensors, so a pair is whole or not there."""
+The JSON file is written last and carries the checksum of the tensors, so a pair is whole or not there.
+"""
 
 import hashlib
 import json
@@ -66,7 +67,8 @@ def read(folder: Path, step: int) -> tuple[dict[str, Tensor], Facts]:
 
 def read_newest(folder: Path, say: Callable[[str], None]) -> tuple[dict[str, Tensor], Facts] | None:
     """The newest checkpoint that is whole, or None if there are none at all. Those passed over are said, and
-    it is a CheckpointError if not one of them is whole."""
+    it is a CheckpointError if not one of them is whole.
+    """
     problems = []
     for step in reversed(steps(folder)):
         try:

@@ -41,7 +41,7 @@ class Display:
         if console.is_terminal:
             self.bar.start()
 
-    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:  # noqa: ARG002 (a Watcher)
+    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
         """Refresh, if it is time."""
         now = time.monotonic()
         share = share_spent(state, self.settings)
@@ -52,7 +52,9 @@ class Display:
         self.shown = now
         since, at = self.began
         left = (now - since) / (share - at) * (1 - share) if share > at else math.inf
-        text = f"step {state.progress.step:,}  {state.progress.images:,} pictures  {self.speed.images_per_second:,.0f} img/s  {self.losses()}  {clock(left)} left"
+        progress, speed = state.progress, self.speed.images_per_second
+        pace = f"{speed:,.0f} img/s  " if math.isfinite(speed) else ""
+        text = f"step {progress.step:,}  {progress.images:,} pictures  {pace}{self.losses()}  {clock(left)} left"
         if self.console.is_terminal:
             self.bar.update(self.task, completed=share, description=text)
         else:

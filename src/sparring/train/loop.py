@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from sparring.core.batch import Batch
 from sparring.core.errors import NonFiniteError
@@ -113,14 +113,14 @@ class TurnTaker:
         for weight in self.frozen_weights:
             weight.requires_grad_(False)
         for module in self.frozen_statistics:
-            module.track_running_stats = False  # pyright: ignore[reportAttributeAccessIssue]
+            module.track_running_stats = False  # pyright: ignore[reportArgumentType]
         try:
             yield
         finally:
             for weight in self.frozen_weights:
                 weight.requires_grad_(True)
             for module in self.frozen_statistics:
-                module.track_running_stats = True  # pyright: ignore[reportAttributeAccessIssue]
+                module.track_running_stats = True  # pyright: ignore[reportArgumentType]
 
     def take(self, state: State, table: Table, repeat: int, images: int) -> dict[str, Tensor]:
         """One optimiser step on a fresh batch; gives the losses and signals. A NonFiniteError leaves the player as it was."""
@@ -169,7 +169,7 @@ class TurnTaker:
     def gradient_norm(self) -> Tensor:
         """Euclidean norm of all gradients of the player together."""
         gradients = [weight.grad for weight in self.weights if weight.grad is not None]
-        return torch.stack(torch._foreach_norm(gradients)).double().norm() if gradients else torch.zeros((), dtype=torch.float64)
+        return torch.stack(torch._foreach_norm(gradients)).double().norm() if gradients else torch.zeros((), dtype=torch.float64)  # pyright: ignore[reportPrivateImportUsage]
 
     def check_finite(self, found: dict[str, Tensor], step: int) -> None:
         """Raise a NonFiniteError that names the turn and every term that is infinite or not a number."""
@@ -217,8 +217,6 @@ class Average:
             return
         half_life = min(self.half_life, images_so_far * self.RAMP)
         with torch.no_grad():
-            torch._foreach_lerp_(self.averages, self.sources, 1 - 0.5 ** (images / half_life))
+            torch._foreach_lerp_(self.averages, self.sources, 1 - 0.5 ** (images / half_life))  # pyright: ignore[reportPrivateImportUsage]
             for average, source in self.counts:
                 average.copy_(source)
-
-

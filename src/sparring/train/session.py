@@ -49,7 +49,7 @@ def resolve(settings: TrainSettings) -> TrainSettings:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """torch's random numbers start at `seed` in the block, and go on as before after it."""
+    """Torch's random numbers start at `seed` in the block, and go on as before after it."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
@@ -66,7 +66,7 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
     """Gives a function that tells whether Ctrl-C (or SIGTERM) came. A second Ctrl-C interrupts at once."""
     asked = threading.Event()
 
-    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a signal handler)
+    def ask(number: int, frame: FrameType | None) -> None:
         asked.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -90,10 +90,11 @@ def sit(
     score: Callable[[Game], float] | None,
     console: Console,
 ) -> Ending:
-    """Play on from the newest whole checkpoint of `run` (from the beginning if there is none) until the budget is spent or a stop is asked for.
+    """Play on from the newest whole checkpoint of `run` (from the beginning if there is none) until the budget is spent or Ctrl-C.
 
     `settings` are resolved ones; `score` rates a game by its samples, lower is better. A NonFiniteError ends the
-    sitting with the last good checkpoint in place."""
+    sitting with the last good checkpoint in place.
+    """
     keep_freed_memory()
     torch.set_num_threads(settings.threads)
     fabric = fabric_for(settings)
@@ -111,7 +112,9 @@ def sit(
         checkpoints.remove_after(run.checkpoints, state.progress.step)
         samples.last_images = state.progress.images
         keeper.last_seconds, keeper.saved_step = state.progress.seconds, state.progress.step
-        console.print(f"Going on from step {state.progress.step:,} ({state.progress.images:,} pictures, {clock(state.progress.seconds)} of training).")
+        console.print(
+            f"Going on from step {state.progress.step:,} ({state.progress.images:,} pictures, {clock(state.progress.seconds)} of training)."
+        )
     else:
         run.log.unlink(missing_ok=True)
         run.timing.unlink(missing_ok=True)

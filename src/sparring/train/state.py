@@ -104,11 +104,7 @@ def load_named(game: nn.Module, tensors: dict[str, Tensor], expected: set[str] |
 
 def weights_of(game: Game, player: Player) -> list[tuple[str, nn.Parameter]]:
     """The parameters that `player` moves, by name."""
-    return [
-        (f"{network}.{name}", weight)
-        for network in player.networks
-        for name, weight in game.get_submodule(network).named_parameters()
-    ]
+    return [(f"{network}.{name}", weight) for network in player.networks for name, weight in game.get_submodule(network).named_parameters()]
 
 
 def averaging_copy(game: Game) -> Game:

@@ -27,7 +27,8 @@ FIRST_FRAME_IMAGES = 1000
 
 class Log:
     """log.jsonl: the mean of every signal over the steps since the last line. It holds nothing that depends on
-    time, so an interrupted run's log is the same to the byte as one that was never interrupted."""
+    time, so an interrupted run's log is the same to the byte as one that was never interrupted.
+    """
 
     def __init__(self, run: RunDirectory, every: int, writer: SummaryWriter) -> None:
         self.path, self.every, self.writer = run.log, every, writer
@@ -75,7 +76,7 @@ class Speed:
         self.last: tuple[float, int] | None = None
         self.images_per_second = math.nan
 
-    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:  # noqa: ARG002 (a Watcher)
+    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
         """Write a line if it is time."""
         progress = state.progress
         if self.last is None:
@@ -116,7 +117,7 @@ class Samples:
         self.folder, self.settings, self.writer = run.samples, settings, writer
         self.last_images = 0
 
-    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:  # noqa: ARG002 (a Watcher)
+    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
         """Draw a grid if it is time."""
         progress, every = state.progress, self.settings.sample_every
         before, self.last_images = self.last_images, progress.images
@@ -151,7 +152,7 @@ class Keeper:
         self.last_seconds = 0.0
         self.saved_step: int | None = None
 
-    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:  # noqa: ARG002 (a Watcher)
+    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
         """Save if it is time."""
         progress, every = state.progress, self.settings.checkpoint_every
         due = progress.step % every == 0 if every else progress.seconds - self.last_seconds >= 60 * self.settings.checkpoint_minutes
@@ -169,5 +170,3 @@ class Keeper:
         checkpoints.write(self.folder, step, state.tensors() | self.log.tensors(), facts)
         checkpoints.prune(self.folder, self.settings.keep)
         self.last_seconds, self.saved_step = state.progress.seconds, step
-
-
