@@ -1,0 +1,45 @@
+# Everything from a fresh machine: `make demo` and `make test` install what they need into $(VENV) first.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+DEMO := runs/demo
+
+.PHONY: demo test lint bench clean
+
+$(BIN)/sparring: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(BIN)/sparring
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# Five minutes of training on the garments that come with the package, then pictures of what was learned.
+demo: $(BIN)/sparring
+	rm -rf $(DEMO)
+	$(BIN)/sparring train dcgan --data fashion10k --condition concatenate --width 32 --batch-size 64 --minutes 5 --out $(DEMO)
+	$(BIN)/sparring sample $(DEMO) --label all -n 10 --seed 0 --out $(DEMO)/garments.png
+	$(BIN)/sparring interpolate $(DEMO) --seeds 1 --labels 1 3 8 9 1 --out $(DEMO)/walk.gif
+	$(BIN)/sparring pack $(DEMO) $(DEMO)/garments.safetensors
+	@echo
+	@echo "Look at $(DEMO)/garments.png (a row for each class), $(DEMO)/walk.gif and $(DEMO)/samples/timelapse.gif"
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest --numprocesses 2
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/loading.py
+	$(BIN)/python benchmarks/footprint.py
+	$(BIN)/python benchmarks/kills.py
+
+clean:
+	rm -rf $(VENV) runs
