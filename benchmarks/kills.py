@@ -65,10 +65,9 @@ def main() -> None:
         assert tensors[0].keys() == tensors[1].keys()
         different = [name for name, tensor in tensors[0].items() if not torch.equal(tensor, tensors[1][name])]
         logs = [(run / "log.jsonl").read_bytes() for run in (peace, war)]
-        print(f"{kills} kills ({in_writing} while a checkpoint was being written, {early} before the first), at steps {steps_at_kill}")
-        print(
-            f"{len(tensors[0])} tensors of step {arguments.steps}: {len(different)} differ. Logs: {'equal' if logs[0] == logs[1] else 'DIFFERENT'}."
-        )
+        print(f"{kills} kills: {in_writing} while a checkpoint was being written, {early} before the first; at steps {steps_at_kill}")
+        print(f"{len(tensors[0])} tensors of step {arguments.steps}: {len(different)} differ.")
+        print(f"Logs: {'equal' if logs[0] == logs[1] else 'DIFFERENT'}.")
         sys.exit(bool(different) or logs[0] != logs[1])
 
 
