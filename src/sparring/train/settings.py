@@ -31,7 +31,7 @@ class TrainSettings:
     log_every: int = 50
     """Steps between two lines of the log."""
     sample_every: int | None = None
-    """Steps between two sample grids. None: eight for every doubling of the pictures shown."""
+    """Steps between two sample grids. None: four for every doubling of the pictures shown."""
     samples: int = 64
     """Pictures in a sample grid."""
     checkpoint_minutes: float = 2.0

@@ -21,8 +21,9 @@ from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
 from sparring.train.state import State, select
 
-FRAMES_A_DOUBLING = 8
-FIRST_FRAME_IMAGES = 1000
+FRAMES_A_DOUBLING = 4
+FIRST_FRAME_IMAGES = 4000
+TIMELAPSE_WIDTH = 400
 
 
 class Log:
@@ -106,7 +107,7 @@ def resident_mebibytes() -> int | None:
 
 
 def frame_number(images: int) -> int:
-    """Grows by one eight times for every doubling of the pictures shown: early pictures change fastest."""
+    """Grows by one four times for every doubling of the pictures shown: early pictures change fastest."""
     return math.floor(FRAMES_A_DOUBLING * math.log2(1 + images / FIRST_FRAME_IMAGES))
 
 
@@ -132,15 +133,16 @@ class Samples:
         self.writer.add_image("samples", sheet, state.progress.step, dataformats="HWC")
 
     def timelapse(self) -> Path | None:
-        """Join all grids into samples/timelapse.gif."""
+        """Join all grids, made smaller, into samples/timelapse.gif."""
         frames = []
         for path in sorted(self.folder.glob("step-*.png")):
             with Image.open(path) as picture:
-                frames.append(np.atleast_3d(np.array(picture)))
+                smaller = picture.reduce(-(-picture.width // TIMELAPSE_WIDTH))
+                frames.append(np.atleast_3d(np.array(smaller)))
         if len(frames) < 2:
             return None
         target = self.folder / "timelapse.gif"
-        save_gif(frames, target, frames_per_second=8, hold_last=3)
+        save_gif(frames, target, frames_per_second=6, hold_last=3)
         return target
 
 
