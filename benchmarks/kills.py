@@ -1,15 +1,15 @@
 """Kill training at random moments and resume it: does it end as if never interrupted?
 
-    python benchmarks/kills.py [--kills 30] [--seed 0]
+    python benchmarks/kills.py [--kills 30] [--seed 0] [--steps 2000]
 
 One run of `sparring train` goes to its end in peace. Another with the same settings gets `kill -9` after a random
-time, is resumed, is killed again, and so on; it writes a checkpoint every few steps, so many kills fall into the
-writing of one. At the end every tensor of the last checkpoint and every byte of log.jsonl must be equal."""
+time, is resumed, is killed again, and so on, until all kills are done; then it goes on to its end. Half of the kills
+wait for a checkpoint in the making. The times are drawn so that the kills fall into start-up and into about the first
+half of the run, as this machine is fast; if the run ends before all kills are done, that is a failure: give it more
+steps. At the end every tensor of the last checkpoint, every byte of log.jsonl and every sample grid must be equal."""
 
 import argparse
-import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,13 +18,41 @@ from pathlib import Path
 
 import torch
 
+from sparring.core.runs import RunDirectory
 from sparring.train import checkpoints
 
-SETTINGS = ["--width", "8", "--batch-size", "16", "--log-every", "7", "--samples", "4", "--checkpoint-every", "3"]
+SETTINGS = ["--width", "8", "--batch-size", "16", "--log-every", "7", "--samples", "4", "--checkpoint-every", "3", "--sample-every", "50"]
+PATIENCE = 60
+"""Seconds that an aimed kill waits for a checkpoint in the making."""
 
 
 def sparring(*arguments: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "sparring", *map(str, arguments)], stdout=subprocess.DEVNULL)
+
+
+def last_step(run: RunDirectory) -> int | None:
+    return max(checkpoints.steps(run.checkpoints), default=None)
+
+
+def half_written(run: RunDirectory) -> bool:
+    return any(run.checkpoints.glob(".*.tmp"))
+
+
+def wait(process: subprocess.Popen[bytes], run: RunDirectory, seconds: float, aimed: bool) -> None:
+    """Until it is time to kill, or the process has ended."""
+    due = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < due:
+        time.sleep(0.0002)
+    while aimed and process.poll() is None and time.monotonic() < due + PATIENCE and not half_written(run):
+        time.sleep(0.0002)
+
+
+def end_of(run: RunDirectory) -> tuple[dict[str, torch.Tensor], bytes, dict[str, bytes]]:
+    """Tensors of the last checkpoint, log and sample grids."""
+    step = last_step(run)
+    assert step is not None
+    pictures = {path.name: path.read_bytes() for path in run.samples.glob("*.png")}
+    return checkpoints.read(run.checkpoints, step)[0], run.log.read_bytes(), pictures
 
 
 def main() -> None:
@@ -35,40 +63,38 @@ def main() -> None:
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
-        peace, war = Path(folder) / "peace", Path(folder) / "war"
+        peace, war = RunDirectory(Path(folder) / "peace"), RunDirectory(Path(folder) / "war")
         train = ["train", "dcgan", "--data", "fashion10k", "--steps", arguments.steps, *SETTINGS]
-        assert sparring(*train, "--out", peace).wait() == 0
+        began = time.monotonic()
+        assert sparring(*train, "--out", peace.path).wait() == 0
+        playing = checkpoints.read_facts(peace.checkpoints, arguments.steps)["progress"]["seconds"]
+        start_up = time.monotonic() - began - playing
+        longest = start_up + 1.5 * playing / max(1, arguments.kills)
+        print(f"In peace: {start_up:.1f} s to start and end, {playing:.1f} s of play. Kills come after 0 to {longest:.1f} s.", flush=True)
         kills = in_writing = early = 0
-        steps_at_kill = []
+        at = []
         while True:
-            process = sparring("resume", war) if (war / "config.json").exists() else sparring(*train, "--out", war)
+            process = sparring("resume", war.path) if war.exists() else sparring(*train, "--out", war.path)
             if kills < arguments.kills:
-                # Half of the kills wait for a checkpoint in the making, the others for any moment, start-up included.
-                deadline = time.monotonic() + chance.uniform(1, 12)
-                aimed = chance.random() < 0.5
-                while process.poll() is None and time.monotonic() < deadline + 20 * aimed:
-                    if aimed and time.monotonic() > deadline and any(war.glob("checkpoints/.*.tmp")):
-                        break
-                    time.sleep(0.0002)
-            if process.poll() is None and kills < arguments.kills:
-                os.kill(process.pid, signal.SIGKILL)
-                process.wait()
-                kills += 1
-                in_writing += any(war.glob("checkpoints/.*.tmp"))
-                steps = checkpoints.steps(war / "checkpoints") if war.exists() else []
-                early += not steps
-                steps_at_kill.append(steps[-1] if steps else 0)
-                continue
-            assert process.wait() == 0
-            break
-        tensors = [checkpoints.read(run / "checkpoints", checkpoints.steps(run / "checkpoints")[-1])[0] for run in (peace, war)]
-        assert tensors[0].keys() == tensors[1].keys()
-        different = [name for name, tensor in tensors[0].items() if not torch.equal(tensor, tensors[1][name])]
-        logs = [(run / "log.jsonl").read_bytes() for run in (peace, war)]
-        print(f"{kills} kills: {in_writing} while a checkpoint was being written, {early} before the first; at steps {steps_at_kill}")
-        print(f"{len(tensors[0])} tensors of step {arguments.steps}: {len(different)} differ.")
-        print(f"Logs: {'equal' if logs[0] == logs[1] else 'DIFFERENT'}.")
-        sys.exit(bool(different) or logs[0] != logs[1])
+                wait(process, war, chance.uniform(0, longest), aimed=chance.random() < 0.5)
+                process.kill()
+            code = process.wait()
+            if code == 0:
+                break
+            assert code == -9, f"exit status {code}"
+            kills += 1
+            in_writing += half_written(war)
+            early += last_step(war) is None
+            at.append(last_step(war) or 0)
+        (tensors, log, pictures), (war_tensors, war_log, war_pictures) = end_of(peace), end_of(war)
+    print(f"{kills} kills: {in_writing} while a checkpoint was being written, {early} before the first; at steps {at}")
+    assert kills == arguments.kills, f"the run was over after {kills} kills: give it more --steps"
+    assert tensors.keys() == war_tensors.keys()
+    different = [name for name, tensor in tensors.items() if not torch.equal(tensor, war_tensors[name])]
+    print(f"{len(tensors)} tensors of step {arguments.steps}: {len(different)} differ.")
+    print(f"Logs: {'equal' if log == war_log else 'DIFFERENT'}.")
+    print(f"{len(pictures)} sample grids: {'equal' if pictures == war_pictures else 'DIFFERENT'}.")
+    sys.exit(bool(different) or log != war_log or pictures != war_pictures)
 
 
 if __name__ == "__main__":
