@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, final
 
 import torch
 from jaxtyping import Float, Int64
@@ -17,6 +17,7 @@ from torch.nn.functional import one_hot
 
 from sparring.core.batch import Batch
 from sparring.core.errors import SettingsError
+from sparring.core.settings import Ranges, range_problems, type_problems
 from sparring.core.specs import ImageSpec
 from sparring.core.streams import Streams
 from sparring.objectives import Losses, Objective
@@ -263,6 +264,15 @@ class Recipe:
     """Authors, year, title."""
     data: ClassVar[str]
     """The kind of data it accepts, for a person."""
+    ranges: ClassVar[Ranges] = {
+        "batch_size": {"at least": 1, "at most": 2**20},
+        "average_images": {"at least": 0},
+        "warm_up_images": {"at least": 0},
+        "learning_rate": {"more than": 0},
+        "betas": {"at least": 0, "less than": 1},
+        "latent_size": {"at least": 1, "at most": 2**16},
+    }
+    """Where the numbers of settings must lie, those that many recipes have included; a recipe with others: `{**Recipe.ranges, ...}`."""
 
     batch_size: int = 64
     """Real pictures in each turn's batch."""
@@ -275,13 +285,16 @@ class Recipe:
     decay_until_images: int | None = None
     """Learning rates reach zero at this many pictures."""
 
+    @final
     def problems(self, spec: ImageSpec) -> list[str]:
-        """Everything that is wrong with these settings for such data, each a sentence that says what to change."""
+        """Everything that is wrong with these settings for such data, each a sentence that says what to change.
+        Values of wrong types are all that is said if there are any. A recipe has its say in `ranges` and `misfits`.
+        """
+        return type_problems(self) or [*range_problems(self, self.ranges), *self.misfits(spec)]
+
+    def misfits(self, spec: ImageSpec) -> list[str]:
+        """What does not fit together, or such data. Every value has its type by then, though perhaps not its range."""
         found = []
-        if self.batch_size < 1:
-            found.append(f"batch_size must be at least 1, not {self.batch_size}.")
-        if self.average_images < 0:
-            found.append(f"average_images must be 0 (no average) or more, not {self.average_images}.")
         if (self.decay_from_images is None) != (self.decay_until_images is None):
             found.append("decay_from_images and decay_until_images go together: give both or neither.")
         elif (

@@ -6,6 +6,7 @@ from typing import Literal
 from PIL import ImageColor
 
 from sparring.core.errors import SettingsError, listed
+from sparring.core.settings import type_problems
 from sparring.data.decode import Colour, Crop
 
 LARGEST_SIDE = 8192
@@ -29,20 +30,23 @@ class Preparation:
 
 def checked_background(preparation: Preparation) -> Colour:
     """The background as red, green, blue. SettingsError with all that is wrong with the settings."""
-    problems = []
-    if preparation.size is not None and not 1 <= preparation.size <= LARGEST_SIDE:
+    problems = type_problems(preparation)
+    if type(preparation.size) is int and not 1 <= preparation.size <= LARGEST_SIDE:
         problems.append(f"size is {preparation.size}: it must lie between 1 and {LARGEST_SIDE}.")
-    if preparation.channels not in (None, 1, 3, 4):
-        problems.append(f"channels is {preparation.channels}: it must be 1 (grey), 3 (colour) or 4 (with alpha).")
-    if preparation.crop not in ("centre", "squash", "pad"):
-        problems.append(f"crop is {preparation.crop!r}: it must be 'centre', 'squash' or 'pad'.")
-    if not 0 <= preparation.max_bad <= 1:
+    if isinstance(preparation.max_bad, int | float) and not 0 <= preparation.max_bad <= 1:
         problems.append(f"max_bad is {preparation.max_bad}: it is a share, from 0 to 1.")
-    background = (255, 255, 255)
-    try:
-        background = ImageColor.getrgb(preparation.background)[:3]
-    except ValueError:
+    background = _colour(preparation.background)
+    if background is None and isinstance(preparation.background, str):
         problems.append(f"background is {preparation.background!r}: give a colour's English name or #rrggbb.")
-    if problems:
+    if problems or background is None:
         raise SettingsError(listed("These settings of the preparation cannot be used:", problems))
     return background
+
+
+def _colour(written: object) -> Colour | None:
+    """Red, green, blue, each from 0 to 255, if that is what is written."""
+    try:
+        red, green, blue = ImageColor.getrgb(str(written))[:3]
+    except ValueError:
+        return None
+    return (red, green, blue) if all(0 <= part <= 255 for part in (red, green, blue)) else None

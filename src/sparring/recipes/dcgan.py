@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from torch.optim import Adam
 
+from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.game import Recipe, TwoPlayerGame, condition_problems
 from sparring.nets import dcgan as nets
@@ -21,6 +22,7 @@ class Dcgan(Recipe):
         "Radford, Metz, Chintala 2016: Unsupervised Representation Learning with Deep Convolutional GANs (arXiv:1511.06434)"
     )
     data: ClassVar[str] = "pictures, 16x16 to 256x256 (a power of two), with or without classes"
+    ranges: ClassVar[Ranges] = {**Recipe.ranges, "width": {"at least": 1, "at most": 4096}, "leak": {"at least": 0}}
 
     batch_size: int = 128
     """Real pictures in each turn's batch."""
@@ -39,9 +41,9 @@ class Dcgan(Recipe):
     condition: Literal["none", "concatenate"] = "none"
     """How classes enter: not at all, or as one-hot concatenated to the latent and to the picture (Mirza and Osindero 2014)."""
 
-    def problems(self, spec: ImageSpec) -> list[str]:
+    def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().problems(spec)
+        found = super().misfits(spec)
         side = spec.height
         if spec.width != side or side & (side - 1) or not nets.SMALLEST <= side <= nets.LARGEST:
             found.append(

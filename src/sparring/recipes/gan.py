@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from torch.optim import SGD, Adam
 
+from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.game import Recipe, TwoPlayerGame, condition_problems
 from sparring.nets import mlp as nets
@@ -19,6 +20,16 @@ class Gan(Recipe):
     title: ClassVar[str] = "The first GAN: fully connected networks, the minimax game"
     paper: ClassVar[str] = "Goodfellow et al. 2014: Generative Adversarial Networks (arXiv:1406.2661)"
     data: ClassVar[str] = "small pictures of any shape, with or without classes"
+    ranges: ClassVar[Ranges] = {
+        **Recipe.ranges,
+        "discriminator_steps": {"at least": 1},
+        "generator_hidden": {"at least": 1, "at most": 2**16},
+        "discriminator_hidden": {"at least": 1, "at most": 2**16},
+        "pieces": {"at least": 1, "at most": 64},
+        "dropout": {"at least": 0, "less than": 1},
+        "input_dropout": {"at least": 0, "less than": 1},
+        "momentum": {"at least": 0, "less than": 1},
+    }
 
     batch_size: int = 100
     """Real pictures in each turn's batch."""
@@ -50,12 +61,9 @@ class Gan(Recipe):
     condition: Literal["none", "concatenate"] = "none"
     """How classes enter: not at all, or as one-hot concatenated to the latent and to the pixels (Mirza and Osindero 2014)."""
 
-    def problems(self, spec: ImageSpec) -> list[str]:
+    def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().problems(spec)
-        if self.discriminator_steps < 1:
-            found.append(f"discriminator_steps must be at least 1, not {self.discriminator_steps}.")
-        return found + condition_problems(self.condition, spec)
+        return super().misfits(spec) + condition_problems(self.condition, spec)
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The pictures' own side, at most 32: the networks see every pixel at once."""

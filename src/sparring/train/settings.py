@@ -1,9 +1,10 @@
 """How a run is trained, whatever the game is."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sparring.core.errors import SettingsError, listed
+from sparring.core.settings import Ranges, range_problems, type_problems
 
 DEFAULT_MINUTES = 10.0
 
@@ -11,6 +12,21 @@ DEFAULT_MINUTES = 10.0
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
     """How long, how precisely and how closely watched a game is played."""
+
+    ranges: ClassVar[Ranges] = {
+        "images": {"at least": 1},
+        "steps": {"at least": 1},
+        "minutes": {"at least": 0},
+        "seed": {"at least": 0, "at most": 2**63 - 1},
+        "threads": {"at least": 0, "at most": 4096},
+        "accumulate": {"at least": 1},
+        "log_every": {"at least": 1},
+        "sample_every": {"at least": 1},
+        "samples": {"at least": 1, "at most": 2**16},
+        "checkpoint_minutes": {"at least": 0},
+        "checkpoint_every": {"at least": 1},
+        "keep": {"at least": 1},
+    }
 
     images: int | None = None
     """Stop after so many real pictures."""
@@ -46,17 +62,10 @@ class TrainSettings:
         return replace(self, minutes=DEFAULT_MINUTES) if self.images is self.steps is self.minutes is None else self
 
     def check(self, batch_size: int) -> None:
-        """Raise a SettingsError that lists every value out of range."""
-        least = {
-            "images": 1, "steps": 1, "minutes": 0.0, "threads": 0, "accumulate": 1, "log_every": 1,
-            "sample_every": 1, "samples": 1, "checkpoint_minutes": 0.0, "checkpoint_every": 1, "keep": 1, "seed": 0,
-        }  # fmt: skip
-        problems = [
-            f"{name} must be at least {bound}, not {value}."
-            for name, bound in least.items()
-            if (value := getattr(self, name)) is not None and not value >= bound
-        ]
-        if self.accumulate >= 1 and batch_size % self.accumulate:
+        """Raise a SettingsError that lists every value of a wrong type or out of range. (A wrong `batch_size` is the recipe's to name.)"""
+        problems = type_problems(self) + range_problems(self, self.ranges)
+        both_whole = type(batch_size) is type(self.accumulate) is int
+        if both_whole and self.accumulate >= 1 and batch_size % self.accumulate:
             problems.append(f"accumulate must divide the batch of {batch_size}; {self.accumulate} does not.")
         if problems:
-            raise SettingsError(listed("These settings are out of range:", problems))
+            raise SettingsError(listed("These settings cannot be used:", problems))

@@ -1,0 +1,285 @@
+"""Whatever comes from Python or from a file, a wrong value is named in a sentence before anything is done with it."""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, Optional
+
+import pytest
+
+from sparring import recipes
+from sparring.core.errors import SettingsError
+from sparring.core.settings import COMPARISONS, range_problems, type_problems
+from sparring.core.specs import ImageSpec
+from sparring.data.preparation import Preparation, checked_background
+from sparring.game import Recipe, TwoPlayerGame, check
+from sparring.recipes.dcgan import Dcgan
+from sparring.recipes.gan import Gan
+from sparring.train.settings import TrainSettings
+
+PLAIN = ImageSpec(32, 32, 1)
+RECIPES = [recipes.get(name) for name in recipes.names()]
+
+
+@dataclass(frozen=True)
+class Everything:
+    """A field of each type that settings may have."""
+
+    constant: ClassVar[int] = 1
+    whole: int = 1
+    number: float = 1.5
+    text: str = "a"
+    truth: bool = True
+    choice: Literal["red", "green"] = "red"
+    depth: Literal[1, 3, 4] | None = None
+    many: tuple[int, ...] = (1, 2)
+    pair: tuple[float, float] = (0.1, 0.2)
+    mixed: tuple[int, str] = (1, "a")
+    maybe: Optional[int] = None  # noqa: UP045 (the old spelling is another type)
+    either: float | str = 1
+
+
+def given(kind: type, **values: object) -> Any:  # noqa: ANN401
+    """Settings with such values, past the type checker of this test run, which would refuse to make them."""
+    settings = copy.copy(kind())
+    for name, value in values.items():
+        assert hasattr(settings, name)
+        object.__setattr__(settings, name, value)
+    return settings
+
+
+def told(problem: Callable[[], object]) -> str:
+    with pytest.raises(SettingsError) as error:
+        problem()
+    return str(error.value)
+
+
+WRONG_TYPES = [
+    ("whole", "8", "whole must be a whole number, not '8'."),
+    ("whole", 4.5, "whole must be a whole number, not 4.5."),
+    ("whole", 4.0, "whole must be a whole number, not 4.0."),
+    ("whole", True, "whole must be a whole number, not True."),
+    ("whole", None, "whole must be a whole number, not None."),
+    ("number", "0.1", "number must be a number, not '0.1'."),
+    ("number", False, "number must be a number, not False."),
+    ("number", 1j, "number must be a number, not 1j."),
+    ("text", 3, "text must be text, not 3."),
+    ("truth", 1, "truth must be True or False, not 1."),
+    ("truth", "yes", "truth must be True or False, not 'yes'."),
+    ("choice", "grn", "choice cannot be 'grn'. Did you mean 'green'?"),
+    ("choice", "RED", "choice cannot be 'RED'. Did you mean 'red' or 'green'?"),
+    ("choice", "xyz", "choice cannot be 'xyz'. There are: green, red."),
+    ("choice", 3, "choice must be 'red' or 'green', not 3."),
+    ("choice", ["red"], "choice must be 'red' or 'green', not ['red']."),
+    ("depth", 2, "depth must be 1 or 3 or 4 or None, not 2."),
+    ("depth", True, "depth must be 1 or 3 or 4 or None, not True."),
+    ("depth", 1.0, "depth must be 1 or 3 or 4 or None, not 1.0."),
+    ("many", [1, 2], "many must be a tuple (a whole number, ...), not [1, 2]."),
+    ("many", (1, 2.5), "many must be a tuple (a whole number, ...), not (1, 2.5)."),
+    ("many", 1, "many must be a tuple (a whole number, ...), not 1."),
+    ("pair", (0.5,), "pair must be a tuple (a number, a number), not (0.5,)."),
+    ("pair", (1, 2, 3), "pair must be a tuple (a number, a number), not (1, 2, 3)."),
+    ("pair", (1, "2"), "pair must be a tuple (a number, a number), not (1, '2')."),
+    ("mixed", ("a", 1), "mixed must be a tuple (a whole number, text), not ('a', 1)."),
+    ("maybe", "1", "maybe must be a whole number or None, not '1'."),
+    ("either", None, "either must be a number or text, not None."),
+    ("text", [0] * 1000, f"text must be text, not {str([0] * 1000)[:100]}...."),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "sentence"), WRONG_TYPES)
+def test_a_value_of_a_wrong_type_is_named(name: str, value: object, sentence: str) -> None:
+    assert type_problems(given(Everything, **{name: value})) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("constant", "of a class, not a setting"),
+        ("whole", -(10**30)),
+        ("number", 3),
+        ("number", math.nan),
+        ("truth", False),
+        ("choice", "green"),
+        ("depth", 4),
+        ("many", ()),
+        ("many", (7,)),
+        ("pair", (0, 1.0)),
+        ("maybe", 5),
+        ("either", "a"),
+    ],
+)
+def test_a_value_of_the_right_type_is_no_problem(name: str, value: object) -> None:
+    assert type_problems(given(Everything, **{name: value})) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds", "sentence"),
+    [
+        (0, {"at least": 1}, "number must be at least 1, not 0."),
+        (1, {"at least": 1}, None),
+        (0, {"more than": 0}, "number must be more than 0, not 0."),
+        (5e-324, {"more than": 0}, None),
+        (1, {"at least": 0, "less than": 1}, "number must be less than 1, not 1."),
+        (0.999, {"at least": 0, "less than": 1}, None),
+        (65, {"at least": 1, "at most": 64}, "number must be at most 64, not 65."),
+        (64, {"at least": 1, "at most": 64}, None),
+        (math.nan, {"at least": 0}, "number must be at least 0 and finite, not nan."),
+        (math.inf, {"at least": 0}, "number must be finite, not inf."),
+        (-math.inf, {"less than": 0}, "number must be finite, not -inf."),
+        (10**400, {"at least": 0}, f"number must be finite, not 1{'0' * 99}...."),
+        ((0.5, 1.5), {"less than": 1}, "number must each be less than 1, not (0.5, 1.5)."),
+        ((-1, 1.5), {"at least": 0, "less than": 1}, "number must each be at least 0 and less than 1, not (-1, 1.5)."),
+        ((0.5, math.nan), {"less than": 1}, "number must each be less than 1 and finite, not (0.5, nan)."),
+        ((0.5, 0.9), {"less than": 1}, None),
+        (None, {"at least": 1}, None),
+        ("a type problem", {"at least": 1}, None),
+        (False, {"at least": 1}, None),
+    ],
+)
+def test_a_number_out_of_range_is_named(value: object, bounds: dict, sentence: str | None) -> None:
+    assert range_problems(given(Everything, number=value), {"number": bounds}) == ([] if sentence is None else [sentence])
+
+
+@pytest.mark.parametrize("kind", [*RECIPES, TrainSettings])
+def test_defaults_are_no_problem_and_every_number_has_a_range(kind: type) -> None:
+    settings = kind()
+    assert type_problems(settings) == range_problems(settings, kind.ranges) == []
+    names = {field.name for field in fields(kind)}
+    numbers = {name for name in names if any(not type_problems(given(kind, **{name: value})) for value in (7, (7, 7)))}
+    without = {"decay_from_images", "decay_until_images"}  # held against each other
+    assert numbers - without == set(kind.ranges) & names
+    assert {words for bounds in kind.ranges.values() for words in bounds} <= set(COMPARISONS)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_defaults_of_every_recipe_fit_plain_pictures(recipe: type[Recipe]) -> None:
+    assert recipe().problems(PLAIN) == []
+    check(recipe(), PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name", "value", "sentence"),
+    [
+        (Dcgan, "condition", "concat", "condition cannot be 'concat'. Did you mean 'concatenate'?"),
+        (Dcgan, "latent", "gaussian", "latent cannot be 'gaussian'. There are: normal, uniform."),
+        (Dcgan, "batch_size", "8", "batch_size must be a whole number, not '8'."),
+        (Dcgan, "width", 4.5, "width must be a whole number, not 4.5."),
+        (Dcgan, "decay_from_images", "soon", "decay_from_images must be a whole number or None, not 'soon'."),
+        (Dcgan, "width", 0, "width must be at least 1, not 0."),
+        (Dcgan, "width", 400_000, "width must be at most 4096, not 400000."),
+        (Dcgan, "learning_rate", -1, "learning_rate must be more than 0, not -1."),
+        (Dcgan, "learning_rate", 0.0, "learning_rate must be more than 0, not 0.0."),
+        (Dcgan, "learning_rate", math.nan, "learning_rate must be more than 0 and finite, not nan."),
+        (Dcgan, "learning_rate", math.inf, "learning_rate must be finite, not inf."),
+        (Dcgan, "betas", (1.5, 2.0), "betas must each be less than 1, not (1.5, 2.0)."),
+        (Dcgan, "betas", (0.5, 1), "betas must each be less than 1, not (0.5, 1)."),
+        (Dcgan, "leak", -3, "leak must be at least 0, not -3."),
+        (Dcgan, "leak", math.inf, "leak must be finite, not inf."),
+        (Dcgan, "latent_size", 0, "latent_size must be at least 1, not 0."),
+        (Dcgan, "latent_size", 10**12, "latent_size must be at most 65536, not 1000000000000."),
+        (Dcgan, "batch_size", 0, "batch_size must be at least 1, not 0."),
+        (Dcgan, "average_images", -1, "average_images must be at least 0, not -1."),
+        (Dcgan, "warm_up_images", -5, "warm_up_images must be at least 0, not -5."),
+        (Gan, "optimiser", "SGD", "optimiser cannot be 'SGD'. Did you mean 'sgd'?"),
+        (Gan, "generator_loss", "saturated", "generator_loss cannot be 'saturated'. Did you mean 'saturating' or 'non-saturating'?"),
+        (Gan, "discriminator_steps", 0, "discriminator_steps must be at least 1, not 0."),
+        (Gan, "generator_hidden", (1200, 0), "generator_hidden must each be at least 1, not (1200, 0)."),
+        (Gan, "discriminator_hidden", (10**6,), "discriminator_hidden must each be at most 65536, not (1000000,)."),
+        (Gan, "pieces", 65, "pieces must be at most 64, not 65."),
+        (Gan, "dropout", 1.0, "dropout must be less than 1, not 1.0."),
+        (Gan, "input_dropout", -0.1, "input_dropout must be at least 0, not -0.1."),
+        (Gan, "momentum", 1, "momentum must be less than 1, not 1."),
+        (Gan, "learning_rate", math.nan, "learning_rate must be more than 0 and finite, not nan."),
+    ],
+)
+def test_recipes_name_wrong_values(recipe: type[Recipe], name: str, value: object, sentence: str) -> None:
+    assert given(recipe, **{name: value}).problems(PLAIN) == [sentence]
+
+
+def test_recipes_name_all_values_of_wrong_types_at_once_and_look_no_further() -> None:
+    wrong = given(Dcgan, condition="concat", batch_size="8", decay_from_images="1", decay_until_images=2, betas=[0.5, 0.9], width=0)
+    names = ["batch_size", "decay_from_images", "betas", "condition"]
+    assert [problem.split()[0] for problem in wrong.problems(ImageSpec(31, 32, 1))] == names
+
+
+def test_recipes_name_all_that_is_out_of_range_or_does_not_fit_at_once() -> None:
+    wrong = given(Dcgan, learning_rate=-1.0, width=0, leak=-3, decay_from_images=5, condition="concatenate")
+    text = told(lambda: check(wrong, ImageSpec(31, 32, 1)))
+    for words in ("learning_rate must", "width must", "leak must", "give both or neither", "31x32", "needs data with classes"):
+        assert words in text
+
+
+def test_a_recipe_needs_no_checks_of_its_own() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Short(Recipe):
+        learning_rate: float = 2e-4
+        sharpness: Literal["low", "high"] = "low"
+
+        def build(self, spec: ImageSpec) -> TwoPlayerGame:
+            raise NotImplementedError
+
+    assert Short().problems(PLAIN) == []
+    assert given(Short, sharpness="hi").problems(PLAIN) == ["sharpness cannot be 'hi'. Did you mean 'high'?"]
+    assert given(Short, learning_rate=math.inf).problems(PLAIN) == ["learning_rate must be finite, not inf."]
+
+
+def test_train_settings_name_all_wrong_values_at_once() -> None:
+    values = {
+        "images": True, "steps": 0, "minutes": math.inf, "seed": -1, "device": "gpu", "precision": "fp16", "threads": 10**10,
+        "accumulate": 3, "log_every": "5", "sample_every": 0, "samples": 0, "checkpoint_minutes": math.nan, "checkpoint_every": 2.5,
+        "keep": 0,
+    }  # fmt: skip
+    assert set(values) == {field.name for field in fields(TrainSettings)}
+    text = told(lambda: given(TrainSettings, **values).check(8))
+    lines = text.splitlines()[1:]
+    assert {line.split()[1] for line in lines} == set(values)
+    assert len(lines) == len(values)
+    for words in ("images must be a whole number or None, not True", "Did you mean 'bfloat16'?", "minutes must be finite, not inf"):
+        assert words in text
+
+
+@pytest.mark.parametrize("accumulate", ["2", 0, 2.0, None])
+def test_an_accumulate_that_cannot_divide_is_named_once(accumulate: object) -> None:
+    text = told(lambda: given(TrainSettings, accumulate=accumulate).check(8))
+    assert text.count("accumulate") == 1
+
+
+def test_good_train_settings_pass() -> None:
+    TrainSettings().check(64)
+    TrainSettings(minutes=3, images=1, seed=2**63 - 1, accumulate=4).check(64)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("size", "64", "size must be a whole number or None, not '64'."),
+        ("size", False, "size must be a whole number or None, not False."),
+        ("size", 0, "size is 0: it must lie between 1 and 8192."),
+        ("size", 8193, "size is 8193: it must lie between 1 and 8192."),
+        ("channels", 2, "channels must be 1 or 3 or 4 or None, not 2."),
+        ("channels", True, "channels must be 1 or 3 or 4 or None, not True."),
+        ("crop", "center", "crop cannot be 'center'. Did you mean 'centre'?"),
+        ("max_bad", 1.5, "max_bad is 1.5: it is a share, from 0 to 1."),
+        ("max_bad", math.nan, "max_bad is nan: it is a share, from 0 to 1."),
+        ("background", None, "background must be text, not None."),
+        ("background", "whiet", "background is 'whiet': give a colour's English name or #rrggbb."),
+        ("background", "rgb(999, 0, 0)", "background is 'rgb(999, 0, 0)': give a colour's English name or #rrggbb."),
+    ],
+)
+def test_preparation_names_wrong_values(name: str, value: object, sentence: str) -> None:
+    assert told(lambda: checked_background(given(Preparation, **{name: value}))).splitlines()[1:] == [f"  - {sentence}"]
+
+
+def test_preparation_names_all_wrong_values_at_once() -> None:
+    wrong = given(Preparation, size=-1, channels="3", crop=None, background="whiet", max_bad=2)
+    lines = told(lambda: checked_background(wrong)).splitlines()[1:]
+    assert {line.split()[1] for line in lines} == {"size", "channels", "crop", "background", "max_bad"}
+
+
+@pytest.mark.parametrize(
+    ("background", "colour"), [("white", (255, 255, 255)), ("#0080ff", (0, 128, 255)), ("#0080ff40", (0, 128, 255)), ("Navy", (0, 0, 128))]
+)
+def test_a_good_background_is_a_colour(background: str, colour: tuple[int, int, int]) -> None:
+    assert checked_background(Preparation(background=background)) == colour
