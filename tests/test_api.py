@@ -8,9 +8,9 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 import sparring
-from sparring.api import spherical
-from sparring.core.errors import CheckpointError, SettingsError
+from sparring.core.errors import CheckpointError, SettingsError, SparringError
 from sparring.judge.sliced import sliced_wasserstein
+from sparring.latent.walks import spherical
 from sparring.train import checkpoints
 
 
@@ -93,7 +93,7 @@ def test_interpolation_goes_through_its_stops(trained: Path) -> None:
     torch.testing.assert_close(between[0], model.sample(1, seed=4, label=0)[0])
     torch.testing.assert_close(between[-1], model.sample(1, seed=4, label=1)[0])
     assert not torch.allclose(between[2], between[0])
-    for wrong in ({"seeds": [1]}, {"seeds": [1, 2, 3], "labels": [0, 1]}):
+    for wrong in ({"seeds": [1]}, {"seeds": [1, 2, 3], "labels": [0, 1]}, {"frames": 0}):
         with pytest.raises(SettingsError):
             model.interpolate(**wrong)
 
@@ -117,6 +117,16 @@ def test_a_model_file_names_no_code_of_its_own(trained: Path, tmp_path: Path) ->
     save_file({"w": torch.zeros(1)}, tmp_path / "evil.safetensors", metadata={"sparring": json.dumps(about)})
     with pytest.raises(SettingsError, match="no recipe"):
         sparring.load(tmp_path / "evil.safetensors")
+    for change in (
+        *({"recipe": wrong} for wrong in (5, "dcgn")),
+        *({"recipe_settings": wrong} for wrong in (5, [["a"]], {"width": "x"}, {"width": -1}, {"width": 400_000}, {"condition": "concat"})),
+        *({"spec": wrong} for wrong in (3, {**about["spec"], "height": 1e400}, {**about["spec"], "height": 0})),
+    ):
+        save_file(
+            {"w": torch.zeros(1)}, tmp_path / "odd.safetensors", metadata={"sparring": json.dumps({**about, "recipe": "dcgan", **change})}
+        )
+        with pytest.raises(SparringError):
+            sparring.load(tmp_path / "odd.safetensors")
     about["recipe"] = "dcgan"
     save_file({"w": torch.zeros(1)}, tmp_path / "bare.safetensors", metadata={"sparring": json.dumps(about)})
     with pytest.raises(CheckpointError, match=r"missing: generator\.project\.weight"):
@@ -141,3 +151,63 @@ def test_sliced_wasserstein() -> None:
     assert sliced_wasserstein(sample[:, :2], sample[:, :2] + shift, directions=20_000) == pytest.approx(2 / np.pi, rel=0.02)
     collapsed = sample[:1].expand(400, -1)
     assert sliced_wasserstein(sample, collapsed) > 10 * sliced_wasserstein(sample, torch.randn(400, 6, generator=random))
+
+
+def test_mistakes_in_calls_are_named(trained: Path) -> None:
+    model = sparring.load(trained)
+    for call in (lambda: model.sample(0), lambda: model.sample(2, first=-3)):
+        with pytest.raises(SettingsError):
+            call()
+
+
+def test_default_walks(trained: Path) -> None:
+    model = sparring.load(trained)
+    assert len(model.interpolate(frames=2)) == 7
+    assert len(model.interpolate(labels=[0, 1, 0], frames=2)) == 5
+    assert torch.equal(torch.cat(list(model.sample_in_pieces(1030))), model.sample(1030))
+
+
+def test_training_leaves_the_callers_torch_as_it_was(squares: Path, tmp_path: Path, quiet: Console, tiny: dict[str, object]) -> None:
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    threads = torch.get_num_threads()
+    sparring.train("dcgan", data=squares, out=tmp_path / "run", steps=2, console=quiet, **tiny)
+    assert torch.equal(torch.rand(3), wanted)
+    assert torch.get_num_threads() == threads
+
+
+def test_an_altered_config_is_noticed(squares: Path, tmp_path: Path, quiet: Console, tiny: dict[str, object]) -> None:
+    run = tmp_path / "run"
+    sparring.train("dcgan", data=squares, out=run, steps=2, console=quiet, **tiny)
+    config = (run / "config.json").read_text()
+    (run / "config.json").write_text(config.replace('"learning_rate": 0.0002', '"learning_rate": 0.5'))
+    with pytest.raises(CheckpointError, match=r"learning_rate: 0\.0002 in the checkpoint, 0\.5 in config"):
+        sparring.resume(run, steps=4, console=quiet)
+
+
+def test_budgets_that_are_not_named_stay_unless_used_up(squares: Path, tmp_path: Path, quiet: Console, tiny: dict[str, object]) -> None:
+    run = tmp_path / "run"
+    sparring.train("dcgan", data=squares, out=run, steps=3, minutes=5, console=quiet, **tiny)
+    sparring.resume(run, console=quiet)
+    assert "The budget of this run is used up (steps 3)" in quiet.file.getvalue()
+    sparring.resume(run, images=40, console=quiet)
+    settings = json.loads((run / "config.json").read_text())["train_settings"]
+    assert (settings["images"], settings["steps"], settings["minutes"]) == (40, None, 5)
+    assert checkpoints.steps(run / "checkpoints")[-1] == 5
+
+
+def test_checkpoints_without_a_config_are_not_taken_for_ones_own(
+    squares: Path, tmp_path: Path, quiet: Console, tiny: dict[str, object]
+) -> None:
+    run = tmp_path / "run"
+    sparring.train("dcgan", data=squares, out=run, steps=2, console=quiet, **tiny)
+    (run / "config.json").unlink()
+    with pytest.raises(SettingsError, match="without its config"):
+        sparring.train("dcgan", data=squares, out=run, steps=2, console=quiet, **tiny)
+
+
+def test_train_shows_its_own_signature() -> None:
+    import inspect
+
+    assert "recipe" in inspect.signature(sparring.train).parameters

@@ -19,7 +19,7 @@ def call(*arguments: object) -> int:
     """The exit status of `sparring ARGUMENTS`, run here."""
     with pytest.raises(SystemExit) as ended:
         cli.main([str(argument) for argument in arguments])
-    return ended.value.code
+    return ended.value.code or 0
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,7 +10,7 @@ from sparring.core.specs import ImageSpec
 from sparring.core.streams import Streams
 from sparring.data.store import Store
 from sparring.game import SAMPLE_CHUNK, Game, Moment, Turn, TwoPlayerGame, check
-from sparring.train.loop import Table, TurnTaker
+from sparring.train.loop import Table, TurnTaker, play
 from sparring.train.session import fabric_for, first_state, resolve
 from sparring.train.settings import TrainSettings
 
@@ -20,7 +21,7 @@ def build(name: str, spec: ImageSpec, **settings: object) -> TwoPlayerGame:
 
 
 def moment(game: Game, images: torch.Tensor, labels: torch.Tensor | None = None) -> Moment:
-    return Moment(lambda: Batch(images, labels), len(images), Streams(0, 0, scope="test"), 0, 0)
+    return Moment(lambda: Batch(images, labels), lambda: labels, len(images), Streams(0, 0, scope="test"), 0, 0)
 
 
 def test_the_shapes_in_the_types_are_checked_in_this_run() -> None:
@@ -117,9 +118,43 @@ def test_a_turn_that_needs_no_data_fetches_none(grey16: ImageSpec) -> None:
     assert now.used_data
 
 
-def test_k_discriminator_steps(store: Store) -> None:
-    game = build("gan", store.spec, discriminator_steps=3)
-    assert [(turn.name, turn.repeat) for turn in game.turns] == [("discriminator", 3), ("generator", 1)]
+def test_k_discriminator_steps_see_k_batches_and_log_their_mean(store: Store) -> None:
+    drawn: list[list[int]] = []
+
+    class Watched:
+        labels = store.labels
+
+        def __len__(self) -> int:
+            return len(store)
+
+        def batch(self, indices: np.ndarray) -> Batch:
+            drawn.append(indices.tolist())
+            return store.batch(indices)
+
+    settings = resolve(TrainSettings(steps=2, threads=1))
+    recipe = recipes.get("gan")(batch_size=10, discriminator_steps=3, condition="concatenate")
+    state = first_state(recipe, lambda: recipe.build(store.spec), 0)
+    seen: list[float] = []
+    real_take = TurnTaker.take
+    with pytest.MonkeyPatch.context() as patch:
+
+        def take(self: TurnTaker, *arguments: object) -> dict[str, torch.Tensor]:
+            found = real_take(self, *arguments)
+            if "loss/discriminator/real" in found:
+                seen.append(found["loss/discriminator/real"].item())
+            return found
+
+        patch.setattr(TurnTaker, "take", take)
+        logged: list[float] = []
+
+        class Watcher:
+            def after_step(self, state: object, signals: dict[str, torch.Tensor]) -> None:
+                logged.append(signals["loss/discriminator/real"].item())
+
+        play(state, Table(Watched(), recipe, settings, fabric_for(settings)), [Watcher()], lambda: False)
+    assert (state.progress.step, state.progress.batches, state.progress.images) == (2, 6, 60)
+    assert sorted(index for batch in drawn for index in batch) == list(range(60)), "one pass shows every picture once"
+    assert logged == pytest.approx([np.mean(seen[:3]), np.mean(seen[3:])])
 
 
 @pytest.mark.parametrize(

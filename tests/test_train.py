@@ -106,7 +106,7 @@ def test_a_resumed_run_refuses_other_settings_by_name(tmp_path: Path, squares: P
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for step in (1, 2, 3):
-        checkpoints.write(tmp_path, step, {"w": torch.full((4,), float(step)), "n": torch.tensor(step)}, {"score": 1 / step})
+        checkpoints.write(tmp_path, step, {"w": torch.full((4,), float(step)), "n": torch.tensor(step)}, {"score": {"value": 1 / step}})
     return tmp_path
 
 
@@ -149,7 +149,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_said(folder: Path, harm: object
     said: list[str] = []
     tensors, facts = checkpoints.read_newest(folder, said.append)
     assert tensors["w"].tolist() == [2, 2, 2, 2]
-    assert facts["score"] == 1 / 2
+    assert facts["score"] == {"value": 1 / 2}
     assert len(said) == 1
     assert "step 3" in said[0]
     with pytest.raises(CheckpointError):
@@ -167,8 +167,7 @@ def test_without_a_whole_checkpoint_all_reasons_are_told(folder: Path) -> None:
 
 def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
     for step, score in enumerate([5.0, 1.0, 4.0, 3.0, 2.0]):
-        checkpoints.write(tmp_path, step, {"w": torch.zeros(1)}, {"score": score})
-    (tmp_path / ".step-000000009.safetensors.x.tmp").write_bytes(b"half")
+        checkpoints.write(tmp_path, step, {"w": torch.zeros(1)}, {"score": {"value": score}})
     (tmp_path / "step-000000009.safetensors").write_bytes(b"without facts")
     checkpoints.prune(tmp_path, keep=2)
     assert checkpoints.steps(tmp_path) == [1, 3, 4]
@@ -328,6 +327,8 @@ def test_a_file_from_a_newer_version_is_refused(tmp_path: Path, squares: Path, q
 
 def test_data_without_labels_trains_unconditionally(store: Store, tmp_path: Path, quiet: Console, tiny: dict[str, object]) -> None:
     class Bare:
+        labels = None
+
         def __len__(self) -> int:
             return len(store)
 

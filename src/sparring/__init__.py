@@ -6,7 +6,9 @@ pictures = model.sample(64, seed=0)
 """
 
 import importlib
+import inspect
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -21,11 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["Model", "SparringError", "__version__", "load", "open_source", "pack", "prepare", "resume", "train"]
 
 _HOMES = {
-    "Model": "sparring.api",
+    "Model": "sparring.models",
     "SparringError": "sparring.core.errors",
-    "load": "sparring.api",
+    "load": "sparring.models",
     "open_source": "sparring.data.source",
-    "pack": "sparring.api",
+    "pack": "sparring.models",
     "prepare": "sparring.data.store",
     "resume": "sparring.api",
 }
@@ -36,7 +38,15 @@ _ROOMS_WITH_A_VERB = {"train"}
 class _RoomWithAVerb(ModuleType):
     def __call__(self, *arguments: object, **settings: object) -> object:
         """What the verb of the same name in `sparring.api` gives."""
-        return getattr(importlib.import_module("sparring.api"), self.__name__.rpartition(".")[2])(*arguments, **settings)
+        return self._verb(*arguments, **settings)
+
+    @property
+    def _verb(self) -> Callable[..., object]:
+        return getattr(importlib.import_module("sparring.api"), self.__name__.rpartition(".")[2])
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self._verb)
 
 
 class _House(ModuleType):

@@ -3,13 +3,15 @@
 Nothing heavy is imported before it is known which verb is wanted: `sparring --help` answers at once.
 """
 
+import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import field, fields, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
-from tyro.conf import OmitArgPrefixes, Positional, arg
+from tyro.conf import DisallowNone, OmitArgPrefixes, Positional, arg
 from tyro.extras import SubcommandApp
 
 from sparring.core.errors import NonFiniteError, SettingsError, SparringError, did_you_mean
@@ -28,6 +30,7 @@ To start:  sparring train dcgan --data fashion10k --out runs/first --minutes 5
 Then:  sparring sample runs/first -n 64 --seed 1"""
 
 Run = Annotated[Positional[Path], arg(metavar="RUN", help="A run directory, or a packed .safetensors file.")]
+ResumedRun = Annotated[Positional[Path], arg(metavar="RUN", help="The run directory to go on in.")]
 Source = Annotated[
     Positional[str],
     arg(metavar="DATA", help="An embedded name (fashion10k, emoji), a folder, zip, IDX, .npy or .npz, torchvision:NAME or hf:NAME."),
@@ -37,9 +40,9 @@ Checkpoint = Annotated[str, arg(help='Which checkpoint: "last", "best" or the nu
 
 def console() -> "Console":
     """Where verbs speak to the person."""
-    from rich.console import Console
+    from sparring.core.terminal import console
 
-    return Console(soft_wrap=True, highlight=False)
+    return console()
 
 
 # ------------------------------------------------------------------------------------------------- verbs
@@ -76,11 +79,12 @@ def resume(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `resume_arg
 def _ended(model: "Model", run: Path) -> int:
     from sparring.core.runs import RunDirectory
 
-    pictures = sorted(RunDirectory(run).samples.glob("step-*.png"))
-    if pictures:
-        console().print(
-            f"Pictures: {pictures[-1]}\nTimelapse: {pictures[-1].parent / 'timelapse.gif'}\nMore: sparring sample {run} -n 64 --seed 1"
-        )
+    folder, screen = RunDirectory(run).samples, console()
+    for path in sorted(folder.glob("step-*.png"))[-1:]:
+        screen.print(f"Pictures: {path}")
+    if (folder / "timelapse.gif").exists():
+        screen.print(f"Timelapse: {folder / 'timelapse.gif'}")
+    screen.print(f"More: sparring sample {shlex.quote(str(run))} -n 64 --seed 1")
     return EXIT_STOPPED if model.ending is not None and model.ending.reason == "stopped" else 0
 
 
@@ -112,23 +116,23 @@ def sample(
     labels = list(range(len(model.spec.classes))) if label == "all" else [label]
     if label == "all":
         model.label_of(0)  # refuses runs without classes
-    pictures = np.concatenate([float_to_pixels(model.sample(number, seed=seed, label=one)).numpy() for one in labels])
+    pieces = (float_to_pixels(piece).numpy() for one in labels for piece in model.sample_in_pieces(number, seed=seed, label=one))
     out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
-    if out.suffix == ".npz":
+    if out.is_dir() or not out.suffix:
+        for i, picture in enumerate(picture for piece in pieces for picture in piece):
+            save_picture(picture, out / f"{i:05d}.png")
+    elif out.suffix == ".npz":
         with replacing(out) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, images=pictures)
-    elif out.suffix:
-        save_picture(grid(pictures, columns=number if label == "all" else None), out)
+            np.savez_compressed(file, images=np.concatenate(list(pieces)))
     else:
-        for i, picture in enumerate(pictures):
-            save_picture(picture[:, :, :], out / f"{i:05d}.png")
-    console().print(f"{len(pictures):,} pictures of {model.spec.height}x{model.spec.width}: {out}")
+        save_picture(grid(np.concatenate(list(pieces)), columns=number if label == "all" else None), out)
+    console().print(f"{number * len(labels):,} pictures of {model.spec.height}x{model.spec.width}: {out}")
     return 0
 
 
 def interpolate(
     run: Run,
-    seeds: tuple[int, ...] = (0, 1, 2, 3),
+    seeds: tuple[int, ...] | None = None,
     labels: tuple[str, ...] = (),
     frames: int = 16,
     out: Path | None = None,
@@ -137,8 +141,8 @@ def interpolate(
     """Walk from one picture to the next through the latent space.
 
     Args:
-        seeds: The stops of the walk: the first picture of each seed. One seed with several labels walks between classes.
-        labels: A class for each stop, or one for all.
+        seeds: The stops of the walk: the first picture of each seed. Default: 0 1 2 3, or 0 where there are several labels.
+        labels: A class for each stop, or one for all. Several labels and one seed walk between classes.
         frames: Pictures from one stop to the next.
         out: .gif or .mp4 for a film, .png (or .webp, .jpg) for a strip. Default: RUN-walk.gif here.
     """
@@ -146,8 +150,6 @@ def interpolate(
     from sparring.core.batch import float_to_pixels
     from sparring.core.pictures import grid, save_film, save_gif, save_picture
 
-    if frames < 1:
-        raise SettingsError(f"--frames must be at least 1, not {frames}.")
     model = api.load(run, checkpoint=checkpoint)
     pictures = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames)).numpy()
     out = out or Path(f"{run.resolve().stem}-walk.gif")
@@ -177,12 +179,11 @@ def recipes() -> int:
     """List the published systems there are, with paper and kind of data."""
     from sparring import recipes as known
 
-    out = console()
+    screen = console()
     for name in known.names():
         recipe = known.get(name)
-        out.print(
-            f"[bold]{name}[/bold]  {recipe.title}\n    {recipe.paper}\n    Data: {recipe.data}\n    Settings: sparring train {name} --help"
-        )
+        screen.print(name, style="bold", end="")
+        screen.print(f"  {recipe.title}\n    {recipe.paper}\n    Data: {recipe.data}\n    Settings: sparring train {name} --help")
     return 0
 
 
@@ -200,7 +201,7 @@ def inspect_data(data: Source, split: str | None = None, out: Path | None = None
     screen = console()
     inspection = inspect(open_source(data, split=split), progress=screen.is_terminal)
     for line in inspection.lines():
-        screen.print(line, markup=False)
+        screen.print(line)
     if inspection.contact_sheet is not None:
         out = out or Path(f"{Path(data).name.replace(':', '-')}-contact-sheet.png")
         save_picture(inspection.contact_sheet, out)
@@ -216,7 +217,7 @@ def prepare_data(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `prep
     screen = console()
     store = prepare(open_source(arguments.data, split=arguments.split), arguments.preparation, progress=screen.is_terminal)
     for line in store.report.lines():
-        screen.print(line, markup=False)
+        screen.print(line)
     screen.print(f"{len(store):,} pictures of {store.spec}: {store.folder}\nFingerprint: {store.fingerprint}")
     return 0
 
@@ -243,14 +244,24 @@ def train_group(argv: Sequence[str]) -> SubcommandApp:
 
 def resume_verb(argv: Sequence[str]) -> Callable[..., Any]:
     """`resume` with the flags of the run's own recipe, if a run is named."""
+    from sparring.core.runs import RunDirectory
 
-    def verb(
-        run: Run, minutes: float | None = None, steps: int | None = None, images: int | None = None, data: str | None = None
-    ) -> None: ...
+    named = [Path(argument) for argument in argv[1:] if not argument.startswith("-")]
+    if argv[0] == "resume" and named:
+        runs = [path for path in named if RunDirectory(path).exists()]
+        return _verb(resume, resume_arguments((runs or named)[0]))
+    return _verb(resume, resume_budget())
 
-    verb.__doc__ = resume.__doc__
-    named = [argument for argument in argv[1:] if not argument.startswith("-")]
-    return _verb(resume, resume_arguments(Path(named[0]))) if named and argv[0] == "resume" else verb
+
+def resume_budget() -> type:
+    """What `sparring resume` takes, as its help shows it where no run is named."""
+    from sparring.train.settings import TrainSettings
+
+    hints = get_type_hints(TrainSettings)
+    budget = [
+        (name, Annotated[hints[name], arg(help="A longer budget than the run had.")], None) for name in ("minutes", "images", "steps")
+    ]
+    return make_dataclass("Arguments", [("run", ResumedRun), *budget])
 
 
 def train_arguments(name: str) -> type:
@@ -296,7 +307,7 @@ def resume_arguments(run: Path) -> type:
     return make_dataclass(
         "Arguments",
         [
-            ("run", Run),
+            ("run", ResumedRun),
             ("data", Annotated[str | None, arg(help="Where the data lies now, if it was moved.")], None),
             *(
                 (name, OmitArgPrefixes[type(settings)], field(default_factory=lambda settings=settings: settings))
@@ -382,10 +393,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         if argv and not argv[0].startswith("-") and argv[0] not in VERBS:
             print(f"sparring: there is no command {argv[0]!r}. {did_you_mean(argv[0], VERBS)}", file=sys.stderr)
             sys.exit(EXIT_USAGE)
-        code = application(argv).cli(args=argv or ["--help"], prog="sparring", description=DESCRIPTION)
+        code = application(argv).cli(args=argv or ["--help"], prog="sparring", description=DESCRIPTION, config=(DisallowNone,))
     except SparringError as problem:
         print(f"sparring: {problem}", file=sys.stderr)
         code = EXIT_NOT_FINITE if isinstance(problem, NonFiniteError) else EXIT_ERROR
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except OSError as problem:
         print(f"sparring: {problem}", file=sys.stderr)
         code = EXIT_ERROR

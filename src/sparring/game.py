@@ -5,10 +5,10 @@ networks of their own; others subclass `Game` and say what their players and tur
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Literal, final
+from typing import ClassVar, Literal, final
 
 import torch
 from jaxtyping import Float, Int64
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from sparring.core.batch import Batch
-from sparring.core.errors import SettingsError
+from sparring.core.errors import SettingsError, listed
 from sparring.core.settings import Ranges, range_problems, type_problems
 from sparring.core.specs import ImageSpec
 from sparring.core.streams import Streams
@@ -33,6 +33,8 @@ class Moment:
 
     draw: Callable[[], Batch]
     """Fetches the real data of this turn."""
+    draw_labels: Callable[[], Int64[Tensor, " n"] | None]
+    """Draws classes as often as they are in the data."""
     batch_size: int
     """How many real items there are, and generated ones should be."""
     streams: Streams
@@ -135,10 +137,6 @@ class Game(nn.Module):
             raise ValueError("a conditional game needs labels")
         return one_hot(labels, len(self.spec.classes)).float()
 
-    def condition_of(self, moment: Moment) -> Float[Tensor, "n classes"] | None:
-        """The classes of the moment's real data as one-hot rows, if the game is conditional."""
-        return self.condition(moment.batch.labels) if self.conditional else None
-
     def networks_of(self, player: Player) -> list[nn.Module]:
         """The networks that `player` moves."""
         return [self.get_submodule(name) for name in player.networks]
@@ -239,7 +237,7 @@ class TwoPlayerGame(Game):
 
     def play_discriminator(self, moment: Moment) -> Losses:
         """Tell real pictures from generated ones of the same classes."""
-        condition = self.condition_of(moment)
+        condition = self.condition(moment.batch.labels)
         with torch.no_grad():
             generated = self.generator(self.latents(moment.streams, moment.batch_size), condition)
         real_logits = self.discriminator(moment.batch.images, condition).float()
@@ -249,7 +247,7 @@ class TwoPlayerGame(Game):
 
     def play_generator(self, moment: Moment) -> Losses:
         """Draw pictures that the discriminator takes for real."""
-        condition = self.condition_of(moment)
+        condition = self.condition(moment.draw_labels())
         generated = self.generator(self.latents(moment.streams, moment.batch_size), condition)
         return self.objective.generator(self.discriminator(generated, condition).float())
 
@@ -335,6 +333,5 @@ def condition_problems(condition: str, spec: ImageSpec) -> list[str]:
 
 def check(recipe: Recipe, spec: ImageSpec) -> None:
     """Raise a SettingsError that lists all that is wrong with `recipe` for such data, if anything is."""
-    problems: Sequence[Any] = recipe.problems(spec)
-    if problems:
-        raise SettingsError("\n".join(["These settings do not fit:", *(f"  - {problem}" for problem in problems)]))
+    if problems := recipe.problems(spec):
+        raise SettingsError(listed("These settings do not fit:", problems))

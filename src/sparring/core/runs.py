@@ -57,6 +57,11 @@ class RunDirectory:
         """The folder of TensorBoard's event files."""
         return self.path / "tensorboard"
 
+    def sweep(self) -> None:
+        """Delete what interrupted writing left behind. Only for who holds the lock."""
+        for leftover in self.path.rglob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+
     def exists(self) -> bool:
         """Whether a run was ever started here."""
         return self.config.is_file()

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+LARGEST_SIDE = 8192
+
 
 @dataclass(frozen=True)
 class ImageSpec:
@@ -29,8 +31,11 @@ class ImageSpec:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ImageSpec":
-        """The inverse of `to_json`."""
-        return cls(int(value["height"]), int(value["width"]), int(value["channels"]), tuple(map(str, value["classes"])))
+        """The inverse of `to_json`. ValueError for what is no picture's size."""
+        spec = cls(int(value["height"]), int(value["width"]), int(value["channels"]), tuple(map(str, value["classes"])))
+        if not (1 <= spec.height <= LARGEST_SIDE and 1 <= spec.width <= LARGEST_SIDE and spec.channels in {1, 3, 4}):
+            raise ValueError(f"no pictures are {spec}")
+        return spec
 
     def __str__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""

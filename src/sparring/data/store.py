@@ -26,7 +26,7 @@ from sparring.data.records import Problem, Source, examples, key_of
 from sparring.data.workers import in_order, progress_bar
 from sparring.data.writing import PixelWriter, building, discard, publish
 
-__all__ = ["Preparation", "Report", "Store", "open_store", "prepare"]
+__all__ = ["Preparation", "Report", "Store", "open_store", "prepare", "store_at"]
 
 DEFAULT_SIZE = 64
 FORMAT = 1
@@ -85,6 +85,11 @@ class Store:
         """Those pictures as floats in [-1, 1], with their labels. IndexError for an index outside the store."""
         images = pixels_to_float(torch.from_numpy(self.pixels.view(np.ndarray)[indices]))
         return Batch(images, None if self.labels is None else torch.from_numpy(self.labels[indices]))
+
+
+def store_at(folder: Path) -> Store | None:
+    """The store in a folder that `prepare` wrote, or None if it is no such folder."""
+    return open_store(folder) if (folder / DESCRIPTION).is_file() and (folder / PIXELS).is_file() else None
 
 
 def open_store(folder: Path) -> Store:

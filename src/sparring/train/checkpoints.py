@@ -3,8 +3,10 @@
 The JSON file is written last and carries the checksum of the tensors, so a pair is whole or not there.
 """
 
+import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from sparring.core.errors import CheckpointError
+from sparring.core.errors import CheckpointError, listed
 from sparring.core.files import read_json, replacing, sha256_of_file, write_json
+from sparring.train.state import Progress
 
 Facts = dict[str, Any]
 """What a checkpoint holds beside tensors: JSON."""
@@ -41,7 +44,8 @@ def write(folder: Path, step: int, tensors: dict[str, Tensor], facts: Facts) -> 
 
 def steps(folder: Path) -> list[int]:
     """The steps that have a checkpoint, whole or not, in order."""
-    return sorted(int(path.stem.removeprefix("step-")) for path in folder.glob("step-*.json"))
+    names = (re.fullmatch(r"step-(\d+)\.json", path.name) for path in folder.glob("step-*.json"))
+    return sorted(int(name[1]) for name in names if name)
 
 
 def read_facts(folder: Path, step: int) -> Facts:
@@ -79,13 +83,21 @@ def read_newest(folder: Path, say: Callable[[str], None]) -> tuple[dict[str, Ten
             continue
         return found
     if problems:
-        raise CheckpointError("\n".join([f"No checkpoint in {folder} is whole:", *(f"  - {problem}" for problem in problems)]))
+        raise CheckpointError(listed(f"No checkpoint in {folder} is whole:", problems))
     return None
+
+
+def newest_progress(folder: Path) -> Progress:
+    """How far the newest checkpoint with whole facts had come; the beginning if there is none."""
+    for step in reversed(steps(folder)):
+        with contextlib.suppress(CheckpointError):
+            return Progress(**read_facts(folder, step)["progress"])
+    return Progress()
 
 
 def _score(folder: Path, step: int) -> float | None:
     try:
-        return read_facts(folder, step).get("score")
+        return read_facts(folder, step).get("score", {}).get("value")
     except CheckpointError:
         return None
 
@@ -103,13 +115,11 @@ def remove(folder: Path, step: int) -> None:
 
 
 def prune(folder: Path, keep: int) -> None:
-    """Delete all but the newest `keep` checkpoints and the best one, and what an interruption left half-written."""
+    """Delete all but the newest `keep` checkpoints and the best one, and tensors that an interruption left without facts."""
     kept = {*steps(folder)[-keep:], best(folder)}
     for step in steps(folder):
         if step not in kept:
             remove(folder, step)
-    for leftover in folder.glob(".step-*.tmp"):
-        leftover.unlink(missing_ok=True)
     for tensors in folder.glob("step-*.safetensors"):
         if not tensors.with_suffix(".json").exists():
             tensors.unlink(missing_ok=True)

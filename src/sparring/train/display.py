@@ -7,18 +7,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
+from sparring.train.loop import share_spent
 from sparring.train.settings import TrainSettings
 from sparring.train.state import State
 from sparring.train.watchers import Log, Speed
 
 BAR_SECONDS, LINE_SECONDS = 0.25, 15.0
-
-
-def share_spent(state: State, settings: TrainSettings) -> float:
-    """How much of the budget is used up, from 0 to 1."""
-    progress = state.progress
-    limits = ((progress.images, settings.images), (progress.step, settings.steps), (progress.seconds / 60, settings.minutes))
-    return min(1.0, max((used / limit for used, limit in limits if limit), default=0.0))
 
 
 def clock(seconds: float) -> str:
@@ -44,7 +38,7 @@ class Display:
     def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
         """Refresh, if it is time."""
         now = time.monotonic()
-        share = share_spent(state, self.settings)
+        share = min(1.0, share_spent(state.progress, self.settings))
         if self.began is None:
             self.began = (now, share)
         if now - self.shown < (BAR_SECONDS if self.console.is_terminal else LINE_SECONDS):
@@ -58,7 +52,7 @@ class Display:
         if self.console.is_terminal:
             self.bar.update(self.task, completed=share, description=text)
         else:
-            self.console.print(f"{share:4.0%}  {text}", highlight=False)
+            self.console.print(f"{share:4.0%}  {text}", highlight=False, markup=False, soft_wrap=True)
 
     def losses(self) -> str:
         """The latest mean loss of each turn."""

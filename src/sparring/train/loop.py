@@ -26,6 +26,11 @@ from sparring.train.state import Progress, State, averaged_tensors, weights_of
 class Data(Protocol):
     """What the loop asks of a store."""
 
+    @property
+    def labels(self) -> Int64[np.ndarray, " n"] | None:
+        """The class of every item, if they have classes."""
+        ...
+
     def __len__(self) -> int:
         """How many items there are."""
         ...
@@ -60,7 +65,7 @@ def play(state: State, table: Table, watchers: list[Watcher], stop_asked: Callab
     began = time.monotonic() - progress.seconds
     average = Average(state, table.recipe.average_images)
     turns = {turn.name: TurnTaker(state.game, turn) for turn in state.game.turns}
-    while not spent(state, settings):
+    while share_spent(progress, settings) < 1:
         if stop_asked():
             return "stopped"
         signals: dict[str, Tensor] = {}
@@ -70,8 +75,7 @@ def play(state: State, table: Table, watchers: list[Watcher], stop_asked: Callab
         before = progress.images
         for turn in turns.values():
             if turn.turn.due(progress.step):
-                for repeat in range(turn.turn.repeat):
-                    signals |= turn.take(state, table, repeat, before)
+                signals |= mean_of([turn.take(state, table, repeat, before) for repeat in range(turn.turn.repeat)])
         progress.step += 1
         average.follow(progress.images - before, progress.images)
         progress.seconds = time.monotonic() - began
@@ -80,11 +84,17 @@ def play(state: State, table: Table, watchers: list[Watcher], stop_asked: Callab
     return "budget"
 
 
-def spent(state: State, settings: TrainSettings) -> bool:
-    """Whether one of the budgets is used up."""
-    progress = state.progress
+def share_spent(progress: Progress, settings: TrainSettings) -> float:
+    """How much of the budget is used up: 1 or more when one of its limits is reached."""
     limits = ((progress.images, settings.images), (progress.step, settings.steps), (progress.seconds / 60, settings.minutes))
-    return any(limit is not None and used >= limit for used, limit in limits)
+    return max((used / limit if limit else math.inf for used, limit in limits if limit is not None), default=0.0)
+
+
+def mean_of(repeats: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What the repeats of a turn measured, on average."""
+    if len(repeats) == 1:
+        return repeats[0]
+    return {name: torch.stack([repeat[name] for repeat in repeats]).mean() for name in repeats[0]}
 
 
 def set_rate(optimiser: torch.optim.Optimizer, factor: float) -> Tensor:
@@ -158,8 +168,14 @@ class TurnTaker:
             indices = batch_indices(settings.seed, len(table.data), table.recipe.batch_size, batch)
             return on_device(table.data.batch(indices[part * size : (part + 1) * size]), device)
 
+        def draw_labels() -> Int64[Tensor, " n"] | None:
+            if table.data.labels is None:
+                return None
+            places = streams.integers("labels", len(table.data), size).cpu().numpy()
+            return torch.from_numpy(table.data.labels[places]).to(device)
+
         streams = Streams(settings.seed, progress.step, device=device, scope=f"{self.turn.name}/{repeat}/{part}")
-        return Moment(draw, size, streams, progress.step, images)
+        return Moment(draw, draw_labels, size, streams, progress.step, images)
 
     @property
     def counts_images(self) -> bool:
@@ -173,11 +189,10 @@ class TurnTaker:
 
     def check_finite(self, found: dict[str, Tensor], step: int) -> None:
         """Raise a NonFiniteError that names the turn and every term that is infinite or not a number."""
-        bad = {name: value.item() for name, value in found.items() if not math.isfinite(value.item())}
-        if bad:
+        if not torch.stack(list(found.values())).isfinite().all():
             for weight in self.weights:
                 weight.grad = None
-            terms = ", ".join(f"{name} = {value}" for name, value in bad.items())
+            terms = ", ".join(f"{name} = {value.item()}" for name, value in found.items() if not value.isfinite())
             raise NonFiniteError(f"In step {step + 1}, the turn {self.turn.name!r} is no longer finite: {terms}. The step was not taken.")
 
 
@@ -213,7 +228,7 @@ class Average:
 
     def follow(self, images: int, images_so_far: int) -> None:
         """One step, in which `images` pictures were shown."""
-        if not self.averages:
+        if not self.averages or not images:
             return
         half_life = min(self.half_life, images_so_far * self.RAMP)
         with torch.no_grad():

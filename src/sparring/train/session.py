@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import FrameType
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -23,7 +24,7 @@ from sparring.train.display import Display, clock
 from sparring.train.loop import Data, Table, Watcher, play
 from sparring.train.settings import TrainSettings
 from sparring.train.state import Progress, State
-from sparring.train.watchers import Keeper, Log, Samples, Speed
+from sparring.train.watchers import Keeper, Log, Samples, Score, Speed
 
 
 @dataclass(frozen=True)
@@ -81,63 +82,81 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def machine_for(settings: TrainSettings) -> Iterator[Fabric]:
+    """Lightning Fabric in the settings' precision, on their device and threads; the caller's torch is left as it was."""
+    keep_freed_memory()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(settings.threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield fabric_for(settings)
+    finally:
+        torch.set_num_threads(threads)
+
+
 def sit(
     run: RunDirectory,
     recipe: Recipe,
     build: Callable[[], Game],
     data: Data,
     settings: TrainSettings,
-    score: Callable[[Game], float] | None,
+    score: Score | None,
+    identity: dict[str, Any],
     console: Console,
 ) -> Ending:
     """Play on from the newest whole checkpoint of `run` (from the beginning if there is none) until the budget is spent or Ctrl-C.
 
-    `settings` are resolved ones; `score` rates a game by its samples, lower is better. A NonFiniteError ends the
-    sitting with the last good checkpoint in place.
+    `run` is locked and `settings` are resolved. `identity`: what every checkpoint of the run must agree on. A
+    NonFiniteError ends the sitting with the last good checkpoint in place.
     """
-    keep_freed_memory()
-    torch.set_num_threads(settings.threads)
-    fabric = fabric_for(settings)
-    state = first_state(recipe, build, settings.seed)
-    for game in (state.game, state.average):
-        game.to(fabric.device)
-    found = checkpoints.read_newest(run.checkpoints, say=console.print)
-    if found is not None:
-        state.restore(*found)
-    writer = SummaryWriter(str(run.tensorboard), purge_step=state.progress.step + 1 if found else None, flush_secs=30)
-    log, speed = Log(run, settings.log_every, writer), Speed(run, settings.log_every, writer)
-    samples, keeper = Samples(run, settings, writer), Keeper(run, settings, log, score)
-    if found is not None:
-        log.restore(found[0], found[1]["log"])
-        checkpoints.remove_after(run.checkpoints, state.progress.step)
-        samples.last_images = state.progress.images
-        keeper.last_seconds, keeper.saved_step = state.progress.seconds, state.progress.step
-        console.print(
-            f"Going on from step {state.progress.step:,} ({state.progress.images:,} pictures, {clock(state.progress.seconds)} of training)."
-        )
-    else:
-        run.log.unlink(missing_ok=True)
-        run.timing.unlink(missing_ok=True)
-        samples.draw(state)
-    display = Display(console, settings, log, speed)
-    watchers: list[Watcher] = [log, speed, samples, keeper, display]
-    try:
-        with stop_requests() as stop_asked:
-            keeper.save(state)
-            reason = play(state, Table(data, recipe, settings, fabric), watchers, stop_asked)
-            keeper.save(state)
-        if reason == "budget":
+    with machine_for(settings) as fabric:
+        state = first_state(recipe, build, settings.seed)
+        for game in (state.game, state.average):
+            game.to(fabric.device)
+        found = checkpoints.read_newest(run.checkpoints, say=console.print)
+        if found is not None:
+            state.restore(*found)
+        writer = SummaryWriter(str(run.tensorboard), purge_step=state.progress.step + 1 if found else None, flush_secs=30)
+        log, speed = Log(run, settings.log_every, writer), Speed(run, settings.log_every, writer)
+        samples, keeper = Samples(run, settings, writer), Keeper(run, settings, log, score, identity)
+        run.sweep()
+        if found is not None:
+            keeper.restore(state, found[1])
+            log.restore(found[0], found[1]["log"])
+            speed.restore(state.progress.step)
+            samples.restore(state.progress)
+            at = f"step {state.progress.step:,} ({state.progress.images:,} pictures, {clock(state.progress.seconds)} of training)"
+            console.print(f"Going on from {at}.")
+        else:
+            run.log.unlink(missing_ok=True)
+            run.timing.unlink(missing_ok=True)
+            samples.restore(Progress())
             samples.draw(state)
-    except NonFiniteError as problem:
-        raise NonFiniteError(
-            f"{problem}\nThe last good checkpoint is that of step {keeper.saved_step:,}, in {run.checkpoints}. "
-            "Lower learning rates, or float32 in place of bfloat16, are the usual remedies: start a new run with them."
-        ) from None
-    finally:
-        display.close()
-        writer.close()
-    samples.timelapse()
-    return Ending(reason, state.progress)
+        display = Display(console, settings, log, speed)
+        watchers: list[Watcher] = [log, speed, samples, keeper, display]
+        try:
+            with stop_requests() as stop_asked:
+                keeper.save(state)
+                reason = play(state, Table(data, recipe, settings, fabric), watchers, stop_asked)
+                keeper.save(state)
+            if reason == "budget":
+                samples.draw(state)
+        except NonFiniteError as problem:
+            raise NonFiniteError(f"{problem}\n{remedy(keeper)}") from None
+        finally:
+            display.close()
+            writer.close()
+        samples.timelapse()
+        return Ending(reason, state.progress)
+
+
+def remedy(keeper: Keeper) -> str:
+    """What to do when a run is no longer finite."""
+    where = "No checkpoint was written yet."
+    if keeper.saved_step is not None:
+        where = f"The last good checkpoint is that of step {keeper.saved_step:,}, in {keeper.folder}."
+    return f"{where} Lower learning rates, or float32 in place of bfloat16, are the usual remedies: start a new run with them."
 
 
 def fabric_for(settings: TrainSettings) -> Fabric:

@@ -51,7 +51,8 @@ class State:
             optimiser = self.optimisers[player.name]
             for name, weight in weights_of(self.game, player):
                 entries = optimiser.state.get(weight, {})
-                found |= {f"optimiser/{player.name}/{name}/{key}": value for key, value in entries.items() if isinstance(value, Tensor)}
+                assert all(value is None or isinstance(value, Tensor) for value in entries.values()), "numbers would be lost"
+                found |= {f"optimiser/{player.name}/{name}/{key}": value for key, value in entries.items() if value is not None}
         return found
 
     def facts(self) -> dict[str, object]:

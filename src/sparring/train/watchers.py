@@ -14,16 +14,21 @@ from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from sparring.core.batch import float_to_pixels
+from sparring.core.errors import CheckpointError, NonFiniteError, listed
+from sparring.core.files import write_bytes
 from sparring.core.pictures import grid, save_gif, save_picture
 from sparring.core.runs import RunDirectory
 from sparring.game import Game
 from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
-from sparring.train.state import State, select
+from sparring.train.state import Progress, State, select
 
 FRAMES_A_DOUBLING = 4
 FIRST_FRAME_IMAGES = 4000
 TIMELAPSE_WIDTH = 400
+
+Score = Callable[[Game], dict[str, Any]]
+"""Rates a game by its samples: "value", lower is better, and the protocol it was found by."""
 
 
 class Log:
@@ -63,10 +68,14 @@ class Log:
             return {"bytes": file.tell(), "counts": self.counts}
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Go back to where a checkpoint was written."""
+        """Go back to where a checkpoint was written. A CheckpointError if the log has lost lines since."""
         self.sums, self.counts = dict(select(tensors, "log/")), facts["counts"]
-        if self.path.exists():
-            os.truncate(self.path, min(facts["bytes"], self.path.stat().st_size))
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if size < facts["bytes"]:
+            raise CheckpointError(
+                f"{self.path} has {size} bytes, and had {facts['bytes']} at the last checkpoint: restore it, or lines are lost."
+            )
+        os.truncate(self.path, facts["bytes"])
 
 
 class Speed:
@@ -95,6 +104,12 @@ class Speed:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         self.writer.add_scalar("images_per_second", self.images_per_second, progress.step)
+
+    def restore(self, step: int) -> None:
+        """Drop the lines of later steps, and one that was cut off."""
+        if self.path.exists():
+            lines = self.path.read_text(encoding="utf-8").split("\n")[:-1]
+            write_bytes(self.path, "".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step).encode())
 
 
 def resident_mebibytes() -> int | None:
@@ -129,8 +144,20 @@ class Samples:
         """Draw a grid now."""
         images = state.average.sample(self.settings.samples, self.settings.seed)
         sheet = grid(float_to_pixels(images).cpu().numpy())
-        save_picture(sheet, self.folder / f"step-{state.progress.step:09d}.png")
+        save_picture(sheet, self.folder / f"{self.stem(state.progress.step)}.png")
         self.writer.add_image("samples", sheet, state.progress.step, dataformats="HWC")
+
+    def restore(self, progress: Progress) -> None:
+        """Drop the grids of later steps."""
+        self.last_images = progress.images
+        for path in self.folder.glob("step-*.png"):
+            if path.stem > self.stem(progress.step):
+                path.unlink()
+
+    @staticmethod
+    def stem(step: int) -> str:
+        """The name of a step's grid: in order of the alphabet too."""
+        return f"step-{step:09d}"
 
     def timelapse(self) -> Path | None:
         """Join all grids, made smaller, into samples/timelapse.gif."""
@@ -149,8 +176,8 @@ class Samples:
 class Keeper:
     """checkpoints/: the newest few, and the best by the score that is handed in (lower is better)."""
 
-    def __init__(self, run: RunDirectory, settings: TrainSettings, log: Log, score: Callable[[Game], float] | None) -> None:
-        self.folder, self.settings, self.log, self.score = run.checkpoints, settings, log, score
+    def __init__(self, run: RunDirectory, settings: TrainSettings, log: Log, score: Score | None, identity: dict[str, Any]) -> None:
+        self.folder, self.settings, self.log, self.score, self.identity = run.checkpoints, settings, log, score, identity
         self.last_seconds = 0.0
         self.saved_step: int | None = None
 
@@ -166,9 +193,22 @@ class Keeper:
         step = state.progress.step
         if self.saved_step == step:
             return
-        facts: dict[str, Any] = {**state.facts(), "log": self.log.facts()}
+        tensors = state.tensors() | self.log.tensors()
+        if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+            raise NonFiniteError(f"After step {step}, these are no longer finite: {', '.join(bad)}. No checkpoint was written.")
+        facts: dict[str, Any] = {**state.facts(), "identity": self.identity, "log": self.log.facts()}
         if self.score is not None:
             facts["score"] = self.score(state.average)
-        checkpoints.write(self.folder, step, state.tensors() | self.log.tensors(), facts)
+        checkpoints.write(self.folder, step, tensors, facts)
         checkpoints.prune(self.folder, self.settings.keep)
         self.last_seconds, self.saved_step = state.progress.seconds, step
+
+    def restore(self, state: State, facts: dict[str, Any]) -> None:
+        """Go on from a checkpoint. A CheckpointError names every setting in which it is not of this run."""
+        before = facts["identity"]
+        names = sorted(name for name in before.keys() | self.identity.keys() if before.get(name) != self.identity.get(name))
+        if names:
+            problems = [f"{name}: {before.get(name)!r} in the checkpoint, {self.identity.get(name)!r} in config.json" for name in names]
+            raise CheckpointError(listed("config.json was altered since the last checkpoint:", problems))
+        checkpoints.remove_after(self.folder, state.progress.step)
+        self.last_seconds, self.saved_step = state.progress.seconds, state.progress.step

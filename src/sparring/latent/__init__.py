@@ -1,0 +1,1 @@
+"""Floor 3, the latent space: plain functions on latents."""

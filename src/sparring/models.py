@@ -1,0 +1,198 @@
+"""Floor 5: trained games, ready to draw: out of run directories and packed files, and into them."""
+
+import json
+import operator
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sparring import recipes
+from sparring.core.errors import CheckpointError, SettingsError, did_you_mean
+from sparring.core.files import replacing
+from sparring.core.runs import RunDirectory
+from sparring.core.specs import ImageSpec
+from sparring.core.terminal import console
+from sparring.game import Game, Recipe, check
+from sparring.latent.walks import spherical, walk
+from sparring.train import checkpoints
+from sparring.train.state import load_named, select
+
+if TYPE_CHECKING:
+    from sparring.train.session import Ending
+
+Kind = TypeVar("Kind")
+PIECE = 1024
+
+
+@dataclass
+class Model:
+    """A trained game, ready to draw."""
+
+    game: Game
+    recipe: Recipe
+    source: Path
+    """The run or file it was loaded from."""
+    ending: "Ending | None" = None
+    """How training ended, if it just did."""
+
+    @property
+    def spec(self) -> ImageSpec:
+        """Size, channels and classes of what it draws."""
+        return self.game.spec
+
+    def label_of(self, label: str | int) -> int:
+        """The number of a class given by name or number; a SettingsError says which there are."""
+        classes = self.spec.classes
+        if not self.game.conditional:
+            raise SettingsError(
+                f"{self.source} was trained without classes, so none can be asked for. "
+                "Train with --condition concatenate on data that has classes."
+            )
+        if isinstance(label, str) and label in classes:
+            return classes.index(label)
+        try:
+            number = int(label) if isinstance(label, str) else operator.index(label)
+        except (ValueError, TypeError):
+            raise SettingsError(f"There is no class {label!r}. {did_you_mean(str(label), classes)}") from None
+        if not 0 <= number < len(classes):
+            raise SettingsError(f"There is no class number {number}: they go from 0 ({classes[0]}) to {len(classes) - 1} ({classes[-1]}).")
+        return number
+
+    def sample(self, n: int, *, seed: int = 0, label: str | int | None = None, first: int = 0) -> Float[Tensor, "n c h w"]:
+        """`n` pictures in [-1, 1]. Picture i of a seed is the same, to the bit, whatever `n` and `first` (where to start) are.
+        `label`: the class of all of them, by name or number; by default every class in turn.
+        """
+        if n < 1 or first < 0:
+            raise SettingsError(f"n must be at least 1 and first at least 0, not {n} and {first}.")
+        labels = None if label is None else torch.full((n,), self.label_of(label), device=self.game.device)
+        return self.game.sample(n, seed, labels, first)
+
+    def sample_in_pieces(self, n: int, *, seed: int = 0, label: str | int | None = None) -> Iterator[Float[Tensor, "m c h w"]]:
+        """`sample`, about a thousand at a time, for numbers that should not lie in memory at once."""
+        for first in range(0, n, PIECE):
+            yield self.sample(min(PIECE, n - first), seed=seed, label=label, first=first)
+
+    def interpolate(
+        self, seeds: Sequence[int] | None = None, *, labels: Sequence[str | int] | None = None, frames: int = 16
+    ) -> Float[Tensor, "n c h w"]:
+        """A walk through the first sample of each seed, `frames` pictures from one to the next, the last included; in [-1, 1].
+
+        Latents move along great circles. `labels`: a class for each seed, or one for all; between two classes their
+        weights cross-fade. By default seeds 0 to 3, or seed 0 if two labels or more are given.
+        """
+        if frames < 1:
+            raise SettingsError(f"frames must be at least 1, not {frames}.")
+        numbers = [self.label_of(label) for label in labels or ()]
+        seeds = list((0,) if len(numbers) > 1 else range(4)) if seeds is None else list(seeds)
+        stops = max(len(seeds), len(numbers))
+        seeds = seeds * stops if len(seeds) == 1 else seeds
+        if not numbers and self.game.conditional:
+            numbers = [int(self.game.labels_of(seed, 1)) for seed in seeds]
+        numbers = numbers * stops if len(numbers) == 1 else numbers
+        if stops < 2:
+            raise SettingsError("An interpolation needs two seeds or more, or two classes or more.")
+        if len(seeds) != stops or len(numbers) not in {0, stops}:
+            raise SettingsError(
+                f"{len(seeds)} seeds and {len(numbers)} classes do not pair up: give one class for each seed, or one for all."
+            )
+        latents = walk(torch.stack([self.game.chunk_of_latents(seed, 0)[0] for seed in seeds]), frames, spherical)
+        conditions = self.game.condition(torch.tensor(numbers, device=self.game.device)) if numbers else None
+        return self.game.generate_chunked(latents, None if conditions is None else walk(conditions, frames, torch.lerp))
+
+
+def load(path: str | os.PathLike[str], *, checkpoint: str | int = "last") -> Model:
+    """The model in a run directory (its moving average) or in a file that `pack` wrote.
+
+    `checkpoint`: "last", "best" or the number of a step that is kept. Raises a CheckpointError that says what is wrong.
+    """
+    place = Path(path)
+    if place.is_dir():
+        return _load_run(RunDirectory(place), checkpoint)
+    if not place.exists():
+        raise CheckpointError(f"{place} does not exist. Give a run directory or a packed .safetensors file.")
+    return _load_packed(place)
+
+
+def _load_run(run: RunDirectory, checkpoint: str | int) -> Model:
+    config = run.read_config()
+    if checkpoint == "last":
+        found = checkpoints.read_newest(run.checkpoints, say=console().print)
+        if found is None:
+            raise CheckpointError(f"{run.path} has no checkpoint yet.")
+        tensors = found[0]
+    else:
+        kept = checkpoints.steps(run.checkpoints)
+        step = checkpoints.best(run.checkpoints) if checkpoint == "best" else {str(step): step for step in kept}.get(str(checkpoint))
+        if step is None:
+            raise CheckpointError(
+                f"{run.path} keeps no checkpoint {checkpoint}. There are: {', '.join(map(str, kept)) or 'none'}, last and best."
+            )
+        tensors, _ = checkpoints.read(run.checkpoints, step)
+    return _model(config, dict(select(tensors, "game/")) | dict(select(tensors, "average/")), run.path)
+
+
+def _load_packed(path: Path) -> Model:
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})["sparring"])
+        tensors = load_file(path)
+    except (OSError, SafetensorError, KeyError, ValueError) as problem:
+        raise CheckpointError(f"{path} is not a model that `sparring pack` wrote, or is damaged: {problem!r}") from None
+    return _model(about, tensors, path)
+
+
+def _model(about: Any, tensors: dict[str, Tensor], source: Path) -> Model:  # noqa: ANN401 (JSON is any)
+    """The model that a file describes. Whatever the file says, it ends in a model or in a SparringError."""
+    recipe, spec = described(about, source)
+    check(recipe, spec)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            game = recipe.build(spec)
+    except (RuntimeError, MemoryError) as problem:
+        raise CheckpointError(f"{source} describes networks that cannot be built here: {problem}") from None
+    for name, network in game.named_children():
+        if name not in game.sampling_networks:
+            network.to("meta")  # no memory for what is not used
+    game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
+    game.requires_grad_(False).eval()
+    wanted = {name for name in game.state_dict() if name.partition(".")[0] in game.sampling_networks}
+    load_named(game, {name: tensor for name, tensor in tensors.items() if name in wanted}, wanted)
+    return Model(game, recipe, source)
+
+
+def described(about: Any, source: Path) -> tuple[Recipe, ImageSpec]:  # noqa: ANN401 (JSON is any)
+    """Recipe and spec from a config.json or a packed file's heading; a CheckpointError if they are not of the right kind."""
+    try:
+        spec = about["spec"] if "spec" in about else about["data"]["spec"]
+        return from_json(recipes.get(about["recipe"]), about["recipe_settings"]), ImageSpec.from_json(spec)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
+        raise CheckpointError(f"{source} does not describe a recipe and its data: {problem!r}. It is damaged, or was altered.") from None
+
+
+def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
+    """A dataclass of settings from JSON, where tuples have become lists; a CheckpointError lists names that are not its own."""
+    known = {field.name for field in fields(kind)}  # pyright: ignore[reportArgumentType] (a dataclass)
+    if unknown := sorted(set(values) - known):
+        raise CheckpointError(
+            f"Settings of {kind.__name__} that this version does not know: {', '.join(unknown)}. A newer version wrote them."
+        )
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def pack(model: Model | str | os.PathLike[str], file: str | os.PathLike[str]) -> Path:
+    """Write only what sampling needs (no discriminator, no optimiser) to one safetensors file that `load` reads. Gives its path."""
+    model = model if isinstance(model, Model) else load(model)
+    path, game = Path(file), model.game
+    tensors = {name: tensor.contiguous() for name, tensor in game.state_dict().items() if name.partition(".")[0] in game.sampling_networks}
+    about = {"recipe": recipes.name_of(model.recipe), "recipe_settings": asdict(model.recipe), "spec": model.spec.to_json()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"sparring": json.dumps(about)})
+    return path
