@@ -4,9 +4,9 @@
 
 One run of `sparring train` goes to its end in peace. Another with the same settings gets `kill -9` after a random
 time, is resumed, is killed again, and so on, until all kills are done; then it goes on to its end. Half of the kills
-wait for a checkpoint in the making. The times are drawn so that the kills fall into start-up and into about the first
-half of the run, as this machine is fast; if the run ends before all kills are done, that is a failure: give it more
-steps. At the end every tensor of the last checkpoint, every byte of log.jsonl and every sample grid must be equal."""
+wait for a checkpoint in the making. Times are drawn from this machine's start-up and speed, and no sitting is let live
+beyond its share of the steps that are left. Should the run end before all kills are done, that is a failure.
+At the end every tensor of the last checkpoint, every byte of log.jsonl and every sample grid must be equal."""
 
 import argparse
 import random
@@ -34,16 +34,17 @@ def last_step(run: RunDirectory) -> int | None:
     return max(checkpoints.steps(run.checkpoints), default=None)
 
 
-def half_written(run: RunDirectory) -> bool:
-    return any(run.checkpoints.glob(".*.tmp"))
+def half_written(run: RunDirectory) -> set[Path]:
+    return set(run.checkpoints.glob(".*.tmp"))
 
 
-def wait(process: subprocess.Popen[bytes], run: RunDirectory, seconds: float, aimed: bool) -> None:
-    """Until it is time to kill, or the process has ended."""
-    due = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < due:
-        time.sleep(0.0002)
-    while aimed and process.poll() is None and time.monotonic() < due + PATIENCE and not half_written(run):
+def wait(process: subprocess.Popen[bytes], run: RunDirectory, seconds: float, limit: int, aimed: bool) -> None:
+    """Until it is time to kill, or step `limit` has a checkpoint, or the process has ended."""
+    due, stale = time.monotonic() + seconds, half_written(run)
+    while process.poll() is None and time.monotonic() < due and (last_step(run) or 0) < limit:
+        time.sleep(0.002)
+    give_up = time.monotonic() + PATIENCE
+    while aimed and process.poll() is None and time.monotonic() < give_up and half_written(run) <= stale:
         time.sleep(0.0002)
 
 
@@ -74,16 +75,19 @@ def main() -> None:
         kills = in_writing = early = 0
         at = []
         while True:
+            stale = half_written(war)
             process = sparring("resume", war.path) if war.exists() else sparring(*train, "--out", war.path)
             if kills < arguments.kills:
-                wait(process, war, chance.uniform(0, longest), aimed=chance.random() < 0.5)
+                reached = last_step(war) or 0
+                limit = reached + (arguments.steps - reached) // (arguments.kills - kills + 1)
+                wait(process, war, chance.uniform(0, longest), limit, aimed=chance.random() < 0.5)
                 process.kill()
             code = process.wait()
             if code == 0:
                 break
             assert code == -9, f"exit status {code}"
             kills += 1
-            in_writing += half_written(war)
+            in_writing += not half_written(war) <= stale
             early += last_step(war) is None
             at.append(last_step(war) or 0)
         (tensors, log, pictures), (war_tensors, war_log, war_pictures) = end_of(peace), end_of(war)
