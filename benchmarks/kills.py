@@ -21,7 +21,7 @@ import torch
 from sparring.core.runs import RunDirectory
 from sparring.train import checkpoints
 
-SETTINGS = ["--width", "8", "--batch-size", "16", "--log-every", "7", "--samples", "4", "--checkpoint-every", "3", "--sample-every", "50"]
+SETTINGS = ["--width", "8", "--batch-size", "16", "--log-every", "2", "--samples", "4", "--checkpoint-every", "3", "--sample-every", "50"]
 PATIENCE = 60
 """Seconds that an aimed kill waits for a checkpoint in the making."""
 
