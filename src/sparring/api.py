@@ -15,6 +15,7 @@ import sparring
 from sparring import recipes
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean, listed
 from sparring.core.runs import RunDirectory
+from sparring.core.settings import range_problems, type_problems
 from sparring.core.terminal import console as plain_console
 from sparring.data.source import open_source, source_names
 from sparring.data.store import Preparation, Store, prepare, store_at
@@ -48,6 +49,7 @@ def train(recipe: str | Recipe, data: Place | Store, out: Place, *, console: "Co
     chosen = sort_settings(settings, kind, TrainSettings, Preparation)
     recipe = kind(**chosen[kind]) if isinstance(recipe, str) else replace(recipe, **chosen[kind])
     asked, preparation = TrainSettings(**chosen[TrainSettings]), Preparation(**chosen[Preparation])
+    refuse_wrong_values(recipe, asked, preparation)
     asked.check(recipe.batch_size)
     if asked.with_budget() is not asked:
         console.print(f"No budget given: training for {asked.with_budget().minutes:g} minutes.")
@@ -74,6 +76,13 @@ def train(recipe: str | Recipe, data: Place | Store, out: Place, *, console: "Co
         refuse_another_run(run)
         run.write_config(config)
         return play_on(run, config, recipe, store, resolved, console)
+
+
+def refuse_wrong_values(*parts: Recipe | TrainSettings | Preparation) -> None:
+    """Raise a SettingsError that names every value of a wrong type or out of its range, before anything is done with them."""
+    problems = [problem for part in parts for problem in type_problems(part) or range_problems(part, getattr(part, "ranges", {}))]
+    if problems:
+        raise SettingsError(listed("These settings cannot be used:", problems))
 
 
 def refuse_another_run(run: RunDirectory) -> None:
@@ -179,6 +188,8 @@ def resume(run: Place, *, data: Place | Store | None = None, console: "Console |
         old, preparation = recorded_settings(config)
         chosen = sort_settings(settings, type(recipe), TrainSettings, Preparation)
         longer = {name: value for name in BUDGETS if (value := chosen[TrainSettings].pop(name, None)) is not None}
+        refuse_wrong_values(recipe, old, preparation)
+        refuse_wrong_values(replace(recipe, **chosen[type(recipe)]), replace(old, **chosen[TrainSettings], **longer))
         refuse_differences((recipe, old, preparation), chosen, longer)
         new = with_longer_budget(directory, old, longer, console)
         new.check(recipe.batch_size)
@@ -244,4 +255,5 @@ def sort_settings(settings: Mapping[str, object], *kinds: type) -> dict[type, di
     unknown = [f"{name!r}. {did_you_mean(name, homes)}" for name in settings if name not in homes]
     if unknown:
         raise SettingsError(listed("These settings are not known:", unknown))
-    return {kind: {name: value for name, value in settings.items() if homes[name] is kind} for kind in kinds}
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    return {kind: {name: value for name, value in plain.items() if homes[name] is kind} for kind in kinds}
