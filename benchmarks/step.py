@@ -68,6 +68,7 @@ def our_step(resolution: int, channels: int, batch: int, width: int, precision: 
     from sparring.train.settings import TrainSettings
 
     class Noise:
+        labels = None
         pixels = np.random.default_rng(0).integers(0, 256, (2000, resolution, resolution, channels), np.uint8)
 
         def __len__(self) -> int:
