@@ -1,4 +1,5 @@
 import io
+import json
 import os
 import signal
 import subprocess
@@ -171,3 +172,15 @@ def test_output_to_a_closed_pipe_is_no_crash() -> None:
     done = subprocess.run(f"{sys.executable} -m sparring recipes | head -n 1", shell=True, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert io.StringIO(done.stdout).readline().startswith("dcgan")
+
+
+def test_a_damaged_config_is_one_sentence(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert call("train", "dcgan", "--data", squares, "--out", run, "--steps", 1, *TINY) == 0
+    config = json.loads((run / "config.json").read_text())
+    for name in ("recipe", "recipe_settings", "train_settings", "data"):
+        (run / "config.json").write_text(json.dumps({key: value for key, value in config.items() if key != name}))
+        assert call("resume", run) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("sparring: ")
+        assert name in said

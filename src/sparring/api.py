@@ -202,7 +202,7 @@ def resume(run: Place, *, data: Place | Store | None = None, console: "Console |
                 "Restore it, or start a new run."
             )
         for name, value in versions().items():
-            if (before := config["versions"].get(name)) != value:
+            if (before := config.get("versions", {}).get(name)) != value:
                 console.print(f"The run was begun with {name} {before}, this is {value}: the last bits may differ.")
         config = {**config, "train_settings": asdict(new)}
         directory.write_config(config)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FINITE, EXIT_STOPPED = 1, 2, 3, 130
 VERBS = ("train", "resume", "sample", "interpolate", "pack", "recipes", "completion", "data")
+PARTS = ("recipe", "training", "preparation")
+"""What settings are made of: a recipe's, `TrainSettings`, `Preparation`."""
 DESCRIPTION = """Two networks that make each other stronger: train generative adversarial networks on your own data, and use them.
 
 To start:  sparring train dcgan --data fashion10k --out runs/first --minutes 5
@@ -53,7 +55,7 @@ def train(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `train_argum
     from sparring import api
 
     out = arguments.out or _free_run_directory(arguments.recipe, arguments.data)
-    settings = {name: value for part in (arguments.recipe, arguments.training, arguments.preparation) for name, value in _values(part)}
+    settings = {name: value for part in PARTS for name, value in _values(getattr(arguments, part))}
     return _ended(api.train(type(arguments.recipe)(), arguments.data, out, console=console(), **settings), out)
 
 
@@ -62,14 +64,7 @@ def resume(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `resume_arg
     from sparring import api
 
     changed = {
-        name: value
-        for now, before in (
-            (arguments.recipe, arguments.before[0]),
-            (arguments.training, arguments.before[1]),
-            (arguments.preparation, arguments.before[2]),
-        )
-        for (name, value), (_, old) in zip(_values(now), _values(before), strict=True)
-        if value != old
+        name: value for part in PARTS for name, value in _values(getattr(arguments, part)) if value != getattr(arguments.before[part], name)
     }
     if arguments.data is not None:
         changed["data"] = arguments.data
@@ -292,18 +287,11 @@ def train_arguments(name: str) -> type:
 def resume_arguments(run: Path) -> type:
     """What `sparring resume RUN` takes: every setting, for those that differ are refused by name."""
     from sparring import api
-    from sparring import recipes as known
     from sparring.core.runs import RunDirectory
-    from sparring.data.store import Preparation
-    from sparring.train.settings import TrainSettings
 
     config = RunDirectory(run).read_config()
-    before = (
-        api.from_json(known.get(config["recipe"]), config["recipe_settings"]),
-        api.from_json(TrainSettings, config["train_settings"]),
-        api.from_json(Preparation, config["data"]["preparation"]),
-    )
-    kinds = zip(("recipe", "training", "preparation"), before, strict=True)
+    recipe, _ = api.described(config, run)
+    before = dict(zip(PARTS, (recipe, *api.recorded_settings(config)), strict=True))
     return make_dataclass(
         "Arguments",
         [
@@ -311,7 +299,7 @@ def resume_arguments(run: Path) -> type:
             ("data", Annotated[str | None, arg(help="Where the data lies now, if it was moved.")], None),
             *(
                 (name, OmitArgPrefixes[type(settings)], field(default_factory=lambda settings=settings: settings))
-                for name, settings in kinds
+                for name, settings in before.items()
             ),
         ],
         namespace={"before": before},
