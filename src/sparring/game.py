@@ -247,7 +247,7 @@ class TwoPlayerGame(Game):
 
     def play_generator(self, moment: Moment) -> Losses:
         """Draw pictures that the discriminator takes for real."""
-        condition = self.condition(moment.draw_labels())
+        condition = self.condition(moment.draw_labels()) if self.conditional else None
         generated = self.generator(self.latents(moment.streams, moment.batch_size), condition)
         return self.objective.generator(self.discriminator(generated, condition).float())
 

@@ -12,7 +12,7 @@ from sparring.train.settings import TrainSettings
 from sparring.train.state import State
 from sparring.train.watchers import Log, Speed
 
-BAR_SECONDS, LINE_SECONDS = 0.25, 15.0
+BAR_SECONDS, LINE_SECONDS = 0.5, 15.0
 
 
 def clock(seconds: float) -> str:
@@ -28,7 +28,10 @@ class Display:
 
     def __init__(self, console: Console, settings: TrainSettings, log: Log, speed: Speed) -> None:
         self.console, self.settings, self.log, self.speed = console, settings, log, speed
-        self.bar = Progress(BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.description}"), console=console, transient=True)
+        # Not refreshed by a thread of its own: that takes the interpreter's lock from the step in mid-flight.
+        self.bar = Progress(
+            BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.description}"), console=console, transient=True, auto_refresh=False
+        )
         self.task = self.bar.add_task("starting", total=1.0)
         self.began: tuple[float, float] | None = None
         self.shown = time.monotonic()
@@ -50,7 +53,7 @@ class Display:
         pace = f"{speed:,.0f} img/s  " if math.isfinite(speed) else ""
         text = f"step {progress.step:,}  {progress.images:,} pictures  {pace}{self.losses()}  {clock(left)} left"
         if self.console.is_terminal:
-            self.bar.update(self.task, completed=share, description=text)
+            self.bar.update(self.task, completed=share, description=text, refresh=True)
         else:
             self.console.print(f"{share:4.0%}  {text}", highlight=False, markup=False, soft_wrap=True)
 

@@ -123,14 +123,14 @@ class TurnTaker:
         for weight in self.frozen_weights:
             weight.requires_grad_(False)
         for module in self.frozen_statistics:
-            module.track_running_stats = False  # pyright: ignore[reportArgumentType]
+            vars(module)["track_running_stats"] = False
         try:
             yield
         finally:
             for weight in self.frozen_weights:
                 weight.requires_grad_(True)
             for module in self.frozen_statistics:
-                module.track_running_stats = True  # pyright: ignore[reportArgumentType]
+                vars(module)["track_running_stats"] = True
 
     def take(self, state: State, table: Table, repeat: int, images: int) -> dict[str, Tensor]:
         """One optimiser step on a fresh batch; gives the losses and signals. A NonFiniteError leaves the player as it was."""
