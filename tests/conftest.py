@@ -8,6 +8,7 @@ from rich.console import Console
 from sparring.core.specs import ImageSpec
 from sparring.data.source import open_source
 from sparring.data.store import Preparation, Store, prepare
+from tiny import TINY
 
 
 @pytest.fixture(autouse=True)
@@ -45,10 +46,6 @@ def grey16() -> ImageSpec:
 @pytest.fixture
 def quiet() -> Console:
     return Console(file=io.StringIO(), width=200)
-
-
-TINY = {"width": 4, "batch_size": 8, "latent_size": 5, "threads": 1, "log_every": 3, "samples": 4}
-"""Settings for a DCGAN that trains in moments."""
 
 
 @pytest.fixture

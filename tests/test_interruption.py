@@ -15,11 +15,11 @@ import pytest
 from rich.console import Console
 
 import sparring
-from conftest import TINY
 from sparring.core.runs import RunDirectory
 from sparring.train import checkpoints
 from sparring.train.loop import TurnTaker
 from test_train import flipped, same_run
+from tiny import TINY
 
 needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 

@@ -50,7 +50,6 @@ def train(recipe: str | Recipe, data: Place | Store, out: Place, *, console: "Co
     recipe = kind(**chosen[kind]) if isinstance(recipe, str) else replace(recipe, **chosen[kind])
     asked, preparation = TrainSettings(**chosen[TrainSettings]), Preparation(**chosen[Preparation])
     refuse_wrong_values(recipe, asked, preparation)
-    asked.check(recipe.batch_size)
     if asked.with_budget() is not asked:
         console.print(f"No budget given: training for {asked.with_budget().minutes:g} minutes.")
 
@@ -78,9 +77,10 @@ def train(recipe: str | Recipe, data: Place | Store, out: Place, *, console: "Co
         return play_on(run, config, recipe, store, resolved, console)
 
 
-def refuse_wrong_values(*parts: Recipe | TrainSettings | Preparation) -> None:
+def refuse_wrong_values(recipe: Recipe, training: TrainSettings, preparation: Preparation) -> None:
     """Raise a SettingsError that names every value of a wrong type or out of its range, before anything is done with them."""
-    problems = [problem for part in parts for problem in type_problems(part) or range_problems(part, getattr(part, "ranges", {}))]
+    problems = type_problems(recipe) or range_problems(recipe, recipe.ranges)
+    problems += training.problems(recipe.batch_size) + type_problems(preparation)
     if problems:
         raise SettingsError(listed("These settings cannot be used:", problems))
 
@@ -189,10 +189,9 @@ def resume(run: Place, *, data: Place | Store | None = None, console: "Console |
         chosen = sort_settings(settings, type(recipe), TrainSettings, Preparation)
         longer = {name: value for name in BUDGETS if (value := chosen[TrainSettings].pop(name, None)) is not None}
         refuse_wrong_values(recipe, old, preparation)
-        refuse_wrong_values(replace(recipe, **chosen[type(recipe)]), replace(old, **chosen[TrainSettings], **longer))
+        refuse_wrong_values(replace(recipe, **chosen[type(recipe)]), replace(old, **chosen[TrainSettings], **longer), preparation)
         refuse_differences((recipe, old, preparation), chosen, longer)
         new = with_longer_budget(directory, old, longer, console)
-        new.check(recipe.batch_size)
         place = config["data"]["source"] if data is None else data
         store = place if isinstance(place, Store) else prepared(place, recipe, preparation, console)
         if store.fingerprint != config["data"]["fingerprint"]:

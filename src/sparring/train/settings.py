@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from sparring.core.errors import SettingsError, listed
 from sparring.core.settings import Ranges, range_problems, type_problems
 
 DEFAULT_MINUTES = 10.0
@@ -61,11 +60,10 @@ class TrainSettings:
         """These settings with a budget, if they had none."""
         return replace(self, minutes=DEFAULT_MINUTES) if self.images is self.steps is self.minutes is None else self
 
-    def check(self, batch_size: int) -> None:
-        """Raise a SettingsError that lists every value of a wrong type or out of range. (A wrong `batch_size` is the recipe's to name.)"""
+    def problems(self, batch_size: int) -> list[str]:
+        """Every value of a wrong type or out of range, in a sentence each. (A wrong `batch_size` is the recipe's to name.)"""
         problems = type_problems(self) + range_problems(self, self.ranges)
         both_whole = type(batch_size) is type(self.accumulate) is int
         if both_whole and self.accumulate >= 1 and batch_size % self.accumulate:
             problems.append(f"accumulate must divide the batch of {batch_size}; {self.accumulate} does not.")
-        if problems:
-            raise SettingsError(listed("These settings cannot be used:", problems))
+        return problems
