@@ -6,15 +6,13 @@ Trains DCGAN as `sparring train` does on a terminal, with its bar. The step is w
 forward pass and losses (without fetching its data), the backward pass, the optimiser's step and zero_grad. These are
 clocked in the loop, and all the rest of the loop's wall time is the overhead: nothing is left out of it for want of a
 clock. The lines below each result explain it part by part; "other" is what none of the named parts accounts for.
-2.1 minutes hold one checkpoint by time (every 2 minutes); what comes before and after the loop is not counted.
-The bar is redrawn by a thread of its own, beside the loop: its processor time is told apart."""
+2.1 minutes hold one checkpoint by time (every 2 minutes); what comes before and after the loop is not counted."""
 
 import argparse
 import dataclasses
 import functools
 import io
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -33,7 +31,6 @@ DATA = "data"
 
 spent: dict[str, float] = defaultdict(float)
 calls: dict[str, int] = defaultdict(int)
-in_loop = threading.Event()
 
 
 def clocked(name: str, function: Callable) -> Callable:
@@ -62,11 +59,7 @@ def clock_the_step() -> None:
             optimiser.step = clocked("optimiser", optimiser.step)
             optimiser.zero_grad = clocked("zero_grad", optimiser.zero_grad)
         table.fabric.backward = clocked("backward", table.fabric.backward)
-        in_loop.set()
-        try:
-            return clocked("loop", play)(state, table, *rest)
-        finally:
-            in_loop.clear()
+        return clocked("loop", play)(state, table, *rest)
 
     def with_clocked_data(*arguments: object) -> object:
         found = moment(*arguments)
@@ -77,8 +70,6 @@ def clock_the_step() -> None:
 
 def clock_the_rest() -> None:
     """What is known to be done beside the step. No two of these contain each other."""
-    from rich.live import Live
-
     from sparring.train import display, loop, watchers
 
     for owner, attribute, name in [
@@ -96,7 +87,7 @@ def clock_the_rest() -> None:
     ]:
         setattr(owner, attribute, clocked(name, getattr(owner, attribute)))
 
-    freezing, refresh = loop.TurnTaker.moving_only_the_player, Live.refresh
+    freezing = loop.TurnTaker.moving_only_the_player
 
     @contextmanager
     def clocked_freezing(self: loop.TurnTaker) -> Iterator[None]:
@@ -107,14 +98,7 @@ def clock_the_rest() -> None:
         finally:
             clocked("freezing", manager.__exit__)(None, None, None)
 
-    def clocked_refresh(self: Live) -> None:
-        began = time.thread_time()
-        refresh(self)
-        if in_loop.is_set() and threading.current_thread() is not threading.main_thread():
-            spent["bar"] += time.thread_time() - began
-            calls["bar"] += 1
-
-    loop.TurnTaker.moving_only_the_player, Live.refresh = clocked_freezing, clocked_refresh
+    loop.TurnTaker.moving_only_the_player = clocked_freezing
 
 
 def main() -> None:
@@ -131,15 +115,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             console = Console(file=io.StringIO(), force_terminal=True, width=120)
             sparring.train("dcgan", out=Path(folder) / "run", minutes=minutes, console=console, **settings)
-        whole, bar = spent.pop("loop"), spent.pop("bar", 0.0)
-        assert bar, "the bar was never redrawn"
+        whole = spent.pop("loop")
         assert all(calls[name] >= calls["forward"] > 0 for name in STEP), calls
         step = sum(spent.pop(name) for name in STEP) - spent[DATA]
         spent["other"] = whole - step - sum(spent.values())
         print(f"\n{case}: {1 - step / whole:.2%} of {whole:.0f} s is not the networks' step", flush=True)
         for name, seconds in sorted(spent.items(), key=lambda entry: (entry[0] == "other", -entry[1])):
             print(f"    {name:28} {seconds / whole:.2%}")
-        print(f"    (and {bar / whole:.2%} of a core's time for {calls['bar']} redraws of the bar, in a thread of its own)", flush=True)
 
 
 if __name__ == "__main__":
