@@ -10,7 +10,7 @@ from sparring.core.specs import ImageSpec
 from sparring.core.streams import Streams
 from sparring.data.store import Store
 from sparring.game import SAMPLE_CHUNK, Game, Moment, Turn, TwoPlayerGame, check
-from sparring.train.loop import Table, TurnTaker, play
+from sparring.train.loop import Signals, Table, TurnTaker, play
 from sparring.train.session import fabric_for, first_state, resolve
 from sparring.train.settings import TrainSettings
 
@@ -81,13 +81,13 @@ def test_every_recipe_takes_its_turns_and_learns(recipe: str, store: Store) -> N
         own = {name for name in before if name.partition(".")[0] in player.networks}
         assert changed <= own, "a turn moved another player's weights or statistics"
         assert {name for name, _ in state.game.named_parameters()} & own <= changed, "a weight of the player did not move"
-        assert all(torch.isfinite(value) for value in signals.values())
+        assert all(torch.isfinite(value).all() for values in signals.values() for value in values)
     assert all(weight.requires_grad for weight in state.game.parameters())
     discriminator = takers["discriminator"]
     losses = []
     for _ in range(40):
         found = discriminator.take(state, table, 0, 0)
-        losses.append(sum(value.item() for name, value in found.items() if name.startswith("loss/")))
+        losses.append(sum(value.item() for name, (value,) in found.items() if name.startswith("loss/")))
     assert losses[-1] < losses[0] / 2, "forty steps against a generator that stands still must win"
 
 
@@ -138,18 +138,18 @@ def test_k_discriminator_steps_see_k_batches_and_log_their_mean(store: Store) ->
     real_take = TurnTaker.take
     with pytest.MonkeyPatch.context() as patch:
 
-        def take(self: TurnTaker, *arguments: object) -> dict[str, torch.Tensor]:
+        def take(self: TurnTaker, *arguments: object) -> Signals:
             found = real_take(self, *arguments)
             if "loss/discriminator/real" in found:
-                seen.append(found["loss/discriminator/real"].item())
+                seen.append(found["loss/discriminator/real"][0].item())
             return found
 
         patch.setattr(TurnTaker, "take", take)
         logged: list[float] = []
 
         class Watcher:
-            def after_step(self, state: object, signals: dict[str, torch.Tensor]) -> None:
-                logged.append(signals["loss/discriminator/real"].item())
+            def after_step(self, state: object, signals: dict[str, list[torch.Tensor]]) -> None:
+                logged.append(torch.stack(signals["loss/discriminator/real"]).mean().item())
 
         play(state, Table(Watched(), recipe, settings, fabric_for(settings)), [Watcher()], lambda: False)
     assert (state.progress.step, state.progress.batches, state.progress.images) == (2, 6, 60)

@@ -22,7 +22,7 @@ class Batch:
 
 def pixels_to_float(pixels: UInt8[Tensor, "n h w c"]) -> Float[Tensor, "n c h w"]:
     """8-bit pixels in [0, 255] as float32 in [-1, 1]; the result is a channels-last tensor, without a copy."""
-    return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(127.5).sub_(1.0)
+    return pixels.permute(0, 3, 1, 2).div(127.5).sub_(1.0)
 
 
 def float_to_pixels(images: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w c"]:

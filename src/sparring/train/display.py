@@ -5,9 +5,8 @@ import time
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from torch import Tensor
 
-from sparring.train.loop import share_spent
+from sparring.train.loop import Signals, share_spent
 from sparring.train.settings import TrainSettings
 from sparring.train.state import State
 from sparring.train.watchers import Log, Speed
@@ -38,7 +37,7 @@ class Display:
         if console.is_terminal:
             self.bar.start()
 
-    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
+    def after_step(self, state: State, signals: Signals) -> None:
         """Refresh, if it is time."""
         now = time.monotonic()
         share = min(1.0, share_spent(state.progress, self.settings))

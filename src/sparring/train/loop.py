@@ -1,6 +1,7 @@
 """The loop: turns in order, one optimiser step each, until the budget is spent."""
 
 import contextlib
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from lightning_fabric import Fabric
 from torch import Tensor
 
@@ -40,11 +41,15 @@ class Data(Protocol):
         ...
 
 
+Signals = dict[str, list[Tensor]]
+"""What a step measured, by name: a tensor for each repeat of a turn. Their means are what is meant; whoever wants them takes them."""
+
+
 @runtime_checkable
 class Watcher(Protocol):
     """What the loop tells of itself: a recorder, a keeper of checkpoints."""
 
-    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
+    def after_step(self, state: State, signals: Signals) -> None:
         """Called when a step is complete, with what its turns measured."""
         ...
 
@@ -64,18 +69,20 @@ def play(state: State, table: Table, watchers: list[Watcher], stop_asked: Callab
     settings, progress = table.settings, state.progress
     began = time.monotonic() - progress.seconds
     average = Average(state, table.recipe.average_images)
-    turns = {turn.name: TurnTaker(state.game, turn) for turn in state.game.turns}
+    turns = [TurnTaker(state.game, turn) for turn in state.game.turns]
     while share_spent(progress, settings) < 1:
         if stop_asked():
             return "stopped"
-        signals: dict[str, Tensor] = {}
+        signals: Signals = {}
         factor = table.recipe.rate_factor(progress.images)
-        for player, optimiser in state.optimisers.items():
-            signals[f"rate/{player}"] = set_rate(optimiser, factor)
+        for optimiser in state.optimisers.values():
+            set_rate(optimiser, factor)
         before = progress.images
-        for turn in turns.values():
+        for turn in turns:
             if turn.turn.due(progress.step):
-                signals |= mean_of([turn.take(state, table, repeat, before) for repeat in range(turn.turn.repeat)])
+                for repeat in range(turn.turn.repeat):
+                    for name, values in turn.take(state, table, repeat, before).items():
+                        signals.setdefault(name, []).extend(values)
         progress.step += 1
         average.follow(progress.images - before, progress.images)
         progress.seconds = time.monotonic() - began
@@ -90,18 +97,10 @@ def share_spent(progress: Progress, settings: TrainSettings) -> float:
     return max((used / limit if limit else math.inf for used, limit in limits if limit is not None), default=0.0)
 
 
-def mean_of(repeats: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What the repeats of a turn measured, on average."""
-    if len(repeats) == 1:
-        return repeats[0]
-    return {name: torch.stack([repeat[name] for repeat in repeats]).mean() for name in repeats[0]}
-
-
-def set_rate(optimiser: torch.optim.Optimizer, factor: float) -> Tensor:
-    """Set every group's learning rate to `factor` times what it was made with; gives the first group's."""
+def set_rate(optimiser: torch.optim.Optimizer, factor: float) -> None:
+    """Set every group's learning rate to `factor` times what it was made with."""
     for group in optimiser.param_groups:
         group["lr"] = group.setdefault("first_lr", group["lr"]) * factor
-    return torch.tensor(optimiser.param_groups[0]["lr"], dtype=torch.float64)
 
 
 class TurnTaker:
@@ -132,31 +131,34 @@ class TurnTaker:
             for module in self.frozen_statistics:
                 vars(module)["track_running_stats"] = True
 
-    def take(self, state: State, table: Table, repeat: int, images: int) -> dict[str, Tensor]:
+    def take(self, state: State, table: Table, repeat: int, images: int) -> Signals:
         """One optimiser step on a fresh batch; gives the losses and signals. A NonFiniteError leaves the player as it was."""
         settings, progress, optimiser = table.settings, state.progress, state.optimisers[self.player.name]
-        found: dict[str, Tensor] = {}
+        found: Signals = {}
         used_data = False
         with self.moving_only_the_player():
             for part in range(settings.accumulate):
                 moment = self.moment(progress, table, repeat, part, images)
                 seed_torch(moment.streams.seed_of("torch"), table.fabric.device)
-                with table.fabric.autocast():
-                    losses = self.turn.play(moment)
-                means = {name: loss.mean() for name, loss in losses.items()}
-                table.fabric.backward(torch.stack(list(means.values())).sum() / settings.accumulate)
-                measured = {f"loss/{self.turn.name}/{name}": mean for name, mean in means.items()} | moment.signals
+                loss, measured = self.losses(moment, table.fabric)
+                table.fabric.backward(loss if settings.accumulate == 1 else loss / settings.accumulate)
                 for name, value in measured.items():
-                    share = value.detach().double().mean() / settings.accumulate
-                    found[name] = found[name] + share if part else share
+                    found.setdefault(name, []).append(value.detach())
                 used_data |= moment.used_data
-        found[f"gradient/{self.turn.name}"] = self.gradient_norm()
+        found[f"gradient/{self.turn.name}"] = [self.gradient_norm()]
         self.check_finite(found, progress.step)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         progress.batches += used_data
         progress.images += table.recipe.batch_size if self.counts_images else 0
         return found
+
+    def losses(self, moment: Moment, fabric: Fabric) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """What is minimised, and its terms and the turn's signals by name."""
+        with fabric.autocast():
+            losses = self.turn.play(moment)
+        means = {f"loss/{self.turn.name}/{name}": loss.mean() for name, loss in losses.items()}
+        return functools.reduce(torch.add, means.values()), means | moment.signals
 
     def moment(self, progress: Progress, table: Table, repeat: int, part: int, images: int) -> Moment:
         """What the turn gets to see: its part of the next batch, and streams of its own."""
@@ -182,17 +184,22 @@ class TurnTaker:
         """Pictures shown are counted where the first turn of the game sees them."""
         return self.turn is self.game.turns[0]
 
-    def gradient_norm(self) -> Tensor:
+    def gradient_norm(self) -> Float[Tensor, ""]:
         """Euclidean norm of all gradients of the player together."""
         gradients = [weight.grad for weight in self.weights if weight.grad is not None]
-        return torch.stack(torch._foreach_norm(gradients)).double().norm() if gradients else torch.zeros((), dtype=torch.float64)  # pyright: ignore[reportPrivateImportUsage]
+        return torch.stack(torch._foreach_norm(gradients)).norm() if gradients else torch.zeros(())  # pyright: ignore[reportPrivateImportUsage]
 
-    def check_finite(self, found: dict[str, Tensor], step: int) -> None:
+    def check_finite(self, found: Signals, step: int) -> None:
         """Raise a NonFiniteError that names the turn and every term that is infinite or not a number."""
-        if not torch.stack(list(found.values())).isfinite().all():
+        if not math.isfinite(sum(value.item() for values in found.values() for value in values if value.ndim == 0)):
             for weight in self.weights:
                 weight.grad = None
-            terms = ", ".join(f"{name} = {value.item()}" for name, value in found.items() if not value.isfinite())
+            terms = ", ".join(
+                f"{name} = {value.double().mean().item()}"
+                for name, values in found.items()
+                for value in values
+                if not value.isfinite().all()
+            )
             raise NonFiniteError(f"In step {step + 1}, the turn {self.turn.name!r} is no longer finite: {terms}. The step was not taken.")
 
 

@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
+from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue] (made at run time)
 from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from sparring.core.batch import float_to_pixels
 from sparring.core.errors import CheckpointError, NonFiniteError, listed
 from sparring.core.files import write_bytes
-from sparring.core.pictures import grid, save_gif, save_picture
+from sparring.core.pictures import grid, png, save_gif
 from sparring.core.runs import RunDirectory
 from sparring.game import Game
 from sparring.train import checkpoints
+from sparring.train.loop import Signals
 from sparring.train.settings import TrainSettings
 from sparring.train.state import Progress, State, select
 
@@ -32,34 +35,47 @@ Score = Callable[[Game], dict[str, Any]]
 
 
 class Log:
-    """log.jsonl: the mean of every signal over the steps since the last line. It holds nothing that depends on
-    time, so an interrupted run's log is the same to the byte as one that was never interrupted.
+    """log.jsonl: the mean of every signal over the steps since the last line, and the learning rates. It holds nothing
+    that depends on time, so an interrupted run's log is the same to the byte as one that was never interrupted.
     """
 
     def __init__(self, run: RunDirectory, every: int, writer: SummaryWriter) -> None:
         self.path, self.every, self.writer = run.log, every, writer
-        self.sums: dict[str, Tensor] = {}
+        self.waiting: Signals = {}
+        self.sums: dict[str, float] = {}
         self.counts: dict[str, int] = {}
         self.latest: dict[str, float] = {}
 
-    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
-        """Add up, and write a line if it is time."""
-        for name, value in signals.items():
-            self.sums[name] = self.sums[name] + value if name in self.sums else value
-            self.counts[name] = self.counts.get(name, 0) + 1
+    def after_step(self, state: State, signals: Signals) -> None:
+        """Take note, and write a line if it is time."""
+        for name, values in signals.items():
+            self.waiting.setdefault(name, []).extend(values)
         progress = state.progress
         if progress.step % self.every:
             return
-        self.latest = {name: (self.sums[name] / self.counts[name]).item() for name in sorted(self.sums)}
+        self.add_up()
+        rates = {f"rate/{player}": optimiser.param_groups[0]["lr"] for player, optimiser in state.optimisers.items()}
+        self.latest = {name: self.sums[name] / self.counts[name] for name in sorted(self.sums)} | rates
         self.sums, self.counts = {}, {}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": progress.step, "images": progress.images, **self.latest}) + "\n")
         for name, value in self.latest.items():
             self.writer.add_scalar(name, value, progress.step)
 
+    def add_up(self) -> None:
+        """Take what waits into the sums: many steps at once, for a step has better things to do. The sums are the same, to the
+        bit, whenever it is done: a mean for each value, added in their order.
+        """
+        for name, values in self.waiting.items():
+            for value in torch.stack(values).cpu().double().numpy().reshape(len(values), -1):
+                self.sums[name] = self.sums.get(name, 0.0) + float(value.mean())
+            self.counts[name] = self.counts.get(name, 0) + len(values)
+        self.waiting = {}
+
     def tensors(self) -> dict[str, Tensor]:
         """The sums of the line in the making, for a checkpoint."""
-        return {f"log/{name}": value for name, value in self.sums.items()}
+        self.add_up()
+        return {f"log/{name}": torch.tensor(value, dtype=torch.float64) for name, value in self.sums.items()}
 
     def facts(self) -> dict[str, Any]:
         """How long the log is, synced to the disk, and the counts of the line in the making."""
@@ -69,7 +85,8 @@ class Log:
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Go back to where a checkpoint was written. A CheckpointError if the log has lost lines since."""
-        self.sums, self.counts = dict(select(tensors, "log/")), facts["counts"]
+        self.waiting, self.counts = {}, facts["counts"]
+        self.sums = {name: value.item() for name, value in select(tensors, "log/")}
         size = self.path.stat().st_size if self.path.exists() else 0
         if size < facts["bytes"]:
             raise CheckpointError(
@@ -86,7 +103,7 @@ class Speed:
         self.last: tuple[float, int] | None = None
         self.images_per_second = math.nan
 
-    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
+    def after_step(self, state: State, signals: Signals) -> None:
         """Write a line if it is time."""
         progress = state.progress
         if self.last is None:
@@ -133,7 +150,7 @@ class Samples:
         self.folder, self.settings, self.writer = run.samples, settings, writer
         self.last_images = 0
 
-    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
+    def after_step(self, state: State, signals: Signals) -> None:
         """Draw a grid if it is time."""
         progress, every = state.progress, self.settings.sample_every
         before, self.last_images = self.last_images, progress.images
@@ -144,8 +161,12 @@ class Samples:
         """Draw a grid now."""
         images = state.average.sample(self.settings.samples, self.settings.seed)
         sheet = grid(float_to_pixels(images).cpu().numpy())
-        save_picture(sheet, self.folder / f"{self.stem(state.progress.step)}.png")
-        self.writer.add_image("samples", sheet, state.progress.step, dataformats="HWC")
+        height, width, channels = sheet.shape
+        file = png(sheet)
+        write_bytes(self.folder / f"{self.stem(state.progress.step)}.png", file)
+        # `SummaryWriter.add_image` would encode it once more.
+        image = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=file)
+        self.writer.file_writer.add_summary(Summary(value=[Summary.Value(tag="samples", image=image)]), state.progress.step)  # pyright: ignore[reportOptionalMemberAccess]
 
     def restore(self, progress: Progress) -> None:
         """Drop the grids of later steps."""
@@ -181,7 +202,7 @@ class Keeper:
         self.last_seconds = 0.0
         self.saved_step: int | None = None
 
-    def after_step(self, state: State, signals: dict[str, Tensor]) -> None:
+    def after_step(self, state: State, signals: Signals) -> None:
         """Save if it is time."""
         progress, every = state.progress, self.settings.checkpoint_every
         due = progress.step % every == 0 if every else progress.seconds - self.last_seconds >= 60 * self.settings.checkpoint_minutes
