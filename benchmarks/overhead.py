@@ -3,9 +3,9 @@
     python benchmarks/overhead.py [--minutes 2.1]
 
 Trains DCGAN as `sparring train` does on a terminal, with its bar. The step is what any loop must do: the turn's
-forward pass down to the one number that is minimised (without fetching its data), the backward pass, the optimiser's step and zero_grad. These are
-clocked in the loop, and all the rest of the loop's wall time is the overhead: nothing is left out of it for want of a
-clock. The lines below each result explain it part by part; "other" is what none of the named parts accounts for.
+forward pass down to the one number that is minimised (without fetching its data), the backward pass, the optimiser's step
+and zero_grad. These are clocked in the loop, and all the rest of the loop's wall time is the overhead: nothing is left out
+of it for want of a clock. The lines below each result explain it part by part; "other" is what none of the named parts accounts for.
 2.1 minutes hold one checkpoint by time (every 2 minutes); what comes before and after the loop is not counted."""
 
 import argparse

@@ -171,7 +171,7 @@ def test_a_full_disk_is_one_line(trained: Path, capsys: pytest.CaptureFixture[st
 def test_output_to_a_closed_pipe_is_no_crash() -> None:
     done = subprocess.run(f"{sys.executable} -m sparring recipes | head -n 1", shell=True, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
-    assert io.StringIO(done.stdout).readline().startswith("dcgan")
+    assert io.StringIO(done.stdout).readline().startswith("acgan")
 
 
 def test_a_damaged_config_is_one_sentence(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

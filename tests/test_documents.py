@@ -16,11 +16,11 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_recipe_in_contributing_works(tmp_path: Path, squares: Path, quiet: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     code = re.search(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
-    (tmp_path / "lsdcgan.py").write_text(code)
+    (tmp_path / "hingegan.py").write_text(code)
     monkeypatch.setattr(recipes, "__path__", [*recipes.__path__, str(tmp_path)])
-    assert "lsdcgan" in recipes.names()
+    assert "hingegan" in recipes.names()
     run = tmp_path / "run"
-    model = sparring.train("lsdcgan", data=squares, out=run, steps=2, batch_size=8, samples=4, log_every=1, console=quiet)
+    model = sparring.train("hingegan", data=squares, out=run, steps=2, batch_size=8, samples=4, log_every=1, console=quiet)
     assert model.sample(3).shape == (3, 1, 16, 16)
     assert all(line["loss/discriminator/real"] >= 0 for line in RunDirectory(run).read_log())
 

@@ -4,12 +4,13 @@ import torch
 from torch import nn
 
 from sparring import recipes
+from sparring.adversarial import TwoPlayerGame
 from sparring.core.batch import Batch, pixels_to_float
 from sparring.core.errors import SettingsError
 from sparring.core.specs import ImageSpec
 from sparring.core.streams import Streams
 from sparring.data.store import Store
-from sparring.game import SAMPLE_CHUNK, Game, Moment, Turn, TwoPlayerGame, check
+from sparring.game import SAMPLE_CHUNK, Game, Moment, Turn, check
 from sparring.train.loop import Signals, Table, TurnTaker, play
 from sparring.train.session import fabric_for, first_state, resolve
 from sparring.train.settings import TrainSettings
@@ -103,8 +104,8 @@ def test_the_discriminators_gradient_is_the_sum_of_a_real_and_a_generated_batch(
     generated = game.generator(game.latents(now.streams, 8)).detach()
     ones, zeros = torch.ones(8), torch.zeros(8)
     cost = nn.functional.binary_cross_entropy_with_logits
-    real_part = torch.autograd.grad(cost(game.discriminator(images), ones), weights)
-    generated_part = torch.autograd.grad(cost(game.discriminator(generated), zeros), weights)
+    real_part = torch.autograd.grad(cost(game.discriminator(images).flatten(), ones), weights)
+    generated_part = torch.autograd.grad(cost(game.discriminator(generated).flatten(), zeros), weights)
     for whole, one, other in zip(together, real_part, generated_part, strict=True):
         torch.testing.assert_close(whole, one + other, rtol=1e-4, atol=1e-6)
 
@@ -189,7 +190,8 @@ def test_the_size_dcgan_asks_for(native: tuple[int, int] | None, size: int) -> N
 
 
 def test_recipes_by_name() -> None:
-    assert recipes.names() == ["dcgan", "gan"]
+    assert {"acgan", "cgan", "dcgan", "gan", "lsgan", "pacgan", "sngan", "unrolled", "wgan", "wgan-gp"} <= set(recipes.names())
+    assert all(recipes.name_of(recipes.get(name)) == name for name in recipes.names())
     assert recipes.name_of(recipes.get("DCGAN")) == "dcgan"
     with pytest.raises(SettingsError, match="Did you mean 'dcgan'"):
         recipes.get("dcgann")

@@ -6,6 +6,7 @@ from torch import nn
 
 from sparring.nets import dcgan, mlp
 from sparring.nets.convolution import Convolution, TransposedConvolution, _Convolve
+from sparring.nets.layers import ConditionalBatchNorm
 
 
 def reference_generator(resolution: int, channels: int, latent: int, width: int) -> nn.Sequential:
@@ -43,7 +44,7 @@ def test_dcgan_is_the_public_network_with_the_ends_as_linear_maps(resolution: in
     state[last] = state[last].view(1, 4, 4, -1).permute(0, 3, 1, 2)
     theirs.load_state_dict(state)
     images = torch.rand(6, channels, resolution, resolution) * 2 - 1
-    torch.testing.assert_close(ours(images), theirs(images).flatten(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours(images).flatten(), theirs(images).flatten(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("resolution", [16, 32, 64, 128, 256])
@@ -52,7 +53,7 @@ def test_dcgan_draws_every_resolution(resolution: int) -> None:
     images = generator(torch.randn(2, 10))
     assert images.shape == (2, 3, resolution, resolution)
     assert images.abs().max() <= 1
-    assert discriminator(images).shape == (2,)
+    assert discriminator(images).shape == (2, 1)
 
 
 def test_dcgan_starts_as_the_paper_says() -> None:
@@ -71,15 +72,52 @@ def test_a_class_changes_the_picture_and_the_logit() -> None:
     torch.manual_seed(0)
     conditions = torch.eye(3)
     for generator, discriminator in [
-        (dcgan.Generator(16, 1, 4, 4, classes=3), dcgan.Discriminator(16, 1, 4, classes=3)),
-        (mlp.Generator((1, 16, 16), 4, (20,), classes=3), mlp.Discriminator((1, 16, 16), (20,), 2, 0.0, 0.0, classes=3)),
+        (dcgan.Generator(16, 1, 4, 4, concatenated=3), dcgan.Discriminator(16, 1, 4, concatenated=3)),
+        (dcgan.Generator(16, 1, 4, 4, normalised=3), dcgan.Discriminator(16, 1, 4, projected=3)),
+        (mlp.Generator((1, 16, 16), 4, (20,), concatenated=3), mlp.Discriminator((1, 16, 16), (20,), pieces=2, concatenated=3)),
+        (mlp.Generator((1, 16, 16), 4, (20,), normalised=3), mlp.Discriminator((1, 16, 16), (20,), projected=3)),
     ]:
+        with torch.no_grad():  # conditional norms start alike for all classes
+            for module in generator.modules():
+                if isinstance(module, ConditionalBatchNorm):
+                    module.offset.normal_()
         generator.eval()
         discriminator.eval()
         images = generator(torch.ones(3, 4), conditions)
         assert not torch.allclose(images[0], images[1])
         logits = discriminator(images[:1].expand(3, -1, -1, -1), conditions)
-        assert len(set(logits.tolist())) == 3
+        assert logits.shape == (3, 1)
+        assert len(set(logits.flatten().tolist())) == 3
+
+
+def test_projection_is_the_inner_product_of_class_and_features() -> None:
+    torch.manual_seed(0)
+    network = mlp.Discriminator((1, 2, 2), (5,), projected=3)
+    images, condition = torch.randn(4, 1, 2, 2), torch.eye(3)[[0, 2, 1, 0]]
+    features = network.layers(images.flatten(1)).detach().numpy()
+    embedded = network.project.weight.detach().numpy().T[[0, 2, 1, 0]]
+    plain = features @ network.judge.weight.detach().numpy().T + network.judge.bias.item()
+    expected = plain + (embedded * features).sum(1, keepdims=True)
+    torch.testing.assert_close(network(images, condition).detach(), torch.from_numpy(expected))
+
+
+def test_conditional_batch_norm_scales_by_class() -> None:
+    norm = ConditionalBatchNorm(2, 3)
+    with torch.no_grad():
+        norm.scale.copy_(torch.tensor([[1.0, 1], [2, 3], [0, 0]]))
+        norm.offset.copy_(torch.tensor([[0.0, 0], [10, 20], [5, 6]]))
+    x = torch.randn(6, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    normal = (x - x.mean((0, 2, 3), keepdim=True)) / (x.var((0, 2, 3), unbiased=False, keepdim=True) + 1e-5).sqrt()
+    expected = normal * norm.scale[labels][:, :, None, None] + norm.offset[labels][:, :, None, None]
+    torch.testing.assert_close(norm(x, torch.eye(3)[labels]), expected)
+
+
+def test_discriminators_that_name_classes_have_an_output_for_each() -> None:
+    images = torch.randn(4, 1, 16, 16)
+    assert dcgan.Discriminator(16, 1, 4, named=3)(images).shape == (4, 4)
+    assert mlp.Discriminator((1, 16, 16), (5,), named=3, minibatch_deviation=True)(images).shape == (4, 4)
+    assert dcgan.Discriminator(16, 1, 4, norm="picture", minibatch_deviation=True)(images).shape == (4, 1)
 
 
 def test_maxout_by_hand() -> None:

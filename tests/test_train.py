@@ -11,12 +11,12 @@ from rich.console import Console
 
 import sparring
 from sparring import recipes
+from sparring.adversarial import TwoPlayerGame
 from sparring.core.batch import Batch
 from sparring.core.errors import CheckpointError, NonFiniteError, SettingsError
 from sparring.core.runs import RunDirectory
 from sparring.core.specs import ImageSpec
 from sparring.data.store import Store
-from sparring.game import TwoPlayerGame
 from sparring.train import checkpoints
 from sparring.train.loop import Average, Table, TurnTaker
 from sparring.train.order import batch_indices
@@ -227,7 +227,7 @@ class Poisoned(TwoPlayerGame):
 def test_a_non_finite_loss_stops_the_step_and_names_it(
     tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparring.recipes.dcgan.TwoPlayerGame", Poisoned)
+    monkeypatch.setattr("sparring.adversarial.TwoPlayerGame", Poisoned)
     run = tmp_path / "run"
     with pytest.raises(NonFiniteError) as error:
         sparring.train("dcgan", data=squares, out=run, steps=9, checkpoint_every=1, console=quiet, **tiny)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from sparring.api import Model, load, pack, resume, train
+    from sparring.api import Model, load, pack, playground, resume, train
     from sparring.core.errors import SparringError
     from sparring.data.source import open_source
     from sparring.data.store import prepare
 
-__all__ = ["Model", "SparringError", "__version__", "load", "open_source", "pack", "prepare", "resume", "train"]
+__all__ = ["Model", "SparringError", "__version__", "load", "open_source", "pack", "playground", "prepare", "resume", "train"]
 
 _HOMES = {
     "Model": "sparring.models",
@@ -31,8 +31,8 @@ _HOMES = {
     "prepare": "sparring.data.store",
     "resume": "sparring.api",
 }
-_ROOMS_WITH_A_VERB = {"train"}
-"""Packages whose name is also a verb of `sparring.api`: `sparring.train(...)` works, and so does `sparring.train.settings`."""
+_ROOMS_WITH_A_VERB = {"playground", "train"}
+"""Modules whose name is also a verb of `sparring.api`: `sparring.train(...)` works, and so does `sparring.train.settings`."""
 
 
 class _RoomWithAVerb(ModuleType):

@@ -22,13 +22,14 @@ from sparring.data.store import Preparation, Store, prepare, store_at
 from sparring.game import Game, Recipe, check
 from sparring.judge.sliced import coarse, sliced_wasserstein
 from sparring.models import Model, described, from_json, load, pack
+from sparring.playground import playground
 from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Model", "load", "pack", "resume", "train"]
+__all__ = ["Model", "load", "pack", "playground", "resume", "train"]
 
 SCORED_SAMPLES = 512
 BUDGETS = ("images", "steps", "minutes")
@@ -80,7 +81,7 @@ def train(recipe: str | Recipe, data: Place | Store, out: Place, *, console: "Co
 def refuse_wrong_values(recipe: Recipe, training: TrainSettings, preparation: Preparation) -> None:
     """Raise a SettingsError that names every value of a wrong type or out of its range, before anything is done with them."""
     problems = type_problems(recipe) or range_problems(recipe, recipe.ranges)
-    problems += training.problems(recipe.batch_size) + type_problems(preparation)
+    problems += training.problems(recipe.batch_size, recipe.smallest_part) + type_problems(preparation)
     if problems:
         raise SettingsError(listed("These settings cannot be used:", problems))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sparring.api import Model
 
 EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FINITE, EXIT_STOPPED = 1, 2, 3, 130
-VERBS = ("train", "resume", "sample", "interpolate", "pack", "recipes", "completion", "data")
+VERBS = ("train", "resume", "sample", "interpolate", "pack", "playground", "recipes", "completion", "data")
 PARTS = ("recipe", "training", "preparation")
 """What settings are made of: a recipe's, `TrainSettings`, `Preparation`."""
 DESCRIPTION = """Two networks that make each other stronger: train generative adversarial networks on your own data, and use them.
@@ -182,6 +182,26 @@ def recipes() -> int:
     return 0
 
 
+def playground(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `playground_arguments`)
+    """Play a recipe on points in the plane, see what happens and count the modes it covers: `sparring playground RECIPE --data ring8`."""
+    from sparring import api, recipes
+    from sparring.core.files import write_json
+
+    name = recipes.name_of(arguments.recipe)
+    out = arguments.out or Path(f"playground-{name}-{arguments.data}.png")
+    settings = dict(_values(arguments.recipe) + _values(arguments.playing))
+    outcome = api.playground(name, arguments.data, picture=out, movie=arguments.movie, console=console(), **settings)
+    count, screen = outcome.count, console()
+    screen.print(f"{outcome.steps:,} steps in {outcome.seconds:.1f} s, then {count.n:,} samples:")
+    screen.print(f"modes {count.modes} of {count.of}, high quality {count.high_quality:.1%}, KL {count.kl:.3f}")
+    screen.print(f"Picture: {out}")
+    if arguments.movie is not None:
+        screen.print(f"Movie: {arguments.movie}")
+    if arguments.json is not None:
+        write_json(arguments.json, outcome.to_json())
+    return EXIT_STOPPED if outcome.steps < arguments.playing.steps else 0
+
+
 def inspect_data(data: Source, split: str | None = None, out: Path | None = None) -> int:
     """Look data over: sizes, modes, classes, what cannot be used and why. Writes a contact sheet.
 
@@ -225,16 +245,35 @@ def completion(shell: Annotated[Positional[Literal["bash", "zsh", "tcsh"]], arg(
 # -------------------------------------------------------------------------- arguments made of dataclasses
 
 
+def recipe_group(
+    argv: Sequence[str], verb: Callable[[Any], int], arguments_of: Callable[[str], type], names: Sequence[str]
+) -> SubcommandApp:
+    """A verb with a command for each of these recipes."""
+    from sparring import recipes as known
+
+    if argv[0] == verb.__name__ and len(argv) > 1 and not argv[1].startswith("-"):
+        known.get(argv[1])  # says "did you mean" where there is no such recipe
+    group = SubcommandApp()
+    for name in names:
+        group.command(name=name)(_verb(verb, arguments_of(name), f"{known.get(name).title}. {known.get(name).paper}"))
+    return group
+
+
 def train_group(argv: Sequence[str]) -> SubcommandApp:
     """`train`, with a command for each recipe."""
     from sparring import recipes as known
 
-    if argv[0] == "train" and len(argv) > 1 and not argv[1].startswith("-"):
-        known.get(argv[1])  # says "did you mean" where there is no such recipe
-    group = SubcommandApp()
-    for name in known.names():
-        group.command(name=name)(_verb(train, train_arguments(name), f"{known.get(name).title}. {known.get(name).paper}"))
-    return group
+    return recipe_group(argv, train, train_arguments, known.names())
+
+
+def playground_group(argv: Sequence[str]) -> SubcommandApp:
+    """`playground`, with a command for each recipe of a generator against a discriminator."""
+    from sparring import recipes as known
+    from sparring.adversarial import AdversarialRecipe
+
+    return recipe_group(
+        argv, playground, playground_arguments, [name for name in known.names() if issubclass(known.get(name), AdversarialRecipe)]
+    )
 
 
 def resume_verb(argv: Sequence[str]) -> Callable[..., Any]:
@@ -280,6 +319,25 @@ def train_arguments(name: str) -> type:
             ("recipe", OmitArgPrefixes[recipe], field(default_factory=recipe)),
             ("training", OmitArgPrefixes[TrainSettings], field(default_factory=TrainSettings)),
             ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
+        ],
+    )
+
+
+def playground_arguments(name: str) -> type:
+    """What `sparring playground NAME` takes."""
+    from sparring.data.points import MIXTURES
+    from sparring.playground import PlaygroundSettings, started
+
+    recipe = started(name)
+    return make_dataclass(
+        "Arguments",
+        [
+            ("data", Annotated[Literal[tuple(MIXTURES)], arg(help="The points.")], "ring8"),  # pyright: ignore[reportInvalidTypeForm] (made at run time)
+            ("out", Annotated[Path | None, arg(help="The picture to write. Default: playground-RECIPE-DATA.png here.")], None),
+            ("movie", Annotated[Path | None, arg(help="A .gif or .mp4 of the whole game to write.")], None),
+            ("json", Annotated[Path | None, arg(help="A file for the numbers: modes, high_quality, kl.")], None),
+            ("playing", OmitArgPrefixes[PlaygroundSettings], field(default_factory=PlaygroundSettings)),
+            ("recipe", OmitArgPrefixes[type(recipe)], field(default_factory=lambda: recipe)),
         ],
     )
 
@@ -350,6 +408,7 @@ def application(argv: Sequence[str]) -> SubcommandApp:
     everything = verb == "completion"
     app, data = SubcommandApp(), SubcommandApp()
     app.command(name="train")(train_group(argv) if everything or verb == "train" else _mention(train))  # pyright: ignore[reportArgumentType] (a SubcommandApp is taken too)
+    app.command(name="playground")(playground_group(argv) if everything or verb == "playground" else _mention(playground))  # pyright: ignore[reportArgumentType]
     app.command(name="resume")(resume_verb(argv) if everything or verb == "resume" else _mention(resume))
     for function in (sample, interpolate, pack, recipes, completion):
         app.command(function)

@@ -1,14 +1,14 @@
 """Floor 2: a GAN as a game. Players move their networks in turns; the trainer knows nothing else.
 
-A recipe builds a game for a kind of data. Most systems of the literature are a `TwoPlayerGame` with
-networks of their own; others subclass `Game` and say what their players and turns are.
+A recipe builds a game for a kind of data. Most systems of the literature are a `TwoPlayerGame`
+(adversarial.py) with networks of their own; others subclass `Game` and say what their players and turns are.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import torch
 from jaxtyping import Float, Int64
@@ -20,7 +20,7 @@ from sparring.core.errors import SettingsError, listed
 from sparring.core.settings import Ranges, range_problems, type_problems
 from sparring.core.specs import ImageSpec
 from sparring.core.streams import Streams
-from sparring.objectives import Losses, Objective
+from sparring.objectives import Losses
 
 SAMPLE_CHUNK = 16
 """Samples are always computed in chunks of this many, so that sample i of a seed does not depend on how
@@ -45,6 +45,8 @@ class Moment:
     """Real pictures shown before this step."""
     signals: dict[str, Tensor] = field(default_factory=dict)
     """What the turn wants logged beside its losses: tensors, of which the mean is taken."""
+    optimisers: Mapping[str, torch.optim.Optimizer] = field(default_factory=dict)
+    """Every player's, to look at and not to move."""
 
     @cached_property
     def batch(self) -> Batch:
@@ -67,6 +69,8 @@ class Player:
     optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer]
     averaged: bool = False
     """Whether a moving average of the weights is kept, to sample from."""
+    after_step: Callable[[], None] | None = None
+    """Called after each step of its optimiser: brings the weights back to where they must stay."""
 
 
 @dataclass(frozen=True)
@@ -182,76 +186,6 @@ class Game(nn.Module):
         return torch.cat(pictures)[offset : offset + n]
 
 
-class TwoPlayerGame(Game):
-    """A generator against a discriminator, both `network(input, condition)`.
-
-    The discriminator's turn sums the gradients of a batch of real and a batch of generated pictures, each
-    passed by itself (so batch norm sees them apart). The generator's turn goes through the discriminator
-    without moving it.
-    """
-
-    def __init__(
-        self,
-        spec: ImageSpec,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        *,
-        latent_size: int,
-        latent: Literal["normal", "uniform"],
-        conditional: bool,
-        objective: Objective,
-        generator_optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer],
-        discriminator_optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer],
-        discriminator_steps: int = 1,
-    ) -> None:
-        super().__init__(spec)
-        self.generator = generator
-        self.discriminator = discriminator
-        self.latent_size = latent_size
-        self.latent = latent
-        self._conditional = conditional
-        self.objective = objective
-        self.players = (
-            Player("generator", ("generator",), generator_optimiser, averaged=True),
-            Player("discriminator", ("discriminator",), discriminator_optimiser),
-        )
-        self.turns = (
-            Turn("discriminator", "discriminator", self.play_discriminator, repeat=discriminator_steps),
-            Turn("generator", "generator", self.play_generator),
-        )
-        self.sampling_networks = ("generator",)
-
-    @property
-    def conditional(self) -> bool:
-        """Whether both networks see a class."""
-        return self._conditional
-
-    def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
-        """Normal or uniform in [-1, 1), as the recipe says."""
-        draw = streams.normal if self.latent == "normal" else streams.uniform
-        return draw("latent", n, self.latent_size)
-
-    def generate(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n c h w"]:
-        """The generator's pictures, in [-1, 1]."""
-        return self.generator(latents, condition)
-
-    def play_discriminator(self, moment: Moment) -> Losses:
-        """Tell real pictures from generated ones of the same classes."""
-        condition = self.condition(moment.batch.labels)
-        with torch.no_grad():
-            generated = self.generator(self.latents(moment.streams, moment.batch_size), condition)
-        real_logits = self.discriminator(moment.batch.images, condition).float()
-        generated_logits = self.discriminator(generated, condition).float()
-        moment.signals.update({"logits/real": real_logits, "logits/generated": generated_logits})
-        return self.objective.discriminator(real_logits, generated_logits)
-
-    def play_generator(self, moment: Moment) -> Losses:
-        """Draw pictures that the discriminator takes for real."""
-        condition = self.condition(moment.draw_labels()) if self.conditional else None
-        generated = self.generator(self.latents(moment.streams, moment.batch_size), condition)
-        return self.objective.generator(self.discriminator(generated, condition).float())
-
-
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A published system: its settings, with the paper's values as defaults, and the game they make."""
@@ -303,6 +237,11 @@ class Recipe:
             found.append(f"decay_from_images ({self.decay_from_images}) must lie before decay_until_images ({self.decay_until_images}).")
         return found
 
+    @property
+    def smallest_part(self) -> int:
+        """Pictures that must stay together: a batch is split into multiples of so many."""
+        return 1
+
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The side that pictures are brought to if the user names none; `native`: (height, width) if all have the same."""
         return 64 if native is None or native[0] != native[1] else native[0]
@@ -320,15 +259,6 @@ class Recipe:
             left = (self.decay_until_images - images) / (self.decay_until_images - self.decay_from_images)
             factor *= min(1.0, max(0.0, left))
         return factor
-
-
-def condition_problems(condition: str, spec: ImageSpec) -> list[str]:
-    """What is wrong with asking for that condition on such data."""
-    if condition != "none" and not spec.classes:
-        return [
-            f"condition={condition!r} needs data with classes; this has none. Use folders as classes, a labels.csv, or condition='none'."
-        ]
-    return []
 
 
 def check(recipe: Recipe, spec: ImageSpec) -> None:

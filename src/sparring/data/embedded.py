@@ -11,8 +11,15 @@ from PIL import Image
 
 from sparring.core.errors import DataError
 from sparring.data.records import Item, NumberedItems, Source, key_of
+from sparring.data.stacked import stacked
 
-STYLES = {"emoji": "emoji-google", "emoji:google": "emoji-google", "emoji:twitter": "emoji-twitter", "fashion10k": "fashion10k"}
+STYLES = {
+    "emoji": "emoji-google",
+    "emoji:google": "emoji-google",
+    "emoji:twitter": "emoji-twitter",
+    "fashion10k": "fashion10k",
+    "fashion10k:stacked": "fashion10k",
+}
 """From the name that a person writes to the name of the sheet."""
 
 
@@ -30,7 +37,8 @@ def open_embedded(name: str, split: str | None) -> Source:
         items = NumberedItems(len(labels), labels)
     pictures = _Sheet(sheet, table["side"], len(labels))
     key = key_of("embedded", sheet, table["sha256"][sheet])
-    return Source(name, items, pictures.read, key, tuple(table["classes"]), (table["side"], table["side"]))
+    source = Source(name, items, pictures.read, key, tuple(table["classes"]), (table["side"], table["side"]))
+    return stacked(name, source) if name.endswith(":stacked") else source
 
 
 class _Sheet:

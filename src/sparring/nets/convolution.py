@@ -83,9 +83,10 @@ class Convolution(nn.Conv2d):
 
     def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o p q"]:
         """(n, in_channels, h, w) to (n, out_channels, ...)."""
-        if not self.weight.requires_grad or not _product_is_faster(self.in_channels, input.shape[2], input):
-            return super().forward(input)
-        return _Convolve.apply(input.bfloat16(), self.weight.bfloat16(), self.stride[0], int(self.padding[0]), False)
+        weight = self.weight  # asked for once: a spectral norm computes it anew each time
+        if not weight.requires_grad or not _product_is_faster(self.in_channels, input.shape[2], input):
+            return self._conv_forward(input, weight, None)
+        return _Convolve.apply(input.bfloat16(), weight.bfloat16(), self.stride[0], int(self.padding[0]), False)
 
 
 class TransposedConvolution(nn.ConvTranspose2d):
@@ -95,8 +96,9 @@ class TransposedConvolution(nn.ConvTranspose2d):
         super().__init__(in_channels, out_channels, kernel, stride, padding, bias=False)
 
     def forward(self, input: Float[Tensor, "n c h w"], output_size: list[int] | None = None) -> Float[Tensor, "n o p q"]:
-        """(n, in_channels, h, w) to (n, out_channels, ...)."""
-        side = input.shape[2] * self.stride[0]
-        if not self.weight.requires_grad or output_size is not None or not _product_is_faster(self.out_channels, side, input):
-            return super().forward(input, output_size)
-        return _Convolve.apply(input.bfloat16(), self.weight.bfloat16(), self.stride[0], int(self.padding[0]), True)
+        """(n, in_channels, h, w) to (n, out_channels, ...). An `output_size` other than the natural one is not for these."""
+        assert output_size is None
+        weight, side = self.weight, input.shape[2] * self.stride[0]
+        if not weight.requires_grad or not _product_is_faster(self.out_channels, side, input):
+            return nn.functional.conv_transpose2d(input, weight, None, self.stride, self.padding)  # pyright: ignore[reportArgumentType]
+        return _Convolve.apply(input.bfloat16(), weight.bfloat16(), self.stride[0], int(self.padding[0]), True)

@@ -1,14 +1,24 @@
 """The networks of DCGAN (Radford, Metz, Chintala 2016, section 3 and figure 1)."""
 
 import itertools
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from sparring.nets.convolution import Convolution, TransposedConvolution
+from sparring.nets.layers import ConditionalBatchNorm, MinibatchDeviation, PictureNorm
 
 SMALLEST, LARGEST = 16, 256
+
+Norm = Literal["batch", "picture", "none"]
+NORMS: dict[Norm, Callable[[int], list[nn.Module]]] = {
+    "batch": lambda channels: [nn.BatchNorm2d(channels)],
+    "picture": lambda channels: [PictureNorm(channels)],
+    "none": lambda channels: [],
+}
 
 
 def _widths(resolution: int, width: int) -> list[int]:
@@ -24,49 +34,84 @@ def initialise(network: nn.Module, deviation: float = 0.02) -> None:
             nn.init.normal_(module.weight, 0.0, deviation)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, nn.BatchNorm2d) and module.affine:
             nn.init.normal_(module.weight, 1.0, deviation)
 
 
 class Generator(nn.Module):
-    """A latent is projected to a 4x4 map; each fractionally strided convolution then doubles the side."""
+    """A latent is projected to a 4x4 map; each fractionally strided convolution then doubles the side.
 
-    def __init__(self, resolution: int, channels: int, latent_size: int, width: int, classes: int = 0) -> None:
+    Classes may be `concatenated` to the latent, or have batch norms of their own (`normalised`): how many there are.
+    """
+
+    def __init__(self, resolution: int, channels: int, latent_size: int, width: int, *, concatenated: int = 0, normalised: int = 0) -> None:
         super().__init__()
+        self.concatenated = concatenated
         widths = _widths(resolution, width)
-        self.project = nn.Linear(latent_size + classes, widths[0] * 16, bias=False)
-        layers: list[nn.Module] = [nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)]
+        self.project = nn.Linear(latent_size + concatenated, widths[0] * 16, bias=False)
+
+        def norm(width: int) -> nn.Module:
+            return ConditionalBatchNorm(width, normalised) if normalised else nn.BatchNorm2d(width)
+
+        layers: list[nn.Module] = [norm(widths[0]), nn.ReLU(inplace=True)]
         for before, after in itertools.pairwise(widths):
-            layers += [TransposedConvolution(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+            layers += [TransposedConvolution(before, after, 4, 2, 1), norm(after), nn.ReLU(inplace=True)]
         layers += [TransposedConvolution(widths[-1], channels, 4, 2, 1), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         initialise(self)
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
-        """Pictures in [-1, 1]; a class is concatenated to the latent (Mirza and Osindero 2014)."""
-        if condition is not None:
+        """Pictures in [-1, 1]."""
+        if condition is not None and self.concatenated:
             latent = torch.cat([latent, condition], dim=1)
         # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
-        return self.layers(self.project(latent).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)).float()
+        x = self.project(latent).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
+        for layer in self.layers:
+            x = layer(x, condition) if isinstance(layer, ConditionalBatchNorm) else layer(x)
+        return x.to(latent.dtype)
 
 
 class Discriminator(nn.Module):
-    """Strided convolutions halve the side down to 4x4; one linear unit sees the whole map."""
+    """Strided convolutions halve the side down to 4x4; one linear unit sees the whole map.
 
-    def __init__(self, resolution: int, channels: int, width: int, leak: float = 0.2, classes: int = 0) -> None:
+    Classes may be `concatenated` to the picture as constant channels, `projected` on the last features (Miyato and Koyama
+    2018, equation 3), or `named` by outputs of their own: how many there are.
+    """
+
+    def __init__(
+        self,
+        resolution: int,
+        channels: int,
+        width: int,
+        leak: float = 0.2,
+        *,
+        norm: Norm = "batch",
+        minibatch_deviation: bool = False,
+        concatenated: int = 0,
+        projected: int = 0,
+        named: int = 0,
+    ) -> None:
         super().__init__()
+        self.concatenated = concatenated
         widths = _widths(resolution, width)[::-1]
-        layers: list[nn.Module] = [Convolution(channels + classes, widths[0], 4, 2, 1), nn.LeakyReLU(leak, inplace=True)]
+        layers: list[nn.Module] = [Convolution(channels + concatenated, widths[0], 4, 2, 1), nn.LeakyReLU(leak, inplace=True)]
         for before, after in itertools.pairwise(widths):
-            layers += [Convolution(before, after, 4, 2, 1), nn.BatchNorm2d(after), nn.LeakyReLU(leak, inplace=True)]
+            layers += [Convolution(before, after, 4, 2, 1), *NORMS[norm](after), nn.LeakyReLU(leak, inplace=True)]
+        if minibatch_deviation:
+            layers.append(MinibatchDeviation())
         self.layers = nn.Sequential(*layers)
-        self.judge = nn.Linear(widths[-1] * 16, 1, bias=False)
+        features = (widths[-1] + minibatch_deviation) * 16
+        self.judge = nn.Linear(features, 1 + named, bias=False)
+        self.project = nn.Linear(projected, features, bias=False) if projected else None
         initialise(self)
 
-    def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, " n"]:
-        """A logit for each picture; a class is concatenated as constant channels."""
-        if condition is not None:
+    def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
+        """A logit for each picture, then one for each class that is named."""
+        if condition is not None and self.concatenated:
             maps = condition[:, :, None, None].expand(-1, -1, *images.shape[2:])
             images = torch.cat([images, maps], dim=1).contiguous(memory_format=torch.channels_last)
-        features = self.layers(images).permute(0, 2, 3, 1)
-        return self.judge(features.reshape(len(images), -1)).squeeze(1)
+        features = self.layers(images).permute(0, 2, 3, 1).reshape(len(images), -1)
+        outputs = self.judge(features)
+        if self.project is not None:
+            outputs = outputs + (self.project(condition) * features).sum(dim=1, keepdim=True)
+        return outputs

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sparring.nets.layers import MinibatchDeviation
+
 
 class Maxout(nn.Module):
     """The largest of `pieces` linear maps, unit by unit (Goodfellow et al. 2013)."""
@@ -22,40 +24,81 @@ class Maxout(nn.Module):
 
 
 class Generator(nn.Module):
-    """Rectified hidden layers; the output goes through tanh (the paper's sigmoid, for pictures in [-1, 1])."""
+    """Rectified hidden layers; the output goes through tanh (the paper's sigmoid, for pictures in [-1, 1]) if it is `bounded`.
+    Classes may be `concatenated` to the latent: how many there are. With no batch norm to condition, `normalised` means the same here.
+    """
 
-    def __init__(self, shape: tuple[int, int, int], latent_size: int, hidden: tuple[int, ...], classes: int = 0) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        latent_size: int,
+        hidden: tuple[int, ...],
+        *,
+        bounded: bool = True,
+        concatenated: int = 0,
+        normalised: int = 0,
+    ) -> None:
         super().__init__()
         self.shape = shape
-        sizes = (latent_size + classes, *hidden)
+        sizes = (latent_size + concatenated + normalised, *hidden)
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(sizes):
             layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
-        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], math.prod(shape)), nn.Tanh())
+        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], math.prod(shape)), *([nn.Tanh()] if bounded else []))
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
-        """Pictures in [-1, 1]; a class is concatenated to the latent."""
+        """Pictures, in [-1, 1] if they are bounded."""
         if condition is not None:
             latent = torch.cat([latent, condition], dim=1)
-        return self.layers(latent).view(-1, *self.shape).float()
+        return self.layers(latent).view(-1, *self.shape).to(latent.dtype)
 
 
 class Discriminator(nn.Module):
-    """Maxout layers with dropout, then one logit."""
+    """Maxout layers with dropout (or rectified ones without: `pieces` = 0), then one linear map.
+
+    Classes may be `concatenated` to the pixels, `projected` on the last features (Miyato and Koyama 2018, equation 3), or
+    `named` by outputs of their own: how many there are.
+    """
 
     def __init__(
-        self, shape: tuple[int, int, int], hidden: tuple[int, ...], pieces: int, dropout: float, input_dropout: float, classes: int = 0
+        self,
+        shape: tuple[int, int, int],
+        hidden: tuple[int, ...],
+        *,
+        pieces: int = 0,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        minibatch_deviation: bool = False,
+        concatenated: int = 0,
+        projected: int = 0,
+        named: int = 0,
     ) -> None:
         super().__init__()
-        sizes = (math.prod(shape) + classes, *hidden)
-        layers: list[nn.Module] = [nn.Dropout(input_dropout)]
+        self.concatenated = concatenated
+        sizes = (math.prod(shape) + concatenated, *hidden)
+        layers: list[nn.Module] = dropping(input_dropout)
         for before, after in itertools.pairwise(sizes):
-            layers += [Maxout(before, after, pieces), nn.Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
+            layers += [Maxout(before, after, pieces)] if pieces else [nn.Linear(before, after), nn.ReLU(inplace=True)]
+            layers += dropping(dropout)
+        if minibatch_deviation:
+            layers.append(MinibatchDeviation())
+        self.layers = nn.Sequential(*layers)
+        features = sizes[-1] + minibatch_deviation
+        self.judge = nn.Linear(features, 1 + named)
+        self.project = nn.Linear(projected, features, bias=False) if projected else None
 
-    def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, " n"]:
-        """A logit for each picture; a class is concatenated to the pixels."""
+    def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
+        """A logit for each picture, then one for each class that is named."""
         pixels = images.flatten(1)
-        if condition is not None:
+        if condition is not None and self.concatenated:
             pixels = torch.cat([pixels, condition], dim=1)
-        return self.layers(pixels).squeeze(1)
+        features = self.layers(pixels)
+        outputs = self.judge(features)
+        if self.project is not None:
+            outputs = outputs + (self.project(condition) * features).sum(dim=1, keepdim=True)
+        return outputs
+
+
+def dropping(share: float) -> list[nn.Module]:
+    """Dropout of that share, if it is any."""
+    return [nn.Dropout(share)] if share else []

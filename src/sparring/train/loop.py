@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from sparring.core.batch import Batch
 from sparring.core.errors import NonFiniteError
@@ -115,6 +116,10 @@ class TurnTaker:
         moved = {id(weight) for weight in self.weights}
         self.frozen_weights = [weight for weight in game.parameters() if id(weight) not in moved and weight.requires_grad]
         self.frozen_statistics = [module for module in others if getattr(module, "track_running_stats", False)]
+        # A spectral norm's estimate is a statistic too, and moves only in training.
+        self.frozen_parametrisations = [
+            module for one in others if is_parametrized(one) for module in parametrisations_of(one) if module.training
+        ]
 
     @contextlib.contextmanager
     def moving_only_the_player(self) -> Iterator[None]:
@@ -123,6 +128,8 @@ class TurnTaker:
             weight.requires_grad_(False)
         for module in self.frozen_statistics:
             vars(module)["track_running_stats"] = False
+        for module in self.frozen_parametrisations:
+            module.training = False
         try:
             yield
         finally:
@@ -130,6 +137,8 @@ class TurnTaker:
                 weight.requires_grad_(True)
             for module in self.frozen_statistics:
                 vars(module)["track_running_stats"] = True
+            for module in self.frozen_parametrisations:
+                module.training = True
 
     def take(self, state: State, table: Table, repeat: int, images: int) -> Signals:
         """One optimiser step on a fresh batch; gives the losses and signals. A NonFiniteError leaves the player as it was."""
@@ -138,7 +147,7 @@ class TurnTaker:
         used_data = False
         with self.moving_only_the_player():
             for part in range(settings.accumulate):
-                moment = self.moment(progress, table, repeat, part, images)
+                moment = self.moment(state, table, repeat, part, images)
                 seed_torch(moment.streams.seed_of("torch"), table.fabric.device)
                 loss, measured = self.losses(moment, table.fabric)
                 table.fabric.backward(loss if settings.accumulate == 1 else loss / settings.accumulate)
@@ -148,6 +157,8 @@ class TurnTaker:
         found[f"gradient/{self.turn.name}"] = [self.gradient_norm()]
         self.check_finite(found, progress.step)
         optimiser.step()
+        if self.player.after_step is not None:
+            self.player.after_step()
         optimiser.zero_grad(set_to_none=True)
         progress.batches += used_data
         progress.images += table.recipe.batch_size if self.counts_images else 0
@@ -160,9 +171,9 @@ class TurnTaker:
         means = {f"loss/{self.turn.name}/{name}": loss.mean() for name, loss in losses.items()}
         return functools.reduce(torch.add, means.values()), means | moment.signals
 
-    def moment(self, progress: Progress, table: Table, repeat: int, part: int, images: int) -> Moment:
+    def moment(self, state: State, table: Table, repeat: int, part: int, images: int) -> Moment:
         """What the turn gets to see: its part of the next batch, and streams of its own."""
-        settings, device = table.settings, table.fabric.device
+        settings, progress, device = table.settings, state.progress, table.fabric.device
         size = table.recipe.batch_size // settings.accumulate
         batch = progress.batches
 
@@ -177,7 +188,7 @@ class TurnTaker:
             return torch.from_numpy(table.data.labels[places]).to(device)
 
         streams = Streams(settings.seed, progress.step, device=device, scope=f"{self.turn.name}/{repeat}/{part}")
-        return Moment(draw, draw_labels, size, streams, progress.step, images)
+        return Moment(draw, draw_labels, size, streams, progress.step, images, optimisers=state.optimisers)
 
     @property
     def counts_images(self) -> bool:
@@ -201,6 +212,12 @@ class TurnTaker:
                 if not value.isfinite().all()
             )
             raise NonFiniteError(f"In step {step + 1}, the turn {self.turn.name!r} is no longer finite: {terms}. The step was not taken.")
+
+
+def parametrisations_of(module: nn.Module) -> list[nn.Module]:
+    """What computes the weights of `module` from others (spectral norm)."""
+    lists = module.get_submodule("parametrizations").children()
+    return [one for each in lists for one in each.children()]
 
 
 def seed_torch(seed: int, device: torch.device) -> None:

@@ -60,10 +60,13 @@ class TrainSettings:
         """These settings with a budget, if they had none."""
         return replace(self, minutes=DEFAULT_MINUTES) if self.images is self.steps is self.minutes is None else self
 
-    def problems(self, batch_size: int) -> list[str]:
-        """Every value of a wrong type or out of range, in a sentence each. (A wrong `batch_size` is the recipe's to name.)"""
+    def problems(self, batch_size: int, smallest_part: int = 1) -> list[str]:
+        """Every value of a wrong type or out of range, in a sentence each. (A wrong `batch_size` is the recipe's to name.)
+        `smallest_part`: pictures that must stay together when a batch is split.
+        """
         problems = type_problems(self) + range_problems(self, self.ranges)
-        both_whole = type(batch_size) is type(self.accumulate) is int
-        if both_whole and self.accumulate >= 1 and batch_size % self.accumulate:
-            problems.append(f"accumulate must divide the batch of {batch_size}; {self.accumulate} does not.")
+        whole = type(batch_size) is type(self.accumulate) is type(smallest_part) is int
+        if whole and self.accumulate > 1 and smallest_part >= 1 and batch_size % (self.accumulate * smallest_part):
+            together = f" into packs of {smallest_part}" if smallest_part > 1 else ""
+            problems.append(f"accumulate must divide the batch of {batch_size}{together}; {self.accumulate} does not.")
         return problems

@@ -1,0 +1,384 @@
+"""Floor 2: one generator against one discriminator, with everything that papers freely join to that game.
+
+Objective, penalties, stabilisers, condition, packing and unrolling are settings of every adversarial recipe, whatever
+its networks are. A recipe gives the networks; this file plays the game.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, TypedDict
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+from sparring import penalties
+from sparring.core.settings import Ranges
+from sparring.core.specs import ImageSpec
+from sparring.core.streams import Streams
+from sparring.game import Game, Moment, Player, Recipe, Turn
+from sparring.nets.layers import spectrally_normalised
+from sparring.objectives import HAVE_TARGETS, Losses, ObjectiveName, objective
+from sparring.optimisers import DifferentiableSteps, OptimiserName, maker
+
+Weights = dict[str, Tensor]
+"""A network's weights by name, in place of its own."""
+Condition = Literal["none", "concatenate", "projection", "auxiliary"]
+
+
+class TwoPlayerGame(Game):
+    """A generator against a discriminator.
+
+    The generator is `network(latent, condition)` and gives pictures. The discriminator is `network(pictures, condition)`
+    and gives (n, 1) logits; with the condition "auxiliary" (n, 1 + classes): the logit, and one for each class.
+
+    The discriminator's turn sums the gradients of a batch of real and a batch of generated pictures, each
+    passed by itself (so batch norm sees them apart). The generator's turn goes through the discriminator
+    without moving it.
+    """
+
+    def __init__(self, spec: ImageSpec, generator: nn.Module, discriminator: nn.Module, rules: "AdversarialRecipe") -> None:
+        super().__init__(spec)
+        self.generator = generator
+        self.discriminator = spectrally_normalised(discriminator) if rules.spectral_norm else discriminator
+        self.rules = rules
+        self.objective = objective(rules.objective, rules.label_smoothing)
+        self.players = (
+            Player("generator", ("generator",), rules.optimiser_maker(rules.learning_rate), averaged=True),
+            Player(
+                "discriminator",
+                ("discriminator",),
+                rules.optimiser_maker(rules.discriminator_learning_rate or rules.learning_rate, rules.discriminator_weight_decay),
+                after_step=self.clip_weights if rules.weight_clip else None,
+            ),
+        )
+        self.turns = (
+            Turn("discriminator", "discriminator", self.play_discriminator, repeat=rules.discriminator_steps),
+            Turn("generator", "generator", self.play_generator),
+        )
+        self.sampling_networks = ("generator",)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the generator is told a class."""
+        return self.rules.condition != "none"
+
+    def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
+        """Normal or uniform in [-1, 1), as the recipe says."""
+        draw = streams.normal if self.rules.latent == "normal" else streams.uniform
+        return draw("latent", n, self.rules.latent_size)
+
+    def generate(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n c h w"]:
+        """The generator's pictures, in [-1, 1]."""
+        return self.generator(latents, condition)
+
+    # ------------------------------------------------------------------------------------------- turns
+
+    def play_discriminator(self, moment: Moment) -> Losses:
+        """Tell real pictures from generated ones of the same classes."""
+        labels = moment.batch.labels
+        with torch.no_grad():
+            generated = self.generator(self.latents(moment.streams, moment.batch_size), self.condition(labels))
+        return self.discriminator_losses(moment, moment.batch.images, generated, labels)
+
+    def play_generator(self, moment: Moment) -> Losses:
+        """Draw pictures that the discriminator takes for real: the one there is, or the one it would become (unrolling)."""
+        rules = self.rules
+        sees_data = self.objective.compares or rules.unroll > 0
+        labels = None if not self.conditional else moment.batch.labels if sees_data else moment.draw_labels()
+        generated = self.generator(self.latents(moment.streams, moment.batch_size), self.condition(labels))
+        weights = self.unrolled(moment, generated, labels) if rules.unroll else None
+        logits, class_logits = self.verdict(self.shown(generated, "generated", moment), labels, weights)
+        real = self.verdict(self.shown(moment.batch.images, "real", moment), labels, weights)[0] if sees_data else logits.detach()
+        if rules.unroll and self.objective.zero_sum:
+            # Whatever the discriminator will lose is gained, its losses on real pictures included: they depend on its next steps.
+            losses = {name: -loss for name, loss in self.objective.discriminator(real, logits).items()}
+        else:
+            losses = dict(self.objective.generator(real, logits))
+        if rules.condition == "auxiliary":
+            losses["class"] = class_losses(class_logits, labels)
+        if rules.orthogonal:
+            weighted = rules.orthogonal * penalties.orthogonal(self.generator.parameters())
+            losses["orthogonal"] = weighted.expand(moment.batch_size)
+        return losses
+
+    # ---------------------------------------------------------------------------- what the discriminator sees
+
+    def shown(self, pictures: Float[Tensor, "n c h w"], name: str, moment: Moment) -> Float[Tensor, "packs packed h w"]:
+        """Pictures as the discriminator sees them: with noise (Arjovsky and Bottou 2017), and packed (Lin et al. 2018)."""
+        if level := self.rules.noise_at(moment.images):
+            pictures = pictures + level * moment.streams.normal(f"noise/{name}", *pictures.shape)
+        return packed(pictures, self.rules.packing)
+
+    def verdict(
+        self, shown: Float[Tensor, "packs packed h w"], labels: Int64[Tensor, " n"] | None, weights: Weights | None = None
+    ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"]]:
+        """The discriminator's logits, and its class logits if it names classes; `weights` in place of its own."""
+        condition = None
+        if self.rules.condition in {"concatenate", "projection"}:
+            one_hot = self.condition(labels)
+            assert one_hot is not None
+            condition = one_hot.reshape(len(shown), -1)
+        if weights is None:
+            outputs = self.discriminator(shown, condition)
+        else:
+            outputs = functional_call(self.discriminator, weights, (shown, condition))
+        outputs = outputs.to(shown.dtype)
+        return outputs[:, 0], outputs[:, 1:]
+
+    def discriminator_losses(
+        self,
+        moment: Moment,
+        real: Float[Tensor, "n c h w"],
+        generated: Float[Tensor, "n c h w"],
+        labels: Int64[Tensor, " n"] | None,
+        weights: Weights | None = None,
+    ) -> dict[str, Float[Tensor, " packs"]]:
+        """All that the discriminator minimises; `weights` in place of its own."""
+        rules = self.rules
+        shown_real, shown_generated = self.shown(real, "real", moment), self.shown(generated, "generated", moment)
+        # Lazily (Karras et al. 2020, section 3.1): seldom, and as much stronger.
+        strength = 0 if moment.step % rules.penalty_every else rules.penalty_every
+        if strength and rules.r1:
+            shown_real.requires_grad_()
+        if strength and rules.r2:
+            shown_generated.requires_grad_()
+        real_logits, real_classes = self.verdict(shown_real, labels, weights)
+        generated_logits, generated_classes = self.verdict(shown_generated, labels, weights)
+        moment.signals.update({"logits/real": real_logits, "logits/generated": generated_logits})
+        losses = dict(self.objective.discriminator(real_logits, generated_logits))
+        if rules.condition == "auxiliary":
+            losses["class/real"] = class_losses(real_classes, labels)
+            losses["class/generated"] = class_losses(generated_classes, labels)
+        if not strength:
+            return losses
+        norms = self.gradient_norms_of(labels, weights)
+        if rules.r1:
+            losses["r1"] = strength * rules.r1 / 2 * penalties.squared_gradients(real_logits, shown_real)
+        if rules.r2:
+            losses["r2"] = strength * rules.r2 / 2 * penalties.squared_gradients(generated_logits, shown_generated)
+        if rules.gradient_penalty:
+            sides = penalties.one_sided if rules.gradient_penalty_sides == "one" else penalties.two_sided
+            share = (moment.streams.uniform("penalty/share", len(shown_real)) + 1) / 2
+            points = penalties.between(shown_real, shown_generated, share)
+            losses["gradient_penalty"] = strength * rules.gradient_penalty * sides(norms(points))
+        if rules.dragan:
+            points = penalties.around(shown_real, moment.streams.normal("penalty/noise", *shown_real.shape))
+            losses["dragan"] = strength * rules.dragan * penalties.two_sided(norms(points))
+        return losses
+
+    def gradient_norms_of(self, labels: Int64[Tensor, " n"] | None, weights: Weights | None) -> Callable[[Tensor], Float[Tensor, " packs"]]:
+        """A function from points to the lengths of the logits' gradients there."""
+
+        def norms(points: Float[Tensor, "packs packed h w"]) -> Float[Tensor, " packs"]:
+            points.requires_grad_()
+            return penalties.gradient_norms(self.verdict(points, labels, weights)[0], points)
+
+        return norms
+
+    # ------------------------------------------------------------------------------- the discriminator's weights
+
+    def unrolled(self, moment: Moment, generated: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None) -> Weights:
+        """The discriminator's weights after its next steps on this batch, as a function of the generated pictures: equations
+        7 to 9 of Metz et al. 2017. The steps are its own optimiser's; nothing of them is kept.
+        """
+        names = [name for name, _ in self.discriminator.named_parameters()]
+        weights: list[Tensor] = [weight.detach().requires_grad_() for weight in self.discriminator.parameters()]
+        steps = DifferentiableSteps(moment.optimisers["discriminator"])
+        apart = replace(moment, signals={})
+        for _ in range(self.rules.unroll):
+            losses = self.discriminator_losses(apart, moment.batch.images, generated, labels, dict(zip(names, weights, strict=True)))
+            total = torch.stack([loss.mean() for loss in losses.values()]).sum()
+            gradients = torch.autograd.grad(total, weights, create_graph=True, allow_unused=True, materialize_grads=True)
+            weights = steps.take(weights, gradients)
+            if clip := self.rules.weight_clip:
+                weights = [weight.clamp(-clip, clip) for weight in weights]
+        return dict(zip(names, weights, strict=True))
+
+    def clip_weights(self) -> None:
+        """Bring every weight of the critic back into [-clip, clip] (Arjovsky et al. 2017, algorithm 1)."""
+        with torch.no_grad():
+            for weight in self.discriminator.parameters():
+                weight.clamp_(-self.rules.weight_clip, self.rules.weight_clip)
+
+
+def class_losses(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"] | None) -> Float[Tensor, " n"]:
+    """Cross-entropy with the classes asked for: the log-likelihood L_C of Odena et al. 2017, section 3."""
+    assert labels is not None
+    return cross_entropy(logits, labels, reduction="none")
+
+
+def packed(pictures: Float[Tensor, "n c h w"], packing: int) -> Float[Tensor, "packs packed h w"]:
+    """Every `packing` pictures in a row as one, their channels one after the other."""
+    if packing == 1:
+        return pictures
+    joined = pictures.reshape(len(pictures) // packing, -1, *pictures.shape[2:])
+    return joined.contiguous(memory_format=torch.channels_last)
+
+
+class GeneratorClasses(TypedDict):
+    """Keywords of a generator's network, of which one at most is not 0."""
+
+    concatenated: int
+    normalised: int
+
+
+class DiscriminatorClasses(TypedDict):
+    """Keywords of a discriminator's network, of which one at most is not 0."""
+
+    concatenated: int
+    projected: int
+    named: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversarialRecipe(Recipe):
+    """What can be set in every game of a generator against a discriminator. A recipe adds the networks."""
+
+    ranges: ClassVar[Ranges] = {
+        **Recipe.ranges,
+        "discriminator_learning_rate": {"more than": 0},
+        "momentum": {"at least": 0, "less than": 1},
+        "discriminator_steps": {"at least": 1},
+        "label_smoothing": {"at least": 0, "less than": 1},
+        "gradient_penalty": {"at least": 0},
+        "dragan": {"at least": 0},
+        "r1": {"at least": 0},
+        "r2": {"at least": 0},
+        "penalty_every": {"at least": 1},
+        "weight_clip": {"at least": 0},
+        "orthogonal": {"at least": 0},
+        "discriminator_weight_decay": {"at least": 0},
+        "input_noise": {"at least": 0},
+        "input_noise_images": {"at least": 1},
+        "packing": {"at least": 1, "at most": 64},
+        "unroll": {"at least": 0, "at most": 1000},
+    }
+    on_points: ClassVar[dict[str, object]] = {}
+    """Settings that its authors use for points in the plane, where they differ: what the playground starts with."""
+
+    latent_size: int = 128
+    """Numbers in a latent vector."""
+    latent: Literal["normal", "uniform"] = "normal"
+    """What latents are drawn from: standard normal, or uniform in [-1, 1]."""
+    objective: ObjectiveName = "non-saturating"
+    """The pair of losses: of Goodfellow 2014 (non-saturating, saturating), Mao 2017 (least-squares), Lim and Ye 2017 (hinge),
+    Arjovsky 2017 (wasserstein), Jolicoeur-Martineau 2019 (relativistic: in pairs; relativistic-average)."""
+    label_smoothing: float = 0.0
+    """How far the target on real samples is lowered from 1 (one-sided, Salimans 2016); for objectives with targets."""
+    optimiser: OptimiserName = "adam"
+    """adam; rmsprop; sgd: gradient descent with momentum."""
+    learning_rate: float = 2e-4
+    """The optimiser's rate, for both networks unless the discriminator has its own."""
+    discriminator_learning_rate: float | None = None
+    """A rate of the discriminator's own (two time scales, Heusel 2017)."""
+    betas: tuple[float, float] = (0.5, 0.999)
+    """Adam's decay rates."""
+    momentum: float = 0.5
+    """Of gradient descent; the others do not use it."""
+    discriminator_steps: int = 1
+    """Discriminator steps for each generator step."""
+    gradient_penalty: float = 0.0
+    """Weight of (gradient norm - 1)^2 between real and generated samples (Gulrajani 2017: 10)."""
+    gradient_penalty_sides: Literal["both", "one"] = "both"
+    """both: norms are drawn to 1; one: only those above 1 are punished."""
+    dragan: float = 0.0
+    """Weight of (gradient norm - 1)^2 about real samples (Kodali 2017: 10)."""
+    r1: float = 0.0
+    """Gamma: gamma / 2 times the squared gradient at real samples (Mescheder 2018: 10)."""
+    r2: float = 0.0
+    """Gamma: gamma / 2 times the squared gradient at generated samples (Mescheder 2018)."""
+    penalty_every: int = 1
+    """Penalties are computed in every so many steps, and are as much stronger (Karras 2020: 16)."""
+    weight_clip: float = 0.0
+    """After each step the discriminator's weights are clipped to so much either side of zero (Arjovsky 2017: 0.01). 0: not."""
+    spectral_norm: bool = False
+    """Divide every weight of the discriminator by its largest singular value (Miyato 2018)."""
+    orthogonal: float = 0.0
+    """Weight of the inner products between the generator's filters (Brock 2019: 1e-4)."""
+    discriminator_weight_decay: float = 0.0
+    """Added to the discriminator's gradient: so many times its weights."""
+    input_noise: float = 0.0
+    """Standard deviation of the noise on all that the discriminator sees (Arjovsky and Bottou 2017)."""
+    input_noise_images: int | None = None
+    """The noise fades to nothing in a straight line over so many pictures. None: it stays."""
+    packing: int = 1
+    """So many samples are judged together, as one (PacGAN, Lin 2018)."""
+    minibatch_deviation: bool = False
+    """The discriminator sees how much its batch varies (Karras 2018)."""
+    condition: Condition = "none"
+    """How classes enter: not at all; one-hot, concatenated to latent and picture (Mirza and Osindero 2014); conditional batch
+    norm and projection (Miyato and Koyama 2018); an auxiliary classifier in the discriminator (Odena 2017)."""
+    unroll: int = 0
+    """The generator looks ahead so many steps of the discriminator (Metz 2017)."""
+
+    def misfits(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        found = super().misfits(spec)
+        if self.condition != "none" and not spec.classes:
+            found.append(
+                f"condition={self.condition!r} needs data with classes; this has none. "
+                "Use folders as classes, a labels.csv, or condition='none'."
+            )
+        if self.label_smoothing and self.objective not in HAVE_TARGETS:
+            found.append(
+                f"label_smoothing needs an objective with targets ({', '.join(HAVE_TARGETS)}); {self.objective!r} has none. Set it to 0."
+            )
+        if self.packing >= 1 and self.batch_size % self.packing:
+            found.append(f"packing must divide the batch of {self.batch_size}; {self.packing} does not. Change packing or batch_size.")
+        if self.packing > 1 and self.condition == "auxiliary":
+            found.append(
+                "condition='auxiliary' names the class of one picture, and packing shows several at once: "
+                "use packing=1 or another condition."
+            )
+        if self.input_noise_images is not None and not self.input_noise:
+            found.append("input_noise_images says when the noise is gone, but there is none: give input_noise too.")
+        if self.gradient_penalty_sides == "one" and not self.gradient_penalty:
+            found.append("gradient_penalty_sides='one' changes nothing without a gradient penalty: give gradient_penalty too.")
+        return found
+
+    @property
+    def smallest_part(self) -> int:
+        """See Recipe."""
+        return self.packing
+
+    @property
+    def penalised(self) -> bool:
+        """Whether there is a penalty on gradients per picture."""
+        return any((self.gradient_penalty, self.dragan, self.r1, self.r2))
+
+    def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
+        """A generator and a discriminator for such data, as `TwoPlayerGame` wants them."""
+        raise NotImplementedError
+
+    def build(self, spec: ImageSpec) -> TwoPlayerGame:
+        """See Recipe."""
+        return TwoPlayerGame(spec, *self.networks(spec), rules=self)
+
+    def generator_classes(self, spec: ImageSpec) -> GeneratorClasses:
+        """How many classes the generator's network is told, and how."""
+        concatenated = self.condition in {"concatenate", "auxiliary"}
+        return {
+            "concatenated": len(spec.classes) if concatenated else 0,
+            "normalised": len(spec.classes) if self.condition == "projection" else 0,
+        }
+
+    def discriminator_classes(self, spec: ImageSpec) -> DiscriminatorClasses:
+        """How many classes the discriminator's network is told, and how, or how many it names."""
+        count = len(spec.classes)
+        return {
+            "concatenated": count * self.packing if self.condition == "concatenate" else 0,
+            "projected": count * self.packing if self.condition == "projection" else 0,
+            "named": count if self.condition == "auxiliary" else 0,
+        }
+
+    def optimiser_maker(self, rate: float, weight_decay: float = 0.0) -> Callable[[list[nn.Parameter]], torch.optim.Optimizer]:
+        """What makes a player's optimiser."""
+        return maker(self.optimiser, rate, betas=self.betas, momentum=self.momentum, weight_decay=weight_decay)
+
+    def noise_at(self, images: int) -> float:
+        """The standard deviation of the discriminator's input noise after so many real pictures."""
+        left = 1.0 if self.input_noise_images is None else max(0.0, 1 - images / self.input_noise_images)
+        return self.input_noise * left

@@ -1,0 +1,73 @@
+"""SNGAN: residual networks, the discriminator's weights divided by their spectral norms."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from sparring.adversarial import AdversarialRecipe
+from sparring.core.settings import Ranges
+from sparring.core.specs import ImageSpec
+from sparring.nets import residual as nets
+from sparring.objectives import ObjectiveName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sngan(AdversarialRecipe):
+    """Residual networks with a spectrally normalised discriminator; with condition="projection", the classes of Miyato and Koyama
+    2018. (Two things of the authors' code are left out: the generator's batch is twice the discriminator's, and the rate falls to
+    zero in a straight line.)
+    """
+
+    title: ClassVar[str] = "Residual networks and spectral norm; classes by projection"
+    paper: ClassVar[str] = (
+        "Miyato, Kataoka, Koyama, Yoshida 2018: Spectral Normalization for Generative Adversarial Networks (arXiv:1802.05957); "
+        "Miyato, Koyama 2018: cGANs with Projection Discriminator (arXiv:1802.05637)"
+    )
+    data: ClassVar[str] = "pictures, 16x16 to 256x256 (a power of two), with or without classes"
+    ranges: ClassVar[Ranges] = {**AdversarialRecipe.ranges, "width": {"at least": 1, "at most": 1024}}
+
+    batch_size: int = 64
+    """Real pictures in each turn's batch."""
+    objective: ObjectiveName = "hinge"
+    """The pair of losses."""
+    betas: tuple[float, float] = (0.0, 0.9)
+    """Adam's decay rates."""
+    discriminator_steps: int = 5
+    """Discriminator steps for each generator step."""
+    spectral_norm: bool = True
+    """Divide every weight of the discriminator by its largest singular value."""
+    width: int = 64
+    """Channels of the largest maps at 64x64 and above; each halving of the side doubles them. At 16x16 and 32x32 all of the
+    generator's maps have four times, the discriminator's twice as many (64: the paper's 256 and 128)."""
+
+    def misfits(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        found = super().misfits(spec)
+        side = spec.height
+        if spec.width != side or side & (side - 1) or not nets.SMALLEST <= side <= nets.LARGEST:
+            found.append(
+                f"These networks draw squares with a side of 16, 32, 64, 128 or 256 pixels, not {spec.height}x{spec.width}. "
+                f"Give --size, for instance {self.size_for((side, side))}."
+            )
+        return found
+
+    def size_for(self, native: tuple[int, int] | None) -> int:
+        """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""
+        side = super().size_for(native)
+        return min(64, max(nets.SMALLEST, 1 << (side - 1).bit_length()))
+
+    def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
+        """See AdversarialRecipe."""
+        generator = nets.Generator(spec.height, spec.channels, self.latent_size, self.width, **self.generator_classes(spec))
+        discriminator = nets.Discriminator(
+            spec.height,
+            spec.channels * self.packing,
+            self.width,
+            minibatch_deviation=self.minibatch_deviation,
+            **self.discriminator_classes(spec),
+        )
+        return generator, discriminator
+
+
+RECIPE = Sngan

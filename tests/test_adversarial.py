@@ -1,0 +1,359 @@
+import copy
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sparring import recipes
+from sparring.adversarial import AdversarialRecipe, TwoPlayerGame, packed
+from sparring.core.batch import Batch
+from sparring.core.errors import SettingsError
+from sparring.core.specs import ImageSpec
+from sparring.core.streams import Streams
+from sparring.data.store import Store
+from sparring.game import Moment, check
+from sparring.optimisers import DifferentiableSteps, maker
+from sparring.train.loop import Table, TurnTaker
+from sparring.train.session import fabric_for, first_state, resolve
+from sparring.train.settings import TrainSettings
+
+SPEC = ImageSpec(16, 16, 1, ("bright", "dark"))
+SMALL = {"width": 4, "batch_size": 8, "latent_size": 5}
+
+
+def build(name: str = "dcgan", **settings: object) -> TwoPlayerGame:
+    torch.manual_seed(0)
+    small = {setting: value for setting, value in SMALL.items() if name != "gan" or setting != "width"}
+    recipe = recipes.get(name)(**{**small, **settings})
+    check(recipe, SPEC)
+    return recipe.build(SPEC).train()
+
+
+def moment(images: torch.Tensor, labels: torch.Tensor | None = None, *, step: int = 0, shown: int = 0, **optimisers: object) -> Moment:
+    return Moment(lambda: Batch(images, labels), lambda: labels, len(images), Streams(0, step), step, shown, optimisers=optimisers)
+
+
+def pictures(n: int = 8) -> torch.Tensor:
+    return torch.rand(n, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+LABELS = torch.tensor([0, 1, 0, 1, 1, 0, 0, 1])
+
+
+def state_and_table(store: Store, recipe: AdversarialRecipe, **settings: object) -> tuple[object, Table]:
+    table_settings = resolve(TrainSettings(steps=9, threads=1, precision="float32", **settings))
+    state = first_state(recipe, lambda: recipe.build(store.spec), 0)
+    return state, Table(store, recipe, table_settings, fabric_for(table_settings))
+
+
+def play(store: Store, steps: int, name: str = "dcgan", **settings: object) -> dict[str, torch.Tensor]:
+    """The weights after so many steps of every turn."""
+    recipe = recipes.get(name)(**{**SMALL, **settings})
+    state, table = state_and_table(store, recipe)
+    takers = [TurnTaker(state.game, turn) for turn in state.game.turns]
+    for _ in range(steps):
+        for taker in takers:
+            for repeat in range(taker.turn.repeat):
+                taker.take(state, table, repeat, state.progress.images)
+        state.progress.step += 1
+    return {name: tensor.clone() for name, tensor in state.game.state_dict().items()}
+
+
+# --------------------------------------------------------------------------------------- every setting does something
+
+SETTINGS = [
+    {"objective": "relativistic-average"},
+    {"label_smoothing": 0.1},
+    {"optimiser": "rmsprop"},
+    {"optimiser": "sgd"},
+    {"discriminator_learning_rate": 1e-3},
+    {"gradient_penalty": 10.0, "discriminator_norm": "none"},
+    {"gradient_penalty": 10.0, "discriminator_norm": "picture"},
+    {"dragan": 10.0, "discriminator_norm": "none"},
+    {"r1": 10.0, "r2": 10.0, "penalty_every": 2, "discriminator_norm": "none"},
+    {"weight_clip": 0.01},
+    {"spectral_norm": True},
+    {"orthogonal": 1e-4},
+    {"discriminator_weight_decay": 0.1},
+    {"input_noise": 0.1, "input_noise_images": 1000},
+    {"packing": 4},
+    {"minibatch_deviation": True},
+    {"discriminator_steps": 2},
+    {"unroll": 2},
+    {"condition": "concatenate", "packing": 2},
+    {"condition": "projection", "packing": 2},
+    {"condition": "auxiliary"},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=[" ".join(map(str, each.items())) for each in SETTINGS])
+def test_every_setting_plays_and_changes_the_game(settings: dict[str, object], store: Store) -> None:
+    plain = play(store, 2, discriminator_norm=settings.get("discriminator_norm", "batch"))
+    changed = play(store, 2, **settings)
+    assert all(tensor.isfinite().all() for tensor in changed.values())
+    same = [name for name in plain.keys() & changed.keys() if plain[name].shape == changed[name].shape and plain[name].is_floating_point()]
+    assert any(not torch.equal(plain[name], changed[name]) for name in same)
+
+
+@pytest.mark.parametrize("setting", ["gradient_penalty", "dragan", "r1", "r2", "weight_clip", "orthogonal", "input_noise", "unroll"])
+def test_zero_is_the_plain_game_to_the_bit(setting: str, store: Store) -> None:
+    plain, zero = play(store, 2), play(store, 2, **{setting: 0})
+    assert all(torch.equal(plain[name], zero[name]) for name in plain)
+
+
+# -------------------------------------------------------------------------------------------------- penalties
+
+
+def test_penalties_are_those_of_a_linear_critic() -> None:
+    # A linear critic w . x has the same gradient w everywhere: every penalty is known.
+    game = build("gan", gradient_penalty=10.0, dragan=3.0, r1=4.0, r2=6.0, penalty_every=2, discriminator_hidden=(), input_dropout=0.0)
+    length = game.discriminator.judge.weight.norm().item()
+    losses = game.play_discriminator(moment(pictures()))
+    for name, expected in {
+        "gradient_penalty": 2 * 10 * (length - 1) ** 2,
+        "dragan": 2 * 3 * (length - 1) ** 2,
+        "r1": 2 * 2 * length**2,
+        "r2": 2 * 3 * length**2,
+    }.items():
+        assert losses[name].tolist() == pytest.approx([expected] * 8, rel=1e-5)
+    assert length < 1
+    forgiving = build("gan", gradient_penalty=10.0, gradient_penalty_sides="one", discriminator_hidden=(), input_dropout=0.0)
+    assert forgiving.play_discriminator(moment(pictures()))["gradient_penalty"].tolist() == [0.0] * 8
+    between = game.play_discriminator(moment(pictures(), step=1))
+    assert sorted(between) == ["generated", "real"], "lazily: only in every second step"
+
+
+def test_clipped_weights_stay_within() -> None:
+    game = build(weight_clip=0.01).requires_grad_(False)
+    assert max(weight.abs().max() for weight in game.discriminator.parameters()) > 0.01
+    game.players[1].after_step()
+    assert max(weight.abs().max() for weight in game.discriminator.parameters()) == pytest.approx(0.01)
+
+
+def test_a_trained_critic_is_clipped_and_the_generator_is_not(store: Store) -> None:
+    weights = play(store, 1, "wgan")
+    of = {player: [w.abs().max() for name, w in weights.items() if name.startswith(player) and "running" not in name and w.ndim] for player in ("generator", "discriminator")}  # fmt: skip  # noqa: E501
+    assert max(of["discriminator"]) <= 0.01
+    assert max(of["generator"]) > 0.01
+
+
+def test_noise_fades_to_nothing() -> None:
+    recipe = recipes.get("dcgan")(input_noise=0.5, input_noise_images=1000)
+    assert [recipe.noise_at(images) for images in (0, 250, 1000, 9999)] == pytest.approx([0.5, 0.375, 0, 0])
+    assert recipes.get("dcgan")(input_noise=0.5).noise_at(10**9) == 0.5
+    game = build(input_noise=0.5, input_noise_images=1000)
+    images = torch.zeros(8, 1, 16, 16)
+    assert game.shown(images, "real", moment(images)).std().item() == pytest.approx(0.5, rel=0.05)
+    assert not torch.equal(game.shown(images, "real", moment(images)), game.shown(images, "generated", moment(images)))
+    assert game.shown(images, "real", moment(images, shown=1000)).equal(images)
+
+
+def test_packing_puts_neighbours_into_one() -> None:
+    images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 2, 2)
+    joined = packed(images, 2)
+    assert joined.shape == (2, 6, 2, 2)
+    assert joined[:, :, 0, 0].tolist() == [[0, 0, 0, 1, 1, 1], [2, 2, 2, 3, 3, 3]]
+    assert build(packing=4).play_discriminator(moment(pictures()))["real"].shape == (2,)
+    assert build(packing=4).play_generator(moment(pictures()))["adversarial"].shape == (2,)
+
+
+def test_spectral_norms_estimate_moves_in_the_discriminators_turn_alone(store: Store) -> None:
+    state, table = state_and_table(store, recipes.get("dcgan")(**SMALL, spectral_norm=True, discriminator_norm="none"))
+    discriminate, generate = (TurnTaker(state.game, turn) for turn in state.game.turns)
+    vectors = {name: tensor for name, tensor in state.game.named_buffers() if name.endswith("._v")}
+    assert vectors
+    before = {name: tensor.clone() for name, tensor in vectors.items()}
+    generate.take(state, table, 0, 0)
+    assert all(torch.equal(before[name], vectors[name]) for name in vectors)
+    discriminate.take(state, table, 0, 0)
+    assert not all(torch.equal(before[name], vectors[name]) for name in vectors)
+
+
+# -------------------------------------------------------------------------------------------------- conditions
+
+
+def test_the_auxiliary_classifier_pays_for_wrong_names() -> None:
+    game = build(condition="auxiliary")
+    with torch.no_grad():
+        game.discriminator.judge.weight[1:] = 0  # both classes equally likely
+    losses = game.play_discriminator(moment(pictures(), LABELS))
+    assert losses["class/real"].tolist() == pytest.approx([math.log(2)] * 8)
+    assert losses["class/generated"].tolist() == pytest.approx([math.log(2)] * 8)
+    losses = game.play_generator(moment(pictures(), LABELS))
+    assert losses["class"].tolist() == pytest.approx([math.log(2)] * 8)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "spec", "words"),
+    [
+        ("acgan", {}, ImageSpec(16, 16, 1), ["'auxiliary' needs data with classes", "labels.csv"]),
+        ("dcgan", {"packing": 3}, SPEC, ["packing must divide the batch of 128; 3 does not"]),
+        ("acgan", {"packing": 2}, SPEC, ["use packing=1 or another condition"]),
+        ("wgan", {"label_smoothing": 0.1}, SPEC, ["'wasserstein' has none"]),
+        ("dcgan", {"r1": 1.0}, SPEC, ["discriminator_norm='none'"]),
+        ("dcgan", {"input_noise_images": 9}, SPEC, ["give input_noise too"]),
+        ("dcgan", {"gradient_penalty_sides": "one"}, SPEC, ["give gradient_penalty too"]),
+    ],
+)
+def test_wrong_combinations_say_what_to_change(recipe: str, settings: dict[str, object], spec: ImageSpec, words: list[str]) -> None:
+    with pytest.raises(SettingsError) as error:
+        check(recipes.get(recipe)(**settings), spec)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_batch_is_not_split_within_a_pack() -> None:
+    settings = TrainSettings(accumulate=4)
+    assert settings.problems(8, 2) == []
+    assert settings.problems(8, 4) == ["accumulate must divide the batch of 8 into packs of 4; 4 does not."]
+
+
+# --------------------------------------------------------------------------------------------------- unrolling
+
+OPTIMISERS = [
+    {"name": "adam", "betas": (0.5, 0.9), "momentum": 0.0},
+    {"name": "adam", "betas": (0.5, 0.9), "momentum": 0.0, "weight_decay": 0.1},
+    {"name": "rmsprop", "betas": (0.5, 0.9), "momentum": 0.0},
+    {"name": "sgd", "betas": (0.5, 0.9), "momentum": 0.7},
+    {"name": "sgd", "betas": (0.5, 0.9), "momentum": 0.0},
+]
+
+
+@pytest.mark.parametrize("settings", OPTIMISERS, ids=[f"{each['name']} {i}" for i, each in enumerate(OPTIMISERS)])
+@pytest.mark.parametrize("taken", [0, 3])
+def test_differentiable_steps_are_those_of_torchs_optimisers(settings: dict[str, object], taken: int) -> None:
+    random = torch.Generator().manual_seed(0)
+    weights = [nn.Parameter(torch.randn(3, 2, generator=random, dtype=torch.float64)) for _ in range(2)]
+    optimiser = maker(rate=0.1, **settings)(weights)
+
+    def gradients() -> list[torch.Tensor]:
+        return [torch.randn(3, 2, generator=random, dtype=torch.float64) for _ in weights]
+
+    for _ in range(taken):
+        for weight, gradient in zip(weights, gradients(), strict=True):
+            weight.grad = gradient
+        optimiser.step()
+    before = [weight.detach().clone() for weight in weights]
+    steps, ours = DifferentiableSteps(optimiser), [weight.detach() for weight in before]
+    for _ in range(4):
+        new = gradients()
+        ours = steps.take(ours, new)
+        assert all(torch.equal(weight, first) for weight, first in zip(weights, before, strict=True)), "nothing is moved"
+        before = [weight.detach().clone() for weight in weights]
+        for weight, gradient in zip(weights, new, strict=True):
+            weight.grad = gradient.clone()
+        optimiser.step()
+        torch.testing.assert_close(ours, [weight.detach() for weight in weights])
+        before = [weight.detach().clone() for weight in weights]
+
+
+@pytest.mark.parametrize("settings", OPTIMISERS, ids=[f"{each['name']} {i}" for i, each in enumerate(OPTIMISERS)])
+def test_differentiable_steps_can_be_differentiated(settings: dict[str, object]) -> None:
+    weight = nn.Parameter(torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64))
+    optimiser = maker(rate=0.1, **settings)([weight])
+    weight.grad = torch.tensor([0.3, 0.2, -0.4], dtype=torch.float64)
+    optimiser.step()
+
+    def moved(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        steps = DifferentiableSteps(optimiser)
+        return steps.take(steps.take([weight.detach()], [first]), [second])[0]
+
+    inputs = torch.randn(2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_().unbind()
+    assert torch.autograd.gradcheck(moved, inputs)
+
+
+def test_a_gradient_of_zero_can_be_differentiated_through_adam() -> None:
+    weight = nn.Parameter(torch.zeros(2))
+    gradient = torch.zeros(2, requires_grad=True)
+    steps = DifferentiableSteps(maker("adam", 0.1, betas=(0.5, 0.9), momentum=0)([weight]))
+    steps.take([weight], [gradient])[0].sum().backward()
+    assert gradient.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("objective", ["non-saturating", "saturating"])
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_the_unrolled_gradient_against_finite_differences(objective: str, optimiser: str) -> None:
+    """Moving one of the generator's weights, playing the discriminator's steps for real, and looking at the loss."""
+    settings = {
+        "discriminator_hidden": (6,), "generator_hidden": (6,), "pieces": 2, "dropout": 0.0, "input_dropout": 0.0,
+        "objective": objective, "optimiser": optimiser, "unroll": 3, "learning_rate": 0.05,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    game = recipes.get("gan")(**settings, batch_size=8, latent_size=3).build(SPEC).double().train()
+    images = pictures().double()
+    optimiser_of = game.players[1].optimiser
+    own = optimiser_of(list(game.discriminator.parameters()))
+    for weight in game.discriminator.parameters():  # so that Adam has moments
+        weight.grad = torch.randn_like(weight) * 0.1
+    own.step()
+
+    class DoubleStreams(Streams):
+        def uniform(self, name: str, *shape: int) -> torch.Tensor:
+            return super().uniform(name, *shape).double()
+
+    def now(optimiser: torch.optim.Optimizer) -> Moment:
+        return replace(moment(images, discriminator=optimiser), streams=DoubleStreams(0, 0))
+
+    def loss_after_real_steps() -> float:
+        played = copy.deepcopy(game)
+        playing = optimiser_of(list(played.discriminator.parameters()))
+        playing.load_state_dict(copy.deepcopy(own.state_dict()))
+        for _ in range(3):
+            losses = played.play_discriminator(now(playing))
+            playing.zero_grad()
+            sum(loss.mean() for loss in losses.values()).backward()
+            playing.step()
+        if objective == "saturating":  # the whole game, losses on real pictures included
+            return -sum(loss.mean().item() for loss in played.play_discriminator(now(playing)).values())
+        generated = played.generator(played.latents(now(playing).streams, 8), None)
+        return nn.functional.softplus(-played.discriminator(generated, None)).mean().item()
+
+    weight = game.generator.layers[0].weight
+    losses = game.play_generator(now(own))
+    (gradient,) = torch.autograd.grad(sum(loss.mean() for loss in losses.values()), weight)
+    for place in [(0, 0), (3, 1), (5, 2)]:
+        differences = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                weight[place] += sign * 1e-5
+            differences.append(loss_after_real_steps())
+            with torch.no_grad():
+                weight[place] -= sign * 1e-5
+        assert gradient[place].item() == pytest.approx((differences[0] - differences[1]) / 2e-5, rel=1e-3, abs=1e-9)
+
+
+def test_unrolling_leaves_the_discriminator_and_its_optimiser_alone(store: Store) -> None:
+    state, table = state_and_table(store, recipes.get("unrolled")(**SMALL))
+    discriminate, generate = (TurnTaker(state.game, turn) for turn in state.game.turns)
+    discriminate.take(state, table, 0, 0)
+    before = copy.deepcopy((state.game.discriminator.state_dict(), state.optimisers["discriminator"].state_dict()["state"]))
+    generate.take(state, table, 0, 0)
+    after = (state.game.discriminator.state_dict(), state.optimisers["discriminator"].state_dict()["state"])
+    assert all(torch.equal(before[0][name], after[0][name]) for name in before[0])
+    assert all(torch.equal(before[1][i][key], after[1][i][key]) for i in before[1] for key in before[1][i])
+    assert all(weight.grad is None for weight in state.game.discriminator.parameters())
+
+
+@pytest.mark.parametrize("settings", [{"spectral_norm": True}, {"packing": 2, "condition": "projection"}, {"objective": "relativistic"}])
+def test_unrolling_joins_with_the_rest(settings: dict[str, object], store: Store) -> None:
+    weights = play(store, 2, "dcgan", unroll=2, **settings)
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+
+
+def test_rows_of_the_unrolled_discriminator_see_real_data_once() -> None:
+    drawn = []
+
+    def draw() -> Batch:
+        drawn.append(1)
+        return Batch(pictures(), None)
+
+    game = build("unrolled")
+    optimiser = game.players[1].optimiser(list(game.discriminator.parameters()))
+    now = replace(moment(pictures(), discriminator=optimiser), draw=draw)
+    losses = game.play_generator(now)
+    assert len(drawn) == 1
+    assert sorted(losses) == ["generated", "real"]
+    assert all(np.isfinite(loss.detach().numpy()).all() for loss in losses.values())
