@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-modes clean
 
 $(BIN)/sparring: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -40,6 +40,14 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/footprint.py
 	$(BIN)/python benchmarks/kills.py
+	$(BIN)/python benchmarks/playground.py
+	$(BIN)/python benchmarks/unrolling.py
+
+# hours: what each way to play is worth
+bench-modes: $(VENV)/.dev
+	$(BIN)/python benchmarks/modes.py
+	$(BIN)/python benchmarks/conditions.py
+	$(BIN)/python benchmarks/stacked.py
 
 clean:
 	rm -rf $(VENV) runs

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from garments import CLASSES, Classifier, garments, names, split, trained_classifier
 from jaxtyping import Bool
 from rich.console import Console
 from torch import Tensor
 
 import sparring
+from garments import CLASSES, Classifier, garments, names, split, trained_classifier
 from sparring.core.batch import float_to_pixels
 from sparring.core.errors import SparringError
 from sparring.core.pictures import grid, save_picture

@@ -1,12 +1,15 @@
 import copy
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from torch import nn
 
+import sparring
 from sparring import recipes
 from sparring.adversarial import AdversarialRecipe, TwoPlayerGame, packed
 from sparring.core.batch import Batch
@@ -16,6 +19,7 @@ from sparring.core.streams import Streams
 from sparring.data.store import Store
 from sparring.game import Moment, check
 from sparring.optimisers import DifferentiableSteps, maker
+from sparring.train import checkpoints
 from sparring.train.loop import Table, TurnTaker
 from sparring.train.session import fabric_for, first_state, resolve
 from sparring.train.settings import TrainSettings
@@ -357,3 +361,26 @@ def test_rows_of_the_unrolled_discriminator_see_real_data_once() -> None:
     assert len(drawn) == 1
     assert sorted(losses) == ["generated", "real"]
     assert all(np.isfinite(loss.detach().numpy()).all() for loss in losses.values())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"spectral_norm": True, "discriminator_norm": "none", "r1": 1.0, "penalty_every": 2, "condition": "projection", "packing": 2},
+        {"unroll": 2, "optimiser": "rmsprop", "input_noise": 0.1, "input_noise_images": 40, "discriminator_steps": 2},
+    ],
+)
+def test_resume_is_exact_whatever_is_joined(
+    settings: dict[str, object], tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object]
+) -> None:
+    def tensors(run: Path) -> dict[str, torch.Tensor]:
+        return checkpoints.read_newest(run / "checkpoints", say=print)[0]
+
+    chosen = {**tiny, **settings, "console": quiet}
+    sparring.train("dcgan", squares, tmp_path / "whole", steps=7, **chosen)
+    sparring.train("dcgan", squares, tmp_path / "parts", steps=4, **chosen)
+    sparring.resume(tmp_path / "parts", steps=7, console=quiet)
+    whole, parts = tensors(tmp_path / "whole"), tensors(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    assert (tmp_path / "whole" / "log.jsonl").read_bytes() == (tmp_path / "parts" / "log.jsonl").read_bytes()

@@ -154,7 +154,6 @@ class TwoPlayerGame(Game):
             losses["class/generated"] = class_losses(generated_classes, labels)
         if not strength:
             return losses
-        norms = self.gradient_norms_of(labels, weights)
         if rules.r1:
             losses["r1"] = strength * rules.r1 / 2 * penalties.squared_gradients(real_logits, shown_real)
         if rules.r2:
@@ -163,20 +162,18 @@ class TwoPlayerGame(Game):
             sides = penalties.one_sided if rules.gradient_penalty_sides == "one" else penalties.two_sided
             share = (moment.streams.uniform("penalty/share", len(shown_real)) + 1) / 2
             points = penalties.between(shown_real, shown_generated, share)
-            losses["gradient_penalty"] = strength * rules.gradient_penalty * sides(norms(points))
+            losses["gradient_penalty"] = strength * rules.gradient_penalty * sides(self.gradient_norms(points, labels, weights))
         if rules.dragan:
             points = penalties.around(shown_real, moment.streams.normal("penalty/noise", *shown_real.shape))
-            losses["dragan"] = strength * rules.dragan * penalties.two_sided(norms(points))
+            losses["dragan"] = strength * rules.dragan * penalties.two_sided(self.gradient_norms(points, labels, weights))
         return losses
 
-    def gradient_norms_of(self, labels: Int64[Tensor, " n"] | None, weights: Weights | None) -> Callable[[Tensor], Float[Tensor, " packs"]]:
-        """A function from points to the lengths of the logits' gradients there."""
-
-        def norms(points: Float[Tensor, "packs packed h w"]) -> Float[Tensor, " packs"]:
-            points.requires_grad_()
-            return penalties.gradient_norms(self.verdict(points, labels, weights)[0], points)
-
-        return norms
+    def gradient_norms(
+        self, points: Float[Tensor, "packs packed h w"], labels: Int64[Tensor, " n"] | None, weights: Weights | None
+    ) -> Float[Tensor, " packs"]:
+        """How long the logits' gradients are at these points."""
+        points.requires_grad_()
+        return penalties.gradient_norms(self.verdict(points, labels, weights)[0], points)
 
     # ------------------------------------------------------------------------------- the discriminator's weights
 
@@ -256,8 +253,8 @@ class AdversarialRecipe(Recipe):
         "packing": {"at least": 1, "at most": 64},
         "unroll": {"at least": 0, "at most": 1000},
     }
-    on_points: ClassVar[dict[str, object]] = {}
-    """Settings that its authors use for points in the plane, where they differ: what the playground starts with."""
+    on_points: ClassVar[dict[str, object]] = {"batch_size": 256, "latent": "normal", "latent_size": 16, "learning_rate": 1e-3}
+    """What the playground starts with in place of settings for pictures: what the authors use for points in the plane, if they say."""
 
     latent_size: int = 128
     """Numbers in a latent vector."""

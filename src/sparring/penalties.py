@@ -61,6 +61,7 @@ def orthogonal(weights: Iterable[Weight]) -> Float[Tensor, ""]:
     for weight in weights:
         if weight.ndim > 1:
             rows = weight.flatten(1)
-            products = rows @ rows.t()
+            with torch.autocast(rows.device.type, enabled=False):  # small differences of what may be large
+                products = rows @ rows.t()
             total = total.to(products) + (products - products.diagonal().diag()).square().sum()
     return total

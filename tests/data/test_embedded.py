@@ -22,7 +22,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "src" / "sparring" / "data" / "em
 
 
 def test_names() -> None:
-    assert source_names() == ["emoji", "emoji:google", "emoji:twitter", "fashion10k"]
+    assert source_names() == ["emoji", "emoji:google", "emoji:twitter", "fashion10k", "fashion10k:stacked"]
     for name in source_names():
         with pytest.raises(DataError, match="no split"):
             open_source(name, split="test")

@@ -15,6 +15,7 @@ class Unrolled(Dcgan):
     paper: ClassVar[str] = "Metz et al. 2017: Unrolled Generative Adversarial Networks (arXiv:1611.02163)"
     on_points: ClassVar[dict[str, object]] = {
         "batch_size": 512,
+        "latent": "normal",
         "latent_size": 256,
         "learning_rate": 1e-3,
         "discriminator_learning_rate": 1e-4,

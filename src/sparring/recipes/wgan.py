@@ -15,6 +15,8 @@ class Wgan(Dcgan):
     title: ClassVar[str] = "Wasserstein distance by a critic with clipped weights"
     paper: ClassVar[str] = "Arjovsky, Chintala, Bottou 2017: Wasserstein GAN (arXiv:1701.07875), algorithm 1"
 
+    on_points: ClassVar[dict[str, object]] = {"batch_size": 256, "latent": "normal", "latent_size": 16}
+
     batch_size: int = 64
     """Real pictures in each turn's batch."""
     objective: ObjectiveName = "wasserstein"

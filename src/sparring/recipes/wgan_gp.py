@@ -14,7 +14,13 @@ class WganGp(Dcgan):
 
     title: ClassVar[str] = "Wasserstein distance by a critic with a gradient penalty"
     paper: ClassVar[str] = "Gulrajani et al. 2017: Improved Training of Wasserstein GANs (arXiv:1704.00028), algorithm 1"
-    on_points: ClassVar[dict[str, object]] = {"batch_size": 256, "gradient_penalty": 0.1, "betas": (0.5, 0.9), "latent_size": 2}
+    on_points: ClassVar[dict[str, object]] = {
+        "batch_size": 256,
+        "latent": "normal",
+        "latent_size": 2,
+        "betas": (0.5, 0.9),
+        "gradient_penalty": 0.1,
+    }
 
     batch_size: int = 64
     """Real pictures in each turn's batch."""

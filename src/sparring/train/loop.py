@@ -42,6 +42,8 @@ class Data(Protocol):
         ...
 
 
+Labels = Int64[Tensor, " n"] | None
+"""Named here, for annotations of inner functions are worked out at every call."""
 Signals = dict[str, list[Tensor]]
 """What a step measured, by name: a tensor for each repeat of a turn. Their means are what is meant; whoever wants them takes them."""
 
@@ -181,7 +183,7 @@ class TurnTaker:
             indices = batch_indices(settings.seed, len(table.data), table.recipe.batch_size, batch)
             return on_device(table.data.batch(indices[part * size : (part + 1) * size]), device)
 
-        def draw_labels() -> Int64[Tensor, " n"] | None:
+        def draw_labels() -> Labels:
             if table.data.labels is None:
                 return None
             places = streams.integers("labels", len(table.data), size).cpu().numpy()
