@@ -76,7 +76,8 @@ class Discriminator(nn.Module):
         super().__init__()
         self.concatenated = concatenated
         sizes = (math.prod(shape) + concatenated, *hidden)
-        layers: list[nn.Module] = dropping(input_dropout)
+        self.drop = nn.Dropout(input_dropout)
+        layers: list[nn.Module] = []
         for before, after in itertools.pairwise(sizes):
             layers += [Maxout(before, after, pieces)] if pieces else [nn.Linear(before, after), nn.ReLU(inplace=True)]
             layers += dropping(dropout)
@@ -89,7 +90,7 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
         """A logit for each picture, then one for each class that is named."""
-        pixels = images.flatten(1)
+        pixels = self.drop(images.flatten(1))  # and never the class
         if condition is not None and self.concatenated:
             pixels = torch.cat([pixels, condition], dim=1)
         features = self.layers(pixels)
