@@ -74,6 +74,10 @@ def test_all_that_is_wrong_is_named_at_once(quiet: Console) -> None:
         sparring.playground("gan", "ring8", steps=0, hidden=(0,), packing=3, batch_size=100, console=quiet)
     for words in ("steps must be at least 1", "hidden must each be at least 1", "packing must divide the batch of 100"):
         assert words in str(error.value)
+    with pytest.raises(SettingsError, match=r"a\.txt: a movie is one of \.gif, \.mp4"):
+        sparring.playground("gan", "ring8", movie="a.txt", console=quiet)
+    with pytest.raises(SettingsError, match=r"a\.xyz: a picture is one of \.png"):
+        sparring.playground("gan", "ring8", picture="a.xyz", console=quiet)
     with pytest.raises(SettingsError, match=r"step: Did you mean 'steps'"):
         sparring.playground("gan", "ring8", step=5, console=quiet)
     with pytest.raises(SettingsError, match="Did you mean 'ring8'"):

@@ -215,6 +215,23 @@ def packed(pictures: Float[Tensor, "n c h w"], packing: int) -> Float[Tensor, "p
     return joined.contiguous(memory_format=torch.channels_last)
 
 
+def square_problems(spec: ImageSpec, smallest: int, largest: int) -> list[str]:
+    """What is wrong with the pictures for networks that draw squares of a power of two."""
+    side = spec.height
+    if spec.width == side and not side & (side - 1) and smallest <= side <= largest:
+        return []
+    sides = [str(1 << power) for power in range(smallest.bit_length() - 1, largest.bit_length())]
+    return [
+        f"These networks draw squares with a side of {', '.join(sides[:-1])} or {sides[-1]} pixels, not {spec.height}x{spec.width}. "
+        f"Give --size, for instance {nearest_square(side, smallest)}."
+    ]
+
+
+def nearest_square(side: int, smallest: int) -> int:
+    """The power of two that is nearest to a picture's own side without losing pixels, at most 64."""
+    return min(64, max(smallest, 1 << (side - 1).bit_length()))
+
+
 class GeneratorClasses(TypedDict):
     """Keywords of a generator's network, of which one at most is not 0."""
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from sparring import recipes
 from sparring.adversarial import AdversarialRecipe, TwoPlayerGame, packed
-from sparring.core.errors import SettingsError, did_you_mean, listed
+from sparring.core.errors import SettingsError, did_you_mean, listed, missing_extra
 from sparring.core.pictures import save_film, save_gif, save_picture
 from sparring.core.settings import range_problems, type_problems
 from sparring.core.streams import Streams
@@ -43,6 +44,7 @@ FIELD_SIDE = 120
 ARROWS = 240
 FRAMES = 60
 BAR_SECONDS = 0.5
+PICTURES, MOVIES = (".png", ".webp", ".jpg", ".jpeg"), (".gif", ".mp4")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +124,14 @@ def playground(
     points = Points(mixture(data), seed=chosen.seed)
     # Not `problems`: what the recipe's own networks cannot draw does not matter here.
     problems = type_problems(rules) or range_problems(rules, rules.ranges) + AdversarialRecipe.misfits(rules, points.spec)
+    if movie is not None and Path(movie).suffix not in MOVIES:
+        problems.append(f"{movie}: a movie is one of {', '.join(MOVIES)}. Change the file's ending.")
+    if picture is not None and Path(picture).suffix not in PICTURES:
+        problems.append(f"{picture}: a picture is one of {', '.join(PICTURES)}. Change the file's ending.")
     if problems := [*chosen.problems(), *problems]:
         raise SettingsError(listed("These settings do not fit:", problems))
+    if (picture is not None or movie is not None) and find_spec("matplotlib") is None:
+        raise missing_extra("matplotlib", "plots", "Drawing the playground")  # before the game, not after it
     if chosen.linear_decay:
         images = chosen.steps * rules.batch_size * rules.discriminator_steps
         rules = replace(rules, decay_from_images=images // 2, decay_until_images=images)

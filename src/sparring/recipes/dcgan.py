@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
-from sparring.adversarial import AdversarialRecipe
+from sparring.adversarial import AdversarialRecipe, nearest_square, square_problems
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.nets import dcgan as nets
@@ -37,13 +37,7 @@ class Dcgan(AdversarialRecipe):
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec)
-        side = spec.height
-        if spec.width != side or side & (side - 1) or not nets.SMALLEST <= side <= nets.LARGEST:
-            found.append(
-                f"These networks draw squares with a side of 16, 32, 64, 128 or 256 pixels, not {spec.height}x{spec.width}. "
-                f"Give --size, for instance {self.size_for((side, side))}."
-            )
+        found = super().misfits(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
         if self.penalised and self.discriminator_norm == "batch":
             found.append(
                 "Penalties on gradients are for each picture, and batch norm mixes pictures (Gulrajani 2017, section 4): "
@@ -53,8 +47,7 @@ class Dcgan(AdversarialRecipe):
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""
-        side = super().size_for(native)
-        return min(64, max(nets.SMALLEST, 1 << (side - 1).bit_length()))
+        return nearest_square(super().size_for(native), nets.SMALLEST)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""

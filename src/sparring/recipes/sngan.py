@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from sparring.adversarial import AdversarialRecipe
+from sparring.adversarial import AdversarialRecipe, nearest_square, square_problems
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.nets import residual as nets
@@ -43,19 +43,11 @@ class Sngan(AdversarialRecipe):
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec)
-        side = spec.height
-        if spec.width != side or side & (side - 1) or not nets.SMALLEST <= side <= nets.LARGEST:
-            found.append(
-                f"These networks draw squares with a side of 16, 32, 64, 128 or 256 pixels, not {spec.height}x{spec.width}. "
-                f"Give --size, for instance {self.size_for((side, side))}."
-            )
-        return found
+        return super().misfits(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""
-        side = super().size_for(native)
-        return min(64, max(nets.SMALLEST, 1 << (side - 1).bit_length()))
+        return nearest_square(super().size_for(native), nets.SMALLEST)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""
