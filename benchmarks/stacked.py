@@ -37,10 +37,13 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "best": {
         "recipe": "dcgan",
         "objective": "relativistic",
-        "r1": 0.5,
-        "r2": 0.5,
+        "r1": 0.05,
+        "r2": 0.05,
         "penalty_every": 4,
         "discriminator_norm": "none",
+        "learning_rate": 1e-3,
+        "betas": (0.0, 0.99),
+        "width": 32,
         "batch_size": 64,
     },
 }

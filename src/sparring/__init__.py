@@ -15,14 +15,28 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from sparring.api import Model, load, pack, playground, resume, train
+    from sparring.api import Model, compare, judge, load, pack, playground, resume, train
     from sparring.core.errors import SparringError
     from sparring.data.source import open_source
     from sparring.data.store import prepare
 
-__all__ = ["Model", "SparringError", "__version__", "load", "open_source", "pack", "playground", "prepare", "resume", "train"]
+__all__ = [
+    "Model",
+    "SparringError",
+    "__version__",
+    "compare",
+    "judge",
+    "load",
+    "open_source",
+    "pack",
+    "playground",
+    "prepare",
+    "resume",
+    "train",
+]
 
 _HOMES = {
+    "compare": "sparring.judging",
     "Model": "sparring.models",
     "SparringError": "sparring.core.errors",
     "load": "sparring.models",
@@ -31,7 +45,7 @@ _HOMES = {
     "prepare": "sparring.data.store",
     "resume": "sparring.api",
 }
-_ROOMS_WITH_A_VERB = {"playground", "train"}
+_ROOMS_WITH_A_VERB = {"judge", "playground", "train"}
 """Modules whose name is also a verb of `sparring.api`: `sparring.train(...)` works, and so does `sparring.train.settings`."""
 
 

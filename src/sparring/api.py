@@ -21,6 +21,7 @@ from sparring.data.source import open_source, source_names
 from sparring.data.store import Preparation, Store, prepare, store_at
 from sparring.game import Game, Recipe, check
 from sparring.judge.sliced import coarse, sliced_wasserstein
+from sparring.judging import FrechetJudge, compare, judge
 from sparring.models import Model, described, from_json, load, pack
 from sparring.playground import playground
 from sparring.train import checkpoints
@@ -29,10 +30,12 @@ from sparring.train.settings import TrainSettings
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Model", "load", "pack", "playground", "resume", "train"]
+__all__ = ["Model", "compare", "judge", "load", "pack", "playground", "resume", "train"]
 
 SCORED_SAMPLES = 512
 BUDGETS = ("images", "steps", "minutes")
+WATCHING = ("judge_every", "judge_samples", "judge_extractor")
+"""Settings of training that change nothing of what is learned."""
 Place = str | os.PathLike[str]
 
 
@@ -59,6 +62,7 @@ def train(recipe: str | Recipe, data: Place | Store, out: Place, *, console: "Co
     resolved = resolve(asked.with_budget())
     store = data if isinstance(data, Store) else prepared(data, recipe, preparation, console)
     check(recipe, store.spec)
+    score = score_for(store, resolved)
     config = {
         "recipe": recipes.name_of(recipe),
         "recipe_settings": asdict(recipe),
@@ -75,7 +79,7 @@ def train(recipe: str | Recipe, data: Place | Store, out: Place, *, console: "Co
     with run.locked():
         refuse_another_run(run)
         run.write_config(config)
-        return play_on(run, config, recipe, store, resolved, console)
+        return play_on(run, config, recipe, store, resolved, score, console)
 
 
 def refuse_wrong_values(recipe: Recipe, training: TrainSettings, preparation: Preparation) -> None:
@@ -134,14 +138,18 @@ def prepared(data: Place, recipe: Recipe, preparation: Preparation, console: "Co
 
 
 def play_on(
-    run: RunDirectory, config: Mapping[str, Any], recipe: Recipe, store: Store, settings: TrainSettings, console: "Console"
+    run: RunDirectory,
+    config: Mapping[str, Any],
+    recipe: Recipe,
+    store: Store,
+    settings: TrainSettings,
+    score: Callable[[Game], dict[str, Any]],
+    console: "Console",
 ) -> Model:
     """Play the game of a locked run, from where it stands to the end of its budget."""
     from sparring.train.session import sit
 
-    ending = sit(
-        run, recipe, lambda: recipe.build(store.spec), store, settings, distance_to(store, settings.seed), identity(config), console
-    )
+    ending = sit(run, recipe, lambda: recipe.build(store.spec), store, settings, score, identity(config), console)
     progress = ending.progress
     console.print(f"{'Done' if ending.reason == 'budget' else 'Stopped and saved'}: step {progress.step:,}, {progress.images:,} pictures.")
     if ending.reason == "stopped":
@@ -150,10 +158,17 @@ def play_on(
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What every checkpoint of a run must agree on with its config.json: all but the budget."""
-    training = {name: value for name, value in config["train_settings"].items() if name not in BUDGETS}
+    """What every checkpoint of a run must agree on with its config.json: all but the budget, and how it is judged."""
+    training = {name: value for name, value in config["train_settings"].items() if name not in (*BUDGETS, *WATCHING)}
     settings = {**config["recipe_settings"], **training}
     return {"recipe": config["recipe"], "data": config["data"]["fingerprint"], **settings}
+
+
+def score_for(store: Store, settings: TrainSettings) -> Callable[[Game], dict[str, Any]]:
+    """What rates the games of a run."""
+    if settings.judge_every is None:
+        return distance_to(store, settings.seed)
+    return FrechetJudge(store, settings.judge_extractor, settings.judge_samples, settings.seed)
 
 
 def distance_to(store: Store, seed: int) -> Callable[[Game], dict[str, Any]]:
@@ -206,7 +221,7 @@ def resume(run: Place, *, data: Place | Store | None = None, console: "Console |
                 console.print(f"The run was begun with {name} {before}, this is {value}: the last bits may differ.")
         config = {**config, "train_settings": asdict(new)}
         directory.write_config(config)
-        return play_on(directory, config, recipe, store, new, console)
+        return play_on(directory, config, recipe, store, new, score_for(store, new), console)
 
 
 def recorded_settings(config: Mapping[str, Any]) -> tuple[TrainSettings, Preparation]:

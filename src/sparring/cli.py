@@ -7,13 +7,24 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import field, fields, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import DisallowNone, OmitArgPrefixes, Positional, arg
 from tyro.extras import SubcommandApp
 
+from sparring.arguments import (
+    PARTS,
+    Checkpoint,
+    Run,
+    Source,
+    playground_arguments,
+    prepare_arguments,
+    resume_arguments,
+    resume_budget,
+    train_arguments,
+    values,
+)
 from sparring.core.errors import NonFiniteError, SettingsError, SparringError, did_you_mean
 
 if TYPE_CHECKING:
@@ -22,22 +33,12 @@ if TYPE_CHECKING:
     from sparring.api import Model
 
 EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FINITE, EXIT_STOPPED = 1, 2, 3, 130
-VERBS = ("train", "resume", "sample", "interpolate", "pack", "playground", "recipes", "completion", "data")
-PARTS = ("recipe", "training", "preparation")
-"""What settings are made of: a recipe's, `TrainSettings`, `Preparation`."""
+VERBS = ("train", "resume", "sample", "interpolate", "pack", "playground", "judge", "compare", "recipes", "completion", "data")
 DESCRIPTION = """Two networks that make each other stronger: train generative adversarial networks on your own data, and use them.
 
 To start:  sparring train dcgan --data fashion10k --out runs/first --minutes 5
 
 Then:  sparring sample runs/first -n 64 --seed 1"""
-
-Run = Annotated[Positional[Path], arg(metavar="RUN", help="A run directory, or a packed .safetensors file.")]
-ResumedRun = Annotated[Positional[Path], arg(metavar="RUN", help="The run directory to go on in.")]
-Source = Annotated[
-    Positional[str],
-    arg(metavar="DATA", help="An embedded name (fashion10k, emoji), a folder, zip, IDX, .npy or .npz, torchvision:NAME or hf:NAME."),
-]
-Checkpoint = Annotated[str, arg(help='Which checkpoint: "last", "best" or the number of a step that is kept.')]
 
 
 def console() -> "Console":
@@ -55,7 +56,7 @@ def train(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `train_argum
     from sparring import api
 
     out = arguments.out or _free_run_directory(arguments.recipe, arguments.data)
-    settings = {name: value for part in PARTS for name, value in _values(getattr(arguments, part))}
+    settings = {name: value for part in PARTS for name, value in values(getattr(arguments, part))}
     return _ended(api.train(type(arguments.recipe)(), arguments.data, out, console=console(), **settings), out)
 
 
@@ -64,7 +65,7 @@ def resume(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `resume_arg
     from sparring import api
 
     changed = {
-        name: value for part in PARTS for name, value in _values(getattr(arguments, part)) if value != getattr(arguments.before[part], name)
+        name: value for part in PARTS for name, value in values(getattr(arguments, part)) if value != getattr(arguments.before[part], name)
     }
     if arguments.data is not None:
         changed["data"] = arguments.data
@@ -189,7 +190,7 @@ def playground(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `playgr
 
     name = recipes.name_of(arguments.recipe)
     out = arguments.out or Path(f"playground-{name}-{arguments.data}.png")
-    settings = dict(_values(arguments.recipe) + _values(arguments.playing))
+    settings = dict(values(arguments.recipe) + values(arguments.playing))
     outcome = api.playground(name, arguments.data, picture=out, movie=arguments.movie, console=console(), **settings)
     count, screen = outcome.count, console()
     screen.print(f"{outcome.steps:,} steps in {outcome.seconds:.1f} s, then {count.n:,} samples:")
@@ -200,6 +201,99 @@ def playground(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `playgr
     if arguments.json is not None:
         write_json(arguments.json, outcome.to_json())
     return EXIT_STOPPED if outcome.steps < arguments.playing.steps else 0
+
+
+def judge(
+    first: Annotated[Positional[str], arg(metavar="A", help="A run, a packed model, or data: an embedded name, a folder, a zip.")],
+    second: Annotated[
+        Positional[str | None], arg(metavar="B", help="What it is judged against. A run is judged against its own data by default.")
+    ] = None,
+    extractor: str = "lite0",
+    samples: int = 10_000,
+    seed: int = 0,
+    checkpoint: Checkpoint = "last",
+    held_out: str | None = None,
+    weights: Path | None = None,
+    resize: Literal["bicubic, antialiased", "bilinear, TensorFlow 1"] | None = None,
+    exact: bool = False,
+    device: Literal["cpu", "cuda"] = "cpu",
+    out: Path | None = None,
+) -> int:
+    """Score samples against real pictures: FD, KD, Inception Score, precision, recall, density, coverage, copies; with doubt and a report.
+
+    Args:
+        extractor: The network whose features are compared: lite0, inception (for FID), classifier (learns the data's classes), timm:NAME.
+        samples: How many pictures a model draws.
+        seed: Of those pictures.
+        held_out: Real pictures that were not trained on, to tell copies by.
+        weights: A file with the extractor's weights, in place of the published ones.
+        resize: How pictures are brought to the extractor's size, if not in its usual way.
+        exact: Compute features in float32 even where bfloat16 is faster.
+        device: What computes features.
+        out: Folder for report.json and report.html. Default: the run directory, or judgement here.
+    """
+    from sparring import api
+    from sparring.core.runs import RunDirectory
+    from sparring.judge.report import HTML, formatted
+
+    out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgement"))
+    screen = console()
+    judgement = api.judge(
+        first,
+        second,
+        extractor=extractor,
+        samples=samples,
+        seed=seed,
+        checkpoint=checkpoint,
+        held_out=held_out,
+        weights=weights,
+        resize=resize,
+        exact=exact,
+        device=device,
+        out=out,
+        console=screen,
+    )
+    width = max(len(score.name) for score in judgement.scores)
+    for score in judgement.scores:
+        value, doubt = formatted(score)
+        screen.print(f"{score.name:{width}}  {value:>9} {doubt:11} ({score.better})" + (f"  {score.warning}" if score.warning else ""))
+    for line in (*judgement.sentences, *judgement.notes):
+        screen.print(line)
+    screen.print(f"Report: {out / HTML}")
+    return 0
+
+
+def compare(
+    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN", help="Run directories.")],
+    extractor: str = "lite0",
+    samples: int = 10_000,
+    seed: int = 0,
+    checkpoint: Checkpoint = "last",
+    out: Path | None = None,
+) -> int:
+    """Rank runs by their scores: means, and spread over runs that differ by their seed alone.
+
+    Args:
+        extractor: The network whose features are compared.
+        samples: How many pictures each draws.
+        seed: Of those pictures.
+        out: A .md file for the table, or a .png, .pdf or .svg for a plot. Several runs of this command do both.
+    """
+    from rich.table import Table
+
+    from sparring import api
+    from sparring.judge.comparison import table
+
+    screen = console()
+    lines = api.compare(runs, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=out, console=screen)
+    heading, *rows = table(lines)
+    shown = Table(*heading)
+    for row in rows:
+        shown.add_row(*row)
+    screen.print(shown)
+    if out is not None:
+        screen.print(f"Written: {out}")
+    return 0
 
 
 def inspect_data(data: Source, split: str | None = None, out: Path | None = None) -> int:
@@ -287,97 +381,6 @@ def resume_verb(argv: Sequence[str]) -> Callable[..., Any]:
     return _verb(resume, resume_budget())
 
 
-def resume_budget() -> type:
-    """What `sparring resume` takes, as its help shows it where no run is named."""
-    from sparring.train.settings import TrainSettings
-
-    hints = get_type_hints(TrainSettings)
-    budget = [
-        (name, Annotated[hints[name], arg(help="A longer budget than the run had.")], None) for name in ("minutes", "images", "steps")
-    ]
-    return make_dataclass("Arguments", [("run", ResumedRun), *budget])
-
-
-def train_arguments(name: str) -> type:
-    """What `sparring train NAME` takes."""
-    from sparring import recipes as known
-    from sparring.data.store import Preparation
-    from sparring.train.settings import TrainSettings
-
-    recipe = known.get(name)
-    return make_dataclass(
-        "Arguments",
-        [
-            (
-                "data",
-                Annotated[
-                    str,
-                    arg(help="What to learn from: fashion10k, emoji, a folder, zip, IDX, .npy or .npz, torchvision:NAME, hf:NAME."),
-                ],
-            ),
-            ("out", Annotated[Path | None, arg(help="The run directory to make. Default: runs/RECIPE-DATA-NUMBER.")], None),
-            ("recipe", OmitArgPrefixes[recipe], field(default_factory=recipe)),
-            ("training", OmitArgPrefixes[TrainSettings], field(default_factory=TrainSettings)),
-            ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
-        ],
-    )
-
-
-def playground_arguments(name: str) -> type:
-    """What `sparring playground NAME` takes."""
-    from sparring.data.points import MIXTURES
-    from sparring.playground import PlaygroundSettings, started
-
-    recipe = started(name)
-    return make_dataclass(
-        "Arguments",
-        [
-            ("data", Annotated[Literal[tuple(MIXTURES)], arg(help="The points.")], "ring8"),  # pyright: ignore[reportInvalidTypeForm] (made at run time)
-            ("out", Annotated[Path | None, arg(help="The picture to write. Default: playground-RECIPE-DATA.png here.")], None),
-            ("movie", Annotated[Path | None, arg(help="A .gif or .mp4 of the whole game to write.")], None),
-            ("json", Annotated[Path | None, arg(help="A file for the numbers: modes, high_quality, kl.")], None),
-            ("playing", OmitArgPrefixes[PlaygroundSettings], field(default_factory=PlaygroundSettings)),
-            ("recipe", OmitArgPrefixes[type(recipe)], field(default_factory=lambda: recipe)),
-        ],
-    )
-
-
-def resume_arguments(run: Path) -> type:
-    """What `sparring resume RUN` takes: every setting, for those that differ are refused by name."""
-    from sparring import api
-    from sparring.core.runs import RunDirectory
-
-    config = RunDirectory(run).read_config()
-    recipe, _ = api.described(config, run)
-    before = dict(zip(PARTS, (recipe, *api.recorded_settings(config)), strict=True))
-    return make_dataclass(
-        "Arguments",
-        [
-            ("run", ResumedRun),
-            ("data", Annotated[str | None, arg(help="Where the data lies now, if it was moved.")], None),
-            *(
-                (name, OmitArgPrefixes[type(settings)], field(default_factory=lambda settings=settings: settings))
-                for name, settings in before.items()
-            ),
-        ],
-        namespace={"before": before},
-    )
-
-
-def prepare_arguments() -> type:
-    """What `sparring data prepare` takes."""
-    from sparring.data.store import Preparation
-
-    return make_dataclass(
-        "Arguments",
-        [
-            ("data", Source),
-            ("split", Annotated[str | None, arg(help="Which part of the data, where it has parts (train, test).")], None),
-            ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
-        ],
-    )
-
-
 def _verb(function: Callable[[Any], int], kind: type, description: str | None = None) -> Callable[..., int]:
     """A function that tyro makes flags from, one for each field of the dataclass `kind`."""
 
@@ -386,10 +389,6 @@ def _verb(function: Callable[[Any], int], kind: type, description: str | None = 
 
     verb.__doc__ = description or function.__doc__
     return verb
-
-
-def _values(settings: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 (any dataclass)
-    return [(each.name, getattr(settings, each.name)) for each in fields(settings)]
 
 
 def _free_run_directory(recipe: object, data: str) -> Path:
@@ -410,7 +409,7 @@ def application(argv: Sequence[str]) -> SubcommandApp:
     app.command(name="train")(train_group(argv) if everything or verb == "train" else _mention(train))  # pyright: ignore[reportArgumentType] (a SubcommandApp is taken too)
     app.command(name="playground")(playground_group(argv) if everything or verb == "playground" else _mention(playground))  # pyright: ignore[reportArgumentType]
     app.command(name="resume")(resume_verb(argv) if everything or verb == "resume" else _mention(resume))
-    for function in (sample, interpolate, pack, recipes, completion):
+    for function in (sample, interpolate, pack, judge, compare, recipes, completion):
         app.command(function)
     data.command(name="inspect")(inspect_data)
     preparing = everything or list(argv[:2]) == ["data", "prepare"]

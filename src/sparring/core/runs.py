@@ -3,6 +3,7 @@
 config.json    recipe, every setting, the data's fingerprint, versions
 log.jsonl      losses and signals by step; the same to the byte however often the run was interrupted
 timing.jsonl   speed by step; differs from run to run
+scores.jsonl   judgements by step, if there are any
 checkpoints/   step-N.safetensors and step-N.json
 samples/       step-N.png, from the same latents throughout, and timelapse.gif
 tensorboard/   the same numbers and pictures for TensorBoard
@@ -41,6 +42,11 @@ class RunDirectory:
     def timing(self) -> Path:
         """Speed, a JSON object a line."""
         return self.path / "timing.jsonl"
+
+    @property
+    def scores(self) -> Path:
+        """Judgements, a JSON object a line."""
+        return self.path / "scores.jsonl"
 
     @property
     def checkpoints(self) -> Path:

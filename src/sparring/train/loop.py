@@ -70,7 +70,7 @@ class Table:
 def play(state: State, table: Table, watchers: list[Watcher], stop_asked: Callable[[], bool]) -> str:
     """Play until the budget is spent ("budget") or a stop is asked for ("stopped"); `state` moves with every step."""
     settings, progress = table.settings, state.progress
-    began = time.monotonic() - progress.seconds
+    began = time.monotonic() - progress.seconds - progress.judging_seconds
     average = Average(state, table.recipe.average_images)
     turns = [TurnTaker(state.game, turn) for turn in state.game.turns]
     while share_spent(progress, settings) < 1:
@@ -88,7 +88,7 @@ def play(state: State, table: Table, watchers: list[Watcher], stop_asked: Callab
                         signals.setdefault(name, []).extend(values)
         progress.step += 1
         average.follow(progress.images - before, progress.images)
-        progress.seconds = time.monotonic() - began
+        progress.seconds = time.monotonic() - began - progress.judging_seconds
         for watcher in watchers:
             watcher.after_step(state, signals)
     return "budget"

@@ -24,7 +24,7 @@ from sparring.train.display import Display, clock
 from sparring.train.loop import Data, Table, Watcher, play
 from sparring.train.settings import TrainSettings
 from sparring.train.state import Progress, State
-from sparring.train.watchers import Keeper, Log, Samples, Score, Speed
+from sparring.train.watchers import Judge, Keeper, Log, Samples, Score, Speed
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,8 @@ def sit(
 ) -> Ending:
     """Play on from the newest whole checkpoint of `run` (from the beginning if there is none) until the budget is spent or Ctrl-C.
 
-    `run` is locked and `settings` are resolved. `identity`: what every checkpoint of the run must agree on. A
+    `run` is locked and `settings` are resolved. `score` rates what is drawn: every `judge_every` steps, or else at each
+    checkpoint. `identity`: what every checkpoint of the run must agree on. A
     NonFiniteError ends the sitting with the last good checkpoint in place.
     """
     with machine_for(settings) as fabric:
@@ -119,22 +120,27 @@ def sit(
             state.restore(*found)
         writer = SummaryWriter(str(run.tensorboard), purge_step=state.progress.step + 1 if found else None, flush_secs=30)
         log, speed = Log(run, settings.log_every, writer), Speed(run, settings.log_every, writer)
-        samples, keeper = Samples(run, settings, writer), Keeper(run, settings, log, score, identity)
+        every = settings.judge_every if score is not None else None
+        samples, keeper = Samples(run, settings, writer), Keeper(run, settings, log, None if every else score, identity)
+        judges = [Judge(run, every, score, writer, keeper)] if every and score is not None else []
         run.sweep()
         if found is not None:
             keeper.restore(state, found[1])
             log.restore(found[0], found[1]["log"])
             speed.restore(state.progress.step)
+            for judge in judges:
+                judge.restore(state.progress.step)
             samples.restore(state.progress)
             at = f"step {state.progress.step:,} ({state.progress.images:,} pictures, {clock(state.progress.seconds)} of training)"
             console.print(f"Going on from {at}.")
         else:
             run.log.unlink(missing_ok=True)
             run.timing.unlink(missing_ok=True)
+            run.scores.unlink(missing_ok=True)
             samples.restore(Progress())
             samples.draw(state)
         display = Display(console, settings, log, speed)
-        watchers: list[Watcher] = [log, speed, samples, keeper, display]
+        watchers: list[Watcher] = [log, speed, samples, *judges, keeper, display]
         try:
             with stop_requests() as stop_asked:
                 keeper.save(state)

@@ -25,6 +25,8 @@ class TrainSettings:
         "checkpoint_minutes": {"at least": 0},
         "checkpoint_every": {"at least": 1},
         "keep": {"at least": 1},
+        "judge_every": {"at least": 1},
+        "judge_samples": {"at least": 2, "at most": 2**24},
     }
 
     images: int | None = None
@@ -55,6 +57,13 @@ class TrainSettings:
     """Steps between two checkpoints, instead of minutes."""
     keep: int = 3
     """How many of the newest checkpoints are kept, beside the best."""
+    judge_every: int | None = None
+    """Steps between two judgements: the Fréchet distance of the moving average's samples to the data, by which the best checkpoint is
+    then chosen. None: a cheaper distance, found with every checkpoint, chooses."""
+    judge_samples: int = 2000
+    """Samples in a judgement."""
+    judge_extractor: str = "lite0"
+    """The network whose features are judged by: lite0, inception, classifier or timm:NAME."""
 
     def with_budget(self) -> "TrainSettings":
         """These settings with a budget, if they had none."""

@@ -22,7 +22,9 @@ class Progress:
     batches: int = 0
     """Batches drawn from the data."""
     seconds: float = 0.0
-    """Time spent training, interruptions not counted."""
+    """Time spent training, interruptions and judging not counted."""
+    judging_seconds: float = 0.0
+    """Time spent judging."""
 
 
 @dataclass

@@ -107,10 +107,10 @@ class Speed:
         """Write a line if it is time."""
         progress = state.progress
         if self.last is None:
-            self.last = (time.monotonic(), progress.images)
+            self.last = (progress.seconds, progress.images)
         if progress.step % self.every:
             return
-        now, (since, images) = time.monotonic(), self.last
+        now, (since, images) = progress.seconds, self.last
         self.last = (now, progress.images)
         if progress.images == images:
             return
@@ -118,15 +118,22 @@ class Speed:
         line = {"step": progress.step, "seconds": round(progress.seconds, 3), "images_per_second": round(self.images_per_second, 2)}
         if resident := resident_mebibytes():
             line["resident_mebibytes"] = resident
+        if progress.judging_seconds:
+            line["judging_share"] = round(progress.judging_seconds / (progress.judging_seconds + progress.seconds), 4)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         self.writer.add_scalar("images_per_second", self.images_per_second, progress.step)
 
     def restore(self, step: int) -> None:
         """Drop the lines of later steps, and one that was cut off."""
-        if self.path.exists():
-            lines = self.path.read_text(encoding="utf-8").split("\n")[:-1]
-            write_bytes(self.path, "".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step).encode())
+        drop_later(self.path, step)
+
+
+def drop_later(path: Path, step: int) -> None:
+    """Take from a file with a JSON object a line those of later steps, and one that was cut off."""
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        write_bytes(path, "".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step).encode())
 
 
 def resident_mebibytes() -> int | None:
@@ -209,8 +216,8 @@ class Keeper:
         if due:
             self.save(state)
 
-    def save(self, state: State) -> None:
-        """Write a checkpoint now, if this step has none yet, and delete those no longer wanted."""
+    def save(self, state: State, score: dict[str, Any] | None = None) -> None:
+        """Write a checkpoint now, if this step has none yet, with `score` if it has been judged, and delete those no longer wanted."""
         step = state.progress.step
         if self.saved_step == step:
             return
@@ -218,8 +225,10 @@ class Keeper:
         if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
             raise NonFiniteError(f"After step {step}, these are no longer finite: {', '.join(bad)}. No checkpoint was written.")
         facts: dict[str, Any] = {**state.facts(), "identity": self.identity, "log": self.log.facts()}
-        if self.score is not None:
-            facts["score"] = self.score(state.average)
+        if score is None and self.score is not None:
+            score = self.score(state.average)
+        if score is not None:
+            facts["score"] = score
         checkpoints.write(self.folder, step, tensors, facts)
         checkpoints.prune(self.folder, self.settings.keep)
         self.last_seconds, self.saved_step = state.progress.seconds, step
@@ -233,3 +242,27 @@ class Keeper:
             raise CheckpointError(listed("config.json was altered since the last checkpoint:", problems))
         checkpoints.remove_after(self.folder, state.progress.step)
         self.last_seconds, self.saved_step = state.progress.seconds, state.progress.step
+
+
+class Judge:
+    """scores.jsonl: the moving average judged in every so many steps, and a checkpoint with each judgement."""
+
+    def __init__(self, run: RunDirectory, every: int, score: Score, writer: SummaryWriter, keeper: Keeper) -> None:
+        self.path, self.every, self.score, self.writer, self.keeper = run.scores, every, score, writer, keeper
+
+    def after_step(self, state: State, signals: Signals) -> None:
+        """Judge if it is time. What it takes is not counted as training."""
+        progress = state.progress
+        if progress.step % self.every:
+            return
+        began = time.monotonic()
+        found = self.score(state.average)
+        progress.judging_seconds += time.monotonic() - began
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": progress.step, "images": progress.images, **found}) + "\n")
+        self.writer.add_scalar(found["name"], found["value"], progress.step)
+        self.keeper.save(state, found)
+
+    def restore(self, step: int) -> None:
+        """Drop the judgements of later steps, and one that was cut off."""
+        drop_later(self.path, step)

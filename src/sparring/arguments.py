@@ -1,0 +1,114 @@
+"""Floor 6: what the verbs of the command line take: dataclasses made of settings' dataclasses, from which flags are made."""
+
+from dataclasses import field, fields, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+from tyro.conf import OmitArgPrefixes, Positional, arg
+
+PARTS = ("recipe", "training", "preparation")
+"""What settings are made of: a recipe's, `TrainSettings`, `Preparation`."""
+
+Run = Annotated[Positional[Path], arg(metavar="RUN", help="A run directory, or a packed .safetensors file.")]
+ResumedRun = Annotated[Positional[Path], arg(metavar="RUN", help="The run directory to go on in.")]
+Source = Annotated[
+    Positional[str],
+    arg(metavar="DATA", help="An embedded name (fashion10k, emoji), a folder, zip, IDX, .npy or .npz, torchvision:NAME or hf:NAME."),
+]
+Checkpoint = Annotated[str, arg(help='Which checkpoint: "last", "best" or the number of a step that is kept.')]
+
+
+def resume_budget() -> type:
+    """What `sparring resume` takes, as its help shows it where no run is named."""
+    from sparring.train.settings import TrainSettings
+
+    hints = get_type_hints(TrainSettings)
+    budget = [
+        (name, Annotated[hints[name], arg(help="A longer budget than the run had.")], None) for name in ("minutes", "images", "steps")
+    ]
+    return make_dataclass("Arguments", [("run", ResumedRun), *budget])
+
+
+def train_arguments(name: str) -> type:
+    """What `sparring train NAME` takes."""
+    from sparring import recipes as known
+    from sparring.data.store import Preparation
+    from sparring.train.settings import TrainSettings
+
+    recipe = known.get(name)
+    return make_dataclass(
+        "Arguments",
+        [
+            (
+                "data",
+                Annotated[
+                    str,
+                    arg(help="What to learn from: fashion10k, emoji, a folder, zip, IDX, .npy or .npz, torchvision:NAME, hf:NAME."),
+                ],
+            ),
+            ("out", Annotated[Path | None, arg(help="The run directory to make. Default: runs/RECIPE-DATA-NUMBER.")], None),
+            ("recipe", OmitArgPrefixes[recipe], field(default_factory=recipe)),
+            ("training", OmitArgPrefixes[TrainSettings], field(default_factory=TrainSettings)),
+            ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
+        ],
+    )
+
+
+def playground_arguments(name: str) -> type:
+    """What `sparring playground NAME` takes."""
+    from sparring.data.points import MIXTURES
+    from sparring.playground import PlaygroundSettings, started
+
+    recipe = started(name)
+    return make_dataclass(
+        "Arguments",
+        [
+            ("data", Annotated[Literal[tuple(MIXTURES)], arg(help="The points.")], "ring8"),  # pyright: ignore[reportInvalidTypeForm] (made at run time)
+            ("out", Annotated[Path | None, arg(help="The picture to write. Default: playground-RECIPE-DATA.png here.")], None),
+            ("movie", Annotated[Path | None, arg(help="A .gif or .mp4 of the whole game to write.")], None),
+            ("json", Annotated[Path | None, arg(help="A file for the numbers: modes, high_quality, kl.")], None),
+            ("playing", OmitArgPrefixes[PlaygroundSettings], field(default_factory=PlaygroundSettings)),
+            ("recipe", OmitArgPrefixes[type(recipe)], field(default_factory=lambda: recipe)),
+        ],
+    )
+
+
+def resume_arguments(run: Path) -> type:
+    """What `sparring resume RUN` takes: every setting, for those that differ are refused by name."""
+    from sparring import api
+    from sparring.core.runs import RunDirectory
+
+    config = RunDirectory(run).read_config()
+    recipe, _ = api.described(config, run)
+    before = dict(zip(PARTS, (recipe, *api.recorded_settings(config)), strict=True))
+    return make_dataclass(
+        "Arguments",
+        [
+            ("run", ResumedRun),
+            ("data", Annotated[str | None, arg(help="Where the data lies now, if it was moved.")], None),
+            *(
+                (name, OmitArgPrefixes[type(settings)], field(default_factory=lambda settings=settings: settings))
+                for name, settings in before.items()
+            ),
+        ],
+        namespace={"before": before},
+    )
+
+
+def prepare_arguments() -> type:
+    """What `sparring data prepare` takes."""
+    from sparring.data.store import Preparation
+
+    return make_dataclass(
+        "Arguments",
+        [
+            ("data", Source),
+            ("split", Annotated[str | None, arg(help="Which part of the data, where it has parts (train, test).")], None),
+            ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
+        ],
+    )
+
+
+def values(settings: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 (any dataclass)
+    """Names and values of a dataclass's fields."""
+    return [(each.name, getattr(settings, each.name)) for each in fields(settings)]

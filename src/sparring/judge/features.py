@@ -1,0 +1,123 @@
+"""From pictures to features: one extraction feeds every score."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, UInt8
+from torch import Tensor, nn
+
+from sparring.core.errors import DataError
+from sparring.judge.resize import ResizeName, resize
+
+CHUNK = 64
+"""Pictures are always computed so many at a time, the last ones filled up with zeros: however they arrive, the features are the
+same, to the bit."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a network sees in pictures, a row for each."""
+
+    rows: Float32[Tensor, "n d"]
+    probabilities: Float32[Tensor, "n classes"] | None
+    """Of the network's own classes, if it has any."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Extractor:
+    """A network that gives features, and all that its features depend on."""
+
+    name: str
+    """"inception", "lite0", "classifier" or "timm:NAME"."""
+    network: nn.Module
+    """From pictures (n, channels, side, side) to features and logits (or None)."""
+    weights: str
+    """The first 12 figures of the SHA-256 of its weights."""
+    side: int
+    channels: int
+    centre: tuple[float, ...]
+    """What is taken from pixels in [0, 255], for each channel or for all ..."""
+    scale: tuple[float, ...]
+    """... and what they are then divided by."""
+    resize: ResizeName
+    precision: torch.dtype
+    note: str = ""
+    """What a reader of its scores should know."""
+    established: bool = False
+    """Whether these are the network and weights of the field's own scores."""
+
+    def score_name(self, initials: str) -> str:
+        """FID and the like are names for scores from the field's own Inception; others say what they come from."""
+        if self.established:
+            return {"FD": "FID", "KD": "KID", "IS": "IS"}[initials]
+        return f"{initials}-{self.name}"
+
+    def identity(self) -> dict[str, str]:
+        """All that features depend on beside the pictures, for a protocol or a cache's key."""
+        precision = str(self.precision).removeprefix("torch.")
+        return {
+            "extractor": self.name,
+            "weights": self.weights,
+            "resize": f"{self.resize}, to {self.side}x{self.side}",
+            "precision": precision,
+        }
+
+    @torch.no_grad()
+    def chunk(self, pixels: UInt8[np.ndarray, "n h w c"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]:
+        """Features and logits of one chunk."""
+        pictures = torch.from_numpy(with_channels(pixels, self.channels)).permute(0, 3, 1, 2).float()
+        centre, scale = (torch.tensor(each).view(-1, 1, 1) for each in (self.centre, self.scale))
+        if self.channels == 3 and pixels.shape[3] == 1 and len(self.centre) == 1:
+            pictures = pictures[:, :1]
+        small = resize((pictures - centre) / scale, self.side, self.resize)
+        device = next(self.network.parameters()).device
+        shown = small.expand(-1, self.channels, -1, -1).to(device, self.precision, memory_format=torch.channels_last)
+        features, logits = self.network(shown)
+        return features.float().cpu(), None if logits is None else logits.float().cpu()
+
+    def extract(self, batches: Iterable[UInt8[np.ndarray, "n h w c"]], advance: Callable[[int], object] | None = None) -> Features:
+        """Features of all pictures, in order. `advance` is told how many more are done."""
+        rows, logits = [], []
+        for pixels in rebatched(batches):
+            n = len(pixels)
+            filled = pixels if n == CHUNK else np.concatenate([pixels, np.zeros((CHUNK - n, *pixels.shape[1:]), np.uint8)])
+            features, named = self.chunk(filled)
+            rows.append(features[:n])
+            if named is not None:
+                logits.append(named[:n].softmax(dim=1))
+            if advance is not None:
+                advance(n)
+        if not rows:
+            raise DataError("There are no pictures to judge.")
+        return Features(torch.cat(rows), torch.cat(logits) if logits else None)
+
+
+def rebatched(batches: Iterable[UInt8[np.ndarray, "n h w c"]], size: int = CHUNK) -> Iterator[UInt8[np.ndarray, "size h w c"]]:
+    """The same pictures in the same order, `size` at a time."""
+    waiting: list[np.ndarray] = []
+    for batch in batches:
+        waiting.append(batch)
+        while (n := sum(map(len, waiting))) >= size:
+            joined = waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+            yield joined[:size]
+            waiting = [joined[size:]] if n > size else []
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def with_channels(pixels: UInt8[np.ndarray, "n h w c"], channels: int) -> UInt8[np.ndarray, "n h w channels"]:
+    """Grey as colour or colour as grey (luma, as Pillow weighs it); alpha is laid on white."""
+    if pixels.shape[3] == channels:
+        return pixels
+    if pixels.shape[3] == 4:
+        alpha = pixels[..., 3:].astype(np.float32) / 255
+        laid = pixels[..., :3] * alpha + 255 * (1 - alpha)
+        return with_channels(laid.round().astype(np.uint8), channels)
+    if channels == 1:
+        return (pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)).round().astype(np.uint8)
+    return pixels.repeat(3, axis=3)

@@ -1,0 +1,67 @@
+"""Published networks out of their weights: convolutions with the batch norm after them folded in."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sparring.core.errors import CheckpointError, listed
+
+EPSILON = 1e-3
+"""Of batch norm, in TensorFlow's networks."""
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file that `torch.save` wrote, by name. Nothing in it is executed; a CheckpointError says what is wrong with it."""
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"There are no weights at {path}.") from None
+    except Exception as problem:
+        first = str(problem).partition("\n")[0]
+        raise CheckpointError(f"{path} cannot be read as weights: {first}") from None
+    if not isinstance(weights, Mapping) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
+        raise CheckpointError(f"{path} does not hold tensors by name, but {type(weights).__name__}.")
+    return dict(weights)
+
+
+class Weights:
+    """Tensors by name that remember which of them were used."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], source: str) -> None:
+        self.tensors, self.source = tensors, source
+        self.used: set[str] = set()
+        self.problems: list[str] = []
+
+    def take(self, name: str, *shape: int) -> Tensor:
+        """The tensor of that name and shape; zeros and a problem where there is none."""
+        self.used.add(name)
+        tensor = self.tensors.get(name)
+        if tensor is None or tensor.shape != shape:
+            self.problems.append(f"{name}: {'missing' if tensor is None else f'has the shape {tuple(tensor.shape)}, not {shape}'}")
+            return torch.zeros(shape)
+        return tensor.detach().float()
+
+    def convolution(
+        self, convolution: str, norm: str, before: int, after: int, kernel: tuple[int, int], *, stride: int = 1, groups: int = 1
+    ) -> nn.Conv2d:
+        """A convolution without padding, and the batch norm after it, as one convolution. Exact but for rounding."""
+        weight = self.take(f"{convolution}.weight", after, before // groups, *kernel).double()
+        scale, offset, mean, variance = (
+            self.take(f"{norm}.{part}", after).double() for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        self.used.add(f"{norm}.num_batches_tracked")
+        factor = scale / (variance + EPSILON).sqrt()
+        folded: nn.Conv2d = nn.utils.skip_init(  # pyright: ignore[reportAssignmentType] (its type says Module)
+            nn.Conv2d, before, after, kernel, stride=stride, groups=groups
+        )
+        folded.weight = nn.Parameter((weight * factor[:, None, None, None]).float())
+        folded.bias = nn.Parameter((offset - mean * factor).float())
+        return folded
+
+    def finish(self) -> None:
+        """A CheckpointError that lists every tensor that is missing, of a wrong shape or left over."""
+        self.problems += [f"{name}: not a part of this network" for name in self.tensors if name not in self.used]
+        if self.problems:
+            raise CheckpointError(listed(f"{self.source} does not hold the weights of this network:", self.problems))

@@ -1,0 +1,48 @@
+"""Bringing pictures to a feature network's size. How it is done moves scores (Parmar et al. 2022), so it has a name."""
+
+import functools
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+ResizeName = Literal["bicubic, antialiased", "bilinear, TensorFlow 1"]
+RESIZES: tuple[ResizeName, ...] = get_args(ResizeName)
+
+
+def bicubic(before: int, after: int) -> Float[Tensor, "after before"]:
+    """Antialiased, as Pillow does it (a = -0.5)."""
+    line = torch.eye(before)[None, None]
+    return interpolate(line, size=(after, before), mode="bicubic", antialias=True)[0, 0]
+
+
+def tensorflow_bilinear(before: int, after: int) -> Float[Tensor, "after before"]:
+    """As TensorFlow 1 does it, and so the first FID: without antialiasing, from the corner of the pixels."""
+    places = torch.arange(after, dtype=torch.float32) * (before / after)
+    low = places.floor().long()
+    high = (low + 1).clamp(max=before - 1)
+    share = (places - low)[:, None]
+    weights = torch.eye(before)
+    return weights[low] * (1 - share) + weights[high] * share
+
+
+WAYS: dict[ResizeName, Callable[[int, int], Tensor]] = {
+    "bicubic, antialiased": bicubic,
+    "bilinear, TensorFlow 1": tensorflow_bilinear,
+}
+
+
+@functools.cache
+def _matrix(way: ResizeName, before: int, after: int) -> Float[Tensor, "after before"]:
+    return WAYS[way](before, after)
+
+
+def resize(pictures: Float[Tensor, "n c h w"], side: int, way: ResizeName) -> Float[Tensor, "n c side side"]:
+    """Pictures at `side` x `side`. A resize is linear, so it is two small matrix products, which is fast on every machine."""
+    height, width = pictures.shape[2:]
+    if height != side:
+        pictures = _matrix(way, height, side) @ pictures
+    return pictures if width == side else pictures @ _matrix(way, width, side).T

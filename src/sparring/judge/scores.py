@@ -1,0 +1,283 @@
+"""The judgement: every score of a set of fake pictures against real ones, with its protocol and its doubt."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sparring.core.errors import DataError
+from sparring.judge import frechet
+from sparring.judge.features import Extractor
+from sparring.judge.frechet import Gaussian
+from sparring.judge.kernel import kernel_distance
+from sparring.judge.neighbours import Neighbourhoods, Own, memorisation
+from sparring.judge.pictures import Pictures
+from sparring.judge.seen import Seen, see
+
+Better = Literal["lower", "higher", "near 1", "near 0.5", "near 0.01"]
+PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5
+FEWEST = 10
+"""Pictures of a class, real and fake, that are needed to judge it."""
+PAIRS = 24
+LOW, HIGH = 0.3, 0.6
+"""Of precision and recall: where a sentence says that one is low and the other is not."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """All that a score depends on beside the pictures themselves."""
+
+    n_real: int
+    n_fake: int
+    extractor: str
+    weights: str
+    """The first figures of the weights' SHA-256."""
+    resize: str
+    precision: str
+    seed: int | None
+    """Of the fake pictures, if they were generated here."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number that says one thing about samples, and how it was found."""
+
+    name: str
+    value: float
+    better: Better
+    protocol: Protocol
+    standard_error: float | None = None
+    label: str | None = None
+    """The class that it is about; None: all."""
+    warning: str = ""
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 %: 1.96 standard errors either side."""
+        if self.standard_error is None:
+            return None
+        return self.value - 1.96 * self.standard_error, self.value + 1.96 * self.standard_error
+
+    def to_json(self) -> dict[str, Any]:
+        """Value, doubt and protocol side by side."""
+        protocol = asdict(self.protocol)
+        return {**{name: value for name, value in asdict(self).items() if name != "protocol"}, "interval": self.interval, **protocol}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sample and the training picture nearest to it."""
+
+    sample: int
+    training: int
+    training_name: str
+    distance: float
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What is to be said about fake pictures."""
+
+    real: Pictures
+    fake: Pictures
+    scores: tuple[Score, ...]
+    """Of all pictures."""
+    by_class: tuple[Score, ...]
+    """Of the pictures of each class by themselves."""
+    pairs: tuple[Pair, ...]
+    """The samples that are nearest to the training set, the nearest first."""
+    sentences: tuple[str, ...]
+    """What the numbers say together."""
+    notes: tuple[str, ...] = field(default=())
+    """What a reader must know about how they were found."""
+
+    def __getitem__(self, name: str) -> Score:
+        """The score of that name, of all pictures."""
+        for score in self.scores:
+            if score.name == name:
+                return score
+        raise KeyError(f"there is no score {name!r}; there are: {', '.join(score.name for score in self.scores)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it but the pictures."""
+        return {
+            "real": {"name": self.real.name, "count": self.real.count},
+            "fake": {"name": self.fake.name, "count": self.fake.count, "seed": self.fake.seed, "checkpoint": self.fake.checkpoint},
+            "scores": [score.to_json() for score in self.scores],
+            "by_class": [score.to_json() for score in self.by_class],
+            "pairs": [asdict(pair) for pair in self.pairs],
+            "sentences": list(self.sentences),
+            "notes": list(self.notes),
+        }
+
+
+def judge_pictures(
+    real: Pictures,
+    fake: Pictures,
+    extractor: Extractor,
+    *,
+    held_out: Pictures | None = None,
+    advance: Callable[[int], object] | None = None,
+) -> Judgement:
+    """Every score of `fake` against `real`. `held_out`: real pictures that were not trained on, to tell copies by."""
+    for pictures in (real, fake):
+        if pictures.count <= COVERAGE_NEIGHBOURS:
+            raise DataError(
+                f"{pictures.name} has too few pictures, {pictures.count}: at least {COVERAGE_NEIGHBOURS + 1} are needed to judge."
+            )
+    seen_real, seen_fake = see(real, extractor, advance), see(fake, extractor, advance)
+    seen_held_out = None if held_out is None else see(held_out, extractor, advance)
+    protocol = protocol_of(seen_real, seen_fake, extractor, fake.seed)
+    reference = None if seen_held_out is None else seen_held_out.rows
+    scores, around = all_scores(seen_real, seen_fake, extractor, protocol, reference)
+    if extractor.name == "classifier" and fake.labels is not None and fake.spec.classes == real.spec.classes:
+        scores.append(_class_accuracy(seen_fake, torch.from_numpy(fake.labels), protocol))
+    order = around.nearest_distance.argsort()[:PAIRS].tolist()
+    places = [int(around.nearest[number]) for number in order]
+    pairs = tuple(
+        Pair(number, place, real.name_of(place), float(around.nearest_distance[number]))
+        for number, place in zip(order, places, strict=True)
+    )
+    notes = [*real.notes, *fake.notes, *([extractor.note] if extractor.note else [])]
+    if real.spec.shape != fake.spec.shape:
+        notes.append(
+            f"{real.name} has pictures of {real.spec}, {fake.name} of {fake.spec}: each is resized to the extractor's size by itself."
+        )
+    if held_out is None:
+        notes.append(
+            "No held-out pictures were given, so training pictures stand in for them: each one's nearest other training picture "
+            "is what samples are compared with in memorisation and copies."
+        )
+    by_class = tuple(class_scores(real, fake, seen_real, seen_fake, extractor))
+    return Judgement(real, fake, tuple(scores), by_class, pairs, tuple(sentences(scores, seen_real)), tuple(dict.fromkeys(notes)))
+
+
+def protocol_of(real: Seen, fake: Seen, extractor: Extractor, seed: int | None) -> Protocol:
+    """What their scores are found by."""
+    return Protocol(n_real=len(real), n_fake=len(fake), seed=seed, **extractor.identity())
+
+
+def frechet_scores(real: Gaussian, fake: Float[Tensor, "n d"], name: str, protocol: Protocol, label: str | None = None) -> list[Score]:
+    """The plain Fréchet distance; and the extrapolated one where there are samples enough, a warning where there are not."""
+    plain = frechet.between(real, Gaussian.of(fake))
+    n, d = fake.shape
+    few = f"{min(n, real.n):,} pictures are few for {d:,} features: the distance is too large, and only comparable at these numbers."
+    if not frechet.enough(n, d):
+        return [Score(name, plain, "lower", protocol, label=label, warning=few)]
+    more = frechet.extrapolated(real, fake, plain)
+    warning = few if min(n, real.n) < 4 * d else ""
+    return [
+        Score(name, plain, "lower", protocol, more.standard_error, label, warning),
+        Score(f"{name}-infinite", more.infinite, "lower", protocol, more.infinite_error, label),
+    ]
+
+
+def all_scores(
+    real: Seen, fake: Seen, extractor: Extractor, protocol: Protocol, held_out: Float[Tensor, "h d"] | None
+) -> tuple[list[Score], Neighbourhoods]:
+    """The scores of all pictures, and the neighbourhoods they were found by."""
+    scores = frechet_scores(Gaussian.of(real.rows), fake.rows, extractor.score_name("FD"), protocol)
+    distance = kernel_distance(real.rows, fake.rows)
+    scores.append(Score(extractor.score_name("KD"), float(distance), "lower", protocol, distance.standard_error))
+    if fake.inception is not None and real.inception is not None:
+        name = extractor.score_name("IS")
+        scores.append(Score(name, fake.inception.mean, "higher", protocol, fake.inception.std))
+        scores.append(Score(f"{name} of the real pictures", real.inception.mean, "higher", protocol, real.inception.std))
+    own_real, own_fake = (Own.of(each.rows, COVERAGE_NEIGHBOURS) for each in (real, fake))
+    around = Neighbourhoods.of(real.rows, fake.rows, (PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS), own_real, own_fake)
+    scores += neighbour_scores(around, protocol)
+    ratio = own_fake.mean_distance / own_real.mean_distance
+    doubt = ratio * math.hypot(own_fake.mean_distance_error / own_fake.mean_distance, own_real.mean_distance_error / own_real.mean_distance)
+    scores.append(Score("diversity", ratio, "near 1", protocol, doubt))
+    comparison = own_real.radii[:, 0].sqrt() if held_out is None else nearest_distances(held_out, real.rows)
+    memory = memorisation(around.nearest_distance, comparison)
+    scores.append(Score("memorisation", memory.nearer, "near 0.5", protocol, memory.nearer_error))
+    scores.append(Score("copies", memory.copies, "near 0.01", protocol, binomial_error(memory.copies, len(fake))))
+    return scores, around
+
+
+def neighbour_scores(around: Neighbourhoods, protocol: Protocol, label: str | None = None) -> list[Score]:
+    """Precision, recall, density and coverage. The doubt is that of counting, with the other sample's balls as they are."""
+    first, second = around.precision_recall(PRECISION_NEIGHBOURS), around.density_coverage(COVERAGE_NEIGHBOURS)
+    density = around.in_real_balls[COVERAGE_NEIGHBOURS].double() / COVERAGE_NEIGHBOURS
+    n, m = protocol.n_real, protocol.n_fake
+    return [
+        Score("precision", first.precision, "higher", protocol, binomial_error(first.precision, m), label),
+        Score("recall", first.recall, "higher", protocol, binomial_error(first.recall, n), label),
+        Score("density", second.density, "near 1", protocol, (density.std() / m**0.5).item(), label),
+        Score("coverage", second.coverage, "higher", protocol, binomial_error(second.coverage, n), label),
+    ]
+
+
+def binomial_error(share: float, n: int) -> float:
+    """Standard error of a share of `n`, after Agresti and Coull (1998): not 0 where all or none are counted."""
+    middle = (share * n + 2) / (n + 4)
+    return math.sqrt(middle * (1 - middle) / (n + 4))
+
+
+def nearest_distances(rows: Float[Tensor, "n d"], to: Float[Tensor, "m d"]) -> Float[Tensor, " n"]:
+    """From each row to the nearest of the others."""
+    return torch.cat([torch.cdist(piece, to).min(dim=1).values for piece in rows.split(1024)])
+
+
+def _class_accuracy(fake: Seen, asked: Tensor, protocol: Protocol) -> Score:
+    assert fake.named is not None
+    share = (fake.named == asked).double().mean().item()
+    return Score("class accuracy", share, "higher", protocol, binomial_error(share, len(fake)))
+
+
+def class_scores(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: Seen, extractor: Extractor) -> list[Score]:
+    """Distances and neighbour scores of each class by itself, where both sides know the classes and have enough of one."""
+    if real.labels is None or fake.labels is None or real.spec.classes != fake.spec.classes:
+        return []
+    found = []
+    for label, name in enumerate(real.spec.classes):
+        a, b = seen_real.rows[torch.from_numpy(real.labels == label)], seen_fake.rows[torch.from_numpy(fake.labels == label)]
+        if min(len(a), len(b)) < FEWEST:
+            continue
+        protocol = Protocol(n_real=len(a), n_fake=len(b), seed=fake.seed, **extractor.identity())
+        found.append(frechet_scores(Gaussian.of(a), b, extractor.score_name("FD"), protocol, name)[0])
+        distance = kernel_distance(a, b)
+        found.append(Score(extractor.score_name("KD"), float(distance), "lower", protocol, distance.standard_error, name))
+        ks = (PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS)
+        around = Neighbourhoods.of(a, b, ks, Own.of(a, COVERAGE_NEIGHBOURS), Own.of(b, COVERAGE_NEIGHBOURS))
+        found += neighbour_scores(around, protocol, name)
+        if extractor.name == "classifier":
+            assert seen_fake.named is not None
+            named = seen_fake.named[torch.from_numpy(fake.labels == label)]
+            share = (named == label).double().mean().item()
+            found.append(Score("class accuracy", share, "higher", protocol, binomial_error(share, len(b)), name))
+    return found
+
+
+def sentences(scores: list[Score], real: Seen) -> list[str]:
+    """What the numbers say together that none says alone."""
+    values = {score.name: score for score in scores}
+    precision, recall, coverage = (values[name].value for name in ("precision", "recall", "coverage"))
+    found = []
+    if precision >= HIGH and recall < LOW:
+        found.append(
+            f"Quality without variety: {precision:.0%} of the samples lie among real pictures, yet they reach only {recall:.0%} of "
+            "them. That is mode collapse, or truncation."
+        )
+    elif recall >= HIGH and precision < LOW:
+        found.append(f"Variety without quality: samples reach {recall:.0%} of the real pictures, yet only {precision:.0%} lie among them.")
+    elif precision < LOW and recall < LOW:
+        found.append(f"Neither quality nor variety: precision {precision:.0%}, recall {recall:.0%}. The generator is far from the data.")
+    inception = next((score for score in scores if score.name.startswith("IS") and "real" not in score.name), None)
+    if inception is not None and real.inception is not None and inception.value >= 0.8 * real.inception.mean and coverage < LOW:
+        found.append(
+            f"Do not trust {inception.name} here: it is {inception.value:.2f}, near that of the real pictures "
+            f"({real.inception.mean:.2f}), while the samples cover {coverage:.0%} of them. It cannot see missing variety within classes."
+        )
+    memory, copies = values["memorisation"], values["copies"]
+    if copies.value > 0.1 and memory.value > 0.5 + 5 * (memory.standard_error or 0):
+        found.append(
+            f"Copies: {copies.value:.0%} of the samples are nearer to a training picture than 99 % of comparison pictures are. The "
+            "generator repeats its training set; look at the pairs."
+        )
+    return found

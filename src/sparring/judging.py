@@ -1,0 +1,245 @@
+"""Floor 5: judging whatever a person names: runs, packed models, folders, zips, named data."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from sparring.core.batch import float_to_pixels
+from sparring.core.errors import SettingsError, SparringError
+from sparring.core.files import read_json, write_bytes
+from sparring.core.machine import keep_freed_memory
+from sparring.core.runs import RunDirectory
+from sparring.core.terminal import console as plain_console
+from sparring.data.source import open_source
+from sparring.data.store import Preparation, Store, prepare, store_at
+from sparring.data.workers import progress_bar
+from sparring.game import Game
+from sparring.judge import report
+from sparring.judge.comparison import Judged, Line, markdown, plot, ranked
+from sparring.judge.extractors import open_extractor
+from sparring.judge.frechet import Gaussian, between
+from sparring.judge.pictures import Pictures, of_store
+from sparring.judge.resize import ResizeName
+from sparring.judge.scores import Judgement, judge_pictures
+from sparring.judge.seen import see
+from sparring.models import Model, described, from_json, load
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Place = str | os.PathLike[str]
+Judgeable = Model | Store | Place
+DEFAULT_SAMPLES = 10_000
+
+
+def judge(
+    first: Judgeable,
+    second: Judgeable | None = None,
+    *,
+    extractor: str = "lite0",
+    samples: int = DEFAULT_SAMPLES,
+    seed: int = 0,
+    checkpoint: str = "last",
+    held_out: Store | Place | None = None,
+    weights: Place | None = None,
+    resize: ResizeName | None = None,
+    exact: bool = False,
+    device: str = "cpu",
+    out: Place | None = None,
+    console: "Console | None" = None,
+) -> Judgement:
+    """Score pictures against real ones.
+
+    `first`, `second`: a run, a packed model, prepared or named data, a folder, a zip. A model is judged against data, whichever
+    comes first; of two alike, the first is judged against the second. A run by itself is judged against what it was trained on.
+    `samples`: how many a model draws, with `seed`, from `checkpoint`. `held_out`: real pictures that were not trained on, to tell
+    copies by. `extractor`: "lite0", "inception", "classifier" or "timm:NAME"; `weights`: a file in place of its published ones;
+    `exact`: float32 where bfloat16 would be faster. `out`: a folder for report.json and report.html.
+
+    Raises a SparringError for anything a user can mend.
+    """
+    if samples < 1:
+        raise SettingsError(f"samples must be at least 1, not {samples}.")
+    keep_freed_memory()
+    screen = console or plain_console()
+    store, real, fake = _sides(first, second, samples, seed, checkpoint)
+    network = open_extractor(
+        extractor, weights=None if weights is None else Path(weights), resize=resize, exact=exact, store=store, device=device
+    )
+    like_real = Preparation(size=real.spec.height, channels=real.spec.channels)  # pyright: ignore[reportArgumentType] (1, 3 or 4)
+    others = None if held_out is None else _data(held_out, like_real)[1]
+    total = sum(pictures.count for pictures in (real, fake, others) if pictures is not None)
+    with progress_bar(f"Looking at pictures ({network.name})", total, screen.is_terminal) as advance:
+        judgement = judge_pictures(real, fake, network, held_out=others, advance=advance)
+    if out is not None:
+        report.write(judgement, Path(out))
+    return judgement
+
+
+def _sides(first: Judgeable, second: Judgeable | None, samples: int, seed: int, checkpoint: str) -> tuple[Store | None, Pictures, Pictures]:
+    """The real side's store, if it has one, the real side and the fake side."""
+    model = _model(first, checkpoint)
+    other = None if second is None else _model(second, checkpoint)
+    if model is None and other is not None:
+        model, other, second = other, None, first
+    if model is None:
+        if second is None:
+            raise SettingsError(f"{first} is data: name what it is judged against, too.")
+        return *_data(second), _data(first)[1]
+    fake = of_model(model, samples, seed, checkpoint)
+    if other is not None:
+        return None, of_model(other, samples, seed, checkpoint), fake
+    return *(_training_data(model) if second is None else _data(second, _preparation_of(model))), fake
+
+
+def _model(place: Judgeable, checkpoint: str) -> Model | None:
+    """The model that is meant, or None if it is data."""
+    if isinstance(place, Model):
+        return place
+    if isinstance(place, Store):
+        return None
+    path = Path(place)
+    is_model = RunDirectory(path).exists() or (path.suffix == ".safetensors" and path.is_file())
+    return load(path, checkpoint=checkpoint) if is_model else None
+
+
+def of_model(model: Model, n: int, seed: int, checkpoint: str) -> Pictures:
+    """Samples of a model; those of a conditional one are of every class in turn."""
+
+    def batches() -> Iterator[UInt8[np.ndarray, "n h w c"]]:
+        for piece in model.sample_in_pieces(n, seed=seed):
+            yield float_to_pixels(piece).cpu().numpy()
+
+    def pick(numbers: Sequence[int]) -> UInt8[np.ndarray, "n h w c"]:
+        return np.concatenate([float_to_pixels(model.sample(1, seed=seed, first=number)).cpu().numpy() for number in numbers])
+
+    labels = model.game.labels_of(seed, n).cpu().numpy() if model.game.conditional else None
+    return Pictures(str(model.source), n, model.spec, batches, pick, labels, seed=seed, checkpoint=checkpoint)
+
+
+def _data(place: Judgeable, preparation: Preparation | None = None) -> tuple[Store, Pictures]:
+    """Data, prepared that way (None: at its own size)."""
+    if isinstance(place, Store):
+        return place, of_store(place, str(place.folder))
+    assert not isinstance(place, Model)
+    store = store_at(Path(place)) or prepare(open_source(os.fspath(place)), preparation, progress=plain_console().is_terminal)
+    return store, of_store(store, str(place))
+
+
+def _preparation_of(model: Model) -> Preparation:
+    """How data becomes what a model was trained on."""
+    recorded = Preparation()
+    if model.source.is_dir():
+        recorded = from_json(Preparation, RunDirectory(model.source).read_config()["data"]["preparation"])
+    return replace(recorded, size=model.spec.height, channels=model.spec.channels)
+
+
+def _training_data(model: Model) -> tuple[Store, Pictures]:
+    """What a run was trained on."""
+    if not model.source.is_dir():
+        raise SettingsError(f"{model.source} is a packed model, which does not know its training data: name the data, too.")
+    recorded = RunDirectory(model.source).read_config()["data"]
+    store, pictures = _data(recorded["source"], _preparation_of(model))
+    if store.fingerprint != recorded["fingerprint"]:
+        raise SettingsError(f"{recorded['source']} is no longer what {model.source} was trained on. Name the data to judge against.")
+    return store, pictures
+
+
+def compare(
+    runs: Sequence[Place],
+    *,
+    extractor: str = "lite0",
+    samples: int = DEFAULT_SAMPLES,
+    seed: int = 0,
+    checkpoint: str = "last",
+    out: Place | None = None,
+    console: "Console | None" = None,
+) -> list[Line]:
+    """Rank runs on the same data by their Fréchet distance, those that differ by their seed alone as one line.
+
+    Each is judged as by `judge`, unless its report.json says it was judged so since its last step. `out`: a .md file for the
+    table, or a .png, .pdf or .svg for a plot.
+    """
+    screen = console or plain_console()
+    directories = [RunDirectory(Path(run)) for run in runs]
+    configs = [directory.read_config() for directory in directories]
+    if not runs:
+        raise SettingsError("Name the runs to compare.")
+    data = {config["data"]["fingerprint"]: config["data"]["source"] for config in configs}
+    if len(data) > 1:
+        raise SettingsError(f"These runs were trained on different data, so no score compares them: {', '.join(data.values())}.")
+    found = []
+    for directory, config in zip(directories, configs, strict=True):
+        scores = _kept_scores(directory, extractor, samples, seed, checkpoint)
+        if scores is None:
+            screen.print(f"Judging {directory.path} ...")
+            judgement = judge(
+                directory.path, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=directory.path, console=console
+            )
+            scores = {score.name: score.value for score in judgement.scores}
+        found.append(Judged(name_of_run(config, directory.path), scores))
+    by = next(iter(found[0].scores))
+    lines = ranked(found, by)
+    if out is not None:
+        path = Path(out)
+        if path.suffix == ".md":
+            write_bytes(path, markdown(lines).encode())
+        else:
+            plot(lines, path)
+    return lines
+
+
+def name_of_run(config: dict[str, Any], source: Path) -> str:
+    """Its recipe, and the settings that are not the recipe's own."""
+    recipe, _ = described(config, source)
+    usual = asdict(type(recipe)())
+    differing = [f"{name}={value}" for name, value in asdict(recipe).items() if value != usual[name]]
+    return " ".join([config["recipe"], *differing])
+
+
+def _kept_scores(run: RunDirectory, extractor: str, samples: int, seed: int, checkpoint: str) -> dict[str, float] | None:
+    """The scores in a run's report.json, if it was judged in this way and not trained since."""
+    path = run.path / report.JSON
+    newest = max((file.stat().st_mtime for file in run.checkpoints.glob("*.json")), default=0.0)
+    if checkpoint != "last" or not path.is_file() or path.stat().st_mtime < newest:
+        return None
+    try:
+        kept = read_json(path)
+        asked = {"extractor": extractor, "n_fake": samples, "seed": seed}
+        first = kept["scores"][0]
+        fresh = kept["fake"]["checkpoint"] == checkpoint and all(first[name] == value for name, value in asked.items())
+        return {score["name"]: score["value"] for score in kept["scores"]} if fresh else None
+    except (SparringError, KeyError, TypeError, IndexError):
+        return None
+
+
+class FrechetJudge:
+    """Rates a game by the Fréchet distance of its samples (of one seed) to the data; the data is looked at once, and remembered."""
+
+    def __init__(self, store: Store, extractor: str, samples: int, seed: int) -> None:
+        self.store, self.extractor, self.samples, self.seed = store, open_extractor(extractor, store=store), samples, seed
+
+    @cached_property
+    def real(self) -> Gaussian:
+        """The data, as the extractor sees it."""
+        return Gaussian.of(see(of_store(self.store, "training data"), self.extractor).rows)
+
+    def __call__(self, game: Game) -> dict[str, Any]:
+        """The score and its protocol; lower is better."""
+        pieces = (range(first, min(first + 256, self.samples)) for first in range(0, self.samples, 256))
+        batches = (float_to_pixels(game.sample(len(piece), self.seed, first=piece.start)).cpu().numpy() for piece in pieces)
+        rows = self.extractor.extract(batches).rows
+        return {
+            "name": self.extractor.score_name("FD"),
+            "value": between(self.real, Gaussian.of(rows)),
+            "real": self.real.n,
+            "generated": self.samples,
+            "seed": self.seed,
+            **self.extractor.identity(),
+        }
