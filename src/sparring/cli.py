@@ -228,7 +228,7 @@ def judge(
         held_out: Real pictures that were not trained on, to tell copies by.
         weights: A file with the extractor's weights, in place of the published ones.
         resize: How pictures are brought to the extractor's size, if not in its usual way.
-        exact: Compute features in float32 even where bfloat16 is faster.
+        exact: Compute Inception's features in float32 throughout, even where bfloat16 is faster.
         device: What computes features.
         out: Folder for report.json and report.html. Default: the run directory, or judgement here.
     """

@@ -60,7 +60,7 @@ def judge(
     comes first; of two alike, the first is judged against the second. A run by itself is judged against what it was trained on.
     `samples`: how many a model draws, with `seed`, from `checkpoint`. `held_out`: real pictures that were not trained on, to tell
     copies by. `extractor`: "lite0", "inception", "classifier" or "timm:NAME"; `weights`: a file in place of its published ones;
-    `exact`: float32 where bfloat16 would be faster. `out`: a folder for report.json and report.html.
+    `exact`: float32 throughout for Inception. `out`: a folder for report.json and report.html.
 
     Raises a SparringError for anything a user can mend.
     """

@@ -20,7 +20,7 @@ from sparring.judge import (
     memorisation,
     precision_recall,
 )
-from sparring.judge.frechet import Gaussian, between, enough, extrapolated
+from sparring.judge.frechet import Gaussian, between, extrapolated, full_rank
 from sparring.judge.neighbours import Own
 
 
@@ -123,9 +123,17 @@ def test_the_extrapolated_distance_stays_where_the_plain_one_drifts() -> None:
     assert min(drifts[:3]) > 3  # and at 80 samples the plain one is many of its errors too large
 
 
-def test_only_samples_of_full_rank_are_extrapolated_from() -> None:
-    assert enough(127, 100)  # 101 are left without two blocks of 13
-    assert not enough(126, 100)
+def test_without_full_rank_the_extrapolation_is_rough_and_says_so() -> None:
+    assert full_rank(127, 100)  # 101 are left without two blocks of 13
+    assert not full_rank(126, 100)
+    d = 60
+    real = Gaussian(10**9, torch.zeros(d, dtype=torch.float64), torch.eye(d, dtype=torch.float64), None)
+    for n in (20, 40, 60):
+        fake = 0.5 + torch.randn(n, d, generator=generator(n), dtype=torch.float64)  # the truth is d / 4 = 15
+        plain = between(real, Gaussian.of(fake))
+        found = extrapolated(real, fake, plain)
+        assert plain > 1.5 * 15
+        assert abs(found.infinite - 15) < min(2 * found.infinite_error, plain - 15)
 
 
 # -------------------------------------------------------------------------------------------------- kernel

@@ -35,19 +35,23 @@ def open_extractor(
     """A feature network, ready.
 
     `name`: "lite0", "inception", "classifier" (which learns the classes of `store`) or "timm:NAME". `weights`: a file to read
-    in place of the published one. `resize`: another way than the network's usual one. `exact`: float32 even where bfloat16 is faster.
+    in place of the published one. `resize`: another way than the network's usual one. `exact`: float32 throughout for "inception", where
+    bfloat16 is faster; the others are always computed in float32.
     """
     if resize is not None and resize not in RESIZES:
         raise SettingsError(f"There is no resize {resize!r}. There are: {', '.join(map(repr, RESIZES))}.")
-    precision = torch.bfloat16 if not exact and has_fast_bfloat16(torch.device(device)) else torch.float32
-    about: dict[str, Any] = {"name": name, "precision": precision, "channels": 3, "resize": resize or "bicubic, antialiased"}
+    about: dict[str, Any] = {"name": name, "precision": "float32", "channels": 3, "resize": resize or "bicubic, antialiased"}
     if name == "lite0":
         file = weights or lite0.weights_file()
         about |= {"network": lite0.load(file), "side": lite0.SIDE, "centre": (lite0.CENTRE,), "scale": (lite0.SCALE,)}
         about |= {"weights": hash_of_file(file)}
     elif name == "inception":
         file = weights or inception.weights_file()
-        about |= {"network": inception.load(file), "side": inception.SIDE, "centre": (inception.CENTRE,), "scale": (inception.SCALE,)}
+        network = inception.load(file)
+        if not exact and has_fast_bfloat16(torch.device(device)):
+            network.hurry()
+            about["precision"] = "bfloat16 behind the stem"
+        about |= {"network": network, "side": inception.SIDE, "centre": (inception.CENTRE,), "scale": (inception.SCALE,)}
         hashed = hash_of_file(file)
         about |= {"weights": hashed, "resize": resize or "bilinear, TensorFlow 1", "established": hashed.startswith(inception.HASH)}
     elif name == "classifier":
@@ -56,9 +60,8 @@ def open_extractor(
         about |= _timm(name.removeprefix(TIMM), weights)
     else:
         raise SettingsError(f"There is no extractor {name!r}. {did_you_mean(name, [*NAMES, 'timm:NAME'])}")
-    network: nn.Module = about["network"]
-    network.to(device, precision, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
-    network.requires_grad_(False).eval()
+    about["network"].to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
+    about["network"].requires_grad_(False).eval()
     return Extractor(**about)
 
 

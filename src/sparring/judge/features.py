@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sparring.core.errors import DataError
 from sparring.judge.resize import ResizeName, resize
 
-CHUNK = 64
+CHUNK = 16
 """Pictures are always computed so many at a time, the last ones filled up with zeros: however they arrive, the features are the
 same, to the bit."""
 
@@ -45,7 +45,7 @@ class Extractor:
     scale: tuple[float, ...]
     """... and what they are then divided by."""
     resize: ResizeName
-    precision: torch.dtype
+    precision: str
     note: str = ""
     """What a reader of its scores should know."""
     established: bool = False
@@ -59,12 +59,11 @@ class Extractor:
 
     def identity(self) -> dict[str, str]:
         """All that features depend on beside the pictures, for a protocol or a cache's key."""
-        precision = str(self.precision).removeprefix("torch.")
         return {
             "extractor": self.name,
             "weights": self.weights,
             "resize": f"{self.resize}, to {self.side}x{self.side}",
-            "precision": precision,
+            "precision": self.precision,
         }
 
     @torch.no_grad()
@@ -76,9 +75,9 @@ class Extractor:
             pictures = pictures[:, :1]
         small = resize((pictures - centre) / scale, self.side, self.resize)
         device = next(self.network.parameters()).device
-        shown = small.expand(-1, self.channels, -1, -1).to(device, self.precision, memory_format=torch.channels_last)
+        shown = small.expand(-1, self.channels, -1, -1).to(device, memory_format=torch.channels_last)
         features, logits = self.network(shown)
-        return features.float().cpu(), None if logits is None else logits.float().cpu()
+        return features.cpu(), None if logits is None else logits.cpu()
 
     def extract(self, batches: Iterable[UInt8[np.ndarray, "n h w c"]], advance: Callable[[int], object] | None = None) -> Features:
         """Features of all pictures, in order. `advance` is told how many more are done."""

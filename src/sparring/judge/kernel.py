@@ -1,7 +1,5 @@
 """The kernel distance: squared maximum mean discrepancy with the polynomial kernel of KID (Binkowski et al. 2018)."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Float64
@@ -10,34 +8,34 @@ from torch import Tensor
 from sparring.core.errors import DataError
 from sparring.judge.arrays import Rows, both
 
-PIECE = 2048
+PIECE = 512
 
 
 def kernel(x: Float64[Tensor, "n d"], y: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
     """(x y / d + 1)^3 (section 4)."""
-    products = (x @ y.T).div_(x.shape[1]).add_(1)
-    return products * products.square()
+    return (x @ y.T).div_(x.shape[1]).add_(1).pow_(3)
 
 
-@dataclass(frozen=True)
-class Sums:
-    """What the estimate needs of the kernel between two samples: for each of the n, its mean kernel with ..."""
-
-    own: Float64[Tensor, " n"]
-    """the n - 1 others of its own sample,"""
-    other: Float64[Tensor, " n"]
-    """and all of the other sample."""
-
-
-def sums(x: Float64[Tensor, "n d"], y: Float64[Tensor, "m d"]) -> Sums:
-    """In pieces of rows, so that no matrix of n x n lies in memory."""
-    own, other = [], []
+def means_within(x: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
+    """Each row's mean kernel with the others of its sample. In pieces, of which those below the diagonal are not computed."""
+    sums = torch.zeros(len(x), dtype=x.dtype)
     for start in range(0, len(x), PIECE):
-        rows = x[start : start + PIECE]
-        within = kernel(rows, x)
-        own.append((within.sum(dim=1) - within.diagonal(start)) / (len(x) - 1))
-        other.append(kernel(rows, y).mean(dim=1))
-    return Sums(torch.cat(own), torch.cat(other))
+        stop = min(start + PIECE, len(x))
+        values = kernel(x[start:stop], x[start:])
+        values.diagonal().zero_()
+        sums[start:stop] += values.sum(dim=1)
+        sums[stop:] += values[:, stop - start :].sum(dim=0)
+    return sums / (len(x) - 1)
+
+
+def means_across(x: Float64[Tensor, "n d"], y: Float64[Tensor, "m d"]) -> tuple[Float64[Tensor, " n"], Float64[Tensor, " m"]]:
+    """Each row's mean kernel with all of the other sample, for both samples."""
+    of_x, of_y = torch.empty(len(x), dtype=x.dtype), torch.zeros(len(y), dtype=x.dtype)
+    for start in range(0, len(x), PIECE):
+        values = kernel(x[start : start + PIECE], y)
+        of_x[start : start + PIECE] = values.mean(dim=1)
+        of_y += values.sum(dim=0)
+    return of_x, of_y / len(x)
 
 
 class KernelDistance(float):
@@ -74,7 +72,8 @@ def kernel_distance(real: Rows, fake: Rows, *, subsets: int | None = None, subse
 
 
 def _whole(real: Float64[Tensor, "n d"], fake: Float64[Tensor, "m d"]) -> KernelDistance:
-    ours, theirs = sums(fake, real), sums(real, fake)
-    value = ours.own.mean() + theirs.own.mean() - ours.other.mean() - theirs.other.mean()
-    variance = 4 * sum(((each.own - each.other).var() / len(each.own) for each in (ours, theirs)), torch.zeros(()))
+    of_real, of_fake = means_across(real, fake)
+    differences = means_within(real) - of_real, means_within(fake) - of_fake
+    value = differences[0].mean() + differences[1].mean()
+    variance = 4 * (differences[0].var() / len(real) + differences[1].var() / len(fake))
     return KernelDistance(value.item(), variance.sqrt().item())

@@ -74,8 +74,8 @@ class Lite0(nn.Module):
         """Of pictures from which `CENTRE` was taken, divided by `SCALE`."""
         x = relu6(self.stem(same_padded(pictures, 3, 2)), inplace=True)
         x = relu6(self.head(self.blocks(x)), inplace=True)
-        features = x.float().mean(dim=(2, 3))
-        return features, linear(features, self.class_weight.float(), self.class_bias.float())
+        features = x.mean(dim=(2, 3))
+        return features, linear(features, self.class_weight, self.class_bias)
 
 
 def weights_file() -> Path:

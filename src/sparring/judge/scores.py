@@ -161,18 +161,19 @@ def protocol_of(real: Seen, fake: Seen, extractor: Extractor, seed: int | None) 
     return Protocol(n_real=len(real), n_fake=len(fake), seed=seed, **extractor.identity())
 
 
-def frechet_scores(real: Gaussian, fake: Float[Tensor, "n d"], name: str, protocol: Protocol, label: str | None = None) -> list[Score]:
-    """The plain Fréchet distance; and the extrapolated one where there are samples enough, a warning where there are not."""
+def frechet_scores(real: Gaussian, fake: Float[Tensor, "n d"], name: str, protocol: Protocol) -> list[Score]:
+    """The plain Fréchet distance, the extrapolated one, and a warning where samples are few."""
     plain = frechet.between(real, Gaussian.of(fake))
     n, d = fake.shape
     few = f"{min(n, real.n):,} pictures are few for {d:,} features: the distance is too large, and only comparable at these numbers."
-    if not frechet.enough(n, d):
-        return [Score(name, plain, "lower", protocol, label=label, warning=few)]
-    more = frechet.extrapolated(real, fake, plain)
     warning = few if min(n, real.n) < 4 * d else ""
+    if n < frechet.FEWEST:
+        return [Score(name, plain, "lower", protocol, warning=warning)]
+    more = frechet.extrapolated(real, fake, plain)
+    rough = "" if frechet.full_rank(n, d) else f"A rough guess: {n:,} samples have no covariance of full rank in {d:,} features."
     return [
-        Score(name, plain, "lower", protocol, more.standard_error, label, warning),
-        Score(f"{name}-infinite", more.infinite, "lower", protocol, more.infinite_error, label),
+        Score(name, plain, "lower", protocol, more.standard_error, warning=warning),
+        Score(f"{name}-infinite", more.infinite, "lower", protocol, more.infinite_error, warning=rough),
     ]
 
 
@@ -240,7 +241,8 @@ def class_scores(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: See
         if min(len(a), len(b)) < FEWEST:
             continue
         protocol = Protocol(n_real=len(a), n_fake=len(b), seed=fake.seed, **extractor.identity())
-        found.append(frechet_scores(Gaussian.of(a), b, extractor.score_name("FD"), protocol, name)[0])
+        plain = frechet.between(Gaussian.of(a), Gaussian.of(b))
+        found.append(Score(extractor.score_name("FD"), plain, "lower", protocol, label=name))
         distance = kernel_distance(a, b)
         found.append(Score(extractor.score_name("KD"), float(distance), "lower", protocol, distance.standard_error, name))
         ks = (PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS)
