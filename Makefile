@@ -18,12 +18,13 @@ $(VENV)/.dev: pyproject.toml $(BIN)/sparring
 # Five minutes of training on the garments that come with the package, then pictures of what was learned.
 demo: $(BIN)/sparring
 	rm -rf $(DEMO)
-	$(BIN)/sparring train dcgan --data fashion10k --condition concatenate --width 32 --batch-size 64 --minutes 5 --out $(DEMO)
+	$(BIN)/sparring train cgan --data fashion10k --minutes 5 --out $(DEMO)
 	$(BIN)/sparring sample $(DEMO) --label all -n 10 --seed 0 --out $(DEMO)/garments.png
 	$(BIN)/sparring interpolate $(DEMO) --seeds 1 --labels 1 3 8 9 1 --out $(DEMO)/walk.gif
 	$(BIN)/sparring pack $(DEMO) $(DEMO)/garments.safetensors
+	$(BIN)/sparring judge $(DEMO) --samples 2000
 	@echo
-	@echo "Look at $(DEMO)/garments.png (a row for each class), $(DEMO)/walk.gif and $(DEMO)/samples/timelapse.gif"
+	@echo "Look at $(DEMO)/garments.png (a row for each class), $(DEMO)/walk.gif, $(DEMO)/samples/timelapse.gif and $(DEMO)/report.html"
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses 2
@@ -42,6 +43,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/kills.py
 	$(BIN)/python benchmarks/playground.py
 	$(BIN)/python benchmarks/unrolling.py
+	$(BIN)/python benchmarks/judge.py
 
 # hours: what each way to play is worth
 bench-modes: $(VENV)/.dev

@@ -27,6 +27,7 @@ from sparring.data.store import Store
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "cgan": {"recipe": "cgan"},
+    "gan-concatenate": {"recipe": "gan", "condition": "concatenate"},
     "acgan": {"recipe": "acgan"},
     "dcgan-concatenate": {"recipe": "dcgan", "condition": "concatenate"},
     "dcgan-projection": {"recipe": "dcgan", "condition": "projection"},

@@ -184,3 +184,25 @@ def test_a_damaged_config_is_one_sentence(squares: Path, tmp_path: Path, capsys:
         said = capsys.readouterr().err
         assert said.startswith("sparring: ")
         assert name in said
+
+
+def test_judge_and_compare_from_the_command_line(
+    trained: Path, squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call("judge", trained, "--samples", 20) == 0
+    out = capsys.readouterr().out
+    for words in ("FD-lite0 ", "recall ", "few for 1,280 features", f"Report: {trained / 'report.html'}"):
+        assert words in out
+    assert call("judge", squares, squares) == 0
+    assert json.loads(Path("judgement/report.json").read_text())["scores"][0]["n_fake"] == 60
+    capsys.readouterr()
+    assert call("compare", trained, "--samples", 20, "--out", "table.md") == 0
+    out = capsys.readouterr().out
+    assert "Judging" not in out  # its report is fresh
+    assert "coverage" in out
+    assert Path("table.md").read_text().startswith("|  | runs | FD-lite0 |")
+    assert call("judge", trained, squares, "--extractor", "lite1") == 1
+    assert "Did you mean 'lite0'" in capsys.readouterr().err
+    assert call("compare", tmp_path) == 1
+    assert "is not a run directory" in capsys.readouterr().err

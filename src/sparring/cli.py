@@ -279,18 +279,14 @@ def compare(
         seed: Of those pictures.
         out: A .md file for the table, or a .png, .pdf or .svg for a plot. Several runs of this command do both.
     """
-    from rich.table import Table
-
     from sparring import api
-    from sparring.judge.comparison import table
+    from sparring.judge.comparison import cell
 
     screen = console()
     lines = api.compare(runs, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=out, console=screen)
-    heading, *rows = table(lines)
-    shown = Table(*heading)
-    for row in rows:
-        shown.add_row(*row)
-    screen.print(shown)
+    for place, line in enumerate(lines, start=1):
+        screen.print(f"{place}. {line.name}{f', {line.runs} runs' if line.runs > 1 else ''}")
+        screen.print("   " + ", ".join(f"{column} {cell(line, column)}" for column in line.means))
     if out is not None:
         screen.print(f"Written: {out}")
     return 0

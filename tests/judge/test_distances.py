@@ -21,7 +21,7 @@ from sparring.judge import (
     precision_recall,
 )
 from sparring.judge.frechet import Gaussian, between, extrapolated, full_rank
-from sparring.judge.neighbours import Own
+from sparring.judge.neighbours import Own, best_coverage
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -170,6 +170,16 @@ def test_neighbour_scores_by_hand() -> None:
     assert score.coverage == pytest.approx(2 / 4)
     assert Own.of(real, 2).radii.sqrt().tolist() == [[1, 2], [1, 1], [1, 1], [1, 2]]
     assert Own.of(real, 2).mean_distance == pytest.approx((1 + 2 + 3 + 1 + 2 + 1) / 6)
+
+
+def test_coverage_of_the_same_distribution_is_what_theory_expects() -> None:
+    for n, m in [(300, 300), (300, 60)]:
+        found = [
+            density_coverage(torch.randn(n, 4, generator=generator(seed)), torch.randn(m, 4, generator=generator(seed + 500))).coverage
+            for seed in range(50)
+        ]
+        assert sum(found) / 50 == pytest.approx(best_coverage(n, m, 5), abs=0.015)
+    assert best_coverage(2, 1, 1) == pytest.approx(1 / 2)
 
 
 def test_identical_sets_are_perfect_and_distant_ones_hopeless() -> None:

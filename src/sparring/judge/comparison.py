@@ -52,16 +52,11 @@ def cell(line: Line, column: str) -> str:
     return f"{mean:.4g}" if math.isnan(spread) else f"{mean:.4g} ± {spread:.2g}"
 
 
-def table(lines: Sequence[Line]) -> list[list[str]]:
-    """A heading and a row for each line."""
-    columns = list(lines[0].means)
-    return [["", "runs", *columns], *([line.name, str(line.runs), *(cell(line, column) for column in columns)] for line in lines)]
-
-
 def markdown(lines: Sequence[Line]) -> str:
-    """The table in Markdown."""
-    heading, *rows = table(lines)
-    return "\n".join(f"| {' | '.join(row)} |" for row in (heading, ["---"] * len(heading), *rows)) + "\n"
+    """A table in Markdown."""
+    columns = list(lines[0].means)
+    rows = [[line.name, str(line.runs), *(cell(line, column) for column in columns)] for line in lines]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (["", "runs", *columns], ["---"] * (2 + len(columns)), *rows))
 
 
 def plot(lines: Sequence[Line], path: Path) -> None:

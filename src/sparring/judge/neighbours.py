@@ -3,6 +3,7 @@
 All of them come from the same distances, which are computed once, in pieces: `neighbourhoods`.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -132,6 +133,13 @@ def _neighbourhoods(real: Rows, fake: Rows, k: int) -> Neighbourhoods:
         raise DataError(f"k must be at least 1, not {k}.")
     a, b = both(real, fake)
     return Neighbourhoods.of(a, b, (k,), Own.of(a, k), Own.of(b, k))
+
+
+def best_coverage(n_real: int, n_fake: int, k: int) -> float:
+    """What coverage is to be expected of as many samples of the very distribution of the real ones: little if they are few
+    (Naeem et al. 2020, lemma 2).
+    """
+    return 1 - math.prod((n_real - i) / (n_real + n_fake - i) for i in range(1, k + 1))
 
 
 @dataclass(frozen=True)

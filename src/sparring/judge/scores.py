@@ -14,7 +14,7 @@ from sparring.judge import frechet
 from sparring.judge.features import Extractor
 from sparring.judge.frechet import Gaussian
 from sparring.judge.kernel import kernel_distance
-from sparring.judge.neighbours import Neighbourhoods, Own, memorisation
+from sparring.judge.neighbours import Neighbourhoods, Own, best_coverage, memorisation
 from sparring.judge.pictures import Pictures
 from sparring.judge.seen import Seen, see
 
@@ -23,6 +23,8 @@ PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5
 FEWEST = 10
 """Pictures of a class, real and fake, that are needed to judge it."""
 PAIRS = 24
+FULL_COVERAGE = 0.9
+"""Where too few samples to reach it are compared, that is said."""
 LOW, HIGH = 0.3, 0.6
 """Of precision and recall: where a sentence says that one is low and the other is not."""
 
@@ -206,11 +208,13 @@ def neighbour_scores(around: Neighbourhoods, protocol: Protocol, label: str | No
     first, second = around.precision_recall(PRECISION_NEIGHBOURS), around.density_coverage(COVERAGE_NEIGHBOURS)
     density = around.in_real_balls[COVERAGE_NEIGHBOURS].double() / COVERAGE_NEIGHBOURS
     n, m = protocol.n_real, protocol.n_fake
+    best = best_coverage(n, m, COVERAGE_NEIGHBOURS)
+    few = f"{m:,} of the real distribution itself would cover {best:.0%}." if best < FULL_COVERAGE else ""
     return [
         Score("precision", first.precision, "higher", protocol, binomial_error(first.precision, m), label),
         Score("recall", first.recall, "higher", protocol, binomial_error(first.recall, n), label),
         Score("density", second.density, "near 1", protocol, (density.std() / m**0.5).item(), label),
-        Score("coverage", second.coverage, "higher", protocol, binomial_error(second.coverage, n), label),
+        Score("coverage", second.coverage, "higher", protocol, binomial_error(second.coverage, n), label, few),
     ]
 
 
@@ -260,6 +264,8 @@ def sentences(scores: list[Score], real: Seen) -> list[str]:
     """What the numbers say together that none says alone."""
     values = {score.name: score for score in scores}
     precision, recall, coverage = (values[name].value for name in ("precision", "recall", "coverage"))
+    protocol = values["coverage"].protocol
+    possible = best_coverage(protocol.n_real, protocol.n_fake, COVERAGE_NEIGHBOURS)
     found = []
     if precision >= HIGH and recall < LOW:
         found.append(
@@ -271,7 +277,7 @@ def sentences(scores: list[Score], real: Seen) -> list[str]:
     elif precision < LOW and recall < LOW:
         found.append(f"Neither quality nor variety: precision {precision:.0%}, recall {recall:.0%}. The generator is far from the data.")
     inception = next((score for score in scores if score.name.startswith("IS") and "real" not in score.name), None)
-    if inception is not None and real.inception is not None and inception.value >= 0.8 * real.inception.mean and coverage < LOW:
+    if inception is not None and real.inception is not None and inception.value >= 0.8 * real.inception.mean and coverage < LOW * possible:
         found.append(
             f"Do not trust {inception.name} here: it is {inception.value:.2f}, near that of the real pictures "
             f"({real.inception.mean:.2f}), while the samples cover {coverage:.0%} of them. It cannot see missing variety within classes."
