@@ -1,5 +1,6 @@
 """Floor 5: judging whatever a person names: runs, packed models, folders, zips, named data."""
 
+import importlib.util
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sparring.core.batch import float_to_pixels
-from sparring.core.errors import SettingsError, SparringError
+from sparring.core.errors import DataError, SettingsError, SparringError, missing_extra
 from sparring.core.files import read_json, write_bytes
 from sparring.core.machine import keep_freed_memory
 from sparring.core.runs import RunDirectory
@@ -21,6 +22,7 @@ from sparring.data.store import Preparation, Store, prepare, store_at
 from sparring.data.workers import progress_bar
 from sparring.game import Game
 from sparring.judge import report
+from sparring.judge.arrays import checked
 from sparring.judge.comparison import Judged, Line, markdown, plot, ranked
 from sparring.judge.extractors import open_extractor
 from sparring.judge.frechet import Gaussian, between
@@ -29,6 +31,8 @@ from sparring.judge.resize import ResizeName
 from sparring.judge.scores import Judgement, judge_pictures
 from sparring.judge.seen import see
 from sparring.models import Model, described, from_json, load
+from sparring.train import checkpoints
+from sparring.train.settings import TrainSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,8 +76,7 @@ def judge(
     network = open_extractor(
         extractor, weights=None if weights is None else Path(weights), resize=resize, exact=exact, store=store, device=device
     )
-    like_real = Preparation(size=real.spec.height, channels=real.spec.channels)  # pyright: ignore[reportArgumentType] (1, 3 or 4)
-    others = None if held_out is None else _data(held_out, like_real)[1]
+    others = None if held_out is None else _data(held_out, _like(real, first, second, checkpoint))[1]
     total = sum(pictures.count for pictures in (real, fake, others) if pictures is not None)
     with progress_bar(f"Looking at pictures ({network.name})", total, screen.is_terminal) as advance:
         judgement = judge_pictures(real, fake, network, held_out=others, advance=advance)
@@ -90,12 +93,22 @@ def _sides(first: Judgeable, second: Judgeable | None, samples: int, seed: int, 
         model, other, second = other, None, first
     if model is None:
         if second is None:
+            _data(first)  # says so if there is nothing
             raise SettingsError(f"{first} is data: name what it is judged against, too.")
         return *_data(second), _data(first)[1]
-    fake = of_model(model, samples, seed, checkpoint)
+    fake = of_model(model, samples, seed)
     if other is not None:
-        return None, of_model(other, samples, seed, checkpoint), fake
+        return None, of_model(other, samples, seed), fake
     return *(_training_data(model) if second is None else _data(second, _preparation_of(model))), fake
+
+
+def _like(real: Pictures, first: Judgeable, second: Judgeable | None, checkpoint: str) -> Preparation:
+    """How held-out pictures become like the real ones: as a run says, or else with their size and channels."""
+    for place in (first, second):
+        model = None if place is None else _model(place, checkpoint)
+        if model is not None:
+            return _preparation_of(model)
+    return Preparation(size=real.spec.height, channels=real.spec.channels)  # pyright: ignore[reportArgumentType] (1, 3 or 4)
 
 
 def _model(place: Judgeable, checkpoint: str) -> Model | None:
@@ -109,7 +122,7 @@ def _model(place: Judgeable, checkpoint: str) -> Model | None:
     return load(path, checkpoint=checkpoint) if is_model else None
 
 
-def of_model(model: Model, n: int, seed: int, checkpoint: str) -> Pictures:
+def of_model(model: Model, n: int, seed: int) -> Pictures:
     """Samples of a model; those of a conditional one are of every class in turn."""
 
     def batches() -> Iterator[UInt8[np.ndarray, "n h w c"]]:
@@ -120,7 +133,7 @@ def of_model(model: Model, n: int, seed: int, checkpoint: str) -> Pictures:
         return np.concatenate([float_to_pixels(model.sample(1, seed=seed, first=number)).cpu().numpy() for number in numbers])
 
     labels = model.game.labels_of(seed, n).cpu().numpy() if model.game.conditional else None
-    return Pictures(str(model.source), n, model.spec, batches, pick, labels, seed=seed, checkpoint=checkpoint)
+    return Pictures(str(model.source), n, model.spec, batches, pick, labels, seed=seed, step=model.step)
 
 
 def _data(place: Judgeable, preparation: Preparation | None = None) -> tuple[Store, Pictures]:
@@ -145,7 +158,9 @@ def _training_data(model: Model) -> tuple[Store, Pictures]:
     if not model.source.is_dir():
         raise SettingsError(f"{model.source} is a packed model, which does not know its training data: name the data, too.")
     recorded = RunDirectory(model.source).read_config()["data"]
-    store, pictures = _data(recorded["source"], _preparation_of(model))
+    # With the run's own settings but for the size, which its recipe chose: so it is prepared already.
+    preparation = replace(from_json(Preparation, recorded["preparation"]), size=model.spec.height)
+    store, pictures = _data(recorded["source"], preparation)
     if store.fingerprint != recorded["fingerprint"]:
         raise SettingsError(f"{recorded['source']} is no longer what {model.source} was trained on. Name the data to judge against.")
     return store, pictures
@@ -167,23 +182,26 @@ def compare(
     table, or a .png, .pdf or .svg for a plot.
     """
     screen = console or plain_console()
+    _refuse_output(out)
     directories = [RunDirectory(Path(run)) for run in runs]
+    if not runs or len({directory.path.resolve() for directory in directories}) < len(runs):
+        raise SettingsError("Name the runs to compare, each once.")
     configs = [directory.read_config() for directory in directories]
-    if not runs:
-        raise SettingsError("Name the runs to compare.")
+    names = [name_of_run(config, directory.path) for config, directory in zip(configs, directories, strict=True)]
     data = {config["data"]["fingerprint"]: config["data"]["source"] for config in configs}
     if len(data) > 1:
         raise SettingsError(f"These runs were trained on different data, so no score compares them: {', '.join(data.values())}.")
     found = []
-    for directory, config in zip(directories, configs, strict=True):
-        scores = _kept_scores(directory, extractor, samples, seed, checkpoint)
+    for directory, config, name in zip(directories, configs, names, strict=True):
+        asked = {"n_fake": samples, "seed": seed, "extractor": extractor}
+        scores = _kept_scores(directory, config["data"]["fingerprint"], asked) if checkpoint == "last" else None
         if scores is None:
             screen.print(f"Judging {directory.path} ...")
             judgement = judge(
                 directory.path, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=directory.path, console=console
             )
             scores = {score.name: score.value for score in judgement.scores}
-        found.append(Judged(name_of_run(config, directory.path), scores))
+        found.append(Judged(name, scores))
     by = next(iter(found[0].scores))
     lines = ranked(found, by)
     if out is not None:
@@ -196,24 +214,35 @@ def compare(
 
 
 def name_of_run(config: dict[str, Any], source: Path) -> str:
-    """Its recipe, and the settings that are not the recipe's own."""
+    """Its recipe, the settings that are not the recipe's own, and how long it was trained: all but the seed."""
     recipe, _ = described(config, source)
-    usual = asdict(type(recipe)())
-    differing = [f"{name}={value}" for name, value in asdict(recipe).items() if value != usual[name]]
+    training = from_json(TrainSettings, config["train_settings"])
+    usual = asdict(type(recipe)()) | asdict(TrainSettings())
+    settings = asdict(recipe) | {name: getattr(training, name) for name in ("images", "steps", "minutes", "accumulate")}
+    differing = [f"{name}={value}" for name, value in settings.items() if value != usual[name]]
     return " ".join([config["recipe"], *differing])
 
 
-def _kept_scores(run: RunDirectory, extractor: str, samples: int, seed: int, checkpoint: str) -> dict[str, float] | None:
-    """The scores in a run's report.json, if it was judged in this way and not trained since."""
-    path = run.path / report.JSON
-    newest = max((file.stat().st_mtime for file in run.checkpoints.glob("*.json")), default=0.0)
-    if checkpoint != "last" or not path.is_file() or path.stat().st_mtime < newest:
+def _refuse_output(out: Place | None) -> None:
+    """Raise before anything is judged if the result could not be written."""
+    if out is None or Path(out).suffix == ".md":
+        return
+    if Path(out).suffix not in {".png", ".pdf", ".svg"}:
+        raise SettingsError(f"{out}: a comparison is written as .md (a table) or as .png, .pdf or .svg (a plot).")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise missing_extra("matplotlib", "plots", "Drawing a comparison")
+
+
+def _kept_scores(run: RunDirectory, fingerprint: str, asked: dict[str, Any]) -> dict[str, float] | None:
+    """The scores in a run's report.json, if its last step was judged as `asked` against its own data, in the usual way."""
+    if asked["extractor"] == "classifier":
         return None
+    usual = asked | open_extractor(asked["extractor"]).identity()
     try:
-        kept = read_json(path)
-        asked = {"extractor": extractor, "n_fake": samples, "seed": seed}
+        kept = read_json(run.path / report.JSON)
         first = kept["scores"][0]
-        fresh = kept["fake"]["checkpoint"] == checkpoint and all(first[name] == value for name, value in asked.items())
+        fresh = kept["fake"]["step"] == checkpoints.newest_progress(run.checkpoints).step and kept["real"]["fingerprint"] == fingerprint
+        fresh = fresh and kept["held_out"] is None and all(first[name] == value for name, value in usual.items())
         return {score["name"]: score["value"] for score in kept["scores"]} if fresh else None
     except (SparringError, KeyError, TypeError, IndexError):
         return None
@@ -223,6 +252,8 @@ class FrechetJudge:
     """Rates a game by the Fréchet distance of its samples (of one seed) to the data; the data is looked at once, and remembered."""
 
     def __init__(self, store: Store, extractor: str, samples: int, seed: int) -> None:
+        if len(store) < 2:
+            raise DataError("A single picture has no covariance to judge by: train without judge_every.")
         self.store, self.extractor, self.samples, self.seed = store, open_extractor(extractor, store=store), samples, seed
 
     @cached_property
@@ -234,7 +265,7 @@ class FrechetJudge:
         """The score and its protocol; lower is better."""
         pieces = (range(first, min(first + 256, self.samples)) for first in range(0, self.samples, 256))
         batches = (float_to_pixels(game.sample(len(piece), self.seed, first=piece.start)).cpu().numpy() for piece in pieces)
-        rows = self.extractor.extract(batches).rows
+        rows = checked(self.extractor.extract(batches).rows, "features of samples")
         return {
             "name": self.extractor.score_name("FD"),
             "value": between(self.real, Gaussian.of(rows)),

@@ -4,7 +4,7 @@ import json
 import operator
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,6 +40,8 @@ class Model:
     recipe: Recipe
     source: Path
     """The run or file it was loaded from."""
+    step: int | None = None
+    """The step of the run whose weights these are, if it was loaded from a run."""
     ending: "Ending | None" = None
     """How training ended, if it just did."""
 
@@ -127,7 +129,7 @@ def _load_run(run: RunDirectory, checkpoint: str | int) -> Model:
         found = checkpoints.read_newest(run.checkpoints, say=console().print)
         if found is None:
             raise CheckpointError(f"{run.path} has no checkpoint yet.")
-        tensors = found[0]
+        tensors, facts = found
     else:
         kept = checkpoints.steps(run.checkpoints)
         step = checkpoints.best(run.checkpoints) if checkpoint == "best" else {str(step): step for step in kept}.get(str(checkpoint))
@@ -135,8 +137,9 @@ def _load_run(run: RunDirectory, checkpoint: str | int) -> Model:
             raise CheckpointError(
                 f"{run.path} keeps no checkpoint {checkpoint}. There are: {', '.join(map(str, kept)) or 'none'}, last and best."
             )
-        tensors, _ = checkpoints.read(run.checkpoints, step)
-    return _model(config, dict(select(tensors, "game/")) | dict(select(tensors, "average/")), run.path)
+        tensors, facts = checkpoints.read(run.checkpoints, step)
+    model = _model(config, dict(select(tensors, "game/")) | dict(select(tensors, "average/")), run.path)
+    return replace(model, step=facts["progress"]["step"])
 
 
 def _load_packed(path: Path) -> Model:

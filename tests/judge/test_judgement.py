@@ -167,7 +167,7 @@ def test_the_full_path_agrees_with_torch_fidelity(tmp_path: Path, inception_file
     judged = sparring.judge(fake, real, extractor="inception", weights=inception_file, exact=True, console=QUIET)
     theirs = torch_fidelity.calculate_metrics(
         input1=str(fake), input2=str(real), feature_extractor="inception-v3-compat",
-        fid=True, isc=True, kid=True, prc=True, kid_subset_size=12, kid_subsets=1,
+        fid=True, isc=True, kid=True, prc=True, kid_subset_size=12, kid_subsets=1, isc_splits=1,
         feature_extractor_weights_path=str(inception_file), cuda=False, cache=False, verbose=False, batch_size=7,
     )  # fmt: skip
     assert judged["FD-inception"].value == pytest.approx(theirs["frechet_inception_distance"], rel=1e-4)

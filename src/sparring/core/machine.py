@@ -6,6 +6,8 @@ import sys
 
 import torch
 
+from sparring.core.errors import SettingsError
+
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # names of glibc's <malloc.h>
 
 
@@ -26,6 +28,12 @@ def has_fast_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+
+
+def refuse_absent_gpu(device: str) -> None:
+    """Raise a SettingsError if a GPU is asked for where torch sees none."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("device is 'cuda', but torch sees no GPU here. Use --device cpu, or install a torch build for your GPU.")
 
 
 def core_count() -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparring.core.errors import missing_extra
+from sparring.core.errors import DataError, missing_extra
 from sparring.core.files import replacing
 
 BESIDE = ("precision", "recall", "density", "coverage", "memorisation")
@@ -36,6 +36,8 @@ class Line:
 def ranked(runs: Sequence[Judged], by: str) -> list[Line]:
     """A line for each name, the lowest mean of the score `by` first; the columns are the scores that every run has."""
     shared = [score for score in runs[0].scores if all(score in run.scores for run in runs)]
+    if by not in shared:
+        raise DataError(f"Not every run has the score {by!r}, by which they are ranked. Judge them all in the same way.")
     columns = [score for score in shared if score == by or score.startswith("KD") or score == "KID" or score in BESIDE]
     lines = []
     for name in dict.fromkeys(run.name for run in runs):

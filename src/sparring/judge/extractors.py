@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean, missing_extra
 from sparring.core.files import sha256_of_file
-from sparring.core.machine import has_fast_bfloat16
+from sparring.core.machine import has_fast_bfloat16, refuse_absent_gpu
 from sparring.data.store import Store
 from sparring.judge import classifier, inception, lite0
 from sparring.judge.features import Extractor
@@ -21,6 +21,8 @@ from sparring.judge.resize import RESIZES, ResizeName
 NAMES = ("lite0", "inception", "classifier")
 TIMM = "timm:"
 HASH_FIGURES = 12
+FIRST_RESIZE: ResizeName = "bilinear, TensorFlow 1"
+"""With which the published FID came into the world."""
 
 
 def open_extractor(
@@ -38,6 +40,7 @@ def open_extractor(
     in place of the published one. `resize`: another way than the network's usual one. `exact`: float32 throughout for "inception", where
     bfloat16 is faster; the others are always computed in float32.
     """
+    refuse_absent_gpu(device)
     if resize is not None and resize not in RESIZES:
         raise SettingsError(f"There is no resize {resize!r}. There are: {', '.join(map(repr, RESIZES))}.")
     about: dict[str, Any] = {"name": name, "precision": "float32", "channels": 3, "resize": resize or "bicubic, antialiased"}
@@ -53,7 +56,8 @@ def open_extractor(
             about["precision"] = "bfloat16 behind the stem"
         about |= {"network": network, "side": inception.SIDE, "centre": (inception.CENTRE,), "scale": (inception.SCALE,)}
         hashed = hash_of_file(file)
-        about |= {"weights": hashed, "resize": resize or "bilinear, TensorFlow 1", "established": hashed.startswith(inception.HASH)}
+        fields_own = hashed.startswith(inception.HASH) and resize in {None, FIRST_RESIZE}
+        about |= {"weights": hashed, "resize": resize or FIRST_RESIZE, "established": fields_own}
     elif name == "classifier":
         about |= _classifier(store, weights)
     elif name.startswith(TIMM):
@@ -110,7 +114,8 @@ class TimmNetwork(nn.Module):
         """Of pictures normalised as the model asks."""
         maps = self.model.forward_features(pictures)
         features = self.model.forward_head(maps, pre_logits=True)
-        return features, self.model.get_classifier()(features) if self.model.num_classes else None
+        classify = self.model.get_classifier()  # some models have several, or none
+        return features, classify(features) if isinstance(classify, nn.Module) and self.model.num_classes else None
 
 
 def _timm(name: str, weights: Path | None) -> dict[str, Any]:

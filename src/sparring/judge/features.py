@@ -69,17 +69,18 @@ class Extractor:
     @torch.no_grad()
     def chunk(self, pixels: UInt8[np.ndarray, "n h w c"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]:
         """Features and logits of one chunk."""
-        pictures = torch.from_numpy(with_channels(pixels, self.channels)).permute(0, 3, 1, 2).float()
+        pictures = torch.from_numpy(with_channels(pixels, self.channels).astype(np.float32)).permute(0, 3, 1, 2)
         centre, scale = (torch.tensor(each).view(-1, 1, 1) for each in (self.centre, self.scale))
         if self.channels == 3 and pixels.shape[3] == 1 and len(self.centre) == 1:
             pictures = pictures[:, :1]
         small = resize((pictures - centre) / scale, self.side, self.resize)
         device = next(self.network.parameters()).device
         shown = small.expand(-1, self.channels, -1, -1).to(device, memory_format=torch.channels_last)
-        features, logits = self.network(shown)
+        with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):  # float32 is what the protocol says
+            features, logits = self.network(shown)
         return features.cpu(), None if logits is None else logits.cpu()
 
-    def extract(self, batches: Iterable[UInt8[np.ndarray, "n h w c"]], advance: Callable[[int], object] | None = None) -> Features:
+    def extract(self, batches: Iterable[UInt8[np.ndarray, "_ h w c"]], advance: Callable[[int], object] | None = None) -> Features:
         """Features of all pictures, in order. `advance` is told how many more are done."""
         rows, logits = [], []
         for pixels in rebatched(batches):
@@ -96,7 +97,7 @@ class Extractor:
         return Features(torch.cat(rows), torch.cat(logits) if logits else None)
 
 
-def rebatched(batches: Iterable[UInt8[np.ndarray, "n h w c"]], size: int = CHUNK) -> Iterator[UInt8[np.ndarray, "size h w c"]]:
+def rebatched(batches: Iterable[UInt8[np.ndarray, "_ h w c"]], size: int = CHUNK) -> Iterator[UInt8[np.ndarray, "_ h w c"]]:
     """The same pictures in the same order, `size` at a time."""
     waiting: list[np.ndarray] = []
     for batch in batches:
@@ -117,6 +118,8 @@ def with_channels(pixels: UInt8[np.ndarray, "n h w c"], channels: int) -> UInt8[
         alpha = pixels[..., 3:].astype(np.float32) / 255
         laid = pixels[..., :3] * alpha + 255 * (1 - alpha)
         return with_channels(laid.round().astype(np.uint8), channels)
+    if channels == 4:
+        return np.concatenate([with_channels(pixels, 3), np.full((*pixels.shape[:3], 1), 255, np.uint8)], axis=3)
     if channels == 1:
         return (pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)).round().astype(np.uint8)
     return pixels.repeat(3, axis=3)

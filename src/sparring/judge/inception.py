@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, linear, max_pool2d
 
 from sparring.core.errors import CheckpointError
-from sparring.core.files import sha256_of_file
 from sparring.judge.folding import Weights, read_weights
 
 SIDE, FEATURES, CLASSES = 299, 2048, 1008
@@ -191,11 +190,6 @@ def weights_file(folder: Path | None = None) -> Path:
                 f"network and put it at {path}, or name the file with --weights. Offline, the extractor 'lite0' needs no download."
             ) from None
     return path
-
-
-def is_the_fields(path: Path) -> bool:
-    """Whether these are the weights that papers report FID with."""
-    return sha256_of_file(path).startswith(HASH)
 
 
 def load(path: Path) -> Inception:

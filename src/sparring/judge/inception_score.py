@@ -17,6 +17,13 @@ class InceptionScore:
     """From 1 to the number of classes."""
     std: float
     """Over the parts (population form)."""
+    splits: int
+    """How many parts."""
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the mean; None for a single part."""
+        return None if self.splits == 1 else self.std / (self.splits - 1) ** 0.5
 
 
 def inception_score(probabilities: Rows, splits: int = 10) -> InceptionScore:
@@ -33,4 +40,4 @@ def inception_score(probabilities: Rows, splits: int = 10) -> InceptionScore:
         p = rows[part * len(rows) // splits : (part + 1) * len(rows) // splits]
         divergence = torch.xlogy(p, p).sum(dim=1) - torch.xlogy(p, p.mean(dim=0)).sum(dim=1)
         scores.append(divergence.mean().exp().item())
-    return InceptionScore(float(np.mean(scores)), float(np.std(scores)))
+    return InceptionScore(float(np.mean(scores)), float(np.std(scores)), splits)

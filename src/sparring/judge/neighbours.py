@@ -34,11 +34,13 @@ class Own:
     """Mean distance of two rows."""
     mean_distance_error: float
     """Standard error of it (first-order Hoeffding term)."""
+    nearest_distance: Float[Tensor, " n"]
+    """To its nearest neighbour, exactly: 0 for a duplicate."""
 
     @classmethod
     def of(cls, rows: Float[Tensor, "n d"], k: int) -> "Own":
         """With `k` neighbours. A DataError if there are not so many."""
-        n, nearest, means = len(rows), [], []
+        n, nearest, means, apart = len(rows), [], [], []
         if n <= k:
             raise DataError(f"{k} neighbours were asked for in a sample of {n}: at least {k + 1} are needed.")
         rows = rows - rows.mean(dim=0)  # distances stay as they are, and rounding is less
@@ -47,9 +49,11 @@ class Own:
             distances.diagonal(start).zero_()
             means.append(distances.sqrt().sum(dim=1, dtype=torch.float64) / (n - 1))
             distances.diagonal(start).fill_(torch.inf)
-            nearest.append(distances.topk(k, largest=False).values)
+            least = distances.topk(k, largest=False)
+            nearest.append(least.values)
+            apart.append((rows[start : start + PIECE] - rows[least.indices[:, 0]]).norm(dim=1))
         mean = torch.cat(means)
-        return cls(torch.cat(nearest), mean.mean().item(), 2 * mean.std().item() / n**0.5)
+        return cls(torch.cat(nearest), mean.mean().item(), 2 * mean.std().item() / n**0.5, torch.cat(apart))
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,14 @@ def _neighbourhoods(real: Rows, fake: Rows, k: int) -> Neighbourhoods:
         raise DataError(f"k must be at least 1, not {k}.")
     a, b = both(real, fake)
     return Neighbourhoods.of(a, b, (k,), Own.of(a, k), Own.of(b, k))
+
+
+def nearest_distances(rows: Float[Tensor, "n d"], to: Float[Tensor, "m d"]) -> Float[Tensor, " n"]:
+    """From each row to the nearest of the others, exactly: 0 for a copy."""
+    centre = to.mean(dim=0)
+    moved = to - centre
+    places = torch.cat([squared_distances(piece - centre, moved).argmin(dim=1) for piece in rows.split(PIECE)])
+    return (rows - to[places]).norm(dim=1)
 
 
 def best_coverage(n_real: int, n_fake: int, k: int) -> float:

@@ -32,8 +32,8 @@ class Pictures:
     """The same for the same pictures; None if what is found out about them is not to be kept."""
     seed: int | None = None
     """Of generated pictures ..."""
-    checkpoint: str | None = None
-    """... and the checkpoint that drew them."""
+    step: int | None = None
+    """... and the step of the run that drew them."""
     notes: tuple[str, ...] = ()
     """What a reader should know: what was left out, enlarged and so on."""
 

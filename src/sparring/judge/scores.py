@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import torch
@@ -14,7 +14,7 @@ from sparring.judge import frechet
 from sparring.judge.features import Extractor
 from sparring.judge.frechet import Gaussian
 from sparring.judge.kernel import kernel_distance
-from sparring.judge.neighbours import Neighbourhoods, Own, best_coverage, memorisation
+from sparring.judge.neighbours import Neighbourhoods, Own, best_coverage, memorisation, nearest_distances
 from sparring.judge.pictures import Pictures
 from sparring.judge.seen import Seen, see
 
@@ -94,8 +94,10 @@ class Judgement:
     """The samples that are nearest to the training set, the nearest first."""
     sentences: tuple[str, ...]
     """What the numbers say together."""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     """What a reader must know about how they were found."""
+    held_out: Pictures | None = None
+    """The pictures that copies were told by, if any were given."""
 
     def __getitem__(self, name: str) -> Score:
         """The score of that name, of all pictures."""
@@ -107,8 +109,9 @@ class Judgement:
     def to_json(self) -> dict[str, Any]:
         """All of it but the pictures."""
         return {
-            "real": {"name": self.real.name, "count": self.real.count},
-            "fake": {"name": self.fake.name, "count": self.fake.count, "seed": self.fake.seed, "checkpoint": self.fake.checkpoint},
+            "real": {"name": self.real.name, "count": self.real.count, "fingerprint": self.real.fingerprint},
+            "held_out": None if self.held_out is None else self.held_out.name,
+            "fake": {"name": self.fake.name, "count": self.fake.count, "seed": self.fake.seed, "step": self.fake.step},
             "scores": [score.to_json() for score in self.scores],
             "by_class": [score.to_json() for score in self.by_class],
             "pairs": [asdict(pair) for pair in self.pairs],
@@ -137,7 +140,7 @@ def judge_pictures(
     reference = None if seen_held_out is None else seen_held_out.rows
     scores, around = all_scores(seen_real, seen_fake, extractor, protocol, reference)
     if extractor.name == "classifier" and fake.labels is not None and fake.spec.classes == real.spec.classes:
-        scores.append(_class_accuracy(seen_fake, torch.from_numpy(fake.labels), protocol))
+        scores.append(_class_accuracy(seen_fake.named, torch.from_numpy(fake.labels), protocol))
     order = around.nearest_distance.argsort()[:PAIRS].tolist()
     places = [int(around.nearest[number]) for number in order]
     pairs = tuple(
@@ -155,7 +158,7 @@ def judge_pictures(
             "is what samples are compared with in memorisation and copies."
         )
     by_class = tuple(class_scores(real, fake, seen_real, seen_fake, extractor))
-    return Judgement(real, fake, tuple(scores), by_class, pairs, tuple(sentences(scores, seen_real)), tuple(dict.fromkeys(notes)))
+    return Judgement(real, fake, tuple(scores), by_class, pairs, tuple(sentences(scores, seen_real)), tuple(dict.fromkeys(notes)), held_out)
 
 
 def protocol_of(real: Seen, fake: Seen, extractor: Extractor, seed: int | None) -> Protocol:
@@ -167,8 +170,7 @@ def frechet_scores(real: Gaussian, fake: Float[Tensor, "n d"], name: str, protoc
     """The plain Fréchet distance, the extrapolated one, and a warning where samples are few."""
     plain = frechet.between(real, Gaussian.of(fake))
     n, d = fake.shape
-    few = f"{min(n, real.n):,} pictures are few for {d:,} features: the distance is too large, and only comparable at these numbers."
-    warning = few if min(n, real.n) < 4 * d else ""
+    warning = few_for_features(min(n, real.n), d)
     if n < frechet.FEWEST:
         return [Score(name, plain, "lower", protocol, warning=warning)]
     more = frechet.extrapolated(real, fake, plain)
@@ -177,6 +179,12 @@ def frechet_scores(real: Gaussian, fake: Float[Tensor, "n d"], name: str, protoc
         Score(name, plain, "lower", protocol, more.standard_error, warning=warning),
         Score(f"{name}-infinite", more.infinite, "lower", protocol, more.infinite_error, warning=rough),
     ]
+
+
+def few_for_features(n: int, d: int) -> str:
+    """A warning where samples are few for a Fréchet distance, else nothing."""
+    few = f"{n:,} pictures are few for {d:,} features: the distance is too large, and only comparable at these numbers."
+    return few if n < 4 * d else ""
 
 
 def all_scores(
@@ -188,15 +196,17 @@ def all_scores(
     scores.append(Score(extractor.score_name("KD"), float(distance), "lower", protocol, distance.standard_error))
     if fake.inception is not None and real.inception is not None:
         name = extractor.score_name("IS")
-        scores.append(Score(name, fake.inception.mean, "higher", protocol, fake.inception.std))
-        scores.append(Score(f"{name} of the real pictures", real.inception.mean, "higher", protocol, real.inception.std))
+        scores.append(Score(name, fake.inception.mean, "higher", protocol, fake.inception.standard_error))
+        scores.append(Score(f"{name} of the real pictures", real.inception.mean, "higher", protocol, real.inception.standard_error))
     own_real, own_fake = (Own.of(each.rows, COVERAGE_NEIGHBOURS) for each in (real, fake))
     around = Neighbourhoods.of(real.rows, fake.rows, (PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS), own_real, own_fake)
     scores += neighbour_scores(around, protocol)
+    if not own_real.mean_distance:
+        raise DataError(f"All real pictures look the same to {extractor.name}: there is nothing to judge by.")
     ratio = own_fake.mean_distance / own_real.mean_distance
-    doubt = ratio * math.hypot(own_fake.mean_distance_error / own_fake.mean_distance, own_real.mean_distance_error / own_real.mean_distance)
+    doubt = math.hypot(own_fake.mean_distance_error, ratio * own_real.mean_distance_error) / own_real.mean_distance
     scores.append(Score("diversity", ratio, "near 1", protocol, doubt))
-    comparison = own_real.radii[:, 0].sqrt() if held_out is None else nearest_distances(held_out, real.rows)
+    comparison = own_real.nearest_distance if held_out is None else nearest_distances(held_out, real.rows)
     memory = memorisation(around.nearest_distance, comparison)
     scores.append(Score("memorisation", memory.nearer, "near 0.5", protocol, memory.nearer_error))
     scores.append(Score("copies", memory.copies, "near 0.01", protocol, binomial_error(memory.copies, len(fake))))
@@ -224,15 +234,10 @@ def binomial_error(share: float, n: int) -> float:
     return math.sqrt(middle * (1 - middle) / (n + 4))
 
 
-def nearest_distances(rows: Float[Tensor, "n d"], to: Float[Tensor, "m d"]) -> Float[Tensor, " n"]:
-    """From each row to the nearest of the others."""
-    return torch.cat([torch.cdist(piece, to).min(dim=1).values for piece in rows.split(1024)])
-
-
-def _class_accuracy(fake: Seen, asked: Tensor, protocol: Protocol) -> Score:
-    assert fake.named is not None
-    share = (fake.named == asked).double().mean().item()
-    return Score("class accuracy", share, "higher", protocol, binomial_error(share, len(fake)))
+def _class_accuracy(named: Tensor | None, asked: Tensor | int, protocol: Protocol, label: str | None = None) -> Score:
+    assert named is not None
+    share = (named == asked).double().mean().item()
+    return Score("class accuracy", share, "higher", protocol, binomial_error(share, len(named)), label)
 
 
 def class_scores(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: Seen, extractor: Extractor) -> list[Score]:
@@ -246,17 +251,19 @@ def class_scores(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: See
             continue
         protocol = Protocol(n_real=len(a), n_fake=len(b), seed=fake.seed, **extractor.identity())
         plain = frechet.between(Gaussian.of(a), Gaussian.of(b))
-        found.append(Score(extractor.score_name("FD"), plain, "lower", protocol, label=name))
+        found.append(
+            Score(
+                extractor.score_name("FD"), plain, "lower", protocol, label=name, warning=few_for_features(min(len(a), len(b)), a.shape[1])
+            )
+        )
         distance = kernel_distance(a, b)
         found.append(Score(extractor.score_name("KD"), float(distance), "lower", protocol, distance.standard_error, name))
         ks = (PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS)
         around = Neighbourhoods.of(a, b, ks, Own.of(a, COVERAGE_NEIGHBOURS), Own.of(b, COVERAGE_NEIGHBOURS))
         found += neighbour_scores(around, protocol, name)
         if extractor.name == "classifier":
-            assert seen_fake.named is not None
-            named = seen_fake.named[torch.from_numpy(fake.labels == label)]
-            share = (named == label).double().mean().item()
-            found.append(Score("class accuracy", share, "higher", protocol, binomial_error(share, len(b)), name))
+            named = None if seen_fake.named is None else seen_fake.named[torch.from_numpy(fake.labels == label)]
+            found.append(_class_accuracy(named, label, protocol, name))
     return found
 
 

@@ -1,5 +1,6 @@
 """What an extractor saw in a set of pictures, and keeping that for the next time."""
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,8 +18,8 @@ from sparring.judge.features import Extractor
 from sparring.judge.inception_score import InceptionScore, inception_score
 from sparring.judge.pictures import Pictures
 
-FORMAT = 1
-SPLITS = 10
+FORMAT = 2
+SPLITS, FEWEST_IN_A_PART = 10, 10
 SHUFFLE = 2020
 
 
@@ -57,7 +58,7 @@ def see(pictures: Pictures, extractor: Extractor, advance: Callable[[int], objec
     seen = _look(pictures, extractor, advance)
     tensors = {"rows": seen.rows} if seen.named is None else {"rows": seen.rows, "named": seen.named}
     about = None if seen.inception is None else asdict(seen.inception)
-    with replacing(path) as temporary:
+    with contextlib.suppress(OSError, SafetensorError), replacing(path) as temporary:  # a full disk only costs looking again
         save_file(tensors, temporary, metadata={"sparring": json.dumps(about)})
     return seen
 
@@ -68,5 +69,5 @@ def _look(pictures: Pictures, extractor: Extractor, advance: Callable[[int], obj
         return Seen(features.rows, None, None)
     # Pictures often come sorted by class, and a part must not hold one class alone. (In torch-fidelity's order.)
     order = torch.from_numpy(np.random.RandomState(SHUFFLE).permutation(len(features)))
-    score = inception_score(features.probabilities[order], min(SPLITS, len(features)))
+    score = inception_score(features.probabilities[order], max(1, min(SPLITS, len(features) // FEWEST_IN_A_PART)))
     return Seen(features.rows, features.probabilities.argmax(dim=1), score)

@@ -14,8 +14,8 @@ from lightning_fabric import Fabric
 from rich.console import Console
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from sparring.core.errors import NonFiniteError, SettingsError
-from sparring.core.machine import core_count, has_fast_bfloat16, keep_freed_memory
+from sparring.core.errors import NonFiniteError
+from sparring.core.machine import core_count, has_fast_bfloat16, keep_freed_memory, refuse_absent_gpu
 from sparring.core.runs import RunDirectory
 from sparring.core.streams import stream_seed
 from sparring.game import Game, Recipe
@@ -39,8 +39,7 @@ class Ending:
 
 def resolve(settings: TrainSettings) -> TrainSettings:
     """The settings with every "auto" replaced by what this machine has, so that a run is resumed as it was begun."""
-    if settings.device == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("device is 'cuda', but torch sees no GPU here. Use --device cpu, or install a torch build for your GPU.")
+    refuse_absent_gpu(settings.device)
     device = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     precision = settings.precision
     if precision == "auto":

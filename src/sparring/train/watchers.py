@@ -132,8 +132,12 @@ class Speed:
 def drop_later(path: Path, step: int) -> None:
     """Take from a file with a JSON object a line those of later steps, and one that was cut off."""
     if path.exists():
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-        write_bytes(path, "".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= step).encode())
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+            kept = [line for line in lines if json.loads(line)["step"] <= step]
+        except (ValueError, KeyError, TypeError) as problem:
+            raise CheckpointError(f"{path} is damaged ({problem}): mend it, or move it away.") from None
+        write_bytes(path, "".join(f"{line}\n" for line in kept).encode())
 
 
 def resident_mebibytes() -> int | None:
@@ -221,9 +225,7 @@ class Keeper:
         step = state.progress.step
         if self.saved_step == step:
             return
-        tensors = state.tensors() | self.log.tensors()
-        if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-            raise NonFiniteError(f"After step {step}, these are no longer finite: {', '.join(bad)}. No checkpoint was written.")
+        tensors = self.finite_tensors(state)
         facts: dict[str, Any] = {**state.facts(), "identity": self.identity, "log": self.log.facts()}
         if score is None and self.score is not None:
             score = self.score(state.average)
@@ -232,6 +234,15 @@ class Keeper:
         checkpoints.write(self.folder, step, tensors, facts)
         checkpoints.prune(self.folder, self.settings.keep)
         self.last_seconds, self.saved_step = state.progress.seconds, step
+
+    def finite_tensors(self, state: State) -> dict[str, Tensor]:
+        """All that a checkpoint holds; a NonFiniteError if anything in it is not finite."""
+        tensors = state.tensors() | self.log.tensors()
+        if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+            raise NonFiniteError(
+                f"After step {state.progress.step}, these are no longer finite: {', '.join(bad)}. No checkpoint was written."
+            )
+        return tensors
 
     def restore(self, state: State, facts: dict[str, Any]) -> None:
         """Go on from a checkpoint. A CheckpointError names every setting in which it is not of this run."""
@@ -256,10 +267,13 @@ class Judge:
         if progress.step % self.every:
             return
         began = time.monotonic()
+        self.keeper.finite_tensors(state)  # what is not finite has no score
         found = self.score(state.average)
         progress.judging_seconds += time.monotonic() - began
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": progress.step, "images": progress.images, **found}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # a checkpoint of this step must not outlive its line
         self.writer.add_scalar(found["name"], found["value"], progress.step)
         self.keeper.save(state, found)
 
