@@ -277,7 +277,7 @@ def sentences(scores: list[Score], real: Seen) -> list[str]:
     if precision >= HIGH and recall < LOW:
         found.append(
             f"Quality without variety: {precision:.0%} of the samples lie among real pictures, yet they reach only {recall:.0%} of "
-            "them. That is mode collapse, or truncation."
+            "them. So it is with mode collapse, with truncation, and with training that has not come far."
         )
     elif recall >= HIGH and precision < LOW:
         found.append(f"Variety without quality: samples reach {recall:.0%} of the real pictures, yet only {precision:.0%} lie among them.")
