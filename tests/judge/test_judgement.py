@@ -316,3 +316,31 @@ def test_a_store_is_judged_as_it_is(store: Store) -> None:
     assert np.array_equal(np.concatenate(list(pictures.batches())), store.pixels)
     assert np.array_equal(pictures.pick([5, 2]), store.pixels[[5, 2]])
     assert pictures.name_of(5) == store.names[5]
+
+
+def test_one_and_the_same_picture(tmp_path: Path) -> None:
+    real = folder_of(tmp_path / "real", 12, 16, 0)
+    (tmp_path / "same").mkdir()
+    for number in range(12):
+        (tmp_path / "same" / f"{number}.png").write_bytes((real / "000.png").read_bytes())
+    judged = sparring.judge(tmp_path / "same", real, console=QUIET)
+    assert judged["diversity"].value == pytest.approx(0, abs=1e-3)
+    assert judged["recall"].value < 0.2
+    with pytest.raises(DataError, match="All real pictures look the same"):
+        sparring.judge(real, tmp_path / "same", console=QUIET)
+
+
+def test_held_out_pictures_that_were_trained_on_tie_with_copies(tmp_path: Path) -> None:
+    real = folder_of(tmp_path / "real", 12, 16, 0)
+    judged = sparring.judge(real, real, held_out=real, console=QUIET)
+    assert judged["memorisation"].value == 0.5
+
+
+def test_what_cannot_be_compared_is_refused_before_anything_is_judged(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparring.judging.judge", lambda *_, **__: pytest.fail("judged"))
+    with pytest.raises(SettingsError, match="each once"):
+        sparring.compare([trained, trained], console=QUIET)
+    with pytest.raises(SettingsError, match=r"written as \.md"):
+        sparring.compare([trained], out="table.txt", console=QUIET)
+    with pytest.raises(DataError, match="does not exist"):
+        sparring.judge("runs/tpyo")

@@ -23,6 +23,8 @@ PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5
 FEWEST = 10
 """Pictures of a class, real and fake, that are needed to judge it."""
 PAIRS = 24
+ROUNDING = 1e-5
+"""Features that differ by less than this share of their length are the same."""
 FULL_COVERAGE = 0.9
 """Where too few samples to reach it are compared, that is said."""
 LOW, HIGH = 0.3, 0.6
@@ -201,7 +203,7 @@ def all_scores(
     own_real, own_fake = (Own.of(each.rows, COVERAGE_NEIGHBOURS) for each in (real, fake))
     around = Neighbourhoods.of(real.rows, fake.rows, (PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS), own_real, own_fake)
     scores += neighbour_scores(around, protocol)
-    if not own_real.mean_distance:
+    if own_real.mean_distance < ROUNDING * real.rows.norm(dim=1).mean().item():
         raise DataError(f"All real pictures look the same to {extractor.name}: there is nothing to judge by.")
     ratio = own_fake.mean_distance / own_real.mean_distance
     doubt = math.hypot(own_fake.mean_distance_error, ratio * own_real.mean_distance_error) / own_real.mean_distance
