@@ -73,7 +73,7 @@ def plot(lines: Sequence[Line], path: Path) -> None:
     FigureCanvasAgg(figure)
     for place, column in enumerate(columns):
         axes = figure.add_subplot(1, len(columns), place + 1)
-        spreads = [0 if math.isnan(line.spreads[column]) else line.spreads[column] for line in lines]
+        spreads = [line.spreads[column] for line in lines]  # none is drawn for a single run
         axes.barh(range(len(lines)), [line.means[column] for line in lines], xerr=spreads, color="#3b7dd8", ecolor="#333333", capsize=2)
         axes.set_title(column, fontsize=10)
         axes.set_yticks(range(len(lines)), [line.name for line in lines] if place == 0 else [""] * len(lines), fontsize=9)
