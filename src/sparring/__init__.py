@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from sparring.api import Model, compare, judge, load, pack, playground, resume, train
+    from sparring.api import Model, compare, import_weights, judge, load, pack, playground, resume, train
     from sparring.core.errors import SparringError
     from sparring.data.source import open_source
     from sparring.data.store import prepare
@@ -25,6 +25,7 @@ __all__ = [
     "SparringError",
     "__version__",
     "compare",
+    "import_weights",
     "judge",
     "load",
     "open_source",
@@ -39,6 +40,7 @@ _HOMES = {
     "compare": "sparring.judging",
     "Model": "sparring.models",
     "SparringError": "sparring.core.errors",
+    "import_weights": "sparring.models",
     "load": "sparring.models",
     "open_source": "sparring.data.source",
     "pack": "sparring.models",

@@ -4,6 +4,7 @@ Objective, penalties, stabilisers, condition, packing and unrolling are settings
 its networks are. A recipe gives the networks; this file plays the game.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, TypedDict
@@ -44,6 +45,7 @@ class TwoPlayerGame(Game):
         self.generator = generator
         self.discriminator = spectrally_normalised(discriminator) if rules.spectral_norm else discriminator
         self.rules = rules
+        self.r1 = rules.r1_for(spec)
         self.objective = objective(rules.objective, rules.label_smoothing)
         self.players = (
             Player("generator", ("generator",), rules.optimiser_maker(rules.learning_rate), averaged=True),
@@ -70,9 +72,22 @@ class TwoPlayerGame(Game):
         draw = streams.normal if self.rules.latent == "normal" else streams.uniform
         return draw("latent", n, self.rules.latent_size)
 
-    def generate(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n c h w"]:
-        """The generator's pictures, in [-1, 1]."""
-        return self.generator(latents, condition)
+    def generate(
+        self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        """See Game. Truncation is in the latents: each number within so much of zero (Brock et al. 2019, section 3.1)."""
+        return self.generator(latents if truncation is None else truncated(latents, truncation), condition)
+
+    def drawn(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
+        """Pictures that the generator draws in training."""
+        return self.generator(self.latents(moment.streams, moment.batch_size), self.condition(labels))
+
+    def generator_penalties(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
+        """What the generator minimises beside its losses."""
+        if not self.rules.orthogonal:
+            return {}
+        weighted = self.rules.orthogonal * penalties.orthogonal(self.generator.parameters())
+        return {"orthogonal": weighted.expand(moment.batch_size)}
 
     # ------------------------------------------------------------------------------------------- turns
 
@@ -80,7 +95,7 @@ class TwoPlayerGame(Game):
         """Tell real pictures from generated ones of the same classes."""
         labels = moment.batch.labels
         with torch.no_grad():
-            generated = self.generator(self.latents(moment.streams, moment.batch_size), self.condition(labels))
+            generated = self.drawn(moment, labels)
         return self.discriminator_losses(moment, moment.batch.images, generated, labels)
 
     def play_generator(self, moment: Moment) -> Losses:
@@ -88,7 +103,7 @@ class TwoPlayerGame(Game):
         rules = self.rules
         sees_data = self.objective.compares or rules.unroll > 0
         labels = None if not self.conditional else moment.batch.labels if sees_data else moment.draw_labels()
-        generated = self.generator(self.latents(moment.streams, moment.batch_size), self.condition(labels))
+        generated = self.drawn(moment, labels)
         weights = self.unrolled(moment, generated, labels) if rules.unroll else None
         logits, class_logits = self.verdict(self.shown(generated, "generated", moment), labels, weights)
         real = self.verdict(self.shown(moment.batch.images, "real", moment), labels, weights)[0] if sees_data else logits.detach()
@@ -99,10 +114,7 @@ class TwoPlayerGame(Game):
             losses = dict(self.objective.generator(real, logits))
         if rules.condition == "auxiliary":
             losses["class"] = class_losses(class_logits, labels)
-        if rules.orthogonal:
-            weighted = rules.orthogonal * penalties.orthogonal(self.generator.parameters())
-            losses["orthogonal"] = weighted.expand(moment.batch_size)
-        return losses
+        return losses | self.generator_penalties(moment, labels)
 
     # ---------------------------------------------------------------------------- what the discriminator sees
 
@@ -141,7 +153,7 @@ class TwoPlayerGame(Game):
         shown_real, shown_generated = self.shown(real, "real", moment), self.shown(generated, "generated", moment)
         # Lazily (Karras et al. 2020, section 3.1): seldom, and as much stronger.
         strength = 0 if moment.step % rules.penalty_every else rules.penalty_every
-        if strength and rules.r1:
+        if strength and self.r1:
             shown_real.requires_grad_()
         if strength and rules.r2:
             shown_generated.requires_grad_()
@@ -154,8 +166,8 @@ class TwoPlayerGame(Game):
             losses["class/generated"] = class_losses(generated_classes, labels)
         if not strength:
             return losses
-        if rules.r1:
-            losses["r1"] = strength * rules.r1 / 2 * penalties.squared_gradients(real_logits, shown_real)
+        if self.r1:
+            losses["r1"] = strength * self.r1 / 2 * penalties.squared_gradients(real_logits, shown_real)
         if rules.r2:
             losses["r2"] = strength * rules.r2 / 2 * penalties.squared_gradients(generated_logits, shown_generated)
         if rules.gradient_penalty:
@@ -205,6 +217,14 @@ def class_losses(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]
     """Cross-entropy with the classes asked for: the log-likelihood L_C of Odena et al. 2017, section 3."""
     assert labels is not None
     return cross_entropy(logits, labels, reduction="none")
+
+
+def truncated(latents: Float[Tensor, "n latent"], threshold: float) -> Float[Tensor, "n latent"]:
+    """Normal latents as draws from the normal distribution within `threshold` of zero: each number keeps its rank, so that nearer
+    thresholds move a picture and do not exchange it. (Brock et al. 2019 draw those outside again: the same distribution.)
+    """
+    share = math.erf(threshold / math.sqrt(2))
+    return math.sqrt(2) * torch.erfinv(share * torch.erf(latents.double() / math.sqrt(2))).to(latents.dtype)
 
 
 def packed(pictures: Float[Tensor, "n c h w"], packing: int) -> Float[Tensor, "packs packed h w"]:
@@ -300,8 +320,9 @@ class AdversarialRecipe(Recipe):
     """both: norms are drawn to 1; one: only those above 1 are punished."""
     dragan: float = 0.0
     """Weight of (gradient norm - 1)^2 about real samples (Kodali 2017: 10)."""
-    r1: float = 0.0
-    """Gamma: gamma / 2 times the squared gradient at real samples (Mescheder 2018: 10)."""
+    r1: float | None = 0.0
+    """Gamma: gamma / 2 times the squared gradient at real samples (Mescheder 2018: 10). None: 0.0002 * side^2 / batch_size (Karras
+    2020, Training GANs with Limited Data)."""
     r2: float = 0.0
     """Gamma: gamma / 2 times the squared gradient at generated samples (Mescheder 2018)."""
     penalty_every: int = 1
@@ -361,7 +382,11 @@ class AdversarialRecipe(Recipe):
     @property
     def penalised(self) -> bool:
         """Whether there is a penalty on gradients per picture."""
-        return any((self.gradient_penalty, self.dragan, self.r1, self.r2))
+        return any((self.gradient_penalty, self.dragan, self.r1 != 0, self.r2))
+
+    def r1_for(self, spec: ImageSpec) -> float:
+        """R1's gamma for such data."""
+        return 0.0002 * spec.height * spec.width / self.batch_size if self.r1 is None else self.r1
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """A generator and a discriminator for such data, as `TwoPlayerGame` wants them."""

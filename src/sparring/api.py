@@ -22,7 +22,7 @@ from sparring.data.store import Preparation, Store, prepare, store_at
 from sparring.game import Game, Recipe, check
 from sparring.judge.sliced import coarse, sliced_wasserstein
 from sparring.judging import FrechetJudge, compare, judge
-from sparring.models import Model, described, from_json, load, pack
+from sparring.models import Model, described, from_json, import_weights, load, pack
 from sparring.playground import playground
 from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
@@ -30,7 +30,7 @@ from sparring.train.settings import TrainSettings
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Model", "compare", "judge", "load", "pack", "playground", "resume", "train"]
+__all__ = ["Model", "compare", "import_weights", "judge", "load", "pack", "playground", "resume", "train"]
 
 SCORED_SAMPLES = 512
 BUDGETS = ("images", "steps", "minutes")

@@ -129,8 +129,12 @@ class Game(nn.Module):
         """`n` latents at the start of the stream "latent"."""
         raise NotImplementedError
 
-    def generate(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n c h w"]:
-        """Pictures in [-1, 1] from latents and, if the game is conditional, a weight for each class."""
+    def generate(
+        self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        """Pictures in [-1, 1] from latents and, if the game is conditional, a weight for each class. `truncation`: how far from the
+        mean latents may be; nearer, pictures are more typical and less varied. None: as far as they fall.
+        """
         raise NotImplementedError
 
     def condition(self, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n classes"] | None:
@@ -158,7 +162,9 @@ class Game(nn.Module):
         """The classes of the first `n` samples of `seed` where none is asked for: each class in turn, so that all are there."""
         return (torch.arange(n, device=self.device) + seed) % max(1, len(self.spec.classes))
 
-    def sample(self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0) -> Float[Tensor, "n c h w"]:
+    def sample(
+        self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0, truncation: float | None = None
+    ) -> Float[Tensor, "n c h w"]:
         """Samples `first` to `first + n - 1` of `seed`, in [-1, 1]: the same pictures, to the bit, however they are split into calls.
         `labels`: the class of each; by default every class in turn (ignored by games without classes).
         """
@@ -168,10 +174,14 @@ class Game(nn.Module):
         for chunk in range(first // SAMPLE_CHUNK, -(-last // SAMPLE_CHUNK)):
             start = chunk * SAMPLE_CHUNK
             latents.append(self.chunk_of_latents(seed, chunk)[max(first - start, 0) : last - start])
-        return self.generate_chunked(torch.cat(latents), self.condition(labels), offset=first % SAMPLE_CHUNK)
+        return self.generate_chunked(torch.cat(latents), self.condition(labels), first % SAMPLE_CHUNK, truncation)
 
     def generate_chunked(
-        self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, offset: int = 0
+        self,
+        latents: Float[Tensor, "n latent"],
+        condition: Float[Tensor, "n classes"] | None,
+        offset: int = 0,
+        truncation: float | None = None,
     ) -> Float[Tensor, "n c h w"]:
         """`generate` in evaluation mode, always in whole chunks (padded with zeros); the first row is at place `offset` of its chunk."""
         n = len(latents)
@@ -182,7 +192,7 @@ class Game(nn.Module):
         with evaluating(self):
             for start in range(0, len(padded), SAMPLE_CHUNK):
                 rows = slice(start, start + SAMPLE_CHUNK)
-                pictures.append(self.generate(padded[rows], None if conditions is None else conditions[rows]))
+                pictures.append(self.generate(padded[rows], None if conditions is None else conditions[rows], truncation))
         return torch.cat(pictures)[offset : offset + n]
 
 

@@ -1,9 +1,10 @@
 """Floor 5: trained games, ready to draw: out of run directories and packed files, and into them."""
 
 import json
+import math
 import operator
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +13,7 @@ import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparring import recipes
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean
@@ -24,12 +25,15 @@ from sparring.game import Game, Recipe, check
 from sparring.latent.walks import spherical, walk
 from sparring.train import checkpoints
 from sparring.train.state import load_named, select
+from sparring.weights import read
 
 if TYPE_CHECKING:
     from sparring.train.session import Ending
 
 Kind = TypeVar("Kind")
 PIECE = 1024
+IMPORTED = "model.safetensors"
+"""In a folder that `import_weights` made: all of the model."""
 
 
 @dataclass
@@ -44,6 +48,20 @@ class Model:
     """The step of the run whose weights these are, if it was loaded from a run."""
     ending: "Ending | None" = None
     """How training ended, if it just did."""
+
+    @property
+    def generator(self) -> nn.Module | None:
+        """The network that draws: `generator(latents, label)`, and for StyleGANs `map` and `synthesise`. None if there is none."""
+        return self._network("generator")
+
+    @property
+    def discriminator(self) -> nn.Module | None:
+        """The network that judges: `discriminator(images, label)`. None if it was not loaded (see `load`) or there is none."""
+        return self._network("discriminator")
+
+    def _network(self, name: str) -> nn.Module | None:
+        network = getattr(self.game, name, None)
+        return None if network is None or next(network.parameters()).is_meta else network
 
     @property
     def spec(self) -> ImageSpec:
@@ -68,19 +86,33 @@ class Model:
             raise SettingsError(f"There is no class number {number}: they go from 0 ({classes[0]}) to {len(classes) - 1} ({classes[-1]}).")
         return number
 
-    def sample(self, n: int, *, seed: int = 0, label: str | int | None = None, first: int = 0) -> Float[Tensor, "n c h w"]:
+    def sample(
+        self, n: int, *, seed: int = 0, label: str | int | None = None, first: int = 0, truncation: float | None = None
+    ) -> Float[Tensor, "n c h w"]:
         """`n` pictures in [-1, 1]. Picture i of a seed is the same, to the bit, whatever `n` and `first` (where to start) are.
-        `label`: the class of all of them, by name or number; by default every class in turn.
+
+        `label`: the class of all of them, by name or number; by default every class in turn. `truncation`: more typical and less varied
+        pictures, from latents nearer to the mean. For networks with styles the share of the way from the mean of w, 1 being all of it
+        (Karras et al. 2019, appendix B); for others the farthest from zero that numbers of a latent may be (Brock et al. 2019).
         """
         if n < 1 or first < 0:
             raise SettingsError(f"n must be at least 1 and first at least 0, not {n} and {first}.")
+        if truncation is not None and not 0 < truncation < math.inf:
+            raise SettingsError(f"truncation must be more than 0, not {truncation}.")
         labels = None if label is None else torch.full((n,), self.label_of(label), device=self.game.device)
-        return self.game.sample(n, seed, labels, first)
+        self._refuse_without_generator()
+        return self.game.sample(n, seed, labels, first, truncation)
 
-    def sample_in_pieces(self, n: int, *, seed: int = 0, label: str | int | None = None) -> Iterator[Float[Tensor, "m c h w"]]:
+    def _refuse_without_generator(self) -> None:
+        if next(self.game.get_submodule(self.game.sampling_networks[0]).parameters()).is_meta:
+            raise CheckpointError(f"{self.source} holds no generator, so nothing can be drawn from it.")
+
+    def sample_in_pieces(
+        self, n: int, *, seed: int = 0, label: str | int | None = None, truncation: float | None = None
+    ) -> Iterator[Float[Tensor, "m c h w"]]:
         """`sample`, about a thousand at a time, for numbers that should not lie in memory at once."""
         for first in range(0, n, PIECE):
-            yield self.sample(min(PIECE, n - first), seed=seed, label=label, first=first)
+            yield self.sample(min(PIECE, n - first), seed=seed, label=label, first=first, truncation=truncation)
 
     def interpolate(
         self, seeds: Sequence[int] | None = None, *, labels: Sequence[str | int] | None = None, frames: int = 16
@@ -92,6 +124,7 @@ class Model:
         """
         if frames < 1:
             raise SettingsError(f"frames must be at least 1, not {frames}.")
+        self._refuse_without_generator()
         numbers = [self.label_of(label) for label in labels or ()]
         seeds = list((0,) if len(numbers) > 1 else range(4)) if seeds is None else list(seeds)
         stops = max(len(seeds), len(numbers))
@@ -110,20 +143,44 @@ class Model:
         return self.game.generate_chunked(latents, None if conditions is None else walk(conditions, frames, torch.lerp))
 
 
-def load(path: str | os.PathLike[str], *, checkpoint: str | int = "last") -> Model:
-    """The model in a run directory (its moving average) or in a file that `pack` wrote.
+def load(path: str | os.PathLike[str], *, checkpoint: str | int = "last", whole: bool = False) -> Model:
+    """The model in a run directory (its moving average), or in a file or folder that `pack` or `import_weights` wrote.
 
-    `checkpoint`: "last", "best" or the number of a step that is kept. Raises a CheckpointError that says what is wrong.
+    `checkpoint`: "last", "best" or the number of a step that is kept. `whole`: with the networks that sampling does not need, such as
+    the discriminator. Raises a CheckpointError that says what is wrong.
     """
     place = Path(path)
+    if (place / IMPORTED).is_file():
+        return _load_packed(place / IMPORTED)
     if place.is_dir():
-        return _load_run(RunDirectory(place), checkpoint)
+        return _load_run(RunDirectory(place), checkpoint, whole)
     if not place.exists():
         raise CheckpointError(f"{place} does not exist. Give a run directory or a packed .safetensors file.")
     return _load_packed(place)
 
 
-def _load_run(run: RunDirectory, checkpoint: str | int) -> Model:
+def import_weights(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Model:
+    """The networks in an official file (NVIDIA's StyleGAN2 and StyleGAN2-ADA `.pkl`, BigGAN-PyTorch's `.pth`), as a model.
+
+    Nothing that the file asks for is executed or fetched. `out`: a folder to keep the model in, which `load` reads. Raises a
+    CheckpointError that says what is wrong, with all tensors that are missing or left over.
+    """
+    place = Path(path)
+    if not place.is_file():
+        raise CheckpointError(f"{place} is not a file. Give the file with the official weights.")
+    found = read(place)
+    networks = {name.partition(".")[0] for name in found.tensors}
+    model = _built(found.recipe, found.spec, found.tensors, place, networks)
+    if out is not None:
+        folder = Path(out)
+        if folder.exists() and any(folder.iterdir()):
+            raise SettingsError(f"{folder} is not empty. Choose another --out.")
+        _write(model, networks, folder / IMPORTED)
+        model = replace(model, source=folder)
+    return model
+
+
+def _load_run(run: RunDirectory, checkpoint: str | int, whole: bool) -> Model:
     config = run.read_config()
     if checkpoint == "last":
         found = checkpoints.read_newest(run.checkpoints, say=console().print)
@@ -138,7 +195,8 @@ def _load_run(run: RunDirectory, checkpoint: str | int) -> Model:
                 f"{run.path} keeps no checkpoint {checkpoint}. There are: {', '.join(map(str, kept)) or 'none'}, last and best."
             )
         tensors, facts = checkpoints.read(run.checkpoints, step)
-    model = _model(config, dict(select(tensors, "game/")) | dict(select(tensors, "average/")), run.path)
+    tensors = dict(select(tensors, "game/")) | dict(select(tensors, "average/"))
+    model = _model(config, tensors, run.path, {name.partition(".")[0] for name in tensors} if whole else None)
     return replace(model, step=facts["progress"]["step"])
 
 
@@ -149,25 +207,31 @@ def _load_packed(path: Path) -> Model:
         tensors = load_file(path)
     except (OSError, SafetensorError, KeyError, ValueError) as problem:
         raise CheckpointError(f"{path} is not a model that `sparring pack` wrote, or is damaged: {problem!r}") from None
-    return _model(about, tensors, path)
+    return _model(about, tensors, path, about.get("networks"))
 
 
-def _model(about: Any, tensors: dict[str, Tensor], source: Path) -> Model:  # noqa: ANN401 (JSON is any)
+def _model(about: Any, tensors: dict[str, Tensor], source: Path, networks: Iterable[str] | None) -> Model:  # noqa: ANN401 (JSON is any)
     """The model that a file describes. Whatever the file says, it ends in a model or in a SparringError."""
-    recipe, spec = described(about, source)
+    return _built(*described(about, source), tensors, source, networks)
+
+
+def _built(recipe: Recipe, spec: ImageSpec, tensors: dict[str, Tensor], source: Path, networks: Iterable[str] | None) -> Model:
+    """The game with these weights. `networks`: those to load (None: those that sampling needs); the others take no memory."""
     check(recipe, spec)
     try:
         with torch.random.fork_rng(devices=[]):
             game = recipe.build(spec)
-    except (RuntimeError, MemoryError) as problem:
+    except (RuntimeError, MemoryError, ValueError) as problem:
         raise CheckpointError(f"{source} describes networks that cannot be built here: {problem}") from None
+    wanted = set(game.sampling_networks if networks is None else networks)
     for name, network in game.named_children():
-        if name not in game.sampling_networks:
-            network.to("meta")  # no memory for what is not used
+        if name not in wanted:
+            network.to("meta")
     game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
     game.requires_grad_(False).eval()
-    wanted = {name for name in game.state_dict() if name.partition(".")[0] in game.sampling_networks}
-    load_named(game, {name: tensor for name, tensor in tensors.items() if name in wanted}, wanted)
+    own = {name for name in game.state_dict() if name.partition(".")[0] in wanted}
+    of_others = {name for name in game.state_dict() if name not in own}
+    load_named(game, {name: tensor for name, tensor in tensors.items() if name not in of_others}, own)
     return Model(game, recipe, source)
 
 
@@ -193,9 +257,19 @@ def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
 def pack(model: Model | str | os.PathLike[str], file: str | os.PathLike[str]) -> Path:
     """Write only what sampling needs (no discriminator, no optimiser) to one safetensors file that `load` reads. Gives its path."""
     model = model if isinstance(model, Model) else load(model)
-    path, game = Path(file), model.game
-    tensors = {name: tensor.contiguous() for name, tensor in game.state_dict().items() if name.partition(".")[0] in game.sampling_networks}
-    about = {"recipe": recipes.name_of(model.recipe), "recipe_settings": asdict(model.recipe), "spec": model.spec.to_json()}
+    return _write(model, model.game.sampling_networks, Path(file))
+
+
+def _write(model: Model, networks: Iterable[str], path: Path) -> Path:
+    """Write these networks of a model, with all that is needed to build them."""
+    wanted = set(networks)
+    tensors = {name: tensor.contiguous() for name, tensor in model.game.state_dict().items() if name.partition(".")[0] in wanted}
+    about = {
+        "recipe": recipes.name_of(model.recipe),
+        "recipe_settings": asdict(model.recipe),
+        "spec": model.spec.to_json(),
+        "networks": sorted(wanted),
+    }
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={"sparring": json.dumps(about)})
     return path

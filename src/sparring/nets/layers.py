@@ -39,26 +39,33 @@ class PictureNorm(nn.Module):
 
 
 class MinibatchDeviation(nn.Module):
-    """One more feature (or channel): how much the samples of a group differ, on average (Karras et al. 2018, section 3)."""
+    """More features (or channels), usually one: how much the samples of a group differ, on average (Karras et al. 2018, section 3).
 
-    GROUP = 4
+    Groups are of `group` samples, or the whole batch if it does not divide by it. (0: always the whole batch.) With several
+    `channels`, each shows an equal part of the features.
+    """
+
+    def __init__(self, group: int = 4, channels: int = 1) -> None:
+        super().__init__()
+        self.group, self.channels = group, channels
 
     def forward(self, x: Float[Tensor, "n features *places"]) -> Float[Tensor, "n more *places"]:
-        """Groups of four neighbours, or the whole batch if it does not divide by four."""
-        n = len(x)
-        size = self.GROUP if n % self.GROUP == 0 else n
-        groups = x.float().reshape(size, n // size, -1)  # as in the authors' code, group j is samples j, j + n/size, ...
-        deviation = (groups.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=1)
-        column = deviation.repeat(size).to(x.dtype).view(n, 1, *[1] * (x.ndim - 2)).expand(-1, 1, *x.shape[2:])
-        joined = torch.cat([x, column], dim=1)
+        """(n, features, ...) to (n, features + channels, ...)."""
+        n, count = len(x), self.channels
+        size = self.group if self.group and n % self.group == 0 else n
+        groups = x.float().reshape(size, n // size, count, -1)  # as in the authors' code, group j is samples j, j + n/size, ...
+        deviation = (groups.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=2)
+        columns = deviation.repeat(size, 1).to(x.dtype).view(n, count, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])
+        joined = torch.cat([x, columns], dim=1)
         return joined.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else joined
 
 
-def spectrally_normalised(network: nn.Module) -> nn.Module:
+def spectrally_normalised(network: nn.Module, apart_from: tuple[type[nn.Module], ...] = ()) -> nn.Module:
     """The network with each linear map's and convolution's weight divided by its largest singular value (Miyato et al. 2018,
-    section 2.1), by one step of power iteration for each pass in training.
+    section 2.1), by one step of power iteration for each pass in training. `apart_from`: modules that stay as they are.
     """
+    spared = {id(below) for module in network.modules() if isinstance(module, apart_from) for below in module.modules()}
     for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and id(module) not in spared:
             parametrizations.spectral_norm(module)
     return network

@@ -34,7 +34,7 @@ class Cgan(Dcgan):
     """Adam's rate, for both networks unless the discriminator has its own."""
     betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates."""
-    r1: float = 0.05
+    r1: float | None = 0.05
     """Gamma: gamma / 2 times the squared gradient at real samples."""
     r2: float = 0.05
     """Gamma: gamma / 2 times the squared gradient at generated samples."""

@@ -1,0 +1,311 @@
+"""The networks of BigGAN and BigGAN-deep (Brock et al. 2019, appendix B), and with them those of SAGAN (Zhang et al. 2019). What the papers
+leave open is as in the authors' code (ajbrock/BigGAN-PyTorch).
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu
+
+from sparring.nets.layers import MinibatchDeviation, spectrally_normalised
+from sparring.nets.residual import double, halve
+from sparring.nets.styles import Label, as_rows
+
+SMALLEST, LARGEST = 32, 512
+BOTTLENECK = 4
+"""BigGAN-deep's 3x3 convolutions have so many times fewer channels."""
+
+_GENERATOR_FACTORS = {
+    32: (4, 4, 4, 4),
+    64: (16, 16, 8, 4, 2),
+    128: (16, 16, 8, 4, 2, 1),
+    256: (16, 16, 8, 8, 4, 2, 1),
+    512: (16, 16, 8, 8, 4, 2, 1, 1),
+}
+_DISCRIMINATOR_FACTORS = {
+    32: (4, 4, 4, 4),
+    64: (1, 2, 4, 8, 16),
+    128: (1, 2, 4, 8, 16, 16),
+    256: (1, 2, 4, 8, 8, 16, 16),
+    512: (1, 1, 2, 4, 8, 8, 16, 16),
+}
+
+
+def generator_widths(resolution: int, width: int) -> tuple[int, ...]:
+    """Channels at sides 4, 8, ... resolution: tables 4 to 9 of the paper; at 32 and 64 as in the authors' code."""
+    return tuple(width * factor for factor in _GENERATOR_FACTORS[resolution])
+
+
+def discriminator_widths(resolution: int, width: int) -> tuple[int, ...]:
+    """Channels after each stage; in BigGAN-deep after its first convolution and each stage."""
+    return tuple(width * factor for factor in _DISCRIMINATOR_FACTORS[resolution])
+
+
+def halvings(resolution: int, stages: int) -> tuple[bool, ...]:
+    """Which stages of a discriminator halve the side: down to 4x4, or 8x8 for pictures of 32x32."""
+    last = resolution.bit_length() - (4 if resolution == SMALLEST else 3)
+    return tuple(stage < last for stage in range(stages))
+
+
+def initialise(network: nn.Module) -> None:
+    """Orthogonal weights (Saxe et al. 2014), offsets zero."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.orthogonal_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+class Attention(nn.Module):
+    """Self-attention over the places of a map (Zhang et al. 2019, section 3), with keys and values at half the side (the authors' code).
+    It begins as the identity: its part has the weight `gamma`.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.query = nn.Conv2d(channels, channels // 8, 1, bias=False)
+        self.key = nn.Conv2d(channels, channels // 8, 1, bias=False)
+        self.value = nn.Conv2d(channels, channels // 2, 1, bias=False)
+        self.out = nn.Conv2d(channels // 2, channels, 1, bias=False)
+        self.gamma = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """The same shape."""
+        query, key, value = (
+            y.flatten(2).transpose(1, 2) for y in (self.query(x), max_pool2d(self.key(x), 2), max_pool2d(self.value(x), 2))
+        )
+        # not `scaled`, and by plain products where second derivatives may be wanted
+        weights = torch.softmax((query @ key.transpose(1, 2)).float(), dim=2).to(value.dtype)
+        seen = (weights @ value).transpose(1, 2).reshape(len(x), -1, *x.shape[2:]).contiguous(memory_format=torch.channels_last)
+        return torch.add(x, self.gamma.to(x.dtype) * self.out(seen))
+
+
+class Norm(nn.Module):
+    """Batch norm, then ReLU; scales and offsets are linear in a `condition` of so many numbers, if it has any."""
+
+    def __init__(self, channels: int, condition: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=condition == 0)
+        self.scale = nn.Linear(condition, channels, bias=False) if condition else None
+        self.offset = nn.Linear(condition, channels, bias=False) if condition else None
+
+    def forward(self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n condition"] | None) -> Float[Tensor, "n c h w"]:
+        """The same shape."""
+        x = self.norm(x)
+        if self.scale is not None and self.offset is not None:
+            scale, offset = 1 + self.scale(condition), self.offset(condition)
+            x = torch.addcmul(offset.to(x.dtype)[:, :, None, None], x, scale.to(x.dtype)[:, :, None, None])
+        return relu(x, inplace=True)
+
+
+class UpBlock(nn.Module):
+    """Figure 15b: norm, ReLU, nearest neighbours, 3x3, norm, ReLU, 3x3; added to nearest neighbours, 1x1."""
+
+    def __init__(self, before: int, after: int, condition: int, stage: int) -> None:
+        super().__init__()
+        self.stage = stage
+        self.norms = nn.ModuleList([Norm(before, condition), Norm(after, condition)])
+        self.first, self.second = nn.Conv2d(before, after, 3, padding=1), nn.Conv2d(after, after, 3, padding=1)
+        self.shortcut = nn.Conv2d(before, after, 1)
+
+    def forward(self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n condition"] | None) -> Float[Tensor, "n o 2*h 2*w"]:
+        """(n, before, h, w) to (n, after, 2h, 2w)."""
+        first, second = self.norms
+        y = self.second(second(double(first(x, condition), self.first), condition))
+        return y + interpolate(self.shortcut(x), scale_factor=2.0)
+
+
+class DeepUpBlock(nn.Module):
+    """Figure 16b: 1x1 to a fourth of the channels, two 3x3, 1x1 back, each after norm and ReLU; added to the input, which loses the
+    channels that are too many. `doubles`: by nearest neighbours, before the first 3x3.
+    """
+
+    def __init__(self, before: int, after: int, condition: int, stage: int, *, doubles: bool) -> None:
+        super().__init__()
+        self.stage, self.doubles, self.after = stage, doubles, after
+        hidden = before // BOTTLENECK
+        self.norms = nn.ModuleList([Norm(before, condition), *(Norm(hidden, condition) for _ in range(3))])
+        self.narrow = nn.Conv2d(before, hidden, 1)
+        self.first, self.second = nn.Conv2d(hidden, hidden, 3, padding=1), nn.Conv2d(hidden, hidden, 3, padding=1)
+        self.widen = nn.Conv2d(hidden, after, 1)
+
+    def forward(self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n condition"] | None) -> Float[Tensor, "n o p q"]:
+        """(n, before, h, w) to (n, after, h, w), or twice the side."""
+        norms = list(self.norms)
+        y = norms[1](self.narrow(norms[0](x, condition)), condition)
+        y = double(y, self.first) if self.doubles else self.first(y)
+        y = self.second(norms[2](y, condition))
+        y = self.widen(norms[3](y, condition))
+        x = x[:, : self.after]
+        return y + (interpolate(x, scale_factor=2.0) if self.doubles else x)
+
+
+class Generator(nn.Module):
+    """A 4x4 map from the latent, a stage for each doubling of the side, norm, ReLU, 3x3, tanh.
+
+    `widths`: channels at 4, 8, ... With a `shared` size classes are embedded once, in so many numbers, for all norms; with 0 each norm has
+    its own rows for them. `hierarchical`: each stage sees a part of the latent beside the class (in BigGAN-deep all of it).
+    `attended`: stages followed by self-attention. `depth`: blocks in a stage of BigGAN-deep; 0 is BigGAN.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        channels: int,
+        latent_size: int,
+        *,
+        classes: int = 0,
+        shared: int = 128,
+        hierarchical: bool = True,
+        attended: Sequence[int] = (),
+        depth: int = 0,
+        spectral_norm: bool = True,
+    ) -> None:
+        super().__init__()
+        self.classes, self.hierarchical, self.deep = classes, hierarchical, depth > 0
+        stages = len(widths) - 1
+        self.embed = nn.Linear(classes, shared, bias=False) if classes and shared else None
+        told = shared if self.embed is not None else classes
+        whole = not hierarchical or self.deep
+        self.chunk = latent_size if whole else latent_size // (stages + 1)
+        condition = told + (self.chunk if hierarchical else 0)
+        self.project = nn.Linear(condition if hierarchical and self.deep else self.chunk, widths[0] * 16)
+        blocks: list[nn.Module] = []
+        for stage, (before, after) in enumerate(itertools.pairwise(widths)):
+            if self.deep:
+                for i in range(depth):
+                    last = i == depth - 1
+                    blocks.append(DeepUpBlock(before, after if i else before, condition, stage, doubles=last))
+                    before = after if i else before  # noqa: PLW2901 (blocks follow on each other)
+            else:
+                blocks.append(UpBlock(before, after, condition, stage))
+            if stage in attended:
+                blocks.append(Attention(after))
+        self.blocks = nn.ModuleList(blocks)
+        self.last_norm = Norm(widths[-1], 0)
+        self.draw = nn.Conv2d(widths[-1], channels, 3, padding=1)
+        initialise(self)
+        if spectral_norm:
+            for name, module in self.named_children():
+                if name != "embed":
+                    spectrally_normalised(module, apart_from=() if self.embed is not None or not classes else (Norm,))
+
+    def forward(self, latent: Float[Tensor, "n latent"], condition: Label = None) -> Float[Tensor, "n c h w"]:
+        """Pictures in [-1, 1]. `condition`: one-hot rows (or weights for each class), or numbers."""
+        told = as_rows(condition, self.classes)
+        if told is not None and self.embed is not None:
+            told = self.embed(told).to(latent.dtype)
+        conditions = self.conditions(latent, told)
+        start = latent[:, : self.chunk]
+        if self.hierarchical and self.deep:
+            assert conditions[0] is not None
+            start = conditions[0]
+        # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
+        x = self.project(start).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
+        for block in self.blocks:
+            x = block(x, conditions[block.stage]) if isinstance(block, UpBlock | DeepUpBlock) else block(x)
+        return self.draw(self.last_norm(x, None)).tanh().float()
+
+    def conditions(
+        self, latent: Float[Tensor, "n latent"], told: Float[Tensor, "n told"] | None
+    ) -> list[Float[Tensor, "n condition"] | None]:
+        """What the norms of each stage are told."""
+        classes = [] if told is None else [told]
+        if not self.hierarchical:
+            return [told] * len(self.blocks)
+        if self.deep:
+            return [torch.cat([*classes, latent], dim=1)] * len(self.blocks)
+        return [torch.cat([*classes, chunk], dim=1) for chunk in latent.split(self.chunk, dim=1)[1:]]
+
+
+class DownBlock(nn.Module):
+    """Figure 15c: ReLU, 3x3, ReLU, 3x3, average pooling; added to 1x1, average pooling. On pictures there is no first ReLU."""
+
+    def __init__(self, before: int, after: int, *, halves: bool, pictures: bool) -> None:
+        super().__init__()
+        self.halves, self.pictures = halves, pictures
+        self.first, self.second = nn.Conv2d(before, after, 3, padding=1), nn.Conv2d(after, after, 3, padding=1)
+        self.shortcut = nn.Conv2d(before, after, 1) if halves or before != after else nn.Identity()
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o p q"]:
+        """(n, before, h, w) to (n, after, h / 2, w / 2), or without pooling (n, after, h, w)."""
+        y = relu(self.first(x if self.pictures else relu(x)), inplace=True)
+        if not self.halves:
+            return self.second(y) + self.shortcut(x)
+        return halve(y, self.second) + self.shortcut(avg_pool2d(x, 2))
+
+
+class DeepDownBlock(nn.Module):
+    """Figure 16c: 1x1 to a fourth of the channels, two 3x3, average pooling, 1x1 back, each after a ReLU; added to the pooled input,
+    which gains the channels that are too few by a 1x1.
+    """
+
+    def __init__(self, before: int, after: int, *, halves: bool) -> None:
+        super().__init__()
+        self.halves = halves
+        hidden = after // BOTTLENECK
+        self.narrow = nn.Conv2d(before, hidden, 1)
+        self.first, self.second = nn.Conv2d(hidden, hidden, 3, padding=1), nn.Conv2d(hidden, hidden, 3, padding=1)
+        self.widen = nn.Conv2d(hidden, after, 1)
+        self.more = nn.Conv2d(before, after - before, 1) if after != before else None
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o p q"]:
+        """(n, before, h, w) to (n, after, h / 2, w / 2), or without pooling (n, after, h, w)."""
+        y = relu(self.second(relu(self.first(relu(self.narrow(relu(x)), inplace=True)), inplace=True)), inplace=True)
+        if self.halves:
+            y, x = avg_pool2d(y, 2), avg_pool2d(x, 2)
+        x = x if self.more is None else torch.cat([x, self.more(x)], dim=1)
+        return self.widen(y) + x
+
+
+class Discriminator(nn.Module):
+    """A stage for each halving of the side and what follows them, ReLU, one linear unit that sees each channel's sum, and projection.
+
+    `widths`: channels after each stage (in BigGAN-deep, after its first convolution and each stage). `halves`: which stages do.
+    `attended`: stages followed by self-attention. `depth`: blocks in a stage of BigGAN-deep; 0 is BigGAN. Classes may be `projected` on the
+    sums or `named` by outputs of their own: how many there are. Spectral norm is the game's to add.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        halves: Sequence[bool],
+        channels: int,
+        *,
+        attended: Sequence[int] = (),
+        depth: int = 0,
+        minibatch_deviation: bool = False,
+        projected: int = 0,
+        named: int = 0,
+    ) -> None:
+        super().__init__()
+        self.see = nn.Conv2d(channels, widths[0], 3, padding=1) if depth else None
+        blocks: list[nn.Module] = []
+        for stage, (before, after) in enumerate(itertools.pairwise(widths if depth else (channels, *widths))):
+            if depth:
+                blocks += [DeepDownBlock(after if i else before, after, halves=halves[stage] and i == 0) for i in range(depth)]
+            else:
+                blocks.append(DownBlock(before, after, halves=halves[stage], pictures=stage == 0))
+            if stage in attended:
+                blocks.append(Attention(after))
+        self.blocks = nn.ModuleList(blocks)
+        self.deviation = MinibatchDeviation() if minibatch_deviation else nn.Identity()
+        features = widths[-1] + minibatch_deviation
+        self.judge = nn.Linear(features, 1 + named)
+        self.project = nn.Linear(projected, features, bias=False) if projected else None
+        self.classes = projected
+        initialise(self)
+
+    def forward(self, images: Float[Tensor, "n c h w"], label: Label = None) -> Float[Tensor, "n outputs"]:
+        """A logit for each picture, then one for each class that is named. `label`: one-hot rows or numbers, if it is told classes."""
+        x = images if self.see is None else self.see(images)
+        for block in self.blocks:
+            x = block(x)
+        features = self.deviation(relu(x, inplace=True).sum(dim=(2, 3)))
+        outputs = self.judge(features)
+        if self.project is not None:
+            outputs = outputs + (self.project(as_rows(label, self.classes)) * features).sum(dim=1, keepdim=True)
+        return outputs

@@ -1,0 +1,288 @@
+"""The networks of StyleGAN2 (Karras et al. 2020: Analyzing and Improving the Image Quality of StyleGAN), as its authors train them today
+(Karras et al. 2020: Training GANs with Limited Data). What the papers leave open is as in the authors' code (NVlabs/stylegan2-ada-pytorch).
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from sparring.nets.equalised import GAIN, Convolution, Linear, rectified, resampling_convolution
+from sparring.nets.layers import MinibatchDeviation
+from sparring.nets.resampling import downsampled, upsampled
+from sparring.nets.styles import Mapping, Noise, StyleGenerator, as_rows
+
+SMALLEST, LARGEST = 8, 1024
+GeneratorArchitecture = Literal["skip", "resnet", "orig"]
+DiscriminatorArchitecture = Literal["resnet", "skip", "orig"]
+
+
+def widths(resolution: int, base: int, largest: int) -> tuple[int, ...]:
+    """Channels at sides 4, 8, ... resolution: `base` over the side, at most `largest`."""
+    return tuple(min(base >> power, largest) for power in range(2, resolution.bit_length()))
+
+
+# ------------------------------------------------------------------------------------------------------ generator
+
+
+class StyledConvolution(nn.Module):
+    """A modulated 3x3 convolution, noise, an offset, a leaky ReLU (figure 2d of the paper). `up`: to twice the side first.
+
+    Modulated and demodulated weights (equations 1 and 3) would be a copy for each sample. Scaling what goes in by the style and what
+    comes out by the demodulation is the same, for a convolution is linear: one convolution serves the whole batch.
+    """
+
+    noise: Float[Tensor, "side side"]
+
+    def __init__(self, before: int, after: int, style: int, side: int, *, up: bool = False, gain: float = 1.0, clamp: float | None) -> None:
+        super().__init__()
+        self.affine = Linear(style, before, offset=1.0)
+        self.weight = nn.Parameter(torch.randn(after, before, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(after))
+        self.register_buffer("noise", torch.randn(side, side))
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.up, self.gain = up, GAIN * gain
+        self.clamp = None if clamp is None else clamp * gain
+
+    def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n style"], noise: Noise) -> Float[Tensor, "n o p q"]:
+        """(n, before, h, w) to (n, after, ...)."""
+        styles = self.affine(w)
+        y = resampling_convolution(x * styles.to(x.dtype)[:, :, None, None], self.weight, up=self.up)
+        scale = self.gain * self.demodulation(styles)
+        offset = (self.gain * self.bias).to(y.dtype)
+        y = torch.addcmul(offset[:, None, None], y, scale.to(y.dtype)[:, :, None, None])
+        if noise == "random":
+            y += (self.gain * self.noise_strength * torch.randn(len(y), 1, *y.shape[2:], device=y.device)).to(y.dtype)
+        elif noise == "const":
+            y += (self.gain * self.noise_strength * self.noise).to(y.dtype)
+        return rectified(y, self.clamp)
+
+    def demodulation(self, styles: Float[Tensor, "n before"]) -> Float[Tensor, "n after"]:
+        """One over the length of each modulated filter."""
+        with torch.autocast(styles.device.type, enabled=False):
+            squares = self.weight.square().sum(dim=(2, 3))
+            return (styles.square() @ squares.t() + 1e-8).rsqrt()
+
+
+class ToPicture(nn.Module):
+    """A modulated 1x1 convolution to the picture's channels, without demodulation."""
+
+    def __init__(self, before: int, channels: int, style: int, clamp: float | None) -> None:
+        super().__init__()
+        self.affine = Linear(style, before, offset=1.0)
+        self.weight = nn.Parameter(torch.randn(channels, before, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.gain, self.clamp = 1 / math.sqrt(before), clamp
+
+    def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n style"]) -> Float[Tensor, "n channels h w"]:
+        """A picture, in full precision."""
+        styles = (self.gain * self.affine(w)).to(x.dtype)
+        y = nn.functional.conv2d(x * styles[:, :, None, None], self.weight).to(self.bias.dtype) + self.bias[:, None, None]
+        return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
+
+
+class SynthesisBlock(nn.Module):
+    """Two convolutions at one side, the first of them from half of it; and what makes a picture of that, if `draws`."""
+
+    def __init__(
+        self, before: int, after: int, style: int, side: int, channels: int, *, residual: bool, draws: bool, clamp: float | None
+    ) -> None:
+        super().__init__()
+        half = math.sqrt(0.5) if residual and before else 1.0
+        self.constant = nn.Parameter(torch.randn(after, side, side)) if not before else None
+        self.first = StyledConvolution(before, after, style, side, up=True, clamp=clamp) if before else None
+        self.second = StyledConvolution(after, after, style, side, gain=half, clamp=clamp)
+        self.skip = Convolution(before, after, 1, bias=False, activated=False, up=True, gain=half) if residual and before else None
+        self.draw = ToPicture(after, channels, style, clamp) if draws else None
+
+    @property
+    def styles(self) -> int:
+        """How many styles its convolutions take; the one that draws takes the next."""
+        return 1 if self.first is None else 2
+
+    def forward(
+        self, x: Float[Tensor, "n c h w"] | None, w: Float[Tensor, "n styles_and_one style"], noise: Noise
+    ) -> tuple[Float[Tensor, "n o p q"], Float[Tensor, "n channels p q"] | None]:
+        """The map at this side, and its part of the picture."""
+        skip = None if self.skip is None or x is None else self.skip(x)
+        if self.constant is not None:
+            x = self.constant.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        elif self.first is not None and x is not None:
+            x = self.first(x, w[:, 0], noise)
+        assert x is not None
+        y: Tensor = self.second(x, w[:, self.styles - 1], noise)
+        if skip is not None:
+            y = skip + y
+        return y, None if self.draw is None else self.draw(y, w[:, self.styles])
+
+
+class Synthesis(nn.Module):
+    """Pictures from styles: a learnt constant at 4x4, then a block for each doubling of the side.
+
+    `widths`: channels at 4, 8, ... Architectures (figure 7 of the paper): skip sums the pictures of all sides, resnet adds a shortcut
+    to each block, orig does neither.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        channels: int,
+        style: int,
+        architecture: GeneratorArchitecture = "skip",
+        clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        last = len(widths) - 1
+        self.blocks = nn.ModuleList(
+            SynthesisBlock(
+                widths[i - 1] if i else 0,
+                widths[i],
+                style,
+                4 << i,
+                channels,
+                residual=architecture == "resnet",
+                draws=architecture == "skip" or i == last,
+                clamp=clamp,
+            )
+            for i in range(len(widths))
+        )
+        self.layers = sum(block.styles for block in self._blocks) + 1
+
+    @property
+    def _blocks(self) -> list[SynthesisBlock]:
+        return list(self.blocks)  # pyright: ignore[reportReturnType] (a ModuleList of them)
+
+    def forward(self, w: Float[Tensor, "n layers style"], noise: Noise) -> Float[Tensor, "n channels h w"]:
+        """(n, layers, style) to (n, channels, resolution, resolution)."""
+        x, picture, used = None, None, 0
+        for block in self._blocks:
+            x, part = block(x, w[:, used : used + block.styles + 1], noise)
+            used += block.styles
+            if part is not None:
+                picture = part if picture is None else upsampled(picture) + part
+        assert picture is not None
+        return picture
+
+
+class Generator(StyleGenerator):
+    """Mapping network and synthesis network. `latent_size` and `style_size`: numbers in z and in w."""
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        channels: int,
+        latent_size: int,
+        style_size: int,
+        *,
+        classes: int = 0,
+        mapping_layers: int = 8,
+        mapping_rate: float = 0.01,
+        mapping_width: int | None = None,
+        embedding: int | None = None,
+        architecture: GeneratorArchitecture = "skip",
+        clamp: float | None = None,
+    ) -> None:
+        synthesis = Synthesis(widths, channels, style_size, architecture, clamp)
+        mapping = Mapping(
+            latent_size,
+            classes,
+            style_size,
+            layers=mapping_layers,
+            rate=mapping_rate,
+            width=mapping_width,
+            embedding=embedding,
+        )
+        super().__init__(mapping, synthesis)
+
+
+# -------------------------------------------------------------------------------------------------- discriminator
+
+
+class DiscriminatorBlock(nn.Module):
+    """Two convolutions, the second to half the side."""
+
+    def __init__(self, before: int, after: int, channels: int, *, residual: bool, sees: bool, clamp: float | None) -> None:
+        super().__init__()
+        half = math.sqrt(0.5) if residual else 1.0
+        self.see = Convolution(channels, before, 1, clamp=clamp) if sees else None
+        self.first = Convolution(before, before, 3, clamp=clamp)
+        self.second = Convolution(before, after, 3, down=True, gain=half, clamp=clamp)
+        self.skip = Convolution(before, after, 1, bias=False, activated=False, down=True, gain=half) if residual else None
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o h/2 w/2"]:
+        """(n, before, h, w) to (n, after, h / 2, w / 2)."""
+        y = self.second(self.first(x))
+        return y if self.skip is None else self.skip(x) + y
+
+
+class Discriminator(nn.Module):
+    """A block for each halving of the side, then minibatch standard deviation, a convolution and two linear maps at 4x4.
+
+    `widths`: channels at 4, 8, ... Architectures (figure 7): resnet adds a shortcut to each block, skip shows each block the picture at
+    its side, orig does neither. `named`: extra logits, one for each class.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        channels: int,
+        *,
+        classes: int = 0,
+        named: int = 0,
+        mapping_layers: int = 8,
+        mapping_rate: float = 0.01,
+        mapping_width: int | None = None,
+        embedding: int | None = None,
+        class_size: int | None = None,
+        architecture: DiscriminatorArchitecture = "resnet",
+        deviation_group: int = 4,
+        deviation_channels: int = 1,
+        clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.skips = architecture == "skip"
+        class_size = (widths[0] if class_size is None else class_size) if classes else 0
+        falling = list(widths)[::-1]
+        self.blocks = nn.ModuleList(
+            DiscriminatorBlock(before, after, channels, residual=architecture == "resnet", sees=self.skips or place == 0, clamp=clamp)
+            for place, (before, after) in enumerate(itertools.pairwise(falling))
+        )
+        self.see = Convolution(channels, widths[0], 1) if self.skips else None
+        self.deviation = MinibatchDeviation(deviation_group, deviation_channels) if deviation_channels else nn.Identity()
+        self.last = Convolution(widths[0] + deviation_channels, widths[0], 3, clamp=clamp)
+        self.hidden = Linear(widths[0] * 16, widths[0], activated=True)
+        self.judge = Linear(widths[0], (class_size or 1) + named)
+        self.mapping = (
+            Mapping(0, classes, class_size, layers=mapping_layers, rate=mapping_rate, width=mapping_width, embedding=embedding)
+            if classes
+            else None
+        )
+        self.named = named
+
+    def forward(
+        self, images: Float[Tensor, "n c h w"], label: Float[Tensor, "n classes"] | Int64[Tensor, " n"] | None = None
+    ) -> Float[Tensor, "n outputs"]:
+        """A logit for each picture, then one for each class that is named. `label`: one-hot rows or numbers, if it is told classes."""
+        x: Tensor | None = None
+        for block in self.blocks:
+            assert isinstance(block, DiscriminatorBlock)
+            if block.see is not None:
+                seen = block.see(images)
+                x = seen if x is None else x + seen
+                images = downsampled(images) if self.skips else images
+            assert x is not None
+            x = block(x)
+        assert x is not None
+        if self.see is not None:
+            x = x + self.see(images)
+        outputs = self.judge(self.hidden(self.last(self.deviation(x)).flatten(1)))
+        if self.mapping is None:
+            return outputs
+        logits, names = outputs.split([outputs.shape[1] - self.named, self.named], dim=1)
+        told = self.mapping(None, as_rows(label, self.mapping.classes))
+        # the inner product of picture and class (Miyato and Koyama 2018), scaled to variance 1
+        return torch.cat([(logits * told).sum(dim=1, keepdim=True) / math.sqrt(told.shape[1]), names], dim=1)

@@ -1,0 +1,103 @@
+"""What StyleGAN's generators have in common: a mapping network from z to w, and a synthesis network that draws from w."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from sparring.nets.equalised import Linear, normalised
+
+Noise = Literal["const", "random", "none"]
+"""The noise inputs of a synthesis network: the same at each call, fresh from torch's random numbers, or zero."""
+Label = Float[Tensor, "n classes"] | Int64[Tensor, " n"] | None
+AVERAGE_DECAY = 0.995
+"""Of the running mean of w, at each step of training (the authors' value)."""
+
+
+def as_rows(label: Label, classes: int) -> Float[Tensor, "n classes"] | None:
+    """Labels, numbers or rows with a weight for each class, as such rows. ValueError if they do not suit the network."""
+    if (label is None) != (classes == 0):
+        raise ValueError(f"the network has {classes} classes; {'no labels were' if label is None else 'labels were'} given")
+    if label is None:
+        return None
+    rows = one_hot(label, classes).float() if label.ndim == 1 else label
+    if rows.shape[1] != classes:
+        raise ValueError(f"labels are rows of {rows.shape[1]} numbers; the network has {classes} classes")
+    return rows
+
+
+class Mapping(nn.Module):
+    """From z and the class to w (Karras et al. 2019, section 2). Both come in at a mean square of 1. A `latent_size` of 0: from the
+    class alone, as in a discriminator.
+    """
+
+    def __init__(
+        self,
+        latent_size: int,
+        classes: int,
+        style_size: int,
+        *,
+        layers: int = 8,
+        rate: float = 0.01,
+        width: int | None = None,
+        embedding: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.latent_size, self.classes, self.style_size = latent_size, classes, style_size
+        embedding = (style_size if embedding is None else embedding) if classes else 0
+        self.embed = Linear(classes, embedding) if classes else None
+        sizes = [latent_size + embedding, *[style_size if width is None else width] * (layers - 1), style_size]
+        self.layers = nn.Sequential(*(Linear(sizes[i], sizes[i + 1], rate=rate, activated=True) for i in range(layers)))
+
+    def forward(self, z: Float[Tensor, "n latent"] | None, condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n style"]:
+        """(n, latent) and (n, classes) to (n, style)."""
+        parts = [] if z is None else [normalised(z)]
+        if self.embed is not None:
+            assert condition is not None
+            parts.append(normalised(self.embed(condition)))
+        return self.layers(torch.cat(parts, dim=1))
+
+
+class StyleGenerator(nn.Module):
+    """A generator in two halves. The `synthesis` network has `layers`, how many styles it takes, and gives pictures of styles and noise."""
+
+    mean: Float[Tensor, " style"]
+
+    def __init__(self, mapping: Mapping, synthesis: nn.Module) -> None:
+        super().__init__()
+        self.mapping, self.synthesis = mapping, synthesis
+        self.layers: int = synthesis.layers  # pyright: ignore[reportAttributeAccessIssue] (see above)
+        self.register_buffer("mean", torch.zeros(mapping.style_size))
+
+    def styles(self, z: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n style"]:
+        """w, one for each latent. In training their running mean is kept, for truncation."""
+        w = self.mapping(z, condition)
+        if self.training and torch.is_grad_enabled():
+            self.mean.lerp_(w.detach().mean(dim=0), 1 - AVERAGE_DECAY)
+        return w
+
+    def map(
+        self,
+        z: Float[Tensor, "n latent"],
+        label: Label = None,
+        truncation: float = 1.0,
+        truncated_layers: int | None = None,
+    ) -> Float[Tensor, "n layers style"]:
+        """W for each layer. `truncation`: how far from the mean of all w they are, 1 where they fall, 0 at the mean (Karras et al. 2019,
+        appendix B); in the first `truncated_layers`, or all. `label`: one-hot rows or numbers.
+        """
+        w = self.styles(z, as_rows(label, self.mapping.classes))[:, None].expand(-1, self.layers, -1)
+        if truncation == 1:
+            return w
+        nearer = self.mean.lerp(w, truncation)
+        return nearer if truncated_layers is None else torch.cat([nearer[:, :truncated_layers], w[:, truncated_layers:]], dim=1)
+
+    def synthesise(self, w: Float[Tensor, "n layers style"], noise: Noise = "const") -> Float[Tensor, "n channels h w"]:
+        """Pictures of styles, in the network's own range ([-1, 1] for what it was trained on, not clipped)."""
+        return self.synthesis(w, noise)
+
+    def forward(self, latent: Float[Tensor, "n latent"], condition: Label = None) -> Float[Tensor, "n channels h w"]:
+        """Pictures: with fresh noise in training, always the same otherwise."""
+        return self.synthesise(self.map(latent, condition), "random" if self.training else "const")

@@ -1,0 +1,135 @@
+"""BigGAN: large batches, a class embedding shared by all norms, a latent that enters at every side, self-attention."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from sparring.adversarial import AdversarialRecipe, Condition, nearest_square, square_problems
+from sparring.core.settings import Ranges
+from sparring.core.specs import ImageSpec
+from sparring.nets import biggan as nets
+from sparring.objectives import ObjectiveName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Biggan(AdversarialRecipe):
+    """Residual networks with spectral norm and self-attention; classes by conditional batch norm and projection.
+
+    The paper's batch is 2,048 and its width 96, on 128 processors. `--width 16` to 32 suits two cores. Truncation trades variety for
+    fidelity when sampling: `sparring sample RUN --truncation 0.5`.
+    """
+
+    title: ClassVar[str] = "Class-conditional at scale: shared embedding, hierarchical latent, attention, truncation"
+    paper: ClassVar[str] = (
+        "Brock, Donahue, Simonyan 2019: Large Scale GAN Training for High Fidelity Natural Image Synthesis (arXiv:1809.11096)"
+    )
+    data: ClassVar[str] = "pictures, 32x32 to 512x512 (a power of two), with or without classes"
+    ranges: ClassVar[Ranges] = {
+        **AdversarialRecipe.ranges,
+        "width": {"at least": 1, "at most": 1024},
+        "widths": {"at least": 1, "at most": 2**14},
+        "discriminator_widths": {"at least": 1, "at most": 2**14},
+        "shared_size": {"at least": 0, "at most": 2**14},
+        "attention": {"at least": 0},
+        "attended": {"at least": 0},
+        "discriminator_attended": {"at least": 0},
+        "depth": {"at least": 0, "at most": 16},
+        "discriminator_depth": {"at least": 0, "at most": 16},
+    }
+
+    batch_size: int = 64
+    """Real pictures in each turn's batch."""
+    latent_size: int = 120
+    """Numbers in a latent vector; a hierarchical one is cut into equal chunks, what is left over is not used."""
+    objective: ObjectiveName = "hinge"
+    """The pair of losses."""
+    learning_rate: float = 5e-5
+    """Adam's rate of the generator."""
+    discriminator_learning_rate: float | None = 2e-4
+    """Adam's rate of the discriminator."""
+    betas: tuple[float, float] = (0.0, 0.999)
+    """Adam's decay rates."""
+    discriminator_steps: int = 2
+    """Discriminator steps for each generator step."""
+    spectral_norm: bool = True
+    """Divide every weight of the discriminator by its largest singular value."""
+    generator_spectral_norm: bool = True
+    """Divide every weight of the generator by its largest singular value."""
+    orthogonal: float = 1e-4
+    """Weight of the inner products between the generator's filters."""
+    condition: Condition = "projection"
+    """How classes enter: projection (conditional batch norm, projection discriminator), auxiliary, or none."""
+    width: int = 96
+    """Channels at the full resolution; four to sixteen times as many at the lower ones."""
+    shared_size: int = 128
+    """Numbers that a class is turned into, once for all norms. 0: each norm has its own rows for classes."""
+    hierarchical: bool = True
+    """Each doubling of the side sees a part of the latent."""
+    attention: int | None = None
+    """Side of the maps that have self-attention. None: half the picture's, at most 64. 0: none."""
+    depth: int = 0
+    """Blocks at each side of BigGAN-deep (the paper's: 2). 0: BigGAN."""
+    discriminator_depth: int | None = None
+    """The discriminator's. None: as many."""
+    widths: tuple[int, ...] = ()
+    """The generator's channels at 4x4, 8x8, ..., in place of `width`."""
+    discriminator_widths: tuple[int, ...] = ()
+    """The discriminator's after each stage (before them, that of the first convolution of BigGAN-deep)."""
+    attended: tuple[int, ...] | None = None
+    """Stages of the generator, from 0, that are followed by self-attention, in place of `attention`."""
+    discriminator_attended: tuple[int, ...] | None = None
+    """Stages of the discriminator."""
+
+    def misfits(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        found = super().misfits(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
+        if self.condition == "concatenate":
+            found.append("condition='concatenate' is not for BigGAN's networks: use 'projection' or 'auxiliary'.")
+        if not found and len(self.widths) not in {0, spec.height.bit_length() - 2}:
+            found.append(
+                f"widths must be {spec.height.bit_length() - 2} numbers, for 4x4 to {spec.height}x{spec.height}, not {len(self.widths)}."
+            )
+        return found
+
+    def size_for(self, native: tuple[int, int] | None) -> int:
+        """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""
+        return nearest_square(super().size_for(native), nets.SMALLEST)
+
+    def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
+        """See AdversarialRecipe."""
+        side = spec.height
+        attention = min(64, side // 2) if self.attention is None else self.attention
+        # a generator's stage ends at 8, 16, ..., a discriminator's at side / 2, side / 4, ...
+        ends = {8 << stage: stage for stage in range(side.bit_length() - 3)}
+        attended = tuple(stage for end, stage in ends.items() if end == attention) if self.attended is None else self.attended
+        seen = tuple(side.bit_length() - 4 - stage - 1 for end, stage in ends.items() if end == attention)
+        classes = len(spec.classes) if self.condition != "none" else 0
+        generator = nets.Generator(
+            self.widths or nets.generator_widths(side, self.width),
+            spec.channels,
+            self.latent_size,
+            classes=classes,
+            shared=self.shared_size,
+            hierarchical=self.hierarchical,
+            attended=attended,
+            depth=self.depth,
+            spectral_norm=self.generator_spectral_norm,
+        )
+        depth = self.depth if self.discriminator_depth is None else self.discriminator_depth
+        widths = self.discriminator_widths or nets.discriminator_widths(side, self.width)
+        told = self.discriminator_classes(spec)
+        discriminator = nets.Discriminator(
+            widths,
+            nets.halvings(side, len(widths)),
+            spec.channels * self.packing,
+            attended=seen if self.discriminator_attended is None else self.discriminator_attended,
+            depth=depth,
+            minibatch_deviation=self.minibatch_deviation,
+            projected=told["projected"],
+            named=told["named"],
+        )
+        return generator, discriminator
+
+
+RECIPE = Biggan

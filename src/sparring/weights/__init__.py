@@ -1,0 +1,39 @@
+"""Floor 4: official weights in, without running anything that a file asks for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from sparring.core.errors import CheckpointError
+from sparring.core.specs import ImageSpec
+from sparring.game import Recipe
+
+
+@dataclass(frozen=True)
+class Official:
+    """What an official file holds, in Sparring's terms."""
+
+    recipe: Recipe
+    """With the settings of the file's networks."""
+    spec: ImageSpec
+    tensors: dict[str, Tensor]
+    """Weights and buffers, by their names in the recipe's game. Networks that the file lacks have none."""
+
+
+def read(path: Path) -> Official:
+    """Networks out of an official file: StyleGAN2's or StyleGAN2-ADA's `.pkl`, BigGAN's `.pth`. A CheckpointError says what is wrong."""
+    from sparring.weights import biggan, stylegan2  # noqa: PLC0415 (torch's readers are not needed to name a kind)
+    from sparring.weights.unpickling import is_state, read_persistent, read_state  # noqa: PLC0415
+
+    try:
+        if not is_state(path):
+            return stylegan2.official(read_persistent(path), path)
+        state = read_state(path)
+    except OSError as problem:
+        raise CheckpointError(f"{path} cannot be read: {problem.strerror or problem}.") from None
+    if biggan.fits(state):
+        return biggan.official(state, path)
+    raise CheckpointError(
+        f"{path} holds tensors by name, but not those of a network known here (BigGAN). Its first names: {', '.join(list(state)[:5])}."
+    )

@@ -1,0 +1,218 @@
+"""Official files without their code: pickles are read by an allow-list that can make tensors, numbers and names, and nothing else.
+
+A pickle is a program: it names functions and calls them. Here each name that NVIDIA's files need stands for a function of
+ours; every other is refused by name before anything is called. The source text that those files carry is never looked at.
+"""
+
+import io
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparring.core.errors import CheckpointError
+
+MAGIC = 0x1950A86A20F9469CFC6C
+"""What torch's older files begin with, as a pickle of its own."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A module of NVIDIA's, as a pickle describes it."""
+
+    kind: str
+    """Its class's name."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Its attributes that are not tensors."""
+    own: dict[str, Tensor] = field(default_factory=dict)
+    """Its own weights and buffers."""
+    parts: "dict[str, Part]" = field(default_factory=dict)
+
+    def tensors(self, prefix: str = "") -> dict[str, Tensor]:
+        """Weights and buffers of it and of its parts, by dotted name."""
+        found = {prefix + name: tensor for name, tensor in self.own.items()}
+        for name, part in self.parts.items():
+            found |= part.tensors(f"{prefix}{name}.")
+        return found
+
+    def every(self) -> "list[tuple[str, Part]]":
+        """It and all of its parts, by dotted name."""
+        return [("", self)] + [(f"{name}.{below}".rstrip("."), part) for name, one in self.parts.items() for below, part in one.every()]
+
+
+class _Allowed:
+    """One of our functions, for a pickle to call and not to change."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        object.__setattr__(self, "_function", function)
+
+    def __call__(self, *arguments: object) -> object:
+        return self._function(*arguments)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise pickle.UnpicklingError(f"it sets {name!r} of a function")
+
+
+class _Kind:
+    """A numpy type in the making: its state (byte order and the like) comes after its name."""
+
+    def __init__(self, name: str) -> None:
+        self.type = np.dtype(name)
+        if self.type.kind not in "biuf":
+            raise pickle.UnpicklingError(f"numpy's type {name!r} holds no numbers")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] == ">":
+            self.type = self.type.newbyteorder(">")
+
+
+class _Array:
+    """A numpy array in the making."""
+
+    def __init__(self) -> None:
+        self.value = np.zeros(0)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, kind, columns_first, content = state
+        value = np.frombuffer(content, kind.type)
+        self.value = value.reshape(shape, order="F" if columns_first else "C")
+
+
+def _storage(content: bytes) -> Any:  # noqa: ANN401 (torch's storages have no common public type)
+    """A storage that is a pickle of its own, inside the pickle."""
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+
+def _tensor(storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *rest: object) -> Tensor:  # noqa: ANN401
+    if not isinstance(storage, torch.storage.TypedStorage | torch.UntypedStorage):
+        raise pickle.UnpicklingError(f"a tensor is made of a {type(storage).__name__}, not of a storage")
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # torch means to part with typed storages one day
+        untyped = storage if isinstance(storage, torch.UntypedStorage) else storage.untyped()
+    kind = torch.float32 if isinstance(storage, torch.UntypedStorage) else storage.dtype
+    last = offset + sum((places - 1) * step for places, step in zip(size, stride, strict=True)) if all(size) else offset - 1
+    if offset < 0 or any(step < 0 for step in stride) or (last + 1) * kind.itemsize > untyped.nbytes():
+        raise pickle.UnpicklingError(f"a tensor of shape {tuple(size)} reaches beyond its storage")
+    return torch.empty(0, dtype=kind).set_(untyped, offset, tuple(size), tuple(stride)).clone()
+
+
+def _parameter(data: object, *rest: object) -> Tensor:
+    if not isinstance(data, Tensor):
+        raise pickle.UnpicklingError(f"a parameter is made of a {type(data).__name__}, not of a tensor")
+    return data
+
+
+def _part(description: object) -> Part:
+    """What NVIDIA's loader would run the description's source text for."""
+    if not isinstance(description, Mapping) or not isinstance(description.get("state"), Mapping):
+        raise pickle.UnpicklingError("a module has no description")
+    state = description["state"]
+    tensors = {
+        name: tensor for place in ("_parameters", "_buffers") for name, tensor in state.get(place, {}).items() if isinstance(tensor, Tensor)
+    }
+    parts = {name: part for name, part in state.get("_modules", {}).items() if isinstance(part, Part)}
+    return Part(str(description.get("class_name")), dict(state), tensors, parts)
+
+
+def _allow_list() -> dict[str, object]:
+    """By the names that NVIDIA's files use, functions of ours. Made anew for each file, so that no file changes another's."""
+
+    class Plain(dict[Any, Any]):
+        """A dictionary."""
+
+    names: dict[str, Callable[..., Any]] = {
+        "collections.OrderedDict": dict,
+        "torch_utils.persistence._reconstruct_persistent_obj": _part,
+        "torch._utils._rebuild_parameter": _parameter,
+        "torch._utils._rebuild_tensor_v2": _tensor,
+        "torch._utils._rebuild_tensor": _tensor,
+        "torch.storage._load_from_bytes": _storage,
+        "numpy.dtype": lambda name, *_: _Kind(name),
+        "_codecs.encode": lambda text, kind: text.encode("latin1"),
+        "builtins.set": set,
+        "builtins.bytes": bytes,
+    }
+    for room in ("numpy.core.multiarray", "numpy._core.multiarray"):
+        names[f"{room}.scalar"] = lambda kind, content: np.frombuffer(content, kind.type)[0].item()
+        names[f"{room}._reconstruct"] = lambda *rest: _Array()
+    allowed: dict[str, object] = {name: _Allowed(function) for name, function in names.items()}
+    # numpy names its own class beside `_reconstruct`, which does not call it; dnnlib's dictionaries are made by their class
+    return allowed | {"numpy.ndarray": None, "dnnlib.util.EasyDict": Plain, "dnnlib.EasyDict": Plain}
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        super().__init__(file)
+        self.allowed = _allow_list()
+
+    def find_class(self, module_name: str, global_name: str) -> object:
+        name = f"{module_name}.{global_name}".replace("__builtin__.", "builtins.")
+        if name not in self.allowed:
+            raise _RefusedError(name)
+        return self.allowed[name]
+
+    def persistent_load(self, pid: object) -> object:
+        raise pickle.UnpicklingError(f"it refers to something outside of it: {pid!r}")
+
+
+class _RefusedError(Exception):
+    pass
+
+
+def read_persistent(path: Path) -> dict[str, Part]:
+    """The networks in a pickle of NVIDIA's, by name (G, D, G_ema). A CheckpointError if it is none, or asks for anything else."""
+    try:
+        with path.open("rb") as file:
+            content = _Reader(file).load()
+    except _RefusedError as name:
+        advice = ""
+        if str(name).startswith("dnnlib.tflib"):
+            advice = " It is a TensorFlow file: NVIDIA's legacy.py (in stylegan2-ada-pytorch) turns it into one that can be read."
+        raise CheckpointError(
+            f"{path} asks for {name}, which is not among what official weights need. Nothing of it was run.{advice}"
+        ) from None
+    except OSError:
+        raise
+    except Exception as problem:  # a damaged pickle raises anything at all
+        raise CheckpointError(f"{path} is not a pickle of NVIDIA's, or is damaged: {problem}.") from None
+    parts = {name: part for name, part in content.items() if isinstance(part, Part)} if isinstance(content, dict) else {}
+    if not parts:
+        raise CheckpointError(f"{path} is a pickle, but has no networks of NVIDIA's in it (G, D, G_ema).")
+    return parts
+
+
+def is_state(path: Path) -> bool:
+    """Whether torch wrote the file (its older format or its newer), and not Python's pickle."""
+    if zipfile.is_zipfile(path):
+        return True
+    with path.open("rb") as file:
+        start = file.read(32)
+    return MAGIC.to_bytes(10, "little") in start
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Tensors by name, out of a file that torch wrote, by torch's own allow-list. A CheckpointError if there is anything else in it."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as problem:
+        named = re.search(r"GLOBAL ([\w.]+)", str(problem))
+        asks = f"asks for {named[1]}, which is not" if named else "holds what is not"
+        raise CheckpointError(f"{path} {asks} among what official weights need. Nothing of it was run.") from None
+    except OSError:
+        raise
+    except Exception as problem:  # a damaged file raises anything at all
+        raise CheckpointError(f"{path} is not a file of torch's, or is damaged: {problem}.") from None
+    if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
+        raise CheckpointError(f"{path} does not hold tensors by name.")
+    state = {str(name): tensor for name, tensor in content.items()}
+    # of networks that were trained on several GPUs
+    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
