@@ -15,17 +15,23 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from sparring import penalties
+from sparring import augment, penalties
+from sparring.core.batch import Batch
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.core.streams import Streams
 from sparring.game import Game, Moment, Player, Recipe, Turn
+from sparring.nets.growing import Growing, Growth, shrunk
 from sparring.nets.layers import spectrally_normalised
 from sparring.objectives import HAVE_TARGETS, Losses, ObjectiveName, objective
 from sparring.optimisers import DifferentiableSteps, OptimiserName, maker
 
 Weights = dict[str, Tensor]
 """A network's weights by name, in place of its own."""
+AUGMENT_MEMORY = 0.25
+"""Of the running mean of how sure the discriminator is, for each step. (The authors take the mean of every four steps.)"""
+LARGEST_CHANCE = 0.8
+"""Beyond it, what is generated begins to look augmented too (Karras et al. 2020, Training GANs with Limited Data, section 2.2)."""
 Condition = Literal["none", "concatenate", "projection", "auxiliary"]
 
 
@@ -40,11 +46,21 @@ class TwoPlayerGame(Game):
     without moving it.
     """
 
-    def __init__(self, spec: ImageSpec, generator: nn.Module, discriminator: nn.Module, rules: "AdversarialRecipe") -> None:
+    augment_chance: Float[Tensor, ""]
+    augment_sure: Float[Tensor, ""]
+
+    def __init__(
+        self, spec: ImageSpec, generator: nn.Module, discriminator: nn.Module, rules: "AdversarialRecipe", growth: Growth | None = None
+    ) -> None:
         super().__init__(spec)
+        self.growth = growth
+        self.growing = [module for network in (generator, discriminator) for module in network.modules() if isinstance(module, Growing)]
         self.generator = generator
         self.discriminator = spectrally_normalised(discriminator) if rules.spectral_norm else discriminator
         self.rules = rules
+        if rules.augment == "ada":
+            self.register_buffer("augment_chance", torch.tensor(rules.augment_chance or 0.0))
+            self.register_buffer("augment_sure", torch.zeros(()))
         self.r1 = rules.r1_for(spec)
         self.objective = objective(rules.objective, rules.label_smoothing)
         self.players = (
@@ -93,14 +109,20 @@ class TwoPlayerGame(Game):
 
     def play_discriminator(self, moment: Moment) -> Losses:
         """Tell real pictures from generated ones of the same classes."""
+        moment = self.grown(moment)
         labels = moment.batch.labels
         with torch.no_grad():
             generated = self.drawn(moment, labels)
-        return self.discriminator_losses(moment, moment.batch.images, generated, labels)
+        losses = self.discriminator_losses(moment, moment.batch.images, generated, labels)
+        if self.rules.augment == "ada":
+            self.adapt(moment)
+        return losses
 
     def play_generator(self, moment: Moment) -> Losses:
         """Draw pictures that the discriminator takes for real: the one there is, or the one it would become (unrolling)."""
-        rules = self.rules
+        rules, moment = self.rules, self.grown(moment)
+        for network in self.growing:
+            network.shown.fill_(moment.images)
         sees_data = self.objective.compares or rules.unroll > 0
         labels = None if not self.conditional else moment.batch.labels if sees_data else moment.draw_labels()
         generated = self.drawn(moment, labels)
@@ -116,10 +138,24 @@ class TwoPlayerGame(Game):
             losses["class"] = class_losses(class_logits, labels)
         return losses | self.generator_penalties(moment, labels)
 
+    def grown(self, moment: Moment) -> Moment:
+        """The moment at the level that growing networks have come to: they are told it, and real pictures have its side."""
+        growth = self.growth
+        if growth is None:
+            return moment
+        level = growth.level(moment.images)
+        for network in self.growing:
+            network.training_level = level
+        return replace(moment, draw=lambda: Batch(shrunk(moment.batch.images, growth, level), moment.batch.labels))
+
     # ---------------------------------------------------------------------------- what the discriminator sees
 
     def shown(self, pictures: Float[Tensor, "n c h w"], name: str, moment: Moment) -> Float[Tensor, "packs packed h w"]:
-        """Pictures as the discriminator sees them: with noise (Arjovsky and Bottou 2017), and packed (Lin et al. 2018)."""
+        """Pictures as the discriminator sees them: augmented, with noise (Arjovsky and Bottou 2017), and packed (Lin et al. 2018)."""
+        if self.rules.augment == "ada":
+            pictures = augment.adaptive(pictures, self.augment_chance.item(), moment.streams, name)
+        elif self.rules.augment == "diffaugment":
+            pictures = augment.differentiable(pictures, moment.streams, name)
         if level := self.rules.noise_at(moment.images):
             pictures = pictures + level * moment.streams.normal(f"noise/{name}", *pictures.shape)
         return packed(pictures, self.rules.packing)
@@ -161,6 +197,8 @@ class TwoPlayerGame(Game):
         generated_logits, generated_classes = self.verdict(shown_generated, labels, weights)
         moment.signals.update({"logits/real": real_logits, "logits/generated": generated_logits})
         losses = dict(self.objective.discriminator(real_logits, generated_logits))
+        if rules.drift:
+            losses["drift"] = rules.drift * real_logits.square()
         if rules.condition == "auxiliary":
             losses["class/real"] = class_losses(real_classes, labels)
             losses["class/generated"] = class_losses(generated_classes, labels)
@@ -186,6 +224,19 @@ class TwoPlayerGame(Game):
         """How long the logits' gradients are at these points."""
         points.requires_grad_()
         return penalties.gradient_norms(self.verdict(points, labels, weights)[0], points)
+
+    def adapt(self, moment: Moment) -> None:
+        """Augment more if the discriminator is too sure that real pictures are real, else less: equation 1 (r_t) and section 3 of Karras
+        et al. 2020, Training GANs with Limited Data. Objectives that compare count as sure whoever has the larger logit.
+        """
+        rules, logits = self.rules, moment.signals["logits/real"].detach()
+        sure = torch.sign(logits - moment.signals["logits/generated"].detach() if self.objective.compares else logits).mean()
+        self.augment_sure.lerp_(sure, AUGMENT_MEMORY)
+        if rules.augment_chance is None:
+            step = moment.batch_size / rules.augment_images
+            self.augment_chance += torch.sign(self.augment_sure - rules.augment_target) * step
+            self.augment_chance.clamp_(0, LARGEST_CHANCE)
+        moment.signals.update({"augment/chance": self.augment_chance.clone(), "augment/sure": self.augment_sure.clone()})
 
     # ------------------------------------------------------------------------------- the discriminator's weights
 
@@ -247,6 +298,13 @@ def square_problems(spec: ImageSpec, smallest: int, largest: int) -> list[str]:
     ]
 
 
+def growth_problems(spec: ImageSpec, first: int) -> list[str]:
+    """What is wrong with the side that networks begin to grow from."""
+    if not first & (first - 1) and first <= spec.height:
+        return []
+    return [f"start_side must be a power of two and at most the pictures' {spec.height}, not {first}."]
+
+
 def nearest_square(side: int, smallest: int) -> int:
     """The power of two that is nearest to a picture's own side without losing pixels, at most 64."""
     return min(64, max(smallest, 1 << (side - 1).bit_length()))
@@ -282,11 +340,15 @@ class AdversarialRecipe(Recipe):
         "r1": {"at least": 0},
         "r2": {"at least": 0},
         "penalty_every": {"at least": 1},
+        "drift": {"at least": 0},
         "weight_clip": {"at least": 0},
         "orthogonal": {"at least": 0},
         "discriminator_weight_decay": {"at least": 0},
         "input_noise": {"at least": 0},
         "input_noise_images": {"at least": 1},
+        "augment_target": {"at least": -1, "at most": 1},
+        "augment_chance": {"at least": 0, "at most": 1},
+        "augment_images": {"at least": 1},
         "packing": {"at least": 1, "at most": 64},
         "unroll": {"at least": 0, "at most": 1000},
     }
@@ -327,6 +389,8 @@ class AdversarialRecipe(Recipe):
     """Gamma: gamma / 2 times the squared gradient at generated samples (Mescheder 2018)."""
     penalty_every: int = 1
     """Penalties are computed in every so many steps, and are as much stronger (Karras 2020: 16)."""
+    drift: float = 0.0
+    """Weight of the squared logits of real samples, which keeps a critic near zero (Karras 2018: 0.001)."""
     weight_clip: float = 0.0
     """After each step the discriminator's weights are clipped to so much either side of zero (Arjovsky 2017: 0.01). 0: not."""
     spectral_norm: bool = False
@@ -339,6 +403,15 @@ class AdversarialRecipe(Recipe):
     """Standard deviation of the noise on all that the discriminator sees (Arjovsky and Bottou 2017)."""
     input_noise_images: int | None = None
     """The noise fades to nothing in a straight line over so many pictures. None: it stays."""
+    augment: Literal["none", "ada", "diffaugment"] = "none"
+    """What is done to all that the discriminator sees, for small data sets: ada (Karras 2020: pixels, geometry, colours, by a chance that
+    adapts) or diffaugment (Zhao 2020: colour, translation, cutout)."""
+    augment_target: float = 0.6
+    """ada: how sure the discriminator may be of real pictures, the mean sign of its logits; above it pictures are augmented more."""
+    augment_chance: float | None = None
+    """ada: a fixed chance of each operation in place of one that adapts."""
+    augment_images: int = 500_000
+    """ada: the chance rises from 0 to 1 over so many pictures at the fastest."""
     packing: int = 1
     """So many samples are judged together, as one (PacGAN, Lin 2018)."""
     minibatch_deviation: bool = False
@@ -368,6 +441,8 @@ class AdversarialRecipe(Recipe):
                 "condition='auxiliary' names the class of one picture, and packing shows several at once: "
                 "use packing=1 or another condition."
             )
+        if self.augment_chance is not None and self.augment != "ada":
+            found.append("augment_chance is of augment='ada': give that too, or no chance.")
         if self.input_noise_images is not None and not self.input_noise:
             found.append("input_noise_images says when the noise is gone, but there is none: give input_noise too.")
         if self.gradient_penalty_sides == "one" and not self.gradient_penalty:

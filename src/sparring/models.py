@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind")
 PIECE = 1024
-IMPORTED = "model.safetensors"
+IMPORTED = "imported.safetensors"
 """In a folder that `import_weights` made: all of the model."""
 
 

@@ -12,6 +12,7 @@ from sparring.adversarial import AdversarialRecipe, TwoPlayerGame
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.game import Moment
+from sparring.nets.growing import Growth
 from sparring.nets.styles import StyleGenerator
 
 PATH_EVERY, PATH_DECAY, PATH_SHARE = 4, 0.01, 0.5
@@ -25,8 +26,10 @@ class StyleGame(TwoPlayerGame):
     generator: StyleGenerator
     path_mean: Float[Tensor, ""]
 
-    def __init__(self, spec: ImageSpec, generator: StyleGenerator, discriminator: nn.Module, rules: "StyleRecipe") -> None:
-        super().__init__(spec, generator, discriminator, rules)
+    def __init__(
+        self, spec: ImageSpec, generator: StyleGenerator, discriminator: nn.Module, rules: "StyleRecipe", growth: Growth | None = None
+    ) -> None:
+        super().__init__(spec, generator, discriminator, rules, growth)
         self.style_rules = rules
         self.register_buffer("path_mean", torch.zeros(()))
 
@@ -34,7 +37,7 @@ class StyleGame(TwoPlayerGame):
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n c h w"]:
         """See Game. Truncation is in w."""
-        return self.generator.synthesise(self.generator.map(latents, condition, 1.0 if truncation is None else truncation))
+        return self.generator.synthesise(self.generator.map(latents, condition, 1.0 if truncation is None else truncation)).clamp(-1, 1)
 
     def styles(self, moment: Moment, n: int, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n layers style"]:
         """Styles to draw from in training: with a chance of `style_mixing` those of one latent up to a layer, of another from there on."""

@@ -14,11 +14,12 @@ from sparring.nets.layers import MinibatchDeviation, spectrally_normalised
 from sparring.nets.residual import double, halve
 from sparring.nets.styles import Label, as_rows
 
-SMALLEST, LARGEST = 32, 512
+SMALLEST, LARGEST = 16, 512
 BOTTLENECK = 4
 """BigGAN-deep's 3x3 convolutions have so many times fewer channels."""
 
 _GENERATOR_FACTORS = {
+    16: (4, 4, 4),
     32: (4, 4, 4, 4),
     64: (16, 16, 8, 4, 2),
     128: (16, 16, 8, 4, 2, 1),
@@ -26,6 +27,7 @@ _GENERATOR_FACTORS = {
     512: (16, 16, 8, 8, 4, 2, 1, 1),
 }
 _DISCRIMINATOR_FACTORS = {
+    16: (4, 4, 4),
     32: (4, 4, 4, 4),
     64: (1, 2, 4, 8, 16),
     128: (1, 2, 4, 8, 16, 16),
@@ -35,7 +37,7 @@ _DISCRIMINATOR_FACTORS = {
 
 
 def generator_widths(resolution: int, width: int) -> tuple[int, ...]:
-    """Channels at sides 4, 8, ... resolution: tables 4 to 9 of the paper; at 32 and 64 as in the authors' code."""
+    """Channels at sides 4, 8, ... resolution: tables 4 to 9 of the paper; at 32 and 64 as in the authors' code, and at 16 as at 32."""
     return tuple(width * factor for factor in _GENERATOR_FACTORS[resolution])
 
 
@@ -46,7 +48,7 @@ def discriminator_widths(resolution: int, width: int) -> tuple[int, ...]:
 
 def halvings(resolution: int, stages: int) -> tuple[bool, ...]:
     """Which stages of a discriminator halve the side: down to 4x4, or 8x8 for pictures of 32x32."""
-    last = resolution.bit_length() - (4 if resolution == SMALLEST else 3)
+    last = resolution.bit_length() - (4 if resolution == 32 else 3)
     return tuple(stage < last for stage in range(stages))
 
 

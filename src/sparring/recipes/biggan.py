@@ -24,7 +24,7 @@ class Biggan(AdversarialRecipe):
     paper: ClassVar[str] = (
         "Brock, Donahue, Simonyan 2019: Large Scale GAN Training for High Fidelity Natural Image Synthesis (arXiv:1809.11096)"
     )
-    data: ClassVar[str] = "pictures, 32x32 to 512x512 (a power of two), with or without classes"
+    data: ClassVar[str] = "pictures, 16x16 to 512x512 (a power of two), with or without classes"
     ranges: ClassVar[Ranges] = {
         **AdversarialRecipe.ranges,
         "width": {"at least": 1, "at most": 1024},

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from sparring.core.errors import CheckpointError
 from sparring.core.specs import ImageSpec
-from sparring.nets.biggan import SMALLEST
 from sparring.recipes.biggan import Biggan
 from sparring.weights import Official
 
@@ -108,7 +107,7 @@ def _discriminator(state: State) -> Official:
         widths = tuple(state[f"{places[0]}.conv2.weight"].shape[0] for places in stages)
         halvings = sum(f"{places[0]}.conv_sc.weight" in state for places in stages)
         channels = state["blocks.0.0.conv1.weight"].shape[1]
-    side = SMALLEST if halvings == 2 else 4 << halvings
+    side = 32 if halvings == 2 else 4 << halvings  # two halvings: the authors' networks for 32x32 end at 8x8
     classes = state["embed.weight"].shape[0] if "embed.weight" in state else 0
     recipe = Biggan(
         condition="projection" if classes else "none",

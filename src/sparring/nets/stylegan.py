@@ -1,0 +1,108 @@
+"""StyleGAN's synthesis network (Karras et al. 2019: A Style-Based Generator Architecture for GANs). Its discriminator is ProGAN's with
+smooth downsampling (nets/growing.py).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sparring.nets.equalised import Convolution, Linear, rectified
+from sparring.nets.growing import Growing, Growth, drawers
+from sparring.nets.styles import Mapping, Noise, StyleGenerator
+
+
+class Styled(nn.Module):
+    """Noise, an offset, a leaky ReLU, and adaptive instance norm (figure 1b of the paper): each channel of each picture brought to mean
+    0 and variance 1, then scaled and moved as the style says (equation 1).
+    """
+
+    noise: Float[Tensor, "side side"]
+
+    def __init__(self, channels: int, style: int, side: int) -> None:
+        super().__init__()
+        self.affine = Linear(style, 2 * channels)
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.noise_strength = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("noise", torch.randn(side, side))
+
+    def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n style"], noise: Noise) -> Float[Tensor, "n c h w"]:
+        """The same shape."""
+        strength = self.noise_strength.to(x.dtype)[:, None, None]
+        x = x + self.bias.to(x.dtype)[:, None, None]
+        if noise == "random":
+            x = x + strength * torch.randn(len(x), 1, *x.shape[2:], device=x.device).to(x.dtype)
+        elif noise == "const":
+            x = x + strength * self.noise.to(x.dtype)
+        x = rectified(x)
+        variance, mean = torch.var_mean(x.float(), dim=(2, 3), unbiased=False)
+        scale, offset = self.affine(w).chunk(2, dim=1)
+        scale = (1 + scale) * (variance + 1e-8).rsqrt()
+        offset = offset - scale * mean
+        return torch.addcmul(offset.to(x.dtype)[:, :, None, None], x, scale.to(x.dtype)[:, :, None, None])
+
+
+class Block(nn.Module):
+    """Two styled layers at one side, the first of them from half of it, or from a learnt constant."""
+
+    def __init__(self, before: int, after: int, style: int, side: int) -> None:
+        super().__init__()
+        self.constant = nn.Parameter(torch.ones(after, side, side)) if not before else None
+        self.up = Convolution(before, after, 3, bias=False, activated=False, up=True) if before else None
+        self.first = Styled(after, style, side)
+        self.convolution = Convolution(after, after, 3, bias=False, activated=False)
+        self.second = Styled(after, style, side)
+
+    def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n 2 style"], noise: Noise) -> Float[Tensor, "n o p q"]:
+        """(n, before, h, w) to (n, after, 2h, 2w)."""
+        if self.constant is not None:
+            x = self.constant.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        elif self.up is not None:
+            x = self.up(x)
+        return self.second(self.convolution(self.first(x, w[:, 0], noise)), w[:, 1], noise)
+
+
+class Synthesis(Growing):
+    """Pictures from styles. `widths`: channels at 4, 8, ..."""
+
+    def __init__(self, widths: Sequence[int], channels: int, style: int, growth: Growth) -> None:
+        super().__init__(growth)
+        self.blocks = nn.ModuleList(Block(widths[i - 1] if i else 0, widths[i], style, 4 << i) for i in range(len(widths)))
+        self.draw = drawers(widths[self.first_place :], channels)
+        self.layers = 2 * len(widths)
+
+    def forward(self, w: Float[Tensor, "n layers style"], noise: Noise) -> Float[Tensor, "n channels h w"]:
+        """Pictures, of the level's side in training and of the last side in use."""
+        newest = self.first_place + self.newest
+        x, before = w.new_zeros(len(w), 1, 1, 1), None  # the first block begins with its constant
+        for place, block in enumerate(list(self.blocks)[: newest + 1]):
+            if self.fading and place == newest:
+                before = self.draw[self.newest - 1](x)
+            x = block(x, w[:, 2 * place : 2 * place + 2], noise)
+        return self.faded(before, self.draw[self.newest](x)).float()
+
+
+class Generator(StyleGenerator):
+    """Mapping network and growing synthesis network."""
+
+    synthesis: Synthesis
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        channels: int,
+        latent_size: int,
+        style_size: int,
+        growth: Growth,
+        *,
+        classes: int = 0,
+        mapping_layers: int = 8,
+        mapping_rate: float = 0.01,
+        mapping_width: int | None = None,
+        embedding: int | None = None,
+    ) -> None:
+        mapping = Mapping(
+            latent_size, classes, style_size, layers=mapping_layers, rate=mapping_rate, width=mapping_width, embedding=embedding
+        )
+        super().__init__(mapping, Synthesis(widths, channels, style_size, growth))
