@@ -182,9 +182,8 @@ def _warped(x: Pictures, matrix: Float[Tensor, "n 3 3"]) -> Pictures:
     n, channels, height, width = x.shape
     taps = len(SYM6)
     # how far beyond the edges pictures are looked at, at most as far as they can be mirrored
-    corners = torch.tensor([[-width, -height, 1], [width, -height, 1], [width, height, 1], [-width, height, 1]]) * torch.tensor(
-        [0.5, 0.5, 1]
-    )
+    middle, ends = torch.tensor([width, height]) / 2, torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
+    corners = torch.cat([ends * middle, torch.ones(4, 1)], dim=1)
     reach = (corners @ matrix.transpose(1, 2))[..., :2].abs().amax(dim=(0, 1)) - middle + taps // 4 + 2
     across, along = (int(min(max(0, math.ceil(far)), side - 1)) for far, side in zip(reach.tolist(), (width, height), strict=True))
     column, row = _wavelet(channels, x.device)
