@@ -160,7 +160,7 @@ def main() -> None:
         for variant, found in times.items():
             cells = []
             for measure in (lambda one: one["forward"], lambda one: one["main"], mean_step):
-                stock, tuned = (measure(times[f"plain, {allocator} allocator"]) / measure(found) for allocator in ("stock", "tuned"))
+                stock, tuned = (measure(times[f"plain, {one} allocator"]) / measure(found) for one in ("stock", "tuned"))
                 cells.append(f"{measure(found) * 1e3:.0f} ({stock:.2f} \\| {tuned:.2f})")
             print(f"| {variant} | {' | '.join(cells)} |", flush=True)
 

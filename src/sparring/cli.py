@@ -26,6 +26,7 @@ from sparring.arguments import (
     values,
 )
 from sparring.core.errors import NonFiniteError, SettingsError, SparringError, did_you_mean
+from sparring.verbs import eye, latent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
     from sparring.api import Model
 
 EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FINITE, EXIT_STOPPED = 1, 2, 3, 130
-VERBS = ("train", "resume", "sample", "interpolate", "pack", "playground", "judge", "compare", "recipes", "completion", "data")
+VERBS = (
+    "train", "resume", "sample", "interpolate", "pack", "import", "latent", "eye", "playground", "judge", "compare", "recipes",
+    "completion", "data",
+)  # fmt: skip
 DESCRIPTION = """Two networks that make each other stronger: train generative adversarial networks on your own data, and use them.
 
 To start:  sparring train dcgan --data fashion10k --out runs/first --minutes 5
@@ -89,6 +93,7 @@ def sample(
     number: Annotated[int, arg(name="number", aliases=("-n",), help="How many pictures (with --label all: of each class).")] = 64,
     seed: int = 0,
     label: str | None = None,
+    truncation: float | None = None,
     out: Path | None = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
@@ -96,6 +101,8 @@ def sample(
 
     Args:
         seed: Picture i of a seed is the same however many are drawn.
+        truncation: More typical, less varied pictures: for styles the share of the way from the mean of w (0.7), else the farthest
+            from zero that numbers of a latent may be (0.5).
         label: Class of the pictures, by name or number; "all": a row for each class. By default every class in turn.
         out: A picture (.png, .webp, .jpg) for one grid, a .npz for an array, or a folder for single files. Default: RUN-seed-SEED.png here.
     """
@@ -112,7 +119,11 @@ def sample(
     labels = list(range(len(model.spec.classes))) if label == "all" else [label]
     if label == "all":
         model.label_of(0)  # refuses runs without classes
-    pieces = (float_to_pixels(piece).numpy() for one in labels for piece in model.sample_in_pieces(number, seed=seed, label=one))
+    pieces = (
+        float_to_pixels(piece).numpy()
+        for one in labels
+        for piece in model.sample_in_pieces(number, seed=seed, label=one, truncation=truncation)
+    )
     out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
     if out.is_dir() or not out.suffix:
         for i, picture in enumerate(picture for piece in pieces for picture in piece):
@@ -168,6 +179,31 @@ def pack(
 
     path = api.pack(api.load(run, checkpoint=checkpoint), file)
     console().print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB. Use it with: sparring sample {path}")
+    return 0
+
+
+def import_weights(
+    file: Annotated[
+        Positional[Path],
+        arg(metavar="FILE", help="StyleGAN2's or StyleGAN2-ADA's .pkl (NVIDIA), or BigGAN-PyTorch's .pth."),
+    ],
+    out: Path | None = None,
+) -> int:
+    """Read official weights, without running anything that their file asks for, into a folder that every other verb takes.
+
+    Args:
+        out: The folder. Default: runs/FILE.
+    """
+    from sparring import api
+    from sparring import recipes as known
+
+    out = out or Path("runs") / file.stem
+    model = api.import_weights(file, out)
+    found = [name for name in ("generator", "discriminator") if getattr(model, name) is not None]
+    screen = console()
+    screen.print(f"{known.name_of(model.recipe)}, {' and '.join(found)}, {model.spec}: {out}")
+    if "generator" in found:
+        screen.print(f"Use it with: sparring sample {shlex.quote(str(out))}")
     return 0
 
 
@@ -407,6 +443,9 @@ def application(argv: Sequence[str]) -> SubcommandApp:
     app.command(name="resume")(resume_verb(argv) if everything or verb == "resume" else _mention(resume))
     for function in (sample, interpolate, pack, judge, compare, recipes, completion):
         app.command(function)
+    app.command(name="import")(import_weights)
+    app.command(name="latent", help="The latent space as a tool: mix, project, move, ...")(latent.group())  # pyright: ignore[reportArgumentType]
+    app.command(name="eye", help="What the discriminator sees: classify, filters.")(eye.group())  # pyright: ignore[reportArgumentType]
     data.command(name="inspect")(inspect_data)
     preparing = everything or list(argv[:2]) == ["data", "prepare"]
     data.command(name="prepare")(_verb(prepare_data, prepare_arguments()) if preparing else _mention(prepare_data))

@@ -3,7 +3,7 @@
 import importlib.util
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from sparring.judge.pictures import Pictures, of_store
 from sparring.judge.resize import ResizeName
 from sparring.judge.scores import Judgement, judge_pictures
 from sparring.judge.seen import see
-from sparring.models import Model, described, from_json, load
+from sparring.models import Model, described, from_json, load, preparation_of, source_of, training_data
 from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
 
@@ -99,7 +99,10 @@ def _sides(first: Judgeable, second: Judgeable | None, samples: int, seed: int, 
     fake = of_model(model, samples, seed)
     if other is not None:
         return None, of_model(other, samples, seed), fake
-    return *(_training_data(model) if second is None else _data(second, _preparation_of(model))), fake
+    if second is None:
+        store = training_data(model)
+        return store, of_store(store, source_of(model)), fake
+    return *_data(second, preparation_of(model)), fake
 
 
 def _like(real: Pictures, first: Judgeable, second: Judgeable | None, checkpoint: str) -> Preparation:
@@ -107,7 +110,7 @@ def _like(real: Pictures, first: Judgeable, second: Judgeable | None, checkpoint
     for place in (first, second):
         model = None if place is None else _model(place, checkpoint)
         if model is not None:
-            return _preparation_of(model)
+            return preparation_of(model)
     return Preparation(size=real.spec.height, channels=real.spec.channels)  # pyright: ignore[reportArgumentType] (1, 3 or 4)
 
 
@@ -143,27 +146,6 @@ def _data(place: Judgeable, preparation: Preparation | None = None) -> tuple[Sto
     assert not isinstance(place, Model)
     store = store_at(Path(place)) or prepare(open_source(os.fspath(place)), preparation, progress=plain_console().is_terminal)
     return store, of_store(store, str(place))
-
-
-def _preparation_of(model: Model) -> Preparation:
-    """How data becomes what a model was trained on."""
-    recorded = Preparation()
-    if model.source.is_dir():
-        recorded = from_json(Preparation, RunDirectory(model.source).read_config()["data"]["preparation"])
-    return replace(recorded, size=model.spec.height, channels=model.spec.channels)
-
-
-def _training_data(model: Model) -> tuple[Store, Pictures]:
-    """What a run was trained on."""
-    if not model.source.is_dir():
-        raise SettingsError(f"{model.source} is a packed model, which does not know its training data: name the data, too.")
-    recorded = RunDirectory(model.source).read_config()["data"]
-    # With the run's own settings but for the size, which its recipe chose: so it is prepared already.
-    preparation = replace(from_json(Preparation, recorded["preparation"]), size=model.spec.height)
-    store, pictures = _data(recorded["source"], preparation)
-    if store.fingerprint != recorded["fingerprint"]:
-        raise SettingsError(f"{recorded['source']} is no longer what {model.source} was trained on. Name the data to judge against.")
-    return store, pictures
 
 
 def compare(

@@ -2,12 +2,17 @@
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
+
+from sparring.core.errors import DataError, listed
+from sparring.core.specs import ImageSpec
 
 Colour = tuple[int, int, int]
 Crop = Literal["centre", "squash", "pad"]
@@ -182,6 +187,26 @@ def fit(image: Image.Image, size: int, crop: Crop, background: Colour, channels:
     if channels == 4:
         pixels[pixels[:, :, 3] == 0, :3] = background
     return pixels.reshape(size, size, -1)
+
+
+def read_pictures(paths: Sequence[Path], spec: ImageSpec) -> UInt8[np.ndarray, "n h w c"]:
+    """Picture files as squares of that size and so many channels, on white, the middle cut out. A DataError lists all that cannot be
+    read.
+    """
+    pixels, problems = [], []
+    for path in paths:
+        try:
+            loaded = load(path.read_bytes(), spec.height)
+            pixels.append(fit(loaded.image, spec.height, "centre", (255, 255, 255), spec.channels))
+        except OSError as problem:
+            problems.append(f"{path}: {problem.strerror or problem}")
+        except UnusableError as problem:
+            problems.append(f"{path}: {problem}")
+    if problems:
+        raise DataError(listed("These pictures cannot be read:", problems))
+    if not pixels:
+        raise DataError("No picture is named.")
+    return np.stack(pixels)
 
 
 def _is_grey(colour: Colour) -> bool:

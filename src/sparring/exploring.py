@@ -1,0 +1,339 @@
+"""Floor 5: a trained model's latent space as a tool: mixing, truncation, projection, directions, arithmetic, dropping features.
+
+Everything works in w where the generator has styles, and in z where not. Points are tensors: (n, layers, style) in w, (n, latent) in z.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from sparring.core.errors import SettingsError
+from sparring.data.store import Store
+from sparring.game import SAMPLE_CHUNK, evaluating
+from sparring.judge.classifier import names, trained
+from sparring.latent import directions as ways
+from sparring.latent.dropping import responsible
+from sparring.latent.mixing import mixed
+from sparring.latent.projection import Projection, nearest, project
+from sparring.models import Model, data_of
+from sparring.nets.equalised import Linear
+from sparring.nets.maps import recording, without
+from sparring.nets.styles import StyleGenerator
+
+Label = str | int | None
+Pictures = Float[Tensor, "n c h w"]
+Points = Float[Tensor, "n *point"]
+Method = Literal["weights", "principal", "class"]
+SAMPLES = 2000
+"""Points that principal components, classes and the start of a projection are found among."""
+CANDIDATES = 512
+
+
+class Space:
+    """The latent space of a model: w if its generator has styles, else z. All methods are without gradients but `drawing`."""
+
+    def __init__(self, model: Model) -> None:
+        generator = model.generator
+        if generator is None:
+            raise SettingsError(f"{model.source} holds no generator, so it has no latent space.")
+        self.model, self.game, self.generator = model, model.game, generator
+        self.styled = isinstance(generator, StyleGenerator)
+
+    def points(self, seeds: Sequence[int], label: Label = None) -> Points:
+        """Where the first sample of each seed is drawn from."""
+        latents = torch.cat([self.game.chunk_of_latents(seed, 0)[:1] for seed in seeds])
+        return self.of_latents(latents, self.labels([*seeds], label))
+
+    def many(self, n: int, seed: int, label: Label = None) -> Points:
+        """Where the first `n` samples of a seed are drawn from."""
+        latents = torch.cat([self.game.chunk_of_latents(seed, chunk) for chunk in range(-(-n // SAMPLE_CHUNK))])[:n]
+        return self.of_latents(latents, self.labels(n, label, seed))
+
+    def labels(self, which: Sequence[int] | int, label: Label, seed: int = 0) -> Int64[Tensor, " n"] | None:
+        """The classes of samples: the first of each of some seeds, or the first so many of one."""
+        n = which if isinstance(which, int) else len(which)
+        if label is not None:
+            return torch.full((n,), self.model.label_of(label))
+        if not self.game.conditional:
+            return None
+        return self.game.labels_of(seed, n) if isinstance(which, int) else torch.cat([self.game.labels_of(one, 1) for one in which])
+
+    @torch.no_grad()
+    def of_latents(self, latents: Float[Tensor, "n latent"], labels: Int64[Tensor, " n"] | None) -> Points:
+        """The points of latents z."""
+        if isinstance(self.generator, StyleGenerator):
+            with evaluating(self.generator):
+                return self.generator.map(latents, self.game.condition(labels))
+        return latents
+
+    def drawing(self, labels: Int64[Tensor, " n"] | None = None) -> Callable[[Points], Pictures]:
+        """What draws from points. `labels` are needed in z alone: w knows them."""
+        if isinstance(self.generator, StyleGenerator):
+            return self.generator.synthesise
+        condition = self.game.condition(labels) if self.game.conditional else None
+        return lambda points: self.generator(points, condition)
+
+    @torch.no_grad()
+    def draw(self, points: Points, labels: Int64[Tensor, " n"] | None = None) -> Pictures:
+        """Pictures in [-1, 1], in chunks."""
+        pieces = range(0, len(points), SAMPLE_CHUNK)
+        with evaluating(self.game):
+            drawn = [self.drawing(None if labels is None else labels[i : i + SAMPLE_CHUNK])(points[i : i + SAMPLE_CHUNK]) for i in pieces]
+        return torch.cat(drawn).clamp(-1, 1)
+
+
+# ----------------------------------------------------------------------------------------------------- pictures
+
+
+def mix(
+    model: Model, coarse: Sequence[int], fine: Sequence[int], *, layer: int | None = None, label: Label = None
+) -> Float[Tensor, "rows_and_one columns_and_one c h w"]:
+    """A grid of styles mixed: the coarse ones of each row's picture with the fine ones of each column's. The first column shows the rows'
+    own pictures, the first row the columns', and the corner is white.
+
+    `coarse`, `fine`: seeds, whose first samples are meant. `layer`: the first with fine styles; by default those from 16x16 on.
+    A SettingsError for generators without styles.
+    """
+    space = Space(model)
+    if not isinstance(space.generator, StyleGenerator):
+        raise SettingsError(f"{model.source} has a generator without styles, so there are none to mix. Train stylegan or stylegan2.")
+    layers = space.generator.layers
+    layer = min(4, layers - 1) if layer is None else layer
+    if not 0 < layer < layers:
+        raise SettingsError(f"layer must be from 1 to {layers - 1}, for this generator has {layers}; it is {layer}.")
+    rows, columns = space.points(coarse, label), space.points(fine, label)
+    pictures = space.draw(mixed(rows, columns, layer).flatten(0, 1)).unflatten(0, (len(coarse), len(fine)))
+    corner = torch.ones(1, 1, *pictures.shape[2:])
+    top = torch.cat([corner, space.draw(columns)[None]], dim=1)
+    return torch.cat([top, torch.cat([space.draw(rows)[:, None], pictures], dim=1)])
+
+
+def truncations(model: Model, values: Sequence[float], n: int, *, seed: int = 0, label: Label = None) -> Float[Tensor, "values n c h w"]:
+    """The first `n` samples of a seed at each truncation (see `Model.sample`)."""
+    return torch.stack([model.sample(n, seed=seed, label=label, truncation=value) for value in values])
+
+
+def projected(
+    model: Model,
+    targets: Pictures,
+    *,
+    space: Literal["w", "w+"] = "w",
+    steps: int = 500,
+    rate: float = 0.05,
+    label: Label = None,
+    seed: int = 0,
+) -> Projection:
+    """Points from which the model draws what is nearest to these pictures in [-1, 1]: in "w" one style for all layers, in "w+" one for each
+    (Abdal et al. 2019). Without styles both are z. Of many samples the nearest is the start.
+    """
+    room = Space(model)
+    if targets.shape[1:] != torch.Size(model.spec.shape):
+        raise SettingsError(
+            f"The pictures are {tuple(targets.shape[1:])}, and the model draws {model.spec.shape} (channels, height, width)."
+        )
+    labels = room.labels(CANDIDATES, label, seed)
+    points = room.many(CANDIDATES, seed, label)
+    if room.styled:  # the mean of all w is a good start too
+        mean = points.mean(dim=0, keepdim=True)
+        points, labels = torch.cat([points, mean]), None
+    start = nearest(room.draw(points, labels), points, targets)
+    labels = None if labels is None else labels[[int((points == one).flatten(1).all(dim=1).nonzero()[0]) for one in start]]
+    draw = room.drawing(labels)
+    with _fixed(room.generator):
+        if not room.styled or space == "w+":
+            return project(draw, start, targets, steps=steps, rate=rate)
+        layers = start.shape[1]
+        found = project(lambda w: draw(w[:, None].expand(-1, layers, -1)), start[:, 0], targets, steps=steps, rate=rate)
+        return Projection(found.points[:, None].expand(-1, layers, -1), found.pictures, found.losses)
+
+
+class _fixed:  # noqa: N801 (a context manager)
+    """In use, and with weights that need no gradients."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+    def __enter__(self) -> None:
+        self.modes = [(module, module.training) for module in self.network.modules()]
+        self.wanted = [(weight, weight.requires_grad) for weight in self.network.parameters()]
+        self.network.eval().requires_grad_(False)
+
+    def __exit__(self, *_: object) -> None:
+        for module, training in self.modes:
+            module.training = training
+        for weight, wanted in self.wanted:
+            weight.requires_grad_(wanted)
+
+
+# --------------------------------------------------------------------------------------------------- directions
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Ways to move in a latent space, the strongest first."""
+
+    vectors: Float[Tensor, "count latent"]
+    """Each of length 1, in w or z."""
+    unit: float
+    """How far one step is: the standard deviation of points along a direction, on average."""
+    names: tuple[str, ...]
+    """What each is."""
+
+
+def directions(
+    model: Model,
+    method: Method = "weights",
+    count: int = 8,
+    *,
+    name_of: Callable[[Pictures], Int64[Tensor, " n"]] | None = None,
+    classes: Sequence[str] = (),
+    seed: int = 0,
+) -> Directions:
+    """Directions of change. "weights": by closed-form factorisation of the layers that latents meet first (SeFa). "principal": principal
+    components of points (GANSpace). "class": towards each class, as `name_of` names what is drawn; `classes` are their names.
+    """
+    space = Space(model)
+    points = _flat(space.many(SAMPLES, seed))
+    unit = points.std(dim=0).mean().item()
+    if method == "weights":
+        vectors = ways.of_weights(_first_weights(space), count)
+        return Directions(vectors, unit, tuple(f"weights {i + 1}" for i in range(len(vectors))))
+    if method == "principal":
+        vectors, _ = ways.principal(points, count)
+        return Directions(vectors, unit, tuple(f"component {i + 1}" for i in range(len(vectors))))
+    if name_of is None:
+        raise SettingsError("Directions towards classes need a classifier: give data with classes.")
+    named = name_of(space.draw(space.many(SAMPLES, seed), space.labels(SAMPLES, None, seed)))
+    found = {
+        label: ways.discriminant(points, named == label) for label in range(len(classes)) if 1 < int((named == label).sum()) < SAMPLES - 1
+    }
+    if not found:
+        raise SettingsError("All that is drawn is of one class, so no direction leads from one to another.")
+    return Directions(torch.stack([*found.values()]), unit, tuple(classes[label] for label in found))
+
+
+def class_names(
+    model: Model, data: str | os.PathLike[str] | Store | None = None
+) -> tuple[Callable[[Pictures], Int64[Tensor, " n"]], tuple[str, ...]]:
+    """What names the classes of pictures (a small classifier, trained on the data once), and the classes' names. `data`: by default what
+    the model was trained on.
+    """
+    store = data_of(model, data)
+    network = trained(store).network
+    return lambda pictures: names(network, pictures), store.spec.classes
+
+
+def _flat(points: Points) -> Float[Tensor, "n latent"]:
+    """One vector a point: w is the same for all layers."""
+    return points[:, 0] if points.ndim == 3 else points
+
+
+def _first_weights(space: Space) -> list[Float[Tensor, "outputs latent"]]:
+    """Of the linear maps that meet a latent first: each layer's from w, or the first one from z."""
+    size = _flat(space.many(1, 0)).shape[1]
+    maps = [module for module in space.generator.modules() if isinstance(module, nn.Linear | Linear)]
+    if isinstance(space.generator, StyleGenerator):
+        mapping = {id(module) for module in space.generator.mapping.modules()}
+        return [module.weight.detach() for module in maps if id(module) not in mapping]
+    weight = next(
+        module.weight.detach()
+        for module in maps
+        if module.weight.shape[1] >= 1 and id(module) != id(getattr(space.generator, "embed", None))
+    )
+    if weight.shape[1] < size:  # a part of the latent enters later: only that which enters here is known
+        weight = torch.cat([weight, weight.new_zeros(len(weight), size - weight.shape[1])], dim=1)
+    return [weight[:, :size]]
+
+
+def moved(
+    model: Model,
+    seeds: Sequence[int],
+    found: Directions,
+    *,
+    which: int = 0,
+    reach: float = 3.0,
+    steps: int = 7,
+    label: Label = None,
+    layers: tuple[int, int] | None = None,
+) -> Float[Tensor, "n steps c h w"]:
+    """The first sample of each seed, moved along a direction from -reach to +reach units. `layers`: in w, the first and the last (not
+    included) that are moved.
+    """
+    space = Space(model)
+    points, labels = space.points(seeds, label), space.labels([*seeds], label)
+    places = torch.linspace(-reach, reach, steps) * found.unit
+    change = places[:, None] * found.vectors[which]
+    if points.ndim == 3:
+        change = change[:, None, :].repeat(1, points.shape[1], 1)
+        if layers is not None:
+            change[:, : layers[0]] = 0
+            change[:, layers[1] :] = 0
+    everywhere = (points[:, None] + change[None]).flatten(0, 1)
+    repeated = None if labels is None else labels.repeat_interleave(steps)
+    return space.draw(everywhere, repeated).unflatten(0, (len(seeds), steps))
+
+
+def arithmetic(
+    model: Model, terms: Sequence[tuple[float, Sequence[int]]], *, n: int = 9, spread: float = 0.25, seed: int = 0, label: Label = None
+) -> tuple[Float[Tensor, "terms c h w"], Float[Tensor, "n c h w"]]:
+    """A sum of mean latents, as DCGAN's smiling woman - woman + man (Radford et al. 2016, section 6.3.3). Each term is a sign (or weight)
+    and the seeds whose mean is meant. Gives the picture of each mean, and of the sum with `n` - 1 more about it.
+    """
+    space = Space(model)
+    means = torch.stack([space.points(seeds, label).mean(dim=0) for _, seeds in terms])
+    total = sum((weight * mean for (weight, _), mean in zip(terms, means, strict=True)), torch.zeros_like(means[0]))
+    noise = torch.randn(n - 1, *means.shape[1:], generator=torch.Generator().manual_seed(seed)) if n > 1 else means[:0]
+    if noise.ndim == 3:
+        noise = noise[:, :1].expand(-1, means.shape[1], -1)
+    unit = _flat(space.many(SAMPLES, seed)).std(dim=0).mean()
+    about = torch.cat([total[None], total + spread * unit * noise])
+    labels = space.labels(len(terms), label, seed)
+    return space.draw(means, labels), space.draw(about, None if labels is None else labels[:1].expand(n))
+
+
+def without_feature(
+    model: Model,
+    has_it: Callable[[Pictures], Int64[Tensor, " n"]],
+    *,
+    side: int | None = None,
+    channels: int = 16,
+    n: int = 10,
+    seed: int = 0,
+) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
+    """Pictures that have something, before and after the channels that make it are dropped from the generator's maps of that side (by
+    default the second largest). `has_it`: 1 for pictures that have it, 0 for others.
+    """
+    space = Space(model)
+    points, labels = space.many(SAMPLES // 2, seed), space.labels(SAMPLES // 2, None, seed)
+    maps: dict[int, list[Tensor]] = {}
+    names: dict[int, str] = {}
+    pictures = []
+    for start in range(0, len(points), SAMPLE_CHUNK):
+        with recording(space.generator) as recorder:
+            rows = slice(start, start + SAMPLE_CHUNK)
+            pictures.append(space.draw(points[rows], None if labels is None else labels[rows]))
+        for one, (name, output) in recorder.maps.items():
+            maps.setdefault(one, []).append(output)
+            names[one] = name
+    sides = sorted(side for side in maps if side > 1)
+    if not sides:
+        raise SettingsError(f"{model.source} has a generator without maps, so there are no channels to drop.")
+    side = sides[max(0, len(sides) - 2)] if side is None else side
+    if side not in maps:
+        raise SettingsError(f"The generator has no maps of {side}x{side}. It has maps of: {', '.join(map(str, sides))}.")
+    drawn = torch.cat(pictures)
+    having = has_it(drawn).bool()
+    if having.all() or not having.any():
+        raise SettingsError(
+            f"{'All' if having.any() else 'None'} of {len(drawn):,} samples have it, so it cannot be told which channels make it."
+        )
+    chosen = responsible(torch.cat(maps[side]), having, channels)
+    places = having.nonzero().flatten()[:n]
+    with without(space.generator, names[side], chosen):
+        after = space.draw(points[places], None if labels is None else labels[places])
+    return drawn[places], after

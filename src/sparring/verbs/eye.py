@@ -1,0 +1,57 @@
+"""`sparring eye`: what a trained discriminator sees."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+from tyro.extras import SubcommandApp
+
+from sparring.arguments import Checkpoint, Run
+from sparring.core.terminal import console
+
+Data = Annotated[str | None, arg(help="The pictures to look at. Default: what the run was trained on.")]
+
+
+def classify(run: Run, data: Data = None, checkpoint: Checkpoint = "last") -> int:
+    """Name the data's classes by linear classifiers on the discriminator's features, on pixels, and on lite0's features."""
+    from sparring.models import load
+    from sparring.seeing import probe
+
+    for one in probe(load(run, checkpoint=checkpoint, whole=True), data):
+        console().print(f"{one.features:14} {one.accuracy:6.1%} of {one.held_out:,} held-out pictures ({one.dimensions:,} features)")
+    return 0
+
+
+def filters(
+    run: Run,
+    data: Data = None,
+    side: int | None = None,
+    count: int = 8,
+    patches: int = 8,
+    out: Path | None = None,
+    checkpoint: Checkpoint = "last",
+) -> int:
+    """Show what filters respond to: for each a row of the patches it answers to most, and below what in them it was.
+
+    Args:
+        side: Of the maps. Default: the second smallest.
+        count: How many filters: the most selective ones.
+        patches: How many patches of each.
+        out: The picture to write. Default: RUN-filters.png here.
+    """
+    from sparring.core.pictures import save_picture
+    from sparring.models import load
+    from sparring.seeing import filters
+
+    out = out or Path(f"{run.resolve().stem}-filters.png")
+    save_picture(filters(load(run, checkpoint=checkpoint, whole=True), data, side=side, count=count, patches=patches), out)
+    console().print(f"Filters: {out}")
+    return 0
+
+
+def group() -> SubcommandApp:
+    """All of them."""
+    app = SubcommandApp()
+    for verb in (classify, filters):
+        app.command(verb)
+    return app
