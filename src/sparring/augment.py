@@ -20,6 +20,7 @@ PerPicture = Float[Tensor, " n"]
 
 LUMA = torch.tensor([1.0, 1.0, 1.0, 0.0]) / math.sqrt(3)
 """The axis of greys in the colours' space."""
+COLOURS = torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.0]))
 SYM6 = (
     0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633, 0.4910559419267466, 0.787641141030194,
     0.3379294217276218, -0.07263752278646252, -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148,
@@ -131,7 +132,7 @@ def colour(draws: Draws) -> Float[Tensor, "n 4 4"]:
     matrix = (torch.eye(4) - 2 * luma * flip[:, None, None]) @ matrix
     matrix = _hue(draws.chosen("hue", draws.uniform("hue") * math.pi)) @ matrix
     saturation = draws.chosen("saturation", torch.exp2(draws.normal("saturation")), 1.0)
-    return (luma + (torch.eye(4) - luma) * saturation[:, None, None]) @ matrix
+    return (luma + (COLOURS - luma) * saturation[:, None, None] + torch.eye(4) - COLOURS) @ matrix
 
 
 def _translation(right: PerPicture, down: PerPicture) -> Float[Tensor, "n 3 3"]:
@@ -154,10 +155,8 @@ def _hue(angle: PerPicture) -> Float[Tensor, "n 4 4"]:
     """A turn of colours about the axis of greys (Rodrigues' formula)."""
     x, y, z, _ = LUMA.tolist()
     across = torch.tensor([[0, -z, y, 0], [z, 0, -x, 0], [-y, x, 0, 0], [0, 0, 0, 0]])
-    colours = torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.0]))
-    luma = torch.outer(LUMA, LUMA)
     cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    return torch.eye(4) - colours + cosine * colours + sine * across + (1 - cosine) * luma
+    return torch.eye(4) - COLOURS + cosine * COLOURS + sine * across + (1 - cosine) * torch.outer(LUMA, LUMA)
 
 
 def _coloured(x: Pictures, matrix: Float[Tensor, "n 4 4"]) -> Pictures:
@@ -189,7 +188,6 @@ def _warped(x: Pictures, matrix: Float[Tensor, "n 3 3"]) -> Pictures:
     column, row = _wavelet(channels, x.device)
     x = pad(x, (across, across, along, along), mode="reflect")
     wide, tall = x.shape[3], x.shape[2]
-    # the filter has an even number of taps: half a pixel of the finer grid lies between its middle and ours
     x = conv_transpose2d(x, 2 * row, stride=(1, 2), padding=(0, taps // 2 - 1), groups=channels)
     x = conv_transpose2d(x, 2 * column, stride=(2, 1), padding=(taps // 2 - 1, 0), groups=channels)
     margin = taps // 2 - 1
@@ -197,7 +195,9 @@ def _warped(x: Pictures, matrix: Float[Tensor, "n 3 3"]) -> Pictures:
     # from the output's coordinates in [-1, 1] by pixels of the finer grid to the input's in [-1, 1]
     outward = torch.diag(torch.cat([size / 2, torch.ones(1)]))
     inward = torch.diag(torch.tensor([2 / (2 * wide), 2 / (2 * tall), 1.0]))
-    finer = torch.diag(torch.tensor([2.0, 2.0, 1.0]))
+    # the filter is not quite symmetric: its middle lies beside that of its taps
+    beside = sum(place * tap for place, tap in enumerate(SYM6)) / sum(SYM6) - (taps - 1) / 2
+    finer = torch.tensor([[2.0, 0, beside], [0, 2, beside], [0, 0, 1]])
     whole = inward @ finer @ matrix @ torch.linalg.inv(finer) @ outward
     grid = affine_grid(whole[:, :2].to(x), [n, channels, int(size[1]), int(size[0])], align_corners=False)
     x = grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

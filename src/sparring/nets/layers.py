@@ -53,7 +53,9 @@ class MinibatchDeviation(nn.Module):
         """(n, features, ...) to (n, features + channels, ...)."""
         n, count = len(x), self.channels
         size = self.group if self.group and n % self.group == 0 else n
-        groups = x.float().reshape(size, n // size, count, -1)  # as in the authors' code, group j is samples j, j + n/size, ...
+        groups = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(
+            size, n // size, count, -1
+        )  # as in the authors' code, group j is samples j, j + n/size, ...
         deviation = (groups.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=2)
         columns = deviation.repeat(size, 1).to(x.dtype).view(n, count, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])
         joined = torch.cat([x, columns], dim=1)

@@ -183,7 +183,7 @@ def read_persistent(path: Path) -> dict[str, Part]:
     except OSError:
         raise
     except Exception as problem:  # a damaged pickle raises anything at all
-        raise CheckpointError(f"{path} is not a pickle of NVIDIA's, or is damaged: {str(problem).rstrip(".")}.") from None
+        raise CheckpointError(f"{path} is not a pickle of NVIDIA's, or is damaged: {str(problem).rstrip('.')}.") from None
     parts = {name: part for name, part in content.items() if isinstance(part, Part)} if isinstance(content, dict) else {}
     if not parts:
         raise CheckpointError(f"{path} is a pickle, but has no networks of NVIDIA's in it (G, D, G_ema).")
@@ -210,7 +210,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     except OSError:
         raise
     except Exception as problem:  # a damaged file raises anything at all
-        raise CheckpointError(f"{path} is not a file of torch's, or is damaged: {str(problem).rstrip(".")}.") from None
+        raise CheckpointError(f"{path} is not a file of torch's, or is damaged: {str(problem).rstrip('.')}.") from None
     if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
         raise CheckpointError(f"{path} does not hold tensors by name.")
     state = {str(name): tensor for name, tensor in content.items()}

@@ -1,0 +1,183 @@
+"""Augmentation: exact where it must be, centred on the picture, differentiable, and adapted by how sure the discriminator is."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from sparring import augment
+from sparring.adversarial import AUGMENT_MEMORY, TwoPlayerGame
+from sparring.augment import Draws
+from sparring.core.batch import Batch
+from sparring.core.specs import ImageSpec
+from sparring.core.streams import Streams
+from sparring.game import Moment, check
+from sparring.recipes.dcgan import Dcgan
+
+
+def smooth(n: int = 3, channels: int = 3, side: int = 32) -> Tensor:
+    """Pictures without the finest detail, which warping may lose."""
+    torch.manual_seed(0)
+    coarse = torch.rand(n, channels, side // 8, side // 8) * 2 - 1
+    return torch.nn.functional.interpolate(coarse, scale_factor=8, mode="bicubic").clamp(-1, 1)
+
+
+def test_no_chance_changes_nothing() -> None:
+    pictures = smooth()
+    assert augment.adaptive(pictures, 0.0, Streams(0, 0), "real") is pictures
+
+
+def test_warping_by_nothing_or_by_whole_pixels_is_exact() -> None:
+    pictures = smooth()
+    still = torch.eye(3).expand(3, 3, 3)
+    torch.testing.assert_close(augment._warped(pictures, still), pictures, rtol=1e-4, atol=1e-4)
+    right, down = torch.tensor([3.0, 0.0, -5.0]), torch.tensor([0.0, 2.0, 4.0])
+    moved = augment._warped(pictures, augment._translation(right, down))
+    torch.testing.assert_close(moved[0, :, :, 3:], pictures[0, :, :, :-3], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(moved[1, :, 2:], pictures[1, :, :-2], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(moved[2, :, 4:, :-5], pictures[2, :, :-4, 5:], rtol=1e-3, atol=1e-3)
+    mirrored = pictures[0, :, :, 1:4].flip(2)  # what comes in is the mirror image
+    torch.testing.assert_close(moved[0, :, :, :3], mirrored, rtol=1e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (24, 32)])
+def test_turns_and_flips_go_about_the_middle(size: tuple[int, int]) -> None:
+    rows, columns = (torch.arange(side) - (side - 1) / 2 for side in size)
+    bump = torch.exp(-((rows[:, None] - 2) ** 2 + (columns[None] - 3) ** 2) / 4).expand(3, 1, *size)
+
+    def middle(picture: Tensor) -> tuple[float, float]:
+        weight = picture[0] / picture[0].sum()
+        return (weight * rows[:, None]).sum().item(), (weight * columns[None]).sum().item()
+
+    flipped, turned, enlarged = (
+        augment._warped(bump, matrix)
+        for matrix in (
+            augment._scaling(-torch.ones(3), torch.ones(3)),
+            augment._rotation(torch.full((3,), math.pi / 2)),
+            augment._scaling(torch.full((3,), 0.5), torch.full((3,), 0.5)),
+        )
+    )
+    assert middle(flipped[0]) == pytest.approx((2, -3), abs=0.02)
+    assert middle(turned[0]) == pytest.approx((-3, 2), abs=0.05)
+    assert middle(enlarged[0]) == pytest.approx((4, 6), abs=0.1), "places come from half as far from the middle"
+
+
+def test_each_operation_comes_as_often_as_its_chance() -> None:
+    draws = Draws(Streams(0, 0), "real", 4000, 0.3)
+    chosen = draws.chosen("scale", torch.full((4000,), 5.0), 1.0)
+    assert set(chosen.tolist()) == {1.0, 5.0}
+    assert (chosen == 5).float().mean().item() == pytest.approx(0.3, abs=0.03)
+    still = (augment.geometry(Draws(Streams(0, 0), "real", 4000, 0.3), 32, 32) == torch.eye(3)).all(dim=(1, 2)).float().mean().item()
+    # flips and quarter turns change nothing in half and a quarter of the cases, whole-pixel moves hardly ever
+    wanted = (1 - 0.3 / 2) * (1 - 0.3 * 3 / 4) * 0.7 * 0.7 * 0.7 * 0.7 * 0.7
+    assert still == pytest.approx(wanted, abs=0.03)
+
+
+def test_colours_by_known_matrices() -> None:
+    grey, red = torch.tensor([0.5, 0.5, 0.5, 1.0]), torch.tensor([1.0, 0.0, 0.0, 1.0])
+    third = augment._hue(torch.tensor([2 * math.pi / 3]))[0]
+    torch.testing.assert_close(third @ grey, grey, rtol=1e-5, atol=1e-6)
+    turned = (third @ red)[:3]
+    assert sorted(turned.tolist()) == pytest.approx([0, 0, 1], abs=1e-5), "a third of a turn makes red green or blue"
+    assert turned[0].item() == pytest.approx(0, abs=1e-5)
+    every = augment.colour(Draws(Streams(0, 0), "real", 500, 1.0))
+    assert torch.allclose(every[:, 3], torch.tensor([0.0, 0, 0, 1]), atol=1e-6), "offsets stay offsets"
+    pictures = torch.cat([smooth(500, 3, 8), torch.full((500, 1, 8, 8), 0.25)], dim=1)
+    coloured = augment._coloured(pictures, every)
+    assert torch.equal(coloured[:, 3], pictures[:, 3]), "alpha stays"
+    by_hand = torch.einsum("ij,jhw->ihw", every[7, :3, :3], pictures[7, :3]) + every[7, :3, 3, None, None]
+    torch.testing.assert_close(coloured[7, :3], by_hand)
+    one_grey = augment._coloured(pictures[:, :1], every)
+    same_three = augment._coloured(pictures[:, :1].repeat(1, 3, 1, 1), every).mean(dim=1, keepdim=True)
+    torch.testing.assert_close(one_grey, same_three, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["adaptive", "differentiable"])
+def test_gradients_pass_and_the_same_streams_do_the_same(kind: str) -> None:
+    torch.manual_seed(0)
+    pictures = torch.rand(2, 3, 16, 16).double().requires_grad_()
+    streams = Streams(3, 5)
+
+    def change(x: Tensor) -> Tensor:
+        if kind == "differentiable":
+            return augment.differentiable(x, streams, "real")
+        # in float32 inside, so its parts are checked: they are linear in the picture
+        draws = Draws(streams, "real", len(x), 0.9)
+        geometry, colour = augment.geometry(draws, 16, 16), augment.colour(draws)
+        return augment._coloured(augment._warped(x.float(), geometry), colour).double()
+
+    first = change(pictures)
+    assert torch.equal(first, change(pictures))
+    assert not torch.equal(first, pictures)
+    direction = torch.randn_like(pictures)
+    (gradient,) = torch.autograd.grad(first.square().sum(), pictures)
+    step = 1e-2
+    ahead, behind = (change(pictures.detach() + sign * step * direction).square().sum() for sign in (1, -1))
+    assert (gradient * direction).sum().item() == pytest.approx(((ahead - behind) / (2 * step)).item(), rel=2e-2)
+
+
+def test_differentiable_cuts_a_square_out_and_moves_by_an_eighth() -> None:
+    pictures = torch.full((300, 3, 16, 16), 0.5)
+    changed = augment.differentiable(pictures, Streams(0, 0), "real")
+    zeros = (changed == 0).all(dim=1).float()
+    assert zeros.mean(dim=(1, 2)).min().item() >= 15 / 256, "a corner of the square at least"
+    assert (zeros.sum(dim=(1, 2)) <= 64 + 2 * 2 * 16 + 16).all(), "the square, and two rows and columns"
+
+
+# ------------------------------------------------------------------------------------------------------ in the game
+
+
+def game_of(**settings: object) -> TwoPlayerGame:
+    torch.manual_seed(0)
+    recipe = Dcgan(width=4, latent_size=5, batch_size=8, augment="ada", augment_images=100, **settings)  # pyright: ignore[reportArgumentType]
+    check(recipe, ImageSpec(16, 16, 1))
+    return recipe.build(ImageSpec(16, 16, 1)).train()
+
+
+def moment(signals: dict[str, Tensor], step: int = 0) -> Moment:
+    images = torch.rand(8, 1, 16, 16)
+    return Moment(lambda: Batch(images), lambda: None, 8, Streams(0, step, scope="test"), step, 0, signals)
+
+
+def test_the_chance_rises_where_the_discriminator_is_sure_and_falls_where_not() -> None:
+    game = game_of()
+    sure, unsure = {"logits/real": torch.ones(8), "logits/generated": -torch.ones(8)}, {"logits/real": torch.tensor([1.0, -1] * 4)}
+    seen = []
+    for _ in range(6):
+        game.adapt(moment(dict(sure)))
+        seen.append(game.augment_chance.item())
+    estimate = [1 - (1 - AUGMENT_MEMORY) ** (i + 1) for i in range(6)]
+    wanted, chance = [], 0.0
+    for one in estimate:
+        chance = min(max(chance + (0.08 if one > 0.6 else -0.08), 0.0), 0.8)
+        wanted.append(chance)
+    assert seen == pytest.approx(wanted, abs=1e-6)
+    for _ in range(20):
+        game.adapt(moment({**unsure, "logits/generated": torch.zeros(8)}))
+    assert game.augment_chance.item() == 0
+    fixed = game_of(augment_chance=0.4)
+    fixed.adapt(moment(dict(sure)))
+    assert fixed.augment_chance.item() == pytest.approx(0.4)
+
+
+def test_objectives_that_compare_are_sure_by_comparison() -> None:
+    game = game_of(objective="relativistic")
+    game.adapt(moment({"logits/real": torch.full((8,), -5.0), "logits/generated": torch.full((8,), -6.0)}))
+    assert game.augment_sure.item() == pytest.approx(AUGMENT_MEMORY)
+
+
+def test_real_and_generated_are_augmented_apart_and_the_chance_survives() -> None:
+    game = game_of(augment_chance=0.8)
+    pictures, now = torch.rand(8, 1, 16, 16), moment({})
+    real, generated = (game.shown(pictures, name, now) for name in ("real", "generated"))
+    assert not torch.equal(real, generated)
+    assert torch.equal(real, game.shown(pictures, "real", now))
+    losses = game.play_discriminator(now)
+    torch.stack([loss.mean() for loss in losses.values()]).sum().backward()
+    assert "augment/chance" in now.signals
+    other = game_of(augment_chance=0.1)
+    other.load_state_dict(game.state_dict())
+    assert other.augment_chance.item() == pytest.approx(0.8)
+    with pytest.raises(Exception, match="augment_chance is of augment='ada'"):
+        check(Dcgan(augment_chance=0.5), ImageSpec(16, 16, 1))
