@@ -233,7 +233,7 @@ def _flat(points: Points) -> Float[Tensor, "n latent"]:
     return points[:, 0] if points.ndim == 3 else points
 
 
-def _first_weights(space: Space) -> list[Float[Tensor, "outputs latent"]]:
+def _first_weights(space: Space) -> list[Float[Tensor, "_ latent"]]:
     """Of the linear maps that meet a latent first: each layer's from w, or the first one from z."""
     size = _flat(space.many(1, 0)).shape[1]
     maps = [module for module in space.generator.modules() if isinstance(module, nn.Linear | Linear)]

@@ -14,7 +14,7 @@ from sparring.core.errors import SettingsError
 from sparring.nets.maps import Recorder, recording
 
 Pictures = Float[Tensor, "n c h w"]
-Maps = Float[Tensor, "m channels p q"]
+Maps = Float[Tensor, "_ channels p q"]
 POOLED = 4
 """Each map's strongest places in a grid of 4x4 are its features (Radford et al. 2016, section 5.1)."""
 

@@ -215,7 +215,7 @@ def test_a_run_is_judged_against_its_own_data(trained: Path, squares: Path, tmp_
     packed = sparring.pack(trained, tmp_path / "model.safetensors")
     by_file = sparring.judge(squares, packed, samples=30, console=QUIET)  # whichever comes first, the model is what is judged
     assert by_file["recall"].value == judged["recall"].value
-    with pytest.raises(SettingsError, match="packed model, which does not know its training data"):
+    with pytest.raises(SettingsError, match="or imported model, which does not know its training data"):
         sparring.judge(packed, console=QUIET)
 
 

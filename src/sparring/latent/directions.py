@@ -10,7 +10,7 @@ SHRINKAGE = 0.1
 """Share of the mean variance in each direction's, so that few points do not decide (Ledoit and Wolf 2004)."""
 
 
-def of_weights(weights: Sequence[Float[Tensor, "outputs latent"]], count: int) -> Float[Tensor, "count latent"]:
+def of_weights(weights: Sequence[Float[Tensor, "_ latent"]], count: int) -> Float[Tensor, "count latent"]:
     """Directions that change most what the layers make of a latent: the first eigenvectors of the sum of all WᵀW (closed-form
     factorisation, SeFa: Shen and Zhou 2021, equation 8), the weights of each output brought to length 1 (the authors' code).
     """

@@ -45,7 +45,7 @@ def distances(pictures: Pictures, targets: Pictures) -> Float[Tensor, " n"]:
     return total
 
 
-def nearest(pictures: Pictures, points: Points, targets: Pictures) -> Points:
+def nearest(pictures: Pictures, points: Points, targets: Float[Tensor, "m c h w"]) -> Float[Tensor, "m ..."]:
     """Of the points from which `pictures` were drawn, that whose picture is nearest to each target."""
     return points[torch.stack([distances(pictures, target.expand_as(pictures)).argmin() for target in targets])]
 

@@ -1,0 +1,271 @@
+"""The latent space as a tool: each on a generator or on points whose answer is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sparring import exploring
+from sparring.core.errors import SettingsError
+from sparring.core.specs import ImageSpec
+from sparring.exploring import Space
+from sparring.game import Recipe
+from sparring.latent import directions as ways
+from sparring.latent.dropping import responsible
+from sparring.latent.projection import Projection, distances, nearest, project
+from sparring.models import Model
+from sparring.nets.maps import recording, without
+from sparring.recipes.biggan import Biggan
+from sparring.recipes.dcgan import Dcgan
+from sparring.recipes.gan import Gan
+from sparring.recipes.stylegan2 import Stylegan2
+
+SPEC = ImageSpec(16, 16, 1, ("a", "b", "c"))
+RECIPES: dict[str, Recipe] = {
+    "dcgan": Dcgan(width=8, latent_size=6),
+    "conditional dcgan": Dcgan(width=8, latent_size=6, condition="concatenate"),
+    "biggan": Biggan(width=4, latent_size=12, shared_size=5),
+    "stylegan2": Stylegan2(channel_max=8, latent_size=6, style_size=6, mapping_layers=2, mapping_rate=1.0),
+    "conditional stylegan2": Stylegan2(channel_max=8, latent_size=6, style_size=6, mapping_layers=2, condition="projection"),
+}
+
+
+def model_of(name: str) -> Model:
+    torch.manual_seed(0)
+    recipe = RECIPES[name]
+    game = recipe.build(SPEC).requires_grad_(False).eval()
+    if isinstance(recipe, Dcgan):  # whose fresh weights draw hardly anything
+        for weight in game.parameters():
+            weight.mul_(8)
+    return Model(game, recipe, Path("run"))
+
+
+# ---------------------------------------------------------------------------------------------------- pure functions
+
+
+def test_closed_form_directions_are_those_that_move_the_outputs_most() -> None:
+    torch.manual_seed(0)
+    rotation, _ = torch.linalg.qr(torch.randn(5, 5))
+    # twenty outputs along the first axis, five along the second, one along the third: whatever their lengths are
+    weights = [rotation[0] * torch.rand(20, 1) * 9, torch.cat([rotation[1].expand(5, 5), rotation[2][None]])]
+    found = ways.of_weights(weights, 3)
+    torch.testing.assert_close((found @ rotation[:3].t()).abs(), torch.eye(3), atol=1e-5, rtol=1e-5)
+    assert (found.gather(1, found.abs().argmax(1, keepdim=True)) > 0).all()
+
+
+def test_principal_components_of_a_known_cloud() -> None:
+    torch.manual_seed(0)
+    rotation, _ = torch.linalg.qr(torch.randn(4, 4))
+    points = torch.randn(5000, 4) * torch.tensor([5.0, 3.0, 1.0, 0.5]) @ rotation + 7
+    found, deviations = ways.principal(points, 2)
+    torch.testing.assert_close((found @ rotation[:2].t()).abs(), torch.eye(2), atol=0.05, rtol=0)
+    torch.testing.assert_close(deviations, torch.tensor([5.0, 3.0]), rtol=0.05, atol=0)
+
+
+def test_the_discriminant_allows_for_how_points_spread() -> None:
+    """Fisher's direction is the inverse covariance times the difference of means, not that difference."""
+    torch.manual_seed(0)
+    spread = torch.tensor([[4.0, 1.5], [1.5, 1.0]])
+    root = torch.linalg.cholesky(spread)
+    has_it = torch.arange(20_000) % 2 == 0
+    points = torch.randn(20_000, 2) @ root.t() + has_it[:, None] * torch.tensor([1.0, 0.0])
+    shrunk = (1 - ways.SHRINKAGE) * spread + ways.SHRINKAGE * spread.diagonal().mean() * torch.eye(2)
+    wanted = torch.linalg.solve(shrunk, torch.tensor([1.0, 0.0]))
+    torch.testing.assert_close(ways.discriminant(points, has_it), wanted / wanted.norm(), atol=0.03, rtol=0)
+    with pytest.raises(ValueError, match="all points have it, or none"):
+        ways.discriminant(points, torch.ones(20_000, dtype=torch.bool))
+
+
+def test_projection_finds_the_point_a_picture_came_from() -> None:
+    torch.manual_seed(0)
+    matrix = torch.randn(48, 4) / 4
+
+    def draw(points: Tensor) -> Tensor:
+        return (points @ matrix.t()).tanh().view(-1, 3, 4, 4)
+
+    truth = torch.randn(2, 4)
+    targets = draw(truth)
+    candidates = torch.randn(50, 4)
+    start = nearest(draw(candidates), candidates, targets)
+    for i in range(2):
+        apart = ((draw(candidates) - targets[i]) ** 2).mean(dim=(1, 2, 3))
+        blurred = torch.nn.functional.avg_pool2d(draw(candidates) - targets[i], 2)
+        smallest = blurred.mean(dim=(2, 3))
+        total = apart + blurred.square().mean(dim=(1, 2, 3)) + smallest.square().mean(dim=1)
+        assert torch.equal(start[i], candidates[total.argmin()])
+    found = project(draw, start, targets, steps=300, rate=0.05)
+    torch.testing.assert_close(found.points, truth, atol=0.05, rtol=0)
+    assert (found.losses.min(dim=0).values < 1e-4).all()
+    assert (found.peak_ratios(targets) > 35).all()
+    torch.testing.assert_close(distances(found.pictures, targets), found.losses.min(dim=0).values, rtol=1e-3, atol=1e-9)
+
+
+def test_peak_ratio_by_hand() -> None:
+    found = Projection(torch.zeros(1, 2), torch.full((1, 1, 2, 2), 3.0), torch.zeros(1, 1))
+    # clipped to 1, so 0.2 away of a range of 2: 20 log10(2 / 0.2)
+    assert found.peak_ratios(torch.full((1, 1, 2, 2), 0.8)).item() == pytest.approx(20)
+
+
+def test_responsible_channels_are_those_that_speak_for_it() -> None:
+    torch.manual_seed(0)
+    has_it = torch.arange(400) % 3 == 0
+    maps = torch.rand(400, 6, 2, 2)
+    maps[:, 4] += 5.0 * has_it[:, None, None]  # strong where it is there
+    maps[:, 1] -= 5.0 * has_it[:, None, None]  # strong where it is not
+    assert responsible(maps, has_it, 1).tolist() == [4]
+    assert 1 not in responsible(maps, has_it, 6).tolist()
+
+
+# ------------------------------------------------------------------------------------------------------- on models
+
+
+@pytest.mark.parametrize("name", ["stylegan2", "conditional stylegan2"])
+def test_the_mixing_grid(name: str) -> None:
+    model = model_of(name)
+    sheet = exploring.mix(model, (0, 1), (2, 3, 4), layer=2)
+    assert sheet.shape == (3, 4, 1, 16, 16)
+    assert (sheet[0, 0] == 1).all()
+    own = torch.cat([model.sample(1, seed=seed) for seed in range(5)])
+    torch.testing.assert_close(sheet[1:, 0], own[:2], atol=1e-5, rtol=0)
+    torch.testing.assert_close(sheet[0, 1:], own[2:], atol=1e-5, rtol=0)
+    space = Space(model)
+    w = torch.cat([space.points([1])[:, :2], space.points([4])[:, 2:]], dim=1)
+    torch.testing.assert_close(sheet[2, 3], model.game.generator.synthesise(w)[0].clamp(-1, 1), atol=1e-5, rtol=0)  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+    for layer in (0, 99):
+        with pytest.raises(SettingsError, match="layer must be from 1 to 5"):
+            exploring.mix(model, (0,), (1,), layer=layer)
+    with pytest.raises(SettingsError, match="without styles"):
+        exploring.mix(model_of("dcgan"), (0,), (1,))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("method", ["weights", "principal"])
+def test_a_picture_moved_by_nothing_is_the_sample_itself(name: str, method: exploring.Method) -> None:
+    model = model_of(name)
+    found = exploring.directions(model, method, 3)
+    assert found.vectors.shape[0] == 3
+    torch.testing.assert_close(found.vectors.norm(dim=1), torch.ones(3))
+    sheet = exploring.moved(model, (5, 6), found, which=1, steps=3)
+    own = torch.cat([model.sample(1, seed=seed) for seed in (5, 6)])
+    torch.testing.assert_close(sheet[:, 1], own, atol=1e-5, rtol=0)
+    assert not torch.allclose(sheet[:, 0], own, atol=1e-3)
+    assert not torch.allclose(sheet[:, 2], sheet[:, 0], atol=1e-3)
+
+
+def test_some_layers_alone_can_be_moved() -> None:
+    model = model_of("stylegan2")
+    found = exploring.directions(model, "weights", 2)
+    whole, none, some = (exploring.moved(model, (1,), found, steps=3, layers=layers) for layers in ((0, 6), (0, 0), (0, 2)))
+    own = model.sample(1, seed=1)
+    torch.testing.assert_close(none, own[:, None].expand(-1, 3, -1, -1, -1), atol=1e-5, rtol=0)
+    assert not torch.allclose(some, none, atol=1e-3)
+    assert not torch.allclose(some, whole, atol=1e-3)
+
+
+def test_directions_towards_a_class_lead_there() -> None:
+    model = model_of("stylegan2")
+    middle = model.sample(500).mean(dim=(1, 2, 3)).median()
+
+    def name_of(pictures: Tensor) -> Tensor:
+        return (pictures.mean(dim=(1, 2, 3)) > middle).long()
+
+    found = exploring.directions(model, "class", name_of=name_of, classes=("dark", "light"))
+    assert found.names == ("dark", "light")
+    brightness = exploring.moved(model, range(8), found, which=1, steps=5).mean(dim=(0, 2, 3, 4))
+    assert (brightness.diff() > 0).all(), brightness
+    with pytest.raises(SettingsError, match="All that is drawn is of one class"):
+        exploring.directions(model, "class", name_of=lambda x: torch.zeros(len(x), dtype=torch.long), classes=("dark", "light"))
+    with pytest.raises(SettingsError, match="need a classifier"):
+        exploring.directions(model, "class")
+
+
+@pytest.mark.parametrize("name", ["dcgan", "conditional dcgan", "stylegan2"])
+def test_arithmetic_that_cancels_gives_the_rest(name: str) -> None:
+    model = model_of(name)
+    label = "b" if name == "conditional dcgan" else None
+    means, results = exploring.arithmetic(model, [(1, (4,)), (-1, (4,)), (1, (7,))], n=4, label=label)
+    own = torch.cat([model.sample(1, seed=seed, label=label) for seed in (4, 4, 7)])
+    torch.testing.assert_close(means, own, atol=1e-5, rtol=0)
+    assert results.shape == (4, 1, 16, 16)
+    torch.testing.assert_close(results[0], own[2], atol=1e-4, rtol=0)
+    assert not torch.allclose(results[1], results[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_projecting_a_sample_comes_near_it(name: str) -> None:
+    model = model_of(name)
+    target = model.sample(1, seed=9)
+    label = None if not model.game.conditional else int(model.game.labels_of(9, 1))
+    found = exploring.projected(model, target, steps=120, label=label)
+    assert found.losses.min() < found.losses[0] / 3
+    assert all(weight.grad is None for weight in model.game.parameters())
+    in_w = exploring.projected(model, target, space="w+", steps=5, label=label)
+    assert in_w.points.shape == found.points.shape
+    with pytest.raises(SettingsError, match=r"The pictures are \(1, 8, 8\), and the model draws \(1, 16, 16\)"):
+        exploring.projected(model, torch.zeros(1, 1, 8, 8))
+
+
+def test_truncations_are_samples() -> None:
+    model = model_of("biggan")
+    sheet = exploring.truncations(model, (0.3, 2.0), 4, seed=2)
+    assert torch.equal(sheet[0], model.sample(4, seed=2, truncation=0.3))
+    assert torch.equal(sheet[1], model.sample(4, seed=2, truncation=2.0))
+    for wrong in (0, -1, float("inf"), float("nan")):
+        with pytest.raises(SettingsError, match="truncation must be more than 0"):
+            model.sample(1, truncation=wrong)
+
+
+def test_truncated_latents_are_normal_within_the_threshold() -> None:
+    from scipy.stats import kstest, truncnorm
+
+    from sparring.adversarial import truncated
+
+    latents = torch.randn(4, 5000, generator=torch.Generator().manual_seed(0))
+    near = truncated(latents, 0.7)
+    assert kstest(near.flatten().numpy(), truncnorm(-0.7, 0.7).cdf).pvalue > 0.01
+    assert torch.equal(near.flatten().argsort(), latents.flatten().argsort()), "ranks stay"
+    torch.testing.assert_close(truncated(latents, 40.0), latents, atol=1e-4, rtol=0)
+
+
+def test_dropping_the_channel_that_makes_a_feature_removes_it() -> None:
+    """A generator whose first map's channel 5 lights the whole picture, in about half of the samples."""
+    model = model_of("dcgan")
+    generator = model.game.generator
+    project, draws = generator.project, [layer for layer in generator.layers if isinstance(layer, nn.ConvTranspose2d)]  # pyright: ignore
+    with torch.no_grad():
+        for weight in generator.parameters():  # pyright: ignore
+            weight.zero_()
+        by_place = project.weight.view(4, 4, -1, 6)
+        by_place[:, :, 5, 0] = 1.0  # by the sign of the latent's first number
+        for norm in (module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)):  # pyright: ignore
+            norm.weight.fill_(1.0)
+        draws[0].weight[5, 2] = 1.0
+        draws[1].weight[2] = 1.0
+    found = exploring.without_feature(model, lambda pictures: (pictures.mean(dim=(1, 2, 3)) > 0.1).long(), side=8, channels=1, n=6)
+    assert (found[0].mean(dim=(1, 2, 3)) > 0.1).all()
+    assert (found[1] == 0).all()
+    with pytest.raises(SettingsError, match=r"no maps of 5x5. It has maps of: 4, 8"):
+        exploring.without_feature(model, lambda pictures: (pictures.mean(dim=(1, 2, 3)) > 0.1).long(), side=5)
+    with pytest.raises(SettingsError, match="None of 1,000 samples have it"):
+        exploring.without_feature(model, lambda pictures: torch.zeros(len(pictures), dtype=torch.long))
+    plain = Model(Gan().build(SPEC).eval(), Gan(), Path("run"))
+    with pytest.raises(SettingsError, match="without maps"):
+        exploring.without_feature(plain, lambda pictures: torch.ones(len(pictures), dtype=torch.long))
+
+
+def test_recording_keeps_the_last_map_of_each_side_and_leaves_no_trace() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(8, 6, 2, stride=2), nn.Conv2d(6, 3, 1))
+    x = torch.randn(2, 1, 8, 8)
+    before = network(x)
+    with recording(network) as recorder:
+        network(x)
+    assert {side: name for side, (name, _) in recorder.maps.items()} == {8: "1", 4: "2"}, "three channels are a picture"
+    assert (recorder.maps[8][1] >= 0).all()
+    with without(network, "2", torch.tensor([0, 4])):
+        silenced = network(x)
+    kept = network[3](recorder.maps[4][1] * torch.tensor([0, 1, 1, 1, 0, 1]).view(1, -1, 1, 1))
+    torch.testing.assert_close(silenced, kept)
+    torch.testing.assert_close(network(x), before)
+    assert np.isfinite(before.detach().numpy()).all()
