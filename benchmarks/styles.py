@@ -153,9 +153,7 @@ def main() -> None:
         )
         times = sides.medians(arguments.rounds, dict.fromkeys(("forward", "main", "path", "r1", "with path", "with both"), 1))
         sides.close()
-        print(
-            f"\n{side}x{side}, batch {arguments.batch}: milliseconds, and how many times plain with the stock | the tuned allocator takes.\n"
-        )
+        print(f"\n{side}x{side}, batch {arguments.batch}: milliseconds (plain with the stock | the tuned allocator, over it)\n")
         print("| variant | forward | both main phases | mean step |\n|---|---|---|---|")
         for variant, found in times.items():
             cells = []

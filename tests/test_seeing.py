@@ -53,8 +53,8 @@ def test_features_are_each_maps_strongest_places(stripes: Store) -> None:
     assert found.shape == (3, (8 + 16) * 16)
     largest = recorder.maps[8][1][1, 3].reshape(4, 2, 4, 2).amax(dim=(1, 3)).flatten()
     assert torch.equal(found[1, 3 * 16 : 4 * 16], largest)
+    flat = Gan().build(stripes.spec).discriminator.eval()
     with pytest.raises(SettingsError, match="its layers are fully connected"):
-        flat = Gan().build(stripes.spec).discriminator.eval()
         eye.maps(flat, lambda: flat(images), "run")  # pyright: ignore[reportCallIssue]
 
 

@@ -142,6 +142,7 @@ def interpolate(
     seeds: tuple[int, ...] | None = None,
     labels: tuple[str, ...] = (),
     frames: int = 16,
+    space: Literal["z", "w"] = "z",
     out: Path | None = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
@@ -151,6 +152,7 @@ def interpolate(
         seeds: The stops of the walk: the first picture of each seed. Default: 0 1 2 3, or 0 where there are several labels.
         labels: A class for each stop, or one for all. Several labels and one seed walk between classes.
         frames: Pictures from one stop to the next.
+        space: z, along great circles, or w (networks with styles), in straight lines.
         out: .gif or .mp4 for a film, .png (or .webp, .jpg) for a strip. Default: RUN-walk.gif here.
     """
     from sparring import api
@@ -158,7 +160,7 @@ def interpolate(
     from sparring.core.pictures import grid, save_film, save_gif, save_picture
 
     model = api.load(run, checkpoint=checkpoint)
-    pictures = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames)).numpy()
+    pictures = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames, space=space)).numpy()
     out = out or Path(f"{run.resolve().stem}-walk.gif")
     if out.suffix in {".gif", ".mp4"}:
         sheets = [grid(picture[None], gap=0, scale=max(1, 256 // model.spec.height)) for picture in pictures]
@@ -247,6 +249,7 @@ def judge(
     extractor: str = "lite0",
     samples: int = 10_000,
     seed: int = 0,
+    truncation: float | None = None,
     checkpoint: Checkpoint = "last",
     held_out: str | None = None,
     weights: Path | None = None,
@@ -261,6 +264,7 @@ def judge(
         extractor: The network whose features are compared: lite0, inception (for FID), classifier (learns the data's classes), timm:NAME.
         samples: How many pictures a model draws.
         seed: Of those pictures.
+        truncation: With which they are drawn, as in `sparring sample`.
         held_out: Real pictures that were not trained on, to tell copies by.
         weights: A file with the extractor's weights, in place of the published ones.
         resize: How pictures are brought to the extractor's size, if not in its usual way.
@@ -280,6 +284,7 @@ def judge(
         extractor=extractor,
         samples=samples,
         seed=seed,
+        truncation=truncation,
         checkpoint=checkpoint,
         held_out=held_out,
         weights=weights,

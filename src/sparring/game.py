@@ -183,7 +183,17 @@ class Game(nn.Module):
         offset: int = 0,
         truncation: float | None = None,
     ) -> Float[Tensor, "n c h w"]:
-        """`generate` in evaluation mode, always in whole chunks (padded with zeros); the first row is at place `offset` of its chunk."""
+        """`generate` in evaluation mode, in chunks; the first row is at place `offset` of its chunk."""
+        return self.in_chunks(lambda rows, conditions: self.generate(rows, conditions, truncation), latents, condition, offset)
+
+    def in_chunks(
+        self,
+        draw: Callable[[Tensor, Tensor | None], Tensor],
+        latents: Float[Tensor, "n latent"],
+        condition: Float[Tensor, "n classes"] | None,
+        offset: int = 0,
+    ) -> Float[Tensor, "n c h w"]:
+        """What `draw` makes of latents (or of other vectors), in evaluation mode and always in whole chunks, padded with zeros."""
         n = len(latents)
         padding = (offset, -(offset + n) % SAMPLE_CHUNK)
         padded = nn.functional.pad(latents, (0, 0, *padding))
@@ -192,7 +202,7 @@ class Game(nn.Module):
         with evaluating(self):
             for start in range(0, len(padded), SAMPLE_CHUNK):
                 rows = slice(start, start + SAMPLE_CHUNK)
-                pictures.append(self.generate(padded[rows], None if conditions is None else conditions[rows], truncation))
+                pictures.append(draw(padded[rows], None if conditions is None else conditions[rows]))
         return torch.cat(pictures)[offset : offset + n]
 
 

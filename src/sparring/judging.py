@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +30,7 @@ from sparring.judge.pictures import Pictures, of_store
 from sparring.judge.resize import ResizeName
 from sparring.judge.scores import Judgement, judge_pictures
 from sparring.judge.seen import see
-from sparring.models import Model, described, from_json, load, preparation_of, source_of, training_data
+from sparring.models import IMPORTED, Model, described, from_json, load, preparation_of, source_of, training_data
 from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
 
@@ -49,6 +49,7 @@ def judge(
     extractor: str = "lite0",
     samples: int = DEFAULT_SAMPLES,
     seed: int = 0,
+    truncation: float | None = None,
     checkpoint: str = "last",
     held_out: Store | Place | None = None,
     weights: Place | None = None,
@@ -62,9 +63,9 @@ def judge(
 
     `first`, `second`: a run, a packed model, prepared or named data, a folder, a zip. A model is judged against data, whichever
     comes first; of two alike, the first is judged against the second. A run by itself is judged against what it was trained on.
-    `samples`: how many a model draws, with `seed`, from `checkpoint`. `held_out`: real pictures that were not trained on, to tell
-    copies by. `extractor`: "lite0", "inception", "classifier" or "timm:NAME"; `weights`: a file in place of its published ones;
-    `exact`: float32 throughout for Inception. `out`: a folder for report.json and report.html.
+    `samples`: how many a model draws, with `seed` and `truncation` (see `Model.sample`), from `checkpoint`. `held_out`: real pictures
+    that were not trained on, to tell copies by. `extractor`: "lite0", "inception", "classifier" or "timm:NAME"; `weights`: a file in
+    place of its published ones; `exact`: float32 throughout for Inception. `out`: a folder for report.json and report.html.
 
     Raises a SparringError for anything a user can mend.
     """
@@ -72,7 +73,7 @@ def judge(
         raise SettingsError(f"samples must be at least 1, not {samples}.")
     keep_freed_memory()
     screen = console or plain_console()
-    store, real, fake = _sides(first, second, samples, seed, checkpoint)
+    store, real, fake = _sides(first, second, lambda model: of_model(model, samples, seed, truncation), checkpoint)
     network = open_extractor(
         extractor, weights=None if weights is None else Path(weights), resize=resize, exact=exact, store=store, device=device
     )
@@ -85,7 +86,9 @@ def judge(
     return judgement
 
 
-def _sides(first: Judgeable, second: Judgeable | None, samples: int, seed: int, checkpoint: str) -> tuple[Store | None, Pictures, Pictures]:
+def _sides(
+    first: Judgeable, second: Judgeable | None, drawn: Callable[[Model], Pictures], checkpoint: str
+) -> tuple[Store | None, Pictures, Pictures]:
     """The real side's store, if it has one, the real side and the fake side."""
     model = _model(first, checkpoint)
     other = None if second is None else _model(second, checkpoint)
@@ -96,9 +99,9 @@ def _sides(first: Judgeable, second: Judgeable | None, samples: int, seed: int, 
             _data(first)  # says so if there is nothing
             raise SettingsError(f"{first} is data: name what it is judged against, too.")
         return *_data(second), _data(first)[1]
-    fake = of_model(model, samples, seed)
+    fake = drawn(model)
     if other is not None:
-        return None, of_model(other, samples, seed), fake
+        return None, drawn(other), fake
     if second is None:
         store = training_data(model)
         return store, of_store(store, source_of(model)), fake
@@ -121,22 +124,23 @@ def _model(place: Judgeable, checkpoint: str) -> Model | None:
     if isinstance(place, Store):
         return None
     path = Path(place)
-    is_model = RunDirectory(path).exists() or (path.suffix == ".safetensors" and path.is_file())
+    is_model = RunDirectory(path).exists() or (path / IMPORTED).is_file() or (path.suffix == ".safetensors" and path.is_file())
     return load(path, checkpoint=checkpoint) if is_model else None
 
 
-def of_model(model: Model, n: int, seed: int) -> Pictures:
+def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -> Pictures:
     """Samples of a model; those of a conditional one are of every class in turn."""
 
     def batches() -> Iterator[UInt8[np.ndarray, "n h w c"]]:
-        for piece in model.sample_in_pieces(n, seed=seed):
+        for piece in model.sample_in_pieces(n, seed=seed, truncation=truncation):
             yield float_to_pixels(piece).cpu().numpy()
 
     def pick(numbers: Sequence[int]) -> UInt8[np.ndarray, "n h w c"]:
-        return np.concatenate([float_to_pixels(model.sample(1, seed=seed, first=number)).cpu().numpy() for number in numbers])
+        chosen = [model.sample(1, seed=seed, first=number, truncation=truncation) for number in numbers]
+        return np.concatenate([float_to_pixels(picture).cpu().numpy() for picture in chosen])
 
     labels = model.game.labels_of(seed, n).cpu().numpy() if model.game.conditional else None
-    return Pictures(str(model.source), n, model.spec, batches, pick, labels, seed=seed, step=model.step)
+    return Pictures(str(model.source), n, model.spec, batches, pick, labels, seed=seed, step=model.step, truncation=truncation)
 
 
 def _data(place: Judgeable, preparation: Preparation | None = None) -> tuple[Store, Pictures]:
@@ -175,7 +179,7 @@ def compare(
         raise SettingsError(f"These runs were trained on different data, so no score compares them: {', '.join(data.values())}.")
     found = []
     for directory, config, name in zip(directories, configs, names, strict=True):
-        asked = {"n_fake": samples, "seed": seed, "extractor": extractor}
+        asked = {"n_fake": samples, "seed": seed, "truncation": None, "extractor": extractor}
         scores = _kept_scores(directory, config["data"]["fingerprint"], asked) if checkpoint == "last" else None
         if scores is None:
             screen.print(f"Judging {directory.path} ...")

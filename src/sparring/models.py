@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -25,6 +25,7 @@ from sparring.data.source import open_source
 from sparring.data.store import Preparation, Store, prepare, store_at
 from sparring.game import Game, Recipe, check
 from sparring.latent.walks import spherical, walk
+from sparring.nets.styles import StyleGenerator
 from sparring.train import checkpoints
 from sparring.train.state import load_named, select
 from sparring.weights import read
@@ -117,12 +118,17 @@ class Model:
             yield self.sample(min(PIECE, n - first), seed=seed, label=label, first=first, truncation=truncation)
 
     def interpolate(
-        self, seeds: Sequence[int] | None = None, *, labels: Sequence[str | int] | None = None, frames: int = 16
+        self,
+        seeds: Sequence[int] | None = None,
+        *,
+        labels: Sequence[str | int] | None = None,
+        frames: int = 16,
+        space: Literal["z", "w"] = "z",
     ) -> Float[Tensor, "n c h w"]:
         """A walk through the first sample of each seed, `frames` pictures from one to the next, the last included; in [-1, 1].
 
-        Latents move along great circles. `labels`: a class for each seed, or one for all; between two classes their
-        weights cross-fade. By default seeds 0 to 3, or seed 0 if two labels or more are given.
+        Latents move along great circles; in "w", which networks with styles have, in straight lines. `labels`: a class for each seed,
+        or one for all; between two classes their weights cross-fade. By default seeds 0 to 3, or seed 0 if two labels or more are given.
         """
         if frames < 1:
             raise SettingsError(f"frames must be at least 1, not {frames}.")
@@ -140,9 +146,26 @@ class Model:
             raise SettingsError(
                 f"{len(seeds)} seeds and {len(numbers)} classes do not pair up: give one class for each seed, or one for all."
             )
-        latents = walk(torch.stack([self.game.chunk_of_latents(seed, 0)[0] for seed in seeds]), frames, spherical)
+        latents = torch.stack([self.game.chunk_of_latents(seed, 0)[0] for seed in seeds])
         conditions = self.game.condition(torch.tensor(numbers, device=self.game.device)) if numbers else None
-        return self.game.generate_chunked(latents, None if conditions is None else walk(conditions, frames, torch.lerp))
+        if space == "w":
+            return self._walk_in_w(latents, conditions, frames)
+        between = None if conditions is None else walk(conditions, frames, torch.lerp)
+        return self.game.generate_chunked(walk(latents, frames, spherical), between)
+
+    def _walk_in_w(
+        self, latents: Float[Tensor, "stops latent"], conditions: Float[Tensor, "stops classes"] | None, frames: int
+    ) -> Float[Tensor, "n c h w"]:
+        generator = self.generator
+        if not isinstance(generator, StyleGenerator):
+            raise SettingsError(f"{self.source} has a generator without styles, so there is no w to walk through: use space='z'.")
+        with torch.no_grad():
+            stops = generator.map(latents, conditions)[:, 0]
+
+        def draw(w: Tensor, _: Tensor | None) -> Tensor:
+            return generator.synthesise(w[:, None].expand(-1, generator.layers, -1)).clamp(-1, 1)
+
+        return self.game.in_chunks(draw, walk(stops, frames, torch.lerp), None)
 
 
 def load(path: str | os.PathLike[str], *, checkpoint: str | int = "last", whole: bool = False) -> Model:

@@ -34,6 +34,8 @@ class Pictures:
     """Of generated pictures ..."""
     step: int | None = None
     """... and the step of the run that drew them."""
+    truncation: float | None = None
+    """With which they were drawn."""
     notes: tuple[str, ...] = ()
     """What a reader should know: what was left out, enlarged and so on."""
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -44,6 +44,8 @@ class Protocol:
     precision: str
     seed: int | None
     """Of the fake pictures, if they were generated here."""
+    truncation: float | None = None
+    """With which those were drawn."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def judge_pictures(
             )
     seen_real, seen_fake = see(real, extractor, advance), see(fake, extractor, advance)
     seen_held_out = None if held_out is None else see(held_out, extractor, advance)
-    protocol = protocol_of(seen_real, seen_fake, extractor, fake.seed)
+    protocol = protocol_of(seen_real, seen_fake, extractor, fake.seed, fake.truncation)
     reference = None if seen_held_out is None else seen_held_out.rows
     scores, around = all_scores(seen_real, seen_fake, extractor, protocol, reference)
     if extractor.name == "classifier" and fake.labels is not None and fake.spec.classes == real.spec.classes:
@@ -163,9 +165,9 @@ def judge_pictures(
     return Judgement(real, fake, tuple(scores), by_class, pairs, tuple(sentences(scores, seen_real)), tuple(dict.fromkeys(notes)), held_out)
 
 
-def protocol_of(real: Seen, fake: Seen, extractor: Extractor, seed: int | None) -> Protocol:
+def protocol_of(real: Seen, fake: Seen, extractor: Extractor, seed: int | None, truncation: float | None = None) -> Protocol:
     """What their scores are found by."""
-    return Protocol(n_real=len(real), n_fake=len(fake), seed=seed, **extractor.identity())
+    return Protocol(n_real=len(real), n_fake=len(fake), seed=seed, truncation=truncation, **extractor.identity())
 
 
 def frechet_scores(real: Gaussian, fake: Float[Tensor, "n d"], name: str, protocol: Protocol) -> list[Score]:
@@ -247,11 +249,12 @@ def class_scores(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: See
     if real.labels is None or fake.labels is None or real.spec.classes != fake.spec.classes:
         return []
     found = []
+    whole = protocol_of(seen_real, seen_fake, extractor, fake.seed, fake.truncation)
     for label, name in enumerate(real.spec.classes):
         a, b = seen_real.rows[torch.from_numpy(real.labels == label)], seen_fake.rows[torch.from_numpy(fake.labels == label)]
         if min(len(a), len(b)) < FEWEST:
             continue
-        protocol = Protocol(n_real=len(a), n_fake=len(b), seed=fake.seed, **extractor.identity())
+        protocol = replace(whole, n_real=len(a), n_fake=len(b))
         plain = frechet.between(Gaussian.of(a), Gaussian.of(b))
         found.append(
             Score(

@@ -75,6 +75,22 @@ def _product_is_faster(larger_channels: int, larger_side: int, x: Tensor) -> boo
     )
 
 
+def convolve(x: Float[Tensor, "n c h w"], weight: Float[Tensor, "o c k k"], stride: int = 1, padding: int = 0) -> Float[Tensor, "n o p q"]:
+    """Torch's `conv2d` without bias."""
+    if not weight.requires_grad or not _product_is_faster(weight.shape[1], x.shape[2], x):
+        return nn.functional.conv2d(x, weight, None, stride, padding)
+    return _Convolve.apply(x.bfloat16(), weight.bfloat16(), stride, padding, False)
+
+
+def convolve_transposed(
+    x: Float[Tensor, "n c h w"], weight: Float[Tensor, "c o k k"], stride: int = 1, padding: int = 0
+) -> Float[Tensor, "n o p q"]:
+    """Torch's `conv_transpose2d` without bias."""
+    if not weight.requires_grad or not _product_is_faster(weight.shape[1], x.shape[2] * stride, x):
+        return nn.functional.conv_transpose2d(x, weight, None, stride, padding)
+    return _Convolve.apply(x.bfloat16(), weight.bfloat16(), stride, padding, True)
+
+
 class Convolution(nn.Conv2d):
     """`nn.Conv2d` with a square kernel and no bias."""
 
@@ -83,10 +99,7 @@ class Convolution(nn.Conv2d):
 
     def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o p q"]:
         """(n, in_channels, h, w) to (n, out_channels, ...)."""
-        weight = self.weight  # asked for once: a spectral norm computes it anew each time
-        if not weight.requires_grad or not _product_is_faster(self.in_channels, input.shape[2], input):
-            return self._conv_forward(input, weight, None)
-        return _Convolve.apply(input.bfloat16(), weight.bfloat16(), self.stride[0], int(self.padding[0]), False)
+        return convolve(input, self.weight, self.stride[0], int(self.padding[0]))
 
 
 class TransposedConvolution(nn.ConvTranspose2d):
@@ -98,7 +111,4 @@ class TransposedConvolution(nn.ConvTranspose2d):
     def forward(self, input: Float[Tensor, "n c h w"], output_size: list[int] | None = None) -> Float[Tensor, "n o p q"]:
         """(n, in_channels, h, w) to (n, out_channels, ...). An `output_size` other than the natural one is not for these."""
         assert output_size is None
-        weight, side = self.weight, input.shape[2] * self.stride[0]
-        if not weight.requires_grad or not _product_is_faster(self.out_channels, side, input):
-            return nn.functional.conv_transpose2d(input, weight, None, self.stride, self.padding)  # pyright: ignore[reportArgumentType]
-        return _Convolve.apply(input.bfloat16(), weight.bfloat16(), self.stride[0], int(self.padding[0]), True)
+        return convolve_transposed(input, self.weight, self.stride[0], int(self.padding[0]))

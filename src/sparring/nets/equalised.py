@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu_
 
+from sparring.nets.convolution import convolve, convolve_transposed
 from sparring.nets.resampling import downsampled, filtered, upsampled
 
 SLOPE, GAIN = 0.2, math.sqrt(2)
@@ -95,10 +96,10 @@ def resampling_convolution(
     padding = weight.shape[2] // 2
     if up:
         if pointwise:
-            return upsampled(nn.functional.conv2d(x, weight))
-        return filtered(nn.functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2), padding=1, gain=4)
+            return upsampled(convolve(x, weight))
+        return filtered(convolve_transposed(x, weight.transpose(0, 1), stride=2), padding=1, gain=4)
     if down:
         if pointwise:
-            return nn.functional.conv2d(downsampled(x), weight)
-        return nn.functional.conv2d(filtered(x, padding=2), weight, stride=2)
-    return nn.functional.conv2d(x, weight, padding=padding)
+            return convolve(downsampled(x), weight)
+        return convolve(filtered(x, padding=2), weight, stride=2)
+    return convolve(x, weight, padding=padding)
