@@ -31,9 +31,8 @@ def _serve(pipe: Connection, variant: Variant) -> None:
     if variant.tuned:
         keep_freed_memory()
     steps = variant.make(*variant.arguments)
-    for step in steps.values():
-        for _ in range(3):
-            step()
+    for step in steps.values():  # once to warm up
+        step()
     pipe.send(list(steps))
     while (asked := pipe.recv()) is not None:
         name, times = asked

@@ -1,6 +1,7 @@
 """Equalised layers, resampling, StyleGAN2's fast forms, growing networks, and the game of styles."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -32,6 +33,17 @@ def test_resampling_is_zeros_between_padding_and_the_filter() -> None:
     constant = torch.ones(1, 1, 8, 8)
     assert torch.allclose(resampling.upsampled(constant)[..., 3:-3, 3:-3], torch.tensor(1.0)), "brightness stays"
     assert torch.allclose(resampling.downsampled(constant)[..., 1:-1, 1:-1], torch.tensor(1.0))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda x: resampling.filtered(x, 2, 4.0), lambda x: resampling.filtered(x, 1), resampling.downsampled, resampling.upsampled],
+)
+def test_resampling_has_the_right_gradients_of_both_orders(change: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 6, 8).double().requires_grad_()
+    assert torch.autograd.gradcheck(change, (x,))
+    assert torch.autograd.gradgradcheck(change, (x,))
 
 
 def test_equalised_layers_start_with_variance_one_out_for_variance_one_in() -> None:
