@@ -111,9 +111,9 @@ def test_peak_ratio_by_hand() -> None:
 def test_responsible_channels_are_those_that_speak_for_it() -> None:
     torch.manual_seed(0)
     has_it = torch.arange(400) % 3 == 0
-    maps = torch.rand(400, 6, 2, 2)
-    maps[:, 4] += 5.0 * has_it[:, None, None]  # strong where it is there
-    maps[:, 1] -= 5.0 * has_it[:, None, None]  # strong where it is not
+    maps = torch.rand(400, 6)
+    maps[:, 4] += 5.0 * has_it  # strong where it is there
+    maps[:, 1] -= 5.0 * has_it  # strong where it is not
     assert responsible(maps, has_it, 1).tolist() == [4]
     assert 1 not in responsible(maps, has_it, 6).tolist()
 

@@ -64,7 +64,7 @@ def test_latent_verbs_write_their_pictures(runs: Path, capsys: pytest.CaptureFix
     assert size("a.png") == (4 * side + 2, 2 * side + 2)
     run(capsys, "interpolate", styled, "--space", "w", "--seeds", 0, 1, "--frames", 3, "--out", "w.png")
     assert size("w.png") == (4 * side + 2, side + 2)
-    assert "they go from 0 to 0" in run(capsys, "latent", "move", styled, "--which", -1, code=1)
+    assert "numbered from 0" in run(capsys, "latent", "move", styled, "--which", -1, code=1)
     assert "without styles" in run(capsys, "interpolate", runs / "plain", "--space", "w", code=1)
 
 

@@ -92,7 +92,9 @@ class TwoPlayerGame(Game):
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n c h w"]:
         """See Game. Truncation is in the latents: each number within so much of zero (Brock et al. 2019, section 3.1)."""
-        return self.generator(latents if truncation is None else truncated(latents, truncation), condition)
+        if truncation is not None:
+            latents = truncated(latents, truncation) if self.rules.latent == "normal" else latents * min(1.0, truncation)
+        return self.generator(latents, condition)
 
     def drawn(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
         """Pictures that the generator draws in training."""
@@ -102,7 +104,9 @@ class TwoPlayerGame(Game):
         """What the generator minimises beside its losses."""
         if not self.rules.orthogonal:
             return {}
-        weighted = self.rules.orthogonal * penalties.orthogonal(self.generator.parameters())
+        # an embedding of classes has no filters
+        filters = (weight for name, weight in self.generator.named_parameters() if not name.startswith("embed."))
+        weighted = self.rules.orthogonal * penalties.orthogonal(filters)
         return {"orthogonal": weighted.expand(moment.batch_size)}
 
     # ------------------------------------------------------------------------------------------- turns
@@ -188,6 +192,7 @@ class TwoPlayerGame(Game):
         rules = self.rules
         shown_real, shown_generated = self.shown(real, "real", moment), self.shown(generated, "generated", moment)
         # Lazily (Karras et al. 2020, section 3.1): seldom, and as much stronger.
+        # Gradients are those at what the discriminator sees: augmented pictures. (Karras et al. differentiate through augmentation.)
         strength = 0 if moment.step % rules.penalty_every else rules.penalty_every
         if strength and self.r1:
             shown_real.requires_grad_()
@@ -227,10 +232,13 @@ class TwoPlayerGame(Game):
 
     def adapt(self, moment: Moment) -> None:
         """Augment more if the discriminator is too sure that real pictures are real, else less: equation 1 (r_t) and section 3 of Karras
-        et al. 2020, Training GANs with Limited Data. Objectives that compare count as sure whoever has the larger logit.
+        et al. 2020, Training GANs with Limited Data. Where logits have no zero of their own (objectives that compare, critics) they are
+        compared with those of generated pictures.
         """
         rules, logits = self.rules, moment.signals["logits/real"].detach()
-        sure = torch.sign(logits - moment.signals["logits/generated"].detach() if self.objective.compares else logits).mean()
+        if self.objective.compares or rules.objective == "wasserstein":
+            logits = logits - moment.signals["logits/generated"].detach()
+        sure = torch.sign(logits).mean()
         self.augment_sure.lerp_(sure, AUGMENT_MEMORY)
         if rules.augment_chance is None:
             step = moment.batch_size / rules.augment_images
@@ -296,6 +304,13 @@ def square_problems(spec: ImageSpec, smallest: int, largest: int) -> list[str]:
         f"These networks draw squares with a side of {', '.join(sides[:-1])} or {sides[-1]} pixels, not {spec.height}x{spec.width}. "
         f"Give --size, for instance {nearest_square(side, smallest)}."
     ]
+
+
+def equalised_problems(recipe: "AdversarialRecipe") -> list[str]:
+    """What does not suit networks with an equalised learning rate."""
+    if not recipe.spectral_norm:
+        return []
+    return ["spectral_norm is not for networks with an equalised learning rate, which have scales of their own: leave it out."]
 
 
 def growth_problems(spec: ImageSpec, first: int) -> list[str]:

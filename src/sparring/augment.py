@@ -7,6 +7,7 @@ to a picture with a chance that the game adapts. Gradients pass through both, on
 
 import functools
 import math
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -32,7 +33,8 @@ class Draws:
     """Random numbers for `n` pictures, each kind a stream of its own; what is applied by chance is drawn together with its chance."""
 
     def __init__(self, streams: Streams, name: str, n: int, chance: float) -> None:
-        self.streams, self.name, self.n, self.chance = streams, name, n, chance
+        # on the CPU and never in half precision: matrices are small, and a grid of places must be exact
+        self.streams, self.name, self.n, self.chance = replace(streams, device="cpu"), name, n, chance
 
     def uniform(self, name: str) -> PerPicture:
         """In [-1, 1)."""
@@ -55,17 +57,21 @@ def differentiable(pictures: Pictures, streams: Streams, name: str) -> Pictures:
     """Colour, translation by up to an eighth of the side, and a square of half the side cut out: DiffAugment's whole policy."""
     n, _, height, width = pictures.shape
     draws = Draws(streams, name, n, 1.0)
-    x = pictures + _spread(draws.uniform("brightness") / 2)
+
+    def drawn(kind: str) -> PerPicture:
+        return draws.uniform(kind).to(pictures.device)
+
+    x = pictures + _spread(drawn("brightness") / 2)
     mean = x.mean(dim=1, keepdim=True)
-    x = mean + (x - mean) * _spread(draws.uniform("saturation") + 1)
+    x = mean + (x - mean) * _spread(drawn("saturation") + 1)
     mean = x.mean(dim=(1, 2, 3), keepdim=True)
-    x = mean + (x - mean) * _spread(draws.uniform("contrast") / 2 + 1)
-    down, right = (torch.round(draws.uniform(way) * side / 8) for way, side in (("down", height), ("right", width)))
+    x = mean + (x - mean) * _spread(drawn("contrast") / 2 + 1)
+    down, right = (torch.round(drawn(way) * side / 8) for way, side in (("down", height), ("right", width)))
     rows, columns = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
     x = _moved(x, down.long(), right.long())
-    top, left = (((draws.uniform(way) + 1) / 2 * side).floor() for way, side in (("top", height), ("left", width)))
-    out_rows = (rows[None] - top[:, None]).abs() * 4 < height
-    out_columns = (columns[None] - left[:, None]).abs() * 4 < width
+    top, left = (((drawn(way) + 1) / 2 * (side + 1)).floor() - side // 4 for way, side in (("top", height), ("left", width)))
+    out_rows = (rows >= top[:, None]) & (rows < top[:, None] + height // 2)
+    out_columns = (columns >= left[:, None]) & (columns < left[:, None] + width // 2)
     kept = ~(out_rows[:, :, None] & out_columns[:, None, :])
     return x * kept[:, None]
 
@@ -94,7 +100,9 @@ def adaptive(pictures: Pictures, chance: float, streams: Streams, name: str) -> 
     if chance <= 0:
         return pictures
     draws = Draws(streams, name, len(pictures), chance)
-    return _coloured(_warped(pictures.float(), geometry(draws, *pictures.shape[2:])), colour(draws)).to(pictures.dtype)
+    with torch.autocast("cpu", enabled=False), torch.autocast(pictures.device.type, enabled=False):
+        warped = _warped(pictures.float(), geometry(draws, *pictures.shape[2:]))
+        return _coloured(warped, colour(draws)).to(pictures.dtype)
 
 
 def geometry(draws: Draws, height: int, width: int) -> Float[Tensor, "n 3 3"]:

@@ -21,6 +21,7 @@ from sparring.latent.dropping import responsible
 from sparring.latent.mixing import mixed
 from sparring.latent.projection import Projection, nearest, project
 from sparring.models import Model, data_of
+from sparring.nets import biggan
 from sparring.nets.equalised import Linear
 from sparring.nets.maps import recording, without
 from sparring.nets.styles import StyleGenerator
@@ -30,8 +31,9 @@ Pictures = Float[Tensor, "n c h w"]
 Points = Float[Tensor, "n *point"]
 Method = Literal["weights", "principal", "class"]
 SAMPLES = 2000
-"""Points that principal components, classes and the start of a projection are found among."""
+"""Points that principal components and classes are found among."""
 CANDIDATES = 512
+"""Points that the start of a projection is found among."""
 
 
 class Space:
@@ -46,6 +48,8 @@ class Space:
 
     def points(self, seeds: Sequence[int], label: Label = None) -> Points:
         """Where the first sample of each seed is drawn from."""
+        if not seeds:
+            raise SettingsError("Name at least one seed.")
         latents = torch.cat([self.game.chunk_of_latents(seed, 0)[:1] for seed in seeds])
         return self.of_latents(latents, self.labels([*seeds], label))
 
@@ -96,14 +100,14 @@ def mix(
     """A grid of styles mixed: the coarse ones of each row's picture with the fine ones of each column's. The first column shows the rows'
     own pictures, the first row the columns', and the corner is white.
 
-    `coarse`, `fine`: seeds, whose first samples are meant. `layer`: the first with fine styles; by default those from 16x16 on.
+    `coarse`, `fine`: seeds, whose first samples are meant. `layer`: the first with fine styles; by default the first of 16x16.
     A SettingsError for generators without styles.
     """
     space = Space(model)
     if not isinstance(space.generator, StyleGenerator):
         raise SettingsError(f"{model.source} has a generator without styles, so there are none to mix. Train stylegan or stylegan2.")
     layers = space.generator.layers
-    layer = min(4, layers - 1) if layer is None else layer
+    layer = min(space.generator.coarse_layers, layers - 1) if layer is None else layer
     if not 0 < layer < layers:
         raise SettingsError(f"layer must be from 1 to {layers - 1}, for this generator has {layers}; it is {layer}.")
     rows, columns = space.points(coarse, label), space.points(fine, label)
@@ -115,6 +119,8 @@ def mix(
 
 def truncations(model: Model, values: Sequence[float], n: int, *, seed: int = 0, label: Label = None) -> Float[Tensor, "values n c h w"]:
     """The first `n` samples of a seed at each truncation (see `Model.sample`)."""
+    if not values:
+        raise SettingsError("Name at least one truncation.")
     return torch.stack([model.sample(n, seed=seed, label=label, truncation=value) for value in values])
 
 
@@ -132,6 +138,8 @@ def projected(
     (Abdal et al. 2019). Without styles both are z. Of many samples the nearest is the start.
     """
     room = Space(model)
+    if steps < 0 or not rate > 0:
+        raise SettingsError(f"steps must be at least 0 and rate more than 0, not {steps} and {rate}.")
     if targets.shape[1:] != torch.Size(model.spec.shape):
         raise SettingsError(
             f"The pictures are {tuple(targets.shape[1:])}, and the model draws {model.spec.shape} (channels, height, width)."
@@ -198,6 +206,8 @@ def directions(
     components of points (GANSpace). "class": towards each class, as `name_of` names what is drawn; `classes` are their names.
     """
     space = Space(model)
+    if count < 1:
+        raise SettingsError(f"count must be at least 1, not {count}.")
     points = _flat(space.many(SAMPLES, seed))
     unit = points.std(dim=0).mean().item()
     if method == "weights":
@@ -214,7 +224,8 @@ def directions(
     }
     if not found:
         raise SettingsError("All that is drawn is of one class, so no direction leads from one to another.")
-    return Directions(torch.stack([*found.values()]), unit, tuple(classes[label] for label in found))
+    first = list(found.items())[:count]
+    return Directions(torch.stack([way for _, way in first]), unit, tuple(classes[label] for label, _ in first))
 
 
 def class_names(
@@ -245,6 +256,8 @@ def _first_weights(space: Space) -> list[Float[Tensor, "_ latent"]]:
         for module in maps
         if module.weight.shape[1] >= 1 and id(module) != id(getattr(space.generator, "embed", None))
     )
+    if isinstance(space.generator, biggan.Generator) and space.generator.hierarchical and space.generator.deep:
+        return [weight[:, -size:]]  # behind the class
     if weight.shape[1] < size:  # a part of the latent enters later: only that which enters here is known
         weight = torch.cat([weight, weight.new_zeros(len(weight), size - weight.shape[1])], dim=1)
     return [weight[:, :size]]
@@ -265,7 +278,13 @@ def moved(
     included) that are moved.
     """
     space = Space(model)
+    if steps < 1:
+        raise SettingsError(f"steps must be at least 1, not {steps}.")
     points, labels = space.points(seeds, label), space.labels([*seeds], label)
+    if layers is not None and points.ndim != 3:
+        raise SettingsError(f"{model.source} has a generator without styles, so it has no layers to choose from.")
+    if layers is not None and not 0 <= layers[0] <= layers[1] <= points.shape[1]:
+        raise SettingsError(f"layers must be two numbers from 0 to {points.shape[1]}, the smaller first, not {layers}.")
     places = torch.linspace(-reach, reach, steps) * found.unit
     change = places[:, None] * found.vectors[which]
     if points.ndim == 3:
@@ -285,6 +304,8 @@ def arithmetic(
     and the seeds whose mean is meant. Gives the picture of each mean, and of the sum with `n` - 1 more about it.
     """
     space = Space(model)
+    if n < 1:
+        raise SettingsError(f"n must be at least 1, not {n}.")
     means = torch.stack([space.points(seeds, label).mean(dim=0) for _, seeds in terms])
     total = sum((weight * mean for (weight, _), mean in zip(terms, means, strict=True)), torch.zeros_like(means[0]))
     noise = torch.randn(n - 1, *means.shape[1:], generator=torch.Generator().manual_seed(seed)) if n > 1 else means[:0]
@@ -309,6 +330,8 @@ def without_feature(
     default the second largest). `has_it`: 1 for pictures that have it, 0 for others.
     """
     space = Space(model)
+    if n < 1 or channels < 1:
+        raise SettingsError(f"n and channels must be at least 1, not {n} and {channels}.")
     points, labels = space.many(SAMPLES // 2, seed), space.labels(SAMPLES // 2, None, seed)
     maps: dict[int, list[Tensor]] = {}
     names: dict[int, str] = {}
@@ -318,7 +341,7 @@ def without_feature(
             rows = slice(start, start + SAMPLE_CHUNK)
             pictures.append(space.draw(points[rows], None if labels is None else labels[rows]))
         for one, (name, output) in recorder.maps.items():
-            maps.setdefault(one, []).append(output)
+            maps.setdefault(one, []).append(output.float().mean(dim=(2, 3)))
             names[one] = name
     sides = sorted(side for side in maps if side > 1)
     if not sides:

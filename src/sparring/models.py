@@ -76,8 +76,7 @@ class Model:
         classes = self.spec.classes
         if not self.game.conditional:
             raise SettingsError(
-                f"{self.source} was trained without classes, so none can be asked for. "
-                "Train with --condition concatenate on data that has classes."
+                f"{self.source} was trained without classes, so none can be asked for. Train with a --condition, on data that has classes."
             )
         if isinstance(label, str) and label in classes:
             return classes.index(label)
@@ -103,10 +102,11 @@ class Model:
         if truncation is not None and not 0 < truncation < math.inf:
             raise SettingsError(f"truncation must be more than 0, not {truncation}.")
         labels = None if label is None else torch.full((n,), self.label_of(label), device=self.game.device)
-        self._refuse_without_generator()
+        self.refuse_without_generator()
         return self.game.sample(n, seed, labels, first, truncation)
 
-    def _refuse_without_generator(self) -> None:
+    def refuse_without_generator(self) -> None:
+        """Raise a CheckpointError if there is nothing to draw with."""
         if next(self.game.get_submodule(self.game.sampling_networks[0]).parameters()).is_meta:
             raise CheckpointError(f"{self.source} holds no generator, so nothing can be drawn from it.")
 
@@ -132,7 +132,7 @@ class Model:
         """
         if frames < 1:
             raise SettingsError(f"frames must be at least 1, not {frames}.")
-        self._refuse_without_generator()
+        self.refuse_without_generator()
         numbers = [self.label_of(label) for label in labels or ()]
         seeds = list((0,) if len(numbers) > 1 else range(4)) if seeds is None else list(seeds)
         stops = max(len(seeds), len(numbers))
@@ -230,9 +230,12 @@ def _load_packed(path: Path) -> Model:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["sparring"])
         tensors = load_file(path)
-    except (OSError, SafetensorError, KeyError, ValueError) as problem:
+        networks = about.get("networks")
+        if networks is not None and not (isinstance(networks, list) and all(isinstance(name, str) for name in networks)):
+            raise ValueError(f"networks = {networks!r}")
+    except (OSError, SafetensorError, KeyError, ValueError, AttributeError) as problem:
         raise CheckpointError(f"{path} is not a model that `sparring pack` wrote, or is damaged: {problem!r}") from None
-    return _model(about, tensors, path, about.get("networks"))
+    return _model(about, tensors, path, networks)
 
 
 def _model(about: Any, tensors: dict[str, Tensor], source: Path, networks: Iterable[str] | None) -> Model:  # noqa: ANN401 (JSON is any)
@@ -282,6 +285,7 @@ def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
 def pack(model: Model | str | os.PathLike[str], file: str | os.PathLike[str]) -> Path:
     """Write only what sampling needs (no discriminator, no optimiser) to one safetensors file that `load` reads. Gives its path."""
     model = model if isinstance(model, Model) else load(model)
+    model.refuse_without_generator()
     return _write(model, model.game.sampling_networks, Path(file))
 
 
@@ -333,8 +337,12 @@ def training_data(model: Model) -> Store:
 
 def data_of(model: Model, data: str | os.PathLike[str] | Store | None) -> Store:
     """The data that is named, prepared as for the model, or else what it was trained on."""
-    if isinstance(data, Store):
-        return data
     if data is None:
         return training_data(model)
-    return store_at(Path(data)) or prepare(open_source(os.fspath(data)), preparation_of(model), progress=console().is_terminal)
+    if isinstance(data, Store):
+        store, data = data, data.folder
+    else:
+        store = store_at(Path(data)) or prepare(open_source(os.fspath(data)), preparation_of(model), progress=console().is_terminal)
+    if store.spec.shape != model.spec.shape:
+        raise SettingsError(f"{data} has pictures of {store.spec}, and {model.source} was trained on pictures of {model.spec}.")
+    return store

@@ -124,6 +124,8 @@ def playground(
     points = Points(mixture(data), seed=chosen.seed)
     # Not `problems`: what the recipe's own networks cannot draw does not matter here.
     problems = type_problems(rules) or range_problems(rules, rules.ranges) + AdversarialRecipe.misfits(rules, points.spec)
+    if rules.augment != "none":
+        problems.append(f"augment={rules.augment!r} changes pictures, and points are none: leave it out.")
     if movie is not None and Path(movie).suffix not in MOVIES:
         problems.append(f"{movie}: a movie is one of {', '.join(MOVIES)}. Change the file's ending.")
     if picture is not None and Path(picture).suffix not in PICTURES:

@@ -115,7 +115,10 @@ def filters(
     """A sheet with two rows for each of the most selective filters: the patches of real pictures that it responds to most, and below
     them what in each patch it was, by guided backpropagation. `side`: of the maps (by default the second smallest).
     """
+    if count < 1 or patches < 1:
+        raise SettingsError(f"count and patches must be at least 1, not {count} and {patches}.")
     store = data_of(model, data)
+    patches = min(patches, len(store))
     numbers = np.linspace(0, len(store) - 1, min(pictures, len(store))).astype(np.int64)
     pieces, module = [], ""
     for recorder in _maps(model, store, numbers):

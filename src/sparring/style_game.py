@@ -1,14 +1,14 @@
 """Floor 2: the game of StyleGAN's generators, which draw from styles: style mixing, truncation, path-length regularisation."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from sparring.adversarial import AdversarialRecipe, TwoPlayerGame
+from sparring.adversarial import AdversarialRecipe, TwoPlayerGame, equalised_problems
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.game import Moment
@@ -42,10 +42,10 @@ class StyleGame(TwoPlayerGame):
     def styles(self, moment: Moment, n: int, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n layers style"]:
         """Styles to draw from in training: with a chance of `style_mixing` those of one latent up to a layer, of another from there on."""
         condition = self.condition(labels)
-        w = self.generator.map(self.latents(moment.streams, n), condition)
-        if self.generator.layers > 1 and (moment.streams.uniform("mixing/chance", 1).item() + 1) / 2 < self.style_rules.style_mixing:
+        w, layers = self.generator.map(self.latents(moment.streams, n), condition), self.generator.layers_in_use
+        if (moment.streams.uniform("mixing/chance", 1).item() + 1) / 2 < self.style_rules.style_mixing:
             others = self.generator.map(moment.streams.normal("mixing/latent", n, self.rules.latent_size), condition)
-            place = 1 + int(moment.streams.integers("mixing/place", self.generator.layers - 1, 1))
+            place = 1 + int(moment.streams.integers("mixing/place", layers - 1, 1))
             w = torch.cat([w[:, :place], others[:, place:]], dim=1)
         return w
 
@@ -59,17 +59,22 @@ class StyleGame(TwoPlayerGame):
         weight = self.style_rules.path_length
         if weight and moment.step % PATH_EVERY == 0:
             n = max(1, int(moment.batch_size * PATH_SHARE))
-            w = self.styles(moment, n, None if labels is None else labels[:n])
-            lengths = path_lengths(self.generator, w, moment.streams.normal("path/noise", n, *self.spec.shape))
+            streams = replace(moment.streams, scope=f"{moment.streams.scope}/path")  # latents of its own
+            w = self.styles(replace(moment, streams=streams), n, None if labels is None else labels[:n])
+            pictures = self.generator.synthesise(w, "random")
+            lengths = path_lengths(pictures, w, streams.normal("noise", *pictures.shape))
             self.path_mean.lerp_(lengths.detach().mean(), PATH_DECAY)
             moment.signals["path_length"] = lengths.detach()
             losses["path_length"] = PATH_EVERY * weight * (lengths - self.path_mean).square()
         return losses
 
 
-def path_lengths(generator: StyleGenerator, w: Float[Tensor, "n layers style"], noise: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-    """How much pictures change in a random direction as styles do: equation 4 of Karras et al. 2020; can be differentiated once more."""
-    pictures = generator.synthesise(w, "random")
+def path_lengths(
+    pictures: Float[Tensor, "n c h w"], w: Float[Tensor, "n layers style"], noise: Float[Tensor, "n c h w"]
+) -> Float[Tensor, " n"]:
+    """How much pictures change in a random direction as the styles that they were drawn from do: equation 4 of Karras et al. 2020; can be
+    differentiated once more.
+    """
     scaled = noise / math.sqrt(pictures.shape[2] * pictures.shape[3])
     (gradients,) = torch.autograd.grad((pictures * scaled).sum(), w, create_graph=True)
     return gradients.square().sum(dim=2).mean(dim=1).sqrt()
@@ -112,4 +117,4 @@ class StyleRecipe(AdversarialRecipe):
         found = super().misfits(spec)
         if self.condition == "concatenate":
             found.append("condition='concatenate' is not for networks with styles: use 'projection' or 'auxiliary'.")
-        return found
+        return found + equalised_problems(self)

@@ -127,6 +127,57 @@ def test_allowed_names_cannot_be_changed_or_turned_against_us(tmp_path: Path) ->
             import_weights(tmp_path / "f")
 
 
+def in_a_row(*parts: bytes) -> bytes:
+    return b"\x80\x04" + b"".join(parts) + b"."
+
+
+def test_what_is_made_cannot_be_told_to_change_itself(tmp_path: Path) -> None:
+    """BUILD calls `__setstate__`, and a tensor's own would read beyond its storage."""
+    storage = io.BytesIO()
+    torch.save(torch.zeros(4).storage(), storage, _use_new_zipfile_serialization=False)
+    inside = call("torch.storage", "_load_from_bytes", storage.getvalue())[2:-1]
+    parts = b"".join(pickled(one) for one in (0, (4,), (1,), False, None))
+    tensor = pickle.GLOBAL + b"torch._utils\n_rebuild_tensor_v2\n(" + inside + parts + b"t" + pickle.REDUCE
+    module = call("torch_utils.persistence", "_reconstruct_persistent_obj", {"class_name": "G", "state": {"x": 1}})[2:-1]
+    for thing in (inside, tensor, module):
+        for state in ((None, {"parts": {}, "value": 1}), {"parts": {}}, (1, 2, 3, 4)):
+            (tmp_path / "f").write_bytes(in_a_row(thing, pickled(state), pickle.BUILD))
+            with pytest.raises(CheckpointError, match="damaged"):
+                import_weights(tmp_path / "f")
+
+
+def test_a_storage_that_is_something_else_is_refused(tmp_path: Path) -> None:
+    """A function of torch's, brought in through the inner pickle, could be changed for the whole process."""
+    heading = b"".join(pickle.dumps(one, 2) for one in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}))
+    for name in (b"collections\nCounter\n", b"torch._utils\n_rebuild_tensor_v2\n", b"torch\nFloatStorage\n"):
+        inner = heading + b"\x80\x02" + pickle.GLOBAL + name + b"." + pickle.dumps([], 2)
+        (tmp_path / "f").write_bytes(call("torch.storage", "_load_from_bytes", inner))
+        with pytest.raises(CheckpointError, match="damaged"):
+            import_weights(tmp_path / "f")
+
+
+def test_small_files_of_boundless_things_are_refused(tmp_path: Path) -> None:
+    """Modules that hold each other twice, forty deep; more classes than memory; tensors of one number with a step of zero."""
+
+    name = pickle.GLOBAL + b"torch_utils.persistence\n_reconstruct_persistent_obj\n"
+
+    def module(parts: bytes) -> bytes:
+        """A call of that name on {"class_name": "G", "state": {"_modules": parts}}."""
+        described = b"}(" + pickled("class_name") + pickled("G") + pickled("state") + b"}" + pickled("_modules") + parts + b"ssu"
+        return name + described.replace(b"ssu", b"su") + b"\x85" + pickle.REDUCE
+
+    content = module(b"}")
+    for level in range(40):
+        place = bytes([level + 1])
+        content = content + b"q" + place + b"0" + module(b"}(" + pickled("a") + b"h" + place + pickled("b") + b"h" + place + b"u")
+    (tmp_path / "f").write_bytes(in_a_row(b"}", pickled("G"), content, b"s"))
+    with pytest.raises(CheckpointError, match="modules"):
+        import_weights(tmp_path / "f")
+    torch.save({"linear.weight": torch.zeros(1).expand(10**10), "blocks.0.0.conv1.weight": torch.zeros(1)}, tmp_path / "f")
+    with pytest.raises(CheckpointError, match="more places than their storage: linear.weight"):
+        import_weights(tmp_path / "f")
+
+
 @golden
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
     whole = (GOLDEN / "stylegan2ada-32-cond10.pkl").read_bytes()

@@ -68,10 +68,11 @@ class Attention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.query = nn.Conv2d(channels, channels // 8, 1, bias=False)
-        self.key = nn.Conv2d(channels, channels // 8, 1, bias=False)
-        self.value = nn.Conv2d(channels, channels // 2, 1, bias=False)
-        self.out = nn.Conv2d(channels // 2, channels, 1, bias=False)
+        inner, half = max(1, channels // 8), max(1, channels // 2)
+        self.query = nn.Conv2d(channels, inner, 1, bias=False)
+        self.key = nn.Conv2d(channels, inner, 1, bias=False)
+        self.value = nn.Conv2d(channels, half, 1, bias=False)
+        self.out = nn.Conv2d(half, channels, 1, bias=False)
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:

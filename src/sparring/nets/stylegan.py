@@ -72,6 +72,16 @@ class Synthesis(Growing):
         self.draw = drawers(widths[self.first_place :], channels)
         self.layers = 2 * len(widths)
 
+    @property
+    def layers_in_use(self) -> int:
+        """Those of sides that are there or coming."""
+        return 2 * (self.first_place + self.newest + 1)
+
+    @property
+    def coarse_layers(self) -> int:
+        """Those up to 8x8."""
+        return 4
+
     def forward(self, w: Float[Tensor, "n layers style"], noise: Noise) -> Float[Tensor, "n channels h w"]:
         """Pictures, of the level's side in training and of the last side in use."""
         newest = self.first_place + self.newest

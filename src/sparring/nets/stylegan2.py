@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from sparring.core.specs import ImageSpec
 from sparring.nets.equalised import GAIN, Convolution, Linear, rectified, resampling_convolution
 from sparring.nets.layers import MinibatchDeviation
 from sparring.nets.resampling import downsampled, upsampled
@@ -24,6 +25,11 @@ DiscriminatorArchitecture = Literal["resnet", "skip", "orig"]
 def widths(resolution: int, base: int, largest: int) -> tuple[int, ...]:
     """Channels at sides 4, 8, ... resolution: `base` over the side, at most `largest`."""
     return tuple(min(base >> power, largest) for power in range(2, resolution.bit_length()))
+
+
+def width_problems(spec: ImageSpec, base: int) -> list[str]:
+    """What is wrong with the channels that there would be."""
+    return [] if base >= spec.height else [f"channel_base must be at least the pictures' side of {spec.height}, not {base}."]
 
 
 # ------------------------------------------------------------------------------------------------------ generator
@@ -79,7 +85,7 @@ class ToPicture(nn.Module):
         self.gain, self.clamp = 1 / math.sqrt(before), clamp
 
     def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n style"]) -> Float[Tensor, "n channels h w"]:
-        """A picture, in full precision."""
+        """Its part of a picture; parts are summed in full precision."""
         styles = (self.gain * self.affine(w)).to(x.dtype)
         y = nn.functional.conv2d(x * styles[:, :, None, None], self.weight).to(self.bias.dtype) + self.bias[:, None, None]
         return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
@@ -151,6 +157,16 @@ class Synthesis(nn.Module):
             for i in range(len(widths))
         )
         self.layers = sum(block.styles for block in self._blocks) + 1
+
+    @property
+    def layers_in_use(self) -> int:
+        """All of them: it does not grow."""
+        return self.layers
+
+    @property
+    def coarse_layers(self) -> int:
+        """Those up to 8x8."""
+        return sum(block.styles for block in self._blocks[:2])
 
     @property
     def _blocks(self) -> list[SynthesisBlock]:

@@ -61,7 +61,9 @@ class Mapping(nn.Module):
 
 
 class StyleGenerator(nn.Module):
-    """A generator in two halves. The `synthesis` network has `layers`, how many styles it takes, and gives pictures of styles and noise."""
+    """A generator in two halves. The `synthesis` network gives pictures of styles and noise. It says how many styles it takes (`layers`),
+    how many of them matter as yet (`layers_in_use`), and how many are coarse, up to 8x8 (`coarse_layers`).
+    """
 
     mean: Float[Tensor, " style"]
 
@@ -70,6 +72,16 @@ class StyleGenerator(nn.Module):
         self.mapping, self.synthesis = mapping, synthesis
         self.layers: int = synthesis.layers  # pyright: ignore[reportAttributeAccessIssue] (see above)
         self.register_buffer("mean", torch.zeros(mapping.style_size))
+
+    @property
+    def layers_in_use(self) -> int:
+        """How many styles matter as yet, while it grows."""
+        return self.synthesis.layers_in_use  # pyright: ignore[reportReturnType] (see above)
+
+    @property
+    def coarse_layers(self) -> int:
+        """How many styles decide about maps up to 8x8."""
+        return self.synthesis.coarse_layers  # pyright: ignore[reportReturnType]
 
     def styles(self, z: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n style"]:
         """w, one for each latent. In training their running mean is kept, for truncation."""

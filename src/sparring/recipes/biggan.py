@@ -86,10 +86,34 @@ class Biggan(AdversarialRecipe):
         found = super().misfits(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
         if self.condition == "concatenate":
             found.append("condition='concatenate' is not for BigGAN's networks: use 'projection' or 'auxiliary'.")
+        if not found:
+            found += self.size_problems(spec)
         if not found and len(self.widths) not in {0, spec.height.bit_length() - 2}:
             found.append(
                 f"widths must be {spec.height.bit_length() - 2} numbers, for 4x4 to {spec.height}x{spec.height}, not {len(self.widths)}."
             )
+        return found
+
+    def size_problems(self, spec: ImageSpec) -> list[str]:
+        """What is wrong with the sizes of the networks for squares of a known side."""
+        found, stages = [], spec.height.bit_length() - 3
+        wanted = len(nets.discriminator_widths(spec.height, 1))
+        if len(self.discriminator_widths) not in {0, wanted}:
+            found.append(
+                f"discriminator_widths must be {wanted} numbers for {spec.height}x{spec.height}, not {len(self.discriminator_widths)}."
+            )
+        if self.hierarchical and not self.depth and self.latent_size < stages + 1:
+            found.append(
+                f"A hierarchical latent is cut into {stages + 1} chunks: latent_size must be at least that, not {self.latent_size}."
+            )
+        if self.attention and (self.attention & (self.attention - 1) or not 8 <= self.attention < spec.height):
+            found.append(f"attention must be the side of a map, a power of two from 8 to {spec.height // 2}, or 0; it is {self.attention}.")
+        for name in ("attended", "discriminator_attended"):
+            if any(stage >= wanted for stage in getattr(self, name) or ()):
+                found.append(f"{name} must be numbers of stages, from 0 to {wanted - 1}, not {getattr(self, name)}.")
+        narrowest = min((*(self.widths or nets.generator_widths(spec.height, self.width)), *self.discriminator_widths))
+        if narrowest < nets.BOTTLENECK and (self.depth or self.discriminator_depth):
+            found.append(f"BigGAN-deep's narrowest maps need at least {nets.BOTTLENECK} channels, not {narrowest}.")
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:

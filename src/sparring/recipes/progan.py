@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.adversarial import AdversarialRecipe, TwoPlayerGame, growth_problems, nearest_square, square_problems
+from sparring.adversarial import AdversarialRecipe, TwoPlayerGame, equalised_problems, growth_problems, nearest_square, square_problems
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.nets import growing as nets
-from sparring.nets.stylegan2 import widths
+from sparring.nets.stylegan2 import width_problems, widths
 from sparring.objectives import ObjectiveName
 
 
@@ -65,7 +65,7 @@ class Progan(AdversarialRecipe):
         found = super().misfits(spec) + square_problems(spec, 8, nets.LARGEST) + growth_problems(spec, self.start_side)
         if self.condition in {"concatenate", "projection"}:
             found.append(f"condition={self.condition!r} is not for ProGAN's networks: use 'auxiliary', as the paper does.")
-        return found
+        return found + equalised_problems(self) + width_problems(spec, self.channel_base)
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""

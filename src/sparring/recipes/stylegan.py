@@ -7,7 +7,7 @@ from sparring.adversarial import growth_problems, nearest_square, square_problem
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.nets import growing, stylegan
-from sparring.nets.stylegan2 import widths
+from sparring.nets.stylegan2 import width_problems, widths
 from sparring.style_game import StyleGame, StyleRecipe
 
 
@@ -56,7 +56,8 @@ class Stylegan(StyleRecipe):
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        return super().misfits(spec) + square_problems(spec, 8, growing.LARGEST) + growth_problems(spec, self.start_side)
+        found = super().misfits(spec) + square_problems(spec, 8, growing.LARGEST) + growth_problems(spec, self.start_side)
+        return found + width_problems(spec, self.channel_base)
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""

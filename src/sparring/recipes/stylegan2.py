@@ -91,7 +91,12 @@ class Stylegan2(StyleRecipe):
                 given, wanted = len(getattr(self, name)), spec.height.bit_length() - 2
                 if given not in {0, wanted}:
                     found.append(f"{name} must be {wanted} numbers, for 4x4 to {spec.height}x{spec.height}, not {given}.")
-        return found
+        narrow = (self.discriminator_widths or self.widths or nets.widths(4, self.channel_base, self.channel_max))[0]
+        if self.minibatch_deviation and self.deviation_channels >= 1 and narrow % self.deviation_channels:
+            found.append(
+                f"deviation_channels must divide the discriminator's {narrow} channels at 4x4; {self.deviation_channels} does not."
+            )
+        return found if self.widths else found + nets.width_problems(spec, self.channel_base)
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""

@@ -246,7 +246,8 @@ class Average:
         names = [name for name, _ in averaged_tensors(state.average)] if state.average is not state.game else []
         ours = dict(averaged_tensors(state.average))
         theirs = state.game.state_dict(keep_vars=True)
-        floating = [name for name in names if ours[name].is_floating_point()]
+        # a spectral norm's singular vectors have length 1, which their mean has not
+        floating = [name for name in names if ours[name].is_floating_point() and not name.endswith(("._u", "._v"))]
         self.half_life = half_life
         self.averages = [ours[name] for name in floating]
         self.sources: list[Tensor] = [theirs[name] for name in floating]

@@ -50,7 +50,7 @@ def mix(
     Args:
         coarse: Seeds of the rows.
         fine: Seeds of the columns.
-        layer: First layer with fine styles. Default: those from 16x16 on.
+        layer: First layer with fine styles. Default: the first of 16x16.
         label: Class of all pictures.
     """
     from sparring.exploring import mix
@@ -155,7 +155,7 @@ def _directions(model: "Model", method: "Method", count: int, data: str | None) 
     if method != "class":
         return directions(model, method, count)
     name_of, classes = class_names(model, data)
-    return directions(model, method, name_of=name_of, classes=classes)
+    return directions(model, method, count, name_of=name_of, classes=classes)
 
 
 def directions(
@@ -224,8 +224,10 @@ def move(
     from sparring.models import load
 
     model = load(run, checkpoint=checkpoint)
+    if which < 0:
+        raise SettingsError(f"Directions are numbered from 0; there is no {which}.")
     found = _directions(model, method, which + 1, data)
-    if not 0 <= which < len(found.names):
+    if which >= len(found.names):
         raise SettingsError(f"There is no direction {which}: they go from 0 to {len(found.names) - 1}.")
     out = out or Path(f"{run.resolve().stem}-move.gif")
     film = out.suffix in {".gif", ".mp4"}

@@ -17,6 +17,7 @@ from sparring.weights.unpickling import Part
 Value = TypeVar("Value")
 PARTS_OF_A_BLOCK = {"conv0": "first", "conv1": "second", "torgb": "draw", "fromrgb": "see", "skip": "skip"}
 PARTS_OF_THE_EPILOGUE = {"fromrgb": "see", "conv": "last", "fc": "hidden", "out": "judge"}
+MOST_CLASSES = 1_000_000
 BUFFERS = {"noise_const": "noise", "const": "constant"}
 
 
@@ -41,9 +42,11 @@ def official(networks: dict[str, Part], path: Path) -> Official:
         described = generator if generator is not None else discriminator
         assert described is not None
         side, channels, classes = (int(described.settings[name]) for name in ("img_resolution", "img_channels", "c_dim"))
+        if not 0 <= classes <= MOST_CLASSES:
+            raise ValueError(f"c_dim = {classes}")
         spec = ImageSpec(side, side, channels, tuple(map(str, range(classes))))
         recipe = Stylegan2(condition="projection" if classes else "none", **settings)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as problem:
         raise CheckpointError(f"{path} does not describe StyleGAN2's networks: {problem!r} is missing or wrong.") from None
     return Official(recipe, spec, tensors)
 
@@ -54,7 +57,7 @@ def _unusual(network: Part) -> list[str]:
     found = []
     for name, part in network.every():
         filter_ = part.own.get("resample_filter")
-        if filter_ is not None and (filter_.shape != square.shape or not torch.allclose(filter_, square)):
+        if filter_ is not None and (filter_.shape != square.shape or not torch.allclose(filter_.float(), square)):
             found.append(f"{name}: a filter of shape {tuple(filter_.shape)}, not (1, 3, 3, 1)")
         if (activation := part.settings.get("activation", "linear")) not in {"linear", "lrelu"}:
             found.append(f"{name}: the activation {activation!r}, not 'lrelu'")

@@ -5,6 +5,7 @@ ours; every other is refused by name before anything is called. The source text 
 """
 
 import io
+import math
 import pickle
 import re
 import warnings
@@ -24,7 +25,10 @@ MAGIC = 0x1950A86A20F9469CFC6C
 """What torch's older files begin with, as a pickle of its own."""
 
 
-@dataclass(frozen=True)
+MOST_MODULES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """A module of NVIDIA's, as a pickle describes it."""
 
@@ -35,6 +39,12 @@ class Part:
     own: dict[str, Tensor] = field(default_factory=dict)
     """Its own weights and buffers."""
     parts: "dict[str, Part]" = field(default_factory=dict)
+
+    size: int = 1
+    """How many modules it has, itself counted."""
+
+    def __setstate__(self, state: object) -> None:
+        raise pickle.UnpicklingError("it changes a module that is there")
 
     def tensors(self, prefix: str = "") -> dict[str, Tensor]:
         """Weights and buffers of it and of its parts, by dotted name."""
@@ -63,6 +73,18 @@ class _Allowed:
         raise pickle.UnpicklingError(f"it sets {name!r} of a function")
 
 
+class _Held:
+    """A tensor or a storage, out of a pickle's reach: its own methods would do as they are told."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        object.__setattr__(self, "value", value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise pickle.UnpicklingError(f"it sets {name!r} of a tensor")
+
+
 class _Kind:
     """A numpy type in the making: its state (byte order and the like) comes after its name."""
 
@@ -88,27 +110,32 @@ class _Array:
         self.value = value.reshape(shape, order="F" if columns_first else "C")
 
 
-def _storage(content: bytes) -> Any:  # noqa: ANN401 (torch's storages have no common public type)
+def _storage(content: bytes) -> _Held:
     """A storage that is a pickle of its own, inside the pickle."""
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-
-
-def _tensor(storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *rest: object) -> Tensor:  # noqa: ANN401
+    storage = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     if not isinstance(storage, torch.storage.TypedStorage | torch.UntypedStorage):
-        raise pickle.UnpicklingError(f"a tensor is made of a {type(storage).__name__}, not of a storage")
+        raise pickle.UnpicklingError(f"a storage holds a {type(storage).__name__}")
+    return _Held(storage)
+
+
+def _tensor(held: object, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *rest: object) -> _Held:
+    storage = held.value if isinstance(held, _Held) else None
+    if not isinstance(storage, torch.storage.TypedStorage | torch.UntypedStorage):
+        raise pickle.UnpicklingError(f"a tensor is made of a {type(held).__name__}, not of a storage")
     with warnings.catch_warnings(action="ignore", category=UserWarning):  # torch means to part with typed storages one day
         untyped = storage if isinstance(storage, torch.UntypedStorage) else storage.untyped()
     kind = torch.float32 if isinstance(storage, torch.UntypedStorage) else storage.dtype
     last = offset + sum((places - 1) * step for places, step in zip(size, stride, strict=True)) if all(size) else offset - 1
-    if offset < 0 or any(step < 0 for step in stride) or (last + 1) * kind.itemsize > untyped.nbytes():
+    places = max(last + 1, math.prod(size))  # by strides of zero a tensor can have more places than its storage
+    if offset < 0 or any(step < 0 for step in stride) or places * kind.itemsize > untyped.nbytes():
         raise pickle.UnpicklingError(f"a tensor of shape {tuple(size)} reaches beyond its storage")
-    return torch.empty(0, dtype=kind).set_(untyped, offset, tuple(size), tuple(stride)).clone()
+    return _Held(torch.empty(0, dtype=kind).set_(untyped, offset, tuple(size), tuple(stride)).clone())
 
 
-def _parameter(data: object, *rest: object) -> Tensor:
-    if not isinstance(data, Tensor):
-        raise pickle.UnpicklingError(f"a parameter is made of a {type(data).__name__}, not of a tensor")
-    return data
+def _parameter(held: object, *rest: object) -> _Held:
+    if not isinstance(held, _Held) or not isinstance(held.value, Tensor):
+        raise pickle.UnpicklingError(f"a parameter is made of a {type(held).__name__}, not of a tensor")
+    return held
 
 
 def _part(description: object) -> Part:
@@ -116,11 +143,15 @@ def _part(description: object) -> Part:
     if not isinstance(description, Mapping) or not isinstance(description.get("state"), Mapping):
         raise pickle.UnpicklingError("a module has no description")
     state = description["state"]
-    tensors = {
-        name: tensor for place in ("_parameters", "_buffers") for name, tensor in state.get(place, {}).items() if isinstance(tensor, Tensor)
+    held = {
+        name: one.value for place in ("_parameters", "_buffers") for name, one in state.get(place, {}).items() if isinstance(one, _Held)
     }
-    parts = {name: part for name, part in state.get("_modules", {}).items() if isinstance(part, Part)}
-    return Part(str(description.get("class_name")), dict(state), tensors, parts)
+    tensors = {str(name): tensor for name, tensor in held.items() if isinstance(tensor, Tensor)}
+    parts = {str(name): part for name, part in state.get("_modules", {}).items() if isinstance(part, Part)}
+    size = 1 + sum(part.size for part in parts.values())
+    if size > MOST_MODULES:
+        raise pickle.UnpicklingError(f"it has {size:,} modules")
+    return Part(str(description.get("class_name")), dict(state), tensors, parts, size)
 
 
 def _allow_list() -> dict[str, object]:
@@ -214,5 +245,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
         raise CheckpointError(f"{path} does not hold tensors by name.")
     state = {str(name): tensor for name, tensor in content.items()}
+    if stretched := [name for name, tensor in state.items() if tensor.nbytes > tensor.untyped_storage().nbytes()]:
+        raise CheckpointError(f"{path} has tensors with more places than their storage: {', '.join(stretched[:5])}.")
     # of networks that were trained on several GPUs
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
