@@ -16,9 +16,16 @@ from sparring.train.session import fabric_for, first_state, resolve
 from sparring.train.settings import TrainSettings
 
 
+SMALL: dict[str, dict[str, object]] = {
+    **dict.fromkeys(("progan", "stylegan", "stylegan2"), {"channel_max": 16, "latent_size": 16}),
+    **dict.fromkeys(("biggan", "sagan"), {"width": 4}),
+}
+"""For recipes whose networks are made for large GPUs."""
+
+
 def build(name: str, spec: ImageSpec, **settings: object) -> TwoPlayerGame:
     torch.manual_seed(0)
-    return recipes.get(name)(**settings).build(spec)
+    return recipes.get(name)(**{**SMALL.get(name, {}), **settings}).build(spec)
 
 
 def moment(game: Game, images: torch.Tensor, labels: torch.Tensor | None = None) -> Moment:
@@ -72,7 +79,7 @@ ALL_OF_IT: dict[str, dict[str, object]] = {
     "biggan": {"attention": 0, "objective": "non-saturating"},
     "sagan": {"attention": 0, "objective": "non-saturating"},
     "progan": {"start_side": 16},
-    "stylegan": {"start_side": 16},
+    "stylegan": {"start_side": 16, "r1": 0.1},
 }
 """Settings with which every weight moves in the first step."""
 
@@ -80,7 +87,7 @@ ALL_OF_IT: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("recipe", recipes.names())
 def test_every_recipe_takes_its_turns_and_learns(recipe: str, store: Store) -> None:
     settings = resolve(TrainSettings(steps=1, threads=1))
-    made = recipes.get(recipe)(batch_size=16, **ALL_OF_IT.get(recipe, {}))
+    made = recipes.get(recipe)(batch_size=16, **SMALL.get(recipe, {}), **ALL_OF_IT.get(recipe, {}))
     state = first_state(made, lambda: made.build(store.spec), 0)
     table = Table(store, made, settings, fabric_for(settings))
     takers = {turn.name: TurnTaker(state.game, turn) for turn in state.game.turns}
