@@ -15,10 +15,9 @@ from sparring.train.loop import Signals, Table, TurnTaker, play
 from sparring.train.session import fabric_for, first_state, resolve
 from sparring.train.settings import TrainSettings
 
-
 SMALL: dict[str, dict[str, object]] = {
-    **dict.fromkeys(("progan", "stylegan", "stylegan2"), {"channel_max": 16, "latent_size": 16}),
-    **dict.fromkeys(("biggan", "sagan"), {"width": 4}),
+    **{name: {"channel_max": 16, "latent_size": 16} for name in ("progan", "stylegan", "stylegan2")},
+    **{name: {"width": 4} for name in ("biggan", "sagan")},
 }
 """For recipes whose networks are made for large GPUs."""
 
