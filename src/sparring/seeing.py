@@ -1,6 +1,7 @@
 """Floor 5: what a trained discriminator sees. Its features as a representation, and what its filters respond to."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,7 @@ def probe(model: Model, data: str | os.PathLike[str] | Store | None = None) -> l
     et al. 2016, section 5.1). 15 % of each class are held out. The best first.
     """
     try:
+        from scipy.linalg import LinAlgWarning  # noqa: PLC0415 (comes with it)
         from sklearn.linear_model import RidgeClassifier  # noqa: PLC0415 (an extra)
     except ImportError:
         raise missing_extra("scikit-learn", "learn", "A linear classifier") from None
@@ -79,12 +81,13 @@ def probe(model: Model, data: str | os.PathLike[str] | Store | None = None) -> l
     lite0 = open_extractor("lite0").extract(pixels[start : start + PIECE] for start in range(0, len(pixels), PIECE)).rows.numpy()
     seen = np.concatenate([eye.features(recorder).numpy() for recorder in _maps(model, store, everything)])
     sets = {"pixels": pixels.reshape(len(pixels), -1).astype(np.float32), "lite0": lite0, "discriminator": seen}
-    found = [_fitted(RidgeClassifier, name, rows, store.labels[everything], len(training)) for name, rows in sets.items()]
+    found = [_fitted(RidgeClassifier, LinAlgWarning, name, rows, store.labels[everything], len(training)) for name, rows in sets.items()]
     return sorted(found, key=lambda one: -one.accuracy)
 
 
 def _fitted(
     classifier: Callable[..., Any],
+    complaint: type[Warning],
     name: str,
     rows: Float[np.ndarray, "n d"],
     labels: Int64[np.ndarray, " n"],
@@ -95,7 +98,9 @@ def _fitted(
     chosen = np.arange(training) % 6 == 0
 
     def accuracy(penalty: float, fit: Any, rate: Any) -> float:  # noqa: ANN401 (what numpy takes for an index)
-        return float(classifier(alpha=penalty, solver="cholesky").fit(rows[fit], labels[fit]).score(rows[rate], labels[rate]))
+        with warnings.catch_warnings(action="ignore", category=complaint):  # a penalty too small for the features rates itself
+            fitted = classifier(alpha=penalty, solver="cholesky").fit(rows[fit], labels[fit])
+        return float(fitted.score(rows[rate], labels[rate]))
 
     numbers = np.arange(len(rows))
     scores = {penalty: accuracy(penalty, numbers[:training][~chosen], numbers[:training][chosen]) for penalty in PENALTIES}
