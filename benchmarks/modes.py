@@ -21,6 +21,9 @@ BEST: dict[str, Any] = {
 CONFIGURATIONS: dict[str, dict[str, dict[str, Any]]] = {
     "ring8": {
         "gan": {"recipe": "gan", "steps": 5000},
+        "lsgan": {"recipe": "lsgan", "steps": 5000},
+        "wgan": {"recipe": "wgan", "steps": 5000},
+        "sngan": {"recipe": "sngan", "steps": 5000},
         "pacgan": {"recipe": "pacgan", "steps": 5000},
         "gan+r1": {"recipe": "gan", "r1": 0.1, "betas": (0.0, 0.99), "linear_decay": True, "steps": 8000},
         "wgan-gp": {"recipe": "wgan-gp", "learning_rate": 1e-3, "linear_decay": True, "steps": 3000},
@@ -31,6 +34,7 @@ CONFIGURATIONS: dict[str, dict[str, dict[str, Any]]] = {
         "gan": {"recipe": "gan", "steps": 5000},
         "best": {**BEST, "steps": 12_000},
     },
+    **{curve: {"gan": {"recipe": "gan", "steps": 5000}, "best": {**BEST, "steps": 8000}} for curve in ("moons", "spiral", "swissroll")},
 }
 
 

@@ -38,11 +38,11 @@ def say(out: Path, line: str) -> None:
 def rows(
     arguments: argparse.Namespace, configurations: dict[str, dict[str, Any]], store: Store, cells: Callable[[Model, Path], str]
 ) -> None:
-    """Train each configuration asked for and say its row: what `cells` makes of the model and the place for its picture, then
-    steps, pictures a second and minutes.
+    """Train each of these configurations that is asked for and say its row: what `cells` makes of the model and the place for its
+    picture, then steps, pictures a second and minutes.
     """
     with tempfile.TemporaryDirectory() as folder:
-        for name in arguments.only:
+        for name in (name for name in arguments.only if name in configurations):
             run = (arguments.runs or Path(folder)) / name
             try:
                 model = trained(run, store, arguments.minutes, configurations[name])

@@ -52,6 +52,7 @@ class Sides:
         for name, variant in variants.items():
             self.pipes[name], theirs = context.Pipe()
             context.Process(target=_serve, args=(theirs, variant), daemon=True).start()
+            theirs.close()  # a process that dies is noticed
             self.names[name] = self.pipes[name].recv()
 
     def ask(self, variant: str, step: str) -> float | None:

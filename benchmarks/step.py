@@ -3,21 +3,18 @@
     python benchmarks/step.py [--rounds 15]
 
 Plain: the networks and the loop of the public PyTorch example (float32, contiguous, eager, one batch of
-generated pictures for both turns, Adam as it comes). Ours: the trainer's own turns, reading from a store.
-Each variant lives in a process of its own, so that each has its own allocator settings; the processes take
-turns, a few steps at a time, so that a slow moment of the machine hits all. Medians of the rounds."""
+generated pictures for both turns, Adam as it comes). Ours: the trainer's own turns. The variants take turns
+(sides.py); medians of the rounds."""
 
 import argparse
 import itertools
 import json
-import multiprocessing
-import statistics
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+
+from sides import THREADS, Sides, Steps, Variant
 
 CASES = {"64x64x3, batch 128": (64, 3, 128, 64), "32x32x1, batch 64": (32, 1, 64, 64)}
-THREADS = 2
 
 
 def plain_step(resolution: int, channels: int, batch: int, width: int, memory_format: str) -> Callable[[], None]:
@@ -56,67 +53,26 @@ def plain_step(resolution: int, channels: int, batch: int, width: int, memory_fo
     return step
 
 
-def our_step(resolution: int, channels: int, batch: int, width: int, precision: str) -> Callable[[], None]:
-    import numpy as np
-    import torch
+def plain_steps(case: tuple[int, int, int, int], memory_format: str = "contiguous") -> Steps:
+    return {"step": plain_step(*case, memory_format)}
+
+
+def our_steps(case: tuple[int, int, int, int], precision: str) -> Steps:
+    from torch.utils.flop_counter import FlopCounterMode
 
     from sparring import recipes
-    from sparring.core.batch import Batch, pixels_to_float
     from sparring.core.specs import ImageSpec
-    from sparring.train.loop import Table, TurnTaker
-    from sparring.train.session import fabric_for, first_state, resolve
-    from sparring.train.settings import TrainSettings
+    from turns import steps_of
 
-    class Noise:
-        labels = None
-        pixels = np.random.default_rng(0).integers(0, 256, (2000, resolution, resolution, channels), np.uint8)
+    side, channels, batch, width = case
+    _, _, step = steps_of(recipes.get("dcgan")(batch_size=batch, width=width), ImageSpec(side, side, channels), precision)
 
-        def __len__(self) -> int:
-            return len(self.pixels)
+    def operations() -> int:
+        with FlopCounterMode(display=False) as counter:
+            step(1)
+        return counter.get_total_flops()
 
-        def batch(self, indices: np.ndarray) -> Batch:
-            return Batch(pixels_to_float(torch.from_numpy(self.pixels[indices])))
-
-    recipe = recipes.get("dcgan")(batch_size=batch, width=width)
-    settings = resolve(TrainSettings(steps=1, threads=THREADS, precision=precision))
-    state = first_state(recipe, lambda: recipe.build(ImageSpec(resolution, resolution, channels)), 0)
-    table = Table(Noise(), recipe, settings, fabric_for(settings))
-    turns = [TurnTaker(state.game, turn) for turn in state.game.turns]
-
-    def step() -> None:
-        for turn in turns:
-            turn.take(state, table, 0, state.progress.images)
-        state.progress.step += 1
-
-    return step
-
-
-def work(pipe: Connection, variant: str, case: tuple[int, int, int, int], tuned: bool) -> None:
-    import torch
-
-    from sparring.core.machine import keep_freed_memory
-
-    torch.set_num_threads(THREADS)
-    torch.manual_seed(0)
-    if tuned:
-        keep_freed_memory()
-    kind, _, option = variant.partition(" ")
-    step = plain_step(*case, option) if kind == "plain" else our_step(*case, option)
-    for _ in range(3):
-        step()
-    pipe.send("ready")
-    while (steps := pipe.recv()) is not None:
-        if steps == "operations":
-            from torch.utils.flop_counter import FlopCounterMode
-
-            with FlopCounterMode(display=False) as counter:
-                step()
-            pipe.send(counter.get_total_flops())
-            continue
-        began = time.perf_counter()
-        for _ in range(steps):
-            step()
-        pipe.send((time.perf_counter() - began) / steps)
+    return {"step": lambda: step(1), "operations": operations}
 
 
 def matrix_peak() -> dict[str, float]:
@@ -137,37 +93,27 @@ def matrix_peak() -> dict[str, float]:
 
 
 def compare(name: str, case: tuple[int, int, int, int], rounds: int, peak: dict[str, float]) -> dict[str, object]:
-    variants = {
-        "plain, stock allocator": ("plain contiguous", False),
-        "plain, tuned allocator": ("plain contiguous", True),
-        "ours bfloat16, as shipped (tuned allocator)": ("ours bfloat16", True),
-        "ours bfloat16, stock allocator": ("ours bfloat16", False),
-        "ours float32, as shipped (tuned allocator)": ("ours float32", True),
-    }
+    shipped = "ours bfloat16, as shipped (tuned allocator)"
+    sides = Sides(
+        {
+            "plain, stock allocator": Variant(plain_steps, (case,), False),
+            "plain, tuned allocator": Variant(plain_steps, (case,), True),
+            shipped: Variant(our_steps, (case, "bfloat16"), True),
+            "ours bfloat16, stock allocator": Variant(our_steps, (case, "bfloat16"), False),
+            "ours float32, as shipped (tuned allocator)": Variant(our_steps, (case, "float32"), True),
+        }
+    )
     steps = 2 if case[0] == 64 else 10
-    context = multiprocessing.get_context("spawn")
-    pipes: dict[str, Connection] = {}
-    for variant, (kind, tuned) in variants.items():
-        pipes[variant], theirs = context.Pipe()
-        context.Process(target=work, args=(theirs, kind, case, tuned), daemon=True).start()
-        assert pipes[variant].recv() == "ready"
-    times: dict[str, list[float]] = {variant: [] for variant in variants}
-    for _ in range(rounds):
-        for variant, pipe in pipes.items():
-            pipe.send(steps)
-            times[variant].append(pipe.recv())
-    ours = pipes["ours bfloat16, as shipped (tuned allocator)"]
-    ours.send("operations")
-    operations = ours.recv()
-    for pipe in pipes.values():
-        pipe.send(None)
-    medians = {variant: statistics.median(values) for variant, values in times.items()}
+    medians = {variant: times["step"] for variant, times in sides.medians(rounds, {"step": steps}).items()}
+    operations = sides.ask(shipped, "operations")
+    sides.close()
+    assert operations is not None
     print(f"\n{name}: {operations / 1e9:.0f} GFLOP a step")
     print("| variant | ms a step | img/s | over plain, stock | over plain, tuned |\n|---|---|---|---|---|")
     for variant, seconds in medians.items():
         stock, tuned = (medians[f"plain, {allocator} allocator"] / seconds for allocator in ("stock", "tuned"))
         print(f"| {variant} | {seconds * 1e3:.1f} | {case[2] / seconds:.0f} | {stock:.2f} | {tuned:.2f} |")
-    share = operations / medians["ours bfloat16, as shipped (tuned allocator)"] / peak["bfloat16"]
+    share = operations / medians[shipped] / peak["bfloat16"]
     print(
         f"The bfloat16 step runs at {share:.0%} of the bfloat16 matrix peak "
         f"({peak['bfloat16'] / 1e9:.0f} GFLOP/s; float32 {peak['float32'] / 1e9:.0f})."

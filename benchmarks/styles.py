@@ -12,7 +12,7 @@ import argparse
 import math
 from collections.abc import Callable
 
-from sides import THREADS, Sides, Variant
+from sides import Sides, Variant
 
 SIDES = (32, 64)
 CHANNELS, LATENT, LAYERS = 3, 512, 2
@@ -84,36 +84,14 @@ def plain_steps(side: int, batch: int) -> dict[str, Callable[[], object]]:
 
 
 def our_steps(side: int, batch: int, precision: str) -> dict[str, Callable[[], object]]:
-    import numpy as np
     import torch
 
     from sparring import recipes
-    from sparring.core.batch import Batch, pixels_to_float
     from sparring.core.specs import ImageSpec
-    from sparring.train.loop import Table, TurnTaker
-    from sparring.train.session import fabric_for, first_state, resolve
-    from sparring.train.settings import TrainSettings
-
-    class Noise:
-        labels = None
-        pixels = np.random.default_rng(0).integers(0, 256, (2000, side, side, CHANNELS), np.uint8)
-
-        def __len__(self) -> int:
-            return len(self.pixels)
-
-        def batch(self, indices: np.ndarray) -> Batch:
-            return Batch(pixels_to_float(torch.from_numpy(self.pixels[indices])))
+    from turns import steps_of
 
     recipe = recipes.get("stylegan2")(batch_size=batch, mapping_layers=LAYERS, r1=R1, path_length=PATH, style_mixing=1.0)
-    settings = resolve(TrainSettings(steps=1, threads=THREADS, precision=precision))
-    state = first_state(recipe, lambda: recipe.build(ImageSpec(side, side, CHANNELS)), 0)
-    table = Table(Noise(), recipe, settings, fabric_for(settings))
-    turns = [TurnTaker(state.game, turn) for turn in state.game.turns]
-
-    def step(number: int) -> None:
-        state.progress.step = number
-        for turn in turns:
-            turn.take(state, table, 0, state.progress.images)
+    state, table, step = steps_of(recipe, ImageSpec(side, side, CHANNELS), precision)
 
     z = torch.randn(batch, LATENT)
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from sparring import augment
-from sparring.adversarial import AUGMENT_MEMORY, TwoPlayerGame
-from sparring.augment import Draws
+from sparring.adversarial import TwoPlayerGame
+from sparring.augment import MEMORY, Draws
 from sparring.core.batch import Batch
 from sparring.core.specs import ImageSpec
 from sparring.core.streams import Streams
@@ -145,26 +145,26 @@ def test_the_chance_rises_where_the_discriminator_is_sure_and_falls_where_not() 
     sure, unsure = {"logits/real": torch.ones(8), "logits/generated": -torch.ones(8)}, {"logits/real": torch.tensor([1.0, -1] * 4)}
     seen = []
     for _ in range(6):
-        game.adapt(moment(dict(sure)))
-        seen.append(game.augment_chance.item())
-    estimate = [1 - (1 - AUGMENT_MEMORY) ** (i + 1) for i in range(6)]
+        game.adapt(game.augmentation, moment(dict(sure)))
+        seen.append(game.augmentation.chance.item())
+    estimate = [1 - (1 - MEMORY) ** (i + 1) for i in range(6)]
     wanted, chance = [], 0.0
     for one in estimate:
         chance = min(max(chance + (0.08 if one > 0.6 else -0.08), 0.0), 0.8)
         wanted.append(chance)
     assert seen == pytest.approx(wanted, abs=1e-6)
     for _ in range(20):
-        game.adapt(moment({**unsure, "logits/generated": torch.zeros(8)}))
-    assert game.augment_chance.item() == 0
+        game.adapt(game.augmentation, moment({**unsure, "logits/generated": torch.zeros(8)}))
+    assert game.augmentation.chance.item() == 0
     fixed = game_of(augment_chance=0.4)
-    fixed.adapt(moment(dict(sure)))
-    assert fixed.augment_chance.item() == pytest.approx(0.4)
+    fixed.adapt(fixed.augmentation, moment(dict(sure)))
+    assert fixed.augmentation.chance.item() == pytest.approx(0.4)
 
 
 def test_objectives_that_compare_are_sure_by_comparison() -> None:
     game = game_of(objective="relativistic")
-    game.adapt(moment({"logits/real": torch.full((8,), -5.0), "logits/generated": torch.full((8,), -6.0)}))
-    assert game.augment_sure.item() == pytest.approx(AUGMENT_MEMORY)
+    game.adapt(game.augmentation, moment({"logits/real": torch.full((8,), -5.0), "logits/generated": torch.full((8,), -6.0)}))
+    assert game.augmentation.sure.item() == pytest.approx(MEMORY)
 
 
 def test_real_and_generated_are_augmented_apart_and_the_chance_survives() -> None:
@@ -178,6 +178,8 @@ def test_real_and_generated_are_augmented_apart_and_the_chance_survives() -> Non
     assert "augment/chance" in now.signals
     other = game_of(augment_chance=0.1)
     other.load_state_dict(game.state_dict())
-    assert other.augment_chance.item() == pytest.approx(0.8)
+    assert other.augmentation.chance.item() == pytest.approx(0.8)
     with pytest.raises(Exception, match="augment_chance is of augment='ada'"):
         check(Dcgan(augment_chance=0.5), ImageSpec(16, 16, 1))
+    with pytest.raises(Exception, match="augment_target is of augment='ada'"):
+        check(Dcgan(augment="diffaugment", augment_target=0.5), ImageSpec(16, 16, 1))

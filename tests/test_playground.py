@@ -14,6 +14,7 @@ from sparring.core.errors import SettingsError
 from sparring.data.points import mixture
 from sparring.judge.modes import count_modes
 from sparring.playground import started
+from test_game import OF_NOISE
 
 SHORT = {"steps": 12, "hidden": (16, 16), "batch_size": 16}
 
@@ -80,12 +81,16 @@ def test_all_that_is_wrong_is_named_at_once(quiet: Console) -> None:
         sparring.playground("gan", "ring8", picture="a.xyz", console=quiet)
     with pytest.raises(SettingsError, match=r"step: Did you mean 'steps'"):
         sparring.playground("gan", "ring8", step=5, console=quiet)
+    with pytest.raises(SettingsError, match="path_length is of stylegan2's own networks"):
+        sparring.playground("stylegan2", "ring8", path_length=1.0, console=quiet)
     with pytest.raises(SettingsError, match="Did you mean 'ring8'"):
         sparring.playground("gan", "ring", console=quiet)
 
 
 def test_every_adversarial_recipe_starts_with_settings_for_points() -> None:
-    for name in sparring.recipes.names():
+    with pytest.raises(SettingsError, match="cyclegan is another game"):
+        started("cyclegan")
+    for name in OF_NOISE:
         rules = started(name)
         assert isinstance(rules, AdversarialRecipe)
         assert {key: getattr(rules, key) for key in rules.on_points} == rules.on_points

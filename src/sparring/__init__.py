@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from sparring.api import Model, compare, import_weights, judge, load, pack, playground, resume, train
+    from sparring.api import Model, compare, import_weights, judge, load, pack, playground, resume, train, translate
     from sparring.core.errors import SparringError
     from sparring.data.source import open_source
     from sparring.data.store import prepare
@@ -34,6 +34,7 @@ __all__ = [
     "prepare",
     "resume",
     "train",
+    "translate",
 ]
 
 _HOMES = {
@@ -46,6 +47,7 @@ _HOMES = {
     "pack": "sparring.models",
     "prepare": "sparring.data.store",
     "resume": "sparring.api",
+    "translate": "sparring.translating",
 }
 _ROOMS_WITH_A_VERB = {"judge", "playground", "train"}
 """Modules whose name is also a verb of `sparring.api`: `sparring.train(...)` works, and so does `sparring.train.settings`."""

@@ -20,7 +20,7 @@ from sparring.core.batch import Batch
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.core.streams import Streams
-from sparring.game import Game, Moment, Player, Recipe, Turn
+from sparring.game import LatentGame, Moment, Player, Recipe, Turn
 from sparring.nets.growing import Growing, Growth, shrunk
 from sparring.nets.layers import spectrally_normalised
 from sparring.objectives import HAVE_TARGETS, Losses, ObjectiveName, objective
@@ -28,14 +28,10 @@ from sparring.optimisers import DifferentiableSteps, OptimiserName, maker
 
 Weights = dict[str, Tensor]
 """A network's weights by name, in place of its own."""
-AUGMENT_MEMORY = 0.25
-"""Of the running mean of how sure the discriminator is, for each step. (The authors take the mean of every four steps.)"""
-LARGEST_CHANCE = 0.8
-"""Beyond it, what is generated begins to look augmented too (Karras et al. 2020, Training GANs with Limited Data, section 2.2)."""
 Condition = Literal["none", "concatenate", "projection", "auxiliary"]
 
 
-class TwoPlayerGame(Game):
+class TwoPlayerGame(LatentGame):
     """A generator against a discriminator.
 
     The generator is `network(latent, condition)` and gives pictures. The discriminator is `network(pictures, condition)`
@@ -46,9 +42,6 @@ class TwoPlayerGame(Game):
     without moving it.
     """
 
-    augment_chance: Float[Tensor, ""]
-    augment_sure: Float[Tensor, ""]
-
     def __init__(
         self, spec: ImageSpec, generator: nn.Module, discriminator: nn.Module, rules: "AdversarialRecipe", growth: Growth | None = None
     ) -> None:
@@ -58,9 +51,8 @@ class TwoPlayerGame(Game):
         self.generator = generator
         self.discriminator = spectrally_normalised(discriminator) if rules.spectral_norm else discriminator
         self.rules = rules
-        if rules.augment == "ada":
-            self.register_buffer("augment_chance", torch.tensor(rules.augment_chance or 0.0))
-            self.register_buffer("augment_sure", torch.zeros(()))
+        ada = rules.augment == "ada"
+        self.augmentation = augment.AdaptiveChance(rules.augment_target, rules.augment_images, rules.augment_chance) if ada else None
         self.r1 = rules.r1_for(spec)
         self.objective = objective(rules.objective, rules.label_smoothing)
         self.players = (
@@ -91,7 +83,7 @@ class TwoPlayerGame(Game):
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n c h w"]:
-        """See Game. Truncation is in the latents: each number within so much of zero (Brock et al. 2019, section 3.1)."""
+        """See LatentGame. Truncation is in the latents: each number within so much of zero (Brock et al. 2019, section 3.1)."""
         if truncation is not None:
             latents = truncated(latents, truncation) if self.rules.latent == "normal" else latents * min(1.0, truncation)
         return self.generator(latents, condition)
@@ -118,8 +110,8 @@ class TwoPlayerGame(Game):
         with torch.no_grad():
             generated = self.drawn(moment, labels)
         losses = self.discriminator_losses(moment, moment.batch.images, generated, labels)
-        if self.rules.augment == "ada":
-            self.adapt(moment)
+        if self.augmentation is not None:
+            self.adapt(self.augmentation, moment)
         return losses
 
     def play_generator(self, moment: Moment) -> Losses:
@@ -156,8 +148,8 @@ class TwoPlayerGame(Game):
 
     def shown(self, pictures: Float[Tensor, "n c h w"], name: str, moment: Moment) -> Float[Tensor, "packs packed h w"]:
         """Pictures as the discriminator sees them: augmented, with noise (Arjovsky and Bottou 2017), and packed (Lin et al. 2018)."""
-        if self.rules.augment == "ada":
-            pictures = augment.adaptive(pictures, self.augment_chance.item(), moment.streams, name)
+        if self.augmentation is not None:
+            pictures = augment.adaptive(pictures, self.augmentation.chance.item(), moment.streams, name)
         elif self.rules.augment == "diffaugment":
             pictures = augment.differentiable(pictures, moment.streams, name)
         if level := self.rules.noise_at(moment.images):
@@ -230,21 +222,15 @@ class TwoPlayerGame(Game):
         points.requires_grad_()
         return penalties.gradient_norms(self.verdict(points, labels, weights)[0], points)
 
-    def adapt(self, moment: Moment) -> None:
-        """Augment more if the discriminator is too sure that real pictures are real, else less: equation 1 (r_t) and section 3 of Karras
-        et al. 2020, Training GANs with Limited Data. Where logits have no zero of their own (objectives that compare, critics) they are
-        compared with those of generated pictures.
+    def adapt(self, augmentation: augment.AdaptiveChance, moment: Moment) -> None:
+        """Augment more or less, as sure as the discriminator is. Where logits have no zero of their own (objectives that compare, critics)
+        they are compared with those of generated pictures.
         """
-        rules, logits = self.rules, moment.signals["logits/real"].detach()
-        if self.objective.compares or rules.objective == "wasserstein":
+        logits = moment.signals["logits/real"].detach()
+        if self.objective.compares or self.rules.objective == "wasserstein":
             logits = logits - moment.signals["logits/generated"].detach()
-        sure = torch.sign(logits).mean()
-        self.augment_sure.lerp_(sure, AUGMENT_MEMORY)
-        if rules.augment_chance is None:
-            step = moment.batch_size / rules.augment_images
-            self.augment_chance += torch.sign(self.augment_sure - rules.augment_target) * step
-            self.augment_chance.clamp_(0, LARGEST_CHANCE)
-        moment.signals.update({"augment/chance": self.augment_chance.clone(), "augment/sure": self.augment_sure.clone()})
+        augmentation.adapt(logits, moment.batch_size)
+        moment.signals.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sure.clone()})
 
     # ------------------------------------------------------------------------------- the discriminator's weights
 
@@ -311,13 +297,6 @@ def equalised_problems(recipe: "AdversarialRecipe") -> list[str]:
     if not recipe.spectral_norm:
         return []
     return ["spectral_norm is not for networks with an equalised learning rate, which have scales of their own: leave it out."]
-
-
-def growth_problems(spec: ImageSpec, first: int) -> list[str]:
-    """What is wrong with the side that networks begin to grow from."""
-    if not first & (first - 1) and first <= spec.height:
-        return []
-    return [f"start_side must be a power of two and at most the pictures' {spec.height}, not {first}."]
 
 
 def nearest_square(side: int, smallest: int) -> int:
@@ -456,8 +435,9 @@ class AdversarialRecipe(Recipe):
                 "condition='auxiliary' names the class of one picture, and packing shows several at once: "
                 "use packing=1 or another condition."
             )
-        if self.augment_chance is not None and self.augment != "ada":
-            found.append("augment_chance is of augment='ada': give that too, or no chance.")
+        for name in ("augment_target", "augment_chance", "augment_images"):
+            if self.augment != "ada" and getattr(self, name) != getattr(type(self), name):
+                found.append(f"{name} is of augment='ada': give that too, or leave it out.")
         if self.input_noise_images is not None and not self.input_noise:
             found.append("input_noise_images says when the noise is gone, but there is none: give input_noise too.")
         if self.gradient_penalty_sides == "one" and not self.gradient_penalty:

@@ -10,27 +10,35 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 
 import sparring
-from sparring import recipes
+from sparring import recipes, translating
+from sparring.core.batch import float_to_pixels
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean, listed
+from sparring.core.pictures import grid
 from sparring.core.runs import RunDirectory
 from sparring.core.settings import range_problems, type_problems
 from sparring.core.terminal import console as plain_console
+from sparring.data.pairs import Pairing, Pairs
 from sparring.data.source import open_source, source_names
 from sparring.data.store import Preparation, Store, prepare, store_at
-from sparring.game import Game, Recipe, check
+from sparring.game import Game, LatentGame, Recipe, check
 from sparring.judge.sliced import coarse, sliced_wasserstein
 from sparring.judging import FrechetJudge, compare, judge
 from sparring.models import Model, described, from_json, import_weights, load, pack
 from sparring.playground import playground
 from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
+from sparring.translating import judge_translations, pairs_of, translate
+from sparring.translation import TranslationRecipe
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Model", "compare", "import_weights", "judge", "load", "pack", "playground", "resume", "train"]
+__all__ = [
+    "Model", "compare", "import_weights", "judge", "judge_translations", "load", "pack", "playground", "resume", "train", "translate",
+]  # fmt: skip
 
 SCORED_SAMPLES = 512
 BUDGETS = ("images", "steps", "minutes")
@@ -39,30 +47,31 @@ WATCHING = ("judge_every", "judge_samples", "judge_extractor")
 Place = str | os.PathLike[str]
 
 
-def train(recipe: str | Recipe, data: Place | Store, out: Place, *, console: "Console | None" = None, **settings: object) -> Model:
+def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, console: "Console | None" = None, **settings: object) -> Model:
     """Train a game from its beginning and give the model.
 
     `recipe`: a name, or a recipe with settings. `data`: whatever `open_source` takes, or a prepared store. `out`: the
-    run directory to make. `settings`: fields of the recipe, of `TrainSettings` and of `Preparation`; unknown names are
-    refused. Raises a SparringError for anything a user can mend. Ctrl-C saves and ends training early.
+    run directory to make. `settings`: fields of the recipe, of `TrainSettings`, of `Preparation`, and for recipes that make pictures of
+    pictures of `Pairing`; unknown names are refused. Raises a SparringError for anything a user can mend. Ctrl-C saves and ends
+    training early.
     """
     console = console or plain_console()
     run = RunDirectory(Path(out))
     refuse_another_run(run)
     kind = recipes.get(recipe) if isinstance(recipe, str) else type(recipe)
-    chosen = sort_settings(settings, kind, TrainSettings, Preparation)
+    chosen = sort_settings(settings, *parts_of(kind))
     recipe = kind(**chosen[kind]) if isinstance(recipe, str) else replace(recipe, **chosen[kind])
     asked, preparation = TrainSettings(**chosen[TrainSettings]), Preparation(**chosen[Preparation])
-    refuse_wrong_values(recipe, asked, preparation)
+    pairing = Pairing(**chosen[Pairing]) if Pairing in chosen else None
+    refuse_wrong_values(recipe, asked, preparation, pairing)
     if asked.with_budget() is not asked:
         console.print(f"No budget given: training for {asked.with_budget().minutes:g} minutes.")
 
     from sparring.train.session import resolve
 
     resolved = resolve(asked.with_budget())
-    store = data if isinstance(data, Store) else prepared(data, recipe, preparation, console)
+    store = data if isinstance(data, Store | Pairs) else prepared(data, recipe, preparation, console, pairing)
     check(recipe, store.spec)
-    score = score_for(store, resolved)
     config = {
         "recipe": recipes.name_of(recipe),
         "recipe_settings": asdict(recipe),
@@ -70,6 +79,7 @@ def train(recipe: str | Recipe, data: Place | Store, out: Place, *, console: "Co
         "data": {
             "source": located(data),
             "preparation": asdict(preparation),
+            "pairing": None if pairing is None else asdict(located_pairing(pairing)),
             "spec": store.spec.to_json(),
             "count": len(store),
             "fingerprint": store.fingerprint,
@@ -79,13 +89,22 @@ def train(recipe: str | Recipe, data: Place | Store, out: Place, *, console: "Co
     with run.locked():
         refuse_another_run(run)
         run.write_config(config)
-        return play_on(run, config, recipe, store, resolved, score, console)
+        return play_on(run, config, recipe, store, resolved, console)
 
 
-def refuse_wrong_values(recipe: Recipe, training: TrainSettings, preparation: Preparation) -> None:
+def parts_of(kind: type[Recipe]) -> tuple[type, ...]:
+    """The dataclasses that the settings of a run are made of."""
+    return (kind, TrainSettings, Preparation, *([Pairing] if issubclass(kind, TranslationRecipe) else []))
+
+
+def refuse_wrong_values(recipe: Recipe, training: TrainSettings, preparation: Preparation, pairing: Pairing | None) -> None:
     """Raise a SettingsError that names every value of a wrong type or out of its range, before anything is done with them."""
     problems = type_problems(recipe) or range_problems(recipe, recipe.ranges)
     problems += training.problems(recipe.batch_size, recipe.smallest_part) + type_problems(preparation)
+    if pairing is not None:
+        problems += pairing.problems()
+        if training.judge_every is not None:
+            problems.append("judge_every is for pictures of noise; translations are judged with: sparring judge RUN. Leave it out.")
     if problems:
         raise SettingsError(listed("These settings cannot be used:", problems))
 
@@ -113,16 +132,29 @@ def versions() -> dict[str, str]:
     }
 
 
-def located(data: Place | Store) -> str:
+def located_pairing(pairing: Pairing) -> Pairing:
+    """The pairing, its second set to be found from any working directory."""
+    return pairing if pairing.target is None else replace(pairing, target=located(pairing.target))
+
+
+def located(data: Place | Store | Pairs) -> str:
     """How to find the data again from any working directory."""
+    if isinstance(data, Pairs):
+        return str(data.inputs.folder)
     if isinstance(data, Store):
         return str(data.folder)
     path = Path(data).expanduser()
     return str(path.resolve()) if str(data) not in source_names() and path.exists() else str(data)
 
 
-def prepared(data: Place, recipe: Recipe, preparation: Preparation, console: "Console") -> Store:
-    """The store for such data, at the recipe's size unless one is named; what could not be used is said."""
+def prepared(data: Place, recipe: Recipe, preparation: Preparation, console: "Console", pairing: Pairing | None = None) -> Store | Pairs:
+    """The data, ready for training, at the recipe's size unless one is named; what could not be used is said."""
+    if isinstance(recipe, TranslationRecipe):
+        pairs = pairs_of(data, recipe, preparation, pairing or Pairing(), progress=console.is_terminal)
+        console.print(f"{len(pairs):,} inputs to train on, {len(pairs.held_out[0]):,} held out: {pairs.spec}.")
+        for line in pairs.lines():
+            console.print(line)
+        return pairs
     if (store := store_at(Path(data))) is not None:
         if preparation != Preparation():
             raise SettingsError(f"{data} is prepared already, so size, crop and the like cannot be chosen. Name its source instead.")
@@ -141,15 +173,18 @@ def play_on(
     run: RunDirectory,
     config: Mapping[str, Any],
     recipe: Recipe,
-    store: Store,
+    store: Store | Pairs,
     settings: TrainSettings,
-    score: Callable[[Game], dict[str, Any]],
     console: "Console",
 ) -> Model:
     """Play the game of a locked run, from where it stands to the end of its budget."""
     from sparring.train.session import sit
 
-    ending = sit(run, recipe, lambda: recipe.build(store.spec), store, settings, score, identity(config), console)
+    if isinstance(store, Pairs):
+        score, sheet = translating.score_on(store), translating.sheet_of(store)
+    else:
+        score, sheet = score_for(store, settings), sheet_for(settings)
+    ending = sit(run, recipe, lambda: recipe.build(store.spec), store, settings, score, sheet, identity(config), console)
     progress = ending.progress
     console.print(f"{'Done' if ending.reason == 'budget' else 'Stopped and saved'}: step {progress.step:,}, {progress.images:,} pictures.")
     if ending.reason == "stopped":
@@ -171,12 +206,23 @@ def score_for(store: Store, settings: TrainSettings) -> Callable[[Game], dict[st
     return FrechetJudge(store, settings.judge_extractor, settings.judge_samples, settings.seed)
 
 
+def sheet_for(settings: TrainSettings) -> Callable[[Game], UInt8[np.ndarray, "h w c"]]:
+    """What draws samples of the same latents."""
+
+    def sheet(game: Game) -> UInt8[np.ndarray, "h w c"]:
+        assert isinstance(game, LatentGame)
+        return grid(float_to_pixels(game.sample(settings.samples, settings.seed)).cpu().numpy())
+
+    return sheet
+
+
 def distance_to(store: Store, seed: int) -> Callable[[Game], dict[str, Any]]:
     """A score of games, lower is better: the distance of their samples to pictures of the store, with its protocol."""
     count = min(SCORED_SAMPLES, len(store))
     real = coarse(store.batch(np.linspace(0, len(store) - 1, count).astype(np.int64)).images)
 
     def score(game: Game) -> dict[str, Any]:
+        assert isinstance(game, LatentGame)
         value = sliced_wasserstein(real, coarse(game.sample(count, seed)).cpu())
         return {
             "name": "sliced Wasserstein distance, 256 directions, at most 32x32",
@@ -189,7 +235,7 @@ def distance_to(store: Store, seed: int) -> Callable[[Game], dict[str, Any]]:
     return score
 
 
-def resume(run: Place, *, data: Place | Store | None = None, console: "Console | None" = None, **settings: object) -> Model:
+def resume(run: Place, *, data: Place | Store | Pairs | None = None, console: "Console | None" = None, **settings: object) -> Model:
     """Go on with a run, exactly as if it had never been interrupted.
 
     `data`: where it lies now, if it was moved. `settings`: a longer budget (`images`, `steps`, `minutes`); any other
@@ -201,15 +247,16 @@ def resume(run: Place, *, data: Place | Store | None = None, console: "Console |
     with directory.locked():
         config = directory.read_config()
         recipe, _ = described(config, directory.config)
-        old, preparation = recorded_settings(config)
-        chosen = sort_settings(settings, type(recipe), TrainSettings, Preparation)
+        old, preparation, *of_pairs = recorded_settings(config)
+        pairing = of_pairs[0] if of_pairs else None
+        chosen = sort_settings(settings, *parts_of(type(recipe)))
         longer = {name: value for name in BUDGETS if (value := chosen[TrainSettings].pop(name, None)) is not None}
-        refuse_wrong_values(recipe, old, preparation)
-        refuse_wrong_values(replace(recipe, **chosen[type(recipe)]), replace(old, **chosen[TrainSettings], **longer), preparation)
-        refuse_differences((recipe, old, preparation), chosen, longer)
+        refuse_wrong_values(recipe, old, preparation, pairing)
+        refuse_wrong_values(replace(recipe, **chosen[type(recipe)]), replace(old, **chosen[TrainSettings], **longer), preparation, pairing)
+        refuse_differences((recipe, old, preparation, *of_pairs), chosen, longer)
         new = with_longer_budget(directory, old, longer, console)
         place = config["data"]["source"] if data is None else data
-        store = place if isinstance(place, Store) else prepared(place, recipe, preparation, console)
+        store = place if isinstance(place, Store | Pairs) else prepared(place, recipe, preparation, console, pairing)
         if store.fingerprint != config["data"]["fingerprint"]:
             raise SettingsError(
                 f"data: {place} is no longer what the run was trained on (fingerprint {store.fingerprint[:12]}, the run has "
@@ -221,13 +268,15 @@ def resume(run: Place, *, data: Place | Store | None = None, console: "Console |
                 console.print(f"The run was begun with {name} {before}, this is {value}: the last bits may differ.")
         config = {**config, "train_settings": asdict(new)}
         directory.write_config(config)
-        return play_on(directory, config, recipe, store, new, score_for(store, new), console)
+        return play_on(directory, config, recipe, store, new, console)
 
 
-def recorded_settings(config: Mapping[str, Any]) -> tuple[TrainSettings, Preparation]:
-    """How the run of a config.json was trained and its data prepared."""
+def recorded_settings(config: Mapping[str, Any]) -> tuple[Any, ...]:
+    """How the run of a config.json was trained, its data prepared, and (for translators) paired."""
     try:
-        return from_json(TrainSettings, config["train_settings"]), from_json(Preparation, config["data"]["preparation"])
+        data = config["data"]
+        pairing = [from_json(Pairing, data["pairing"])] if data.get("pairing") else []
+        return from_json(TrainSettings, config["train_settings"]), from_json(Preparation, data["preparation"]), *pairing
     except (KeyError, TypeError, AttributeError) as problem:
         raise CheckpointError(f"The run's config.json is damaged, or was altered: {problem!r}") from None
 

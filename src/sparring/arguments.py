@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-PARTS = ("recipe", "training", "preparation")
-"""What settings are made of: a recipe's, `TrainSettings`, `Preparation`."""
+PARTS = ("recipe", "training", "preparation", "pairing")
+"""What settings are made of: a recipe's, `TrainSettings`, `Preparation`, and for translators `Pairing`."""
 
 Run = Annotated[Positional[Path], arg(metavar="RUN", help="A run directory, or a packed .safetensors file.")]
 ResumedRun = Annotated[Positional[Path], arg(metavar="RUN", help="The run directory to go on in.")]
@@ -32,10 +32,13 @@ def resume_budget() -> type:
 def train_arguments(name: str) -> type:
     """What `sparring train NAME` takes."""
     from sparring import recipes as known
+    from sparring.data.pairs import Pairing
     from sparring.data.store import Preparation
     from sparring.train.settings import TrainSettings
+    from sparring.translation import TranslationRecipe
 
     recipe = known.get(name)
+    pairing = [("pairing", OmitArgPrefixes[Pairing], field(default_factory=Pairing))] if issubclass(recipe, TranslationRecipe) else []
     return make_dataclass(
         "Arguments",
         [
@@ -50,6 +53,7 @@ def train_arguments(name: str) -> type:
             ("recipe", OmitArgPrefixes[recipe], field(default_factory=recipe)),
             ("training", OmitArgPrefixes[TrainSettings], field(default_factory=TrainSettings)),
             ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
+            *pairing,
         ],
     )
 
@@ -80,7 +84,7 @@ def resume_arguments(run: Path) -> type:
 
     config = RunDirectory(run).read_config()
     recipe, _ = api.described(config, run)
-    before = dict(zip(PARTS, (recipe, *api.recorded_settings(config)), strict=True))
+    before = dict(zip(PARTS, (recipe, *api.recorded_settings(config)), strict=False))
     return make_dataclass(
         "Arguments",
         [
@@ -107,6 +111,11 @@ def prepare_arguments() -> type:
             ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
         ],
     )
+
+
+def all_values(arguments: Any) -> list[tuple[str, str, Any]]:  # noqa: ANN401 (a dataclass of the above)
+    """Part, name and value of every setting."""
+    return [(part, *one) for part in PARTS if hasattr(arguments, part) for one in values(getattr(arguments, part))]
 
 
 def values(settings: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 (any dataclass)

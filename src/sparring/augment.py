@@ -2,23 +2,28 @@
 
 `differentiable` is DiffAugment (Zhao et al. 2020: Differentiable Augmentation for Data-Efficient GAN Training). `adaptive` is ADA's pixel,
 geometric and colour operations (Karras et al. 2020: Training Generative Adversarial Networks with Limited Data, appendix B), each applied
-to a picture with a chance that the game adapts. Gradients pass through both, once.
+to a picture with a chance that `AdaptiveChance` adapts. Gradients pass through both, once.
 """
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
-from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, grid_sample, pad
+from torch import Tensor, nn
+from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, grid_sample, interpolate, pad
 
 from sparring.core.streams import Streams
 
 Pictures = Float[Tensor, "n c h w"]
 PerPicture = Float[Tensor, " n"]
 
+MEMORY = 0.25
+"""Of the running mean of how sure the discriminator is, for each step. (The authors take the mean of every four steps.)"""
+LARGEST_CHANCE = 0.8
+"""Beyond it, what is generated begins to look augmented too (section 2.2)."""
 LUMA = torch.tensor([1.0, 1.0, 1.0, 0.0]) / math.sqrt(3)
 """The axis of greys in the colours' space."""
 COLOURS = torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.0]))
@@ -48,6 +53,32 @@ class Draws:
         """`value` where chance has it, and elsewhere what changes nothing."""
         happens = (self.uniform(f"{name}/chance") + 1) / 2 < self.chance
         return torch.where(happens, value, torch.full_like(value, otherwise))
+
+
+# ---------------------------------------------------------------------------------------------- pairs together
+
+
+def jittered(
+    together: Sequence[Float[Tensor, "n _ h w"]], streams: Streams, name: str, *, jitter: float, flip: bool
+) -> list[Float[Tensor, "n _ h w"]]:
+    """Batches of pictures that belong together, all in the same way: enlarged by a share and cut back at a place of chance, and half of
+    the pictures mirrored (Isola et al. 2017, appendix 6.2).
+    """
+    n, _, height, width = together[0].shape
+    draws = Draws(streams, name, n, 0.5)
+    mirrored = (draws.chosen("flip", torch.ones(n)) == 1).tolist() if flip else [False] * n
+    larger = round(height * (1 + jitter)), round(width * (1 + jitter))
+    tops, lefts = (
+        ((draws.uniform(way) + 1) / 2 * (room + 1)).long().tolist()
+        for way, room in zip(("down", "right"), (larger[0] - height, larger[1] - width), strict=True)
+    )
+    found = []
+    for pictures in together:
+        wide = interpolate(pictures, larger, mode="bilinear", align_corners=False) if larger != (height, width) else pictures
+        cut = [wide[i, :, tops[i] : tops[i] + height, lefts[i] : lefts[i] + width] for i in range(n)]
+        cut = [picture.flip(2) if mirrored[i] else picture for i, picture in enumerate(cut)]
+        found.append(torch.stack(cut).contiguous(memory_format=torch.channels_last))
+    return found
 
 
 # ------------------------------------------------------------------------------------------------- DiffAugment
@@ -93,6 +124,28 @@ def _moved(x: Pictures, down: Tensor, right: Tensor) -> Pictures:
 
 
 # --------------------------------------------------------------------------------------------------------- ADA
+
+
+class AdaptiveChance(nn.Module):
+    """The chance of each operation. It rises while the discriminator is too sure that real pictures are real, and falls else: equation 1
+    (r_t) and section 3. A `fixed` chance stays.
+    """
+
+    chance: Float[Tensor, ""]
+    sure: Float[Tensor, ""]
+
+    def __init__(self, target: float, images: int, fixed: float | None = None) -> None:
+        super().__init__()
+        self.target, self.images, self.fixed = target, images, fixed is not None
+        self.register_buffer("chance", torch.tensor(fixed or 0.0))
+        self.register_buffer("sure", torch.zeros(()))
+
+    def adapt(self, logits: Float[Tensor, " packs"], shown: int) -> None:
+        """After a step that showed so many pictures; `logits` are those of real ones, positive where they are taken for real."""
+        self.sure.lerp_(torch.sign(logits).mean(), MEMORY)
+        if not self.fixed:
+            self.chance += torch.sign(self.sure - self.target) * shown / self.images
+            self.chance.clamp_(0, LARGEST_CHANCE)
 
 
 def adaptive(pictures: Pictures, chance: float, streams: Streams, name: str) -> Pictures:

@@ -43,7 +43,7 @@ class Space:
         generator = model.generator
         if generator is None:
             raise SettingsError(f"{model.source} holds no generator, so it has no latent space.")
-        self.model, self.game, self.generator = model, model.game, generator
+        self.model, self.game, self.generator = model, model.latent_game, generator
         self.styled = isinstance(generator, StyleGenerator)
 
     def points(self, seeds: Sequence[int], label: Label = None) -> Points:

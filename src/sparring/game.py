@@ -114,11 +114,24 @@ class Game(nn.Module):
     players: tuple[Player, ...]
     turns: tuple[Turn, ...]
     sampling_networks: tuple[str, ...]
-    """The networks that `generate` uses: all that a packed model holds."""
+    """The networks that draw: all that a packed model holds."""
 
     def __init__(self, spec: ImageSpec) -> None:
         super().__init__()
         self.spec = spec
+
+    def networks_of(self, player: Player) -> list[nn.Module]:
+        """The networks that `player` moves."""
+        return [self.get_submodule(name) for name in player.networks]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the sampling networks are."""
+        return next(self.get_submodule(self.sampling_networks[0]).parameters()).device
+
+
+class LatentGame(Game):
+    """A game whose pictures come of latents: of noise."""
 
     @property
     def conditional(self) -> bool:
@@ -144,15 +157,6 @@ class Game(nn.Module):
         if labels is None:
             raise ValueError("a conditional game needs labels")
         return one_hot(labels, len(self.spec.classes)).float()
-
-    def networks_of(self, player: Player) -> list[nn.Module]:
-        """The networks that `player` moves."""
-        return [self.get_submodule(name) for name in player.networks]
-
-    @property
-    def device(self) -> torch.device:
-        """Where the sampling networks are."""
-        return next(self.get_submodule(self.sampling_networks[0]).parameters()).device
 
     def chunk_of_latents(self, seed: int, chunk: int) -> Float[Tensor, "16 latent"]:
         """The latents of samples 16 * chunk up to 16 * chunk + 15 of `seed`."""

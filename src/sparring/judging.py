@@ -20,7 +20,7 @@ from sparring.core.terminal import console as plain_console
 from sparring.data.source import open_source
 from sparring.data.store import Preparation, Store, prepare, store_at
 from sparring.data.workers import progress_bar
-from sparring.game import Game
+from sparring.game import Game, LatentGame
 from sparring.judge import report
 from sparring.judge.arrays import checked
 from sparring.judge.comparison import Judged, Line, markdown, plot, ranked
@@ -139,7 +139,8 @@ def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -
         chosen = [model.sample(1, seed=seed, first=number, truncation=truncation) for number in numbers]
         return np.concatenate([float_to_pixels(picture).cpu().numpy() for picture in chosen])
 
-    labels = model.game.labels_of(seed, n).cpu().numpy() if model.game.conditional else None
+    game = model.latent_game
+    labels = game.labels_of(seed, n).cpu().numpy() if game.conditional else None
     return Pictures(str(model.source), n, model.spec, batches, pick, labels, seed=seed, step=model.step, truncation=truncation)
 
 
@@ -249,6 +250,7 @@ class FrechetJudge:
 
     def __call__(self, game: Game) -> dict[str, Any]:
         """The score and its protocol; lower is better."""
+        assert isinstance(game, LatentGame), "translators are judged in another way"
         pieces = (range(first, min(first + 256, self.samples)) for first in range(0, self.samples, 256))
         batches = (float_to_pixels(game.sample(len(piece), self.seed, first=piece.start)).cpu().numpy() for piece in pieces)
         rows = checked(self.extractor.extract(batches).rows, "features of samples")

@@ -19,15 +19,16 @@ from sparring import recipes
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean
 from sparring.core.files import replacing
 from sparring.core.runs import RunDirectory
-from sparring.core.specs import ImageSpec
+from sparring.core.specs import ImageSpec, spec_from_json
 from sparring.core.terminal import console
 from sparring.data.source import open_source
 from sparring.data.store import Preparation, Store, prepare, store_at
-from sparring.game import Game, Recipe, check
+from sparring.game import Game, LatentGame, Recipe, check
 from sparring.latent.walks import spherical, walk
 from sparring.nets.styles import StyleGenerator
 from sparring.train import checkpoints
 from sparring.train.state import load_named, select
+from sparring.translation import Direction, TranslationGame
 from sparring.weights import read
 
 if TYPE_CHECKING:
@@ -62,6 +63,20 @@ class Model:
         """The network that judges: `discriminator(images, label)`. None if it was not loaded (see `load`) or there is none."""
         return self._network("discriminator")
 
+    @property
+    def latent_game(self) -> LatentGame:
+        """The game, if its pictures come of latents; a SettingsError if not."""
+        if not isinstance(self.game, LatentGame):
+            raise SettingsError(f"{self.source} makes pictures of pictures, not of noise. Use it with: sparring translate")
+        return self.game
+
+    @property
+    def translation_game(self) -> TranslationGame:
+        """The game, if it makes pictures of pictures; a SettingsError if not."""
+        if not isinstance(self.game, TranslationGame):
+            raise SettingsError(f"{self.source} makes pictures of noise, not of pictures. Use it with: sparring sample")
+        return self.game
+
     def _network(self, name: str) -> nn.Module | None:
         network = getattr(self.game, name, None)
         return None if network is None or next(network.parameters()).is_meta else network
@@ -74,7 +89,7 @@ class Model:
     def label_of(self, label: str | int) -> int:
         """The number of a class given by name or number; a SettingsError says which there are."""
         classes = self.spec.classes
-        if not self.game.conditional:
+        if not self.latent_game.conditional:
             raise SettingsError(
                 f"{self.source} was trained without classes, so none can be asked for. Train with a --condition, on data that has classes."
             )
@@ -103,12 +118,27 @@ class Model:
             raise SettingsError(f"truncation must be more than 0, not {truncation}.")
         labels = None if label is None else torch.full((n,), self.label_of(label), device=self.game.device)
         self.refuse_without_generator()
-        return self.game.sample(n, seed, labels, first, truncation)
+        return self.latent_game.sample(n, seed, labels, first, truncation)
 
     def refuse_without_generator(self) -> None:
         """Raise a CheckpointError if there is nothing to draw with."""
         if next(self.game.get_submodule(self.game.sampling_networks[0]).parameters()).is_meta:
             raise CheckpointError(f"{self.source} holds no generator, so nothing can be drawn from it.")
+
+    def translate(self, pictures: Float[Tensor, "n c h w"], *, direction: Direction = "a2b") -> Float[Tensor, "n o h w"]:
+        """What a translator makes of pictures in [-1, 1], of any size: pictures in [-1, 1] of that size.
+
+        `direction`: "a2b" makes targets of inputs; "b2a" the other way round, where the recipe learns it. A SettingsError says what does
+        not fit. The translation of a picture does not depend on the pictures beside it.
+        """
+        game = self.translation_game
+        if direction not in game.translators:
+            raise SettingsError(f"{self.source} was trained in the direction {' and '.join(game.translators)}, not {direction}.")
+        self.refuse_without_generator()
+        channels = game.channels_of(direction)[0]
+        if pictures.shape[1] != channels or not pictures.numel():
+            raise SettingsError(f"The pictures are {tuple(pictures.shape)}; wanted are some, with {channels} channels (n, c, h, w).")
+        return game.translate(pictures.to(game.device), direction).clamp(-1, 1)
 
     def sample_in_pieces(
         self, n: int, *, seed: int = 0, label: str | int | None = None, truncation: float | None = None
@@ -133,12 +163,13 @@ class Model:
         if frames < 1:
             raise SettingsError(f"frames must be at least 1, not {frames}.")
         self.refuse_without_generator()
+        game = self.latent_game
         numbers = [self.label_of(label) for label in labels or ()]
         seeds = list((0,) if len(numbers) > 1 else range(4)) if seeds is None else list(seeds)
         stops = max(len(seeds), len(numbers))
         seeds = seeds * stops if len(seeds) == 1 else seeds
-        if not numbers and self.game.conditional:
-            numbers = [int(self.game.labels_of(seed, 1)) for seed in seeds]
+        if not numbers and game.conditional:
+            numbers = [int(game.labels_of(seed, 1)) for seed in seeds]
         numbers = numbers * stops if len(numbers) == 1 else numbers
         if stops < 2:
             raise SettingsError("An interpolation needs two seeds or more, or two classes or more.")
@@ -146,12 +177,12 @@ class Model:
             raise SettingsError(
                 f"{len(seeds)} seeds and {len(numbers)} classes do not pair up: give one class for each seed, or one for all."
             )
-        latents = torch.stack([self.game.chunk_of_latents(seed, 0)[0] for seed in seeds])
-        conditions = self.game.condition(torch.tensor(numbers, device=self.game.device)) if numbers else None
+        latents = torch.stack([game.chunk_of_latents(seed, 0)[0] for seed in seeds])
+        conditions = game.condition(torch.tensor(numbers, device=game.device)) if numbers else None
         if space == "w":
             return self._walk_in_w(latents, conditions, frames)
         between = None if conditions is None else walk(conditions, frames, torch.lerp)
-        return self.game.generate_chunked(walk(latents, frames, spherical), between)
+        return game.generate_chunked(walk(latents, frames, spherical), between)
 
     def _walk_in_w(
         self, latents: Float[Tensor, "stops latent"], conditions: Float[Tensor, "stops classes"] | None, frames: int
@@ -165,7 +196,7 @@ class Model:
         def draw(w: Tensor, _: Tensor | None) -> Tensor:
             return generator.synthesise(w[:, None].expand(-1, generator.layers, -1)).clamp(-1, 1)
 
-        return self.game.in_chunks(draw, walk(stops, frames, torch.lerp), None)
+        return self.latent_game.in_chunks(draw, walk(stops, frames, torch.lerp), None)
 
 
 def load(path: str | os.PathLike[str], *, checkpoint: str | int = "last", whole: bool = False) -> Model:
@@ -267,7 +298,7 @@ def described(about: Any, source: Path) -> tuple[Recipe, ImageSpec]:  # noqa: AN
     """Recipe and spec from a config.json or a packed file's heading; a CheckpointError if they are not of the right kind."""
     try:
         spec = about["spec"] if "spec" in about else about["data"]["spec"]
-        return from_json(recipes.get(about["recipe"]), about["recipe_settings"]), ImageSpec.from_json(spec)
+        return from_json(recipes.get(about["recipe"]), about["recipe_settings"]), spec_from_json(spec)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
         raise CheckpointError(f"{source} does not describe a recipe and its data: {problem!r}. It is damaged, or was altered.") from None
 

@@ -126,6 +126,12 @@ def playground(
     problems = type_problems(rules) or range_problems(rules, rules.ranges) + AdversarialRecipe.misfits(rules, points.spec)
     if rules.augment != "none":
         problems.append(f"augment={rules.augment!r} changes pictures, and points are none: leave it out.")
+    ours = AdversarialRecipe.__dataclass_fields__
+    problems += [
+        f"{name} is of {recipes.name_of(kind)}'s own networks; on points they are small and fully connected: leave it out."
+        for name in asdict(rules)
+        if name not in ours and getattr(rules, name) != getattr(given, name)
+    ]
     if movie is not None and Path(movie).suffix not in MOVIES:
         problems.append(f"{movie}: a movie is one of {', '.join(MOVIES)}. Change the file's ending.")
     if picture is not None and Path(picture).suffix not in PICTURES:

@@ -36,7 +36,7 @@ class StyleGame(TwoPlayerGame):
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n c h w"]:
-        """See Game. Truncation is in w."""
+        """See LatentGame. Truncation is in w."""
         return self.generator.synthesise(self.generator.map(latents, condition, 1.0 if truncation is None else truncation)).clamp(-1, 1)
 
     def styles(self, moment: Moment, n: int, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n layers style"]:

@@ -13,11 +13,12 @@ from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d
 
 from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.data.store import Store
-from sparring.judge import classifier, lite0
+from sparring.judge import classifier
 from sparring.judge.extractors import open_extractor
 from sparring.judge.features import rebatched, with_channels
-from sparring.judge.folding import read_weights
 from sparring.judge.resize import resize
+from sparring.nets import lite0
+from sparring.nets.folding import read_weights
 
 
 def noise(n: int, side: int, channels: int = 3, seed: int = 0) -> np.ndarray:

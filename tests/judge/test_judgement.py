@@ -21,9 +21,9 @@ from sparring.data.store import Preparation, Store, prepare
 from sparring.judge.comparison import Judged, markdown, plot, ranked
 from sparring.judge.extractors import open_extractor
 from sparring.judge.features import Extractor
-from sparring.judge.lite0 import weights_file
 from sparring.judge.pictures import Pictures, of_store
 from sparring.judge.scores import Judgement, judge_pictures
+from sparring.nets.lite0 import weights_file
 
 QUIET = Console(quiet=True)
 

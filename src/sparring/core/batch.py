@@ -15,6 +15,12 @@ class Batch:
     """Pixels in [-1, 1], in channels-last memory."""
     labels: Int64[Tensor, " n"] | None = None
     """Class of each picture, or None for data without classes."""
+    inputs: Float[Tensor, "n inputs h w"] | None = None
+    """What each picture is to be made of, or pictures of another kind; None where there is no such thing. As `images`."""
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on a device."""
+        return Batch(*(None if part is None else part.to(device) for part in (self.images, self.labels, self.inputs)))  # pyright: ignore[reportArgumentType] (there are images)
 
     def __len__(self) -> int:
         return len(self.images)

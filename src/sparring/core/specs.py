@@ -26,17 +26,41 @@ class ImageSpec:
         return self.channels, self.height, self.width
 
     def to_json(self) -> dict[str, Any]:
-        """A form that JSON can hold and `from_json` reads back."""
+        """A form that JSON can hold and `spec_from_json` reads back."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "ImageSpec":
-        """The inverse of `to_json`. ValueError for what is no picture's size."""
-        spec = cls(int(value["height"]), int(value["width"]), int(value["channels"]), tuple(map(str, value["classes"])))
-        if not (1 <= spec.height <= LARGEST_SIDE and 1 <= spec.width <= LARGEST_SIDE and spec.channels in {1, 3, 4}):
-            raise ValueError(f"no pictures are {spec}")
-        return spec
+    @property
+    def known_channels(self) -> tuple[int, ...]:
+        """Every number of channels that it speaks of."""
+        return (self.channels,)
 
     def __str__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""
         return f"{self.height}x{self.width}x{self.channels}{classes}"
+
+
+@dataclass(frozen=True)
+class PairSpec(ImageSpec):
+    """Pictures to be made of other pictures of the same size. Its own fields are those of what is made: the targets."""
+
+    input_channels: int = 3
+    """Of the pictures that they are made of."""
+    paired: bool = True
+    """Whether each target is the one that its input should become; else the two are only of two kinds."""
+
+    @property
+    def known_channels(self) -> tuple[int, ...]:
+        """See ImageSpec."""
+        return self.channels, self.input_channels
+
+    def __str__(self) -> str:
+        return f"{self.height}x{self.width}, {self.input_channels} to {self.channels} channels, {'paired' if self.paired else 'unpaired'}"
+
+
+def spec_from_json(value: Mapping[str, Any]) -> ImageSpec:
+    """The inverse of `to_json`. ValueError for what is no picture's size."""
+    size = int(value["height"]), int(value["width"]), int(value["channels"]), tuple(map(str, value["classes"]))
+    spec = PairSpec(*size, int(value["input_channels"]), bool(value["paired"])) if "input_channels" in value else ImageSpec(*size)
+    if not (1 <= spec.height <= LARGEST_SIDE and 1 <= spec.width <= LARGEST_SIDE and set(spec.known_channels) <= {1, 3, 4}):
+        raise ValueError(f"no pictures are {spec}")
+    return spec

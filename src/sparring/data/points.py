@@ -170,6 +170,11 @@ class Points:
         """The mode of every point."""
         return self._modes.numpy()
 
+    @property
+    def counts(self) -> tuple[int]:
+        """Of the one kind of items that there is."""
+        return (len(self),)
+
     def __len__(self) -> int:
         return len(self._images)
 

@@ -19,7 +19,7 @@ from jaxtyping import Int64, UInt8
 from sparring.core.batch import Batch, pixels_to_float
 from sparring.core.errors import DataError, listed
 from sparring.core.files import cache_folder, read_json, replacing, sha256_of_file, write_json
-from sparring.core.specs import ImageSpec
+from sparring.core.specs import ImageSpec, spec_from_json
 from sparring.data.decode import Colour, UnusableError, fit, load, open_header
 from sparring.data.preparation import Preparation, checked_background
 from sparring.data.records import Problem, Source, examples, key_of
@@ -70,6 +70,11 @@ class Store:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    @property
+    def counts(self) -> tuple[int]:
+        """Of the one kind of items that there is."""
+        return (len(self),)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return open_store, (self.folder,)  # the pixels stay on the disk
 
@@ -98,7 +103,7 @@ def open_store(folder: Path) -> Store:
     torn = f"The prepared data in {folder} is torn or altered. Delete that folder and prepare the data again."
     if not isinstance(described, dict) or described.get("checksum") != _checksum(described) or described.get("format") != FORMAT:
         raise DataError(torn)
-    spec = ImageSpec.from_json(described["spec"])
+    spec = spec_from_json(described["spec"])
     shape = (described["count"], spec.height, spec.width, spec.channels)
     try:
         whole = (folder / PIXELS).stat().st_size == math.prod(shape) and sha256_of_file(folder / NAMES) == described["names_sha256"]

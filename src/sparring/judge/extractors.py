@@ -13,10 +13,11 @@ from sparring.core.errors import CheckpointError, SettingsError, did_you_mean, m
 from sparring.core.files import sha256_of_file
 from sparring.core.machine import has_fast_bfloat16, refuse_absent_gpu
 from sparring.data.store import Store
-from sparring.judge import classifier, inception, lite0
+from sparring.judge import classifier, inception
 from sparring.judge.features import Extractor
-from sparring.judge.folding import read_weights
 from sparring.judge.resize import RESIZES, ResizeName
+from sparring.nets import lite0
+from sparring.nets.folding import read_weights
 
 NAMES = ("lite0", "inception", "classifier")
 TIMM = "timm:"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, linear, max_pool2d
 
 from sparring.core.errors import CheckpointError
-from sparring.judge.folding import Weights, read_weights
+from sparring.nets.folding import Weights, read_weights
 
 SIDE, FEATURES, CLASSES = 299, 2048, 1008
 CENTRE, SCALE = 128.0, 128.0

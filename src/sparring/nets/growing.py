@@ -5,7 +5,7 @@ checkpoint holds, and a run resumes exactly in the middle of it.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -94,6 +94,20 @@ class Growing(nn.Module):
         """Whether that side is being faded in."""
         return self.level != self.newest
 
+    def drawn(
+        self, x: Float[Tensor, "n c h w"], blocks: Sequence[Callable[[Tensor], Tensor]], draw: nn.ModuleList
+    ) -> Float[Tensor, "n channels _ _"]:
+        """Pictures, of the level's side in training and of the last side in use: the map `x` through these blocks, of which the last is
+        that of the newest side.
+        """
+        before = None
+        for block in blocks[:-1]:
+            x = block(x)
+        if blocks:
+            before = draw[self.newest - 1](x) if self.fading else None
+            x = blocks[-1](x)
+        return self.faded(before, draw[self.newest](x)).float()
+
     def faded(self, before: Float[Tensor, "n c p q"] | None, pictures: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c _ _"]:
         """`pictures` of the newest side over those of the side `before`, as far as it is faded in. In use, in [-1, 1] and as large as
         they will be in the end.
@@ -164,12 +178,7 @@ class Generator(Growing):
         """Pictures, of the level's side in training and of the last side in use."""
         rows = as_rows(condition, self.classes)
         x = self.start(latent if rows is None else torch.cat([latent, rows], dim=1))
-        before = None
-        for place, block in enumerate(list(self.blocks)[: self.first_place + self.newest], start=1):
-            if self.fading and place == self.first_place + self.newest:
-                before = self.draw[self.newest - 1](x)
-            x = block(x)
-        return self.faded(before, self.draw[self.newest](x)).float()
+        return self.drawn(x, list(self.blocks)[: self.first_place + self.newest], self.draw)
 
 
 class Down(nn.Module):

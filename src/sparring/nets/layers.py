@@ -38,6 +38,18 @@ class PictureNorm(nn.Module):
         return torch.addcmul(self.bias, normal, self.weight).permute(0, 3, 1, 2)
 
 
+class InstanceNorm(nn.Module):
+    """Each channel of each picture brought to mean 0 and variance 1 (Ulyanov et al. 2016), without weights."""
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """The same shape."""
+        if x.device.type != "cpu":
+            return nn.functional.instance_norm(x)
+        # In channels-last memory torch's instance norm copies there and back; batch norm of single pictures is the same and does not.
+        normal = [nn.functional.batch_norm(picture, None, None, training=True) for picture in x.split(1)]
+        return normal[0] if len(normal) == 1 else torch.cat(normal)
+
+
 class MinibatchDeviation(nn.Module):
     """More features (or channels), usually one: how much the samples of a group differ, on average (Karras et al. 2018, section 3).
 

@@ -2,6 +2,7 @@
 smooth downsampling (nets/growing.py).
 """
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -84,13 +85,9 @@ class Synthesis(Growing):
 
     def forward(self, w: Float[Tensor, "n layers style"], noise: Noise) -> Float[Tensor, "n channels h w"]:
         """Pictures, of the level's side in training and of the last side in use."""
-        newest = self.first_place + self.newest
-        x, before = w.new_zeros(len(w), 1, 1, 1), None  # the first block begins with its constant
-        for place, block in enumerate(list(self.blocks)[: newest + 1]):
-            if self.fading and place == newest:
-                before = self.draw[self.newest - 1](x)
-            x = block(x, w[:, 2 * place : 2 * place + 2], noise)
-        return self.faded(before, self.draw[self.newest](x)).float()
+        styles = w[:, : self.layers_in_use].split(2, dim=1)
+        blocks = [functools.partial(block, w=pair, noise=noise) for block, pair in zip(self.blocks, styles, strict=False)]
+        return self.drawn(w.new_zeros(len(w), 1, 1, 1), blocks, self.draw)  # the first block begins with its constant
 
 
 class Generator(StyleGenerator):

@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.adversarial import growth_problems, nearest_square, square_problems
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
+from sparring.growing_game import GrowingRecipe
 from sparring.nets import growing, stylegan
-from sparring.nets.stylegan2 import width_problems, widths
 from sparring.style_game import StyleGame, StyleRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stylegan(StyleRecipe):
+class Stylegan(GrowingRecipe, StyleRecipe):
     """Mapping network, adaptive instance norm, noise inputs, style mixing; non-saturating losses with R1.
 
     The paper shows 600,000 pictures at each side and as many while the next comes in. On a laptop give less: `--stable-images 30000
@@ -24,29 +23,12 @@ class Stylegan(StyleRecipe):
         "Karras, Laine, Aila 2019: A Style-Based Generator Architecture for Generative Adversarial Networks (arXiv:1812.04948)"
     )
     data: ClassVar[str] = "pictures, 8x8 to 1024x1024 (a power of two), with or without classes"
-    ranges: ClassVar[Ranges] = {
-        **StyleRecipe.ranges,
-        "channel_base": {"at least": 1, "at most": 2**20},
-        "channel_max": {"at least": 1, "at most": 4096},
-        "start_side": {"at least": 4},
-        "stable_images": {"at least": 1},
-        "fading_images": {"at least": 0},
-    }
+    ranges: ClassVar[Ranges] = {**StyleRecipe.ranges, **GrowingRecipe.ranges}
 
     batch_size: int = 32
     """Real pictures in each turn's batch. (The authors' falls from 256 to 4 on each processor as pictures grow.)"""
-    learning_rate: float = 1e-3
-    """Adam's rate, for both networks."""
-    betas: tuple[float, float] = (0.0, 0.99)
-    """Adam's decay rates."""
     r1: float | None = 10.0
     """Gamma: gamma / 2 times the squared gradient at real samples."""
-    minibatch_deviation: bool = True
-    """The discriminator sees how much its batch varies."""
-    channel_base: int = 16384
-    """Channels are so many divided by the side..."""
-    channel_max: int = 512
-    """...and at most so many."""
     start_side: int = 8
     """The side to begin with."""
     stable_images: int = 600_000
@@ -54,19 +36,9 @@ class Stylegan(StyleRecipe):
     fading_images: int = 600_000
     """Pictures over which the next side is faded in."""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
-        """See Recipe."""
-        found = super().misfits(spec) + square_problems(spec, 8, growing.LARGEST) + growth_problems(spec, self.start_side)
-        return found + width_problems(spec, self.channel_base)
-
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), 8)
-
     def build(self, spec: ImageSpec) -> StyleGame:
         """See Recipe."""
-        growth = growing.Growth(self.start_side, spec.height, self.stable_images, self.fading_images)
-        channels = widths(spec.height, self.channel_base, self.channel_max)
+        growth, channels = self.growth(spec), self.channels(spec)
         told = self.discriminator_classes(spec)
         generator = stylegan.Generator(
             channels,

@@ -37,9 +37,20 @@ class Data(Protocol):
         """How many items there are."""
         ...
 
-    def batch(self, indices: Int64[np.ndarray, " n"]) -> Batch:
-        """The items at these places."""
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many items there are of each kind: each kind is shown in an order of its own."""
         ...
+
+    def batch(self, indices: Int64[np.ndarray, "n ..."]) -> Batch:
+        """The items at these places; a column for each kind, where there are several."""
+        ...
+
+
+def indices_of(data: Data, seed: int, batch_size: int, batch: int) -> Int64[np.ndarray, "n ..."]:
+    """The places of the items that batch number `batch` holds."""
+    orders = [batch_indices(seed, count, batch_size, batch, kind) for kind, count in enumerate(data.counts)]
+    return orders[0] if len(orders) == 1 else np.stack(orders, axis=1)
 
 
 Labels = Int64[Tensor, " n"] | None
@@ -180,8 +191,8 @@ class TurnTaker:
         batch = progress.batches
 
         def draw() -> Batch:
-            indices = batch_indices(settings.seed, len(table.data), table.recipe.batch_size, batch)
-            return on_device(table.data.batch(indices[part * size : (part + 1) * size]), device)
+            places = indices_of(table.data, settings.seed, table.recipe.batch_size, batch)
+            return table.data.batch(places[part * size : (part + 1) * size]).to(device)
 
         def draw_labels() -> Labels:
             if table.data.labels is None:
@@ -227,13 +238,6 @@ def seed_torch(seed: int, device: torch.device) -> None:
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
-
-
-def on_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch where the networks are."""
-    if device.type == "cpu":
-        return batch
-    return Batch(batch.images.to(device), None if batch.labels is None else batch.labels.to(device))
 
 
 class Average:

@@ -24,7 +24,7 @@ from sparring.train.display import Display, clock
 from sparring.train.loop import Data, Table, Watcher, play
 from sparring.train.settings import TrainSettings
 from sparring.train.state import Progress, State
-from sparring.train.watchers import Judge, Keeper, Log, Samples, Score, Speed
+from sparring.train.watchers import Judge, Keeper, Log, Samples, Score, Sheet, Speed
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,14 @@ def sit(
     data: Data,
     settings: TrainSettings,
     score: Score | None,
+    sheet: Sheet,
     identity: dict[str, Any],
     console: Console,
 ) -> Ending:
     """Play on from the newest whole checkpoint of `run` (from the beginning if there is none) until the budget is spent or Ctrl-C.
 
     `run` is locked and `settings` are resolved. `score` rates what is drawn: every `judge_every` steps, or else at each
-    checkpoint. `identity`: what every checkpoint of the run must agree on. A
+    checkpoint. `sheet` draws it. `identity`: what every checkpoint of the run must agree on. A
     NonFiniteError ends the sitting with the last good checkpoint in place.
     """
     with machine_for(settings) as fabric:
@@ -120,7 +121,7 @@ def sit(
         writer = SummaryWriter(str(run.tensorboard), purge_step=state.progress.step + 1 if found else None, flush_secs=30)
         log, speed = Log(run, settings.log_every, writer), Speed(run, settings.log_every, writer)
         every = settings.judge_every if score is not None else None
-        samples, keeper = Samples(run, settings, writer), Keeper(run, settings, log, None if every else score, identity)
+        samples, keeper = Samples(run, settings, sheet, writer), Keeper(run, settings, log, None if every else score, identity)
         judges = [Judge(run, every, score, writer, keeper)] if every and score is not None else []
         run.sweep()
         if found is not None:

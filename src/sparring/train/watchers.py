@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue] (made at run time)
 from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from sparring.core.batch import float_to_pixels
 from sparring.core.errors import CheckpointError, NonFiniteError, listed
 from sparring.core.files import write_bytes
-from sparring.core.pictures import grid, png, save_gif
+from sparring.core.pictures import png, save_gif
 from sparring.core.runs import RunDirectory
 from sparring.game import Game
 from sparring.train import checkpoints
@@ -31,7 +31,9 @@ FIRST_FRAME_IMAGES = 4000
 TIMELAPSE_WIDTH = 400
 
 Score = Callable[[Game], dict[str, Any]]
-"""Rates a game by its samples: "value", lower is better, and the protocol it was found by."""
+"""Rates a game by its pictures: "value", lower is better, and the protocol it was found by."""
+Sheet = Callable[[Game], UInt8[np.ndarray, "h w c"]]
+"""Draws what a game can do as one picture."""
 
 
 class Log:
@@ -155,10 +157,10 @@ def frame_number(images: int) -> int:
 
 
 class Samples:
-    """samples/step-N.png: what the averaged game draws from the same latents throughout."""
+    """samples/step-N.png: what the averaged game draws, of the same latents or pictures throughout."""
 
-    def __init__(self, run: RunDirectory, settings: TrainSettings, writer: SummaryWriter) -> None:
-        self.folder, self.settings, self.writer = run.samples, settings, writer
+    def __init__(self, run: RunDirectory, settings: TrainSettings, sheet: Sheet, writer: SummaryWriter) -> None:
+        self.folder, self.settings, self.sheet, self.writer = run.samples, settings, sheet, writer
         self.last_images = 0
 
     def after_step(self, state: State, signals: Signals) -> None:
@@ -170,8 +172,7 @@ class Samples:
 
     def draw(self, state: State) -> None:
         """Draw a grid now."""
-        images = state.average.sample(self.settings.samples, self.settings.seed)
-        sheet = grid(float_to_pixels(images).cpu().numpy())
+        sheet = self.sheet(state.average)
         height, width, channels = sheet.shape
         file = png(sheet)
         write_bytes(self.folder / f"{self.stem(state.progress.step)}.png", file)

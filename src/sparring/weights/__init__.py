@@ -22,8 +22,10 @@ class Official:
 
 
 def read(path: Path) -> Official:
-    """Networks out of an official file: StyleGAN2's or StyleGAN2-ADA's `.pkl`, BigGAN's `.pth`. A CheckpointError says what is wrong."""
-    from sparring.weights import biggan, stylegan2  # noqa: PLC0415 (torch's readers are not needed to name a kind)
+    """Networks out of an official file: StyleGAN2's or StyleGAN2-ADA's `.pkl`; BigGAN's, CycleGAN's or pix2pix's `.pth`. A CheckpointError
+    says what is wrong.
+    """
+    from sparring.weights import biggan, stylegan2, translation  # noqa: PLC0415 (torch's readers are not needed to name a kind)
     from sparring.weights.unpickling import is_state, read_persistent, read_state  # noqa: PLC0415
 
     try:
@@ -34,6 +36,9 @@ def read(path: Path) -> Official:
         raise CheckpointError(f"{path} cannot be read: {problem.strerror or problem}.") from None
     if biggan.fits(state):
         return biggan.official(state, path)
+    if translation.fits(state):
+        return translation.official(state, path)
     raise CheckpointError(
-        f"{path} holds tensors by name, but not those of a network known here (BigGAN). Its first names: {', '.join(list(state)[:5])}."
+        f"{path} holds tensors by name, but not those of a network known here (BigGAN's, CycleGAN's, pix2pix's). "
+        f"Its first names: {', '.join(list(state)[:5])}."
     )

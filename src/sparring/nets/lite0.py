@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad, relu6
 
 from sparring.core.errors import CheckpointError
-from sparring.judge.folding import Weights, read_weights
+from sparring.nets.folding import Weights, read_weights
 
 SIDE, FEATURES, CLASSES = 224, 1280, 1000
 CENTRE, SCALE = 127.0, 128.0

@@ -1,0 +1,48 @@
+"""A trainer's own steps, for timing: on pictures of noise, without anything that is written as a run goes."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from sides import THREADS
+from sparring.core.batch import Batch, pixels_to_float
+from sparring.core.specs import ImageSpec
+from sparring.game import Recipe
+from sparring.train.loop import Table, TurnTaker
+from sparring.train.session import fabric_for, first_state, resolve
+from sparring.train.settings import TrainSettings
+from sparring.train.state import State
+
+
+class Noise:
+    """A store of 2,000 pictures of noise."""
+
+    labels = None
+
+    def __init__(self, spec: ImageSpec) -> None:
+        self.pixels = np.random.default_rng(0).integers(0, 256, (2000, spec.height, spec.width, spec.channels), np.uint8)
+
+        self.counts = (len(self.pixels),)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def batch(self, indices: np.ndarray) -> Batch:
+        return Batch(pixels_to_float(torch.from_numpy(self.pixels[indices])))
+
+
+def steps_of(recipe: Recipe, spec: ImageSpec, precision: str) -> tuple[State, Table, Callable[[int], None]]:
+    """The state before the first step, where it is played, and what plays the step of a number."""
+    settings = resolve(TrainSettings(steps=1, threads=THREADS, precision=precision))
+    state = first_state(recipe, lambda: recipe.build(spec), 0)
+    table = Table(Noise(spec), recipe, settings, fabric_for(settings))
+    takers = [TurnTaker(state.game, turn) for turn in state.game.turns]
+
+    def step(number: int) -> None:
+        state.progress.step = number
+        for taker in takers:
+            for repeat in range(taker.turn.repeat if taker.turn.due(number) else 0):
+                taker.take(state, table, repeat, state.progress.images)
+
+    return state, table, step

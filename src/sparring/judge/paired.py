@@ -1,0 +1,125 @@
+"""Scores of pictures against the very pictures they should be: by their pixels, by their structure, and by a network's features.
+
+Pictures are in [-1, 1], as everywhere; errors are on the scale of [0, 1], where black and white are 1 apart.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+from torch.nn.functional import normalize, relu6
+
+from sparring.judge.features import CHUNK
+from sparring.judge.resize import resize
+from sparring.nets.lite0 import CENTRE, SCALE, SIDE, Lite0, same_padded
+
+WINDOW, DEVIATION = 11, 1.5
+"""Side and standard deviation of the Gaussian window of structural similarity, in pixels ..."""
+C1, C2 = 0.01**2, 0.03**2
+"""... and its constants K1 and K2, squared, for a range of 1."""
+ENDS = (0, 2, 4, 10, 15)
+"""Blocks of lite0 that end a resolution: the last of its stages 1, 2, 3, 5 and 7, with maps of 112, 56, 28, 14 and 7 places a side."""
+
+
+def absolute_error(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
+    """L1 (Isola et al. 2017, equation 3, for each pixel and channel): 0 for equal pictures, 1 for black and white."""
+    return (pictures.double() - targets.double()).abs().mean(dim=(1, 2, 3)) / 2
+
+
+def peak_ratio(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
+    """The peak signal-to-noise ratio in decibels: 0 for black and white, infinite for equal pictures."""
+    squared = (pictures.double() - targets.double()).square().mean(dim=(1, 2, 3)) / 4
+    return -10 * squared.log10()
+
+
+def structural_similarity(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
+    """SSIM (Wang et al. 2004, equations 13 to 17): 1 for equal pictures, less for others.
+
+    The mean over channels, and over the places whose window lies within the picture. ValueError for sides under 11.
+    """
+    height, width = pictures.shape[2:]
+    if min(height, width) < WINDOW:
+        raise ValueError(f"structural similarity needs pictures of {WINDOW}x{WINDOW} pixels at least, not {height}x{width}: enlarge them")
+    return _in_chunks(_similarity, pictures, targets)
+
+
+def _similarity(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
+    a, b = ((each.double() + 1) / 2 for each in (pictures, targets))
+    mean_a, mean_b, square_a, square_b, product = _windowed(torch.stack((a, b, a * a, b * b, a * b)))
+    variances = square_a - mean_a.square() + square_b - mean_b.square()
+    covariance = product - mean_a * mean_b
+    means = (2 * mean_a * mean_b + C1) / (mean_a.square() + mean_b.square() + C1)
+    return (means * (2 * covariance + C2) / (variances + C2)).mean(dim=(1, 2, 3))
+
+
+def _windowed(x: Float64[Tensor, "k n c h w"]) -> Float64[Tensor, "k n c h-10 w-10"]:
+    """Means under the window, wherever it lies within the picture."""
+    rows, columns = (_window(side).to(x.device) for side in x.shape[3:])
+    return rows @ x @ columns.T
+
+
+def _window(side: int) -> Float64[Tensor, "{side}-10 {side}"]:
+    """The weights of a line's places, for each place that the window may have on it."""
+    places = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
+    weights = (-places.square() / (2 * DEVIATION**2)).softmax(dim=0)
+    return torch.eye(side, dtype=torch.float64).unfold(0, WINDOW, 1) @ weights
+
+
+def _in_chunks(
+    score: Callable[[Tensor, Tensor], Tensor], pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]
+) -> Float64[Tensor, " n"]:
+    """A score that takes much memory, of a few pairs at a time."""
+    return torch.cat([score(*pair) for pair in zip(pictures.split(CHUNK), targets.split(CHUNK), strict=True)])
+
+
+@dataclass(frozen=True, eq=False)
+class PerceptualDistance:
+    """How far apart pictures look to lite0: 0 for equal ones, 4 at most.
+
+    LPIPS (Zhang et al. 2018: The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, equation 1) with all weights 1
+    and the mean over the maps for their sum. Its numbers are not those of LPIPS's own networks.
+    """
+
+    network: Lite0
+
+    @torch.no_grad()
+    def __call__(self, pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
+        """Of pictures with 1 (grey), 3 (RGB) or 4 (RGBA) channels; what alpha says is left out."""
+        return _in_chunks(self._distance, pictures, targets)
+
+    def _distance(self, pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
+        maps = zip(self._maps(pictures), self._maps(targets), strict=True)
+        apart = [(normalize(a.double()) - normalize(b.double())).square().sum(dim=1).mean(dim=(1, 2)) for a, b in maps]
+        return torch.stack(apart).mean(dim=0).to(pictures.device)
+
+    def _maps(self, pictures: Float[Tensor, "n c h w"]) -> list[Float[Tensor, "n _ _ _"]]:
+        small = resize(pictures[:, :3].float().cpu(), SIDE, "bicubic, antialiased")
+        shown = ((small + 1) * 127.5 - CENTRE) / SCALE
+        shown = shown.expand(-1, 3, -1, -1).to(self.network.class_bias.device, memory_format=torch.channels_last)
+        with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
+            return stage_maps(self.network, shown)
+
+
+def stage_maps(network: Lite0, pictures: Float[Tensor, "n 3 224 224"]) -> list[Float[Tensor, "n _ _ _"]]:
+    """What comes out of the blocks that end a resolution, the finest first, of pictures as Lite0's `forward` takes them."""
+    x = relu6(network.stem(same_padded(pictures, 3, 2)), inplace=True)
+    maps = []
+    for number, block in enumerate(network.blocks):
+        x = block(x)
+        if number in ENDS:
+            maps.append(x)
+    return maps
+
+
+def paired_scores(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"], distance: PerceptualDistance) -> dict[str, float]:
+    """The mean of each score by its name; that of PSNR over pictures that are not equal to their targets (infinite if all are)."""
+    ratios = peak_ratio(pictures, targets)
+    unequal = ratios[ratios != torch.inf]
+    return {
+        "L1": absolute_error(pictures, targets).mean().item(),
+        "PSNR": unequal.mean().item() if len(unequal) else torch.inf,
+        "SSIM": structural_similarity(pictures, targets).mean().item(),
+        "distance-lite0": distance(pictures, targets).mean().item(),
+    }

@@ -1,0 +1,134 @@
+"""CUT: one kind of pictures made of another, one way only, by contrast of patches."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from sparring.core.settings import Ranges
+from sparring.core.specs import ImageSpec, PairSpec
+from sparring.game import Moment, Player, Turn
+from sparring.nets import translation as nets
+from sparring.objectives import Losses
+from sparring.translation import PatchGame, PatchRecipe, divisor_problems
+
+Maps = list[Float[Tensor, "n _ _ _"]]
+
+
+class CutGame(PatchGame):
+    """A generator, whose first half tells patches apart, and a discriminator."""
+
+    def __init__(self, spec: PairSpec, rules: "Cut") -> None:
+        super().__init__(spec, rules)
+        self.paper = rules
+        self.generator = nets.ResidualGenerator(spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm)
+        self.heads = nets.PatchHeads(self.generator.feature_widths())
+        self.discriminator = self.patch_discriminator(spec.channels)
+        self.players = (
+            Player("generator", ("generator", "heads"), rules.optimiser, averaged=rules.average_images > 0),
+            Player("discriminator", ("discriminator",), rules.optimiser),
+        )
+        self.turns = (
+            Turn("generator", "generator", self.play_generator),
+            Turn("discriminator", "discriminator", self.play_discriminator),
+        )
+        self.translators = {"a2b": "generator"}
+        self.sampling_networks = ("generator",)
+        self.drawn: deque[tuple[Tensor, Tensor]] = deque()
+        """Real and generated pictures, from the generator's turn to the discriminator's."""
+
+    def play_generator(self, moment: Moment) -> Losses:
+        """Draw pictures that convince, each patch of which tells the patch that it was made of from all others (equation 4)."""
+        inputs, targets = self.seen(moment)
+        n, rules = len(inputs), self.paper
+        shown = torch.cat([inputs, targets]) if rules.identity else inputs
+        drawn, before = self.generator.with_features(shown)
+        generated = drawn[:n]
+        self.drawn.append((targets, generated.detach()))
+        losses: dict[str, Tensor] = {"adversarial": self.convincing(self.discriminator(generated))}
+        contrast = self.contrast(before, self.generator.features(drawn), moment)
+        losses["contrast"] = rules.contrast * contrast[:n]
+        if rules.identity:
+            losses["contrast/identity"] = rules.identity * contrast[n:]
+        return losses
+
+    def play_discriminator(self, moment: Moment) -> Losses:
+        """Tell targets from generated pictures."""
+        real, generated = self.judged_together(self.discriminator, *self.drawn.popleft())
+        moment.signals.update({"logits/real": real, "logits/generated": generated})
+        return self.told_apart(real, generated)
+
+    def contrast(self, before: Maps, after: Maps, moment: Moment) -> Float[Tensor, " n"]:
+        """How badly patches are told: the mean over maps of equation 3."""
+        found = []
+        for place, (old, new) in enumerate(zip(before, after, strict=True)):
+            patches = places(old.shape[2] * old.shape[3], self.paper.patches, moment, place)
+            keys, queries = (self.heads(place, of.flatten(2).transpose(1, 2)[:, patches]) for of in (old, new))
+            found.append(contrastive(queries, keys.detach(), self.paper.temperature))
+        return torch.stack(found).mean(dim=0)
+
+
+def places(count: int, most: int, moment: Moment, place: int) -> Int64[Tensor, " patches"]:
+    """Some of `count` places, each once."""
+    return torch.randperm(count, generator=moment.streams.generator(f"patches/{place}"))[:most].to(moment.streams.device)
+
+
+def contrastive(queries: Float[Tensor, "n patches size"], keys: Float[Tensor, "n patches size"], temperature: float) -> Float[Tensor, " n"]:
+    """Cross-entropy of naming each query's own key among those of its picture: equation 2 of Park et al. 2020, in the mean."""
+    n, patches, _ = queries.shape
+    likeness = queries @ keys.transpose(1, 2) / temperature
+    own = torch.arange(patches, device=queries.device).expand(n, -1)
+    return cross_entropy(likeness.transpose(1, 2), own, reduction="none").mean(dim=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut(PatchRecipe):
+    """Residual generator, least-squares PatchGAN, contrast of patches: half of CycleGAN's networks.
+
+    FastCUT is `--contrast 10 --identity 0`. `--blocks 6` suits pictures below 256x256, and on a laptop `--width 24` to 32.
+    """
+
+    title: ClassVar[str] = "One kind of pictures made of another, one way, by contrast of patches"
+    paper: ClassVar[str] = "Park, Efros, Zhang, Zhu 2020: Contrastive Learning for Unpaired Image-to-Image Translation (arXiv:2007.15651)"
+    data: ClassVar[str] = "two sets of pictures: --data and --target"
+    translates = "unpaired"
+    ranges: ClassVar[Ranges] = {
+        **PatchRecipe.ranges,
+        "contrast": {"at least": 0},
+        "identity": {"at least": 0},
+        "patches": {"at least": 2},
+        "temperature": {"more than": 0},
+    }
+
+    decay_from_images: int | None = 200_000
+    """From this many pictures on, learning rates fall in a straight line. None: never."""
+    decay_until_images: int | None = 400_000
+    """Learning rates reach zero at this many pictures."""
+    blocks: int = 9
+    """Residual blocks of the generator."""
+    contrast: float = 1.0
+    """Weight of the contrast between patches of an input and of what is made of it."""
+    identity: float = 1.0
+    """Weight of the same for targets, which should stay as they are. 0: not."""
+    patches: int = 256
+    """Patches of each map that are told from each other."""
+    temperature: float = 0.07
+    """Of that comparison."""
+
+    def misfits(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        found = super().misfits(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
+        if isinstance(spec, PairSpec) and spec.input_channels != spec.channels:
+            found.append("The generator looks at what it drew, too: inputs and targets need the same channels. Give --channels.")
+        return found
+
+    def game(self, spec: PairSpec) -> CutGame:
+        """See TranslationRecipe."""
+        return CutGame(spec, self)
+
+
+RECIPE = Cut

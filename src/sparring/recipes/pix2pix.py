@@ -1,0 +1,118 @@
+"""pix2pix: a picture for each picture, learned from pairs."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from sparring.core.settings import Ranges
+from sparring.core.specs import ImageSpec, PairSpec
+from sparring.game import Moment, Player, Turn
+from sparring.nets import translation as nets
+from sparring.objectives import Losses
+from sparring.translation import PatchGame, PatchObjective, PatchRecipe, divisor_problems, mean_difference
+
+
+class Pix2pixGame(PatchGame):
+    """A generator draws targets of inputs; a discriminator judges patches of pairs."""
+
+    def __init__(self, spec: PairSpec, rules: "Pix2pix") -> None:
+        super().__init__(spec, rules)
+        self.paper = rules
+        self.generator = rules.generator_for(spec)
+        channels = spec.channels + (spec.input_channels if rules.judges == "pair" else 0)
+        self.discriminator = self.patch_discriminator(channels)
+        averaged = rules.average_images > 0
+        self.players = (
+            Player("generator", ("generator",), rules.optimiser, averaged=averaged),
+            Player("discriminator", ("discriminator",), rules.optimiser),
+        )
+        self.turns = (
+            Turn("generator", "generator", self.play_generator),
+            Turn("discriminator", "discriminator", self.play_discriminator),
+        )
+        self.translators = {"a2b": "generator"}
+        self.sampling_networks = ("generator",)
+        self.drawn: deque[tuple[Tensor, Tensor]] = deque()
+        """Real and generated pairs, from the generator's turn to the discriminator's in the same step: no picture is drawn twice."""
+
+    def play_generator(self, moment: Moment) -> Losses:
+        """Draw what the discriminator takes for real, and near the target (equation 4)."""
+        inputs, targets = self.seen(moment)
+        generated = self.generator(inputs)
+        logits = self.discriminator(self.judged(inputs, generated))
+        self.drawn.append((self.judged(inputs, targets), self.judged(inputs, generated.detach())))
+        return {"adversarial": self.convincing(logits), "l1": self.paper.l1 * mean_difference(generated, targets)}
+
+    def play_discriminator(self, moment: Moment) -> Losses:
+        """Tell true pairs from those with a generated picture."""
+        real, generated = self.judged_together(self.discriminator, *self.drawn.popleft())
+        moment.signals.update({"logits/real": real, "logits/generated": generated})
+        return self.told_apart(real, generated)
+
+    def judged(self, inputs: Tensor, pictures: Tensor) -> Tensor:
+        """What the discriminator sees: the pair, or the picture alone."""
+        return torch.cat([inputs, pictures], dim=1) if self.paper.judges == "pair" else pictures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pix2pix(PatchRecipe):
+    """U-Net, 70x70 PatchGAN on the pair, L1; dropout is the noise.
+
+    The paper trains 200 passes of its pictures. At 64x64 `--patch-layers 2` suits, and the U-Net has six halvings.
+    """
+
+    title: ClassVar[str] = "A picture for each picture, from pairs: sketches to photographs, maps to views"
+    paper: ClassVar[str] = (
+        "Isola, Zhu, Zhou, Efros 2017: Image-to-Image Translation with Conditional Adversarial Networks (arXiv:1611.07004)"
+    )
+    data: ClassVar[str] = "pairs of pictures: --data with --target, with --side-by-side, or with --inputs made of each picture"
+    translates = "paired"
+    ranges: ClassVar[Ranges] = {
+        **PatchRecipe.ranges,
+        "l1": {"at least": 0},
+        "dropout": {"at least": 0, "less than": 1},
+        "halvings": {"at least": 2, "at most": 12},
+    }
+
+    objective: PatchObjective = "non-saturating"
+    """The pair of losses, for each patch."""
+    norm: nets.NormName = "batch"
+    """Of both networks: batch norm, or instance norm."""
+    l1: float = 100.0
+    """Weight of the mean absolute difference from the target."""
+    network: Literal["unet", "residual"] = "unet"
+    """The generator's: U-Net, or CycleGAN's residual one."""
+    halvings: int | None = None
+    """Of the U-Net. None: down to 1x1, eight at most."""
+    blocks: int = 9
+    """Residual blocks, of the residual network."""
+    dropout: float = 0.5
+    """Share of the inner maps that is dropped in training: the U-Net's noise."""
+    judges: Literal["pair", "picture"] = "pair"
+    """The discriminator sees input and picture, or the picture alone."""
+
+    def halvings_for(self, spec: ImageSpec) -> int:
+        """Of the U-Net, for such pictures."""
+        return min(8, spec.height.bit_length() - 1) if self.halvings is None else self.halvings
+
+    def misfits(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        divisor = 4 if self.network == "residual" else 1 << max(0, min(self.halvings_for(spec), 12))
+        return super().misfits(spec) + divisor_problems(spec, divisor)
+
+    def generator_for(self, spec: PairSpec) -> nets.UNet | nets.ResidualGenerator:
+        """The network that draws."""
+        ends = spec.input_channels, spec.channels
+        if self.network == "residual":
+            return nets.ResidualGenerator(*ends, self.width, self.blocks, norm=self.norm, dropout=self.dropout)
+        return nets.UNet(*ends, self.width, self.halvings_for(spec), norm=self.norm, dropout=self.dropout)
+
+    def game(self, spec: PairSpec) -> Pix2pixGame:
+        """See TranslationRecipe."""
+        return Pix2pixGame(spec, self)
+
+
+RECIPE = Pix2pix

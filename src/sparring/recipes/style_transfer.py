@@ -1,0 +1,128 @@
+"""Style transfer: a small network that paints any picture in the style of one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sparring.core.settings import Ranges
+from sparring.core.specs import ImageSpec, PairSpec
+from sparring.game import Moment, Player, Turn
+from sparring.nets import translation as nets
+from sparring.nets.perception import Perception, open_perception
+from sparring.objectives import Losses
+from sparring.translation import Pictures, TranslationGame, TranslationRecipe, divisor_problems
+
+
+class StyleTransferGame(TranslationGame):
+    """One player: a generator that keeps what a picture shows and takes on how the style's picture is painted."""
+
+    def __init__(self, spec: PairSpec, rules: "StyleTransfer") -> None:
+        super().__init__(spec, rules)
+        self.paper = rules
+        self.generator = nets.ResidualGenerator(
+            spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm, resized=True
+        )
+        self.players = (Player("generator", ("generator",), rules.optimiser, averaged=rules.average_images > 0),)
+        self.turns = (Turn("generator", "generator", self.play_generator),)
+        self.translators = {"a2b": "generator"}
+        self.sampling_networks = ("generator",)
+        # outside of the game's own tensors: a published network that no player moves
+        self.eye: list[Perception] = []
+
+    @property
+    def perception(self) -> Perception:
+        """The network whose maps say what a picture shows and how it is painted. Opened when first asked for: drawing needs none."""
+        if not self.eye:
+            self.eye.append(open_perception(self.paper.weights).to(self.device))
+        return self.eye[0]
+
+    def play_generator(self, moment: Moment) -> Losses:
+        """Paint inputs (section 3.2): near them in a middle map, near the style in the correlations of all, and smooth."""
+        inputs, styles = self.seen(moment)
+        painted = self.generator(inputs)
+        rules, eye = self.paper, self.perception
+        with torch.no_grad():
+            wanted = eye(inputs)[eye.content]
+            manner = [correlations(of) for of in eye(styles)]
+        seen = eye(painted)
+        content = (seen[eye.content] - wanted).square().flatten(1).mean(dim=1)
+        style = torch.stack([(correlations(of) - one).square().flatten(1).sum(dim=1) for of, one in zip(seen, manner, strict=True)])
+        return {
+            "content": rules.content * content / wanted.square().mean().clamp_min(1e-8),
+            "style": rules.style * (style.t() / torch.stack([one.square().flatten(1).sum(dim=1).mean() for one in manner])).mean(dim=1),
+            "variation": rules.variation * total_variation(painted),
+        }
+
+
+def correlations(maps: Float[Tensor, "n f p q"]) -> Float[Tensor, "n f f"]:
+    """How often features come together: the Gram matrix of equation 3."""
+    rows = maps.flatten(2)
+    return rows @ rows.transpose(1, 2) / (rows.shape[1] * rows.shape[2])
+
+
+def total_variation(pictures: Pictures) -> Float[Tensor, " n"]:
+    """Mean squared differences of neighbours."""
+    down, across = pictures.diff(dim=2), pictures.diff(dim=3)
+    return down.square().flatten(1).mean(dim=1) + across.square().flatten(1).mean(dim=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleTransfer(TranslationRecipe):
+    """A feed-forward network trained against the maps of a published one: `--data photos/ --target style.jpg`.
+
+    Both losses are taken relative to the size of what they compare, so that their weights mean the same for every style and network. The
+    network is a quarter as wide as the paper's, and of 2 MB: it runs on a phone.
+    """
+
+    title: ClassVar[str] = "Any picture painted in the style of one, many times a second"
+    paper: ClassVar[str] = (
+        "Johnson, Alahi, Fei-Fei 2016: Perceptual Losses for Real-Time Style Transfer and Super-Resolution (arXiv:1603.08155)"
+    )
+    data: ClassVar[str] = "pictures (--data), and a picture, or several, of the style (--target)"
+    translates = "style"
+    ranges: ClassVar[Ranges] = {
+        **TranslationRecipe.ranges,
+        "content": {"at least": 0},
+        "style": {"at least": 0},
+        "variation": {"at least": 0},
+    }
+
+    batch_size: int = 4
+    """Pictures in each turn's batch."""
+    learning_rate: float = 1e-3
+    """Adam's rate."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Adam's decay rates."""
+    width: int = 16
+    """Channels of the largest maps. (The paper's: 32.)"""
+    blocks: int = 5
+    """Residual blocks."""
+    content: float = 1.0
+    """Weight of what a picture shows."""
+    style: float = 1.0
+    """Weight of how it is painted."""
+    variation: float = 0.1
+    """Weight of smoothness."""
+    weights: str | None = None
+    """A file with VGG-16's weights (torchvision's .pth), whose maps the paper compares. None: EfficientNet-lite0, which comes with
+    Sparring."""
+
+    def misfits(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        found = super().misfits(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
+        if isinstance(spec, PairSpec) and 4 in spec.known_channels:
+            found.append("Published networks see no transparency: give --channels 3.")
+        if self.weights is not None and not Path(self.weights).is_file():
+            found.append(f"weights: there is no file {self.weights}.")
+        return found
+
+    def game(self, spec: PairSpec) -> StyleTransferGame:
+        """See TranslationRecipe."""
+        return StyleTransferGame(spec, self)
+
+
+RECIPE = StyleTransfer

@@ -1,0 +1,42 @@
+"""`sparring data`: look data over, and prepare it."""
+
+from pathlib import Path
+from typing import Any
+
+from sparring.arguments import Source
+from sparring.core.terminal import console
+
+
+def inspect_data(data: Source, split: str | None = None, out: Path | None = None) -> int:
+    """Look data over: sizes, modes, classes, what cannot be used and why. Writes a contact sheet.
+
+    Args:
+        split: Which part of the data, where it has parts (train, test).
+        out: Where the contact sheet goes. Default: DATA-contact-sheet.png here.
+    """
+    from sparring.core.pictures import save_picture
+    from sparring.data.inspection import inspect
+    from sparring.data.source import open_source
+
+    screen = console()
+    inspection = inspect(open_source(data, split=split), progress=screen.is_terminal)
+    for line in inspection.lines():
+        screen.print(line)
+    if inspection.contact_sheet is not None:
+        out = out or Path(f"{Path(data).name.replace(':', '-')}-contact-sheet.png")
+        save_picture(inspection.contact_sheet, out)
+        screen.print(f"Contact sheet: {out}")
+    return 0
+
+
+def prepare_data(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `prepare_arguments`)
+    """Decode, crop and resize data once into the cache, ready for training."""
+    from sparring.data.source import open_source
+    from sparring.data.store import prepare
+
+    screen = console()
+    store = prepare(open_source(arguments.data, split=arguments.split), arguments.preparation, progress=screen.is_terminal)
+    for line in store.report.lines():
+        screen.print(line)
+    screen.print(f"{len(store):,} pictures of {store.spec}: {store.folder}\nFingerprint: {store.fingerprint}")
+    return 0

@@ -1,0 +1,132 @@
+"""`sparring sample`, `interpolate`, `pack`, `import`: models in use, and on their way in and out."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from sparring.arguments import Checkpoint, Run
+from sparring.core.errors import SettingsError
+from sparring.core.terminal import console
+
+
+def sample(
+    run: Run,
+    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many pictures (with --label all: of each class).")] = 64,
+    seed: int = 0,
+    label: str | None = None,
+    truncation: float | None = None,
+    out: Path | None = None,
+    checkpoint: Checkpoint = "last",
+) -> int:
+    """Draw pictures from a trained run.
+
+    Args:
+        seed: Picture i of a seed is the same however many are drawn.
+        truncation: More typical, less varied pictures: for styles the share of the way from the mean of w (0.7), else the farthest
+            from zero that numbers of a latent may be (0.5).
+        label: Class of the pictures, by name or number; "all": a row for each class. By default every class in turn.
+        out: A picture (.png, .webp, .jpg) for one grid, a .npz for an array, or a folder for single files. Default: RUN-seed-SEED.png here.
+    """
+    import numpy as np
+
+    from sparring import api
+    from sparring.core.batch import float_to_pixels
+    from sparring.core.files import replacing
+    from sparring.core.pictures import grid, save_picture
+
+    if number < 1:
+        raise SettingsError(f"-n must be at least 1, not {number}.")
+    model = api.load(run, checkpoint=checkpoint)
+    labels = list(range(len(model.spec.classes))) if label == "all" else [label]
+    if label == "all":
+        model.label_of(0)  # refuses runs without classes
+    pieces = (
+        float_to_pixels(piece).numpy()
+        for one in labels
+        for piece in model.sample_in_pieces(number, seed=seed, label=one, truncation=truncation)
+    )
+    out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
+    if out.is_dir() or not out.suffix:
+        for i, picture in enumerate(picture for piece in pieces for picture in piece):
+            save_picture(picture, out / f"{i:05d}.png")
+    elif out.suffix == ".npz":
+        with replacing(out) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, images=np.concatenate(list(pieces)))
+    else:
+        save_picture(grid(np.concatenate(list(pieces)), columns=number if label == "all" else None), out)
+    console().print(f"{number * len(labels):,} pictures of {model.spec.height}x{model.spec.width}: {out}")
+    return 0
+
+
+def interpolate(
+    run: Run,
+    seeds: tuple[int, ...] | None = None,
+    labels: tuple[str, ...] = (),
+    frames: int = 16,
+    space: Literal["z", "w"] = "z",
+    out: Path | None = None,
+    checkpoint: Checkpoint = "last",
+) -> int:
+    """Walk from one picture to the next through the latent space.
+
+    Args:
+        seeds: The stops of the walk: the first picture of each seed. Default: 0 1 2 3, or 0 where there are several labels.
+        labels: A class for each stop, or one for all. Several labels and one seed walk between classes.
+        frames: Pictures from one stop to the next.
+        space: z, along great circles, or w (networks with styles), in straight lines.
+        out: .gif or .mp4 for a film, .png (or .webp, .jpg) for a strip. Default: RUN-walk.gif here.
+    """
+    from sparring import api
+    from sparring.core.batch import float_to_pixels
+    from sparring.core.pictures import grid, save_film, save_gif, save_picture
+
+    model = api.load(run, checkpoint=checkpoint)
+    pictures = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames, space=space)).numpy()
+    out = out or Path(f"{run.resolve().stem}-walk.gif")
+    if out.suffix in {".gif", ".mp4"}:
+        sheets = [grid(picture[None], gap=0, scale=max(1, 256 // model.spec.height)) for picture in pictures]
+        (save_gif if out.suffix == ".gif" else save_film)(sheets, out)
+    else:
+        save_picture(grid(pictures, columns=frames if len(pictures) > frames + 1 else len(pictures)), out)
+    console().print(f"{len(pictures)} frames: {out}")
+    return 0
+
+
+def pack(
+    run: Run,
+    file: Annotated[Positional[Path], arg(metavar="FILE", help="The .safetensors file to write.")],
+    checkpoint: Checkpoint = "last",
+) -> int:
+    """Write one file with only what sampling needs; the discriminator is thrown out."""
+    from sparring import api
+
+    path = api.pack(api.load(run, checkpoint=checkpoint), file)
+    console().print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB. Use it with: sparring sample {path}")
+    return 0
+
+
+def import_weights(
+    file: Annotated[
+        Positional[Path],
+        arg(metavar="FILE", help="StyleGAN2's or StyleGAN2-ADA's .pkl (NVIDIA), or BigGAN-PyTorch's .pth."),
+    ],
+    out: Path | None = None,
+) -> int:
+    """Read official weights, without running anything that their file asks for, into a folder that every other verb takes.
+
+    Args:
+        out: The folder. Default: runs/FILE.
+    """
+    from sparring import api
+    from sparring import recipes as known
+
+    out = out or Path("runs") / file.stem
+    model = api.import_weights(file, out)
+    found = [name for name in ("generator", "discriminator") if getattr(model, name) is not None]
+    screen = console()
+    screen.print(f"{known.name_of(model.recipe)}, {' and '.join(found)}, {model.spec}: {out}")
+    if "generator" in found:
+        screen.print(f"Use it with: sparring sample {shlex.quote(str(out))}")
+    return 0

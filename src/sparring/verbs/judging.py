@@ -1,0 +1,108 @@
+"""`sparring judge`, `compare`: how good samples are."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from sparring.arguments import Checkpoint
+from sparring.core.terminal import console
+
+
+def judge(
+    first: Annotated[Positional[str], arg(metavar="A", help="A run, a packed model, or data: an embedded name, a folder, a zip.")],
+    second: Annotated[
+        Positional[str | None], arg(metavar="B", help="What it is judged against. A run is judged against its own data by default.")
+    ] = None,
+    extractor: str = "lite0",
+    samples: int = 10_000,
+    seed: int = 0,
+    truncation: float | None = None,
+    checkpoint: Checkpoint = "last",
+    held_out: str | None = None,
+    weights: Path | None = None,
+    resize: Literal["bicubic, antialiased", "bilinear, TensorFlow 1"] | None = None,
+    exact: bool = False,
+    device: Literal["cpu", "cuda"] = "cpu",
+    out: Path | None = None,
+) -> int:
+    """Score samples against real pictures: FD, KD, Inception Score, precision, recall, density, coverage, copies; with doubt and a report.
+
+    Args:
+        extractor: The network whose features are compared: lite0, inception (for FID), classifier (learns the data's classes), timm:NAME.
+        samples: How many pictures a model draws.
+        seed: Of those pictures.
+        truncation: With which they are drawn, as in `sparring sample`.
+        held_out: Real pictures that were not trained on, to tell copies by.
+        weights: A file with the extractor's weights, in place of the published ones.
+        resize: How pictures are brought to the extractor's size, if not in its usual way.
+        exact: Compute Inception's features in float32 throughout, even where bfloat16 is faster.
+        device: What computes features.
+        out: Folder for report.json and report.html. Default: the run directory, or judgement here.
+    """
+    from sparring import api
+    from sparring.core.runs import RunDirectory
+    from sparring.judge.report import HTML, formatted
+    from sparring.translation import TranslationGame
+    from sparring.verbs.translating import print_scores
+
+    out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgement"))
+    screen = console()
+    if second is None and RunDirectory(Path(first)).exists():
+        model = api.load(first, checkpoint=checkpoint)
+        if isinstance(model.game, TranslationGame):
+            print_scores(model, out)
+            return 0
+    judgement = api.judge(
+        first,
+        second,
+        extractor=extractor,
+        samples=samples,
+        seed=seed,
+        truncation=truncation,
+        checkpoint=checkpoint,
+        held_out=held_out,
+        weights=weights,
+        resize=resize,
+        exact=exact,
+        device=device,
+        out=out,
+        console=screen,
+    )
+    width = max(len(score.name) for score in judgement.scores)
+    for score in judgement.scores:
+        value, doubt = formatted(score)
+        screen.print(f"{score.name:{width}}  {value:>9} {doubt:11} ({score.better})" + (f"  {score.warning}" if score.warning else ""))
+    for line in (*judgement.sentences, *judgement.notes):
+        screen.print(line)
+    screen.print(f"Report: {out / HTML}")
+    return 0
+
+
+def compare(
+    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN", help="Run directories.")],
+    extractor: str = "lite0",
+    samples: int = 10_000,
+    seed: int = 0,
+    checkpoint: Checkpoint = "last",
+    out: Path | None = None,
+) -> int:
+    """Rank runs by their scores: means, and spread over runs that differ by their seed alone.
+
+    Args:
+        extractor: The network whose features are compared.
+        samples: How many pictures each draws.
+        seed: Of those pictures.
+        out: A .md file for the table, or a .png, .pdf or .svg for a plot. Several runs of this command do both.
+    """
+    from sparring import api
+    from sparring.judge.comparison import cell
+
+    screen = console()
+    lines = api.compare(runs, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=out, console=screen)
+    for place, line in enumerate(lines, start=1):
+        screen.print(f"{place}. {line.name}{f', {line.runs} runs' if line.runs > 1 else ''}")
+        screen.print("   " + ", ".join(f"{column} {cell(line, column)}" for column in line.means))
+    if out is not None:
+        screen.print(f"Written: {out}")
+    return 0

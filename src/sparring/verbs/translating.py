@@ -1,0 +1,57 @@
+"""`sparring translate`: pictures made of pictures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from sparring.arguments import Checkpoint, Run
+from sparring.core.terminal import console
+
+if TYPE_CHECKING:
+    from sparring.models import Model
+
+
+def translate(
+    run: Run,
+    pictures: Annotated[Positional[Path], arg(metavar="IN", help="A picture, a folder or zip of pictures, or a film.")],
+    out: Annotated[Positional[Path], arg(metavar="OUT", help="A picture, a folder, or a film (.mp4, .gif).")],
+    direction: Literal["a2b", "b2a"] = "a2b",
+    size: int | None = None,
+    tile: int = 512,
+    checkpoint: Checkpoint = "last",
+) -> int:
+    """Make pictures of pictures with a trained translator. What is there already is passed over: a half-done folder is gone on with.
+
+    Args:
+        direction: a2b makes targets of inputs; b2a inputs of targets, where the recipe learns it (cyclegan).
+        size: Bring the shorter side to so many pixels first. Default: as they are.
+        tile: Larger pictures are translated in tiles of this side, which fade into each other.
+    """
+    from sparring.data.workers import progress_bar
+    from sparring.models import load
+    from sparring.translating import count_of, translate
+
+    model, screen = load(run, checkpoint=checkpoint), console()
+    with progress_bar(f"Translating {pictures}", count_of(pictures), screen.is_terminal) as advance:
+        found = translate(model, pictures, out, direction=direction, size=size, tile=tile, advance=advance)
+    for problem in found.problems:
+        screen.print(f"not translated: {problem}")
+    before = f", {found.there:,} were there" if found.there else ""
+    screen.print(f"{found.written:,} written{before}, {len(found.problems):,} not translated: {out}")
+    return 1 if found.problems and not found.written + found.there else 0
+
+
+def print_scores(model: "Model", out: Path) -> None:
+    """Judge a translator by held-out pictures, beside doing nothing and shifting colours, and write what was found."""
+    from sparring.core.files import write_json
+    from sparring.translating import judge_translations
+
+    scores, screen = judge_translations(model), console()
+    names = list(scores["translations"])
+    widths = [max(len(name), 10) for name in names]
+    screen.print(" " * 16 + "  ".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True)))
+    for way, found in scores.items():
+        screen.print(f"{way:16}" + "  ".join(f"{found[name]:>{width}.4g}" for name, width in zip(names, widths, strict=True)))
+    write_json(out / "translations.json", {"step": model.step, "scores": scores})
+    screen.print(f"Scores: {out / 'translations.json'}")

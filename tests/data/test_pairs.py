@@ -1,0 +1,165 @@
+"""Pairs and kinds of pictures: what goes together, what is held out, what inputs are made of pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sparring.core.errors import DataError, SettingsError
+from sparring.data import making
+from sparring.data.pairs import Pairing, Pairs, open_pairs
+from sparring.data.preparation import Preparation
+from sparring.train.loop import indices_of
+
+SIZE = Preparation(size=8)
+
+
+def folder(path: Path, numbers: list[int], ending: str = ".png", add: int = 0) -> Path:
+    """Pictures of one brightness, ten times their number and `add`."""
+    path.mkdir(parents=True)
+    for number in numbers:
+        Image.fromarray(np.full((8, 8), 10 * number + add, np.uint8)).save(path / f"{number:02d}{ending}")
+    return path
+
+
+def brightness(pairs: Pairs, indices: list[int]) -> list[tuple[int, int]]:
+    batch = pairs.batch(np.array(indices))
+    assert batch.inputs is not None
+    levels = [((side.mean(dim=(1, 2, 3)) + 1) * 127.5).round().int().tolist() for side in (batch.inputs, batch.images)]
+    return list(zip(*levels, strict=True))
+
+
+def test_pictures_of_the_same_name_are_pairs_and_others_are_said(tmp_path: Path) -> None:
+    a, b = folder(tmp_path / "a", [1, 2, 3, 4]), folder(tmp_path / "b", [1, 3, 4, 5], ending=".bmp", add=5)
+    lenient = Preparation(size=8, max_bad=0.5)
+    pairs = open_pairs(str(a), Pairing(target=str(b), held_out=0.0), lenient, "paired")
+    assert sorted(brightness(pairs, [0, 1, 2])) == [(10, 15), (30, 35), (40, 45)], "a missing partner shifts nothing"
+    assert pairs.counts == (3,)
+    assert pairs.spec.paired
+    assert any("2 pictures have no partner" in line and "02.png: no target" in line for line in pairs.lines())
+    with pytest.raises(DataError) as error:
+        open_pairs(str(a), Pairing(target=str(b)), SIZE, "paired")
+    assert "02.png: no target of that name" in str(error.value)
+    assert "05.bmp: no input of that name" in str(error.value)
+
+
+def test_two_files_for_one_partner_are_refused(tmp_path: Path) -> None:
+    a, b = folder(tmp_path / "a", [1, 2]), folder(tmp_path / "b", [1, 2])
+    Image.new("L", (8, 8)).save(b / "01.bmp")
+    with pytest.raises(DataError, match="01: several files of that name"):
+        open_pairs(str(a), Pairing(target=str(b)), SIZE, "paired")
+
+
+@pytest.mark.parametrize(("side", "wanted"), [("left", (10, 200)), ("right", (200, 10))])
+def test_halves_of_a_picture(tmp_path: Path, side: str, wanted: tuple[int, int]) -> None:
+    tmp_path.joinpath("sheets").mkdir()
+    for number in range(3):
+        halves = np.concatenate([np.full((8, 8), 10, np.uint8), np.full((8, 8), 200, np.uint8)], axis=1)
+        Image.fromarray(halves).save(tmp_path / "sheets" / f"{number}.png")
+    pairs = open_pairs(str(tmp_path / "sheets"), Pairing(side_by_side=side, held_out=0.0), SIZE, "paired")  # pyright: ignore[reportArgumentType]
+    assert brightness(pairs, [0, 1, 2]) == [wanted] * 3
+    Image.new("L", (15, 8)).save(tmp_path / "sheets" / "odd.png")
+    pairs = open_pairs(str(tmp_path / "sheets"), Pairing(side_by_side="left"), Preparation(size=8, max_bad=0.5), "paired")
+    assert any("odd.png: 15 pixels wide" in line for line in pairs.lines())
+
+
+def test_where_pairs_come_from_must_be_said_once(tmp_path: Path) -> None:
+    a = str(folder(tmp_path / "a", [1, 2]))
+    with pytest.raises(SettingsError, match="--target"):
+        open_pairs(a, Pairing(), SIZE, "paired")
+    with pytest.raises(SettingsError, match="give one of them"):
+        open_pairs(a, Pairing(target=a, inputs="edges"), SIZE, "paired")
+
+
+def test_held_out_pictures_are_not_trained_on_and_the_same_each_time(tmp_path: Path) -> None:
+    a, b = folder(tmp_path / "a", list(range(20))), folder(tmp_path / "b", list(range(20)))
+    pairs, again = (open_pairs(str(a), Pairing(target=str(b), held_out=0.25), SIZE, "paired") for _ in range(2))
+    assert len(pairs.held_out[0]) == 5
+    assert not set(pairs.places[0]) & set(pairs.held_out[0])
+    assert pairs.fingerprint == again.fingerprint
+    assert np.array_equal(pairs.held_out[0], again.held_out[0])
+    other = open_pairs(str(a), Pairing(target=str(b), held_out=0.5), SIZE, "paired")
+    assert other.fingerprint != pairs.fingerprint
+
+
+def test_subjects_are_held_out_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.mkdir()
+    for subject in range(8):
+        for variant in range(3):
+            Image.fromarray(np.full((8, 8), subject, np.uint8)).save(path / f"cat{subject}_{variant}.png")
+    pairs = open_pairs(str(path), Pairing(inputs="grey", held_out=0.25, subject_until="_"), SIZE, "paired")
+    kept, held = ({pairs.targets.names[place].partition("_")[0] for place in places[1]} for places in (pairs.places, pairs.held_out))
+    assert (len(kept), len(held), len(pairs.held_out[1])) == (6, 2, 6)
+    assert not kept & held
+
+
+@pytest.fixture(scope="module")
+def emoji() -> Pairs:
+    return open_pairs("emoji:google", Pairing(target="emoji:twitter"), SIZE, "unpaired")
+
+
+def test_no_twin_of_a_picture_is_in_the_other_set(emoji: Pairs) -> None:
+    first = lambda store, places: {store.names[place].removesuffix(".png").partition("-")[0] for place in places}  # noqa: E731
+    a, b = first(emoji.inputs, emoji.places[0]), first(emoji.targets, emoji.places[1])
+    held = first(emoji.inputs, emoji.held_out[0])
+    assert not a & b
+    assert not (a | b) & held
+    assert abs(len(a) - len(b)) <= 1
+    assert emoji.twins
+    assert [emoji.inputs.names[place] for place in emoji.held_out[0]] == [emoji.targets.names[place] for place in emoji.held_out[1]]
+
+
+def test_each_kind_is_shown_once_before_any_comes_again(emoji: Pairs) -> None:
+    assert emoji.counts == (len(emoji.places[0]), len(emoji.places[1]))
+    fewer = min(emoji.counts)
+    order = np.concatenate([indices_of(emoji, 3, 10, batch) for batch in range(fewer // 10)])
+    assert order.shape == (fewer // 10 * 10, 2)
+    assert len(set(order[:, 0])) == len(set(order[:, 1])) == len(order)
+    assert not np.array_equal(order[:, 0], order[:, 1])
+    batch = emoji.batch(order[:4])
+    assert batch.inputs is not None
+    assert batch.inputs.shape == batch.images.shape == (4, 3, 8, 8)
+
+
+def test_a_single_picture_is_a_style(tmp_path: Path) -> None:
+    a = folder(tmp_path / "a", list(range(10)))
+    style = tmp_path / "style.png"
+    Image.new("L", (8, 8), 77).save(style)
+    pairs = open_pairs(str(a), Pairing(target=str(style)), SIZE, "style")
+    assert pairs.counts == (9, 1)
+    batch = pairs.batch(np.array([[0, 0], [3, 0]]))
+    assert ((batch.images + 1) * 127.5).round().unique().tolist() == [77]
+
+
+# --------------------------------------------------------------------------------------------------- made inputs
+
+
+def test_what_inputs_are_made_of_a_picture() -> None:
+    picture = np.zeros((32, 32, 3), np.uint8)
+    picture[8:24, 8:24] = (255, 0, 0)
+    lines = making.edges(picture, 0)[:, :, 0] == 0
+    inside = np.zeros((32, 32), bool)
+    inside[6:26, 6:26] = True
+    inside[11:21, 11:21] = False
+    assert lines.any()
+    assert not (lines & ~inside).any(), "lines lie where brightness changes"
+    assert lines[16].sum() == 2, "one line for each side that a row crosses"
+    assert (making.edges(np.full((32, 32, 3), 90, np.uint8), 0) == 255).all()
+    assert making.grey(picture, 0).shape == (32, 32, 1)
+    assert making.grey(picture, 0)[16, 16, 0] == 76, "0.299 of red"
+    small = making.low_resolution(picture, 0)
+    assert small.shape == picture.shape
+    assert np.array_equal(small[14:18, 14:18], picture[14:18, 14:18])
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    assert making.low_resolution(noise, 0).std() < noise.std() / 2
+    holed = making.masked(noise, 5)
+    hole = (holed == 127).all(axis=2)
+    assert hole.sum() == pytest.approx(256, abs=3)
+    assert np.array_equal(holed[~hole], noise[~hole])
+    places = {np.flatnonzero((making.masked(noise, i) == 127).all(axis=2))[0] for i in range(8)}
+    assert len(places) > 3, "each picture has its own place"
+    assert np.array_equal(making.scribble(picture, 3), making.scribble(picture, 3))
+    assert not np.array_equal(making.scribble(picture, 3), making.scribble(picture, 4))
+    assert 0.02 < (making.scribble(picture, 3) < 128).mean() < 0.4

@@ -1,0 +1,310 @@
+"""Games from picture to picture: what they see, their losses, the pool, and that nothing is done twice or lost."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+from torch import Tensor
+
+import sparring
+from sparring import recipes
+from sparring.augment import jittered
+from sparring.core.batch import Batch
+from sparring.core.errors import SettingsError
+from sparring.core.specs import ImageSpec, PairSpec, spec_from_json
+from sparring.core.streams import Streams
+from sparring.data.pairs import Pairing, Pairs, open_pairs
+from sparring.data.preparation import Preparation
+from sparring.game import Moment, check
+from sparring.nets import translation as nets
+from sparring.nets.layers import InstanceNorm
+from sparring.recipes.cut import contrastive
+from sparring.recipes.style_transfer import correlations, total_variation
+from sparring.train.loop import Table, TurnTaker
+from sparring.train.session import fabric_for, first_state, resolve
+from sparring.train.settings import TrainSettings
+from sparring.translation import PicturePool, TranslationGame
+from test_train import same_run
+
+NAMES = ("pix2pix", "cyclegan", "cut", "style-transfer")
+SMALL = {
+    "pix2pix": {"width": 4, "discriminator_width": 4, "patch_layers": 1, "batch_size": 2},
+    "cyclegan": {"width": 4, "discriminator_width": 4, "patch_layers": 1, "blocks": 1, "pool": 3},
+    "cut": {"width": 4, "discriminator_width": 4, "patch_layers": 1, "blocks": 2, "patches": 16},
+    "style-transfer": {"width": 4, "blocks": 1, "batch_size": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Twelve pictures of a bright square, and the same with colours exchanged."""
+    folder = tmp_path_factory.mktemp("pairs")
+    random = np.random.default_rng(0)
+    for number in range(12):
+        picture = np.full((32, 32, 3), 30, np.uint8)
+        top, left = random.integers(0, 16, 2)
+        picture[top : top + 14, left : left + 14] = (250, 60, 20)
+        for name, pixels in (("a", picture), ("b", picture[:, :, ::-1])):
+            (folder / name).mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return str(folder / "a"), str(folder / "b")
+
+
+def pairs_for(name: str, places: tuple[str, str]) -> Pairs:
+    return open_pairs(places[0], Pairing(target=places[1]), Preparation(size=32), recipes.get(name).translates)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def moment(inputs: Tensor, targets: Tensor, step: int = 0) -> Moment:
+    return Moment(lambda: Batch(targets, inputs=inputs), lambda: None, len(inputs), Streams(0, step, scope="test"), step, 0)
+
+
+# ----------------------------------------------------------------------------------------------------- networks
+
+
+def test_instance_norm_is_torchs() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(3, 5, 6, 7).mul(4).add(2)
+    torch.testing.assert_close(InstanceNorm()(x), torch.nn.functional.instance_norm(x), rtol=1e-4, atol=1e-5)
+    once = x[:1].double().requires_grad_()
+    assert torch.autograd.gradcheck(InstanceNorm(), (once,))
+
+
+@pytest.mark.parametrize("network", [nets.ResidualGenerator(3, 1, 4, 2), nets.UNet(3, 1, 4, 3, norm="instance"), nets.UNet(3, 1, 4, 3)])
+def test_generators_keep_the_size_of_what_they_see(network: torch.nn.Module) -> None:
+    drawn = network.eval()(torch.randn(2, 3, 16, 24))
+    assert drawn.shape == (2, 1, 16, 24)
+    assert drawn.abs().max() <= 1
+
+
+@pytest.mark.parametrize(("layers", "side"), [(1, 16), (2, 34), (3, 70)])
+def test_how_far_a_patch_reaches(layers: int, side: int) -> None:
+    """The gradient of one logit lies on a square of that side (Isola et al. 2017, section 6.2)."""
+    torch.manual_seed(0)
+    network = nets.PatchDiscriminator(1, 4, layers).eval()  # in evaluation batch norm mixes nothing
+    images = torch.randn(1, 1, 160, 160, requires_grad=True)
+    logits = network(images)
+    middle = logits.shape[2] // 2
+    (gradient,) = torch.autograd.grad(logits[0, 0, middle, middle], images)
+    rows = gradient[0, 0].abs().sum(dim=1).nonzero().flatten()
+    assert rows[-1] - rows[0] + 1 == side
+
+
+def test_features_are_those_of_the_way_through() -> None:
+    torch.manual_seed(0)
+    network = nets.ResidualGenerator(3, 3, 4, 6)
+    pictures = torch.randn(2, 3, 16, 16)
+    drawn, found = network.with_features(pictures)
+    assert torch.equal(drawn, network(pictures))
+    assert [tuple(of.shape[1:]) for of in found] == [(3, 16, 16), (8, 8, 8), (16, 4, 4), (16, 4, 4), (16, 4, 4)]
+    assert [of.shape[1] for of in found] == network.feature_widths()
+    assert all(torch.equal(one, other) for one, other in zip(found, network.features(pictures), strict=True))
+
+
+# ----------------------------------------------------------------------------------------- what networks are shown
+
+
+def test_pairs_are_jittered_alike_and_kinds_apart() -> None:
+    pictures = torch.rand(6, 3, 20, 20)
+    streams = Streams(1, 2)
+    one, other = jittered((pictures, 1 - pictures), streams, "pair", jitter=0.2, flip=True)
+    torch.testing.assert_close(one, 1 - other)
+    assert one.shape == pictures.shape
+    (alone,) = jittered((pictures,), streams, "other", jitter=0.2, flip=True)
+    assert not torch.allclose(alone, one)
+    (still,) = jittered((pictures,), streams, "pair", jitter=0.0, flip=False)
+    assert torch.equal(still, pictures)
+    (flipped,) = jittered((pictures,), streams, "pair", jitter=0.0, flip=True)
+    mirrored = [torch.equal(new, old.flip(2)) for new, old in zip(flipped, pictures, strict=True)]
+    same = [torch.equal(new, old) for new, old in zip(flipped, pictures, strict=True)]
+    assert any(mirrored)
+    assert any(same)
+    assert all(a != b for a, b in zip(mirrored, same, strict=True))
+
+
+def test_the_pool_fills_and_then_exchanges_half() -> None:
+    pool = PicturePool(4, ImageSpec(1, 1, 1), 1)
+    first = torch.arange(4.0).view(4, 1, 1, 1)
+    assert torch.equal(pool.exchanged(first, Streams(0, 0), "p"), first)
+    assert pool.pictures.flatten().tolist() == [0, 1, 2, 3]
+    past = 0
+    for step in range(1, 301):
+        new = torch.full((1, 1, 1, 1), 10.0 + step)
+        given = pool.exchanged(new, Streams(0, step), "p")
+        if given.item() != new.item():
+            past += 1
+            assert new.item() in pool.pictures, "what was exchanged for a picture of the past stays"
+        else:
+            assert new.item() not in pool.pictures
+    assert 120 < past < 180
+    assert torch.equal(PicturePool(0, ImageSpec(1, 1, 1), 1).exchanged(first, Streams(0, 0), "p"), first)
+
+
+# -------------------------------------------------------------------------------------------------------- losses
+
+
+def test_contrast_by_hand() -> None:
+    """Two patches with likenesses 1 and 0 over a temperature of 0.5: log(1 + e^-2) each."""
+    keys = torch.eye(2)[None]
+    torch.testing.assert_close(contrastive(keys, keys, 0.5), torch.tensor([math.log(1 + math.exp(-2))]))
+    exchanged = contrastive(keys, keys.flip(1), 0.5)
+    torch.testing.assert_close(exchanged, torch.tensor([2 + math.log(1 + math.exp(-2))]))
+
+
+def test_style_losses_by_hand() -> None:
+    maps = torch.tensor([[[[1.0, 2.0]], [[3.0, -1.0]]]])  # two features at two places
+    torch.testing.assert_close(correlations(maps), torch.tensor([[[5.0, 1.0], [1.0, 10.0]]]) / 4)
+    pictures = torch.tensor([[[[0.0, 1.0], [3.0, 3.0]]]])
+    torch.testing.assert_close(total_variation(pictures), torch.tensor([(9 + 4) / 2 + (1 + 0) / 2]))
+
+
+def test_pix2pix_minimises_what_the_paper_says() -> None:
+    torch.manual_seed(0)
+    spec = PairSpec(32, 32, 3, (), 1)
+    game = recipes.get("pix2pix")(**{**SMALL["pix2pix"], "jitter": 0.0, "flip": False, "dropout": 0.0}).build(spec)
+    assert isinstance(game, TranslationGame)
+    inputs, targets = torch.rand(2, 1, 32, 32), torch.rand(2, 3, 32, 32)
+    game.train()
+    state = {name: tensor.clone() for name, tensor in game.state_dict().items()}
+    losses = game.play_generator(moment(inputs, targets))
+    game.load_state_dict(state)  # batch norm has moved
+    drawn = game.generator(inputs)
+    torch.testing.assert_close(losses["l1"], 100 * (drawn - targets).abs().mean(dim=(1, 2, 3)))
+    game.load_state_dict(state)
+    drawn = game.generator(inputs)
+    logits = game.discriminator(torch.cat([inputs, drawn], dim=1))
+    torch.testing.assert_close(losses["adversarial"], torch.nn.functional.softplus(-logits).mean(dim=(1, 2, 3)))
+    told = game.play_discriminator(moment(inputs, targets))
+    logits = game.discriminator(torch.cat([inputs, targets], dim=1))
+    torch.testing.assert_close(told["real"], torch.nn.functional.softplus(-logits).mean(dim=(1, 2, 3)) / 2, rtol=1e-3, atol=1e-4)
+    assert not game.drawn
+
+
+def test_cyclegan_minimises_what_the_paper_says_in_four_generator_passes() -> None:
+    torch.manual_seed(0)
+    spec = PairSpec(32, 32, 3, (), 3, paired=False)
+    game = recipes.get("cyclegan")(**{**SMALL["cyclegan"], "jitter": 0.0, "flip": False}).build(spec).train()
+    a, b = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    seen: list[int] = []
+    hooks = [network.register_forward_hook(lambda _, shown, __: seen.append(len(shown[0]))) for network in (game.a2b, game.b2a)]
+    losses = game.play_generators(moment(a, b))
+    told = game.play_discriminators(moment(a, b))
+    for hook in hooks:
+        hook.remove()
+    assert sorted(seen) == [1, 2, 3], "six pictures are drawn, none of them twice"
+    with torch.no_grad():
+        drawn_b, drawn_a = game.a2b(a), game.b2a(b)
+        expected = {
+            "adversarial/a2b": (game.discriminator_b(drawn_b) - 1).square().mean() / 2,
+            "adversarial/b2a": (game.discriminator_a(drawn_a) - 1).square().mean() / 2,
+            "cycle/a": 10 * (game.b2a(drawn_b) - a).abs().mean(),
+            "cycle/b": 10 * (game.a2b(drawn_a) - b).abs().mean(),
+            "identity/a": 5 * (game.b2a(a) - a).abs().mean(),
+            "identity/b": 5 * (game.a2b(b) - b).abs().mean(),
+        }
+        judged = {
+            "real/a": (game.discriminator_a(a) - 1).square().mean() / 4,
+            "generated/a": game.discriminator_a(drawn_a).square().mean() / 4,
+            "real/b": (game.discriminator_b(b) - 1).square().mean() / 4,
+            "generated/b": game.discriminator_b(drawn_b).square().mean() / 4,
+        }
+    for found, wanted in ((losses, expected), (told, judged)):
+        assert found.keys() == wanted.keys()
+        for name, value in wanted.items():
+            torch.testing.assert_close(found[name].detach(), value[None], rtol=1e-3, atol=1e-5)
+    assert game.pool_a.filled == game.pool_b.filled == 1
+
+
+# ------------------------------------------------------------------------------------------------------ training
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_translator_takes_its_turns(name: str, places: tuple[str, str]) -> None:
+    pairs = pairs_for(name, places)
+    recipe = recipes.get(name)(**SMALL[name])
+    check(recipe, pairs.spec)
+    settings = resolve(TrainSettings(steps=1, threads=1))
+    state = first_state(recipe, lambda: recipe.build(pairs.spec), 0)
+    table = Table(pairs, recipe, settings, fabric_for(settings))
+    moved: set[str] = set()
+    for turn in state.game.turns:
+        before = {weight: tensor.clone() for weight, tensor in state.game.named_parameters()}
+        taker = TurnTaker(state.game, turn)
+        signals = taker.take(state, table, 0, 0)
+        changed = {weight for weight, tensor in state.game.named_parameters() if not torch.equal(tensor, before[weight])}
+        assert {weight.partition(".")[0] for weight in changed} == set(taker.player.networks)
+        moved |= changed
+        assert all(torch.isfinite(value).all() for values in signals.values() for value in values)
+    # at first patches are as often taken for real as not, which leaves the last offset alone
+    every = {weight for weight, _ in state.game.named_parameters()}
+    assert every - moved <= {"discriminator.last.bias"}, "every weight moves in the first step"
+    assert (state.progress.batches, state.progress.images) == (1, recipe.batch_size), "one batch for all turns of a step"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_resumed_translator_is_the_uninterrupted_one(name: str, places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:
+    """With a pool that is full by the interruption, and rates that fall over it."""
+    decay = {"decay_from_images": 4, "decay_until_images": 30}
+    common = {"target": places[1], "size": 32, "console": quiet, "threads": 1, "log_every": 3, **SMALL[name], **decay}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    model = sparring.train(name, places[0], whole, steps=11, **common)
+    sparring.train(name, places[0], parts, steps=5, **common)
+    sparring.resume(parts, steps=11, console=quiet)
+    assert same_run(whole, parts)
+    if name == "cyclegan":
+        assert model.ending is not None
+        tensors = sparring.load(whole, whole=True).game.state_dict()
+        assert tensors["pool_a.filled"] == 3
+
+
+def test_accumulated_parts_are_handed_on_in_order(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:
+    settings = {**SMALL["cyclegan"], "target": places[1], "size": 32, "console": quiet, "threads": 1, "precision": "float32", "pool": 0}
+    one = sparring.train("cyclegan", places[0], tmp_path / "one", steps=2, **{**settings, "batch_size": 2, "jitter": 0.0, "flip": False})
+    two = sparring.train(
+        "cyclegan", places[0], tmp_path / "two", steps=2, accumulate=2, **{**settings, "batch_size": 2, "jitter": 0.0, "flip": False}
+    )
+    for (name, a), (_, b) in zip(one.game.state_dict().items(), two.game.state_dict().items(), strict=True):
+        if not a.is_meta:
+            torch.testing.assert_close(a, b, rtol=1e-3, atol=2e-4, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_what_does_not_fit_is_said(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:
+    pairs = PairSpec(32, 32, 3, (), 1)
+    kinds = PairSpec(30, 30, 3, (), 1, paired=False)
+    with pytest.raises(SettingsError, match="needs pairs, and these two sets have none"):
+        check(recipes.get("pix2pix")(), PairSpec(32, 32, 3, (), 3, paired=False))
+    with pytest.raises(SettingsError, match="needs data of pairs or of two kinds"):
+        check(recipes.get("cyclegan")(), ImageSpec(32, 32, 3))
+    with pytest.raises(SettingsError) as error:
+        check(recipes.get("cyclegan")(), kinds)
+    assert "must divide by 4" in str(error.value)
+    assert "different channels" in str(error.value)
+    with pytest.raises(SettingsError, match="leave no patch"):
+        check(recipes.get("pix2pix")(patch_layers=4), pairs)
+    with pytest.raises(SettingsError, match="judge_every is for pictures of noise"):
+        sparring.train("pix2pix", places[0], tmp_path / "x", target=places[1], judge_every=5, console=quiet)
+    with pytest.raises(SettingsError, match="'target'"):
+        sparring.train("dcgan", places[0], tmp_path / "x", target=places[1], console=quiet)
+    assert spec_from_json(pairs.to_json()) == pairs
+
+
+# ----------------------------------------------------------------------------------------------------------- use
+
+
+def test_translators_and_samplers_are_not_confused(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:
+    model = sparring.train("pix2pix", places[0], tmp_path / "p", target=places[1], size=32, steps=2, console=quiet, **SMALL["pix2pix"])
+    with pytest.raises(SettingsError, match="sparring translate"):
+        model.sample(2)
+    with pytest.raises(SettingsError, match="a2b, not b2a"):
+        model.translate(torch.zeros(1, 3, 32, 32), direction="b2a")
+    with pytest.raises(SettingsError, match="wanted are some, with 3 channels"):
+        model.translate(torch.zeros(1, 1, 32, 32))
+    packed = sparring.load(sparring.pack(model, tmp_path / "p.safetensors"))
+    pictures = torch.rand(3, 3, 40, 33) * 2 - 1
+    found = packed.translate(pictures)
+    assert found.shape == pictures.shape
+    assert torch.equal(found, model.translate(pictures))
+    assert torch.equal(found[1:2], model.translate(pictures[1:2])), "a picture's translation depends on it alone"
