@@ -34,7 +34,6 @@ class Beside(Chain):
     """What comes in, beside what the layers make of it. Their first one changes what comes in."""
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.clone()
         made = self.model(x)
         return torch.cat([x, made], dim=1)
 
@@ -47,7 +46,7 @@ class Block(nn.Module):
             edges = [] if zeros else [nn.ReflectionPad2d(1)]
             return [*edges, nn.Conv2d(channels, channels, 3, padding=int(zeros), bias=norm != "batch"), NORMS[norm](channels)]
 
-        between = [nn.ReLU(), *([nn.Dropout(0.5)] if dropout else [])]
+        between = [nn.ReLU(True), *([nn.Dropout(0.5)] if dropout else [])]
         self.conv_block = nn.Sequential(*padded(), *between, *padded())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,12 +55,12 @@ class Block(nn.Module):
 
 def residual(before: int, after: int, width: int, blocks: int, norm: str, *, dropout: bool = False, zeros: bool = False) -> nn.Module:
     bias, normal = norm != "batch", NORMS[norm]
-    layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(before, width, 7, bias=bias), normal(width), nn.ReLU()]
+    layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(before, width, 7, bias=bias), normal(width), nn.ReLU(True)]
     for inner in (width, 2 * width):
-        layers += [nn.Conv2d(inner, 2 * inner, 3, 2, 1, bias=bias), normal(2 * inner), nn.ReLU()]
+        layers += [nn.Conv2d(inner, 2 * inner, 3, 2, 1, bias=bias), normal(2 * inner), nn.ReLU(True)]
     layers += [Block(4 * width, norm, dropout, zeros) for _ in range(blocks)]
     for outer in (2 * width, width):
-        layers += [nn.ConvTranspose2d(2 * outer, outer, 3, 2, 1, output_padding=1, bias=bias), normal(outer), nn.ReLU()]
+        layers += [nn.ConvTranspose2d(2 * outer, outer, 3, 2, 1, output_padding=1, bias=bias), normal(outer), nn.ReLU(True)]
     return randomised(Chain(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, after, 7), nn.Tanh()))
 
 
@@ -72,7 +71,7 @@ def unet(before: int, after: int, width: int, halvings: int, norm: str, *, dropo
     below: nn.Module = Beside(
         nn.LeakyReLU(0.2, inplace=True),
         nn.Conv2d(outer, inner, 4, 2, 1, bias=bias),
-        nn.ReLU(),
+        nn.ReLU(True),
         nn.ConvTranspose2d(inner, outer, 4, 2, 1, bias=bias),
         normal(outer),
     )
@@ -83,22 +82,22 @@ def unet(before: int, after: int, width: int, halvings: int, norm: str, *, dropo
             nn.Conv2d(outer, inner, 4, 2, 1, bias=bias),
             normal(inner),
             below,
-            nn.ReLU(),
+            nn.ReLU(True),
             nn.ConvTranspose2d(2 * inner, outer, 4, 2, 1, bias=bias),
             normal(outer),
         ]
         below = Beside(*layers, *([nn.Dropout(0.5)] if dropout and depth > 3 else []))
     last = nn.ConvTranspose2d(2 * width, after, 4, 2, 1)
-    return randomised(Within(Chain(nn.Conv2d(before, width, 4, 2, 1, bias=bias), below, nn.ReLU(), last, nn.Tanh())))
+    return randomised(Within(Chain(nn.Conv2d(before, width, 4, 2, 1, bias=bias), below, nn.ReLU(True), last, nn.Tanh())))
 
 
 def patches(channels: int, width: int, halvings: int, norm: str) -> nn.Module:
     widths = [min(width * 2**place, 8 * width) for place in range(halvings + 1)]
-    layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2, True)]
     for place in range(halvings):
         before, after = widths[place : place + 2]
         stride = 2 if place < halvings - 1 else 1
-        layers += [nn.Conv2d(before, after, 4, stride, 1, bias=norm != "batch"), NORMS[norm](after), nn.LeakyReLU(0.2)]
+        layers += [nn.Conv2d(before, after, 4, stride, 1, bias=norm != "batch"), NORMS[norm](after), nn.LeakyReLU(0.2, True)]
     return randomised(Chain(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 1)))
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 import sparring
 from sparring.core.errors import SparringError
 from sparring.core.runs import RunDirectory
+from sparring.data.pairs import Pairs
 from sparring.data.store import Store
 from sparring.models import Model
 
@@ -36,7 +37,7 @@ def say(out: Path, line: str) -> None:
 
 
 def rows(
-    arguments: argparse.Namespace, configurations: dict[str, dict[str, Any]], store: Store, cells: Callable[[Model, Path], str]
+    arguments: argparse.Namespace, configurations: dict[str, dict[str, Any]], store: Store | Pairs, cells: Callable[[Model, Path], str]
 ) -> None:
     """Train each of these configurations that is asked for and say its row: what `cells` makes of the model and the place for its
     picture, then steps, pictures a second and minutes.
@@ -58,7 +59,7 @@ def rows(
             say(arguments.out, f"| {name} | {cells(model, picture)} | {speed} |")
 
 
-def trained(run: Path, store: Store, minutes: float, settings: dict[str, Any]) -> Model:
+def trained(run: Path, store: Store | Pairs, minutes: float, settings: dict[str, Any]) -> Model:
     """The model of that run after so many minutes of training: trained from its beginning, or from where it stands."""
     console = Console(stderr=True, soft_wrap=True)
     if RunDirectory(run).exists():

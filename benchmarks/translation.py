@@ -23,8 +23,8 @@ def plain_cyclegan(batch: int) -> Steps:
 
     import plain_translation as plain
 
-    a2b, b2a = (plain.residual(CHANNELS, CHANNELS, 64, 9, norm="instance") for _ in range(2))
-    judge_a, judge_b = (plain.patches(CHANNELS, 64, 3, norm="instance") for _ in range(2))
+    a2b, b2a = (plain.residual(CHANNELS, CHANNELS, 64, 9, norm="instance").train() for _ in range(2))
+    judge_a, judge_b = (plain.patches(CHANNELS, 64, 3, norm="instance").train() for _ in range(2))
     adam = torch.optim.Adam(itertools.chain(a2b.parameters(), b2a.parameters()), lr=2e-4, betas=(0.5, 0.999))
     adam_judges = torch.optim.Adam(itertools.chain(judge_a.parameters(), judge_b.parameters()), lr=2e-4, betas=(0.5, 0.999))
     a, b = (torch.rand(batch, CHANNELS, SIDE, SIDE) * 2 - 1 for _ in range(2))
@@ -58,8 +58,8 @@ def plain_pix2pix(batch: int) -> Steps:
 
     import plain_translation as plain
 
-    generator = plain.unet(CHANNELS, CHANNELS, 64, 7, norm="batch", dropout=True)
-    judge = plain.patches(2 * CHANNELS, 64, 3, norm="batch")
+    generator = plain.unet(CHANNELS, CHANNELS, 64, 7, norm="batch", dropout=True).train()
+    judge = plain.patches(2 * CHANNELS, 64, 3, norm="batch").train()
     adam, adam_judge = (torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999)) for network in (generator, judge))
     inputs, targets = (torch.rand(batch, CHANNELS, SIDE, SIDE) * 2 - 1 for _ in range(2))
 

@@ -16,20 +16,23 @@ from sparring.train.state import State
 
 
 class Noise:
-    """A store of 2,000 pictures of noise."""
+    """A store of 2,000 pictures of noise, or of pairs of them."""
 
     labels = None
+    counts = (2000,)
 
     def __init__(self, spec: ImageSpec) -> None:
-        self.pixels = np.random.default_rng(0).integers(0, 256, (2000, spec.height, spec.width, spec.channels), np.uint8)
-
-        self.counts = (len(self.pixels),)
+        self.pixels = [
+            np.random.default_rng(seed).integers(0, 256, (len(self), spec.height, spec.width, channels), np.uint8)
+            for seed, channels in enumerate(spec.known_channels)
+        ]
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return self.counts[0]
 
     def batch(self, indices: np.ndarray) -> Batch:
-        return Batch(pixels_to_float(torch.from_numpy(self.pixels[indices])))
+        pictures, *inputs = (pixels_to_float(torch.from_numpy(pixels[indices])) for pixels in self.pixels)
+        return Batch(pictures, inputs=inputs[0] if inputs else None)
 
 
 def steps_of(recipe: Recipe, spec: ImageSpec, precision: str) -> tuple[State, Table, Callable[[int], None]]:

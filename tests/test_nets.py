@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sparring.nets import dcgan, mlp
+from sparring.nets import convolution, dcgan, mlp
 from sparring.nets.convolution import Convolution, TransposedConvolution, _Convolve
 from sparring.nets.layers import ConditionalBatchNorm
 
@@ -129,22 +129,28 @@ def test_maxout_by_hand() -> None:
     assert layer(torch.tensor([[-3.0], [4.0]])).tolist() == [[3.0, 3.5], [4.0, 9.0]]
 
 
+@pytest.mark.parametrize("few", [False, True])
 @pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("side", [2, 4])
-def test_weight_gradient_by_product_is_torchs(transposed: bool, side: int) -> None:
+@pytest.mark.parametrize("side", [1, 2, 4])
+def test_convolutions_by_product_are_torchs(few: bool, transposed: bool, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weight gradient alone, or (where there are few places) everything."""
+    monkeypatch.setattr(convolution, "MANY_WEIGHTS", 0 if few else 10**9)
     torch.manual_seed(0)
     x = torch.randn(3, 5, side if transposed else 2 * side, side if transposed else 2 * side, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(*((5, 4) if transposed else (4, 5)), 4, 4, dtype=torch.float64, requires_grad=True)
     function = nn.functional.conv_transpose2d if transposed else nn.functional.conv2d
     upstream = torch.randn_like(function(x, weight, None, 2, 1))
     wanted = torch.autograd.grad(function(x, weight, None, 2, 1), (x, weight), upstream)
+    torch.testing.assert_close(_Convolve.apply(x, weight, 2, 1, transposed), function(x, weight, None, 2, 1))
     found = torch.autograd.grad(_Convolve.apply(x, weight, 2, 1, transposed), (x, weight), upstream)
     for a, b in zip(found, wanted, strict=True):
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.parametrize("few", [False, True])
 @pytest.mark.parametrize("transposed", [False, True])
-def test_first_and_second_derivatives_of_the_convolution(transposed: bool) -> None:
+def test_first_and_second_derivatives_of_the_convolution(few: bool, transposed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolution, "MANY_WEIGHTS", 0 if few else 10**9)
     torch.manual_seed(0)
     x = torch.randn(2, 2, 4, 4, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(2, 2, 4, 4, dtype=torch.float64, requires_grad=True)

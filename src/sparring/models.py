@@ -27,7 +27,7 @@ from sparring.game import Game, LatentGame, Recipe, check
 from sparring.latent.walks import spherical, walk
 from sparring.nets.styles import StyleGenerator
 from sparring.train import checkpoints
-from sparring.train.state import load_named, select
+from sparring.train.state import load_named, refuse_misfits, select
 from sparring.translation import Direction, TranslationGame
 from sparring.weights import read
 
@@ -216,7 +216,8 @@ def load(path: str | os.PathLike[str], *, checkpoint: str | int = "last", whole:
 
 
 def import_weights(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Model:
-    """The networks in an official file (NVIDIA's StyleGAN2 and StyleGAN2-ADA `.pkl`, BigGAN-PyTorch's `.pth`), as a model.
+    """The networks in an official file (NVIDIA's StyleGAN2 and StyleGAN2-ADA `.pkl`, `.pth` of BigGAN-PyTorch and of
+    pytorch-CycleGAN-and-pix2pix), as a model.
 
     Nothing that the file asks for is executed or fetched. `out`: a folder to keep the model in, which `load` reads. Raises a
     CheckpointError that says what is wrong, with all tensors that are missing or left over.
@@ -278,19 +279,24 @@ def _built(recipe: Recipe, spec: ImageSpec, tensors: dict[str, Tensor], source: 
     """The game with these weights. `networks`: those to load (None: those that sampling needs); the others take no memory."""
     check(recipe, spec)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.device("meta"):  # no memory before it is known that the file brings what it describes
             game = recipe.build(spec)
     except (RuntimeError, MemoryError, ValueError) as problem:
         raise CheckpointError(f"{source} describes networks that cannot be built here: {problem}") from None
     wanted = set(game.sampling_networks if networks is None else networks)
+    names = list(game.state_dict())
+    own = {name for name in names if name.partition(".")[0] in wanted}
+    given = {name: tensor for name, tensor in tensors.items() if name in own or name not in names}
+    refuse_misfits(game, given, own)
     for name, network in game.named_children():
-        if name not in wanted:
-            network.to("meta")
-    game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
+        if name in wanted:
+            network.to_empty(device="cpu")
+            network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
+    for name, buffer in game.named_buffers(recurse=False):
+        if name in wanted:
+            setattr(game, name, torch.empty_like(buffer, device="cpu"))
     game.requires_grad_(False).eval()
-    own = {name for name in game.state_dict() if name.partition(".")[0] in wanted}
-    of_others = {name for name in game.state_dict() if name not in own}
-    load_named(game, {name: tensor for name, tensor in tensors.items() if name not in of_others}, own)
+    load_named(game, given, own)
     return Model(game, recipe, source)
 
 

@@ -64,9 +64,9 @@ def in_colour(pictures: Float[Tensor, "n c h w"]) -> UInt8[np.ndarray, "n h w 3"
     return with_channels(float_to_pixels(pictures).cpu().numpy(), 3)
 
 
-def sheet_of(pairs: Pairs) -> Callable[[Game], Picture]:
-    """What draws held-out pictures and what becomes of them: input | output | target, or for two kinds a | b of it, b | a of it."""
-    shown = pairs.shown(SHOWN)
+def sheet_of(pairs: Pairs, count: int = SHOWN) -> Callable[[Game], Picture]:
+    """What draws held-out pictures and what becomes of them: input | output | target (| what becomes of the target)."""
+    shown = pairs.shown(count)
     assert shown.inputs is not None
     inputs, targets = shown.inputs, shown.images
 
@@ -395,6 +395,11 @@ def with_as_many(pictures: Float[Tensor, "n _ h w"], channels: int) -> Float[Ten
     return pictures if pictures.shape[1] == channels else pictures.mean(1, keepdim=True).expand(-1, channels, -1, -1)
 
 
+def laid_on_white(pictures: Float[Tensor, "n _ h w"]) -> Float[Tensor, "n _ h w"]:
+    """Pictures without alpha."""
+    return pixels_to_float(torch.from_numpy(in_colour(pictures))) if pictures.shape[1] == 4 else pictures
+
+
 def judge_translations(model: Model, pairs: Pairs | None = None) -> dict[str, dict[str, float]]:
     """Scores of held-out inputs' translations, beside those of the inputs as they are and of a mere shift of their colours.
 
@@ -420,7 +425,7 @@ def judge_translations(model: Model, pairs: Pairs | None = None) -> dict[str, di
     if pairs.twins:
         distance = PerceptualDistance(lite0.load(lite0.weights_file()))
         for name, pictures in ways(held.inputs).items():
-            found[name] |= paired_scores(pictures, held.images, distance)
+            found[name] |= paired_scores(laid_on_white(pictures), laid_on_white(held.images), distance)
     if not pairs.spec.paired and pairs.counts[-1] > 1:
         extractor = open_extractor("lite0")
 

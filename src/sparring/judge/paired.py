@@ -9,18 +9,16 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
-from torch.nn.functional import normalize, relu6
+from torch.nn.functional import normalize
 
 from sparring.judge.features import CHUNK
 from sparring.judge.resize import resize
-from sparring.nets.lite0 import CENTRE, SCALE, SIDE, Lite0, same_padded
+from sparring.nets.lite0 import CENTRE, SCALE, SIDE, Lite0, stage_maps
 
 WINDOW, DEVIATION = 11, 1.5
 """Side and standard deviation of the Gaussian window of structural similarity, in pixels ..."""
 C1, C2 = 0.01**2, 0.03**2
 """... and its constants K1 and K2, squared, for a range of 1."""
-ENDS = (0, 2, 4, 10, 15)
-"""Blocks of lite0 that end a resolution: the last of its stages 1, 2, 3, 5 and 7, with maps of 112, 56, 28, 14 and 7 places a side."""
 
 
 def absolute_error(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
@@ -100,17 +98,6 @@ class PerceptualDistance:
         shown = shown.expand(-1, 3, -1, -1).to(self.network.class_bias.device, memory_format=torch.channels_last)
         with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
             return stage_maps(self.network, shown)
-
-
-def stage_maps(network: Lite0, pictures: Float[Tensor, "n 3 224 224"]) -> list[Float[Tensor, "n _ _ _"]]:
-    """What comes out of the blocks that end a resolution, the finest first, of pictures as Lite0's `forward` takes them."""
-    x = relu6(network.stem(same_padded(pictures, 3, 2)), inplace=True)
-    maps = []
-    for number, block in enumerate(network.blocks):
-        x = block(x)
-        if number in ENDS:
-            maps.append(x)
-    return maps
 
 
 def paired_scores(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"], distance: PerceptualDistance) -> dict[str, float]:

@@ -1,8 +1,9 @@
-"""Convolutions whose weight gradient is fast on a CPU too.
+"""Convolutions that are fast on a CPU with small maps too.
 
 oneDNN computes the weight gradient of wide convolutions on small maps at half of its bfloat16 speed and
-less. There, one matrix product with the unfolded input (im2col) does the same sum faster; everywhere else
-these modules are torch's own.
+less. There, one matrix product with the unfolded input (im2col) does the same sum faster. Where there are few places, as in the
+depth of a U-Net, the pass itself and the gradient of its input are faster as products too, for oneDNN brings the weights into another
+order each time. Everywhere else these modules are torch's own.
 """
 
 from typing import Any
@@ -15,6 +16,8 @@ WIDE_CHANNELS = 128
 """Narrower inputs leave too little work in the product (measured: docs/benchmarks.md)."""
 SMALL_SIDE = 8
 """Largest side of the larger map; unfolding beyond it costs more than it saves."""
+FEW_PLACES, MANY_WEIGHTS = 128, 2**20
+"""With at most so many places in the smaller maps of a batch, and so many weights at least, all is done by products."""
 
 
 def _unfold(larger: Float[Tensor, "n c h w"], kernel: int, stride: int, padding: int) -> Float[Tensor, "positions taps_and_channels"]:
@@ -36,29 +39,75 @@ def _weight_gradient(
     return product.view(smaller.shape[1], kernel, kernel, larger.shape[1]).permute(0, 3, 1, 2)
 
 
+def _matrix(weight: Float[Tensor, "a b k k"]) -> Float[Tensor, "a taps_and_b"]:
+    """Weights as `_unfold` orders its columns: a view, if they are channels-last."""
+    return weight.permute(0, 2, 3, 1).reshape(weight.shape[0], -1)
+
+
+def _fold(
+    columns: Float[Tensor, "positions taps_and_channels"], smaller: torch.Size, larger: torch.Size, kernel: int, stride: int, padding: int
+) -> Float[Tensor, "n c h w"]:
+    """The sum of what each place of the smaller maps spreads over the larger ones: the transpose of `_unfold`."""
+    n, channels, height, width = larger
+    rows, across = smaller[2:]
+    spread = columns.view(n, rows, across, kernel, kernel, channels)
+    whole = columns.new_zeros(n, height + 2 * padding, width + 2 * padding, channels)
+    for down in range(kernel):
+        for right in range(kernel):
+            whole[:, down : down + stride * rows : stride, right : right + stride * across : stride] += spread[:, :, :, down, right]
+    return whole[:, padding : padding + height, padding : padding + width].permute(0, 3, 1, 2)
+
+
+def _onto_smaller(larger: Tensor, weight: Tensor, places: tuple[int, int], stride: int, padding: int) -> Tensor:
+    """A convolution as a product: (n, c, h, w) to (n, o, p, q). It is the gradient of a transposed one, too."""
+    product = _unfold(larger, weight.shape[2], stride, padding) @ _matrix(weight).t()
+    return product.view(len(larger), *places, -1).permute(0, 3, 1, 2)
+
+
+def _onto_larger(smaller: Tensor, weight: Tensor, size: torch.Size, stride: int, padding: int) -> Tensor:
+    """A transposed convolution as a product: (n, o, p, q) to (n, c, h, w). It is the gradient of a convolution, too."""
+    rows = smaller.permute(0, 2, 3, 1).reshape(-1, smaller.shape[1])
+    return _fold(rows @ _matrix(weight), smaller.shape, size, weight.shape[2], stride, padding)
+
+
 class _Convolve(torch.autograd.Function):
-    """A convolution without bias, or its transpose, with the weight gradient as one matrix product."""
+    """A convolution without bias, or its transpose, with the weight gradient as one matrix product, and with few places all of it."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int, transposed: bool) -> Tensor:  # noqa: ANN401
+        kernel, (height, width) = weight.shape[2], x.shape[2:]
+        smaller = (height, width) if transposed else tuple((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
+        few = len(x) * smaller[0] * smaller[1] <= FEW_PLACES and weight.numel() >= MANY_WEIGHTS
         ctx.save_for_backward(x, weight)
-        ctx.geometry = (stride, padding, transposed)
-        function = nn.functional.conv_transpose2d if transposed else nn.functional.conv2d
-        return function(x, weight, None, stride, padding)
+        ctx.geometry = (stride, padding, transposed, few)
+        if not few:
+            function = nn.functional.conv_transpose2d if transposed else nn.functional.conv2d
+            return function(x, weight, None, stride, padding)
+        if transposed:
+            larger = torch.Size([len(x), weight.shape[1], *((side - 1) * stride - 2 * padding + kernel for side in (height, width))])
+            return _onto_larger(x, weight, larger, stride, padding)
+        return _onto_smaller(x, weight, smaller, stride, padding)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:  # noqa: ANN401
         x, weight = ctx.saved_tensors
         (gradient,) = gradients
-        stride, padding, transposed = ctx.geometry
+        stride, padding, transposed, few = ctx.geometry
         wants_x, wants_weight = ctx.needs_input_grad[:2]
         # A second derivative (R1, path length) goes through torch's own formula.
-        by_product = wants_weight and not torch.is_grad_enabled()
-        x_gradient, weight_gradient, _ = torch.ops.aten.convolution_backward(
-            gradient, x, weight, None, [stride] * 2, [padding] * 2, [1, 1], transposed, [0, 0], 1,
-            [wants_x, wants_weight and not by_product, False],
-        )  # fmt: skip
-        if by_product:
+        by_product = not torch.is_grad_enabled()
+        x_gradient, weight_gradient = None, None
+        if by_product and few and wants_x:
+            if transposed:
+                x_gradient = _onto_smaller(gradient, weight, x.shape[2:], stride, padding)
+            else:
+                x_gradient = _onto_larger(gradient, weight, x.shape, stride, padding)
+        elif wants_x or not by_product:
+            x_gradient, weight_gradient, _ = torch.ops.aten.convolution_backward(
+                gradient, x, weight, None, [stride] * 2, [padding] * 2, [1, 1], transposed, [0, 0], 1,
+                [wants_x, wants_weight and not by_product, False],
+            )  # fmt: skip
+        if by_product and wants_weight:
             larger, smaller = (gradient, x) if transposed else (x, gradient)
             weight_gradient = _weight_gradient(larger, smaller, weight.shape[2], stride, padding)
         return x_gradient, weight_gradient, None, None, None

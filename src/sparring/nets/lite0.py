@@ -2,7 +2,7 @@
 squeeze-and-excitation, ReLU6 in place of swish, and a fixed stem and head).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jaxtyping import Float
@@ -17,6 +17,9 @@ CENTRE, SCALE = 127.0, 128.0
 STEM = 32
 STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1))
 """Expansion, kernel, stride, channels and blocks of each stage."""
+RESOLUTION_ENDS = (0, 2, 4, 10, 15)
+"""Blocks that end a resolution: the last of stages 1, 2, 3, 5 and 7, with maps of a half down to a 32nd of the side (of 224 pixels:
+112, 56, 28, 14 and 7 places)."""
 
 
 def same_padded(x: Float[Tensor, "n c h w"], kernel: int, stride: int) -> Float[Tensor, "n c h2 w2"]:
@@ -70,12 +73,25 @@ class Lite0(nn.Module):
         self.class_bias = nn.Parameter(weights.take("_fc.bias", CLASSES))
         weights.finish()
 
+    def stemmed(self, pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 32 _ _"]:
+        """What the blocks begin with."""
+        return relu6(self.stem(same_padded(pictures, 3, 2)), inplace=True)
+
     def forward(self, pictures: Float[Tensor, "n 3 224 224"]) -> tuple[Float[Tensor, "n 1280"], Float[Tensor, "n 1000"]]:
         """Of pictures from which `CENTRE` was taken, divided by `SCALE`."""
-        x = relu6(self.stem(same_padded(pictures, 3, 2)), inplace=True)
-        x = relu6(self.head(self.blocks(x)), inplace=True)
+        x = relu6(self.head(self.blocks(self.stemmed(pictures))), inplace=True)
         features = x.mean(dim=(2, 3))
         return features, linear(features, self.class_weight, self.class_bias)
+
+
+def stage_maps(network: Lite0, pictures: Float[Tensor, "n 3 h w"], ends: Sequence[int] = RESOLUTION_ENDS) -> list[Float[Tensor, "n _ _ _"]]:
+    """What comes out of these blocks, the finest first, of pictures as Lite0's `forward` takes them, of any size."""
+    x, maps = network.stemmed(pictures), []
+    for number, block in enumerate(network.blocks[: ends[-1] + 1]):
+        x = block(x)
+        if number in ends:
+            maps.append(x)
+    return maps
 
 
 def weights_file() -> Path:

@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import relu6
 
 from sparring.core.errors import CheckpointError
 from sparring.nets import lite0
@@ -32,11 +31,9 @@ class Perception(nn.Module):
 
 
 class Lite0Perception(Perception):
-    """After the stages of EfficientNet-lite0 that halve the side next, down to a sixteenth."""
+    """Where EfficientNet-lite0's resolution is about to fall, down to a sixteenth of the side."""
 
     content = 2
-    ENDS = (0, 2, 4, 10)
-    """The last block of each side."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,15 +41,8 @@ class Lite0Perception(Perception):
 
     def maps(self, pictures: Float[Tensor, "n 3 h w"]) -> Maps:
         """See Perception."""
-        network = self.network
-        x = (pictures + 1) * (255 / 2 / lite0.SCALE) - lite0.CENTRE / lite0.SCALE
-        x = relu6(network.stem(lite0.same_padded(x, 3, 2)))
-        found = []
-        for place, block in enumerate(network.blocks[: self.ENDS[-1] + 1]):
-            x = block(x)
-            if place in self.ENDS:
-                found.append(x)
-        return found
+        shown = (pictures + 1) * (255 / 2 / lite0.SCALE) - lite0.CENTRE / lite0.SCALE
+        return lite0.stage_maps(self.network, shown, lite0.RESOLUTION_ENDS[:-1])
 
 
 class Vgg16Perception(Perception):

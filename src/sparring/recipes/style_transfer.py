@@ -16,6 +16,9 @@ from sparring.nets.perception import Perception, open_perception
 from sparring.objectives import Losses
 from sparring.translation import Pictures, TranslationGame, TranslationRecipe, divisor_problems
 
+DIVISOR = 16
+"""Of the pictures' sides: published networks halve them four times."""
+
 
 class StyleTransferGame(TranslationGame):
     """One player: a generator that keeps what a picture shows and takes on how the style's picture is painted."""
@@ -113,7 +116,7 @@ class StyleTransfer(TranslationRecipe):
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
+        found = super().misfits(spec) + divisor_problems(spec, DIVISOR)
         if isinstance(spec, PairSpec) and 4 in spec.known_channels:
             found.append("Published networks see no transparency: give --channels 3.")
         if self.weights is not None and not Path(self.weights).is_file():

@@ -89,6 +89,15 @@ def _like(weight: Tensor, value: Tensor) -> Tensor:
 
 def load_named(game: nn.Module, tensors: dict[str, Tensor], expected: set[str] | None = None) -> None:
     """Copy tensors into a game by name. Those in `expected` (None: all there are) must be there, and no others."""
+    refuse_misfits(game, tensors, expected)
+    own = game.state_dict(keep_vars=True)
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            own[name].copy_(tensor)
+
+
+def refuse_misfits(game: nn.Module, tensors: dict[str, Tensor], expected: set[str] | None = None) -> None:
+    """Raise a CheckpointError that lists all tensors that are missing, not known or of another shape, as `load_named` wants them."""
     own = game.state_dict(keep_vars=True)
     expected = set(own) if expected is None else expected
     problems = [f"missing: {name}" for name in sorted(expected - set(tensors))]
@@ -100,9 +109,6 @@ def load_named(game: nn.Module, tensors: dict[str, Tensor], expected: set[str] |
     ]
     if problems:
         raise CheckpointError(listed("These tensors do not fit the game:", problems))
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            own[name].copy_(tensor)
 
 
 def weights_of(game: Game, player: Player) -> list[tuple[str, nn.Parameter]]:

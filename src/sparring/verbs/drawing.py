@@ -110,7 +110,7 @@ def pack(
 def import_weights(
     file: Annotated[
         Positional[Path],
-        arg(metavar="FILE", help="StyleGAN2's or StyleGAN2-ADA's .pkl (NVIDIA), or BigGAN-PyTorch's .pth."),
+        arg(metavar="FILE", help="StyleGAN2's or StyleGAN2-ADA's .pkl (NVIDIA), BigGAN-PyTorch's or pytorch-CycleGAN-and-pix2pix's .pth."),
     ],
     out: Path | None = None,
 ) -> int:
@@ -121,6 +121,7 @@ def import_weights(
     """
     from sparring import api
     from sparring import recipes as known
+    from sparring.game import LatentGame
 
     out = out or Path("runs") / file.stem
     model = api.import_weights(file, out)
@@ -128,5 +129,6 @@ def import_weights(
     screen = console()
     screen.print(f"{known.name_of(model.recipe)}, {' and '.join(found)}, {model.spec}: {out}")
     if "generator" in found:
-        screen.print(f"Use it with: sparring sample {shlex.quote(str(out))}")
+        use = "sample {}" if isinstance(model.game, LatentGame) else "translate {} IN OUT"
+        screen.print(f"Use it with: sparring {use.format(shlex.quote(str(out)))}")
     return 0

@@ -1,0 +1,59 @@
+"""How good translators become on the embedded emoji, Google's drawn in Twitter's style, at 64x64.
+
+    python benchmarks/translators.py [--minutes 30] [--only NAME ...] [--out runs/benchmarks/translators.md] [--runs FOLDER]
+
+Held-out subjects (all skin tones of one on the same side) are judged, beside the inputs as they are and with their colours shifted to the
+targets' mean and spread: L1, PSNR, SSIM and the distance in lite0's features to the true twin, and where no pairs are learned from the
+Fréchet distance of 1,700 translations to all targets. Rows are added to the table in --out as they come, with a sheet beside it: input |
+output | target (and back)."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rows import arguments, rows, say
+from sparring import recipes
+from sparring.core.pictures import save_picture
+from sparring.data.pairs import Pairing, Pairs, open_pairs
+from sparring.data.preparation import Preparation
+from sparring.models import Model
+from sparring.translating import judge_translations, sheet_of
+
+SIDE = 64
+TWITTER = Pairing(target="emoji:twitter")
+SMALL: dict[str, Any] = {"discriminator_width": 32, "patch_layers": 2, "average_images": 2000}
+UNPAIRED: dict[str, Any] = {**SMALL, "width": 24, "blocks": 6, "batch_size": 2}
+CONFIGURATIONS: dict[str, tuple[Pairing, dict[str, Any]]] = {
+    "pix2pix": (TWITTER, {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4}),
+    "pix2pix-scribble": (Pairing(inputs="scribble"), {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4}),
+    "cyclegan": (TWITTER, {"recipe": "cyclegan", **UNPAIRED, "decay_from_images": 60_000, "decay_until_images": 120_000}),
+    "cut": (TWITTER, {"recipe": "cut", **UNPAIRED, "decay_from_images": 100_000, "decay_until_images": 200_000}),
+}
+
+
+def cells_for(pairs: Pairs, names: list[str]) -> Any:  # noqa: ANN401 (what `rows` takes)
+    def cells(model: Model, picture: Path) -> str:
+        save_picture(sheet_of(pairs, 16)(model.game), picture)
+        scores = judge_translations(model, pairs)
+        return " | ".join(
+            " / ".join(f"{scores[way][name]:.3g}" if name in scores[way] else "" for way in ("translations", "inputs", "colours shifted"))
+            for name in names
+        )
+
+    return cells
+
+
+def main() -> None:
+    asked = arguments("runs/benchmarks/translators.md", 30, CONFIGURATIONS)
+    names = ["L1", "PSNR", "SSIM", "distance-lite0", "FD-lite0"]
+    columns = ["configuration", *names, "steps", "img/s", "minutes"]
+    say(asked.out, f"\n{time.strftime('%Y-%m-%d %H:%M')}, {asked.minutes:g} minutes each. Translations / inputs / colours shifted.\n")
+    say(asked.out, f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
+    for name in asked.only:
+        pairing, settings = CONFIGURATIONS[name]
+        pairs = open_pairs("emoji:google", pairing, Preparation(size=SIDE), recipes.get(settings["recipe"]).translates)  # pyright: ignore[reportAttributeAccessIssue]
+        rows(asked, {name: settings}, pairs, cells_for(pairs, names))
+
+
+if __name__ == "__main__":
+    main()
