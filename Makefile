@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test lint bench bench-modes clean
+.PHONY: demo test lint bench bench-training clean
 
 $(BIN)/sparring: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -44,12 +44,17 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/playground.py
 	$(BIN)/python benchmarks/unrolling.py
 	$(BIN)/python benchmarks/judge.py
+	$(BIN)/python benchmarks/styles.py --rounds 3
+	$(BIN)/python benchmarks/translation.py --rounds 3
+	$(BIN)/python benchmarks/translate.py
 
 # hours: what each way to play is worth
-bench-modes: $(VENV)/.dev
+bench-training: $(VENV)/.dev
 	$(BIN)/python benchmarks/modes.py
 	$(BIN)/python benchmarks/conditions.py
 	$(BIN)/python benchmarks/stacked.py
+	$(BIN)/python benchmarks/budget.py
+	$(BIN)/python benchmarks/translators.py
 
 clean:
 	rm -rf $(VENV) runs

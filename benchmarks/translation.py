@@ -86,7 +86,7 @@ def our_steps(name: str, batch: int, precision: str) -> Steps:
     from sparring.core.specs import PairSpec
     from turns import steps_of
 
-    recipe = recipes.get(name)(batch_size=batch, jitter=0.0, flip=False)
+    recipe = recipes.get(name)(batch_size=batch, jitter=0.0, flip=False, norm="batch" if name == "pix2pix" else "instance")
     state, _, step = steps_of(recipe, PairSpec(SIDE, SIDE, CHANNELS, (), CHANNELS, paired=name == "pix2pix"), precision)
     assert state.average is state.game
     return {"step": lambda: step(1)}

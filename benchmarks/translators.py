@@ -17,15 +17,15 @@ from sparring.core.pictures import save_picture
 from sparring.data.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preparation import Preparation
 from sparring.models import Model
-from sparring.translating import judge_translations, sheet_of
+from sparring.rating import judge_translations, sheet_of
 
 SIDE = 64
 TWITTER = Pairing(target="emoji:twitter")
 SMALL: dict[str, Any] = {"discriminator_width": 32, "patch_layers": 2, "average_images": 2000}
 UNPAIRED: dict[str, Any] = {**SMALL, "width": 24, "blocks": 6, "batch_size": 2}
 CONFIGURATIONS: dict[str, tuple[Pairing, dict[str, Any]]] = {
-    "pix2pix": (TWITTER, {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4}),
-    "pix2pix-scribble": (Pairing(inputs="scribble"), {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4}),
+    "pix2pix": (TWITTER, {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4, "norm": "batch"}),
+    "pix2pix-scribble": (Pairing(inputs="scribble"), {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4, "norm": "batch"}),
     "cyclegan": (TWITTER, {"recipe": "cyclegan", **UNPAIRED, "decay_from_images": 60_000, "decay_until_images": 120_000}),
     "cut": (TWITTER, {"recipe": "cut", **UNPAIRED, "decay_from_images": 100_000, "decay_until_images": 200_000}),
 }
@@ -34,7 +34,7 @@ CONFIGURATIONS: dict[str, tuple[Pairing, dict[str, Any]]] = {
 def cells_for(pairs: Pairs, names: list[str]) -> Any:  # noqa: ANN401 (what `rows` takes)
     def cells(model: Model, picture: Path) -> str:
         save_picture(sheet_of(pairs, 16)(model.game), picture)
-        scores = judge_translations(model, pairs)
+        scores = judge_translations(model, pairs).scores
         return " | ".join(
             " / ".join(f"{scores[way][name]:.3g}" if name in scores[way] else "" for way in ("translations", "inputs", "colours shifted"))
             for name in names

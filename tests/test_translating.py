@@ -20,7 +20,8 @@ from sparring import translating
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.pictures import save_film, save_gif
 from sparring.models import Model
-from sparring.translating import MARK, colour_shifted, judge_translations, pairs_for, translated
+from sparring.rating import colour_shifted, judge_translations, pairs_for
+from sparring.translating import MARK, translated
 from test_cli import call
 from test_translation import SMALL, places  # noqa: F401 (a fixture)
 
@@ -29,7 +30,9 @@ from test_translation import SMALL, places  # noqa: F401 (a fixture)
 def run(places: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
     folder = tmp_path_factory.mktemp("runs") / "cyclegan"
     quiet = Console(quiet=True)
-    sparring.train("cyclegan", places[0], folder, target=places[1], size=32, steps=2, threads=1, console=quiet, **SMALL["cyclegan"])
+    sparring.train(
+        "cyclegan", places[0], folder, target=places[1], twins=True, size=32, steps=2, threads=1, console=quiet, **SMALL["cyclegan"]
+    )
     return folder
 
 
@@ -41,7 +44,7 @@ def model(run: Path) -> Model:
 class Negative(nn.Module):
     """A translator whose answer is known."""
 
-    divisor = 4
+    divisor, smallest = 4, 4
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,10 +72,15 @@ def test_pictures_of_any_size_keep_it_and_every_pixel_its_place(negative: Model,
     assert np.array_equal(translated(negative, picture), 255 - picture)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (4, 4), (3, 40), (9, 8)])
+def test_tiny_pictures_go_through_real_networks(model: Model, size: tuple[int, int]) -> None:
+    assert translated(model, noise(*size)).shape == (*size, 3)
+
+
 class Centred(nn.Module):
     """A translator that depends on all that it sees, as norms do."""
 
-    divisor = 4
+    divisor, smallest = 4, 4
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         return (pictures - pictures.mean(dim=(1, 2, 3), keepdim=True)) / 2
@@ -106,8 +114,42 @@ def test_a_folder_keeps_names_reports_what_is_bad_and_is_gone_on_with(negative: 
     again = sparring.translate(negative, source, out)
     assert (again.written, again.there) == (1, 3)
     assert (out / "a.png").stat().st_mtime_ns == before
-    with pytest.raises(SettingsError, match="Choose another folder"):
-        sparring.translate(negative, source, out, direction="b2a")
+    for different in ({"direction": "b2a"}, {"size": 16}, {"tile": 300}):
+        with pytest.raises(SettingsError, match="Choose another folder"):
+            sparring.translate(negative, source, out, **different)
+    (tmp_path / "in2").mkdir()
+    with pytest.raises(SettingsError, match=r"of: .*in' there, .*in2' now"):
+        sparring.translate(negative, tmp_path / "in2", out)
+
+
+def test_a_wrong_direction_leaves_nothing_behind(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:  # noqa: F811
+    one_way = sparring.train("cut", places[0], tmp_path / "r", target=places[1], size=32, steps=1, console=quiet, **SMALL["cut"])
+    with pytest.raises(SettingsError, match="a2b, not b2a"):
+        sparring.translate(one_way, places[0], tmp_path / "out", direction="b2a")
+    assert not (tmp_path / "out").exists()
+
+
+def test_where_many_translations_do_not_go(negative: Model, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    Image.fromarray(noise(8, 8)).save(source / "a.png")
+    for out, words in ((source, "translated again"), (source / "deep", "translated again"), (tmp_path / "x.mp4", "ending of a file")):
+        with pytest.raises(SettingsError, match=words):
+            sparring.translate(negative, source, out)
+    with pytest.raises(SettingsError, match="what is to be translated"):
+        sparring.translate(negative, source / "a.png", source)
+    with pytest.raises(DataError, match="does not exist"):
+        sparring.translate(negative, tmp_path / "nothing", tmp_path / "out")
+    assert [path.name for path in source.iterdir()] == ["a.png"]
+
+
+def test_folders_mean_no_classes_here(negative: Model, tmp_path: Path) -> None:
+    for name in ("train/a.png", "test/b.png", "c.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise(8, 8)).save(tmp_path / "in" / name)
+    (tmp_path / "in" / "labels.csv").write_text("file,label\nc.png,x\n")
+    found = sparring.translate(negative, tmp_path / "in", tmp_path / "out")
+    assert (found.written, found.problems) == (3, ())
 
 
 def test_names_that_would_become_one_are_refused(negative: Model, tmp_path: Path) -> None:
@@ -145,8 +187,12 @@ def test_films(negative: Model, tmp_path: Path, ending: str) -> None:
     assert drawn == pytest.approx([255, 135, 15], abs=6)
     assert translating.rate_of(tmp_path / f"out{ending}") == pytest.approx(5)
     (tmp_path / "bad.mp4").write_bytes(b"junk")
-    with pytest.raises(DataError, match="cannot be read as a film"):
-        sparring.translate(negative, tmp_path / "bad.mp4", tmp_path / "x.mp4")
+    (tmp_path / "bad.gif").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0")  # which Pillow would hand to another program
+    for name in ("bad.mp4", "bad.gif"):
+        with pytest.raises(DataError, match="cannot be read as a film"):
+            sparring.translate(negative, tmp_path / name, tmp_path / "x.mp4")
+    with pytest.raises(SettingsError, match="give OUT the ending"):
+        sparring.translate(negative, tmp_path / "bad.mp4", tmp_path / "x.png")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs kill -9")
@@ -177,13 +223,32 @@ def test_killed_in_the_middle_nothing_is_half_written(run: Path, tmp_path: Path)
 
 def test_scores_stand_beside_those_of_doing_nothing(negative: Model, run: Path) -> None:
     pairs = pairs_for(negative)
-    scores = judge_translations(negative, pairs)
+    ratings = judge_translations(negative, pairs)
+    scores = ratings.scores
+    assert ratings.protocol["held_out_pairs"] == len(pairs.held_out[0])
     assert scores.keys() == {"translations", "inputs", "colours shifted"}
     assert scores["inputs"].keys() == {"L1", "PSNR", "SSIM", "distance-lite0", "FD-lite0"}
     held = pairs.shown(100)
     assert held.inputs is not None
     assert scores["inputs"]["L1"] == pytest.approx((held.inputs - held.images).abs().mean().item() / 2, rel=1e-5)
     assert scores["translations"]["L1"] == pytest.approx((-held.inputs - held.images).abs().mean().item() / 2, rel=1e-4)
+
+
+def test_what_cannot_be_judged_is_said(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:  # noqa: F811
+    style = str(next(Path(places[1]).iterdir()))
+    painter = sparring.train(
+        "style-transfer", places[0], tmp_path / "s", target=style, size=32, steps=1, console=quiet, **SMALL["style-transfer"]
+    )
+    with pytest.raises(SettingsError, match="cannot be judged"):
+        judge_translations(painter)
+    small = sparring.train("pix2pix", places[0], tmp_path / "p", target=places[1], size=8, steps=1, console=quiet, **SMALL["pix2pix"])
+    ratings = judge_translations(small)
+    assert "SSIM" not in ratings.scores["translations"]
+    assert "L1" in ratings.scores["translations"]
+    with pytest.raises(SettingsError, match="sparring judge RUN"):
+        sparring.judge(small)
+    with pytest.raises(SettingsError, match="makes pictures of pictures"):
+        sparring.seeing.probe(small)
 
 
 def test_shifted_colours_have_the_targets_mean_and_spread() -> None:
@@ -205,5 +270,9 @@ def test_the_commands(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "FD-lite0" in out
     assert "colours shifted" in out
     assert (run / "translations.json").exists()
+    assert call("judge", run, "--extractor", "inception") == 1
+    assert "Leave B" in capsys.readouterr().err
+    assert call("pack", run, tmp_path / "p.safetensors") == 0
+    assert "sparring translate" in capsys.readouterr().out
     assert call("sample", run) == 1
     assert "sparring translate" in capsys.readouterr().err

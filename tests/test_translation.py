@@ -1,6 +1,7 @@
 """Games from picture to picture: what they see, their losses, the pool, and that nothing is done twice or lost."""
 
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import sparring
 from sparring import recipes
 from sparring.augment import jittered
 from sparring.core.batch import Batch
-from sparring.core.errors import SettingsError
+from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.core.specs import ImageSpec, PairSpec, spec_from_json
 from sparring.core.streams import Streams
 from sparring.data.pairs import Pairing, Pairs, open_pairs
@@ -198,18 +199,18 @@ def test_cyclegan_minimises_what_the_paper_says_in_four_generator_passes() -> No
     with torch.no_grad():
         drawn_b, drawn_a = game.a2b(a), game.b2a(b)
         expected = {
-            "adversarial/a2b": (game.discriminator_b(drawn_b) - 1).square().mean() / 2,
-            "adversarial/b2a": (game.discriminator_a(drawn_a) - 1).square().mean() / 2,
+            "adversarial/a2b": (game.discriminator_b(drawn_b) - 1).square().mean(),
+            "adversarial/b2a": (game.discriminator_a(drawn_a) - 1).square().mean(),
             "cycle/a": 10 * (game.b2a(drawn_b) - a).abs().mean(),
             "cycle/b": 10 * (game.a2b(drawn_a) - b).abs().mean(),
             "identity/a": 5 * (game.b2a(a) - a).abs().mean(),
             "identity/b": 5 * (game.a2b(b) - b).abs().mean(),
         }
         judged = {
-            "real/a": (game.discriminator_a(a) - 1).square().mean() / 4,
-            "generated/a": game.discriminator_a(drawn_a).square().mean() / 4,
-            "real/b": (game.discriminator_b(b) - 1).square().mean() / 4,
-            "generated/b": game.discriminator_b(drawn_b).square().mean() / 4,
+            "real/a": (game.discriminator_a(a) - 1).square().mean() / 2,
+            "generated/a": game.discriminator_a(drawn_a).square().mean() / 2,
+            "real/b": (game.discriminator_b(b) - 1).square().mean() / 2,
+            "generated/b": game.discriminator_b(drawn_b).square().mean() / 2,
         }
     for found, wanted in ((losses, expected), (told, judged)):
         assert found.keys() == wanted.keys()
@@ -250,6 +251,7 @@ def test_a_resumed_translator_is_the_uninterrupted_one(name: str, places: tuple[
     decay = {"decay_from_images": 4, "decay_until_images": 30}
     common = {"target": places[1], "size": 32, "console": quiet, "threads": 1, "log_every": 3, **SMALL[name], **decay}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
+    common["average_images"] = 8 if name in {"cyclegan", "cut"} else 0
     model = sparring.train(name, places[0], whole, steps=11, **common)
     sparring.train(name, places[0], parts, steps=5, **common)
     sparring.resume(parts, steps=11, console=quiet)
@@ -258,6 +260,36 @@ def test_a_resumed_translator_is_the_uninterrupted_one(name: str, places: tuple[
         assert model.ending is not None
         tensors = sparring.load(whole, whole=True).game.state_dict()
         assert tensors["pool_a.filled"] == 3
+
+
+def test_a_second_set_that_was_moved_is_found_where_it_is_said_to_be(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:
+    moved = shutil.copytree(places[1], tmp_path / "b")
+    sparring.train("cut", places[0], tmp_path / "r", target=str(moved), size=32, steps=1, console=quiet, **SMALL["cut"])
+    elsewhere = moved.rename(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="does not exist"):
+        sparring.resume(tmp_path / "r", steps=2, console=quiet)
+    sparring.resume(tmp_path / "r", target=str(elsewhere), steps=2, console=quiet)
+    with pytest.raises(SettingsError, match="no longer what the run was trained on"):
+        sparring.resume(tmp_path / "r", target=places[0], steps=3, console=quiet)
+
+
+def test_style_transfer_needs_its_published_weights_to_train_alone(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:
+    from torchvision.models import vgg16
+
+    with torch.device("meta"):
+        shapes = {name: tensor.shape for name, tensor in vgg16(weights=None).state_dict().items() if name.startswith("features")}
+    torch.manual_seed(0)
+    torch.save({name: 0.05 * torch.randn(shape) for name, shape in shapes.items()}, tmp_path / "vgg.pth")
+    common = {"target": places[1], "size": 32, "console": quiet, **SMALL["style-transfer"]}
+    model = sparring.train("style-transfer", places[0], tmp_path / "r", steps=1, weights=str(tmp_path / "vgg.pth"), **common)
+    (tmp_path / "vgg.pth").unlink()
+    assert sparring.load(tmp_path / "r").translate(torch.zeros(1, 3, 32, 32)).shape == (1, 3, 32, 32)
+    assert sparring.load(sparring.pack(model, tmp_path / "s.safetensors")).generator is not None
+    with pytest.raises(CheckpointError, match=r"vgg\.pth"):
+        sparring.resume(tmp_path / "r", steps=2, console=quiet)
+    with pytest.raises(CheckpointError, match="no weights at"):
+        sparring.train("style-transfer", places[0], tmp_path / "x", steps=1, weights="nothing.pth", **common)
+    assert not (tmp_path / "x").exists()
 
 
 def test_accumulated_parts_are_handed_on_in_order(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:
@@ -286,6 +318,10 @@ def test_what_does_not_fit_is_said(places: tuple[str, str], tmp_path: Path, quie
         check(recipes.get("pix2pix")(patch_layers=4), pairs)
     with pytest.raises(SettingsError, match="judge_every is for pictures of noise"):
         sparring.train("pix2pix", places[0], tmp_path / "x", target=places[1], judge_every=5, console=quiet)
+    store = pairs_for("pix2pix", places)
+    for name, data in (("dcgan", store), ("cut", store.inputs)):
+        with pytest.raises(SettingsError, match=f"{name} learns from"):
+            sparring.train(name, data, tmp_path / "x", console=quiet)
     with pytest.raises(SettingsError, match="'target'"):
         sparring.train("dcgan", places[0], tmp_path / "x", target=places[1], console=quiet)
     assert spec_from_json(pairs.to_json()) == pairs

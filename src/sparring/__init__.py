@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from sparring.api import Model, compare, import_weights, judge, load, pack, playground, resume, train, translate
+    from sparring.api import Model, compare, import_weights, judge, judge_translations, load, pack, playground, resume, train, translate
     from sparring.core.errors import SparringError
     from sparring.data.source import open_source
     from sparring.data.store import prepare
@@ -27,6 +27,7 @@ __all__ = [
     "compare",
     "import_weights",
     "judge",
+    "judge_translations",
     "load",
     "open_source",
     "pack",
@@ -42,6 +43,7 @@ _HOMES = {
     "Model": "sparring.models",
     "SparringError": "sparring.core.errors",
     "import_weights": "sparring.models",
+    "judge_translations": "sparring.rating",
     "load": "sparring.models",
     "open_source": "sparring.data.source",
     "pack": "sparring.models",

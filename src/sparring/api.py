@@ -13,7 +13,7 @@ import torch
 from jaxtyping import UInt8
 
 import sparring
-from sparring import recipes, translating
+from sparring import rating, recipes
 from sparring.core.batch import float_to_pixels
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean, listed
 from sparring.core.pictures import grid
@@ -28,9 +28,10 @@ from sparring.judge.sliced import coarse, sliced_wasserstein
 from sparring.judging import FrechetJudge, compare, judge
 from sparring.models import Model, described, from_json, import_weights, load, pack
 from sparring.playground import playground
+from sparring.rating import judge_translations, pairs_of
 from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
-from sparring.translating import judge_translations, pairs_of, translate
+from sparring.translating import translate
 from sparring.translation import TranslationRecipe
 
 if TYPE_CHECKING:
@@ -60,10 +61,12 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     refuse_another_run(run)
     kind = recipes.get(recipe) if isinstance(recipe, str) else type(recipe)
     chosen = sort_settings(settings, *parts_of(kind))
-    recipe = kind(**chosen[kind]) if isinstance(recipe, str) else replace(recipe, **chosen[kind])
+    recipe = with_located_files(kind(**chosen[kind]) if isinstance(recipe, str) else replace(recipe, **chosen[kind]))
     asked, preparation = TrainSettings(**chosen[TrainSettings]), Preparation(**chosen[Preparation])
     pairing = Pairing(**chosen[Pairing]) if Pairing in chosen else None
     refuse_wrong_values(recipe, asked, preparation, pairing)
+    refuse_wrong_data(data, recipe)
+    recipe.refuse_to_begin()
     if asked.with_budget() is not asked:
         console.print(f"No budget given: training for {asked.with_budget().minutes:g} minutes.")
 
@@ -107,6 +110,20 @@ def refuse_wrong_values(recipe: Recipe, training: TrainSettings, preparation: Pr
             problems.append("judge_every is for pictures of noise; translations are judged with: sparring judge RUN. Leave it out.")
     if problems:
         raise SettingsError(listed("These settings cannot be used:", problems))
+
+
+def refuse_wrong_data(data: Place | Store | Pairs | None, recipe: Recipe) -> None:
+    """Raise a SettingsError if prepared data is not of the kind that the recipe learns from."""
+    if isinstance(data, Store) and isinstance(recipe, TranslationRecipe):
+        raise SettingsError(f"{recipes.name_of(recipe)} learns from pairs, and a store has none: give the data's place, or `open_pairs`.")
+    if isinstance(data, Pairs) and not isinstance(recipe, TranslationRecipe):
+        raise SettingsError(f"{recipes.name_of(recipe)} learns from pictures, not from pairs of them: give one of the pairs' stores.")
+
+
+def with_located_files(recipe: Recipe) -> Recipe:
+    """The recipe, with a file that it names to be found from any working directory."""
+    weights = getattr(recipe, "weights", None)
+    return replace(recipe, weights=located(weights)) if isinstance(weights, str) else recipe  # pyright: ignore[reportCallIssue]
 
 
 def refuse_another_run(run: RunDirectory) -> None:
@@ -181,7 +198,7 @@ def play_on(
     from sparring.train.session import sit
 
     if isinstance(store, Pairs):
-        score, sheet = translating.score_on(store), translating.sheet_of(store)
+        score, sheet = rating.score_on(store), rating.sheet_of(store)
     else:
         score, sheet = score_for(store, settings), sheet_for(settings)
     ending = sit(run, recipe, lambda: recipe.build(store.spec), store, settings, score, sheet, identity(config), console)
@@ -238,8 +255,8 @@ def distance_to(store: Store, seed: int) -> Callable[[Game], dict[str, Any]]:
 def resume(run: Place, *, data: Place | Store | Pairs | None = None, console: "Console | None" = None, **settings: object) -> Model:
     """Go on with a run, exactly as if it had never been interrupted.
 
-    `data`: where it lies now, if it was moved. `settings`: a longer budget (`images`, `steps`, `minutes`); any other
-    setting is refused by name if it differs from the run's.
+    `data` (and `target`, of translators): where it lies now, if it was moved. `settings`: a longer budget (`images`, `steps`,
+    `minutes`); any other setting is refused by name if it differs from the run's.
     """
     console = console or plain_console()
     directory = RunDirectory(Path(run))
@@ -248,13 +265,17 @@ def resume(run: Place, *, data: Place | Store | Pairs | None = None, console: "C
         config = directory.read_config()
         recipe, _ = described(config, directory.config)
         old, preparation, *of_pairs = recorded_settings(config)
-        pairing = of_pairs[0] if of_pairs else None
         chosen = sort_settings(settings, *parts_of(type(recipe)))
+        pairing = of_pairs[0] if of_pairs else None
+        if pairing is not None and (target := chosen[Pairing].pop("target", None)) is not None:
+            pairing = replace(pairing, target=target)  # where it lies now: the fingerprint says whether it is the same
         longer = {name: value for name in BUDGETS if (value := chosen[TrainSettings].pop(name, None)) is not None}
         refuse_wrong_values(recipe, old, preparation, pairing)
         refuse_wrong_values(replace(recipe, **chosen[type(recipe)]), replace(old, **chosen[TrainSettings], **longer), preparation, pairing)
         refuse_differences((recipe, old, preparation, *of_pairs), chosen, longer)
         new = with_longer_budget(directory, old, longer, console)
+        refuse_wrong_data(data, recipe)
+        recipe.refuse_to_begin()
         place = config["data"]["source"] if data is None else data
         store = place if isinstance(place, Store | Pairs) else prepared(place, recipe, preparation, console, pairing)
         if store.fingerprint != config["data"]["fingerprint"]:

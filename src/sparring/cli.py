@@ -4,7 +4,6 @@ Nothing heavy is imported before it is known which verb is wanted: `sparring --h
 """
 
 import os
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -71,7 +70,7 @@ def _ended(model: "Model", run: Path) -> int:
         screen.print(f"Pictures: {path}")
     if (folder / "timelapse.gif").exists():
         screen.print(f"Timelapse: {folder / 'timelapse.gif'}")
-    screen.print(f"More: sparring sample {shlex.quote(str(run))} -n 64 --seed 1")
+    screen.print(f"More: {model.use}")
     return EXIT_STOPPED if model.ending is not None and model.ending.reason == "stopped" else 0
 
 

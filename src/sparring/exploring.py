@@ -40,10 +40,10 @@ class Space:
     """The latent space of a model: w if its generator has styles, else z. All methods are without gradients but `drawing`."""
 
     def __init__(self, model: Model) -> None:
-        generator = model.generator
+        game, generator = model.latent_game, model.generator
         if generator is None:
             raise SettingsError(f"{model.source} holds no generator, so it has no latent space.")
-        self.model, self.game, self.generator = model, model.latent_game, generator
+        self.model, self.game, self.generator = model, game, generator
         self.styled = isinstance(generator, StyleGenerator)
 
     def points(self, seeds: Sequence[int], label: Label = None) -> Points:

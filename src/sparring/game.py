@@ -261,6 +261,9 @@ class Recipe:
             found.append(f"decay_from_images ({self.decay_from_images}) must lie before decay_until_images ({self.decay_until_images}).")
         return found
 
+    def refuse_to_begin(self) -> None:
+        """Raise a SparringError if something that training needs beside the data is not there. (Drawing may not need it.)"""
+
     @property
     def smallest_part(self) -> int:
         """Pictures that must stay together: a batch is split into multiples of so many."""

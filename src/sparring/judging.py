@@ -129,7 +129,11 @@ def _model(place: Judgeable, checkpoint: str) -> Model | None:
 
 
 def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -> Pictures:
-    """Samples of a model; those of a conditional one are of every class in turn."""
+    """Samples of a model; those of a conditional one are of every class in turn. A SettingsError for translators."""
+    if not isinstance(model.game, LatentGame):
+        raise SettingsError(
+            f"{model.source} makes pictures of pictures. Its run is judged by: sparring judge RUN, or sparring.judge_translations."
+        )
 
     def batches() -> Iterator[UInt8[np.ndarray, "n h w c"]]:
         for piece in model.sample_in_pieces(n, seed=seed, truncation=truncation):
@@ -139,7 +143,7 @@ def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -
         chosen = [model.sample(1, seed=seed, first=number, truncation=truncation) for number in numbers]
         return np.concatenate([float_to_pixels(picture).cpu().numpy() for picture in chosen])
 
-    game = model.latent_game
+    game = model.game
     labels = game.labels_of(seed, n).cpu().numpy() if game.conditional else None
     return Pictures(str(model.source), n, model.spec, batches, pick, labels, seed=seed, step=model.step, truncation=truncation)
 

@@ -4,6 +4,7 @@ import json
 import math
 import operator
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -67,15 +68,21 @@ class Model:
     def latent_game(self) -> LatentGame:
         """The game, if its pictures come of latents; a SettingsError if not."""
         if not isinstance(self.game, LatentGame):
-            raise SettingsError(f"{self.source} makes pictures of pictures, not of noise. Use it with: sparring translate")
+            raise SettingsError(f"{self.source} makes pictures of pictures, not of noise. Use it with: {self.use}")
         return self.game
 
     @property
     def translation_game(self) -> TranslationGame:
         """The game, if it makes pictures of pictures; a SettingsError if not."""
         if not isinstance(self.game, TranslationGame):
-            raise SettingsError(f"{self.source} makes pictures of noise, not of pictures. Use it with: sparring sample")
+            raise SettingsError(f"{self.source} makes pictures of noise, not of pictures. Use it with: {self.use}")
         return self.game
+
+    @property
+    def use(self) -> str:
+        """The command that uses it."""
+        verb, rest = ("sample", "-n 64 --seed 1") if isinstance(self.game, LatentGame) else ("translate", "IN OUT")
+        return f"sparring {verb} {shlex.quote(str(self.source))} {rest}"
 
     def _network(self, name: str) -> nn.Module | None:
         network = getattr(self.game, name, None)
@@ -131,14 +138,19 @@ class Model:
         `direction`: "a2b" makes targets of inputs; "b2a" the other way round, where the recipe learns it. A SettingsError says what does
         not fit. The translation of a picture does not depend on the pictures beside it.
         """
+        self.refuse_direction(direction)
         game = self.translation_game
-        if direction not in game.translators:
-            raise SettingsError(f"{self.source} was trained in the direction {' and '.join(game.translators)}, not {direction}.")
-        self.refuse_without_generator()
         channels = game.channels_of(direction)[0]
         if pictures.shape[1] != channels or not pictures.numel():
             raise SettingsError(f"The pictures are {tuple(pictures.shape)}; wanted are some, with {channels} channels (n, c, h, w).")
         return game.translate(pictures.to(game.device), direction).clamp(-1, 1)
+
+    def refuse_direction(self, direction: str) -> None:
+        """Raise a SparringError if this model does not translate that way."""
+        known = self.translation_game.translators
+        if direction not in known:
+            raise SettingsError(f"{self.source} was trained in the direction {' and '.join(known)}, not {direction}.")
+        self.refuse_without_generator()
 
     def sample_in_pieces(
         self, n: int, *, seed: int = 0, label: str | int | None = None, truncation: float | None = None
@@ -373,7 +385,10 @@ def training_data(model: Model) -> Store:
 
 
 def data_of(model: Model, data: str | os.PathLike[str] | Store | None) -> Store:
-    """The data that is named, prepared as for the model, or else what it was trained on."""
+    """The data that is named, prepared as for the model, or else what it was trained on. A SettingsError for translators, whose data are
+    pairs.
+    """
+    _ = model.latent_game
     if data is None:
         return training_data(model)
     if isinstance(data, Store):

@@ -20,11 +20,14 @@ from sparring.optimisers import maker
 
 Pictures = Float[Tensor, "n c h w"]
 Direction = Literal["a2b", "b2a"]
-PatchObjective = Literal["non-saturating", "least-squares", "hinge", "wasserstein"]
+PatchObjective = Literal["non-saturating", "least-squares", "hinge"]
 LARGEST_IN_COMPANY = 128
 """Pictures of at most this side are translated many at a time."""
 OBJECTIVE_SHARE = 0.5
 """The discriminator's losses are halved, which slows it against the generator (Isola et al. 2017, section 3.3)."""
+WEIGHTS: dict[PatchObjective, float] = {"non-saturating": 1.0, "least-squares": 2.0, "hinge": 1.0}
+"""Of the losses: translators' least squares (Zhu et al. 2017, section 4) are without the half of Mao et al. 2017, and other terms are
+weighed against them."""
 
 
 class TranslationGame(Game):
@@ -49,9 +52,10 @@ class TranslationGame(Game):
         In evaluation mode, without gradients. A picture's translation does not depend on the others.
         """
         network = self.get_submodule(self.translators[direction])
-        divisor, (height, width) = int(network.divisor), pictures.shape[2:]  # pyright: ignore[reportArgumentType]
-        below, right = -height % divisor, -width % divisor
-        whole = _extended(pictures, below, right)
+        divisor, smallest = int(network.divisor), int(network.smallest)  # pyright: ignore[reportArgumentType]
+        height, width = pictures.shape[2:]
+        below, right = (max(smallest, -(-side // divisor) * divisor) - side for side in (height, width))
+        whole = _extended(pictures.to(self.device), below, right)
         chunk = SAMPLE_CHUNK if max(whole.shape[2:]) <= LARGEST_IN_COMPANY else 1
         found = []
         with evaluating(network):
@@ -90,12 +94,13 @@ class PatchGame(TranslationGame):
         """The generator's loss for pictures whose patches are judged so."""
         flat = logits.flatten()
         (loss,) = self.objective.generator(flat.detach(), flat).values()
-        return _each(loss, len(logits))
+        return WEIGHTS[self.patch_rules.objective] * _each(loss, len(logits))
 
     def told_apart(self, real: Float[Tensor, "n 1 p q"], generated: Float[Tensor, "n 1 p q"], name: str = "") -> Losses:
         """The discriminator's losses, by name."""
         losses = self.objective.discriminator(real.flatten(), generated.flatten())
-        return {f"{kind}{name}": OBJECTIVE_SHARE * _each(loss, len(real)) for kind, loss in losses.items()}
+        weight = OBJECTIVE_SHARE * WEIGHTS[self.patch_rules.objective]
+        return {f"{kind}{name}": weight * _each(loss, len(real)) for kind, loss in losses.items()}
 
     def judged_together(self, discriminator: nn.Module, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
         """A discriminator's logits of real and generated pictures: in one pass, where its norm does not mix pictures."""

@@ -37,7 +37,7 @@ def test_pictures_of_the_same_name_are_pairs_and_others_are_said(tmp_path: Path)
     assert sorted(brightness(pairs, [0, 1, 2])) == [(10, 15), (30, 35), (40, 45)], "a missing partner shifts nothing"
     assert pairs.counts == (3,)
     assert pairs.spec.paired
-    assert any("2 pictures have no partner" in line and "02.png: no target" in line for line in pairs.lines())
+    assert {"02.png: no target of that name", "05.bmp: no input of that name"} <= set(pairs.lines())
     with pytest.raises(DataError) as error:
         open_pairs(str(a), Pairing(target=str(b)), SIZE, "paired")
     assert "02.png: no target of that name" in str(error.value)
@@ -123,6 +123,36 @@ def test_each_kind_is_shown_once_before_any_comes_again(emoji: Pairs) -> None:
     assert batch.inputs.shape == batch.images.shape == (4, 3, 8, 8)
 
 
+def test_made_inputs_follow_their_pictures_when_files_are_renamed(tmp_path: Path) -> None:
+    a = folder(tmp_path / "a", [1, 2, 3])
+    open_pairs(str(a), Pairing(inputs="grey", held_out=0.0), SIZE, "paired")
+    for number in (3, 2, 1):
+        (a / f"{number:02d}.png").rename(a / f"{number + 1:02d}.png")
+    pairs = open_pairs(str(a), Pairing(inputs="grey", held_out=0.0), SIZE, "paired")
+    assert sorted(brightness(pairs, [0, 1, 2])) == [(10, 10), (20, 20), (30, 30)]
+
+
+def test_names_that_are_the_same_by_chance_make_no_twins(tmp_path: Path) -> None:
+    a, b = folder(tmp_path / "a", [1, 2, 3, 4]), folder(tmp_path / "b", [1, 2, 3, 4], add=5)
+    pairs = open_pairs(str(a), Pairing(target=str(b), held_out=0.0), SIZE, "unpaired")
+    assert (pairs.counts, pairs.twins) == ((4, 4), False)
+    more = folder(tmp_path / "c", [1, 2, 3, 4, 5, 6, 7], add=5)
+    told = open_pairs(str(a), Pairing(target=str(more), held_out=0.0, twins=True), SIZE, "unpaired")
+    first, second = (
+        {int(store.names[place][:2]) for place in places} for store, places in zip((told.inputs, told.targets), told.places, strict=True)
+    )
+    assert not first & second
+    assert first | second == {1, 2, 3, 4, 5, 6, 7}, "who is in one set alone is not lost"
+    with pytest.raises(DataError, match="--twins False"):
+        open_pairs(str(folder(tmp_path / "d", [1])), Pairing(target=str(folder(tmp_path / "e", [1])), twins=True), SIZE, "unpaired")
+
+
+def test_folders_that_hold_all_of_a_set_are_no_part_of_its_names(tmp_path: Path) -> None:
+    a, b = folder(tmp_path / "a" / "photos", [1, 2]), folder(tmp_path / "b" / "drawings", [1, 2], add=5)
+    pairs = open_pairs(str(a.parent), Pairing(target=str(b.parent), held_out=0.0), SIZE, "paired")
+    assert sorted(brightness(pairs, [0, 1])) == [(10, 15), (20, 25)]
+
+
 def test_a_single_picture_is_a_style(tmp_path: Path) -> None:
     a = folder(tmp_path / "a", list(range(10)))
     style = tmp_path / "style.png"
@@ -131,6 +161,7 @@ def test_a_single_picture_is_a_style(tmp_path: Path) -> None:
     assert pairs.counts == (9, 1)
     batch = pairs.batch(np.array([[0, 0], [3, 0]]))
     assert ((batch.images + 1) * 127.5).round().unique().tolist() == [77]
+    assert len(open_pairs(str(a), Pairing(target=str(style), held_out=0.5), SIZE, "style").shown(8)) == 5
 
 
 # --------------------------------------------------------------------------------------------------- made inputs

@@ -1,8 +1,9 @@
 """Pictures on disk: grids, strips, GIFs and films from arrays of 8-bit pixels."""
 
 import io
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,8 @@ def grid(
 
 def save_gif(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, frames_per_second: float = 12, hold_last: float = 0.0) -> None:
     """Write an endless GIF; the last frame stays `hold_last` seconds longer."""
+    if not frames:
+        raise SparringError(f"{path}: a film needs frames, and there are none.")
     pictures = [as_picture(frame) for frame in frames]
     pictures = [picture.convert("RGB") if picture.mode == "RGBA" else picture for picture in pictures]
     durations = [round(1000 / frames_per_second)] * len(pictures)
@@ -69,13 +72,19 @@ def save_gif(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, frames_pe
         pictures[0].save(temporary, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False)
 
 
-def save_film(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, frames_per_second: float = 24) -> None:
-    """Write an MP4 (H.264) through imageio-ffmpeg. Odd sides get a last row or column again, as H.264 asks for even ones."""
+def save_film(frames: Iterable[UInt8[np.ndarray, "h w c"]], path: Path, frames_per_second: float = 24) -> None:
+    """Write an MP4 (H.264) through imageio-ffmpeg, a frame at a time. Odd sides get a last row or column again, as H.264 asks for even
+    ones.
+    """
     try:
         import imageio_ffmpeg  # noqa: PLC0415 (an extra)
     except ImportError:
         raise missing_extra("imageio-ffmpeg", "video", "Writing an MP4") from None
-    height, width, channels = frames[0].shape
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
+        raise SparringError(f"{path}: a film needs frames, and there are none.")
+    height, width, channels = first.shape
     padding = ((0, height % 2), (0, width % 2), (0, 0))
     with replacing(path) as temporary:
         writer = imageio_ffmpeg.write_frames(
@@ -89,7 +98,7 @@ def save_film(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, frames_p
             output_params=["-f", "mp4", "-movflags", "+faststart"],
         )
         writer.send(None)
-        for frame in frames:
+        for frame in itertools.chain([first], frames):
             colour = frame[:, :, :3] if channels >= 3 else frame.repeat(3, axis=2)
             writer.send(np.ascontiguousarray(np.pad(colour, padding, mode="edge")))
         writer.close()

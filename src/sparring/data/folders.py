@@ -31,6 +31,13 @@ def open_zip(name: str, path: Path, split: str | None) -> Source:
     return _source(name, zip_place(path), split)
 
 
+def open_pictures(path: Path) -> Source:
+    """All pictures of a folder or a zip, whatever classes or splits their folders may mean elsewhere."""
+    place, findings = zip_place(path) if path.is_file() else folder_place(path), _Findings()
+    items = [Item(name) for name in _pictures(place, place.names, findings)]
+    return Source(str(path), items, lambda index: place.read(items[index].name), place.key, problems=place.problems)
+
+
 def _source(name: str, place: Place, split: str | None) -> Source:
     findings = _Findings(list(place.problems), notes=list(place.notes))
     names = place.names

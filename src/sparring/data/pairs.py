@@ -2,6 +2,8 @@
 
 import functools
 import hashlib
+import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -13,20 +15,21 @@ from jaxtyping import Int64, UInt8
 
 from sparring.core.batch import Batch, pixels_to_float
 from sparring.core.errors import DataError, SettingsError, listed
+from sparring.core.files import sha256_of_file
 from sparring.core.settings import Ranges, range_problems, type_problems
 from sparring.core.specs import PairSpec
 from sparring.data.decode import PICTURE_ENDINGS, UnusableError, load
 from sparring.data.embedded import STYLES
 from sparring.data.making import MAKERS, Made
 from sparring.data.preparation import Preparation
-from sparring.data.records import Item, Source, examples, key_of
+from sparring.data.records import Item, Source, key_of
 from sparring.data.source import open_source
-from sparring.data.store import Store, prepare
+from sparring.data.store import NAMES, Store, prepare
 
 Kind = Literal["paired", "unpaired", "style"]
 Places = Int64[np.ndarray, " _"]
-SHARED = 0.5
-"""Of the smaller set's names: from so many in both sets on, they show the same subjects."""
+MAKING = 1
+"""Of the inputs that are made of pictures: another number and they are made again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,9 @@ class Pairing:
     """Share of the pictures that are not trained on, to show and judge by."""
     subject_until: str | None = None
     """Names are of one subject up to this text; all of its pictures are held out together. None: "-" for emoji, else the whole name."""
+    twins: bool | None = None
+    """Two sets without pairs show the same subjects, under the same names: each is trained on in one set alone, and judged by its twin.
+    None: so it is for emoji."""
 
     def problems(self) -> list[str]:
         """All that is wrong with it, in a sentence each."""
@@ -92,10 +98,11 @@ class Pairs:
         return self._of(self.places[0][a], self.places[1][b])
 
     def shown(self, most: int) -> Batch:
-        """The first held-out inputs and targets (of pairs and twins: those that go together); trained ones where none are held out."""
+        """So many held-out inputs and targets, from all of them (pairs and twins go together); trained ones where none are held out."""
         first, second = self.held_out if min(map(len, self.held_out)) else self.places
-        n = min(most, len(first), len(second))
-        return self._of(first[:n], second[:n])
+        count = min(len(first), len(second))
+        some = np.linspace(0, count - 1, min(most, count)).astype(np.int64)
+        return self._of(first[some], second[some])
 
     def _of(self, inputs: Places, targets: Places) -> Batch:
         pictures = (pixels_to_float(torch.from_numpy(store.pixels.view(np.ndarray)[at])) for store, at in self._sides(inputs, targets))
@@ -122,17 +129,18 @@ def open_pairs(data: str, pairing: Pairing, preparation: Preparation, kind: Kind
             "Pictures are made of pictures here. Give --target (a second set), --inputs (what to make of each picture) or --side-by-side."
         )
     inputs, targets = _stores(data, pairing, preparation, progress)
-    until = ("-" if data.partition(":")[0] in STYLES else "") if pairing.subject_until is None else pairing.subject_until
-    stems = [[_stem(name) for name in store.names] for store in (inputs, targets)]
+    emoji = all(place is not None and place.startswith("emoji") and place in STYLES for place in (data, pairing.target))
+    until = ("-" if data.startswith("emoji") and data in STYLES else "") if pairing.subject_until is None else pairing.subject_until
+    stems = [_stems(store.names) for store in (inputs, targets)]
     shared = sorted(set(stems[0]) & set(stems[1]))
     if kind == "paired":
         return _paired(inputs, targets, stems, shared, until, pairing, preparation)
-    twins = len(shared) >= SHARED * min(len(set(stems[0])), len(set(stems[1])))
+    twins = emoji if pairing.twins is None else pairing.twins
     spec = _spec(inputs, targets, paired=False)
     if kind == "style" or not twins:
         rest, held = zip(*(_split(stem, until, pairing.held_out) for stem in stems), strict=True)
         if kind == "style":  # every picture of the style counts
-            rest, held = (rest[0], np.arange(len(targets))), (held[0], held[1][:0])
+            rest, held = (rest[0], np.arange(len(targets))), (held[0], np.arange(len(held[0])) % len(targets))
         return Pairs(inputs, targets, spec, rest, held, twins=False)
     return _apart(inputs, targets, stems, shared, until, pairing.held_out, spec)
 
@@ -150,7 +158,7 @@ def _stores(data: str, pairing: Pairing, preparation: Preparation, progress: boo
         f"{pairing.inputs} of {data}",
         [Item(name) for name in targets.names],
         lambda index: make(np.asarray(targets.pixels[index]), index),
-        key_of("made", pairing.inputs, targets.fingerprint),
+        key_of("made", MAKING, pairing.inputs, targets.fingerprint, sha256_of_file(targets.folder / NAMES)),
         native_size=(targets.spec.height, targets.spec.width),
     )
     return prepare(made, Preparation(size=targets.spec.height), progress=progress), targets
@@ -180,8 +188,11 @@ def _half(source: Source, side: int) -> Source:
     return replace(source, read=read, key=key_of("half", side, source.key), native_size=native, classes=())
 
 
-def _stem(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).suffix.lower() in PICTURE_ENDINGS else name
+def _stems(names: Sequence[str]) -> list[str]:
+    """Names without a picture's ending, and without the folders that all of them lie in."""
+    top = os.path.commonpath([PurePosixPath(name).parent for name in names]) if names else ""
+    bare = [PurePosixPath(name).relative_to(top) if top else PurePosixPath(name) for name in names]
+    return [str(name.with_suffix("") if name.suffix.lower() in PICTURE_ENDINGS else name) for name in bare]
 
 
 def _spec(inputs: Store, targets: Store, *, paired: bool) -> PairSpec:
@@ -215,24 +226,23 @@ def _split(stems: Sequence[str], until: str, share: float) -> tuple[Places, Plac
 def _paired(
     inputs: Store, targets: Store, stems: list[list[str]], shared: list[str], until: str, pairing: Pairing, preparation: Preparation
 ) -> Pairs:
+    together = set(shared)
     lacking = [
         f"{name}: no {other} of that name"
         for names, stem, other in ((inputs.names, stems[0], "target"), (targets.names, stems[1], "input"))
         for name, one in zip(names, stem, strict=True)
-        if one not in set(shared)
+        if one not in together
     ]
-    doubled = (
-        [f"{stem}: several files of that name" for one in stems for stem in {stem for stem in one if one.count(stem) > 1}]
-        if any(len(set(one)) < len(one) for one in stems)
-        else []
-    )
-    problems = lacking + doubled
+    doubled = [f"{stem}: several files of that name" for one in stems for stem, count in Counter(one).items() if count > 1]
     if not shared or doubled or len(lacking) > preparation.max_bad * (len(inputs) + len(targets)):
-        heading = f"Pairs are pictures of the same name (but for the ending). {len(shared)} have a partner, and these are in the way:"
-        raise DataError(listed(heading, problems))
-    notes = [f"{len(lacking)} pictures have no partner and are not used ({examples(lacking)})."] if lacking else []
-    first, second = ({stem: place for place, stem in enumerate(one)} for one in stems)
+        heading = (
+            f"Pairs are pictures of the same name (but for the ending). {len(shared)} have a partner, and these are in the way. "
+            "Add or remove files, or raise --max-bad:"
+        )
+        raise DataError(listed(heading, lacking + doubled))
+    notes = [f"{len(lacking)} pictures have no partner and are not used.", *lacking] if lacking else []
     rest, held = _split(shared, until, pairing.held_out)
+    first, second = ({stem: place for place, stem in enumerate(one)} for one in stems)
     both = [tuple(np.array([where[shared[i]] for i in chosen], np.int64) for where in (first, second)) for chosen in (rest, held)]
     return Pairs(inputs, targets, _spec(inputs, targets, paired=True), both[0], both[1], twins=True, notes=tuple(notes))  # pyright: ignore[reportArgumentType] (two each)
 
@@ -241,12 +251,18 @@ def _apart(inputs: Store, targets: Store, stems: list[list[str]], shared: list[s
     """Two sets of the same subjects: no picture that is trained on has a twin that is."""
     subjects = [_subjects(one, until) for one in stems]
     held = _held_out(_subjects(shared, until), share)
-    trained = [subject for subject in _by_chance([*subjects[0], *subjects[1]]) if subject not in held]
-    sides = set(trained[::2]), set(trained[1::2])
+    both = set(subjects[0]) & set(subjects[1])
+    trained = [subject for subject in _by_chance(list(both)) if subject not in held]
+    sides = (set(subjects[0]) - both) | set(trained[::2]), (set(subjects[1]) - both) | set(trained[1::2])
     rest = tuple(
         np.array([place for place, subject in enumerate(one) if subject in side], np.int64)
         for one, side in zip(subjects, sides, strict=True)
     )
+    if not min(map(len, rest)):
+        raise DataError(
+            "The two sets show the same few subjects, so none is left for one of the sets. Give more pictures, or --twins False "
+            "if pictures of the same name have nothing to do with each other."
+        )
     where = [{stem: place for place, stem in enumerate(one)} for one in stems]
     out = [stem for stem in shared if stem.partition(until)[0] in held] if until else [stem for stem in shared if stem in held]
     kept = tuple(np.array([one[stem] for stem in out], np.int64) for one in where)

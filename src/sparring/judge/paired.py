@@ -101,12 +101,14 @@ class PerceptualDistance:
 
 
 def paired_scores(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"], distance: PerceptualDistance) -> dict[str, float]:
-    """The mean of each score by its name; that of PSNR over pictures that are not equal to their targets (infinite if all are)."""
+    """The mean of each score by its name; that of PSNR over pictures that are not equal to their targets (infinite if all are). SSIM is
+    left out of pictures that are smaller than its window.
+    """
     ratios = peak_ratio(pictures, targets)
     unequal = ratios[ratios != torch.inf]
     return {
         "L1": absolute_error(pictures, targets).mean().item(),
         "PSNR": unequal.mean().item() if len(unequal) else torch.inf,
-        "SSIM": structural_similarity(pictures, targets).mean().item(),
+        **({"SSIM": structural_similarity(pictures, targets).mean().item()} if min(pictures.shape[2:]) >= WINDOW else {}),
         "distance-lite0": distance(pictures, targets).mean().item(),
     }

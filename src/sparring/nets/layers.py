@@ -38,16 +38,29 @@ class PictureNorm(nn.Module):
         return torch.addcmul(self.bias, normal, self.weight).permute(0, 3, 1, 2)
 
 
+LARGE_MAPS = 2**17
+"""Numbers in a picture's maps beyond which they are normalised picture by picture."""
+
+
 class InstanceNorm(nn.Module):
-    """Each channel of each picture brought to mean 0 and variance 1 (Ulyanov et al. 2016), without weights."""
+    """Each channel of each picture brought to mean 0 and variance 1 (Ulyanov et al. 2016), without weights.
+
+    In channels-last memory torch's own is slow. Batch norm of one picture is the same; so is that of the pictures of a batch side by
+    side, as so many more channels of one, which costs two copies and fewer operations.
+    """
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """The same shape."""
+        n, c, h, w = x.shape
         if x.device.type != "cpu":
             return nn.functional.instance_norm(x)
-        # In channels-last memory torch's instance norm copies there and back; batch norm of single pictures is the same and does not.
-        normal = [nn.functional.batch_norm(picture, None, None, training=True) for picture in x.split(1)]
-        return normal[0] if len(normal) == 1 else torch.cat(normal)
+        if n == 1 or c * h * w > LARGE_MAPS:
+            normal = [nn.functional.batch_norm(picture, None, None, training=True) for picture in x.split(1)]
+            return normal[0] if n == 1 else torch.cat(normal)
+        beside = x.permute(2, 3, 0, 1).reshape(1, h, w, n * c).permute(0, 3, 1, 2)
+        normal = nn.functional.batch_norm(beside, None, None, training=True)
+        apart = normal.permute(0, 2, 3, 1).reshape(h, w, n, c).permute(2, 3, 0, 1)
+        return apart.contiguous(memory_format=torch.channels_last)
 
 
 class MinibatchDeviation(nn.Module):
@@ -68,7 +81,8 @@ class MinibatchDeviation(nn.Module):
         groups = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(
             size, n // size, count, -1
         )  # as in the authors' code, group j is samples j, j + n/size, ...
-        deviation = (groups.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=2)
+        variance = (groups - groups.mean(dim=0)).square().mean(dim=0)  # many times as fast as `var` over the first dimension
+        deviation = (variance + 1e-8).sqrt().mean(dim=2)
         columns = deviation.repeat(size, 1).to(x.dtype).view(n, count, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])
         joined = torch.cat([x, columns], dim=1)
         return joined.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else joined

@@ -58,9 +58,10 @@ class Vgg16Perception(Perception):
         from torchvision.models import vgg16  # noqa: PLC0415 (slow to import)
 
         tensors = {name: tensor for name, tensor in read_weights(path).items() if name.startswith("features.")}
-        network: nn.Sequential = vgg16(weights=None).features  # pyright: ignore[reportAssignmentType] (its type says Module)
+        with torch.device("meta"):  # its classifier, half a gigabyte, is not wanted
+            network: nn.Sequential = vgg16(weights=None).features  # pyright: ignore[reportAssignmentType] (its type says Module)
         try:
-            network.load_state_dict({name.removeprefix("features."): tensor for name, tensor in tensors.items()})
+            network.to_empty(device="cpu").load_state_dict({name.removeprefix("features."): tensor for name, tensor in tensors.items()})
         except RuntimeError as problem:
             raise CheckpointError(f"{path} does not hold the weights of torchvision's VGG-16: {problem}") from None
         self.layers = network[: self.ENDS[-1] + 1].requires_grad_(False).eval()

@@ -106,9 +106,9 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualGenerator(nn.Module):
-    """7x7, two halvings, residual blocks, two doublings, 7x7: for any sides that 4 divides. Pictures in [-1, 1]."""
+    """7x7, two halvings, residual blocks, two doublings, 7x7: for any sides that 4 divides, from 8 on. Pictures in [-1, 1]."""
 
-    divisor = 4
+    divisor, smallest = 4, 8
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ class UNet(nn.Module):
         self, before: int, after: int, width: int = 64, halvings: int = 7, *, norm: NormName = "batch", dropout: float = 0.5
     ) -> None:
         super().__init__()
-        self.divisor = 1 << halvings
+        self.divisor = self.smallest = 1 << halvings
         widths = [min(width << place, 8 * width) for place in range(halvings)]
         last = halvings - 1
         offset = norm == "instance"

@@ -24,7 +24,7 @@ class CutGame(PatchGame):
 
     def __init__(self, spec: PairSpec, rules: "Cut") -> None:
         super().__init__(spec, rules)
-        self.paper = rules
+        self.recipe = rules
         self.generator = nets.ResidualGenerator(spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm)
         self.heads = nets.PatchHeads(self.generator.feature_widths())
         self.discriminator = self.patch_discriminator(spec.channels)
@@ -44,7 +44,7 @@ class CutGame(PatchGame):
     def play_generator(self, moment: Moment) -> Losses:
         """Draw pictures that convince, each patch of which tells the patch that it was made of from all others (equation 4)."""
         inputs, targets = self.seen(moment)
-        n, rules = len(inputs), self.paper
+        n, rules = len(inputs), self.recipe
         shown = torch.cat([inputs, targets]) if rules.identity else inputs
         drawn, before = self.generator.with_features(shown)
         generated = drawn[:n]
@@ -66,9 +66,9 @@ class CutGame(PatchGame):
         """How badly patches are told: the mean over maps of equation 3."""
         found = []
         for place, (old, new) in enumerate(zip(before, after, strict=True)):
-            patches = places(old.shape[2] * old.shape[3], self.paper.patches, moment, place)
+            patches = places(old.shape[2] * old.shape[3], self.recipe.patches, moment, place)
             keys, queries = (self.heads(place, of.flatten(2).transpose(1, 2)[:, patches]) for of in (old, new))
-            found.append(contrastive(queries, keys.detach(), self.paper.temperature))
+            found.append(contrastive(queries, keys.detach(), self.recipe.temperature))
         return torch.stack(found).mean(dim=0)
 
 
@@ -80,7 +80,8 @@ def places(count: int, most: int, moment: Moment, place: int) -> Int64[Tensor, "
 def contrastive(queries: Float[Tensor, "n patches size"], keys: Float[Tensor, "n patches size"], temperature: float) -> Float[Tensor, " n"]:
     """Cross-entropy of naming each query's own key among those of its picture: equation 2 of Park et al. 2020, in the mean."""
     n, patches, _ = queries.shape
-    likeness = queries @ keys.transpose(1, 2) / temperature
+    with torch.autocast(queries.device.type, enabled=False):  # small differences count here
+        likeness = queries @ keys.transpose(1, 2) / temperature
     own = torch.arange(patches, device=queries.device).expand(n, -1)
     return cross_entropy(likeness.transpose(1, 2), own, reduction="none").mean(dim=1)
 

@@ -21,7 +21,7 @@ class CycleganGame(PatchGame):
 
     def __init__(self, spec: PairSpec, rules: "Cyclegan") -> None:
         super().__init__(spec, rules)
-        self.paper = rules
+        self.recipe = rules
         a, b = spec.input_channels, spec.channels
         self.a2b = nets.ResidualGenerator(a, b, rules.width, rules.blocks, norm=rules.norm)
         self.b2a = nets.ResidualGenerator(b, a, rules.width, rules.blocks, norm=rules.norm)
@@ -44,7 +44,7 @@ class CycleganGame(PatchGame):
     def play_generators(self, moment: Moment) -> Losses:
         """Draw pictures of the other kind that convince, that lead back (equation 2), and of pictures of its own kind the same ones."""
         a, b = self.seen(moment)
-        rules = self.paper
+        rules = self.recipe
         pictures_b, *same_b = self.passed(self.a2b, a, *([b] if rules.identity else []))
         pictures_a, back_a, *same_a = self.passed(self.b2a, b, pictures_b, *([a] if rules.identity else []))
         (back_b,) = self.passed(self.a2b, pictures_a)

@@ -20,7 +20,7 @@ class Pix2pixGame(PatchGame):
 
     def __init__(self, spec: PairSpec, rules: "Pix2pix") -> None:
         super().__init__(spec, rules)
-        self.paper = rules
+        self.recipe = rules
         self.generator = rules.generator_for(spec)
         channels = spec.channels + (spec.input_channels if rules.judges == "pair" else 0)
         self.discriminator = self.patch_discriminator(channels)
@@ -44,7 +44,7 @@ class Pix2pixGame(PatchGame):
         generated = self.generator(inputs)
         logits = self.discriminator(self.judged(inputs, generated))
         self.drawn.append((self.judged(inputs, targets), self.judged(inputs, generated.detach())))
-        return {"adversarial": self.convincing(logits), "l1": self.paper.l1 * mean_difference(generated, targets)}
+        return {"adversarial": self.convincing(logits), "l1": self.recipe.l1 * mean_difference(generated, targets)}
 
     def play_discriminator(self, moment: Moment) -> Losses:
         """Tell true pairs from those with a generated picture."""
@@ -54,7 +54,7 @@ class Pix2pixGame(PatchGame):
 
     def judged(self, inputs: Tensor, pictures: Tensor) -> Tensor:
         """What the discriminator sees: the pair, or the picture alone."""
-        return torch.cat([inputs, pictures], dim=1) if self.paper.judges == "pair" else pictures
+        return torch.cat([inputs, pictures], dim=1) if self.recipe.judges == "pair" else pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +79,15 @@ class Pix2pix(PatchRecipe):
 
     objective: PatchObjective = "non-saturating"
     """The pair of losses, for each patch."""
-    norm: nets.NormName = "batch"
-    """Of both networks: batch norm, or instance norm."""
+    norm: nets.NormName = "instance"
+    """Of both networks: instance norm, or batch norm for larger batches. (The paper's is batch norm of single pictures, when drawing
+    too: instance norm.)"""
     l1: float = 100.0
     """Weight of the mean absolute difference from the target."""
     network: Literal["unet", "residual"] = "unet"
     """The generator's: U-Net, or CycleGAN's residual one."""
     halvings: int | None = None
-    """Of the U-Net. None: down to 1x1, eight at most."""
+    """Of the U-Net. None: as often as the side can be halved, eight times at most."""
     blocks: int = 9
     """Residual blocks, of the residual network."""
     dropout: float = 0.5
@@ -96,7 +97,8 @@ class Pix2pix(PatchRecipe):
 
     def halvings_for(self, spec: ImageSpec) -> int:
         """Of the U-Net, for such pictures."""
-        return min(8, spec.height.bit_length() - 1) if self.halvings is None else self.halvings
+        possible = (spec.height & -spec.height).bit_length() - 1
+        return max(2, min(8, possible)) if self.halvings is None else self.halvings
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""

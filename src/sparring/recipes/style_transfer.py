@@ -1,7 +1,6 @@
 """Style transfer: a small network that paints any picture in the style of one."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -25,7 +24,7 @@ class StyleTransferGame(TranslationGame):
 
     def __init__(self, spec: PairSpec, rules: "StyleTransfer") -> None:
         super().__init__(spec, rules)
-        self.paper = rules
+        self.recipe = rules
         self.generator = nets.ResidualGenerator(
             spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm, resized=True
         )
@@ -40,14 +39,14 @@ class StyleTransferGame(TranslationGame):
     def perception(self) -> Perception:
         """The network whose maps say what a picture shows and how it is painted. Opened when first asked for: drawing needs none."""
         if not self.eye:
-            self.eye.append(open_perception(self.paper.weights).to(self.device))
+            self.eye.append(open_perception(self.recipe.weights).to(self.device))
         return self.eye[0]
 
     def play_generator(self, moment: Moment) -> Losses:
         """Paint inputs (section 3.2): near them in a middle map, near the style in the correlations of all, and smooth."""
         inputs, styles = self.seen(moment)
         painted = self.generator(inputs)
-        rules, eye = self.paper, self.perception
+        rules, eye = self.recipe, self.perception
         with torch.no_grad():
             wanted = eye(inputs)[eye.content]
             manner = [correlations(of) for of in eye(styles)]
@@ -63,8 +62,9 @@ class StyleTransferGame(TranslationGame):
 
 def correlations(maps: Float[Tensor, "n f p q"]) -> Float[Tensor, "n f f"]:
     """How often features come together: the Gram matrix of equation 3."""
-    rows = maps.flatten(2)
-    return rows @ rows.transpose(1, 2) / (rows.shape[1] * rows.shape[2])
+    rows = maps.float().flatten(2)
+    with torch.autocast(maps.device.type, enabled=False):
+        return rows @ rows.transpose(1, 2) / (rows.shape[1] * rows.shape[2])
 
 
 def total_variation(pictures: Pictures) -> Float[Tensor, " n"]:
@@ -119,9 +119,11 @@ class StyleTransfer(TranslationRecipe):
         found = super().misfits(spec) + divisor_problems(spec, DIVISOR)
         if isinstance(spec, PairSpec) and 4 in spec.known_channels:
             found.append("Published networks see no transparency: give --channels 3.")
-        if self.weights is not None and not Path(self.weights).is_file():
-            found.append(f"weights: there is no file {self.weights}.")
         return found
+
+    def refuse_to_begin(self) -> None:
+        """See Recipe. The file with the weights is read."""
+        open_perception(self.weights)
 
     def game(self, spec: PairSpec) -> StyleTransferGame:
         """See TranslationRecipe."""

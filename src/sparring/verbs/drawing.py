@@ -1,6 +1,5 @@
 """`sparring sample`, `interpolate`, `pack`, `import`: models in use, and on their way in and out."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -103,7 +102,7 @@ def pack(
     from sparring import api
 
     path = api.pack(api.load(run, checkpoint=checkpoint), file)
-    console().print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB. Use it with: sparring sample {path}")
+    console().print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB. Use it with: {api.load(path).use}")
     return 0
 
 
@@ -121,7 +120,6 @@ def import_weights(
     """
     from sparring import api
     from sparring import recipes as known
-    from sparring.game import LatentGame
 
     out = out or Path("runs") / file.stem
     model = api.import_weights(file, out)
@@ -129,6 +127,5 @@ def import_weights(
     screen = console()
     screen.print(f"{known.name_of(model.recipe)}, {' and '.join(found)}, {model.spec}: {out}")
     if "generator" in found:
-        use = "sample {}" if isinstance(model.game, LatentGame) else "translate {} IN OUT"
-        screen.print(f"Use it with: sparring {use.format(shlex.quote(str(out)))}")
+        screen.print(f"Use it with: {model.use}")
     return 0

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from sparring.arguments import Checkpoint
+from sparring.core.errors import SettingsError
 from sparring.core.terminal import console
 
 
@@ -48,9 +49,14 @@ def judge(
 
     out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgement"))
     screen = console()
-    if second is None and RunDirectory(Path(first)).exists():
+    if RunDirectory(Path(first)).exists():
         model = api.load(first, checkpoint=checkpoint)
         if isinstance(model.game, TranslationGame):
+            if second is not None or held_out is not None or weights is not None or extractor != "lite0":
+                raise SettingsError(
+                    f"{first} is a translator: it is judged by the pairs that its run held out, with lite0. Leave B, --held-out, --weights "
+                    "and --extractor out."
+                )
             print_scores(model, out)
             return 0
     judgement = api.judge(

@@ -43,15 +43,15 @@ def translate(
 
 
 def print_scores(model: "Model", out: Path) -> None:
-    """Judge a translator by held-out pictures, beside doing nothing and shifting colours, and write what was found."""
+    """Judge a translator, beside doing nothing and shifting colours, and write what was found."""
     from sparring.core.files import write_json
-    from sparring.translating import judge_translations
+    from sparring.rating import judge_translations
 
-    scores, screen = judge_translations(model), console()
-    names = list(scores["translations"])
+    ratings, screen = judge_translations(model), console()
+    names = list(ratings.scores["translations"])
     widths = [max(len(name), 10) for name in names]
     screen.print(" " * 16 + "  ".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True)))
-    for way, found in scores.items():
+    for way, found in ratings.scores.items():
         screen.print(f"{way:16}" + "  ".join(f"{found[name]:>{width}.4g}" for name, width in zip(names, widths, strict=True)))
-    write_json(out / "translations.json", {"step": model.step, "scores": scores})
-    screen.print(f"Scores: {out / 'translations.json'}")
+    write_json(out / "translations.json", {"step": model.step, **ratings.to_json()})
+    screen.print(f"Scores and protocol: {out / 'translations.json'}")
