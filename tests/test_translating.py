@@ -21,6 +21,7 @@ from sparring.core.errors import DataError, SettingsError
 from sparring.core.pictures import save_film, save_gif
 from sparring.models import Model
 from sparring.rating import colour_shifted, judge_translations, pairs_for
+from sparring.seeing import probe
 from sparring.translating import MARK, translated
 from test_cli import call
 from test_translation import SMALL, places  # noqa: F401 (a fixture)
@@ -248,7 +249,7 @@ def test_what_cannot_be_judged_is_said(places: tuple[str, str], tmp_path: Path, 
     with pytest.raises(SettingsError, match="sparring judge RUN"):
         sparring.judge(small)
     with pytest.raises(SettingsError, match="makes pictures of pictures"):
-        sparring.seeing.probe(small)
+        probe(small)
 
 
 def test_shifted_colours_have_the_targets_mean_and_spread() -> None:

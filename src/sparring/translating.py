@@ -3,9 +3,9 @@
 import contextlib
 import hashlib
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
@@ -19,11 +19,12 @@ from torch import Tensor
 
 from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import DataError, SettingsError, SparringError, listed, missing_extra
-from sparring.core.files import read_json, write_json
+from sparring.core.files import put_bytes, read_json, write_json
 from sparring.core.machine import keep_freed_memory
-from sparring.core.pictures import save_film, save_gif, save_picture
+from sparring.core.pictures import encoded, save_film, save_gif, save_picture
 from sparring.data.decode import UnusableError, load
 from sparring.data.folders import open_pictures
+from sparring.data.workers import default_workers
 from sparring.game import SAMPLE_CHUNK
 from sparring.models import Model, preparation_of
 from sparring.models import load as load_model
@@ -34,8 +35,8 @@ TILE, OVERLAP = 512, 64
 """Pictures larger than a tile are translated in tiles that overlap by so much on each side."""
 MARK = ".sparring-translation.json"
 """In a folder of translations: what made them."""
-WAITING = 2**26
-"""Numbers in the pictures that were read ahead, and in those that wait to be written."""
+AT_ONCE = 2**26
+"""Numbers in the pictures of a folder that are in memory together."""
 WRITABLE = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 FILMS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif"}
 
@@ -123,8 +124,9 @@ class _Way:
     def mark(self, source: Path) -> dict[str, Any]:
         """What its translations of a source depend on."""
         names = self.model.game.sampling_networks
-        tensors = [(name, tensor) for name, tensor in self.model.game.state_dict().items() if name.partition(".")[0] in names]
-        weights = hashlib.sha256(b"".join(tensor.contiguous().numpy().tobytes() for _, tensor in tensors)).hexdigest()[:12]
+        tensors = {name: tensor for name, tensor in self.model.game.state_dict().items() if name.partition(".")[0] in names}
+        sums = [(name, tensor.sum(dtype=torch.float64).item(), tensor.flatten()[:1].tolist()) for name, tensor in tensors.items()]
+        weights = hashlib.sha256(repr(sums).encode()).hexdigest()[:12]  # other weights have other sums
         about = {"weights": weights, "direction": self.direction, "size": self.size, "tile": self.tile, "background": self.background}
         return {"of": str(source.resolve()), **about}
 
@@ -185,7 +187,7 @@ def _as_wanted(image: Image.Image, channels: int, size: int | None, background: 
 
 
 def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], object]) -> Translated:
-    """Reading goes ahead in one thread and writing follows in another, while the network works."""
+    """Some pictures are read by all threads, then translated, then written by all threads: beside each other they would wait for cores."""
     _refuse_place(source, target)
     pictures = open_pictures(source)
     names = [_written_name(item.name) for item in pictures.items]
@@ -198,7 +200,6 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
             leftover.unlink(missing_ok=True)
     left = [index for index, name in enumerate(names) if not (target / name).exists()]
     advance(len(names) - len(left))
-    problems = [f"{name}: {reason}" for name, reason in pictures.problems]
 
     def decoded(index: int) -> Picture | str:
         try:
@@ -206,29 +207,29 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
         except SparringError:
             raise
         except Exception as problem:  # what a damaged file raises is up to its format
-            return str(problem)
+            return f"{pictures.items[index].name}: {problem}"
 
-    def write(picture: Picture, name: str) -> str | None:
+    def write(picture: Picture, index: int) -> str | None:
         try:
-            save_picture(picture, target / name)
+            put_bytes(target / names[index], encoded(picture, target / names[index]))
         except OSError as problem:
-            return f"{name}: it cannot be written: {problem.strerror or problem}"
+            return f"{names[index]}: it cannot be written: {problem.strerror or problem}"
         return None
 
-    written: deque[tuple[int, Future[str | None]]] = deque()
-    count = 0
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        for group in _alike(_ahead(reader, decoded, left, problems, pictures.items)):
-            for (index, picture), drawn in zip(group, way.draw([picture for _, picture in group]), strict=True):
-                written.append((picture.size, writer.submit(write, drawn, names[index])))
-            while written and sum(size for size, _ in written) > WAITING:
-                problem = written.popleft()[1].result()
-                problems += [problem] if problem else []
-                count += problem is None
-            advance(len(group))
-        for problem in (future.result() for _, future in written):
-            problems += [problem] if problem else []
-            count += problem is None
+    problems, count, at_once = [f"{name}: {reason}" for name, reason in pictures.problems], 0, SAMPLE_CHUNK
+    coming = iter(left)
+    with ThreadPoolExecutor(default_workers()) as pool:
+        while some := list(islice(coming, at_once)):
+            found = dict(zip(some, pool.map(decoded, some), strict=True))
+            problems += [problem for problem in found.values() if isinstance(problem, str)]
+            readable = [(index, picture) for index, picture in found.items() if not isinstance(picture, str)]
+            for group in _alike(iter(readable)):
+                drawn = way.draw([picture for _, picture in group])
+                failed = [problem for problem in pool.map(write, drawn, [index for index, _ in group]) if problem is not None]
+                problems += failed
+                count += len(group) - len(failed)
+            at_once = min([SAMPLE_CHUNK, *(max(1, AT_ONCE // picture.size) for _, picture in readable)])
+            advance(len(some))
     return Translated(count, len(names) - len(left), tuple(problems))
 
 
@@ -240,30 +241,6 @@ def _refuse_place(source: Path, target: Path) -> None:
         raise SettingsError(f"{target} would be a folder with the ending of a file. Many translations need a folder: choose another OUT.")
     if source.resolve() in (target.resolve(), *target.resolve().parents):
         raise SettingsError(f"{target} lies in {source}, where its translations would be translated again. Choose another OUT.")
-
-
-def _ahead(
-    reader: ThreadPoolExecutor,
-    decoded: Callable[[int], Picture | str],
-    left: Sequence[int],
-    problems: list[str],
-    items: Sequence[Any],
-) -> Iterator[tuple[int, Picture]]:
-    """What can be read, in order, some of it in advance; what cannot goes into the problems."""
-    waiting: deque[tuple[int, Future[Picture | str]]] = deque()
-    coming, ahead = iter(left), 2
-    while True:
-        while len(waiting) < ahead and (index := next(coming, None)) is not None:
-            waiting.append((index, reader.submit(decoded, index)))
-        if not waiting:
-            return
-        number, future = waiting.popleft()
-        found = future.result()
-        if isinstance(found, str):
-            problems.append(f"{items[number].name}: {found}")
-        else:
-            ahead = min(4 * SAMPLE_CHUNK, max(2, WAITING // found.size))
-            yield number, found
 
 
 def _alike(pictures: Iterator[tuple[int, Picture]]) -> Iterator[list[tuple[int, Picture]]]:

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from sparring.core.errors import SparringError, missing_extra
-from sparring.core.files import replacing
+from sparring.core.files import replacing, write_bytes
 
 
 def as_picture(pixels: UInt8[np.ndarray, "h w c"]) -> Image.Image:
@@ -21,15 +21,22 @@ def as_picture(pixels: UInt8[np.ndarray, "h w c"]) -> Image.Image:
 
 def save_picture(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> None:
     """Write one picture, in the format that the file's ending names (PNG, WebP, ...), atomically."""
+    write_bytes(path, encoded(pixels, path))
+
+
+def encoded(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> bytes:
+    """One picture as a file of the format that the ending of `path` names."""
     Image.init()
     kind = Image.EXTENSION.get(path.suffix.lower())
     if kind is None or kind not in Image.SAVE:
         raise SparringError(f"{path}: pictures cannot be written as {path.suffix or 'a file without ending'!r}. Use .png, .webp or .jpg.")
-    picture = as_picture(pixels)
+    if kind == "PNG":
+        return png(pixels)
+    picture, file = as_picture(pixels), io.BytesIO()
     if kind == "JPEG" and picture.mode == "RGBA":
         picture = picture.convert("RGB")
-    with replacing(path) as temporary:
-        picture.save(temporary, format=kind)
+    picture.save(file, format=kind)
+    return file.getvalue()
 
 
 def png(pixels: UInt8[np.ndarray, "h w c"]) -> bytes:

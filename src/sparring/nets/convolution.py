@@ -76,7 +76,10 @@ class _Convolve(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int, transposed: bool) -> Tensor:  # noqa: ANN401
         kernel, (height, width) = weight.shape[2], x.shape[2:]
-        smaller = (height, width) if transposed else tuple((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
+        if transposed:
+            smaller = height, width
+        else:
+            smaller = (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1
         few = len(x) * smaller[0] * smaller[1] <= FEW_PLACES and weight.numel() >= MANY_WEIGHTS
         ctx.save_for_backward(x, weight)
         ctx.geometry = (stride, padding, transposed, few)
