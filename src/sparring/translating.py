@@ -5,7 +5,6 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
@@ -24,7 +23,6 @@ from sparring.core.machine import keep_freed_memory
 from sparring.core.pictures import encoded, save_film, save_gif, save_picture
 from sparring.data.decode import UnusableError, load
 from sparring.data.folders import open_pictures
-from sparring.data.workers import default_workers
 from sparring.game import SAMPLE_CHUNK
 from sparring.models import Model, preparation_of
 from sparring.models import load as load_model
@@ -187,7 +185,7 @@ def _as_wanted(image: Image.Image, channels: int, size: int | None, background: 
 
 
 def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], object]) -> Translated:
-    """Some pictures are read by all threads, then translated, then written by all threads: beside each other they would wait for cores."""
+    """Some pictures are read, then translated, then written. (Threads for the files take longer: they wait for the network's.)"""
     _refuse_place(source, target)
     pictures = open_pictures(source)
     names = [_written_name(item.name) for item in pictures.items]
@@ -218,18 +216,17 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
 
     problems, count, at_once = [f"{name}: {reason}" for name, reason in pictures.problems], 0, SAMPLE_CHUNK
     coming = iter(left)
-    with ThreadPoolExecutor(default_workers()) as pool:
-        while some := list(islice(coming, at_once)):
-            found = dict(zip(some, pool.map(decoded, some), strict=True))
-            problems += [problem for problem in found.values() if isinstance(problem, str)]
-            readable = [(index, picture) for index, picture in found.items() if not isinstance(picture, str)]
-            for group in _alike(iter(readable)):
-                drawn = way.draw([picture for _, picture in group])
-                failed = [problem for problem in pool.map(write, drawn, [index for index, _ in group]) if problem is not None]
-                problems += failed
-                count += len(group) - len(failed)
-            at_once = min([SAMPLE_CHUNK, *(max(1, AT_ONCE // picture.size) for _, picture in readable)])
-            advance(len(some))
+    while some := list(islice(coming, at_once)):
+        found = {index: decoded(index) for index in some}
+        problems += [problem for problem in found.values() if isinstance(problem, str)]
+        readable = [(index, picture) for index, picture in found.items() if not isinstance(picture, str)]
+        for group in _alike(iter(readable)):
+            drawn = way.draw([picture for _, picture in group])
+            failed = [problem for (index, _), one in zip(group, drawn, strict=True) if (problem := write(one, index)) is not None]
+            problems += failed
+            count += len(group) - len(failed)
+        at_once = min([SAMPLE_CHUNK, *(max(1, AT_ONCE // picture.size) for _, picture in readable)])
+        advance(len(some))
     return Translated(count, len(names) - len(left), tuple(problems))
 
 
