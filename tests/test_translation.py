@@ -94,6 +94,20 @@ def test_how_far_a_patch_reaches(layers: int, side: int) -> None:
     assert rows[-1] - rows[0] + 1 == side
 
 
+def test_upsampling_by_nearest_neighbours_has_no_checkerboard() -> None:
+    """Of a constant picture everything stays constant away from the edges; a transposed convolution makes a pattern of it."""
+    torch.manual_seed(0)
+    constant = torch.full((1, 8, 16, 16), 0.5)
+    for resized in (False, True):
+        drawn = (
+            nets.Doubling(8, 8, "batch", resized=resized)
+            .eval()
+            .convolution(torch.nn.functional.interpolate(constant, scale_factor=2.0) if resized else constant)
+        )
+        middle = drawn[0, :, 8:-8, 8:-8]
+        assert (middle.std(dim=(1, 2)).max().item() < 1e-6) == resized
+
+
 def test_features_are_those_of_the_way_through() -> None:
     torch.manual_seed(0)
     network = nets.ResidualGenerator(3, 3, 4, 6)

@@ -25,7 +25,9 @@ class CutGame(PatchGame):
     def __init__(self, spec: PairSpec, rules: "Cut") -> None:
         super().__init__(spec, rules)
         self.recipe = rules
-        self.generator = nets.ResidualGenerator(spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm)
+        self.generator = nets.ResidualGenerator(
+            spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm, resized=rules.resized
+        )
         self.heads = nets.PatchHeads(self.generator.feature_widths())
         self.discriminator = self.patch_discriminator(spec.channels)
         self.players = (
@@ -111,6 +113,8 @@ class Cut(PatchRecipe):
     """Learning rates reach zero at this many pictures."""
     blocks: int = 9
     """Residual blocks of the generator."""
+    resized: bool = False
+    """Enlarge by nearest neighbours and convolve, where the paper has transposed convolutions, whose checkerboard can stay."""
     contrast: float = 1.0
     """Weight of the contrast between patches of an input and of what is made of it."""
     identity: float = 1.0

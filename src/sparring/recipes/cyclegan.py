@@ -23,8 +23,8 @@ class CycleganGame(PatchGame):
         super().__init__(spec, rules)
         self.recipe = rules
         a, b = spec.input_channels, spec.channels
-        self.a2b = nets.ResidualGenerator(a, b, rules.width, rules.blocks, norm=rules.norm)
-        self.b2a = nets.ResidualGenerator(b, a, rules.width, rules.blocks, norm=rules.norm)
+        self.a2b = nets.ResidualGenerator(a, b, rules.width, rules.blocks, norm=rules.norm, resized=rules.resized)
+        self.b2a = nets.ResidualGenerator(b, a, rules.width, rules.blocks, norm=rules.norm, resized=rules.resized)
         self.discriminator_a = self.patch_discriminator(a)
         self.discriminator_b = self.patch_discriminator(b)
         self.pool_a, self.pool_b = PicturePool(rules.pool, spec, a), PicturePool(rules.pool, spec, b)
@@ -107,6 +107,8 @@ class Cyclegan(PatchRecipe):
     """Learning rates reach zero at this many pictures."""
     blocks: int = 9
     """Residual blocks of each generator."""
+    resized: bool = False
+    """Enlarge by nearest neighbours and convolve, where the paper has transposed convolutions, whose checkerboard can stay."""
     cycle: float = 10.0
     """Weight of the mean absolute difference between a picture and what comes back of it."""
     identity: float = 5.0
