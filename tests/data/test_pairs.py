@@ -143,7 +143,7 @@ def test_names_that_are_the_same_by_chance_make_no_twins(tmp_path: Path) -> None
     )
     assert not first & second
     assert first | second == {1, 2, 3, 4, 5, 6, 7}, "who is in one set alone is not lost"
-    with pytest.raises(DataError, match="--twins False"):
+    with pytest.raises(DataError, match="--no-twins"):
         open_pairs(str(folder(tmp_path / "d", [1])), Pairing(target=str(folder(tmp_path / "e", [1])), twins=True), SIZE, "unpaired")
 
 

@@ -260,7 +260,7 @@ def _apart(inputs: Store, targets: Store, stems: list[list[str]], shared: list[s
     )
     if not min(map(len, rest)):
         raise DataError(
-            "The two sets show the same few subjects, so none is left for one of the sets. Give more pictures, or --twins False "
+            "The two sets show the same few subjects, so none is left for one of the sets. Give more pictures, or --no-twins "
             "if pictures of the same name have nothing to do with each other."
         )
     where = [{stem: place for place, stem in enumerate(one)} for one in stems]
