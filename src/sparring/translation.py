@@ -1,5 +1,6 @@
 """Floor 2: games whose networks make pictures of pictures: what they are told, what they see, and the losses of patches."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -13,7 +14,7 @@ from sparring.augment import jittered
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec, PairSpec
 from sparring.core.streams import Streams
-from sparring.game import SAMPLE_CHUNK, Game, Moment, Recipe, evaluating
+from sparring.game import SAMPLE_CHUNK, Game, Moment, Player, Recipe, Turn, evaluating
 from sparring.nets.translation import NormName, PatchDiscriminator
 from sparring.objectives import Losses, Objective, objective
 from sparring.optimisers import maker
@@ -108,6 +109,42 @@ class PatchGame(TranslationGame):
             return discriminator(real), discriminator(generated)
         real_logits, generated_logits = discriminator(torch.cat([real, generated])).split([len(real), len(generated)])
         return real_logits, generated_logits
+
+
+class OneWayGame(PatchGame):
+    """One generator, from inputs to targets, against one discriminator. Both turns of a step see the same pictures: none is drawn twice."""
+
+    def __init__(
+        self, spec: PairSpec, rules: "PatchRecipe", generator: nn.Module, judged_channels: int, heads: nn.Module | None = None
+    ) -> None:
+        super().__init__(spec, rules)
+        self.generator = generator
+        if heads is not None:
+            self.heads = heads
+        self.discriminator = self.patch_discriminator(judged_channels)
+        moved = ("generator",) if heads is None else ("generator", "heads")
+        self.players = (
+            Player("generator", moved, rules.optimiser, averaged=rules.average_images > 0),
+            Player("discriminator", ("discriminator",), rules.optimiser),
+        )
+        self.turns = (
+            Turn("generator", "generator", self.play_generator),
+            Turn("discriminator", "discriminator", self.play_discriminator),
+        )
+        self.translators = {"a2b": "generator"}
+        self.sampling_networks = ("generator",)
+        self.drawn: deque[tuple[Tensor, Tensor]] = deque()
+        """What the discriminator is to judge, real and generated, from the generator's turn to its own."""
+
+    def play_generator(self, moment: Moment) -> Losses:
+        """Draw, and leave in `drawn` what the discriminator is to judge."""
+        raise NotImplementedError
+
+    def play_discriminator(self, moment: Moment) -> Losses:
+        """Tell what is real from what was drawn."""
+        real, generated = self.judged_together(self.discriminator, *self.drawn.popleft())
+        moment.signals.update({"logits/real": real, "logits/generated": generated})
+        return self.told_apart(real, generated)
 
 
 def _extended(pictures: Pictures, below: int, right: int) -> Float[Tensor, "n c p q"]:

@@ -1,6 +1,5 @@
 """CUT: one kind of pictures made of another, one way only, by contrast of patches."""
 
-from collections import deque
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,37 +10,25 @@ from torch.nn.functional import cross_entropy
 
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec, PairSpec
-from sparring.game import Moment, Player, Turn
+from sparring.game import Moment
 from sparring.nets import translation as nets
 from sparring.objectives import Losses
-from sparring.translation import PatchGame, PatchRecipe, divisor_problems
+from sparring.translation import OneWayGame, PatchRecipe, divisor_problems
 
 Maps = list[Float[Tensor, "n _ _ _"]]
 
 
-class CutGame(PatchGame):
+class CutGame(OneWayGame):
     """A generator, whose first half tells patches apart, and a discriminator."""
 
+    generator: nets.ResidualGenerator
+
     def __init__(self, spec: PairSpec, rules: "Cut") -> None:
-        super().__init__(spec, rules)
-        self.recipe = rules
-        self.generator = nets.ResidualGenerator(
+        generator = nets.ResidualGenerator(
             spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm, resized=rules.resized
         )
-        self.heads = nets.PatchHeads(self.generator.feature_widths())
-        self.discriminator = self.patch_discriminator(spec.channels)
-        self.players = (
-            Player("generator", ("generator", "heads"), rules.optimiser, averaged=rules.average_images > 0),
-            Player("discriminator", ("discriminator",), rules.optimiser),
-        )
-        self.turns = (
-            Turn("generator", "generator", self.play_generator),
-            Turn("discriminator", "discriminator", self.play_discriminator),
-        )
-        self.translators = {"a2b": "generator"}
-        self.sampling_networks = ("generator",)
-        self.drawn: deque[tuple[Tensor, Tensor]] = deque()
-        """Real and generated pictures, from the generator's turn to the discriminator's."""
+        super().__init__(spec, rules, generator, spec.channels, heads=nets.PatchHeads(generator.feature_widths()))
+        self.recipe = rules
 
     def play_generator(self, moment: Moment) -> Losses:
         """Draw pictures that convince, each patch of which tells the patch that it was made of from all others (equation 4)."""
@@ -57,12 +44,6 @@ class CutGame(PatchGame):
         if rules.identity:
             losses["contrast/identity"] = rules.identity * contrast[n:]
         return losses
-
-    def play_discriminator(self, moment: Moment) -> Losses:
-        """Tell targets from generated pictures."""
-        real, generated = self.judged_together(self.discriminator, *self.drawn.popleft())
-        moment.signals.update({"logits/real": real, "logits/generated": generated})
-        return self.told_apart(real, generated)
 
     def contrast(self, before: Maps, after: Maps, moment: Moment) -> Float[Tensor, " n"]:
         """How badly patches are told: the mean over maps of equation 3."""

@@ -1,6 +1,5 @@
 """pix2pix: a picture for each picture, learned from pairs."""
 
-from collections import deque
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -9,34 +8,19 @@ from torch import Tensor
 
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec, PairSpec
-from sparring.game import Moment, Player, Turn
+from sparring.game import Moment
 from sparring.nets import translation as nets
 from sparring.objectives import Losses
-from sparring.translation import PatchGame, PatchObjective, PatchRecipe, divisor_problems, mean_difference
+from sparring.translation import OneWayGame, PatchObjective, PatchRecipe, divisor_problems, mean_difference
 
 
-class Pix2pixGame(PatchGame):
+class Pix2pixGame(OneWayGame):
     """A generator draws targets of inputs; a discriminator judges patches of pairs."""
 
     def __init__(self, spec: PairSpec, rules: "Pix2pix") -> None:
-        super().__init__(spec, rules)
+        judged = spec.channels + (spec.input_channels if rules.judges == "pair" else 0)
+        super().__init__(spec, rules, rules.generator_for(spec), judged)
         self.recipe = rules
-        self.generator = rules.generator_for(spec)
-        channels = spec.channels + (spec.input_channels if rules.judges == "pair" else 0)
-        self.discriminator = self.patch_discriminator(channels)
-        averaged = rules.average_images > 0
-        self.players = (
-            Player("generator", ("generator",), rules.optimiser, averaged=averaged),
-            Player("discriminator", ("discriminator",), rules.optimiser),
-        )
-        self.turns = (
-            Turn("generator", "generator", self.play_generator),
-            Turn("discriminator", "discriminator", self.play_discriminator),
-        )
-        self.translators = {"a2b": "generator"}
-        self.sampling_networks = ("generator",)
-        self.drawn: deque[tuple[Tensor, Tensor]] = deque()
-        """Real and generated pairs, from the generator's turn to the discriminator's in the same step: no picture is drawn twice."""
 
     def play_generator(self, moment: Moment) -> Losses:
         """Draw what the discriminator takes for real, and near the target (equation 4)."""
@@ -45,12 +29,6 @@ class Pix2pixGame(PatchGame):
         logits = self.discriminator(self.judged(inputs, generated))
         self.drawn.append((self.judged(inputs, targets), self.judged(inputs, generated.detach())))
         return {"adversarial": self.convincing(logits), "l1": self.recipe.l1 * mean_difference(generated, targets)}
-
-    def play_discriminator(self, moment: Moment) -> Losses:
-        """Tell true pairs from those with a generated picture."""
-        real, generated = self.judged_together(self.discriminator, *self.drawn.popleft())
-        moment.signals.update({"logits/real": real, "logits/generated": generated})
-        return self.told_apart(real, generated)
 
     def judged(self, inputs: Tensor, pictures: Tensor) -> Tensor:
         """What the discriminator sees: the pair, or the picture alone."""
