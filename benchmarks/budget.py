@@ -22,6 +22,16 @@ from sparring.train import checkpoints
 
 SMALL: dict[str, Any] = {"width": 32, "batch_size": 64}
 STYLES: dict[str, Any] = {"channel_base": 512, "channel_max": 128, "mapping_layers": 2, "latent_size": 128, "style_size": 128}
+SOON: dict[str, Any] = {"learning_rate": 2e-4, "discriminator_learning_rate": 4e-4, "discriminator_steps": 1, "betas": (0.0, 0.99)}
+"""Rates for minutes in place of the authors' for days."""
+RELATIVISTIC: dict[str, Any] = {
+    "objective": "relativistic", "r1": 0.05, "r2": 0.05, "penalty_every": 4, "learning_rate": 1e-3, "betas": (0.0, 0.99),
+}  # fmt: skip
+"""The game of `cgan` (after Huang et al. 2024)."""
+UNNORMALISED: dict[str, Any] = {
+    "spectral_norm": False, "generator_spectral_norm": False, "orthogonal": 0.0, "attention": 0, "discriminator_learning_rate": None,
+    "discriminator_steps": 1,
+}  # fmt: skip
 GARMENTS: dict[str, dict[str, Any]] = {
     "gan": {"recipe": "gan"},
     "dcgan": {"recipe": "dcgan", **SMALL},
@@ -37,14 +47,16 @@ GARMENTS: dict[str, dict[str, Any]] = {
     "stylegan": {"recipe": "stylegan", **STYLES, "stable_images": 20_000, "fading_images": 20_000},
     "stylegan2": {"recipe": "stylegan2", **STYLES},
     "sagan": {"recipe": "sagan", "width": 16},
-    "biggan": {"recipe": "biggan", "width": 16},
+    "biggan": {"recipe": "biggan", "width": 16, **SOON},
+    "biggan-relativistic": {"recipe": "biggan", "width": 16, **RELATIVISTIC, **UNNORMALISED},
+    "dcgan-relativistic": {"recipe": "dcgan", **SMALL, **RELATIVISTIC, "discriminator_norm": "none"},
 }
 EMOJI: dict[str, dict[str, Any]] = {
     "dcgan": {"recipe": "dcgan", **SMALL},
     "dcgan-diffaugment": {"recipe": "dcgan", **SMALL, "augment": "diffaugment"},
     "stylegan2": {"recipe": "stylegan2", **STYLES, "augment": "diffaugment"},
     "stylegan2-ada": {"recipe": "stylegan2", **STYLES, "augment": "ada"},
-    "biggan": {"recipe": "biggan", "width": 16, "augment": "diffaugment", "condition": "none"},
+    "biggan": {"recipe": "biggan", "width": 16, "augment": "diffaugment", "condition": "none", **RELATIVISTIC, **UNNORMALISED},
 }
 SEEDS = (0, 1, 2)
 SAMPLES = 5000

@@ -74,7 +74,7 @@ def clock_the_rest() -> None:
     for owner, attribute, name in [
         (loop.Average, "follow", "moving average"),
         (loop.TurnTaker, "check_finite", "finite checks"),
-        (loop.TurnTaker, "gradient_norm", "gradient norm"),
+        (loop.TurnTaker, "gradient_norms", "gradient norm"),
         (loop.TurnTaker, "moment", "random streams"),
         (loop, "seed_torch", "random streams"),
         (loop, "set_rate", "learning rates"),

@@ -234,7 +234,7 @@ def test_train_settings_name_all_wrong_values_at_once() -> None:
     values = {
         "images": True, "steps": 0, "minutes": math.inf, "seed": -1, "device": "gpu", "precision": "fp16", "threads": 10**10,
         "accumulate": 3, "log_every": "5", "sample_every": 0, "samples": 0, "checkpoint_minutes": math.nan, "checkpoint_every": 2.5,
-        "keep": 0, "judge_every": 0, "judge_samples": 1, "judge_extractor": 5,
+        "keep": 0, "judge_every": 0, "judge_samples": 1, "judge_extractor": 5, "kept_back": -1, "coach": "yes", "coach_tries": 0,
     }  # fmt: skip
     assert set(values) == {field.name for field in fields(TrainSettings)}
     lines = given(TrainSettings, **values).problems(8)

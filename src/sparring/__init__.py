@@ -15,7 +15,21 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from sparring.api import Model, compare, import_weights, judge, judge_translations, load, pack, playground, resume, train, translate
+    from sparring.api import (
+        Model,
+        compare,
+        diagnose,
+        doctor,
+        import_weights,
+        judge,
+        judge_translations,
+        load,
+        pack,
+        playground,
+        resume,
+        train,
+        translate,
+    )
     from sparring.core.errors import SparringError
     from sparring.data.source import open_source
     from sparring.data.store import prepare
@@ -25,6 +39,8 @@ __all__ = [
     "SparringError",
     "__version__",
     "compare",
+    "diagnose",
+    "doctor",
     "import_weights",
     "judge",
     "judge_translations",
@@ -40,6 +56,7 @@ __all__ = [
 
 _HOMES = {
     "compare": "sparring.judging",
+    "doctor": "sparring.doctoring",
     "Model": "sparring.models",
     "SparringError": "sparring.core.errors",
     "import_weights": "sparring.models",
@@ -51,7 +68,7 @@ _HOMES = {
     "resume": "sparring.api",
     "translate": "sparring.translating",
 }
-_ROOMS_WITH_A_VERB = {"judge", "playground", "train"}
+_ROOMS_WITH_A_VERB = {"diagnose", "judge", "playground", "train"}
 """Modules whose name is also a verb of `sparring.api`: `sparring.train(...)` works, and so does `sparring.train.settings`."""
 
 

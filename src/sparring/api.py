@@ -21,8 +21,11 @@ from sparring.core.runs import RunDirectory
 from sparring.core.settings import range_problems, type_problems
 from sparring.core.terminal import console as plain_console
 from sparring.data.pairs import Pairing, Pairs
+from sparring.data.parts import kept_apart
 from sparring.data.source import open_source, source_names
 from sparring.data.store import Preparation, Store, prepare, store_at
+from sparring.diagnosing import diagnose
+from sparring.doctoring import doctor
 from sparring.game import Game, LatentGame, Recipe, check
 from sparring.judge.sliced import coarse, sliced_wasserstein
 from sparring.judging import FrechetJudge, compare, judge
@@ -33,18 +36,25 @@ from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
 from sparring.translating import translate
 from sparring.translation import TranslationRecipe
+from sparring.vitals import Examiner
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sparring.coaching import Coach
+    from sparring.train.session import Ending
+
 __all__ = [
-    "Model", "compare", "import_weights", "judge", "judge_translations", "load", "pack", "playground", "resume", "train", "translate",
+    "Model", "compare", "diagnose", "doctor", "import_weights", "judge", "judge_translations", "load", "pack", "playground", "resume",
+    "train", "translate",
 ]  # fmt: skip
 
 SCORED_SAMPLES = 512
 BUDGETS = ("images", "steps", "minutes")
 WATCHING = ("judge_every", "judge_samples", "judge_extractor")
 """Settings of training that change nothing of what is learned."""
+COACHING = ("coach", "coach_tries")
+"""Settings that change nothing where there is no coach."""
 Place = str | os.PathLike[str]
 
 
@@ -108,6 +118,10 @@ def refuse_wrong_values(recipe: Recipe, training: TrainSettings, preparation: Pr
         problems += pairing.problems()
         if training.judge_every is not None:
             problems.append("judge_every is for pictures of noise; translations are judged with: sparring judge RUN. Leave it out.")
+        if training.kept_back is not None:
+            problems.append("kept_back is for pictures of noise; translators hold pairs out with held_out. Leave it out.")
+        if training.coach:
+            problems.append("coach is for pictures of noise; it knows no remedies for translators yet. Leave it out.")
     if problems:
         raise SettingsError(listed("These settings cannot be used:", problems))
 
@@ -199,9 +213,22 @@ def play_on(
 
     if isinstance(store, Pairs):
         score, sheet = rating.score_on(store), rating.sheet_of(store)
+        data, examine = store, Examiner(store, None, settings.seed)
     else:
         score, sheet = score_for(store, settings), sheet_for(settings)
-    ending = sit(run, recipe, lambda: recipe.build(store.spec), store, settings, score, sheet, identity(config), console)
+        data, kept_back = kept_apart(store, settings.kept_back, settings.seed)
+        examine = Examiner(data, kept_back, settings.seed)
+
+    def sitting(recipe: Recipe, config: Mapping[str, Any], coach: "Coach | None") -> "Ending":
+        whole = identity(config)
+        return sit(run, recipe, lambda: recipe.build(store.spec), data, settings, score, sheet, examine, whole, console, coach)
+
+    if settings.coach:
+        from sparring.coaching import Bench
+
+        ending = Bench(run, store.spec, settings, identity, console).play(sitting)
+    else:
+        ending = sitting(recipe, config, None)
     progress = ending.progress
     console.print(f"{'Done' if ending.reason == 'budget' else 'Stopped and saved'}: step {progress.step:,}, {progress.images:,} pictures.")
     if ending.reason == "stopped":
@@ -211,7 +238,8 @@ def play_on(
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:
     """What every checkpoint of a run must agree on with its config.json: all but the budget, and how it is judged."""
-    training = {name: value for name, value in config["train_settings"].items() if name not in (*BUDGETS, *WATCHING)}
+    settled = (*BUDGETS, *WATCHING, *(() if config["train_settings"].get("coach") else COACHING))
+    training = {name: value for name, value in config["train_settings"].items() if name not in settled}
     settings = {**config["recipe_settings"], **training}
     return {"recipe": config["recipe"], "data": config["data"]["fingerprint"], **settings}
 
@@ -322,7 +350,7 @@ def refuse_differences(own: tuple[object, ...], chosen: Mapping[type, Mapping[st
 def with_longer_budget(run: RunDirectory, old: TrainSettings, longer: Mapping[str, Any], console: "Console") -> TrainSettings:
     """The settings with the budgets that were named; budgets that were not named stay, unless they are used up by now."""
     progress = checkpoints.newest_progress(run.checkpoints)
-    used = {"images": progress.images, "steps": progress.step, "minutes": progress.seconds / 60}
+    used = progress.spent
     spent = {name: limit for name in BUDGETS if name not in longer and (limit := getattr(old, name)) is not None and used[name] >= limit}
     if spent and not longer:
         limits = ", ".join(f"{name} {limit:g}" for name, limit in spent.items())

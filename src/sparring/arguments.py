@@ -70,6 +70,11 @@ def playground_arguments(name: str) -> type:
             ("data", Annotated[Literal[tuple(MIXTURES)], arg(help="The points.")], "ring8"),  # pyright: ignore[reportInvalidTypeForm] (made at run time)
             ("out", Annotated[Path | None, arg(help="The picture to write. Default: playground-RECIPE-DATA.png here.")], None),
             ("movie", Annotated[Path | None, arg(help="A .gif or .mp4 of the whole game to write.")], None),
+            (
+                "run",
+                Annotated[Path | None, arg(help="A folder to make for the game's log and vital signs: see `sparring diagnose`.")],
+                None,
+            ),
             ("json", Annotated[Path | None, arg(help="A file for the numbers: modes, high_quality, kl.")], None),
             ("playing", OmitArgPrefixes[PlaygroundSettings], field(default_factory=PlaygroundSettings)),
             ("recipe", OmitArgPrefixes[type(recipe)], field(default_factory=lambda: recipe)),

@@ -23,15 +23,16 @@ from sparring.arguments import (
 )
 from sparring.core.errors import NonFiniteError, SparringError, did_you_mean
 from sparring.core.terminal import console
-from sparring.verbs import data, drawing, eye, judging, latent, translating
+from sparring.verbs import data, diagnosing, doctoring, drawing, eye, judging, latent, translating
 
 if TYPE_CHECKING:
     from sparring.api import Model
 
 EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FINITE, EXIT_STOPPED = 1, 2, 3, 130
+EXIT_SICK = diagnosing.EXIT_SICK
 VERBS = (
     "train", "resume", "sample", "interpolate", "translate", "pack", "import", "latent", "eye", "playground", "judge", "compare", "recipes",
-    "completion", "data",
+    "completion", "data", "doctor", "diagnose",
 )  # fmt: skip
 DESCRIPTION = """Two networks that make each other stronger: train generative adversarial networks on your own data, and use them.
 
@@ -94,7 +95,7 @@ def playground(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `playgr
     name = recipes.name_of(arguments.recipe)
     out = arguments.out or Path(f"playground-{name}-{arguments.data}.png")
     settings = dict(values(arguments.recipe) + values(arguments.playing))
-    outcome = api.playground(name, arguments.data, picture=out, movie=arguments.movie, console=console(), **settings)
+    outcome = api.playground(name, arguments.data, picture=out, movie=arguments.movie, run=arguments.run, console=console(), **settings)
     count, screen = outcome.count, console()
     screen.print(f"{outcome.steps:,} steps in {outcome.seconds:.1f} s, then {count.n:,} samples:")
     screen.print(f"modes {count.modes} of {count.of}, high quality {count.high_quality:.1%}, KL {count.kl:.3f}")
@@ -185,7 +186,8 @@ def application(argv: Sequence[str]) -> SubcommandApp:
     app.command(name="playground")(playground_group(argv) if everything or verb == "playground" else _mention(playground))  # pyright: ignore[reportArgumentType]
     app.command(name="resume")(resume_verb(argv) if everything or verb == "resume" else _mention(resume))
     for function in (
-        drawing.sample, drawing.interpolate, translating.translate, drawing.pack, judging.judge, judging.compare, recipes, completion,
+        doctoring.doctor, diagnosing.diagnose, drawing.sample, drawing.interpolate, translating.translate, drawing.pack, judging.judge,
+        judging.compare, recipes, completion,
     ):  # fmt: skip
         app.command(function)
     app.command(name="import")(drawing.import_weights)
@@ -208,7 +210,9 @@ def _mention(function: Callable[..., int]) -> Callable[[], None]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """The command `sparring`. Exits with 0; 1 on an error; 2 on wrong usage; 3 if training became non-finite; 130 if stopped by Ctrl-C."""
+    """The command `sparring`. Exits with 0; 1 on an error; 2 on wrong usage; 3 if training became non-finite; 4 if
+    `diagnose` found a training sick; 130 if stopped by Ctrl-C.
+    """
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv in (["--version"], ["-V"]):
         from sparring import __version__

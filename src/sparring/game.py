@@ -108,6 +108,25 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+@contextlib.contextmanager
+def as_played(*networks: nn.Module) -> Iterator[None]:
+    """As in training, but without gradients and without a trace: batch norms take each batch's own statistics and keep none of them;
+    dropout and spectral norms' estimates rest.
+    """
+    with contextlib.ExitStack() as stack:
+        for network in networks:
+            stack.enter_context(evaluating(network))
+        norms = [module for network in networks for module in network.modules() if getattr(module, "track_running_stats", False)]
+        for module in norms:
+            module.training = True
+            vars(module)["track_running_stats"] = False
+        try:
+            yield
+        finally:
+            for module in norms:
+                vars(module)["track_running_stats"] = True
+
+
 class Game(nn.Module):
     """Networks, players and turns. Whatever must survive a restart is a parameter or a buffer of it."""
 

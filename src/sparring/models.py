@@ -265,6 +265,8 @@ def _load_run(run: RunDirectory, checkpoint: str | int, whole: bool) -> Model:
             )
         tensors, facts = checkpoints.read(run.checkpoints, step)
     tensors = dict(select(tensors, "game/")) | dict(select(tensors, "average/"))
+    if config.get("interventions"):  # a coach has changed settings, perhaps since then
+        config["recipe_settings"] |= {name: facts["identity"][name] for name in config["recipe_settings"]}
     model = _model(config, tensors, run.path, {name.partition(".")[0] for name in tensors} if whole else None)
     return replace(model, step=facts["progress"]["step"])
 

@@ -17,23 +17,28 @@ import torch
 from jaxtyping import Float, UInt8
 from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
+from torch.utils.tensorboard.writer import SummaryWriter
 
 from sparring import recipes
 from sparring.adversarial import AdversarialRecipe, TwoPlayerGame, packed
-from sparring.core.errors import SettingsError, did_you_mean, listed, missing_extra
+from sparring.core.errors import NonFiniteError, SettingsError, did_you_mean, listed, missing_extra
 from sparring.core.pictures import save_film, save_gif, save_picture
+from sparring.core.runs import RunDirectory
 from sparring.core.settings import range_problems, type_problems
 from sparring.core.streams import Streams
 from sparring.core.terminal import console as plain_console
-from sparring.data.points import Mixture, Points, mixture
-from sparring.game import evaluating
+from sparring.data.points import Mixture, Points, histogram, mixture
+from sparring.game import Game, evaluating
 from sparring.judge.modes import ModeCount, count_modes
 from sparring.nets import mlp
 from sparring.playground_drawing import Snapshot, draw, field_points
-from sparring.train.loop import Signals, Table, play
-from sparring.train.session import first_state, machine_for, resolve, stop_requests
+from sparring.train.loop import Signals, Table, Watcher, play
+from sparring.train.session import first_state, machine_for, note_ending, resolve, stop_requests
 from sparring.train.settings import TrainSettings
 from sparring.train.state import State
+from sparring.train.vitals import Vitals
+from sparring.train.watchers import Log, Samples
+from sparring.vitals import Examiner
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,6 +49,8 @@ FIELD_SIDE = 120
 ARROWS = 240
 FRAMES = 60
 BAR_SECONDS = 0.5
+HELD_OUT = 128
+"""Points that the discriminator is shown and not trained on, where a run is kept."""
 PICTURES, MOVIES = (".png", ".webp", ".jpg", ".jpeg"), (".gif", ".mp4")
 
 
@@ -105,12 +112,14 @@ def playground(
     *,
     picture: str | os.PathLike[str] | None = None,
     movie: str | os.PathLike[str] | None = None,
+    run: str | os.PathLike[str] | None = None,
     console: "Console | None" = None,
     **settings: object,
 ) -> Outcome:
     """Play `recipe` (a name, or a recipe with settings) on the points called `data`, and count the modes that it covers.
 
-    `picture` (.png) and `movie` (.gif, .mp4): files to write, drawn with the extra `plots`. `settings`: fields of the recipe and
+    `picture` (.png) and `movie` (.gif, .mp4): files to write, drawn with the extra `plots`. `run`: a folder to make, with the log and the
+    vital signs of the game, for `sparring diagnose`. `settings`: fields of the recipe and
     of `PlaygroundSettings`. Ctrl-C ends the game early. Raises a SettingsError that names all that is wrong.
     """
     console = console or plain_console()
@@ -136,6 +145,8 @@ def playground(
         problems.append(f"{movie}: a movie is one of {', '.join(MOVIES)}. Change the file's ending.")
     if picture is not None and Path(picture).suffix not in PICTURES:
         problems.append(f"{picture}: a picture is one of {', '.join(PICTURES)}. Change the file's ending.")
+    if run is not None and RunDirectory(Path(run)).exists():
+        problems.append(f"{run} holds a run already: choose another folder for this one.")
     if problems := [*chosen.problems(), *problems]:
         raise SettingsError(listed("These settings do not fit:", problems))
     if (picture is not None or movie is not None) and find_spec("matplotlib") is None:
@@ -144,7 +155,7 @@ def playground(
         images = chosen.steps * rules.batch_size * rules.discriminator_steps
         rules = replace(rules, decay_from_images=images // 2, decay_until_images=images)
     title = f"{recipes.name_of(kind)} on {data}"
-    return _played(rules, points, chosen, title, picture, movie, console)
+    return _played(rules, points, chosen, title, picture, movie, None if run is None else RunDirectory(Path(run)), console)
 
 
 def networks(rules: AdversarialRecipe, points: Points, hidden: tuple[int, ...]) -> TwoPlayerGame:
@@ -167,6 +178,7 @@ def _played(
     title: str,
     picture: str | os.PathLike[str] | None,
     movie: str | os.PathLike[str] | None,
+    run: RunDirectory | None,
     console: "Console",
 ) -> Outcome:
     # One thread: these networks are too small to share out.
@@ -174,8 +186,16 @@ def _played(
     with machine_for(settings) as fabric, stop_requests() as stop_asked, _bar(console, chosen.steps) as bar:
         state = first_state(rules, lambda: networks(rules, points, chosen.hidden), chosen.seed)
         watch = Watch(points.mixture, chosen.steps, title, bar, filmed=movie is not None)
+        watchers: list[Watcher] = [watch]
+        if run is not None:
+            watchers += recorders(run, rules, points, settings, state)
         began = time.perf_counter()
-        play(state, Table(points, rules, settings, fabric), [watch], stop_asked)
+        try:
+            play(state, Table(points, rules, settings, fabric), watchers, stop_asked)
+        except NonFiniteError as problem:
+            if run is not None:
+                note_ending(run, state, problem)
+            raise
         seconds = time.perf_counter() - began - watch.seconds
         assert isinstance(state.average, TwoPlayerGame)
         samples = sampled(state.average)
@@ -193,6 +213,29 @@ def _played(
         else:
             save_film(frames, Path(movie))
     return outcome
+
+
+def recorders(run: RunDirectory, rules: AdversarialRecipe, points: Points, settings: TrainSettings, state: State) -> list[Watcher]:
+    """What keeps the log, the vital signs and pictures of a game on points in a run directory. It holds no checkpoints."""
+    run.write_config(
+        {
+            "recipe": recipes.name_of(type(rules)),
+            "recipe_settings": asdict(rules),
+            "train_settings": asdict(settings),
+            "data": {"source": points.mixture.name, "spec": points.spec.to_json(), "count": len(points), "points": True},
+        }
+    )
+
+    def sheet(game: Game) -> UInt8[np.ndarray, "h w c"]:
+        assert isinstance(game, TwoPlayerGame)
+        return histogram(sampled(game), points.mixture.extent)
+
+    writer = SummaryWriter(str(run.tensorboard))
+    vitals = Vitals(run, Examiner(points, Points(points.mixture, HELD_OUT, settings.seed + 1), settings.seed))
+    vitals.begin()
+    samples = Samples(run, settings, sheet, writer)
+    samples.draw(state)
+    return [Log(run, settings.log_every, writer), vitals, samples]
 
 
 class Watch:

@@ -4,6 +4,10 @@ config.json    recipe, every setting, the data's fingerprint, versions
 log.jsonl      losses and signals by step; the same to the byte however often the run was interrupted
 timing.jsonl   speed by step; differs from run to run
 scores.jsonl   judgements by step, if there are any
+vitals.jsonl   vital signs by step, those of the data first: what a diagnosis is made from
+ending.json    why training ended, if it had to
+coach.md       what a coach did and why; config.json lists it under "interventions"
+tries/         N/: what the run had written when the coach stepped in for the N-th time
 checkpoints/   step-N.safetensors and step-N.json
 samples/       step-N.png, from the same latents throughout, and timelapse.gif
 tensorboard/   the same numbers and pictures for TensorBoard
@@ -47,6 +51,26 @@ class RunDirectory:
     def scores(self) -> Path:
         """Judgements, a JSON object a line."""
         return self.path / "scores.jsonl"
+
+    @property
+    def vitals(self) -> Path:
+        """Vital signs, a JSON object a line."""
+        return self.path / "vitals.jsonl"
+
+    @property
+    def ending(self) -> Path:
+        """Why training ended, if it had to."""
+        return self.path / "ending.json"
+
+    @property
+    def coach(self) -> Path:
+        """What a coach did."""
+        return self.path / "coach.md"
+
+    @property
+    def tries(self) -> Path:
+        """The folder of what was rolled back."""
+        return self.path / "tries"
 
     @property
     def checkpoints(self) -> Path:

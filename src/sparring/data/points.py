@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64, Int64, UInt8
 from torch import Tensor
 
 from sparring.core.batch import Batch
@@ -149,6 +149,13 @@ def mixture(name: str) -> Mixture:
     if name not in MIXTURES:
         raise SettingsError(f"There are no points called {name!r}. {did_you_mean(name, MIXTURES)}")
     return MIXTURES[name]()
+
+
+def histogram(points: Float[Tensor, "n 2"], extent: float, side: int = 192) -> UInt8[np.ndarray, "side side 1"]:
+    """Where points lie, dark on white, in a square of half side `extent` around the origin."""
+    kept = points[points.isfinite().all(dim=1)].numpy()
+    counts = np.histogram2d(-kept[:, 1], kept[:, 0], bins=side, range=((-extent, extent), (-extent, extent)))[0]
+    return (255 * 0.55 ** np.minimum(counts, 20)).astype(np.uint8)[:, :, None]
 
 
 class Points:

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +114,11 @@ def remove(folder: Path, step: int) -> None:
         path.unlink(missing_ok=True)
 
 
-def prune(folder: Path, keep: int) -> None:
-    """Delete all but the newest `keep` checkpoints and the best one, and tensors that an interruption left without facts."""
-    kept = {*steps(folder)[-keep:], best(folder)}
+def prune(folder: Path, keep: int, also: Collection[int] = ()) -> None:
+    """Delete all but the newest `keep` checkpoints, the best one and those of the steps `also`, and tensors that an interruption left
+    without facts.
+    """
+    kept = {*steps(folder)[-keep:], best(folder), *also}
     for step in steps(folder):
         if step not in kept:
             remove(folder, step)

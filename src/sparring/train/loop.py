@@ -107,7 +107,7 @@ def play(state: State, table: Table, watchers: list[Watcher], stop_asked: Callab
 
 def share_spent(progress: Progress, settings: TrainSettings) -> float:
     """How much of the budget is used up: 1 or more when one of its limits is reached."""
-    limits = ((progress.images, settings.images), (progress.step, settings.steps), (progress.seconds / 60, settings.minutes))
+    limits = ((used, getattr(settings, name)) for name, used in progress.spent.items())
     return max((used / limit if limit else math.inf for used, limit in limits if limit is not None), default=0.0)
 
 
@@ -167,7 +167,8 @@ class TurnTaker:
                 for name, value in measured.items():
                     found.setdefault(name, []).append(value.detach())
                 used_data |= moment.used_data
-        found[f"gradient/{self.turn.name}"] = [self.gradient_norm()]
+        state.gradients[self.turn.name] = norms = self.gradient_norms()
+        found[f"gradient/{self.turn.name}"] = [norms.norm()]
         self.check_finite(found, progress.step)
         optimiser.step()
         if self.player.after_step is not None:
@@ -208,10 +209,11 @@ class TurnTaker:
         """Pictures shown are counted where the first turn of the game sees them."""
         return self.turn is self.game.turns[0]
 
-    def gradient_norm(self) -> Float[Tensor, ""]:
-        """Euclidean norm of all gradients of the player together."""
-        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
-        return torch.stack(torch._foreach_norm(gradients)).norm() if gradients else torch.zeros(())  # pyright: ignore[reportPrivateImportUsage]
+    def gradient_norms(self) -> Float[Tensor, " weights"]:
+        """Euclidean norm of the gradient of each weight of the player, 0 where there is none."""
+        if all(weight.grad is not None for weight in self.weights):
+            return torch.stack(torch._foreach_norm([weight.grad for weight in self.weights]))  # pyright: ignore[reportPrivateImportUsage, reportArgumentType]
+        return torch.stack([weight.new_zeros(()) if weight.grad is None else weight.grad.norm() for weight in self.weights])
 
     def check_finite(self, found: Signals, step: int) -> None:
         """Raise a NonFiniteError that names the turn and every term that is infinite or not a number."""

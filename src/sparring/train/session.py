@@ -15,6 +15,7 @@ from rich.console import Console
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from sparring.core.errors import NonFiniteError
+from sparring.core.files import write_json
 from sparring.core.machine import core_count, has_fast_bfloat16, keep_freed_memory, refuse_absent_gpu
 from sparring.core.runs import RunDirectory
 from sparring.core.streams import stream_seed
@@ -24,7 +25,8 @@ from sparring.train.display import Display, clock
 from sparring.train.loop import Data, Table, Watcher, play
 from sparring.train.settings import TrainSettings
 from sparring.train.state import Progress, State
-from sparring.train.watchers import Judge, Keeper, Log, Samples, Score, Sheet, Speed
+from sparring.train.vitals import Examine, Vitals
+from sparring.train.watchers import Adviser, Judge, Keeper, Log, Samples, Score, Sheet, Speed
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Ending:
     """How a sitting ended."""
 
     reason: str
-    """"budget" or "stopped"."""
+    """"budget" or "stopped"; "verdict" if the run's adviser asked for it."""
     progress: Progress
     """How far the run has come."""
 
@@ -102,14 +104,17 @@ def sit(
     settings: TrainSettings,
     score: Score | None,
     sheet: Sheet,
+    examine: Examine,
     identity: dict[str, Any],
     console: Console,
+    adviser: Adviser | None = None,
 ) -> Ending:
     """Play on from the newest whole checkpoint of `run` (from the beginning if there is none) until the budget is spent or Ctrl-C.
 
     `run` is locked and `settings` are resolved. `score` rates what is drawn: every `judge_every` steps, or else at each
-    checkpoint. `sheet` draws it. `identity`: what every checkpoint of the run must agree on. A
-    NonFiniteError ends the sitting with the last good checkpoint in place.
+    checkpoint. `sheet` draws it. `examine` takes its vital signs. `identity`: what every checkpoint of the run must agree on.
+    `adviser`: what may end the sitting too. A NonFiniteError ends it with the last good checkpoint in place, unless the adviser knows
+    what to do.
     """
     with machine_for(settings) as fabric:
         state = first_state(recipe, build, settings.seed)
@@ -121,15 +126,18 @@ def sit(
         writer = SummaryWriter(str(run.tensorboard), purge_step=state.progress.step + 1 if found else None, flush_secs=30)
         log, speed = Log(run, settings.log_every, writer), Speed(run, settings.log_every, writer)
         every = settings.judge_every if score is not None else None
-        samples, keeper = Samples(run, settings, sheet, writer), Keeper(run, settings, log, None if every else score, identity)
+        vitals = Vitals(run, examine)
+        samples, keeper = Samples(run, settings, sheet, writer), Keeper(run, settings, log, None if every else score, identity, adviser)
         judges = [Judge(run, every, score, writer, keeper)] if every and score is not None else []
         run.sweep()
+        run.ending.unlink(missing_ok=True)
         if found is not None:
             keeper.restore(state, found[1])
             log.restore(found[0], found[1]["log"])
             speed.restore(state.progress.step)
             for judge in judges:
                 judge.restore(state.progress.step)
+            vitals.restore(state)
             samples.restore(state.progress)
             at = f"step {state.progress.step:,} ({state.progress.images:,} pictures, {clock(state.progress.seconds)} of training)"
             console.print(f"Going on from {at}.")
@@ -137,24 +145,43 @@ def sit(
             run.log.unlink(missing_ok=True)
             run.timing.unlink(missing_ok=True)
             run.scores.unlink(missing_ok=True)
+            vitals.begin()
             samples.restore(Progress())
             samples.draw(state)
         display = Display(console, settings, log, speed)
-        watchers: list[Watcher] = [log, speed, samples, *judges, keeper, display]
+        # An adviser sees what the others wrote, and is saved with what it makes of it.
+        watchers: list[Watcher] = [log, speed, vitals, samples, *([adviser] if adviser else []), *judges, keeper, display]
         try:
-            with stop_requests() as stop_asked:
-                keeper.save(state)
-                reason = play(state, Table(data, recipe, settings, fabric), watchers, stop_asked)
-                keeper.save(state)
+            reason = play_and_save(state, Table(data, recipe, settings, fabric), watchers, keeper, adviser)
             if reason == "budget":
                 samples.draw(state)
         except NonFiniteError as problem:
-            raise NonFiniteError(f"{problem}\n{remedy(keeper)}") from None
+            note_ending(run, state, problem)
+            if adviser is None or not adviser.not_finite(state.progress):
+                raise NonFiniteError(f"{problem}\n{remedy(keeper)}") from None
+            reason = "verdict"
         finally:
             display.close()
             writer.close()
-        samples.timelapse()
+        if reason != "verdict":
+            samples.timelapse()
         return Ending(reason, state.progress)
+
+
+def play_and_save(state: State, table: Table, watchers: list[Watcher], keeper: Keeper, adviser: Adviser | None) -> str:
+    """`play`, with a checkpoint at either end. It ends for a "verdict" too: when the adviser asks for it."""
+    with stop_requests() as stop_asked:
+        keeper.save(state)
+        reason = play(state, table, watchers, lambda: stop_asked() or (adviser is not None and adviser.asks))
+        if reason == "stopped" and not stop_asked():
+            reason = "verdict"
+        keeper.save(state)
+    return reason
+
+
+def note_ending(run: RunDirectory, state: State, problem: NonFiniteError) -> None:
+    """Write down that the game is no longer finite."""
+    write_json(run.ending, {"reason": "not finite", "step": state.progress.step, "message": str(problem)})
 
 
 def remedy(keeper: Keeper) -> str:

@@ -27,6 +27,8 @@ class TrainSettings:
         "keep": {"at least": 1},
         "judge_every": {"at least": 1},
         "judge_samples": {"at least": 2, "at most": 2**24},
+        "kept_back": {"at least": 0},
+        "coach_tries": {"at least": 1, "at most": 1000},
     }
 
     images: int | None = None
@@ -64,6 +66,14 @@ class TrainSettings:
     """Samples in a judgement."""
     judge_extractor: str = "lite0"
     """The network whose features are judged by: lite0, inception, classifier or timm:NAME."""
+    kept_back: int | None = None
+    """Pictures that are not trained on, to tell whether the discriminator learns the others by heart. None: one in twenty, at most 128.
+    (Translators hold pairs out instead.)"""
+    coach: bool = False
+    """Act on verdicts: when vital signs show that training fails, go back to the last healthy checkpoint, change the mildest setting that
+    is known to help, and go on. What was done and why is written to coach.md."""
+    coach_tries: int = 4
+    """How often the coach may step in before it gives up."""
 
     def with_budget(self) -> "TrainSettings":
         """These settings with a budget, if they had none."""
@@ -78,4 +88,6 @@ class TrainSettings:
         if whole and self.accumulate > 1 and smallest_part >= 1 and batch_size % (self.accumulate * smallest_part):
             together = f" into packs of {smallest_part}" if smallest_part > 1 else ""
             problems.append(f"accumulate must divide the batch of {batch_size}{together}; {self.accumulate} does not.")
+        if not self.coach and self.coach_tries != type(self).coach_tries:
+            problems.append("coach_tries says how often the coach may step in, but there is none: give coach too, or leave it out.")
         return problems

@@ -25,6 +25,21 @@ class Progress:
     """Time spent training, interruptions and judging not counted."""
     judging_seconds: float = 0.0
     """Time spent judging."""
+    lost_steps: int = 0
+    """Steps of tries that were rolled back. They and the following count towards the budget."""
+    lost_images: int = 0
+    """Real pictures shown in them."""
+    lost_seconds: float = 0.0
+    """Time spent on them."""
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """How much of each kind of budget is used up."""
+        return {
+            "images": self.images + self.lost_images,
+            "steps": self.step + self.lost_steps,
+            "minutes": (self.seconds + self.lost_seconds) / 60,
+        }
 
 
 @dataclass
@@ -36,6 +51,8 @@ class State:
     """The game to sample from: the moving averages where a player is averaged, the networks themselves where not."""
     optimisers: dict[str, torch.optim.Optimizer]
     progress: Progress = field(default_factory=Progress)
+    gradients: dict[str, Tensor] = field(default_factory=dict)
+    """The norm of each weight's gradient in each turn of the last step, in the order of `weights_of`. Not in checkpoints."""
 
     @classmethod
     def fresh(cls, game: Game, averaged: bool) -> "State":

@@ -4,9 +4,9 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from sparring.core.pictures import png, save_gif
 from sparring.core.runs import RunDirectory
 from sparring.game import Game
 from sparring.train import checkpoints
-from sparring.train.loop import Signals
+from sparring.train.loop import Signals, Watcher
 from sparring.train.settings import TrainSettings
 from sparring.train.state import Progress, State, select
 
@@ -206,11 +206,47 @@ class Samples:
         return target
 
 
-class Keeper:
-    """checkpoints/: the newest few, and the best by the score that is handed in (lower is better)."""
+@runtime_checkable
+class Adviser(Watcher, Protocol):
+    """A watcher that may end a sitting to change how the run is trained: a coach. What it knows is in every checkpoint."""
 
-    def __init__(self, run: RunDirectory, settings: TrainSettings, log: Log, score: Score | None, identity: dict[str, Any]) -> None:
+    @property
+    def healthy(self) -> Sequence[int]:
+        """The steps whose checkpoints it may want to go back to: they are written, and kept."""
+        ...
+
+    @property
+    def asks(self) -> bool:
+        """Whether the sitting shall end now."""
+        ...
+
+    def not_finite(self, progress: Progress) -> bool:
+        """Told that the game is no longer finite (ending.json says why). Whether it knows what to do."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What it must remember, for a checkpoint."""
+        ...
+
+    def restore(self, facts: dict[str, Any]) -> None:
+        """Take up what a checkpoint remembers."""
+        ...
+
+
+class Keeper:
+    """checkpoints/: the newest few, the best by the score that is handed in (lower is better), and those that an adviser wants."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        settings: TrainSettings,
+        log: Log,
+        score: Score | None,
+        identity: dict[str, Any],
+        adviser: Adviser | None = None,
+    ) -> None:
         self.folder, self.settings, self.log, self.score, self.identity = run.checkpoints, settings, log, score, identity
+        self.adviser = adviser
         self.last_seconds = 0.0
         self.saved_step: int | None = None
 
@@ -218,8 +254,13 @@ class Keeper:
         """Save if it is time."""
         progress, every = state.progress, self.settings.checkpoint_every
         due = progress.step % every == 0 if every else progress.seconds - self.last_seconds >= 60 * self.settings.checkpoint_minutes
-        if due:
+        if due or progress.step in self.wanted:
             self.save(state)
+
+    @property
+    def wanted(self) -> Sequence[int]:
+        """Steps whose checkpoints the adviser wants."""
+        return () if self.adviser is None else self.adviser.healthy
 
     def save(self, state: State, score: dict[str, Any] | None = None) -> None:
         """Write a checkpoint now, if this step has none yet, with `score` if it has been judged, and delete those no longer wanted."""
@@ -228,12 +269,14 @@ class Keeper:
             return
         tensors = self.finite_tensors(state)
         facts: dict[str, Any] = {**state.facts(), "identity": self.identity, "log": self.log.facts()}
+        if self.adviser is not None:
+            facts |= self.adviser.facts()
         if score is None and self.score is not None:
             score = self.score(state.average)
         if score is not None:
             facts["score"] = score
         checkpoints.write(self.folder, step, tensors, facts)
-        checkpoints.prune(self.folder, self.settings.keep)
+        checkpoints.prune(self.folder, self.settings.keep, self.wanted)
         self.last_seconds, self.saved_step = state.progress.seconds, step
 
     def finite_tensors(self, state: State) -> dict[str, Tensor]:
@@ -252,6 +295,8 @@ class Keeper:
         if names:
             problems = [f"{name}: {before.get(name)!r} in the checkpoint, {self.identity.get(name)!r} in config.json" for name in names]
             raise CheckpointError(listed("config.json was altered since the last checkpoint:", problems))
+        if self.adviser is not None:
+            self.adviser.restore(facts)
         checkpoints.remove_after(self.folder, state.progress.step)
         self.last_seconds, self.saved_step = state.progress.seconds, state.progress.step
 

@@ -1,0 +1,489 @@
+"""Runs made sick on purpose, and as many healthy ones: how often `sparring diagnose` is right, and how soon.
+
+    python benchmarks/sabotage.py [--part tune test] [--seeds 5] [--jobs 2] [--only KIND ...] [--runs FOLDER] [--out FILE.md]
+
+Every sickness is made by a setting that a person could choose, or by a fault built into data or networks; training is Sparring's own, on
+one thread for each job. A run counts as told if one of the findings that its sickness is known by comes first or second; a healthy one as
+falsely accused if anything above a note is found. Runs that are there already are only diagnosed. The parts differ in recipe and data: the
+rules of `diagnose` were made while looking at "tune" alone."""
+
+import argparse
+import contextlib
+import io
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sparring.adversarial import TwoPlayerGame
+from sparring.core.batch import Batch
+from sparring.core.streams import Streams
+from sparring.data.parts import Part, kept_apart
+from sparring.data.store import Store
+from sparring.game import Moment
+from sparring.objectives import Losses
+
+Patch = Callable[[], contextlib.AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What games of the ward are played with: a recipe, data, settings that are healthy, and how many steps."""
+
+    recipe: str
+    data: str
+    steps: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def points(self) -> bool:
+        return self.data in {"ring8", "grid25", "moons", "spiral", "swissroll"}
+
+    @property
+    def name(self) -> str:
+        return f"{self.recipe}-{self.data.replace(':', '-')}"
+
+
+SMALL = {"width": 16, "batch_size": 32, "threads": 1}
+STYLES = {
+    "channel_base": 256, "channel_max": 32, "mapping_layers": 2, "latent_size": 64, "style_size": 64, "batch_size": 16, "threads": 1,
+}  # fmt: skip
+BEST = {"objective": "relativistic", "r1": 0.1, "r2": 0.1, "betas": (0.0, 0.99), "latent_size": 2, "linear_decay": True}
+PARTS: dict[str, tuple[Ground, ...]] = {
+    "tune": (Ground("gan", "ring8", 1500, BEST), Ground("dcgan", "fashion10k", 500, SMALL)),
+    "test": (
+        Ground("pacgan", "moons", 1500),
+        Ground("cgan", "fashion10k", 500, SMALL),
+        Ground("lsgan", "emoji", 500, SMALL),
+    ),
+}
+HEALTHY: dict[str, tuple[Ground, ...]] = {
+    "tune": (
+        Ground("gan", "ring8", 1500, BEST),
+        Ground("gan", "moons", 700),
+        Ground("dcgan", "fashion10k", 500, SMALL),
+        Ground("dcgan", "fashion10k", 1200, SMALL),
+        Ground("wgan-gp", "fashion10k", 200, SMALL),
+        Ground("dcgan", "emoji", 400, SMALL),
+        Ground("gan", "fashion10k", 800, {"threads": 1}),
+    ),
+    "test": (
+        Ground("gan", "spiral", 2000, {**BEST, "linear_decay": False}),
+        Ground("pacgan", "moons", 1500),
+        Ground("wgan-gp", "ring8", 600, {"learning_rate": 1e-3}),
+        Ground("cgan", "fashion10k", 500, SMALL),
+        Ground("lsgan", "emoji", 500, SMALL),
+        Ground("lsgan", "fashion10k", 900, SMALL),
+        Ground("sngan", "fashion10k", 150, {**SMALL, "width": 8}),
+        Ground("acgan", "fashion10k", 400, SMALL),
+        Ground("stylegan2", "fashion10k", 200, STYLES),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sickness:
+    """A way to make a run sick."""
+
+    found: tuple[str, ...]
+    """The findings that it is known by."""
+    settings: Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]] = field(default_factory=dict)
+    patch: Patch = contextlib.nullcontext
+    where: Callable[[Ground], bool] = lambda ground: True
+    steps: float = 1.0
+    """Times the ground's own."""
+    count: int | None = None
+    """So many pictures (or points) in place of all."""
+    curable: bool = False
+    """Whether changed settings can cure it."""
+
+    def settings_for(self, ground: Ground) -> dict[str, Any]:
+        usual = usual_settings(ground)
+        changed = self.settings(usual) if callable(self.settings) else self.settings
+        return {**ground.settings, **changed}
+
+
+def usual_settings(ground: Ground) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from sparring import recipes
+
+    kind = recipes.get(ground.recipe)
+    return {**asdict(kind()), **(kind.on_points if ground.points else {}), **ground.settings}  # pyright: ignore[reportAttributeAccessIssue]
+
+
+# ------------------------------------------------------------------------------------------- faults
+
+
+@contextlib.contextmanager
+def building(change: Callable[[TwoPlayerGame], None]) -> Iterator[None]:
+    """Every game that is built is changed."""
+    whole = TwoPlayerGame.__init__
+
+    def changed(self: TwoPlayerGame, *given: object, **named: object) -> None:
+        whole(self, *given, **named)  # pyright: ignore[reportArgumentType]
+        change(self)
+
+    with mock.patch.object(TwoPlayerGame, "__init__", changed):
+        yield
+
+
+@contextlib.contextmanager
+def seeing(change: Callable[[Batch], Batch]) -> Iterator[None]:
+    """All real pictures are changed on their way into the game."""
+    whole = Store.batch
+    with mock.patch.object(Store, "batch", lambda self, places: change(whole(self, places))):
+        yield
+
+
+@contextlib.contextmanager
+def lacking_classes() -> Iterator[None]:
+    """Half of the classes are never trained on; those who look on see all."""
+    from sparring import api
+
+    def some(store: Store, count: int | None, seed: int) -> tuple[Part, Part]:
+        whole, apart = kept_apart(store, count, seed)
+        assert whole.labels is not None
+        present = np.unique(store.labels)
+        kept = np.isin(whole.labels, np.random.default_rng(seed).permutation(present)[: max(1, len(present) // 2)])
+        part = Part(store, whole.places[kept])
+        vars(part)["whole"] = whole
+        return part, apart
+
+    examiner = api.Examiner
+    with (
+        mock.patch.object(api, "kept_apart", some),
+        mock.patch.object(api, "Examiner", lambda data, apart, seed: examiner(vars(data)["whole"], apart, seed)),
+    ):
+        yield
+
+
+def with_images(change: Callable[[Tensor], Tensor]) -> Callable[[Batch], Batch]:
+    return lambda batch: replace(batch, images=change(batch.images))
+
+
+def deaden(game: TwoPlayerGame) -> None:
+    """The generator's second rectifier never opens."""
+    biased = [module for module in game.generator.modules() if isinstance(module, nn.Linear | nn.BatchNorm2d | nn.ConvTranspose2d)]
+    biased = [module for module in biased if module.bias is not None]
+    biased[min(1, len(biased) - 2)].bias.data.fill_(-1000.0)
+
+
+def add_checkers(game: TwoPlayerGame) -> None:
+    """Pictures have a pattern that the generator cannot take away."""
+
+    def hook(module: object, inputs: object, output: Tensor) -> Tensor:
+        rows, columns = (1 - 2 * (torch.arange(size) % 2).float() for size in output.shape[2:])
+        pattern = rows[:, None] * columns
+        return output - (output * pattern).mean(dim=(2, 3), keepdim=True) * pattern + 0.25 * pattern
+
+    game.generator.register_forward_hook(hook)
+
+
+def saturate(game: TwoPlayerGame) -> None:
+    """Pictures are black and white, though gradients pass as if they were not."""
+    game.generator.register_forward_hook(lambda module, inputs, output: output + (output.sign() - output).detach())
+
+
+def mix_batches(game: TwoPlayerGame) -> None:
+    """The discriminator's batch norms see real and generated pictures together when it is trained."""
+    whole = game.verdict
+
+    def discriminator_losses(moment: Moment, real: Tensor, generated: Tensor, labels: Tensor | None) -> Losses:
+        both = torch.cat([real, generated])
+        logits, _ = whole(both, None if labels is None else torch.cat([labels, labels]))
+        of_real, of_generated = logits.chunk(2)
+        moment.signals.update({"logits/real": of_real, "logits/generated": of_generated})
+        return dict(game.objective.discriminator(of_real, of_generated))
+
+    vars(game)["discriminator_losses"] = discriminator_losses
+
+
+@contextlib.contextmanager
+def one_picture() -> Iterator[None]:
+    """All real pictures are the first, a little noise apart."""
+    whole = Store.batch
+
+    def batch(self: Store, places: np.ndarray) -> Batch:
+        images = whole(self, 0 * places).images
+        noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(int(places.sum())))
+        return replace(whole(self, places), images=images + 0.004 * noise)
+
+    with mock.patch.object(Store, "batch", batch):
+        yield
+
+
+def labelled(ground: Ground) -> bool:
+    return ground.recipe in {"cgan", "acgan"}
+
+
+def pictured(ground: Ground) -> bool:
+    return not ground.points
+
+
+def normed(ground: Ground) -> bool:
+    return ground.recipe in {"dcgan", "lsgan"}
+
+
+def logistic(ground: Ground) -> bool:
+    return ground.recipe in {"gan", "dcgan", "pacgan", "cgan"}
+
+
+PLAIN = {"objective": "non-saturating", "r1": 0.0, "r2": 0.0}
+WARD: dict[str, Sickness] = {
+    "generator too strong": Sickness(
+        ("mode collapse", "weak discriminator", "learning rate"),
+        lambda usual: {**PLAIN, "learning_rate": 10 * usual["learning_rate"], "discriminator_learning_rate": usual["learning_rate"] / 5},
+        curable=True,
+    ),
+    "latents stuck": Sickness(("mode collapse",), patch=lambda: building(stick)),
+    "half of the classes": Sickness(
+        ("missing modes", "mode collapse"), patch=lacking_classes, where=lambda ground: ground.data == "fashion10k", steps=2.6
+    ),
+    "modes lost": Sickness(
+        ("missing modes", "mode collapse"),
+        {**PLAIN, "latent_size": 16, "betas": (0.5, 0.999), "linear_decay": False},
+        where=lambda ground: ground.data == "ring8",
+        steps=3.3,
+        curable=True,
+    ),
+    "saturating": Sickness(
+        ("vanishing gradient",),
+        lambda usual: {
+            **PLAIN,
+            "objective": "saturating",
+            "discriminator_steps": 3,
+            "discriminator_learning_rate": 5 * usual["learning_rate"],
+        },
+        where=lambda ground: logistic(ground) and not ground.points,
+        curable=True,
+    ),
+    "discriminator asleep": Sickness(("weak discriminator",), {"discriminator_learning_rate": 1e-7}, curable=True),
+    "momentum": Sickness(
+        ("oscillation", "divergence", "not finite"),
+        lambda usual: {
+            **PLAIN,
+            "objective": "saturating",
+            "betas": (0.95, 0.95),
+            "learning_rate": 2 * usual["learning_rate"],
+            **steady(usual),
+        },
+        where=lambda ground: ground.points,
+        curable=True,
+    ),
+    "unbounded critic": Sickness(
+        ("divergence", "oscillation", "not finite"),
+        lambda usual: {**PLAIN, "objective": "wasserstein", "betas": (0.5, 0.9), "learning_rate": 1e-3, **steady(usual)},
+        curable=True,
+    ),
+    "blown up": Sickness(
+        ("not finite", "divergence", "learning rate"),
+        {**PLAIN, "objective": "wasserstein", "learning_rate": 30.0, "optimiser": "sgd"},
+        curable=True,
+    ),
+    "few pictures": Sickness(
+        ("discriminator overfitting", "few pictures", "memorising"), count=300, steps=2.0, where=pictured, curable=True
+    ),
+    "thirty pictures": Sickness(("few pictures", "memorising"), count=30, where=pictured),
+    "one picture": Sickness(("duplicates",), patch=one_picture, where=pictured),
+    "pale pictures": Sickness(("value range", "duplicates"), patch=lambda: seeing(with_images(lambda x: 0.02 * x)), where=pictured),
+    "zero to one": Sickness(("value range",), patch=lambda: seeing(with_images(lambda x: (x + 1) / 2)), where=pictured),
+    "zero to 255": Sickness(("value range",), patch=lambda: seeing(with_images(lambda x: 127.5 * (x + 1))), where=pictured),
+    "labels shuffled": Sickness(("labels",), where=labelled),
+    "rates ten times": Sickness(("learning rate",), lambda usual: {"learning_rate": 20 * usual["learning_rate"]}, curable=True),
+    "rates a tenth": Sickness(("learning rate",), lambda usual: {"learning_rate": usual["learning_rate"] / 20}, curable=True),
+    "generator frozen": Sickness(
+        ("frozen network",), lambda usual: {"learning_rate": 1e-12, "discriminator_learning_rate": usual["learning_rate"]}
+    ),
+    "dead rectifiers": Sickness(("dead layers",), patch=lambda: building(deaden)),
+    "checkers": Sickness(("checkerboard",), patch=lambda: building(add_checkers), where=pictured),
+    "saturated": Sickness(("saturation",), patch=lambda: building(saturate), where=pictured),
+    "batches mixed": Sickness(("batch norm mixing",), patch=lambda: building(mix_batches), where=normed),
+}  # fmt: skip
+
+
+def steady(usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Rates that do not fall, where they would."""
+    return {"linear_decay": False} if "linear_decay" in usual else {}
+
+
+def stick(game: TwoPlayerGame) -> None:
+    """All latents of a batch are its first."""
+    whole = game.latents
+
+    def latents(streams: Streams, n: int) -> Float[Tensor, "n latent"]:
+        return whole(streams, n)[:1].expand(n, -1).contiguous()
+
+    vars(game)["latents"] = latents
+
+
+# --------------------------------------------------------------------------------------------- runs
+
+
+def play(ground: Ground, kind: str | None, seed: int, out: Path, **more: Any) -> None:  # noqa: ANN401 (settings)
+    """One run of the ward, in `out`. `more`: settings of training beside or in place of its own."""
+    from rich.console import Console
+
+    import sparring
+    from sparring.core.errors import NonFiniteError
+    from sparring.data.source import open_source
+    from sparring.data.store import Preparation, prepare
+
+    torch.set_num_threads(1)
+    sickness = Sickness(()) if kind is None else WARD[kind]
+    settings = {"steps": round(ground.steps * sickness.steps), "seed": seed, **sickness.settings_for(ground), **more}
+    quiet = Console(file=io.StringIO())
+    with contextlib.suppress(NonFiniteError), sickness.patch():
+        if ground.points:
+            sparring.playground(ground.recipe, ground.data, run=out, console=quiet, **settings)
+            return
+        store = prepare(open_source(ground.data), Preparation(size=32))
+        if sickness.count is not None:
+            chosen = np.random.default_rng(seed).permutation(len(store))[: sickness.count]
+            folder = out.with_name(f"{out.name}-data.npz")
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            labels = {} if store.labels is None else {"labels": store.labels[chosen]}
+            np.savez(folder, images=store.pixels[chosen], **labels)
+            store = prepare(open_source(str(folder)), Preparation(size=32))
+        if kind == "labels shuffled":
+            assert store.labels is not None
+            store = replace(store, labels=np.random.default_rng(seed).permutation(store.labels))
+        sparring.train(ground.recipe, data=store, out=out, console=quiet, keep=1, **settings)
+
+
+def stay(task: tuple[Ground, str | None, int, Path]) -> str:
+    """Play a run if it is not there yet."""
+    ground, kind, seed, out = task
+    if (out / "done").exists():
+        return ""
+    shutil.rmtree(out, ignore_errors=True)
+    began = time.perf_counter()
+    try:
+        play(ground, kind, seed, out)
+    except Exception as problem:  # a run that cannot even begin is told, and the others go on
+        return f"{out.name}: {type(problem).__name__}: {problem}"
+    shutil.rmtree(out / "tensorboard", ignore_errors=True)
+    (out / "done").touch()
+    return f"{out.name}: {time.perf_counter() - began:.0f} s"
+
+
+def tasks(parts: list[str], seeds: int, only: list[str] | None, runs: Path) -> list[tuple[Ground, str | None, int, Path]]:
+    found = []
+    for part in parts:
+        sick = [(ground, kind) for kind, sickness in WARD.items() for ground in PARTS[part] if sickness.where(ground)]
+        healthy = [(ground, None) for ground in HEALTHY[part]]
+        for ground, kind in [*sick, *healthy]:
+            if only and (kind or "healthy") not in only:
+                continue
+            # as many healthy runs as sick ones, over the healthy grounds
+            count = seeds if kind else -(-seeds * len(sick) // len(healthy))
+            length = "" if kind else f"-{ground.steps}"
+            found += [
+                (ground, kind, seed, runs / part / f"{kind or 'healthy'}-{ground.name}{length}-{seed}".replace(" ", "-"))
+                for seed in range(count)
+            ]
+    return found
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was found in a run."""
+
+    kind: str | None
+    ground: str
+    right: bool
+    """Sick: whether the right finding was first or second; healthy: whether nothing above a note was found."""
+    found: str
+    """In short."""
+    waited: int | None = None
+    """Steps from the onset (the first step) to the checkup at which the verdict was right for the first time."""
+
+
+def diagnosed(task: tuple[Ground, str | None, int, Path]) -> Told:
+    """The verdict on a run; for a sick one also at each checkup, to see how soon it is right."""
+    from sparring.diagnose.findings import diagnose
+    from sparring.diagnosing import diagnose as diagnose_run
+
+    ground, kind, _, out = task
+    record = diagnose_run(out).record
+    found = diagnose(record)
+    if kind is None:
+        accused = [finding.name for finding in found if finding.severity != "note"]
+        return Told(None, f"{ground.name}, {ground.steps} steps", not accused, ", ".join(accused))
+    right = set(WARD[kind].found)
+    names = [finding.name for finding in found]
+    waited = None
+    for number, checkup in enumerate(record.checkups, start=1):
+        step = checkup["step"]
+        log = {
+            name: type(series)(*(part[series.steps <= step] for part in (series.steps, series.values)))
+            for name, series in record.log.items()
+        }
+        early = replace(record, checkups=record.checkups[:number], log=log, ending={} if number < len(record.checkups) else record.ending)
+        if right & {finding.name for finding in diagnose(early)[:2]}:
+            waited = step
+            break
+    return Told(kind, ground.name, bool(right & set(names[:2])), ", ".join(names[:2]), waited)
+
+
+def table(part: str, told: list[Told]) -> list[str]:
+    """The part's results as markdown."""
+    sick, healthy = [one for one in told if one.kind], [one for one in told if not one.kind]
+    right, accused = sum(one.right for one in sick), sum(not one.right for one in healthy)
+    lines = [
+        f"**{part}**: {right} of {len(sick)} sick runs told ({right / max(1, len(sick)):.1%}), "
+        f"{accused} of {len(healthy)} healthy ones accused ({accused / max(1, len(healthy)):.1%}).\n",
+        "| sickness | told | steps to the verdict, median | what else was said |",
+        "|---|---|---|---|",
+    ]
+    for kind in WARD:
+        runs = [one for one in sick if one.kind == kind]
+        if runs:
+            waits = sorted(one.waited for one in runs if one.waited is not None)
+            wrong = sorted({f"{one.ground}: {one.found or 'nothing'}" for one in runs if not one.right})
+            soon = waits[len(waits) // 2] if waits else ""
+            lines.append(f"| {kind} | {sum(one.right for one in runs)} of {len(runs)} | {soon} | {'; '.join(wrong)} |")
+    lines += ["", "| healthy | not accused | of what |", "|---|---|---|"]
+    for ground in dict.fromkeys(one.ground for one in healthy):
+        runs = [one for one in healthy if one.ground == ground]
+        of_what = ", ".join(sorted({one.found for one in runs if one.found}))
+        lines.append(f"| {ground} | {sum(one.right for one in runs)} of {len(runs)} | {of_what} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--only", nargs="+", metavar="KIND")
+    parser.add_argument("--runs", type=Path, default=Path("runs/benchmarks/ward"))
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/sabotage.md"))
+    asked = parser.parse_args()
+    chosen = tasks(asked.part, asked.seeds, asked.only, asked.runs)
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        for line in pool.map(stay, chosen):
+            if line:
+                print(line, flush=True)
+    played = [task for task in chosen if (task[3] / "done").exists()]
+    lines = [f"\n{time.strftime('%Y-%m-%d %H:%M')}, {asked.seeds} seeds\n"]
+    for part in asked.part:
+        lines += ["", *table(part, [diagnosed(task) for task in played if task[3].parent.name == part])]
+    print("\n".join(lines))
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    with asked.out.open("a") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""What the vital signs cost: the time of a checkup beside that of the steps between two, and memory.
+
+    python benchmarks/vitals.py [--rounds 5]
+
+Steps are the trainer's own turns on the embedded garments (32x32) and emoji (64x64), two threads. A round times ten steps and one checkup;
+medians of the rounds. The share is that of a run's first 1,600 steps, where a checkup comes every 100 steps; later they are rarer. What a
+checkup keeps for the next (a copy of the weights, in the last step before it) is counted. Memory is what the process holds after the first
+checkup and did not before the examiner was made."""
+
+import argparse
+import gc
+import statistics
+import time
+from typing import Any
+
+import torch
+
+from sparring import recipes
+from sparring.core.machine import keep_freed_memory
+from sparring.data.parts import kept_apart
+from sparring.data.source import open_source
+from sparring.data.store import Preparation, prepare
+from sparring.train.vitals import FIRST_SPACING
+from sparring.train.watchers import resident_mebibytes
+from sparring.vitals import Examiner
+from turns import steps_of
+
+CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
+    "dcgan, 32x32, width 32, batch 64": ("fashion10k", 32, {"width": 32, "batch_size": 64}),
+    "dcgan, 32x32, width 64, batch 128": ("fashion10k", 32, {}),
+    "dcgan, 64x64, width 32, batch 64": ("emoji", 64, {"width": 32, "batch_size": 64}),
+    "dcgan, 64x64, width 64, batch 128": ("emoji", 64, {}),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    asked = parser.parse_args()
+    keep_freed_memory()
+    torch.set_num_threads(2)
+    print("| game | a step, ms | a checkup, ms | share of the time | memory, MiB |\n|---|---|---|---|---|")
+    for name, (data, side, settings) in CASES.items():
+        store = prepare(open_source(data), Preparation(size=side))
+        state, _, step = steps_of(recipes.get("dcgan")(**settings), store.spec, "bfloat16")
+        step(0)
+        gc.collect()
+        before = resident_mebibytes() or 0
+        examiner = Examiner(*kept_apart(store, None, 0), 0)
+        examiner.data_signs()
+        examiner(state)
+        memory = (resident_mebibytes() or 0) - before
+        of_steps, of_checkups = [], []
+        for _ in range(asked.rounds):
+            began = time.perf_counter()
+            for number in range(10):
+                step(number)
+            of_steps.append((time.perf_counter() - began) / 10)
+            began = time.perf_counter()
+            kept = [weight.detach().clone() for weight in state.game.parameters()]
+            examiner(state)
+            of_checkups.append(time.perf_counter() - began)
+            del kept
+        a_step, a_checkup = statistics.median(of_steps), statistics.median(of_checkups)
+        share = a_checkup / (FIRST_SPACING * a_step + a_checkup)
+        print(f"| {name} | {1000 * a_step:.1f} | {1000 * a_checkup:.0f} | {share:.1%} | {memory} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

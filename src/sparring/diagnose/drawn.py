@@ -1,0 +1,108 @@
+"""Findings: what is wrong with the samples themselves."""
+
+import numpy as np
+
+from sparring.diagnose.elsewhere import same_sheets
+from sparring.diagnose.finding import Finding, Remedy
+from sparring.diagnose.readings import CHECKUPS, MATURE, YOUNG, onto, pictured
+from sparring.diagnose.record import Record, Series
+from sparring.diagnose.remedies import against_collapse, for_rates
+
+
+def mode_collapse(record: Record) -> Finding | None:
+    """All samples are nearly the same."""
+    diversity = record.sign("diversity")
+    if len(diversity) < CHECKUPS or record.last_step < YOUNG:
+        return same_sheets(record) if record.kind == "samples" else None
+    end, begin = diversity.recent.middle, diversity.early.middle
+    point = end < 0.02
+    if not (point or (end < 0.3 and end < 1.5 * begin)):
+        return None
+    evidence = [f"Two samples differ by {end:.2g} times what two real pictures do ({begin:.2g} early on)."]
+    if names := onto(record):
+        evidence.append(f"They look like: {names}.")
+    return Finding(
+        "mode collapse",
+        "Mode collapse: the generator draws one picture, or very few.",
+        tuple(evidence),
+        "severe",
+        0.95 if point else 0.85,
+        diversity.holds_since(lambda values: values < 0.4),
+        curves={"diversity of samples": diversity, "coverage": record.sign("coverage")},
+        remedies=against_collapse(record),
+    )
+
+
+def missing_modes(record: Record) -> Finding | None:
+    """Whole kinds of pictures that are hardly drawn."""
+    steps, drawn = record.signs("kinds")
+    real = np.array(record.data.get("kinds", []))
+    diversity = record.sign("diversity").recent.middle
+    if len(steps) < CHECKUPS + 1 or steps[-1] < YOUNG or drawn.shape[1] != len(real) or diversity < 0.2:
+        return None
+    late = drawn[-min(len(steps), 5) :].mean(axis=0)
+    separate = not pictured(record)
+    bound = 0.2 if separate else 0.35
+    lacking = (late < bound * real) & (real > 0)
+    mass = float(real[lacking].sum())
+    if mass < (0.05 if separate else 0.25):
+        return None
+    kinds = record.about_data.get("spec", {}).get("classes", [])
+    named = record.data.get("kinds_are") == "classes" and len(kinds) == len(real)
+    names = ", ".join(str(kinds[place]) for place in np.flatnonzero(lacking)) if named else f"{lacking.sum()} of {len(real)} clusters"
+    shares = Series(steps, ((drawn < bound * real) * real).sum(axis=1))
+    return Finding(
+        "missing modes",
+        f"Partial mode collapse: some kinds of pictures are hardly drawn ({names}).",
+        (f"Kinds that make up {mass:.0%} of the data make up {late[lacking].sum():.1%} of the samples.",),
+        "note" if steps[-1] < MATURE else "severe" if mass > 0.5 else "warning",
+        min(0.92 if steps[-1] >= MATURE else 0.4, 0.6 + mass),
+        shares.holds_since(lambda values: values > 0.5 * mass),
+        curves={"share of the data that is not drawn": shares},
+        remedies=against_collapse(record),
+    )
+
+
+def checkerboard(record: Record) -> Finding | None:
+    """A pattern that alternates from pixel to pixel."""
+    series, real = record.sign("checkerboard"), record.data.get("checkerboard", 0.0)
+    if len(series) < CHECKUPS or record.last_step < YOUNG:
+        return None
+    end = series.recent.middle
+    if end < max(0.02, 10 * real) or (record.checkups and record.sign("diversity").recent.middle < 0.05 and end < 0.2):
+        return None
+    return Finding(
+        "checkerboard",
+        "Samples have a checkerboard pattern.",
+        (f"{end:.1%} of what is in samples alternates from pixel to pixel; in real pictures it is {real:.2%}.",),
+        "warning",
+        min(0.9, 0.6 + end),
+        series.holds_since(lambda values: values > max(0.02, 10 * real)),
+        {"share of alternating pixels": series},
+        (
+            Remedy(
+                "Enlarge by resizing and convolving in place of strided transposed convolutions, or with kernels that the stride divides."
+            ),
+            Remedy("A generator whose convolutions do so.", {}),
+        )[:1],
+    )
+
+
+def saturation(record: Record) -> Finding | None:
+    """Pixels that stick to the ends of the range."""
+    series, real = record.sign("saturation"), record.data.get("saturation")
+    if real is None or not pictured(record) or len(series) < CHECKUPS or record.last_step < YOUNG:
+        return None
+    end = series.recent.middle
+    if end < real + 0.25 or end < 0.5:
+        return None
+    return Finding(
+        "saturation",
+        "Samples are saturated: their pixels stick to black and white.",
+        (f"{end:.0%} of the samples' pixels are at an end of the range; in real pictures {real:.0%} are.",),
+        "warning",
+        min(0.95, 0.5 + (end - real)),
+        series.holds_since(lambda values: values > real + 0.2),
+        {"share of saturated pixels": series},
+        for_rates(record) or (Remedy("Lower learning rates, or take a generator without gain before its last rectifier."),),
+    )

@@ -1,0 +1,86 @@
+"""Findings in what another program left: losses alone, or sheets of samples alone."""
+
+import numpy as np
+
+from sparring.diagnose.finding import Finding
+from sparring.diagnose.record import Record
+from sparring.diagnose.remedies import against_collapse, against_unrest, for_generator
+
+
+def restless_losses(record: Record) -> Finding | None:
+    """Losses that swing ever wider, where there is nothing else to go by."""
+    loss = record.logged("loss/generator")
+    if len(loss) < 20 or not np.isfinite(loss.values).all():
+        return None
+    early, recent = (float(np.std(part.values)) for part in (loss.early, loss.recent))
+    level = abs(loss.recent.middle)
+    if recent < 3 * early or recent < level:
+        return None
+    seen = f"The generator's loss has a standard deviation of {recent:.2g} in the last third, {early:.2g} in the first."
+    return Finding(
+        "oscillation",
+        "Losses swing wider and wider.",
+        (seen,),
+        "warning",
+        0.5,
+        None,
+        {"the generator's loss": loss},
+        against_unrest(record),
+    )
+
+
+def won_losses(record: Record) -> Finding | None:
+    """A discriminator that wins, by the losses alone (of a game with logistic losses)."""
+    of_discriminator, of_generator = record.logged("loss/discriminator"), record.logged("loss/generator")
+    if len(of_discriminator) < 10 or not np.isfinite(of_discriminator.values).all():
+        return None
+    end, other = of_discriminator.recent.middle, of_generator.recent.middle
+    if not (0 <= end < 0.05 and (other > 4 or abs(other) < 0.01)):
+        return None
+    seen = f"The discriminator's loss is {end:.2g}, the generator's {other:.2g}."
+    return Finding(
+        "vanishing gradient",
+        "The discriminator wins: its loss is all but zero.",
+        (seen, "So it is if the losses are those of a logistic game; of a critic nothing can be said from them."),
+        "severe",
+        0.75,
+        of_discriminator.holds_since(lambda values: values < 0.1),
+        {"the discriminator's loss": of_discriminator, "the generator's loss": of_generator},
+        for_generator(record),
+    )
+
+
+def restless_sheets(record: Record) -> Finding | None:
+    """Sheets of samples that keep changing, and come back to what they were."""
+    moved, returned = record.sign("sheet/moved"), record.sign("sheet/returned")
+    if len(returned) < 4 or returned.recent.middle > 0.3 or moved.recent.middle < 0.5 * moved.early.middle:
+        return None
+    seen = f"Of late a sheet is {returned.recent.middle:.2g} times as far from an earlier one as others in between were."
+    return Finding(
+        "oscillation",
+        "The game goes round: sheets of samples change, and come back to what they were.",
+        (seen,),
+        "warning",
+        0.6,
+        returned.holds_since(lambda values: values < 0.4),
+        {"how far a sheet is from the nearest earlier one": returned, "movement from sheet to sheet": moved},
+        against_unrest(record),
+    )
+
+
+def same_sheets(record: Record) -> Finding | None:
+    """Tiles of a sheet of samples that are nearly the same."""
+    spread = record.sign("sheet/spread")
+    if len(spread) < 2 or spread.recent.middle > 0.35 * float(np.max(spread.values)):
+        return None
+    seen = f"Two pictures of a sheet differ by {spread.recent.middle:.2g} of late, by {np.max(spread.values):.2g} at most before."
+    return Finding(
+        "mode collapse",
+        "Mode collapse: the pictures of a sheet are nearly the same.",
+        (seen,),
+        "severe",
+        0.6,
+        spread.holds_since(lambda values: values < 0.5 * np.max(values)),
+        {"spread of a sheet": spread},
+        against_collapse(record),
+    )

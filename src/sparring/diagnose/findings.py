@@ -1,0 +1,64 @@
+"""What can be wrong with a training. Each finding is a plain function of what was recorded.
+
+Distances between pictures are in units of the mean distance of two real ones. "told" is the chance that the discriminator gives a real
+picture a higher logit than a generated one: 0.5 says that it cannot tell them apart, 1 that it always can. Bounds were set by looking at
+runs made sick on purpose and at healthy ones (benchmarks/sabotage.py, the part "tune").
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from sparring.diagnose.balance import discriminator_overfitting, memorising, vanishing_gradient, weak_discriminator
+from sparring.diagnose.drawn import checkerboard, missing_modes, mode_collapse, saturation
+from sparring.diagnose.finding import Finding
+from sparring.diagnose.record import Record
+from sparring.diagnose.setups import (
+    batch_norm_mixing,
+    dead_layers,
+    duplicates,
+    few_pictures,
+    frozen_network,
+    labels,
+    learning_rate,
+    value_range,
+)
+from sparring.diagnose.unrest import divergence, exploding_layers, not_finite, oscillation
+
+RULES: tuple[Callable[[Record], Finding | None], ...] = (
+    value_range, labels, duplicates, few_pictures, frozen_network, batch_norm_mixing, learning_rate, not_finite, divergence, oscillation,
+    vanishing_gradient, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting, memorising, dead_layers,
+    exploding_layers, checkerboard, saturation,
+)  # fmt: skip
+NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
+SAMPLES = {"mode collapse", "missing modes", "checkerboard", "saturation"}
+"""What shows in samples, whatever brought it about."""
+EXPLAINS: Mapping[str, set[str]] = {
+    "value range": SAMPLES | {"duplicates", "vanishing gradient", "divergence", "oscillation"},
+    "duplicates": SAMPLES
+    | {"oscillation", "divergence", "few pictures", "memorising", "discriminator overfitting", "batch norm mixing", "weak discriminator"},
+    "labels": {"missing modes"},
+    "few pictures": {"missing modes"},
+    "frozen network": SAMPLES | {"learning rate", "vanishing gradient", "weak discriminator", "divergence", "oscillation"},
+    "dead layers": SAMPLES | {"frozen network", "vanishing gradient", "weak discriminator", "learning rate"},
+    "not finite": SAMPLES | {"frozen network", "dead layers", "weak discriminator", "learning rate", "exploding layers"},
+    "divergence": SAMPLES | {"oscillation", "exploding layers"},
+    "weak discriminator": SAMPLES | {"divergence", "vanishing gradient"},
+    "vanishing gradient": SAMPLES | {"learning rate"},
+    "mode collapse": {"missing modes", "checkerboard", "oscillation"},
+    "oscillation": {"missing modes"},
+    "learning rate": {"mode collapse", "missing modes"},
+    "batch norm mixing": SAMPLES | {"weak discriminator"},
+}
+"""What else a finding brings about: those are less to the point where it is found."""
+DAMPED = 0.5
+
+
+def diagnose(record: Record) -> tuple[Finding, ...]:
+    """All that is found, the most weighty first."""
+    found = [finding for finding in (rule(record) for rule in RULES) if finding is not None]
+    serious = [finding.name for finding in found if finding.severity != "note"]
+    told = []
+    for finding in found:
+        causes = tuple(name for name in serious if finding.name in EXPLAINS.get(name, set()))
+        told.append(replace(finding, confidence=finding.confidence * DAMPED, because_of=causes) if causes else finding)
+    return tuple(sorted(told, key=lambda finding: -finding.weight))

@@ -1,0 +1,77 @@
+"""What rules read out of a record."""
+
+import numpy as np
+
+from sparring.diagnose.record import NOTHING, Record, Series
+
+CHECKUPS = 3
+"""Checkups that must agree."""
+YOUNG = 300
+"""Steps before which a game is not judged by its samples."""
+MATURE = 1000
+"""Steps before which it is not expected to have found everything, or to have come to rest."""
+
+
+def pictured(record: Record) -> bool:
+    """Whether the data are known, and pictures (points in the plane have one pixel)."""
+    shape = record.data.get("shape")
+    return bool(shape) and min(shape[1:]) > 1
+
+
+def logistic(record: Record) -> bool:
+    """Whether logits are log-odds."""
+    return record.settings.get("objective", "") in {"non-saturating", "saturating"}
+
+
+def median_updates(record: Record, network: str) -> Series:
+    """The median, over weights with two dimensions or more, of how much the last step changed them."""
+    found = []
+    for checkup in record.checkups:
+        wide = checkup.get("spectral", {})
+        values = [value for name, value in checkup.get("updates", {}).items() if name.startswith(f"{network}.") and name in wide]
+        if values and np.isfinite(values).all():
+            found.append((checkup["step"], float(np.median(values))))
+    if not found:
+        return NOTHING
+    return Series(np.array([step for step, _ in found], np.int64), np.array([value for _, value in found]))
+
+
+def rate_factor(record: Record, name: str) -> float:
+    """How many times the recipe's own a network's rate is. The discriminator's may be given as the generator's."""
+    usual, settings = record.usual, record.settings
+    try:
+        own, now = (float(table[name] or table["learning_rate"]) for table in (usual, settings))
+        return now / own
+    except (KeyError, TypeError, ZeroDivisionError):
+        return 1.0
+
+
+def winning(record: Record) -> bool:
+    """Whether small steps are those of a network that has nothing to learn from: not of a low rate."""
+    told = record.sign("told/real").recent.middle
+    return told > 0.985
+
+
+def came_back(places: np.ndarray) -> float:
+    """The share of the checkups at which the same latents' pictures were nearer to an older checkup's than to the last one's."""
+    distances = np.sqrt(((places[:, None] - places[None]) ** 2).mean(axis=2))
+    back = [bool((distances[i, : i - 1] < distances[i, i - 1]).any()) for i in range(2, len(places))]
+    return float(np.mean(back)) if back else 0.0
+
+
+def onto(record: Record) -> str:
+    """The kinds that most samples look like."""
+    _, drawn = record.signs("kinds")
+    names = record.about_data.get("spec", {}).get("classes", [])
+    if not len(drawn) or record.data.get("kinds_are") != "classes" or len(names) != drawn.shape[1]:
+        return ""
+    late = drawn[-CHECKUPS:].mean(axis=0)
+    return ", ".join(f"{names[place]} ({late[place]:.0%})" for place in np.argsort(-late)[:3] if late[place] > 0.15)
+
+
+def first_layer(record: Record, network: str) -> str:
+    """The layer that a network's first weight is in."""
+    for _, values in record.by_weight("gradients", f"{network}."):
+        for name in values:
+            return name.rpartition(".")[0]
+    return ""

@@ -1,0 +1,116 @@
+"""What to do about findings: settings to train with, the mildest first. Which is the mildest depends on the settings there are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sparring.diagnose.finding import Remedy
+from sparring.diagnose.record import Record
+
+STABLE = {"objective": "relativistic", "betas": (0.0, 0.99), "discriminator_steps": 1}
+"""The game that covers most modes in our measurements: relativistic in pairs with R1 and R2 (after Huang et al. 2024)."""
+GAMMA = 0.05
+"""Of its R1 and R2."""
+
+
+def adversarial(record: Record) -> bool:
+    """Whether the recipe has the settings of a generator against a discriminator."""
+    return "discriminator_steps" in record.settings
+
+
+def back_to_usual(record: Record, *names: str) -> dict[str, Any]:
+    """The recipe's own values of settings that differ from them."""
+    return {name: record.usual[name] for name in names if name in record.usual and record.settings.get(name) != record.usual[name]}
+
+
+def _remedy(record: Record, what: str, settings: Mapping[str, Any]) -> list[Remedy]:
+    """Only what changes something."""
+    changed = {name: value for name, value in settings.items() if _plain(record.settings.get(name)) != _plain(value)}
+    return [Remedy(what, changed)] if changed and adversarial(record) else []
+
+
+def _plain(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _stable(record: Record) -> list[Remedy]:
+    """The strongest remedy that is known."""
+    settings = {
+        **STABLE,
+        "r1": GAMMA,
+        "r2": GAMMA,
+        **back_to_usual(record, "learning_rate", "discriminator_learning_rate"),
+        "weight_clip": 0.0,
+        "gradient_penalty": 0.0,
+    }
+    return _remedy(
+        record, "Play the relativistic game with R1 and R2.", {name: value for name, value in settings.items() if name in record.settings}
+    )
+
+
+def for_rates(record: Record) -> tuple[Remedy, ...]:
+    """Rates that suit: the recipe's own, and if they are that already, lower ones."""
+    usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", "optimiser")
+    if usual:
+        return tuple(_remedy(record, "Take the recipe's own learning rates.", usual))
+    if not record.settings.get("learning_rate"):
+        return (Remedy("Change the learning rate by a factor of ten."),)
+    lower = {"learning_rate": record.settings["learning_rate"] / 4}
+    if record.settings.get("discriminator_learning_rate"):
+        lower["discriminator_learning_rate"] = record.settings["discriminator_learning_rate"] / 4
+    return tuple(_remedy(record, "Take a quarter of the learning rates.", lower))
+
+
+def for_generator(record: Record) -> tuple[Remedy, ...]:
+    """When the discriminator wins."""
+    found = []
+    usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", "discriminator_steps")
+    if record.settings.get("objective") == "saturating":
+        found += _remedy(record, "Take the non-saturating loss, whose gradient does not vanish.", {"objective": "non-saturating", **usual})
+    else:
+        found += _remedy(record, "Take the recipe's own rates and steps.", usual)
+    found += _remedy(record, "Hold the discriminator back with R1.", {"r1": 1.0, **usual})
+    found += _remedy(record, "Let it see pictures through noise that fades.", {"input_noise": 0.1, "input_noise_images": 200_000, **usual})
+    return (*found, *_stable(record)) or (Remedy("Weaken the discriminator: a lower rate, noise on its input, or R1."),)
+
+
+def for_weak_discriminator(record: Record) -> tuple[Remedy, ...]:
+    """When the generator wins."""
+    usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", "discriminator_norm", "discriminator_weight_decay")
+    found = _remedy(record, "Take the recipe's own rates.", usual)
+    found += _remedy(record, "Give the discriminator more steps.", {**usual, "discriminator_steps": 3})
+    return (*found, *_stable(record)) or (Remedy("Strengthen the discriminator: a higher rate, more steps, more channels."),)
+
+
+def against_collapse(record: Record) -> tuple[Remedy, ...]:
+    """When samples are too much alike."""
+    usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate")
+    found = _remedy(record, "Take the recipe's own rates.", usual)
+    found += _stable(record)
+    if record.settings.get("condition", "none") != "auxiliary":
+        found += _remedy(record, "Show the discriminator two samples at once.", {**usual, "packing": 2})
+    found += _remedy(record, "Let the generator look five steps of the discriminator ahead.", {**usual, "unroll": 5})
+    return tuple(found) or (Remedy("Play the relativistic game with R1 and R2, or show the discriminator several samples at once."),)
+
+
+def against_unrest(record: Record) -> tuple[Remedy, ...]:
+    """When the game does not converge."""
+    usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", "optimiser", "objective")
+    found = []
+    if (
+        record.settings.get("objective") == "wasserstein"
+        and not record.settings.get("gradient_penalty")
+        and not record.settings.get("weight_clip")
+    ):
+        found += _remedy(record, "Bound the critic with a gradient penalty.", {"gradient_penalty": 10.0, "discriminator_steps": 5})
+    found += _remedy(record, "Take the recipe's own rates, optimiser and objective.", usual)
+    found += _remedy(record, "Calm the discriminator with R1.", {**usual, "r1": 1.0, "betas": (0.0, 0.99)})
+    found += _stable(record)
+    return tuple(found) or (Remedy("Lower the learning rates, and add R1 or a gradient penalty."),)
+
+
+def against_overfitting(record: Record) -> tuple[Remedy, ...]:
+    """When the discriminator learns its pictures by heart."""
+    found = _remedy(record, "Augment all that the discriminator sees (DiffAugment).", {"augment": "diffaugment"})
+    found += _remedy(record, "Augment by a chance that adapts (ADA).", {"augment": "ada"})
+    found += _remedy(record, "Augment, and hold the discriminator back with R1.", {"augment": "diffaugment", "r1": 1.0})
+    return tuple(found) or (Remedy("Augment all that the discriminator sees, or stop earlier."),)

@@ -1,0 +1,193 @@
+"""Findings: what was wrong before the first step. Data that cannot be learnt from, networks that cannot learn."""
+
+import math
+
+from sparring.diagnose.finding import Finding, Remedy, Severity
+from sparring.diagnose.readings import CHECKUPS, first_layer, median_updates, pictured, rate_factor, winning
+from sparring.diagnose.record import Record, Series
+from sparring.diagnose.remedies import against_overfitting, for_rates
+
+
+def value_range(record: Record) -> Finding | None:
+    """Real pictures that do not lie in [-1, 1], or use a small part of it."""
+    data = record.data
+    if not pictured(record):
+        return None
+    least, most = data["least"], data["most"]
+    seen = f"The numbers of {data['looked_at']:,} real pictures lie between {least:.3g} and {most:.3g}."
+    if least < -1.2 or most > 1.2:
+        says = "Real pictures reach the game with numbers outside [-1, 1], which the generator cannot draw."
+    elif least > -0.02 and most > 0.3:
+        says = "Real pictures reach the game with numbers in [0, 1]: half of the range that the generator draws in."
+    elif most - least < 0.4:
+        says = "Real pictures use a small part of [-1, 1]: to the networks they are all but the same."
+    else:
+        return None
+    remedy = Remedy("Scale pixels to [-1, 1] before they reach the game (uint8 / 127.5 - 1), or let Sparring read the files themselves.")
+    return Finding("value range", says, (seen,), "severe", 0.99, 0, remedies=(remedy,))
+
+
+def labels(record: Record) -> Finding | None:
+    """Labels that say nothing about the pictures."""
+    data = record.data
+    if "agreement" not in data or not pictured(record) or data["looked_at"] < 200:
+        return None
+    share, chance = data["agreement"], data["agreement_by_chance"]
+    if share > 1.3 * chance + 0.04 or chance > 0.8:
+        return None
+    told = record.settings.get("condition", "none") != "none"
+    return Finding(
+        "labels",
+        "Labels say nothing about the pictures: they are shuffled, out of step with them, or about something that cannot be seen.",
+        (f"A picture's nearest neighbour has its label in {share:.0%} of the cases; by chance it would in {chance:.0%}.",),
+        "severe" if told else "note",
+        0.95 if told else 0.6,
+        0,
+        remedies=(
+            Remedy("Look at some pictures of each class (sparring data inspect), and mend the order of files and labels."),
+            *([Remedy("Or train without classes.", {"condition": "none"})] if told else []),
+        ),
+    )
+
+
+def duplicates(record: Record) -> Finding | None:
+    """Pictures that are all nearly the same."""
+    data = record.data
+    if not pictured(record):
+        return None
+    remedy = Remedy("Remove duplicates, or add pictures that differ: a GAN draws what there is.")
+    if data["spread"] < 0.02 and data["most"] - data["least"] >= 0.4:
+        seen = f"Two real pictures differ by {data['spread']:.2g} of [-1, 1] on average."
+        return Finding("duplicates", "Real pictures are nearly identical.", (seen,), "severe", 0.98, 0, remedies=(remedy,))
+    twins = data["twins"]
+    if twins < 0.3:
+        return None
+    seen = f"{twins:.0%} of {data['looked_at']:,} real pictures have a near twin among them."
+    severity: Severity = "severe" if twins > 0.8 else "warning" if twins > 0.6 else "note"
+    return Finding("duplicates", "Many real pictures are near duplicates.", (seen,), severity, 0.6 + 0.35 * twins, 0, remedies=(remedy,))
+
+
+def few_pictures(record: Record) -> Finding | None:
+    """Far too few pictures to learn a distribution from."""
+    count = record.data.get("count", math.inf)
+    if not pictured(record) or count >= 2000:
+        return None
+    severity: Severity = "severe" if count < 100 else "warning" if count < 400 else "note"
+    return Finding(
+        "few pictures",
+        f"{count:,} pictures are {'far too few' if count < 100 else 'few'}: the discriminator will know them by heart.",
+        (f"The game is trained on {count:,} pictures.",),
+        severity,
+        0.97 if count < 100 else 0.8,
+        0,
+        remedies=(Remedy("Add pictures: thousands, if they can be had."), *against_overfitting(record)),
+    )
+
+
+def frozen_network(record: Record) -> Finding | None:
+    """A network, or half of one, whose weights do not move."""
+    for network in ("generator", "discriminator"):
+        checkups = [values for _, values in record.by_weight("updates", f"{network}.") if values]
+        if len(checkups) < 2 or not all(all(map(math.isfinite, values.values())) for values in checkups):
+            continue
+        still = {name for name in checkups[-1] if all(values.get(name, 0.0) < 1e-8 for values in checkups)}
+        if len(still) < 0.4 * len(checkups[-1]):
+            continue
+        whole = len(still) == len(checkups[-1])
+        return Finding(
+            "frozen network",
+            f"The {network} does not learn: {'none' if whole else 'many'} of its weights {'move' if whole else 'do not move'}.",
+            (f"{len(still)} of its {len(checkups[-1])} weights were the same before and after every step looked at.",),
+            "severe",
+            0.97,
+            0,
+            remedies=(*for_rates(record), Remedy("Let all of its parameters require gradients, and hand all of them to its optimiser.")),
+        )
+    return None
+
+
+def batch_norm_mixing(record: Record) -> Finding | None:
+    """Real and generated pictures in one batch norm: the discriminator tells batches, not pictures."""
+    told = record.sign("told/real")
+    real, generated = record.logged("logits/real"), record.logged("logits/generated")
+    if len(told) < CHECKUPS or not len(real) or not record.settings or record.settings.get("augment", "none") != "none":
+        return None
+    if record.settings.get("input_noise"):
+        return None
+    gap = Series(real.steps, real.values - generated.values)
+    mixed, alone = gap.recent.middle, record.sign("logit/real").recent.middle - record.sign("logit/generated").recent.middle
+    if not (mixed > 0.8 and alone < 0.35 * mixed and told.recent.middle < 0.85):
+        return None
+    return Finding(
+        "batch norm mixing",
+        "The discriminator tells real from generated pictures only where it sees both in one batch: its batch norm mixes them.",
+        (
+            f"In training real pictures' logits are {mixed:.2g} above generated ones'; in batches of one kind {alone:.2g} above them.",
+            f"There it tells them apart in {told.recent.middle:.0%} of the cases.",
+        ),
+        "severe",
+        0.85,
+        told.holds_since(lambda values: values < 0.85),
+        curves={"told apart, each kind by itself": told, "gap of logits in training": gap},
+        remedies=(
+            Remedy("Pass real and generated pictures through the discriminator in batches of their own."),
+            Remedy("Or train it without batch norm.", {"discriminator_norm": "none"} if "discriminator_norm" in record.settings else {}),
+        ),
+    )
+
+
+def learning_rate(record: Record) -> Finding | None:
+    """Steps that are too large or too small for the weights, by a factor of ten or so."""
+    worst: Finding | None = None
+    for network, name in (("generator", "learning_rate"), ("discriminator", "discriminator_learning_rate")):
+        moved = median_updates(record, network)
+        if len(moved) < 2:
+            continue
+        step, now = moved.early.middle, moved.recent.middle
+        factor = rate_factor(record, name)
+        size = f"A step changes the {network}'s weights by {step:.2g} of themselves early on, {now:.2g} of late (0.002 to 0.02 is usual)."
+        told = f"Its rate is {factor:.3g} times the recipe's own." if not 0.125 < factor < 8 else ""
+        if step > 0.028 or (factor >= 8 and step > 0.012) or factor >= 50:
+            says, sure = f"The {network}'s learning rate is too high.", 0.9 if factor >= 8 else 0.6
+        elif step > 1e-8 and ((factor <= 0.125 and step < 0.002) or (step < 3e-4 and now < 3e-4 and not winning(record))):
+            says, sure = f"The {network}'s learning rate is too low.", 0.9 if factor <= 0.125 else 0.55
+        else:
+            continue
+        found = Finding(
+            "learning rate",
+            says,
+            tuple(filter(None, (size, told))),
+            "severe" if told else "warning",
+            sure,
+            0,
+            curves={f"relative size of the {network}'s steps": moved},
+            remedies=for_rates(record),
+        )
+        if worst is None or found.weight > worst.weight:
+            worst = found
+    return worst
+
+
+def dead_layers(record: Record) -> Finding | None:
+    """Layers whose output is the same for every picture, though their input is not."""
+    checkups = record.by_weight("constant")
+    if len(checkups) < 2:
+        return None
+    for network in ("generator", "discriminator"):
+        dead = [{name for name, share in values.items() if name.startswith(f"{network}.") and share > 0.98} for _, values in checkups]
+        always = set.intersection(*dead[-CHECKUPS:])
+        if not always or first_layer(record, network) in always:  # what always gets the same is not dead itself
+            continue
+        return Finding(
+            "dead layers",
+            f"The {network} has dead layers: what comes out of them does not depend on what goes in.",
+            (f"All channels are constant in {', '.join(sorted(always)[:4])}{' and others' if len(always) > 4 else ''}.",),
+            "severe",
+            0.93,
+            next((step for (step, _), names in zip(checkups, dead, strict=True) if always <= names), None),
+            remedies=(
+                *for_rates(record),
+                Remedy("Start again with smaller weights and no large negative biases; leaky rectifiers cannot die."),
+            ),
+        )
+    return None

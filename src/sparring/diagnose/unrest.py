@@ -1,0 +1,130 @@
+"""Findings: a game that does not converge."""
+
+import math
+
+import numpy as np
+
+from sparring.diagnose.elsewhere import restless_losses, restless_sheets
+from sparring.diagnose.finding import Finding, Remedy
+from sparring.diagnose.readings import CHECKUPS, MATURE, YOUNG, came_back
+from sparring.diagnose.record import Record, Series
+from sparring.diagnose.remedies import against_unrest, for_rates
+
+
+def not_finite(record: Record) -> Finding | None:
+    """Numbers that are infinite or none."""
+    message = record.ending.get("message", "") if record.ending.get("reason") == "not finite" else ""
+    for name, series in record.log.items():
+        if not np.isfinite(series.values).all() and not message:
+            message = f"{name} is not finite from step {series.steps[np.flatnonzero(~np.isfinite(series.values))[0]]:,} on."
+    if not message:
+        return None
+    return Finding(
+        "not finite",
+        "Training came to an end: numbers grew until they were infinite.",
+        (message.splitlines()[0],),
+        "severe",
+        1.0,
+        int(record.ending.get("step", record.last_step)),
+        curves={
+            name: record.logged(f"gradient/{name}") for name in ("discriminator", "generator") if len(record.logged(f"gradient/{name}"))
+        },
+        remedies=(*for_rates(record), *against_unrest(record), Remedy("Or float32 in place of bfloat16: --precision float32.")),
+    )
+
+
+def divergence(record: Record) -> Finding | None:
+    """Logits, losses or gradients that grow without end."""
+    found: dict[str, Series] = {}
+    evidence = []
+    names = {
+        "logits of real pictures": "logits/real",
+        "logits of generated pictures": "logits/generated",
+        "the discriminator's loss": "loss/discriminator",
+        "the generator's loss": "loss/generator",
+    }
+    for title, name in names.items():
+        series = record.logged(name)
+        size = Series(series.steps, np.abs(series.values))
+        if len(size) < 4 or not np.isfinite(size.values).all():
+            continue
+        begin, end = size.early.middle, size.recent.middle
+        if end > 60 and end > 4 * begin:
+            found[title] = series
+            evidence.append(f"The size of {title} went from {begin:.3g} to {end:.3g}.")
+        elif end > 1e4:
+            found[title] = series
+            evidence.append(f"The size of {title} is {end:.3g}.")
+    away = record.sign("nearest")
+    if len(away) >= CHECKUPS and away.recent.middle > 4 and away.recent.middle > 1.5 * away.early.middle:
+        found["distance of samples from real pictures"] = away
+        evidence.append(
+            f"Samples are {away.recent.middle:.3g} times as far from the nearest real picture as two of those are from each other."
+        )
+    if not found:
+        return None
+    curve = next(iter(found.values()))
+    half = abs(curve.recent.middle) / 2
+    return Finding(
+        "divergence",
+        "The game diverges: its numbers grow without end.",
+        tuple(evidence),
+        "severe",
+        min(0.97, 0.7 + 0.1 * len(found)),
+        curve.holds_since(lambda values: np.abs(values) > half),
+        curves=found,
+        remedies=against_unrest(record),
+    )
+
+
+def oscillation(record: Record) -> Finding | None:
+    """Samples of the same latents that go round and never come to rest."""
+    if record.kind == "samples":
+        return restless_sheets(record)
+    steps, places = record.signs("place")
+    if len(steps) < 2 * CHECKUPS or steps[-1] < YOUNG:
+        return restless_losses(record) if not record.checkups else None
+    moved = Series(steps[1:], np.sqrt(((places[1:] - places[:-1]) ** 2).mean(axis=1)))
+    back = came_back(places)
+    coverage, diversity = record.sign("coverage").recent.middle, record.sign("diversity").recent.middle
+    if not (moved.recent.middle > 0.6 and moved.recent.middle > 0.15 * moved.early.middle and coverage < 0.5 and diversity < 20):
+        return None
+    return Finding(
+        "oscillation",
+        "The game does not converge: what the same latents are drawn as keeps changing.",
+        (
+            f"From one checkup to the next they move {moved.recent.middle:.2g} times as far as two real pictures are apart; "
+            f"{moved.early.middle:.2g} early on.",
+            f"{back:.0%} of the times they came nearer again to where they had been."
+            if back > 0.2
+            else "They do not come back to where they were.",
+        ),
+        "severe" if steps[-1] >= MATURE else "note",
+        min(0.95 if steps[-1] >= MATURE else 0.4, 0.5 + 0.3 * moved.recent.middle),
+        moved.holds_since(lambda values: values > 0.5),
+        curves={"movement of the same latents' pictures": moved, "coverage": record.sign("coverage")},
+        remedies=against_unrest(record),
+    )
+
+
+def exploding_layers(record: Record) -> Finding | None:
+    """Weights that grow many times over."""
+    checkups = record.by_weight("spectral")
+    if len(checkups) < CHECKUPS:
+        return None
+    first, last = checkups[0][1], checkups[-1][1]
+    grown = {name: last[name] / value for name, value in first.items() if value > 1e-6 and name in last and math.isfinite(last[name])}
+    name = max(grown, key=lambda one: grown[one], default="")
+    if not name or grown[name] < 30 or last[name] < 30:
+        return None
+    curve = Series(np.array([step for step, _ in checkups]), np.array([values.get(name, math.nan) for _, values in checkups]))
+    return Finding(
+        "exploding layers",
+        "Weights explode.",
+        (f"The largest singular value of {name} went from {first[name]:.3g} to {last[name]:.3g}.",),
+        "severe" if grown[name] > 100 else "warning",
+        0.8,
+        curve.holds_since(lambda values: values > curve.values[-1] / 3),
+        {f"spectral norm of {name}": curve},
+        (*for_rates(record), *against_unrest(record)),
+    )

@@ -1,0 +1,94 @@
+"""Floor 5: diagnosing whatever a person names: a run, losses in a CSV, a folder of samples."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from sparring import recipes
+from sparring.adversarial import AdversarialRecipe
+from sparring.core.batch import pixels_to_float
+from sparring.core.errors import CheckpointError, DataError, SettingsError
+from sparring.core.runs import RunDirectory
+from sparring.data.pairs import Pairing
+from sparring.data.preparation import Preparation
+from sparring.diagnose import findings, page
+from sparring.diagnose.record import Record, read_losses, read_run
+from sparring.diagnose.samples import read_samples
+from sparring.diagnose.verdict import Verdict, plain
+from sparring.vitals import checkerboard, saturation
+
+BUDGETS = ("images", "steps", "minutes")
+TABLES = (".csv", ".tsv", ".txt")
+WANTED = "Give a run directory, a .csv of losses, or a folder of samples that were drawn while training."
+
+
+def diagnose(place: str | os.PathLike[str], *, out: str | os.PathLike[str] | None = None, tile: int | None = None) -> Verdict:
+    """What is wrong with a training, how sure that is, since when, and what to do.
+
+    `place`: a run directory (also of a run in progress: it is only read), a .csv of losses, or a folder of samples that another program
+    drew as it trained. `tile`: the side of the tiles in such a program's sheets, in pixels, where it is not found. `out`: a folder for
+    report.html and diagnosis.json. Raises a SparringError for anything a user can mend.
+    """
+    path, run = Path(place), RunDirectory(Path(place))
+    if tile is not None and tile < 1:
+        raise SettingsError(f"tile must be at least 1, not {tile}.")
+    if run.exists():
+        verdict = of_run(run)
+    elif path.is_dir():
+        verdict = of_record(read_samples(path, examine, tile))
+    elif path.suffix.lower() in TABLES and path.is_file():
+        verdict = of_record(read_losses(path))
+    elif path.exists():
+        raise DataError(f"{path} is no table of losses ({', '.join(TABLES)}). {WANTED}")
+    else:
+        raise DataError(f"{path} does not exist. {WANTED}")
+    if out is not None:
+        page.write(verdict, Path(out))
+    return verdict
+
+
+def of_run(run: RunDirectory) -> Verdict:
+    """A run directory's."""
+    config = run.read_config()
+    try:
+        usual, also = usual_settings(config["recipe"], bool(config["data"].get("points"))), other_settings(config)
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise CheckpointError(f"{run.config} is damaged, or was altered: {problem!r}") from None
+    record = read_run(run, usual)
+    if not record.log and not record.checkups and not record.ending:
+        raise DataError(f"{run.path} has no log yet, so there is nothing to tell from. Try again when it has trained for some steps.")
+    return Verdict(record, findings.diagnose(record), also)
+
+
+def of_record(record: Record) -> Verdict:
+    """That of another program's training."""
+    return Verdict(record, findings.diagnose(record))
+
+
+def usual_settings(recipe: str, on_points: bool) -> dict[str, Any]:
+    """A recipe's settings where nobody changes them."""
+    kind = recipes.get(recipe)
+    return asdict(kind(**kind.on_points) if on_points and issubclass(kind, AdversarialRecipe) else kind())  # pyright: ignore[reportArgumentType]
+
+
+def other_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The run's budget, and how its data was prepared and paired, as far as that is not as usual."""
+    data = config["data"]
+    own = {**(data.get("preparation") or {}), **(data.get("pairing") or {})}
+    usual = {**asdict(Preparation()), **asdict(Pairing())}
+    return {
+        **{name: value for name, value in own.items() if plain(value) != plain(usual.get(name))},
+        **{name: value for name in BUDGETS if (value := config["train_settings"].get(name)) is not None},
+    }
+
+
+def examine(pictures: UInt8[np.ndarray, "n h w c"]) -> dict[str, float]:
+    """The signs of pictures by their pixels alone."""
+    images = pixels_to_float(torch.from_numpy(np.ascontiguousarray(pictures)))
+    return {"saturation": saturation(images), "checkerboard": checkerboard(images)}

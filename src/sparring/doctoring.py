@@ -1,0 +1,238 @@
+"""Floor 5: before training: what some data makes hard, what to start with, and how long that takes on this machine."""
+
+import math
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sparring import recipes
+from sparring.adversarial import AdversarialRecipe
+from sparring.core.errors import SettingsError, did_you_mean, listed
+from sparring.core.specs import ImageSpec
+from sparring.data.source import open_source
+from sparring.data.store import Preparation, Store, prepare, store_at
+from sparring.diagnose.finding import WEIGHTS
+from sparring.diagnose.verdict import flags, plural
+from sparring.difficulties import (
+    FEW,
+    FEW_OF_A_CLASS,
+    Difficulty,
+    labels_tell,
+    native_sizes,
+    of_signs,
+    of_sizes,
+    of_store,
+    suitable_size,
+)
+from sparring.pace import Pace, pace_of
+from sparring.recipes.cgan import Cgan
+from sparring.recipes.dcgan import Dcgan
+from sparring.recipes.stylegan2 import Stylegan2
+from sparring.train.session import resolve
+from sparring.train.settings import TrainSettings
+from sparring.vitals import Examiner
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SMALLEST, LARGEST = 8, 1024
+LARGEST_AT_FIRST = {"cpu": 64, "cuda": 128}
+"""Sides of pictures where none is named."""
+ADAPTIVE_BELOW = 30_000
+"""With so many pictures adaptive augmentation still helped (Karras et al. 2020, arXiv:2006.06676)."""
+FIRST_LOOK, GOOD_AT_32, GOOD_STYLES = 200_000, 1_000_000, 5_000_000
+"""Pictures shown until shapes can be made out, and until little more is to be had of networks for two cores or of StyleGAN2. In
+docs/benchmarks.md, at 32x32, the first are the three minutes of `best` on Stacked Fashion, the second the ten of `dcgan`; for larger sides,
+and for StyleGAN2, they are estimates."""
+SLOW_MINUTES, BUSY = 60, 0.75
+"""From how many minutes to a first look training is slow, and below which share of the processor its pace says little."""
+STEADY: dict[str, Any] = {name: value for name, value in asdict(Cgan()).items() if name != "condition" and value != getattr(Dcgan(), name)}
+"""The game that lost fewest modes in docs/benchmarks.md, as settings of `dcgan`: what `cgan` plays, without classes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Advice:
+    """What to know before training."""
+
+    data: str
+    """Its name or place."""
+    count: int
+    spec: ImageSpec
+    difficulties: tuple[Difficulty, ...]
+    """The gravest first."""
+    recipe: str
+    """The recipe to start with..."""
+    settings: Mapping[str, Any]
+    """...and its settings, with those of preparation and training: keywords for `sparring.train`."""
+    reason: str
+    """Why these, in sentences."""
+    pace: Pace
+    good: int
+    """Pictures to show until little more is to be had."""
+    signs: Mapping[str, Any]
+    """What was measured on the data: see `Examiner.data_signs`."""
+
+    @property
+    def command(self) -> str:
+        """The command line to start with."""
+        return " ".join(["sparring train", self.recipe, "--data", shlex.quote(self.data), *flags(self.settings)])
+
+    def minutes_for(self, images: float) -> float:
+        """How long it takes to show so many pictures on this machine."""
+        return images / self.pace.images_per_second / 60
+
+    def lines(self) -> list[str]:
+        """For the terminal."""
+        hard = [one.name for one in self.difficulties if one.severity != "note"]
+        lines = [f"{self.data}: {plural(self.count, 'picture', 'pictures')} of {self.spec}."]
+        lines.append(f"Hard here: {', '.join(hard)}." if hard else "Nothing is hard here.")
+        for each in self.difficulties:
+            lines += ["", f"{each.name.capitalize()}: {each.severity}", f"  {each.says}", f"  To do: {each.remedy}"]
+        lines += ["", "Start with:", "", f"  {self.command}", "", self.reason, ""]
+        memory = f", {self.pace.mebibytes / 1024:.1f} GiB of memory" if self.pace.mebibytes else ""
+        lines.append(f"Here ({self.pace.machine}): {two_figures(self.pace.images_per_second)} pictures a second{memory}.")
+        moments = {FIRST_LOOK: "a first look: shapes can be made out", self.good: "little more is to be had of these networks"}
+        budget = self.settings["minutes"] * 60 * self.pace.images_per_second
+        if budget and not any(0.9 < budget / images < 1.1 for images in moments):
+            moments[budget] = "where that command ends"
+        for images, what in sorted(moments.items()):
+            times = f"each {two_figures(images / self.count)} times" if images > self.count else "not each of them"
+            lines.append(f"  {'about ' + duration(self.minutes_for(images)):>16}: {two_figures(images)} pictures ({times}), {what}")
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        """What `--json` writes."""
+        return {
+            **{name: getattr(self, name) for name in ("data", "count", "recipe", "reason", "command")},
+            "spec": self.spec.to_json(),
+            "settings": dict(self.settings),
+            "difficulties": [asdict(one) for one in self.difficulties],
+            "pace": asdict(self.pace),
+            "minutes": {"first look": self.minutes_for(FIRST_LOOK), "good": self.minutes_for(self.good)},
+            "signs": dict(self.signs),
+        }
+
+
+def doctor(
+    data: str | os.PathLike[str] | Store,
+    *,
+    minutes: float | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    threads: int = 0,
+    console: "Console | None" = None,
+    **preparation: Any,  # noqa: ANN401 (fields of `Preparation`)
+) -> Advice:
+    """What this data makes hard, what to start with, and how long that takes here: a few steps are played to find out.
+
+    `data`: whatever `open_source` takes, or a prepared store. `minutes`: how long training is to last. None: as long as a first look
+    takes, but ten minutes at least. `device`, `threads`: as in training. `preparation`: fields of `Preparation`; without a size, the
+    power of two that suits the pictures. `console` shows a bar while data is prepared. Raises a SparringError for data or settings
+    that cannot be used.
+    """
+    asked, known = TrainSettings(minutes=minutes, device=device, threads=threads), {one.name for one in fields(Preparation)}
+    unknown = [f"{name!r} is not known. {did_you_mean(name, known)}" for name in preparation if name not in known]
+    if problems := asked.problems(1) + unknown:
+        raise SettingsError(listed("These settings cannot be used:", problems))
+    training, chosen, found = resolve(asked), Preparation(**preparation), []
+    place = os.fspath(data.folder if isinstance(data, Store) else data)
+    store = data if isinstance(data, Store) else store_at(Path(data))
+    if store is None:
+        source = open_source(place)
+        sizes = native_sizes(source)
+        if chosen.size is None:
+            chosen = replace(chosen, size=suitable_size(sizes, LARGEST_AT_FIRST[training.device]))
+        store = prepare(source, chosen, progress=console is not None and console.is_terminal)
+        found = of_sizes(sizes, store.spec.height, cut=chosen.crop == "centre")
+    elif chosen != Preparation():
+        raise SettingsError(f"{place} is prepared already, so size, crop and the like cannot be chosen. Name its source instead.")
+    signs = Examiner(store, None, 0).data_signs()
+    recipe, reason = recommended(store.spec, signs, training.device)
+    pace = pace_of(recipe, store, training)
+    if minutes is None:
+        minutes = round_minutes(FIRST_LOOK / pace.images_per_second / 60 if pace.share >= BUSY else 0)
+    found += [*of_store(store), *of_signs(signs), *of_pace(pace, store.spec)]
+    return Advice(
+        data=place,
+        count=len(store),
+        spec=store.spec,
+        difficulties=tuple(sorted(found, key=lambda one: -WEIGHTS[one.severity])),
+        recipe=recipes.name_of(recipe),
+        settings=unusual(chosen) | unusual(recipe) | unusual(replace(asked, minutes=minutes)),
+        reason=reason,
+        pace=pace,
+        good=GOOD_STYLES if isinstance(recipe, Stylegan2) else GOOD_AT_32 * max(32, store.spec.height) // 32,
+        signs=signs,
+    )
+
+
+def unusual(settings: Any) -> dict[str, Any]:  # noqa: ANN401 (a dataclass of settings)
+    """The settings that are not their dataclass's own."""
+    return {one.name: value for one in fields(settings) if (value := getattr(settings, one.name)) != one.default}
+
+
+def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple[AdversarialRecipe, str]:
+    """What to start with for data of these signs on "cpu" or "cuda", and why. A SettingsError for sides that no recipe suits."""
+    side, count = spec.height, signs["count"]
+    if spec.width != side or side & (side - 1) or not SMALLEST <= side <= LARGEST:
+        near = min(LARGEST, max(SMALLEST, 1 << (side.bit_length() - 1)))
+        sides = f"{SMALLEST}, {2 * SMALLEST}, ... or {LARGEST} pixels"
+        raise SettingsError(f"Networks that draw well draw squares of {sides}, not {side}x{spec.width}. Give --size {near}.")
+    told = len(spec.classes) > 1 and count >= FEW_OF_A_CLASS * len(spec.classes) and labels_tell(signs)
+    small = device == "cpu" and 16 <= side <= 256
+    augmented = count < (FEW if small else ADAPTIVE_BELOW)
+    reasons = []
+    if small:
+        settings: dict[str, Any] = {"width": 32 if side <= 64 else 16, "augment": "diffaugment" if augmented else "none"}
+        recipe = Cgan(**settings) if told else Dcgan(**STEADY | settings)
+        reasons.append(
+            "DCGAN's networks, narrow enough for a processor, in the game that lost fewest modes of those measured (docs/benchmarks.md)."
+        )
+    else:
+        settings = {"channel_base": 16 * side, "channel_max": 128, "latent_size": 128, "style_size": 128} if device == "cpu" else {}
+        settings |= {"condition": "projection" if told else "none", "augment": "ada" if augmented else "none"}
+        recipe = Stylegan2(**settings, mapping_layers=2, batch_size=min(32, 4096 // side))  # as the authors' code chooses
+        reasons.append("StyleGAN2 for the best pictures." if device == "cuda" else f"StyleGAN2 draws squares of {side} pixels, too.")
+    if told:
+        reasons.append(
+            "The networks are told the classes, for pictures of a class are alike: ask for one with `sparring sample RUN --label NAME`."
+        )
+    elif len(spec.classes) > 1:
+        reasons.append(
+            "The classes are left out, for " + ("there are few pictures of each." if labels_tell(signs) else "pictures do not show them.")
+        )
+    if augmented:
+        reasons.append("What the discriminator sees is augmented, so that few pictures last longer.")
+    return recipe, " ".join(reasons)
+
+
+def of_pace(pace: Pace, spec: ImageSpec) -> list[Difficulty]:
+    """What is slow on this machine, and whether it is the machine's own pace."""
+    minutes = FIRST_LOOK / pace.images_per_second / 60
+    if pace.share < BUSY:
+        says = f"Threads ran for {pace.share:.0%} of the time: other programs seem to hold the processor."
+        remedy = "Ask again when it is idle. Training is several times as fast then, for threads do not wait for each other."
+        return [Difficulty("busy machine", says, "note", remedy)]
+    if minutes < SLOW_MINUTES:
+        return []
+    remedy = f"--size {spec.height // 2} takes about a quarter of that." if spec.height > 32 else "A faster machine, or a GPU."
+    return [Difficulty("slow", f"A first look takes about {duration(minutes)} on this machine.", "warning", remedy)]
+
+
+def round_minutes(minutes: float) -> int:
+    """A budget that is easily read, no shorter than that and than ten minutes."""
+    return next((each for each in (10, 15, 20, 30, 45) if each >= minutes), 60 * math.ceil(minutes / 60))
+
+
+def duration(minutes: float) -> str:
+    """In the largest unit of which there are two, or in minutes."""
+    unit, size = next(((unit, size) for unit, size in (("day", 1440), ("hour", 60)) if minutes >= 2 * size), ("minute", 1))
+    return plural(max(1, round(minutes / size)), unit, f"{unit}s")
+
+
+def two_figures(number: float) -> str:
+    """Without more figures than are known."""
+    value = float(f"{number:.2g}")
+    return f"{value:,.0f}" if value >= 10 else f"{value:g}"

@@ -1,0 +1,76 @@
+"""Floor 5: how fast a recipe is played on this machine."""
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from sparring.adversarial import AdversarialRecipe
+from sparring.data.store import Store
+from sparring.diagnose.verdict import plural
+from sparring.game import check
+from sparring.style_game import PATH_EVERY
+from sparring.train.loop import Signals, Table, play
+from sparring.train.session import first_state, machine_for
+from sparring.train.settings import TrainSettings
+from sparring.train.state import State
+from sparring.train.watchers import resident_mebibytes
+
+WARM_UP, TIMED_SECONDS = 2, 3.0
+"""Steps that are not timed, and how long the others are."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a recipe is played on this machine."""
+
+    images_per_second: float
+    mebibytes: int | None
+    """Memory: the most that the GPU held, or what the process holds. None where the system does not tell."""
+    machine: str
+    """What plays, for a person."""
+    share: float = 1.0
+    """Of the time that its threads could have had on the processor: less than 1 where other programs run. (Not found out for a GPU.)"""
+
+
+class Stopwatch:
+    """Watches steps until their pace is known."""
+
+    def __init__(self, cycle: int) -> None:
+        self.cycle = cycle
+        """Steps until lazy penalties come round again: whole cycles are timed, where there is time for one."""
+        self.marks: list[tuple[float, int]] = []
+        """Seconds of training and pictures shown, after the last step of warming up and after each that is timed."""
+
+    def after_step(self, state: State, signals: Signals) -> None:
+        """See Watcher."""
+        if state.progress.step >= WARM_UP:
+            self.marks.append((state.progress.seconds, state.progress.images))
+
+    def enough(self) -> bool:
+        """Whether it has watched for long enough."""
+        return len(self.marks) > 1 and self.marks[-1][0] - self.marks[0][0] > TIMED_SECONDS
+
+    @property
+    def images_per_second(self) -> float:
+        """Pictures shown a second."""
+        steps = len(self.marks) - 1
+        (start, before), (end, after) = self.marks[0], self.marks[steps // self.cycle * self.cycle or steps]
+        return (after - before) / (end - start)
+
+
+def pace_of(recipe: AdversarialRecipe, store: Store, settings: TrainSettings) -> Pace:
+    """Play some steps of `recipe` on the store, with resolved settings, and tell how fast that went. Nothing is kept."""
+    check(recipe, store.spec)
+    watch, gpu = Stopwatch(math.lcm(recipe.penalty_every, PATH_EVERY)), settings.device == "cuda"
+    with machine_for(settings) as fabric:
+        state = first_state(recipe, lambda: recipe.build(store.spec), settings.seed)
+        for game in (state.game, state.average):
+            game.to(fabric.device)
+        began, used = time.monotonic(), time.process_time()
+        play(state, Table(store, recipe, replace(settings, minutes=None), fabric), [watch], watch.enough)
+        share = 1.0 if gpu else (time.process_time() - used) / (time.monotonic() - began) / settings.threads
+        held = torch.cuda.max_memory_allocated() // 2**20 if gpu else resident_mebibytes()
+    machine = torch.cuda.get_device_name() if gpu else plural(settings.threads, "thread", "threads")
+    return Pace(watch.images_per_second, held, f"{machine}, {settings.precision}", share)

@@ -1,0 +1,45 @@
+"""`sparring doctor`: what to know before training."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from sparring.core.terminal import console
+
+
+def doctor(
+    data: Annotated[str, arg(help="What to learn from: fashion10k, emoji, a folder, zip, IDX, .npy or .npz, torchvision:NAME, hf:NAME.")],
+    size: int | None = None,
+    channels: Literal[1, 3, 4] | None = None,
+    crop: Literal["centre", "squash", "pad"] | None = None,
+    max_bad: float | None = None,
+    minutes: float | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    threads: int = 0,
+    json: Path | None = None,
+) -> int:
+    """Before training: what this data makes hard, the command to start with, and how long that takes on this machine.
+
+    Args:
+        size: Side in pixels of the square pictures. Default: the power of two that suits them, at most 64 (128 on a GPU).
+        channels: 1 grey, 3 colour, 4 colour with alpha. Default: 1 if every picture is stored as grey, else 3.
+        crop: What becomes of pictures that are not square. Default: centre.
+        max_bad: Largest share of unusable pictures that is put up with, from 0 to 1. Default: 0.1.
+        minutes: How long training is to last. Default: as long as a first look takes, but ten minutes at least.
+        device: What is to compute.
+        threads: CPU threads; 0: as many as there are cores.
+        json: A file for all that is said, and for what was measured.
+    """
+    from sparring import api
+    from sparring.core.files import write_json
+
+    screen = console()
+    preparation = {"size": size, "channels": channels, "crop": crop, "max_bad": max_bad}
+    named = {name: value for name, value in preparation.items() if value is not None}
+    advice = api.doctor(data, minutes=minutes, device=device, threads=threads, console=screen, **named)
+    for line in advice.lines():
+        screen.print(line)
+    if json is not None:
+        write_json(json, advice.to_json())
+    return 0

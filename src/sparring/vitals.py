@@ -1,0 +1,363 @@
+"""Floor 4: the vital signs of data and of a game in play. What they mean is said in `diagnose`.
+
+Pictures are compared as rows of pixels, averaged down to 16x16: cheap enough to be done throughout training, and enough to tell samples
+that are all alike, copies, or those that never come to rest. Scores that tell good pictures from better ones are the judge's.
+"""
+
+import contextlib
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from sparring.adversarial import TwoPlayerGame, packed
+from sparring.core.batch import Batch
+from sparring.core.streams import Streams
+from sparring.game import Game, LatentGame, as_played
+from sparring.judge.neighbours import best_coverage, squared_distances
+from sparring.train.loop import Data
+from sparring.train.state import State
+from sparring.train.vitals import rounded
+
+SAMPLES = 128
+"""Samples, and pictures of each kind that the discriminator is shown, in a checkup."""
+COMPARED = 256
+"""Real pictures that samples are compared with."""
+REFERENCE = 2048
+"""Real pictures that nearest neighbours are looked for among."""
+PIECE = 64
+SIDE = 16
+DIRECTIONS = 32
+"""Random directions by which pictures of the same latents are followed: distances along them are those of the pictures, to an eighth."""
+POWER_STEPS = 8
+NEIGHBOURS = 5
+SATURATED = 0.98
+CONSTANT = 1e-6
+CLUSTERS, LLOYD_STEPS = 10, 20
+MOSTLY = 0.5
+"""Of neighbours that share a class: then classes are kinds that can be told by eye."""
+
+
+def rows_of(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
+    """Pictures as rows of numbers, averaged down to a side of 16 at most."""
+    height, width = (min(SIDE, side) for side in images.shape[2:])
+    return nn.functional.adaptive_avg_pool2d(images.float(), (height, width)).flatten(1)
+
+
+def evenly(count: int, most: int) -> Int64[np.ndarray, " _"]:
+    """At most so many places among `count`, evenly spread, in an order that has nothing to do with theirs."""
+    places = np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+    return places[Streams(0, 0, scope="vitals").integers("order", 2**31, len(places)).argsort().numpy()]
+
+
+class Examiner:
+    """Takes the signs of games that are played on `data`; `held_out`: pictures like these that are not trained on, if there are any."""
+
+    def __init__(self, data: Data, held_out: Data | None, seed: int) -> None:
+        self.data, self.held_out, self.seed = data, held_out, seed
+        places = evenly(len(data), REFERENCE)
+        self.real = shown(data, places[:SAMPLES])
+        """Those that the discriminator is shown."""
+        self.apart = shown(held_out, evenly(len(held_out), SAMPLES)) if held_out is not None and len(held_out) > 1 else None
+        self.rows, self.looks = looked_over(data, places)
+        self.labels = None if self.real.labels is None or data.labels is None else torch.from_numpy(data.labels[places])
+        self.spread = mean_distance(self.rows[:COMPARED])
+        """Mean distance of two real pictures: the unit of all distances."""
+        self.pictured = min(self.real.images.shape[2:]) > 1
+        """Whether these are pictures, and not points in the plane."""
+
+    def data_signs(self) -> dict[str, Any]:
+        """What can be said of the data alone."""
+        rows, nearest = self.rows, own_nearest(self.rows)[0]
+        signs: dict[str, Any] = {
+            "count": len(self.data),
+            "held_out": 0 if self.held_out is None else len(self.held_out),
+            "shape": list(self.real.images.shape[1:]),
+            **self.looks,
+            "spread": self.spread / rows.shape[1] ** 0.5,
+            "nearest": nearest.median().item() / max(self.spread, 1e-12),
+            "twins": (nearest < 0.02 * self.spread).double().mean().item(),
+            "looked_at": len(rows),
+        }
+        if self.labels is not None:
+            signs |= label_signs(rows, self.labels)
+        signs |= {"kinds": shares(self.kinds, self.kinds_there_are), "kinds_are": "classes" if self.kinds is self.labels else "clusters"}
+        return {name: rounded(value) if isinstance(value, float) else value for name, value in signs.items()}
+
+    def __call__(self, state: State) -> dict[str, Any]:
+        """The signs of the game as it stands."""
+        signs: dict[str, Any] = {"spectral": spectral_norms(state.game)}
+        game = state.game
+        if isinstance(game, LatentGame):
+            with channels_watched(game) as constant:
+                pictures, labels = self.draw(game)
+                logits = self.logits_of_real(game) if isinstance(game, TwoPlayerGame) else None
+            signs["constant"] = constant
+            if isinstance(game, TwoPlayerGame) and logits is not None:
+                signs |= self.discriminator_signs(game, Batch(pictures, labels), logits)
+            signs |= self.picture_signs(pictures, labels)
+            rows = [rows_of(pictures.cpu())]
+            if isinstance(state.average, LatentGame) and state.average is not game:
+                rows.append(rows_of(state.average.sample(SAMPLES, self.seed).cpu()))
+                signs |= {f"average/{name}": value for name, value in self.variety(rows[1]).items()}
+            places = squared_distances(torch.cat(rows), self.rows).argmin(dim=1)
+            signs["kinds"] = shares(self.kinds[places], self.kinds_there_are)
+        return {name: rounded(value) if isinstance(value, float) else value for name, value in signs.items()}
+
+    def draw(self, game: LatentGame) -> tuple[Float[Tensor, "n c h w"], Int64[Tensor, " n"] | None]:
+        """Pictures of the same latents throughout, as the generator draws them in training, and the classes asked for."""
+        labels = game.labels_of(self.seed, SAMPLES) if game.conditional else None
+        with as_played(game):
+            latents = game.latents(Streams(self.seed, 0, device=game.device, scope="vitals"), SAMPLES)
+            return game.generate(latents, game.condition(labels)).float(), labels
+
+    def logits_of_real(self, game: TwoPlayerGame) -> Float[Tensor, " packs"]:
+        """The discriminator's, of pictures that it is trained on."""
+        return logits_of(game, self.real)
+
+    def discriminator_signs(self, game: TwoPlayerGame, generated: Batch, real: Float[Tensor, " packs"]) -> dict[str, Any]:
+        """How the discriminator tells real, held-out and generated pictures apart: mean logits and their spread, and the chance that
+        one of the first kind has the higher logit (0.5: not at all).
+        """
+        logits = {"generated": logits_of(game, generated), "real": real}
+        if self.apart is not None:
+            logits["held_out"] = logits_of(game, self.apart)
+        signs: dict[str, Any] = {f"logit/{name}": each.mean().item() for name, each in logits.items()}
+        signs["logit/spread"] = torch.cat([logits["real"], logits["generated"]]).std().item()
+        signs["told/real"] = chance_higher(logits["real"], logits["generated"])
+        if "held_out" in logits:
+            signs["told/held_out"] = chance_higher(logits["held_out"], logits["generated"])
+            signs["told/trained"] = chance_higher(logits["real"], logits["held_out"])
+        return signs
+
+    def picture_signs(self, pictures: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None) -> dict[str, Any]:
+        """What samples look like beside real pictures."""
+        pictures = pictures.cpu()
+        rows = rows_of(pictures)
+        distances = squared_distances(rows, self.rows).sqrt()
+        nearest, places = distances.min(dim=1)
+        signs: dict[str, Any] = {
+            **self.variety(rows),
+            "nearest": nearest.median().item() / self.spread,
+            "place": self.place(rows),
+            "mean": pictures.mean().item(),
+            "saturation": saturation(pictures),
+        }
+        if self.pictured:
+            signs["checkerboard"] = checkerboard(pictures)
+        if self.apart is not None:
+            signs["nearest/held_out"] = (
+                squared_distances(rows_of(self.apart.images), self.rows).sqrt().amin(dim=1).median().item() / self.spread
+            )
+        if self.labels is not None and labels is not None:
+            signs["as_asked"] = (self.labels[places] == labels.cpu()).double().mean().item()
+        return signs
+
+    @cached_property
+    def kinds(self) -> Int64[Tensor, " n"]:
+        """What kind of picture each real one is: its class where neighbours mostly share it, else one of ten clusters."""
+        if self.labels is not None:
+            signs = label_signs(self.rows, self.labels)
+            if signs["agreement"] > max(MOSTLY, 2 * signs["agreement_by_chance"]):
+                return self.labels
+        return clusters(self.rows, min(CLUSTERS, len(self.rows)))
+
+    @property
+    def kinds_there_are(self) -> int:
+        """How many."""
+        return int(self.kinds.max()) + 1
+
+    def variety(self, rows: Float[Tensor, "n d"]) -> dict[str, Any]:
+        """How samples spread over the real pictures: 1 is as far as those do."""
+        real = self.rows[:COMPARED]
+        k = min(NEIGHBOURS, len(real) - 1, len(rows) - 1)
+        between = squared_distances(real, rows)
+        real_radii, sample_radii = radii(real, k), radii(rows, k)
+        covered = (between <= real_radii[:, None]).any(dim=1).double().mean().item()
+        return {
+            "diversity": mean_distance(rows) / self.spread,
+            "repeats": (own_nearest(rows)[0] < 0.02 * self.spread).double().mean().item(),
+            "recall": (between <= sample_radii[None]).any(dim=1).double().mean().item(),
+            "precision": (between <= real_radii[:, None]).any(dim=0).double().mean().item(),
+            "coverage": min(1.0, covered / max(best_coverage(len(real), len(rows), k), 1e-6)),
+        }
+
+    def place(self, rows: Float[Tensor, "n d"]) -> list[float]:
+        """Where all samples together are: their rows, joined, along random directions, in units of the real pictures' spread. The mean
+        squared difference of two such lists is that of the pictures themselves (Johnson and Lindenstrauss 1984).
+        """
+        axes = Streams(0, 0, scope="vitals").normal("directions", rows.numel(), DIRECTIONS)
+        return [rounded(value) for value in (rows.flatten() @ axes / (len(rows) ** 0.5 * self.spread)).tolist()]
+
+
+def looked_over(data: Data, places: Int64[np.ndarray, " n"]) -> tuple[Float[Tensor, "n d"], dict[str, float]]:
+    """Rows of these pictures, and signs of their pixels; a few pictures at a time, for they may be large."""
+    rows: list[Tensor] = []
+    sums: dict[str, float] = defaultdict(float)
+    least, most = math.inf, -math.inf
+    for start in range(0, len(places), PIECE):
+        images = shown(data, places[start : start + PIECE]).images
+        rows.append(rows_of(images))
+        least, most = min(least, images.min().item()), max(most, images.max().item())
+        measured = {"mean": images.mean().item(), "square": images.square().mean().item(), "saturation": saturation(images)}
+        if min(images.shape[2:]) > 1:
+            measured["checkerboard"] = checkerboard(images)
+        for name, value in measured.items():
+            sums[name] += value * len(images) / len(places)
+    deviation = math.sqrt(max(0.0, sums.pop("square") - sums["mean"] ** 2))
+    return torch.cat(rows), {"least": least, "most": most, "deviation": deviation, **sums}
+
+
+def shown(data: Data, chosen: Int64[np.ndarray, " n"]) -> Batch:
+    """Some of the data as the game gets it."""
+    batch = data.batch(chosen if len(data.counts) == 1 else np.stack([chosen % count for count in data.counts], axis=1))
+    return batch.to(torch.device("cpu"))
+
+
+def logits_of(game: TwoPlayerGame, batch: Batch) -> Float[Tensor, " packs"]:
+    """The discriminator's logits of pictures as they are, without augmentation or noise."""
+    whole = len(batch) - len(batch) % game.rules.packing
+    images = packed(batch.images[:whole].to(game.device), game.rules.packing)
+    labels = None if batch.labels is None else batch.labels[:whole].to(game.device)
+    with as_played(game):
+        return game.verdict(images, labels if game.conditional else None)[0].float().cpu()
+
+
+def chance_higher(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> float:
+    """That a number of `a` is larger than one of `b`, ties counted half: the area under the ROC curve (Mann and Whitney 1947)."""
+    return ((a[:, None] > b[None]).double().mean() + 0.5 * (a[:, None] == b[None]).double().mean()).item()
+
+
+def mean_distance(rows: Float[Tensor, "n d"]) -> float:
+    """Of two different rows."""
+    n = len(rows)
+    rows = rows - rows.mean(dim=0)  # rounding is less
+    return squared_distances(rows, rows).fill_diagonal_(0).sqrt().sum(dtype=torch.float64).item() / max(1, n * (n - 1))
+
+
+def own_nearest(rows: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " n"], Int64[Tensor, " n"]]:
+    """Distance to the nearest other row, and its place."""
+    rows = rows - rows.mean(dim=0)
+    squared, places = squared_distances(rows, rows).fill_diagonal_(torch.inf).min(dim=1)
+    return squared.sqrt(), places
+
+
+def radii(rows: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:
+    """Squared distance to the k-th nearest other row."""
+    return squared_distances(rows, rows).fill_diagonal_(torch.inf).kthvalue(max(1, k), dim=1).values
+
+
+def clusters(rows: Float[Tensor, "n d"], k: int) -> Int64[Tensor, " n"]:
+    """Which of `k` clusters each row is in: k-means (Lloyd 1982), begun with rows that are far from one another."""
+    centres = rows[:1]
+    for _ in range(k - 1):
+        farthest = squared_distances(rows, centres).amin(dim=1).argmax()
+        centres = torch.cat([centres, rows[farthest : farthest + 1]])
+    places = squared_distances(rows, centres).argmin(dim=1)
+    for _ in range(LLOYD_STEPS):
+        sums = torch.zeros_like(centres).index_add_(0, places, rows)
+        counts = torch.bincount(places, minlength=k)[:, None]
+        centres = torch.where(counts > 0, sums / counts.clamp_min(1), centres)
+        places = squared_distances(rows, centres).argmin(dim=1)
+    return places
+
+
+def shares(labels: Int64[Tensor, " n"], classes: int) -> list[float]:
+    """Of each class."""
+    return [rounded(share) for share in (torch.bincount(labels, minlength=classes) / len(labels)).tolist()]
+
+
+def label_signs(rows: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> dict[str, Any]:
+    """How often a picture's nearest neighbour has its class, and how often it would by chance."""
+    _, places = own_nearest(rows)
+    of_classes = torch.tensor(shares(labels, int(labels.max()) + 1))
+    return {
+        "classes": of_classes.tolist(),
+        "agreement": (labels[places] == labels).double().mean().item(),
+        "agreement_by_chance": of_classes.square().sum().item(),
+    }
+
+
+def saturation(images: Float[Tensor, "n c h w"]) -> float:
+    """The share of numbers at either end of the range."""
+    return (images.abs() > SATURATED).double().mean().item()
+
+
+def checkerboard(images: Float[Tensor, "n c h w"]) -> float:
+    """The share of pictures' differences from their means that alternates from pixel to pixel, in rows, columns or both: a strided
+    transposed convolution leaves it (Odena et al. 2016, Deconvolution and Checkerboard Artifacts).
+    """
+    x = images - images.mean(dim=(2, 3), keepdim=True)
+    height, width = x.shape[2] - x.shape[2] % 2, x.shape[3] - x.shape[3] % 2
+    x = x[:, :, :height, :width]
+    rows, columns = (1 - 2 * (torch.arange(size) % 2).float() for size in (height, width))
+    size = height * width
+    along = [
+        (x * rows[:, None] * columns).sum(dim=(2, 3)).square() / size,
+        (x * rows[:, None]).sum(dim=(2, 3)).square() / size,
+        (x * columns).sum(dim=(2, 3)).square() / size,
+    ]
+    return (sum(one.sum() for one in along) / x.square().sum().clamp_min(1e-12)).item()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def spectral_norms(game: Game) -> dict[str, float]:
+    """The largest singular value of each weight with two dimensions or more, by power iteration, as (outputs, all else)."""
+    found = {}
+    with torch.no_grad():
+        for player in game.players:
+            for network in player.networks:
+                for name, weight in game.get_submodule(network).named_parameters():
+                    if weight.ndim > 1 and min(weight.shape[0], weight[0].numel()) > 1:
+                        found[f"{network}.{name}"] = rounded(largest_singular_value(weight.detach().flatten(1)))
+    return found
+
+
+def largest_singular_value(matrix: Float[Tensor, "rows columns"]) -> float:
+    """By power iteration from the same start every time."""
+    vector = torch.ones(matrix.shape[1], device=matrix.device) + torch.arange(matrix.shape[1], device=matrix.device) % 7
+    for _ in range(POWER_STEPS):
+        vector = nn.functional.normalize(matrix.T @ (matrix @ vector), dim=0, eps=1e-20)
+    return (matrix @ vector).norm().item()
+
+
+@contextlib.contextmanager
+def channels_watched(game: Game) -> Iterator[dict[str, float]]:
+    """Gives a dictionary that fills with the share of channels (or units) of each layer's output that are the same everywhere, in all
+    pictures: dead ones. Layers without any are not in it.
+    """
+    found: dict[str, float] = {}
+
+    def look(name: str) -> Any:  # noqa: ANN401 (a hook)
+        def hook(module: nn.Module, inputs: object, output: object) -> None:
+            if (
+                isinstance(output, Tensor)
+                and output.ndim in (2, 4)
+                and output.is_floating_point()
+                and len(output) > 1
+                and output.shape[1] > 1
+            ):
+                share = constant_channels(output).double().mean().item()
+                if share:
+                    found[name] = max(found.get(name, 0.0), rounded(share))
+
+        return hook
+
+    handles = [module.register_forward_hook(look(name)) for name, module in game.named_modules() if not any(module.children())]
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def constant_channels(output: Float[Tensor, "n channels ..."]) -> Bool[Tensor, " channels"]:
+    """Which channels are the same in all pictures and places."""
+    others = [dimension for dimension in range(output.ndim) if dimension != 1]
+    most, least = output.detach().amax(dim=others).float(), output.detach().amin(dim=others).float()
+    return most - least <= CONSTANT * torch.maximum(most.abs(), least.abs()).max().clamp_min(CONSTANT)

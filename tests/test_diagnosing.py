@@ -1,0 +1,590 @@
+"""`sparring diagnose`: what is read, how the verdict is put, and the page. What is found is tested with the rules."""
+
+import base64
+import io
+import json
+import math
+import shlex
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import sparring
+from sparring import cli
+from sparring.core.errors import CheckpointError, DataError, SettingsError
+from sparring.core.pictures import grid, save_picture
+from sparring.core.runs import RunDirectory
+from sparring.diagnose.charts import chart, decades, ticks, written
+from sparring.diagnose.finding import Finding, Remedy, Severity
+from sparring.diagnose.page import HTML, JSON, write
+from sparring.diagnose.record import Record, Series, read_losses, read_run
+from sparring.diagnose.samples import read_samples
+from sparring.diagnose.verdict import Verdict, certainty, since
+from sparring.diagnosing import examine, usual_settings
+
+USUAL = usual_settings("dcgan", False)
+DATA = {
+    "count": 9000, "held_out": 128, "shape": [1, 32, 32], "least": -1.0, "most": 1.0, "mean": 0.1, "deviation": 0.5, "spread": 0.7,
+    "nearest": 0.3,
+    "twins": 0.0, "saturation": 0.2, "looked_at": 2048, "checkerboard": 0.001, "classes": [0.4, 0.6],
+    "agreement": 0.9, "agreement_by_chance": 0.52,
+}  # fmt: skip
+CHANGE = "--objective relativistic --r1 0.05 --betas 0.0 0.99"
+PANELS = [
+    "real told from generated",
+    "held-out told from generated",
+    "diversity",
+    "coverage",
+    "loss of the discriminator",
+    "loss of the generator",
+]
+
+
+def call(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(argument) for argument in arguments])
+    return ended.value.code or 0
+
+
+def finding(name: str = "mode collapse", severity: Severity = "severe", confidence: float = 0.92, began: int | None = 300) -> Finding:
+    curves = {"diversity": series([0.5, 0.4, 0.1, 0.1]), "gradient": series([1e5, 10, math.inf, 0.1])}
+    remedies = (Remedy("Play another game.", {"objective": "relativistic", "r1": 0.05, "betas": (0.0, 0.99)}), Remedy("Sleep <over> it."))
+    says, evidence = "It draws <one> picture.", ("Diversity is 0.1.", "It was 0.5.")
+    return Finding(name, says, evidence, severity, confidence, began, curves, remedies)
+
+
+def series(values: list[float], every: int = 100) -> Series:
+    return Series(np.arange(1, len(values) + 1) * every, np.array(values, np.float64))
+
+
+def checkups(count: int) -> list[dict[str, Any]]:
+    signs = {"told/real": 0.8, "told/held_out": 0.75, "updates": {"generator.a": 0.01, "discriminator.a": 0.02}, "place": [0.0, 1.0]}
+    return [{"step": 100 * n, "images": 0, "diversity": 0.5 + 0.01 * n, "coverage": 0.5, **signs} for n in range(1, count + 1)]
+
+
+def log(count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "step": 50 * n,
+            "images": 0,
+            "loss/generator/adversarial": 1.0 + n,
+            "loss/discriminator/real": 0.5,
+            "loss/discriminator/generated": 0.25,
+        }
+        for n in range(1, count + 1)
+    ]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a run directory by hand."""
+
+    def make(recipe: str = "dcgan", lines: int = 16, vital: int = 8, about: dict[str, Any] | None = None, **settings: object) -> Path:
+        run = RunDirectory(tmp_path / "run")
+        recorded = json.loads(json.dumps(usual_settings(recipe, bool((about or {}).get("points"))))) | settings
+        run.write_config(
+            {
+                "recipe": recipe,
+                "recipe_settings": recorded,
+                "train_settings": {"images": None, "steps": 800, "minutes": None},
+                "data": {"source": "/my pictures", "preparation": {"size": 32, "crop": "pad"}, "pairing": None, **(about or {})},
+            }
+        )
+        run.log.write_text("".join(json.dumps(line) + "\n" for line in log(lines)))
+        if vital:
+            run.vitals.write_text("".join(json.dumps(line) + "\n" for line in [{"step": 0, "data": DATA}, *checkups(vital)]))
+        for step in (0, 200, 400, 800):
+            save_picture(np.full((8, 8, 1), step // 4, np.uint8), run.samples / f"step-{step:09d}.png")
+        return run.path
+
+    return make
+
+
+# ---------------------------------------------------------------------------------------------- records
+
+
+def test_a_run_is_read(made: Callable[..., Path]) -> None:
+    record = read_run(RunDirectory(made(learning_rate=0.01)), USUAL)
+    assert (record.kind, record.recipe, record.last_step) == ("run", "dcgan", 800)
+    assert record.logged("loss/discriminator").values.tolist() == [0.75] * 16
+    assert record.logged("loss/generator").values[-1] == 17
+    assert record.sign("diversity").steps.tolist() == [100, 200, 300, 400, 500, 600, 700, 800]
+    assert record.signs("place")[1].shape == (8, 2)
+    assert record.by_weight("updates", "generator.")[0] == (100, {"generator.a": 0.01})
+    assert record.data["count"] == 9000
+    assert [step for step, _ in record.sheets] == [0, 200, 400, 800]
+    assert (record.settings["learning_rate"], record.usual["learning_rate"]) == (0.01, 0.0002)
+
+
+def test_a_torn_last_line_is_left_and_numbers_that_are_none_are_kept(made: Callable[..., Path]) -> None:
+    run = RunDirectory(made())
+    with run.log.open("a") as file:
+        file.write('{"step": 850, "loss/generator/adversarial": NaN, "gradient/generator": Infinity}\n{"step": 900, "loss/gen')
+    with run.vitals.open("a") as file:
+        file.write('{"step": 900, "div')
+    record = read_run(run)
+    assert record.last_step == 850
+    assert math.isnan(record.logged("loss/generator").values[-1])
+    assert record.logged("gradient/generator").values.tolist() == [math.inf]
+    assert len(record.checkups) == 8
+    with run.log.open("a") as file:
+        file.write("\n")
+    with pytest.raises(DataError, match=r"log\.jsonl is damaged"):
+        read_run(run)
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("step,d_loss,g_loss\n10,0.5,1\n20,0.25,2\n", [10, 20]),
+        ("Epoch;D_Loss;G_Loss\n1;0.5;1\n2;0.25;2\n", [1, 2]),
+        ("\ufeffiter\tloss_D\tloss_G\tlr\n5\t0.5\t1\t1e-4\n6\t0.25\t2\t1e-4\n", [5, 6]),
+        ("critic,generator\n0.5,1\n0.25,2\n", [0, 1]),
+    ],
+)
+def test_losses_of_other_programs(tmp_path: Path, text: str, steps: list[int]) -> None:
+    path = tmp_path / "losses.csv"
+    path.write_text(text, encoding="utf-8")
+    record = read_losses(path)
+    assert record.kind == "losses"
+    assert record.logged("loss/discriminator").values.tolist() == [0.5, 0.25]
+    assert record.logged("loss/generator").values.tolist() == [1, 2]
+    assert record.logged("loss/generator").steps.tolist() == steps
+
+
+def test_losses_with_gaps_and_without_a_column(tmp_path: Path) -> None:
+    path = tmp_path / "losses.csv"
+    path.write_text("step,d_loss,g_loss\n1,0.5,nan\n2,,oops\n,1,1\n3,0.25,inf\n4,0.2,\n")
+    record = read_losses(path)
+    assert record.logged("loss/discriminator").steps.tolist() == [1, 2, 3, 4]
+    assert np.array_equal(record.logged("loss/discriminator").values, [0.5, math.nan, 0.25, 0.2], equal_nan=True)
+    assert np.array_equal(record.logged("loss/generator").values, [math.nan, math.nan, math.inf, math.nan], equal_nan=True)
+    path.write_text("step,d_loss,accuracy\n1,2,3\n")
+    with pytest.raises(DataError, match=r"one of the generator's .*its columns are: step, d_loss, accuracy"):
+        read_losses(path)
+    path.write_text("")
+    with pytest.raises(DataError, match="its columns are: none"):
+        read_losses(path)
+
+
+# ---------------------------------------------------------------------------------------------- samples
+
+
+def learning(time: int, count: int = 6, side: int = 12) -> np.ndarray:
+    """Pictures that become clear, each its own."""
+    random = np.random.default_rng(1)
+    clear = random.integers(0, 2, (count, 3, 3, 1)).repeat(side // 3, axis=1).repeat(side // 3, axis=2) * 255
+    blur = random.integers(0, 256, (count, side, side, 1))
+    return (clear * (time / 5) + blur * (1 - time / 5)).astype(np.uint8)
+
+
+def collapsing(time: int) -> np.ndarray:
+    mine = learning(5)
+    return (mine + (mine[:1].astype(int) - mine) * (time / 5)).astype(np.uint8)
+
+
+def going_round(time: int) -> np.ndarray:
+    return np.roll(learning(5), 40 * (time % 3), axis=2) // (1 + time % 3)
+
+
+@pytest.fixture
+def sheets(tmp_path: Path) -> Callable[..., Path]:
+    """Sheets of six samples at six times."""
+
+    def draw(pictures: Callable[[int], np.ndarray], name: str = "fakes{:06d}.png", gap: int = 2, scale: int = 1) -> Path:
+        for time in range(6):
+            save_picture(grid(pictures(time), columns=3, gap=gap, scale=scale), tmp_path / "sheets" / name.format(time * 20))
+        save_picture(np.zeros((30, 30, 1), np.uint8), tmp_path / "sheets" / "reals.png")
+        return tmp_path / "sheets"
+
+    return draw
+
+
+def test_sheets_are_cut_and_followed(sheets: Callable[..., Path]) -> None:
+    record = read_samples(sheets(learning), examine)
+    assert record.kind == "samples"
+    assert (record.about_data["tiles"], record.about_data["tile"], record.about_data["recognised"]) == (6, 12, True)
+    spread = record.sign("sheet/spread")
+    assert spread.steps.tolist() == [0, 20, 40, 60, 80, 100]
+    rows = learning(5)[..., 0].reshape(6, -1) / 127.5 - 1  # blocks are larger than what is averaged over
+    expected = np.mean([np.sqrt(np.mean((a - b) ** 2)) for i, a in enumerate(rows) for j, b in enumerate(rows) if i != j])
+    assert spread.values[-1] == pytest.approx(expected, rel=0.1)
+    assert record.sign("sheet/moved").steps[0] == 20
+    assert (record.sign("sheet/moved").values > 0.05).all()
+    assert record.sign("sheet/returned").steps[0] == 40
+    assert (record.sign("sheet/returned").values > 1).all()
+    assert record.sign("saturation").values[-1] > 0.9 > record.sign("saturation").values[0]
+    assert record.sign("checkerboard").values[0] > 5 * record.sign("checkerboard").values[-1]
+    assert [step for step, _ in record.sheets] == [0, 20, 40, 60, 80, 100]
+
+
+def test_collapse_and_return_show_in_sheets(sheets: Callable[..., Path]) -> None:
+    spread = read_samples(sheets(collapsing), examine).sign("sheet/spread").values
+    assert spread[0] > 0.5
+    assert spread[-1] == 0
+    returned = read_samples(sheets(going_round), examine).sign("sheet/returned").values
+    assert returned[-3:].tolist() == [0, 0, 0]
+
+
+def test_tiles_of_all_kinds_of_sheets(sheets: Callable[..., Path]) -> None:
+    folder = sheets(learning, "samples_epoch_{}.png", scale=3)
+    record = read_samples(folder, examine)
+    assert record.about_data["tile"] == 36
+    plain = read_samples(sheets(learning), examine)
+    assert record.sign("checkerboard").steps.tolist() == plain.sign("checkerboard").steps.tolist()
+    assert record.sign("checkerboard").values == pytest.approx(plain.sign("checkerboard").values, rel=1e-3)  # made small again
+    for file in folder.glob("*.png"):
+        file.unlink()
+    seamless = sheets(
+        lambda time: np.clip(learning(time, 6, 24) // 4 + 30 * np.arange(6, dtype=np.uint8)[:, None, None, None], 0, 255), gap=0
+    )
+    assert read_samples(seamless, examine).about_data["tile"] == 24
+    with pytest.raises(SettingsError, match="tile is 23, and the pictures are 72x48"):
+        read_samples(seamless, examine, tile=23)
+    assert read_samples(seamless, examine, tile=12).about_data["tiles"] == 24
+
+
+def test_a_last_row_that_is_not_full(sheets: Callable[..., Path]) -> None:
+    record = read_samples(sheets(lambda time: learning(time, 5)), examine)
+    assert record.about_data["tiles"] == 5
+
+
+def test_pictures_in_folders_by_step_and_lossy_ones(tmp_path: Path) -> None:
+    for time in range(4):
+        for number, picture in enumerate(learning(time, 4, 24)):
+            save_picture(picture, tmp_path / f"step-{time * 500}" / f"{number}.jpg")
+    record = read_samples(tmp_path, examine)
+    assert record.about_data["tiles"] == 4
+    assert record.sign("sheet/spread").steps.tolist() == [0, 500, 1000, 1500]
+    assert len(record.sign("checkerboard")) == 0
+    assert record.sheets[-1] == (1500, tmp_path / "step-1500")
+    (tmp_path / "step-1500" / "3.jpg").unlink()  # being written
+    record = read_samples(tmp_path, examine)
+    assert record.sign("sheet/spread").steps.tolist() == [0, 500, 1000]
+    assert any("1 of 4 moments" in note for note in record.about_data["notes"])
+
+
+def test_whole_pictures_where_no_tiles_are_told(tmp_path: Path) -> None:
+    for time in range(3):
+        save_picture(learning(time, 1, 48)[0], tmp_path / f"run2_iter{time}_epoch7.png")
+    record = read_samples(tmp_path, examine)
+    assert record.sign("sheet/moved").steps.tolist() == [1, 2]
+    assert len(record.sign("sheet/spread")) == 0
+    assert any("--tile" in note for note in record.about_data["notes"])
+    (tmp_path / "run2_iter1_epoch7.png").write_bytes(b"torn")
+    with pytest.raises(DataError, match=r"iter1_epoch7\.png cannot be read"):
+        read_samples(tmp_path, examine)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    with pytest.raises(DataError, match="has no samples over time"):
+        read_samples(tmp_path, examine)
+
+
+# --------------------------------------------------------------------------------------------- verdicts
+
+
+def verdict_of(run: Path, *findings: Finding, also: dict[str, Any] | None = None) -> Verdict:
+    return Verdict(read_run(RunDirectory(run), USUAL), findings, also or {})
+
+
+def test_healthy_is_what_has_nothing_above_a_note(made: Callable[..., Path]) -> None:
+    run = made()
+    assert verdict_of(run).healthy
+    assert verdict_of(run, finding(severity="note")).healthy
+    assert not verdict_of(run, finding(severity="warning", confidence=0.01)).healthy
+    assert verdict_of(run).headline == "Healthy, as far as can be told from 8 checkups to step 800."
+    assert verdict_of(run, finding(began=1200)).headline == "Sick: mode collapse since step 1,200 (severe, 92 % sure)."
+    assert verdict_of(run, finding("labels", began=0)).headline == "Sick: labels from the start (severe, 92 % sure)."
+    several = verdict_of(
+        run, finding("checkerboard", "note", 1.0), finding(severity="warning", confidence=0.1, began=None), finding("labels")
+    )
+    assert several.headline == "Sick: mode collapse (warning, 10 % sure), and 1 finding more."
+
+
+@pytest.mark.parametrize(("lines", "vital", "early"), [(16, 3, False), (16, 2, True), (1, 1, True), (16, 0, False), (9, 0, True)])
+def test_young_runs_are_not_called_healthy(made: Callable[..., Path], lines: int, vital: int, early: bool) -> None:
+    verdict = verdict_of(made(lines=lines, vital=vital))
+    assert verdict.too_early == early
+    assert verdict.headline.startswith("Too early to tell: " if early else "Healthy, as far as can be told from ")
+    assert not verdict_of(verdict.record.source, finding()).too_early
+
+
+def test_certainty_and_beginning_in_words() -> None:
+    words = [certainty(finding(confidence=value)) for value in (0.97, 0.8, 0.5, 0.2)]
+    assert words == ["almost certain (97 %)", "very likely (80 %)", "likely (50 %)", "possible (20 %)"]
+    assert [since(finding(began=step)) for step in (None, 0, 12345)] == ["", " from the start", " since step 12,345"]
+
+
+@pytest.mark.parametrize(("began", "steps"), [(300, [200, 800]), (400, [400, 800]), (0, [0, 800]), (None, [0, 800]), (800, [800])])
+def test_samples_from_before_and_after(made: Callable[..., Path], began: int | None, steps: list[int]) -> None:
+    assert [step for step, _ in verdict_of(made(), finding(began=began)).before_and_after] == steps
+
+
+def test_samples_of_a_healthy_run_and_of_one_without(made: Callable[..., Path]) -> None:
+    run = made()
+    assert [step for step, _ in verdict_of(run).before_and_after] == [400, 800]
+    for path in (run / "samples").iterdir():
+        path.unlink()
+    assert verdict_of(run, finding()).before_and_after == ()
+
+
+def test_what_could_not_be_looked_at_is_said(made: Callable[..., Path], tmp_path: Path) -> None:
+    assert verdict_of(made()).limits == ()
+    (tmp_path / "run" / "vitals.jsonl").unlink()
+    assert "no vital signs" in verdict_of(tmp_path / "run").limits[0]
+    losses = Verdict(Record(tmp_path, "losses", log={"loss/generator": series([1.0])}), ())
+    assert "losses alone" in losses.limits[0]
+    samples = Verdict(Record(tmp_path, "samples", about_data={"notes": ["A note."]}), ())
+    assert samples.limits[0] == "A note."
+    assert "only pixels" in samples.limits[1]
+
+
+def test_commands_train_as_the_run_but_for_the_remedy(made: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made(width=16, r1=3.0, spectral_norm=True, discriminator_learning_rate=0.001)
+    verdict = sparring.diagnose(run)
+    remedy = Remedy(
+        "", {"r1": 0.5, "betas": (0.0, 0.99), "minibatch_deviation": True, "spectral_norm": False, "discriminator_learning_rate": None}
+    )
+    words = shlex.split(verdict.command(remedy))
+    assert words[:2] == ["sparring", "train"]
+    assert words.index("--width") < words.index("--steps") < words.index("--r1")  # what changes comes last
+    called: dict[str, Any] = {}
+
+    def train(recipe: object, data: object, out: object, **settings: object) -> None:
+        called.update(settings, data=data)
+        raise DataError("enough")
+
+    monkeypatch.setattr("sparring.api.train", train)
+    assert call(*words[1:]) == 1
+    expected = {**USUAL, "width": 16, "r1": 0.5, "betas": (0.0, 0.99), "minibatch_deviation": True}
+    assert {name: called[name] for name in expected} == expected
+    assert (called["data"], called["steps"], called["size"], called["crop"], called["minutes"]) == ("/my pictures", 800, 32, "pad", None)
+    assert verdict.command(Remedy("Think.")) == ""
+    assert Verdict(Record(run, "losses"), ()).command(remedy) == ""
+
+
+def test_commands_of_the_playground(made: Callable[..., Path]) -> None:
+    assert (usual_settings("gan", True)["latent_size"], usual_settings("gan", False)["latent_size"]) == (16, 100)
+    verdict = sparring.diagnose(made("gan", about={"source": "ring8", "points": True, "preparation": None}, learning_rate=0.1))
+    assert verdict.command(Remedy("", {"packing": 2})) == "sparring playground gan --data ring8 --learning-rate 0.1 --steps 800 --packing 2"
+
+
+# ------------------------------------------------------------------------------------------------- page
+
+
+class Page(HTMLParser):
+    """The elements of a page: tag, attributes, text below them."""
+
+    VOID = ("meta", "img", "line", "polyline", "circle")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str], list[str]]] = []
+        self.open: list[tuple[str, list[str]]] = []
+        self.feed(text)
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        texts: list[str] = []
+        self.elements.append((tag, {name: value or "" for name, value in attrs}, texts))
+        if tag not in self.VOID:
+            self.open.append((tag, texts))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}, []))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        for _, texts in self.open:
+            texts.append(data)
+
+    def all(self, tag: str, kind: str | None = None) -> list[tuple[dict[str, str], str]]:
+        return [
+            (attributes, "".join(texts).strip())
+            for name, attributes, texts in self.elements
+            if name == tag and (kind is None or kind in attributes.get("class", "").split())
+        ]
+
+
+def test_the_page_shows_it_all(made: Callable[..., Path], tmp_path: Path) -> None:
+    verdict = verdict_of(made(), finding(), finding("checkerboard", "note", 0.6, None), also={"steps": 800})
+    path = write(verdict, tmp_path / "out")
+    assert path == tmp_path / "out" / HTML
+    page = Page(path.read_text())
+    assert [text for _, text in page.all("p", "verdict")] == [verdict.headline]
+    sections = page.all("section")
+    assert [attributes["class"] for attributes, _ in sections] == ["finding severe", "finding note"]
+    for words in ("Mode collapse", "almost certain (92 %), since step 300", "It draws <one> picture.", "It was 0.5.", "Sleep <over> it."):
+        assert words in sections[0][1]
+    commands = [" ".join(text.split()) for _, text in page.all("pre")]
+    assert commands == ["sparring train dcgan --data '/my pictures' --steps 800 " + CHANGE] * 2
+    marks = [attributes["data-step"] for attributes, _ in page.all("line", "mark")]
+    assert marks == ["300"] * (2 + len(PANELS))
+    titles = [text for _, text in page.all("figcaption")]
+    assert [title.split(" (")[0] for title in titles[-len(PANELS) :]] == PANELS
+    cells = [text for _, text in page.all("td")]
+    assert len(cells) == 2 * len(DATA)
+    for words in ("9,000", "1x32x32", "2, from 40 % to 60 % of the pictures", "0.1 %"):
+        assert words in cells
+    pictures = [attributes["src"] for attributes, _ in page.all("img")]
+    decoded = [Image.open(io.BytesIO(base64.b64decode(source.removeprefix("data:image/png;base64,")))) for source in pictures]
+    assert [picture.getpixel((0, 0)) for picture in decoded] == [50, 200]  # of steps 200 and 800
+    assert titles[titles.index("step 200, before it began") + 1] == "step 800, the newest"
+
+
+def test_the_page_needs_nothing_else(made: Callable[..., Path], tmp_path: Path) -> None:
+    page = Page(write(verdict_of(made(), finding()), tmp_path).read_text())
+    assert not page.all("script")
+    assert not page.all("link")
+    links = [value for _, attributes, _ in page.elements for name, value in attributes.items() if name in {"src", "href", "xlink:href"}]
+    assert links
+    assert all(link.startswith("data:") for link in links)
+    assert "url(" not in page.all("style")[0][1]
+
+
+def test_the_verdict_for_programs(made: Callable[..., Path], tmp_path: Path) -> None:
+    verdict = verdict_of(made(), finding())
+    write(verdict, tmp_path)
+    told = json.loads((tmp_path / JSON).read_text())
+    assert told == {"sparring": sparring.__version__, **json.loads(json.dumps(verdict.to_json()))}
+    assert (told["healthy"], told["headline"], told["step"]) == (False, verdict.headline, 800)
+    assert told["findings"][0]["since"] == 300
+    assert told["findings"][0]["commands"] == [verdict.command(finding().remedies[0])]
+    assert [sample["step"] for sample in told["samples"]] == [200, 800]
+
+
+def test_pictures_that_are_gone_or_large(made: Callable[..., Path], tmp_path: Path) -> None:
+    run = made()
+    verdict = verdict_of(run, finding())
+    (run / "samples" / "step-000000200.png").unlink()
+    save_picture(np.zeros((3000, 1500, 3), np.uint8), run / "samples" / "step-000000800.png")
+    images = Page(write(verdict, tmp_path).read_text()).all("img")
+    assert len(images) == 1
+    picture = Image.open(io.BytesIO(base64.b64decode(images[0][0]["src"].split(",")[1])))
+    assert picture.size == (512, 1024)
+
+
+def points_of(text: str) -> list[tuple[float, float]]:
+    return [tuple(map(float, point.split(","))) for point in Page(text).all("polyline")[0][0]["points"].split()]  # pyright: ignore[reportReturnType]
+
+
+def test_curves_are_to_scale() -> None:
+    linear = points_of(chart(series([1.0, 2.0, 4.0, math.nan, 3.0]), "x", until=500, width=500))
+    assert len(linear) == 4
+    xs, ys = np.array(linear).T
+    assert np.diff(xs) == pytest.approx((xs[-1] - xs[0]) / 4 * np.array([1, 1, 2]), abs=0.2)
+    assert (ys[0] - ys[1], ys[1] - ys[2]) == pytest.approx(((ys[0] - ys[2]) / 3, (ys[0] - ys[2]) * 2 / 3), abs=0.2)
+    logarithmic = np.array(points_of(chart(series([1.0, 100.0, 1e4]), "x", until=300)))[:, 1]
+    assert logarithmic[0] - logarithmic[1] == pytest.approx(logarithmic[1] - logarithmic[2], abs=0.2)
+    negative = np.array(points_of(chart(series([-1.0, 100.0, 1e4]), "x", until=300)))[:, 1]
+    assert negative[0] - negative[1] < 0.1 * (negative[1] - negative[2])
+    mark = Page(chart(series([1.0, 2.0, 3.0]), "x", until=300, mark=200)).all("line", "mark")[0][0]
+    assert float(mark["x1"]) == points_of(chart(series([1.0, 2.0, 3.0]), "x", until=300))[1][0]
+    assert "No finite values" in chart(series([math.nan, math.inf]), "x", until=300)
+    assert len(points_of(chart(series([2.0] * 3), "x", until=300))) == 3
+
+
+def test_long_curves_keep_their_peaks() -> None:
+    values = np.zeros(50_000)
+    values[31_234] = 7.0
+    text = chart(series(values.tolist(), 1), "x", until=50_000)
+    assert len(text) < 20_000
+    ys = np.array(points_of(text))[:, 1]
+    assert ys.max() - ys.min() > 80
+    assert np.sum(ys < ys.mean() - 40) == 1
+
+
+def test_numbers_beside_axes() -> None:
+    assert ticks(0.0, 1.0, 4) == [0, 0.5, 1]
+    assert ticks(0.1, 0.72, 4) == [0.2, 0.4, 0.6]
+    assert len(ticks(0.3, 0.7, 1)) >= 2
+    assert decades(-1.5, 2.5) == [0.1, 1, 10, 100]
+    assert len(decades(-20, 20)) <= 5
+    assert [written(value) for value in (0.0, 0.25, 1500.0, 1e-5, 2.5e9, -0.5)] == ["0", "0.25", "1,500", "1e-5", "2.5e9", "-0.5"]
+
+
+# ------------------------------------------------------------------------------------------ from end to end
+
+
+def test_exit_status_and_words(made: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made()
+    found: list[Finding] = []
+    monkeypatch.setattr("sparring.diagnosing.findings.diagnose", lambda record: tuple(found))
+    assert call("diagnose", run) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Healthy, as far as can be told from 8 checkups to step 800.\n")
+    assert out.endswith(f"Page: {run / 'diagnosis' / 'report.html'}\n")
+    found.append(finding(severity="note"))
+    assert call("diagnose", run) == 0
+    found.append(finding("labels"))
+    assert call("diagnose", run, "--out", run / "elsewhere", "--json", run / "told.json") == cli.EXIT_SICK == 4
+    out = capsys.readouterr().out
+    for line in (
+        "Sick: labels since step 300 (severe, 92 % sure).",
+        "Labels: severe, almost certain (92 %) since step 300",
+        "  - Diversity is 0.1.",
+        "  To do: Play another game.",
+        f"      sparring train dcgan --data '/my pictures' --size 32 --crop pad --steps 800 {CHANGE}",
+        f"Page: {run / 'elsewhere' / 'report.html'}",
+    ):
+        assert line in out.splitlines()
+    assert json.loads((run / "told.json").read_text())["healthy"] is False
+    assert sorted(path.name for path in (run / "elsewhere").iterdir()) == [JSON, HTML]
+
+
+def test_a_run_that_broke_off_is_sick(made: Callable[..., Path]) -> None:
+    run = made()
+    assert sparring.diagnose(run).healthy
+    (run / "ending.json").write_text(json.dumps({"reason": "not finite", "step": 812, "message": "the loss is nan"}))
+    verdict = sparring.diagnose(run)
+    assert verdict.main is not None
+    assert (verdict.main.name, verdict.main.since) == ("not finite", 812)
+
+
+def test_other_programs_from_the_command_line(
+    sheets: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = "".join(f"{step},{0.9**step:.6f},{step / 5}\n" for step in range(60))
+    Path("losses.csv").write_text("step,d_loss,g_loss\n" + lines)
+    assert call("diagnose", "losses.csv") == 4
+    assert "Fewer findings: losses alone" in capsys.readouterr().out
+    assert Path("diagnosis/report.html").is_file()
+    assert call("diagnose", sheets(collapsing), "--out", "of-samples") == 4
+    assert "Sick: mode collapse" in capsys.readouterr().out
+    page = Page(Path("of-samples/report.html").read_text())
+    assert len(page.all("img")) == 2
+    assert any(text.startswith("spread of samples") for _, text in page.all("figcaption"))
+    Path("x.png").write_bytes(b"")
+    for place, words in (
+        ("nothing", "nothing does not exist"),
+        ("x.png", "x.png is no table of losses"),
+        (".", "has no samples over time"),
+    ):
+        assert call("diagnose", place) == 1
+        assert words in capsys.readouterr().err
+
+
+def test_runs_that_tell_nothing(made: Callable[..., Path]) -> None:
+    run = RunDirectory(made(lines=0, vital=0))
+    with pytest.raises(DataError, match="no log yet"):
+        sparring.diagnose(run.path)
+    config = json.loads(run.config.read_text())
+    run.config.write_text(json.dumps({name: value for name, value in config.items() if name != "train_settings"}))
+    with pytest.raises(CheckpointError, match="train_settings"):
+        sparring.diagnose(run.path)
+
+
+def test_nothing_of_a_run_is_changed(made: Callable[..., Path]) -> None:
+    run = made()
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    sparring.diagnose(run, out=run / "diagnosis")
+    after = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.parent.name != "diagnosis"}
+    assert after == before

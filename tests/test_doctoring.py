@@ -1,0 +1,389 @@
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import sparring
+from sparring import cli, difficulties, doctoring
+from sparring.core.errors import SettingsError, SparringError
+from sparring.core.specs import ImageSpec
+from sparring.data.source import open_source
+from sparring.data.store import Preparation, Store, prepare
+from sparring.doctoring import doctor, recommended
+from sparring.pace import Pace, Stopwatch
+from sparring.recipes.cgan import Cgan
+from sparring.recipes.dcgan import Dcgan
+from sparring.recipes.stylegan2 import Stylegan2
+from sparring.vitals import Examiner
+
+FAST = Pace(1000.0, 512, "2 threads, float32")
+Write = Callable[..., Path]
+
+
+def patches(count: int, seed: int = 0, low: int = 0, high: int = 256) -> np.ndarray:
+    """Grey 16x16 pictures of 4x4 patches, no two alike."""
+    return np.random.default_rng(seed).integers(low, high, (count, 4, 4), np.uint8).repeat(4, 1).repeat(4, 2)[..., None]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(images: np.ndarray, labels: np.ndarray | None = None) -> Path:
+        path = tmp_path / "pictures.npz"
+        np.savez(path, images=images, **({} if labels is None else {"labels": labels}))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctoring, "pace_of", lambda *_: FAST)
+
+
+def opened(path: Path) -> Store:
+    return prepare(open_source(path), Preparation(size=16))
+
+
+def found(path: Path, **settings: object) -> dict[str, difficulties.Difficulty]:
+    return {one.name: one for one in doctor(path, **settings).difficulties}
+
+
+def signs(count: int = 10_000, **others: object) -> dict[str, object]:
+    """Those of good data in two classes that can be told apart."""
+    classes = {"classes": [0.5, 0.5], "agreement": 0.9, "agreement_by_chance": 0.5}
+    return {"count": count, "looked_at": min(count, 2048), "spread": 0.5, "twins": 0.0, "deviation": 0.5, **classes, **others}
+
+
+# ------------------------------------------------------------------------------------------------------------ difficulties
+
+
+@pytest.mark.usefixtures("fast")
+def test_nothing_is_hard_about_good_data(write: Write) -> None:
+    halves = np.concatenate([patches(2600, low=0, high=120), patches(2600, low=136)])
+    advice = doctor(write(halves, np.arange(5200) // 2600))
+    assert advice.difficulties == ()
+    assert advice.recipe == "cgan"
+    assert advice.lines()[1] == "Nothing is hard here."
+
+
+@pytest.mark.parametrize(
+    ("count", "severity"),
+    [(1, "severe"), (99, "severe"), (100, "warning"), (999, "warning"), (1000, "note"), (4999, "note"), (5000, None)],
+)
+def test_few_pictures(count: int, severity: str | None) -> None:
+    one = difficulties.few_pictures(signs(count))
+    assert (one and one.severity) == severity
+    assert one is None or one.says.startswith(f"{count:,} picture")
+
+
+@pytest.mark.usefixtures("fast")
+def test_twenty_pictures(write: Write) -> None:
+    advice = doctor(write(patches(20)))
+    assert [(one.name, one.severity) for one in advice.difficulties] == [("few pictures", "severe")]
+    assert advice.settings["augment"] == "diffaugment"
+    assert "Hard here: few pictures." in advice.lines()
+
+
+@pytest.mark.usefixtures("fast")
+def test_near_duplicates(write: Write) -> None:
+    images = patches(90)
+    images = np.concatenate([images, images[:30]])  # 30 and their copies: 60 of 120
+    one = found(write(images))["near-duplicates"]
+    assert one.says == "50% of the pictures have a near-duplicate among them."
+    assert one.severity == "warning"
+    assert "near-duplicates" not in found(write(images[:92]))  # 4 of 92 is less than a twentieth
+
+
+@pytest.mark.usefixtures("fast")
+def test_pictures_that_are_all_the_same(write: Write) -> None:
+    one = found(write(patches(1).repeat(150, axis=0)))["near-duplicates"]
+    assert one.severity == "severe"
+    assert "0.0% of the way" in one.says
+
+
+def test_more_near_duplicates_than_were_looked_at() -> None:
+    one = difficulties.near_duplicates(signs(10_000, twins=0.6))
+    assert one is not None
+    assert one.severity == "severe"
+    assert one.says == "60% of 2,048 pictures looked at have a near-duplicate among them; among all there will be more."
+
+
+@pytest.mark.usefixtures("fast")
+def test_faint_pictures(write: Write) -> None:
+    # uniform from 120 to 135: deviation 4.61 of 255
+    one = found(write(patches(2000, low=120, high=136)))["faint pictures"]
+    assert "1.8% of the way" in one.says
+
+
+@pytest.mark.parametrize(
+    ("counts", "name", "words"),
+    [
+        ({"cats": 500, "dogs": 5}, "uneven classes", "(cats) has 500 pictures, the smallest (dogs) 5. Classes with fewer than 50: 1 of 2."),
+        ({"cats": 500, "dogs": 50}, "uneven classes", "(dogs) 50."),
+        ({"cats": 500, "dogs": 0}, "uneven classes", "(dogs) 0. Classes with fewer than 50: 1 of 2."),
+        ({"cats": 60, "dogs": 49}, "small classes", "Classes with fewer than 50: 1 of 2."),
+        ({"cats": 499, "dogs": 50}, None, ""),
+    ],
+)
+def test_classes(counts: dict[str, int], name: str | None, words: str) -> None:
+    every = difficulties.of_classes(counts)
+    assert [one.name for one in every] == ([] if name is None else [name])
+    assert all(one.says.endswith(words) for one in every)
+
+
+@pytest.mark.usefixtures("fast")
+def test_one_class_of_500_and_one_of_5(write: Write) -> None:
+    images = np.concatenate([patches(500, low=0, high=120), patches(5, low=136)])
+    one = found(write(images, np.arange(505) // 500))["uneven classes"]
+    assert "has 500 pictures" in one.says
+
+
+@pytest.mark.usefixtures("fast")
+def test_shuffled_labels(write: Write) -> None:
+    images, labels = np.concatenate([patches(200, low=0, high=120), patches(200, low=136)]), np.arange(400) // 200
+    advice = doctor(write(images, labels))
+    assert "labels say nothing" not in {one.name for one in advice.difficulties}
+    assert advice.recipe == "cgan"
+    advice = doctor(write(images, np.random.default_rng(0).permutation(labels)))
+    assert "by chance alone in 50%" in {one.name: one for one in advice.difficulties}["labels say nothing"].says
+    assert advice.recipe == "dcgan"
+    assert "pictures do not show them" in advice.reason
+
+
+def test_what_labels_tell_by_chance_alone() -> None:
+    # half by chance, 400 looked at: a standard error of 0.025, so 0.6 is just not enough
+    assert not difficulties.labels_tell(signs(400, agreement=0.6))
+    assert difficulties.labels_tell(signs(400, agreement=0.61))
+    assert difficulties.meaningless_labels(signs(400, agreement=0.6)) is not None
+    assert difficulties.meaningless_labels(signs(99, agreement=0.5)) is None  # too few to tell
+    assert difficulties.meaningless_labels(signs(400, classes=[1.0], agreement=1.0, agreement_by_chance=1.0)) is None
+
+
+def named(sizes: list[tuple[int, int]], size: int, *, cut: bool = True) -> list[str]:
+    return [one.name for one in difficulties.of_sizes(sizes, size, cut=cut)]
+
+
+def test_sizes() -> None:
+    assert named([(28, 28)], 32) == []
+    assert named([(43, 43)], 64) == []
+    assert named([(42, 42)], 64) == ["small pictures"]
+    assert named([(16, 16)] + [(64, 64)] * 9, 64) == []
+    assert named([(255, 255)], 64) == []
+    assert named([(256, 256)], 64) == ["large pictures"]
+    assert named([(64, 80)], 64) == []
+    assert named([(64, 81)], 64) == ["oblong pictures"]
+    assert named([(81, 64)], 64, cut=False) == []
+    assert named([], 64) == []
+    assert difficulties.of_sizes([(20, 20)], 64, cut=True)[0].remedy == "Give --size 16."
+
+
+@pytest.mark.parametrize(
+    ("sides", "most", "size"),
+    [([28], 64, 32), ([72], 64, 64), ([1000], 64, 64), ([1000], 128, 128), ([42], 64, 32), ([43], 64, 64), ([5], 64, 16), ([], 64, 64)],
+)
+def test_suitable_size(sides: list[int], most: int, size: int) -> None:
+    assert difficulties.suitable_size([(side, side + 9) for side in sides], most) == size
+
+
+@pytest.mark.usefixtures("fast")
+def test_tiny_pictures_in_a_folder_are_enlarged_only_if_asked_for(tmp_path: Path) -> None:
+    for number, picture in enumerate(patches(30)):
+        Image.fromarray(picture[2:, 2:, 0]).save(tmp_path / f"{number}.png")  # 14x14
+    advice = doctor(tmp_path)
+    assert advice.spec.height == advice.settings["size"] == 16
+    assert "small pictures" not in {one.name for one in advice.difficulties}
+    assert found(tmp_path, size=64)["small pictures"].says.startswith("100% of the pictures are much smaller than 64 pixels")
+
+
+@pytest.mark.usefixtures("fast")
+def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+    for number, picture in enumerate(patches(11)):
+        Image.fromarray(picture[..., 0]).save(tmp_path / f"{number}.png")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    one = found(tmp_path)["unusable files"]
+    assert one.says.startswith("1 of 12 cannot be used. The first: broken.png: ")
+    assert one.severity == "warning"
+
+
+def test_pace() -> None:
+    spec, [slow] = ImageSpec(64, 64, 3), doctoring.of_pace(Pace(50.0, None, ""), ImageSpec(64, 64, 3))
+    assert (slow.name, slow.remedy) == ("slow", "--size 32 takes about a quarter of that.")  # 200,000 / 50 s: 67 minutes
+    assert doctoring.of_pace(Pace(60.0, None, ""), spec) == []
+    [busy] = doctoring.of_pace(Pace(50.0, None, "", share=0.4), spec)
+    assert (busy.name, busy.severity) == ("busy machine", "note")
+    assert "40%" in busy.says
+
+
+# ---------------------------------------------------------------------------------------------------------- what to start with
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("classes", [(), ("a",), ("a", "b"), tuple("abcdefghij")])
+@pytest.mark.parametrize("count", [1, 20, 500, 5000, 50_000])
+def test_recommendations_fit_their_data(device: str, classes: tuple[str, ...], count: int) -> None:
+    for side in (8, 16, 32, 64, 128, 256, 512, 1024):
+        for channels in (1, 3, 4):
+            spec = ImageSpec(side, side, channels, classes)
+            for agreement in (0.5, 0.9):
+                recipe, reason = recommended(spec, signs(count, agreement=agreement), device)
+                assert recipe.problems(spec) == []
+                assert reason
+
+
+def test_recommendations() -> None:
+    pets, plain = ImageSpec(32, 32, 3, ("cat", "dog")), ImageSpec(32, 32, 3)
+    assert recommended(pets, signs(), "cpu")[0] == Cgan(width=32)
+    assert recommended(pets, signs(500), "cpu")[0] == Cgan(width=32, augment="diffaugment")
+    assert isinstance(recommended(pets, signs(99), "cpu")[0], Dcgan)  # fewer than fifty of each
+    assert not isinstance(recommended(pets, signs(99), "cpu")[0], Cgan)
+    assert not isinstance(recommended(pets, signs(agreement=0.5), "cpu")[0], Cgan)
+    assert recommended(plain, signs(), "cpu")[0] == Dcgan(
+        width=32,
+        batch_size=64,
+        objective="relativistic",
+        learning_rate=1e-3,
+        betas=(0.0, 0.99),
+        r1=0.05,
+        r2=0.05,
+        penalty_every=4,
+        discriminator_norm="none",
+    )
+    assert recommended(pets, signs(), "cuda")[0] == Stylegan2(condition="projection", augment="ada", mapping_layers=2)
+    assert recommended(plain, signs(30_000), "cuda")[0] == Stylegan2(mapping_layers=2)
+    assert recommended(ImageSpec(512, 512, 3), signs(30_000), "cuda")[0].batch_size == 8
+
+
+@pytest.mark.parametrize(("side", "width", "near"), [(48, 48, 32), (100, 100, 64), (4, 4, 8), (2048, 2048, 1024), (32, 64, 32)])
+def test_sides_that_nothing_suits(side: int, width: int, near: int) -> None:
+    with pytest.raises(SettingsError, match=rf"not {side}x{width}. Give --size {near}\.$"):
+        recommended(ImageSpec(side, width, 3, ("a", "b")), signs(), "cpu")
+
+
+class StoppedError(SparringError):
+    pass
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("labelled", [True, False])
+def test_the_command_asks_for_what_is_recommended(labelled: bool, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.concatenate([patches(100, low=0, high=120), patches(100, low=136)])
+    advice = doctor(write(images, np.arange(200) // 100 if labelled else None), device="cpu", threads=1, crop="pad")
+    assert advice.settings["minutes"] == 10  # 200,000 pictures at 1,000 a second take four
+    asked = {}
+
+    def train(recipe: object, data: str, out: Path, **settings: object) -> None:
+        asked.update(settings, recipe=recipe, data=data)
+        raise StoppedError
+
+    monkeypatch.setattr("sparring.api.train", train)
+    with pytest.raises(SystemExit):
+        cli.main(shlex.split(advice.command)[1:])
+    assert isinstance(asked["recipe"], Cgan if labelled else Dcgan)
+    assert asked["data"] == advice.data
+    assert {name: asked[name] for name in advice.settings} == advice.settings
+    recipe, _ = recommended(advice.spec, advice.signs, "cpu")
+    assert {name: value for name, value in vars(recipe).items() if asked[name] != value} == {}
+
+
+def test_a_real_training_starts_as_advised(squares: Path, tmp_path: Path) -> None:
+    advice = doctor(squares, threads=1)
+    assert advice.recipe == "dcgan"  # sixty pictures in two classes are too few of each
+    assert advice.pace.images_per_second > 1
+    assert advice.pace.machine.startswith("1 thread, ")
+    model = sparring.train(advice.recipe, squares, tmp_path / "run", **{**advice.settings, "steps": 1, "samples": 4})
+    assert model.sample(2).shape == (2, 1, 16, 16)
+
+
+def test_a_prepared_store(store: Store, fast: None) -> None:
+    advice = doctor(store)
+    assert advice.data == str(store.folder)
+    assert "size" not in advice.settings
+    assert doctor(store.folder).settings == advice.settings
+    with pytest.raises(SettingsError, match="prepared already"):
+        doctor(store, size=32)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"sice": 32}, "Did you mean 'size'"),
+        ({"minutes": -1}, "minutes must be at least 0"),
+        ({"size": 0}, "between 1 and"),
+        ({"size": 24}, "not 24x24. Give --size 16"),
+        ({"threads": -1}, "threads must be at least 0"),
+    ],
+)
+def test_settings_that_cannot_be_used(settings: dict[str, object], words: str, squares: Path) -> None:
+    with pytest.raises(SettingsError, match=words):
+        doctor(squares, **settings)
+
+
+# -------------------------------------------------------------------------------------------------------------------- how long
+
+
+def test_stopwatch_times_whole_cycles() -> None:
+    watch = Stopwatch(4)
+    watch.marks = [(1.0, 100)]
+    assert not watch.enough()
+    watch.marks += [(1.5, 150), (2.0, 200), (3.0, 300)]
+    assert watch.images_per_second == 100.0  # no whole cycle: all three steps
+    watch.marks += [(9.0, 500), (99.0, 501)]
+    assert watch.enough()
+    assert watch.images_per_second == 50.0  # the first four: 400 pictures in 8 seconds
+
+
+def test_words() -> None:
+    assert [doctoring.round_minutes(minutes) for minutes in (0, 10, 10.1, 45, 46, 61)] == [10, 10, 15, 45, 60, 120]
+    assert [doctoring.duration(minutes) for minutes in (0.1, 1.4, 119, 120, 2879, 2880)] == [
+        "1 minute", "1 minute", "119 minutes", "2 hours", "48 hours", "2 days",
+    ]  # fmt: skip
+    assert [doctoring.two_figures(number) for number in (0, 0.4567, 4.567, 45.67, 1234, 1_000_000)] == [
+        "0", "0.46", "4.6", "46", "1,200", "1,000,000",
+    ]  # fmt: skip
+
+
+def test_times_and_passes(store: Store, fast: None) -> None:
+    lines = doctor(store, minutes=5).lines()
+    assert "Here (2 threads, float32): 1,000 pictures a second, 0.5 GiB of memory." in lines
+    # 60 pictures at 1,000 a second
+    assert [line.strip() for line in lines[-3:]] == [
+        "about 3 minutes: 200,000 pictures (each 3,300 times), a first look: shapes can be made out",
+        "about 5 minutes: 300,000 pictures (each 5,000 times), where that command ends",
+        "about 17 minutes: 1,000,000 pictures (each 17,000 times), little more is to be had of these networks",
+    ]
+
+
+# -------------------------------------------------------------------------------------------------------------------- the verb
+
+
+def test_the_verb(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str], fast: None) -> None:
+    pictures = write(patches(60), np.arange(60) % 2)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["doctor", "--data", str(pictures), "--size", "32", "--json", str(tmp_path / "advice.json")])
+    assert not ended.value.code
+    out, advice = capsys.readouterr().out, json.loads((tmp_path / "advice.json").read_text())
+    assert f"\n  {advice['command']}\n" in out
+    assert advice["settings"]["size"] == 32
+    assert advice["minutes"]["first look"] == pytest.approx(200 / 60)
+    assert advice["signs"]["count"] == 60
+    assert {one["name"] for one in advice["difficulties"]} == {"few pictures", "small classes", "small pictures"}
+
+
+@pytest.mark.parametrize("place", ["fashion10", "empty"])
+def test_no_data_ends_in_a_sentence(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["doctor", "--data", place])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("sparring: ")
+
+
+def test_signs_are_those_of_training(squares: Path, fast: None) -> None:
+    assert doctor(squares).signs == Examiner(opened(squares), None, 0).data_signs()

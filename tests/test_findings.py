@@ -1,0 +1,278 @@
+"""Findings as plain functions of recorded signs: each on a record that is sick in that way alone, and none on a healthy one."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sparring.diagnose.findings import EXPLAINS, NAMES, RULES, diagnose
+from sparring.diagnose.record import Record, Series
+from sparring.diagnose.remedies import (
+    against_collapse,
+    against_overfitting,
+    against_unrest,
+    for_generator,
+    for_rates,
+    for_weak_discriminator,
+)
+
+STEPS = tuple(range(100, 1700, 100))
+USUAL = {
+    "objective": "non-saturating", "learning_rate": 2e-4, "discriminator_learning_rate": None, "discriminator_steps": 1, "r1": 0.0,
+    "r2": 0.0, "betas": (0.5, 0.999), "packing": 1, "unroll": 0, "augment": "none", "condition": "none", "optimiser": "adam",
+    "gradient_penalty": 0.0, "weight_clip": 0.0, "input_noise": 0.0, "input_noise_images": None, "discriminator_norm": "batch",
+    "discriminator_weight_decay": 0.0,
+}  # fmt: skip
+DATA = {
+    "count": 9872, "held_out": 128, "shape": [1, 32, 32], "least": -1.0, "most": 1.0, "mean": -0.4, "deviation": 0.7, "spread": 0.73,
+    "nearest": 0.31, "twins": 0.0, "saturation": 0.3, "looked_at": 2048, "checkerboard": 1e-4, "agreement": 0.76,
+    "agreement_by_chance": 0.1, "classes": [0.1] * 10, "kinds": [0.1] * 10, "kinds_are": "classes",
+}  # fmt: skip
+WEIGHTS = ("generator.layers.0.weight", "generator.layers.2.weight", "discriminator.layers.0.weight", "discriminator.layers.2.weight")
+
+
+def checkup(step: int, random: np.random.Generator) -> dict[str, Any]:
+    """Of a healthy game."""
+    progress = min(1.0, step / 1000)
+    return {
+        "step": step,
+        "gradients": dict.fromkeys(WEIGHTS, 0.5),
+        "updates": dict.fromkeys(WEIGHTS, 0.006),
+        "spectral": dict.fromkeys(WEIGHTS, 1.0 + progress),
+        "constant": {},
+        "logit/generated": -1.5, "logit/real": 1.5, "logit/held_out": 1.4, "logit/spread": 2.0,
+        "told/real": 0.95, "told/held_out": 0.94, "told/trained": 0.51 + 0.02 * random.normal(),
+        "diversity": 0.1 + 0.85 * progress, "repeats": 0.0, "recall": 0.6 * progress, "precision": 0.6, "coverage": 0.1 + 0.4 * progress,
+        "nearest": 0.45, "nearest/held_out": 0.32, "saturation": 0.25, "checkerboard": 1e-3,
+        "place": list(np.full(32, 0.1 * math.sqrt(step / 100)) + 0.1 * random.normal(size=32)),
+        "kinds": [0.1] * 10,
+    }  # fmt: skip
+
+
+def healthy() -> Record:
+    """A training that goes well."""
+    random = np.random.default_rng(0)
+    steps = np.arange(50, 1650, 50)
+    noise = random.normal(size=(6, len(steps)))
+    log = {
+        "loss/discriminator/real": Series(steps, 0.35 + 0.02 * noise[0]),
+        "loss/discriminator/generated": Series(steps, 0.35 + 0.02 * noise[1]),
+        "loss/generator/adversarial": Series(steps, 1.8 + 0.1 * noise[2]),
+        "logits/real": Series(steps, 1.5 + 0.1 * noise[3]),
+        "logits/generated": Series(steps, -1.5 + 0.1 * noise[4]),
+        "gradient/generator": Series(steps, 10 + noise[5]),
+        "gradient/discriminator": Series(steps, np.full(len(steps), 5.0)),
+    }
+    classes = [f"kind {number}" for number in range(10)]
+    return Record(
+        Path("run"), "run", log, tuple(checkup(step, random) for step in STEPS), DATA, "dcgan", USUAL, USUAL, {"spec": {"classes": classes}}
+    )
+
+
+Change = Callable[[Record], Record]
+
+
+def signs(start: int = 0, /, **changed: object) -> Change:
+    """Signs that have these values from a step on; a function gets the step. "__" stands for "/"."""
+
+    def change(record: Record) -> Record:
+        values = {name.replace("__", "/"): value for name, value in changed.items()}
+        sick = tuple(
+            one | {name: value(one["step"]) if callable(value) else value for name, value in values.items()}
+            if one["step"] >= start
+            else one
+            for one in record.checkups
+        )
+        return replace(record, checkups=sick)
+
+    return change
+
+
+def data(**changed: object) -> Change:
+    return lambda record: replace(record, data={**record.data, **changed})
+
+
+def logged(**changed: Callable[[np.ndarray], np.ndarray]) -> Change:
+    def change(record: Record) -> Record:
+        values = {name.replace("__", "/"): function for name, function in changed.items()}
+        return replace(
+            record, log={**record.log, **{name: Series(record.log[name].steps, f(record.log[name].steps)) for name, f in values.items()}}
+        )
+
+    return change
+
+
+def settings(**changed: object) -> Change:
+    return lambda record: replace(record, settings={**record.settings, **changed})
+
+
+def of(network: str, value: float) -> Mapping[str, float]:
+    return {name: value if name.startswith(network) else 0.006 for name in WEIGHTS}
+
+
+def lacking(*places: int) -> list[float]:
+    shares = np.full(10, 1 / (10 - len(places)))
+    shares[list(places)] = 0
+    return shares.tolist()
+
+
+FORTH = np.random.default_rng(1).normal(size=(17, 32)).cumsum(axis=0)
+SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
+    # a name of the finding (after it, what tells cases apart), what makes the healthy record sick, and since when that is
+    "value range": ((data(least=0.0, most=1.0),), 0),
+    "value range, 255": ((data(least=0.0, most=255.0),), 0),
+    "value range, pale": ((data(least=-0.02, most=0.02, spread=0.014),), 0),
+    "labels": ((data(agreement=0.11), settings(condition="projection")), 0),
+    "duplicates": ((data(twins=0.9),), 0),
+    "duplicates, alike": ((data(spread=0.003),), 0),
+    "few pictures": ((data(count=30, held_out=1),), 0),
+    "frozen network": ((signs(updates=of("generator", 0.0)),), 0),
+    "batch norm mixing": ((signs(0, told__real=0.55, logit__real=0.1, logit__generated=0.05),), 0),
+    "learning rate, high": ((signs(updates=of("generator", 0.05)), settings(learning_rate=2e-3)), 0),
+    "learning rate, high by its steps alone": ((signs(updates=of("", 0.05)),), 0),
+    "learning rate, low": ((signs(updates=of("", 0.0005)), settings(learning_rate=2e-5)), 0),
+    "not finite": ((lambda record: replace(record, ending={"reason": "not finite", "step": 700, "message": "loss = nan"}),), 700),
+    "not finite, in the log": ((logged(loss__generator__adversarial=lambda steps: np.where(steps > 1000, np.inf, 1.0)),), 1600),
+    "divergence": ((logged(logits__real=lambda steps: np.exp(steps / 150)),), 1250),  # half of the median of the last third, that at 1350
+    "oscillation": ((signs(0, coverage=0.2, place=lambda step: FORTH[step // 100].tolist()),), None),
+    "vanishing gradient": (
+        (
+            signs(500, told__real=1.0, coverage=0.01, logit__generated=-12.0, diversity=0.4),
+            logged(gradient__generator=lambda steps: np.where(steps >= 500, 0.01, 10)),
+        ),
+        500,
+    ),
+    "weak discriminator": ((signs(400, told__real=0.45, coverage=0.0, updates=of("discriminator", 1e-6)),), 400),
+    "mode collapse": ((signs(800, diversity=0.1, coverage=0.02, kinds=lacking(*range(1, 10))),), 800),
+    "missing modes": ((signs(600, kinds=lacking(2, 3, 5, 7)),), 600),
+    "discriminator overfitting": ((signs(900, told__trained=0.8),), 900),
+    "memorising": ((signs(1000, nearest=0.05), data(count=500)), 1000),
+    "dead layers": ((signs(300, constant={"generator.layers.2": 1.0}),), 300),
+    "exploding layers": ((signs(spectral=lambda step: dict.fromkeys(WEIGHTS, float(np.exp(step / 250)))),), None),
+    "checkerboard": ((signs(700, checkerboard=0.2),), 700),
+    "saturation": ((signs(600, saturation=0.9),), 600),
+}
+
+
+def sick(case: str) -> Record:
+    record = healthy()
+    for change in SICK[case][0]:
+        record = change(record)
+    return record
+
+
+def test_nothing_is_found_in_a_healthy_training() -> None:
+    assert diagnose(healthy()) == ()
+
+
+def test_nothing_is_found_where_nothing_is_known() -> None:
+    assert diagnose(Record(Path("run"), "run")) == ()
+    young = healthy()
+    assert diagnose(replace(young, checkups=young.checkups[:1], log={})) == ()
+
+
+@pytest.mark.parametrize("case", SICK)
+def test_each_sickness_is_the_first_that_is_found(case: str) -> None:
+    name, since = case.partition(",")[0], SICK[case][1]
+    found = diagnose(sick(case))
+    assert found[0].name == name
+    assert found[0].severity != "note"
+    assert found[0].evidence
+    assert all(found[0].evidence)
+    assert found[0].remedies
+    assert 0.5 < found[0].confidence <= 1
+    if since is not None:
+        assert found[0].since == since
+    others = {finding.name for finding in found[1:] if finding.severity != "note"}
+    assert others <= EXPLAINS.get(name, set()) | ({"few pictures"} if name == "memorising" else set())
+
+
+def test_every_rule_has_a_sickness() -> None:
+    assert {case.partition(",")[0] for case in SICK} == set(NAMES)
+    assert len(RULES) == len(NAMES)
+
+
+@pytest.mark.parametrize("case", ["mode collapse", "vanishing gradient", "oscillation", "discriminator overfitting", "missing modes"])
+def test_what_is_over_is_no_longer_found(case: str) -> None:
+    record = sick(case)
+    well = healthy()
+    recovered = replace(record, checkups=(*record.checkups[:10], *well.checkups[10:]), log=well.log)
+    assert case not in {finding.name for finding in diagnose(recovered)}
+
+
+def test_a_game_is_not_judged_by_its_first_samples() -> None:
+    record = signs(0, diversity=0.05, coverage=0.0, told__real=0.5)(healthy())
+    assert {finding.name for finding in diagnose(record)} >= {"mode collapse"}
+    assert diagnose(replace(record, checkups=record.checkups[:2], log={})) == ()
+
+
+def test_causes_come_before_what_they_bring_about() -> None:
+    record = signs(0, told__real=0.3, coverage=0.0, diversity=0.03, updates=of("discriminator", 1e-6))(healthy())
+    names = [finding.name for finding in diagnose(record)]
+    assert names[0] == "weak discriminator"
+    assert "mode collapse" in names
+    assert diagnose(record)[names.index("mode collapse")].because_of == ("learning rate", "weak discriminator")
+
+
+def test_a_curable_finding_has_settings_that_change_something() -> None:
+    record = settings(objective="saturating", learning_rate=2e-3, discriminator_steps=5)(healthy())
+    for remedies in (for_generator, for_weak_discriminator, against_collapse, against_unrest, against_overfitting, for_rates):
+        ladder = [remedy for remedy in remedies(record) if remedy.settings]
+        assert ladder, remedies.__name__
+        for remedy in ladder:
+            assert all(record.settings[name] != value for name, value in remedy.settings.items()), remedy
+    assert for_generator(record)[0].settings == {"objective": "non-saturating", "learning_rate": 2e-4, "discriminator_steps": 1}
+    assert for_rates(record)[0].settings == {"learning_rate": 2e-4}
+    assert for_rates(healthy())[0].settings == {"learning_rate": 5e-5}
+
+
+def test_a_single_outlier_neither_makes_nor_ends_a_finding() -> None:
+    series = Series(np.arange(6), np.array([0.0, 1, 1, 0, 1, 1]))
+    assert series.holds_since(lambda values: values > 0.5) == 1
+    assert Series(np.arange(4), np.array([1.0, 1, 1, 0])).holds_since(lambda values: values > 0.5) is None
+    assert "mode collapse" not in {finding.name for finding in diagnose(signs(1600, diversity=0.01)(healthy()))}
+
+
+def from_losses(discriminator: Callable[[np.ndarray], np.ndarray], generator: Callable[[np.ndarray], np.ndarray]) -> Record:
+    steps = np.arange(0, 3000, 10)
+    log = {"loss/discriminator": Series(steps, discriminator(steps)), "loss/generator": Series(steps, generator(steps))}
+    return Record(Path("losses.csv"), "losses", log)
+
+
+def test_losses_alone_show_a_discriminator_that_wins_and_numbers_that_grow() -> None:
+    won = from_losses(lambda steps: np.exp(-steps / 300), lambda steps: 1 + steps / 400)
+    assert [finding.name for finding in diagnose(won)] == ["vanishing gradient"]
+    grown = from_losses(lambda steps: -np.exp(steps / 400), lambda steps: np.exp(steps / 400))
+    assert diagnose(grown)[0].name == "divergence"
+    broken = from_losses(lambda steps: np.where(steps > 2000, np.nan, 1.0), lambda steps: np.ones(len(steps)))
+    assert diagnose(broken)[0].name == "not finite"
+    swinging = from_losses(lambda steps: np.ones(len(steps)), lambda steps: 1 + (steps / 500) ** 2 * np.sin(steps / 37))
+    assert diagnose(swinging)[0].name == "oscillation"
+    assert diagnose(from_losses(lambda steps: 1.2 + 0.1 * np.sin(steps), lambda steps: 0.9 + 0.1 * np.cos(steps))) == ()
+
+
+def test_sheets_alone_show_samples_that_are_all_the_same_and_games_that_go_round() -> None:
+    def of_sheets(**changed: Callable[[int], float]) -> Record:
+        usual = {"sheet/spread": lambda step: 0.4, "sheet/moved": lambda step: 20 / (step + 40), "sheet/returned": lambda step: 1.0}
+        values = usual | {f"sheet/{name}": value for name, value in changed.items()}
+        return Record(
+            Path("samples"),
+            "samples",
+            checkups=tuple({"step": step, **{n: v(step) for n, v in values.items()}} for step in range(0, 1200, 100)),
+        )
+
+    assert diagnose(of_sheets()) == ()
+    same = diagnose(of_sheets(spread=lambda step: 0.4 if step < 600 else 0.02))
+    assert [(finding.name, finding.since) for finding in same] == [("mode collapse", 600)]
+    assert [finding.name for finding in diagnose(of_sheets(moved=lambda step: 0.3, returned=lambda step: 0.05))] == ["oscillation"]
+
+
+@pytest.mark.parametrize("case", ["missing modes", "oscillation"])
+def test_a_young_game_is_not_accused_of_what_it_has_not_learnt_yet(case: str) -> None:
+    record = sick(case)
+    young = diagnose(replace(record, checkups=tuple(one for one in record.checkups if one["step"] < 1000), log={}))
+    assert [finding.severity for finding in young] in ([], ["note"])

@@ -1,0 +1,239 @@
+"""Vital signs: against hand numbers and pictures that are sick on purpose; and that looking changes nothing."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from torch import nn
+
+import sparring
+from sparring import recipes
+from sparring.adversarial import TwoPlayerGame
+from sparring.core.runs import RunDirectory
+from sparring.data.parts import kept_apart
+from sparring.data.points import Points, mixture
+from sparring.data.store import Store
+from sparring.game import as_played
+from sparring.train import checkpoints
+from sparring.train import vitals as watching
+from sparring.train.session import first_state
+from sparring.train.state import State
+from sparring.train.vitals import checkup_due
+from sparring.vitals import (
+    Examiner,
+    chance_higher,
+    checkerboard,
+    clusters,
+    constant_channels,
+    label_signs,
+    largest_singular_value,
+    mean_distance,
+    rows_of,
+    saturation,
+)
+from tiny import TINY
+
+
+def test_the_chance_to_be_higher_is_counted_over_all_pairs() -> None:
+    # of 2 x 3 pairs: 2 > 0, 2 > 1, 2 = 2 (half), 1 > 0, 1 = 1 (half), 1 < 2
+    assert chance_higher(torch.tensor([2.0, 1.0]), torch.tensor([0.0, 1.0, 2.0])) == pytest.approx(4 / 6)
+
+
+def test_distances_are_those_of_different_rows() -> None:
+    assert mean_distance(torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]])) == pytest.approx(10 / 3, rel=1e-5)
+
+
+def test_patterns_that_alternate_are_seen_and_others_are_not() -> None:
+    row, column = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
+    alternating = {"both": (-1) ** (row + column), "rows": (-1) ** row, "columns": (-1) ** column}
+    for name, picture in alternating.items():
+        assert checkerboard(0.3 + 0.1 * picture[None, None]) == pytest.approx(1, abs=1e-5), name
+    slower = torch.sin(2 * math.pi * row / 4)[None, None]
+    assert checkerboard(slower) == pytest.approx(0, abs=1e-6)
+    # equal parts of two waves: each has half of the power
+    assert checkerboard(slower + (-1) ** row[None, None] / math.sqrt(2)) == pytest.approx(0.5, abs=1e-5)
+
+
+def test_saturated_pixels_are_counted() -> None:
+    assert saturation(torch.tensor([[[[1.0, -1.0, 0.97, 0.0]]]])) == 0.5
+
+
+def test_singular_values_are_those_of_an_exact_decomposition() -> None:
+    matrix = torch.randn(12, 30, generator=torch.Generator().manual_seed(0))
+    assert largest_singular_value(matrix) == pytest.approx(torch.linalg.matrix_norm(matrix, 2).item(), rel=0.03)
+
+
+def test_constant_channels_are_those_that_nothing_changes() -> None:
+    maps = torch.zeros(3, 3, 2, 2)
+    maps[:, 1] = 5.0
+    maps[1, 2, 0, 1] = 1.0
+    assert constant_channels(maps).tolist() == [True, True, False]
+
+
+def test_clusters_are_found_again() -> None:
+    random = torch.Generator().manual_seed(0)
+    truth = torch.arange(60) % 3
+    rows = torch.eye(3)[truth] * 10 + 0.1 * torch.randn(60, 3, generator=random)
+    found = clusters(rows, 3)
+    assert len({(int(a), int(b)) for a, b in zip(truth, found, strict=True)}) == 3
+
+
+def test_labels_that_were_shuffled_agree_by_chance_alone() -> None:
+    random = torch.Generator().manual_seed(0)
+    truth = torch.arange(400) % 4
+    rows = torch.eye(4)[truth] * 10 + torch.randn(400, 4, generator=random)
+    assert label_signs(rows, truth)["agreement"] > 0.99
+    shuffled = label_signs(rows, truth[torch.randperm(400, generator=random)])
+    assert shuffled["agreement"] == pytest.approx(0.25, abs=0.08)
+    assert shuffled["agreement_by_chance"] == pytest.approx(0.25)
+
+
+def test_checkups_are_a_hundred_steps_apart_at_first_and_ever_farther_then() -> None:
+    due = [step for step in range(6500) if checkup_due(step)]
+    assert due[:3] == [100, 200, 300]
+    assert due[15:18] == [1600, 1800, 2000]
+    assert due[-1] == 6400
+    assert len(due) == 16 + 8 + 8
+
+
+class Drawing(nn.Module):
+    """Stands in for a generator: the pictures are given, or the first of them alone."""
+
+    def __init__(self, pictures: torch.Tensor, *, collapsed: bool) -> None:
+        super().__init__()
+        self.pictures = nn.Parameter(pictures)
+        self.collapsed = collapsed
+
+    def forward(self, latents: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        """Pictures for latents, whatever these are."""
+        chosen = torch.zeros(len(latents), dtype=torch.int64) if self.collapsed else torch.arange(len(latents)) % len(self.pictures)
+        return self.pictures[chosen]
+
+
+def examined(store: Store, *, collapsed: bool) -> dict[str, Any]:
+    data, held_out = kept_apart(store, 10, 0)
+    recipe = recipes.get("dcgan")(**{name: value for name, value in TINY.items() if name in {"width", "batch_size", "latent_size"}})
+    state = first_state(recipe, lambda: recipe.build(store.spec), 0)
+    assert isinstance(state.game, TwoPlayerGame)
+    state.game.generator = Drawing(data.batch(np.arange(50)).images, collapsed=collapsed)
+    return Examiner(data, held_out, 0)(State(state.game, state.game, state.optimisers))
+
+
+def test_a_generator_that_draws_the_data_is_as_varied_and_one_picture_is_not(store: Store) -> None:
+    whole, one = examined(store, collapsed=False), examined(store, collapsed=True)
+    assert whole["diversity"] == pytest.approx(1, abs=0.1)
+    assert whole["coverage"] > 0.95
+    assert whole["recall"] == whole["precision"] == 1
+    assert whole["nearest"] < 1e-3
+    assert whole["told/real"] == pytest.approx(0.5, abs=0.1)
+    assert one["diversity"] < 1e-3
+    assert one["repeats"] == 1
+    assert one["coverage"] < 0.5
+    assert max(one["kinds"]) == 1
+    assert min(whole["kinds"]) > 0
+    assert sum(whole["kinds"]) == pytest.approx(1, abs=1e-3)
+
+
+def test_places_are_as_far_apart_as_the_pictures(store: Store) -> None:
+    examiner = Examiner(kept_apart(store, 0, 0)[0], None, 0)
+    random = torch.Generator().manual_seed(1)
+    first, second = (torch.randn(128, examiner.rows.shape[1], generator=random) for _ in range(2))
+    true = (first - second).square().sum(dim=1).mean().sqrt().item() / examiner.spread
+    a, b = (np.array(examiner.place(rows)) for rows in (first, second))
+    assert np.sqrt(((a - b) ** 2).mean()) == pytest.approx(true, rel=0.35)
+
+
+def test_points_have_signs_too() -> None:
+    signs = Examiner(Points(mixture("ring8"), 4000), None, 0).data_signs()
+    assert signs["kinds_are"] == "classes"
+    assert len(signs["kinds"]) == 8
+    assert signs["agreement"] == 1
+    assert "checkerboard" not in signs
+
+
+def test_pictures_without_classes_are_clustered(store: Store) -> None:
+    from dataclasses import replace
+
+    bare = replace(store, labels=None)
+    signs = Examiner(kept_apart(bare, 0, 0)[0], None, 0).data_signs()
+    assert signs["kinds_are"] == "clusters"
+    assert sum(signs["kinds"]) == pytest.approx(1, abs=0.01)
+    assert "agreement" not in signs
+
+
+def test_rows_have_sixteen_by_sixteen_places_at_most() -> None:
+    assert rows_of(torch.zeros(2, 3, 64, 64)).shape == (2, 768)
+    assert rows_of(torch.zeros(2, 2, 1, 1)).shape == (2, 2)
+
+
+def test_a_network_is_looked_at_as_it_is_played_and_without_a_trace() -> None:
+    network = nn.Sequential(nn.BatchNorm2d(2), nn.Dropout(0.5)).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    images = 3 + 2 * torch.randn(64, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    with as_played(network):
+        seen = network(images)
+    assert seen.mean().abs() < 1e-5  # its own statistics; no dropout
+    assert seen.std() == pytest.approx(1, abs=0.01)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert network.training
+    assert network[0].track_running_stats
+    assert network[1].training
+
+
+SEEN = {**TINY, "steps": 210, "device": "cpu", "precision": "float32"}
+
+
+def tensors(run: Path) -> dict[str, torch.Tensor]:
+    found = checkpoints.read_newest(RunDirectory(run).checkpoints, say=lambda _: None)
+    assert found is not None
+    return found[0]
+
+
+def test_looking_changes_nothing(store: Store, tmp_path: Path, quiet: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    sparring.train("dcgan", store, tmp_path / "watched", console=quiet, **SEEN)
+    assert len((tmp_path / "watched" / "vitals.jsonl").read_text().splitlines()) == 3
+    monkeypatch.setattr(watching, "checkup_due", lambda step: False)
+    sparring.train("dcgan", store, tmp_path / "alone", console=quiet, **SEEN)
+    assert len((tmp_path / "alone" / "vitals.jsonl").read_text().splitlines()) == 1
+    watched, alone = tensors(tmp_path / "watched"), tensors(tmp_path / "alone")
+    assert watched.keys() == alone.keys()
+    assert all(torch.equal(watched[name], alone[name]) for name in watched)
+
+
+@pytest.mark.parametrize("stop", [99, 100, 150])
+def test_a_resumed_run_has_the_same_signs(stop: int, store: Store, tmp_path: Path, quiet: Console) -> None:
+    sparring.train("dcgan", store, tmp_path / "whole", console=quiet, **SEEN)
+    sparring.train("dcgan", store, tmp_path / "parts", console=quiet, **{**SEEN, "steps": stop})
+    sparring.resume(tmp_path / "parts", steps=SEEN["steps"], console=quiet)
+    whole, parts = ((tmp_path / name / "vitals.jsonl").read_bytes() for name in ("whole", "parts"))
+    assert whole == parts
+    assert json.loads(whole.splitlines()[1])["updates"]
+
+
+def test_pictures_kept_back_are_not_trained_on(store: Store) -> None:
+    data, held_out = kept_apart(store, None, 0)
+    assert (len(data), len(held_out)) == (57, 3)
+    assert not set(data.places) & set(held_out.places)
+    assert data.labels is not None
+    assert store.labels is not None
+    assert (data.labels == store.labels[data.places]).all()
+    assert torch.equal(data.batch(np.array([2])).images, store.batch(data.places[[2]]).images)
+    assert set(kept_apart(store, 5, 1)[1].places) != set(kept_apart(store, 5, 0)[1].places)
+    with pytest.raises(sparring.core.errors.SettingsError, match="kept_back must leave something"):
+        kept_apart(store, 60, 0)
+
+
+def test_numbers_that_are_no_longer_finite_are_written_down(store: Store, tmp_path: Path, quiet: Console) -> None:
+    from sparring.core.errors import NonFiniteError
+
+    with pytest.raises(NonFiniteError):
+        sparring.train("dcgan", store, tmp_path / "run", console=quiet, **{**SEEN, "optimiser": "sgd", "learning_rate": 1e30})
+    ending = json.loads((tmp_path / "run" / "ending.json").read_text())
+    assert ending["reason"] == "not finite"
+    assert ending["step"] >= 0
+    assert "no longer finite" in ending["message"]
