@@ -23,8 +23,9 @@ demo: $(BIN)/sparring
 	$(BIN)/sparring interpolate $(DEMO) --seeds 1 --labels 1 3 8 9 1 --out $(DEMO)/walk.gif
 	$(BIN)/sparring pack $(DEMO) $(DEMO)/garments.safetensors
 	$(BIN)/sparring judge $(DEMO) --samples 2000
+	-$(BIN)/sparring diagnose $(DEMO)
 	@echo
-	@echo "Look at $(DEMO)/garments.png (a row for each class), $(DEMO)/walk.gif, $(DEMO)/samples/timelapse.gif and $(DEMO)/report.html"
+	@echo "Look at $(DEMO)/garments.png (a row for each class), $(DEMO)/walk.gif, $(DEMO)/samples/timelapse.gif, $(DEMO)/report.html and $(DEMO)/diagnosis/report.html"
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses 2
@@ -38,6 +39,7 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/vitals.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/footprint.py
 	$(BIN)/python benchmarks/kills.py
@@ -51,6 +53,8 @@ bench: $(VENV)/.dev
 # hours: what each way to play is worth
 bench-training: $(VENV)/.dev
 	$(BIN)/python benchmarks/modes.py
+	$(BIN)/python benchmarks/sabotage.py
+	$(BIN)/python benchmarks/coach.py --seeds 3
 	$(BIN)/python benchmarks/conditions.py
 	$(BIN)/python benchmarks/stacked.py
 	$(BIN)/python benchmarks/budget.py

@@ -55,40 +55,50 @@ class Ground:
 
 
 SMALL = {"width": 16, "batch_size": 32, "threads": 1}
+STEADY = {
+    **SMALL, "objective": "relativistic", "r1": 0.05, "r2": 0.05, "penalty_every": 4, "learning_rate": 5e-4, "betas": (0.0, 0.99),
+    "discriminator_norm": "none",
+}  # fmt: skip
 STYLES = {
     "channel_base": 256, "channel_max": 32, "mapping_layers": 2, "latent_size": 64, "style_size": 64, "batch_size": 16, "threads": 1,
 }  # fmt: skip
 BEST = {"objective": "relativistic", "r1": 0.1, "r2": 0.1, "betas": (0.0, 0.99), "latent_size": 2, "linear_decay": True}
+RATE = {"learning_rate": 1e-3}
 PARTS: dict[str, tuple[Ground, ...]] = {
-    "tune": (Ground("gan", "ring8", 1500, BEST), Ground("dcgan", "fashion10k", 500, SMALL)),
-    "test": (
+    "tune": (
+        Ground("gan", "ring8", 1500, BEST),
+        Ground("dcgan", "fashion10k", 500, SMALL),
         Ground("pacgan", "moons", 1500),
         Ground("cgan", "fashion10k", 500, SMALL),
-        Ground("lsgan", "emoji", 500, SMALL),
+        Ground("lsgan", "fashion10k", 500, SMALL),
     ),
+    "test": (Ground("wgan-gp", "spiral", 500, RATE), Ground("acgan", "fashion10k", 500, SMALL), Ground("dcgan", "emoji", 500, STEADY)),
 }
 HEALTHY: dict[str, tuple[Ground, ...]] = {
     "tune": (
         Ground("gan", "ring8", 1500, BEST),
         Ground("gan", "moons", 700),
+        Ground("pacgan", "moons", 1500),
+        Ground("gan", "spiral", 2000, {**BEST, "linear_decay": False}),
         Ground("dcgan", "fashion10k", 500, SMALL),
         Ground("dcgan", "fashion10k", 1200, SMALL),
         Ground("wgan-gp", "fashion10k", 200, SMALL),
-        Ground("dcgan", "emoji", 400, SMALL),
+        Ground("cgan", "fashion10k", 500, SMALL),
+        Ground("lsgan", "fashion10k", 500, SMALL),
         Ground("gan", "fashion10k", 800, {"threads": 1}),
     ),
     "test": (
-        Ground("gan", "spiral", 2000, {**BEST, "linear_decay": False}),
-        Ground("pacgan", "moons", 1500),
-        Ground("wgan-gp", "ring8", 600, {"learning_rate": 1e-3}),
-        Ground("cgan", "fashion10k", 500, SMALL),
-        Ground("lsgan", "emoji", 500, SMALL),
+        Ground("wgan-gp", "spiral", 500, RATE),
+        Ground("gan", "grid25", 2500, BEST),
+        Ground("sngan", "moons", 800, RATE),
+        Ground("acgan", "fashion10k", 500, SMALL),
+        Ground("dcgan", "emoji", 500, STEADY),
+        Ground("dcgan", "emoji", 1200, {**STEADY, "augment": "diffaugment"}),
         Ground("lsgan", "fashion10k", 900, SMALL),
         Ground("sngan", "fashion10k", 150, {**SMALL, "width": 8}),
-        Ground("acgan", "fashion10k", 400, SMALL),
         Ground("stylegan2", "fashion10k", 200, STYLES),
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -232,11 +242,7 @@ def pictured(ground: Ground) -> bool:
 
 
 def normed(ground: Ground) -> bool:
-    return ground.recipe in {"dcgan", "lsgan"}
-
-
-def logistic(ground: Ground) -> bool:
-    return ground.recipe in {"gan", "dcgan", "pacgan", "cgan"}
+    return ground.recipe in {"dcgan", "lsgan", "acgan"} and "discriminator_norm" not in ground.settings
 
 
 PLAIN = {"objective": "non-saturating", "r1": 0.0, "r2": 0.0}
@@ -265,10 +271,10 @@ WARD: dict[str, Sickness] = {
             "discriminator_steps": 3,
             "discriminator_learning_rate": 5 * usual["learning_rate"],
         },
-        where=lambda ground: logistic(ground) and not ground.points,
+        where=lambda ground: ground.recipe in {"dcgan", "acgan"},
         curable=True,
     ),
-    "discriminator asleep": Sickness(("weak discriminator",), {"discriminator_learning_rate": 1e-7}, curable=True),
+    "discriminator asleep": Sickness(("weak discriminator", "learning rate"), {"discriminator_learning_rate": 1e-7}, curable=True),
     "momentum": Sickness(
         ("oscillation", "divergence", "not finite"),
         lambda usual: {

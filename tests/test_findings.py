@@ -133,11 +133,12 @@ SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
     "frozen network": ((signs(updates=of("generator", 0.0)),), 0),
     "batch norm mixing": ((signs(0, told__real=0.55, logit__real=0.1, logit__generated=0.05),), 0),
     "learning rate, high": ((signs(updates=of("generator", 0.05)), settings(learning_rate=2e-3)), 0),
-    "learning rate, high by its steps alone": ((signs(updates=of("", 0.05)),), 0),
+    "learning rate, high by its steps alone": ((signs(updates=of("", 0.12)),), 0),
     "learning rate, low": ((signs(updates=of("", 0.0005)), settings(learning_rate=2e-5)), 0),
     "not finite": ((lambda record: replace(record, ending={"reason": "not finite", "step": 700, "message": "loss = nan"}),), 700),
     "not finite, in the log": ((logged(loss__generator__adversarial=lambda steps: np.where(steps > 1000, np.inf, 1.0)),), 1600),
     "divergence": ((logged(logits__real=lambda steps: np.exp(steps / 150)),), 1250),  # half of the median of the last third, that at 1350
+    "divergence, of a critic without bounds": ((settings(objective="wasserstein"),), None),
     "oscillation": ((signs(0, coverage=0.2, place=lambda step: FORTH[step // 100].tolist()),), None),
     "vanishing gradient": (
         (
@@ -148,6 +149,7 @@ SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
     ),
     "weak discriminator": ((signs(400, told__real=0.45, coverage=0.0, updates=of("discriminator", 1e-6)),), 400),
     "mode collapse": ((signs(800, diversity=0.1, coverage=0.02, kinds=lacking(*range(1, 10))),), 800),
+    "mode collapse, a picture for each class": ((signs(600, repeats=1.0), settings(condition="concatenate")), 0),
     "missing modes": ((signs(600, kinds=lacking(2, 3, 5, 7)),), 600),
     "discriminator overfitting": ((signs(900, told__trained=0.8),), 900),
     "memorising": ((signs(1000, nearest=0.05), data(count=500)), 1000),
@@ -276,3 +278,10 @@ def test_a_young_game_is_not_accused_of_what_it_has_not_learnt_yet(case: str) ->
     record = sick(case)
     young = diagnose(replace(record, checkups=tuple(one for one in record.checkups if one["step"] < 1000), log={}))
     assert [finding.severity for finding in young] in ([], ["note"])
+
+
+def test_layers_that_are_to_grow_yet_are_not_frozen() -> None:
+    none_yet = {name: 0.0 if ".2." in name else 0.006 for name in WEIGHTS}
+    record = signs(updates=none_yet, gradients=none_yet)(healthy())
+    assert diagnose(record)[0].name == "frozen network"
+    assert diagnose(settings(stable_images=1000)(record)) == ()

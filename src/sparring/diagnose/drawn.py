@@ -4,7 +4,7 @@ import numpy as np
 
 from sparring.diagnose.elsewhere import same_sheets
 from sparring.diagnose.finding import Finding, Remedy
-from sparring.diagnose.readings import CHECKUPS, MATURE, YOUNG, onto, pictured
+from sparring.diagnose.readings import CHECKUPS, MATURE, YOUNG, onto, pictured, told_classes
 from sparring.diagnose.record import Record, Series
 from sparring.diagnose.remedies import against_collapse, for_rates
 
@@ -15,10 +15,16 @@ def mode_collapse(record: Record) -> Finding | None:
     if len(diversity) < CHECKUPS or record.last_step < YOUNG:
         return same_sheets(record) if record.kind == "samples" else None
     end, begin = diversity.recent.middle, diversity.early.middle
-    point = end < 0.02
-    if not (point or (end < 0.3 and end < 1.5 * begin)):
+    now = float(diversity.values[-1])
+    repeats = min(record.sign("repeats").recent.middle, record.sign("repeats").values[-1]) if pictured(record) else 0.0
+    point = max(end, now) < 0.02 or repeats > 0.8
+    if not (point or (max(end, now) < 0.3 and end < 1.5 * begin)):
         return None
     evidence = [f"Two samples differ by {end:.2g} times what two real pictures do ({begin:.2g} early on)."]
+    if repeats > 0.8:
+        evidence.append(
+            f"{repeats:.0%} of the samples have a near twin among {'others of their class' if told_classes(record) else 'the others'}."
+        )
     if names := onto(record):
         evidence.append(f"They look like: {names}.")
     return Finding(
@@ -27,7 +33,7 @@ def mode_collapse(record: Record) -> Finding | None:
         tuple(evidence),
         "severe",
         0.95 if point else 0.85,
-        diversity.holds_since(lambda values: values < 0.4),
+        diversity.holds_since(lambda values: values < max(0.4, 1.01 * end)),
         curves={"diversity of samples": diversity, "coverage": record.sign("coverage")},
         remedies=against_collapse(record),
     )

@@ -23,6 +23,11 @@ def logistic(record: Record) -> bool:
     return record.settings.get("objective", "") in {"non-saturating", "saturating"}
 
 
+def told_classes(record: Record) -> bool:
+    """Whether the generator is told a class."""
+    return record.settings.get("condition", "none") != "none"
+
+
 def median_updates(record: Record, network: str) -> Series:
     """The median, over weights with two dimensions or more, of how much the last step changed them."""
     found = []

@@ -3,7 +3,7 @@
 import math
 
 from sparring.diagnose.finding import Finding, Remedy, Severity
-from sparring.diagnose.readings import CHECKUPS, first_layer, median_updates, pictured, rate_factor, winning
+from sparring.diagnose.readings import CHECKUPS, first_layer, median_updates, pictured, rate_factor, told_classes, winning
 from sparring.diagnose.record import Record, Series
 from sparring.diagnose.remedies import against_overfitting, for_rates
 
@@ -35,7 +35,7 @@ def labels(record: Record) -> Finding | None:
     share, chance = data["agreement"], data["agreement_by_chance"]
     if share > 1.3 * chance + 0.04 or chance > 0.8:
         return None
-    told = record.settings.get("condition", "none") != "none"
+    told = told_classes(record)
     return Finding(
         "labels",
         "Labels say nothing about the pictures: they are shuffled, out of step with them, or about something that cannot be seen.",
@@ -86,18 +86,20 @@ def few_pictures(record: Record) -> Finding | None:
 
 def frozen_network(record: Record) -> Finding | None:
     """A network, or half of one, whose weights do not move."""
+    reached = {name for _, values in record.by_weight("gradients") for name, value in values.items() if value}
     for network in ("generator", "discriminator"):
         checkups = [values for _, values in record.by_weight("updates", f"{network}.") if values]
         if len(checkups) < 2 or not all(all(map(math.isfinite, values.values())) for values in checkups):
             continue
-        still = {name for name in checkups[-1] if all(values.get(name, 0.0) < 1e-8 for values in checkups)}
-        if len(still) < 0.4 * len(checkups[-1]):
+        weights = {name for name in checkups[-1] if name in reached or "stable_images" not in record.settings}  # others are to grow yet
+        still = {name for name in weights if all(values.get(name, 0.0) < 1e-8 for values in checkups)}
+        if not weights or len(still) < 0.4 * len(weights):
             continue
-        whole = len(still) == len(checkups[-1])
+        whole = len(still) == len(weights)
         return Finding(
             "frozen network",
             f"The {network} does not learn: {'none' if whole else 'many'} of its weights {'move' if whole else 'do not move'}.",
-            (f"{len(still)} of its {len(checkups[-1])} weights were the same before and after every step looked at.",),
+            (f"{len(still)} of its {len(weights)} weights were the same before and after every step looked at.",),
             "severe",
             0.97,
             0,
@@ -147,7 +149,7 @@ def learning_rate(record: Record) -> Finding | None:
         factor = rate_factor(record, name)
         size = f"A step changes the {network}'s weights by {step:.2g} of themselves early on, {now:.2g} of late (0.002 to 0.02 is usual)."
         told = f"Its rate is {factor:.3g} times the recipe's own." if not 0.125 < factor < 8 else ""
-        if step > 0.028 or (factor >= 8 and step > 0.012) or factor >= 50:
+        if step > 0.08 or (factor >= 4 and step > 0.028) or (factor >= 8 and step > 0.012) or factor >= 50:
             says, sure = f"The {network}'s learning rate is too high.", 0.9 if factor >= 8 else 0.6
         elif step > 1e-8 and ((factor <= 0.125 and step < 0.002) or (step < 3e-4 and now < 3e-4 and not winning(record))):
             says, sure = f"The {network}'s learning rate is too low.", 0.9 if factor <= 0.125 else 0.55

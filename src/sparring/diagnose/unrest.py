@@ -61,6 +61,12 @@ def divergence(record: Record) -> Finding | None:
         evidence.append(
             f"Samples are {away.recent.middle:.3g} times as far from the nearest real picture as two of those are from each other."
         )
+    free = unbounded(record)
+    if free and record.last_step >= YOUNG:
+        evidence.append(
+            "The critic of a Wasserstein game must be bounded: by a gradient penalty, clipping or spectral norm. This one is not."
+        )
+        found = found or {"logits of real pictures": record.logged("logits/real")}
     if not found:
         return None
     curve = next(iter(found.values()))
@@ -70,11 +76,17 @@ def divergence(record: Record) -> Finding | None:
         "The game diverges: its numbers grow without end.",
         tuple(evidence),
         "severe",
-        min(0.97, 0.7 + 0.1 * len(found)),
+        min(0.97, 0.7 + 0.1 * len(found) + 0.1 * free),
         curve.holds_since(lambda values: np.abs(values) > half),
         curves=found,
         remedies=against_unrest(record),
     )
+
+
+def unbounded(record: Record) -> bool:
+    """Whether this is a Wasserstein game whose critic may grow as it likes."""
+    bounds = ("weight_clip", "gradient_penalty", "dragan", "r1", "spectral_norm")
+    return record.settings.get("objective") == "wasserstein" and not any(record.settings.get(name, 0) for name in bounds)
 
 
 def oscillation(record: Record) -> Finding | None:
