@@ -63,7 +63,7 @@ STYLES = {
     "channel_base": 256, "channel_max": 32, "mapping_layers": 2, "latent_size": 64, "style_size": 64, "batch_size": 16, "threads": 1,
 }  # fmt: skip
 BEST = {"objective": "relativistic", "r1": 0.1, "r2": 0.1, "betas": (0.0, 0.99), "latent_size": 2, "linear_decay": True}
-RATE = {"learning_rate": 1e-3}
+RATE = {"learning_rate": 5e-4}
 PARTS: dict[str, tuple[Ground, ...]] = {
     "tune": (
         Ground("gan", "ring8", 1500, BEST),
@@ -245,7 +245,7 @@ def normed(ground: Ground) -> bool:
     return ground.recipe in {"dcgan", "lsgan", "acgan"} and "discriminator_norm" not in ground.settings
 
 
-PLAIN = {"objective": "non-saturating", "r1": 0.0, "r2": 0.0}
+PLAIN = {"objective": "non-saturating", "r1": 0.0, "r2": 0.0, "gradient_penalty": 0.0}
 WARD: dict[str, Sickness] = {
     "generator too strong": Sickness(
         ("mode collapse", "weak discriminator", "learning rate"),

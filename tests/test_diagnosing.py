@@ -161,9 +161,9 @@ def test_losses_with_gaps_and_without_a_column(tmp_path: Path) -> None:
     path = tmp_path / "losses.csv"
     path.write_text("step,d_loss,g_loss\n1,0.5,nan\n2,,oops\n,1,1\n3,0.25,inf\n4,0.2,\n")
     record = read_losses(path)
-    assert record.logged("loss/discriminator").steps.tolist() == [1, 2, 3, 4]
-    assert np.array_equal(record.logged("loss/discriminator").values, [0.5, math.nan, 0.25, 0.2], equal_nan=True)
-    assert np.array_equal(record.logged("loss/generator").values, [math.nan, math.nan, math.inf, math.nan], equal_nan=True)
+    assert record.logged("loss/discriminator").steps.tolist() == [1, 3, 4]
+    assert record.logged("loss/discriminator").values.tolist() == [0.5, 0.25, 0.2]
+    assert np.array_equal(record.logged("loss/generator").values, [math.nan, math.nan, math.inf], equal_nan=True)
     path.write_text("step,d_loss,accuracy\n1,2,3\n")
     with pytest.raises(DataError, match=r"one of the generator's .*its columns are: step, d_loss, accuracy"):
         read_losses(path)

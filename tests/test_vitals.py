@@ -14,8 +14,9 @@ from torch import nn
 import sparring
 from sparring import recipes
 from sparring.adversarial import TwoPlayerGame
+from sparring.core.batch import Batch
 from sparring.core.runs import RunDirectory
-from sparring.data.parts import kept_apart
+from sparring.data.parts import Part, kept_apart
 from sparring.data.points import Points, mixture
 from sparring.data.store import Store
 from sparring.game import as_played
@@ -237,3 +238,42 @@ def test_numbers_that_are_no_longer_finite_are_written_down(store: Store, tmp_pa
     assert ending["reason"] == "not finite"
     assert ending["step"] >= 0
     assert "no longer finite" in ending["message"]
+
+
+def test_pictures_that_are_all_the_same_have_signs(store: Store) -> None:
+    class Same(Part):
+        def batch(self, indices: np.ndarray) -> Batch:
+            return super().batch(0 * indices)
+
+    data, held_out = kept_apart(store, 3, 0)
+    recipe = recipes.get("dcgan")(width=4, latent_size=5, batch_size=8, packing=4)
+    state = first_state(recipe, lambda: recipe.build(store.spec), 0)
+    signs = Examiner(Same(data.store, data.places), held_out, 0)
+    assert signs.data_signs()["twins"] == 1
+    taken = signs(state)  # and three pictures kept back are too few for a pack of four
+    assert taken["diversity"] > 1
+    assert "told/held_out" not in taken
+    assert "told/real" in taken
+
+
+def test_a_conditional_game_is_asked_for_classes_as_often_as_there_are(store: Store) -> None:
+    from dataclasses import replace
+
+    uneven = replace(store, labels=(np.arange(60) % 6 == 0).astype(np.int64))
+    recipe = recipes.get("cgan")(width=4, latent_size=5, batch_size=8)
+    state = first_state(recipe, lambda: recipe.build(store.spec), 0)
+    assert isinstance(state.game, TwoPlayerGame)
+    _, labels = Examiner(kept_apart(uneven, 0, 0)[0], None, 0).draw(state.game)
+    assert labels is not None
+    assert labels.float().mean().item() == pytest.approx(1 / 6, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["sngan", "biggan", "stylegan2", "progan"])
+def test_every_recipe_can_be_looked_at(name: str, store: Store) -> None:
+    small = {"sngan": {"width": 4}, "biggan": {"width": 4}}.get(name, {"channel_base": 64, "channel_max": 8})
+    recipe = recipes.get(name)(batch_size=8, **small)
+    state = first_state(recipe, lambda: recipe.build(store.spec), 0)
+    taken = Examiner(*kept_apart(store, 8, 0), 0)(state)
+    assert {"told/real", "told/trained", "diversity", "place", "kinds"} <= taken.keys()
+    assert all(math.isfinite(value) for value in taken.values() if isinstance(value, float))
+    assert not any("parametrizations" in layer for layer in taken["constant"])

@@ -85,6 +85,8 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     resolved = resolve(asked.with_budget())
     store = data if isinstance(data, Store | Pairs) else prepared(data, recipe, preparation, console, pairing)
     check(recipe, store.spec)
+    if isinstance(store, Store):
+        kept_apart(store, resolved.kept_back, resolved.seed)  # refuses what leaves nothing, before anything is written
     config = {
         "recipe": recipes.name_of(recipe),
         "recipe_settings": asdict(recipe),
@@ -325,7 +327,8 @@ def recorded_settings(config: Mapping[str, Any]) -> tuple[Any, ...]:
     try:
         data = config["data"]
         pairing = [from_json(Pairing, data["pairing"])] if data.get("pairing") else []
-        return from_json(TrainSettings, config["train_settings"]), from_json(Preparation, data["preparation"]), *pairing
+        training = {"kept_back": 0, **config["train_settings"]}  # runs begun before there were vital signs kept nothing back
+        return from_json(TrainSettings, training), from_json(Preparation, data["preparation"]), *pairing
     except (KeyError, TypeError, AttributeError) as problem:
         raise CheckpointError(f"The run's config.json is damaged, or was altered: {problem!r}") from None
 

@@ -63,7 +63,10 @@ def of_run(run: RunDirectory) -> Verdict:
     record = read_run(run, usual)
     if not record.log and not record.checkups and not record.ending:
         raise DataError(f"{run.path} has no log yet, so there is nothing to tell from. Try again when it has trained for some steps.")
-    return Verdict(record, findings.diagnose(record), also)
+    try:
+        return Verdict(record, findings.diagnose(record), also)
+    except (KeyError, ValueError, TypeError) as problem:
+        raise DataError(f"{run.vitals} is damaged, or of another version: {problem!r}") from None
 
 
 def of_record(record: Record) -> Verdict:

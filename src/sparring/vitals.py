@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from sparring.adversarial import TwoPlayerGame, packed
 from sparring.core.batch import Batch
@@ -32,6 +33,10 @@ COMPARED = 256
 REFERENCE = 2048
 """Real pictures that nearest neighbours are looked for among."""
 PIECE = 64
+LARGEST = 2**22
+"""Numbers in the pictures of a kind that are shown to the discriminator; of large pictures there are fewer."""
+AT_ONCE = 2**21
+"""Numbers in the pictures that networks get at once."""
 SIDE = 16
 DIRECTIONS = 32
 """Random directions by which pictures of the same latents are followed: distances along them are those of the pictures, to an eighth."""
@@ -62,12 +67,12 @@ class Examiner:
     def __init__(self, data: Data, held_out: Data | None, seed: int) -> None:
         self.data, self.held_out, self.seed = data, held_out, seed
         places = evenly(len(data), REFERENCE)
-        self.real = shown(data, places[:SAMPLES])
+        most = max(8, min(SAMPLES, LARGEST // math.prod(shown(data, places[:1]).images.shape[1:])))
+        self.real = shown(data, places[:most])
         """Those that the discriminator is shown."""
-        self.apart = shown(held_out, evenly(len(held_out), SAMPLES)) if held_out is not None and len(held_out) > 1 else None
-        self.rows, self.looks = looked_over(data, places)
-        self.labels = None if self.real.labels is None or data.labels is None else torch.from_numpy(data.labels[places])
-        self.spread = mean_distance(self.rows[:COMPARED])
+        self.apart = shown(held_out, evenly(len(held_out), most)) if held_out is not None and len(held_out) > 1 else None
+        self.rows, self.labels, self.looks = looked_over(data, places)
+        self.spread = max(mean_distance(self.rows[:COMPARED]), 1e-6)
         """Mean distance of two real pictures: the unit of all distances."""
         self.pictured = min(self.real.images.shape[2:]) > 1
         """Whether these are pictures, and not points in the plane."""
@@ -81,7 +86,7 @@ class Examiner:
             "shape": list(self.real.images.shape[1:]),
             **self.looks,
             "spread": self.spread / rows.shape[1] ** 0.5,
-            "nearest": nearest.median().item() / max(self.spread, 1e-12),
+            "nearest": nearest.median().item() / self.spread,
             "twins": (nearest < 0.02 * self.spread).double().mean().item(),
             "looked_at": len(rows),
         }
@@ -104,7 +109,7 @@ class Examiner:
             signs |= self.picture_signs(pictures, labels)
             rows = [rows_of(pictures.cpu())]
             if isinstance(state.average, LatentGame) and state.average is not game:
-                rows.append(rows_of(state.average.sample(SAMPLES, self.seed).cpu()))
+                rows.append(rows_of(state.average.sample(len(self.real), self.seed, self.asked_for(game)).cpu()))
                 signs |= {f"average/{name}": value for name, value in self.variety(rows[1]).items()}
             places = squared_distances(torch.cat(rows), self.rows).argmin(dim=1)
             signs["kinds"] = shares(self.kinds[places], self.kinds_there_are)
@@ -112,10 +117,17 @@ class Examiner:
 
     def draw(self, game: LatentGame) -> tuple[Float[Tensor, "n c h w"], Int64[Tensor, " n"] | None]:
         """Pictures of the same latents throughout, as the generator draws them in training, and the classes asked for."""
-        labels = game.labels_of(self.seed, SAMPLES) if game.conditional else None
+        latents = game.latents(Streams(self.seed, 0, device=game.device, scope="vitals"), len(self.real))
+        labels = self.asked_for(game)
+        rows = torch.arange(len(latents), device=game.device).split(at_once(game))
         with as_played(game):
-            latents = game.latents(Streams(self.seed, 0, device=game.device, scope="vitals"), SAMPLES)
-            return game.generate(latents, game.condition(labels)).float(), labels
+            pictures = [game.generate(latents[some], game.condition(None if labels is None else labels[some])).float() for some in rows]
+        return torch.cat(pictures), labels
+
+    def asked_for(self, game: LatentGame) -> Int64[Tensor, " n"] | None:
+        """Classes to draw, as often as the data has them."""
+        labels = self.real.labels
+        return labels.to(game.device) if game.conditional and labels is not None else None
 
     def logits_of_real(self, game: TwoPlayerGame) -> Float[Tensor, " packs"]:
         """The discriminator's, of pictures that it is trained on."""
@@ -126,9 +138,10 @@ class Examiner:
         one of the first kind has the higher logit (0.5: not at all).
         """
         logits = {"generated": logits_of(game, generated), "real": real}
-        if self.apart is not None:
+        if self.apart is not None and len(self.apart) >= game.rules.packing:
             logits["held_out"] = logits_of(game, self.apart)
         signs: dict[str, Any] = {f"logit/{name}": each.mean().item() for name, each in logits.items()}
+        signs["batch_norm"] = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in game.discriminator.modules())
         signs["logit/spread"] = torch.cat([logits["real"], logits["generated"]]).std().item()
         signs["told/real"] = chance_higher(logits["real"], logits["generated"])
         if "held_out" in logits:
@@ -196,14 +209,19 @@ class Examiner:
         return [rounded(value) for value in (rows.flatten() @ axes / (len(rows) ** 0.5 * self.spread)).tolist()]
 
 
-def looked_over(data: Data, places: Int64[np.ndarray, " n"]) -> tuple[Float[Tensor, "n d"], dict[str, float]]:
-    """Rows of these pictures, and signs of their pixels; a few pictures at a time, for they may be large."""
+def looked_over(data: Data, places: Int64[np.ndarray, " n"]) -> tuple[Float[Tensor, "n d"], Int64[Tensor, " n"] | None, dict[str, float]]:
+    """Rows of these pictures, their labels as the game gets them, and signs of their pixels; a few pictures at a time, for they may be
+    large.
+    """
     rows: list[Tensor] = []
+    labels: list[Tensor] = []
     sums: dict[str, float] = defaultdict(float)
     least, most = math.inf, -math.inf
     for start in range(0, len(places), PIECE):
-        images = shown(data, places[start : start + PIECE]).images
+        batch = shown(data, places[start : start + PIECE])
+        images = batch.images
         rows.append(rows_of(images))
+        labels += [] if batch.labels is None else [batch.labels]
         least, most = min(least, images.min().item()), max(most, images.max().item())
         measured = {"mean": images.mean().item(), "square": images.square().mean().item(), "saturation": saturation(images)}
         if min(images.shape[2:]) > 1:
@@ -211,7 +229,7 @@ def looked_over(data: Data, places: Int64[np.ndarray, " n"]) -> tuple[Float[Tens
         for name, value in measured.items():
             sums[name] += value * len(images) / len(places)
     deviation = math.sqrt(max(0.0, sums.pop("square") - sums["mean"] ** 2))
-    return torch.cat(rows), {"least": least, "most": most, "deviation": deviation, **sums}
+    return torch.cat(rows), torch.cat(labels) if labels else None, {"least": least, "most": most, "deviation": deviation, **sums}
 
 
 def shown(data: Data, chosen: Int64[np.ndarray, " n"]) -> Batch:
@@ -225,8 +243,17 @@ def logits_of(game: TwoPlayerGame, batch: Batch) -> Float[Tensor, " packs"]:
     whole = len(batch) - len(batch) % game.rules.packing
     images = packed(batch.images[:whole].to(game.device), game.rules.packing)
     labels = None if batch.labels is None else batch.labels[:whole].to(game.device)
+    told = labels if game.conditional else None
+    packs = torch.arange(len(images), device=game.device).split(at_once(game))
+    of_pack = None if told is None else told.view(len(images), -1)
     with as_played(game):
-        return game.verdict(images, labels if game.conditional else None)[0].float().cpu()
+        found = [game.verdict(images[some], None if of_pack is None else of_pack[some].flatten())[0] for some in packs]
+    return torch.cat(found).float().cpu()
+
+
+def at_once(game: Game) -> int:
+    """So many pictures go through a network together."""
+    return max(8, min(SAMPLES, AT_ONCE // math.prod(game.spec.shape)))
 
 
 def chance_higher(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> float:
@@ -348,7 +375,14 @@ def channels_watched(game: Game) -> Iterator[dict[str, float]]:
 
         return hook
 
-    handles = [module.register_forward_hook(look(name)) for name, module in game.named_modules() if not any(module.children())]
+    # what has weights of its own, or neither weights nor parts; not what computes weights
+    watched = [
+        (name, module)
+        for name, module in game.named_modules()
+        if "parametrizations" not in name
+        and (list(module.parameters(recurse=False)) or is_parametrized(module) or not list(module.children()))
+    ]
+    handles = [module.register_forward_hook(look(name)) for name, module in watched]
     try:
         yield found
     finally:

@@ -60,7 +60,7 @@ def weak_discriminator(record: Record) -> Finding | None:
     slow = median_updates(record, "discriminator").recent.middle
     asleep = slow < 3e-4 and slow < 0.5 * median_updates(record, "generator").early.middle
     point = record.sign("diversity").recent.middle < 0.02 and not asleep
-    if told.recent.middle > 0.6 or coverage.recent.middle > 0.05 or point:
+    if not (told.recent.middle <= 0.6 and coverage.recent.middle <= 0.05) or point:
         return None
     evidence = [
         f"It ranks a real picture above a generated one in {told.recent.middle:.0%} of the cases (half would be chance), "
@@ -88,7 +88,7 @@ def discriminator_overfitting(record: Record) -> Finding | None:
         return None
     doubt = math.sqrt((1 / 128 + 1 / min(held_out, 128)) / 12)
     end = told.recent.middle
-    if end - 0.5 < max(0.12, 3 * doubt):
+    if not end - 0.5 >= max(0.12, 3 * doubt):
         return None
     return Finding(
         "discriminator overfitting",

@@ -15,8 +15,8 @@ def mode_collapse(record: Record) -> Finding | None:
     if len(diversity) < CHECKUPS or record.last_step < YOUNG:
         return same_sheets(record) if record.kind == "samples" else None
     end, begin = diversity.recent.middle, diversity.early.middle
-    now = float(diversity.values[-1])
-    repeats = min(record.sign("repeats").recent.middle, record.sign("repeats").values[-1]) if pictured(record) else 0.0
+    now, twins = float(diversity.values[-1]), record.sign("repeats")
+    repeats = min(twins.recent.middle, float(twins.values[-1])) if pictured(record) and len(twins) else 0.0
     point = max(end, now) < 0.02 or repeats > 0.8
     if not (point or (max(end, now) < 0.3 and end < 1.5 * begin)):
         return None
@@ -75,7 +75,7 @@ def checkerboard(record: Record) -> Finding | None:
     if len(series) < CHECKUPS or record.last_step < YOUNG:
         return None
     end = series.recent.middle
-    if end < max(0.02, 10 * real) or (record.checkups and record.sign("diversity").recent.middle < 0.05 and end < 0.2):
+    if not end >= max(0.02, 10 * real) or (record.checkups and record.sign("diversity").recent.middle < 0.05 and end < 0.2):
         return None
     return Finding(
         "checkerboard",
@@ -85,12 +85,7 @@ def checkerboard(record: Record) -> Finding | None:
         min(0.9, 0.6 + end),
         series.holds_since(lambda values: values > max(0.02, 10 * real)),
         {"share of alternating pixels": series},
-        (
-            Remedy(
-                "Enlarge by resizing and convolving in place of strided transposed convolutions, or with kernels that the stride divides."
-            ),
-            Remedy("A generator whose convolutions do so.", {}),
-        )[:1],
+        (Remedy("Enlarge by resizing and convolving, not by strided transposed convolutions whose stride does not divide their kernels."),),
     )
 
 
@@ -100,7 +95,7 @@ def saturation(record: Record) -> Finding | None:
     if real is None or not pictured(record) or len(series) < CHECKUPS or record.last_step < YOUNG:
         return None
     end = series.recent.middle
-    if end < real + 0.25 or end < 0.5:
+    if not end >= max(real + 0.25, 0.5):
         return None
     return Finding(
         "saturation",

@@ -23,6 +23,11 @@ def logistic(record: Record) -> bool:
     return record.settings.get("objective", "") in {"non-saturating", "saturating"}
 
 
+def translates(record: Record) -> bool:
+    """Whether pictures are made of pictures, of which there may be few."""
+    return record.about_data.get("pairing") is not None
+
+
 def told_classes(record: Record) -> bool:
     """Whether the generator is told a class."""
     return record.settings.get("condition", "none") != "none"
@@ -31,8 +36,11 @@ def told_classes(record: Record) -> bool:
 def median_updates(record: Record, network: str) -> Series:
     """The median, over weights with two dimensions or more, of how much the last step changed them."""
     found = []
+    reached = reached_weights(record)
     for checkup in record.checkups:
-        wide = checkup.get("spectral", {})
+        wide = {
+            name for name in checkup.get("spectral", {}) if name in reached and "mapping." not in name
+        }  # mappings have rates of their own
         values = [value for name, value in checkup.get("updates", {}).items() if name.startswith(f"{network}.") and name in wide]
         if values and np.isfinite(values).all():
             found.append((checkup["step"], float(np.median(values))))
@@ -41,9 +49,16 @@ def median_updates(record: Record, network: str) -> Series:
     return Series(np.array([step for step, _ in found], np.int64), np.array([value for _, value in found]))
 
 
+def reached_weights(record: Record) -> set[str]:
+    """The weights that a gradient ever reached: not those of layers that are to grow yet."""
+    return {name for _, values in record.by_weight("gradients") for name, value in values.items() if value}
+
+
 def rate_factor(record: Record, name: str) -> float:
     """How many times the recipe's own a network's rate is. The discriminator's may be given as the generator's."""
     usual, settings = record.usual, record.settings
+    if settings.get("optimiser") != usual.get("optimiser"):
+        return 1.0
     try:
         own, now = (float(table[name] or table["learning_rate"]) for table in (usual, settings))
         return now / own
@@ -78,5 +93,5 @@ def first_layer(record: Record, network: str) -> str:
     """The layer that a network's first weight is in."""
     for _, values in record.by_weight("gradients", f"{network}."):
         for name in values:
-            return name.rpartition(".")[0]
+            return name.rpartition(".")[0].replace(".parametrizations.weight", "")
     return ""

@@ -111,6 +111,7 @@ class Record:
     def signs(self, name: str) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, "n k"]]:
         """A vital sign that is a list of numbers."""
         found = [(checkup["step"], checkup[name]) for checkup in self.checkups if isinstance(checkup.get(name), list)]
+        found = [(step, values) for step, values in found if len(values) == len(found[-1][1])]
         if not found:
             return np.zeros(0, np.int64), np.zeros((0, 0))
         return np.array([step for step, _ in found], np.int64), np.array([values for _, values in found], np.float64)
@@ -209,7 +210,8 @@ def read_losses(path: Path) -> Record:
         if column is not None:
             values = [number(row[column], between) for row in rows]
             steps = [number(row[step], between) if step is not None else place for place, row in enumerate(rows)]
-            kept = [(s, v) for s, v in zip(steps, values, strict=True) if math.isfinite(s)]
+            given = [bool((row[column] or "").strip()) for row in rows]
+            kept = [(s, v) for s, v, there in zip(steps, values, given, strict=True) if there and math.isfinite(s)]
             log[ours] = Series(np.array([s for s, _ in kept]).astype(np.int64), np.array([v for _, v in kept], np.float64))
     if not {"loss/discriminator", "loss/generator"} <= set(log):
         raise DataError(

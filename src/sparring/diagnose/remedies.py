@@ -24,8 +24,18 @@ def back_to_usual(record: Record, *names: str) -> dict[str, Any]:
 
 def _remedy(record: Record, what: str, settings: Mapping[str, Any]) -> list[Remedy]:
     """Only what changes something."""
+    settings = {**settings, **_norm(record, settings)}
+    if record.about_data.get("points") and ("augment" in settings or "discriminator_norm" in settings):
+        return []  # points are no pictures, and their networks have no norms
     changed = {name: value for name, value in settings.items() if _plain(record.settings.get(name)) != _plain(value)}
     return [Remedy(what, changed)] if changed and adversarial(record) else []
+
+
+def _norm(record: Record, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Penalties on the gradient of each picture want a discriminator without batch norm, which mixes pictures."""
+    penalised = any(settings.get(name) for name in ("r1", "r2", "gradient_penalty", "dragan"))
+    batch = record.settings.get("discriminator_norm") == "batch" and not record.about_data.get("points")
+    return {"discriminator_norm": "none"} if penalised and batch else {}
 
 
 def _plain(value: object) -> object:
@@ -41,23 +51,25 @@ def _stable(record: Record) -> list[Remedy]:
         **back_to_usual(record, "learning_rate", "discriminator_learning_rate"),
         "weight_clip": 0.0,
         "gradient_penalty": 0.0,
+        "label_smoothing": 0.0,
     }
     return _remedy(
         record, "Play the relativistic game with R1 and R2.", {name: value for name, value in settings.items() if name in record.settings}
     )
 
 
-def for_rates(record: Record) -> tuple[Remedy, ...]:
-    """Rates that suit: the recipe's own, and if they are that already, lower ones."""
+def for_rates(record: Record, change: float | None = 0.25) -> tuple[Remedy, ...]:
+    """Rates that suit: the recipe's own, and if they are that already, others, `change` times these. None: the recipe's own or nothing."""
     usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", "optimiser")
     if usual:
         return tuple(_remedy(record, "Take the recipe's own learning rates.", usual))
-    if not record.settings.get("learning_rate"):
+    if change is None:
+        return ()
+    names = [name for name in ("learning_rate", "discriminator_learning_rate") if record.settings.get(name)]
+    if not names:
         return (Remedy("Change the learning rate by a factor of ten."),)
-    lower = {"learning_rate": record.settings["learning_rate"] / 4}
-    if record.settings.get("discriminator_learning_rate"):
-        lower["discriminator_learning_rate"] = record.settings["discriminator_learning_rate"] / 4
-    return tuple(_remedy(record, "Take a quarter of the learning rates.", lower))
+    words = "a quarter of the" if change < 1 else "four times the"
+    return tuple(_remedy(record, f"Take {words} learning rates.", {name: change * record.settings[name] for name in names}))
 
 
 def for_generator(record: Record) -> tuple[Remedy, ...]:

@@ -3,7 +3,17 @@
 import math
 
 from sparring.diagnose.finding import Finding, Remedy, Severity
-from sparring.diagnose.readings import CHECKUPS, first_layer, median_updates, pictured, rate_factor, told_classes, winning
+from sparring.diagnose.readings import (
+    CHECKUPS,
+    first_layer,
+    median_updates,
+    pictured,
+    rate_factor,
+    reached_weights,
+    told_classes,
+    translates,
+    winning,
+)
 from sparring.diagnose.record import Record, Series
 from sparring.diagnose.remedies import against_overfitting, for_rates
 
@@ -19,6 +29,8 @@ def value_range(record: Record) -> Finding | None:
         says = "Real pictures reach the game with numbers outside [-1, 1], which the generator cannot draw."
     elif least > -0.02 and most > 0.3:
         says = "Real pictures reach the game with numbers in [0, 1]: half of the range that the generator draws in."
+    elif max(abs(least), abs(most)) < 0.7 and most - least >= 0.4 and data["looked_at"] >= 200:
+        says = "Real pictures use the middle of [-1, 1] alone: they may have been scaled to [-0.5, 0.5]."
     elif most - least < 0.4:
         says = "Real pictures use a small part of [-1, 1]: to the networks they are all but the same."
     else:
@@ -30,7 +42,7 @@ def value_range(record: Record) -> Finding | None:
 def labels(record: Record) -> Finding | None:
     """Labels that say nothing about the pictures."""
     data = record.data
-    if "agreement" not in data or not pictured(record) or data["looked_at"] < 200:
+    if "agreement" not in data or translates(record) or data["looked_at"] < 200:
         return None
     share, chance = data["agreement"], data["agreement_by_chance"]
     if share > 1.3 * chance + 0.04 or chance > 0.8:
@@ -45,7 +57,7 @@ def labels(record: Record) -> Finding | None:
         0,
         remedies=(
             Remedy("Look at some pictures of each class (sparring data inspect), and mend the order of files and labels."),
-            *([Remedy("Or train without classes.", {"condition": "none"})] if told else []),
+            *([Remedy("Or train without classes: --condition none.")] if told else []),
         ),
     )
 
@@ -53,7 +65,7 @@ def labels(record: Record) -> Finding | None:
 def duplicates(record: Record) -> Finding | None:
     """Pictures that are all nearly the same."""
     data = record.data
-    if not pictured(record):
+    if not pictured(record) or translates(record):
         return None
     remedy = Remedy("Remove duplicates, or add pictures that differ: a GAN draws what there is.")
     if data["spread"] < 0.02 and data["most"] - data["least"] >= 0.4:
@@ -70,7 +82,7 @@ def duplicates(record: Record) -> Finding | None:
 def few_pictures(record: Record) -> Finding | None:
     """Far too few pictures to learn a distribution from."""
     count = record.data.get("count", math.inf)
-    if not pictured(record) or count >= 2000:
+    if not pictured(record) or translates(record) or count >= 2000:
         return None
     severity: Severity = "severe" if count < 100 else "warning" if count < 400 else "note"
     return Finding(
@@ -86,9 +98,10 @@ def few_pictures(record: Record) -> Finding | None:
 
 def frozen_network(record: Record) -> Finding | None:
     """A network, or half of one, whose weights do not move."""
-    reached = {name for _, values in record.by_weight("gradients") for name, value in values.items() if value}
+    reached = reached_weights(record)
     for network in ("generator", "discriminator"):
-        checkups = [values for _, values in record.by_weight("updates", f"{network}.") if values]
+        recorded = [(step, values) for step, values in record.by_weight("updates", f"{network}.") if values]
+        checkups = [values for _, values in recorded[-CHECKUPS:]]
         if len(checkups) < 2 or not all(all(map(math.isfinite, values.values())) for values in checkups):
             continue
         weights = {name for name in checkups[-1] if name in reached or "stable_images" not in record.settings}  # others are to grow yet
@@ -96,14 +109,18 @@ def frozen_network(record: Record) -> Finding | None:
         if not weights or len(still) < 0.4 * len(weights):
             continue
         whole = len(still) == len(weights)
+        moved = [place for place, (_, values) in enumerate(recorded) if any(values.get(name, 0.0) >= 1e-8 for name in still)]
         return Finding(
             "frozen network",
             f"The {network} does not learn: {'none' if whole else 'many'} of its weights {'move' if whole else 'do not move'}.",
-            (f"{len(still)} of its {len(weights)} weights were the same before and after every step looked at.",),
+            (f"{len(still)} of its {len(weights)} weights were the same before and after the last steps looked at.",),
             "severe",
             0.97,
-            0,
-            remedies=(*for_rates(record), Remedy("Let all of its parameters require gradients, and hand all of them to its optimiser.")),
+            recorded[moved[-1] + 1][0] if moved else 0,
+            remedies=(
+                *for_rates(record, None),
+                Remedy("Let all of its parameters require gradients, and hand all of them to its optimiser."),
+            ),
         )
     return None
 
@@ -114,7 +131,8 @@ def batch_norm_mixing(record: Record) -> Finding | None:
     real, generated = record.logged("logits/real"), record.logged("logits/generated")
     if len(told) < CHECKUPS or not len(real) or not record.settings or record.settings.get("augment", "none") != "none":
         return None
-    if record.settings.get("input_noise"):
+    seen = record.checkups[-1].get("batch_norm", record.settings.get("discriminator_norm") == "batch")
+    if not seen or record.settings.get("input_noise"):
         return None
     gap = Series(real.steps, real.values - generated.values)
     mixed, alone = gap.recent.middle, record.sign("logit/real").recent.middle - record.sign("logit/generated").recent.middle
@@ -148,22 +166,25 @@ def learning_rate(record: Record) -> Finding | None:
         step, now = moved.early.middle, moved.recent.middle
         factor = rate_factor(record, name)
         size = f"A step changes the {network}'s weights by {step:.2g} of themselves early on, {now:.2g} of late (0.002 to 0.02 is usual)."
-        told = f"Its rate is {factor:.3g} times the recipe's own." if not 0.125 < factor < 8 else ""
-        if step > 0.08 or (factor >= 4 and step > 0.028) or (factor >= 8 and step > 0.012) or factor >= 50:
+        told = f"Its rate is {factor:.3g} times the recipe's own." if not 0.2 < factor < 8 else ""
+        change = 0.25
+        if step > 0.12 or (factor >= 4 and step > 0.05) or (factor >= 8 and step > 0.012) or factor >= 50:
             says, sure = f"The {network}'s learning rate is too high.", 0.9 if factor >= 8 else 0.6
-        elif step > 1e-8 and ((factor <= 0.125 and step < 0.002) or (step < 3e-4 and now < 3e-4 and not winning(record))):
-            says, sure = f"The {network}'s learning rate is too low.", 0.9 if factor <= 0.125 else 0.55
+        elif step > 1e-8 and ((factor <= 0.2 and step < 0.003) or (step < 3e-4 and now < 3e-4 and not winning(record))):
+            says, sure = f"The {network}'s learning rate is too low.", 0.9 if factor <= 0.2 else 0.55
+            change = 4.0
         else:
             continue
+        fine = change < 1 and step < 0.028 and factor < 50 and record.sign("coverage").recent.middle > 0.3
         found = Finding(
             "learning rate",
             says,
             tuple(filter(None, (size, told))),
-            "severe" if told else "warning",
+            "note" if fine else "severe" if told else "warning",
             sure,
             0,
             curves={f"relative size of the {network}'s steps": moved},
-            remedies=for_rates(record),
+            remedies=for_rates(record, change),
         )
         if worst is None or found.weight > worst.weight:
             worst = found

@@ -14,9 +14,11 @@ from sparring.diagnose.remedies import against_unrest, for_rates
 def not_finite(record: Record) -> Finding | None:
     """Numbers that are infinite or none."""
     message = record.ending.get("message", "") if record.ending.get("reason") == "not finite" else ""
+    since = int(record.ending.get("step", record.last_step))
     for name, series in record.log.items():
         if not np.isfinite(series.values).all() and not message:
-            message = f"{name} is not finite from step {series.steps[np.flatnonzero(~np.isfinite(series.values))[0]]:,} on."
+            since = int(series.steps[np.flatnonzero(~np.isfinite(series.values))[0]])
+            message = f"{name} is not finite from step {since:,} on."
     if not message:
         return None
     return Finding(
@@ -25,7 +27,7 @@ def not_finite(record: Record) -> Finding | None:
         (message.splitlines()[0],),
         "severe",
         1.0,
-        int(record.ending.get("step", record.last_step)),
+        since,
         curves={
             name: record.logged(f"gradient/{name}") for name in ("discriminator", "generator") if len(record.logged(f"gradient/{name}"))
         },
@@ -37,14 +39,17 @@ def divergence(record: Record) -> Finding | None:
     """Logits, losses or gradients that grow without end."""
     found: dict[str, Series] = {}
     evidence = []
-    names = {
-        "logits of real pictures": "logits/real",
-        "logits of generated pictures": "logits/generated",
-        "the discriminator's loss": "loss/discriminator",
-        "the generator's loss": "loss/generator",
-    }
-    for title, name in names.items():
-        series = record.logged(name)
+    real, generated = record.logged("logits/real"), record.logged("logits/generated")
+    if drifts(record):
+        sizes = {"the gap between logits of real and generated pictures": Series(real.steps, real.values - generated.values)}
+    else:
+        sizes = {
+            "logits of real pictures": real,
+            "logits of generated pictures": generated,
+            "the generator's loss": record.logged("loss/generator"),
+        }
+    sizes["the discriminator's loss"] = record.logged("loss/discriminator")
+    for title, series in sizes.items():
         size = Series(series.steps, np.abs(series.values))
         if len(size) < 4 or not np.isfinite(size.values).all():
             continue
@@ -83,10 +88,17 @@ def divergence(record: Record) -> Finding | None:
     )
 
 
+def drifts(record: Record) -> bool:
+    """Whether all logits may move together without a change in the game: where only their differences are played for."""
+    objective = record.settings.get("objective", "")
+    return (objective == "wasserstein" and not unbounded(record)) or objective.startswith("relativistic")
+
+
 def unbounded(record: Record) -> bool:
     """Whether this is a Wasserstein game whose critic may grow as it likes."""
-    bounds = ("weight_clip", "gradient_penalty", "dragan", "r1", "spectral_norm")
-    return record.settings.get("objective") == "wasserstein" and not any(record.settings.get(name, 0) for name in bounds)
+    bounds = ("weight_clip", "gradient_penalty", "dragan", "r1", "r2", "spectral_norm")
+    held = any(record.settings.get(name, 0) not in (0, 0.0, False) for name in bounds)
+    return record.settings.get("objective") == "wasserstein" and not held
 
 
 def oscillation(record: Record) -> Finding | None:
@@ -96,7 +108,9 @@ def oscillation(record: Record) -> Finding | None:
     steps, places = record.signs("place")
     if len(steps) < 2 * CHECKUPS or steps[-1] < YOUNG:
         return restless_losses(record) if not record.checkups else None
-    moved = Series(steps[1:], np.sqrt(((places[1:] - places[:-1]) ** 2).mean(axis=1)))
+    # at rest it is a walk: as far as the root of the steps between
+    apart = np.sqrt(np.diff(steps) / 100)
+    moved = Series(steps[1:], np.sqrt(((places[1:] - places[:-1]) ** 2).mean(axis=1)) / apart)
     back = came_back(places)
     coverage, diversity = record.sign("coverage").recent.middle, record.sign("diversity").recent.middle
     if not (moved.recent.middle > 0.6 and moved.recent.middle > 0.15 * moved.early.middle and coverage < 0.5 and diversity < 20):
@@ -105,7 +119,7 @@ def oscillation(record: Record) -> Finding | None:
         "oscillation",
         "The game does not converge: what the same latents are drawn as keeps changing.",
         (
-            f"From one checkup to the next they move {moved.recent.middle:.2g} times as far as two real pictures are apart; "
+            f"In a hundred steps they move {moved.recent.middle:.2g} times as far as two real pictures are apart; "
             f"{moved.early.middle:.2g} early on.",
             f"{back:.0%} of the times they came nearer again to where they had been."
             if back > 0.2
