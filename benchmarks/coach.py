@@ -1,6 +1,6 @@
 """What a coach is worth: runs made sick by settings, with and without `--coach`, beside a healthy one of the same budget.
 
-    python benchmarks/coach.py [--steps 2500] [--seeds 1] [--jobs 2] [--only KIND ...] [--runs FOLDER] [--out FILE.md]
+    python benchmarks/coach.py [--steps 2500] [--seeds 1] [--jobs 2] [--only KIND ...] [--grounds NAME ...] [--runs FOLDER] [--out FILE.md]
 
 The sicknesses are those of sabotage.py that settings can cure, on its pictures. The score is FD-lite0 of 1,000 samples of the moving
 average against all of the data; steps that the coach rolled back count towards its budget. A run counts as cured if its score is at most
@@ -53,15 +53,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only", nargs="+", metavar="KIND")
+    parser.add_argument("--grounds", nargs="+", choices=GROUNDS, default=list(GROUNDS))
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmarks/coach"))
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/coach.md"))
     asked = parser.parse_args()
     rows = [
         (name, kind, seed)
         for seed in range(asked.seeds)
-        for name, ground in GROUNDS.items()
+        for name in asked.grounds
         for kind, sickness in WARD.items()
-        if sickness.curable and sickness.where(ground) and (not asked.only or kind in asked.only)
+        if sickness.curable and sickness.where(GROUNDS[name]) and (not asked.only or kind in asked.only)
     ]
     tasks = {}
     for name, kind, seed in rows:
