@@ -35,7 +35,7 @@ REFERENCE = 2048
 PIECE = 64
 LARGEST = 2**22
 """Numbers in the pictures of a kind that are shown to the discriminator; of large pictures there are fewer."""
-AT_ONCE = 2**21
+AT_ONCE = 2**19
 """Numbers in the pictures that networks get at once."""
 SIDE = 16
 DIRECTIONS = 32

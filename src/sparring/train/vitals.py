@@ -90,6 +90,8 @@ class Vitals:
 
     def restore(self, state: State) -> None:
         """Go back to where a checkpoint was written: drop the signs of later steps, and a line that was cut off."""
+        if not self.path.exists():  # a run that was begun before there were vital signs
+            self.begin()
         drop_later(self.path, state.progress.step)
         self.keep(state)
 
