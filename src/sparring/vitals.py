@@ -30,7 +30,7 @@ SAMPLES = 128
 """Samples, and pictures of each kind that the discriminator is shown, in a checkup."""
 COMPARED = 256
 """Real pictures that samples are compared with."""
-REFERENCE = 2048
+REFERENCE = 1024
 """Real pictures that nearest neighbours are looked for among."""
 PIECE = 64
 LARGEST = 2**22
