@@ -33,7 +33,7 @@ from sparring.models import Model, described, from_json, import_weights, load, p
 from sparring.playground import playground
 from sparring.rating import judge_translations, pairs_of
 from sparring.train import checkpoints
-from sparring.train.settings import TrainSettings
+from sparring.train.settings import BUDGETS, TrainSettings
 from sparring.translating import translate
 from sparring.translation import TranslationRecipe
 from sparring.vitals import Examiner
@@ -50,7 +50,6 @@ __all__ = [
 ]  # fmt: skip
 
 SCORED_SAMPLES = 512
-BUDGETS = ("images", "steps", "minutes")
 WATCHING = ("judge_every", "judge_samples", "judge_extractor")
 """Settings of training that change nothing of what is learned."""
 COACHING = ("coach", "coach_tries")

@@ -21,9 +21,9 @@ from sparring.diagnose import findings, page
 from sparring.diagnose.record import Record, read_losses, read_run
 from sparring.diagnose.samples import read_samples
 from sparring.diagnose.verdict import Verdict, plain
+from sparring.train.settings import BUDGETS
 from sparring.vitals import checkerboard, saturation
 
-BUDGETS = ("images", "steps", "minutes")
 TABLES = (".csv", ".tsv", ".txt")
 WANTED = "Give a run directory, a .csv of losses, or a folder of samples that were drawn while training."
 

@@ -6,6 +6,8 @@ from typing import ClassVar, Literal
 from sparring.core.settings import Ranges, range_problems, type_problems
 
 DEFAULT_MINUTES = 10.0
+BUDGETS = ("images", "steps", "minutes")
+"""Settings that end a training, the first that is reached."""
 
 
 @dataclass(frozen=True, kw_only=True)
