@@ -27,6 +27,10 @@ CONFIGURATIONS: dict[str, tuple[Pairing, dict[str, Any]]] = {
     "pix2pix": (TWITTER, {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4, "norm": "batch"}),
     "pix2pix-scribble": (Pairing(inputs="scribble"), {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4, "norm": "batch"}),
     "cyclegan": (TWITTER, {"recipe": "cyclegan", **UNPAIRED, "decay_from_images": 60_000, "decay_until_images": 120_000}),
+    "cyclegan-shortcut": (
+        TWITTER,
+        {"recipe": "cyclegan", **UNPAIRED, "shortcut": True, "decay_from_images": 20_000, "decay_until_images": 45_000},
+    ),
     "cut": (TWITTER, {"recipe": "cut", **UNPAIRED, "decay_from_images": 100_000, "decay_until_images": 200_000}),
 }
 

@@ -11,8 +11,9 @@ import torch
 from rich.console import Console
 
 import sparring
-from sparring import coaching, recipes
+from sparring import recipes
 from sparring.adversarial import TwoPlayerGame
+from sparring.coaching.interventions import Bench, taken_over
 from sparring.core.errors import CheckpointError, NonFiniteError, SettingsError
 from sparring.core.runs import RunDirectory
 from sparring.data.store import Store
@@ -143,6 +144,8 @@ def test_it_goes_back_and_on_with_changed_settings(
     assert "Back to step 12, which was healthy, now with learning_rate=0.0001 (was 0.0002). Change learning_rate." in said
     for words in ("**collapse** (warning)", "- Diversity is 0.1.", "8 steps were lost", "These settings worked", "--learning-rate 0.0001 "):
         assert words in story(run)
+    (done,) = sparring.diagnose(run).coached
+    assert done == "At step 20: collapse (warning). Back to step 12, which was healthy, now with learning_rate=0.0001 (was 0.0002)."
 
 
 @pytest.mark.parametrize(("since", "back_to"), [(None, 12), (12, 12), (11, 4), (3, 0)])
@@ -166,14 +169,14 @@ def test_the_last_checkpoint_is_used_in_place_of_a_damaged_one(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The newest healthy one is torn while it is not needed."""
-    run, changed = tmp_path / "run", coaching.Bench.changed
+    run, changed = tmp_path / "run", Bench.changed
 
-    def tearing(bench: coaching.Bench, *rest: object) -> dict[str, object]:
+    def tearing(bench: Bench, *rest: object) -> dict[str, object]:
         path = run / "checkpoints/step-000000012.safetensors"
         path.write_bytes(path.read_bytes()[:-5])
         return changed(bench, *rest)
 
-    monkeypatch.setattr(coaching.Bench, "changed", tearing)
+    monkeypatch.setattr(Bench, "changed", tearing)
     found(sick_from(16, SLOWER, healed_by="learning_rate"))
     sparring.train("dcgan", out=run, steps=30, coach=True, **common)
     assert interventions(run)[0]["back_to"] == 4
@@ -379,7 +382,7 @@ def killing_at(call: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """From the first verdict on, kills in place of the n-th call (from 0) of what changes files. Gives the list of calls."""
     calls: list[str] = []
     armed: list[bool] = []
-    changed = coaching.Bench.changed
+    changed = Bench.changed
 
     def arming(*arguments: object) -> object:
         armed.append(True)
@@ -395,7 +398,7 @@ def killing_at(call: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return exploding
 
-    monkeypatch.setattr(coaching.Bench, "changed", arming)
+    monkeypatch.setattr(Bench, "changed", arming)
     monkeypatch.setattr(Path, "replace", bomb("replace", Path.replace))
     monkeypatch.setattr(checkpoints, "remove", bomb("remove", checkpoints.remove))
     monkeypatch.setattr(shutil, "copyfile", bomb("copy", shutil.copyfile))
@@ -454,7 +457,7 @@ def test_tensors_are_taken_over_by_name_and_shape(store: Store) -> None:
     old = played(store, 2).tensors() | {"log/loss": torch.tensor(3.0)}
     state = played(store, 0, packing=2, augment="ada")
     own = {name: tensor.clone() for name, tensor in state.tensors().items()}
-    taken, fresh = coaching.taken_over(state, old, optimisers=True)
+    taken, fresh = taken_over(state, old, optimisers=True)
     assert fresh == ["game/discriminator.layers.0.weight", "game/augmentation.chance", "game/augmentation.sure"]
     for name in fresh:
         assert torch.equal(taken[name], own[name])
@@ -464,7 +467,7 @@ def test_tensors_are_taken_over_by_name_and_shape(store: Store) -> None:
             assert torch.equal(taken[name], old[name])
     assert any(name.startswith("optimiser/discriminator/") for name in taken)
     assert not any(name.startswith("optimiser/discriminator/discriminator.layers.0.weight/") for name in taken)
-    without, _ = coaching.taken_over(state, old, optimisers=False)
+    without, _ = taken_over(state, old, optimisers=False)
     assert not any(name.startswith("optimiser/") for name in without)
     state.restore(taken, {"progress": {"step": 2}})  # a CheckpointError if it did not fit
 
@@ -472,7 +475,7 @@ def test_tensors_are_taken_over_by_name_and_shape(store: Store) -> None:
 def test_a_new_average_starts_at_the_weights(store: Store) -> None:
     old = played(store, 2, average_images=0).tensors()
     assert not any(name.startswith("average/") for name in old)
-    taken, fresh = coaching.taken_over(played(store, 0), old, optimisers=True)
+    taken, fresh = taken_over(played(store, 0), old, optimisers=True)
     assert fresh == []
     assert torch.equal(taken["average/generator.project.weight"], old["game/generator.project.weight"])
 

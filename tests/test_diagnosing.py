@@ -16,6 +16,7 @@ from PIL import Image
 
 import sparring
 from sparring import cli
+from sparring.commands import usual_settings
 from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.core.pictures import grid, save_picture
 from sparring.core.runs import RunDirectory
@@ -25,7 +26,7 @@ from sparring.diagnose.page import HTML, JSON, write
 from sparring.diagnose.record import Record, Series, read_losses, read_run
 from sparring.diagnose.samples import read_samples
 from sparring.diagnose.verdict import Verdict, certainty, since
-from sparring.diagnosing import examine, usual_settings
+from sparring.diagnosing import examine
 
 USUAL = usual_settings("dcgan", False)
 DATA = {
@@ -368,6 +369,19 @@ def test_commands_train_as_the_run_but_for_the_remedy(made: Callable[..., Path],
     assert Verdict(Record(run, "losses"), ()).command(remedy) == ""
 
 
+def test_commands_name_how_the_run_was_trained(made: Callable[..., Path]) -> None:
+    run = RunDirectory(made())
+    config = run.read_config()
+    training = {**config["train_settings"], "seed": 7, "keep": 3, "accumulate": 2, "coach": True, "coach_tries": 9}
+    run.write_config({**config, "train_settings": training})
+    assert sparring.diagnose(run.path).command(Remedy("", {"r1": 1.0})) == (
+        "sparring train dcgan --data '/my pictures' --size 32 --crop pad --steps 800 --seed 7 --accumulate 2 --r1 1.0"
+    )
+    points = {"source": "ring8", "points": True, "preparation": None}
+    run.write_config({**config, "data": points, "train_settings": {"steps": 800, "seed": 0, "hidden": [64, 64], "linear_decay": True}})
+    assert sparring.diagnose(run.path).command(Remedy("", {"r1": 1.0})).endswith("--steps 800 --hidden 64 64 --linear-decay --r1 1.0")
+
+
 def test_commands_of_the_playground(made: Callable[..., Path]) -> None:
     assert (usual_settings("gan", True)["latent_size"], usual_settings("gan", False)["latent_size"]) == (16, 100)
     verdict = sparring.diagnose(made("gan", about={"source": "ring8", "points": True, "preparation": None}, learning_rate=0.1))
@@ -437,6 +451,17 @@ def test_the_page_shows_it_all(made: Callable[..., Path], tmp_path: Path) -> Non
     decoded = [Image.open(io.BytesIO(base64.b64decode(source.removeprefix("data:image/png;base64,")))) for source in pictures]
     assert [picture.getpixel((0, 0)) for picture in decoded] == [50, 200]  # of steps 200 and 800
     assert titles[titles.index("step 200, before it began") + 1] == "step 800, the newest"
+
+
+def test_what_a_coach_did_is_told(made: Callable[..., Path], tmp_path: Path) -> None:
+    run = RunDirectory(made())
+    entry = {"step": 400, "finding": "mode collapse", "severity": "severe", "back_to": 0, "changes": {"r1": 1.0}, "before": {"r1": 0.0}}
+    run.write_config({**run.read_config(), "interventions": [entry]})
+    verdict = sparring.diagnose(run.path, out=tmp_path / "out")
+    told = ["At step 400: mode collapse (severe). Back to the beginning, now with r1=1.0 (was 0.0)."]
+    assert [text for _, text in Page((tmp_path / "out" / HTML).read_text()).all("li")][:1] == told
+    assert json.loads((tmp_path / "out" / JSON).read_text())["coached"] == told
+    assert verdict.coached == tuple(told)
 
 
 def test_the_page_needs_nothing_else(made: Callable[..., Path], tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ from sparring.vitals import Examiner
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sparring.coaching import Coach
+    from sparring.coaching.coach import Coach
     from sparring.train.session import Ending
 
 __all__ = [
@@ -225,7 +225,7 @@ def play_on(
         return sit(run, recipe, lambda: recipe.build(store.spec), data, settings, score, sheet, examine, whole, console, coach)
 
     if settings.coach:
-        from sparring.coaching import Bench
+        from sparring.coaching.interventions import Bench
 
         ending = Bench(run, store.spec, settings, identity, console).play(sitting)
     else:

@@ -1,27 +1,20 @@
 """Floor 5: diagnosing whatever a person names: a run, losses in a CSV, a folder of samples."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from sparring import recipes
-from sparring.adversarial import AdversarialRecipe
+from sparring.commands import other_settings, usual_settings
 from sparring.core.batch import pixels_to_float
 from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.core.runs import RunDirectory
-from sparring.data.pairs import Pairing
-from sparring.data.preparation import Preparation
 from sparring.diagnose import findings, page
 from sparring.diagnose.record import Record, read_losses, read_run
 from sparring.diagnose.samples import read_samples
-from sparring.diagnose.verdict import Verdict, plain
-from sparring.train.settings import BUDGETS
+from sparring.diagnose.verdict import Verdict
 from sparring.vitals import checkerboard, saturation
 
 TABLES = (".csv", ".tsv", ".txt")
@@ -72,23 +65,6 @@ def of_run(run: RunDirectory) -> Verdict:
 def of_record(record: Record) -> Verdict:
     """That of another program's training."""
     return Verdict(record, findings.diagnose(record))
-
-
-def usual_settings(recipe: str, on_points: bool) -> dict[str, Any]:
-    """A recipe's settings where nobody changes them."""
-    kind = recipes.get(recipe)
-    return asdict(kind(**kind.on_points) if on_points and issubclass(kind, AdversarialRecipe) else kind())  # pyright: ignore[reportArgumentType]
-
-
-def other_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The run's budget, and how its data was prepared and paired, as far as that is not as usual."""
-    data = config["data"]
-    own = {**(data.get("preparation") or {}), **(data.get("pairing") or {})}
-    usual = {**asdict(Preparation()), **asdict(Pairing())}
-    return {
-        **{name: value for name, value in own.items() if plain(value) != plain(usual.get(name))},
-        **{name: value for name in BUDGETS if (value := config["train_settings"].get(name)) is not None},
-    }
 
 
 def examine(pictures: UInt8[np.ndarray, "n h w c"]) -> dict[str, float]:

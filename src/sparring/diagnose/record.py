@@ -99,6 +99,8 @@ class Record:
     """Why training ended, if it had to."""
     sheets: tuple[tuple[int, Path], ...] = ()
     """Grids of samples, by step."""
+    interventions: tuple[Mapping[str, Any], ...] = ()
+    """What a coach did, as config.json has it."""
 
     def sign(self, name: str) -> Series:
         """A vital sign that is a number, over the checkups that have it."""
@@ -157,6 +159,7 @@ def read_run(run: RunDirectory, usual: Mapping[str, Any] | None = None) -> Recor
         about_data=config.get("data", {}),
         ending=read_json(run.ending) if run.ending.is_file() else {},
         sheets=sheets(run.samples),
+        interventions=tuple(config.get("interventions", ())),
     )
 
 
@@ -219,6 +222,11 @@ def read_losses(path: Path) -> Record:
             f"generator's (g_loss, loss_g or generator); its columns are: {', '.join(names.values()) or 'none'}."
         )
     return Record(path, "losses", log=log)
+
+
+def plain(value: object) -> object:
+    """A setting as JSON has it: tuples are lists there."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def number(text: str | None, between: str) -> float:

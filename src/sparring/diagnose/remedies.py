@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sparring.diagnose.finding import Remedy
-from sparring.diagnose.record import Record
+from sparring.diagnose.record import Record, plain
 
 STABLE = {"objective": "relativistic", "betas": (0.0, 0.99), "discriminator_steps": 1}
 """The game that covers most modes in our measurements: relativistic in pairs with R1 and R2 (after Huang et al. 2024)."""
@@ -27,7 +27,7 @@ def _remedy(record: Record, what: str, settings: Mapping[str, Any]) -> list[Reme
     settings = {**settings, **_norm(record, settings)}
     if record.about_data.get("points") and ("augment" in settings or "discriminator_norm" in settings):
         return []  # points are no pictures, and their networks have no norms
-    changed = {name: value for name, value in settings.items() if _plain(record.settings.get(name)) != _plain(value)}
+    changed = {name: value for name, value in settings.items() if plain(record.settings.get(name)) != plain(value)}
     return [Remedy(what, changed)] if changed and adversarial(record) else []
 
 
@@ -36,10 +36,6 @@ def _norm(record: Record, settings: Mapping[str, Any]) -> dict[str, Any]:
     penalised = any(settings.get(name) for name in ("r1", "r2", "gradient_penalty", "dragan"))
     batch = record.settings.get("discriminator_norm") == "batch" and not record.about_data.get("points")
     return {"discriminator_norm": "none"} if penalised and batch else {}
-
-
-def _plain(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _stable(record: Record) -> list[Remedy]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sparring.diagnose.finding import Finding, Remedy
-from sparring.diagnose.record import Record
+from sparring.diagnose.record import Record, plain
 
 FEWEST_CHECKUPS, FEWEST_LINES = 3, 10
 """Below them nothing can be said of a training in which nothing was found."""
@@ -92,6 +92,14 @@ class Verdict:
         return ()
 
     @property
+    def coached(self) -> tuple[str, ...]:
+        """What a coach did, a sentence for each time."""
+        return tuple(
+            f"At step {one['step']:,}: {one['finding']} ({one['severity']}). {origin_of(one)}, now with {changes_of(one)}."
+            for one in self.record.interventions
+        )
+
+    @property
     def before_and_after(self) -> tuple[tuple[int, Path], ...]:
         """Step and path of the last sample grid from before it began (of a healthy run: from half of the way), and of the newest."""
         sheets = self.record.sheets
@@ -109,8 +117,7 @@ class Verdict:
         own = {name: value for name, value in record.settings.items() if plain(value) != plain(record.usual.get(name))}
         settings = {name: value for name, value in {**own, **self.also}.items() if name not in remedy.settings} | dict(remedy.settings)
         verb = "playground" if record.about_data.get("points") else "train"
-        data = shlex.quote(str(record.about_data.get("source", "DATA")))
-        return " ".join(["sparring", verb, record.recipe, "--data", data, *flags(settings)])
+        return command(verb, record.recipe, str(record.about_data.get("source", "DATA")), settings)
 
     def to_json(self) -> dict[str, Any]:
         """All of it but the curves and pictures."""
@@ -123,12 +130,18 @@ class Verdict:
             "too_early": self.too_early,
             "headline": self.headline,
             "limits": list(self.limits),
+            "coached": list(self.coached),
             "findings": [
                 {**finding.to_json(), "commands": [command for remedy in finding.remedies if (command := self.command(remedy))]}
                 for finding in self.findings
             ],
             "samples": [{"step": step, "path": str(path)} for step, path in self.before_and_after],
         }
+
+
+def command(verb: str, recipe: str, data: str, settings: Mapping[str, Any]) -> str:
+    """What trains a recipe on some data with these settings."""
+    return " ".join(["sparring", verb, recipe, "--data", shlex.quote(data), *flags(settings)])
 
 
 def flags(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -141,11 +154,6 @@ def flags(settings: Mapping[str, Any]) -> Iterator[str]:
             yield " ".join([f"--{flag}", *(shlex.quote(str(each)) for each in value)])
         elif value is not None:
             yield f"--{flag} {shlex.quote(str(value))}"
-
-
-def plain(value: object) -> object:
-    """A setting as JSON has it: tuples are lists there."""
-    return list(value) if isinstance(value, tuple) else value
 
 
 def title(finding: Finding) -> str:
@@ -165,6 +173,16 @@ def certainty(finding: Finding) -> str:
     words = next(words for least, words in CERTAINTIES if finding.confidence >= least)
     because = f"probably because of {' and '.join(finding.because_of)}, " if finding.because_of else ""
     return f"{because}{words} ({100 * finding.confidence:.0f} %)"
+
+
+def origin_of(entry: Mapping[str, Any]) -> str:
+    """Where an intervention goes back to."""
+    return f"Back to step {entry['back_to']:,}, which was healthy" if entry["back_to"] else "Back to the beginning"
+
+
+def changes_of(entry: Mapping[str, Any]) -> str:
+    """What an intervention changes, and from what."""
+    return ", ".join(f"{name}={value} (was {entry['before'][name]})" for name, value in entry["changes"].items())
 
 
 def plural(count: int, one: str, many: str) -> str:

@@ -21,6 +21,8 @@ Pictures = Float[Tensor, "n c h w"]
 SLOPE = 0.2
 FIRST_DEVIATION = 0.02
 """Of the first weights."""
+LARGEST_CARRIED = 0.99
+"""What a shortcut takes for white, and the negative of it for black: at 1 the inverse of tanh is infinite."""
 
 
 def norm_of(name: NormName, channels: int) -> nn.Module:
@@ -106,7 +108,10 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualGenerator(nn.Module):
-    """7x7, two halvings, residual blocks, two doublings, 7x7: for any sides that 4 divides, from 8 on. Pictures in [-1, 1]."""
+    """7x7, two halvings, residual blocks, two doublings, 7x7: for any sides that 4 divides, from 8 on. Pictures in [-1, 1].
+
+    `shortcut`: what is drawn is added to what came in, before the last tanh; at first it is nothing, and pictures stay as they are.
+    """
 
     divisor, smallest = 4, 8
 
@@ -120,14 +125,18 @@ class ResidualGenerator(nn.Module):
         norm: NormName = "instance",
         dropout: float = 0.0,
         resized: bool = False,
+        shortcut: bool = False,
     ) -> None:
         super().__init__()
+        self.shortcut = shortcut
         self.first = Reflected(before, width, 7, norm)
         self.down = nn.ModuleList([Halving(width, 2 * width, norm), Halving(2 * width, 4 * width, norm)])
         self.blocks = nn.ModuleList(ResidualBlock(4 * width, norm, dropout) for _ in range(blocks))
         self.up = nn.ModuleList([Doubling(4 * width, 2 * width, norm, resized=resized), Doubling(2 * width, width, norm, resized=resized)])
         self.draw = nn.Conv2d(width, after, 7)
         started(self)
+        if shortcut:
+            nn.init.zeros_(self.draw.weight)
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "n o h w"]:
         """(n, before, h, w) to (n, after, h, w)."""
@@ -138,7 +147,10 @@ class ResidualGenerator(nn.Module):
         x, found = self._encoded(pictures)
         for layer in itertools.chain(list(self.blocks)[self.featured_blocks :], self.up):
             x = layer(x)
-        return torch.tanh(self.draw(mirrored(x, 3)).float()), found
+        drawn = self.draw(mirrored(x, 3)).float()
+        if self.shortcut:
+            drawn = drawn + torch.atanh(pictures.float().clamp(-LARGEST_CARRIED, LARGEST_CARRIED))
+        return torch.tanh(drawn), found
 
     def features(self, pictures: Pictures) -> list[Float[Tensor, "n _ _ _"]]:
         """Maps that contrastive translation compares patches by (Park et al. 2020, section 4): the pixels, the two halvings, and the first

@@ -25,7 +25,7 @@ class CutGame(OneWayGame):
 
     def __init__(self, spec: PairSpec, rules: "Cut") -> None:
         generator = nets.ResidualGenerator(
-            spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm, resized=rules.resized
+            spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm, resized=rules.resized, shortcut=rules.shortcut
         )
         super().__init__(spec, rules, generator, spec.channels, heads=nets.PatchHeads(generator.feature_widths()))
         self.recipe = rules
@@ -96,6 +96,8 @@ class Cut(PatchRecipe):
     """Residual blocks of the generator."""
     resized: bool = False
     """Enlarge by nearest neighbours and convolve, where the paper has transposed convolutions, whose checkerboard can stay."""
+    shortcut: bool = False
+    """Draw only what changes, and add it to the picture: for two kinds that differ in style, not in shape. (Not in the paper.)"""
     contrast: float = 1.0
     """Weight of the contrast between patches of an input and of what is made of it."""
     identity: float = 1.0

@@ -23,8 +23,10 @@ class CycleganGame(PatchGame):
         super().__init__(spec, rules)
         self.recipe = rules
         a, b = spec.input_channels, spec.channels
-        self.a2b = nets.ResidualGenerator(a, b, rules.width, rules.blocks, norm=rules.norm, resized=rules.resized)
-        self.b2a = nets.ResidualGenerator(b, a, rules.width, rules.blocks, norm=rules.norm, resized=rules.resized)
+        self.a2b, self.b2a = (
+            nets.ResidualGenerator(*ends, rules.width, rules.blocks, norm=rules.norm, resized=rules.resized, shortcut=rules.shortcut)
+            for ends in ((a, b), (b, a))
+        )
         self.discriminator_a = self.patch_discriminator(a)
         self.discriminator_b = self.patch_discriminator(b)
         self.pool_a, self.pool_b = PicturePool(rules.pool, spec, a), PicturePool(rules.pool, spec, b)
@@ -109,6 +111,8 @@ class Cyclegan(PatchRecipe):
     """Residual blocks of each generator."""
     resized: bool = False
     """Enlarge by nearest neighbours and convolve, where the paper has transposed convolutions, whose checkerboard can stay."""
+    shortcut: bool = False
+    """Draw only what changes, and add it to the picture: for two kinds that differ in style, not in shape. (Not in the paper.)"""
     cycle: float = 10.0
     """Weight of the mean absolute difference between a picture and what comes back of it."""
     identity: float = 5.0
@@ -119,8 +123,12 @@ class Cyclegan(PatchRecipe):
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().misfits(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
-        if self.identity and isinstance(spec, PairSpec) and spec.input_channels != spec.channels:
-            found.append("identity compares pictures of both kinds, and these have different channels: set it to 0, or give --channels.")
+        if isinstance(spec, PairSpec) and spec.input_channels != spec.channels:
+            differ = "pictures of both kinds, and these have different channels"
+            if self.identity:
+                found.append(f"identity compares {differ}: set it to 0, or give --channels.")
+            if self.shortcut:
+                found.append(f"shortcut adds {differ}: leave it out, or give --channels.")
         return found
 
     def game(self, spec: PairSpec) -> CycleganGame:

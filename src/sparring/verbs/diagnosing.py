@@ -49,6 +49,8 @@ def diagnose(
     for finding in verdict.findings:
         for line in lines_of(finding, verdict):
             screen.print(line)
+    for sentence in verdict.coached:
+        screen.print(f"The coach: {sentence}")
     for sentence in verdict.limits:
         screen.print(sentence)
     screen.print(f"Page: {out / HTML}")

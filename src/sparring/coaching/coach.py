@@ -1,0 +1,170 @@
+"""The coach: looks at a run's vital signs as it trains, and decides whether to step in, and how."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from sparring.coaching import Entry
+from sparring.coaching.story import named, say, times, tries, write_story
+from sparring.core.runs import RunDirectory
+from sparring.core.specs import ImageSpec
+from sparring.diagnose import findings
+from sparring.diagnose.finding import Finding, Remedy
+from sparring.diagnose.record import plain, read_run
+from sparring.game import Recipe
+from sparring.train.loop import Signals
+from sparring.train.session import Ending
+from sparring.train.settings import TrainSettings
+from sparring.train.state import Progress, State
+from sparring.train.vitals import checkup_due
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WAIT = 3
+"""Checkups after an intervention in which nothing is done: it gets time to work."""
+HEALTHY_KEPT = 3
+"""So many of the newest healthy checkpoints can be gone back to."""
+NOT_FINITE = "not finite"
+"""The finding that comes first where training broke off."""
+
+
+class Coach:
+    """Watches a run: see `sparring.train.watchers.Adviser`."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        recipe: Recipe,
+        spec: ImageSpec,
+        settings: TrainSettings,
+        interventions: Sequence[Entry],
+        console: "Console",
+    ) -> None:
+        self.run, self.recipe, self.spec, self.settings, self.console = run, recipe, spec, settings, console
+        self.interventions = interventions
+        self.healthy: list[int] = []
+        self.standing: list[str] = []
+        """What was found in the last checkup."""
+        self.checkup = 0
+        """The step of the last checkup."""
+        self.wait = 0
+        """Checkups until something may be done."""
+        self.verdict: dict[str, Any] | None = None
+        """What is to be done and why, when it is time."""
+        self.hopeless: list[str] = []
+        """Findings that no remedy is left for. The coach looks out for others."""
+        self.given_up = ""
+        """Why, in a sentence, once it has."""
+
+    @property
+    def asks(self) -> bool:
+        """See Adviser."""
+        return self.verdict is not None
+
+    def after_step(self, state: State, signals: Signals) -> None:
+        """After a checkup: what a setting could cure and has stood in two checkups in a row is acted upon."""
+        step = state.progress.step
+        if self.given_up or not checkup_due(step):
+            return
+        found = [finding for finding in self.curable() if finding.name not in self.hopeless]
+        again = [finding for finding in found if finding.name in self.standing]
+        before, self.checkup, self.standing = self.checkup, step, [finding.name for finding in found]
+        if self.wait:
+            self.wait -= 1
+        elif again and len(self.interventions) >= self.settings.coach_tries:
+            self.give_up(f"After {tries(len(self.interventions))}, as many as were allowed, {named(again)} stands at step {step:,}.")
+        elif again and not self.decide(again, step):
+            self.hopeless += [finding.name for finding in again]
+            say(self.console, f"The coach knows no remedy that is left against {named(again)} (step {step:,}). It watches on.")
+        if not found and before not in self.healthy[-1:]:
+            self.healthy = [*self.healthy, step][-HEALTHY_KEPT:]
+
+    def not_finite(self, progress: Progress) -> bool:
+        """See Adviser. There is nothing to wait for."""
+        if self.given_up:
+            return False
+        self.verdict, done, at = None, len(self.interventions), f"training is no longer finite at step {progress.step:,}"
+        if done >= self.settings.coach_tries:
+            self.give_up(f"After {tries(done)}, as many as were allowed, {at}.")
+        elif not self.decide(sorted(self.curable(), key=lambda finding: finding.name != NOT_FINITE), progress.step):
+            self.give_up(f"No remedy that is left is known to help: {at}.")
+        return self.asks
+
+    def curable(self) -> list[Finding]:
+        """What is found in the run as it stands, the weightiest first: more than notes, with settings as remedies."""
+        found = findings.diagnose(read_run(self.run, asdict(type(self.recipe)())))
+        return [finding for finding in found if finding.severity != "note" and any(remedy.settings for remedy in finding.remedies)]
+
+    def decide(self, found: Sequence[Finding], step: int) -> bool:
+        """Ask for the mildest remedy that is left for the weightiest finding that has any. Whether there is one."""
+        for finding in found:
+            for remedy in untried(finding.remedies, self.interventions):
+                if self.fits(remedy.settings):
+                    about = finding.to_json()
+                    self.verdict = {
+                        "step": step,
+                        "finding": about["name"],
+                        **{name: about[name] for name in ("severity", "says", "evidence", "since")},
+                        "what": remedy.what,
+                        "changes": as_json(remedy.settings),
+                    }
+                    return True
+        return False
+
+    def fits(self, settings: Mapping[str, Any]) -> bool:
+        """Whether these settings of the recipe differ from the present ones and go together with the rest."""
+        own = {each.name for each in fields(self.recipe)}
+        if not settings.keys() <= own or all(plain(getattr(self.recipe, name)) == plain(value) for name, value in settings.items()):
+            return False
+        changed = replace(self.recipe, **{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()})
+        return not (changed.problems(self.spec) or self.settings.problems(changed.batch_size, changed.smallest_part))
+
+    def give_up(self, why: str) -> None:
+        """Say that nothing more will be done, and what was."""
+        self.given_up = why
+        write_story(self.run, self.run.read_config(), why)
+        say(self.console, f"The coach gives up. {why}", f"What was tried, and what was seen then: {self.run.coach}")
+
+    def facts(self) -> dict[str, Any]:
+        """See Adviser."""
+        return {
+            "coach": {
+                "interventions": self.interventions,
+                "healthy": self.healthy,
+                "standing": self.standing,
+                "checkup": self.checkup,
+                "wait": self.wait,
+                "verdict": self.verdict,
+                "hopeless": self.hopeless,
+                "given_up": self.given_up,
+            }
+        }
+
+    def restore(self, facts: dict[str, Any]) -> None:
+        """See Adviser."""
+        known = facts["coach"]
+        self.healthy, self.standing, self.checkup = known["healthy"], known["standing"], known["checkup"]
+        self.wait, self.verdict, self.hopeless, self.given_up = known["wait"], known["verdict"], known["hopeless"], known["given_up"]
+
+    def conclude(self, ending: Ending) -> None:
+        """Tell the story of a run that came to its end, or was stopped."""
+        config, found = self.run.read_config(), self.curable()
+        step, struck = ending.progress.step, max((entry["step"] for entry in self.interventions), default=0)
+        end = "the end" if ending.reason == "budget" else "the time it was stopped"
+        seen = f"By {end}, step {step:,}, {named(found) or 'nothing that a setting could cure'} was found."
+        if step < struck and not found:
+            seen += f" That says little: verdicts fell as late as step {struck:,}."
+        write_story(self.run, config, f"{self.given_up} {seen}".strip(), cured=not (found or self.given_up or step < struck))
+        say(self.console, f"The coach stepped in {times(len(self.interventions))}. {seen} The story: {self.run.coach}")
+
+
+def untried(remedies: Iterable[Remedy], interventions: Sequence[Entry]) -> Iterator[Remedy]:
+    """Remedies with settings that were not tried, the mildest first."""
+    tried = [entry["changes"] for entry in interventions]
+    return (remedy for remedy in remedies if remedy.settings and as_json(remedy.settings) not in tried)
+
+
+def as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as config.json has them."""
+    return {name: plain(value) for name, value in settings.items()}
