@@ -118,6 +118,16 @@ def test_pictures_films_and_gifs_can_be_read_back(tmp_path: Path, channels: int)
         save_picture(frames[0], tmp_path / "one.xyz")
 
 
+def test_jpegs_are_fine_and_lie_on_white_where_they_were_transparent(tmp_path: Path) -> None:
+    slope = np.linspace(0, 255, 64)[:, None, None].repeat(64, axis=1) * np.array([1, 0.5, 0.2, 0]) + np.array([0, 0, 0, 255])
+    picture = slope.astype(np.uint8)
+    picture[:32, :, 3] = 0
+    save_picture(picture, tmp_path / "a.jpg")
+    found = np.asarray(Image.open(tmp_path / "a.jpg")).astype(int)
+    assert np.abs(found[40:] - picture[40:, :, :3]).max() <= 4
+    assert found[:24].min() == 255
+
+
 def test_a_run_that_is_being_trained_is_locked(tmp_path: Path) -> None:
     import subprocess
     import sys

@@ -16,12 +16,16 @@ from rich.console import Console
 from torch import nn
 
 import sparring
-from sparring import translating
+from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.pictures import save_film, save_gif
+from sparring.data import films
 from sparring.models import Model
+from sparring.nets.layers import shared_statistics
+from sparring.nets.translation import ResidualGenerator
 from sparring.rating import colour_shifted, judge_translations, pairs_for
 from sparring.seeing import probe
+from sparring.tiling import reduced
 from sparring.translating import MARK, translated
 from test_cli import call
 from test_translation import SMALL, places  # noqa: F401 (a fixture)
@@ -67,7 +71,7 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-@pytest.mark.parametrize("size", [(32, 32), (33, 50), (1, 7), (300, 700), (1100, 530)])
+@pytest.mark.parametrize("size", [(32, 32), (33, 50), (1, 7), (300, 1700), (1100, 530)])
 def test_pictures_of_any_size_keep_it_and_every_pixel_its_place(negative: Model, size: tuple[int, int]) -> None:
     picture = noise(*size)
     assert np.array_equal(translated(negative, picture), 255 - picture)
@@ -76,6 +80,14 @@ def test_pictures_of_any_size_keep_it_and_every_pixel_its_place(negative: Model,
 @pytest.mark.parametrize("size", [(1, 1), (4, 4), (3, 40), (9, 8)])
 def test_tiny_pictures_go_through_real_networks(model: Model, size: tuple[int, int]) -> None:
     assert translated(model, noise(*size)).shape == (*size, 3)
+
+
+def test_tensors_of_any_precision_are_translated_and_others_refused(negative: Model) -> None:
+    pictures = torch.rand(1, 3, 8, 8, dtype=torch.float64)
+    torch.testing.assert_close(negative.translate(pictures), -pictures.float())
+    assert negative.translate(pictures.half()).dtype == torch.float32
+    with pytest.raises(SettingsError, match=r"wanted are some, with 3 channels"):
+        negative.translate(torch.rand(1, 1, 8, 8))
 
 
 class Centred(nn.Module):
@@ -97,6 +109,26 @@ def test_tiles_fade_into_each_other(negative: Model) -> None:
     assert np.abs(np.diff(drawn, axis=1)).max() <= 1
 
 
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_tiles_are_drawn_as_the_whole_is(negative: Model, norm: str) -> None:
+    """By the same statistics. Tiles that begin off the network's grid differ from it by a quarter of its spread and more, and so do those
+    whose instance norms have statistics of their own.
+    """
+    torch.manual_seed(0)
+    network = ResidualGenerator(3, 3, 8, 1, norm=norm)  # pyright: ignore[reportArgumentType]
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
+    negative.game.a2b = network
+    slope = np.linspace(0, 200, 603)[None, :, None] + np.random.default_rng(0).integers(0, 55, (418, 603, 3))
+    picture = slope.astype(np.uint8)
+    drawn = translated(negative, picture, tile=300).astype(int)
+    whole = pixels_to_float(torch.from_numpy(picture[None]))
+    with shared_statistics(network, lambda: negative.translate(reduced(whole, 300))):
+        wanted = float_to_pixels(negative.translate(whole)).numpy()[0]
+    assert np.abs(drawn - wanted).mean() < 0.01 * wanted.std()
+
+
 def test_a_folder_keeps_names_reports_what_is_bad_and_is_gone_on_with(negative: Model, tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     (source / "deep").mkdir(parents=True)
@@ -107,6 +139,7 @@ def test_a_folder_keeps_names_reports_what_is_bad_and_is_gone_on_with(negative: 
     found = sparring.translate(negative, source, out)
     assert (found.written, found.there) == (4, 0)
     assert [problem.partition(":")[0] for problem in found.problems] == ["e.png"]
+    assert found.notes == ("passed over: notes.txt: not a picture, by its ending and its first bytes",)
     written = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file() and path.name != MARK)
     assert written == ["a.png", "b.jpg", "deep/c.png", "deep/d.png"]
     assert np.array_equal(np.asarray(Image.open(out / "a.png")), 255 - noise(20, 30, 0))
@@ -119,6 +152,7 @@ def test_a_folder_keeps_names_reports_what_is_bad_and_is_gone_on_with(negative: 
         with pytest.raises(SettingsError, match="Choose another folder"):
             sparring.translate(negative, source, out, **different)
     (tmp_path / "in2").mkdir()
+    (tmp_path / "in2/a.png").write_bytes((source / "a.png").read_bytes())
     with pytest.raises(SettingsError, match=r"of: .*in' there, .*in2' now"):
         sparring.translate(negative, tmp_path / "in2", out)
 
@@ -153,13 +187,42 @@ def test_folders_mean_no_classes_here(negative: Model, tmp_path: Path) -> None:
     assert (found.written, found.problems) == (3, ())
 
 
-def test_names_that_would_become_one_are_refused(negative: Model, tmp_path: Path) -> None:
+def test_no_two_translations_have_one_name(negative: Model, tmp_path: Path) -> None:
     source = tmp_path / "in"
     source.mkdir()
-    for name in ("a.png", "a.gif"):
-        Image.fromarray(noise(8, 8)).save(source / name)
-    with pytest.raises(DataError, match=r"a\.png"):
-        sparring.translate(negative, source, tmp_path / "out")
+    for number, name in enumerate(("a.png", "a.gif", "b.gif")):
+        Image.fromarray(noise(8, 8, number)).save(source / name)
+    assert sparring.translate(negative, source, tmp_path / "out").written == 3
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["a.gif.png", "a.png", "b.png"]
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out/a.png")), 255 - noise(8, 8, 0))
+
+
+def test_files_that_are_no_translations_do_not_count_as_such(negative: Model, tmp_path: Path) -> None:
+    for folder in ("in", "out"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(noise(8, 8)).save(tmp_path / folder / "a.png")
+    with pytest.raises(SettingsError, match="no translations"):
+        sparring.translate(negative, tmp_path / "in", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
+def test_what_folders_hold_beside_good_pictures(negative: Model, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        Image.fromarray(noise(8, 8)).save(tmp_path / "a.png")
+        archive.write(tmp_path / "a.png", "a.png")
+        archive.write(tmp_path / "a.png", f"{'long' * 80}.png")
+        frames = [Image.fromarray(noise(8, 8, seed)) for seed in range(2)]
+        frames[0].save(tmp_path / "b.gif", save_all=True, append_images=frames[1:])
+        archive.write(tmp_path / "b.gif", "b.gif")
+    found = sparring.translate(negative, tmp_path / "in.zip", tmp_path / "out")
+    assert found.written == 2
+    assert "cannot be written" in found.problems[0]
+    assert found.notes == ("b.gif: several frames: the first is used.",)
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none/x.txt").write_text("x")
+    with pytest.raises(DataError, match=r"holds no pictures(.|\n)*x\.txt"):
+        sparring.translate(negative, tmp_path / "none", tmp_path / "out2")
+    assert not (tmp_path / "out2").exists()
 
 
 def test_zips_files_and_sizes(negative: Model, tmp_path: Path) -> None:
@@ -184,9 +247,13 @@ def test_films(negative: Model, tmp_path: Path, ending: str) -> None:
     frames = [np.full((32, 48, 3), level, np.uint8) for level in (0, 120, 240)]
     (save_gif if ending == ".gif" else save_film)(frames, tmp_path / f"in{ending}", 5)
     assert sparring.translate(negative, tmp_path / f"in{ending}", tmp_path / f"out{ending}").written == 3
-    drawn = [frame.mean() for frame in translating.frames_of(tmp_path / f"out{ending}")]
+    drawn = [frame.mean() for frame in films.frames_of(tmp_path / f"out{ending}")]
     assert drawn == pytest.approx([255, 135, 15], abs=6)
-    assert translating.rate_of(tmp_path / f"out{ending}") == pytest.approx(5)
+    assert films.rate_of(tmp_path / f"out{ending}") == pytest.approx(5)
+    assert films.count_of(tmp_path / f"in{ending}") == 3
+    (tmp_path / "films").mkdir()
+    sparring.translate(negative, tmp_path / f"in{ending}", tmp_path / "films")
+    assert (tmp_path / f"films/in{ending}").exists()
     (tmp_path / "bad.mp4").write_bytes(b"junk")
     (tmp_path / "bad.gif").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0")  # which Pillow would hand to another program
     for name in ("bad.mp4", "bad.gif"):
@@ -194,6 +261,27 @@ def test_films(negative: Model, tmp_path: Path, ending: str) -> None:
             sparring.translate(negative, tmp_path / name, tmp_path / "x.mp4")
     with pytest.raises(SettingsError, match="give OUT the ending"):
         sparring.translate(negative, tmp_path / "bad.mp4", tmp_path / "x.png")
+
+
+def test_animations_keep_their_pace_and_lie_on_the_background(negative: Model, tmp_path: Path) -> None:
+    frames = [Image.new("RGBA", (8, 8), (level, 0, 0, 0)) for level in (1, 2, 3)]
+    for place, frame in enumerate(frames):
+        frame.putpixel((place, 0), (200, 0, 0, 255))
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=[100, 50, 200], disposal=2)
+    assert sparring.translate(negative, tmp_path / "in.gif", tmp_path / "out.gif").written == 3
+    assert films.durations_of(tmp_path / "out.gif") == [100, 50, 200]
+    first = next(films.frames_of(tmp_path / "out.gif"))
+    assert (first[7, 7, :3].max(), first[0, 0, 1]) == (0, 255), "white becomes black, red turquoise"
+
+
+def test_a_film_that_breaks_off_is_said_to(negative: Model, tmp_path: Path) -> None:
+    save_film([noise(64, 64, seed) for seed in range(60)], tmp_path / "in.mp4", 10)
+    content = (tmp_path / "in.mp4").read_bytes()
+    (tmp_path / "torn.mp4").write_bytes(content[: len(content) // 2])
+    found = sparring.translate(negative, tmp_path / "torn.mp4", tmp_path / "out.mp4")
+    assert 0 < found.written < 50
+    assert "breaks off" in found.problems[0]
+    assert not sparring.translate(negative, tmp_path / "in.mp4", tmp_path / "out.mp4").problems
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs kill -9")
@@ -235,6 +323,16 @@ def test_scores_stand_beside_those_of_doing_nothing(negative: Model, run: Path) 
     assert scores["translations"]["L1"] == pytest.approx((-held.inputs - held.images).abs().mean().item() / 2, rel=1e-4)
 
 
+def test_the_other_direction_is_judged_with_sides_exchanged(negative: Model) -> None:
+    negative.game.b2a = Negative()
+    pairs = pairs_for(negative)
+    there, back = judge_translations(negative, pairs).scores, judge_translations(negative, pairs, direction="b2a")
+    assert back.protocol["direction"] == "b2a"
+    assert back.scores["inputs"]["L1"] == pytest.approx(there["inputs"]["L1"])
+    assert back.scores["translations"]["L1"] == pytest.approx(there["translations"]["L1"], rel=1e-4)  # |-b - a| = |-a - b|
+    assert back.scores["inputs"]["FD-lite0"] != there["inputs"]["FD-lite0"]
+
+
 def test_what_cannot_be_judged_is_said(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:  # noqa: F811
     style = str(next(Path(places[1]).iterdir()))
     painter = sparring.train(
@@ -271,6 +369,11 @@ def test_the_commands(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "FD-lite0" in out
     assert "colours shifted" in out
     assert (run / "translations.json").exists()
+    assert call("judge", run, "--direction", "b2a") == 0
+    assert (run / "translations-b2a.json").exists()
+    assert "FD-lite0" in capsys.readouterr().out
+    assert call("judge", "emoji", "fashion10k", "--direction", "b2a") == 1
+    assert "no translator" in capsys.readouterr().err
     assert call("judge", run, "--extractor", "inception") == 1
     assert "Leave B" in capsys.readouterr().err
     assert call("pack", run, tmp_path / "p.safetensors") == 0

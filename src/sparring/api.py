@@ -364,7 +364,8 @@ def with_longer_budget(run: RunDirectory, old: TrainSettings, longer: Mapping[st
 
 
 def sort_settings(settings: Mapping[str, object], *kinds: type) -> dict[type, dict[str, Any]]:
-    """Settings by the dataclass that has a field of that name; a SettingsError lists all unknown names."""
+    """Settings by the dataclass that has a field of that name, paths as text; a SettingsError lists all unknown names."""
+    settings = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in settings.items()}
     homes = {field.name: kind for kind in kinds for field in fields(kind)}
     assert len(homes) == sum(len(fields(kind)) for kind in kinds), "two dataclasses have a field of the same name"
     unknown = [f"{name!r}. {did_you_mean(name, homes)}" for name in settings if name not in homes]

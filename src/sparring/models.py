@@ -141,9 +141,12 @@ class Model:
         self.refuse_direction(direction)
         game = self.translation_game
         channels = game.channels_of(direction)[0]
-        if pictures.shape[1] != channels or not pictures.numel():
+        if not isinstance(pictures, Tensor) or not pictures.is_floating_point():
+            kind = f"a tensor of {pictures.dtype}" if isinstance(pictures, Tensor) else f"a {type(pictures).__name__}"
+            raise SettingsError(f"Wanted is a tensor of numbers in [-1, 1], not {kind}. Files are translated by sparring.translate.")
+        if pictures.ndim != 4 or pictures.shape[1] != channels or not pictures.numel():
             raise SettingsError(f"The pictures are {tuple(pictures.shape)}; wanted are some, with {channels} channels (n, c, h, w).")
-        return game.translate(pictures.to(game.device), direction).clamp(-1, 1)
+        return game.translate(pictures.to(game.device, torch.float32), direction).clamp(-1, 1)
 
     def refuse_direction(self, direction: str) -> None:
         """Raise a SparringError if this model does not translate that way."""

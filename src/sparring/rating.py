@@ -29,7 +29,7 @@ from sparring.judge.seen import see
 from sparring.judge.sliced import coarse, sliced_wasserstein
 from sparring.models import Model, from_json, source_of
 from sparring.nets import lite0
-from sparring.translation import TranslationGame, TranslationRecipe, mean_difference
+from sparring.translation import Direction, TranslationGame, TranslationRecipe, mean_difference
 
 SHOWN, SCORED, JUDGED = 8, 64, 2000
 """Held-out pictures in a sheet and in a checkpoint's score, and inputs that are translated for a Fréchet distance."""
@@ -139,15 +139,18 @@ class Ratings:
         return {"scores": finite, "protocol": dict(self.protocol)}
 
 
-def judge_translations(model: Model, pairs: Pairs | None = None) -> Ratings:
-    """Scores of translations (a2b), beside those of the inputs as they are and of a mere shift of their colours.
+def judge_translations(model: Model, pairs: Pairs | None = None, *, direction: Direction = "a2b") -> Ratings:
+    """Scores of translations, beside those of the inputs as they are and of a mere shift of their colours.
 
     Where the true target of each held-out input is known: L1, PSNR, SSIM, distance in lite0's features. Where there are no pairs: the
     Fréchet distance of up to 2,000 translations of inputs that were trained on to all targets. `pairs`: by default those that the run
-    was trained on. A SettingsError if there is nothing to judge by.
+    was trained on. `direction`: "b2a" makes inputs of targets, where the recipe learns it. A SettingsError if there is nothing to judge
+    by.
     """
+    model.refuse_direction(direction)
     game = model.translation_game
     pairs = pairs_for(model) if pairs is None else pairs
+    pairs = pairs if direction == "a2b" else pairs.reversed()
     fair = not pairs.spec.paired and game.rules.translates != "style" and min(pairs.counts) > 1
     known = pairs.twins and len(pairs.held_out[0]) > 0
     if not fair and not known:
@@ -164,14 +167,14 @@ def judge_translations(model: Model, pairs: Pairs | None = None) -> Ratings:
 
     def ways(inputs: Tensor) -> Mapping[str, Tensor]:
         return {
-            "translations": model.translate(inputs).cpu(),
+            "translations": model.translate(inputs, direction=direction).cpu(),
             "inputs": with_as_many(inputs, channels),
             "colours shifted": colour_shifted(inputs, like, trained.images),
         }
 
     found: dict[str, dict[str, float]] = {name: {} for name in ("translations", "inputs", "colours shifted")}
     extractor = open_extractor("lite0")
-    protocol: dict[str, Any] = {"direction": "a2b", **extractor.identity()}
+    protocol: dict[str, Any] = {"direction": direction, **extractor.identity()}
     if known:
         protocol["held_out_pairs"] = len(held)
         distance = PerceptualDistance(lite0.load(lite0.weights_file()))

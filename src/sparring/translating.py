@@ -1,6 +1,5 @@
 """Floor 5: translators in use: on files, folders, zips and films of any size."""
 
-import contextlib
 import hashlib
 import os
 from collections import Counter
@@ -12,31 +11,33 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image, ImageColor
-from torch import Tensor
 
 from sparring.core.batch import float_to_pixels, pixels_to_float
-from sparring.core.errors import DataError, SettingsError, SparringError, listed, missing_extra
+from sparring.core.errors import DataError, SettingsError, SparringError, listed
 from sparring.core.files import put_bytes, read_json, write_json
 from sparring.core.machine import keep_freed_memory
-from sparring.core.pictures import encoded, save_film, save_gif, save_picture
-from sparring.data.decode import UnusableError, load
+from sparring.core.pictures import WRITABLE, encoded, save_film, save_gif, save_picture
+from sparring.data.decode import SEVERAL_FRAMES, UnusableError, load
+from sparring.data.films import FILMS, durations_of, frames_of, rate_of
+from sparring.data.films import count_of as frames_in
 from sparring.data.folders import open_pictures
 from sparring.game import SAMPLE_CHUNK
 from sparring.models import Model, preparation_of
 from sparring.models import load as load_model
+from sparring.tiling import OVERLAP, in_tiles
 from sparring.translation import LARGEST_IN_COMPANY, Direction
 
 Picture = UInt8[np.ndarray, "h w c"]
-TILE, OVERLAP = 512, 64
-"""Pictures larger than a tile are translated in tiles that overlap by so much on each side."""
+TILE = 1024
+"""Pictures with a longer side are translated in tiles."""
+FORGIVEN = 0.02
+"""Share of a film's frames that may be missing of what it says it has, for it says so in round numbers."""
 MARK = ".sparring-translation.json"
 """In a folder of translations: what made them."""
 AT_ONCE = 2**26
 """Numbers in the pictures of a folder that are in memory together."""
-WRITABLE = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
-FILMS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif"}
 
 
 def translated(model: Model, picture: Picture, direction: Direction = "a2b", *, tile: int = TILE) -> Picture:
@@ -50,43 +51,16 @@ def _all_translated(model: Model, pictures: Sequence[Picture], direction: Direct
     if max(height, width) <= tile:
         batch = pixels_to_float(torch.from_numpy(np.stack(pictures)))
         return list(float_to_pixels(model.translate(batch, direction=direction)).cpu().numpy())
-    return [_tiled(model, picture, direction, tile) for picture in pictures]
-
-
-def _tiled(model: Model, picture: Picture, direction: Direction, tile: int) -> Picture:
-    height, width = picture.shape[:2]
-    whole = pixels_to_float(torch.from_numpy(picture[None]))
-    total: Tensor | None = None
-    weights = torch.zeros(1, 1, height, width)
-    for top in _starts(height, tile):
-        for left in _starts(width, tile):
-            part = whole[:, :, top : top + tile, left : left + tile]
-            drawn = model.translate(part, direction=direction).cpu()
-            weight = (_ramp(part.shape[2])[:, None] * _ramp(part.shape[3]))[None, None]
-            total = torch.zeros(1, drawn.shape[1], height, width) if total is None else total
-            total[:, :, top : top + tile, left : left + tile] += drawn * weight
-            weights[:, :, top : top + tile, left : left + tile] += weight
-    assert total is not None
-    return float_to_pixels(total / weights).numpy()[0]
-
-
-def _starts(length: int, tile: int) -> list[int]:
-    """Where tiles begin, so that they overlap by 2 * OVERLAP at least and the last ends with the picture."""
-    if length <= tile:
-        return [0]
-    count = -(-(length - tile) // max(1, tile - 2 * OVERLAP)) + 1
-    return [round(place * (length - tile) / (count - 1)) for place in range(count)]
-
-
-def _ramp(length: int) -> Float[Tensor, " length"]:
-    """Rises from the edges of a tile over the overlap."""
-    place = torch.arange(length) + 1.0
-    return torch.minimum(place, place.flip(0)).clamp_max(2 * OVERLAP)
+    game = model.translation_game
+    large = (pixels_to_float(torch.from_numpy(picture[None])) for picture in pictures)
+    return [float_to_pixels(in_tiles(game, one, direction, tile).clamp(-1, 1)).numpy()[0] for one in large]
 
 
 def count_of(place: Path) -> int:
     """How many pictures there are to translate, as far as that is known before."""
-    return len(open_pictures(place)) if place.is_dir() or (place.is_file() and place.suffix.lower() == ".zip") else 1
+    if place.is_dir() or (place.is_file() and place.suffix.lower() == ".zip"):
+        return len(open_pictures(place))
+    return frames_in(place) if place.is_file() and place.suffix.lower() in FILMS else 1
 
 
 @dataclass(frozen=True)
@@ -98,6 +72,8 @@ class Translated:
     """Translations that an earlier sitting had written."""
     problems: tuple[str, ...] = ()
     """Files that could not be used, and why."""
+    notes: tuple[str, ...] = ()
+    """What was passed over, and what was translated in part."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +86,10 @@ class _Way:
     tile: int
     background: str
 
-    def read(self, content: bytes | Picture) -> Picture:
-        """A file as the network wants it."""
-        channels = self.model.translation_game.channels_of(self.direction)[0]
-        return _as_wanted(load(content).image, channels, self.size, self.background)
+    def opened(self, content: bytes | Picture) -> tuple[UInt8[np.ndarray, "_ _ o"], bool]:
+        """A file, or a film's frame, as the network wants it, and whether the file holds more frames than that."""
+        loaded, channels = load(content), self.model.translation_game.channels_of(self.direction)[0]
+        return _as_wanted(loaded.image, channels, self.size, self.background), SEVERAL_FRAMES in loaded.notes
 
     def draw(self, pictures: Sequence[Picture]) -> list[Picture]:
         """What becomes of pictures of one size."""
@@ -155,19 +131,21 @@ def translate(
     way = _Way(model, direction, size, tile, preparation_of(model).background)
     if source.is_dir() or source.suffix.lower() == ".zip":
         return _folder(way, source, target, advance)
-    target = target / source.name if target.is_dir() or not target.suffix else target
+    film = source.suffix.lower() in FILMS
+    if target.is_dir() or not target.suffix:
+        target /= source.with_suffix(".mp4").name if film and source.suffix.lower() != ".gif" else source.name
     if target.resolve() == source.resolve():
         raise SettingsError(f"{target} is what is to be translated: choose another OUT.")
-    if source.suffix.lower() in FILMS and target.suffix.lower() in {".mp4", ".gif"}:
+    if film and target.suffix.lower() in {".mp4", ".gif"}:
         return _film_translated(way, source, target, advance)
-    if source.suffix.lower() in FILMS - {".gif"}:
+    if film and source.suffix.lower() != ".gif":
         raise SettingsError(f"{source} is a film, so its translation is one: give OUT the ending .mp4 or .gif, not {target.name!r}.")
     try:
-        picture = way.read(source.read_bytes())
+        picture, more = way.opened(source.read_bytes())
     except (OSError, UnusableError) as problem:
         raise DataError(f"{source} cannot be read: {problem}.") from None
     save_picture(way.draw([picture])[0], target)
-    return Translated(1, 0)
+    return Translated(1, 0, notes=(f"{source}: {SEVERAL_FRAMES}.",) if more else ())
 
 
 def _as_wanted(image: Image.Image, channels: int, size: int | None, background: str) -> Picture:
@@ -188,20 +166,25 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
     """Some pictures are read, then translated, then written. (Threads for the files take longer: they wait for the network's.)"""
     _refuse_place(source, target)
     pictures = open_pictures(source)
-    names = [_written_name(item.name) for item in pictures.items]
-    if doubled := sorted(name for name, count in Counter(names).items() if count > 1):
-        raise DataError(listed("Translations of these would have the same name. Rename some of them:", doubled))
-    _mark(target, way.mark(source))
+    if not pictures.items:
+        others = [f"{name}: {reason}" for name, reason in (*pictures.problems, *pictures.passed_over)]
+        raise DataError(listed(f"{source} holds no pictures. Files in it: {len(others)}.", others))
+    names = _written_names([item.name for item in pictures.items])
+    _mark(target, way.mark(source), names)
     ours = {PurePosixPath(name).name for name in names}
     for leftover in target.rglob(".*.tmp"):  # of a sitting that was killed
         if leftover.name[1:].rsplit(".", 2)[0] in ours:
             leftover.unlink(missing_ok=True)
-    left = [index for index, name in enumerate(names) if not (target / name).exists()]
+    left = [index for index, name in enumerate(names) if not _exists(target / name)]
     advance(len(names) - len(left))
+    notes = [f"passed over: {name}: {reason}" for name, reason in pictures.passed_over]
 
     def decoded(index: int) -> Picture | str:
         try:
-            return way.read(pictures.read(index))
+            picture, more = way.opened(pictures.read(index))
+            if more:
+                notes.append(f"{pictures.items[index].name}: {SEVERAL_FRAMES}.")
+            return picture
         except SparringError:
             raise
         except Exception as problem:  # what a damaged file raises is up to its format
@@ -210,8 +193,8 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
     def write(picture: Picture, index: int) -> str | None:
         try:
             put_bytes(target / names[index], encoded(picture, target / names[index]))
-        except OSError as problem:
-            return f"{names[index]}: it cannot be written: {problem.strerror or problem}"
+        except (OSError, ValueError) as problem:  # a format's encoder may find a picture too large
+            return f"{names[index]}: it cannot be written: {getattr(problem, 'strerror', None) or problem}"
         return None
 
     problems, count, at_once = [f"{name}: {reason}" for name, reason in pictures.problems], 0, SAMPLE_CHUNK
@@ -227,7 +210,7 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
             count += len(group) - len(failed)
         at_once = min([SAMPLE_CHUNK, *(max(1, AT_ONCE // picture.size) for _, picture in readable)])
         advance(len(some))
-    return Translated(count, len(names) - len(left), tuple(problems))
+    return Translated(count, len(names) - len(left), tuple(problems), tuple(notes))
 
 
 def _refuse_place(source: Path, target: Path) -> None:
@@ -248,18 +231,36 @@ def _alike(pictures: Iterator[tuple[int, Picture]]) -> Iterator[list[tuple[int, 
             yield group
 
 
-def _written_name(name: str) -> str:
-    path = PurePosixPath(name)
-    return name if path.suffix.lower() in WRITABLE else str(path.with_suffix(".png"))
+def _written_names(names: Sequence[str]) -> list[str]:
+    """What translations of these files are called: the same, but for .png where a format is only read. Where that would be the name of
+    another's, it comes after the whole name: a.gif.png.
+    """
+    written = [name if _kept(name) else str(PurePosixPath(name).with_suffix(".png")) for name in names]
+    counts = Counter(written)
+    return [name if counts[name] == 1 or name == own else f"{own}.png" for name, own in zip(written, names, strict=True)]
 
 
-def _mark(target: Path, mark: dict[str, Any]) -> None:
-    """Note in the folder what its translations depend on; a SettingsError if others are there."""
+def _kept(name: str) -> bool:
+    """Whether a still picture is written in the format of that file."""
+    return PurePosixPath(name).suffix.lower() in WRITABLE - {".gif"}
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # its name is too long: it will be reported when it cannot be written
+        return False
+
+
+def _mark(target: Path, mark: dict[str, Any], names: Sequence[str]) -> None:
+    """Note in the folder what its translations depend on; a SettingsError if others, or other files of these names, are there."""
     if (target / MARK).exists():
         before = read_json(target / MARK)
         if before != mark:
             differing = [f"{name}: {before.get(name)!r} there, {value!r} now" for name, value in mark.items() if before.get(name) != value]
             raise SettingsError(listed(f"{target} holds other translations. Choose another folder. What differs:", differing))
+    elif there := [name for name in names if _exists(target / name)]:
+        raise SettingsError(listed(f"{target} holds files of the same names, which are no translations. Choose another folder:", there))
     else:
         write_json(target / MARK, mark)
 
@@ -269,56 +270,15 @@ def _film_translated(way: _Way, source: Path, target: Path, advance: Callable[[i
 
     def drawn() -> Iterator[Picture]:
         nonlocal count
-        for group in _alike((number, way.read(frame)) for number, frame in enumerate(frames_of(source))):
+        for group in _alike((number, way.opened(frame)[0]) for number, frame in enumerate(frames_of(source))):
             yield from way.draw([frame for _, frame in group])
             count += len(group)
             advance(len(group))
 
+    expected, from_gif = frames_in(source), source.suffix.lower() == ".gif"
     if target.suffix.lower() == ".gif":
-        save_gif(list(drawn()), target, frames_per_second=rate_of(source))
+        save_gif(list(drawn()), target, frames_per_second=rate_of(source), durations=durations_of(source) if from_gif else ())
     else:
         save_film(drawn(), target, frames_per_second=rate_of(source))
-    return Translated(count, 0)
-
-
-@contextlib.contextmanager
-def _opened(film: Path) -> Iterator[None]:
-    """What a damaged film raises is up to its format: here a DataError."""
-    try:
-        yield
-    except (OSError, RuntimeError, EOFError, IndexError, StopIteration, Image.DecompressionBombError) as problem:
-        raise DataError(f"{film} cannot be read as a film: {str(problem).partition(chr(10))[0] or 'it is damaged'}.") from None
-
-
-def frames_of(film: Path) -> Iterator[Picture]:
-    """The frames of a film, in order. A DataError if it is none, or is damaged."""
-    with _opened(film):
-        if film.suffix.lower() == ".gif":
-            with Image.open(film, formats=["GIF"]) as image:
-                for number in range(getattr(image, "n_frames", 1)):
-                    image.seek(number)
-                    yield np.asarray(image.convert("RGB"))
-            return
-        frames, about = _film(film)
-        width, height = about["size"]
-        for frame in frames:
-            yield np.frombuffer(frame, np.uint8).reshape(height, width, 3)
-
-
-def rate_of(film: Path) -> float:
-    """Frames a second. A DataError if it is no film."""
-    with _opened(film):
-        if film.suffix.lower() == ".gif":
-            with Image.open(film, formats=["GIF"]) as image:
-                return 1000 / max(20, image.info.get("duration", 100))
-        return float(_film(film)[1]["fps"])
-
-
-def _film(film: Path) -> tuple[Iterator[bytes], dict[str, Any]]:
-    """Its frames, and what is known of it."""
-    try:
-        import imageio_ffmpeg  # noqa: PLC0415 (an extra)
-    except ImportError:
-        raise missing_extra("imageio-ffmpeg", "video", "Reading a film") from None
-    frames = imageio_ffmpeg.read_frames(str(film))
-    return frames, next(frames)  # pyright: ignore[reportReturnType] (first what is known of it, then its frames)
+    short = count < (1 - FORGIVEN) * expected - 1
+    return Translated(count, 0, (f"{source}: it breaks off after {count:,} of about {expected:,} frames.",) if short else ())

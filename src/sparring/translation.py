@@ -56,7 +56,7 @@ class TranslationGame(Game):
         divisor, smallest = int(network.divisor), int(network.smallest)  # pyright: ignore[reportArgumentType]
         height, width = pictures.shape[2:]
         below, right = (max(smallest, -(-side // divisor) * divisor) - side for side in (height, width))
-        whole = _extended(pictures.to(self.device), below, right)
+        whole = extended(pictures.to(self.device), below, right)
         chunk = SAMPLE_CHUNK if max(whole.shape[2:]) <= LARGEST_IN_COMPANY else 1
         found = []
         with evaluating(network):
@@ -147,7 +147,7 @@ class OneWayGame(PatchGame):
         return self.told_apart(real, generated)
 
 
-def _extended(pictures: Pictures, below: int, right: int) -> Float[Tensor, "n c p q"]:
+def extended(pictures: Pictures, below: int, right: int) -> Float[Tensor, "n c p q"]:
     """With more rows and columns, mirrored at the edge as often as it takes."""
     while below or right:
         height, width = pictures.shape[2:]

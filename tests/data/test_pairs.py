@@ -32,16 +32,17 @@ def brightness(pairs: Pairs, indices: list[int]) -> list[tuple[int, int]]:
 
 def test_pictures_of_the_same_name_are_pairs_and_others_are_said(tmp_path: Path) -> None:
     a, b = folder(tmp_path / "a", [1, 2, 3, 4]), folder(tmp_path / "b", [1, 3, 4, 5], ending=".bmp", add=5)
-    lenient = Preparation(size=8, max_bad=0.5)
-    pairs = open_pairs(str(a), Pairing(target=str(b), held_out=0.0), lenient, "paired")
+    pairs = open_pairs(str(a), Pairing(target=str(b), held_out=0.0), SIZE, "paired")
     assert sorted(brightness(pairs, [0, 1, 2])) == [(10, 15), (30, 35), (40, 45)], "a missing partner shifts nothing"
     assert pairs.counts == (3,)
     assert pairs.spec.paired
-    assert {"02.png: no target of that name", "05.bmp: no input of that name"} <= set(pairs.lines())
+    said = ["2 pictures have no partner and are not used.", "02.png: no target of that name", "05.bmp: no input of that name"]
+    assert set(said) <= set(pairs.lines())
+    others = folder(tmp_path / "c", [1, 5, 6, 7])
     with pytest.raises(DataError) as error:
-        open_pairs(str(a), Pairing(target=str(b)), SIZE, "paired")
+        open_pairs(str(a), Pairing(target=str(others)), SIZE, "paired")
     assert "02.png: no target of that name" in str(error.value)
-    assert "05.bmp: no input of that name" in str(error.value)
+    assert "05.png: no input of that name" in str(error.value)
 
 
 def test_two_files_for_one_partner_are_refused(tmp_path: Path) -> None:

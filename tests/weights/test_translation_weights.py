@@ -134,7 +134,7 @@ def test_files_of_several_gpus_and_of_old_versions(name: str, tmp_path: Path) ->
         elif isinstance(module, nn.BatchNorm2d):  # they did not count batches
             del state[f"{place}.num_batches_tracked"]
     assert state.keys() != plain.state_dict().keys()
-    old = {f"module.{key}": tensor for key, tensor in state.items()}
+    old = {f"_orig_mod.module.{key}": tensor for key, tensor in state.items()}
     torch.save(old, tmp_path / "latest_net.pth", _use_new_zipfile_serialization=False)
     network = network_of(import_weights(tmp_path / "latest_net.pth"))
     x = torch.rand(2, channels, side, side) * 2 - 1
@@ -198,7 +198,7 @@ def test_networks_of_other_kinds_are_refused_in_words(tmp_path: Path) -> None:
     assert "neither batch norms nor the biases" in message
     assert message.endswith("- model.2\n  - model.5")
 
-    assert "Pictures have 1, 3 or 4 channels, not 5" in refusal(random_state(patches, 5, 4, 2, "instance"), tmp_path)
+    assert "Pictures have 1, 3 or 4 channels, not 9" in refusal(random_state(patches, 9, 4, 2, "instance"), tmp_path)
     assert "Pictures have 1, 3 or 4 channels, not 2" in refusal(random_state(residual, 2, 3, 4, 1, "instance"), tmp_path)
     assert "blocks must be at most 64, not 9990" in refusal(
         random_state(residual, 3, 3, 4, 1, "instance")

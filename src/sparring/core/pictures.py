@@ -5,6 +5,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -12,6 +13,10 @@ from PIL import Image
 
 from sparring.core.errors import SparringError, missing_extra
 from sparring.core.files import replacing, write_bytes
+
+WRITABLE = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+FINE: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
+"""How formats that lose something are written: so that it is not seen."""
 
 
 def as_picture(pixels: UInt8[np.ndarray, "h w c"]) -> Image.Image:
@@ -28,14 +33,14 @@ def encoded(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> bytes:
     """One picture as a file of the format that the ending of `path` names."""
     Image.init()
     kind = Image.EXTENSION.get(path.suffix.lower())
-    if kind is None or kind not in Image.SAVE:
+    if kind is None or path.suffix.lower() not in WRITABLE:
         raise SparringError(f"{path}: pictures cannot be written as {path.suffix or 'a file without ending'!r}. Use .png, .webp or .jpg.")
     if kind == "PNG":
         return png(pixels)
     picture, file = as_picture(pixels), io.BytesIO()
-    if kind == "JPEG" and picture.mode == "RGBA":
-        picture = picture.convert("RGB")
-    picture.save(file, format=kind)
+    if kind == "JPEG" and picture.mode == "RGBA":  # which it cannot hold
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    picture.save(file, format=kind, **FINE.get(kind, {}))
     return file.getvalue()
 
 
@@ -67,13 +72,21 @@ def grid(
     return sheet
 
 
-def save_gif(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, frames_per_second: float = 12, hold_last: float = 0.0) -> None:
-    """Write an endless GIF; the last frame stays `hold_last` seconds longer."""
+def save_gif(
+    frames: Sequence[UInt8[np.ndarray, "h w c"]],
+    path: Path,
+    frames_per_second: float = 12,
+    hold_last: float = 0.0,
+    durations: Sequence[int] = (),
+) -> None:
+    """Write an endless GIF; the last frame stays `hold_last` seconds longer. `durations`: of each frame, in milliseconds, where they
+    differ.
+    """
     if not frames:
         raise SparringError(f"{path}: a film needs frames, and there are none.")
     pictures = [as_picture(frame) for frame in frames]
     pictures = [picture.convert("RGB") if picture.mode == "RGBA" else picture for picture in pictures]
-    durations = [round(1000 / frames_per_second)] * len(pictures)
+    durations = list(durations) or [round(1000 / frames_per_second)] * len(pictures)
     durations[-1] += round(1000 * hold_last)
     with replacing(path) as temporary:
         pictures[0].save(temporary, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False)

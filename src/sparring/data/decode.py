@@ -34,6 +34,7 @@ UNREAD_ENDINGS = (".heic", ".heif", ".jxl", ".psd", ".tga")
 """Pictures without doubt, so they count as unusable rather than as something else."""
 PICTURE_ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings) | frozenset(UNREAD_ENDINGS)
 LARGEST_FILE = 512 * 2**20
+SEVERAL_FRAMES = "several frames: the first is used"
 
 
 class UnusableError(Exception):
@@ -112,7 +113,7 @@ def load(content: bytes | UInt8[np.ndarray, "h w c"], wanted: int | None = None)
         image, header = open_header(content)
         notes = []
         if getattr(image, "is_animated", False):
-            notes.append("several frames: the first is used")
+            notes.append(SEVERAL_FRAMES)
         if wanted is not None and header.format in ("JPEG", "MPO"):
             image.draft(None, (4 * wanted, 4 * wanted))  # type: ignore[arg-type]  (None is documented: keep the mode)
         image.load()

@@ -35,7 +35,14 @@ def open_pictures(path: Path) -> Source:
     """All pictures of a folder or a zip, whatever classes or splits their folders may mean elsewhere."""
     place, findings = zip_place(path) if path.is_file() else folder_place(path), _Findings()
     items = [Item(name) for name in _pictures(place, place.names, findings)]
-    return Source(str(path), items, lambda index: place.read(items[index].name), place.key, problems=place.problems)
+    return Source(
+        str(path),
+        items,
+        lambda index: place.read(items[index].name),
+        place.key,
+        problems=place.problems,
+        passed_over=tuple(findings.passed_over),
+    )
 
 
 def _source(name: str, place: Place, split: str | None) -> Source:

@@ -28,6 +28,8 @@ from sparring.data.store import NAMES, Store, prepare
 
 Kind = Literal["paired", "unpaired", "style"]
 Places = Int64[np.ndarray, " _"]
+LACKING = 0.5
+"""Share of the pictures without a partner from which on two sets are no pairs."""
 MAKING = 1
 """Of the inputs that are made of pictures: another number and they are made again."""
 
@@ -104,6 +106,11 @@ class Pairs:
         some = np.linspace(0, count - 1, min(most, count)).astype(np.int64)
         return self._of(first[some], second[some])
 
+    def reversed(self) -> "Pairs":
+        """The same, with inputs and targets in each other's place."""
+        spec = replace(self.spec, channels=self.spec.input_channels, input_channels=self.spec.channels)
+        return replace(self, inputs=self.targets, targets=self.inputs, spec=spec, places=self.places[::-1], held_out=self.held_out[::-1])
+
     def _of(self, inputs: Places, targets: Places) -> Batch:
         pictures = (pixels_to_float(torch.from_numpy(store.pixels.view(np.ndarray)[at])) for store, at in self._sides(inputs, targets))
         inputs_there, targets_there = pictures
@@ -134,7 +141,7 @@ def open_pairs(data: str, pairing: Pairing, preparation: Preparation, kind: Kind
     stems = [_stems(store.names) for store in (inputs, targets)]
     shared = sorted(set(stems[0]) & set(stems[1]))
     if kind == "paired":
-        return _paired(inputs, targets, stems, shared, until, pairing, preparation)
+        return _paired(inputs, targets, stems, shared, until, pairing)
     twins = emoji if pairing.twins is None else pairing.twins
     spec = _spec(inputs, targets, paired=False)
     if kind == "style" or not twins:
@@ -223,9 +230,7 @@ def _split(stems: Sequence[str], until: str, share: float) -> tuple[Places, Plac
     return np.flatnonzero(~out), np.flatnonzero(out)
 
 
-def _paired(
-    inputs: Store, targets: Store, stems: list[list[str]], shared: list[str], until: str, pairing: Pairing, preparation: Preparation
-) -> Pairs:
+def _paired(inputs: Store, targets: Store, stems: list[list[str]], shared: list[str], until: str, pairing: Pairing) -> Pairs:
     together = set(shared)
     lacking = [
         f"{name}: no {other} of that name"
@@ -234,13 +239,14 @@ def _paired(
         if one not in together
     ]
     doubled = [f"{stem}: several files of that name" for one in stems for stem, count in Counter(one).items() if count > 1]
-    if not shared or doubled or len(lacking) > preparation.max_bad * (len(inputs) + len(targets)):
+    if not shared or doubled or len(lacking) > LACKING * (len(inputs) + len(targets)):
         heading = (
             f"Pairs are pictures of the same name (but for the ending). {len(shared)} have a partner, and these are in the way. "
-            "Add or remove files, or raise --max-bad:"
+            "Add, rename or remove files:"
         )
-        raise DataError(listed(heading, lacking + doubled))
-    notes = [f"{len(lacking)} pictures have no partner and are not used.", *lacking] if lacking else []
+        raise DataError(listed(heading, doubled + lacking))
+    counted = "1 picture has no partner and is" if len(lacking) == 1 else f"{len(lacking)} pictures have no partner and are"
+    notes = [f"{counted} not used.", *lacking] if lacking else []
     rest, held = _split(shared, until, pairing.held_out)
     first, second = ({stem: place for place, stem in enumerate(one)} for one in stems)
     both = [tuple(np.array([where[shared[i]] for i in chosen], np.int64) for where in (first, second)) for chosen in (rest, held)]

@@ -1,5 +1,8 @@
 """Layers that several networks share."""
 
+import contextlib
+from collections.abc import Callable, Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -49,9 +52,14 @@ class InstanceNorm(nn.Module):
     side, as so many more channels of one, which costs two copies and fewer operations.
     """
 
+    shared: tuple[Float[Tensor, " c"], Float[Tensor, " c"]] | None = None
+    """Means and variances in place of each picture's own: see `shared_statistics`."""
+
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """The same shape."""
         n, c, h, w = x.shape
+        if self.shared is not None:
+            return nn.functional.batch_norm(x, *self.shared, training=False)
         if x.device.type != "cpu":
             return nn.functional.instance_norm(x)
         if n == 1 or c * h * w > LARGE_MAPS:
@@ -61,6 +69,29 @@ class InstanceNorm(nn.Module):
         normal = nn.functional.batch_norm(beside, None, None, training=True)
         apart = normal.permute(0, 2, 3, 1).reshape(h, w, n, c).permute(2, 3, 0, 1)
         return apart.contiguous(memory_format=torch.channels_last)
+
+
+@contextlib.contextmanager
+def shared_statistics(network: nn.Module, look: Callable[[], object]) -> Iterator[None]:
+    """Within, instance norms of the network have the means and variances that they meet in `look`, a pass of one picture (the first of
+    its batch), whatever they see.
+    """
+    norms = [module for module in network.modules() if isinstance(module, InstanceNorm)]
+
+    def keep(norm: InstanceNorm, seen: tuple[Tensor, ...]) -> None:
+        variance, mean = torch.var_mean(seen[0][:1], dim=(0, 2, 3), correction=0)
+        norm.shared = mean, variance
+
+    hooks = [norm.register_forward_pre_hook(keep) for norm in norms]
+    try:
+        look()
+        for hook in hooks:
+            hook.remove()
+        yield
+    finally:
+        for norm, hook in zip(norms, hooks, strict=True):
+            hook.remove()
+            norm.shared = None
 
 
 class MinibatchDeviation(nn.Module):

@@ -25,6 +25,7 @@ def judge(
     resize: Literal["bicubic, antialiased", "bilinear, TensorFlow 1"] | None = None,
     exact: bool = False,
     device: Literal["cpu", "cuda"] = "cpu",
+    direction: Literal["a2b", "b2a"] = "a2b",
     out: Path | None = None,
 ) -> int:
     """Score samples against real pictures: FD, KD, Inception Score, precision, recall, density, coverage, copies; with doubt and a report.
@@ -39,6 +40,7 @@ def judge(
         resize: How pictures are brought to the extractor's size, if not in its usual way.
         exact: Compute Inception's features in float32 throughout, even where bfloat16 is faster.
         device: What computes features.
+        direction: Of a translator: a2b makes targets of inputs; b2a inputs of targets, where the recipe learns it (cyclegan).
         out: Folder for report.json and report.html. Default: the run directory, or judgement here.
     """
     from sparring import api
@@ -57,8 +59,10 @@ def judge(
                     f"{first} is a translator: it is judged by the pairs that its run held out, with lite0. Leave B, --held-out, --weights "
                     "and --extractor out."
                 )
-            print_scores(model, out)
+            print_scores(model, out, direction)
             return 0
+    if direction != "a2b":
+        raise SettingsError(f"{first} is no translator's run, and only those have a --direction: leave it out.")
     judgement = api.judge(
         first,
         second,

@@ -10,6 +10,7 @@ from sparring.core.terminal import console
 
 if TYPE_CHECKING:
     from sparring.models import Model
+    from sparring.translation import Direction
 
 
 def translate(
@@ -18,7 +19,7 @@ def translate(
     out: Annotated[Positional[Path], arg(metavar="OUT", help="A picture, a folder, or a film (.mp4, .gif).")],
     direction: Literal["a2b", "b2a"] = "a2b",
     size: int | None = None,
-    tile: int = 512,
+    tile: int = 1024,
     checkpoint: Checkpoint = "last",
 ) -> int:
     """Make pictures of pictures with a trained translator. What is there already is passed over: a half-done folder is gone on with.
@@ -35,6 +36,8 @@ def translate(
     model, screen = load(run, checkpoint=checkpoint), console()
     with progress_bar(f"Translating {pictures}", count_of(pictures), screen.is_terminal) as advance:
         found = translate(model, pictures, out, direction=direction, size=size, tile=tile, advance=advance)
+    for note in found.notes:
+        screen.print(note)
     for problem in found.problems:
         screen.print(f"not translated: {problem}")
     before = f", {found.there:,} were there" if found.there else ""
@@ -42,16 +45,17 @@ def translate(
     return 1 if found.problems and not found.written + found.there else 0
 
 
-def print_scores(model: "Model", out: Path) -> None:
+def print_scores(model: "Model", out: Path, direction: "Direction") -> None:
     """Judge a translator, beside doing nothing and shifting colours, and write what was found."""
     from sparring.core.files import write_json
     from sparring.rating import judge_translations
 
-    ratings, screen = judge_translations(model), console()
+    ratings, screen = judge_translations(model, direction=direction), console()
     names = list(ratings.scores["translations"])
     widths = [max(len(name), 10) for name in names]
     screen.print(" " * 16 + "  ".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True)))
     for way, found in ratings.scores.items():
         screen.print(f"{way:16}" + "  ".join(f"{found[name]:>{width}.4g}" for name, width in zip(names, widths, strict=True)))
-    write_json(out / "translations.json", {"step": model.step, **ratings.to_json()})
-    screen.print(f"Scores and protocol: {out / 'translations.json'}")
+    place = out / ("translations.json" if direction == "a2b" else f"translations-{direction}.json")
+    write_json(place, {"step": model.step, **ratings.to_json()})
+    screen.print(f"Scores and protocol: {place}")

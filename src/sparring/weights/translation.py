@@ -22,7 +22,7 @@ SIDE = 256
 SMALLEST_SIDE = 32
 """Of pictures for the authors' shallowest U-Net."""
 KNOWN_CHANNELS = {1, 3, 4}
-JUDGED = {2: (1, 1), 4: (3, 1), 6: (3, 3)}
+JUDGED = {2: (1, 1), 4: (3, 1), 5: (4, 1), 6: (3, 3), 7: (4, 3), 8: (4, 4)}
 """Channels of input and picture, by those of the pair. (4 could be 1 and 3, too: the network is the same.)"""
 FIRST_BLOCK = 10
 BLOCK = re.compile(r"model\.(\d{1,4})\.conv_block\.")

@@ -247,5 +247,5 @@ def read_state(path: Path) -> dict[str, Tensor]:
     state = {str(name): tensor for name, tensor in content.items()}
     if stretched := [name for name, tensor in state.items() if tensor.nbytes > tensor.untyped_storage().nbytes()]:
         raise CheckpointError(f"{path} has tensors with more places than their storage: {', '.join(stretched[:5])}.")
-    # of networks that were trained on several GPUs
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    # of networks that were compiled, or trained on several GPUs
+    return {name.removeprefix("_orig_mod.").removeprefix("module."): tensor for name, tensor in state.items()}
