@@ -29,7 +29,13 @@ CONFIGURATIONS: dict[str, tuple[Pairing, dict[str, Any]]] = {
     "cyclegan": (TWITTER, {"recipe": "cyclegan", **UNPAIRED, "decay_from_images": 60_000, "decay_until_images": 120_000}),
     "cyclegan-shortcut": (
         TWITTER,
-        {"recipe": "cyclegan", **UNPAIRED, "shortcut": True, "cycle": 2.0, "identity": 0.0, "decay_from_images": 20_000, "decay_until_images": 45_000},
+        {
+            "recipe": "cyclegan",
+            **UNPAIRED,
+            "shortcut": True,
+            "decay_from_images": 20_000,
+            "decay_until_images": 45_000,
+        },
     ),
     "cut": (TWITTER, {"recipe": "cut", **UNPAIRED, "decay_from_images": 100_000, "decay_until_images": 200_000}),
 }

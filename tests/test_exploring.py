@@ -102,6 +102,20 @@ def test_projection_finds_the_point_a_picture_came_from() -> None:
     torch.testing.assert_close(distances(found.pictures, targets), found.losses.min(dim=0).values, rtol=1e-3, atol=1e-9)
 
 
+def test_projection_finds_points_of_pictures_that_were_cut_at_white_and_black() -> None:
+    torch.manual_seed(0)
+    matrix = torch.randn(192, 4)
+
+    def draw(points: Tensor) -> Tensor:
+        return (points @ matrix.t()).view(-1, 3, 8, 8)
+
+    truth = torch.randn(2, 4)
+    targets = draw(truth).clamp(-1, 1)
+    assert (targets.abs() == 1).float().mean() > 0.4
+    found = project(draw, nearest(draw(torch.randn(20, 4)), torch.randn(20, 4), targets), targets, steps=500, rate=0.05)
+    assert (found.peak_ratios(targets) > 40).all()
+
+
 def test_peak_ratio_by_hand() -> None:
     found = Projection(torch.zeros(1, 2), torch.full((1, 1, 2, 2), 3.0), torch.zeros(1, 1))
     # clipped to 1, so 0.2 away of a range of 2: 20 log10(2 / 0.2)

@@ -134,6 +134,7 @@ def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -
         raise SettingsError(
             f"{model.source} makes pictures of pictures. Its run is judged by: sparring judge RUN, or sparring.judge_translations."
         )
+    model.refuse_without_generator()
 
     def batches() -> Iterator[UInt8[np.ndarray, "n h w c"]]:
         for piece in model.sample_in_pieces(n, seed=seed, truncation=truncation):

@@ -14,6 +14,7 @@ from golden import GOLDEN, golden
 from plain_biggan import plain_discriminator, plain_generator, random_discriminator, random_generator
 from sparring.core.errors import CheckpointError
 from sparring.models import import_weights
+from sparring.nets.biggan import Generator
 
 
 def relative(value: Tensor, wanted: Tensor) -> float:
@@ -96,6 +97,14 @@ def test_discriminators_of_every_kind(name: str, tmp_path: Path) -> None:
     assert model.discriminator is not None
     wanted = plain_discriminator(state, images, label, halvings=DISCRIMINATORS[name]["halvings"])
     assert relative(model.discriminator(images, label), wanted) < 1e-5
+    with pytest.raises(CheckpointError, match="holds no generator"):
+        sparring.judge(model, "fashion10k", samples=10)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_stages_of_any_number_of_deep_blocks(depth: int) -> None:
+    network = Generator((16, 16, 8, 4), 3, 10, classes=4, shared=6, depth=depth)
+    assert network(torch.randn(2, 10), torch.tensor([0, 3])).shape == (2, 3, 32, 32)
 
 
 def test_names_of_synchronised_batch_norms_and_what_is_left_over(tmp_path: Path) -> None:

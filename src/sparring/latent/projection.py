@@ -35,7 +35,11 @@ class Projection:
 
 
 def distances(pictures: Pictures, targets: Pictures) -> Float[Tensor, " n"]:
-    """Mean squared differences of pixels, summed over the full side and its halvings."""
+    """Mean squared differences of pixels, summed over the full side and its halvings. A picture is cut at white and black: where the target
+    is either, what lies beyond is no difference.
+    """
+    beyond = ((targets >= 1) & (pictures > 1)) | ((targets <= -1) & (pictures < -1))
+    pictures = torch.where(beyond, targets, pictures)
     total = (pictures - targets).square().mean(dim=(1, 2, 3))
     for _ in range(BLURS):
         if min(pictures.shape[2:]) < 2:

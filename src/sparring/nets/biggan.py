@@ -180,9 +180,9 @@ class Generator(nn.Module):
         for stage, (before, after) in enumerate(itertools.pairwise(widths)):
             if self.deep:
                 for i in range(depth):
-                    last = i == depth - 1
-                    blocks.append(DeepUpBlock(before, after if i else before, condition, stage, doubles=last))
-                    before = after if i else before  # noqa: PLW2901 (blocks follow on each other)
+                    here = after if i or depth == 1 else before  # a single block does what two do
+                    blocks.append(DeepUpBlock(before, here, condition, stage, doubles=i == depth - 1))
+                    before = here  # noqa: PLW2901 (blocks follow on each other)
             else:
                 blocks.append(UpBlock(before, after, condition, stage))
             if stage in attended:
