@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,12 @@ def test_train_is_a_verb_and_a_room() -> None:
     assert set(sparring.__all__) <= {name for name in sparring.__all__ if hasattr(sparring, name)}
     with pytest.raises(AttributeError):
         _ = sparring.trian
+
+
+def test_rooms_are_there_after_a_plain_import() -> None:
+    program = "import sparring; print(sparring.exploring.__name__, sparring.seeing.__name__, sparring.latent.__name__)"
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["sparring.exploring", "sparring.seeing", "sparring.latent"]
 
 
 def test_a_packed_model_draws_the_same_pictures_without_a_discriminator(trained: Path, tmp_path: Path) -> None:

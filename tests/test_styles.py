@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import plain_stylegan2 as plain
+from sparring import recipes
 from sparring.core.batch import Batch
 from sparring.core.specs import ImageSpec
 from sparring.core.streams import Streams
@@ -17,11 +18,40 @@ from sparring.nets import growing, resampling, stylegan, stylegan2
 from sparring.nets.equalised import Convolution, Linear, normalised
 from sparring.nets.growing import Growth, shrunk
 from sparring.nets.layers import MinibatchDeviation
-from sparring.nets.styles import Mapping
+from sparring.nets.styles import Mapping, as_rows
 from sparring.recipes.progan import Progan
 from sparring.recipes.stylegan import Stylegan
 from sparring.recipes.stylegan2 import Stylegan2
 from sparring.style_game import StyleGame, path_lengths
+
+
+@pytest.mark.parametrize("name", ["dcgan", "sngan", "progan", "stylegan", "stylegan2", "sagan", "biggan"])
+def test_first_and_second_derivatives_of_whole_networks(name: str) -> None:
+    torch.manual_seed(0)
+    own = {"channel_base": 64, "channel_max": 4} if name in {"progan", "stylegan", "stylegan2"} else {"width": 1}
+    styled = {"style_size": 4, "mapping_layers": 1} if "style" in name else {}
+    told = name in {"sagan", "biggan"}
+    game = recipes.get(name)(latent_size=8, **own, **styled).build(ImageSpec(16, 16, 1, ("a", "b", "c") if told else ())).double().eval()
+    label = torch.tensor([0, 2]) if told else None
+    inputs = {game.generator: torch.randn(2, 8), game.discriminator: torch.randn(2, 1, 16, 16)}
+    for network, seen in inputs.items():
+        given = (seen.double().requires_grad_(),)
+        assert torch.autograd.gradcheck(lambda x, network=network: network(x, label), given, fast_mode=True)
+        assert torch.autograd.gradgradcheck(lambda x, network=network: network(x, label), given, fast_mode=True, atol=1e-4)
+
+
+def test_labels_of_every_kind() -> None:
+    numbers = torch.tensor([2, 0])
+    rows = torch.tensor([[0.0, 0, 1], [1, 0, 0]])
+    kinds = [numbers.to(kind) for kind in (torch.int64, torch.int32, torch.uint8)]
+    for label in [*kinds, *(rows.to(kind) for kind in (torch.int64, torch.bool, torch.float64, torch.float32))]:
+        found = as_rows(label, 3)
+        assert found is not None
+        assert (found.dtype, found.tolist()) == (torch.float32, rows.tolist())
+    assert as_rows(torch.zeros(4, 0), 0) is None
+    for label, words in ((torch.tensor([3]), "from 3 to 3; the network has classes 0 to 2"), (torch.tensor([-1, 0]), "from -1")):
+        with pytest.raises(ValueError, match=words):
+            as_rows(label, 3)
 
 
 def test_resampling_is_zeros_between_padding_and_the_filter() -> None:

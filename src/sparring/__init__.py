@@ -6,6 +6,7 @@ pictures = model.sample(64, seed=0)
 """
 
 import importlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
@@ -102,7 +103,9 @@ def __getattr__(name: str) -> object:
     if name in _ROOMS_WITH_A_VERB:
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
-        raise AttributeError(f"module 'sparring' has no attribute {name!r}")
+        if name.startswith("_") or importlib.util.find_spec(f"{__name__}.{name}") is None:
+            raise AttributeError(f"module 'sparring' has no attribute {name!r}")
+        return importlib.import_module(f"{__name__}.{name}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

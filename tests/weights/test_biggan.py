@@ -80,6 +80,7 @@ DISCRIMINATORS: dict[str, dict[str, Any]] = {
     "64": {"widths": (8, 16, 16, 32, 32), "channels": 3, "halvings": 4, "depth": 0, "attended": 1},
     "deep, 32": {"widths": (16, 16, 16, 16), "channels": 3, "halvings": 2, "depth": 2, "attended": 0},
     "deep, 64": {"widths": (8, 16, 24, 32, 40), "channels": 3, "halvings": 4, "depth": 2, "attended": 1},
+    "deep, 128": {"widths": (8, 16, 16, 16, 16, 16), "channels": 3, "halvings": 5, "depth": 2, "attended": 1},
 }
 
 
@@ -112,21 +113,28 @@ def test_names_of_synchronised_batch_norms_and_what_is_left_over(tmp_path: Path)
     state = random_generator((8, 8, 8, 8), 3, 8, 5, shared=3, hierarchical=True, depth=0, attended=1)
     renamed = {name.replace(".stored_", ".bn.stored_"): tensor for name, tensor in state.items()}
     renamed["blocks.0.0.bn1.bn.accumulation_counter"] = torch.zeros(1)
+    torch_names = {
+        name.replace(".stored_mean", ".bn.running_mean").replace(".stored_var", ".bn.running_var"): t for name, t in state.items()
+    }
+    torch.save(torch_names | {"blocks.0.0.bn1.bn.num_batches_tracked": torch.tensor(1)}, tmp_path / "torch.pth")
     torch.save(state, tmp_path / "a.pth")
     torch.save(renamed, tmp_path / "b.pth")
     first, second = import_weights(tmp_path / "a.pth", tmp_path / "kept"), import_weights(tmp_path / "b.pth")
     assert torch.equal(first.sample(3, label=2), second.sample(3, label=2))
+    assert torch.equal(first.sample(3, label=2), import_weights(tmp_path / "torch.pth").sample(3, label=2))
     assert torch.equal(sparring.load(tmp_path / "kept").sample(3, label=2), second.sample(3, label=2))
     spread = [first.sample(64, label=1, truncation=threshold).std(dim=0).mean() for threshold in (0.1, 0.5, 2.0)]
     assert spread[0] < spread[1] < spread[2]
 
     del renamed["blocks.1.0.conv2.bias"]
     renamed["blocks.1.0.conv9.weight"] = torch.zeros(2)
+    renamed["blocks.1.0.more.u0"] = torch.zeros(2)
     torch.save(renamed, tmp_path / "c.pth")
     with pytest.raises(CheckpointError) as caught:
         import_weights(tmp_path / "c.pth")
     assert "missing: generator.blocks.1.second.bias" in str(caught.value)
     assert "not known: generator.blocks.1.conv9.weight" in str(caught.value)
+    assert "not known: generator.blocks.1.more.u0" in str(caught.value)
     torch.save({"some": torch.zeros(2), "thing": torch.zeros(3)}, tmp_path / "d.pth")
     with pytest.raises(CheckpointError, match="Its first names: some, thing"):
         import_weights(tmp_path / "d.pth")

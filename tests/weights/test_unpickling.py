@@ -84,10 +84,24 @@ def test_a_storage_inside_is_held_to_the_same(tmp_path: Path) -> None:
     """The bytes of a storage are a pickle of their own, which NVIDIA's loader runs too."""
     mark, inner = tmp_path / "mark", io.BytesIO()
     torch.save(Calls(os.system, f"touch {mark}"), inner, _use_new_zipfile_serialization=False)
-    (tmp_path / "f").write_bytes(call("torch.storage", "_load_from_bytes", inner.getvalue()))
-    with pytest.raises(CheckpointError, match="is not a pickle of NVIDIA's, or is damaged"):
-        import_weights(tmp_path / "f")
+    zipped = io.BytesIO()
+    torch.save(Calls(os.system, f"touch {mark}"), zipped)
+    for content in (inner, zipped):
+        (tmp_path / "f").write_bytes(call("torch.storage", "_load_from_bytes", content.getvalue()))
+        with pytest.raises(CheckpointError, match=r"asks for posix\.system, which is not") as caught:
+            import_weights(tmp_path / "f")
+        assert "weights_only" not in str(caught.value)
     assert not mark.exists()
+
+
+def test_tensors_of_unusual_kinds_and_boundless_bytes(tmp_path: Path) -> None:
+    for tensor in (torch.eye(3).to_sparse(), torch.zeros(2, dtype=torch.complex64), torch.zeros(2, device="meta")):
+        torch.save({"blocks.0.0.conv1.weight": tensor, "linear.weight": torch.zeros(2)}, tmp_path / "f.pth")
+        with pytest.raises(CheckpointError, match="sparse, complex or without content: blocks"):
+            import_weights(tmp_path / "f.pth")
+    (tmp_path / "f").write_bytes(call("builtins", "bytes", 1 << 62))
+    with pytest.raises(CheckpointError, match="has no networks"):
+        import_weights(tmp_path / "f")
 
 
 def test_source_text_in_a_file_is_never_run(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu
 
-from sparring.nets.layers import MinibatchDeviation, spectrally_normalised
+from sparring.nets.layers import MinibatchDeviation, precise, spectrally_normalised
 from sparring.nets.residual import double, halve
 from sparring.nets.styles import Label, as_rows
 
@@ -81,7 +81,7 @@ class Attention(nn.Module):
             y.flatten(2).transpose(1, 2) for y in (self.query(x), max_pool2d(self.key(x), 2), max_pool2d(self.value(x), 2))
         )
         # not `scaled`, and by plain products where second derivatives may be wanted
-        weights = torch.softmax((query @ key.transpose(1, 2)).float(), dim=2).to(value.dtype)
+        weights = torch.softmax(precise(query @ key.transpose(1, 2)), dim=2).to(value.dtype)
         seen = (weights @ value).transpose(1, 2).reshape(len(x), -1, *x.shape[2:]).contiguous(memory_format=torch.channels_last)
         return torch.add(x, self.gamma.to(x.dtype) * self.out(seen))
 
@@ -198,7 +198,7 @@ class Generator(nn.Module):
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Label = None) -> Float[Tensor, "n c h w"]:
         """Pictures in [-1, 1]. `condition`: one-hot rows (or weights for each class), or numbers."""
-        told = as_rows(condition, self.classes)
+        told = as_rows(condition, self.classes, latent.dtype)
         if told is not None and self.embed is not None:
             told = self.embed(told).to(latent.dtype)
         conditions = self.conditions(latent, told)
@@ -210,7 +210,7 @@ class Generator(nn.Module):
         x = self.project(start).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
         for block in self.blocks:
             x = block(x, conditions[block.stage]) if isinstance(block, UpBlock | DeepUpBlock) else block(x)
-        return self.draw(self.last_norm(x, None)).tanh().float()
+        return precise(self.draw(self.last_norm(x, None)).tanh())
 
     def conditions(
         self, latent: Float[Tensor, "n latent"], told: Float[Tensor, "n told"] | None
@@ -310,5 +310,5 @@ class Discriminator(nn.Module):
         features = self.deviation(relu(x, inplace=True).sum(dim=(2, 3)))
         outputs = self.judge(features)
         if self.project is not None:
-            outputs = outputs + (self.project(as_rows(label, self.classes)) * features).sum(dim=1, keepdim=True)
+            outputs = outputs + (self.project(as_rows(label, self.classes, images.dtype)) * features).sum(dim=1, keepdim=True)
         return outputs

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from sparring.nets.equalised import Convolution, Linear, normalised
-from sparring.nets.layers import MinibatchDeviation
+from sparring.nets.layers import MinibatchDeviation, precise
 from sparring.nets.styles import Label, as_rows
 
 FIRST, LARGEST = 4, 1024
@@ -106,7 +106,7 @@ class Growing(nn.Module):
         if blocks:
             before = draw[self.newest - 1](x) if self.fading else None
             x = blocks[-1](x)
-        return self.faded(before, draw[self.newest](x)).float()
+        return precise(self.faded(before, draw[self.newest](x)))
 
     def faded(self, before: Float[Tensor, "n c p q"] | None, pictures: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c _ _"]:
         """`pictures` of the newest side over those of the side `before`, as far as it is faded in. In use, in [-1, 1] and as large as
@@ -176,7 +176,7 @@ class Generator(Growing):
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Label = None) -> Float[Tensor, "n c h w"]:
         """Pictures, of the level's side in training and of the last side in use."""
-        rows = as_rows(condition, self.classes)
+        rows = as_rows(condition, self.classes, latent.dtype)
         x = self.start(latent if rows is None else torch.cat([latent, rows], dim=1))
         return self.drawn(x, list(self.blocks)[: self.first_place + self.newest], self.draw)
 
@@ -233,7 +233,7 @@ class Discriminator(Growing):
         outputs = self.judge(self.hidden(self.last(self.deviation(x)).flatten(1)))
         if not self.projected:
             return outputs
-        rows = as_rows(label, self.projected)
+        rows = as_rows(label, self.projected, images.dtype)
         assert rows is not None
         logits, names = outputs.split([self.projected, outputs.shape[1] - self.projected], dim=1)
         return torch.cat([(logits * rows).sum(dim=1, keepdim=True), names], dim=1)

@@ -9,6 +9,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 
+def precise(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """As float32 at least, where numbers were computed with fewer bits."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 class ConditionalBatchNorm(nn.Module):
     """Batch norm whose scale and offset belong to the class (de Vries et al. 2017; Miyato and Koyama 2018)."""
 
@@ -109,9 +114,7 @@ class MinibatchDeviation(nn.Module):
         """(n, features, ...) to (n, features + channels, ...)."""
         n, count = len(x), self.channels
         size = self.group if self.group and n % self.group == 0 else n
-        groups = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(
-            size, n // size, count, -1
-        )  # as in the authors' code, group j is samples j, j + n/size, ...
+        groups = precise(x).reshape(size, n // size, count, -1)  # as in the authors' code, group j is samples j, j + n/size, ...
         variance = (groups - groups.mean(dim=0)).square().mean(dim=0)  # many times as fast as `var` over the first dimension
         deviation = (variance + 1e-8).sqrt().mean(dim=2)
         columns = deviation.repeat(size, 1).to(x.dtype).view(n, count, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolate, pad, relu
 
-from sparring.nets.layers import ConditionalBatchNorm, MinibatchDeviation
+from sparring.nets.layers import ConditionalBatchNorm, MinibatchDeviation, precise
 
 SMALLEST, LARGEST = 16, 256
 SMALL = 32
@@ -156,7 +156,7 @@ class Generator(nn.Module):
         x = self.project(latent).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
         for block in self.blocks:
             x = block(x, condition)
-        return self.draw(rectified(self.last_norm, x, condition)).tanh().float()
+        return precise(self.draw(rectified(self.last_norm, x, condition)).tanh())
 
 
 class Discriminator(nn.Module):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sparring.nets.equalised import Convolution, Linear, rectified
 from sparring.nets.growing import Growing, Growth, drawers
+from sparring.nets.layers import precise
 from sparring.nets.styles import Mapping, Noise, StyleGenerator
 
 
@@ -37,7 +38,7 @@ class Styled(nn.Module):
         elif noise == "const":
             x = x + strength * self.noise.to(x.dtype)
         x = rectified(x)
-        variance, mean = torch.var_mean(x.float(), dim=(2, 3), unbiased=False)
+        variance, mean = torch.var_mean(precise(x), dim=(2, 3), unbiased=False)
         scale, offset = self.affine(w).chunk(2, dim=1)
         scale = (1 + scale) * (variance + 1e-8).rsqrt()
         offset = offset - scale * mean

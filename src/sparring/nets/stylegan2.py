@@ -299,6 +299,6 @@ class Discriminator(nn.Module):
         if self.mapping is None:
             return outputs
         logits, names = outputs.split([outputs.shape[1] - self.named, self.named], dim=1)
-        told = self.mapping(None, as_rows(label, self.mapping.classes))
+        told = self.mapping(None, as_rows(label, self.mapping.classes, images.dtype))
         # the inner product of picture and class (Miyato and Koyama 2018), scaled to variance 1
         return torch.cat([(logits * told).sum(dim=1, keepdim=True) / math.sqrt(told.shape[1]), names], dim=1)

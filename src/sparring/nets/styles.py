@@ -1,9 +1,9 @@
 """What StyleGAN's generators have in common: a mapping network from z to w, and a synthesis network that draws from w."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Integer, Num
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
@@ -11,21 +11,27 @@ from sparring.nets.equalised import Linear, normalised
 
 Noise = Literal["const", "random", "none"]
 """The noise inputs of a synthesis network: the same at each call, fresh from torch's random numbers, or zero."""
-Label = Float[Tensor, "n classes"] | Int64[Tensor, " n"] | None
+Label = Num[Tensor, "n classes"] | Bool[Tensor, "n classes"] | Integer[Tensor, " n"] | None
+"""Rows with a weight for each class, one-hot or not, or a number for each sample."""
 AVERAGE_DECAY = 0.995
 """Of the running mean of w, at each step of training (the authors' value)."""
 
 
-def as_rows(label: Label, classes: int) -> Float[Tensor, "n classes"] | None:
-    """Labels, numbers or rows with a weight for each class, as such rows. ValueError if they do not suit the network."""
+def as_rows(label: Label, classes: int, kind: torch.dtype = torch.float32) -> Float[Tensor, "n classes"] | None:
+    """Labels, numbers or rows with a weight for each class, as rows of that `kind`. ValueError if they do not suit the network."""
+    if label is not None and label.ndim == 2 and not label.shape[1]:
+        label = None  # what the official code gives networks without classes
     if (label is None) != (classes == 0):
         raise ValueError(f"the network has {classes} classes; {'no labels were' if label is None else 'labels were'} given")
     if label is None:
         return None
-    rows = one_hot(label, classes).float() if label.ndim == 1 else label
-    if rows.shape[1] != classes:
-        raise ValueError(f"labels are rows of {rows.shape[1]} numbers; the network has {classes} classes")
-    return rows
+    if label.ndim == 1:
+        if label.numel() and not 0 <= int(label.min()) <= int(label.max()) < classes:
+            raise ValueError(f"labels are from {int(label.min())} to {int(label.max())}; the network has classes 0 to {classes - 1}")
+        label = one_hot(label.long(), classes)
+    if label.shape[1] != classes:
+        raise ValueError(f"labels are rows of {label.shape[1]} numbers; the network has {classes} classes")
+    return label.to(kind)
 
 
 class Mapping(nn.Module):
@@ -100,14 +106,16 @@ class StyleGenerator(nn.Module):
         """W for each layer. `truncation`: how far from the mean of all w they are, 1 where they fall, 0 at the mean (Karras et al. 2019,
         appendix B); in the first `truncated_layers`, or all. `label`: one-hot rows or numbers.
         """
-        w = self.styles(z, as_rows(label, self.mapping.classes))[:, None].expand(-1, self.layers, -1)
+        w = self.styles(z, as_rows(label, self.mapping.classes, z.dtype))[:, None].repeat(1, self.layers, 1)
         if truncation == 1:
             return w
         nearer = self.mean.lerp(w, truncation)
         return nearer if truncated_layers is None else torch.cat([nearer[:, :truncated_layers], w[:, truncated_layers:]], dim=1)
 
     def synthesise(self, w: Float[Tensor, "n layers style"], noise: Noise = "const") -> Float[Tensor, "n channels h w"]:
-        """Pictures of styles, in the network's own range ([-1, 1] for what it was trained on, not clipped)."""
+        """Pictures of styles, in the network's own range ([-1, 1] for what it was trained on, not clipped). ValueError for other noise."""
+        if noise not in get_args(Noise):
+            raise ValueError(f"noise is one of {', '.join(get_args(Noise))}, not {noise!r}")
         return self.synthesis(w, noise)
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Label = None) -> Float[Tensor, "n channels h w"]:

@@ -111,9 +111,11 @@ class Biggan(AdversarialRecipe):
         for name in ("attended", "discriminator_attended"):
             if any(stage >= wanted for stage in getattr(self, name) or ()):
                 found.append(f"{name} must be numbers of stages, from 0 to {wanted - 1}, not {getattr(self, name)}.")
-        narrowest = min((*(self.widths or nets.generator_widths(spec.height, self.width)), *self.discriminator_widths))
-        if narrowest < nets.BOTTLENECK and (self.depth or self.discriminator_depth):
-            found.append(f"BigGAN-deep's narrowest maps need at least {nets.BOTTLENECK} channels, not {narrowest}.")
+        deep = [*(self.widths or nets.generator_widths(spec.height, self.width))] if self.depth else []
+        if self.depth if self.discriminator_depth is None else self.discriminator_depth:
+            deep += (self.discriminator_widths or nets.discriminator_widths(spec.height, self.width))[1:]  # the first is of no block
+        if deep and min(deep) < nets.BOTTLENECK:
+            found.append(f"BigGAN-deep's narrowest maps need at least {nets.BOTTLENECK} channels, not {min(deep)}.")
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:

@@ -31,9 +31,9 @@ def fits(state: State) -> bool:
 def official(state: State, path: Path) -> Official:
     """A generator or a discriminator as BigGAN's of ours. A CheckpointError if shapes do not go together."""
     state = {
-        name.replace(".bn.stored_", ".stored_"): tensor.float()
+        re.sub(r"\.bn\.(?:stored|running)_", ".stored_", name): tensor.float()
         for name, tensor in state.items()
-        if not name.endswith("accumulation_counter")
+        if not name.endswith(("accumulation_counter", ".bn.num_batches_tracked"))
     }
     try:
         if "output_layer.2.weight" in state:
@@ -127,7 +127,7 @@ def _renamed(state: State, stages: list[list[str]], parts: dict[str, str], ends:
     numbers = {place: number for number, place in enumerate(place for places in stages for place in places)}
     for name, tensor in state.items():
         module, _, last = name.rpartition(".")
-        if re.fullmatch(r"(u|sv)\d+", last):
+        if re.fullmatch(r"(u|sv)\d+", last) and f"{module}.weight" in state:
             continue
         ours = _module(module, numbers, parts, ends)
         turned = module in {"shared", "embed"}  # our linear maps from classes have classes as columns

@@ -9,7 +9,6 @@ import math
 import pickle
 import re
 import warnings
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,9 +109,18 @@ class _Array:
         self.value = value.reshape(shape, order="F" if columns_first else "C")
 
 
+def asked_for(problem: Exception) -> str:
+    """The name that torch's allow-list refused; "" if it was something else."""
+    named = re.search(r"GLOBAL ([\w.]+)", str(problem))
+    return named[1] if named else ""
+
+
 def _storage(content: bytes) -> _Held:
     """A storage that is a pickle of its own, inside the pickle."""
-    storage = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    try:
+        storage = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as problem:
+        raise (_RefusedError(asked) if (asked := asked_for(problem)) else pickle.UnpicklingError("a storage is damaged")) from None
     if not isinstance(storage, torch.storage.TypedStorage | torch.UntypedStorage):
         raise pickle.UnpicklingError(f"a storage holds a {type(storage).__name__}")
     return _Held(storage)
@@ -129,7 +137,7 @@ def _tensor(held: object, offset: int, size: tuple[int, ...], stride: tuple[int,
     places = max(last + 1, math.prod(size))  # by strides of zero a tensor can have more places than its storage
     if offset < 0 or any(step < 0 for step in stride) or places * kind.itemsize > untyped.nbytes():
         raise pickle.UnpicklingError(f"a tensor of shape {tuple(size)} reaches beyond its storage")
-    return _Held(torch.empty(0, dtype=kind).set_(untyped, offset, tuple(size), tuple(stride)).clone())
+    return _Held(torch.empty(0, dtype=kind).set_(untyped, offset, tuple(size), tuple(stride)))
 
 
 def _parameter(held: object, *rest: object) -> _Held:
@@ -170,7 +178,7 @@ def _allow_list() -> dict[str, object]:
         "numpy.dtype": lambda name, *_: _Kind(name),
         "_codecs.encode": lambda text, kind: text.encode("latin1"),
         "builtins.set": set,
-        "builtins.bytes": bytes,
+        "builtins.bytes": lambda *_: b"",  # only empty ones are made so; of a number it would take as much memory
     }
     for room in ("numpy.core.multiarray", "numpy._core.multiarray"):
         names[f"{room}.scalar"] = lambda kind, content: np.frombuffer(content, kind.type)[0].item()
@@ -223,11 +231,9 @@ def read_persistent(path: Path) -> dict[str, Part]:
 
 def is_state(path: Path) -> bool:
     """Whether torch wrote the file (its older format or its newer), and not Python's pickle."""
-    if zipfile.is_zipfile(path):
-        return True
     with path.open("rb") as file:
         start = file.read(32)
-    return MAGIC.to_bytes(10, "little") in start
+    return start.startswith(b"PK\x03\x04") or MAGIC.to_bytes(10, "little") in start
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -235,8 +241,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
-        named = re.search(r"GLOBAL ([\w.]+)", str(problem))
-        asks = f"asks for {named[1]}, which is not" if named else "holds what is not"
+        asked = asked_for(problem)
+        asks = f"asks for {asked}, which is not" if asked else "holds what is not"
         raise CheckpointError(f"{path} {asks} among what official weights need. Nothing of it was run.") from None
     except OSError:
         raise
@@ -245,6 +251,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
         raise CheckpointError(f"{path} does not hold tensors by name.")
     state = {str(name): tensor for name, tensor in content.items()}
+    if unusual := [name for name, tensor in state.items() if tensor.layout != torch.strided or tensor.is_meta or tensor.is_complex()]:
+        raise CheckpointError(f"{path} has tensors that are sparse, complex or without content: {', '.join(unusual[:5])}.")
     if stretched := [name for name, tensor in state.items() if tensor.nbytes > tensor.untyped_storage().nbytes()]:
         raise CheckpointError(f"{path} has tensors with more places than their storage: {', '.join(stretched[:5])}.")
     # of networks that were compiled, or trained on several GPUs
