@@ -22,6 +22,9 @@ from sparring.train import checkpoints
 
 SMALL: dict[str, Any] = {"width": 32, "batch_size": 64}
 STYLES: dict[str, Any] = {"channel_base": 512, "channel_max": 128, "mapping_layers": 2, "latent_size": 128, "style_size": 128}
+AS_FOR_CIFAR: dict[str, Any] = {"style_mixing": 0.0, "path_length": 0.0, "discriminator_architecture": "orig", "batch_size": 16}
+"""What NVIDIA's code changes for CIFAR-10 (Karras et al. 2020: Training Generative Adversarial Networks with Limited Data, table 7), with a
+smaller batch."""
 SOON: dict[str, Any] = {"learning_rate": 2e-4, "discriminator_learning_rate": 4e-4, "discriminator_steps": 1, "betas": (0.0, 0.99)}
 """Rates for minutes in place of the authors' for days."""
 RELATIVISTIC: dict[str, Any] = {
@@ -46,6 +49,7 @@ GARMENTS: dict[str, dict[str, Any]] = {
     "progan": {"recipe": "progan", "channel_base": 512, "channel_max": 128, "stable_images": 15_000, "fading_images": 15_000},
     "stylegan": {"recipe": "stylegan", **STYLES, "stable_images": 20_000, "fading_images": 20_000},
     "stylegan2": {"recipe": "stylegan2", **STYLES},
+    "stylegan2-cifar": {"recipe": "stylegan2", **STYLES, **AS_FOR_CIFAR},
     "sagan": {"recipe": "sagan", "width": 16},
     "biggan": {"recipe": "biggan", "width": 16, **SOON},
     "biggan-relativistic": {"recipe": "biggan", "width": 16, **RELATIVISTIC, **UNNORMALISED},

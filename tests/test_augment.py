@@ -117,12 +117,45 @@ def test_gradients_pass_and_the_same_streams_do_the_same(kind: str) -> None:
     assert (gradient * direction).sum().item() == pytest.approx(((ahead - behind) / (2 * step)).item(), rel=2e-2)
 
 
+def test_gradients_of_gradients_pass() -> None:
+    torch.manual_seed(0)
+    x, place = torch.rand(2, 2, 6, 6).double().requires_grad_(), torch.rand(2, 5, 4, 2).double() * 2.4 - 1.2
+
+    def sampled(x: Tensor) -> Tensor:
+        return augment._Sampled.apply(x, place).square()  # pyright: ignore
+
+    plain = torch.nn.functional.grid_sample(x, place, mode="bilinear", padding_mode="zeros", align_corners=False)
+    torch.testing.assert_close(sampled(x), plain.square())
+    assert torch.autograd.gradcheck(sampled, (x,))
+    assert torch.autograd.gradgradcheck(sampled, (x,))
+
+
 def test_differentiable_cuts_a_square_out_and_moves_by_an_eighth() -> None:
     pictures = torch.full((300, 3, 16, 16), 0.5)
     changed = augment.differentiable(pictures, Streams(0, 0), "real")
     zeros = (changed == 0).all(dim=1).float()
     assert zeros.mean(dim=(1, 2)).min().item() >= 15 / 256, "a corner of the square at least"
     assert (zeros.sum(dim=(1, 2)) <= 64 + 2 * 2 * 16 + 16).all(), "the square, and two rows and columns"
+
+
+def test_pictures_together_are_cut_alike_in_colours_of_their_own() -> None:
+    one, other = torch.rand(6, 3, 16, 16) + 2, torch.rand(6, 1, 16, 16) + 2
+    streams = Streams(0, 0)
+    changed = augment.differentiable_together([one, other], streams, "real")
+    assert torch.equal(changed[:, :3], augment.differentiable(one, streams, "real")), "the first as if it were alone"
+    assert ((changed[:, 3:] == 0) == (changed[:, :1] == 0)).all()
+    brighter = [(part.amax(dim=(1, 2, 3)) - 3) for part in (changed[:, :3], changed[:, 3:])]
+    assert (brighter[0] - brighter[1]).abs().mean() > 0.1
+
+
+def test_differentiable_moves_as_often_by_each_number_of_pixels() -> None:
+    rows = torch.arange(16.0).view(1, 1, 16, 1).expand(4000, 1, 16, 16) + 100  # bright, so that brightness hardly matters
+    changed = augment.differentiable(rows, Streams(0, 0), "real")
+    above = (changed[:, 0, :3] == 0).all(dim=2)
+    below = (changed[:, 0, -3:] == 0).all(dim=2)
+    counts = torch.stack([above[:, :2].all(1) & ~above[:, 2], above[:, 0] & ~above[:, 1], below[:, 2] & ~below[:, 1], below[:, 1:].all(1)])
+    expected = torch.full((4,), 4000 / 5)
+    assert (counts.sum(dim=1) - expected).abs().max() < 4 * (4000 * 0.2 * 0.8) ** 0.5
 
 
 # ------------------------------------------------------------------------------------------------------ in the game
@@ -165,6 +198,28 @@ def test_objectives_that_compare_are_sure_by_comparison() -> None:
     game = game_of(objective="relativistic")
     game.adapt(game.augmentation, moment({"logits/real": torch.full((8,), -5.0), "logits/generated": torch.full((8,), -6.0)}))
     assert game.augmentation.sure.item() == pytest.approx(MEMORY)
+
+
+@pytest.mark.parametrize("packing", [1, 2])
+@pytest.mark.parametrize("kind", ["ada", "diffaugment"])
+def test_r1_is_of_gradients_through_augmentation(kind: str, packing: int) -> None:
+    """As by hand: of the discriminator's answer to augmented pictures, with respect to the pictures that were augmented."""
+    torch.manual_seed(0)
+    chance = {"augment_chance": 0.7} if kind == "ada" else {}
+    recipe = Dcgan(width=4, latent_size=5, batch_size=8, augment=kind, r1=3.0, discriminator_norm="none", packing=packing, **chance)  # pyright: ignore
+    game = recipe.build(ImageSpec(16, 16, 1)).train()
+    now = moment({})
+    assert isinstance(game, TwoPlayerGame)
+    found = game.play_discriminator(now)["r1"]
+    assert found.shape == (8 // packing,)
+    images = now.batch.images.clone().requires_grad_()
+    logits, _ = game.verdict(game.shown(images, "real", now), None)
+    for pack in range(len(logits)):
+        (gradient,) = torch.autograd.grad(logits[pack], images, retain_graph=True)
+        assert found[pack].item() == pytest.approx(1.5 * gradient.square().sum().item(), rel=1e-4)
+        assert gradient[: pack * packing].abs().sum() == 0, "of its own pictures alone"
+    found.sum().backward()
+    assert any(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in game.discriminator.parameters())
 
 
 def test_real_and_generated_are_augmented_apart_and_the_chance_survives() -> None:

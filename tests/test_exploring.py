@@ -16,6 +16,7 @@ from sparring.latent import directions as ways
 from sparring.latent.dropping import responsible
 from sparring.latent.projection import Projection, distances, nearest, project
 from sparring.models import Model
+from sparring.nets import biggan
 from sparring.nets.maps import recording, without
 from sparring.recipes.biggan import Biggan
 from sparring.recipes.dcgan import Dcgan
@@ -62,6 +63,18 @@ def test_principal_components_of_a_known_cloud() -> None:
     found, deviations = ways.principal(points, 2)
     torch.testing.assert_close((found @ rotation[:2].t()).abs(), torch.eye(2), atol=0.05, rtol=0)
     torch.testing.assert_close(deviations, torch.tensor([5.0, 3.0]), rtol=0.05, atol=0)
+
+
+def test_points_are_regressed_on_the_components_of_what_they_become() -> None:
+    """Two hidden directions matter, one twice as much, by maps that bend; the others do not."""
+    torch.manual_seed(0)
+    points = torch.randn(5000, 6)
+    rotation, _ = torch.linalg.qr(torch.randn(6, 6))
+    made = torch.cat([2 * (points @ rotation[0])[:, None].tanh(), (points @ rotation[1])[:, None].tanh()], dim=1)
+    activations = torch.cat([made, torch.zeros(5000, 8)], dim=1) + 3
+    found = ways.regressed(points, activations, 4)
+    assert found.shape == (2, 6), "there are two components"
+    torch.testing.assert_close((found @ rotation[:2].t()).abs(), torch.eye(2), atol=0.05, rtol=0)
 
 
 def test_the_discriminant_allows_for_how_points_spread() -> None:
@@ -195,8 +208,55 @@ def test_directions_towards_a_class_lead_there() -> None:
         exploring.directions(model, "class")
 
 
+def test_components_of_z_are_of_what_the_generator_makes_of_it() -> None:
+    """Of a generator that looks hardly at all but the latent's fourth number, whatever the class is."""
+    model = model_of("conditional dcgan")
+    project = model.game.generator.project  # pyright: ignore
+    project.weight[:, [0, 1, 2, 4, 5]] *= 0.01  # pyright: ignore
+    found = exploring.directions(model, "principal", 1)
+    assert found.vectors[0, 3] > 0.99
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_biggans_weights_of_latents_are_its_maps(depth: int) -> None:
+    """What the linear maps give changes with the latent by the weights, whatever the class is."""
+    torch.manual_seed(0)
+    generator = Biggan(width=16, latent_size=13, shared_size=5, depth=depth).build(SPEC).generator
+    assert isinstance(generator, biggan.Generator)
+    (rows, *others), change = generator.eval().weights_of_latents(), torch.randn(1, 13)
+    assert rows.shape == (len(generator.project.weight), 13)
+
+    def outputs(latent: Tensor) -> Tensor:
+        found: list[Tensor] = []
+        linear = [module for name, module in generator.named_modules() if isinstance(module, nn.Linear) and name != "embed"]
+        handles = [module.register_forward_hook(lambda _, __, output: found.append(output[0])) for module in linear]
+        generator(latent, torch.tensor([1]))
+        for handle in handles:
+            handle.remove()
+        return torch.cat(found)
+
+    latent = torch.randn(1, 13)
+    torch.testing.assert_close(outputs(latent + change) - outputs(latent), torch.cat([rows, *others]) @ change[0], atol=1e-5, rtol=1e-4)
+
+
+def test_no_direction_in_z_leads_to_a_class_that_is_told_beside_it() -> None:
+    with pytest.raises(SettingsError, match="is told the class beside z"):
+        exploring.directions(model_of("biggan"), "class", name_of=lambda x: torch.arange(len(x)) % 2, classes=("dark", "light"))
+
+
+def test_arithmetic_in_z_takes_the_classes_along() -> None:
+    """Seeds 4, 5 and 6 are of classes 1, 2 and 0: 1 + 2 - 1 gives 2, and 0 - 1 none."""
+    model = model_of("conditional dcgan")
+    means, results = exploring.arithmetic(model, [(1, (4,)), (1, (5,)), (-1, (4,))], n=2)
+    own = torch.cat([model.sample(1, seed=seed) for seed in (4, 5, 4)])
+    torch.testing.assert_close(means, own, atol=1e-5, rtol=0)
+    torch.testing.assert_close(results[0], own[1], atol=1e-4, rtol=0)
+    with pytest.raises(SettingsError, match="no class is left to draw"):
+        exploring.arithmetic(model, [(1, (6,)), (-1, (4,))])
+
+
 @pytest.mark.parametrize("name", ["dcgan", "conditional dcgan", "stylegan2"])
-def test_arithmetic_that_cancels_gives_the_rest(name: str) -> None:
+def test_arithmetic_that_cancels_that_cancels_gives_the_rest(name: str) -> None:
     model = model_of(name)
     label = "b" if name == "conditional dcgan" else None
     means, results = exploring.arithmetic(model, [(1, (4,)), (-1, (4,)), (1, (7,))], n=4, label=label)

@@ -243,6 +243,29 @@ def test_cyclegan_minimises_what_the_paper_says_in_four_generator_passes() -> No
     assert game.pool_a.filled == game.pool_b.filled == 1
 
 
+@pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "cut"])
+def test_discriminators_see_augmented_pictures_alone(name: str) -> None:
+    """None as it is; pairs cut and moved alike; and what the generator draws is compared as it is."""
+    torch.manual_seed(0)
+    spec = PairSpec(32, 32, 3, (), 3, paired=name == "pix2pix")
+    recipe = recipes.get(name)(**{**SMALL[name], "jitter": 0.0, "flip": False, "batch_size": 2}, augment="diffaugment")
+    game = recipe.build(spec).train()
+    inputs, targets = torch.rand(2, 3, 32, 32) + 3, torch.rand(2, 3, 32, 32) - 4  # no pixel is zero by chance
+    seen: list[Tensor] = []
+    for module in game.modules():
+        if isinstance(module, nets.PatchDiscriminator):
+            module.register_forward_hook(lambda _, shown, __: seen.append(shown[0]))
+    now = moment(inputs, targets)
+    losses = [turn.play(now) for turn in game.turns]
+    sum(loss.sum() for turn in losses for loss in turn.values()).backward()  # pyright: ignore
+    assert all(weight.grad is not None for name, weight in game.named_parameters() if "heads" not in name)
+    for shown in seen:
+        holes = shown == 0
+        assert holes.flatten(1).float().mean(dim=1).min() > 0.05
+        assert (holes == holes[:, :1]).all(), "all channels, of inputs and targets"
+    assert torch.isfinite(torch.stack([loss.detach().sum() for turn in losses for loss in turn.values()])).all()
+
+
 # ------------------------------------------------------------------------------------------------------ training
 
 

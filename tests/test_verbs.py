@@ -54,6 +54,9 @@ def test_latent_verbs_write_their_pictures(runs: Path, capsys: pytest.CaptureFix
     assert size("styled-mix.png") == (4 * side + 2, 3 * side + 2)
     run(capsys, "latent", "truncation", styled, "--at", 0.2, 0.9, "-n", 3, "--out", "t.png")
     assert size("t.png") == (3 * side + 2, 2 * side + 2)
+    lines = run(capsys, "latent", "truncation", styled, "--at", 0.2, 0.9, "--judged", 60).splitlines()
+    assert lines[-3].split() == ["truncation", "FD-lite0", "precision", "recall", "coverage"]
+    assert lines[-1].split()[:2] == ["0.9", f"{sparring.judge(styled, samples=60, truncation=0.9)['FD-lite0'].value:.3g}"]
     out = run(capsys, "latent", "directions", styled, "--count", 2, "--steps", 5)
     assert "0: weights 1\n1: weights 2" in out
     assert size("styled-directions-weights.png") == (5 * side + 2, 2 * side + 2)

@@ -182,14 +182,12 @@ class TwoPlayerGame(LatentGame):
     ) -> dict[str, Float[Tensor, " packs"]]:
         """All that the discriminator minimises; `weights` in place of its own."""
         rules = self.rules
-        shown_real, shown_generated = self.shown(real, "real", moment), self.shown(generated, "generated", moment)
         # Lazily (Karras et al. 2020, section 3.1): seldom, and as much stronger.
-        # Gradients are those at what the discriminator sees: augmented pictures. (Karras et al. differentiate through augmentation.)
         strength = 0 if moment.step % rules.penalty_every else rules.penalty_every
-        if strength and self.r1:
-            shown_real.requires_grad_()
-        if strength and rules.r2:
-            shown_generated.requires_grad_()
+        # R1 and R2 are of gradients through augmentation (as in the code of Karras et al.)
+        real = differentiable(real) if strength and self.r1 else real
+        generated = differentiable(generated) if strength and rules.r2 else generated
+        shown_real, shown_generated = self.shown(real, "real", moment), self.shown(generated, "generated", moment)
         real_logits, real_classes = self.verdict(shown_real, labels, weights)
         generated_logits, generated_classes = self.verdict(shown_generated, labels, weights)
         moment.signals.update({"logits/real": real_logits, "logits/generated": generated_logits})
@@ -202,9 +200,9 @@ class TwoPlayerGame(LatentGame):
         if not strength:
             return losses
         if self.r1:
-            losses["r1"] = strength * self.r1 / 2 * penalties.squared_gradients(real_logits, shown_real)
+            losses["r1"] = strength * self.r1 / 2 * penalties.squared_gradients(real_logits, real)
         if rules.r2:
-            losses["r2"] = strength * rules.r2 / 2 * penalties.squared_gradients(generated_logits, shown_generated)
+            losses["r2"] = strength * rules.r2 / 2 * penalties.squared_gradients(generated_logits, generated)
         if rules.gradient_penalty:
             sides = penalties.one_sided if rules.gradient_penalty_sides == "one" else penalties.two_sided
             share = (moment.streams.uniform("penalty/share", len(shown_real)) + 1) / 2
@@ -270,6 +268,11 @@ def truncated(latents: Float[Tensor, "n latent"], threshold: float) -> Float[Ten
     """
     share = math.erf(threshold / math.sqrt(2))
     return math.sqrt(2) * torch.erfinv(share * torch.erf(latents.double() / math.sqrt(2))).to(latents.dtype)
+
+
+def differentiable(pictures: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """The pictures, by which what they come to can be differentiated."""
+    return pictures if pictures.requires_grad else pictures.detach().requires_grad_()
 
 
 def packed(pictures: Float[Tensor, "n c h w"], packing: int) -> Float[Tensor, "packs packed h w"]:

@@ -2,13 +2,14 @@
 
 `differentiable` is DiffAugment (Zhao et al. 2020: Differentiable Augmentation for Data-Efficient GAN Training). `adaptive` is ADA's pixel,
 geometric and colour operations (Karras et al. 2020: Training Generative Adversarial Networks with Limited Data, appendix B), each applied
-to a picture with a chance that `AdaptiveChance` adapts. Gradients pass through both, once.
+to a picture with a chance that `AdaptiveChance` adapts. Gradients pass through both, twice.
 """
 
 import functools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -86,18 +87,28 @@ def jittered(
 
 def differentiable(pictures: Pictures, streams: Streams, name: str) -> Pictures:
     """Colour, translation by up to an eighth of the side, and a square of half the side cut out: DiffAugment's whole policy."""
-    n, _, height, width = pictures.shape
+    return differentiable_together([pictures], streams, name)
+
+
+def differentiable_together(parts: Sequence[Float[Tensor, "n _ h w"]], streams: Streams, name: str) -> Float[Tensor, "n c h w"]:
+    """The same to pictures that belong together, which become the channels of one: each in colours of its own, moved and cut alike."""
+    n, _, height, width = parts[0].shape
     draws = Draws(streams, name, n, 1.0)
 
     def drawn(kind: str) -> PerPicture:
-        return draws.uniform(kind).to(pictures.device)
+        return draws.uniform(kind).to(parts[0].device)
 
-    x = pictures + _spread(drawn("brightness") / 2)
-    mean = x.mean(dim=1, keepdim=True)
-    x = mean + (x - mean) * _spread(drawn("saturation") + 1)
-    mean = x.mean(dim=(1, 2, 3), keepdim=True)
-    x = mean + (x - mean) * _spread(drawn("contrast") / 2 + 1)
-    down, right = (torch.round(drawn(way) * side / 8) for way, side in (("down", height), ("right", width)))
+    coloured = []
+    for number, part in enumerate(parts):
+        which = f"/{number}" if number else ""
+        x = part + _spread(drawn(f"brightness{which}") / 2)
+        mean = x.mean(dim=1, keepdim=True)
+        x = mean + (x - mean) * _spread(drawn(f"saturation{which}") + 1)
+        mean = x.mean(dim=(1, 2, 3), keepdim=True)
+        coloured.append(mean + (x - mean) * _spread(drawn(f"contrast{which}") / 2 + 1))
+    x = torch.cat(coloured, dim=1) if len(coloured) > 1 else coloured[0]
+    reaches = {"down": (height + 4) // 8, "right": (width + 4) // 8}
+    down, right = (((drawn(way) + 1) / 2 * (2 * reach + 1)).floor() - reach for way, reach in reaches.items())
     rows, columns = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
     x = _moved(x, down.long(), right.long())
     top, left = (((drawn(way) + 1) / 2 * (side + 1)).floor() - side // 4 for way, side in (("top", height), ("left", width)))
@@ -237,6 +248,38 @@ def _wavelet(channels: int, device: torch.device) -> tuple[Float[Tensor, "c 1 12
     return row.view(1, 1, -1, 1).expand(channels, 1, -1, 1).contiguous(), row.view(1, 1, 1, -1).expand(channels, 1, 1, -1).contiguous()
 
 
+class _Sampled(torch.autograd.Function):
+    """Pictures sampled at the places of a grid, zeros beyond them. Linear in the pictures: the gradient is `_Scattered`, whose own is this.
+    (Older versions of PyTorch differentiate their own once.)
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Pictures, grid: Float[Tensor, "n p q 2"]) -> Float[Tensor, "n c p q"]:  # noqa: ANN401
+        ctx.save_for_backward(grid)
+        ctx.size = x.shape[2:]
+        return grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        return _Scattered.apply(*gradients, *ctx.saved_tensors, ctx.size), None  # pyright: ignore[reportReturnType] (a tensor)
+
+
+class _Scattered(torch.autograd.Function):
+    """The transpose of `_Sampled`."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, grid: Tensor, size: torch.Size) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(grid)
+        pictures = gradient.new_zeros(*gradient.shape[:2], *size)
+        with torch.enable_grad():
+            sampled = grid_sample(pictures.requires_grad_(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        return torch.autograd.grad(sampled, pictures, gradient)[0]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
+        return _Sampled.apply(*gradients, *ctx.saved_tensors), None, None  # pyright: ignore[reportReturnType] (a tensor)
+
+
 def _warped(x: Pictures, matrix: Float[Tensor, "n 3 3"]) -> Pictures:
     """Each picture seen through its matrix: mirrored beyond its edges, sampled at twice the side between wavelet filters (appendix B.2)."""
     n, channels, height, width = x.shape
@@ -261,6 +304,6 @@ def _warped(x: Pictures, matrix: Float[Tensor, "n 3 3"]) -> Pictures:
     finer = torch.tensor([[2.0, 0, beside], [0, 2, beside], [0, 0, 1]])
     whole = inward @ finer @ matrix @ torch.linalg.inv(finer) @ outward
     grid = affine_grid(whole[:, :2].to(x), [n, channels, int(size[1]), int(size[0])], align_corners=False)
-    x = grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    x = _Sampled.apply(x, grid)  # pyright: ignore[reportAssignmentType] (a tensor)
     x = conv2d(x, row, stride=(1, 2), groups=channels)
     return conv2d(x, column, stride=(2, 1), groups=channels)

@@ -4,13 +4,14 @@ Everything works in w where the generator has styles, and in z where not. Points
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, one_hot
 
 from sparring.core.errors import SettingsError
 from sparring.data.store import Store
@@ -29,7 +30,12 @@ from sparring.nets.styles import StyleGenerator
 Label = str | int | None
 Pictures = Float[Tensor, "n c h w"]
 Points = Float[Tensor, "n *point"]
+Maps = Float[Tensor, "_ channels h w"]
+Classes = Int64[Tensor, " n"] | Float[Tensor, "n classes"] | None
+"""Numbers of classes, or a weight for each class."""
 Method = Literal["weights", "principal", "class"]
+COARSE = 4
+"""The side that maps are brought to before their components are found."""
 SAMPLES = 2000
 """Points that principal components and classes are found among."""
 CANDIDATES = 512
@@ -75,20 +81,38 @@ class Space:
                 return self.generator.map(latents, self.game.condition(labels))
         return latents
 
-    def drawing(self, labels: Int64[Tensor, " n"] | None = None) -> Callable[[Points], Pictures]:
-        """What draws from points. `labels` are needed in z alone: w knows them."""
+    def drawing(self, classes: Classes = None) -> Callable[[Points], Pictures]:
+        """What draws from points. `classes` are needed in z alone: w knows them."""
         if isinstance(self.generator, StyleGenerator):
             return self.generator.synthesise
-        condition = self.game.condition(labels) if self.game.conditional else None
+        condition = classes if classes is not None and classes.is_floating_point() else self.game.condition(classes)
         return lambda points: self.generator(points, condition)
 
     @torch.no_grad()
-    def draw(self, points: Points, labels: Int64[Tensor, " n"] | None = None) -> Pictures:
+    def draw(self, points: Points, classes: Classes = None) -> Pictures:
         """Pictures in [-1, 1], in chunks."""
-        pieces = range(0, len(points), SAMPLE_CHUNK)
+        pieces = [slice(start, start + SAMPLE_CHUNK) for start in range(0, len(points), SAMPLE_CHUNK)]
         with evaluating(self.game):
-            drawn = [self.drawing(None if labels is None else labels[i : i + SAMPLE_CHUNK])(points[i : i + SAMPLE_CHUNK]) for i in pieces]
+            drawn = [self.drawing(None if classes is None else classes[rows])(points[rows]) for rows in pieces]
         return torch.cat(drawn).clamp(-1, 1)
+
+    def recorded(
+        self, points: Points, labels: Int64[Tensor, " n"] | None, summary: Callable[[Maps], Float[Tensor, "_ features"]]
+    ) -> tuple[Pictures, dict[int, Float[Tensor, "n features"]], dict[int, str]]:
+        """What is drawn from points, and by its side what the generator's last map of each side comes to, with the name of its module."""
+        found: dict[int, list[Tensor]] = {}
+        names: dict[int, str] = {}
+        pictures = []
+        for start in range(0, len(points), SAMPLE_CHUNK):
+            rows = slice(start, start + SAMPLE_CHUNK)
+            with recording(self.generator) as recorder:
+                pictures.append(self.draw(points[rows], None if labels is None else labels[rows]))
+            for side, (name, output) in recorder.maps.items():
+                if side == 1:
+                    continue
+                found.setdefault(side, []).append(summary(output.float()))
+                names[side] = name
+        return torch.cat(pictures), {side: torch.cat(pieces) for side, pieces in found.items()}, names
 
 
 # ----------------------------------------------------------------------------------------------------- pictures
@@ -203,7 +227,8 @@ def directions(
     seed: int = 0,
 ) -> Directions:
     """Directions of change. "weights": by closed-form factorisation of the layers that latents meet first (SeFa). "principal": principal
-    components of points (GANSpace). "class": towards each class, as `name_of` names what is drawn; `classes` are their names.
+    components of w, or of what the generator makes of z (GANSpace). "class": towards each class, as `name_of` names what is drawn;
+    `classes` are their names; not in z if the network is told the class beside it.
     """
     space = Space(model)
     if count < 1:
@@ -214,10 +239,15 @@ def directions(
         vectors = ways.of_weights(_first_weights(space), count)
         return Directions(vectors, unit, tuple(f"weights {i + 1}" for i in range(len(vectors))))
     if method == "principal":
-        vectors, _ = ways.principal(points, count)
+        vectors = ways.principal(points, count)[0] if space.styled else _of_maps(space, count, seed)
         return Directions(vectors, unit, tuple(f"component {i + 1}" for i in range(len(vectors))))
     if name_of is None:
         raise SettingsError("Directions towards classes need a classifier: give data with classes.")
+    if space.game.conditional and not space.styled:
+        raise SettingsError(
+            f"{model.source} is told the class beside z, so no direction in z leads to another: sample with --label, or take the method "
+            "'weights' or 'principal'."
+        )
     named = name_of(space.draw(space.many(SAMPLES, seed), space.labels(SAMPLES, None, seed)))
     found = {
         label: ways.discriminant(points, named == label) for label in range(len(classes)) if 1 < int((named == label).sum()) < SAMPLES - 1
@@ -246,21 +276,32 @@ def _flat(points: Points) -> Float[Tensor, "n latent"]:
 
 def _first_weights(space: Space) -> list[Float[Tensor, "_ latent"]]:
     """Of the linear maps that meet a latent first: each layer's from w, or the first one from z."""
+    if isinstance(space.generator, biggan.Generator):
+        return [weight.detach() for weight in space.generator.weights_of_latents()]
     size = _flat(space.many(1, 0)).shape[1]
     maps = [module for module in space.generator.modules() if isinstance(module, nn.Linear | Linear)]
     if isinstance(space.generator, StyleGenerator):
         mapping = {id(module) for module in space.generator.mapping.modules()}
         return [module.weight.detach() for module in maps if id(module) not in mapping]
-    weight = next(
-        module.weight.detach()
-        for module in maps
-        if module.weight.shape[1] >= 1 and id(module) != id(getattr(space.generator, "embed", None))
-    )
-    if isinstance(space.generator, biggan.Generator) and space.generator.hierarchical and space.generator.deep:
-        return [weight[:, -size:]]  # behind the class
-    if weight.shape[1] < size:  # a part of the latent enters later: only that which enters here is known
-        weight = torch.cat([weight, weight.new_zeros(len(weight), size - weight.shape[1])], dim=1)
-    return [weight[:, :size]]
+    return [maps[0].weight.detach()[:, :size]]  # before the class
+
+
+def _of_maps(space: Space, count: int, seed: int) -> Float[Tensor, "count latent"]:
+    """Directions in z along which the generator's maps change most: the last of half the picture's side, or the pictures if it has none.
+    What classes change is left out.
+    """
+    points, labels = space.many(SAMPLES, seed), space.labels(SAMPLES, None, seed)
+    pictures, maps, _ = space.recorded(points, labels, lambda maps: adaptive_avg_pool2d(maps, COARSE).flatten(1))
+    features = maps[_second_largest(maps)] if maps else pictures.flatten(1)
+    if labels is not None:
+        rows = one_hot(labels).float()
+        features = features - rows @ (rows.t() @ features / rows.sum(dim=0).clamp_min(1)[:, None])
+    return ways.regressed(points, features, count)
+
+
+def _second_largest(sides: Iterable[int]) -> int:
+    *others, largest = sorted(sides)
+    return others[-1] if others else largest
 
 
 def moved(
@@ -301,7 +342,8 @@ def arithmetic(
     model: Model, terms: Sequence[tuple[float, Sequence[int]]], *, n: int = 9, spread: float = 0.25, seed: int = 0, label: Label = None
 ) -> tuple[Float[Tensor, "terms c h w"], Float[Tensor, "n c h w"]]:
     """A sum of mean latents, as DCGAN's smiling woman - woman + man (Radford et al. 2016, section 6.3.3). Each term is a sign (or weight)
-    and the seeds whose mean is meant. Gives the picture of each mean, and of the sum with `n` - 1 more about it.
+    and the seeds whose mean is meant. Gives the picture of each mean, and of the sum with `n` - 1 more about it. A network that is told
+    classes beside z draws the same sum of their classes, brought to a weight of 1; or `label`.
     """
     space = Space(model)
     if n < 1:
@@ -313,8 +355,20 @@ def arithmetic(
         noise = noise[:, :1].expand(-1, means.shape[1], -1)
     unit = _flat(space.many(SAMPLES, seed)).std(dim=0).mean()
     about = torch.cat([total[None], total + spread * unit * noise])
-    labels = space.labels(len(terms), label, seed)
-    return space.draw(means, labels), space.draw(about, None if labels is None else labels[:1].expand(n))
+    if space.styled or not space.game.conditional:
+        return space.draw(means), space.draw(about)
+    rows = torch.stack([_mean_class(space, seeds, label) for _, seeds in terms])
+    weights = torch.tensor([weight for weight, _ in terms])[:, None]
+    if label is None and weights.sum() <= 0:
+        raise SettingsError("As much is taken away as is given, so no class is left to draw: name one with --label, or add some seeds.")
+    result = rows[:1] if label is not None else (weights * rows).sum(dim=0, keepdim=True) / weights.sum()
+    return space.draw(means, rows), space.draw(about, result.expand(n, -1))
+
+
+def _mean_class(space: Space, seeds: Sequence[int], label: Label) -> Float[Tensor, " classes"]:
+    condition = space.game.condition(space.labels([*seeds], label))
+    assert condition is not None
+    return condition.mean(dim=0)
 
 
 def without_feature(
@@ -333,29 +387,18 @@ def without_feature(
     if n < 1 or channels < 1:
         raise SettingsError(f"n and channels must be at least 1, not {n} and {channels}.")
     points, labels = space.many(SAMPLES // 2, seed), space.labels(SAMPLES // 2, None, seed)
-    maps: dict[int, list[Tensor]] = {}
-    names: dict[int, str] = {}
-    pictures = []
-    for start in range(0, len(points), SAMPLE_CHUNK):
-        with recording(space.generator) as recorder:
-            rows = slice(start, start + SAMPLE_CHUNK)
-            pictures.append(space.draw(points[rows], None if labels is None else labels[rows]))
-        for one, (name, output) in recorder.maps.items():
-            maps.setdefault(one, []).append(output.float().mean(dim=(2, 3)))
-            names[one] = name
-    sides = sorted(side for side in maps if side > 1)
-    if not sides:
+    drawn, maps, names = space.recorded(points, labels, lambda maps: maps.mean(dim=(2, 3)))
+    if not maps:
         raise SettingsError(f"{model.source} has a generator without maps, so there are no channels to drop.")
-    side = sides[max(0, len(sides) - 2)] if side is None else side
+    side = _second_largest(maps) if side is None else side
     if side not in maps:
-        raise SettingsError(f"The generator has no maps of {side}x{side}. It has maps of: {', '.join(map(str, sides))}.")
-    drawn = torch.cat(pictures)
+        raise SettingsError(f"The generator has no maps of {side}x{side}. It has maps of: {', '.join(map(str, sorted(maps)))}.")
     having = has_it(drawn).bool()
     if having.all() or not having.any():
         raise SettingsError(
             f"{'All' if having.any() else 'None'} of {len(drawn):,} samples have it, so it cannot be told which channels make it."
         )
-    chosen = responsible(torch.cat(maps[side]), having, channels)
+    chosen = responsible(maps[side], having, channels)
     places = having.nonzero().flatten()[:n]
     with without(space.generator, names[side], chosen):
         after = space.draw(points[places], None if labels is None else labels[places])

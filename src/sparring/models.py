@@ -242,7 +242,7 @@ def import_weights(path: str | os.PathLike[str], out: str | os.PathLike[str] | N
         raise CheckpointError(f"{place} is not a file. Give the file with the official weights.")
     found = read(place)
     networks = {name.partition(".")[0] for name in found.tensors}
-    model = _built(found.recipe, found.spec, found.tensors, place, networks)
+    model = _built(found.recipe, found.spec, found.tensors, place, networks, found.names)
     if out is not None:
         folder = Path(out)
         if folder.exists() and any(folder.iterdir()):
@@ -292,8 +292,17 @@ def _model(about: Any, tensors: dict[str, Tensor], source: Path, networks: Itera
     return _built(*described(about, source), tensors, source, networks)
 
 
-def _built(recipe: Recipe, spec: ImageSpec, tensors: dict[str, Tensor], source: Path, networks: Iterable[str] | None) -> Model:
-    """The game with these weights. `networks`: those to load (None: those that sampling needs); the others take no memory."""
+def _built(
+    recipe: Recipe,
+    spec: ImageSpec,
+    tensors: dict[str, Tensor],
+    source: Path,
+    networks: Iterable[str] | None,
+    called: Mapping[str, str] | None = None,
+) -> Model:
+    """The game with these weights. `networks`: those to load (None: those that sampling needs); the others take no memory. `called`: what
+    the source calls tensors, where it calls them otherwise.
+    """
     check(recipe, spec)
     try:
         with torch.device("meta"):  # no memory before it is known that the file brings what it describes
@@ -304,7 +313,7 @@ def _built(recipe: Recipe, spec: ImageSpec, tensors: dict[str, Tensor], source: 
     names = list(game.state_dict())
     own = {name for name in names if name.partition(".")[0] in wanted}
     given = {name: tensor for name, tensor in tensors.items() if name in own or name not in names}
-    refuse_misfits(game, given, own)
+    refuse_misfits(game, given, own, called)
     for name, network in game.named_children():
         if name in wanted:
             network.to_empty(device="cpu")

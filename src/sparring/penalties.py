@@ -16,14 +16,15 @@ SMALLEST_SQUARE = 1e-24
 """Under a square root, so that a gradient of zero has a derivative."""
 
 
-def squared_gradients(logits: Float[Tensor, " n"], pictures: Pictures) -> Float[Tensor, " n"]:
-    """The squared Euclidean norm of each logit's gradient with respect to its picture; can be differentiated once more.
+def squared_gradients(logits: Float[Tensor, " packs"], pictures: Pictures) -> Float[Tensor, " packs"]:
+    """The squared Euclidean norm of each logit's gradient with respect to its picture, or to all of its pack; can be differentiated once
+    more.
 
     Half of it is R1 on real pictures and R2 on generated ones (Mescheder et al. 2018, equations 9 and 10).
     `pictures` requires gradients, and `logits` were computed from it.
     """
     (gradients,) = torch.autograd.grad(logits.sum(), pictures, create_graph=True)
-    return gradients.flatten(1).square().sum(dim=1)
+    return gradients.reshape(len(logits), -1).square().sum(dim=1)
 
 
 def gradient_norms(logits: Float[Tensor, " n"], pictures: Pictures) -> Float[Tensor, " n"]:

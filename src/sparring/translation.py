@@ -1,7 +1,7 @@
 """Floor 2: games whose networks make pictures of pictures: what they are told, what they see, and the losses of patches."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from sparring.augment import jittered
+from sparring.augment import differentiable_together, jittered
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec, PairSpec
 from sparring.core.streams import Streams
@@ -20,6 +20,8 @@ from sparring.objectives import Losses, Objective, objective
 from sparring.optimisers import maker
 
 Pictures = Float[Tensor, "n c h w"]
+Parts = tuple[Float[Tensor, "n _ h w"], ...]
+"""Pictures that a discriminator sees together."""
 Direction = Literal["a2b", "b2a"]
 PatchObjective = Literal["non-saturating", "least-squares", "hinge"]
 LARGEST_IN_COMPANY = 128
@@ -103,6 +105,12 @@ class PatchGame(TranslationGame):
         weight = OBJECTIVE_SHARE * WEIGHTS[self.patch_rules.objective]
         return {f"{kind}{name}": weight * _each(loss, len(real)) for kind, loss in losses.items()}
 
+    def judged(self, parts: Sequence[Float[Tensor, "n _ h w"]], moment: Moment, name: str) -> Float[Tensor, "n judged h w"]:
+        """What a discriminator sees: the parts as the channels of one picture, augmented."""
+        if self.patch_rules.augment == "diffaugment":
+            return differentiable_together(parts, moment.streams, name)
+        return torch.cat([*parts], dim=1) if len(parts) > 1 else parts[0]
+
     def judged_together(self, discriminator: nn.Module, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
         """A discriminator's logits of real and generated pictures: in one pass, where its norm does not mix pictures."""
         if self.rules.norm == "batch":
@@ -133,7 +141,7 @@ class OneWayGame(PatchGame):
         )
         self.translators = {"a2b": "generator"}
         self.sampling_networks = ("generator",)
-        self.drawn: deque[tuple[Tensor, Tensor]] = deque()
+        self.drawn: deque[tuple[Parts, Parts]] = deque()
         """What the discriminator is to judge, real and generated, from the generator's turn to its own."""
 
     def play_generator(self, moment: Moment) -> Losses:
@@ -142,7 +150,9 @@ class OneWayGame(PatchGame):
 
     def play_discriminator(self, moment: Moment) -> Losses:
         """Tell what is real from what was drawn."""
-        real, generated = self.judged_together(self.discriminator, *self.drawn.popleft())
+        real_parts, generated_parts = self.drawn.popleft()
+        shown = self.judged(real_parts, moment, "real"), self.judged(generated_parts, moment, "generated")
+        real, generated = self.judged_together(self.discriminator, *shown)
         moment.signals.update({"logits/real": real, "logits/generated": generated})
         return self.told_apart(real, generated)
 
@@ -268,6 +278,9 @@ class PatchRecipe(TranslationRecipe):
     """The pair of losses, for each patch."""
     discriminator_width: int = 64
     """Channels of the discriminators' largest maps."""
+    augment: Literal["none", "diffaugment"] = "none"
+    """What is done to all that the discriminators see, so that few pictures are not learnt by heart: none, or diffaugment (Zhao 2020:
+    colour, translation, cutout; pairs alike, but for colour)."""
     patch_layers: int = 3
     """Halvings that the discriminators look through: 3 judge patches of 70x70 pixels, 2 of 34x34, 1 of 16x16."""
 

@@ -132,9 +132,9 @@ def test_names_of_synchronised_batch_norms_and_what_is_left_over(tmp_path: Path)
     torch.save(renamed, tmp_path / "c.pth")
     with pytest.raises(CheckpointError) as caught:
         import_weights(tmp_path / "c.pth")
-    assert "missing: generator.blocks.1.second.bias" in str(caught.value)
-    assert "not known: generator.blocks.1.conv9.weight" in str(caught.value)
-    assert "not known: generator.blocks.1.more.u0" in str(caught.value)
+    assert "missing: blocks.1.0.conv2.bias, here generator.blocks.1.second.bias" in str(caught.value)
+    assert "not known: blocks.1.0.conv9.weight" in str(caught.value)
+    assert "not known: blocks.1.0.more.u0" in str(caught.value)
     torch.save({"some": torch.zeros(2), "thing": torch.zeros(3)}, tmp_path / "d.pth")
     with pytest.raises(CheckpointError, match="Its first names: some, thing"):
         import_weights(tmp_path / "d.pth")

@@ -147,17 +147,20 @@ def test_discriminators_of_every_architecture(name: str, tmp_path: Path) -> None
 
 
 def built(found: Official) -> Any:  # noqa: ANN401 (whose networks are known to be there)
-    return _built(found.recipe, found.spec, found.tensors, Path("file"), {name.partition(".")[0] for name in found.tensors})
+    return _built(found.recipe, found.spec, found.tensors, Path("file"), {name.partition(".")[0] for name in found.tensors}, found.names)
 
 
 def test_what_does_not_fit_is_listed(tmp_path: Path) -> None:
     part = as_part(plain.Generator((8, 8), 3, 6, 6))
     del part.parts["synthesis"].parts["b8"].parts["conv0"].own["bias"]
     part.parts["synthesis"].parts["b4"].own["more"] = torch.zeros(3)
+    part.parts["synthesis"].parts["b8"].parts["torgb"].own["bias"] = torch.zeros(2)
     with pytest.raises(CheckpointError) as caught:
         built(stylegan2.official({"G": part}, tmp_path))
-    assert "missing: generator.synthesis.blocks.1.first.bias" in str(caught.value)
-    assert "not known: generator.synthesis.blocks.0.more" in str(caught.value)
+    assert "missing: G.synthesis.b8.conv0.bias, here generator.synthesis.blocks.1.first.bias" in str(caught.value)
+    assert "not known: G.synthesis.b4.more" in str(caught.value)
+    wrong = "G.synthesis.b8.torgb.bias, here generator.synthesis.blocks.1.draw.bias: shape (2,) where (3,) is wanted"
+    assert wrong in str(caught.value)
 
     part = as_part(plain.Generator((8, 8), 3, 6, 6))
     part.parts["synthesis"].parts["b8"].parts["conv0"].own["resample_filter"] = torch.ones(6, 6) / 36

@@ -156,10 +156,10 @@ def test_what_is_missing_left_over_or_misshapen_is_named(tmp_path: Path) -> None
     del state["model.11.conv_block.1.weight"], state["model.5.running_var"]
     state |= {"model.30.weight": torch.zeros(3), "model.4.bias": torch.zeros(8), "model.7.weight": torch.zeros(16, 8, 4, 4)}
     message = refusal(state, tmp_path)
-    assert "missing: generator.blocks.1.first.convolution.weight" in message
-    assert "missing: generator.down.0.norm.running_var" in message
-    assert "not known: generator.model.30.weight" in message
-    assert "not known: generator.model.4.bias" in message
+    assert "missing: model.11.conv_block.1.weight, here generator.blocks.1.first.convolution.weight" in message
+    assert "missing: model.5.running_var, here generator.down.0.norm.running_var" in message
+    assert "not known: model.30.weight" in message
+    assert "not known: model.4.bias" in message
     assert "generator.down.1.convolution.weight: shape (16, 8, 4, 4) where (16, 8, 3, 3) is wanted" in message
     assert message.count("\n") == 5
 
@@ -167,23 +167,23 @@ def test_what_is_missing_left_over_or_misshapen_is_named(tmp_path: Path) -> None
     deepest = f"model.model.1{3 * '.model.3'}.model"
     del state[f"{deepest}.1.weight"], state[f"{deepest}.1.bias"], state["model.model.3.bias"]
     message = refusal(state | {f"{deepest}.9.weight": torch.zeros(1)}, tmp_path)
-    assert "missing: generator.down.4.convolution.weight" in message
-    assert "missing: generator.down.4.offset" in message
-    assert "missing: generator.draw.bias" in message
-    assert f"not known: generator.{deepest}.9.weight" in message
+    assert f"missing: {deepest}.1.weight, here generator.down.4.convolution.weight" in message
+    assert f"missing: {deepest}.1.bias, here generator.down.4.offset" in message
+    assert "missing: model.model.3.bias, here generator.draw.bias" in message
+    assert f"not known: {deepest}.9.weight" in message
     assert message.count("\n") == 4
 
     message = refusal(random_state(patches, 6, 4, 3, "batch") | {"model.12.weight": torch.zeros(1)}, tmp_path)
-    assert "not known: discriminator.model.12.weight" in message
+    assert "not known: model.12.weight" in message
     assert message.count("\n") == 1
 
 
 def test_instance_norms_with_weights_are_left_over(tmp_path: Path) -> None:
     message = refusal(random_state(patches, 3, 4, 1, "affine"), tmp_path)
-    assert [f"not known: discriminator.model.{rest}" in message for rest in ("2.bias", "3.weight", "3.bias")] == [True] * 3
+    assert [f"not known: model.{rest}" in message for rest in ("2.bias", "3.weight", "3.bias")] == [True] * 3
     statistics = {"model.3.running_mean": torch.zeros(8), "model.3.running_var": torch.ones(8)}
     message = refusal(random_state(patches, 3, 4, 1, "affine") | statistics, tmp_path)
-    assert "not known: discriminator.model.2.bias" in message
+    assert "not known: model.2.bias" in message
 
 
 def test_networks_of_other_kinds_are_refused_in_words(tmp_path: Path) -> None:

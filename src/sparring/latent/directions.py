@@ -28,6 +28,17 @@ def principal(points: Float[Tensor, "n latent"], count: int) -> tuple[Float[Tens
     return _oriented(directions[:count]).to(points.dtype), deviations[:count].to(points.dtype)
 
 
+def regressed(points: Float[Tensor, "n latent"], activations: Float[Tensor, "n features"], count: int) -> Float[Tensor, "count latent"]:
+    """Where points go as the principal components of what the generator makes of them grow: by least squares (GANSpace, section 2.2, of
+    z, whose own components are none). At most as many as there are components.
+    """
+    centred = activations.double() - activations.double().mean(dim=0)
+    scores, sizes, _ = torch.linalg.svd(centred, full_matrices=False)
+    kept = int((sizes[:count] > 1e-9 * sizes[0]).sum())
+    ways = scores[:, :kept].t() @ points.double()
+    return _oriented(ways / ways.norm(dim=1, keepdim=True).clamp_min(1e-12)).to(points.dtype)
+
+
 def discriminant(points: Float[Tensor, "n latent"], has_it: Bool[Tensor, " n"]) -> Float[Tensor, " latent"]:
     """The direction that best tells points that have something from those that have not (Fisher 1936; InterFaceGAN, Shen et al. 2020,
     takes a support vector machine's). ValueError if all have it or none has.

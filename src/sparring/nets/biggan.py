@@ -168,7 +168,7 @@ class Generator(nn.Module):
         spectral_norm: bool = True,
     ) -> None:
         super().__init__()
-        self.classes, self.hierarchical, self.deep = classes, hierarchical, depth > 0
+        self.classes, self.latent_size, self.hierarchical, self.deep = classes, latent_size, hierarchical, depth > 0
         stages = len(widths) - 1
         self.embed = nn.Linear(classes, shared, bias=False) if classes and shared else None
         told = shared if self.embed is not None else classes
@@ -211,6 +211,24 @@ class Generator(nn.Module):
         for block in self.blocks:
             x = block(x, conditions[block.stage]) if isinstance(block, UpBlock | DeepUpBlock) else block(x)
         return precise(self.draw(self.last_norm(x, None)).tanh())
+
+    def weights_of_latents(self) -> list[Float[Tensor, "outputs latent"]]:
+        """Of all linear maps that a latent meets, whichever part of it: the first map's, and if it is hierarchical the norms'."""
+
+        def placed(weight: Float[Tensor, "outputs _"], chunk: int) -> Float[Tensor, "outputs latent"]:
+            """Zero for the parts that the map does not see. It is told the class before its part."""
+            whole = weight.new_zeros(len(weight), self.latent_size)
+            whole[:, chunk * self.chunk : (chunk + 1) * self.chunk] = weight[:, -self.chunk :]
+            return whole
+
+        found = [placed(self.project.weight, 0)]
+        if self.hierarchical:
+            for block in self.blocks:
+                if isinstance(block, UpBlock | DeepUpBlock):
+                    norms = [norm for norm in block.norms if isinstance(norm, Norm)]
+                    maps = [part for norm in norms for part in (norm.scale, norm.offset) if part is not None]
+                    found += [placed(part.weight, 0 if self.deep else block.stage + 1) for part in maps]
+        return found
 
     def conditions(
         self, latent: Float[Tensor, "n latent"], told: Float[Tensor, "n told"] | None

@@ -38,6 +38,9 @@ class Biggan(AdversarialRecipe):
         "discriminator_depth": {"at least": 0, "at most": 16},
     }
 
+    largest_attention: ClassVar[int] = 64
+    """The largest side of maps that have self-attention by default."""
+
     batch_size: int = 64
     """Real pictures in each turn's batch."""
     latent_size: int = 120
@@ -125,7 +128,7 @@ class Biggan(AdversarialRecipe):
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""
         side = spec.height
-        attention = min(64, side // 2) if self.attention is None else self.attention
+        attention = min(self.largest_attention, side // 2) if self.attention is None else self.attention
         # a generator's stage ends at 8, 16, ..., a discriminator's at side / 2, side / 4, ...
         ends = {8 << stage: stage for stage in range(side.bit_length() - 3)}
         attended = tuple(stage for end, stage in ends.items() if end == attention) if self.attended is None else self.attended

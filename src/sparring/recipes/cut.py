@@ -37,8 +37,9 @@ class CutGame(OneWayGame):
         shown = torch.cat([inputs, targets]) if rules.identity else inputs
         drawn, before = self.generator.with_features(shown)
         generated = drawn[:n]
-        self.drawn.append((targets, generated.detach()))
-        losses: dict[str, Tensor] = {"adversarial": self.convincing(self.discriminator(generated))}
+        self.drawn.append(((targets,), (generated.detach(),)))
+        shown = self.judged([generated], moment, "convincing")
+        losses: dict[str, Tensor] = {"adversarial": self.convincing(self.discriminator(shown))}
         contrast = self.contrast(before, self.generator.features(drawn), moment)
         losses["contrast"] = rules.contrast * contrast[:n]
         if rules.identity:

@@ -52,8 +52,8 @@ class CycleganGame(PatchGame):
         (back_b,) = self.passed(self.a2b, pictures_a)
         self.drawn.append((a, pictures_a.detach(), b, pictures_b.detach()))
         losses = {
-            "adversarial/a2b": self.convincing(self.discriminator_b(pictures_b)),
-            "adversarial/b2a": self.convincing(self.discriminator_a(pictures_a)),
+            "adversarial/a2b": self.convincing(self.discriminator_b(self.judged([pictures_b], moment, "convincing/b"))),
+            "adversarial/b2a": self.convincing(self.discriminator_a(self.judged([pictures_a], moment, "convincing/a"))),
             "cycle/a": rules.cycle * mean_difference(back_a, a),
             "cycle/b": rules.cycle * mean_difference(back_b, b),
         }
@@ -76,7 +76,8 @@ class CycleganGame(PatchGame):
             ("b", b, drawn_b, self.pool_b, self.discriminator_b),
         ):
             shown = pool.exchanged(drawn, moment.streams, kind)
-            logits = self.judged_together(discriminator, real, shown)
+            both = self.judged([real], moment, f"real/{kind}"), self.judged([shown], moment, f"generated/{kind}")
+            logits = self.judged_together(discriminator, *both)
             moment.signals.update({f"logits/real/{kind}": logits[0], f"logits/generated/{kind}": logits[1]})
             losses |= self.told_apart(*logits, name=f"/{kind}")
         return losses

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from sparring.core.settings import Ranges
@@ -11,7 +10,7 @@ from sparring.core.specs import ImageSpec, PairSpec
 from sparring.game import Moment
 from sparring.nets import translation as nets
 from sparring.objectives import Losses
-from sparring.translation import OneWayGame, PatchObjective, PatchRecipe, divisor_problems, mean_difference
+from sparring.translation import OneWayGame, Parts, PatchObjective, PatchRecipe, divisor_problems, mean_difference
 
 
 class Pix2pixGame(OneWayGame):
@@ -26,13 +25,13 @@ class Pix2pixGame(OneWayGame):
         """Draw what the discriminator takes for real, and near the target (equation 4)."""
         inputs, targets = self.seen(moment)
         generated = self.generator(inputs)
-        logits = self.discriminator(self.judged(inputs, generated))
-        self.drawn.append((self.judged(inputs, targets), self.judged(inputs, generated.detach())))
+        logits = self.discriminator(self.judged(self.parts(inputs, generated), moment, "convincing"))
+        self.drawn.append((self.parts(inputs, targets), self.parts(inputs, generated.detach())))
         return {"adversarial": self.convincing(logits), "l1": self.recipe.l1 * mean_difference(generated, targets)}
 
-    def judged(self, inputs: Tensor, pictures: Tensor) -> Tensor:
+    def parts(self, inputs: Tensor, pictures: Tensor) -> Parts:
         """What the discriminator sees: the pair, or the picture alone."""
-        return torch.cat([inputs, pictures], dim=1) if self.recipe.judges == "pair" else pictures
+        return (inputs, pictures) if self.recipe.judges == "pair" else (pictures,)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,15 @@ from sparring.recipes.biggan import Biggan
 
 @dataclass(frozen=True, kw_only=True)
 class Sagan(Biggan):
-    """The networks that BigGAN grew out of: classes by conditional batch norms of their own and projection, one latent for all sides."""
+    """The networks that BigGAN grew out of: classes by conditional batch norms of their own and projection, one latent for all sides.
+
+    The paper's batch is 256.
+    """
 
     title: ClassVar[str] = "Self-attention, spectral norm in both networks, two time scales"
     paper: ClassVar[str] = "Zhang, Goodfellow, Metaxas, Odena 2019: Self-Attention Generative Adversarial Networks (arXiv:1805.08318)"
+
+    largest_attention: ClassVar[int] = 32
 
     latent_size: int = 128
     """Numbers in a latent vector."""
@@ -32,7 +37,7 @@ class Sagan(Biggan):
     hierarchical: bool = False
     """Each doubling of the side sees a part of the latent."""
     attention: int | None = None
-    """Side of the maps that have self-attention (32 in the paper, at 128). None: half the picture's, at most 64. 0: none."""
+    """Side of the maps that have self-attention. None: half the picture's, at most the paper's 32. 0: none."""
 
 
 RECIPE = Sagan

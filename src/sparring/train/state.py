@@ -1,7 +1,7 @@
 """All that moves while a game is played, and its form in a checkpoint."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -113,19 +113,25 @@ def load_named(game: nn.Module, tensors: dict[str, Tensor], expected: set[str] |
             own[name].copy_(tensor)
 
 
-def refuse_misfits(game: nn.Module, tensors: dict[str, Tensor], expected: set[str] | None = None) -> None:
-    """Raise a CheckpointError that lists all tensors that are missing, not known or of another shape, as `load_named` wants them."""
+def refuse_misfits(
+    game: nn.Module, tensors: dict[str, Tensor], expected: set[str] | None = None, names: Mapping[str, str] | None = None
+) -> None:
+    """Raise a CheckpointError that lists all tensors that are missing, not known or of another shape, as `load_named` wants them.
+    `names`: what the file that they come from calls them, where it calls them otherwise.
+    """
+    names = names or {}
     own = game.state_dict(keep_vars=True)
     expected = set(own) if expected is None else expected
-    problems = [f"missing: {name}" for name in sorted(expected - set(tensors))]
-    problems += [f"not known: {name}" for name in sorted(set(tensors) - expected)]
+    known_as = {name: f"{names[name]}, here {name}" if name in names else name for name in expected}
+    problems = [f"missing: {known_as[name]}" for name in sorted(expected - set(tensors))]
+    problems += [f"not known: {names.get(name, name)}" for name in sorted(set(tensors) - expected)]
     problems += [
-        f"{name}: shape {tuple(tensors[name].shape)} where {tuple(own[name].shape)} is wanted"
+        f"{known_as[name]}: shape {tuple(tensors[name].shape)} where {tuple(own[name].shape)} is wanted"
         for name in sorted(expected & set(tensors))
         if own[name].shape != tensors[name].shape
     ]
     if problems:
-        raise CheckpointError(listed("These tensors do not fit the game:", problems))
+        raise CheckpointError(listed("These tensors do not fit the game:", problems, most=len(problems)))
 
 
 def weights_of(game: Game, player: Player) -> list[tuple[str, nn.Parameter]]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Seeds = tuple[int, ...]
 Out = Annotated[Path | None, arg(help="The picture to write. Default: a name of its own here.")]
+SCORES = ("FD-lite0", "precision", "recall", "coverage")
 Finding = Annotated[
     Literal["weights", "principal", "class"],
     arg(help="weights: closed-form factorisation (SeFa). principal: components of w (GANSpace). class: towards each class of the data."),
@@ -67,21 +68,31 @@ def truncation(
     number: Annotated[int, arg(name="number", aliases=("-n",), help="How many pictures at each.")] = 10,
     seed: int = 0,
     label: str | None = None,
+    judged: int = 0,
+    data: str | None = None,
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """The same pictures at several truncations, a row for each: from typical to varied.
+    """The same pictures at several truncations, a row for each: from typical to varied. With --judged, what that does to the scores.
 
     Args:
         at: The truncations: shares of the way from the mean of w, or how far from zero numbers of a latent may be.
         seed: Of the pictures.
-        label: Class of all pictures.
+        label: Class of all pictures. Those that are judged are of every class.
+        judged: How many samples are judged at each truncation, by lite0. 0: none.
+        data: What they are judged against. Default: what the run was trained on.
     """
+    from sparring import api
     from sparring.exploring import truncations
-    from sparring.models import load
 
-    pictures = truncations(load(run, checkpoint=checkpoint), at, number, seed=seed, label=label)
-    console().print(f"Truncated at {', '.join(map(str, at))}: {_picture(pictures.flatten(0, 1), number, out, run, 'truncation')}")
+    model, screen = api.load(run, checkpoint=checkpoint), console()
+    pictures = truncations(model, at, number, seed=seed, label=label)
+    screen.print(f"Truncated at {', '.join(map(str, at))}: {_picture(pictures.flatten(0, 1), number, out, run, 'truncation')}")
+    if judged:
+        screen.print("  ".join(f"{heading:>10}" for heading in ("truncation", *SCORES)))
+        for value in at:
+            judgement = api.judge(model, data, samples=judged, seed=seed, truncation=value)
+            screen.print("  ".join([f"{value:>10}", *(f"{judgement[name].value:>10.3g}" for name in SCORES)]))
     return 0
 
 

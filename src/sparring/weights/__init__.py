@@ -1,6 +1,6 @@
 """Floor 4: official weights in, without running anything that a file asks for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
@@ -19,6 +19,8 @@ class Official:
     spec: ImageSpec
     tensors: dict[str, Tensor]
     """Weights and buffers, by their names in the recipe's game. Networks that the file lacks have none."""
+    names: dict[str, str] = field(default_factory=dict)
+    """What the file calls them, or would call what it lacks, where that differs: an error about one says so."""
 
 
 def read(path: Path) -> Official:

@@ -1,7 +1,6 @@
 """Networks of BigGAN-PyTorch (`G.pth`, `G_ema.pth`, `D.pth`): their settings are read off names and shapes."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -18,6 +17,11 @@ DEEP_PARTS = {"conv1": "narrow", "conv2": "first", "conv3": "second", "conv4": "
 DEEP_PARTS |= {f"bn{i + 1}": f"norms.{i}" for i in range(4)}
 ATTENTION_PARTS = {"theta": "query", "phi": "key", "g": "value", "o": "out"}
 BUFFERS = {"stored_mean": "norm.running_mean", "stored_var": "norm.running_var", "gain": "scale", "bias": "offset"}
+LEAVES = {"bias": "bias", "norm.weight": "gain", "norm.bias": "bias", "norm.running_mean": "stored_mean", "norm.running_var": "stored_var"}
+for _ours, _theirs in (("", ""), ("scale.", "gain."), ("offset.", "bias.")):
+    LEAVES |= {f"{_ours}{name}": f"{_theirs}weight" for name in ("weight", "parametrizations.weight.original")}
+    LEAVES |= {f"{_ours}parametrizations.weight.0.{vector}": f"{_theirs}u0" for vector in ("_u", "_v")}
+"""The ends of our names of parameters, and of the file's."""
 ENDS = {"linear": "project", "shared": "embed", "output_layer.0": "last_norm", "output_layer.2": "draw"}
 DISCRIMINATOR_ENDS = {"linear": "judge", "embed": "project", "input_conv": "see"}
 PLACE = re.compile(r"blocks\.(\d+)\.(\d+)\.?(.*)")
@@ -89,11 +93,11 @@ def _generator(state: State) -> Official:
         if name in state:
             rest = state[name].shape[1:] if name != "linear.u0" else ()
             state[name] = state[name].reshape(widths[0], 16, *rest).transpose(0, 1).reshape(-1, *rest)
-    tensors = {f"generator.{name}": tensor for name, tensor in _renamed(state, stages, DEEP_PARTS if depth else PARTS, ENDS)}
+    tensors, names = _renamed(state, "generator", stages, DEEP_PARTS if depth else PARTS, ENDS)
     if shared is None:  # rows for classes, where ours are columns
         tensors = {name: tensor.t() if name.endswith(("scale.weight", "offset.weight")) else tensor for name, tensor in tensors.items()}
     counts = {name.replace("running_mean", "num_batches_tracked"): torch.tensor(0) for name in tensors if name.endswith("running_mean")}
-    return Official(recipe, spec, tensors | counts)
+    return Official(recipe, spec, tensors | counts, names)
 
 
 def _discriminator(state: State) -> Official:
@@ -118,13 +122,25 @@ def _discriminator(state: State) -> Official:
         width=max(1, widths[0] // 4),
     )
     spec = ImageSpec(side, side, channels, tuple(map(str, range(classes))))
-    tensors = dict(_renamed(state, stages, DEEP_PARTS if depth else PARTS, DISCRIMINATOR_ENDS))
-    return Official(recipe, spec, {f"discriminator.{name}": tensor for name, tensor in tensors.items()})
+    return Official(recipe, spec, *_renamed(state, "discriminator", stages, DEEP_PARTS if depth else PARTS, DISCRIMINATOR_ENDS))
 
 
-def _renamed(state: State, stages: list[list[str]], parts: dict[str, str], ends: dict[str, str]) -> Iterator[tuple[str, Tensor]]:
-    """Tensors by their names in our networks. Weights with a spectral norm come with the singular vectors that their estimate is of."""
+def _renamed(
+    state: State, network: str, stages: list[list[str]], parts: dict[str, str], ends: dict[str, str]
+) -> tuple[State, dict[str, str]]:
+    """Tensors by their names in our networks, and what the file calls each. Weights with a spectral norm come with the singular vectors
+    that their estimate is of.
+    """
+    tensors: State = {}
+    names: dict[str, str] = {}
+
+    def take(name: str, ours: str, tensor: Tensor) -> None:
+        tensors[f"{network}.{ours}"], names[f"{network}.{ours}"] = tensor, name
+
     numbers = {place: number for number, place in enumerate(place for places in stages for place in places)}
+    for name in (*(f"{place}.{part}" for place in numbers for part in (*parts, *ATTENTION_PARTS)), *ends):
+        ours = f"{network}.{_module(name, numbers, parts, ends)}"
+        names |= {f"{ours}.{leaf}": f"{name}.{called}" for leaf, called in LEAVES.items()}
     for name, tensor in state.items():
         module, _, last = name.rpartition(".")
         if re.fullmatch(r"(u|sv)\d+", last) and f"{module}.weight" in state:
@@ -133,14 +149,15 @@ def _renamed(state: State, stages: list[list[str]], parts: dict[str, str], ends:
         turned = module in {"shared", "embed"}  # our linear maps from classes have classes as columns
         vector = state.get(f"{module}.u0")
         if last != "weight" or vector is None:
-            yield f"{ours}.{_leaf(module, last)}".lstrip("."), tensor.t() if turned else tensor
+            take(name, f"{ours}.{_leaf(module, last)}".lstrip("."), tensor.t() if turned else tensor)
             continue
         matrix = tensor.flatten(1)
         right = torch.nn.functional.normalize(vector.flatten() @ matrix, dim=0)
         left = torch.nn.functional.normalize(matrix @ right, dim=0)
-        yield f"{ours}.parametrizations.weight.original", tensor.t() if turned else tensor
-        yield f"{ours}.parametrizations.weight.0._u", right if turned else left
-        yield f"{ours}.parametrizations.weight.0._v", left if turned else right
+        take(name, f"{ours}.parametrizations.weight.original", tensor.t() if turned else tensor)
+        take(f"{module}.u0", f"{ours}.parametrizations.weight.0._u", right if turned else left)
+        take(f"{module}.u0", f"{ours}.parametrizations.weight.0._v", left if turned else right)
+    return tensors, names
 
 
 def _module(name: str, numbers: dict[str, int], parts: dict[str, str], ends: dict[str, str]) -> str:

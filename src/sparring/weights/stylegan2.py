@@ -1,5 +1,6 @@
 """NVIDIA's StyleGAN2 and StyleGAN2-ADA networks (`.pkl`), as they are pickled by PyTorch programs of theirs."""
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,13 +18,15 @@ from sparring.weights.unpickling import Part
 Value = TypeVar("Value")
 PARTS_OF_A_BLOCK = {"conv0": "first", "conv1": "second", "torgb": "draw", "fromrgb": "see", "skip": "skip"}
 PARTS_OF_THE_EPILOGUE = {"fromrgb": "see", "conv": "last", "fc": "hidden", "out": "judge"}
+LEAVES = ("weight", "bias", "affine.weight", "affine.bias", "noise_const", "noise_strength")
 MOST_CLASSES = 1_000_000
 BUFFERS = {"noise_const": "noise", "const": "constant"}
 
 
 def official(networks: dict[str, Part], path: Path) -> Official:
     """G_ema (or G) and D as a StyleGAN2 of ours. A CheckpointError lists all that does not fit."""
-    generator, discriminator = networks.get("G_ema", networks.get("G")), networks.get("D")
+    drawing = "G_ema" if "G_ema" in networks else "G"
+    generator, discriminator = networks.get(drawing), networks.get("D")
     if generator is None and discriminator is None:
         raise CheckpointError(f"{path} has neither G_ema, G nor D. It has: {', '.join(networks)}.")
     try:
@@ -32,13 +35,22 @@ def official(networks: dict[str, Part], path: Path) -> Official:
             raise CheckpointError(listed(f"{path} has networks of a kind that is not known here:", found))
         settings: dict[str, Any] = {}
         tensors: dict[str, Tensor] = {}
+        names: dict[str, str] = {}
+
+        def take(place: str, network: str, name_of: Callable[[str], str]) -> None:
+            for name, tensor in _weights(networks[place]):
+                ours = f"{network}.{name_of(name)}"
+                tensors[ours], names[ours] = tensor, f"{place}.{name}"
+            for name in _usual_names(networks[place]):
+                names.setdefault(f"{network}.{name_of(name)}", f"{place}.{name}")
+
         if discriminator is not None:
             settings |= _discriminator_settings(discriminator)
             levels = int(discriminator.settings["img_resolution"]).bit_length()
-            tensors |= {f"discriminator.{_discriminator_name(name, levels)}": tensor for name, tensor in _weights(discriminator)}
+            take("D", "discriminator", lambda name: _discriminator_name(name, levels))
         if generator is not None:
             settings |= _generator_settings(generator)
-            tensors |= {f"generator.{_generator_name(name)}": tensor for name, tensor in _weights(generator)}
+            take(drawing, "generator", _generator_name)
         described = generator if generator is not None else discriminator
         assert described is not None
         side, channels, classes = (int(described.settings[name]) for name in ("img_resolution", "img_channels", "c_dim"))
@@ -48,7 +60,7 @@ def official(networks: dict[str, Part], path: Path) -> Official:
         recipe = Stylegan2(condition="projection" if classes else "none", **settings)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as problem:
         raise CheckpointError(f"{path} does not describe StyleGAN2's networks: {problem!r} is missing or wrong.") from None
-    return Official(recipe, spec, tensors)
+    return Official(recipe, spec, tensors, names)
 
 
 def _unusual(network: Part) -> list[str]:
@@ -74,6 +86,19 @@ def _weights(network: Part) -> Iterable[tuple[str, Tensor]]:
             side = int(part.settings["resolution"])
             yield f"{name}.noise_const", torch.zeros(side, side)
             yield f"{name}.noise_strength", torch.zeros(())
+
+
+def _usual_names(network: Part) -> Iterable[str]:
+    """What parameters of such a network are called, whether it has them or not."""
+    mapping, synthesis = network.parts.get("mapping"), network.parts.get("synthesis")
+    if mapping is not None:
+        yield "mapping.w_avg"
+        yield from (f"mapping.{part}.{leaf}" for part in ("embed", *mapping.parts) for leaf in ("weight", "bias"))
+    prefix, holder = ("", network) if synthesis is None else ("synthesis.", synthesis)
+    for block in (name for name in holder.parts if re.fullmatch(r"b\d+", name)):
+        yield f"{prefix}{block}.const"
+        parts = PARTS_OF_A_BLOCK if block != "b4" or synthesis is not None else PARTS_OF_THE_EPILOGUE
+        yield from (f"{prefix}{block}.{part}.{leaf}" for part in parts for leaf in LEAVES)
 
 
 def _blocks(network: Part) -> list[Part]:

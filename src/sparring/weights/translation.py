@@ -171,10 +171,13 @@ def _found(state: State, path: Path, network: str, layers: list[Layer], spec: Pa
     else:
         _refuse_without_norms(state, path, layers)
         names, removed = _names_with_instance_norms(layers), _removed_before_instance_norms(state, layers)
-    tensors = {f"{network}.{names.get(name, name)}": tensor for name, tensor in state.items() if name not in removed}
+    ours = {name: f"{network}.{names.get(name, name)}" for name in state if name not in removed}
+    tensors = {ours[name]: state[name] for name in ours}
     if batch:  # which files from before PyTorch 0.4.1 do not count
         tensors = {f"{network}.{layer.norm}.num_batches_tracked": torch.tensor(0) for layer in layers if layer.norm} | tensors
-    return Official(recipe, spec, tensors)
+    return Official(
+        recipe, spec, tensors, {f"{network}.{mine}": name for name, mine in names.items()} | {mine: name for name, mine in ours.items()}
+    )
 
 
 def _names_with_instance_norms(layers: list[Layer]) -> dict[str, str]:
