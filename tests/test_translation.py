@@ -244,6 +244,28 @@ def test_cyclegan_minimises_what_the_paper_says_in_four_generator_passes() -> No
 
 
 @pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "cut"])
+def test_r1_of_patches_by_hand(name: str) -> None:
+    """Of judges that look at one pixel each, it is the mean of the patches' own squared gradients."""
+    torch.manual_seed(0)
+    spec = PairSpec(32, 32, 3, (), 3, paired=name == "pix2pix")
+    recipe = recipes.get(name)(**{**SMALL[name], "jitter": 0.0, "flip": False, "batch_size": 2}, r1=6.0, penalty_every=2)
+    game = recipe.build(spec).train()
+    judges = {name: module for name, module in game.named_children() if isinstance(module, nets.PatchDiscriminator)}
+    weights = {}
+    for place in judges:
+        layer = torch.nn.Conv2d(6 if name == "pix2pix" else 3, 1, 1)
+        setattr(game, place, layer)
+        weights[place] = layer.weight.flatten()
+    inputs, targets = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    game.turns[0].play(moment(inputs, targets))
+    losses = game.turns[1].play(moment(inputs, targets))
+    found = sorted(value.mean().item() for name, value in losses.items() if name.startswith("r1"))
+    assert found == pytest.approx(sorted(2 * 3.0 * weight.square().sum().item() for weight in weights.values()), rel=1e-4)
+    game.turns[0].play(moment(inputs, targets, step=1))
+    assert not any(name.startswith("r1") for name in game.turns[1].play(moment(inputs, targets, step=1)))
+
+
+@pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "cut"])
 def test_discriminators_see_augmented_pictures_alone(name: str) -> None:
     """None as it is; pairs cut and moved alike; and what the generator draws is compared as it is."""
     torch.manual_seed(0)

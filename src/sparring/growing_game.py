@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.adversarial import AdversarialRecipe, nearest_square, square_problems
+from sparring.adversarial import AdversarialRecipe
+from sparring.adversarial_settings import nearest_square, square_problems
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.nets.growing import LARGEST, Growth

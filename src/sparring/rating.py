@@ -27,8 +27,9 @@ from sparring.judge.paired import PerceptualDistance, paired_scores
 from sparring.judge.pictures import of_store
 from sparring.judge.seen import see
 from sparring.judge.sliced import coarse, sliced_wasserstein
-from sparring.models import Model, from_json, source_of
+from sparring.models import Model, from_json
 from sparring.nets import lite0
+from sparring.trained_on import source_of
 from sparring.translation import Direction, TranslationGame, TranslationRecipe, mean_difference
 
 SHOWN, SCORED, JUDGED = 8, 64, 2000

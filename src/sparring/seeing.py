@@ -18,7 +18,8 @@ from sparring.core.pictures import grid
 from sparring.data.store import Store
 from sparring.judge.classifier import split
 from sparring.judge.extractors import open_extractor
-from sparring.models import Model, data_of
+from sparring.models import Model
+from sparring.trained_on import data_of
 
 PIECE = 250
 PENALTIES = tuple(10.0**power for power in range(7))

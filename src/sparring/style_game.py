@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from sparring.adversarial import AdversarialRecipe, TwoPlayerGame, equalised_problems
+from sparring.adversarial import AdversarialRecipe, TwoPlayerGame
+from sparring.adversarial_settings import equalised_problems
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.game import Moment

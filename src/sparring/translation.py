@@ -18,6 +18,7 @@ from sparring.game import SAMPLE_CHUNK, Game, Moment, Player, Recipe, Turn, eval
 from sparring.nets.translation import NormName, PatchDiscriminator
 from sparring.objectives import Losses, Objective, objective
 from sparring.optimisers import maker
+from sparring.penalties import squared_gradients
 
 Pictures = Float[Tensor, "n c h w"]
 Parts = tuple[Float[Tensor, "n _ h w"], ...]
@@ -99,11 +100,23 @@ class PatchGame(TranslationGame):
         (loss,) = self.objective.generator(flat.detach(), flat).values()
         return WEIGHTS[self.patch_rules.objective] * _each(loss, len(logits))
 
-    def told_apart(self, real: Float[Tensor, "n 1 p q"], generated: Float[Tensor, "n 1 p q"], name: str = "") -> Losses:
-        """The discriminator's losses, by name."""
-        losses = self.objective.discriminator(real.flatten(), generated.flatten())
-        weight = OBJECTIVE_SHARE * WEIGHTS[self.patch_rules.objective]
-        return {f"{kind}{name}": weight * _each(loss, len(real)) for kind, loss in losses.items()}
+    def told_apart(self, discriminator: nn.Module, real: Parts, generated: Parts, moment: Moment, name: str = "") -> Losses:
+        """A discriminator's losses, by name."""
+        rules = self.patch_rules
+        strength = 0 if moment.step % rules.penalty_every else rules.penalty_every * rules.r1
+        if strength:
+            real = tuple(part.detach().requires_grad_() for part in real)
+        shown = self.judged(real, moment, f"real{name}"), self.judged(generated, moment, f"generated{name}")
+        logits = self.judged_together(discriminator, *shown)
+        moment.signals.update({f"logits/real{name}": logits[0], f"logits/generated{name}": logits[1]})
+        weight = OBJECTIVE_SHARE * WEIGHTS[rules.objective]
+        losses = self.objective.discriminator(*(each.flatten() for each in logits))
+        found = {f"{kind}{name}": weight * _each(loss, len(logits[0])) for kind, loss in losses.items()}
+        if strength:
+            of_all = logits[0].flatten(1).float().sum(dim=1)
+            squared = sum(squared_gradients(of_all, part) for part in real)
+            found[f"r1{name}"] = strength / 2 * squared / logits[0][0].numel()
+        return found
 
     def judged(self, parts: Sequence[Float[Tensor, "n _ h w"]], moment: Moment, name: str) -> Float[Tensor, "n judged h w"]:
         """What a discriminator sees: the parts as the channels of one picture, augmented."""
@@ -150,11 +163,7 @@ class OneWayGame(PatchGame):
 
     def play_discriminator(self, moment: Moment) -> Losses:
         """Tell what is real from what was drawn."""
-        real_parts, generated_parts = self.drawn.popleft()
-        shown = self.judged(real_parts, moment, "real"), self.judged(generated_parts, moment, "generated")
-        real, generated = self.judged_together(self.discriminator, *shown)
-        moment.signals.update({"logits/real": real, "logits/generated": generated})
-        return self.told_apart(real, generated)
+        return self.told_apart(self.discriminator, *self.drawn.popleft(), moment)
 
 
 def extended(pictures: Pictures, below: int, right: int) -> Float[Tensor, "n c p q"]:
@@ -272,10 +281,16 @@ class PatchRecipe(TranslationRecipe):
         **TranslationRecipe.ranges,
         "discriminator_width": {"at least": 1, "at most": 4096},
         "patch_layers": {"at least": 1, "at most": 8},
+        "r1": {"at least": 0},
+        "penalty_every": {"at least": 1},
     }
 
     objective: PatchObjective = "least-squares"
     """The pair of losses, for each patch."""
+    r1: float = 0.0
+    """Gamma: gamma / 2 times a patch's squared gradient at real pictures, in the mean (Mescheder 2018). Papers of translators have none."""
+    penalty_every: int = 1
+    """R1 is computed in every so many steps, and is as much stronger (Karras 2020: 16)."""
     discriminator_width: int = 64
     """Channels of the discriminators' largest maps."""
     augment: Literal["none", "diffaugment"] = "none"

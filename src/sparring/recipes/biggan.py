@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from sparring.adversarial import AdversarialRecipe, Condition, nearest_square, square_problems
+from sparring.adversarial import AdversarialRecipe
+from sparring.adversarial_settings import Condition, nearest_square, square_problems
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.nets import biggan as nets

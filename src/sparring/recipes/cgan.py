@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.adversarial import Condition
+from sparring.adversarial_settings import Condition
 from sparring.nets.dcgan import Norm
 from sparring.objectives import ObjectiveName
 from sparring.recipes.dcgan import Dcgan

@@ -76,10 +76,7 @@ class CycleganGame(PatchGame):
             ("b", b, drawn_b, self.pool_b, self.discriminator_b),
         ):
             shown = pool.exchanged(drawn, moment.streams, kind)
-            both = self.judged([real], moment, f"real/{kind}"), self.judged([shown], moment, f"generated/{kind}")
-            logits = self.judged_together(discriminator, *both)
-            moment.signals.update({f"logits/real/{kind}": logits[0], f"logits/generated/{kind}": logits[1]})
-            losses |= self.told_apart(*logits, name=f"/{kind}")
+            losses |= self.told_apart(discriminator, (real,), (shown,), moment, f"/{kind}")
         return losses
 
 

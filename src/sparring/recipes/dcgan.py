@@ -5,7 +5,8 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
-from sparring.adversarial import AdversarialRecipe, nearest_square, square_problems
+from sparring.adversarial import AdversarialRecipe
+from sparring.adversarial_settings import nearest_square, square_problems
 from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec
 from sparring.nets import dcgan as nets

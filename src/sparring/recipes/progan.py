@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.adversarial import TwoPlayerGame, equalised_problems
+from sparring.adversarial import TwoPlayerGame
+from sparring.adversarial_settings import equalised_problems
 from sparring.core.specs import ImageSpec
 from sparring.growing_game import GrowingRecipe
 from sparring.nets import growing as nets
