@@ -2,6 +2,7 @@ import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -252,8 +253,10 @@ def test_recommendations() -> None:
         penalty_every=4,
         discriminator_norm="none",
     )
-    assert recommended(pets, signs(), "cuda")[0] == Stylegan2(condition="projection", augment="ada", mapping_layers=2)
-    assert recommended(plain, signs(30_000), "cuda")[0] == Stylegan2(mapping_layers=2)
+    as_for_cifar: dict[str, Any] = {"style_mixing": 0.0, "path_length": 0.0, "discriminator_architecture": "orig"}
+    assert recommended(pets, signs(), "cuda")[0] == Stylegan2(condition="projection", augment="ada", mapping_layers=2, **as_for_cifar)
+    assert recommended(plain, signs(30_000), "cuda")[0] == Stylegan2(mapping_layers=2, **as_for_cifar)
+    assert recommended(ImageSpec(64, 64, 3), signs(30_000), "cuda")[0] == Stylegan2(mapping_layers=2)
     assert recommended(ImageSpec(512, 512, 3), signs(30_000), "cuda")[0].batch_size == 8
 
 

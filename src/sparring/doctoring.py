@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SMALLEST, LARGEST = 8, 1024
+SMALL_FOR_STYLES = 32
+"""Up to this side StyleGAN2 is better without what it was given for faces (docs/benchmarks.md)."""
 LARGEST_AT_FIRST = {"cpu": 64, "cuda": 128}
 """Sides of pictures where none is named."""
 ADAPTIVE_BELOW = 30_000
@@ -193,6 +195,8 @@ def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple
     else:
         settings = {"channel_base": 16 * side, "channel_max": 128, "latent_size": 128, "style_size": 128} if device == "cpu" else {}
         settings |= {"condition": "projection" if told else "none", "augment": "ada" if augmented else "none"}
+        if side <= SMALL_FOR_STYLES:
+            settings |= {"style_mixing": 0.0, "path_length": 0.0, "discriminator_architecture": "orig"}
         recipe = Stylegan2(**settings, mapping_layers=2, batch_size=min(32, 4096 // side))  # as the authors' code chooses
         reasons.append("StyleGAN2 for the best pictures." if device == "cuda" else f"StyleGAN2 draws squares of {side} pixels, too.")
     if told:

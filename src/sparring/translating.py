@@ -37,8 +37,6 @@ FORGIVEN = 0.02
 """Share of a film's frames that may be missing of what it says it has, for it says so in round numbers."""
 MARK = ".sparring-translation.json"
 """In a folder of translations: what made them."""
-HELD = 64
-"""Pictures of a folder that are in memory together."""
 AT_ONCE = 2**26
 """Numbers in the pictures of a folder that are in memory together."""
 
@@ -200,7 +198,7 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
             return f"{names[index]}: it cannot be written: {getattr(problem, 'strerror', None) or problem}"
         return None
 
-    problems, count, at_once = [f"{name}: {reason}" for name, reason in pictures.problems], 0, HELD
+    problems, count, at_once = [f"{name}: {reason}" for name, reason in pictures.problems], 0, SAMPLE_CHUNK
     coming = iter(left)
     while some := list(islice(coming, at_once)):
         found = {index: decoded(index) for index in some}
@@ -211,7 +209,7 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
             failed = [problem for (index, _), one in zip(group, drawn, strict=True) if (problem := write(one, index)) is not None]
             problems += failed
             count += len(group) - len(failed)
-        at_once = min([HELD, *(max(1, AT_ONCE // picture.size) for _, picture in readable)])
+        at_once = min([SAMPLE_CHUNK, *(max(1, AT_ONCE // picture.size) for _, picture in readable)])
         advance(len(some))
     return Translated(count, len(names) - len(left), tuple(problems), tuple(notes))
 
