@@ -19,11 +19,14 @@ import sparring
 from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.pictures import save_film, save_gif
+from sparring.core.specs import PairSpec
 from sparring.data import films
 from sparring.models import Model
 from sparring.nets.layers import shared_statistics
+from sparring.nets.maps import dropping
 from sparring.nets.translation import ResidualGenerator
 from sparring.rating import colour_shifted, judge_translations, pairs_for
+from sparring.recipes.pix2pix import Pix2pix
 from sparring.seeing import probe
 from sparring.tiling import reduced
 from sparring.translating import MARK, translated
@@ -357,6 +360,45 @@ def test_shifted_colours_have_the_targets_mean_and_spread() -> None:
     torch.testing.assert_close(shifted.mean((0, 2, 3)), targets.mean((0, 2, 3)), rtol=0, atol=1e-4)
     torch.testing.assert_close(shifted.std((0, 2, 3)), targets.std((0, 2, 3)), rtol=1e-3, atol=0)
     assert colour_shifted(inputs, inputs, targets[:, :1]).shape == (50, 1, 8, 8)
+
+
+def test_dropout_plays_in_use_as_a_seed_says() -> None:
+    network = nn.Sequential(nn.Dropout(0.25), nn.Identity(), nn.Dropout(0.5)).eval()
+    pictures = torch.rand(3, 4, 40, 40) + 1
+    with dropping(network, 7):
+        dropped = network(pictures)
+        assert torch.equal(network(pictures[1:2]), dropped[1:2]), "whatever is beside it"
+    kept = dropped != 0
+    assert kept.float().mean().item() == pytest.approx(0.75 * 0.5, abs=0.02)
+    assert (kept == kept[:1]).all()
+    torch.testing.assert_close(dropped[kept], (pictures / (0.75 * 0.5))[kept])
+    with dropping(network, 8):
+        assert not torch.equal(network(pictures), dropped)
+    assert torch.equal(network(pictures), pictures)
+
+
+def test_translations_have_as_many_faces_as_there_is_noise(tmp_path: Path, model: Model) -> None:
+    torch.manual_seed(0)
+    recipe = Pix2pix(width=4, discriminator_width=4, patch_layers=2)
+    game = recipe.build(PairSpec(64, 64, 3, (), 3)).eval()
+    for weight in game.generator.parameters():  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+        nn.init.normal_(weight, 0.0, 0.2)
+    noisy = Model(game, recipe, tmp_path / "run")
+    shown = pixels_to_float(torch.from_numpy(np.stack([noise(64, 64, seed) for seed in range(3)])))
+    plain, one, other = (noisy.translate(shown, noise=seed) for seed in (None, 1, 2))
+    assert torch.equal(noisy.translate(shown[2:], noise=1), one[2:])
+    assert min((a - b).abs().mean() for a, b in ((plain, one), (plain, other), (one, other))) > 1e-3
+    for number in range(3):
+        Image.fromarray(noise(64, 64, number)).save(tmp_path / f"{number}.png")
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / f"{number}.png").rename(tmp_path / "in" / f"{number}.png")
+    sparring.translate(noisy, tmp_path / "in", tmp_path / "out", noise=1)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "2.png")), float_to_pixels(one)[2].numpy())
+    with pytest.raises(SettingsError, match="noise: 1 there, None now"):
+        sparring.translate(noisy, tmp_path / "in", tmp_path / "out")
+    with pytest.raises(SettingsError, match="without dropout"):
+        sparring.translate(model, tmp_path / "in", tmp_path / "other", noise=1)
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_commands(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import operator
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -24,6 +25,7 @@ from sparring.core.specs import ImageSpec, spec_from_json
 from sparring.core.terminal import console
 from sparring.game import Game, LatentGame, Recipe, check
 from sparring.latent.walks import spherical, walk
+from sparring.nets.maps import dropping
 from sparring.nets.styles import StyleGenerator
 from sparring.train import checkpoints
 from sparring.train.state import load_named, refuse_misfits, select
@@ -130,11 +132,14 @@ class Model:
         if next(self.game.get_submodule(self.game.sampling_networks[0]).parameters()).is_meta:
             raise CheckpointError(f"{self.source} holds no generator, so nothing can be drawn from it.")
 
-    def translate(self, pictures: Float[Tensor, "n c h w"], *, direction: Direction = "a2b") -> Float[Tensor, "n o h w"]:
+    def translate(
+        self, pictures: Float[Tensor, "n c h w"], *, direction: Direction = "a2b", noise: int | None = None
+    ) -> Float[Tensor, "n o h w"]:
         """What a translator makes of pictures in [-1, 1], of any size: pictures in [-1, 1] of that size.
 
-        `direction`: "a2b" makes targets of inputs; "b2a" the other way round, where the recipe learns it. A SettingsError says what does
-        not fit. The translation of a picture does not depend on the pictures beside it.
+        `direction`: "a2b" makes targets of inputs; "b2a" the other way round, where the recipe learns it. `noise`: the seed of one of the
+        many translations that dropout gives (Isola et al. 2017, section 3.1); None: their typical one, without dropout. A SettingsError
+        says what does not fit. The translation of a picture does not depend on the pictures beside it.
         """
         self.refuse_direction(direction)
         game = self.translation_game
@@ -144,7 +149,17 @@ class Model:
             raise SettingsError(f"Wanted is a tensor of numbers in [-1, 1], not {kind}. Files are translated by sparring.translate.")
         if pictures.ndim != 4 or pictures.shape[1] != channels or not pictures.numel():
             raise SettingsError(f"The pictures are {tuple(pictures.shape)}; wanted are some, with {channels} channels (n, c, h, w).")
-        return game.translate(pictures.to(game.device, torch.float32), direction).clamp(-1, 1)
+        with self.noisy(direction, noise):
+            return game.translate(pictures.to(game.device, torch.float32), direction).clamp(-1, 1)
+
+    def noisy(self, direction: Direction, seed: int | None) -> AbstractContextManager[None]:
+        """Where translations have the noise of that seed, if it is one. A SettingsError for networks without dropout."""
+        if seed is None:
+            return nullcontext()
+        network = self.game.get_submodule(self.translation_game.translators[direction])
+        if not any(isinstance(module, nn.Dropout) for module in network.modules()):
+            raise SettingsError(f"{self.source} has a network without dropout, so its translations have no noise: leave noise out.")
+        return dropping(network, seed)
 
     def refuse_direction(self, direction: str) -> None:
         """Raise a SparringError if this model does not translate that way."""

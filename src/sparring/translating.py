@@ -85,6 +85,7 @@ class _Way:
     direction: Direction
     size: int | None
     tile: int
+    noise: int | None
     background: str
 
     def opened(self, content: bytes | Picture) -> tuple[UInt8[np.ndarray, "_ _ o"], bool]:
@@ -94,7 +95,8 @@ class _Way:
 
     def draw(self, pictures: Sequence[Picture]) -> list[Picture]:
         """What becomes of pictures of one size."""
-        return _all_translated(self.model, pictures, self.direction, self.tile)
+        with self.model.noisy(self.direction, self.noise):
+            return _all_translated(self.model, pictures, self.direction, self.tile)
 
     def mark(self, source: Path) -> dict[str, Any]:
         """What its translations of a source depend on."""
@@ -103,7 +105,7 @@ class _Way:
         sums = [(name, tensor.sum(dtype=torch.float64).item(), tensor.flatten()[:1].tolist()) for name, tensor in tensors.items()]
         weights = hashlib.sha256(repr(sums).encode()).hexdigest()[:12]  # other weights have other sums
         about = {"weights": weights, "direction": self.direction, "size": self.size, "tile": self.tile, "background": self.background}
-        return {"of": str(source.resolve()), **about}
+        return {"of": str(source.resolve()), **about, **({} if self.noise is None else {"noise": self.noise})}
 
 
 def translate(
@@ -114,12 +116,14 @@ def translate(
     direction: Direction = "a2b",
     size: int | None = None,
     tile: int = TILE,
+    noise: int | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Translated:
     """Translate a picture file, a folder, a zip or a film, into a file, a folder or a film.
 
     Names stay; what is there already is passed over, so a half-done folder is gone on with; what cannot be read is listed. `size`: pictures
-    are first brought to this shorter side. `tile`: larger pictures are translated in tiles. Every file is whole or not there.
+    are first brought to this shorter side. `tile`: larger pictures are translated in tiles. `noise`: see `Model.translate`. Every file
+    is whole or not there.
     """
     model = model if isinstance(model, Model) else load_model(model)
     model.refuse_direction(direction)
@@ -129,7 +133,8 @@ def translate(
     if not source.exists():
         raise DataError(f"{source} does not exist. Give a picture, a folder or zip of pictures, or a film.")
     keep_freed_memory()
-    way = _Way(model, direction, size, tile, preparation_of(model).background)
+    model.noisy(direction, noise)  # says if there is none, before anything is written
+    way = _Way(model, direction, size, tile, noise, preparation_of(model).background)
     if source.is_dir() or source.suffix.lower() == ".zip":
         return _folder(way, source, target, advance)
     film = source.suffix.lower() in FILMS
@@ -258,7 +263,8 @@ def _mark(target: Path, mark: dict[str, Any], names: Sequence[str]) -> None:
     if (target / MARK).exists():
         before = read_json(target / MARK)
         if before != mark:
-            differing = [f"{name}: {before.get(name)!r} there, {value!r} now" for name, value in mark.items() if before.get(name) != value]
+            now = dict.fromkeys(before) | mark
+            differing = [f"{name}: {before.get(name)!r} there, {value!r} now" for name, value in now.items() if before.get(name) != value]
             raise SettingsError(listed(f"{target} holds other translations. Choose another folder. What differs:", differing))
     elif there := [name for name in names if _exists(target / name)]:
         raise SettingsError(listed(f"{target} holds files of the same names, which are no translations. Choose another folder:", there))

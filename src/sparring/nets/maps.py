@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from sparring.core.streams import Streams
+
 MOST_PICTURE_CHANNELS = 4
 
 
@@ -52,3 +54,25 @@ def without(network: nn.Module, module: str, channels: Int64[Tensor, " k"]) -> I
         yield
     finally:
         handle.remove()
+
+
+@contextlib.contextmanager
+def dropping(network: nn.Module, seed: int) -> Iterator[None]:
+    """In the block dropout is played in use, too: the same places of every picture, which `seed` decides."""
+
+    def drop(module: nn.Module, number: int, output: Tensor) -> Tensor:
+        assert isinstance(module, nn.Dropout)
+        streams = Streams(seed, number, scope="dropout")
+        kept = (streams.uniform("kept", output[0].numel()) + 1) / 2 >= module.p
+        return output * (kept.view(output.shape[1:]) / (1 - module.p)).to(output)
+
+    layers = [module for module in network.modules() if isinstance(module, nn.Dropout)]
+    handles = [
+        module.register_forward_hook(lambda module, _, output, number=number: drop(module, number, output))
+        for number, module in enumerate(layers)
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -20,6 +20,7 @@ def translate(
     direction: Literal["a2b", "b2a"] = "a2b",
     size: int | None = None,
     tile: int = 1024,
+    noise: int | None = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
     """Make pictures of pictures with a trained translator. What is there already is passed over: a half-done folder is gone on with.
@@ -28,6 +29,7 @@ def translate(
         direction: a2b makes targets of inputs; b2a inputs of targets, where the recipe learns it (cyclegan).
         size: Bring the shorter side to so many pixels first. Default: as they are.
         tile: Larger pictures are translated in tiles of this side, which fade into each other.
+        noise: Seed of one of the translations that dropout gives (pix2pix). Default: the typical one.
     """
     from sparring.data.workers import progress_bar
     from sparring.models import load
@@ -35,7 +37,7 @@ def translate(
 
     model, screen = load(run, checkpoint=checkpoint), console()
     with progress_bar(f"Translating {pictures}", count_of(pictures), screen.is_terminal) as advance:
-        found = translate(model, pictures, out, direction=direction, size=size, tile=tile, advance=advance)
+        found = translate(model, pictures, out, direction=direction, size=size, tile=tile, noise=noise, advance=advance)
     for note in found.notes:
         screen.print(note)
     for problem in found.problems:
