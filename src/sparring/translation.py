@@ -114,7 +114,7 @@ class PatchGame(TranslationGame):
         found = {f"{kind}{name}": weight * _each(loss, len(logits[0])) for kind, loss in losses.items()}
         if strength:
             of_all = logits[0].flatten(1).float().sum(dim=1)
-            squared = sum(squared_gradients(of_all, part) for part in real)
+            squared = torch.stack([squared_gradients(of_all, part) for part in real]).sum(dim=0)
             found[f"r1{name}"] = strength / 2 * squared / logits[0][0].numel()
         return found
 

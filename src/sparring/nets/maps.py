@@ -60,17 +60,15 @@ def without(network: nn.Module, module: str, channels: Int64[Tensor, " k"]) -> I
 def dropping(network: nn.Module, seed: int) -> Iterator[None]:
     """In the block dropout is played in use, too: the same places of every picture, which `seed` decides."""
 
-    def drop(module: nn.Module, number: int, output: Tensor) -> Tensor:
-        assert isinstance(module, nn.Dropout)
-        streams = Streams(seed, number, scope="dropout")
-        kept = (streams.uniform("kept", output[0].numel()) + 1) / 2 >= module.p
-        return output * (kept.view(output.shape[1:]) / (1 - module.p)).to(output)
+    def listen(module: nn.Dropout, streams: Streams) -> torch.utils.hooks.RemovableHandle:
+        def drop(_: nn.Module, __: object, output: Tensor) -> Tensor:
+            kept = (streams.uniform("kept", *output.shape[1:]) + 1) / 2 >= module.p
+            return output * (kept / (1 - module.p)).to(output)
+
+        return module.register_forward_hook(drop)
 
     layers = [module for module in network.modules() if isinstance(module, nn.Dropout)]
-    handles = [
-        module.register_forward_hook(lambda module, _, output, number=number: drop(module, number, output))
-        for number, module in enumerate(layers)
-    ]
+    handles = [listen(module, Streams(seed, number, scope="dropout")) for number, module in enumerate(layers)]
     try:
         yield
     finally:
