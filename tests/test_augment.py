@@ -139,13 +139,14 @@ def test_differentiable_cuts_a_square_out_and_moves_by_an_eighth() -> None:
 
 
 def test_pictures_together_are_cut_alike_in_colours_of_their_own() -> None:
+    torch.manual_seed(0)
     one, other = torch.rand(6, 3, 16, 16) + 2, torch.rand(6, 1, 16, 16) + 2
     streams = Streams(0, 0)
     changed = augment.differentiable_together([one, other], streams, "real")
     assert torch.equal(changed[:, :3], augment.differentiable(one, streams, "real")), "the first as if it were alone"
     assert ((changed[:, 3:] == 0) == (changed[:, :1] == 0)).all()
     brighter = [(part.amax(dim=(1, 2, 3)) - 3) for part in (changed[:, :3], changed[:, 3:])]
-    assert (brighter[0] - brighter[1]).abs().mean() > 0.1
+    assert (brighter[0] - brighter[1]).abs().mean() > 0.25
 
 
 def test_differentiable_moves_as_often_by_each_number_of_pixels() -> None:

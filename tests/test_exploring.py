@@ -256,7 +256,7 @@ def test_arithmetic_in_z_takes_the_classes_along() -> None:
 
 
 @pytest.mark.parametrize("name", ["dcgan", "conditional dcgan", "stylegan2"])
-def test_arithmetic_that_cancels_that_cancels_gives_the_rest(name: str) -> None:
+def test_arithmetic_that_cancels_gives_the_rest(name: str) -> None:
     model = model_of(name)
     label = "b" if name == "conditional dcgan" else None
     means, results = exploring.arithmetic(model, [(1, (4,)), (-1, (4,)), (1, (7,))], n=4, label=label)
@@ -327,6 +327,13 @@ def test_dropping_the_channel_that_makes_a_feature_removes_it() -> None:
     plain = Model(Gan().build(SPEC).eval(), Gan(), Path("run"))
     with pytest.raises(SettingsError, match="without maps"):
         exploring.without_feature(plain, lambda pictures: torch.ones(len(pictures), dtype=torch.long))
+
+
+def test_weights_are_no_maps() -> None:
+    generator = model_of("biggan").game.generator
+    with recording(generator) as recorder:  # pyright: ignore[reportArgumentType]
+        generator(torch.randn(2, 12), torch.tensor([0, 1]))  # pyright: ignore[reportCallIssue]
+    assert sorted(recorder.maps) == [4, 8, 16], "a spectral norm gives weights of 3x3"
 
 
 def test_recording_keeps_the_last_map_of_each_side_and_leaves_no_trace() -> None:

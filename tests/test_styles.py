@@ -15,6 +15,7 @@ from sparring.core.specs import ImageSpec
 from sparring.core.streams import Streams
 from sparring.game import Moment
 from sparring.nets import growing, resampling, stylegan, stylegan2
+from sparring.nets.biggan import Attention
 from sparring.nets.equalised import Convolution, Linear, normalised
 from sparring.nets.growing import Growth, shrunk
 from sparring.nets.layers import MinibatchDeviation
@@ -38,6 +39,18 @@ def test_first_and_second_derivatives_of_whole_networks(name: str) -> None:
         given = (seen.double().requires_grad_(),)
         assert torch.autograd.gradcheck(lambda x, network=network: network(x, label), given, fast_mode=True)
         assert torch.autograd.gradgradcheck(lambda x, network=network: network(x, label), given, fast_mode=True, atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "side", "attended"), [("sagan", 128, 32), ("sagan", 32, 16), ("biggan", 128, 64), ("biggan", 32, 16)])
+def test_self_attention_is_where_the_papers_have_it(name: str, side: int, attended: int) -> None:
+    """SAGAN's at 32x32 (its table 1), BigGAN's at 64x64 (its tables 4 to 9); at half the side of smaller pictures."""
+    game = recipes.get(name)(width=1, latent_size=8, condition="none").build(ImageSpec(side, side, 1)).eval()
+    seen: list[int] = []
+    for module in game.modules():
+        if isinstance(module, Attention):
+            module.register_forward_hook(lambda _, shown, __: seen.append(shown[0].shape[2]))
+    game.discriminator(game.generator(torch.randn(2, 8)))
+    assert seen == [attended, attended]
 
 
 def test_labels_of_every_kind() -> None:

@@ -245,7 +245,7 @@ def test_cyclegan_minimises_what_the_paper_says_in_four_generator_passes() -> No
 
 @pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "cut"])
 def test_r1_of_patches_by_hand(name: str) -> None:
-    """Of judges that look at one pixel each, it is the mean of the patches' own squared gradients."""
+    """Of judges whose patches do not overlap (of one pixel each) it is the mean of the patches' own squared gradients."""
     torch.manual_seed(0)
     spec = PairSpec(32, 32, 3, (), 3, paired=name == "pix2pix")
     recipe = recipes.get(name)(**{**SMALL[name], "jitter": 0.0, "flip": False, "batch_size": 2}, r1=6.0, penalty_every=2)
@@ -270,8 +270,9 @@ def test_discriminators_see_augmented_pictures_alone(name: str) -> None:
     """None as it is; pairs cut and moved alike; and what the generator draws is compared as it is."""
     torch.manual_seed(0)
     spec = PairSpec(32, 32, 3, (), 3, paired=name == "pix2pix")
-    recipe = recipes.get(name)(**{**SMALL[name], "jitter": 0.0, "flip": False, "batch_size": 2}, augment="diffaugment")
-    game = recipe.build(spec).train()
+    settings = {**SMALL[name], "jitter": 0.0, "flip": False, "batch_size": 2} | ({"dropout": 0.0} if name == "pix2pix" else {})
+    game, plain = (recipes.get(name)(**settings, augment=kind).build(spec).train() for kind in ("diffaugment", "none"))
+    plain.load_state_dict(game.state_dict())
     inputs, targets = torch.rand(2, 3, 32, 32) + 3, torch.rand(2, 3, 32, 32) - 4  # no pixel is zero by chance
     seen: list[Tensor] = []
     for module in game.modules():
@@ -279,6 +280,8 @@ def test_discriminators_see_augmented_pictures_alone(name: str) -> None:
             module.register_forward_hook(lambda _, shown, __: seen.append(shown[0]))
     now = moment(inputs, targets)
     losses = [turn.play(now) for turn in game.turns]
+    for term, loss in plain.turns[0].play(now).items():
+        assert torch.allclose(loss, losses[0][term]) == (not term.startswith("adversarial")), term
     sum(loss.sum() for turn in losses for loss in turn.values()).backward()  # pyright: ignore
     assert all(weight.grad is not None for name, weight in game.named_parameters() if "heads" not in name)
     for shown in seen:

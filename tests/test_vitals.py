@@ -134,6 +134,8 @@ def test_a_generator_that_draws_the_data_is_as_varied_and_one_picture_is_not(sto
     assert whole["told/real"] == pytest.approx(0.5, abs=0.1)
     assert one["diversity"] < 1e-3
     assert one["repeats"] == 1
+    assert whole["apart"] == pytest.approx(1, abs=0.1)
+    assert one["apart"] < 1e-3
     assert one["coverage"] < 0.5
     assert max(one["kinds"]) == 1
     assert min(whole["kinds"]) > 0

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 SMALLEST, LARGEST = 8, 1024
 SMALL_FOR_STYLES = 32
-"""Up to this side StyleGAN2 is better without what it was given for faces (docs/benchmarks.md)."""
+"""Up to this side StyleGAN2 goes without what it was given for faces, as its authors train CIFAR-10. (Measured here with narrow networks on
+two cores: docs/benchmarks.md.)"""
 LARGEST_AT_FIRST = {"cpu": 64, "cuda": 128}
 """Sides of pictures where none is named."""
 ADAPTIVE_BELOW = 30_000

@@ -4,7 +4,7 @@ Everything works in w where the generator has styles, and in z where not.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -165,11 +165,7 @@ def directions(
         return Directions(vectors, unit, tuple(f"component {i + 1}" for i in range(len(vectors))))
     if name_of is None:
         raise SettingsError("Directions towards classes need a classifier: give data with classes.")
-    if space.game.conditional and not space.styled:
-        raise SettingsError(
-            f"{model.source} is told the class beside z, so no direction in z leads to another: sample with --label, or take the method "
-            "'weights' or 'principal'."
-        )
+    refuse_told(model)
     named = name_of(space.draw(space.many(SAMPLES, seed), space.labels(SAMPLES, None, seed)))
     found = {
         label: ways.discriminant(points, named == label) for label in range(len(classes)) if 1 < int((named == label).sum()) < SAMPLES - 1
@@ -178,6 +174,16 @@ def directions(
         raise SettingsError("All that is drawn is of one class, so no direction leads from one to another.")
     first = list(found.items())[:count]
     return Directions(torch.stack([way for _, way in first]), unit, tuple(classes[label] for label, _ in first))
+
+
+def refuse_told(model: Model) -> None:
+    """Raise a SettingsError if the latent space has no directions towards classes."""
+    space = Space(model)
+    if space.game.conditional and not space.styled:
+        raise SettingsError(
+            f"{model.source} is told the class beside z, so no direction in z leads to another: sample with --label, or take the method "
+            "'weights' or 'principal'."
+        )
 
 
 def class_names(
@@ -209,21 +215,17 @@ def _first_weights(space: Space) -> list[Float[Tensor, "_ latent"]]:
 
 
 def _of_maps(space: Space, count: int, seed: int) -> Float[Tensor, "count latent"]:
-    """Directions in z along which the generator's maps change most: the last of half the picture's side, or the pictures if it has none.
-    What classes change is left out.
+    """Directions in z along which the generator's maps change most: the last of at most half the picture's side, or the pictures if it has
+    none. What classes change is left out.
     """
     points, labels = space.many(SAMPLES, seed), space.labels(SAMPLES, None, seed)
     pictures, maps, _ = space.recorded(points, labels, lambda maps: adaptive_avg_pool2d(maps, COARSE).flatten(1))
-    features = maps[_second_largest(maps)] if maps else pictures.flatten(1)
+    sides = [side for side in maps if side <= pictures.shape[2] // 2]
+    features = maps[max(sides)] if sides else pictures.flatten(1)
     if labels is not None:
         rows = one_hot(labels).float()
         features = features - rows @ (rows.t() @ features / rows.sum(dim=0).clamp_min(1)[:, None])
     return ways.regressed(points, features, count)
-
-
-def _second_largest(sides: Iterable[int]) -> int:
-    *others, largest = sorted(sides)
-    return others[-1] if others else largest
 
 
 def moved(
@@ -312,7 +314,7 @@ def without_feature(
     drawn, maps, names = space.recorded(points, labels, lambda maps: maps.mean(dim=(2, 3)))
     if not maps:
         raise SettingsError(f"{model.source} has a generator without maps, so there are no channels to drop.")
-    side = _second_largest(maps) if side is None else side
+    side = sorted(maps)[max(0, len(maps) - 2)] if side is None else side
     if side not in maps:
         raise SettingsError(f"The generator has no maps of {side}x{side}. It has maps of: {', '.join(map(str, sorted(maps)))}.")
     having = has_it(drawn).bool()

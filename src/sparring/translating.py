@@ -122,8 +122,8 @@ def translate(
     """Translate a picture file, a folder, a zip or a film, into a file, a folder or a film.
 
     Names stay; what is there already is passed over, so a half-done folder is gone on with; what cannot be read is listed. `size`: pictures
-    are first brought to this shorter side. `tile`: larger pictures are translated in tiles. `noise`: see `Model.translate`. Every file
-    is whole or not there.
+    are first brought to this shorter side. `tile`: larger pictures are translated in tiles. `noise`: see `Model.translate`; tiles of a
+    picture have the same. Every file is whole or not there.
     """
     model = model if isinstance(model, Model) else load_model(model)
     model.refuse_direction(direction)

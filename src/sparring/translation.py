@@ -288,7 +288,8 @@ class PatchRecipe(TranslationRecipe):
     objective: PatchObjective = "least-squares"
     """The pair of losses, for each patch."""
     r1: float = 0.0
-    """Gamma: gamma / 2 times a patch's squared gradient at real pictures, in the mean (Mescheder 2018). Papers of translators have none."""
+    """Gamma: gamma / 2 times the squared gradient, at a real picture, of its patches' sum, over how many they are: a patch's own, as far as
+    they do not overlap (Mescheder 2018). Papers of translators have none."""
     penalty_every: int = 1
     """R1 is computed in every so many steps, and is as much stronger (Karras 2020: 16)."""
     discriminator_width: int = 64
@@ -302,6 +303,8 @@ class PatchRecipe(TranslationRecipe):
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().misfits(spec)
+        if self.r1 and self.norm == "batch":
+            found.append("r1 is of each picture's gradient, and batch norm mixes pictures: use norm='instance'.")
         if self.patch_layers >= 1 and spec.height >> self.patch_layers < 4:
             found.append(
                 f"{self.patch_layers} patch_layers leave no patch to judge of {spec.height}x{spec.width} pictures: "

@@ -28,6 +28,8 @@ from sparring.train.vitals import rounded
 
 SAMPLES = 128
 """Samples, and pictures of each kind that the discriminator is shown, in a checkup."""
+NEAR_TWINS = 0.02
+"""Two pictures so near, in units of the real pictures' spread, are the same."""
 COMPARED = 256
 """Real pictures that samples are compared with."""
 REFERENCE = 1024
@@ -87,7 +89,7 @@ class Examiner:
             **self.looks,
             "spread": self.spread / rows.shape[1] ** 0.5,
             "nearest": nearest.median().item() / self.spread,
-            "twins": (nearest < 0.02 * self.spread).double().mean().item(),
+            "twins": (nearest < NEAR_TWINS * self.spread).double().mean().item(),
             "looked_at": len(rows),
         }
         if self.labels is not None:
@@ -193,9 +195,11 @@ class Examiner:
         between = squared_distances(real, rows)
         real_radii, sample_radii = radii(real, k), radii(rows, k)
         covered = (between <= real_radii[:, None]).any(dim=1).double().mean().item()
+        own, real_own = own_nearest(rows)[0], own_nearest(real[: len(rows)])[0]
         return {
             "diversity": mean_distance(rows) / self.spread,
-            "repeats": (own_nearest(rows)[0] < 0.02 * self.spread).double().mean().item(),
+            "apart": own.median().item() / max(real_own.median().item(), NEAR_TWINS * self.spread),
+            "repeats": (own < NEAR_TWINS * self.spread).double().mean().item(),
             "recall": (between <= sample_radii[None]).any(dim=1).double().mean().item(),
             "precision": (between <= real_radii[:, None]).any(dim=0).double().mean().item(),
             "coverage": min(1.0, covered / max(best_coverage(len(real), len(rows), k), 1e-6)),

@@ -32,7 +32,8 @@ def recording(network: nn.Module) -> Iterator[Recorder]:
     def listen(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
         return module.register_forward_hook(lambda _, __, output: recorder.note(name, output))
 
-    handles = [listen(name, module) for name, module in network.named_modules() if name]
+    # a parametrisation gives weights, not maps
+    handles = [listen(name, module) for name, module in network.named_modules() if name and "parametrizations" not in name]
     try:
         yield recorder
     finally:

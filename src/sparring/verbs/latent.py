@@ -23,7 +23,10 @@ Out = Annotated[Path | None, arg(help="The picture to write. Default: a name of 
 SCORES = ("FD-lite0", "precision", "recall", "coverage")
 Finding = Annotated[
     Literal["weights", "principal", "class"],
-    arg(help="weights: closed-form factorisation (SeFa). principal: components of w (GANSpace). class: towards each class of the data."),
+    arg(
+        help="weights: closed-form factorisation (SeFa). principal: components of w, or of what is made of z (GANSpace). class: towards "
+        "each class of the data, unless the network is told it beside z."
+    ),
 ]
 
 
@@ -86,13 +89,15 @@ def truncation(
     from sparring.exploring import truncations
 
     model, screen = api.load(run, checkpoint=checkpoint), console()
+    if judged < 0:
+        raise SettingsError(f"judged must be at least 0, not {judged}.")
     pictures = truncations(model, at, number, seed=seed, label=label)
+    judgements = [api.judge(model, data, samples=judged, seed=seed, truncation=value) for value in at] if judged else []
     screen.print(f"Truncated at {', '.join(map(str, at))}: {_picture(pictures.flatten(0, 1), number, out, run, 'truncation')}")
     if judged:
         screen.print("  ".join(f"{heading:>10}" for heading in ("truncation", *SCORES)))
-        for value in at:
-            judgement = api.judge(model, data, samples=judged, seed=seed, truncation=value)
-            screen.print("  ".join([f"{value:>10}", *(f"{judgement[name].value:>10.3g}" for name in SCORES)]))
+    for value, judgement in zip(at, judgements, strict=False):
+        screen.print("  ".join([f"{value:>10}", *(f"{judgement[name].value:>10.3g}" for name in SCORES)]))
     return 0
 
 
@@ -161,10 +166,11 @@ def _curve(losses: "Float[Tensor, 'steps n']", names: Sequence[Path], out: Path)
 
 
 def _directions(model: "Model", method: "Method", count: int, data: str | None) -> "Directions":
-    from sparring.exploring import class_names, directions
+    from sparring.exploring import class_names, directions, refuse_told
 
     if method != "class":
         return directions(model, method, count)
+    refuse_told(model)
     name_of, classes = class_names(model, data)
     return directions(model, method, count, name_of=name_of, classes=classes)
 

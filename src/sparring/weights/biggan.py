@@ -1,6 +1,7 @@
 """Networks of BigGAN-PyTorch (`G.pth`, `G_ema.pth`, `D.pth`): their settings are read off names and shapes."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -34,17 +35,18 @@ def fits(state: State) -> bool:
 
 def official(state: State, path: Path) -> Official:
     """A generator or a discriminator as BigGAN's of ours. A CheckpointError if shapes do not go together."""
-    state = {
-        re.sub(r"\.bn\.(?:stored|running)_", ".stored_", name): tensor.float()
-        for name, tensor in state.items()
+    usual = {
+        name: re.sub(r"\.bn\.(?:stored|running)_", ".stored_", name)
+        for name in state
         if not name.endswith(("accumulation_counter", ".bn.num_batches_tracked"))
     }
+    state = {usual[name]: state[name].float() for name in usual}
     try:
-        if "output_layer.2.weight" in state:
-            return _generator(state)
-        return _discriminator(state)
+        found = _generator(state) if "output_layer.2.weight" in state else _discriminator(state)
     except (KeyError, ValueError, IndexError, RuntimeError) as problem:
         raise CheckpointError(f"{path} does not describe BigGAN's networks: {problem!r} is missing or wrong.") from None
+    given = {name: own for own, name in usual.items()}
+    return replace(found, names={ours: given.get(name, name) for ours, name in found.names.items()})
 
 
 def _stages(state: State) -> list[list[str]]:
