@@ -23,8 +23,9 @@ from sparring.core.runs import RunDirectory
 from sparring.diagnose.charts import chart, decades, ticks, written
 from sparring.diagnose.finding import Finding, Remedy, Severity
 from sparring.diagnose.page import HTML, JSON, write
-from sparring.diagnose.record import Record, Series, read_losses, read_run
+from sparring.diagnose.record import Record, Series, read_run
 from sparring.diagnose.samples import read_samples
+from sparring.diagnose.tables import read_losses
 from sparring.diagnose.verdict import Verdict, certainty, since
 from sparring.diagnosing import examine
 
@@ -160,17 +161,84 @@ def test_losses_of_other_programs(tmp_path: Path, text: str, steps: list[int]) -
 
 def test_losses_with_gaps_and_without_a_column(tmp_path: Path) -> None:
     path = tmp_path / "losses.csv"
-    path.write_text("step,d_loss,g_loss\n1,0.5,nan\n2,,oops\n,1,1\n3,0.25,inf\n4,0.2,\n")
+    path.write_text("step,d_loss,g_loss\n1,0.5,nan\n2,,oops\n,1,1\n3,0.25,inf\n4,0.2,-\n")
     record = read_losses(path)
     assert record.logged("loss/discriminator").steps.tolist() == [1, 3, 4]
     assert record.logged("loss/discriminator").values.tolist() == [0.5, 0.25, 0.2]
-    assert np.array_equal(record.logged("loss/generator").values, [math.nan, math.nan, math.inf], equal_nan=True)
+    assert np.array_equal(record.logged("loss/generator").values, [math.nan, math.inf], equal_nan=True)
+    assert record.about_data["notes"] == (
+        "1 of its rows have no step and are passed over.",
+        "1 of its cells are no numbers and are passed over (g_loss: 'oops').",
+    )
     path.write_text("step,d_loss,accuracy\n1,2,3\n")
-    with pytest.raises(DataError, match=r"one of the generator's .*its columns are: step, d_loss, accuracy"):
+    with pytest.raises(DataError, match=r"none tells of the generator; its columns are: step, d_loss, accuracy. Rename them"):
         read_losses(path)
     path.write_text("")
     with pytest.raises(DataError, match="its columns are: none"):
         read_losses(path)
+
+
+@pytest.mark.parametrize(
+    ("heading", "critic"),
+    [
+        ("Generator Loss,Discriminator Loss", False),
+        ("gen_loss,disc_loss", False),
+        ("errG,errD", False),
+        ("loss/G,loss/D", False),
+        ("train/g_loss,train/d_loss", False),
+        ("lossGenerator,lossCritic", True),
+        ("g loss,loss_critic", True),
+    ],
+)
+def test_columns_are_known_by_many_names(tmp_path: Path, heading: str, critic: bool) -> None:
+    path = tmp_path / "losses.csv"
+    path.write_text(f"epoch,{heading},lr,grad_g,fid\n1,0.5,1,3,4,5\n2,0.25,2,3,4,5\n")
+    record = read_losses(path)
+    assert record.logged("loss/generator").values.tolist() == [0.5, 0.25]
+    assert record.logged("loss/discriminator").values.tolist() == [1, 2]
+    assert set(record.log) == {"loss/generator", "loss/discriminator"}
+    assert record.about_data["critic"] is critic
+
+
+def test_losses_on_real_and_generated_pictures_are_added_up(tmp_path: Path) -> None:
+    path = tmp_path / "losses.csv"
+    path.write_text("d_loss_real,d_loss_fake,g_loss,real_logits,fake_logits\n0.5,0.25,1,3,-3\n0.25,0.5,2,4,-4\n0.1,,3,5,-5\n")
+    record = read_losses(path)
+    assert record.logged("loss/discriminator").values.tolist() == [0.75, 0.75]
+    assert record.logged("logits/real").values.tolist() == [3, 4, 5]
+    assert record.logged("logits/generated").values.tolist() == [-3, -4, -5]
+
+
+@pytest.mark.parametrize(
+    ("steps", "read", "note"),
+    [
+        (["30", "20", "10"], [10, 20, 30], ""),
+        (["0", "1", "0"], [0, 1, 2], "several times"),
+        (["0.1", "0.2", "0.3"], [0, 1, 2], "whole numbers"),
+        (["it1", "it2", "it3"], [0, 1, 2], "whole numbers"),
+        (["1e30", "2e30", "3e30"], [0, 1, 2], "whole numbers"),
+    ],
+)
+def test_steps_are_believed_if_they_are_steps(tmp_path: Path, steps: list[str], read: list[int], note: str) -> None:
+    path = tmp_path / "losses.csv"
+    path.write_text("step,d_loss,g_loss\n" + "".join(f"{step},1,{step_number}\n" for step_number, step in enumerate(steps)))
+    record = read_losses(path)
+    assert record.logged("loss/generator").steps.tolist() == read
+    assert note in " ".join(record.about_data["notes"])
+    assert bool(note) == bool(record.about_data["notes"])
+
+
+def test_losses_that_end_before_the_table_came_to_be_none(tmp_path: Path) -> None:
+    path = tmp_path / "losses.csv"
+    lines = [f"{step},{'' if step >= 50 else 1},{'' if step >= 50 else 0.9}" for step in range(100)]
+    path.write_text("step,d_loss,g_loss\n" + "\n".join(lines))
+    verdict = sparring.diagnose(path)
+    assert [(finding.name, finding.severity, finding.since) for finding in verdict.findings] == [("not finite", "severe", 50)]
+    once = [f"{step},1,{'nan' if step == 80 else 0.9 + 0.01 * (step % 3)}" for step in range(100)]
+    path.write_text("step,d_loss,g_loss\n" + "\n".join(once))
+    (finding,) = sparring.diagnose(path).findings
+    assert (finding.name, finding.severity) == ("not finite", "warning")
+    assert "Training came to an end" not in finding.says
 
 
 # ---------------------------------------------------------------------------------------------- samples

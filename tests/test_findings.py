@@ -259,6 +259,16 @@ def test_losses_alone_show_a_discriminator_that_wins_and_numbers_that_grow() -> 
     assert diagnose(grown)[0].name == "divergence"
     broken = from_losses(lambda steps: np.where(steps > 2000, np.nan, 1.0), lambda steps: np.ones(len(steps)))
     assert diagnose(broken)[0].name == "not finite"
+    for other in (1.0, 3.2):  # of least squares, of a hinge
+        beaten = from_losses(lambda steps: np.exp(-steps / 300), lambda steps, other=other: other + 0.01 * np.sin(steps))
+        assert [finding.name for finding in diagnose(beaten)] == ["vanishing gradient"]
+    fooled = from_losses(lambda steps: 1.5 + steps / 1000, lambda steps: 0.02 + 0.005 * np.sin(steps) + np.exp(-steps / 100))
+    assert [finding.name for finding in diagnose(fooled)] == ["weak discriminator"]
+    same = from_losses(lambda steps: np.full(len(steps), 1.3863), lambda steps: np.full(len(steps), 0.6931))
+    assert [finding.name for finding in diagnose(same)] == ["frozen network"]
+    assert [finding.name for finding in diagnose(from_losses(lambda steps: 0.0 * steps, lambda steps: 0.0 * steps))] == ["frozen network"]
+    critic = replace(from_losses(lambda steps: 0.03 + 0.0 * steps, lambda steps: steps / 20.0), about_data={"critic": True})
+    assert diagnose(critic) == ()
     swinging = from_losses(lambda steps: np.ones(len(steps)), lambda steps: 1 + (steps / 500) ** 2 * np.sin(steps / 37))
     assert diagnose(swinging)[0].name == "oscillation"
     assert diagnose(from_losses(lambda steps: 1.2 + 0.1 * np.sin(steps), lambda steps: 0.9 + 0.1 * np.cos(steps))) == ()

@@ -12,8 +12,9 @@ from sparring.core.batch import pixels_to_float
 from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.core.runs import RunDirectory
 from sparring.diagnose import findings, page
-from sparring.diagnose.record import Record, read_losses, read_run
+from sparring.diagnose.record import Record, read_run
 from sparring.diagnose.samples import read_samples
+from sparring.diagnose.tables import read_losses
 from sparring.diagnose.verdict import Verdict
 from sparring.vitals import checkerboard, saturation
 
@@ -53,7 +54,10 @@ def of_run(run: RunDirectory) -> Verdict:
         usual, also = usual_settings(config["recipe"], bool(config["data"].get("points"))), other_settings(config)
     except (KeyError, TypeError, AttributeError) as problem:
         raise CheckpointError(f"{run.config} is damaged, or was altered: {problem!r}") from None
-    record = read_run(run, usual)
+    try:
+        record = read_run(run, usual)
+    except (KeyError, ValueError, TypeError, AttributeError) as problem:
+        raise DataError(f"{run.path} is damaged, or of another version: {problem!r}") from None
     if not record.log and not record.checkups and not record.ending:
         raise DataError(f"{run.path} has no log yet, so there is nothing to tell from. Try again when it has trained for some steps.")
     try:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from sparring.diagnose.elsewhere import won_losses
+from sparring.diagnose.elsewhere import lost_losses, won_losses
 from sparring.diagnose.finding import Finding, Remedy
 from sparring.diagnose.readings import CHECKUPS, YOUNG, logistic, median_updates, pictured
 from sparring.diagnose.record import Record
@@ -55,6 +55,8 @@ def vanishing_gradient(record: Record) -> Finding | None:
 def weak_discriminator(record: Record) -> Finding | None:
     """The generator wins against a discriminator that does not see what is wrong."""
     told, coverage = record.sign("told/real"), record.sign("coverage")
+    if not record.checkups:
+        return lost_losses(record)
     if len(told) < CHECKUPS or record.last_step < YOUNG:
         return None
     slow = median_updates(record, "discriminator").recent.middle

@@ -4,7 +4,7 @@ import numpy as np
 
 from sparring.diagnose.elsewhere import same_sheets
 from sparring.diagnose.finding import Finding, Remedy
-from sparring.diagnose.readings import CHECKUPS, MATURE, YOUNG, onto, pictured, told_classes
+from sparring.diagnose.readings import CHECKUPS, YOUNG, mature, onto, pictured, told_classes
 from sparring.diagnose.record import Record, Series
 from sparring.diagnose.remedies import against_collapse, for_rates
 
@@ -18,11 +18,11 @@ def mode_collapse(record: Record) -> Finding | None:
     diversity = record.sign("diversity")
     if len(diversity) < CHECKUPS or record.last_step < YOUNG:
         return same_sheets(record) if record.kind == "samples" else None
-    end, begin = diversity.recent.middle, diversity.early.middle
+    end, begin = diversity.late.middle, diversity.early.middle
     now, twins = float(diversity.values[-1]), record.sign("repeats")
-    repeats = min(twins.recent.middle, float(twins.values[-1])) if pictured(record) and len(twins) else 0.0
+    repeats = min(twins.late.middle, float(twins.values[-1])) if pictured(record) and len(twins) else 0.0
     apart = record.sign("apart")
-    near = max(apart.recent.middle, float(apart.values[-1])) if pictured(record) and len(apart) >= CHECKUPS else 1.0
+    near = max(apart.late.middle, float(apart.values[-1])) if pictured(record) and len(apart) >= CHECKUPS else 1.0
     point, few = max(end, now) < 0.02 or repeats > 0.8, near < FEW_PICTURES
     if not (point or few or (max(end, now) < 0.3 and end < 1.5 * begin)):
         return None
@@ -73,8 +73,8 @@ def missing_modes(record: Record) -> Finding | None:
         "missing modes",
         f"Partial mode collapse: some kinds of pictures are hardly drawn ({names}).",
         (f"Kinds that make up {mass:.0%} of the data make up {late[lacking].sum():.1%} of the samples.",),
-        "note" if steps[-1] < MATURE else "severe" if mass > 0.5 else "warning",
-        min(0.92 if steps[-1] >= MATURE else 0.4, 0.6 + mass),
+        "note" if not mature(record) else "severe" if mass > 0.5 else "warning",
+        min(0.92 if mature(record) else 0.4, 0.6 + mass),
         shares.holds_since(lambda values: values > 0.5 * mass),
         curves={"share of the data that is not drawn": shares},
         remedies=against_collapse(record),
@@ -84,7 +84,7 @@ def missing_modes(record: Record) -> Finding | None:
 def checkerboard(record: Record) -> Finding | None:
     """A pattern that alternates from pixel to pixel."""
     series, real = record.sign("checkerboard"), record.data.get("checkerboard", 0.0)
-    if len(series) < CHECKUPS or record.last_step < YOUNG:
+    if len(series) < CHECKUPS or (record.kind == "run" and record.last_step < YOUNG):  # others count epochs
         return None
     end = series.recent.middle
     if not end >= max(0.02, 10 * real) or (record.checkups and record.sign("diversity").recent.middle < 0.05 and end < 0.2):

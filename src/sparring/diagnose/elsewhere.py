@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from sparring.diagnose.finding import Finding
-from sparring.diagnose.record import Record
-from sparring.diagnose.remedies import against_collapse, against_unrest, for_generator
+from sparring.diagnose.finding import Finding, Remedy
+from sparring.diagnose.readings import of_critic
+from sparring.diagnose.record import Record, Series
+from sparring.diagnose.remedies import against_collapse, against_unrest, for_generator, for_weak_discriminator
 
 
 def restless_losses(record: Record) -> Finding | None:
@@ -14,7 +15,7 @@ def restless_losses(record: Record) -> Finding | None:
         return None
     early, recent = (float(np.std(part.values)) for part in (loss.early, loss.recent))
     level = abs(loss.recent.middle)
-    if recent < 3 * early or recent < level:
+    if not recent or recent < 3 * early or recent < level:
         return None
     seen = f"The generator's loss has a standard deviation of {recent:.2g} in the last third, {early:.2g} in the first."
     return Finding(
@@ -35,19 +36,63 @@ def won_losses(record: Record) -> Finding | None:
     if len(of_discriminator) < 10 or not np.isfinite(of_discriminator.values).all():
         return None
     end, other = of_discriminator.recent.middle, of_generator.recent.middle
-    if not (0 <= end < 0.05 and (other > 4 or abs(other) < 0.01)):
+    if not 0 <= end < 0.05 or of_critic(record) or still(of_discriminator):
         return None
     seen = f"The discriminator's loss is {end:.2g}, the generator's {other:.2g}."
     return Finding(
         "vanishing gradient",
         "The discriminator wins: its loss is all but zero.",
-        (seen, "So it is if the losses are those of a logistic game; of a critic nothing can be said from them."),
+        (seen, "So it is if the losses cannot fall below zero; of a critic nothing can be said from them."),
         "severe",
         0.75,
         of_discriminator.holds_since(lambda values: values < 0.1),
         {"the discriminator's loss": of_discriminator, "the generator's loss": of_generator},
         for_generator(record),
     )
+
+
+def lost_losses(record: Record) -> Finding | None:
+    """A generator that wins, by the losses alone."""
+    of_discriminator, of_generator = record.logged("loss/discriminator"), record.logged("loss/generator")
+    if min(len(of_discriminator), len(of_generator)) < 10 or of_critic(record):
+        return None
+    end, other = of_discriminator.recent.middle, of_generator.recent.middle
+    if not (end > 2 and 0 <= other < 0.05) or still(of_generator):
+        return None
+    return Finding(
+        "weak discriminator",
+        "The generator wins: its loss is all but zero, and the discriminator's is not.",
+        (f"The discriminator's loss is {end:.2g}, the generator's {other:.2g}.",),
+        "severe",
+        0.65,
+        of_generator.holds_since(lambda values: values < 0.1),
+        {"the discriminator's loss": of_discriminator, "the generator's loss": of_generator},
+        for_weak_discriminator(record),
+    )
+
+
+def still_losses(record: Record) -> Finding | None:
+    """Losses that are the same all the time: nothing is learnt."""
+    losses = {title: record.logged(f"loss/{player}") for title, player in (("D", "discriminator"), ("G", "generator"))}
+    if record.kind != "losses" or not all(len(loss) >= 10 and still(loss) for loss in losses.values()):
+        return None
+    seen = ", ".join(f"{title} {loss.values[-1]:.6g}" for title, loss in losses.items())
+    return Finding(
+        "frozen network",
+        "Nothing is learnt: the losses do not change at all.",
+        (f"They are {seen}.",),
+        "severe",
+        0.8,
+        0,
+        remedies=(
+            Remedy("Let all parameters require gradients, hand them to their optimisers, and see that losses are made anew each time."),
+        ),
+    )
+
+
+def still(loss: Series) -> bool:
+    """Whether it does not change from line to line."""
+    return bool(len(loss) and np.ptp(loss.recent.values) < 1e-6 * max(1e-6, abs(loss.values[-1])))
 
 
 def restless_sheets(record: Record) -> Finding | None:

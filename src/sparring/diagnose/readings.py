@@ -8,8 +8,14 @@ CHECKUPS = 3
 """Checkups that must agree."""
 YOUNG = 300
 """Steps before which a game is not judged by its samples."""
-MATURE = 1000
-"""Steps before which it is not expected to have found everything, or to have come to rest."""
+MATURE, MATURE_IMAGES = 1000, 40_000
+"""Steps, and pictures shown, before which it is not expected to have found everything, or to have come to rest."""
+
+
+def mature(record: Record) -> bool:
+    """Whether a game has had its time."""
+    last = record.checkups[-1] if record.checkups else {}
+    return record.last_step >= MATURE and last.get("images", MATURE_IMAGES) >= MATURE_IMAGES
 
 
 def pictured(record: Record) -> bool:
@@ -26,6 +32,11 @@ def logistic(record: Record) -> bool:
 def translates(record: Record) -> bool:
     """Whether pictures are made of pictures, of which there may be few."""
     return record.about_data.get("pairing") is not None
+
+
+def of_critic(record: Record) -> bool:
+    """Whether losses are those of a critic, which have no zero of their own."""
+    return bool(record.about_data.get("critic")) or record.settings.get("objective") == "wasserstein"
 
 
 def told_classes(record: Record) -> bool:

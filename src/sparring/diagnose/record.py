@@ -1,6 +1,5 @@
 """What is known of a training: read from a run directory, or from less."""
 
-import csv
 import json
 import math
 import re
@@ -17,16 +16,6 @@ from sparring.core.files import read_json
 from sparring.core.runs import RunDirectory
 
 Kind = Literal["run", "losses", "samples"]
-OTHER_NAMES = {
-    "loss/discriminator": (
-        "d_loss", "loss_d", "dloss", "lossd", "d", "discriminator", "discriminator_loss", "loss_discriminator", "critic", "critic_loss",
-    ),
-    "loss/generator": ("g_loss", "loss_g", "gloss", "lossg", "g", "generator", "generator_loss", "loss_generator"),
-    "logits/real": ("logits_real", "d_real", "real_logits", "loss/scores/real"),
-    "logits/generated": ("logits_fake", "d_fake", "fake_logits", "logits_generated", "loss/scores/fake"),
-}  # fmt: skip
-"""What other programs call the same."""
-STEP_NAMES = ("step", "iteration", "iter", "iterations", "global_step", "kimg", "epoch", "batch")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +38,11 @@ class Series:
         """The last third, but three values at least if there are so many."""
         start = min(len(self) * 2 // 3, max(0, len(self) - 3))
         return Series(self.steps[start:], self.values[start:])
+
+    @property
+    def late(self) -> "Series":
+        """The last three values, or as many as there are: what has just gone wrong shows here first."""
+        return Series(self.steps[-3:], self.values[-3:])
 
     @property
     def early(self) -> "Series":
@@ -192,47 +186,6 @@ def sheets(folder: Path) -> tuple[tuple[int, Path], ...]:
     return tuple((int(match[1]), path) for match, path in found if match)
 
 
-def read_losses(path: Path) -> Record:
-    """The losses that another program wrote: a CSV with a heading, a column of steps if it has one, and columns whose names tell
-    discriminator from generator (d_loss, g_loss, ...). A DataError says what is missing.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            heading = file.readline()
-            file.seek(0)
-            between = max(",;\t", key=heading.count)
-            reader = csv.DictReader(file, delimiter=between)
-            rows = list(reader)
-            names = {name.strip().lower(): name for name in reader.fieldnames or () if name}
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise DataError(f"{path} cannot be read as CSV: {problem}") from None
-    step = next((names[name] for name in STEP_NAMES if name in names), None)
-    log = {}
-    for ours, theirs in OTHER_NAMES.items():
-        column = next((names[name] for name in (ours, *theirs) if name in names), None)
-        if column is not None:
-            values = [number(row[column], between) for row in rows]
-            steps = [number(row[step], between) if step is not None else place for place, row in enumerate(rows)]
-            given = [bool((row[column] or "").strip()) for row in rows]
-            kept = [(s, v) for s, v, there in zip(steps, values, given, strict=True) if there and math.isfinite(s)]
-            log[ours] = Series(np.array([s for s, _ in kept]).astype(np.int64), np.array([v for _, v in kept], np.float64))
-    if not {"loss/discriminator", "loss/generator"} <= set(log):
-        raise DataError(
-            f"{path} needs a column of the discriminator's losses (called d_loss, loss_d, discriminator or critic) and one of the "
-            f"generator's (g_loss, loss_g or generator); its columns are: {', '.join(names.values()) or 'none'}."
-        )
-    return Record(path, "losses", log=log)
-
-
 def plain(value: object) -> object:
     """A setting as JSON has it: tuples are lists there."""
     return list(value) if isinstance(value, tuple) else value
-
-
-def number(text: str | None, between: str) -> float:
-    """Text as a number, with a decimal comma where commas do not stand between columns; not a number if it is none."""
-    text = text or "nan"
-    try:
-        return float(text if between == "," else text.replace(",", "."))
-    except ValueError:
-        return math.nan

@@ -2,6 +2,7 @@
 
 import math
 
+from sparring.diagnose.elsewhere import still_losses
 from sparring.diagnose.finding import Finding, Remedy, Severity
 from sparring.diagnose.readings import (
     CHECKUPS,
@@ -98,6 +99,8 @@ def few_pictures(record: Record) -> Finding | None:
 
 def frozen_network(record: Record) -> Finding | None:
     """A network, or half of one, whose weights do not move."""
+    if not record.checkups:
+        return still_losses(record)
     reached = reached_weights(record)
     for network in ("generator", "discriminator"):
         recorded = [(step, values) for step, values in record.by_weight("updates", f"{network}.") if values]

@@ -6,27 +6,30 @@ import numpy as np
 
 from sparring.diagnose.elsewhere import restless_losses, restless_sheets
 from sparring.diagnose.finding import Finding, Remedy
-from sparring.diagnose.readings import CHECKUPS, MATURE, YOUNG, came_back
-from sparring.diagnose.record import Record, Series
+from sparring.diagnose.readings import CHECKUPS, YOUNG, came_back, mature, of_critic
+from sparring.diagnose.record import NOTHING, Record, Series
 from sparring.diagnose.remedies import against_unrest, for_rates
 
 
 def not_finite(record: Record) -> Finding | None:
     """Numbers that are infinite or none."""
     message = record.ending.get("message", "") if record.ending.get("reason") == "not finite" else ""
-    since = int(record.ending.get("step", record.last_step))
+    since: int | None = int(record.ending.get("step", record.last_step))
+    over = bool(message)
     for name, series in record.log.items():
-        if not np.isfinite(series.values).all() and not message:
-            since = int(series.steps[np.flatnonzero(~np.isfinite(series.values))[0]])
-            message = f"{name} is not finite from step {since:,} on."
+        bad = ~np.isfinite(series.values)
+        if bad.any() and not over:
+            since = series.holds_since(lambda values: ~np.isfinite(values))
+            over = bool(bad[-1])
+            message = f"{name} is not finite " + (f"from step {since:,} on." if over else f"in {bad.sum()} of {len(bad)} lines.")
     if not message:
         return None
     return Finding(
         "not finite",
-        "Training came to an end: numbers grew until they were infinite.",
+        "Training came to an end: numbers grew until they were infinite." if over else "Some numbers are infinite or none.",
         (message.splitlines()[0],),
-        "severe",
-        1.0,
+        "severe" if over else "warning",
+        1.0 if over else 0.6,
         since,
         curves={
             name: record.logged(f"gradient/{name}") for name in ("discriminator", "generator") if len(record.logged(f"gradient/{name}"))
@@ -46,7 +49,7 @@ def divergence(record: Record) -> Finding | None:
         sizes = {
             "logits of real pictures": real,
             "logits of generated pictures": generated,
-            "the generator's loss": record.logged("loss/generator"),
+            "the generator's loss": NOTHING if of_critic(record) else record.logged("loss/generator"),
         }
     sizes["the discriminator's loss"] = record.logged("loss/discriminator")
     for title, series in sizes.items():
@@ -125,8 +128,8 @@ def oscillation(record: Record) -> Finding | None:
             if back > 0.2
             else "They do not come back to where they were.",
         ),
-        "severe" if steps[-1] >= MATURE else "note",
-        min(0.95 if steps[-1] >= MATURE else 0.4, 0.5 + 0.3 * moved.recent.middle),
+        "severe" if mature(record) else "note",
+        min(0.95 if mature(record) else 0.4, 0.5 + 0.3 * moved.recent.middle),
         moved.holds_since(lambda values: values > 0.5),
         curves={"movement of the same latents' pictures": moved, "coverage": record.sign("coverage")},
         remedies=against_unrest(record),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sparring.diagnose.finding import Finding, Remedy
+from sparring.diagnose.readings import translates
 from sparring.diagnose.record import Record, plain
 
 FEWEST_CHECKUPS, FEWEST_LINES = 3, 10
@@ -88,6 +89,11 @@ class Verdict:
         if self.looks_at_log and self.seen[0] >= FEWEST_LINES:
             return (
                 f"Fewer findings: this run has no vital signs (vitals.jsonl), so {SEEN_BY_CHECKUPS} cannot be seen. A new run has them.",
+            )
+        if translates(record):
+            return (
+                "Fewer findings: of what is made of pictures, only losses, logits, gradients and weights are looked at, not the pictures. "
+                "See samples/, and sparring judge.",
             )
         return ()
 
