@@ -173,6 +173,10 @@ def test_losses_with_gaps_and_without_a_column(tmp_path: Path) -> None:
     path.write_text("step,d_loss,accuracy\n1,2,3\n")
     with pytest.raises(DataError, match=r"none tells of the generator; its columns are: step, d_loss, accuracy. Rename them"):
         read_losses(path)
+    for text in ("d_loss,g_loss\n", "d_loss,g_loss\nlow,high\n"):
+        path.write_text(text)
+        with pytest.raises(DataError, match=r"no numbers in its columns of losses \(d_loss, g_loss\)"):
+            read_losses(path)
     path.write_text("")
     with pytest.raises(DataError, match="its columns are: none"):
         read_losses(path)
@@ -207,6 +211,9 @@ def test_losses_on_real_and_generated_pictures_are_added_up(tmp_path: Path) -> N
     assert record.logged("loss/discriminator").values.tolist() == [0.75, 0.75]
     assert record.logged("logits/real").values.tolist() == [3, 4, 5]
     assert record.logged("logits/generated").values.tolist() == [-3, -4, -5]
+    path.write_text("epoch,G_GAN,G_L1,D_real,D_fake\n1,0.5,9,0.3,0.4\n2,0.6,8,0.2,0.2\n")  # as pix2pix's own program calls them
+    assert read_losses(path).logged("loss/discriminator").values.tolist() == [0.7, 0.4]
+    assert read_losses(path).logged("loss/generator").values.tolist() == [0.5, 0.6]
 
 
 @pytest.mark.parametrize(

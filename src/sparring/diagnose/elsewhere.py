@@ -92,7 +92,7 @@ def still_losses(record: Record) -> Finding | None:
 
 def still(loss: Series) -> bool:
     """Whether it does not change from line to line."""
-    return bool(len(loss) and np.ptp(loss.recent.values) < 1e-6 * max(1e-6, abs(loss.values[-1])))
+    return bool(np.isfinite(loss.recent.values).all() and len(loss) and np.ptp(loss.recent.values) < 1e-6 * max(1e-6, abs(loss.values[-1])))
 
 
 def restless_sheets(record: Record) -> Finding | None:

@@ -48,6 +48,8 @@ def read_losses(path: Path) -> Record:
     except (OSError, csv.Error) as problem:
         raise DataError(f"{path} cannot be read as CSV: {problem}") from None
     found = {name: what for name in names if (what := meaning(name))}
+    if not any(what.startswith("loss/discriminator") for what in found.values()):  # then D_real is a loss, as in pix2pix's own log
+        found = {name: what.replace("logits", "loss/discriminator") if "d" in words(name) else what for name, what in found.items()}
     lacking = [player for player in PLAYERS if not any(what.startswith(f"loss/{player}") for what in found.values())]
     if lacking:
         alone = {"step", "value"} <= {name.lower() for name in names}
@@ -71,6 +73,8 @@ def read_losses(path: Path) -> Record:
         if f"loss/{player}" not in log:
             sums = [None if None in row else sum(row) for row in zip(*parts, strict=True)]  # pyright: ignore[reportArgumentType, reportCallIssue]
             log[f"loss/{player}"] = series(steps, sums, order)
+    if not all(len(log[f"loss/{player}"]) for player in PLAYERS):
+        raise DataError(f"{path} has no numbers in its columns of losses ({', '.join(found)}).")
     critic = any(set(words(name)) & CRITIC for name in found) or float(np.mean(log["loss/discriminator"].values < 0)) > 0.5
     if critic:
         notes.append("Its losses are those of a critic, whose level says nothing: they can only be seen to break off, to swing or to grow.")
