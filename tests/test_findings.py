@@ -213,6 +213,14 @@ def test_what_is_over_is_no_longer_found(case: str) -> None:
     assert case not in {finding.name for finding in diagnose(recovered)}
 
 
+def test_a_late_collapse_is_seen_in_two_of_three_checkups_and_one_that_dissolves_is_not_told() -> None:
+    late = signs(1400, apart=0.05)(healthy())
+    assert [(finding.name, finding.since) for finding in diagnose(late)] == [("mode collapse", 1400)]
+    assert diagnose(signs(1500, apart=0.05)(healthy()))[0].name == "mode collapse"
+    assert diagnose(signs(1600, apart=0.05)(healthy())) == ()
+    assert diagnose(signs(0, apart=lambda step: 0.14 * step / 1600)(healthy())) == ()
+
+
 def test_a_game_is_not_judged_by_its_first_samples() -> None:
     record = signs(0, diversity=0.05, coverage=0.0, told__real=0.5)(healthy())
     assert {finding.name for finding in diagnose(record)} >= {"mode collapse"}

@@ -23,7 +23,7 @@ def mode_collapse(record: Record) -> Finding | None:
     repeats = min(twins.late.middle, float(twins.values[-1])) if pictured(record) and len(twins) else 0.0
     apart = record.sign("apart")
     near = max(apart.late.middle, float(apart.values[-1])) if pictured(record) and len(apart) >= CHECKUPS else 1.0
-    point, few = max(end, now) < 0.02 or repeats > 0.8, near < FEW_PICTURES
+    point, few = max(end, now) < 0.02 or repeats > 0.8, near < FEW_PICTURES and near <= 1.5 * apart.early.middle
     if not (point or few or (max(end, now) < 0.3 and end < 1.5 * begin)):
         return None
     evidence = [f"Two samples differ by {end:.2g} times what two real pictures do ({begin:.2g} early on)."]
