@@ -295,6 +295,10 @@ def test_sheets_alone_show_samples_that_are_all_the_same_and_games_that_go_round
     assert diagnose(of_sheets()) == ()
     same = diagnose(of_sheets(spread=lambda step: 0.4 if step < 600 else 0.02))
     assert [(finding.name, finding.since) for finding in same] == [("mode collapse", 600)]
+    always = diagnose(of_sheets(spread=lambda step: 0.004))
+    assert [(finding.name, finding.since) for finding in always] == [("mode collapse", 0)]
+    few = diagnose(of_sheets(twins=lambda step: 0.95 if step >= 400 else 0.1))
+    assert [(finding.name, finding.since) for finding in few] == [("mode collapse", 400)]
     assert [finding.name for finding in diagnose(of_sheets(moved=lambda step: 0.3, returned=lambda step: 0.05))] == ["oscillation"]
 
 

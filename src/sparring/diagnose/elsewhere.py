@@ -7,6 +7,9 @@ from sparring.diagnose.readings import of_critic
 from sparring.diagnose.record import Record, Series
 from sparring.diagnose.remedies import against_collapse, against_unrest, for_generator, for_weak_discriminator
 
+SAME = 0.03
+"""Pictures that differ by less, of a range of 2, are the same."""
+
 
 def restless_losses(record: Record) -> Finding | None:
     """Losses that swing ever wider, where there is nothing else to go by."""
@@ -115,17 +118,24 @@ def restless_sheets(record: Record) -> Finding | None:
 
 def same_sheets(record: Record) -> Finding | None:
     """Tiles of a sheet of samples that are nearly the same."""
-    spread = record.sign("sheet/spread")
-    if len(spread) < 2 or spread.recent.middle > 0.35 * float(np.max(spread.values)):
+    spread, twins = record.sign("sheet/spread"), record.sign("sheet/twins")
+    if len(spread) < 2:
+        return None
+    same, few = spread.recent.middle < SAME, len(twins) > 1 and twins.recent.middle > 0.8
+    if not (same or few or spread.recent.middle <= 0.35 * float(np.max(spread.values))):
         return None
     seen = f"Two pictures of a sheet differ by {spread.recent.middle:.2g} of late, by {np.max(spread.values):.2g} at most before."
+    if few:
+        seen += f" {twins.recent.middle:.0%} of them have a near twin on it."
     return Finding(
         "mode collapse",
         "Mode collapse: the pictures of a sheet are nearly the same.",
         (seen,),
         "severe",
         0.6,
-        spread.holds_since(lambda values: values < 0.5 * np.max(values)),
+        twins.holds_since(lambda values: values > 0.5)
+        if few
+        else spread.holds_since(lambda values: values < max(2 * SAME, 0.5 * np.max(values))),
         {"spread of a sheet": spread},
         against_collapse(record),
     )

@@ -4,6 +4,7 @@ Each moment becomes a checkup of these signs, so far as they can be had:
 
 sheet/spread    Mean distance of two samples of that moment, averaged down to 16x16: the root mean squared difference of their numbers in
                 [-1, 1]. Needs two samples or more. There are no real pictures to divide it by: compare it with its own past.
+sheet/twins     Share of the samples of that moment that have a near twin among the others.
 sheet/moved     Distance, in the same unit, from the moment before: of each sample from the one in the same place, if the samples show the
                 same latents throughout (see `recognised` below); else of the mean sample.
 sheet/returned  How much nearer it is to an earlier moment than to the farthest in between: the least quotient of the two distances.
@@ -35,6 +36,8 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 MOST_MOMENTS, MOST_TILES, MOST_NUMBERS = 64, 64, 2**22
 LOOKED_AT = 6
 """Sheets by which tiles are found."""
+NEAR_TWINS = 0.05
+"""Samples so near, in units of the mean distance, are twins."""
 SIDE = 16
 SMALLEST_TILE, SMALLEST_SEAMLESS_TILE, WIDEST_GAP = 8, 16, 16
 RECOGNISED = 0.9
@@ -303,9 +306,14 @@ def row_of(sample: Pixels) -> Float64[np.ndarray, " d"]:
 
 
 def spread(rows: Float64[np.ndarray, "n d"]) -> dict[str, float]:
-    """How far apart the samples of a moment are."""
+    """How far apart the samples of a moment are, and how many of them have a twin."""
     n = len(rows)
-    return {"sheet/spread": rounded(distances(rows, rows).sum() / (n * (n - 1)))} if n > 1 else {}
+    if n < 2:
+        return {}
+    apart = distances(rows, rows)
+    mean = float(apart.sum() / (n * (n - 1)))
+    np.fill_diagonal(apart, np.inf)
+    return {"sheet/spread": rounded(mean), "sheet/twins": rounded(float((apart.min(axis=1) <= NEAR_TWINS * mean).mean()))}
 
 
 def moved(rows: Float64[np.ndarray, "times n d"]) -> tuple[list[dict[str, float]], bool]:
