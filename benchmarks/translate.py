@@ -2,9 +2,9 @@
 
     python benchmarks/translate.py [--rounds 3]
 
-A pix2pix generator (U-Net, of width 32, and of the recipe's own 64) and CycleGAN's (6 blocks, width 24) translate 1,000 emoji of 64x64 from PNG files to PNG files, and as
-many from memory to memory, by turns; a style-transfer network as it comes paints pictures of 256x256. Fresh weights: they change
-nothing here. Medians of the rounds."""
+A pix2pix generator (U-Net, of width 32, and of the recipe's own 64) and CycleGAN's (6 blocks, width 24) translate 1,000 emoji of 64x64
+from PNG files to PNG files, and as many from memory to memory, by turns; a style-transfer network as it comes paints pictures of 256x256.
+Fresh weights: they change nothing here. Medians of the rounds."""
 
 import argparse
 import statistics
