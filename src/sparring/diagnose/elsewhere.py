@@ -4,7 +4,7 @@ import numpy as np
 
 from sparring.diagnose.finding import Finding, Remedy
 from sparring.diagnose.readings import of_critic
-from sparring.diagnose.record import Record, Series
+from sparring.diagnose.record import NOTHING, Record, Series
 from sparring.diagnose.remedies import against_collapse, against_unrest, for_generator, for_weak_discriminator
 
 SAME = 0.03
@@ -34,44 +34,51 @@ def restless_losses(record: Record) -> Finding | None:
 
 
 def won_losses(record: Record) -> Finding | None:
-    """A discriminator that wins, by the losses alone (of a game with logistic losses)."""
-    of_discriminator, of_generator = record.logged("loss/discriminator"), record.logged("loss/generator")
-    if len(of_discriminator) < 10 or not np.isfinite(of_discriminator.values).all():
+    """A discriminator that wins, by losses alone that cannot fall below zero."""
+    of_discriminator, of_generator = losses_of(record)
+    if not 0 <= of_discriminator.recent.middle < 0.05 or still(of_discriminator):
         return None
-    end, other = of_discriminator.recent.middle, of_generator.recent.middle
-    if not 0 <= end < 0.05 or of_critic(record) or still(of_discriminator):
-        return None
-    seen = f"The discriminator's loss is {end:.2g}, the generator's {other:.2g}."
-    return Finding(
+    return one_sided(
         "vanishing gradient",
         "The discriminator wins: its loss is all but zero.",
-        (seen, "So it is if the losses cannot fall below zero; of a critic nothing can be said from them."),
-        "severe",
         0.75,
         of_discriminator.holds_since(lambda values: values < 0.1),
-        {"the discriminator's loss": of_discriminator, "the generator's loss": of_generator},
+        (of_discriminator, of_generator),
         for_generator(record),
+        "So it is if the losses cannot fall below zero; of a critic nothing can be said from them.",
     )
 
 
 def lost_losses(record: Record) -> Finding | None:
-    """A generator that wins, by the losses alone."""
-    of_discriminator, of_generator = record.logged("loss/discriminator"), record.logged("loss/generator")
-    if min(len(of_discriminator), len(of_generator)) < 10 or of_critic(record):
+    """A generator that wins, by such losses alone."""
+    of_discriminator, of_generator = losses_of(record)
+    if not (of_discriminator.recent.middle > 2 and 0 <= of_generator.recent.middle < 0.05) or still(of_generator):
         return None
-    end, other = of_discriminator.recent.middle, of_generator.recent.middle
-    if not (end > 2 and 0 <= other < 0.05) or still(of_generator):
-        return None
-    return Finding(
+    return one_sided(
         "weak discriminator",
         "The generator wins: its loss is all but zero, and the discriminator's is not.",
-        (f"The discriminator's loss is {end:.2g}, the generator's {other:.2g}.",),
-        "severe",
         0.65,
         of_generator.holds_since(lambda values: values < 0.1),
-        {"the discriminator's loss": of_discriminator, "the generator's loss": of_generator},
+        (of_discriminator, of_generator),
         for_weak_discriminator(record),
     )
+
+
+def losses_of(record: Record) -> tuple[Series, Series]:
+    """The discriminator's losses and the generator's; nothing where they are few, broken off, or a critic's."""
+    losses = record.logged("loss/discriminator"), record.logged("loss/generator")
+    told = len(losses[0]) >= 10 and np.isfinite(losses[0].values).all() and not of_critic(record)
+    return losses if told else (NOTHING, NOTHING)
+
+
+def one_sided(
+    name: str, says: str, confidence: float, since: int | None, losses: tuple[Series, Series], remedies: tuple[Remedy, ...], *more: str
+) -> Finding:
+    """The finding that one player wins, by both players' losses."""
+    of_discriminator, of_generator = losses
+    seen = f"The discriminator's loss is {of_discriminator.recent.middle:.2g}, the generator's {of_generator.recent.middle:.2g}."
+    curves = {"the discriminator's loss": of_discriminator, "the generator's loss": of_generator}
+    return Finding(name, says, (seen, *more), "severe", confidence, since, curves, remedies)
 
 
 def still_losses(record: Record) -> Finding | None:

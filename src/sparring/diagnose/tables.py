@@ -35,18 +35,7 @@ def read_losses(path: Path) -> Record:
     """The losses that another program wrote: a CSV with a heading, a column of steps if it has one, and columns whose names tell
     discriminator from generator (d_loss, Loss/G, errD, critic loss, ...). A DataError says what is missing.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            heading = file.readline()
-            file.seek(0)
-            between = max(",;\t", key=heading.count)
-            reader = csv.DictReader(file, delimiter=between)
-            rows = [row for row in reader if any((cell or "").strip() for name, cell in row.items() if name is not None)]
-            names = [name for name in reader.fieldnames or () if name]
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not written in UTF-8: save it so.") from None
-    except (OSError, csv.Error) as problem:
-        raise DataError(f"{path} cannot be read as CSV: {problem}") from None
+    rows, names, between = table_of(path)
     found = {name: what for name in names if (what := meaning(name))}
     if not any(what.startswith("loss/discriminator") for what in found.values()):  # then D_real is a loss, as in pix2pix's own log
         found = {name: what.replace("logits", "loss/discriminator") if "d" in words(name) else what for name, what in found.items()}
@@ -79,6 +68,23 @@ def read_losses(path: Path) -> Record:
     if critic:
         notes.append("Its losses are those of a critic, whose level says nothing: they can only be seen to break off, to swing or to grow.")
     return Record(path, "losses", log=log, about_data={"notes": tuple(notes), "critic": critic})
+
+
+def table_of(path: Path) -> tuple[list[dict[str, str]], list[str], str]:
+    """Rows that are not empty, the names of columns, and what stands between them."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            heading = file.readline()
+            file.seek(0)
+            between = max(",;\t", key=heading.count)
+            reader = csv.DictReader(file, delimiter=between)
+            rows = [row for row in reader if any((cell or "").strip() for name, cell in row.items() if name is not None)]
+            names = [name for name in reader.fieldnames or () if name]
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not written in UTF-8: save it so.") from None
+    except (OSError, csv.Error) as problem:
+        raise DataError(f"{path} cannot be read as CSV: {problem}") from None
+    return rows, names, between
 
 
 def words(name: str) -> list[str]:
