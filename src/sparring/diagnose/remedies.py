@@ -1,4 +1,6 @@
-"""What to do about findings: settings to train with, the mildest first. Which is the mildest depends on the settings there are."""
+"""What to do about findings: settings to train with, the mildest first; against collapse what helped most, where nothing is unusual. Which is
+the mildest depends on the settings there are.
+"""
 
 from collections.abc import Mapping
 from typing import Any
