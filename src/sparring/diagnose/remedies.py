@@ -1,5 +1,5 @@
-"""What to do about findings: settings to train with, the mildest first; against collapse what helped most, where nothing is unusual. Which is
-the mildest depends on the settings there are.
+"""What to do about findings: settings to train with, the mildest first; against collapse what helped most, where nothing is unusual.
+Which is the mildest depends on the settings there are.
 """
 
 from collections.abc import Mapping
