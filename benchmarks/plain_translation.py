@@ -9,7 +9,14 @@ from torch import Tensor, nn
 
 State = dict[str, Tensor]
 Norm = Callable[[int], nn.Module]
-NORMS: dict[str, Norm] = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d, "affine": lambda n: nn.InstanceNorm2d(n, affine=True)}
+NORMS: dict[str, Norm] = {
+    "batch": nn.BatchNorm2d,
+    "instance": nn.InstanceNorm2d,
+    "affine": lambda n: nn.InstanceNorm2d(n, affine=True),
+    "none": lambda n: nn.Identity(),
+}
+WITH_BIASES = ("instance", "affine")
+"""Norms before which the authors' convolutions have biases."""
 
 
 class Within(nn.Module):
@@ -44,7 +51,7 @@ class Block(nn.Module):
 
         def padded() -> list[nn.Module]:
             edges = [] if zeros else [nn.ReflectionPad2d(1)]
-            return [*edges, nn.Conv2d(channels, channels, 3, padding=int(zeros), bias=norm != "batch"), NORMS[norm](channels)]
+            return [*edges, nn.Conv2d(channels, channels, 3, padding=int(zeros), bias=norm in WITH_BIASES), NORMS[norm](channels)]
 
         between = [nn.ReLU(True), *([nn.Dropout(0.5)] if dropout else [])]
         self.conv_block = nn.Sequential(*padded(), *between, *padded())
@@ -54,7 +61,7 @@ class Block(nn.Module):
 
 
 def residual(before: int, after: int, width: int, blocks: int, norm: str, *, dropout: bool = False, zeros: bool = False) -> nn.Module:
-    bias, normal = norm != "batch", NORMS[norm]
+    bias, normal = norm in WITH_BIASES, NORMS[norm]
     layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(before, width, 7, bias=bias), normal(width), nn.ReLU(True)]
     for inner in (width, 2 * width):
         layers += [nn.Conv2d(inner, 2 * inner, 3, 2, 1, bias=bias), normal(2 * inner), nn.ReLU(True)]
@@ -65,7 +72,7 @@ def residual(before: int, after: int, width: int, blocks: int, norm: str, *, dro
 
 
 def unet(before: int, after: int, width: int, halvings: int, norm: str, *, dropout: bool = False) -> nn.Module:
-    bias, normal = norm != "batch", NORMS[norm]
+    bias, normal = norm in WITH_BIASES, NORMS[norm]
     widths = [width, 2 * width, 4 * width] + [8 * width] * (halvings - 3)
     inner, outer = widths[-1], widths[-2]
     below: nn.Module = Beside(
@@ -97,8 +104,25 @@ def patches(channels: int, width: int, halvings: int, norm: str) -> nn.Module:
     for place in range(halvings):
         before, after = widths[place : place + 2]
         stride = 2 if place < halvings - 1 else 1
-        layers += [nn.Conv2d(before, after, 4, stride, 1, bias=norm != "batch"), NORMS[norm](after), nn.LeakyReLU(0.2, True)]
+        layers += [nn.Conv2d(before, after, 4, stride, 1, bias=norm in WITH_BIASES), NORMS[norm](after), nn.LeakyReLU(0.2, True)]
     return randomised(Chain(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 1)))
+
+
+class Pixels(nn.Module):
+    """A judge of pixels by themselves."""
+
+    def __init__(self, channels: int, width: int, norm: str) -> None:
+        super().__init__()
+        bias = norm in WITH_BIASES
+        layers = [nn.Conv2d(channels, width, 1), nn.LeakyReLU(0.2, True), nn.Conv2d(width, 2 * width, 1, bias=bias), NORMS[norm](2 * width)]
+        self.net = nn.Sequential(*layers, nn.LeakyReLU(0.2, True), nn.Conv2d(2 * width, 1, 1, bias=bias))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
+
+def pixels(channels: int, width: int, norm: str) -> nn.Module:
+    return randomised(Pixels(channels, width, norm))
 
 
 @torch.no_grad()

@@ -147,11 +147,26 @@ def test_a_torn_last_line_is_left_and_numbers_that_are_none_are_kept(made: Calla
         ("Epoch;D_Loss;G_Loss\n1;0.5;1\n2;0.25;2\n", [1, 2]),
         ("\ufeffiter\tloss_D\tloss_G\tlr\n5\t0.5\t1\t1e-4\n6\t0.25\t2\t1e-4\n", [5, 6]),
         ("critic,generator\n0.5,1\n0.25,2\n", [0, 1]),
+        ('{"step": 7, "losses": {"d": 0.5, "g": 1}}\n{"step": 9, "losses": {"d": 0.25, "g": 2}}\n{"step": 11, "lo', [7, 9]),
+        ('[{"iteration": 3, "d_loss": 0.5, "g_loss": 1, "at": "noon"}, {"iteration": 4, "d_loss": 0.25, "g_loss": 2}]', [3, 4]),
+        (  # as StyleGAN2-ADA and StyleGAN3 write it
+            '{"Progress/tick": {"num": 1, "mean": 0.0, "std": 0.0}, "Loss/G/loss": {"num": 8, "mean": 1, "std": 0.1}, '
+            '"Loss/D/loss": {"num": 8, "mean": 0.5, "std": 0.2}, "timestamp": 1700000000.5}\n'
+            '{"Progress/tick": {"mean": 1.0}, "Loss/G/loss": {"mean": 2}, "Loss/D/loss": {"mean": 0.25}, "timestamp": 1700000001.5}\n',
+            [0, 1],
+        ),
+        (  # as CycleGAN and pix2pix write it
+            "================ Training Loss (Tue Nov 24) ================\n"
+            "(epoch: 1, iters: 100, time: 0.105, data: 0.2) G_GAN: 1 D_real: 0.25 D_fake: 0.25\n"
+            "(epoch: 2, iters: 100, time: 0.105, data: 0.2) G_GAN: 2 D_real: 0.125 D_fake: 0.125\n",
+            [1, 2],
+        ),
     ],
 )
-def test_losses_of_other_programs(tmp_path: Path, text: str, steps: list[int]) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_losses_of_other_programs(tmp_path: Path, text: str, steps: list[int], encoding: str) -> None:
     path = tmp_path / "losses.csv"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text.lstrip("\ufeff") if encoding == "utf-16" else text, encoding=encoding)
     record = read_losses(path)
     assert record.kind == "losses"
     assert record.logged("loss/discriminator").values.tolist() == [0.5, 0.25]
@@ -180,6 +195,11 @@ def test_losses_with_gaps_and_without_a_column(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(DataError, match="its columns are: none"):
         read_losses(path)
+    path.write_text('{"d_loss": 1}\n{"g_loss" 2}\n{"g_loss": 2}\n')
+    with pytest.raises(DataError, match="nor has one in each line: Expecting ':'"):
+        read_losses(path)
+    path.write_bytes("Verlust für d_loss,d_loss,g_loss\n1,2,3\n".encode("latin-1"))
+    assert read_losses(path).logged("loss/generator").values.tolist() == [3]
 
 
 @pytest.mark.parametrize(
@@ -305,6 +325,23 @@ def test_collapse_and_return_show_in_sheets(sheets: Callable[..., Path]) -> None
     assert spread[-1] == 0
     returned = read_samples(sheets(going_round), examine).sign("sheet/returned").values
     assert returned[-3:].tolist() == [0, 0, 0]
+
+
+def test_noise_shows_in_sheets_and_single_pictures_are_asked_about(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for time in range(80):
+        save_picture(random.integers(0, 256, (24, 24, 3), np.uint8), tmp_path / f"{time:05d}.png")
+    verdict = sparring.diagnose(tmp_path)
+    assert [finding.name for finding in verdict.findings] == ["noise"]
+    grain = verdict.record.sign("sheet/grain")
+    assert np.abs(grain.values - 1).max() < 0.1, "half of the mean squared difference of independent numbers is their variance"
+    assert any("Each of 80 pictures counts as a moment" in note for note in verdict.record.about_data["notes"])
+    plain = np.full((24, 24, 3), 7, np.uint8)
+    ramp = np.arange(24, dtype=np.uint8)[:, None, None].repeat(24, axis=1).repeat(3, axis=2)
+    for time in range(80):
+        save_picture(ramp if time % 2 else plain, tmp_path / f"{time:05d}.png")
+    values = read_samples(tmp_path, examine).sign("sheet/grain").values
+    assert set(values.tolist()) == {0.0, 0.005217}, "of 0..23: (0 + 1) / 4 over a variance of 575 / 12"
 
 
 def test_tiles_of_all_kinds_of_sheets(sheets: Callable[..., Path]) -> None:
@@ -637,6 +674,10 @@ def test_exit_status_and_words(made: Callable[..., Path], capsys: pytest.Capture
         assert line in out.splitlines()
     assert json.loads((run / "told.json").read_text())["healthy"] is False
     assert sorted(path.name for path in (run / "elsewhere").iterdir()) == [JSON, HTML]
+
+
+def test_too_early_has_an_exit_status_of_its_own(made: Callable[..., Path]) -> None:
+    assert call("diagnose", made(vital=2)) == cli.EXIT_TOO_EARLY == 5
 
 
 def test_a_run_that_broke_off_is_sick(made: Callable[..., Path]) -> None:

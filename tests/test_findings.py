@@ -22,6 +22,7 @@ from sparring.diagnose.remedies import (
     for_rates,
     for_weak_discriminator,
 )
+from sparring.train.vitals import checkup_due
 
 STEPS = tuple(range(100, 1700, 100))
 USUAL = {
@@ -164,6 +165,7 @@ SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
     "exploding layers": ((signs(spectral=lambda step: dict.fromkeys(WEIGHTS, float(np.exp(step / 250)))),), None),
     "checkerboard": ((signs(700, checkerboard=0.2),), 700),
     "saturation": ((signs(600, saturation=0.9),), 600),
+    "noise": ((signs(400, sheet__grain=0.97),), 0),
 }
 
 
@@ -219,6 +221,28 @@ def test_a_late_collapse_is_seen_in_two_of_three_checkups_and_one_that_dissolves
     assert diagnose(signs(1500, apart=0.05)(healthy()))[0].name == "mode collapse"
     assert diagnose(signs(1600, apart=0.05)(healthy())) == ()
     assert diagnose(signs(0, apart=lambda step: 0.14 * step / 1600)(healthy())) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("vanishing gradient", signs(80_000, told__real=1.0, coverage=0.01, logit__generated=-12.0)),
+        ("weak discriminator", signs(80_000, told__real=0.45, coverage=0.0)),
+        ("discriminator overfitting", signs(80_000, told__trained=0.8)),
+        ("memorising", signs(80_000, nearest=0.05)),
+        ("checkerboard", signs(80_000, checkerboard=0.2)),
+    ],
+)
+def test_what_begins_late_in_a_long_training_is_told_before_a_third_of_it_is_spoilt(name: str, change: Change) -> None:
+    """Checkups get rarer: those of the last third of the way are few, and a third of all would reach back to a tenth of it."""
+    random = np.random.default_rng(0)
+    steps = [step for step in range(100, 100_001, 100) if checkup_due(step)]
+    long = replace(healthy(), checkups=tuple(checkup(step, random) for step in steps))
+    assert diagnose(long) == ()
+    found = diagnose(change(long))
+    assert found[0].name == name
+    assert found[0].since is not None
+    assert 80_000 <= found[0].since < 90_000
 
 
 def test_a_game_is_not_judged_by_its_first_samples() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
-from torch import Tensor
+from torch import Tensor, nn
 
 import sparring
 from sparring import recipes
@@ -241,6 +241,33 @@ def test_cyclegan_minimises_what_the_paper_says_in_four_generator_passes() -> No
         for name, value in wanted.items():
             torch.testing.assert_close(found[name].detach(), value[None], rtol=1e-3, atol=1e-5)
     assert game.pool_a.filled == game.pool_b.filled == 1
+
+
+def test_discriminators_have_the_norm_that_is_named_for_them() -> None:
+    spec = PairSpec(32, 32, 3, (), 3)
+
+    def norms_of(**settings: float | str) -> list[type[nn.Module]]:
+        game = recipes.get("pix2pix")(width=4, discriminator_width=4, patch_layers=2, **settings).build(spec)
+        return [type(module) for module in game.discriminator.norms]
+
+    assert norms_of(norm="batch") == [nn.BatchNorm2d] * 2
+    assert norms_of(norm="batch", discriminator_norm="none") == [nn.Identity] * 2
+    assert norms_of(norm="none") == [nn.Identity] * 2
+    assert norms_of(norm="none", discriminator_norm="instance") == [InstanceNorm] * 2
+    with pytest.raises(SettingsError, match="r1 is of each picture's gradient"):
+        check(recipes.get("pix2pix")(norm="batch", r1=1.0), spec)
+    check(recipes.get("pix2pix")(norm="batch", discriminator_norm="none", r1=1.0), spec)
+
+
+@torch.no_grad()
+def test_without_layers_pixels_are_judged_by_themselves() -> None:
+    torch.manual_seed(0)
+    judge = nets.PatchDiscriminator(3, 4, 0, norm="none")
+    pictures = torch.randn(2, 3, 6, 5)
+    before = judge(pictures)
+    pictures[1, :, 4, 2] += 1
+    assert before.shape == (2, 1, 6, 5)
+    assert (judge(pictures) != before).nonzero().tolist() == [[1, 0, 4, 2]]
 
 
 @pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "cut"])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sparring.api import Model
 
 EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FINITE, EXIT_STOPPED = 1, 2, 3, 130
-EXIT_SICK = diagnosing.EXIT_SICK
+EXIT_SICK, EXIT_TOO_EARLY = diagnosing.EXIT_SICK, diagnosing.EXIT_TOO_EARLY
 VERBS = (
     "train", "resume", "sample", "interpolate", "translate", "pack", "import", "latent", "eye", "playground", "judge", "compare", "recipes",
     "completion", "data", "doctor", "diagnose",

@@ -1,4 +1,4 @@
-"""Floor 5: diagnosing whatever a person names: a run, losses in a CSV, a folder of samples."""
+"""Floor 5: diagnosing whatever a person names: a run, losses in a table, a folder of samples."""
 
 import os
 from pathlib import Path
@@ -18,16 +18,16 @@ from sparring.diagnose.tables import read_losses
 from sparring.diagnose.verdict import Verdict
 from sparring.vitals import checkerboard, saturation
 
-TABLES = (".csv", ".tsv", ".txt")
-WANTED = "Give a run directory, a .csv of losses, or a folder of samples that were drawn while training."
+TABLES = (".csv", ".tsv", ".txt", ".log", ".json", ".jsonl")
+WANTED = "Give a run directory, a table of losses, or a folder of samples that were drawn while training."
 
 
 def diagnose(place: str | os.PathLike[str], *, out: str | os.PathLike[str] | None = None, tile: int | None = None) -> Verdict:
     """What is wrong with a training, how sure that is, since when, and what to do.
 
-    `place`: a run directory (also of a run in progress: it is only read), a .csv of losses, or a folder of samples that another program
-    drew as it trained. `tile`: the side of the tiles in such a program's sheets, in pixels, where it is not found. `out`: a folder for
-    report.html and diagnosis.json. Raises a SparringError for anything a user can mend.
+    `place`: a run directory (also of a run in progress: it is only read), losses that another program wrote (.csv, .jsonl, loss_log.txt),
+    or a folder of samples that it drew as it trained. `tile`: the side of the tiles in such a program's sheets, in pixels, where it is not
+    found. `out`: a folder for report.html and diagnosis.json. Raises a SparringError for anything a user can mend.
     """
     path, run = Path(place), RunDirectory(Path(place))
     if tile is not None and tile < 1:

@@ -92,7 +92,7 @@ class PatchGame(TranslationGame):
     def patch_discriminator(self, channels: int) -> PatchDiscriminator:
         """A fresh one."""
         rules = self.patch_rules
-        return PatchDiscriminator(channels, rules.discriminator_width, rules.patch_layers, norm=rules.norm)
+        return PatchDiscriminator(channels, rules.discriminator_width, rules.patch_layers, norm=rules.judging_norm)
 
     def convincing(self, logits: Float[Tensor, "n 1 p q"]) -> Float[Tensor, " n"]:
         """The generator's loss for pictures whose patches are judged so."""
@@ -126,7 +126,7 @@ class PatchGame(TranslationGame):
 
     def judged_together(self, discriminator: nn.Module, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
         """A discriminator's logits of real and generated pictures: in one pass, where its norm does not mix pictures."""
-        if self.rules.norm == "batch":
+        if self.patch_rules.judging_norm == "batch":
             return discriminator(real), discriminator(generated)
         real_logits, generated_logits = discriminator(torch.cat([real, generated])).split([len(real), len(generated)])
         return real_logits, generated_logits
@@ -242,7 +242,7 @@ class TranslationRecipe(Recipe):
     betas: tuple[float, float] = (0.5, 0.999)
     """Adam's decay rates."""
     norm: NormName = "instance"
-    """Of all networks: instance norm, or batch norm."""
+    """Of all networks: instance norm, batch norm or none."""
     width: int = 64
     """Channels of the generators' largest maps."""
     jitter: float = 0.12
@@ -280,7 +280,7 @@ class PatchRecipe(TranslationRecipe):
     ranges: ClassVar[Ranges] = {
         **TranslationRecipe.ranges,
         "discriminator_width": {"at least": 1, "at most": 4096},
-        "patch_layers": {"at least": 1, "at most": 8},
+        "patch_layers": {"at least": 0, "at most": 8},
         "r1": {"at least": 0},
         "penalty_every": {"at least": 1},
     }
@@ -298,13 +298,20 @@ class PatchRecipe(TranslationRecipe):
     """What is done to all that the discriminators see, so that few pictures are not learnt by heart: none, or diffaugment (Zhao 2020:
     colour, translation, cutout; pairs alike, but for colour)."""
     patch_layers: int = 3
-    """Halvings that the discriminators look through: 3 judge patches of 70x70 pixels, 2 of 34x34, 1 of 16x16."""
+    """Halvings that the discriminators look through: 3 judge patches of 70x70 pixels, 2 of 34x34, 1 of 16x16, 0 single pixels."""
+    discriminator_norm: NormName | None = None
+    """Of the discriminators. None: as `norm`."""
+
+    @property
+    def judging_norm(self) -> NormName:
+        """The discriminators'."""
+        return self.norm if self.discriminator_norm is None else self.discriminator_norm
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().misfits(spec)
-        if self.r1 and self.norm == "batch":
-            found.append("r1 is of each picture's gradient, and batch norm mixes pictures: use norm='instance'.")
+        if self.r1 and self.judging_norm == "batch":
+            found.append("r1 is of each picture's gradient, and batch norm mixes pictures: use discriminator_norm='instance' or 'none'.")
         if self.patch_layers >= 1 and spec.height >> self.patch_layers < 4:
             found.append(
                 f"{self.patch_layers} patch_layers leave no patch to judge of {spec.height}x{spec.width} pictures: "

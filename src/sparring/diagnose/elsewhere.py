@@ -9,6 +9,8 @@ from sparring.diagnose.remedies import against_collapse, against_unrest, for_gen
 
 SAME = 0.03
 """Pictures that differ by less, of a range of 2, are the same."""
+NOISE = 0.6
+"""Grain of samples that are noise (1) rather than pictures (0.02 to 0.3)."""
 
 
 def restless_losses(record: Record) -> Finding | None:
@@ -145,4 +147,24 @@ def same_sheets(record: Record) -> Finding | None:
         else spread.holds_since(lambda values: values < max(2 * SAME, 0.5 * np.max(values))),
         {"spread of a sheet": spread},
         against_collapse(record),
+    )
+
+
+def noise(record: Record) -> Finding | None:
+    """Samples in which a pixel says nothing of the one beside it, to the last."""
+    grain = record.sign("sheet/grain")
+    if len(grain) < 3 or grain.late.middle < NOISE:
+        return None
+    return Finding(
+        "noise",
+        "Samples are noise: nothing has been learnt, or it has been lost.",
+        (f"Pixels side by side differ by {grain.late.middle:.0%} of what any two differ by (squared); in pictures by 2 to 30 %.",),
+        "severe",
+        0.8,
+        grain.holds_since(lambda values: values > NOISE),
+        {"difference of neighbouring pixels": grain},
+        (
+            Remedy("See that the generator's weights are in its optimiser, and that its loss reaches them (no detach, no no_grad)."),
+            Remedy("See that samples are drawn with the weights that are trained, and scaled back from [-1, 1]."),
+        ),
     )

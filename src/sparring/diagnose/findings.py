@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from sparring.diagnose.balance import discriminator_overfitting, memorising, vanishing_gradient, weak_discriminator
 from sparring.diagnose.drawn import checkerboard, missing_modes, mode_collapse, saturation
+from sparring.diagnose.elsewhere import noise
 from sparring.diagnose.finding import Finding
 from sparring.diagnose.record import Record
 from sparring.diagnose.setups import (
@@ -27,7 +28,7 @@ from sparring.diagnose.unrest import divergence, exploding_layers, not_finite, o
 RULES: tuple[Callable[[Record], Finding | None], ...] = (
     value_range, labels, duplicates, few_pictures, frozen_network, batch_norm_mixing, learning_rate, not_finite, divergence, oscillation,
     vanishing_gradient, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting, memorising, dead_layers,
-    exploding_layers, checkerboard, saturation,
+    exploding_layers, checkerboard, saturation, noise,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
 SAMPLES = {"mode collapse", "missing modes", "checkerboard", "saturation"}
@@ -46,6 +47,7 @@ EXPLAINS: Mapping[str, set[str]] = {
     "vanishing gradient": SAMPLES | {"learning rate"},
     "mode collapse": {"missing modes", "checkerboard", "oscillation"},
     "oscillation": {"missing modes"},
+    "noise": {"checkerboard", "oscillation"},
     "learning rate": {"mode collapse", "missing modes"},
     "batch norm mixing": SAMPLES | {"weak discriminator"},
 }

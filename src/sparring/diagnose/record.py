@@ -35,8 +35,13 @@ class Series:
 
     @property
     def recent(self) -> "Series":
-        """The last third, but three values at least if there are so many."""
-        start = min(len(self) * 2 // 3, max(0, len(self) - 3))
+        """The last third of the way, but three values at least if there are so many. (Not a third of the values: checkups get rarer, and
+        a third of them may reach back to a tenth of the way.)
+        """
+        if not len(self):
+            return self
+        begin, end = int(self.steps[0]), int(self.steps[-1])
+        start = min(int(np.searchsorted(self.steps, end - (end - begin) / 3)), max(0, len(self) - 3))
         return Series(self.steps[start:], self.values[start:])
 
     @property

@@ -12,6 +12,17 @@ STABLE = {"objective": "relativistic", "betas": (0.0, 0.99), "discriminator_step
 """The game that covers most modes in our measurements: relativistic in pairs with R1 and R2 (after Huang et al. 2024)."""
 GAMMA = 0.05
 """Of its R1 and R2."""
+WASSERSTEIN = {
+    "objective": "wasserstein",
+    "gradient_penalty": 10.0,
+    "discriminator_steps": 5,
+    "betas": (0.0, 0.9),
+    "r1": 0.0,
+    "r2": 0.0,
+    "weight_clip": 0.0,
+    "label_smoothing": 0.0,
+}
+"""Gulrajani et al. 2017, algorithm 1: a critic whose gradient does not vanish, five of whose steps make training slow."""
 
 
 def adversarial(record: Record) -> bool:
@@ -42,18 +53,19 @@ def _norm(record: Record, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _stable(record: Record) -> list[Remedy]:
     """The strongest remedy that is known."""
-    settings = {
-        **STABLE,
-        "r1": GAMMA,
-        "r2": GAMMA,
-        **back_to_usual(record, "learning_rate", "discriminator_learning_rate"),
-        "weight_clip": 0.0,
-        "gradient_penalty": 0.0,
-        "label_smoothing": 0.0,
-    }
-    return _remedy(
-        record, "Play the relativistic game with R1 and R2.", {name: value for name, value in settings.items() if name in record.settings}
-    )
+    settings = {**STABLE, "r1": GAMMA, "r2": GAMMA, "weight_clip": 0.0, "gradient_penalty": 0.0, "label_smoothing": 0.0}
+    return _game(record, "Play the relativistic game with R1 and R2.", settings)
+
+
+def _wasserstein(record: Record) -> list[Remedy]:
+    """The last resort where the game itself fails."""
+    return _game(record, "Play Wasserstein's game, with a gradient penalty and five steps of the critic to one.", WASSERSTEIN)
+
+
+def _game(record: Record, what: str, settings: Mapping[str, Any]) -> list[Remedy]:
+    """Another game, at the recipe's own rates, with such of its settings as the recipe has."""
+    settings = {**settings, **back_to_usual(record, "learning_rate", "discriminator_learning_rate")}
+    return _remedy(record, what, {name: value for name, value in settings.items() if name in record.settings})
 
 
 def for_rates(record: Record, change: float | None = 0.25) -> tuple[Remedy, ...]:
@@ -80,7 +92,8 @@ def for_generator(record: Record) -> tuple[Remedy, ...]:
         found += _remedy(record, "Take the recipe's own rates and steps.", usual)
     found += _remedy(record, "Hold the discriminator back with R1.", {"r1": 1.0, **usual})
     found += _remedy(record, "Let it see pictures through noise that fades.", {"input_noise": 0.1, "input_noise_images": 200_000, **usual})
-    return (*found, *_stable(record)) or (Remedy("Weaken the discriminator: a lower rate, noise on its input, or R1."),)
+    found += _stable(record) + _wasserstein(record)
+    return tuple(found) or (Remedy("Weaken the discriminator: a lower rate, noise on its input, or R1."),)
 
 
 def for_weak_discriminator(record: Record) -> tuple[Remedy, ...]:
@@ -99,6 +112,7 @@ def against_collapse(record: Record) -> tuple[Remedy, ...]:
     if record.settings.get("condition", "none") != "auxiliary":
         found += _remedy(record, "Show the discriminator two samples at once.", {**usual, "packing": 2})
     found += _remedy(record, "Let the generator look five steps of the discriminator ahead.", {**usual, "unroll": 5})
+    found += _wasserstein(record)
     return tuple(found) or (Remedy("Play the relativistic game with R1 and R2, or show the discriminator several samples at once."),)
 
 

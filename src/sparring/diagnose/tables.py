@@ -1,6 +1,9 @@
-"""Losses that another program wrote, as a table."""
+"""Losses that another program wrote: tables, JSON Lines, or lines with names and numbers."""
 
+import codecs
 import csv
+import io
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +25,12 @@ SIDES = {"real": {"real"}, "generated": {"fake", "generated"}}
 LOGITS = {"logit", "logits", "score", "scores"}
 FILLERS = {"train", "training", "total", "mean", "avg", "net", "model", "adv", "adversarial", "gan", "value", *LOSS}
 """What columns may be called beside the player."""
-STEP_NAMES = ("step", "iteration", "iter", "iterations", "global_step", "kimg", "epoch", "batch")
+STEP_NAMES = ("step", "iteration", "iter", "iterations", "global_step", "kimg", "progress_kimg", "progress_tick", "epoch", "batch")
+NAMED_NUMBER = re.compile(r"([A-Za-z_][\w/.]*): ([^\s,)]+)")
+"""As pytorch-CycleGAN-and-pix2pix writes its `loss_log.txt`."""
+FEWEST_NAMED = 3
+"""So many of them in a line make it one of a log."""
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 NONE = {"", "-", "--", "n/a", "na", "none", "null"}
 """What stands where nothing was measured."""
 LARGEST_STEP = 2**53
@@ -32,8 +40,9 @@ WANTED = "Rename them, for instance to step, d_loss, g_loss."
 
 
 def read_losses(path: Path) -> Record:
-    """The losses that another program wrote: a CSV with a heading, a column of steps if it has one, and columns whose names tell
-    discriminator from generator (d_loss, Loss/G, errD, critic loss, ...). A DataError says what is missing.
+    """The losses that another program wrote: a CSV with a heading, an object of JSON in each line (as NVIDIA's `stats.jsonl`), or lines
+    with names and numbers (as pix2pix's `loss_log.txt`); with steps if it has them, and with names that tell discriminator from generator
+    (d_loss, Loss/G, errD, critic loss, ...). A DataError says what is missing.
     """
     rows, names, between = table_of(path)
     found = {name: what for name in names if (what := meaning(name))}
@@ -72,19 +81,57 @@ def read_losses(path: Path) -> Record:
 
 def table_of(path: Path) -> tuple[list[dict[str, str]], list[str], str]:
     """Rows that are not empty, the names of columns, and what stands between them."""
+    text = text_of(path)
+    if text.lstrip()[:1] in {"{", "["}:
+        rows = [row for row in map(flat, objects(text, path)) if row]
+    else:
+        lines = [NAMED_NUMBER.findall(line) for line in text.splitlines()]
+        rows = [dict(pairs) for pairs in lines if len(pairs) >= FEWEST_NAMED]
+    if rows:
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return [dict.fromkeys(names, "") | row for row in rows], names, ","
+    between = max(",;\t", key=text.partition("\n")[0].count)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            heading = file.readline()
-            file.seek(0)
-            between = max(",;\t", key=heading.count)
-            reader = csv.DictReader(file, delimiter=between)
-            rows = [row for row in reader if any((cell or "").strip() for name, cell in row.items() if name is not None)]
-            names = [name for name in reader.fieldnames or () if name]
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not written in UTF-8: save it so.") from None
-    except (OSError, csv.Error) as problem:
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=between)
+        rows = [row for row in reader if any((cell or "").strip() for name, cell in row.items() if name is not None)]
+        return rows, [name for name in reader.fieldnames or () if name], between
+    except csv.Error as problem:
         raise DataError(f"{path} cannot be read as CSV: {problem}") from None
-    return rows, names, between
+
+
+def text_of(path: Path) -> str:
+    """A file's, in UTF-8, in UTF-16 with its mark, or else in Latin-1: names and numbers of losses are the same there in other pages."""
+    try:
+        content = path.read_bytes()
+    except OSError as problem:
+        raise DataError(f"{path} cannot be read: {problem.strerror or problem}.") from None
+    try:
+        return content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def objects(text: str, path: Path) -> list[object]:
+    """Those of a file that is a list of them, or has one in each line, of which the last may be in the making."""
+    try:
+        if text.lstrip().startswith("["):
+            return json.loads(text)
+        lines = [line for line in text.splitlines() if line.strip()]
+        whole = lines if text.endswith("\n") else lines[:-1] or lines
+        return [json.loads(line) for line in whole]
+    except (ValueError, RecursionError) as problem:
+        raise DataError(f"{path} is neither a list of objects in JSON nor has one in each line: {problem}.") from None
+
+
+def flat(found: object, within: str = "") -> dict[str, str]:
+    """Numbers by their names, those of objects within by "outer/inner"; of a statistic, its mean."""
+    if isinstance(found, dict):
+        if "mean" in found and within:
+            return flat(found["mean"], within)
+        rows = [flat(value, f"{within}/{name}" if within else str(name)) for name, value in found.items()]
+        return {name: value for row in rows for name, value in row.items()}
+    number = isinstance(found, int | float) and not isinstance(found, bool)
+    return {within: "" if found is None else repr(found)} if within and (number or found is None) else {}
 
 
 def words(name: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Networks from pictures to pictures: the residual generator of CycleGAN (after Johnson et al. 2016), the U-Net and the PatchGAN of pix2pix
 (Isola et al. 2017, appendix). What the papers leave open is as in their authors' code (junyanz/pytorch-CycleGAN-and-pix2pix).
 
-A convolution that a norm follows has no offset: the norm's mean takes it away.
+A convolution that a norm follows has no offset: the norm's mean takes it away. (Nor has it one with the norm "none".)
 """
 
 import itertools
@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate, leaky_relu, pad, relu
 from sparring.nets.convolution import Convolution, TransposedConvolution
 from sparring.nets.layers import InstanceNorm
 
-NormName = Literal["instance", "batch"]
+NormName = Literal["instance", "batch", "none"]
 Pictures = Float[Tensor, "n c h w"]
 SLOPE = 0.2
 FIRST_DEVIATION = 0.02
@@ -27,6 +27,8 @@ LARGEST_CARRIED = 0.99
 
 def norm_of(name: NormName, channels: int) -> nn.Module:
     """A norm for maps with so many channels."""
+    if name == "none":
+        return nn.Identity()
     return nn.BatchNorm2d(channels) if name == "batch" else InstanceNorm()
 
 
@@ -243,18 +245,21 @@ class _Up(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Logits of overlapping patches: 70x70 pixels each with three `layers` between first and last."""
+    """Logits of overlapping patches: 70x70 pixels each with three `layers` between first and last. With none: of pixels, by themselves
+    (Isola et al. 2017, section 4.4).
+    """
 
     def __init__(self, channels: int, width: int = 64, layers: int = 3, *, norm: NormName = "batch") -> None:
         super().__init__()
-        widths = [min(width << place, 8 * width) for place in range(layers + 1)]
-        self.first = nn.Conv2d(channels, width, 4, 2, 1)
+        widths = [min(width << place, 8 * width) for place in range(max(1, layers) + 1)]
+        kernel, halving, margin = (4, 2, 1) if layers else (1, 1, 0)
+        self.first = nn.Conv2d(channels, width, kernel, halving, margin)
         self.layers = nn.ModuleList(
-            Convolution(before, after, 4, 1 if place == layers else 2, 1)
+            Convolution(before, after, kernel, 1 if place >= layers else halving, margin)
             for place, (before, after) in enumerate(itertools.pairwise(widths), start=1)
         )
         self.norms = nn.ModuleList(norm_of(norm, after) for after in widths[1:])
-        self.last = nn.Conv2d(widths[-1], 1, 4, 1, 1)
+        self.last = nn.Conv2d(widths[-1], 1, kernel, 1, margin)
         started(self)
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "n 1 p q"]:

@@ -57,7 +57,7 @@ class Pix2pix(PatchRecipe):
     objective: PatchObjective = "non-saturating"
     """The pair of losses, for each patch."""
     norm: nets.NormName = "instance"
-    """Of both networks: instance norm, or batch norm for larger batches. (The paper's is batch norm of single pictures, when drawing
+    """Of both networks: instance norm, batch norm for larger batches, or none. (The paper's is batch norm of single pictures, when drawing
     too: instance norm.)"""
     l1: float = 100.0
     """Weight of the mean absolute difference from the target."""

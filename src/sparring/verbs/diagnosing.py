@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sparring.diagnose.finding import Finding
     from sparring.diagnose.verdict import Verdict
 
-EXIT_SICK = 4
+EXIT_SICK, EXIT_TOO_EARLY = 4, 5
 
 
 def diagnose(
@@ -21,14 +21,16 @@ def diagnose(
         Positional[Path],
         arg(
             metavar="RUN",
-            help="A run directory, also of a run in progress; a .csv of another program's losses; or a folder of its samples over time.",
+            help="A run directory, also of a run in progress; another program's losses (.csv, .jsonl, loss_log.txt); or a folder of its "
+            "samples over time.",
         ),
     ],
     out: Path | None = None,
     json: Path | None = None,
     tile: int | None = None,
 ) -> int:
-    """Say what is wrong with a training, since when, how sure that is, and what to do; with a page. Exit status: 0 healthy, 4 sick.
+    """Say what is wrong with a training, since when, how sure that is, and what to do; with a page. Exit status: 0 healthy, 4 sick, 5 too
+    early to tell.
 
     Args:
         out: Folder for report.html and diagnosis.json. Default: RUN/diagnosis for a run, else diagnosis here.
@@ -54,6 +56,8 @@ def diagnose(
     for sentence in verdict.limits:
         screen.print(sentence)
     screen.print(f"Page: {out / HTML}")
+    if verdict.too_early:
+        return EXIT_TOO_EARLY
     return 0 if verdict.healthy else EXIT_SICK
 
 

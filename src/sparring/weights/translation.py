@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sparring.core.errors import CheckpointError, listed
 from sparring.core.specs import PairSpec
+from sparring.nets.translation import NormName
 from sparring.recipes.pix2pix import Pix2pix
 from sparring.weights import Official
 
@@ -52,7 +53,7 @@ class Layer:
 
 def fits(state: State) -> bool:
     """Whether these are the names of the authors' networks."""
-    return _is_unet(state) or _is_residual(state) or _is_patches(state)
+    return _is_unet(state) or _is_residual(state) or _is_patches(state) or _is_pixels(state)
 
 
 def official(state: State, path: Path) -> Official:
@@ -60,7 +61,9 @@ def official(state: State, path: Path) -> Official:
     state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     if _is_unet(state):
         return _unet(state, path)
-    return _residual(state, path) if _is_residual(state) else _patches(state, path)
+    if _is_residual(state):
+        return _residual(state, path)
+    return _patches(state, path) if _is_patches(state) else _pixels(state, path)
 
 
 def _is_unet(state: State) -> bool:
@@ -74,6 +77,11 @@ def _is_residual(state: State) -> bool:
 def _is_patches(state: State) -> bool:
     first = state.get("model.0.weight")
     return first is not None and first.ndim == 4 and first.shape[2:] == (4, 4) and "model.2.weight" in state
+
+
+def _is_pixels(state: State) -> bool:
+    first = state.get("net.0.weight")
+    return first is not None and first.ndim == 4 and first.shape[2:] == (1, 1) and {"net.2.weight", "net.5.weight"} <= state.keys()
 
 
 def _residual(state: State, path: Path) -> Official:
@@ -128,16 +136,28 @@ def _patches(state: State, path: Path) -> Official:
     layers = [Layer("model.0", "first", offset="first.bias")]
     layers += [Layer(f"model.{2 + 3 * layer}", f"layers.{layer}", f"norms.{layer}") for layer in range(number)]
     layers.append(Layer(f"model.{2 + 3 * number}", "last", offset="last.bias"))
-    width, judged = _channels(state, "model.0", path)
+    return _judge(state, path, layers, number)
+
+
+def _pixels(state: State, path: Path) -> Official:
+    first, last = Layer("net.0", "first", offset="first.bias"), Layer("net.5", "last", offset="last.bias")
+    if "net.5.bias" not in state:  # as the authors have it, unless norms are instance norms
+        state = {**state, "net.5.bias": torch.zeros(1)}
+    return _judge(state, path, [first, Layer("net.2", "layers.0", "norms.0"), last], 0)
+
+
+def _judge(state: State, path: Path, layers: list[Layer], patch_layers: int) -> Official:
+    """A discriminator."""
+    width, judged = _channels(state, layers[0].place, path)
     inputs, channels = JUDGED.get(judged, (judged, judged))
-    side = max(SIDE, 4 << number)
+    side = max(SIDE, 4 << patch_layers)
     spec = PairSpec(side, side, channels, input_channels=inputs)
     rules = Pix2pix(
         network="residual",  # a small one, of which the file has nothing
         width=max(1, width // 4),
         blocks=1,
         discriminator_width=width,
-        patch_layers=number,
+        patch_layers=patch_layers,
         judges="pair" if judged in JUDGED else "picture",
     )
     return _found(state, path, "discriminator", layers, spec, rules)
@@ -159,29 +179,45 @@ def _found(state: State, path: Path, network: str, layers: list[Layer], spec: Pa
     """What is to be loaded, by rules that lack only the norm. Tensors that no layer has keep their names in the file, so that the loader
     says what is left over.
     """
-    batch = any(layer.norm and {f"{layer.norm_place}.weight", f"{layer.norm_place}.running_mean"} <= state.keys() for layer in layers)
-    recipe = replace(rules, norm="batch" if batch else "instance")
+    norm = _norm(state, layers)
+    recipe = replace(rules, norm=norm)
     problems = recipe.problems(spec)
     if unusual := set(spec.known_channels) - KNOWN_CHANNELS:
         problems.append(f"Pictures have 1, 3 or 4 channels, not {' or '.join(map(str, sorted(unusual)))}.")
     if problems:
         raise CheckpointError(listed(f"{path} describes a network that cannot be built here:", problems))
-    if batch:
-        names, removed = _names_with_batch_norms(layers), set[str]()
-    else:
-        _refuse_without_norms(state, path, layers)
-        names, removed = _names_with_instance_norms(layers), _removed_before_instance_norms(state, layers)
+    names = _names_with_batch_norms(layers) if norm == "batch" else _names_without(layers)
+    removed = set[str]()
+    if norm == "instance":
+        _refuse_some_biases(state, path, layers)
+        removed = _removed_before_instance_norms(state, layers)
     ours = {name: f"{network}.{names.get(name, name)}" for name in state if name not in removed}
     tensors = {ours[name]: state[name] for name in ours}
-    if batch:  # which files from before PyTorch 0.4.1 do not count
+    if norm == "batch":  # which files from before PyTorch 0.4.1 do not count
         tensors = {f"{network}.{layer.norm}.num_batches_tracked": torch.tensor(0) for layer in layers if layer.norm} | tensors
     return Official(
         recipe, spec, tensors, {f"{network}.{mine}": name for name, mine in names.items()} | {mine: name for name, mine in ours.items()}
     )
 
 
-def _names_with_instance_norms(layers: list[Layer]) -> dict[str, str]:
-    """Our name of each of the file's tensors."""
+def _norm(state: State, layers: list[Layer]) -> NormName:
+    """Instance norms leave nothing in a file but the biases before them, which batch norms and networks without norms do without."""
+    normed = [layer for layer in layers if layer.norm]
+    if any({f"{layer.norm_place}.weight", f"{layer.norm_place}.running_mean"} <= state.keys() for layer in normed):
+        return "batch"
+    return "instance" if any(f"{layer.place}.bias" in state for layer in normed) else "none"
+
+
+def _refuse_some_biases(state: State, path: Path, layers: list[Layer]) -> None:
+    """Instance norms have biases before all of them."""
+    bare = [layer.place for layer in layers if layer.norm and f"{layer.place}.weight" in state and f"{layer.place}.bias" not in state]
+    if bare:
+        heading = f"{path} has no batch norms, and the biases that come before instance norms in some places, but not in:"
+        raise CheckpointError(listed(heading, bare))
+
+
+def _names_without(layers: list[Layer]) -> dict[str, str]:
+    """Our name of each of the file's tensors, norms' apart."""
     names = {f"{layer.place}.weight": f"{layer.convolution}.weight" for layer in layers}
     return names | {f"{layer.place}.bias": layer.offset for layer in layers if not layer.norm}
 
@@ -189,7 +225,7 @@ def _names_with_instance_norms(layers: list[Layer]) -> dict[str, str]:
 def _names_with_batch_norms(layers: list[Layer]) -> dict[str, str]:
     parts = ("weight", "bias", *STATISTICS)
     norms = {f"{layer.norm_place}.{part}": f"{layer.norm}.{part}" for layer in layers if layer.norm for part in parts}
-    return _names_with_instance_norms(layers) | norms
+    return _names_without(layers) | norms
 
 
 def _removed_before_instance_norms(state: State, layers: list[Layer]) -> set[str]:
@@ -201,11 +237,3 @@ def _removed_before_instance_norms(state: State, layers: list[Layer]) -> set[str
         if layer.norm and not {f"{layer.norm_place}.weight", f"{layer.norm_place}.bias"} & state.keys():
             removed |= {f"{layer.place}.bias", *(f"{layer.norm_place}.{part}" for part in STATISTICS)}
     return removed
-
-
-def _refuse_without_norms(state: State, path: Path, layers: list[Layer]) -> None:
-    """Instance norms leave nothing in a file but the biases before them, which batch norms and networks without norms do without."""
-    bare = [layer.place for layer in layers if layer.norm and f"{layer.place}.weight" in state and f"{layer.place}.bias" not in state]
-    if bare:
-        heading = f"{path} has neither batch norms nor the biases that come before instance norms (no norms at all cannot be read), in:"
-        raise CheckpointError(listed(heading, bare))
