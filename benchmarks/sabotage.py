@@ -116,6 +116,8 @@ class Sickness:
     """So many pictures (or points) in place of all."""
     curable: bool = False
     """Whether changed settings can cure it."""
+    onset: int = 0
+    """The step that it begins at."""
 
     def settings_for(self, ground: Ground) -> dict[str, Any]:
         usual = usual_settings(ground)
@@ -219,6 +221,19 @@ def mix_batches(game: TwoPlayerGame) -> None:
     vars(game)["discriminator_losses"] = discriminator_losses
 
 
+def stick_loader(game: TwoPlayerGame) -> None:
+    """From a step on the discriminator is shown one real picture, again and again."""
+    whole, kept = game.discriminator_losses, []
+
+    def discriminator_losses(moment: Moment, real: Tensor, generated: Tensor, labels: Tensor | None) -> Losses:
+        if moment.step >= LATE:
+            kept[:] = kept or [real[:1].clone()]
+            real = kept[0].expand_as(real)
+        return whole(moment, real, generated, labels)
+
+    vars(game)["discriminator_losses"] = discriminator_losses
+
+
 @contextlib.contextmanager
 def one_picture() -> Iterator[None]:
     """All real pictures are the first, a little noise apart."""
@@ -245,6 +260,8 @@ def normed(ground: Ground) -> bool:
     return ground.recipe in {"dcgan", "lsgan", "acgan"} and "discriminator_norm" not in ground.settings
 
 
+LATE = 500
+"""The step from which on what begins late is so."""
 PLAIN = {"objective": "non-saturating", "r1": 0.0, "r2": 0.0, "gradient_penalty": 0.0}
 WARD: dict[str, Sickness] = {
     "generator too strong": Sickness(
@@ -302,6 +319,13 @@ WARD: dict[str, Sickness] = {
     ),
     "thirty pictures": Sickness(("few pictures", "memorising"), count=30, where=pictured),
     "one picture": Sickness(("duplicates",), patch=one_picture, where=pictured),
+    "loader stuck": Sickness(
+        ("mode collapse",),
+        patch=lambda: building(stick_loader),
+        where=lambda ground: pictured(ground) and ground.steps == LATE,
+        steps=2.4,
+        onset=LATE,
+    ),
     "pale pictures": Sickness(("value range", "duplicates"), patch=lambda: seeing(with_images(lambda x: 0.02 * x)), where=pictured),
     "zero to one": Sickness(("value range",), patch=lambda: seeing(with_images(lambda x: (x + 1) / 2)), where=pictured),
     "zero to 255": Sickness(("value range",), patch=lambda: seeing(with_images(lambda x: 127.5 * (x + 1))), where=pictured),
@@ -412,7 +436,7 @@ class Told:
     found: str
     """In short."""
     waited: int | None = None
-    """Steps from the onset (the first step) to the checkup at which the verdict was right for the first time."""
+    """Steps from the onset (the first step, for most) to the checkup at which the verdict was right for the first time."""
 
 
 def diagnosed(task: tuple[Ground, str | None, int, Path]) -> Told:
@@ -429,15 +453,10 @@ def diagnosed(task: tuple[Ground, str | None, int, Path]) -> Told:
     right = set(WARD[kind].found)
     names = [finding.name for finding in found]
     waited = None
-    for number, checkup in enumerate(record.checkups, start=1):
-        step = checkup["step"]
-        log = {
-            name: type(series)(*(part[series.steps <= step] for part in (series.steps, series.values)))
-            for name, series in record.log.items()
-        }
-        early = replace(record, checkups=record.checkups[:number], log=log, ending={} if number < len(record.checkups) else record.ending)
-        if right & {finding.name for finding in diagnose(early)[:2]}:
-            waited = step
+    for step in (checkup["step"] for checkup in record.checkups):
+        early = record if step == record.checkups[-1]["step"] else record.until(step)
+        if step > WARD[kind].onset and right & {finding.name for finding in diagnose(early)[:2]}:
+            waited = step - WARD[kind].onset
             break
     return Told(kind, ground.name, bool(right & set(names[:2])), ", ".join(names[:2]), waited)
 

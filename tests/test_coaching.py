@@ -24,8 +24,10 @@ from sparring.train.loop import Table, TurnTaker
 from sparring.train.session import fabric_for, first_state, resolve
 from sparring.train.settings import TrainSettings
 from sparring.train.state import State
+from test_cli import call
 from test_interruption import kept
 from test_train import same_run, tensors_of
+from test_translation import SMALL
 
 Diagnose = Callable[[Record], tuple[Finding, ...]]
 SLOWER, SLOWEST, NOISE = {"learning_rate": 0.0001}, {"learning_rate": 0.00005}, {"input_noise": 0.1}
@@ -102,7 +104,7 @@ def test_a_coach_who_finds_nothing_changes_nothing(tmp_path: Path, found: Callab
     assert not (plain / "coach.md").exists()
     facts = [checkpoints.read_facts(run / "checkpoints", 26) for run in (plain, coached)]
     assert ["coach" in one for one in facts] == [False, True]
-    assert ["coach" in one["identity"] for one in facts] == [False, True]
+    assert ["coach" in one["identity"] for one in facts] == [False, False]
     assert kept(plain) == [0, 26]
     assert set(kept(coached)) >= {8, 16, 24, 26}  # checkups without a finding
 
@@ -207,6 +209,51 @@ def test_a_coached_run_can_be_used_and_gone_on_with(
     config.write_text(config.read_text().replace('"learning_rate": 0.0002', '"learning_rate": 0.5', 1))
     with pytest.raises(CheckpointError, match=r"learning_rate: 0\.0002 in the checkpoint, 0\.5 in config"):
         sparring.resume(run, steps=40, console=quiet)
+
+
+def test_a_run_may_be_given_a_coach_when_it_is_gone_on_with(
+    tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
+) -> None:
+    """It goes through the checkpoints that are kept, and back to the newest of them that was healthy."""
+    found(sick_from(16, {"packing": 2}, healed_by="packing"))
+    run = tmp_path / "run"
+    sparring.train("dcgan", out=run, steps=22, **{**common, "checkpoint_every": 4, "keep": 9})
+    assert interventions(run) == []
+    sparring.resume(run, steps=60, coach=True, coach_tries=2, console=quiet)
+    (entry,) = interventions(run)
+    assert (entry["step"], entry["back_to"], entry["changes"]) == (24, 12, {"packing": 2})
+    assert sparring.load(run).recipe.packing == 2
+    training = RunDirectory(run).read_config()["train_settings"]
+    assert (training["coach"], training["coach_tries"]) == (True, 2)
+    with pytest.raises(SettingsError, match="coach: the run has True"):
+        sparring.resume(run, steps=70, coach=False, console=quiet)
+    with pytest.raises(SettingsError, match="coach_tries: the run has 2"):
+        sparring.resume(run, steps=70, coach_tries=3, console=quiet)
+
+
+def test_a_coach_who_comes_late_may_have_to_begin_anew(
+    tmp_path: Path, found: Callable[..., None], common: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All checkpoints that are kept are sick; what was found before stands already, so that the first checkup is enough."""
+    found(sick_from(1, {"packing": 2}, healed_by="packing"))
+    run = tmp_path / "run"
+    sparring.train("dcgan", out=run, steps=22, **{**common, "checkpoint_every": 4, "keep": 2})
+    assert call("resume", run, "--steps", 60, "--coach") == 0
+    assert "No checkpoint that is kept was healthy" in capsys.readouterr().out
+    (entry,) = interventions(run)
+    assert (entry["step"], entry["back_to"]) == (24, 0)
+
+
+def test_checkpoints_that_name_their_coach_can_be_gone_on_with(
+    tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
+) -> None:
+    """As they were written at first."""
+    run = tmp_path / "run"
+    sparring.train("dcgan", out=run, steps=8, coach=True, **common)
+    tensors, facts = checkpoints.read(run / "checkpoints", 8)
+    checkpoints.write(run / "checkpoints", 8, tensors, {**facts, "identity": {**facts["identity"], "coach": True, "coach_tries": 4}})
+    sparring.resume(run, steps=12, console=quiet)
+    assert kept(run)[-1] == 12
 
 
 # --------------------------------------------------------------------------------------------- escalation
@@ -495,6 +542,9 @@ def test_another_optimiser_begins_anew(tmp_path: Path, found: Callable[..., None
 def test_a_coach_is_refused_where_it_can_do_nothing(tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match="coach is for pictures of noise"):
         sparring.train("pix2pix", data=squares, out=tmp_path / "run", steps=2, coach=True, inputs="edges", console=quiet)
+    sparring.train("pix2pix", data=squares, out=tmp_path / "pairs", steps=1, inputs="edges", console=quiet, **SMALL["pix2pix"])
+    with pytest.raises(SettingsError, match="coach is for pictures of noise"):
+        sparring.resume(tmp_path / "pairs", steps=2, coach=True, console=quiet)
     with pytest.raises(SettingsError, match="there is none: give coach too"):
         sparring.train("dcgan", data=squares, out=tmp_path / "run", steps=2, coach_tries=2, console=quiet, **tiny)
     with pytest.raises(SettingsError, match="coach_tries must be at least 1"):

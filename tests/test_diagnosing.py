@@ -150,17 +150,31 @@ def test_a_torn_last_line_is_left_and_numbers_that_are_none_are_kept(made: Calla
         ('{"step": 7, "losses": {"d": 0.5, "g": 1}}\n{"step": 9, "losses": {"d": 0.25, "g": 2}}\n{"step": 11, "lo', [7, 9]),
         ('[{"iteration": 3, "d_loss": 0.5, "g_loss": 1, "at": "noon"}, {"iteration": 4, "d_loss": 0.25, "g_loss": 2}]', [3, 4]),
         (  # as StyleGAN2-ADA and StyleGAN3 write it
-            '{"Progress/tick": {"num": 1, "mean": 0.0, "std": 0.0}, "Loss/G/loss": {"num": 8, "mean": 1, "std": 0.1}, '
+            '{"Progress/tick": {"num": 1, "mean": 0.0, "std": 0.0}, "Progress/kimg": {"num": 1, "mean": 0.032, "std": 0.0}, '
+            '"Loss/G/loss": {"num": 8, "mean": 1, "std": 0.1}, "Loss/scores/real": {"num": 8, "mean": 3, "std": 1}, '
             '"Loss/D/loss": {"num": 8, "mean": 0.5, "std": 0.2}, "timestamp": 1700000000.5}\n'
             '{"Progress/tick": {"mean": 1.0}, "Loss/G/loss": {"mean": 2}, "Loss/D/loss": {"mean": 0.25}, "timestamp": 1700000001.5}\n',
             [0, 1],
         ),
-        (  # as CycleGAN and pix2pix write it
+        (  # as pix2pix writes it
             "================ Training Loss (Tue Nov 24) ================\n"
-            "(epoch: 1, iters: 100, time: 0.105, data: 0.2) G_GAN: 1 D_real: 0.25 D_fake: 0.25\n"
-            "(epoch: 2, iters: 100, time: 0.105, data: 0.2) G_GAN: 2 D_real: 0.125 D_fake: 0.125\n",
+            "(epoch: 1, iters: 100, time: 0.105, data: 0.2) G_GAN: 1 G_L1: 20.5 D_real: 0.25 D_fake: 0.25 \n"
+            "(epoch: 1, iters: 200, time: 0.105, data: 0.2) G_GAN: 2 G_L1: 19.5 D_real: 0.125 D_fake: 0.125 \n",
+            [0, 1],
+        ),
+        (  # and CycleGAN
+            "================ Training Loss (Tue Nov 24) ================\n"
+            "(epoch: 1, iters: 100, time: 0.1) D_A: 0.25 G_A: 0.75 cycle_A: 2.1 idt_A: 0.9 D_B: 0.25 G_B: 0.25 cycle_B: 2 idt_B: 1 \n"
+            "(epoch: 2, iters: 100, time: 0.1) D_A: 0.125 G_A: 1 cycle_A: 2.1 idt_A: 0.9 D_B: 0.125 G_B: 1 cycle_B: 2 idt_B: 1 \n",
             [1, 2],
         ),
+        ("[Epoch 0/9] [Batch 1/7] [D loss: 0.5] [G loss: 1]\n[Epoch 0/9] [Batch 2/7] [D loss: 0.25] [G loss: 2]\n", [0, 1]),
+        ("[0/5][0/1583]\tLoss_D: 0.5\tLoss_G: 1\tD(x): 0.5\n[0/5][50/1583]\tLoss_D: 0.25\tLoss_G: 2\tD(x): 0.5\n", [0, 1]),
+        ("12:01 step=3, d_loss=0.5, g_loss=1, lr=1e-4\n12:02 step=4, d_loss=0.25, g_loss=2, lr=1e-4\n", [3, 4]),
+        ('step,d_loss,g_loss,note\n1,0.5,1,"lr: 0.1 beta: 0.5 bs: 4"\n2,0.25,2,"lr: 0.1 d_loss: 9 g_loss: 9"\n', [1, 2]),
+        ('{"d_loss": [0.5, 0.25], "g_loss": [1, 2]}', [0, 1]),
+        ('{"step": 1, "d_loss": 0.5, "g_loss": 1}\n{"step": 2, "d_loss": 0.25, "g_loss": 2}', [1, 2]),
+        ('{"losses": {"mean": 0.75, "d": "0.5", "g": 1}}\n{"losses": {"mean": 1, "d": "0.25", "g": 2}}\n', [0, 1]),
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -195,9 +209,10 @@ def test_losses_with_gaps_and_without_a_column(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(DataError, match="its columns are: none"):
         read_losses(path)
-    path.write_text('{"d_loss": 1}\n{"g_loss" 2}\n{"g_loss": 2}\n')
-    with pytest.raises(DataError, match="nor has one in each line: Expecting ':'"):
-        read_losses(path)
+    for text in ("{}", "[]", "[[1, 2], [3, 4]]"):
+        path.write_text(text)
+        with pytest.raises(DataError, match="its columns are: none"):
+            read_losses(path)
     path.write_bytes("Verlust für d_loss,d_loss,g_loss\n1,2,3\n".encode("latin-1"))
     assert read_losses(path).logged("loss/generator").values.tolist() == [3]
 

@@ -223,6 +223,35 @@ def test_a_late_collapse_is_seen_in_two_of_three_checkups_and_one_that_dissolves
     assert diagnose(signs(0, apart=lambda step: 0.14 * step / 1600)(healthy())) == ()
 
 
+def test_the_recent_is_the_last_third_of_the_way() -> None:
+    def recent(*steps: int) -> list[int]:
+        return Series(np.array(steps, np.int64), np.zeros(len(steps))).recent.steps.tolist()
+
+    assert recent() == []
+    assert recent(5) == [5]
+    assert recent(5, 9) == [5, 9]
+    assert recent(1, 2, 3, 4, 90) == [3, 4, 90]
+    assert recent(*range(0, 91, 10)) == [60, 70, 80, 90]
+    assert recent(*range(15), 900) == [11, 12, 13, 14, 900], "five, though a single one is of the last third"
+
+
+def test_a_record_until_a_step_knows_nothing_of_later() -> None:
+    record = replace(healthy(), ending={"reason": "not finite", "step": 1650, "message": "x"}, sheets=((0, Path("a")), (900, Path("b"))))
+    then = record.until(850)
+    assert (then.last_step, then.checkups[-1]["step"], then.sheets, then.ending) == (850, 800, ((0, Path("a")),), {})
+    assert record.until(1600).ending == {}
+    assert record.until(1650).ending == record.ending
+
+
+def test_the_last_remedy_is_another_game_and_not_the_one_that_is_played() -> None:
+    for ladder in (for_generator, against_collapse):
+        settings = [remedy.settings for remedy in ladder(healthy())]
+        assert [one.get("objective") for one in settings][-1] == "wasserstein"
+        assert settings[-1]["discriminator_norm"] == "none", "a penalty on each picture's gradient"
+        played = replace(healthy(), settings={**USUAL, **settings[-1]})
+        assert all(remedy.settings.get("objective") != "wasserstein" for remedy in ladder(played))
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -331,6 +360,19 @@ def test_a_young_game_is_not_accused_of_what_it_has_not_learnt_yet(case: str) ->
     record = sick(case)
     young = diagnose(replace(record, checkups=tuple(one for one in record.checkups if one["step"] < 1000), log={}))
     assert [finding.severity for finding in young] in ([], ["note"])
+
+
+def test_samples_that_are_alike_from_the_start_are_a_collapse_when_a_game_has_had_its_time() -> None:
+    """An lsgan that came to nine tenths of the data's diversity had 0.05, 0.03, 0.03, 0.02, 0.04 in its first five checkups."""
+
+    def told(record: Record, until: int) -> list[str]:
+        young = replace(record, checkups=tuple(one for one in record.checkups if one["step"] <= until), log={})
+        return [finding.severity for finding in diagnose(young) if finding.name == "mode collapse"]
+
+    stuck = signs(0, diversity=0.03, coverage=0.0)(healthy())
+    assert [told(stuck, until) for until in (500, 900, 1000)] == [["note"], ["note"], ["severe"]]
+    lost = signs(0, diversity=lambda step: 0.6 if step < 300 else 0.03)(healthy())
+    assert told(lost, 500) == ["severe"]
 
 
 def test_layers_that_are_to_grow_yet_are_not_frozen() -> None:

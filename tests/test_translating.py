@@ -17,7 +17,7 @@ from torch import nn
 
 import sparring
 from sparring.core.batch import float_to_pixels, pixels_to_float
-from sparring.core.errors import DataError, SettingsError
+from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.core.pictures import save_film, save_gif
 from sparring.core.specs import PairSpec
 from sparring.data import films
@@ -29,6 +29,7 @@ from sparring.rating import colour_shifted, judge_translations, pairs_for
 from sparring.recipes.pix2pix import Pix2pix
 from sparring.seeing import probe
 from sparring.tiling import reduced
+from sparring.trained_on import preparation_of
 from sparring.translating import MARK, translated
 from test_cli import call
 from test_translation import SMALL, places  # noqa: F401 (a fixture)
@@ -275,6 +276,20 @@ def test_animations_keep_their_pace_and_lie_on_the_background(negative: Model, t
     assert films.durations_of(tmp_path / "out.gif") == [100, 50, 200]
     first = next(films.frames_of(tmp_path / "out.gif"))
     assert (first[7, 7, :3].max(), first[0, 0, 1]) == (0, 255), "white becomes black, red turquoise"
+
+
+def test_packed_models_know_how_their_pictures_were_prepared(model: Model, tmp_path: Path) -> None:
+    dark = replace(model, preparation=replace(model.preparation, background="#102030", crop="pad"))
+    packed = sparring.load(sparring.pack(dark, tmp_path / "model.safetensors"))
+    assert preparation_of(packed) == preparation_of(dark)
+    Image.new("RGBA", (32, 32), (200, 0, 0, 0)).save(tmp_path / "clear.png")
+    Image.new("RGB", (32, 32), (0x10, 0x20, 0x30)).save(tmp_path / "dark.png")
+    for name in ("clear", "dark"):
+        sparring.translate(packed, tmp_path / f"{name}.png", tmp_path / f"{name}-out.png")
+    assert np.array_equal(*(np.asarray(Image.open(tmp_path / f"{name}-out.png")) for name in ("clear", "dark")))
+    odd = replace(model, preparation=replace(model.preparation, background="whiet"))
+    with pytest.raises(CheckpointError, match="background is 'whiet'"):
+        sparring.load(sparring.pack(odd, tmp_path / "odd.safetensors"))
 
 
 def test_a_film_that_breaks_off_is_said_to(negative: Model, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from sparring.models import Model, described, from_json, import_weights, load, p
 from sparring.playground import playground
 from sparring.rating import judge_translations, pairs_of
 from sparring.train import checkpoints
-from sparring.train.settings import BUDGETS, TrainSettings
+from sparring.train.settings import BUDGETS, COACHING, TrainSettings
 from sparring.translating import translate
 from sparring.translation import TranslationRecipe
 from sparring.vitals import Examiner
@@ -52,8 +52,6 @@ __all__ = [
 SCORED_SAMPLES = 512
 WATCHING = ("judge_every", "judge_samples", "judge_extractor")
 """Settings of training that change nothing of what is learned."""
-COACHING = ("coach", "coach_tries")
-"""Settings that change nothing where there is no coach."""
 Place = str | os.PathLike[str]
 
 
@@ -238,8 +236,8 @@ def play_on(
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What every checkpoint of a run must agree on with its config.json: all but the budget, and how it is judged."""
-    settled = (*BUDGETS, *WATCHING, *(() if config["train_settings"].get("coach") else COACHING))
+    """What every checkpoint of a run must agree on with its config.json: all but the budget, how it is judged, and who looks on."""
+    settled = (*BUDGETS, *WATCHING, *COACHING)
     training = {name: value for name, value in config["train_settings"].items() if name not in settled}
     settings = {**config["recipe_settings"], **training}
     return {"recipe": config["recipe"], "data": config["data"]["fingerprint"], **settings}
@@ -285,7 +283,7 @@ def resume(run: Place, *, data: Place | Store | Pairs | None = None, console: "C
     """Go on with a run, exactly as if it had never been interrupted.
 
     `data` (and `target`, of translators): where it lies now, if it was moved. `settings`: a longer budget (`images`, `steps`,
-    `minutes`); any other setting is refused by name if it differs from the run's.
+    `minutes`), and `coach`, from now on, for a run without one; any other setting is refused by name if it differs from the run's.
     """
     console = console or plain_console()
     directory = RunDirectory(Path(run))
@@ -301,8 +299,9 @@ def resume(run: Place, *, data: Place | Store | Pairs | None = None, console: "C
         longer = {name: value for name in BUDGETS if (value := chosen[TrainSettings].pop(name, None)) is not None}
         refuse_wrong_values(recipe, old, preparation, pairing)
         refuse_wrong_values(replace(recipe, **chosen[type(recipe)]), replace(old, **chosen[TrainSettings], **longer), preparation, pairing)
+        engaged = {name: chosen[TrainSettings].pop(name) for name in COACHING if not old.coach and name in chosen[TrainSettings]}
         refuse_differences((recipe, old, preparation, *of_pairs), chosen, longer)
-        new = with_longer_budget(directory, old, longer, console)
+        new = replace(with_longer_budget(directory, old, longer, console), **engaged)
         refuse_wrong_data(data, recipe)
         recipe.refuse_to_begin()
         place = config["data"]["source"] if data is None else data
@@ -346,7 +345,9 @@ def refuse_differences(own: tuple[object, ...], chosen: Mapping[type, Mapping[st
         if budget[name] is not None and value < budget[name]
     ]
     if problems:
-        raise SettingsError(listed("A resumed run keeps its settings; only a longer budget may be given. These differ:", problems))
+        raise SettingsError(
+            listed("A resumed run keeps its settings; only a longer budget, and a coach, may be given. These differ:", problems)
+        )
 
 
 def with_longer_budget(run: RunDirectory, old: TrainSettings, longer: Mapping[str, Any], console: "Console") -> TrainSettings:

@@ -54,7 +54,10 @@ def train(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `train_argum
 
 
 def resume(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `resume_arguments`)
-    """Go on with a run exactly where its last checkpoint left it, or for longer than was planned: --minutes, --steps, --images."""
+    """Go on with a run exactly where its last checkpoint left it, or for longer than was planned: --minutes, --steps, --images.
+
+    A run without a coach can be given one: --coach.
+    """
     from sparring import api
 
     changed = {name: value for part, name, value in all_values(arguments) if value != getattr(arguments.before[part], name)}

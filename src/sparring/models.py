@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -23,6 +23,7 @@ from sparring.core.files import replacing
 from sparring.core.runs import RunDirectory
 from sparring.core.specs import ImageSpec, spec_from_json
 from sparring.core.terminal import console
+from sparring.data.preparation import Preparation, checked_background
 from sparring.game import Game, LatentGame, Recipe, check
 from sparring.latent.walks import spherical, walk
 from sparring.nets.maps import dropping
@@ -53,6 +54,8 @@ class Model:
     """The step of the run whose weights these are, if it was loaded from a run."""
     ending: "Ending | None" = None
     """How training ended, if it just did."""
+    preparation: Preparation = field(default_factory=Preparation)
+    """How pictures became what it was trained on, as far as that is known."""
 
     @property
     def generator(self) -> nn.Module | None:
@@ -284,7 +287,7 @@ def _load_run(run: RunDirectory, checkpoint: str | int, whole: bool) -> Model:
     if config.get("interventions"):  # a coach has changed settings, perhaps since then
         config["recipe_settings"] |= {name: facts["identity"][name] for name in config["recipe_settings"]}
     model = _model(config, tensors, run.path, {name.partition(".")[0] for name in tensors} if whole else None)
-    return replace(model, step=facts["progress"]["step"])
+    return replace(model, step=facts["progress"]["step"], preparation=_preparation(config["data"], run.path))
 
 
 def _load_packed(path: Path) -> Model:
@@ -297,7 +300,17 @@ def _load_packed(path: Path) -> Model:
             raise ValueError(f"networks = {networks!r}")
     except (OSError, SafetensorError, KeyError, ValueError, AttributeError) as problem:
         raise CheckpointError(f"{path} is not a model that `sparring pack` wrote, or is damaged: {problem!r}") from None
-    return _model(about, tensors, path, networks)
+    return replace(_model(about, tensors, path, networks), preparation=_preparation(about, path))
+
+
+def _preparation(about: Mapping[str, Any], source: Path) -> Preparation:
+    """What a file says of how pictures were prepared: older ones say nothing. A CheckpointError if it is of the wrong kind."""
+    try:
+        preparation = from_json(Preparation, about.get("preparation") or {})
+        checked_background(preparation)
+    except (TypeError, AttributeError, SettingsError) as problem:
+        raise CheckpointError(f"{source} does not describe how its pictures were prepared: {problem}") from None
+    return preparation
 
 
 def _model(about: Any, tensors: dict[str, Tensor], source: Path, networks: Iterable[str] | None) -> Model:  # noqa: ANN401 (JSON is any)
@@ -373,6 +386,7 @@ def _write(model: Model, networks: Iterable[str], path: Path) -> Path:
         "recipe": recipes.name_of(model.recipe),
         "recipe_settings": asdict(model.recipe),
         "spec": model.spec.to_json(),
+        "preparation": asdict(model.preparation),
         "networks": sorted(wanted),
     }
     with replacing(path) as temporary:

@@ -94,7 +94,7 @@ def pairs_for(model: Model) -> Pairs:
     data = source_of(model)
     recorded = RunDirectory(model.source).read_config()["data"]
     assert isinstance(model.recipe, TranslationRecipe)
-    preparation = replace(from_json(Preparation, recorded["preparation"]), size=model.spec.height)
+    preparation = replace(model.preparation, size=model.spec.height)
     pairing = from_json(Pairing, recorded["pairing"] or {})
     pairs = pairs_of(data, model.recipe, preparation, pairing, progress=console().is_terminal)
     if pairs.fingerprint != recorded["fingerprint"]:

@@ -9,15 +9,12 @@ from sparring.core.runs import RunDirectory
 from sparring.core.terminal import console
 from sparring.data.source import open_source
 from sparring.data.store import Preparation, Store, prepare, store_at
-from sparring.models import Model, from_json
+from sparring.models import Model
 
 
 def preparation_of(model: Model) -> Preparation:
     """How data becomes what a model was trained on."""
-    run, recorded = RunDirectory(model.source), Preparation()
-    if run.exists():
-        recorded = from_json(Preparation, run.read_config()["data"]["preparation"])
-    return replace(recorded, size=model.spec.height, channels=model.spec.channels)
+    return replace(model.preparation, size=model.spec.height, channels=model.spec.channels)
 
 
 def source_of(model: Model) -> str:
@@ -33,7 +30,7 @@ def training_data(model: Model) -> Store:
     source = source_of(model)
     recorded = RunDirectory(model.source).read_config()["data"]
     # With the run's own settings but for the size, which its recipe chose: so it is prepared already.
-    preparation = replace(from_json(Preparation, recorded["preparation"]), size=model.spec.height)
+    preparation = replace(model.preparation, size=model.spec.height)
     store = store_at(Path(source)) or prepare(open_source(source), preparation, progress=console().is_terminal)
     if store.fingerprint != recorded["fingerprint"]:
         raise SettingsError(f"{source} is no longer what {model.source} was trained on. Name the data, too.")

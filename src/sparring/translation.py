@@ -242,7 +242,7 @@ class TranslationRecipe(Recipe):
     betas: tuple[float, float] = (0.5, 0.999)
     """Adam's decay rates."""
     norm: NormName = "instance"
-    """Of all networks: instance norm, batch norm or none."""
+    """Of all networks (see discriminator_norm, too): instance norm, batch norm or none."""
     width: int = 64
     """Channels of the generators' largest maps."""
     jitter: float = 0.12

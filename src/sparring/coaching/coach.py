@@ -10,8 +10,9 @@ from sparring.core.runs import RunDirectory
 from sparring.core.specs import ImageSpec
 from sparring.diagnose import findings
 from sparring.diagnose.finding import Finding, Remedy
-from sparring.diagnose.record import plain, read_run
+from sparring.diagnose.record import Record, plain, read_run
 from sparring.game import Recipe
+from sparring.train import checkpoints
 from sparring.train.loop import Signals
 from sparring.train.session import Ending
 from sparring.train.settings import TrainSettings
@@ -91,9 +92,13 @@ class Coach:
             self.give_up(f"No remedy that is left is known to help: {at}.")
         return self.asks
 
-    def curable(self) -> list[Finding]:
+    def record(self) -> Record:
+        """What the run holds as it stands."""
+        return read_run(self.run, asdict(type(self.recipe)()))
+
+    def curable(self, record: Record | None = None) -> list[Finding]:
         """What is found in the run as it stands, the weightiest first: more than notes, with settings as remedies."""
-        found = findings.diagnose(read_run(self.run, asdict(type(self.recipe)())))
+        found = findings.diagnose(self.record() if record is None else record)
         return [finding for finding in found if finding.severity != "note" and any(remedy.settings for remedy in finding.remedies)]
 
     def decide(self, found: Sequence[Finding], step: int) -> bool:
@@ -142,8 +147,17 @@ class Coach:
         }
 
     def restore(self, facts: dict[str, Any]) -> None:
-        """See Adviser."""
-        known = facts["coach"]
+        """See Adviser. A run that had no coach yet is gone through for checkpoints that were healthy."""
+        known = facts.get("coach")
+        if known is None:
+            now = self.record().until(facts["progress"]["step"])
+            kept = [step for step in checkpoints.steps(self.run.checkpoints) if step <= now.last_step]
+            self.healthy = [step for step in kept if not self.curable(now.until(step))][-HEALTHY_KEPT:]
+            self.standing = [finding.name for finding in self.curable(now)]
+            self.checkup = now.checkups[-1]["step"] if now.checkups else 0
+            if not any(self.healthy):
+                say(self.console, "No checkpoint that is kept was healthy: if the coach steps in, it goes back to the beginning.")
+            return
         self.healthy, self.standing, self.checkup = known["healthy"], known["standing"], known["checkup"]
         self.wait, self.verdict, self.hopeless, self.given_up = known["wait"], known["verdict"], known["hopeless"], known["given_up"]
 

@@ -35,12 +35,15 @@ def mode_collapse(record: Record) -> Finding | None:
         evidence.append(f"A sample is {near:.2g} times as far from the one most like it as a real picture is from the one most like it.")
     if (names := onto(record)) and (point or not few):
         evidence.append(f"They look like: {names}.")
+    beginning = not point and not mature(record) and float(np.max(diversity.values)) < 0.3
+    if beginning:
+        evidence.append("So it has been from the start, and games may begin so: untrained generators draw nearly the same for all latents.")
     return Finding(
         "mode collapse",
         "Mode collapse: the generator draws one picture, or very few.",
         tuple(evidence),
-        "severe",
-        0.95 if point else 0.9 if few else 0.85,
+        "note" if beginning else "severe",
+        0.4 if beginning else 0.95 if point else 0.9 if few else 0.85,
         apart.holds_since(lambda values: values < 2 * FEW_PICTURES)
         if few
         else diversity.holds_since(lambda values: values < max(0.4, 1.01 * end)),

@@ -47,7 +47,7 @@ EXPLAINS: Mapping[str, set[str]] = {
     "vanishing gradient": SAMPLES | {"learning rate"},
     "mode collapse": {"missing modes", "checkerboard", "oscillation"},
     "oscillation": {"missing modes"},
-    "noise": {"checkerboard", "oscillation"},
+    "noise": {"checkerboard", "oscillation", "mode collapse"},
     "learning rate": {"mode collapse", "missing modes"},
     "batch norm mixing": SAMPLES | {"weak discriminator"},
 }

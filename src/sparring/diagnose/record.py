@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,13 +35,13 @@ class Series:
 
     @property
     def recent(self) -> "Series":
-        """The last third of the way, but three values at least if there are so many. (Not a third of the values: checkups get rarer, and
-        a third of them may reach back to a tenth of the way.)
+        """The last third of the way: of the steps, for checkups get rarer, and a third of them may reach back to a tenth of the way. At
+        least five values or a third of them, but three if there are so many.
         """
         if not len(self):
             return self
         begin, end = int(self.steps[0]), int(self.steps[-1])
-        start = min(int(np.searchsorted(self.steps, end - (end - begin) / 3)), max(0, len(self) - 3))
+        start = min(int(np.searchsorted(self.steps, end - (end - begin) / 3)), max(0, len(self) - max(3, min(5, len(self) // 3))))
         return Series(self.steps[start:], self.values[start:])
 
     @property
@@ -51,7 +51,7 @@ class Series:
 
     @property
     def early(self) -> "Series":
-        """The first third."""
+        """The first third of the values."""
         end = max(1, len(self) // 3)
         return Series(self.steps[:end], self.values[:end])
 
@@ -133,6 +133,14 @@ class Record:
         parts = [series for key, series in self.log.items() if key.startswith(f"{name}/")]
         whole = [part for part in parts if len(part) == max(map(len, parts))]
         return Series(whole[0].steps, np.sum([part.values for part in whole], axis=0)) if whole else NOTHING
+
+    def until(self, step: int) -> "Record":
+        """What was known of signs, losses and samples then."""
+        log = {name: Series(series.steps[series.steps <= step], series.values[series.steps <= step]) for name, series in self.log.items()}
+        checkups = tuple(checkup for checkup in self.checkups if checkup["step"] <= step)
+        sheets = tuple(sheet for sheet in self.sheets if sheet[0] <= step)
+        over = step >= self.ending.get("step", self.last_step)
+        return replace(self, log=log, checkups=checkups, sheets=sheets, ending=self.ending if over else {})
 
     @property
     def last_step(self) -> int:

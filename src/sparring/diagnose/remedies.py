@@ -19,6 +19,7 @@ WASSERSTEIN = {
     "betas": (0.0, 0.9),
     "r1": 0.0,
     "r2": 0.0,
+    "dragan": 0.0,
     "weight_clip": 0.0,
     "label_smoothing": 0.0,
 }
@@ -53,7 +54,7 @@ def _norm(record: Record, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _stable(record: Record) -> list[Remedy]:
     """The strongest remedy that is known."""
-    settings = {**STABLE, "r1": GAMMA, "r2": GAMMA, "weight_clip": 0.0, "gradient_penalty": 0.0, "label_smoothing": 0.0}
+    settings = {**STABLE, "r1": GAMMA, "r2": GAMMA, "weight_clip": 0.0, "gradient_penalty": 0.0, "dragan": 0.0, "label_smoothing": 0.0}
     return _game(record, "Play the relativistic game with R1 and R2.", settings)
 
 

@@ -1,9 +1,5 @@
-"""Losses that another program wrote: tables, JSON Lines, or lines with names and numbers."""
+"""Losses that another program wrote: what its columns are called, and mean."""
 
-import codecs
-import csv
-import io
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +9,7 @@ import numpy as np
 
 from sparring.core.errors import DataError
 from sparring.diagnose.record import Record, Series
+from sparring.diagnose.rows import tables_in
 
 CRITIC = {"critic"}
 PLAYERS: Mapping[str, set[str]] = {
@@ -25,12 +22,9 @@ SIDES = {"real": {"real"}, "generated": {"fake", "generated"}}
 LOGITS = {"logit", "logits", "score", "scores"}
 FILLERS = {"train", "training", "total", "mean", "avg", "net", "model", "adv", "adversarial", "gan", "value", *LOSS}
 """What columns may be called beside the player."""
-STEP_NAMES = ("step", "iteration", "iter", "iterations", "global_step", "kimg", "progress_kimg", "progress_tick", "epoch", "batch")
-NAMED_NUMBER = re.compile(r"([A-Za-z_][\w/.]*): ([^\s,)]+)")
-"""As pytorch-CycleGAN-and-pix2pix writes its `loss_log.txt`."""
-FEWEST_NAMED = 3
-"""So many of them in a line make it one of a log."""
-UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+TRANSLATORS = ("a", "b")
+"""Ends of the names of losses where there are two of each player, as CycleGAN's program writes them."""
+STEP_NAMES = ("step", "iteration", "iter", "iterations", "global_step", "kimg", "progress_tick", "epoch", "batch")
 NONE = {"", "-", "--", "n/a", "na", "none", "null"}
 """What stands where nothing was measured."""
 LARGEST_STEP = 2**53
@@ -40,22 +34,20 @@ WANTED = "Rename them, for instance to step, d_loss, g_loss."
 
 
 def read_losses(path: Path) -> Record:
-    """The losses that another program wrote: a CSV with a heading, an object of JSON in each line (as NVIDIA's `stats.jsonl`), or lines
-    with names and numbers (as pix2pix's `loss_log.txt`); with steps if it has them, and with names that tell discriminator from generator
-    (d_loss, Loss/G, errD, critic loss, ...). A DataError says what is missing.
+    """The losses that another program wrote: a CSV with a heading, JSON (as NVIDIA's `stats.jsonl`), or lines with a name before each
+    number (as CycleGAN's `loss_log.txt`); with steps if it has them, and with names that tell discriminator from generator (d_loss, Loss/G,
+    errD, critic loss, ...). A DataError says what is missing.
     """
-    rows, names, between = table_of(path)
-    found = {name: what for name in names if (what := meaning(name))}
-    if not any(what.startswith("loss/discriminator") for what in found.values()):  # then D_real is a loss, as in pix2pix's own log
-        found = {name: what.replace("logits", "loss/discriminator") if "d" in words(name) else what for name, what in found.items()}
-    lacking = [player for player in PLAYERS if not any(what.startswith(f"loss/{player}") for what in found.values())]
-    if lacking:
+    tables = list(tables_in(path))
+    table = next((table for table in tables if not lacking(table.names)), max(tables, key=lambda table: len(table.names)))
+    names, between, found = table.names, table.between, columns_of(table.names)
+    if absent := lacking(names):
         alone = {"step", "value"} <= {name.lower() for name in names}
         raise DataError(
-            f"{path} needs a column of losses of each player, and none tells of the {' or the '.join(lacking)}; its columns are: "
+            f"{path} needs a column of losses of each player, and none tells of the {' or the '.join(absent)}; its columns are: "
             f"{', '.join(names) or 'none'}. {'TensorBoard writes a table for each curve: put both into one. ' if alone else ''}{WANTED}"
         )
-    rows, steps, notes = steps_of(rows, names, between)
+    rows, steps, notes = steps_of(table.rows, names, between)
     cells = {name: [number(row[name], between) for row in rows] for name in found}
     odd = [f"{name}: {text!r}" for name, column in cells.items() for text in column if isinstance(text, str)]
     if odd:
@@ -63,7 +55,7 @@ def read_losses(path: Path) -> Record:
     columns = {name: [None if isinstance(cell, str) else cell for cell in column] for name, column in cells.items()}
     order = np.argsort(steps, kind="stable")
     log: dict[str, Series] = {}
-    for what in dict.fromkeys(what for what in found.values() if not what.endswith(("/real", "/generated")) or what.startswith("logits")):
+    for what in dict.fromkeys(what for what in found.values() if what.count("/") == 1):
         name = next(name for name in found if found[name] == what)
         log[what] = series(steps, columns[name], order)
     for player in PLAYERS:  # no total, but parts
@@ -79,59 +71,18 @@ def read_losses(path: Path) -> Record:
     return Record(path, "losses", log=log, about_data={"notes": tuple(notes), "critic": critic})
 
 
-def table_of(path: Path) -> tuple[list[dict[str, str]], list[str], str]:
-    """Rows that are not empty, the names of columns, and what stands between them."""
-    text = text_of(path)
-    if text.lstrip()[:1] in {"{", "["}:
-        rows = [row for row in map(flat, objects(text, path)) if row]
-    else:
-        lines = [NAMED_NUMBER.findall(line) for line in text.splitlines()]
-        rows = [dict(pairs) for pairs in lines if len(pairs) >= FEWEST_NAMED]
-    if rows:
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        return [dict.fromkeys(names, "") | row for row in rows], names, ","
-    between = max(",;\t", key=text.partition("\n")[0].count)
-    try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=between)
-        rows = [row for row in reader if any((cell or "").strip() for name, cell in row.items() if name is not None)]
-        return rows, [name for name in reader.fieldnames or () if name], between
-    except csv.Error as problem:
-        raise DataError(f"{path} cannot be read as CSV: {problem}") from None
+def columns_of(names: Sequence[str]) -> dict[str, str]:
+    """What the columns of losses and logits are, by name."""
+    found = {name: what for name in names if (what := meaning(name))}
+    if not any(what.startswith("loss/discriminator") for what in found.values()):  # then D_real is a loss, as in pix2pix's own log
+        found = {name: what.replace("logits", "loss/discriminator") if "d" in words(name) else what for name, what in found.items()}
+    return found
 
 
-def text_of(path: Path) -> str:
-    """A file's, in UTF-8, in UTF-16 with its mark, or else in Latin-1: names and numbers of losses are the same there in other pages."""
-    try:
-        content = path.read_bytes()
-    except OSError as problem:
-        raise DataError(f"{path} cannot be read: {problem.strerror or problem}.") from None
-    try:
-        return content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
-
-
-def objects(text: str, path: Path) -> list[object]:
-    """Those of a file that is a list of them, or has one in each line, of which the last may be in the making."""
-    try:
-        if text.lstrip().startswith("["):
-            return json.loads(text)
-        lines = [line for line in text.splitlines() if line.strip()]
-        whole = lines if text.endswith("\n") else lines[:-1] or lines
-        return [json.loads(line) for line in whole]
-    except (ValueError, RecursionError) as problem:
-        raise DataError(f"{path} is neither a list of objects in JSON nor has one in each line: {problem}.") from None
-
-
-def flat(found: object, within: str = "") -> dict[str, str]:
-    """Numbers by their names, those of objects within by "outer/inner"; of a statistic, its mean."""
-    if isinstance(found, dict):
-        if "mean" in found and within:
-            return flat(found["mean"], within)
-        rows = [flat(value, f"{within}/{name}" if within else str(name)) for name, value in found.items()]
-        return {name: value for row in rows for name, value in row.items()}
-    number = isinstance(found, int | float) and not isinstance(found, bool)
-    return {within: "" if found is None else repr(found)} if within and (number or found is None) else {}
+def lacking(names: Sequence[str]) -> list[str]:
+    """Players of whose losses no column tells."""
+    found = columns_of(names).values()
+    return [player for player in PLAYERS if not any(what.startswith(f"loss/{player}") for what in found)]
 
 
 def words(name: str) -> list[str]:
@@ -143,12 +94,13 @@ def meaning(name: str) -> str:
     """Whose losses or logits a column has: "loss/generator", "loss/discriminator/real", "logits/real" and the like, "" if none is meant."""
     told = set(words(name))
     side = next((side for side, called in SIDES.items() if told & called), "")
-    rest = told - SIDES["real"] - SIDES["generated"]
+    one = side or next((end for end in TRANSLATORS if end in told), "")
+    rest = told - SIDES["real"] - SIDES["generated"] - {*TRANSLATORS}
     if side and rest and rest <= LOGITS | LOSS | {"d"} and (rest & LOGITS or rest == {"d"}):
         return f"logits/{side}"
     for player, called in PLAYERS.items():
         if rest & called and rest <= called | FILLERS and len(rest & ANY_PLAYER) == 1:
-            return f"loss/{player}/{side}" if side else f"loss/{player}"
+            return f"loss/{player}/{one}" if one else f"loss/{player}"
     return ""
 
 

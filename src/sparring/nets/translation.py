@@ -245,8 +245,8 @@ class _Up(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Logits of overlapping patches: 70x70 pixels each with three `layers` between first and last. With none: of pixels, by themselves
-    (Isola et al. 2017, section 4.4).
+    """Logits of overlapping patches: 70x70 pixels each with three `layers` between first and last. With none: of single pixels (Isola et
+    al. 2017, section 4.4), by themselves but for what norms make of the whole.
     """
 
     def __init__(self, channels: int, width: int = 64, layers: int = 3, *, norm: NormName = "batch") -> None:

@@ -57,8 +57,8 @@ class Pix2pix(PatchRecipe):
     objective: PatchObjective = "non-saturating"
     """The pair of losses, for each patch."""
     norm: nets.NormName = "instance"
-    """Of both networks: instance norm, batch norm for larger batches, or none. (The paper's is batch norm of single pictures, when drawing
-    too: instance norm.)"""
+    """Of both networks, unless discriminator_norm is given: instance norm, batch norm for larger batches, or none. (The paper's is batch
+    norm of single pictures, when drawing too: instance norm.)"""
     l1: float = 100.0
     """Weight of the mean absolute difference from the target."""
     network: Literal["unet", "residual"] = "unet"

@@ -8,6 +8,8 @@ from sparring.core.settings import Ranges, range_problems, type_problems
 DEFAULT_MINUTES = 10.0
 BUDGETS = ("images", "steps", "minutes")
 """Settings that end a training, the first that is reached."""
+COACHING = ("coach", "coach_tries")
+"""Settings that a run without a coach may be given when it is gone on with. (What a coach did is in its checkpoints.)"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -141,7 +141,7 @@ def _patches(state: State, path: Path) -> Official:
 
 def _pixels(state: State, path: Path) -> Official:
     first, last = Layer("net.0", "first", offset="first.bias"), Layer("net.5", "last", offset="last.bias")
-    if "net.5.bias" not in state:  # as the authors have it, unless norms are instance norms
+    if not {"net.2.bias", "net.5.bias"} & state.keys():  # as the authors have it, unless norms are instance norms
         state = {**state, "net.5.bias": torch.zeros(1)}
     return _judge(state, path, [first, Layer("net.2", "layers.0", "norms.0"), last], 0)
 

@@ -1,0 +1,117 @@
+"""Rows and columns of numbers out of files of many programs: CSV, JSON, lines of a log."""
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparring.core.errors import DataError
+
+NAMED_NUMBER = re.compile(r"([A-Za-z_][\w/.]*(?: [A-Za-z_][\w/.]*)?) ?[:=] ?([^\s,;|)\]]+)")
+"""As in "d_loss: 0.5", "[D loss: 0.5]", "g_loss=1.2"."""
+FEWEST_NAMED = 2
+"""So many of them in a line make it one of a log."""
+STATISTIC = {"num", "mean", "std", "min", "max"}
+"""What an object that stands for its mean is made of."""
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a file can be read as."""
+
+    rows: list[dict[str, str]]
+    """Those that are not empty."""
+    names: list[str]
+    """Of the columns."""
+    between: str = ","
+    """What stands between two columns."""
+
+
+def tables_in(path: Path) -> Iterator[Table]:
+    """What a file can be read as, the likeliest first. A DataError if it cannot be read."""
+    text = text_of(path)
+    if (found := from_json(text)) is not None:
+        yield found
+        return
+    try:
+        yield from_csv(text)
+    except csv.Error as problem:
+        raise DataError(f"{path} cannot be read as CSV: {problem}") from None
+    yield named_numbers(text)
+
+
+def text_of(path: Path) -> str:
+    """A file's, in UTF-8, in UTF-16 with its mark, or else in Latin-1: names and numbers of losses are the same there in other pages."""
+    try:
+        content = path.read_bytes()
+    except OSError as problem:
+        raise DataError(f"{path} cannot be read: {problem.strerror or problem}.") from None
+    try:
+        return content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def from_json(text: str) -> Table | None:
+    """Objects, one in each line (the last may be in the making) or in a list, or an object with a list for each column; None if the text
+    is no JSON.
+    """
+    if text.lstrip()[:1] not in {"{", "["}:
+        return None
+    try:
+        rows = [row for row in map(flat, objects(text)) if row]
+    except (ValueError, RecursionError):
+        return None
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return Table([dict.fromkeys(names, "") | row for row in rows], names)
+
+
+def objects(text: str) -> list[object]:
+    """Those of a text in JSON; a ValueError if it is none."""
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        *lines, last = [line for line in text.splitlines() if line.strip()]
+        found = [json.loads(line) for line in lines]
+        try:
+            return [*found, json.loads(last)]
+        except ValueError:
+            if not found:
+                raise
+            return found
+    if isinstance(whole, dict) and whole and all(isinstance(column, list) for column in whole.values()):
+        return [dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)]
+    return whole if isinstance(whole, list) else [whole]
+
+
+def flat(found: object, within: str = "") -> dict[str, str]:
+    """Numbers and texts by their names, those of objects within by "outer/inner"; of a statistic, its mean."""
+    if isinstance(found, dict):
+        if within and "mean" in found and found.keys() <= STATISTIC:
+            return flat(found["mean"], within)
+        rows = [flat(value, f"{within}/{name}" if within else str(name)) for name, value in found.items()]
+        return {name: value for row in rows for name, value in row.items()}
+    if not within or isinstance(found, bool | list):
+        return {}
+    return {within: "" if found is None else str(found)}
+
+
+def from_csv(text: str) -> Table:
+    """With a heading, and commas, semicolons or tabs."""
+    between = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=between)
+    rows = [row for row in reader if any((cell or "").strip() for name, cell in row.items() if name is not None)]
+    return Table(rows, [name for name in reader.fieldnames or () if name], between)
+
+
+def named_numbers(text: str) -> Table:
+    """Lines of a log, with a name before each number."""
+    lines = [NAMED_NUMBER.findall(line) for line in text.splitlines()]
+    rows = [dict(pairs) for pairs in lines if len(pairs) >= FEWEST_NAMED]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return Table([dict.fromkeys(names, "") | row for row in rows], names)
