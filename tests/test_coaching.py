@@ -225,8 +225,6 @@ def test_a_run_may_be_given_a_coach_when_it_is_gone_on_with(
     assert sparring.load(run).recipe.packing == 2
     training = RunDirectory(run).read_config()["train_settings"]
     assert (training["coach"], training["coach_tries"]) == (True, 2)
-    with pytest.raises(SettingsError, match="coach: the run has True"):
-        sparring.resume(run, steps=70, coach=False, console=quiet)
     with pytest.raises(SettingsError, match="coach_tries: the run has 2"):
         sparring.resume(run, steps=70, coach_tries=3, console=quiet)
 
