@@ -3,9 +3,9 @@
     python benchmarks/sabotage.py [--part tune test] [--seeds 5] [--jobs 2] [--only KIND ...] [--runs FOLDER] [--out FILE.md]
 
 Every sickness is made by a setting that a person could choose, or by a fault built into data or networks; training is Sparring's own, on
-one thread for each job. A run counts as told if one of the findings that its sickness is known by comes first or second; a healthy one as
-falsely accused if anything above a note is found. Runs that are there already are only diagnosed. The parts differ in recipe and data: the
-rules of `diagnose` were made while looking at "tune" alone."""
+one thread for each job. A run counts as told if one of the findings that its sickness is known by comes first or second of those above a
+note (and of what begins late, if it did not before); a healthy one as falsely accused if anything above a note is found. Runs that are
+there already are only diagnosed. The parts differ in recipe and data: the rules of `diagnose` were made while looking at "tune" alone."""
 
 import argparse
 import contextlib
@@ -30,6 +30,9 @@ from sparring.core.batch import Batch
 from sparring.core.streams import Streams
 from sparring.data.parts import Part, kept_apart
 from sparring.data.store import Store
+from sparring.diagnose.findings import diagnose
+from sparring.diagnose.record import Record
+from sparring.diagnosing import diagnose as diagnose_run
 from sparring.game import Moment
 from sparring.objectives import Losses
 
@@ -439,26 +442,24 @@ class Told:
     """Steps from the onset (the first step, for most) to the checkup at which the verdict was right for the first time."""
 
 
+def accused(record: Record) -> list[str]:
+    """What is found above a note, the weightiest first."""
+    return [finding.name for finding in diagnose(record) if finding.severity != "note"]
+
+
 def diagnosed(task: tuple[Ground, str | None, int, Path]) -> Told:
     """The verdict on a run; for a sick one also at each checkup, to see how soon it is right."""
-    from sparring.diagnose.findings import diagnose
-    from sparring.diagnosing import diagnose as diagnose_run
-
     ground, kind, _, out = task
     record = diagnose_run(out).record
-    found = diagnose(record)
+    found = accused(record)
     if kind is None:
-        accused = [finding.name for finding in found if finding.severity != "note"]
-        return Told(None, f"{ground.name}, {ground.steps} steps", not accused, ", ".join(accused))
-    right = set(WARD[kind].found)
-    names = [finding.name for finding in found]
-    waited = None
-    for step in (checkup["step"] for checkup in record.checkups):
-        early = record if step == record.checkups[-1]["step"] else record.until(step)
-        if step > WARD[kind].onset and right & {finding.name for finding in diagnose(early)[:2]}:
-            waited = step - WARD[kind].onset
-            break
-    return Told(kind, ground.name, bool(right & set(names[:2])), ", ".join(names[:2]), waited)
+        return Told(None, f"{ground.name}, {ground.steps} steps", not found, ", ".join(found))
+    right, onset = set(WARD[kind].found), WARD[kind].onset
+    steps = [checkup["step"] for checkup in record.checkups]
+    told = {step: bool(right & set(accused(record if step == steps[-1] else record.until(step))[:2])) for step in steps}
+    too_soon = any(told[step] for step in steps if step <= onset)
+    waited = next((step - onset for step in steps if step > onset and told[step]), None)
+    return Told(kind, ground.name, bool(right & set(found[:2])) and not too_soon, ", ".join(found[:2]), waited)
 
 
 def table(part: str, told: list[Told]) -> list[str]:

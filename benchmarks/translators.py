@@ -23,6 +23,11 @@ SIDE = 64
 TWITTER = Pairing(target="emoji:twitter")
 SMALL: dict[str, Any] = {"discriminator_width": 32, "patch_layers": 2, "average_images": 2000}
 UNPAIRED: dict[str, Any] = {**SMALL, "width": 24, "blocks": 6, "batch_size": 2}
+SHARP: dict[str, Any] = {
+    **UNPAIRED, "blocks": 3, "batch_size": 4, "shortcut": True, "resized": True, "objective": "non-saturating", "r1": 0.001,
+    "discriminator_norm": "none", "jitter": 0.0, "learning_rate": 5e-4, "betas": (0.0, 0.99),
+}  # fmt: skip
+"""What changes is drawn over what is there, against judges whose gradient is bounded: no grain."""
 CONFIGURATIONS: dict[str, tuple[Pairing, dict[str, Any]]] = {
     "pix2pix": (TWITTER, {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4, "norm": "batch"}),
     "pix2pix-scribble": (Pairing(inputs="scribble"), {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4, "norm": "batch"}),
@@ -31,10 +36,12 @@ CONFIGURATIONS: dict[str, tuple[Pairing, dict[str, Any]]] = {
         TWITTER,
         {
             "recipe": "cyclegan",
-            **UNPAIRED,
-            "shortcut": True,
-            "decay_from_images": 20_000,
-            "decay_until_images": 45_000,
+            **SHARP,
+            "cycle": 2.0,
+            "identity": 0.0,
+            "decay_from_images": 40_000,
+            "decay_until_images": 90_000,
+            "average_images": 3000,
         },
     ),
     "cut": (TWITTER, {"recipe": "cut", **UNPAIRED, "decay_from_images": 100_000, "decay_until_images": 200_000}),
