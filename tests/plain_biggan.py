@@ -47,7 +47,7 @@ def doubled(x: Tensor) -> Tensor:
     return interpolate(x, scale_factor=2)
 
 
-def stages(state: State) -> list[list[str]]:
+def lists(state: State) -> list[list[str]]:
     found: list[list[str]] = []
     while any(name.startswith(f"blocks.{len(found)}.0.") for name in state):
         places: list[str] = []
@@ -57,10 +57,11 @@ def stages(state: State) -> list[list[str]]:
     return found
 
 
-def plain_generator(state: State, z: Tensor, label: Tensor, *, hierarchical: bool, deep: bool) -> Tensor:
+def plain_generator(state: State, z: Tensor, label: Tensor, *, hierarchical: bool, depth: int) -> Tensor:
+    """BigGAN-deep's generator has a list for each of its blocks, of which every `depth`-th doubles the side."""
     y = state["shared.weight"][label] if "shared.weight" in state else label
-    ys = [y] * len(stages(state))
-    if hierarchical and deep:
+    ys = [y] * len(lists(state))
+    if hierarchical and depth:
         z = torch.cat([y, z], dim=1)
         ys = [z] * len(ys)
     elif hierarchical:
@@ -68,13 +69,12 @@ def plain_generator(state: State, z: Tensor, label: Tensor, *, hierarchical: boo
         ys = [torch.cat([y, chunk], dim=1) for chunk in chunks]
     h = linear(z, weight(state, "linear"), state["linear.bias"])
     h = h.view(len(z), -1, 4, 4)
-    for places, y in zip(stages(state), ys, strict=True):
-        blocks = [place for place in places if f"{place}.conv1.weight" in state]
+    for number, (places, y) in enumerate(zip(lists(state), ys, strict=True)):
         for place in places:
-            if place not in blocks:
+            if f"{place}.gamma" in state:
                 h = attention(state, place, h)
-            elif deep:
-                x, doubles = h, place == blocks[-1]
+            elif depth:
+                x, doubles = h, number % depth == depth - 1
                 h = relu(norm(state, f"{place}.bn2", conv(state, f"{place}.conv1", relu(norm(state, f"{place}.bn1", h, y))), y))
                 x = x[:, : state[f"{place}.conv4.weight"].shape[0]]
                 h, x = (doubled(h), doubled(x)) if doubles else (h, x)
@@ -92,7 +92,7 @@ def plain_generator(state: State, z: Tensor, label: Tensor, *, hierarchical: boo
 def plain_discriminator(state: State, x: Tensor, label: Tensor, *, halvings: int) -> Tensor:
     deep = "input_conv.weight" in state
     h = conv(state, "input_conv", x) if deep else x
-    for stage, places in enumerate(stages(state)):
+    for stage, places in enumerate(lists(state)):
         for i, place in enumerate(places):
             halves = stage < halvings and i == 0
             if f"{place}.gamma" in state:
@@ -131,7 +131,9 @@ def random_generator(
     attended: int,
     normalised: bool = True,
 ) -> State:
-    """Random weights under the names that the authors' generator has. `shared` 0: rows for classes in each norm. `depth` 0: BigGAN."""
+    """Random weights under the names that the authors' generator has (in BigGANdeep.py with a list for each block). `shared` 0: rows for
+    classes in each norm. `depth` 0: BigGAN.
+    """
     chunk = latent_size if depth else latent_size // len(widths)
     chunk = chunk if hierarchical else 0
     state: State = {}
@@ -157,7 +159,7 @@ def random_generator(
     for stage in range(len(widths) - 1):
         before, after = widths[stage], widths[stage + 1]
         for i in range(max(1, depth)):
-            place = f"blocks.{stage}.{i}"
+            place = f"blocks.{max(1, depth) * stage + i}.0"
             if depth:
                 end, hidden = (after if i else before), before // 4
                 shapes = ((hidden, before, 1, 1), (hidden, hidden, 3, 3), (hidden, hidden, 3, 3), (end, hidden, 1, 1))
@@ -171,7 +173,7 @@ def random_generator(
                 bn(f"{place}.bn1", before)
                 bn(f"{place}.bn2", after)
         if stage == attended:
-            random_attention(state, layer, f"blocks.{stage}.{max(1, depth)}", after)
+            random_attention(state, layer, f"{place.removesuffix('.0')}.1", after)
     last = widths[-1]
     for name in ("gain", "bias", "stored_mean"):
         state[f"output_layer.0.{name}"] = torch.randn(last) / 4

@@ -83,6 +83,15 @@ def test_a_resumed_run_is_the_uninterrupted_run(
     assert not same_run(whole, other)
 
 
+@pytest.mark.parametrize("recipe", ["acgan", "cgan", "lsgan", "pacgan", "sagan", "sngan", "unrolled", "wgan", "wgan-gp"])
+def test_runs_of_the_other_recipes_resume_exactly(tmp_path: Path, squares: Path, quiet: Console, recipe: str) -> None:
+    common = {"data": squares, "console": quiet, "threads": 1, "samples": 4, "width": 4, "batch_size": 4, "latent_size": 8}
+    sparring.train(recipe, out=tmp_path / "whole", steps=5, **common)
+    sparring.train(recipe, out=tmp_path / "parts", steps=3, **common)
+    sparring.resume(tmp_path / "parts", steps=5, console=quiet)
+    assert same_run(tmp_path / "whole", tmp_path / "parts")
+
+
 def test_a_resumed_run_refuses_other_settings_by_name(tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object]) -> None:
     run = tmp_path / "run"
     sparring.train("dcgan", data=squares, out=run, steps=3, console=quiet, **tiny)

@@ -39,7 +39,7 @@ def test_golden_networks_give_what_the_official_code_gave() -> None:
         model.sample(3)
 
     state = torch.load(GOLDEN / "biggan-32-hier-G.pth", weights_only=True)
-    assert relative(plain_generator(state, wanted["z"], wanted["y"], hierarchical=True, deep=False), wanted["image"]) < 1e-4
+    assert relative(plain_generator(state, wanted["z"], wanted["y"], hierarchical=True, depth=0), wanted["image"]) < 1e-4
     state = torch.load(GOLDEN / "biggan-32-hier-D.pth", weights_only=True)
     assert relative(plain_discriminator(state, wanted["image"], wanted["y"], halvings=2), wanted["logits"]) < 1e-4
 
@@ -48,7 +48,11 @@ GENERATORS: dict[str, dict[str, Any]] = {
     "hierarchical": {"widths": (16, 16, 8, 8, 4), "channels": 3, "latent_size": 15, "shared": 6, "hierarchical": True, "depth": 0},
     "not hierarchical": {"widths": (8, 8, 8, 8), "channels": 1, "latent_size": 9, "shared": 6, "hierarchical": False, "depth": 0},
     "rows for classes": {"widths": (8, 8, 8, 8), "channels": 3, "latent_size": 9, "shared": 0, "hierarchical": False, "depth": 0},
-    "deep": {"widths": (16, 16, 16, 8, 8), "channels": 3, "latent_size": 10, "shared": 6, "hierarchical": True, "depth": 2},
+    "deep, 64": {"widths": (32, 32, 16, 8, 4), "channels": 3, "latent_size": 10, "shared": 6, "hierarchical": True, "depth": 2},
+    "deep, 256": {"widths": (32, 32, 16, 16, 8, 4, 4), "channels": 1, "latent_size": 7, "shared": 4, "hierarchical": True, "depth": 2},
+    "deep, 32": {"widths": (8, 8, 8, 8), "channels": 3, "latent_size": 10, "shared": 6, "hierarchical": True, "depth": 2},
+    "deep, one block": {"widths": (8, 8, 8, 8), "channels": 3, "latent_size": 10, "shared": 6, "hierarchical": True, "depth": 1},
+    "deep, three blocks": {"widths": (8, 8, 8, 8), "channels": 3, "latent_size": 10, "shared": 6, "hierarchical": True, "depth": 3},
     "no spectral norm": {
         "widths": (8, 8, 8, 8),
         "channels": 3,
@@ -68,10 +72,12 @@ def test_generators_of_every_kind(name: str, tmp_path: Path) -> None:
     settings = GENERATORS[name]
     state = random_generator(**settings, classes=5, attended=1)
     torch.save(state, tmp_path / "G_ema.pth")
-    generator = import_weights(tmp_path / "G_ema.pth").generator
+    model = import_weights(tmp_path / "G_ema.pth")
+    generator = model.generator
     assert generator is not None
+    assert model.spec.height == 2 ** (len(settings["widths"]) + 1)
     z, label = torch.randn(3, settings["latent_size"]), torch.tensor([4, 0, 2])
-    wanted = plain_generator(state, z, label, hierarchical=settings["hierarchical"], deep=settings["depth"] > 0)
+    wanted = plain_generator(state, z, label, hierarchical=settings["hierarchical"], depth=settings["depth"])
     assert relative(generator(z, label), wanted) < 1e-5
 
 

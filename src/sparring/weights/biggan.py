@@ -50,7 +50,7 @@ def official(state: State, path: Path) -> Official:
 
 
 def _stages(state: State) -> list[list[str]]:
-    """The parts of each stage, by their places in the file: "blocks.0.0" and the like."""
+    """The parts of each list of blocks, by their places in the file: "blocks.0.0" and the like. A list is a stage (but see `_joined`)."""
     places = sorted({(int(match[1]), int(match[2])) for name in state if (match := PLACE.match(name))})
     return [[f"blocks.{stage}.{i}" for at, i in places if at == stage] for stage in sorted({stage for stage, _ in places})]
 
@@ -64,8 +64,21 @@ def _depth(state: State, stages: list[list[str]]) -> int:
     return sum(f"{place}.conv4.weight" in state for place in stages[0])
 
 
+def _joined(state: State, lists: list[list[str]]) -> list[list[str]]:
+    """The stages of a generator. The authors' BigGAN-deep has a list for each of its blocks, the last of a stage with the attention. Only
+    with two blocks in a stage do its widths change; where none do it is for 32x32, with three stages of any number of blocks.
+    """
+    ends = [(f"{places[0]}.conv1.weight", f"{places[0]}.conv4.weight") for places in lists]
+    if not all(last in state for _, last in ends) or any(f"{place}.conv1.weight" in state for places in lists for place in places[1:]):
+        return lists
+    change = [number for number, (first, last) in enumerate(ends) if state[first].shape[1] != state[last].shape[0]]
+    paired = len(lists) % 2 == 0 and all(number % 2 for number in change)
+    depth = (2 if paired else 1) if change or len(lists) % 3 else len(lists) // 3
+    return [[place for places in lists[start : start + depth] for place in places] for start in range(0, len(lists), depth)]
+
+
 def _generator(state: State) -> Official:
-    stages = _stages(state)
+    stages = _joined(state, _stages(state))
     depth = _depth(state, stages)
     blocks = [[place for place in places if f"{place}.conv1.weight" in state] for places in stages]
     first, last = "conv1.weight", f"conv{4 if depth else 2}.weight"
@@ -85,6 +98,7 @@ def _generator(state: State) -> Official:
         hierarchical=chunk > 0,
         attended=_attended(state, stages),
         depth=depth,
+        discriminator_depth=0,  # a small one, of which the file has nothing
         generator_spectral_norm="linear.u0" in state,
         width=max(1, widths[-1] // 4),
     )
