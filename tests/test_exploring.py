@@ -21,6 +21,9 @@ from sparring.nets.maps import recording, without
 from sparring.recipes.biggan import Biggan
 from sparring.recipes.dcgan import Dcgan
 from sparring.recipes.gan import Gan
+from sparring.recipes.progan import Progan
+from sparring.recipes.sagan import Sagan
+from sparring.recipes.stylegan import Stylegan
 from sparring.recipes.stylegan2 import Stylegan2
 
 SPEC = ImageSpec(16, 16, 1, ("a", "b", "c"))
@@ -30,6 +33,9 @@ RECIPES: dict[str, Recipe] = {
     "biggan": Biggan(width=4, latent_size=12, shared_size=5),
     "stylegan2": Stylegan2(channel_max=8, latent_size=6, style_size=6, mapping_layers=2, mapping_rate=1.0),
     "conditional stylegan2": Stylegan2(channel_max=8, latent_size=6, style_size=6, mapping_layers=2, condition="projection"),
+    "stylegan": Stylegan(channel_max=8, latent_size=6, style_size=6, mapping_layers=2, mapping_rate=1.0),
+    "progan": Progan(channel_max=8, latent_size=6),
+    "sagan": Sagan(width=4, latent_size=12),
 }
 
 

@@ -26,6 +26,15 @@ from sparring.recipes.stylegan2 import Stylegan2
 from sparring.style_game import StyleGame, path_lengths
 
 
+@pytest.mark.parametrize(("name", "generator", "discriminator"), [("progan", 23.1, 23.1), ("stylegan", 26.2, 23.1)])
+def test_networks_for_the_largest_pictures_have_as_many_weights_as_in_the_papers(name: str, generator: float, discriminator: float) -> None:
+    """Millions at 1024x1024: table 2 of Karras et al. 2018 and section 2 of Karras et al. 2019."""
+    with torch.device("meta"):
+        game = recipes.get(name)().build(ImageSpec(1024, 1024, 3))
+    for network, millions in ((game.generator, generator), (game.discriminator, discriminator)):
+        assert round(sum(weight.numel() for weight in network.parameters()) / 1e6, 1) == millions
+
+
 @pytest.mark.parametrize("name", ["dcgan", "sngan", "progan", "stylegan", "stylegan2", "sagan", "biggan"])
 def test_first_and_second_derivatives_of_whole_networks(name: str) -> None:
     torch.manual_seed(0)
