@@ -291,6 +291,13 @@ def test_remedies_are_tried_in_their_order_and_once(tmp_path: Path, found: Calla
     assert [one["changes"] for one in interventions(run)] == [NOISE, SLOWER, SLOWEST, {"betas": [0.0, 0.9]}]
 
 
+def test_what_was_changed_is_not_changed_back(tmp_path: Path, found: Callable[..., None], common: dict[str, object]) -> None:
+    found(sick_from(16, SLOWER, {"learning_rate": 0.0002}, NOISE))
+    run = tmp_path / "run"
+    sparring.train("dcgan", out=run, steps=120, coach=True, **common)
+    assert [one["changes"] for one in interventions(run)] == [SLOWER, NOISE]
+
+
 def test_what_does_not_fit_or_changes_nothing_is_no_remedy(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
 ) -> None:

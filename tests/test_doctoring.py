@@ -14,6 +14,7 @@ from sparring.core.errors import SettingsError, SparringError
 from sparring.core.specs import ImageSpec
 from sparring.data.source import open_source
 from sparring.data.store import Preparation, Store, prepare
+from sparring.diagnose.readings import labels_tell
 from sparring.doctoring import doctor, recommended
 from sparring.pace import Pace, Stopwatch
 from sparring.recipes.cgan import Cgan
@@ -157,8 +158,8 @@ def test_shuffled_labels(write: Write) -> None:
 
 def test_what_labels_tell_by_chance_alone() -> None:
     # half by chance, 400 looked at: a standard error of 0.025, so 0.6 is just not enough
-    assert not difficulties.labels_tell(signs(400, agreement=0.6))
-    assert difficulties.labels_tell(signs(400, agreement=0.61))
+    assert not labels_tell(signs(400, agreement=0.6))
+    assert labels_tell(signs(400, agreement=0.61))
     assert difficulties.meaningless_labels(signs(400, agreement=0.6)) is not None
     assert difficulties.meaningless_labels(signs(99, agreement=0.5)) is None  # too few to tell
     assert difficulties.meaningless_labels(signs(400, classes=[1.0], agreement=1.0, agreement_by_chance=1.0)) is None

@@ -166,6 +166,8 @@ SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
     "checkerboard": ((signs(700, checkerboard=0.2),), 700),
     "saturation": ((signs(600, saturation=0.9),), 600),
     "noise": ((signs(400, sheet__grain=0.97),), 0),
+    "ignored classes": ((signs(as_asked=0.2), settings(condition="concatenate")), 0),
+    "forgetting": ((signs(1200, coverage=0.12),), 1200),
 }
 
 
@@ -286,6 +288,45 @@ def test_causes_come_before_what_they_bring_about() -> None:
     assert names[0] == "weak discriminator"
     assert "mode collapse" in names
     assert diagnose(record)[names.index("mode collapse")].because_of == ("learning rate", "weak discriminator")
+
+
+def test_what_is_not_sick() -> None:
+    def found(*changes: Change) -> list[tuple[str, str]]:
+        record = healthy()
+        for change in changes:
+            record = change(record)
+        return [(finding.name, finding.severity) for finding in diagnose(record)]
+
+    told = settings(condition="projection")
+    assert found(told, data(agreement=0.62, agreement_by_chance=0.5)) == [], "classes that pixels show faintly"
+    assert found(told, data(agreement=0.03, agreement_by_chance=0.005)) == []
+    assert found(told, signs(as_asked=0.7)) == []
+    assert found(told, signs(as_asked=0.2), data(agreement=0.11)) == [("labels", "severe")], "where labels say nothing"
+    assert found(signs(as_asked=0.1)) == [], "where none is told"
+    assert found(data(count=150)) == [("few pictures", "warning")]
+    assert found(data(count=150), settings(augment="ada")) == [("few pictures", "note")], "what can be done is done"
+    assert found(data(count=90), settings(augment="ada")) == [("few pictures", "severe")]
+    mixing = signs(0, told__real=0.55, logit__real=0.1, logit__generated=0.05)
+    assert found(mixing, settings(batch_size=4)) == []
+    assert found(mixing, settings(batch_size=16)) == [("batch norm mixing", "severe")]
+    fast = (signs(updates=of("generator", 0.03)), settings(learning_rate=1.6e-3, batch_size=2048))
+    assert found(*fast, lambda record: replace(record, usual={**USUAL, "batch_size": 128})) == [], (
+        "eight times, with sixteen times the batch"
+    )
+    assert found(*fast, lambda record: replace(record, usual={**USUAL, "batch_size": 2048})) == [("learning rate", "severe")]
+    assert found(signs(1200, coverage=0.25)) == [], "half of what it was"
+    near = signs(nearest=0.05)
+    young = lambda record: replace(record, checkups=record.checkups[:5], log={})  # noqa: E731
+    assert found(near, young) == []
+    assert found(near, young, data(count=2000, looked_at=1024)) == [("memorising", "severe")]
+
+
+def test_few_samples_in_a_checkup_accuse_nobody() -> None:
+    """Of large pictures, and of many classes: then kinds are absent, and ranks apart, by chance."""
+    absent, learnt = signs(600, kinds=lacking(2, 3, 5, 7)), signs(900, told__trained=0.7)
+    for change, name in ((absent, "missing modes"), (learnt, "discriminator overfitting")):
+        assert [finding.name for finding in diagnose(change(healthy()))] == [name]
+        assert diagnose(data(shown=8)(change(healthy()))) == ()
 
 
 def test_a_curable_finding_has_settings_that_change_something() -> None:

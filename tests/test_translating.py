@@ -30,7 +30,7 @@ from sparring.recipes.pix2pix import Pix2pix
 from sparring.seeing import probe
 from sparring.tiling import reduced
 from sparring.trained_on import preparation_of
-from sparring.translating import MARK, translated
+from sparring.translating import MARK, _written_names, translated
 from test_cli import call
 from test_translation import SMALL, places  # noqa: F401 (a fixture)
 
@@ -199,6 +199,8 @@ def test_no_two_translations_have_one_name(negative: Model, tmp_path: Path) -> N
     assert sparring.translate(negative, source, tmp_path / "out").written == 3
     assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["a.gif.png", "a.png", "b.png"]
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out/a.png")), 255 - noise(8, 8, 0))
+    assert _written_names(["a.gif", "a.png", "a.gif.png"]) == ["a.gif.png.png", "a.png", "a.gif.png"]
+    assert _written_names(["a.avif", "a.gif", "b.ppm", "c.jpg"]) == ["a.avif.png", "a.gif.png", "b.png", "c.jpg"]
 
 
 def test_files_that_are_no_translations_do_not_count_as_such(negative: Model, tmp_path: Path) -> None:
@@ -276,6 +278,13 @@ def test_animations_keep_their_pace_and_lie_on_the_background(negative: Model, t
     assert films.durations_of(tmp_path / "out.gif") == [100, 50, 200]
     first = next(films.frames_of(tmp_path / "out.gif"))
     assert (first[7, 7, :3].max(), first[0, 0, 1]) == (0, 255), "white becomes black, red turquoise"
+
+
+def test_a_format_that_is_only_read_becomes_png_in_a_folder(negative: Model, tmp_path: Path) -> None:
+    Image.fromarray(noise(8, 8)).save(tmp_path / "a.ppm")
+    (tmp_path / "out").mkdir()
+    assert sparring.translate(negative, tmp_path / "a.ppm", tmp_path / "out").written == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
 
 
 def test_packed_models_know_how_their_pictures_were_prepared(model: Model, tmp_path: Path) -> None:

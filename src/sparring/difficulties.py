@@ -12,6 +12,7 @@ from sparring.data.decode import open_header
 from sparring.data.records import Source
 from sparring.data.store import Store
 from sparring.diagnose.finding import Severity
+from sparring.diagnose.readings import labels_tell
 from sparring.diagnose.verdict import plural
 
 FAR_TOO_FEW, FEW, RATHER_FEW = 100, 1000, 5000
@@ -25,8 +26,8 @@ SOME, BAD = 0.1, 0.02
 """Shares: of pictures of the wrong shape, and of unusable files, that are put up with."""
 HEADERS = 500
 """Pictures whose own size is looked up."""
-ENOUGH_TO_TELL, SURE = 100, 4
-"""Pictures from which on it can be told whether labels say anything; by so many standard errors they must agree more than by chance."""
+ENOUGH_TO_TELL = 100
+"""Pictures from which on it can be told whether labels say anything."""
 SMALLEST = 16
 
 
@@ -173,9 +174,3 @@ def meaningless_labels(signs: Mapping[str, Any]) -> Difficulty | None:
     says += f"{signs['agreement_by_chance']:.0%}."
     remedy = "See whether labels were shuffled or shifted. The command below leaves the classes out."
     return Difficulty("labels say nothing", says, "warning", remedy)
-
-
-def labels_tell(signs: Mapping[str, Any]) -> bool:
-    """Whether pictures of a class are more alike than others, beyond doubt."""
-    chance = signs.get("agreement_by_chance", 1.0)
-    return signs.get("agreement", 0.0) > chance + SURE * math.sqrt(chance * (1 - chance) / signs["looked_at"])

@@ -15,12 +15,12 @@ from sparring.core.specs import ImageSpec
 from sparring.data.source import open_source
 from sparring.data.store import Preparation, Store, prepare, store_at
 from sparring.diagnose.finding import WEIGHTS
+from sparring.diagnose.readings import labels_tell
 from sparring.diagnose.verdict import flags, plural
 from sparring.difficulties import (
     FEW,
     FEW_OF_A_CLASS,
     Difficulty,
-    labels_tell,
     native_sizes,
     of_signs,
     of_sizes,

@@ -121,7 +121,8 @@ def translate(
 ) -> Translated:
     """Translate a picture file, a folder, a zip or a film, into a file, a folder or a film.
 
-    Names stay; what is there already is passed over, so a half-done folder is gone on with; what cannot be read is listed. `size`: pictures
+    Names stay; what is there already in a folder is passed over, so a half-done one is gone on with (a single file is written anew); what
+    cannot be read is listed. `size`: pictures
     are first brought to this shorter side. `tile`: larger pictures are translated in tiles. `noise`: see `Model.translate`; tiles of a
     picture have the same. Every file is whole or not there.
     """
@@ -139,7 +140,8 @@ def translate(
         return _folder(way, source, target, advance)
     film = source.suffix.lower() in FILMS
     if target.is_dir() or not target.suffix:
-        target /= source.with_suffix(".mp4").name if film and source.suffix.lower() != ".gif" else source.name
+        still = _written_names([source.name])[0]
+        target /= (source.name if source.suffix.lower() == ".gif" else source.with_suffix(".mp4").name) if film else still
     if target.resolve() == source.resolve():
         raise SettingsError(f"{target} is what is to be translated: choose another OUT.")
     if film and target.suffix.lower() in {".mp4", ".gif"}:
@@ -242,8 +244,16 @@ def _written_names(names: Sequence[str]) -> list[str]:
     another's, it comes after the whole name: a.gif.png.
     """
     written = [name if _kept(name) else str(PurePosixPath(name).with_suffix(".png")) for name in names]
-    counts = Counter(written)
-    return [name if counts[name] == 1 or name == own else f"{own}.png" for name, own in zip(written, names, strict=True)]
+    counts, taken = Counter(written), {name for name in names if _kept(name)}
+    found = []
+    for own, name in zip(names, written, strict=True):
+        if not _kept(own):
+            name = name if counts[name] == 1 else f"{own}.png"  # noqa: PLW2901
+            while name in taken:
+                name += ".png"  # noqa: PLW2901
+            taken.add(name)
+        found.append(name)
+    return found
 
 
 def _kept(name: str) -> bool:

@@ -91,6 +91,7 @@ class Examiner:
             "nearest": nearest.median().item() / self.spread,
             "twins": (nearest < NEAR_TWINS * self.spread).double().mean().item(),
             "looked_at": len(rows),
+            "shown": len(self.real),
         }
         if self.labels is not None:
             signs |= label_signs(rows, self.labels)

@@ -68,7 +68,8 @@ class Coach:
         step = state.progress.step
         if self.given_up or not checkup_due(step):
             return
-        found = [finding for finding in self.curable() if finding.name not in self.hopeless]
+        seen = self.curable()
+        found = [finding for finding in seen if finding.name not in self.hopeless]
         again = [finding for finding in found if finding.name in self.standing]
         before, self.checkup, self.standing = self.checkup, step, [finding.name for finding in found]
         if self.wait:
@@ -78,7 +79,7 @@ class Coach:
         elif again and not self.decide(again, step):
             self.hopeless += [finding.name for finding in again]
             say(self.console, f"The coach knows no remedy that is left against {named(again)} (step {step:,}). It watches on.")
-        if not found and before not in self.healthy[-1:]:
+        if not seen and before not in self.healthy[-1:]:
             self.healthy = [*self.healthy, step][-HEALTHY_KEPT:]
 
     def not_finite(self, progress: Progress) -> bool:
@@ -174,9 +175,13 @@ class Coach:
 
 
 def untried(remedies: Iterable[Remedy], interventions: Sequence[Entry]) -> Iterator[Remedy]:
-    """Remedies with settings that were not tried, the mildest first."""
-    tried = [entry["changes"] for entry in interventions]
-    return (remedy for remedy in remedies if remedy.settings and as_json(remedy.settings) not in tried)
+    """Remedies with settings that were not tried and do not undo what was, the mildest first."""
+
+    def known(settings: Mapping[str, Any]) -> bool:
+        back = any(settings.items() <= {**entry["before"]}.items() for entry in interventions)
+        return back or settings in [entry["changes"] for entry in interventions]
+
+    return (remedy for remedy in remedies if remedy.settings and not known(as_json(remedy.settings)))
 
 
 def as_json(settings: Mapping[str, Any]) -> dict[str, Any]:

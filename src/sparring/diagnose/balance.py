@@ -6,7 +6,7 @@ import numpy as np
 
 from sparring.diagnose.elsewhere import lost_losses, won_losses
 from sparring.diagnose.finding import Finding, Remedy
-from sparring.diagnose.readings import CHECKUPS, YOUNG, logistic, median_updates, pictured
+from sparring.diagnose.readings import CHECKUPS, YOUNG, logistic, mature, median_updates, pictured
 from sparring.diagnose.record import Record
 from sparring.diagnose.remedies import against_overfitting, for_generator, for_weak_discriminator
 
@@ -88,7 +88,8 @@ def discriminator_overfitting(record: Record) -> Finding | None:
     held_out = record.data.get("held_out", 0)
     if len(told) < CHECKUPS or held_out < 5:
         return None
-    doubt = math.sqrt((1 / 128 + 1 / min(held_out, 128)) / 12)
+    shown = record.data.get("shown", 128)
+    doubt = math.sqrt((1 / shown + 1 / min(held_out, shown)) / 12)
     end = told.recent.middle
     if not end - 0.5 >= max(0.12, 3 * doubt):
         return None
@@ -111,6 +112,8 @@ def memorising(record: Record) -> Finding | None:
     """Samples that are copies of training pictures."""
     nearest, data = record.sign("nearest"), record.data
     if not pictured(record) or len(nearest) < CHECKUPS or record.sign("diversity").recent.middle < 0.3:
+        return None
+    if not mature(record) and data["count"] > 2 * data["looked_at"]:  # smooth samples of a beginning are near smooth pictures
         return None
     apart = record.sign("nearest/held_out").recent.middle if data.get("held_out", 0) >= 10 else data["nearest"]
     end = nearest.recent.middle

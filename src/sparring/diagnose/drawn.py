@@ -4,13 +4,17 @@ import numpy as np
 
 from sparring.diagnose.elsewhere import same_sheets
 from sparring.diagnose.finding import Finding, Remedy
-from sparring.diagnose.readings import CHECKUPS, YOUNG, mature, onto, pictured, told_classes
+from sparring.diagnose.readings import CHECKUPS, YOUNG, labels_tell, mature, onto, pictured, told_classes
 from sparring.diagnose.record import Record, Series
-from sparring.diagnose.remedies import against_collapse, for_rates
+from sparring.diagnose.remedies import against_collapse, against_unrest, for_rates
 
 FEW_PICTURES = 0.15
 """Where samples are so near each other, beside how near real pictures are, a few pictures are drawn again and again. (Healthy runs of
 nine recipes have 0.46 to 1.08, an `acgan` that draws one picture for each class 0.06.)"""
+
+
+FEWEST_DRAWN = 5
+"""Samples of a kind that a checkup should have: of rarer ones none may be there by chance."""
 
 
 def mode_collapse(record: Record) -> Finding | None:
@@ -64,7 +68,7 @@ def missing_modes(record: Record) -> Finding | None:
     late = drawn[-min(len(steps), 5) :].mean(axis=0)
     separate = not pictured(record)
     bound = 0.2 if separate else 0.35
-    lacking = (late < bound * real) & (real > 0)
+    lacking = (late < bound * real) & (real * record.data.get("shown", 128) >= FEWEST_DRAWN)
     mass = float(real[lacking].sum())
     if mass < (0.05 if separate else 0.25):
         return None
@@ -81,6 +85,51 @@ def missing_modes(record: Record) -> Finding | None:
         shares.holds_since(lambda values: values > 0.5 * mass),
         curves={"share of the data that is not drawn": shares},
         remedies=against_collapse(record),
+    )
+
+
+def ignored_classes(record: Record) -> Finding | None:
+    """Samples that are not of the class that was asked for."""
+    asked, data = record.sign("as_asked"), record.data
+    if not told_classes(record) or len(asked) < CHECKUPS or record.last_step < YOUNG or not labels_tell(data):
+        return None
+    chance, real, end = data["agreement_by_chance"], data["agreement"], asked.recent.middle
+    if end > chance + 0.25 * (real - chance):
+        return None
+    other = {} if record.settings.get("condition") == "projection" else {"condition": "projection"}
+    return Finding(
+        "ignored classes",
+        "The generator ignores the class that it is told.",
+        (
+            f"The real picture nearest to a sample has its class in {end:.0%} of the cases, and that nearest to another real one in "
+            f"{real:.0%} ({chance:.0%} would be chance).",
+        ),
+        "severe" if mature(record) else "note",
+        0.8 if mature(record) else 0.4,
+        asked.holds_since(lambda values: values < chance + 0.35 * (real - chance)),
+        {"samples that are as asked": asked},
+        (Remedy("Tell the discriminator the class by projection, and see that real pictures and labels are in step.", other),),
+    )
+
+
+def forgetting(record: Record) -> Finding | None:
+    """Samples that cover far less of the data than they once did."""
+    coverage = record.sign("coverage")
+    if len(coverage) < 2 * CHECKUPS or not mature(record):
+        return None
+    steady = np.median(np.lib.stride_tricks.sliding_window_view(coverage.values, CHECKUPS), axis=1)
+    best, end = float(steady.max()), coverage.late.middle
+    if best < 0.3 or end > 0.4 * best:
+        return None
+    return Finding(
+        "forgetting",
+        "What had been learnt is lost: samples cover far less of the data than before.",
+        (f"They cover {end:.0%} of it, and {best:.0%} at best (about step {coverage.steps[int(steady.argmax()) + 1]:,}).",),
+        "severe",
+        0.7,
+        coverage.holds_since(lambda values: values < 0.6 * best),
+        {"coverage": coverage},
+        (Remedy("Use the best checkpoint that is kept (--checkpoint best)."), *against_unrest(record)),
     )
 
 

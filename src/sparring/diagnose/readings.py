@@ -1,5 +1,9 @@
 """What rules read out of a record."""
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from sparring.diagnose.record import NOTHING, Record, Series
@@ -8,6 +12,8 @@ CHECKUPS = 3
 """Checkups that must agree."""
 YOUNG = 300
 """Steps before which a game is not judged by its samples."""
+SURE = 4.0
+"""Standard deviations beyond which an agreement of labels is no chance."""
 MATURE, MATURE_IMAGES = 1000, 40_000
 """Steps, and pictures shown, before which it is not expected to have found everything, or to have come to rest."""
 
@@ -39,6 +45,12 @@ def of_critic(record: Record) -> bool:
     return bool(record.about_data.get("critic")) or record.settings.get("objective") == "wasserstein"
 
 
+def labels_tell(data: Mapping[str, Any]) -> bool:
+    """Whether pictures of a class are more alike than others, beyond doubt."""
+    chance = data.get("agreement_by_chance", 1.0)
+    return data.get("agreement", 0.0) > chance + SURE * math.sqrt(chance * (1 - chance) / data["looked_at"])
+
+
 def told_classes(record: Record) -> bool:
     """Whether the generator is told a class."""
     return record.settings.get("condition", "none") != "none"
@@ -66,13 +78,16 @@ def reached_weights(record: Record) -> set[str]:
 
 
 def rate_factor(record: Record, name: str) -> float:
-    """How many times the recipe's own a network's rate is. The discriminator's may be given as the generator's."""
+    """How many times the recipe's own a network's rate is: for larger batches than usual as much more is usual as the root of their size.
+    The discriminator's may be given as the generator's.
+    """
     usual, settings = record.usual, record.settings
     if settings.get("optimiser") != usual.get("optimiser"):
         return 1.0
     try:
         own, now = (float(table[name] or table["learning_rate"]) for table in (usual, settings))
-        return now / own
+        larger = max(1.0, settings.get("batch_size", 1) / usual.get("batch_size", math.inf))
+        return now / own / math.sqrt(larger)
     except (KeyError, TypeError, ZeroDivisionError):
         return 1.0
 

@@ -7,6 +7,7 @@ from sparring.diagnose.finding import Finding, Remedy, Severity
 from sparring.diagnose.readings import (
     CHECKUPS,
     first_layer,
+    labels_tell,
     median_updates,
     pictured,
     rate_factor,
@@ -17,6 +18,9 @@ from sparring.diagnose.readings import (
 )
 from sparring.diagnose.record import Record, Series
 from sparring.diagnose.remedies import against_overfitting, for_rates
+
+FEWEST_IN_NORM = 16
+"""Pictures in a batch from which on its norm is like that of a checkup's pictures."""
 
 
 def value_range(record: Record) -> Finding | None:
@@ -46,7 +50,7 @@ def labels(record: Record) -> Finding | None:
     if "agreement" not in data or translates(record) or data["looked_at"] < 200:
         return None
     share, chance = data["agreement"], data["agreement_by_chance"]
-    if share > 1.3 * chance + 0.04 or chance > 0.8:
+    if labels_tell(data) or chance > 0.8:
         return None
     told = told_classes(record)
     return Finding(
@@ -85,7 +89,8 @@ def few_pictures(record: Record) -> Finding | None:
     count = record.data.get("count", math.inf)
     if not pictured(record) or translates(record) or count >= 2000:
         return None
-    severity: Severity = "severe" if count < 100 else "warning" if count < 400 else "note"
+    augmented = record.settings.get("augment", "none") != "none"
+    severity: Severity = "severe" if count < 100 else "warning" if count < 400 and not augmented else "note"
     return Finding(
         "few pictures",
         f"{count:,} pictures are {'far too few' if count < 100 else 'few'}: the discriminator will know them by heart.",
@@ -133,6 +138,8 @@ def batch_norm_mixing(record: Record) -> Finding | None:
     told = record.sign("told/real")
     real, generated = record.logged("logits/real"), record.logged("logits/generated")
     if len(told) < CHECKUPS or not len(real) or not record.settings or record.settings.get("augment", "none") != "none":
+        return None
+    if record.settings.get("batch_size", FEWEST_IN_NORM) < FEWEST_IN_NORM:  # checkups are of more at a time: their norm is another
         return None
     seen = record.checkups[-1].get("batch_norm", record.settings.get("discriminator_norm") == "batch")
     if not seen or record.settings.get("input_noise"):

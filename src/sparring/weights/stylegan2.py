@@ -1,4 +1,6 @@
-"""NVIDIA's StyleGAN2 and StyleGAN2-ADA networks (`.pkl`), as they are pickled by PyTorch programs of theirs."""
+"""NVIDIA's StyleGAN2 and StyleGAN2-ADA networks (`.pkl`), as they are pickled by PyTorch programs of theirs, or (see `tensorflow`) by those
+before them.
+"""
 
 import re
 from collections.abc import Callable, Iterable
@@ -12,8 +14,8 @@ from sparring.core.errors import CheckpointError, listed
 from sparring.core.specs import ImageSpec
 from sparring.nets.resampling import TAPS
 from sparring.recipes.stylegan2 import Stylegan2
-from sparring.weights import Official
-from sparring.weights.unpickling import Part
+from sparring.weights import Official, tensorflow
+from sparring.weights.unpickling import Part, TensorflowNetwork
 
 Value = TypeVar("Value")
 PARTS_OF_A_BLOCK = {"conv0": "first", "conv1": "second", "torgb": "draw", "fromrgb": "see", "skip": "skip"}
@@ -23,8 +25,9 @@ MOST_CLASSES = 1_000_000
 BUFFERS = {"noise_const": "noise", "const": "constant"}
 
 
-def official(networks: dict[str, Part], path: Path) -> Official:
+def official(pickled: dict[str, Part | TensorflowNetwork], path: Path) -> Official:
     """G_ema (or G) and D as a StyleGAN2 of ours. A CheckpointError lists all that does not fit."""
+    networks = _as_parts(pickled, path)
     drawing = "G_ema" if "G_ema" in networks else "G"
     generator, discriminator = networks.get(drawing), networks.get("D")
     if generator is None and discriminator is None:
@@ -61,6 +64,17 @@ def official(networks: dict[str, Part], path: Path) -> Official:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as problem:
         raise CheckpointError(f"{path} does not describe StyleGAN2's networks: {problem!r} is missing or wrong.") from None
     return Official(recipe, spec, tensors, names)
+
+
+def _as_parts(pickled: dict[str, Part | TensorflowNetwork], path: Path) -> dict[str, Part]:
+    """All of them as PyTorch programs have them."""
+    wanted = {name: one for name, one in pickled.items() if name != "G" or "G_ema" not in pickled}
+    try:
+        if found := [problem for one in wanted.values() if isinstance(one, TensorflowNetwork) for problem in tensorflow.problems(one)]:
+            raise CheckpointError(listed(f"{path} has networks of a kind that is not known here:", found))
+        return {name: tensorflow.as_part(one) if isinstance(one, TensorflowNetwork) else one for name, one in wanted.items()}
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as problem:
+        raise CheckpointError(f"{path} does not describe StyleGAN2's networks: {problem!r} is missing or wrong.") from None
 
 
 def _unusual(network: Part) -> list[str]:

@@ -57,6 +57,40 @@ class Part:
         return [("", self)] + [(f"{name}.{below}".rstrip("."), part) for name, one in self.parts.items() for below, part in one.every()]
 
 
+class TensorflowNetwork:
+    """A network of NVIDIA's TensorFlow programs, as a pickle describes it. The source text in it is not kept."""
+
+    __slots__ = ("components", "name", "settings", "variables", "version")
+    name: str
+    version: int
+    settings: dict[str, Any]
+    variables: dict[str, Tensor]
+    components: "dict[str, TensorflowNetwork]"
+
+    def __setstate__(self, state: object) -> None:
+        if hasattr(self, "variables") or not isinstance(state, Mapping):
+            raise pickle.UnpicklingError("it changes a network that is there")
+        self.name, self.version = str(state.get("name")), int(state.get("version", 0))
+        self.settings = {str(name): value for name, value in dict(state["static_kwargs"]).items()}
+        self.variables = {str(name): _as_tensor(value) for name, value in state["variables"]}
+        below = {str(name): one for name, one in dict(state.get("components", {})).items()}
+        self.components = {name: one for name, one in below.items() if isinstance(one, TensorflowNetwork) and hasattr(one, "variables")}
+
+    def all_variables(self) -> dict[str, Tensor]:
+        """Its own and those of its components (which have none), by names with slashes."""
+        found = {f"{name}/{own}": tensor for name, below in self.components.items() for own, tensor in below.variables.items()}
+        return {**self.variables, **found}
+
+
+def _as_tensor(value: object) -> Tensor:
+    """A numpy array, or a number."""
+    if isinstance(value, int | float):
+        return torch.tensor(float(value))
+    if not isinstance(value, _Array):
+        raise pickle.UnpicklingError(f"a variable is a {type(value).__name__}, not an array")
+    return torch.from_numpy(value.value.astype(np.float32))
+
+
 class _Allowed:
     """One of our functions, for a pickle to call and not to change."""
 
@@ -168,6 +202,11 @@ def _allow_list() -> dict[str, object]:
     class Plain(dict[Any, Any]):
         """A dictionary."""
 
+    class Network(TensorflowNetwork):
+        """A network in the making."""
+
+        __slots__ = ()
+
     names: dict[str, Callable[..., Any]] = {
         "collections.OrderedDict": dict,
         "torch_utils.persistence._reconstruct_persistent_obj": _part,
@@ -185,7 +224,12 @@ def _allow_list() -> dict[str, object]:
         names[f"{room}._reconstruct"] = lambda *rest: _Array()
     allowed: dict[str, object] = {name: _Allowed(function) for name, function in names.items()}
     # numpy names its own class beside `_reconstruct`, which does not call it; dnnlib's dictionaries are made by their class
-    return allowed | {"numpy.ndarray": None, "dnnlib.util.EasyDict": Plain, "dnnlib.EasyDict": Plain}
+    return allowed | {
+        "numpy.ndarray": None,
+        "dnnlib.util.EasyDict": Plain,
+        "dnnlib.EasyDict": Plain,
+        "dnnlib.tflib.network.Network": Network,
+    }
 
 
 class _Reader(pickle.Unpickler):
@@ -207,23 +251,25 @@ class _RefusedError(Exception):
     pass
 
 
-def read_persistent(path: Path) -> dict[str, Part]:
+def read_persistent(path: Path) -> dict[str, Part | TensorflowNetwork]:
     """The networks in a pickle of NVIDIA's, by name (G, D, G_ema). A CheckpointError if it is none, or asks for anything else."""
     try:
         with path.open("rb") as file:
             content = _Reader(file).load()
     except _RefusedError as name:
-        advice = ""
-        if str(name).startswith("dnnlib.tflib"):
-            advice = " It is a TensorFlow file: NVIDIA's legacy.py (in stylegan2-ada-pytorch) turns it into one that can be read."
-        raise CheckpointError(
-            f"{path} asks for {name}, which is not among what official weights need. Nothing of it was run.{advice}"
-        ) from None
+        raise CheckpointError(f"{path} asks for {name}, which is not among what official weights need. Nothing of it was run.") from None
     except OSError:
         raise
     except Exception as problem:  # a damaged pickle raises anything at all
         raise CheckpointError(f"{path} is not a pickle of NVIDIA's, or is damaged: {str(problem).rstrip('.')}.") from None
-    parts = {name: part for name, part in content.items() if isinstance(part, Part)} if isinstance(content, dict) else {}
+    if isinstance(content, TensorflowNetwork):
+        content = {"G_ema": content}
+    elif isinstance(content, tuple):  # as TensorFlow's programs write them
+        content = dict(zip(("G", "D", "G_ema"), content, strict=False))
+    found = content.items() if isinstance(content, dict) else ()
+    parts = {
+        name: one for name, one in found if isinstance(one, Part) or (isinstance(one, TensorflowNetwork) and hasattr(one, "variables"))
+    }
     if not parts:
         raise CheckpointError(f"{path} is a pickle, but has no networks of NVIDIA's in it (G, D, G_ema).")
     return parts
@@ -256,4 +302,4 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if stretched := [name for name, tensor in state.items() if tensor.nbytes > tensor.untyped_storage().nbytes()]:
         raise CheckpointError(f"{path} has tensors with more places than their storage: {', '.join(stretched[:5])}.")
     # of networks that were compiled, or trained on several GPUs
-    return {name.removeprefix("_orig_mod.").removeprefix("module."): tensor for name, tensor in state.items()}
+    return {re.sub(r"^(?:(?:_orig_mod|module)\.)+", "", name): tensor for name, tensor in state.items()}
