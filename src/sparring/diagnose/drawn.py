@@ -94,7 +94,7 @@ def ignored_classes(record: Record) -> Finding | None:
     if not told_classes(record) or len(asked) < CHECKUPS or record.last_step < YOUNG or not labels_tell(data):
         return None
     chance, real, end = data["agreement_by_chance"], data["agreement"], asked.recent.middle
-    if end > chance + 0.25 * (real - chance):
+    if not end <= chance + 0.25 * (real - chance):
         return None
     other = {} if record.settings.get("condition") == "projection" else {"condition": "projection"}
     return Finding(
@@ -119,7 +119,7 @@ def forgetting(record: Record) -> Finding | None:
         return None
     steady = np.median(np.lib.stride_tricks.sliding_window_view(coverage.values, CHECKUPS), axis=1)
     best, end = float(steady.max()), coverage.late.middle
-    if best < 0.3 or end > 0.4 * best:
+    if not (best >= 0.3 and end <= 0.4 * best):
         return None
     return Finding(
         "forgetting",
