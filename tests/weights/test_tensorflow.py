@@ -120,12 +120,31 @@ def test_generators(name: str, tmp_path: Path, network: type) -> None:
     same = {"architecture", "conv_clamp", "use_noise"}
     settings = {theirs.get(key, key): value for key, value in chosen.items() if key in theirs or key in same}
     one = generator_of(network, reference, resolution=2 << len(chosen["widths"]), resample_kernel=[1, 3, 3, 1], fmap_base=64, **settings)
-    (tmp_path / "G.pkl").write_bytes(pickle.dumps((one, one, one), 4))
+    (tmp_path / "G.pkl").write_bytes(pickle.dumps(one, 4))
     generator = import_weights(tmp_path / "G.pkl").generator
     z = torch.randn(3, 9)
     label = nn.functional.one_hot(torch.arange(3), chosen["c_dim"]).float() if "c_dim" in chosen else None
     assert generator is not None
     assert relative(picture(generator, z, label), reference(z, label)) < 1e-5
+
+
+@torch.no_grad()
+def test_a_file_of_three_networks(tmp_path: Path, network: type) -> None:
+    """G, D and Gs, as training leaves them: the average draws."""
+    torch.manual_seed(0)
+    old, new = (roughened(plain.Generator((8, 8), 3, 6, 6)) for _ in range(2))
+    judge = roughened(plain.Discriminator((8, 8), 3))
+    about = {"resolution": 8, "latent_size": 6}
+    settings = {"resolution": 8, "mbstd_group_size": 4}
+    one = network(name="D", static_kwargs=settings, variables=list(variables_of(judge, PLACES | JUDGE).items()))
+    three = (generator_of(network, old, **about), one, generator_of(network, new, **about))
+    (tmp_path / "network.pkl").write_bytes(pickle.dumps(three))
+    model = import_weights(tmp_path / "network.pkl")
+    z, images = torch.randn(2, 6), torch.randn(4, 3, 8, 8)
+    assert model.generator is not None
+    assert model.discriminator is not None
+    assert relative(picture(model.generator, z, None), new(z, None)) < 1e-5
+    assert relative(model.discriminator(images, None), judge(images, None)) < 1e-5
 
 
 def picture(generator: Any, z: Tensor, label: Tensor | None) -> Tensor:  # noqa: ANN401 (ours, with styles)

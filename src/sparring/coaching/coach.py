@@ -68,8 +68,7 @@ class Coach:
         step = state.progress.step
         if self.given_up or not checkup_due(step):
             return
-        seen = self.curable()
-        found = [finding for finding in seen if finding.name not in self.hopeless]
+        found = [finding for finding in self.curable() if finding.name not in self.hopeless]
         again = [finding for finding in found if finding.name in self.standing]
         before, self.checkup, self.standing = self.checkup, step, [finding.name for finding in found]
         if self.wait:
@@ -79,7 +78,7 @@ class Coach:
         elif again and not self.decide(again, step):
             self.hopeless += [finding.name for finding in again]
             say(self.console, f"The coach knows no remedy that is left against {named(again)} (step {step:,}). It watches on.")
-        if not seen and before not in self.healthy[-1:]:
+        if not found and before not in self.healthy[-1:]:
             self.healthy = [*self.healthy, step][-HEALTHY_KEPT:]
 
     def not_finite(self, progress: Progress) -> bool:

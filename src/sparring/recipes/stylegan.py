@@ -25,6 +25,8 @@ class Stylegan(GrowingRecipe, StyleRecipe):
     data: ClassVar[str] = "pictures, 8x8 to 1024x1024 (a power of two), with or without classes"
     ranges: ClassVar[Ranges] = {**StyleRecipe.ranges, **GrowingRecipe.ranges}
 
+    latent_size: int = 512
+    """Numbers in a latent vector z."""
     batch_size: int = 32
     """Real pictures in each turn's batch. (The authors' falls from 256 to 4 on each processor as pictures grow.)"""
     r1: float | None = 10.0
