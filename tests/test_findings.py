@@ -254,6 +254,15 @@ def test_the_last_remedy_is_another_game_and_not_the_one_that_is_played() -> Non
         assert all(remedy.settings.get("objective") != "wasserstein" for remedy in ladder(played))
 
 
+def test_no_two_remedies_come_to_the_same() -> None:
+    """Where the relativistic game is played at a high rate, to play it is to take the recipe's own rate."""
+    fast = {**USUAL, "objective": "relativistic", "r1": 0.05, "r2": 0.05, "betas": [0.0, 0.99], "learning_rate": 2e-3}
+    record = replace(healthy(), settings={**fast, "discriminator_norm": "none"})
+    settings = [remedy.settings for remedy in against_collapse(record)]
+    assert settings[0] == {"learning_rate": 2e-4}
+    assert all(one not in settings[:place] for place, one in enumerate(settings))
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [

@@ -45,6 +45,11 @@ def _remedy(record: Record, what: str, settings: Mapping[str, Any]) -> list[Reme
     return [Remedy(what, changed)] if changed and adversarial(record) else []
 
 
+def _distinct(remedies: list[Remedy]) -> tuple[Remedy, ...]:
+    """Without those that come to the same settings as one before: where a game is played already, another's rates are all that changes."""
+    return tuple(one for place, one in enumerate(remedies) if one.settings not in [other.settings for other in remedies[:place]])
+
+
 def _norm(record: Record, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Penalties on the gradient of each picture want a discriminator without batch norm, which mixes pictures."""
     penalised = any(settings.get(name) for name in ("r1", "r2", "gradient_penalty", "dragan"))
@@ -94,7 +99,7 @@ def for_generator(record: Record) -> tuple[Remedy, ...]:
     found += _remedy(record, "Hold the discriminator back with R1.", {"r1": 1.0, **usual})
     found += _remedy(record, "Let it see pictures through noise that fades.", {"input_noise": 0.1, "input_noise_images": 200_000, **usual})
     found += _stable(record) + _wasserstein(record)
-    return tuple(found) or (Remedy("Weaken the discriminator: a lower rate, noise on its input, or R1."),)
+    return _distinct(found) or (Remedy("Weaken the discriminator: a lower rate, noise on its input, or R1."),)
 
 
 def for_weak_discriminator(record: Record) -> tuple[Remedy, ...]:
@@ -102,7 +107,7 @@ def for_weak_discriminator(record: Record) -> tuple[Remedy, ...]:
     usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", "discriminator_norm", "discriminator_weight_decay")
     found = _remedy(record, "Take the recipe's own rates.", usual)
     found += _remedy(record, "Give the discriminator more steps.", {**usual, "discriminator_steps": 3})
-    return (*found, *_stable(record)) or (Remedy("Strengthen the discriminator: a higher rate, more steps, more channels."),)
+    return _distinct([*found, *_stable(record)]) or (Remedy("Strengthen the discriminator: a higher rate, more steps, more channels."),)
 
 
 def against_collapse(record: Record) -> tuple[Remedy, ...]:
@@ -114,7 +119,7 @@ def against_collapse(record: Record) -> tuple[Remedy, ...]:
         found += _remedy(record, "Show the discriminator two samples at once.", {**usual, "packing": 2})
     found += _remedy(record, "Let the generator look five steps of the discriminator ahead.", {**usual, "unroll": 5})
     found += _wasserstein(record)
-    return tuple(found) or (Remedy("Play the relativistic game with R1 and R2, or show the discriminator several samples at once."),)
+    return _distinct(found) or (Remedy("Play the relativistic game with R1 and R2, or show the discriminator several samples at once."),)
 
 
 def against_unrest(record: Record) -> tuple[Remedy, ...]:
@@ -130,7 +135,7 @@ def against_unrest(record: Record) -> tuple[Remedy, ...]:
     found += _remedy(record, "Take the recipe's own rates, optimiser and objective.", usual)
     found += _remedy(record, "Calm the discriminator with R1.", {**usual, "r1": 1.0, "betas": (0.0, 0.99)})
     found += _stable(record)
-    return tuple(found) or (Remedy("Lower the learning rates, and add R1 or a gradient penalty."),)
+    return _distinct(found) or (Remedy("Lower the learning rates, and add R1 or a gradient penalty."),)
 
 
 def against_overfitting(record: Record) -> tuple[Remedy, ...]:
@@ -138,4 +143,4 @@ def against_overfitting(record: Record) -> tuple[Remedy, ...]:
     found = _remedy(record, "Augment all that the discriminator sees (DiffAugment).", {"augment": "diffaugment"})
     found += _remedy(record, "Augment by a chance that adapts (ADA).", {"augment": "ada"})
     found += _remedy(record, "Augment, and hold the discriminator back with R1.", {"augment": "diffaugment", "r1": 1.0})
-    return tuple(found) or (Remedy("Augment all that the discriminator sees, or stop earlier."),)
+    return _distinct(found) or (Remedy("Augment all that the discriminator sees, or stop earlier."),)
