@@ -285,6 +285,18 @@ def test_what_begins_late_in_a_long_training_is_told_before_a_third_of_it_is_spo
     assert 80_000 <= found[0].since < 90_000
 
 
+def test_pictures_that_hop_are_told_however_far_checkups_are_apart() -> None:
+    random = np.random.default_rng(0)
+    steps = [step for step in range(100, 20_001, 100) if checkup_due(step)]
+    places = {step: (random.normal(size=32) / 2**0.5).tolist() for step in steps}
+    long = replace(healthy(), checkups=tuple(checkup(step, random) for step in steps))
+    found = diagnose(signs(0, coverage=0.2, place=places.__getitem__)(long))
+    assert [finding.name for finding in found] == ["oscillation"]
+    assert any("From checkup to checkup it is 1" in sentence or "it is 0.9" in sentence for sentence in found[0].evidence)
+    calm = {step: (0.3 * np.array(place)).tolist() for step, place in places.items()}
+    assert diagnose(signs(0, coverage=0.2, place=calm.__getitem__)(long)) == ()
+
+
 def test_a_game_is_not_judged_by_its_first_samples() -> None:
     record = signs(0, diversity=0.05, coverage=0.0, told__real=0.5)(healthy())
     assert {finding.name for finding in diagnose(record)} >= {"mode collapse"}

@@ -10,6 +10,10 @@ from sparring.diagnose.readings import CHECKUPS, YOUNG, came_back, mature, of_cr
 from sparring.diagnose.record import NOTHING, Record, Series
 from sparring.diagnose.remedies import against_unrest, for_rates
 
+HOPS = 0.8
+"""Movement from checkup to checkup that leaves nothing of what was drawn, beside the distance of two real pictures. (In 33 runs of seven
+recipes, of 800 to 9,800 steps, it is 0.03 to 0.58.) Pictures are not farther apart after more steps, so later this alone tells."""
+
 
 def not_finite(record: Record) -> Finding | None:
     """Numbers that are infinite or none."""
@@ -113,24 +117,27 @@ def oscillation(record: Record) -> Finding | None:
         return restless_losses(record) if not record.checkups else None
     # at rest it is a walk: as far as the root of the steps between
     apart = np.sqrt(np.diff(steps) / 100)
-    moved = Series(steps[1:], np.sqrt(((places[1:] - places[:-1]) ** 2).mean(axis=1)) / apart)
+    hops = Series(steps[1:], np.sqrt(((places[1:] - places[:-1]) ** 2).mean(axis=1)))
+    moved = Series(steps[1:], hops.values / apart)
     back = came_back(places)
+    hopping = hops.recent.middle > HOPS and back > 0.3
     coverage, diversity = record.sign("coverage").recent.middle, record.sign("diversity").recent.middle
-    if not (moved.recent.middle > 0.6 and moved.recent.middle > 0.15 * moved.early.middle and coverage < 0.5 and diversity < 20):
+    walking = moved.recent.middle > 0.6 and moved.recent.middle > 0.15 * moved.early.middle
+    if not ((walking or hopping) and coverage < 0.5 and diversity < 20):
         return None
     return Finding(
         "oscillation",
         "The game does not converge: what the same latents are drawn as keeps changing.",
         (
             f"In a hundred steps they move {moved.recent.middle:.2g} times as far as two real pictures are apart; "
-            f"{moved.early.middle:.2g} early on.",
+            f"{moved.early.middle:.2g} early on. From checkup to checkup it is {hops.recent.middle:.2g} times as far.",
             f"{back:.0%} of the times they came nearer again to where they had been."
             if back > 0.2
             else "They do not come back to where they were.",
         ),
         "severe" if mature(record) else "note",
         min(0.95 if mature(record) else 0.4, 0.5 + 0.3 * moved.recent.middle),
-        moved.holds_since(lambda values: values > 0.5),
+        moved.holds_since(lambda values: values > 0.5) if walking else hops.holds_since(lambda values: values > 0.75 * HOPS),
         curves={"movement of the same latents' pictures": moved, "coverage": record.sign("coverage")},
         remedies=against_unrest(record),
     )
