@@ -209,6 +209,10 @@ def test_losses_with_gaps_and_without_a_column(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(DataError, match="its columns are: none"):
         read_losses(path)
+    for text in ('{"d_loss": 1}\n{"g_loss" 2}\n{"g_loss": 2}\n', '{"d_loss": [1, 2], "g_loss": [1]}'):
+        path.write_text(text)
+        with pytest.raises(DataError, match="begins like JSON, and is damaged"):
+            read_losses(path)
     for text in ("{}", "[]", "[[1, 2], [3, 4]]"):
         path.write_text(text)
         with pytest.raises(DataError, match="its columns are: none"):

@@ -177,7 +177,7 @@ def untried(remedies: Iterable[Remedy], interventions: Sequence[Entry]) -> Itera
     """Remedies with settings that were not tried and do not undo what was, the mildest first."""
 
     def known(settings: Mapping[str, Any]) -> bool:
-        back = any(settings.items() <= {**entry["before"]}.items() for entry in interventions)
+        back = any(settings.items() <= entry["before"].items() for entry in interventions)
         return back or settings in [entry["changes"] for entry in interventions]
 
     return (remedy for remedy in remedies if remedy.settings and not known(as_json(remedy.settings)))

@@ -38,6 +38,8 @@ def tables_in(path: Path) -> Iterator[Table]:
     if (found := from_json(text)) is not None:
         yield found
         return
+    if text.lstrip().startswith("{"):
+        raise DataError(f"{path} begins like JSON, and is damaged: wanted are an object in each line, or a list for each column.")
     try:
         yield from_csv(text)
     except csv.Error as problem:
