@@ -10,8 +10,8 @@ from sparring.diagnose.remedies import against_collapse, against_unrest, for_gen
 SAME = 0.03
 """Pictures that differ by less, of a range of 2, are the same."""
 NOISE = 0.75
-"""Grain of samples that are noise (1) rather than pictures: garments at 28x28 and emoji at 16x16 to 64x64 have 0.06 to 0.24, and single ones
-of them 0.02 to 0.68."""
+"""Grain of samples that are noise (1) rather than pictures: garments at 28x28 and emoji at 16x16 to 64x64 have 0.06 to 0.24, and single
+ones 0.02 to 0.68."""
 
 
 def restless_losses(record: Record) -> Finding | None:
@@ -159,9 +159,7 @@ def noise(record: Record) -> Finding | None:
     return Finding(
         "noise",
         "Samples are noise: nothing has been learnt, or it has been lost.",
-        (
-            f"Pixels side by side differ by {grain.late.middle:.0%} of what any two differ by (squared); in garments and emoji by 6 to 24 %.",
-        ),
+        (f"Pixels side by side differ by {grain.late.middle:.0%} of what any two do (squared); in garments and emoji by 6 to 24 %.",),
         "severe",
         0.8,
         grain.holds_since(lambda values: values > NOISE),
