@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import SparringError, did_you_mean, listed
 from sparring.core.files import read_json, replacing, sha256_of_file, write_json
+from sparring.core.machine import repeatable
 from sparring.core.pictures import grid, save_film, save_gif, save_picture
 from sparring.core.runs import RunDirectory
 from sparring.core.streams import Streams, stream_seed
@@ -148,3 +150,17 @@ def test_log_leaves_out_a_line_in_the_making(tmp_path: Path) -> None:
     assert run.read_log() == []
     run.log.write_text(json.dumps({"step": 1}) + '\n{"step": 2, "lo')
     assert run.read_log() == [{"step": 1}]
+
+
+def test_a_gpu_takes_no_algorithm_whose_result_is_up_to_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    with repeatable("cpu"):
+        assert not torch.are_deterministic_algorithms_enabled()
+        assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+    with repeatable("cuda"):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+        assert not torch.utils.deterministic.fill_uninitialized_memory
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory

@@ -284,7 +284,7 @@ def test_losses_that_end_before_the_table_came_to_be_none(tmp_path: Path) -> Non
     path.write_text("step,d_loss,g_loss\n" + "\n".join(once))
     (finding,) = sparring.diagnose(path).findings
     assert (finding.name, finding.severity) == ("not finite", "warning")
-    assert "Training came to an end" not in finding.says
+    assert "nothing more" not in finding.says
 
 
 # ---------------------------------------------------------------------------------------------- samples

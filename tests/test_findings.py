@@ -141,8 +141,19 @@ SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
     "batch norm mixing": ((signs(0, told__real=0.55, logit__real=0.1, logit__generated=0.05),), 0),
     "learning rate, high": ((signs(updates=of("generator", 0.05)), settings(learning_rate=2e-3)), 0),
     "learning rate, high by its steps alone": ((signs(updates=of("", 0.2)),), 0),
+    "learning rate, high, of small steps": ((signs(updates=of("generator", 0.01), coverage=0.2), settings(learning_rate=4e-3)), 0),
+    "learning rate, a few times the recipe's": ((signs(updates=of("generator", 0.04)), settings(learning_rate=1e-3)), 0),
+    "learning rate, so high that the generator died": (
+        (
+            signs(updates=of("generator", 0.0), gradients=of("generator", 0.0), diversity=0.0),
+            logged(gradient__generator=lambda steps: np.where(steps == 50, 4.0, 0.0)),
+        ),
+        0,
+    ),
+    "learning rate, a twentieth": ((signs(updates=of("", 0.0045)), settings(learning_rate=1e-5)), 0),
     "learning rate, low": ((signs(updates=of("", 0.0005)), settings(learning_rate=2e-5)), 0),
     "not finite": ((lambda record: replace(record, ending={"reason": "not finite", "step": 700, "message": "loss = nan"}),), 700),
+    "not finite, in the samples": ((signs(700, nearest=math.inf, diversity=math.nan),), 700),
     "not finite, in the log": ((logged(loss__generator__adversarial=lambda steps: np.where(steps > 1000, np.inf, 1.0)),), 1050),
     "divergence": ((logged(logits__real=lambda steps: np.exp(steps / 150)),), 1250),  # half of the median of the last third, that at 1350
     "divergence, of a critic without bounds": ((settings(objective="wasserstein"),), None),
@@ -472,6 +483,23 @@ def test_few_pictures_of_one_style_are_no_fault_of_a_translator() -> None:
     record = data(count=30, twins=1.0, spread=0.001)(healthy())
     assert diagnose(record)[0].name == "duplicates"
     assert diagnose(replace(record, about_data={"pairing": {"target": "style.png"}})) == ()
+
+
+def test_a_young_game_in_which_the_discriminator_is_unsure_now_and_then_is_not_accused() -> None:
+    unsure = dict(enumerate((0.5, 0.25, 0.63, 0.55)))
+    record = signs(coverage=0.0, told__real=lambda step: unsure.get(step // 100 - 1, 0.5))(healthy())
+    assert [(finding.name, finding.severity) for finding in diagnose(record.until(400))] == [("weak discriminator", "note")]
+    assert diagnose(record)[0].severity == "severe", "it has had its time"
+    always = signs(coverage=0.0, told__real=0.5)(healthy())
+    assert diagnose(always.until(400))[0].severity == "severe"
+
+
+def test_a_network_that_never_had_a_gradient_was_not_killed_by_its_rate() -> None:
+    still = signs(updates=of("generator", 0.0))
+    never = logged(gradient__generator=lambda steps: np.zeros(len(steps)))
+    assert diagnose(never(still(healthy())))[0].name == "frozen network"
+    lost = logged(gradient__generator=lambda steps: np.where(steps < 300, 4.0, 0.0))
+    assert diagnose(lost(still(healthy())))[0].name == "frozen network"
 
 
 def test_signs_that_are_not_a_number_accuse_nobody() -> None:

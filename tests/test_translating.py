@@ -231,6 +231,31 @@ def test_what_folders_hold_beside_good_pictures(negative: Model, tmp_path: Path)
     assert not (tmp_path / "out2").exists()
 
 
+def test_what_takes_too_much_memory_is_reported_and_the_others_are_translated(
+    negative: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name, (height, width) in {"good": (8, 8), "heavy": (12, 8), "narrow": (1, 1024)}.items():
+        Image.fromarray(noise(height, width)).save(tmp_path / f"in/{name}.png")
+    whole = Negative.forward
+
+    def forward(self: Negative, pictures: torch.Tensor) -> torch.Tensor:
+        if pictures.shape[2] == 96:
+            raise RuntimeError("can't allocate memory: you tried to allocate 999 bytes")
+        return whole(self, pictures)
+
+    monkeypatch.setattr(Negative, "forward", forward)
+    found = sparring.translate(negative, tmp_path / "in", tmp_path / "out", size=64)
+    assert found.written == 1
+    assert [path.name for path in sorted((tmp_path / "out").glob("*.png"))] == ["good.png"]
+    assert sorted(found.problems) == [
+        "heavy.png: it cannot be translated: can't allocate memory: you tried to allocate 999 bytes",
+        "narrow.png: it is 1024x1, and with a shorter side of 64 it would be 65536x64",
+    ]
+    with pytest.raises(DataError, match="it would be 65536x64"):
+        sparring.translate(negative, tmp_path / "in/narrow.png", tmp_path / "x.png", size=64)
+
+
 def test_zips_files_and_sizes(negative: Model, tmp_path: Path) -> None:
     Image.fromarray(noise(40, 20)).save(tmp_path / "one.png")
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:

@@ -37,6 +37,8 @@ FORGIVEN = 0.02
 """Share of a film's frames that may be missing of what it says it has, for it says so in round numbers."""
 MARK = ".sparring-translation.json"
 """In a folder of translations: what made them."""
+LARGEST_SIDE = 2**15
+"""That a picture may get by being resized: narrow ones would grow without end."""
 AT_ONCE = 2**26
 """Numbers in the pictures of a folder that are in memory together."""
 
@@ -159,7 +161,10 @@ def translate(
 def _as_wanted(image: Image.Image, channels: int, size: int | None, background: str) -> Picture:
     if size is not None:
         factor = size / min(image.size)
-        image = image.resize((max(1, round(image.width * factor)), max(1, round(image.height * factor))), Image.Resampling.LANCZOS)
+        width, height = (max(1, round(side * factor)) for side in image.size)
+        if max(width, height) > LARGEST_SIDE:
+            raise UnusableError(f"it is {image.width}x{image.height}, and with a shorter side of {size} it would be {width}x{height}")
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
     if image.mode in {"LA", "RGBA"}:
         image = image.convert("RGBA")
         if channels != 4:
@@ -212,7 +217,11 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
         problems += [problem for problem in found.values() if isinstance(problem, str)]
         readable = [(index, picture) for index, picture in found.items() if not isinstance(picture, str)]
         for group in _alike(iter(readable)):
-            drawn = way.draw([picture for _, picture in group])
+            try:
+                drawn = way.draw([picture for _, picture in group])
+            except (RuntimeError, MemoryError) as problem:  # too little memory for one of this size: others may be smaller
+                problems += [f"{pictures.items[index].name}: it cannot be translated: {problem}" for index, _ in group]
+                continue
             failed = [problem for (index, _), one in zip(group, drawn, strict=True) if (problem := write(one, index)) is not None]
             problems += failed
             count += len(group) - len(failed)

@@ -1,8 +1,10 @@
 """What this machine can do, and how to make it do it."""
 
+import contextlib
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
 
 import torch
 
@@ -20,6 +22,26 @@ def keep_freed_memory() -> None:
         if mallopt is not None:
             mallopt(_MMAP_THRESHOLD, 2**31 - 1)
             mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+@contextlib.contextmanager
+def repeatable(device: str) -> Iterator[None]:
+    """In the block, a GPU gives the same numbers again for the same work, as processors do: it takes no algorithm whose result depends on
+    the order that threads end in, where there is another. (Where there is none, torch says so.)
+    """
+    if device != "cuda":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which cuBLAS asks for, before its first product
+    before, warned = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory  # pyright: ignore[reportAttributeAccessIssue] (torch's stubs miss it)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue] (nothing is read before it is written)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned)
+        torch.utils.deterministic.fill_uninitialized_memory = filled  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

@@ -70,12 +70,13 @@ def weak_discriminator(record: Record) -> Finding | None:
     ]
     if asleep:
         evidence.append(f"A step changes its weights by {slow:.1g} of themselves.")
+    settled = asleep or mature(record) or told.recent.values.max() <= 0.6
     return Finding(
         "weak discriminator",
         "The generator wins against a weak discriminator: samples are wrong, and it does not see it.",
         tuple(evidence),
-        "severe",
-        0.95 if asleep else 0.65,
+        "severe" if settled else "note",
+        0.95 if asleep else 0.65 if settled else 0.4,
         told.holds_since(lambda values: values < 0.65),
         curves={"told apart": told, "coverage": coverage},
         remedies=for_weak_discriminator(record),

@@ -41,7 +41,7 @@ EXPLAINS: Mapping[str, set[str]] = {
     "few pictures": {"missing modes"},
     "frozen network": SAMPLES | {"learning rate", "vanishing gradient", "weak discriminator", "divergence", "oscillation"},
     "dead layers": SAMPLES | {"frozen network", "vanishing gradient", "weak discriminator", "learning rate"},
-    "not finite": SAMPLES | {"frozen network", "dead layers", "weak discriminator", "learning rate", "exploding layers"},
+    "not finite": SAMPLES | {"divergence", "frozen network", "dead layers", "weak discriminator", "learning rate", "exploding layers"},
     "divergence": SAMPLES | {"oscillation", "exploding layers"},
     "weak discriminator": SAMPLES | {"divergence", "vanishing gradient"},
     "vanishing gradient": SAMPLES | {"learning rate"},

@@ -77,6 +77,12 @@ def reached_weights(record: Record) -> set[str]:
     return {name for _, values in record.by_weight("gradients") for name, value in values.items() if value}
 
 
+def died_at_once(record: Record, network: str) -> bool:
+    """Whether a gradient reached a network in the first steps that were logged, and none at all ever since."""
+    gradient = record.logged(f"gradient/{network}")
+    return len(gradient) > CHECKUPS and bool(gradient.values[0] > 0) and not gradient.values[1:].any()
+
+
 def rate_factor(record: Record, name: str) -> float:
     """How many times the recipe's own a network's rate is: for larger batches than usual as much more is usual as the root of their size.
     The discriminator's may be given as the generator's.

@@ -74,6 +74,10 @@ def _game(record: Record, what: str, settings: Mapping[str, Any]) -> list[Remedy
     return _remedy(record, what, {name: value for name, value in settings.items() if name in record.settings})
 
 
+CHANGES = {0.01: "a hundredth of the", 0.25: "a quarter of the", 4.0: "four times the"}
+"""Of rates, in words."""
+
+
 def for_rates(record: Record, change: float | None = 0.25) -> tuple[Remedy, ...]:
     """Rates that suit: the recipe's own, and if they are that already, others, `change` times these. None: the recipe's own or nothing."""
     usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", "optimiser")
@@ -84,8 +88,7 @@ def for_rates(record: Record, change: float | None = 0.25) -> tuple[Remedy, ...]
     names = [name for name in ("learning_rate", "discriminator_learning_rate") if record.settings.get(name)]
     if not names:
         return (Remedy("Change the learning rate by a factor of ten."),)
-    words = "a quarter of the" if change < 1 else "four times the"
-    return tuple(_remedy(record, f"Take {words} learning rates.", {name: change * record.settings[name] for name in names}))
+    return tuple(_remedy(record, f"Take {CHANGES[change]} learning rates.", {name: change * record.settings[name] for name in names}))
 
 
 def for_generator(record: Record) -> tuple[Remedy, ...]:

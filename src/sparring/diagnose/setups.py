@@ -6,6 +6,7 @@ from sparring.diagnose.elsewhere import still_losses
 from sparring.diagnose.finding import Finding, Remedy, Severity
 from sparring.diagnose.readings import (
     CHECKUPS,
+    died_at_once,
     first_layer,
     labels_tell,
     median_updates,
@@ -21,6 +22,9 @@ from sparring.diagnose.remedies import against_overfitting, for_rates
 
 FEWEST_IN_NORM = 16
 """Pictures in a batch from which on its norm is like that of a checkup's pictures."""
+
+TOO_FAST, TOO_SLOW = ((4, 0.03), (8, 0.006)), ((0.5, 0.001), (0.2, 0.003), (0.1, 0.006))
+"""How many times the recipe's own a rate is, and the size of a first step from which on, or below which, it is wrong."""
 
 
 def value_range(record: Record) -> Finding | None:
@@ -108,6 +112,8 @@ def frozen_network(record: Record) -> Finding | None:
         return still_losses(record)
     reached = reached_weights(record)
     for network in ("generator", "discriminator"):
+        if died_at_once(record, network):  # it had moved, and too far
+            continue
         recorded = [(step, values) for step, values in record.by_weight("updates", f"{network}.") if values]
         checkups = [values for _, values in recorded[-CHECKUPS:]]
         if len(checkups) < 2 or not all(all(map(math.isfinite, values.values())) for values in checkups):
@@ -170,6 +176,8 @@ def learning_rate(record: Record) -> Finding | None:
     """Steps that are too large or too small for the weights, by a factor of ten or so."""
     worst: Finding | None = None
     for network, name in (("generator", "learning_rate"), ("discriminator", "discriminator_learning_rate")):
+        if died_at_once(record, network):
+            return _killed(record, network)
         moved = median_updates(record, network)
         if len(moved) < 2:
             continue
@@ -178,9 +186,11 @@ def learning_rate(record: Record) -> Finding | None:
         size = f"A step changes the {network}'s weights by {step:.2g} of themselves early on, {now:.2g} of late (0.002 to 0.02 is usual)."
         told = f"Its rate is {factor:.3g} times the recipe's own." if not 0.2 < factor < 8 else ""
         change = 0.25
-        if step > 0.12 or (factor >= 4 and step > 0.05) or (factor >= 8 and step > 0.012) or factor >= 50:
+        if step > 0.12 or factor >= 50 or any(factor >= most and step > bound for most, bound in TOO_FAST):
             says, sure = f"The {network}'s learning rate is too high.", 0.9 if factor >= 8 else 0.6
-        elif step > 1e-8 and ((factor <= 0.2 and step < 0.003) or (step < 3e-4 and now < 3e-4 and not winning(record))):
+        elif step > 1e-8 and (
+            any(factor <= least and step < bound for least, bound in TOO_SLOW) or (max(step, now) < 3e-4 and not winning(record))
+        ):
             says, sure = f"The {network}'s learning rate is too low.", 0.9 if factor <= 0.2 else 0.55
             change = 4.0
         else:
@@ -199,6 +209,20 @@ def learning_rate(record: Record) -> Finding | None:
         if worst is None or found.weight > worst.weight:
             worst = found
     return worst
+
+
+def _killed(record: Record, network: str) -> Finding:
+    gradient = record.logged(f"gradient/{network}")
+    return Finding(
+        "learning rate",
+        f"The {network}'s learning rate is far too high: its first steps took it to where no gradient reaches it.",
+        (f"Its gradient was {gradient.values[0]:.2g} at first, and has been nothing since step {gradient.steps[1]:,}.",),
+        "severe",
+        0.9,
+        0,
+        curves={f"gradient of the {network}": gradient},
+        remedies=for_rates(record, 0.01),
+    )
 
 
 def dead_layers(record: Record) -> Finding | None:

@@ -26,11 +26,15 @@ def not_finite(record: Record) -> Finding | None:
             since = series.holds_since(lambda values: ~np.isfinite(values))
             over = bool(bad[-1])
             message = f"{name} is not finite " + (f"from step {since:,} on." if over else f"in {bad.sum()} of {len(bad)} lines.")
+    away = record.sign("nearest")
+    if not over and len(away) >= CHECKUPS and np.isinf(away.late.values).all():
+        since = away.holds_since(np.isinf)
+        over, message = True, f"Samples are infinitely far from all real ones from step {since:,} on."
     if not message:
         return None
     return Finding(
         "not finite",
-        "Training came to an end: numbers grew until they were infinite." if over else "Some numbers are infinite or none.",
+        "Numbers grew until they were infinite: nothing more can be learnt." if over else "Some numbers are infinite or none.",
         (message.splitlines()[0],),
         "severe" if over else "warning",
         1.0 if over else 0.6,

@@ -16,7 +16,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from sparring.core.errors import NonFiniteError
 from sparring.core.files import write_json
-from sparring.core.machine import core_count, has_fast_bfloat16, keep_freed_memory, refuse_absent_gpu
+from sparring.core.machine import core_count, has_fast_bfloat16, keep_freed_memory, refuse_absent_gpu, repeatable
 from sparring.core.runs import RunDirectory
 from sparring.core.streams import stream_seed
 from sparring.game import Game, Recipe
@@ -90,7 +90,7 @@ def machine_for(settings: TrainSettings) -> Iterator[Fabric]:
     threads = torch.get_num_threads()
     torch.set_num_threads(settings.threads)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), repeatable(settings.device):
             yield fabric_for(settings)
     finally:
         torch.set_num_threads(threads)
