@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MethodType
 from typing import Any
 from unittest import mock
 
@@ -35,7 +36,9 @@ from sparring.diagnose.findings import diagnose
 from sparring.diagnose.record import Record
 from sparring.diagnosing import diagnose as diagnose_run
 from sparring.game import Moment
+from sparring.nets.styles import StyleGenerator
 from sparring.objectives import Losses
+from sparring.style_game import StyleGame
 
 Patch = Callable[[], contextlib.AbstractContextManager[object]]
 
@@ -231,17 +234,29 @@ def deaden(game: TwoPlayerGame) -> None:
 def add_checkers(game: TwoPlayerGame) -> None:
     """Pictures have a pattern that the generator cannot take away."""
 
-    def hook(module: object, inputs: object, output: Tensor) -> Tensor:
+    def patterned(output: Tensor) -> Tensor:
         rows, columns = (1 - 2 * (torch.arange(size) % 2).float() for size in output.shape[2:])
         pattern = rows[:, None] * columns
         return output - (output * pattern).mean(dim=(2, 3), keepdim=True) * pattern + 0.25 * pattern
 
-    game.generator.register_forward_hook(hook)
+    on_pictures(game, patterned)
+
+
+def on_pictures(game: TwoPlayerGame, change: Callable[[Tensor], Tensor]) -> None:
+    """What the generator draws is changed."""
+    if not isinstance(game, StyleGame):
+        game.generator.register_forward_hook(lambda module, inputs, output: change(output))
+        return
+
+    def synthesise(generator: StyleGenerator, *given: object, **named: object) -> Tensor:
+        return change(type(generator).synthesise(generator, *given, **named))  # pyright: ignore[reportArgumentType]
+
+    vars(game.generator)["synthesise"] = MethodType(synthesise, game.generator)  # a method, so that copies of the game have their own
 
 
 def saturate(game: TwoPlayerGame) -> None:
     """Pictures are black and white, though gradients pass as if they were not."""
-    game.generator.register_forward_hook(lambda module, inputs, output: output + (output.sign() - output).detach())
+    on_pictures(game, lambda output: output + (output.sign() - output).detach())
 
 
 def mix_batches(game: TwoPlayerGame) -> None:
@@ -297,6 +312,8 @@ def normed(ground: Ground) -> bool:
     return ground.recipe in {"dcgan", "lsgan", "acgan"} and "discriminator_norm" not in ground.settings
 
 
+BOUNDED = {"sngan", "sagan", "wgan"}
+"""Recipes whose critic stays bounded whatever the objective: by spectral norm, or by clipping."""
 LATE = 500
 """The step from which on what begins late is so."""
 PLAIN = {"objective": "non-saturating", "r1": 0.0, "r2": 0.0, "gradient_penalty": 0.0}
@@ -338,13 +355,13 @@ WARD: dict[str, Sickness] = {
             "learning_rate": 2 * usual["learning_rate"],
             **steady(usual),
         },
-        where=lambda ground: ground.points,
+        where=lambda ground: ground.points and ground.recipe not in BOUNDED,
         curable=True,
     ),
     "unbounded critic": Sickness(
         ("divergence", "oscillation", "not finite"),
         lambda usual: {**PLAIN, "objective": "wasserstein", "betas": (0.5, 0.9), "learning_rate": 1e-3, **steady(usual)},
-        where=lambda ground: ground.recipe not in {"sngan", "sagan"},  # whose spectral norm bounds it
+        where=lambda ground: ground.recipe not in BOUNDED,
         curable=True,
     ),
     "blown up": Sickness(

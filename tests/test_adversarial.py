@@ -48,7 +48,7 @@ LABELS = torch.tensor([0, 1, 0, 1, 1, 0, 0, 1])
 
 
 def state_and_table(store: Store, recipe: AdversarialRecipe, **settings: object) -> tuple[object, Table]:
-    table_settings = resolve(TrainSettings(steps=9, threads=1, precision="float32", **settings))
+    table_settings = resolve(TrainSettings(steps=9, threads=1, device="cpu", precision="float32", **settings))
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     return state, Table(store, recipe, table_settings, fabric_for(table_settings))
 

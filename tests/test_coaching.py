@@ -496,7 +496,7 @@ def test_killed_at_any_moment_of_an_intervention(
 
 def played(store: Store, steps: int, **settings: object) -> State:
     recipe = recipes.get("dcgan")(width=4, batch_size=8, **settings)
-    resolved = resolve(TrainSettings(steps=steps, threads=1, precision="float32"))
+    resolved = resolve(TrainSettings(steps=steps, threads=1, device="cpu", precision="float32"))
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     for _ in range(steps):
         for turn in state.game.turns:

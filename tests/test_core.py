@@ -11,6 +11,7 @@ from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import SparringError, did_you_mean, listed
 from sparring.core.files import read_json, replacing, sha256_of_file, write_json
 from sparring.core.machine import repeatable
+from sparring.core.mirroring import _of_pieces, mirrored
 from sparring.core.pictures import grid, save_film, save_gif, save_picture
 from sparring.core.runs import RunDirectory
 from sparring.core.streams import Streams, stream_seed
@@ -164,3 +165,13 @@ def test_a_gpu_takes_no_algorithm_whose_result_is_up_to_chance(monkeypatch: pyte
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.utils.deterministic.fill_uninitialized_memory
+
+
+@pytest.mark.parametrize("margins", [(0, 0), (2, 0), (0, 3), (3, 4)])
+def test_pieces_mirror_as_torch_does(margins: tuple[int, int]) -> None:
+    x = torch.randn(2, 3, 5, 4, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(2, 3, 5 + 2 * margins[1], 4 + 2 * margins[0], dtype=torch.float64)
+    pieces = _of_pieces(_of_pieces(x, 3, margins[0]), 2, margins[1])
+    assert torch.equal(pieces, mirrored(x, *margins))
+    found, wanted = (torch.autograd.grad((each * weights).sum(), x)[0] for each in (pieces, mirrored(x, *margins)))
+    assert torch.allclose(found, wanted, atol=1e-12)

@@ -294,7 +294,7 @@ def test_the_command_asks_for_what_is_recommended(labelled: bool, write: Write, 
 
 
 def test_a_real_training_starts_as_advised(squares: Path, tmp_path: Path) -> None:
-    advice = doctor(squares, threads=1)
+    advice = doctor(squares, device="cpu", threads=1)
     assert advice.recipe == "dcgan"  # sixty pictures in two classes are too few of each
     assert advice.pace.images_per_second > 1
     assert advice.pace.machine.startswith("1 thread, ")

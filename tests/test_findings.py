@@ -502,6 +502,28 @@ def test_a_network_that_never_had_a_gradient_was_not_killed_by_its_rate() -> Non
     assert diagnose(lost(still(healthy())))[0].name == "frozen network"
 
 
+def test_clipped_weights_are_not_frozen_ones() -> None:
+    record = signs(updates=of("discriminator", 0.0))(healthy())
+    assert diagnose(record)[0].name == "frozen network"
+    assert "frozen network" not in {finding.name for finding in diagnose(settings(weight_clip=0.01)(record))}
+
+
+def test_a_pattern_that_games_begin_with_is_a_note_while_they_are_young() -> None:
+    record = signs(checkerboard=0.04)(healthy())
+    assert [(finding.name, finding.severity) for finding in diagnose(record.until(500))] == [("checkerboard", "note")]
+    assert [(finding.name, finding.severity) for finding in diagnose(record)] == [("checkerboard", "warning")]
+    strong = signs(checkerboard=0.16)(healthy())
+    assert [(finding.name, finding.severity) for finding in diagnose(strong.until(500))] == [("checkerboard", "warning")]
+
+
+def test_a_small_part_that_is_missing_is_a_note() -> None:
+    shares = [0.08, *[0.92 / 9] * 9]
+    record = signs(kinds=[0.0, *[1 / 9] * 9])(data(kinds=shares, shape=[2, 1, 1])(healthy()))
+    assert [(finding.name, finding.severity) for finding in diagnose(record)] == [("missing modes", "note")]
+    more = signs(kinds=[0.0, 0.0, *[1 / 8] * 8])(data(kinds=shares, shape=[2, 1, 1])(healthy()))
+    assert [(finding.name, finding.severity) for finding in diagnose(more)] == [("missing modes", "warning")]
+
+
 def test_signs_that_are_not_a_number_accuse_nobody() -> None:
     nothing = dict.fromkeys(("told/real", "coverage", "diversity", "saturation", "checkerboard", "nearest", "told/trained"), math.nan)
     record = healthy()

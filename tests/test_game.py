@@ -87,7 +87,7 @@ ALL_OF_IT: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("recipe", OF_NOISE)
 def test_every_recipe_takes_its_turns_and_learns(recipe: str, store: Store) -> None:
-    settings = resolve(TrainSettings(steps=1, threads=1))
+    settings = resolve(TrainSettings(steps=1, threads=1, device="cpu"))
     made = recipes.get(recipe)(batch_size=16, **SMALL.get(recipe, {}), **ALL_OF_IT.get(recipe, {}))
     state = first_state(made, lambda: made.build(store.spec), 0)
     table = Table(store, made, settings, fabric_for(settings))
@@ -152,7 +152,7 @@ def test_k_discriminator_steps_see_k_batches_and_log_their_mean(store: Store) ->
             drawn.append(indices.tolist())
             return store.batch(indices)
 
-    settings = resolve(TrainSettings(steps=2, threads=1))
+    settings = resolve(TrainSettings(steps=2, threads=1, device="cpu"))
     recipe = recipes.get("gan")(batch_size=10, discriminator_steps=3, condition="concatenate")
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     seen: list[float] = []

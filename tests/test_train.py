@@ -197,7 +197,7 @@ def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
 
 
 def table_for(store: Store, recipe: object, **settings: object) -> tuple[State, Table]:
-    resolved = resolve(TrainSettings(steps=1, threads=1, precision="float32", **settings))
+    resolved = resolve(TrainSettings(steps=1, threads=1, device="cpu", precision="float32", **settings))
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     return state, Table(store, recipe, resolved, fabric_for(resolved))
 

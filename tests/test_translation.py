@@ -326,7 +326,7 @@ def test_every_translator_takes_its_turns(name: str, places: tuple[str, str]) ->
     pairs = pairs_for(name, places)
     recipe = recipes.get(name)(**SMALL[name])
     check(recipe, pairs.spec)
-    settings = resolve(TrainSettings(steps=1, threads=1))
+    settings = resolve(TrainSettings(steps=1, threads=1, device="cpu"))
     state = first_state(recipe, lambda: recipe.build(pairs.spec), 0)
     table = Table(pairs, recipe, settings, fabric_for(settings))
     moved: set[str] = set()

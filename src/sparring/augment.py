@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, grid_sample, interpolate, pad
+from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, grid_sample, interpolate
 
+from sparring.core.mirroring import mirrored
 from sparring.core.streams import Streams
 
 Pictures = Float[Tensor, "n c h w"]
@@ -290,7 +291,7 @@ def _warped(x: Pictures, matrix: Float[Tensor, "n 3 3"]) -> Pictures:
     reach = (corners @ matrix.transpose(1, 2))[..., :2].abs().amax(dim=(0, 1)) - middle + taps // 4 + 2
     across, along = (int(min(max(0, math.ceil(far)), side - 1)) for far, side in zip(reach.tolist(), (width, height), strict=True))
     column, row = _wavelet(channels, x.device)
-    x = pad(x, (across, across, along, along), mode="reflect")
+    x = mirrored(x, across, along)
     wide, tall = x.shape[3], x.shape[2]
     x = conv_transpose2d(x, 2 * row, stride=(1, 2), padding=(0, taps // 2 - 1), groups=channels)
     x = conv_transpose2d(x, 2 * column, stride=(2, 1), padding=(taps // 2 - 1, 0), groups=channels)

@@ -58,7 +58,7 @@ def mix(
         raise SettingsError(f"layer must be from 1 to {layers - 1}, for this generator has {layers}; it is {layer}.")
     rows, columns = space.points(coarse, label), space.points(fine, label)
     pictures = space.draw(mixed(rows, columns, layer).flatten(0, 1)).unflatten(0, (len(coarse), len(fine)))
-    corner = torch.ones(1, 1, *pictures.shape[2:])
+    corner = torch.ones(1, 1, *pictures.shape[2:], device=pictures.device)
     top = torch.cat([corner, space.draw(columns)[None]], dim=1)
     return torch.cat([top, torch.cat([space.draw(rows)[:, None], pictures], dim=1)])
 
@@ -90,6 +90,7 @@ def projected(
         raise SettingsError(
             f"The pictures are {tuple(targets.shape[1:])}, and the model draws {model.spec.shape} (channels, height, width)."
         )
+    targets = targets.to(room.game.device)
     labels = room.labels(CANDIDATES, label, seed)
     points = room.many(CANDIDATES, seed, label)
     if room.styled:  # the mean of all w is a good start too
@@ -250,7 +251,7 @@ def moved(
         raise SettingsError(f"{model.source} has a generator without styles, so it has no layers to choose from.")
     if layers is not None and not 0 <= layers[0] <= layers[1] <= points.shape[1]:
         raise SettingsError(f"layers must be two numbers from 0 to {points.shape[1]}, the smaller first, not {layers}.")
-    places = torch.linspace(-reach, reach, steps) * found.unit
+    places = torch.linspace(-reach, reach, steps, device=points.device) * found.unit
     change = places[:, None] * found.vectors[which]
     if points.ndim == 3:
         change = change[:, None, :].repeat(1, points.shape[1], 1)
@@ -275,6 +276,7 @@ def arithmetic(
     means = torch.stack([space.points(seeds, label).mean(dim=0) for _, seeds in terms])
     total = sum((weight * mean for (weight, _), mean in zip(terms, means, strict=True)), torch.zeros_like(means[0]))
     noise = torch.randn(n - 1, *means.shape[1:], generator=torch.Generator().manual_seed(seed)) if n > 1 else means[:0]
+    noise = noise.to(means.device)
     if noise.ndim == 3:
         noise = noise[:, :1].expand(-1, means.shape[1], -1)
     unit = _flat(space.many(SAMPLES, seed)).std(dim=0).mean()
@@ -282,7 +284,7 @@ def arithmetic(
     if space.styled or not space.game.conditional:
         return space.draw(means), space.draw(about)
     rows = torch.stack([_mean_class(space, seeds, label) for _, seeds in terms])
-    weights = torch.tensor([weight for weight, _ in terms])[:, None]
+    weights = torch.tensor([weight for weight, _ in terms], device=rows.device)[:, None]
     if label is None and weights.sum() <= 0:
         raise SettingsError("As much is taken away as is given, so no class is left to draw: name one with --label, or add some seeds.")
     result = rows[:1] if label is not None else (weights * rows).sum(dim=0, keepdim=True) / weights.sum()

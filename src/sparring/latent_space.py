@@ -49,7 +49,7 @@ class Space:
         """The classes of samples: the first of each of some seeds, or the first so many of one."""
         n = which if isinstance(which, int) else len(which)
         if label is not None:
-            return torch.full((n,), self.model.label_of(label))
+            return torch.full((n,), self.model.label_of(label), device=self.game.device)
         if not self.game.conditional:
             return None
         return self.game.labels_of(seed, n) if isinstance(which, int) else torch.cat([self.game.labels_of(one, 1) for one in which])

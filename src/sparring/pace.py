@@ -68,6 +68,8 @@ def pace_of(recipe: AdversarialRecipe, store: Store, settings: TrainSettings) ->
         state = first_state(recipe, lambda: recipe.build(store.spec), settings.seed)
         for game in (state.game, state.average):
             game.to(fabric.device)
+        if gpu:
+            torch.cuda.reset_peak_memory_stats()
         began, used = time.monotonic(), time.process_time()
         play(state, Table(store, recipe, replace(settings, minutes=None), fabric), [watch], watch.enough)
         share = 1.0 if gpu else (time.process_time() - used) / (time.monotonic() - began) / settings.threads

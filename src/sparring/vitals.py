@@ -372,7 +372,7 @@ def channels_watched(game: Game) -> Iterator[dict[str, float]]:
                 and output.ndim in (2, 4)
                 and output.is_floating_point()
                 and len(output) > 1
-                and output.shape[1] > 1
+                and (output.shape[1] > 1 or output.ndim == 4)
             ):
                 share = constant_channels(output).double().mean().item()
                 if share:

@@ -27,7 +27,7 @@ def keep_freed_memory() -> None:
 @contextlib.contextmanager
 def repeatable(device: str) -> Iterator[None]:
     """In the block, a GPU gives the same numbers again for the same work, as processors do: it takes no algorithm whose result depends on
-    the order that threads end in, where there is another. (Where there is none, torch says so.)
+    the order that threads end in, where there is another (where there is none, torch says so). And its float32 is that, not TF32.
     """
     if device != "cuda":
         yield
@@ -36,11 +36,14 @@ def repeatable(device: str) -> Iterator[None]:
     before, warned = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     filled = torch.utils.deterministic.fill_uninitialized_memory  # pyright: ignore[reportAttributeAccessIssue] (torch's stubs miss it)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    rounded = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue] (nothing is read before it is written)
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warned)
+        torch.backends.cudnn.allow_tf32 = rounded
         torch.utils.deterministic.fill_uninitialized_memory = filled  # pyright: ignore[reportAttributeAccessIssue]
 
 

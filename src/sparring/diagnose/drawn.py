@@ -13,6 +13,8 @@ FEW_PICTURES = 0.15
 nine recipes have 0.46 to 1.08, an `acgan` that draws one picture for each class 0.06.)"""
 
 
+SLIGHT = 0.1
+"""Share of the data that may be missing without harm: the ends of a curve, say."""
 FEWEST_DRAWN = 5
 """Samples of a kind that a checkup should have: of rarer ones none may be there by chance."""
 
@@ -72,6 +74,7 @@ def missing_modes(record: Record) -> Finding | None:
     mass = float(real[lacking].sum())
     if mass < (0.05 if separate else 0.25):
         return None
+    slight = not mature(record) or mass < SLIGHT
     kinds = record.about_data.get("spec", {}).get("classes", [])
     named = record.data.get("kinds_are") == "classes" and len(kinds) == len(real)
     names = ", ".join(str(kinds[place]) for place in np.flatnonzero(lacking)) if named else f"{lacking.sum()} of {len(real)} clusters"
@@ -80,8 +83,8 @@ def missing_modes(record: Record) -> Finding | None:
         "missing modes",
         f"Partial mode collapse: some kinds of pictures are hardly drawn ({names}).",
         (f"Kinds that make up {mass:.0%} of the data make up {late[lacking].sum():.1%} of the samples.",),
-        "note" if not mature(record) else "severe" if mass > 0.5 else "warning",
-        min(0.92 if mature(record) else 0.4, 0.6 + mass),
+        "note" if slight else "severe" if mass > 0.5 else "warning",
+        min(0.4 if slight else 0.92, 0.6 + mass),
         shares.holds_since(lambda values: values > 0.5 * mass),
         curves={"share of the data that is not drawn": shares},
         remedies=against_collapse(record),
@@ -133,6 +136,10 @@ def forgetting(record: Record) -> Finding | None:
     )
 
 
+FIRST_PATTERN = 0.1
+"""The share of alternating pixels that a game may begin with, and lose: it is 0.04 at most in young healthy games."""
+
+
 def checkerboard(record: Record) -> Finding | None:
     """A pattern that alternates from pixel to pixel."""
     series, real = record.sign("checkerboard"), record.data.get("checkerboard", 0.0)
@@ -141,12 +148,13 @@ def checkerboard(record: Record) -> Finding | None:
     end = series.recent.middle
     if not end >= max(0.02, 10 * real) or (record.checkups and record.sign("diversity").recent.middle < 0.05 and end < 0.2):
         return None
+    fading = record.kind == "run" and not mature(record) and end < FIRST_PATTERN
     return Finding(
         "checkerboard",
         "Samples have a checkerboard pattern.",
         (f"{end:.1%} of what is in samples alternates from pixel to pixel; in real pictures it is {real:.2%}.",),
-        "warning",
-        min(0.9, 0.6 + end),
+        "note" if fading else "warning",
+        0.4 if fading else min(0.9, 0.6 + end),
         series.holds_since(lambda values: values > max(0.02, 10 * real)),
         {"share of alternating pixels": series},
         (Remedy("Enlarge by resizing and convolving, not by strided transposed convolutions whose stride does not divide their kernels."),),

@@ -78,9 +78,10 @@ def reached_weights(record: Record) -> set[str]:
 
 
 def died_at_once(record: Record, network: str) -> bool:
-    """Whether a gradient reached a network in the first steps that were logged, and none at all ever since."""
+    """Whether a gradient reached a network in the first steps alone: in the first line of the log, or the first eighth of its lines."""
     gradient = record.logged(f"gradient/{network}")
-    return len(gradient) > CHECKUPS and bool(gradient.values[0] > 0) and not gradient.values[1:].any()
+    alive = np.flatnonzero(gradient.values)
+    return len(gradient) > CHECKUPS and len(alive) > 0 and int(alive[-1]) < max(1, len(gradient) // 8)
 
 
 def rate_factor(record: Record, name: str) -> float:

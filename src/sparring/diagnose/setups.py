@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from sparring.diagnose.elsewhere import still_losses
 from sparring.diagnose.finding import Finding, Remedy, Severity
 from sparring.diagnose.readings import (
@@ -114,6 +116,8 @@ def frozen_network(record: Record) -> Finding | None:
     for network in ("generator", "discriminator"):
         if died_at_once(record, network):  # it had moved, and too far
             continue
+        if network == "discriminator" and record.settings.get("weight_clip"):  # its weights lie at the ends of what they may be
+            continue
         recorded = [(step, values) for step, values in record.by_weight("updates", f"{network}.") if values]
         checkups = [values for _, values in recorded[-CHECKUPS:]]
         if len(checkups) < 2 or not all(all(map(math.isfinite, values.values())) for values in checkups):
@@ -213,10 +217,11 @@ def learning_rate(record: Record) -> Finding | None:
 
 def _killed(record: Record, network: str) -> Finding:
     gradient = record.logged(f"gradient/{network}")
+    last = int(gradient.steps[np.flatnonzero(gradient.values)[-1]])
     return Finding(
         "learning rate",
         f"The {network}'s learning rate is far too high: its first steps took it to where no gradient reaches it.",
-        (f"Its gradient was {gradient.values[0]:.2g} at first, and has been nothing since step {gradient.steps[1]:,}.",),
+        (f"Its gradient was {gradient.values[0]:.2g} at first, and is nothing after step {last:,}.",),
         "severe",
         0.9,
         0,

@@ -48,8 +48,9 @@ def discriminant(points: Float[Tensor, "n latent"], has_it: Bool[Tensor, " n"]) 
     having, lacking = points[has_it].double(), points[~has_it].double()
     within = torch.cat([having - having.mean(dim=0), lacking - lacking.mean(dim=0)])
     scatter = within.t() @ within / len(within)
-    scatter = (1 - SHRINKAGE) * scatter + SHRINKAGE * scatter.diagonal().mean() * torch.eye(len(scatter), dtype=scatter.dtype)
-    direction = torch.linalg.solve(scatter, having.mean(dim=0) - lacking.mean(dim=0))
+    shrunk = (1 - SHRINKAGE) * scatter
+    shrunk.diagonal().add_(SHRINKAGE * scatter.diagonal().mean())
+    direction = torch.linalg.solve(shrunk, having.mean(dim=0) - lacking.mean(dim=0))
     return (direction / direction.norm()).to(points.dtype)
 
 

@@ -113,7 +113,7 @@ class Growing(nn.Module):
         they will be in the end.
         """
         if before is not None:
-            pictures = torch.lerp(doubled(before), pictures, self.level % 1)
+            pictures = torch.lerp(doubled(before).to(pictures.dtype), pictures, self.level % 1)  # a GPU doubles in float32
         if self.training:
             return pictures
         factor = self.growth.last // pictures.shape[2]

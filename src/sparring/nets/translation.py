@@ -11,8 +11,9 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu, pad, relu
+from torch.nn.functional import interpolate, leaky_relu, relu
 
+from sparring.core.mirroring import mirrored
 from sparring.nets.convolution import Convolution, TransposedConvolution
 from sparring.nets.layers import InstanceNorm
 
@@ -44,11 +45,6 @@ def started(network: nn.Module) -> None:
             nn.init.normal_(module.weight, 1.0, FIRST_DEVIATION)
 
 
-def mirrored(x: Pictures, margin: int) -> Float[Tensor, "n c _ _"]:
-    """With so many rows and columns more on every side, mirrored at the edge."""
-    return pad(x, (margin,) * 4, mode="reflect")
-
-
 class Reflected(nn.Module):
     """A convolution that keeps the side, its edges mirrored, then norm and, if `activated`, a rectifier."""
 
@@ -60,7 +56,7 @@ class Reflected(nn.Module):
 
     def forward(self, x: Pictures) -> Float[Tensor, "n o h w"]:
         """(n, before, h, w) to (n, after, h, w)."""
-        x = self.norm(self.convolution(mirrored(x, self.margin)))
+        x = self.norm(self.convolution(mirrored(x, self.margin, self.margin)))
         return relu(x, inplace=True) if self.activated else x
 
 
@@ -149,7 +145,7 @@ class ResidualGenerator(nn.Module):
         x, found = self._encoded(pictures)
         for layer in itertools.chain(list(self.blocks)[self.featured_blocks :], self.up):
             x = layer(x)
-        drawn = self.draw(mirrored(x, 3)).float()
+        drawn = self.draw(mirrored(x, 3, 3)).float()
         if self.shortcut:
             drawn = drawn + torch.atanh(pictures.float().clamp(-LARGEST_CARRIED, LARGEST_CARRIED))
         return torch.tanh(drawn), found

@@ -90,7 +90,8 @@ def machine_for(settings: TrainSettings) -> Iterator[Fabric]:
     threads = torch.get_num_threads()
     torch.set_num_threads(settings.threads)
     try:
-        with torch.random.fork_rng(devices=[]), repeatable(settings.device):
+        devices = [torch.cuda.current_device()] if settings.device == "cuda" else []
+        with torch.random.fork_rng(devices=devices), repeatable(settings.device):
             yield fabric_for(settings)
     finally:
         torch.set_num_threads(threads)

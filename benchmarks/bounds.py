@@ -1,0 +1,63 @@
+"""What the Fréchet distance of unpaired emoji sees: how far from all targets inputs are, their true twins, twins at less resolution, inputs
+in the colours of their twins, and what runs make of them.
+
+    python benchmarks/bounds.py [--runs RUN ...]
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from skimage.exposure import match_histograms
+
+import sparring
+from sparring.core.batch import float_to_pixels, pixels_to_float
+from sparring.data.pairs import open_pairs
+from sparring.data.preparation import Preparation
+from sparring.judge.extractors import open_extractor
+from sparring.judge.frechet import Gaussian, between
+from sparring.judge.pictures import of_store
+from sparring.judge.resize import resize
+from sparring.judge.seen import see
+from sparring.rating import JUDGED
+from translators import SIDE, TWITTER
+
+Pixels = UInt8[np.ndarray, "n 64 64 3"]
+
+
+def coarser(pictures: Pixels, side: int) -> Pixels:
+    """Made smaller, and enlarged again."""
+    small = resize(pixels_to_float(torch.from_numpy(pictures)), side, "bicubic, antialiased")
+    return float_to_pixels(resize(small, SIDE, "bicubic, antialiased").clamp(-1, 1)).numpy()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="RUN")
+    asked = parser.parse_args()
+    unpaired, paired = (open_pairs("emoji:google", TWITTER, Preparation(size=SIDE), kind) for kind in ("unpaired", "paired"))
+    inputs = np.array(unpaired.inputs.pixels[unpaired.places[0][:JUDGED]])
+    place_of = {picture.tobytes(): place for place, picture in enumerate(np.array(paired.inputs.pixels))}
+    twins = np.array(paired.targets.pixels)[[place_of[picture.tobytes()] for picture in inputs]]
+    matched = [match_histograms(one, twin, channel_axis=-1) for one, twin in zip(inputs, twins, strict=True)]
+    shown: dict[str, Pixels] = {
+        "inputs": inputs,
+        "true twins": twins,
+        "twins by way of 32x32": coarser(twins, 32),
+        "twins by way of 16x16": coarser(twins, 16),
+        "inputs in the colours of their twins": np.stack(matched).round().clip(0, 255).astype(np.uint8),
+    }
+    for run in asked.runs:
+        drawn = sparring.load(run).translate(pixels_to_float(torch.from_numpy(inputs)))
+        shown[str(run)] = float_to_pixels(drawn).cpu().numpy()
+    extractor = open_extractor("lite0")
+    targets = Gaussian.of(see(of_store(unpaired.targets, "targets"), extractor).rows)
+    print("| of | FD-lite0 to all targets |\n|---|---|")
+    for name, pictures in shown.items():
+        print(f"| {name} | {between(Gaussian.of(extractor.extract([pictures]).rows), targets):.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
