@@ -390,7 +390,9 @@ WARD: dict[str, Sickness] = {
     "generator frozen": Sickness(
         ("frozen network",), lambda usual: {"learning_rate": 1e-12, "discriminator_learning_rate": usual["learning_rate"]}
     ),
-    "dead rectifiers": Sickness(("dead layers",), patch=lambda: building(deaden)),
+    "dead rectifiers": Sickness(
+        ("dead layers",), patch=lambda: building(deaden), where=lambda ground: ground.recipe != "stylegan2"
+    ),
     "checkers": Sickness(("checkerboard",), patch=lambda: building(add_checkers), where=pictured),
     "saturated": Sickness(("saturation",), patch=lambda: building(saturate), where=pictured),
     "batches mixed": Sickness(("batch norm mixing",), patch=lambda: building(mix_batches), where=normed),
