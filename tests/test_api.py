@@ -53,6 +53,15 @@ def test_a_packed_model_draws_the_same_pictures_without_a_discriminator(trained:
     assert path.stat().st_size < next(trained.glob("checkpoints/*.safetensors")).stat().st_size / 4
 
 
+def test_models_are_where_they_are_told_to_be(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = sparring.load(trained)
+    assert torch.equal(model.on("cpu").sample(3), sparring.load(trained).sample(3))
+    assert model.discriminator is None, "what was not loaded stays away"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SettingsError, match="no GPU"):
+        model.on("cuda")
+
+
 def test_samples_come_from_the_moving_average(trained: Path) -> None:
     tensors, _ = checkpoints.read(trained / "checkpoints", 30)
     own = dict(sparring.load(trained).game.named_parameters())

@@ -153,6 +153,7 @@ SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
     "learning rate, a twentieth": ((signs(updates=of("", 0.0045)), settings(learning_rate=1e-5)), 0),
     "learning rate, low": ((signs(updates=of("", 0.0005)), settings(learning_rate=2e-5)), 0),
     "not finite": ((lambda record: replace(record, ending={"reason": "not finite", "step": 700, "message": "loss = nan"}),), 700),
+    "no progress": ((signs(coverage=0.01, nearest=0.8, told__real=0.97),), 0),
     "not finite, in the samples": ((signs(700, nearest=math.inf, diversity=math.nan),), 700),
     "not finite, in the log": ((logged(loss__generator__adversarial=lambda steps: np.where(steps > 1000, np.inf, 1.0)),), 1050),
     "divergence": ((logged(logits__real=lambda steps: np.exp(steps / 150)),), 1250),  # half of the median of the last third, that at 1350
@@ -500,6 +501,13 @@ def test_a_network_that_never_had_a_gradient_was_not_killed_by_its_rate() -> Non
     assert diagnose(never(still(healthy())))[0].name == "frozen network"
     lost = logged(gradient__generator=lambda steps: np.where(steps < 300, 4.0, 0.0))
     assert diagnose(lost(still(healthy())))[0].name == "frozen network"
+
+
+def test_a_game_that_comes_nearer_has_progress() -> None:
+    far = signs(coverage=0.01, nearest=lambda step: 1.2 - step / 2000)
+    assert diagnose(far(healthy())) == ()
+    once = signs(coverage=lambda step: 0.2 if step == 600 else 0.01, nearest=0.8)
+    assert "no progress" not in {finding.name for finding in diagnose(once(healthy()))}
 
 
 def test_clipped_weights_are_not_frozen_ones() -> None:

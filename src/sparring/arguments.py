@@ -15,6 +15,7 @@ Source = Annotated[
     Positional[str],
     arg(metavar="DATA", help="An embedded name (fashion10k, emoji), a folder, zip, IDX, .npy or .npz, torchvision:NAME or hf:NAME."),
 ]
+Device = Annotated[Literal["cpu", "cuda"], arg(help="What draws.")]
 Checkpoint = Annotated[str, arg(help='Which checkpoint: "last", "best" or the number of a step that is kept.')]
 
 

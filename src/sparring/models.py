@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from sparring import recipes
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean
 from sparring.core.files import replacing
+from sparring.core.machine import refuse_absent_gpu
 from sparring.core.runs import RunDirectory
 from sparring.core.specs import ImageSpec, spec_from_json
 from sparring.core.terminal import console
@@ -90,6 +91,14 @@ class Model:
     def _network(self, name: str) -> nn.Module | None:
         network = getattr(self.game, name, None)
         return None if network is None or next(network.parameters()).is_meta else network
+
+    def on(self, device: Literal["cpu", "cuda"]) -> "Model":
+        """This model, with its networks there. A SettingsError if torch sees no GPU."""
+        refuse_absent_gpu(device)
+        for part in self.game.children():
+            if not any(tensor.is_meta for tensor in part.parameters()):
+                part.to(device)
+        return self
 
     @property
     def spec(self) -> ImageSpec:

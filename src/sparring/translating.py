@@ -104,7 +104,7 @@ class _Way:
         """What its translations of a source depend on."""
         names = self.model.game.sampling_networks
         tensors = {name: tensor for name, tensor in self.model.game.state_dict().items() if name.partition(".")[0] in names}
-        sums = [(name, tensor.sum(dtype=torch.float64).item(), tensor.flatten()[:1].tolist()) for name, tensor in tensors.items()]
+        sums = [(name, tensor.cpu().sum(dtype=torch.float64).item(), tensor.flatten()[:1].tolist()) for name, tensor in tensors.items()]
         weights = hashlib.sha256(repr(sums).encode()).hexdigest()[:12]  # other weights have other sums
         about = {"weights": weights, "direction": self.direction, "size": self.size, "tile": self.tile, "background": self.background}
         return {"of": str(source.resolve()), **about, **({} if self.noise is None else {"noise": self.noise})}

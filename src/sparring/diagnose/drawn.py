@@ -136,6 +136,34 @@ def forgetting(record: Record) -> Finding | None:
     )
 
 
+def no_progress(record: Record) -> Finding | None:
+    """Samples that are of nothing that the data has, and come no nearer to it."""
+    coverage, nearest = record.sign("coverage"), record.sign("nearest")
+    now = nearest.recent
+    before = Series(nearest.steps[: -len(now)], nearest.values[: -len(now)]).late
+    if not pictured(record) or len(coverage) < 2 * CHECKUPS or not mature(record):
+        return None
+    if not (coverage.values.max() < 0.1 and coverage.recent.middle < 0.05 and now.middle > 0.9 * before.middle):
+        return None
+    return Finding(
+        "no progress",
+        "The generator learns nothing: its samples are not like the data, and come no nearer to it.",
+        (
+            f"They cover {coverage.recent.middle:.1%} of the data, and never covered more than {coverage.values.max():.0%}.",
+            f"Half of them are within {now.middle:.2g} of a real picture (in units of the mean distance of two), and were within "
+            f"{before.middle:.2g} before.",
+        ),
+        "warning",
+        0.6,
+        coverage.holds_since(lambda values: values < 0.1),
+        {"coverage": coverage, "distance to the nearest real picture": nearest},
+        (
+            Remedy("Look at the data as training sees it (sparring data inspect), and begin with what sparring doctor advises for it."),
+            *against_unrest(record),
+        ),
+    )
+
+
 FIRST_PATTERN = 0.1
 """The share of alternating pixels that a game may begin with, and lose: it is 0.04 at most in young healthy games."""
 

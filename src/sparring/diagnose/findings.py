@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sparring.diagnose.balance import discriminator_overfitting, memorising, vanishing_gradient, weak_discriminator
-from sparring.diagnose.drawn import checkerboard, forgetting, ignored_classes, missing_modes, mode_collapse, saturation
+from sparring.diagnose.drawn import checkerboard, forgetting, ignored_classes, missing_modes, mode_collapse, no_progress, saturation
 from sparring.diagnose.elsewhere import noise
 from sparring.diagnose.finding import Finding
 from sparring.diagnose.record import Record
@@ -28,10 +28,10 @@ from sparring.diagnose.unrest import divergence, exploding_layers, not_finite, o
 RULES: tuple[Callable[[Record], Finding | None], ...] = (
     value_range, labels, duplicates, few_pictures, frozen_network, batch_norm_mixing, learning_rate, not_finite, divergence, oscillation,
     vanishing_gradient, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting, memorising, dead_layers,
-    exploding_layers, checkerboard, saturation, noise, ignored_classes, forgetting,
+    exploding_layers, checkerboard, saturation, noise, ignored_classes, forgetting, no_progress,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
-SAMPLES = {"mode collapse", "missing modes", "checkerboard", "saturation", "ignored classes", "forgetting"}
+SAMPLES = {"mode collapse", "missing modes", "checkerboard", "saturation", "ignored classes", "forgetting", "no progress"}
 """What shows in samples, whatever brought it about."""
 EXPLAINS: Mapping[str, set[str]] = {
     "value range": SAMPLES | {"duplicates", "vanishing gradient", "divergence", "oscillation"},
@@ -45,11 +45,11 @@ EXPLAINS: Mapping[str, set[str]] = {
     "divergence": SAMPLES | {"oscillation", "exploding layers"},
     "weak discriminator": SAMPLES | {"divergence", "vanishing gradient"},
     "vanishing gradient": SAMPLES | {"learning rate"},
-    "mode collapse": {"missing modes", "checkerboard", "oscillation", "ignored classes", "forgetting"},
-    "missing modes": {"forgetting"},
-    "oscillation": {"missing modes", "forgetting"},
-    "noise": {"checkerboard", "oscillation", "mode collapse"},
-    "learning rate": {"mode collapse", "missing modes"},
+    "mode collapse": {"missing modes", "checkerboard", "oscillation", "ignored classes", "forgetting", "no progress"},
+    "missing modes": {"forgetting", "no progress"},
+    "oscillation": {"missing modes", "forgetting", "no progress"},
+    "noise": {"no progress", "checkerboard", "oscillation", "mode collapse"},
+    "learning rate": {"mode collapse", "missing modes", "no progress"},
     "batch norm mixing": SAMPLES | {"weak discriminator"},
 }
 """What else a finding brings about: those are less to the point where it is found."""

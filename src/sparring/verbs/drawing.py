@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from sparring.arguments import Checkpoint, Run
+from sparring.arguments import Checkpoint, Device, Run
 from sparring.core.errors import SettingsError
 from sparring.core.terminal import console
 
@@ -17,6 +17,7 @@ def sample(
     label: str | None = None,
     truncation: float | None = None,
     out: Path | None = None,
+    device: Device = "cpu",
     checkpoint: Checkpoint = "last",
 ) -> int:
     """Draw pictures from a trained run.
@@ -37,12 +38,12 @@ def sample(
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
-    model = api.load(run, checkpoint=checkpoint)
+    model = api.load(run, checkpoint=checkpoint).on(device)
     labels = list(range(len(model.spec.classes))) if label == "all" else [label]
     if label == "all":
         model.label_of(0)  # refuses runs without classes
     pieces = (
-        float_to_pixels(piece).numpy()
+        float_to_pixels(piece).cpu().numpy()
         for one in labels
         for piece in model.sample_in_pieces(number, seed=seed, label=one, truncation=truncation)
     )
@@ -66,6 +67,7 @@ def interpolate(
     frames: int = 16,
     space: Literal["z", "w"] = "z",
     out: Path | None = None,
+    device: Device = "cpu",
     checkpoint: Checkpoint = "last",
 ) -> int:
     """Walk from one picture to the next through the latent space.
@@ -81,8 +83,8 @@ def interpolate(
     from sparring.core.batch import float_to_pixels
     from sparring.core.pictures import grid, save_film, save_gif, save_picture
 
-    model = api.load(run, checkpoint=checkpoint)
-    pictures = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames, space=space)).numpy()
+    model = api.load(run, checkpoint=checkpoint).on(device)
+    pictures = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames, space=space)).cpu().numpy()
     out = out or Path(f"{run.resolve().stem}-walk.gif")
     if out.suffix in {".gif", ".mp4"}:
         sheets = [grid(picture[None], gap=0, scale=max(1, 256 // model.spec.height)) for picture in pictures]

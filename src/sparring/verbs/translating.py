@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from sparring.arguments import Checkpoint, Run
+from sparring.arguments import Checkpoint, Device, Run
 from sparring.core.terminal import console
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def translate(
     size: int | None = None,
     tile: int = 1024,
     noise: int | None = None,
+    device: Device = "cpu",
     checkpoint: Checkpoint = "last",
 ) -> int:
     """Make pictures of pictures with a trained translator. What is there already is passed over: a half-done folder is gone on with.
@@ -35,7 +36,7 @@ def translate(
     from sparring.models import load
     from sparring.translating import count_of, translate
 
-    model, screen = load(run, checkpoint=checkpoint), console()
+    model, screen = load(run, checkpoint=checkpoint).on(device), console()
     with progress_bar(f"Translating {pictures}", count_of(pictures), screen.is_terminal) as advance:
         found = translate(model, pictures, out, direction=direction, size=size, tile=tile, noise=noise, advance=advance)
     for note in found.notes:
