@@ -53,6 +53,15 @@ def test_a_packed_model_draws_the_same_pictures_without_a_discriminator(trained:
     assert path.stat().st_size < next(trained.glob("checkpoints/*.safetensors")).stat().st_size / 4
 
 
+def test_what_was_not_loaded_is_not_moved(squares: Path, tmp_path: Path, tiny: dict[str, object]) -> None:
+    run = tmp_path / "run"
+    sparring.train("dcgan", data=squares, out=run, steps=1, augment="ada", console=Console(quiet=True), **tiny)
+    model = sparring.load(run)
+    absent = [name for name, part in model.game.named_children() if any(one.is_meta for one in (*part.parameters(), *part.buffers()))]
+    assert len(absent) == 2, "the discriminator, and the chance of augmentation, which is a buffer"
+    assert model.on("cpu").sample(1).isfinite().all()
+
+
 def test_models_are_where_they_are_told_to_be(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = sparring.load(trained)
     assert torch.equal(model.on("cpu").sample(3), sparring.load(trained).sample(3))

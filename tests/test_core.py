@@ -162,7 +162,9 @@ def test_a_gpu_takes_no_algorithm_whose_result_is_up_to_chance(monkeypatch: pyte
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.is_deterministic_algorithms_warn_only_enabled()
         assert not torch.utils.deterministic.fill_uninitialized_memory
+        assert not torch.backends.cudnn.allow_tf32
         assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert torch.backends.cudnn.allow_tf32
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.utils.deterministic.fill_uninitialized_memory
 
@@ -173,5 +175,6 @@ def test_pieces_mirror_as_torch_does(margins: tuple[int, int]) -> None:
     weights = torch.randn(2, 3, 5 + 2 * margins[1], 4 + 2 * margins[0], dtype=torch.float64)
     pieces = _of_pieces(_of_pieces(x, 3, margins[0]), 2, margins[1])
     assert torch.equal(pieces, mirrored(x, *margins))
+    assert mirrored(x.detach().to("meta"), *margins).shape == pieces.shape
     found, wanted = (torch.autograd.grad((each * weights).sum(), x)[0] for each in (pieces, mirrored(x, *margins)))
     assert torch.allclose(found, wanted, atol=1e-12)

@@ -142,7 +142,7 @@ SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
     "learning rate, high": ((signs(updates=of("generator", 0.05)), settings(learning_rate=2e-3)), 0),
     "learning rate, high by its steps alone": ((signs(updates=of("", 0.2)),), 0),
     "learning rate, high, of small steps": ((signs(updates=of("generator", 0.01), coverage=0.2), settings(learning_rate=4e-3)), 0),
-    "learning rate, a few times the recipe's": ((signs(updates=of("generator", 0.04)), settings(learning_rate=1e-3)), 0),
+    "learning rate, a few times the recipe's": ((signs(updates=of("generator", 0.04), coverage=0.2), settings(learning_rate=1e-3)), 0),
     "learning rate, so high that the generator died": (
         (
             signs(updates=of("generator", 0.0), gradients=of("generator", 0.0), diversity=0.0),
@@ -153,7 +153,7 @@ SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
     "learning rate, a twentieth": ((signs(updates=of("", 0.0045)), settings(learning_rate=1e-5)), 0),
     "learning rate, low": ((signs(updates=of("", 0.0005)), settings(learning_rate=2e-5)), 0),
     "not finite": ((lambda record: replace(record, ending={"reason": "not finite", "step": 700, "message": "loss = nan"}),), 700),
-    "no progress": ((signs(coverage=0.01, nearest=0.8, told__real=0.97),), 0),
+    "no progress": ((signs(coverage=0.01, nearest=0.8, precision=0.02, told__real=0.97),), 0),
     "not finite, in the samples": ((signs(700, nearest=math.inf, diversity=math.nan),), 700),
     "not finite, in the log": ((logged(loss__generator__adversarial=lambda steps: np.where(steps > 1000, np.inf, 1.0)),), 1050),
     "divergence": ((logged(logits__real=lambda steps: np.exp(steps / 150)),), 1250),  # half of the median of the last third, that at 1350
@@ -504,16 +504,42 @@ def test_a_network_that_never_had_a_gradient_was_not_killed_by_its_rate() -> Non
 
 
 def test_a_game_that_comes_nearer_has_progress() -> None:
-    far = signs(coverage=0.01, nearest=lambda step: 1.2 - step / 2000)
+    far = signs(coverage=0.01, precision=0.02, nearest=lambda step: 1.2 - step / 2000)
     assert diagnose(far(healthy())) == ()
-    once = signs(coverage=lambda step: 0.2 if step == 600 else 0.01, nearest=0.8)
+    once = signs(coverage=lambda step: 0.2 if step == 600 else 0.01, precision=0.02, nearest=0.8)
     assert "no progress" not in {finding.name for finding in diagnose(once(healthy()))}
 
 
 def test_clipped_weights_are_not_frozen_ones() -> None:
-    record = signs(updates=of("discriminator", 0.0))(healthy())
+    record = signs(300, updates=of("discriminator", 0.0))(healthy())
     assert diagnose(record)[0].name == "frozen network"
     assert "frozen network" not in {finding.name for finding in diagnose(settings(weight_clip=0.01)(record))}
+    never = signs(updates=of("discriminator", 0.0))(healthy())
+    assert diagnose(settings(weight_clip=0.01)(never))[0].name == "frozen network"
+
+
+def test_rates_are_judged_by_steps_and_by_samples() -> None:
+    few_times = settings(learning_rate=1e-3)  # five times the recipe's own
+    assert [one.severity for one in diagnose(few_times(signs(updates=of("generator", 0.04))(healthy())))] == ["note"]
+    lacking_coverage = few_times(signs(updates=of("generator", 0.04), coverage=0.2)(healthy()))
+    assert [one.severity for one in diagnose(lacking_coverage)] == ["warning"]
+    assert "5 times the recipe's own" in diagnose(lacking_coverage)[0].evidence[1]
+    slow = signs(updates=of("", 0.0008))(healthy())
+    assert diagnose(settings(learning_rate=1e-4)(slow)) == (), "half the rate of a recipe that takes small steps"
+
+
+def test_where_both_networks_died_both_are_named() -> None:
+    def at_first(steps: np.ndarray) -> np.ndarray:
+        return np.where(steps == 50, 4.0, 0.0)
+
+    died = logged(gradient__generator=at_first, gradient__discriminator=at_first)
+    still = signs(updates=of("", 0.0), gradients=dict.fromkeys(WEIGHTS, 0.0), diversity=0.0)
+    (first, *_) = diagnose(died(still(healthy())))
+    assert (first.name, len(first.evidence)) == ("learning rate", 2)
+    assert "discriminator and the generator" in first.says
+    saturated = settings(objective="saturating")(signs(updates=of("generator", 0.0))(healthy()))
+    lost = logged(gradient__generator=at_first)(saturated)
+    assert diagnose(lost)[0].name == "frozen network"
 
 
 def test_a_pattern_that_games_begin_with_is_a_note_while_they_are_young() -> None:
@@ -525,7 +551,7 @@ def test_a_pattern_that_games_begin_with_is_a_note_while_they_are_young() -> Non
 
 
 def test_a_small_part_that_is_missing_is_a_note() -> None:
-    shares = [0.08, *[0.92 / 9] * 9]
+    shares = [0.06, *[0.94 / 9] * 9]
     record = signs(kinds=[0.0, *[1 / 9] * 9])(data(kinds=shares, shape=[2, 1, 1])(healthy()))
     assert [(finding.name, finding.severity) for finding in diagnose(record)] == [("missing modes", "note")]
     more = signs(kinds=[0.0, 0.0, *[1 / 8] * 8])(data(kinds=shares, shape=[2, 1, 1])(healthy()))

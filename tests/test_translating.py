@@ -235,25 +235,32 @@ def test_what_takes_too_much_memory_is_reported_and_the_others_are_translated(
     negative: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "in").mkdir()
-    for name, (height, width) in {"good": (8, 8), "heavy": (12, 8), "narrow": (1, 1024)}.items():
+    for name, (height, width) in {"good": (8, 8), "narrow": (1, 1024)}.items():
         Image.fromarray(noise(height, width)).save(tmp_path / f"in/{name}.png")
+    for name, brightness in {"heavy": 255, "light": 0}.items():  # of one size: they are drawn together
+        Image.fromarray(np.full((12, 8, 3), brightness, np.uint8)).save(tmp_path / f"in/{name}.png")
     whole = Negative.forward
 
     def forward(self: Negative, pictures: torch.Tensor) -> torch.Tensor:
-        if pictures.shape[2] == 96:
-            raise RuntimeError("can't allocate memory: you tried to allocate 999 bytes")
+        if pictures.shape[2] == 96 and pictures.max() > 0.9:
+            raise RuntimeError("can't allocate memory: you tried to allocate 999 bytes\nand more lines")
         return whole(self, pictures)
 
     monkeypatch.setattr(Negative, "forward", forward)
     found = sparring.translate(negative, tmp_path / "in", tmp_path / "out", size=64)
-    assert found.written == 1
-    assert [path.name for path in sorted((tmp_path / "out").glob("*.png"))] == ["good.png"]
+    assert found.written == 2
+    assert [path.name for path in sorted((tmp_path / "out").glob("*.png"))] == ["good.png", "light.png"]
     assert sorted(found.problems) == [
         "heavy.png: it cannot be translated: can't allocate memory: you tried to allocate 999 bytes",
         "narrow.png: it is 1024x1, and with a shorter side of 64 it would be 65536x64",
     ]
     with pytest.raises(DataError, match="it would be 65536x64"):
         sparring.translate(negative, tmp_path / "in/narrow.png", tmp_path / "x.png", size=64)
+    with pytest.raises(DataError, match=r"999 bytes\.$"):
+        sparring.translate(negative, tmp_path / "in/heavy.png", tmp_path / "x.png", size=64)
+    Image.fromarray(noise(70, 40_000)).save(tmp_path / "long.png")
+    sparring.translate(negative, tmp_path / "long.png", tmp_path / "shorter.png", size=7)
+    assert Image.open(tmp_path / "shorter.png").size == (4000, 7)
 
 
 def test_zips_files_and_sizes(negative: Model, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def class_names(
     """
     store = data_of(model, data)
     network = trained(store).network
-    return lambda pictures: names(network, pictures), store.spec.classes
+    return lambda pictures: names(network, pictures.cpu()).to(pictures.device), store.spec.classes
 
 
 def _flat(points: Points) -> Float[Tensor, "n latent"]:

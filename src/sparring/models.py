@@ -96,7 +96,7 @@ class Model:
         """This model, with its networks there. A SettingsError if torch sees no GPU."""
         refuse_absent_gpu(device)
         for part in self.game.children():
-            if not any(tensor.is_meta for tensor in part.parameters()):
+            if not any(tensor.is_meta for tensor in (*part.parameters(), *part.buffers())):
                 part.to(device)
         return self
 

@@ -96,9 +96,12 @@ class _Way:
         return _as_wanted(loaded.image, channels, self.size, self.background), SEVERAL_FRAMES in loaded.notes
 
     def draw(self, pictures: Sequence[Picture]) -> list[Picture]:
-        """What becomes of pictures of one size."""
-        with self.model.noisy(self.direction, self.noise):
-            return _all_translated(self.model, pictures, self.direction, self.tile)
+        """What becomes of pictures of one size. An UnusableError if they take too much memory."""
+        try:
+            with self.model.noisy(self.direction, self.noise):
+                return _all_translated(self.model, pictures, self.direction, self.tile)
+        except (RuntimeError, MemoryError) as problem:
+            raise UnusableError(f"it cannot be translated: {next(iter(str(problem).splitlines()), type(problem).__name__)}") from None
 
     def mark(self, source: Path) -> dict[str, Any]:
         """What its translations of a source depend on."""
@@ -154,7 +157,10 @@ def translate(
         picture, more = way.opened(source.read_bytes())
     except (OSError, UnusableError) as problem:
         raise DataError(f"{source} cannot be read: {problem}.") from None
-    save_picture(way.draw([picture])[0], target)
+    try:
+        save_picture(way.draw([picture])[0], target)
+    except UnusableError as problem:
+        raise DataError(f"{source}: {problem}.") from None
     return Translated(1, 0, notes=(f"{source}: {SEVERAL_FRAMES}.",) if more else ())
 
 
@@ -162,7 +168,7 @@ def _as_wanted(image: Image.Image, channels: int, size: int | None, background: 
     if size is not None:
         factor = size / min(image.size)
         width, height = (max(1, round(side * factor)) for side in image.size)
-        if max(width, height) > LARGEST_SIDE:
+        if factor > 1 and max(width, height) > LARGEST_SIDE:
             raise UnusableError(f"it is {image.width}x{image.height}, and with a shorter side of {size} it would be {width}x{height}")
         image = image.resize((width, height), Image.Resampling.LANCZOS)
     if image.mode in {"LA", "RGBA"}:
@@ -203,6 +209,15 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
         except Exception as problem:  # what a damaged file raises is up to its format
             return f"{pictures.items[index].name}: {problem}"
 
+    def drawn(group: list[tuple[int, Picture]]) -> list[tuple[int, Picture | str]]:
+        try:
+            return list(zip([index for index, _ in group], way.draw([picture for _, picture in group]), strict=True))
+        except UnusableError as problem:
+            if len(group) == 1:
+                index = group[0][0]
+                return [(index, f"{pictures.items[index].name}: {problem}")]
+            return [found for one in group for found in drawn([one])]
+
     def write(picture: Picture, index: int) -> str | None:
         try:
             put_bytes(target / names[index], encoded(picture, target / names[index]))
@@ -217,12 +232,7 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
         problems += [problem for problem in found.values() if isinstance(problem, str)]
         readable = [(index, picture) for index, picture in found.items() if not isinstance(picture, str)]
         for group in _alike(iter(readable)):
-            try:
-                drawn = way.draw([picture for _, picture in group])
-            except (RuntimeError, MemoryError) as problem:  # too little memory for one of this size: others may be smaller
-                problems += [f"{pictures.items[index].name}: it cannot be translated: {problem}" for index, _ in group]
-                continue
-            failed = [problem for (index, _), one in zip(group, drawn, strict=True) if (problem := write(one, index)) is not None]
+            failed = [problem for index, one in drawn(group) if (problem := one if isinstance(one, str) else write(one, index)) is not None]
             problems += failed
             count += len(group) - len(failed)
         at_once = min([SAMPLE_CHUNK, *(max(1, AT_ONCE // picture.size) for _, picture in readable)])
@@ -296,10 +306,13 @@ def _film_translated(way: _Way, source: Path, target: Path, advance: Callable[[i
 
     def drawn() -> Iterator[Picture]:
         nonlocal count
-        for group in _alike((number, way.opened(frame)[0]) for number, frame in enumerate(frames_of(source))):
-            yield from way.draw([frame for _, frame in group])
-            count += len(group)
-            advance(len(group))
+        try:
+            for group in _alike((number, way.opened(frame)[0]) for number, frame in enumerate(frames_of(source))):
+                yield from way.draw([frame for _, frame in group])
+                count += len(group)
+                advance(len(group))
+        except UnusableError as problem:
+            raise DataError(f"{source}, frame {count + 1}: {problem}.") from None
 
     expected, from_gif = frames_in(source), source.suffix.lower() == ".gif"
     if target.suffix.lower() == ".gif":

@@ -78,7 +78,11 @@ def reached_weights(record: Record) -> set[str]:
 
 
 def died_at_once(record: Record, network: str) -> bool:
-    """Whether a gradient reached a network in the first steps alone: in the first line of the log, or the first eighth of its lines."""
+    """Whether a gradient reached a network in the first steps alone: in the first line of the log, or the first eighth of its lines. (A
+    saturating objective's can vanish by itself.)
+    """
+    if network == "generator" and record.settings.get("objective") == "saturating":
+        return False
     gradient = record.logged(f"gradient/{network}")
     alive = np.flatnonzero(gradient.values)
     return len(gradient) > CHECKUPS and len(alive) > 0 and int(alive[-1]) < max(1, len(gradient) // 8)

@@ -25,7 +25,7 @@ from sparring.diagnose.remedies import against_overfitting, for_rates
 FEWEST_IN_NORM = 16
 """Pictures in a batch from which on its norm is like that of a checkup's pictures."""
 
-TOO_FAST, TOO_SLOW = ((4, 0.03), (8, 0.006)), ((0.5, 0.001), (0.2, 0.003), (0.1, 0.006))
+TOO_FAST, TOO_SLOW = ((4, 0.03), (8, 0.006)), ((0.2, 0.003), (0.1, 0.006))
 """How many times the recipe's own a rate is, and the size of a first step from which on, or below which, it is wrong."""
 
 
@@ -116,8 +116,6 @@ def frozen_network(record: Record) -> Finding | None:
     for network in ("generator", "discriminator"):
         if died_at_once(record, network):  # it had moved, and too far
             continue
-        if network == "discriminator" and record.settings.get("weight_clip"):  # its weights lie at the ends of what they may be
-            continue
         recorded = [(step, values) for step, values in record.by_weight("updates", f"{network}.") if values]
         checkups = [values for _, values in recorded[-CHECKUPS:]]
         if len(checkups) < 2 or not all(all(map(math.isfinite, values.values())) for values in checkups):
@@ -128,6 +126,8 @@ def frozen_network(record: Record) -> Finding | None:
             continue
         whole = len(still) == len(weights)
         moved = [place for place, (_, values) in enumerate(recorded) if any(values.get(name, 0.0) >= 1e-8 for name in still)]
+        if moved and network == "discriminator" and record.settings.get("weight_clip"):  # they lie at the ends of what they may be
+            continue
         return Finding(
             "frozen network",
             f"The {network} does not learn: {'none' if whole else 'many'} of its weights {'move' if whole else 'do not move'}.",
@@ -178,17 +178,17 @@ def batch_norm_mixing(record: Record) -> Finding | None:
 
 def learning_rate(record: Record) -> Finding | None:
     """Steps that are too large or too small for the weights, by a factor of ten or so."""
+    if killed := [network for network in ("discriminator", "generator") if died_at_once(record, network)]:
+        return _killed(record, killed)
     worst: Finding | None = None
     for network, name in (("generator", "learning_rate"), ("discriminator", "discriminator_learning_rate")):
-        if died_at_once(record, network):
-            return _killed(record, network)
         moved = median_updates(record, network)
         if len(moved) < 2:
             continue
         step, now = moved.early.middle, moved.recent.middle
         factor = rate_factor(record, name)
         size = f"A step changes the {network}'s weights by {step:.2g} of themselves early on, {now:.2g} of late (0.002 to 0.02 is usual)."
-        told = f"Its rate is {factor:.3g} times the recipe's own." if not 0.2 < factor < 8 else ""
+        told = f"Its rate is {factor:.3g} times the recipe's own." if not 0.2 < factor < 4 else ""
         change = 0.25
         if step > 0.12 or factor >= 50 or any(factor >= most and step > bound for most, bound in TOO_FAST):
             says, sure = f"The {network}'s learning rate is too high.", 0.9 if factor >= 8 else 0.6
@@ -199,12 +199,12 @@ def learning_rate(record: Record) -> Finding | None:
             change = 4.0
         else:
             continue
-        fine = change < 1 and step < 0.028 and factor < 50 and record.sign("coverage").recent.middle > 0.3
+        fine = change < 1 and step < (0.028 if factor >= 8 else 0.05) and factor < 50 and record.sign("coverage").recent.middle > 0.3
         found = Finding(
             "learning rate",
             says,
             tuple(filter(None, (size, told))),
-            "note" if fine else "severe" if told else "warning",
+            "note" if fine else "warning" if 0.2 < factor < 8 else "severe",
             sure,
             0,
             curves={f"relative size of the {network}'s steps": moved},
@@ -215,17 +215,20 @@ def learning_rate(record: Record) -> Finding | None:
     return worst
 
 
-def _killed(record: Record, network: str) -> Finding:
-    gradient = record.logged(f"gradient/{network}")
-    last = int(gradient.steps[np.flatnonzero(gradient.values)[-1]])
+def _killed(record: Record, networks: list[str]) -> Finding:
+    gradients = {network: record.logged(f"gradient/{network}") for network in networks}
+    last = {network: int(gradient.steps[np.flatnonzero(gradient.values)[-1]]) for network, gradient in gradients.items()}
     return Finding(
         "learning rate",
-        f"The {network}'s learning rate is far too high: its first steps took it to where no gradient reaches it.",
-        (f"Its gradient was {gradient.values[0]:.2g} at first, and is nothing after step {last:,}.",),
+        f"Learning rates are far too high: the first steps took the {' and the '.join(networks)} to where no gradient comes.",
+        tuple(
+            f"The {network}'s gradient was {gradient.values.max():.2g} at first, and is nothing after step {last[network]:,}."
+            for network, gradient in gradients.items()
+        ),
         "severe",
         0.9,
         0,
-        curves={f"gradient of the {network}": gradient},
+        curves={f"gradient of the {network}": gradient for network, gradient in gradients.items()},
         remedies=for_rates(record, 0.01),
     )
 
