@@ -503,6 +503,12 @@ def test_a_network_that_never_had_a_gradient_was_not_killed_by_its_rate() -> Non
     assert diagnose(lost(still(healthy())))[0].name == "frozen network"
 
 
+def test_points_are_in_float32_already() -> None:
+    record = sick("not finite")
+    assert "float32" in diagnose(record)[0].remedies[-1].what
+    assert all("float32" not in remedy.what for remedy in diagnose(data(shape=[2, 1, 1])(record))[0].remedies)
+
+
 def test_a_game_that_comes_nearer_has_progress() -> None:
     far = signs(coverage=0.01, precision=0.02, nearest=lambda step: 1.2 - step / 2000)
     assert diagnose(far(healthy())) == ()

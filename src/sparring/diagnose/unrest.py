@@ -6,7 +6,7 @@ import numpy as np
 
 from sparring.diagnose.elsewhere import restless_losses, restless_sheets
 from sparring.diagnose.finding import Finding, Remedy
-from sparring.diagnose.readings import CHECKUPS, YOUNG, came_back, mature, of_critic
+from sparring.diagnose.readings import CHECKUPS, YOUNG, came_back, mature, of_critic, pictured
 from sparring.diagnose.record import NOTHING, Record, Series
 from sparring.diagnose.remedies import against_unrest, for_rates
 
@@ -32,6 +32,8 @@ def not_finite(record: Record) -> Finding | None:
         over, message = True, f"Samples are infinitely far from all real ones from step {since:,} on."
     if not message:
         return None
+    finer = Remedy("Or float32 in place of bfloat16: --precision float32.")
+    on_points = bool(record.data) and not pictured(record)  # they are always played in float32
     return Finding(
         "not finite",
         "Numbers grew until they were infinite: nothing more can be learnt." if over else "Some numbers are infinite or none.",
@@ -42,7 +44,7 @@ def not_finite(record: Record) -> Finding | None:
         curves={
             name: record.logged(f"gradient/{name}") for name in ("discriminator", "generator") if len(record.logged(f"gradient/{name}"))
         },
-        remedies=(*for_rates(record), *against_unrest(record), Remedy("Or float32 in place of bfloat16: --precision float32.")),
+        remedies=(*for_rates(record), *against_unrest(record), *([] if on_points else [finer])),
     )
 
 
