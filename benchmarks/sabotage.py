@@ -87,6 +87,12 @@ PARTS: dict[str, tuple[Ground, ...]] = {
         Ground("sagan", "fashion10k", 500, {**LIGHT, "attention": 8}),
     ),
     "unseen": (Ground("wgan", "moons", 1200), Ground("pacgan", "emoji", 500, SMALL), Ground("stylegan2", "fashion10k", 400, STYLES)),
+    "further": (
+        Ground("unrolled", "swissroll", 500),
+        Ground("biggan", "emoji", 500, LIGHT),
+        Ground("wgan-gp", "fashion10k", 300, SMALL),
+        Ground("gan", "grid25", 1200, BEST),
+    ),
 }
 HEALTHY: dict[str, tuple[Ground, ...]] = {
     "tune": (
@@ -137,6 +143,22 @@ HEALTHY: dict[str, tuple[Ground, ...]] = {
         Ground("cgan", "fashion10k", 1000, SMALL),
         Ground("dcgan", "fashion10k", 600, {**SMALL, "objective": "hinge"}),
         Ground("gan", "emoji", 800, {"threads": 1}),
+    ),
+    "further": (
+        Ground("unrolled", "swissroll", 500),
+        Ground("biggan", "emoji", 500, LIGHT),
+        Ground("wgan-gp", "fashion10k", 300, SMALL),
+        Ground("gan", "grid25", 1200, BEST),
+        Ground("wgan", "emoji", 500, SMALL),
+        Ground("sngan", "fashion10k", 700, LIGHT),
+        Ground("sagan", "emoji", 350, LIGHT),
+        Ground("progan", "fashion10k", 600, {"channel_base": 256, "channel_max": 32, "batch_size": 16, "threads": 1}),
+        Ground("stylegan", "emoji", 500, STYLES),
+        Ground("dcgan", "fashion10k", 500, {**SMALL, "augment": "ada", "width": 8}),
+        Ground("dcgan", "emoji", 400, {"width": 16, "batch_size": 64, "threads": 1}),
+        Ground("pacgan", "spiral", 1000),
+        Ground("sngan", "ring8", 1500),
+        Ground("acgan", "fashion10k", 1200, LIGHT),
     ),
 }
 

@@ -1,5 +1,7 @@
 import json
 import os
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from PIL import Image
 from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import SparringError, did_you_mean, listed
 from sparring.core.files import read_json, replacing, sha256_of_file, write_json
-from sparring.core.machine import repeatable
+from sparring.core.machine import repeatable, workers
 from sparring.core.mirroring import _of_pieces, mirrored
 from sparring.core.pictures import grid, save_film, save_gif, save_picture
 from sparring.core.runs import RunDirectory
@@ -178,3 +180,22 @@ def test_pieces_mirror_as_torch_does(margins: tuple[int, int]) -> None:
     assert mirrored(x.detach().to("meta"), *margins).shape == pieces.shape
     found, wanted = (torch.autograd.grad((each * weights).sum(), x)[0] for each in (pieces, mirrored(x, *margins)))
     assert torch.allclose(found, wanted, atol=1e-12)
+
+
+def test_workers_compute_with_as_many_threads_as_they_should() -> None:
+    before, begun = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    try:
+        with workers(3, 1, lambda: begun.append(threading.get_ident())) as pool:
+            found = list(pool.map(lambda _: (time.sleep(0.01), threading.get_ident(), torch.get_num_threads()), range(30)))
+        assert {threads for *_, threads in found} == {1}
+        assert {thread for _, thread, _ in found} <= set(begun)
+        assert len(begun) == 3
+        assert torch.get_num_threads() == 2
+        fresh: list[int] = []
+        thread = threading.Thread(target=lambda: fresh.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        assert fresh == [2]
+    finally:
+        torch.set_num_threads(before)

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -455,6 +457,66 @@ def test_translations_have_as_many_faces_as_there_is_noise(tmp_path: Path, model
     with pytest.raises(SettingsError, match="without dropout"):
         sparring.translate(model, tmp_path / "in", tmp_path / "other", noise=1)
     assert not (tmp_path / "other").exists()
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_threads_that_translate_a_folder_do_not_meet(tmp_path: Path) -> None:
+    """Dropout that plays, statistics of tiled pictures and modes are each thread's own: a file is as if it were alone."""
+    recipe = Pix2pix(width=4, discriminator_width=4, patch_layers=2, norm="instance")
+    game = recipe.build(PairSpec(64, 64, 3, (), 3))
+    for weight in game.generator.parameters():  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+        nn.init.normal_(weight, 0.0, 0.2)
+    model = Model(game.train(), recipe, tmp_path / "run")
+    sides = [(64, 64)] * 40 + [(64, 700), (64, 64), (320, 300), (96, 64)] * 4
+    (tmp_path / "in").mkdir()
+    for number, size in enumerate(sides):
+        Image.fromarray(noise(*size, number)).save(tmp_path / "in" / f"{number:02d}.png")
+    found = sparring.translate(model, tmp_path / "in", tmp_path / "out", noise=1, tile=512)
+    assert (found.written, found.problems, torch.get_num_threads()) == (len(sides), (), 2)
+    assert all(module.training for module in game.modules())
+    with model.noisy("a2b", 1):
+        for number, size in enumerate(sides):
+            alone = translated(model, noise(*size, number), tile=512)
+            drawn = np.asarray(Image.open(tmp_path / "out" / f"{number:02d}.png"))
+            assert np.abs(drawn.astype(int) - alone).max() <= 1, (number, size)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_folder_that_is_broken_off_waits_for_no_other_pictures(negative: Model, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(200):
+        Image.fromarray(noise(8, 8, number)).save(tmp_path / "in" / f"{number:03d}.png")
+    shown = []
+
+    def advance(count: int) -> None:
+        shown.append(count)
+        if sum(shown):
+            raise KeyboardInterrupt
+
+    game = negative.game
+
+    class Slow(Negative):
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            time.sleep(0.05)
+            return super().forward(pictures)
+
+    game.a2b = Slow()
+    with pytest.raises(KeyboardInterrupt):
+        sparring.translate(negative, tmp_path / "in", tmp_path / "out", advance=advance)
+    assert 16 <= len(list((tmp_path / "out").glob("*.png"))) < 120
+    assert torch.get_num_threads() == 2
+    game.a2b = Negative()
+    found = sparring.translate(negative, tmp_path / "in", tmp_path / "out")
+    assert found.there >= 16
+    assert found.there + found.written == 200
 
 
 def test_the_commands(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,15 @@
 """Floor 5: translators in use: on files, folders, zips and films of any size."""
 
+import copy
 import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -17,12 +20,13 @@ from PIL import Image, ImageColor
 from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import DataError, SettingsError, SparringError, listed
 from sparring.core.files import put_bytes, read_json, write_json
-from sparring.core.machine import keep_freed_memory
+from sparring.core.machine import keep_freed_memory, workers
 from sparring.core.pictures import WRITABLE, encoded, save_film, save_gif, save_picture
 from sparring.data.decode import SEVERAL_FRAMES, UnusableError, load
 from sparring.data.films import FILMS, durations_of, frames_of, rate_of
 from sparring.data.films import count_of as frames_in
 from sparring.data.folders import open_pictures
+from sparring.data.source import Source
 from sparring.game import SAMPLE_CHUNK
 from sparring.models import Model
 from sparring.models import load as load_model
@@ -39,8 +43,8 @@ MARK = ".sparring-translation.json"
 """In a folder of translations: what made them."""
 LARGEST_SIDE = 2**15
 """That a picture may get by being resized: narrow ones would grow without end."""
-AT_ONCE = 2**26
-"""Numbers in the pictures of a folder that are in memory together."""
+LARGEST_OF_ONE_THREAD = 256
+"""Pictures of at most this side are translated by as many threads, each its own."""
 
 
 def translated(model: Model, picture: Picture, direction: Direction = "a2b", *, tile: int = TILE) -> Picture:
@@ -182,7 +186,6 @@ def _as_wanted(image: Image.Image, channels: int, size: int | None, background: 
 
 
 def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], object]) -> Translated:
-    """Some pictures are read, then translated, then written. (Threads for the files take longer: they wait for the network's.)"""
     _refuse_place(source, target)
     pictures = open_pictures(source)
     if not pictures.items:
@@ -196,48 +199,91 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
             leftover.unlink(missing_ok=True)
     left = [index for index, name in enumerate(names) if not _exists(target / name)]
     advance(len(names) - len(left))
-    notes = [f"passed over: {name}: {reason}" for name, reason in pictures.passed_over]
+    parts = [left[start : start + SAMPLE_CHUNK] for start in range(0, len(left), SAMPLE_CHUNK)]
+    problems, count = [f"{name}: {reason}" for name, reason in pictures.problems], 0
+    threads, here = torch.get_num_threads(), local()
 
-    def decoded(index: int) -> Picture | str:
+    def begin() -> None:  # networks of its own, for hooks and modes of shared ones would meet
+        here.way = replace(way, model=_beside(way.model))
+
+    with workers(1, threads, begin) as together, workers(threads, 1, begin) as pool:
+        work = _FolderWork(here, pictures, [target / name for name in names], together)
+        for part, failed in zip(parts, pool.map(work.translate, parts), strict=True):
+            count += len(part) - len(failed)
+            problems += failed
+            advance(len(part))
+    notes = [f"passed over: {name}: {reason}" for name, reason in pictures.passed_over]
+    return Translated(count, len(names) - len(left), tuple(problems), (*notes, *sorted(work.notes)))
+
+
+@dataclass
+class _FolderWork:
+    """What threads do on a folder: each reads some pictures, translates and writes them, by itself."""
+
+    here: local
+    """`here.way`: this thread's."""
+    pictures: Source
+    targets: Sequence[Path]
+    together: ThreadPoolExecutor
+    """Translates large pictures: one at a time, as they need much memory, with all cores."""
+    notes: list[str] = field(default_factory=list)
+
+    def translate(self, some: Sequence[int]) -> list[str]:
+        """What went wrong with these pictures: a line for each that is not written."""
+        problems: list[str] = []
+
+        def decoded() -> Iterator[tuple[int, Picture]]:
+            for index in some:
+                try:
+                    yield index, self._read(index)
+                except UnusableError as problem:
+                    problems.append(f"{self._name(index)}: {problem}")
+
+        for group in _alike(decoded()):
+            problems += self._translate_alike(group)
+        return problems
+
+    def _translate_alike(self, group: list[tuple[int, Picture]]) -> list[str]:
         try:
-            picture, more = way.opened(pictures.read(index))
-            if more:
-                notes.append(f"{pictures.items[index].name}: {SEVERAL_FRAMES}.")
-            return picture
+            drawn = self._draw([picture for _, picture in group])
+        except UnusableError as problem:
+            if len(group) == 1:
+                return [f"{self._name(group[0][0])}: {problem}"]
+            return [problem for one in group for problem in self._translate_alike([one])]
+        return [problem for (index, _), picture in zip(group, drawn, strict=True) if (problem := self._write(index, picture))]
+
+    def _name(self, index: int) -> str:
+        return self.pictures.items[index].name
+
+    def _read(self, index: int) -> Picture:
+        try:
+            picture, more = self.here.way.opened(self.pictures.read(index))
         except SparringError:
             raise
         except Exception as problem:  # what a damaged file raises is up to its format
-            return f"{pictures.items[index].name}: {problem}"
+            raise UnusableError(str(problem)) from None
+        if more:
+            self.notes.append(f"{self._name(index)}: {SEVERAL_FRAMES}.")
+        return picture
 
-    def drawn(group: list[tuple[int, Picture]]) -> list[tuple[int, Picture | str]]:
-        try:
-            return list(zip([index for index, _ in group], way.draw([picture for _, picture in group]), strict=True))
-        except UnusableError as problem:
-            if len(group) == 1:
-                index = group[0][0]
-                return [(index, f"{pictures.items[index].name}: {problem}")]
-            return [found for one in group for found in drawn([one])]
+    def _draw(self, pictures: list[Picture]) -> list[Picture]:
+        if max(pictures[0].shape) <= LARGEST_OF_ONE_THREAD:
+            return self.here.way.draw(pictures)
+        return self.together.submit(lambda: self.here.way.draw(pictures)).result()
 
-    def write(picture: Picture, index: int) -> str | None:
+    def _write(self, index: int, picture: Picture) -> str | None:
+        target = self.targets[index]
         try:
-            put_bytes(target / names[index], encoded(picture, target / names[index]))
+            put_bytes(target, encoded(picture, target))
         except (OSError, ValueError) as problem:  # a format's encoder may find a picture too large
-            return f"{names[index]}: it cannot be written: {getattr(problem, 'strerror', None) or problem}"
+            return f"{target.name}: it cannot be written: {getattr(problem, 'strerror', None) or problem}"
         return None
 
-    problems, count, at_once = [f"{name}: {reason}" for name, reason in pictures.problems], 0, SAMPLE_CHUNK
-    coming = iter(left)
-    while some := list(islice(coming, at_once)):
-        found = {index: decoded(index) for index in some}
-        problems += [problem for problem in found.values() if isinstance(problem, str)]
-        readable = [(index, picture) for index, picture in found.items() if not isinstance(picture, str)]
-        for group in _alike(iter(readable)):
-            failed = [problem for index, one in drawn(group) if (problem := one if isinstance(one, str) else write(one, index)) is not None]
-            problems += failed
-            count += len(group) - len(failed)
-        at_once = min([SAMPLE_CHUNK, *(max(1, AT_ONCE // picture.size) for _, picture in readable)])
-        advance(len(some))
-    return Translated(count, len(names) - len(left), tuple(problems), tuple(notes))
+
+def _beside(model: Model) -> Model:
+    """The model with modules of its own, and the same weights."""
+    tensors = {id(tensor): tensor for tensor in (*model.game.parameters(), *model.game.buffers())}
+    return replace(model, game=copy.deepcopy(model.game, tensors))
 
 
 def _refuse_place(source: Path, target: Path) -> None:
@@ -251,7 +297,7 @@ def _refuse_place(source: Path, target: Path) -> None:
 
 
 def _alike(pictures: Iterator[tuple[int, Picture]]) -> Iterator[list[tuple[int, Picture]]]:
-    """Neighbours of one size, as many as the network takes at a time."""
+    """Neighbours of one size, as many as the network takes at a time. No more are asked for before."""
     for shape, same in groupby(pictures, key=lambda each: each[1].shape):
         most = SAMPLE_CHUNK if max(shape[:2]) <= LARGEST_IN_COMPANY else 1
         while group := list(islice(same, most)):

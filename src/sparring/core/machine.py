@@ -4,7 +4,8 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -64,3 +65,22 @@ def refuse_absent_gpu(device: str) -> None:
 def core_count() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def workers(count: int, threads: int, begin: Callable[[], object]) -> Iterator[ThreadPoolExecutor]:
+    """So many threads for work in many pieces, each of which calls `begin` first, and computes with so many of torch's threads: with one,
+    they do not wait for each other at the end of every operation.
+    """
+    before = torch.get_num_threads()
+
+    def begin_so() -> None:
+        torch.set_num_threads(threads)
+        begin()
+
+    pool = ThreadPoolExecutor(count, initializer=begin_so)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(before)  # for threads to come, which take the number that was set last
