@@ -207,7 +207,7 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
         here.way = replace(way, model=_beside(way.model))
 
     with workers(1, threads, begin) as together, workers(threads, 1, begin) as pool:
-        work = _FolderWork(here, pictures, [target / name for name in names], together)
+        work = _FolderWork(here, pictures, target, names, together)
         for part, failed in zip(parts, pool.map(work.translate, parts), strict=True):
             count += len(part) - len(failed)
             problems += failed
@@ -223,7 +223,9 @@ class _FolderWork:
     here: local
     """`here.way`: this thread's."""
     pictures: Source
-    targets: Sequence[Path]
+    target: Path
+    names: Sequence[str]
+    """Of the files to be written there."""
     together: ThreadPoolExecutor
     """Translates large pictures: one at a time, as they need much memory, with all cores."""
     notes: list[str] = field(default_factory=list)
@@ -272,11 +274,11 @@ class _FolderWork:
         return self.together.submit(lambda: self.here.way.draw(pictures)).result()
 
     def _write(self, index: int, picture: Picture) -> str | None:
-        target = self.targets[index]
+        file = self.target / self.names[index]
         try:
-            put_bytes(target, encoded(picture, target))
+            put_bytes(file, encoded(picture, file))
         except (OSError, ValueError) as problem:  # a format's encoder may find a picture too large
-            return f"{target.name}: it cannot be written: {getattr(problem, 'strerror', None) or problem}"
+            return f"{self.names[index]}: it cannot be written: {getattr(problem, 'strerror', None) or problem}"
         return None
 
 
