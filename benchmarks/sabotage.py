@@ -88,8 +88,8 @@ PARTS: dict[str, tuple[Ground, ...]] = {
     ),
     "unseen": (Ground("wgan", "moons", 1200), Ground("pacgan", "emoji", 500, SMALL), Ground("stylegan2", "fashion10k", 400, STYLES)),
     "further": (
-        Ground("unrolled", "swissroll", 500),
-        Ground("biggan", "emoji", 500, LIGHT),
+        Ground("unrolled", "swissroll", 300),
+        Ground("lsgan", "emoji", 500, SMALL),
         Ground("wgan-gp", "fashion10k", 300, SMALL),
         Ground("gan", "grid25", 1200, BEST),
     ),
@@ -145,8 +145,8 @@ HEALTHY: dict[str, tuple[Ground, ...]] = {
         Ground("gan", "emoji", 800, {"threads": 1}),
     ),
     "further": (
-        Ground("unrolled", "swissroll", 500),
-        Ground("biggan", "emoji", 500, LIGHT),
+        Ground("unrolled", "swissroll", 300),
+        Ground("lsgan", "emoji", 500, SMALL),
         Ground("wgan-gp", "fashion10k", 300, SMALL),
         Ground("gan", "grid25", 1200, BEST),
         Ground("wgan", "emoji", 500, SMALL),

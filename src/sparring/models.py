@@ -29,6 +29,7 @@ from sparring.game import Game, LatentGame, Recipe, check
 from sparring.latent.walks import spherical, walk
 from sparring.nets.maps import dropping
 from sparring.nets.styles import StyleGenerator
+from sparring.tiling import TILE, in_tiles, refuse_tile
 from sparring.train import checkpoints
 from sparring.train.state import load_named, refuse_misfits, select
 from sparring.translation import Direction, TranslationGame
@@ -145,15 +146,17 @@ class Model:
             raise CheckpointError(f"{self.source} holds no generator, so nothing can be drawn from it.")
 
     def translate(
-        self, pictures: Float[Tensor, "n c h w"], *, direction: Direction = "a2b", noise: int | None = None
+        self, pictures: Float[Tensor, "n c h w"], *, direction: Direction = "a2b", noise: int | None = None, tile: int = TILE
     ) -> Float[Tensor, "n o h w"]:
         """What a translator makes of pictures in [-1, 1], of any size: pictures in [-1, 1] of that size.
 
         `direction`: "a2b" makes targets of inputs; "b2a" the other way round, where the recipe learns it. `noise`: the seed of one of the
-        many translations that dropout gives (Isola et al. 2017, section 3.1); None: their typical one, without dropout. A SettingsError
-        says what does not fit. The translation of a picture does not depend on the pictures beside it.
+        many translations that dropout gives (Isola et al. 2017, section 3.1); None: their typical one, without dropout. `tile`: pictures
+        with a longer side are translated in tiles of about that, which fade into each other. A SettingsError says what does not fit. The
+        translation of a picture does not depend on the pictures beside it.
         """
         self.refuse_direction(direction)
+        refuse_tile(tile)
         game = self.translation_game
         channels = game.channels_of(direction)[0]
         if not isinstance(pictures, Tensor) or not pictures.is_floating_point():
@@ -161,8 +164,11 @@ class Model:
             raise SettingsError(f"Wanted is a tensor of numbers in [-1, 1], not {kind}. Files are translated by sparring.translate.")
         if pictures.ndim != 4 or pictures.shape[1] != channels or not pictures.numel():
             raise SettingsError(f"The pictures are {tuple(pictures.shape)}; wanted are some, with {channels} channels (n, c, h, w).")
+        shown = pictures.to(game.device, torch.float32)
         with self.noisy(direction, noise):
-            return game.translate(pictures.to(game.device, torch.float32), direction).clamp(-1, 1)
+            if max(shown.shape[2:]) <= tile:
+                return game.translate(shown, direction).clamp(-1, 1)
+            return torch.cat([in_tiles(game, one, direction, tile) for one in shown.split(1)]).clamp(-1, 1)
 
     def noisy(self, direction: Direction, seed: int | None) -> AbstractContextManager[None]:
         """Where translations have the noise of that seed, if it is one. A SettingsError for networks without dropout."""

@@ -5,11 +5,20 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from sparring.core.errors import SettingsError
 from sparring.nets.layers import shared_statistics
 from sparring.translation import Direction, TranslationGame, extended
 
 OVERLAP = 64
 """Tiles overlap by so much on each side."""
+TILE = 1024
+"""Pictures with a longer side are translated in tiles."""
+
+
+def refuse_tile(tile: int) -> None:
+    """Raise a SettingsError if tiles of that side would be little but overlap."""
+    if tile <= 4 * OVERLAP:
+        raise SettingsError(f"tile must be more than {4 * OVERLAP}, not {tile}.")
 
 
 def in_tiles(game: TranslationGame, picture: Float[Tensor, "1 c h w"], direction: Direction, tile: int) -> Float[Tensor, "1 o h w"]:

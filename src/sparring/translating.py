@@ -30,13 +30,11 @@ from sparring.data.source import Source
 from sparring.game import SAMPLE_CHUNK
 from sparring.models import Model
 from sparring.models import load as load_model
-from sparring.tiling import OVERLAP, in_tiles
+from sparring.tiling import TILE, refuse_tile
 from sparring.trained_on import preparation_of
 from sparring.translation import LARGEST_IN_COMPANY, Direction
 
 Picture = UInt8[np.ndarray, "h w c"]
-TILE = 1024
-"""Pictures with a longer side are translated in tiles."""
 FORGIVEN = 0.02
 """Share of a film's frames that may be missing of what it says it has, for it says so in round numbers."""
 MARK = ".sparring-translation.json"
@@ -45,22 +43,6 @@ LARGEST_SIDE = 2**15
 """That a picture may get by being resized: narrow ones would grow without end."""
 LARGEST_OF_ONE_THREAD = 256
 """Pictures of at most this side are translated by as many threads, each its own."""
-
-
-def translated(model: Model, picture: Picture, direction: Direction = "a2b", *, tile: int = TILE) -> Picture:
-    """What becomes of one picture, of any size: in tiles if it is larger than one, that fade into each other."""
-    return _all_translated(model, [picture], direction, tile)[0]
-
-
-def _all_translated(model: Model, pictures: Sequence[Picture], direction: Direction, tile: int) -> list[Picture]:
-    """Of pictures of one size."""
-    height, width = pictures[0].shape[:2]
-    if max(height, width) <= tile:
-        batch = pixels_to_float(torch.from_numpy(np.stack(pictures)))
-        return list(float_to_pixels(model.translate(batch, direction=direction)).cpu().numpy())
-    game = model.translation_game
-    large = (pixels_to_float(torch.from_numpy(picture[None])) for picture in pictures)
-    return [float_to_pixels(in_tiles(game, one, direction, tile).clamp(-1, 1)).numpy()[0] for one in large]
 
 
 def count_of(place: Path) -> int:
@@ -101,9 +83,10 @@ class _Way:
 
     def draw(self, pictures: Sequence[Picture]) -> list[Picture]:
         """What becomes of pictures of one size. An UnusableError if they take too much memory."""
+        batch = pixels_to_float(torch.from_numpy(np.stack(pictures)))
         try:
-            with self.model.noisy(self.direction, self.noise):
-                return _all_translated(self.model, pictures, self.direction, self.tile)
+            drawn = self.model.translate(batch, direction=self.direction, noise=self.noise, tile=self.tile)
+            return list(float_to_pixels(drawn).cpu().numpy())
         except (RuntimeError, MemoryError) as problem:
             raise UnusableError(f"it cannot be translated: {next(iter(str(problem).splitlines()), type(problem).__name__)}") from None
 
@@ -137,8 +120,9 @@ def translate(
     """
     model = model if isinstance(model, Model) else load_model(model)
     model.refuse_direction(direction)
-    if tile <= 4 * OVERLAP or (size is not None and size < 1):
-        raise SettingsError(f"tile must be more than {4 * OVERLAP} and size at least 1, not {tile} and {size}.")
+    refuse_tile(tile)
+    if size is not None and size < 1:
+        raise SettingsError(f"size must be at least 1, not {size}.")
     source, target = Path(place).expanduser(), Path(out).expanduser()
     if not source.exists():
         raise DataError(f"{source} does not exist. Give a picture, a folder or zip of pictures, or a film.")
