@@ -20,23 +20,13 @@ from sparring.data.parts import Part, kept_apart
 from sparring.data.points import Points, mixture
 from sparring.data.store import Store
 from sparring.game import as_played
+from sparring.looks import checkerboard, clusters, label_signs, mean_distance, rows_of, saturation
 from sparring.train import checkpoints
 from sparring.train import vitals as watching
 from sparring.train.session import first_state
 from sparring.train.state import State
 from sparring.train.vitals import checkup_due
-from sparring.vitals import (
-    Examiner,
-    chance_higher,
-    checkerboard,
-    clusters,
-    constant_channels,
-    label_signs,
-    largest_singular_value,
-    mean_distance,
-    rows_of,
-    saturation,
-)
+from sparring.vitals import Examiner, chance_higher, constant_channels, largest_singular_value
 from tiny import TINY
 
 

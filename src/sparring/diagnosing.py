@@ -16,7 +16,7 @@ from sparring.diagnose.record import Record, read_run
 from sparring.diagnose.samples import read_samples
 from sparring.diagnose.tables import read_losses
 from sparring.diagnose.verdict import Verdict
-from sparring.vitals import checkerboard, saturation
+from sparring.looks import checkerboard, saturation
 
 TABLES = (".csv", ".tsv", ".txt", ".log", ".json", ".jsonl")
 WANTED = "Give a run directory, a table of losses, or a folder of samples that were drawn while training."

@@ -1,8 +1,4 @@
-"""Floor 4: the vital signs of data and of a game in play. What they mean is said in `diagnose`.
-
-Pictures are compared as rows of pixels, averaged down to 16x16: cheap enough to be done throughout training, and enough to tell samples
-that are all alike, copies, or those that never come to rest. Scores that tell good pictures from better ones are the judge's.
-"""
+"""Floor 4: the vital signs of data and of a game in play. What they mean is said in `diagnose`."""
 
 import contextlib
 import math
@@ -19,12 +15,13 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from sparring.adversarial import TwoPlayerGame, packed
 from sparring.core.batch import Batch
+from sparring.core.numbers import rounded
 from sparring.core.streams import Streams
 from sparring.game import Game, LatentGame, as_played
 from sparring.judge.neighbours import best_coverage, squared_distances
+from sparring.looks import checkerboard, clusters, label_signs, mean_distance, own_nearest, radii, rows_of, saturation, shares
 from sparring.train.loop import Data
 from sparring.train.state import State
-from sparring.train.vitals import rounded
 
 SAMPLES = 128
 """Samples, and pictures of each kind that the discriminator is shown, in a checkup."""
@@ -39,22 +36,14 @@ LARGEST = 2**22
 """Numbers in the pictures of a kind that are shown to the discriminator; of large pictures there are fewer."""
 AT_ONCE = 2**19
 """Numbers in the pictures that networks get at once."""
-SIDE = 16
 DIRECTIONS = 32
 """Random directions by which pictures of the same latents are followed: distances along them are those of the pictures, to an eighth."""
 POWER_STEPS = 8
 NEIGHBOURS = 5
-SATURATED = 0.98
 CONSTANT = 1e-6
-CLUSTERS, LLOYD_STEPS = 10, 20
+CLUSTERS = 10
 MOSTLY = 0.5
 """Of neighbours that share a class: then classes are kinds that can be told by eye."""
-
-
-def rows_of(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
-    """Pictures as rows of numbers, averaged down to a side of 16 at most."""
-    height, width = (min(SIDE, side) for side in images.shape[2:])
-    return nn.functional.adaptive_avg_pool2d(images.float(), (height, width)).flatten(1)
 
 
 def evenly(count: int, most: int) -> Int64[np.ndarray, " _"]:
@@ -264,78 +253,6 @@ def at_once(game: Game) -> int:
 def chance_higher(a: Float[Tensor, " n"], b: Float[Tensor, " m"]) -> float:
     """That a number of `a` is larger than one of `b`, ties counted half: the area under the ROC curve (Mann and Whitney 1947)."""
     return ((a[:, None] > b[None]).double().mean() + 0.5 * (a[:, None] == b[None]).double().mean()).item()
-
-
-def mean_distance(rows: Float[Tensor, "n d"]) -> float:
-    """Of two different rows."""
-    n = len(rows)
-    rows = rows - rows.mean(dim=0)  # rounding is less
-    return squared_distances(rows, rows).fill_diagonal_(0).sqrt().sum(dtype=torch.float64).item() / max(1, n * (n - 1))
-
-
-def own_nearest(rows: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " n"], Int64[Tensor, " n"]]:
-    """Distance to the nearest other row, and its place."""
-    rows = rows - rows.mean(dim=0)
-    squared, places = squared_distances(rows, rows).fill_diagonal_(torch.inf).min(dim=1)
-    return squared.sqrt(), places
-
-
-def radii(rows: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:
-    """Squared distance to the k-th nearest other row."""
-    return squared_distances(rows, rows).fill_diagonal_(torch.inf).kthvalue(max(1, k), dim=1).values
-
-
-def clusters(rows: Float[Tensor, "n d"], k: int) -> Int64[Tensor, " n"]:
-    """Which of `k` clusters each row is in: k-means (Lloyd 1982), begun with rows that are far from one another."""
-    centres = rows[:1]
-    for _ in range(k - 1):
-        farthest = squared_distances(rows, centres).amin(dim=1).argmax()
-        centres = torch.cat([centres, rows[farthest : farthest + 1]])
-    places = squared_distances(rows, centres).argmin(dim=1)
-    for _ in range(LLOYD_STEPS):
-        sums = torch.zeros_like(centres).index_add_(0, places, rows)
-        counts = torch.bincount(places, minlength=k)[:, None]
-        centres = torch.where(counts > 0, sums / counts.clamp_min(1), centres)
-        places = squared_distances(rows, centres).argmin(dim=1)
-    return places
-
-
-def shares(labels: Int64[Tensor, " n"], classes: int) -> list[float]:
-    """Of each class."""
-    return [rounded(share) for share in (torch.bincount(labels, minlength=classes) / len(labels)).tolist()]
-
-
-def label_signs(rows: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> dict[str, Any]:
-    """How often a picture's nearest neighbour has its class, and how often it would by chance."""
-    _, places = own_nearest(rows)
-    of_classes = torch.tensor(shares(labels, int(labels.max()) + 1))
-    return {
-        "classes": of_classes.tolist(),
-        "agreement": (labels[places] == labels).double().mean().item(),
-        "agreement_by_chance": of_classes.square().sum().item(),
-    }
-
-
-def saturation(images: Float[Tensor, "n c h w"]) -> float:
-    """The share of numbers at either end of the range."""
-    return (images.abs() > SATURATED).double().mean().item()
-
-
-def checkerboard(images: Float[Tensor, "n c h w"]) -> float:
-    """The share of pictures' differences from their means that alternates from pixel to pixel, in rows, columns or both: a strided
-    transposed convolution leaves it (Odena et al. 2016, Deconvolution and Checkerboard Artifacts).
-    """
-    x = images - images.mean(dim=(2, 3), keepdim=True)
-    height, width = x.shape[2] - x.shape[2] % 2, x.shape[3] - x.shape[3] % 2
-    x = x[:, :, :height, :width]
-    rows, columns = (1 - 2 * (torch.arange(size) % 2).float() for size in (height, width))
-    size = height * width
-    along = [
-        (x * rows[:, None] * columns).sum(dim=(2, 3)).square() / size,
-        (x * rows[:, None]).sum(dim=(2, 3)).square() / size,
-        (x * columns).sum(dim=(2, 3)).square() / size,
-    ]
-    return (sum(one.sum() for one in along) / x.square().sum().clamp_min(1e-12)).item()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def spectral_norms(game: Game) -> dict[str, float]:

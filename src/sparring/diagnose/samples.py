@@ -32,6 +32,7 @@ from jaxtyping import Float64, UInt8
 from PIL import Image
 
 from sparring.core.errors import DataError, SettingsError
+from sparring.core.numbers import rounded
 from sparring.diagnose.record import Record
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
@@ -381,8 +382,3 @@ def grain(samples: UInt8[np.ndarray, "n h w 3"]) -> float:
     across, down = (float(np.square(np.diff(values, axis=axis)).mean()) for axis in (1, 2))
     variance = float(values.var(axis=(1, 2)).mean())
     return (across + down) / 4 / variance if variance else 0.0
-
-
-def rounded(value: float) -> float:
-    """With four figures."""
-    return float(f"{value:.4g}")

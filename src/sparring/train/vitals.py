@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from sparring.core.numbers import rounded
 from sparring.core.runs import RunDirectory
 from sparring.train.loop import Signals
 from sparring.train.state import State, weights_of
@@ -104,8 +105,3 @@ def norms(tensors: list[Tensor]) -> Tensor:
 def by_name(names: list[str], values: Tensor) -> dict[str, float]:
     """As a dictionary for JSON."""
     return {name: rounded(value) for name, value in zip(names, values.tolist(), strict=True)}
-
-
-def rounded(value: float) -> float:
-    """With four figures: a sign is no more exact than that."""
-    return float(f"{value:.4g}")
