@@ -11,6 +11,7 @@ there already are only diagnosed. The parts differ in recipe and data: the rules
 import argparse
 import contextlib
 import io
+import math
 import os
 import shutil
 import time
@@ -90,7 +91,6 @@ PARTS: dict[str, tuple[Ground, ...]] = {
     "further": (
         Ground("unrolled", "swissroll", 300),
         Ground("lsgan", "emoji", 500, SMALL),
-        Ground("wgan-gp", "fashion10k", 300, SMALL),
         Ground("gan", "grid25", 1200, BEST),
     ),
 }
@@ -342,7 +342,11 @@ PLAIN = {"objective": "non-saturating", "r1": 0.0, "r2": 0.0, "gradient_penalty"
 WARD: dict[str, Sickness] = {
     "generator too strong": Sickness(
         ("mode collapse", "weak discriminator", "learning rate"),
-        lambda usual: {**PLAIN, "learning_rate": 10 * usual["learning_rate"], "discriminator_learning_rate": usual["learning_rate"] / 5},
+        lambda usual: {
+            **PLAIN,
+            "learning_rate": 10 * usual["learning_rate"],
+            "discriminator_learning_rate": min(usual["learning_rate"], usual["discriminator_learning_rate"] or math.inf) / 5,
+        },
         curable=True,
     ),
     "latents stuck": Sickness(("mode collapse",), patch=lambda: building(stick)),

@@ -480,6 +480,18 @@ def test_logits_that_drift_together_are_no_divergence_where_only_differences_cou
     assert diagnose(settings(objective="wasserstein", r1=None)(healthy())) == ()
 
 
+def test_points_that_are_thrown_about_diverge_however_far_they_were_before() -> None:
+    far = signs(nearest=15.0)(healthy())
+    assert "divergence" not in {finding.name for finding in diagnose(far)}, "pictures of little contrast are as far from a fresh network's"
+    assert diagnose(data(shape=[2, 1, 1])(far))[0].name == "divergence"
+    assert "divergence" not in {finding.name for finding in diagnose(data(shape=[2, 1, 1])(signs(nearest=3.0)(healthy())))}
+
+
+def test_a_critic_without_bounds_comes_before_what_it_brings_about() -> None:
+    record = signs(diversity=0.001, coverage=0.0)(settings(objective="wasserstein")(healthy()))
+    assert [finding.name for finding in diagnose(record)][:2] == ["divergence", "mode collapse"]
+
+
 def test_few_pictures_of_one_style_are_no_fault_of_a_translator() -> None:
     record = data(count=30, twins=1.0, spread=0.001)(healthy())
     assert diagnose(record)[0].name == "duplicates"
