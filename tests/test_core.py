@@ -182,6 +182,38 @@ def test_pieces_mirror_as_torch_does(margins: tuple[int, int]) -> None:
     assert torch.allclose(found, wanted, atol=1e-12)
 
 
+def test_workers_keep_their_number_whatever_others_set_before_they_compute() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+
+    def compute(_: object) -> int:
+        (torch.rand(2**17) + 1).sum()  # large enough for several threads
+        return torch.get_num_threads()
+
+    try:
+        with workers(1, 2, lambda: None) as together, workers(2, 1, lambda: None) as pool:
+            list(pool.map(lambda _: time.sleep(0.01), range(4)))
+            assert together.submit(compute, 0).result() == 2
+            assert set(pool.map(compute, range(8))) == {1}
+            assert together.submit(compute, 0).result() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_animations_keep_the_mean_pace_that_hundredths_allow(tmp_path: Path) -> None:
+    frames = [np.full((4, 4, 3), 2 * number, np.uint8) for number in range(60)]
+    for rate, kept in ((24, 60), (30, 60), (60, 30), (144, 20)):
+        save_gif(frames, tmp_path / "film.gif", frames_per_second=rate)
+        with Image.open(tmp_path / "film.gif") as film:
+            durations = []
+            for number in range(film.n_frames):  # pyright: ignore[reportAttributeAccessIssue]
+                film.seek(number)
+                durations.append(film.info["duration"])
+        assert len(durations) == kept
+        assert min(durations) >= 20
+        assert sum(durations) == pytest.approx(1000 * len(frames) / rate, abs=10)
+
+
 def test_workers_compute_with_as_many_threads_as_they_should() -> None:
     before, begun = torch.get_num_threads(), []
     torch.set_num_threads(2)

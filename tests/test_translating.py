@@ -1,10 +1,13 @@
 """Translators in use: files, folders, zips, films, tiles, interruption, and scores beside doing nothing."""
 
+import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+import wave
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,10 +23,12 @@ from torch import nn
 
 import sparring
 from sparring.core.batch import float_to_pixels, pixels_to_float
-from sparring.core.errors import CheckpointError, DataError, SettingsError
+from sparring.core.errors import CheckpointError, DataError, SettingsError, SparringError
+from sparring.core.files import put_bytes
 from sparring.core.pictures import save_film, save_gif
 from sparring.core.specs import PairSpec
 from sparring.data import films
+from sparring.data.workers import progress_bar
 from sparring.models import Model
 from sparring.nets.layers import shared_statistics
 from sparring.nets.maps import dropping
@@ -33,7 +38,7 @@ from sparring.recipes.pix2pix import Pix2pix
 from sparring.seeing import probe
 from sparring.tiling import reduced
 from sparring.trained_on import preparation_of
-from sparring.translating import MARK, _written_names
+from sparring.translating import MARK, _Way, _written_names
 from test_cli import call
 from test_translation import SMALL, places  # noqa: F401 (a fixture)
 
@@ -521,6 +526,135 @@ def test_a_folder_that_is_broken_off_waits_for_no_other_pictures(negative: Model
     found = sparring.translate(negative, tmp_path / "in", tmp_path / "out")
     assert found.there >= 16
     assert found.there + found.written == 200
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_large_pictures_stop_where_they_are(negative: Model, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(64):
+        Image.fromarray(noise(4, 300, number)).save(tmp_path / "in" / f"{number:03d}.png")
+
+    def advance(count: int) -> None:
+        if count:
+            raise KeyboardInterrupt
+
+    class Slow(Negative):
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            time.sleep(0.02)
+            return super().forward(pictures)
+
+    negative.game.a2b = Slow()
+    with pytest.raises(KeyboardInterrupt):
+        sparring.translate(negative, tmp_path / "in", tmp_path / "out", advance=advance)
+    assert 16 <= len(list((tmp_path / "out").glob("*.png"))) < 40, "without the rest of the parts that were begun"
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_pictures_of_mixed_sizes_share_passes(negative: Model, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(64):
+        Image.fromarray(noise(8, 8 + 4 * (number % 2), number)).save(tmp_path / "in" / f"{number:03d}.png")
+    passes = []
+
+    class Counted(Negative):
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            passes.append(len(pictures))
+            return super().forward(pictures)
+
+    negative.game.a2b = Counted()
+    assert sparring.translate(negative, tmp_path / "in", tmp_path / "out").written == 64
+    assert len(passes) == 2 * 4, "two sizes in each of four parts"
+    for number in range(64):
+        drawn = np.asarray(Image.open(tmp_path / "out" / f"{number:03d}.png"))
+        assert np.array_equal(drawn, 255 - noise(8, 8 + 4 * (number % 2), number))
+
+
+def test_a_full_disk_ends_it_and_an_empty_file_is_not_done(negative: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(40):
+        Image.fromarray(noise(8, 8, number)).save(tmp_path / "in" / f"{number:03d}.png")
+
+    def put(path: Path, content: bytes) -> None:
+        if path.name >= "020.png":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        put_bytes(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sparring.translating.put_bytes", put)
+        with pytest.raises(DataError, match="No space left on device"):
+            sparring.translate(negative, tmp_path / "in", tmp_path / "out")
+    (tmp_path / "out" / "003.png").write_bytes(b"")  # as a power cut may leave it
+    before = len(list((tmp_path / "out").glob("*.png")))
+    assert before >= 16
+    found = sparring.translate(negative, tmp_path / "in", tmp_path / "out")
+    assert (found.there, found.written) == (before - 1, 40 - before + 1)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "003.png")), 255 - noise(8, 8, 3))
+
+
+def test_folders_and_files_of_any_name(negative: Model, tmp_path: Path) -> None:
+    source = Path(os.fsdecode(os.fsencode(tmp_path) + b"/s\xffr"))
+    source.mkdir()
+    long = "n" * 246 + ".png"
+    Image.fromarray(noise(8, 8)).save(source / long)
+    assert sparring.translate(negative, source, tmp_path / "out").written == 1
+    assert (tmp_path / "out" / long).stat().st_size
+    assert sparring.translate(negative, source, tmp_path / "out").there == 1
+    with progress_bar("Translating br[/x]", 3, shown=True) as advance:
+        advance(1)
+
+
+def test_a_half_done_folder_is_gone_on_with_by_any_number_of_threads(tmp_path: Path) -> None:
+    game = Pix2pix(width=32).build(PairSpec(64, 64, 3, (), 3))
+    large = Model(game, Pix2pix(width=32), tmp_path / "run")
+    way = _Way(large, "a2b", None, 1024, None, "white")
+    marks, before = [], torch.get_num_threads()
+    for threads in (1, 2, 4):
+        torch.set_num_threads(threads)
+        marks.append(way.mark(tmp_path))
+    torch.set_num_threads(before)
+    large.game.to(memory_format=torch.channels_last)
+    marks.append(way.mark(tmp_path))
+    assert all(mark == marks[0] for mark in marks)
+    with torch.no_grad():
+        next(large.game.generator.parameters()).flatten()[0] += 1e-3  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+    assert way.mark(tmp_path) != marks[0]
+
+
+def test_films_keep_their_sound(negative: Model, tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "tone.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", "none"))
+        file.writeframes((8000 * np.sin(np.arange(8000) / 3)).astype("<i2").tobytes())
+    frames = [noise(32, 32, number) for number in range(10)]
+    save_film(frames, tmp_path / "in.mp4", 10, sound=tmp_path / "tone.wav")
+    assert films.has_sound(tmp_path / "in.mp4")
+    sparring.translate(negative, tmp_path / "in.mp4", tmp_path / "out.mp4")
+    assert films.has_sound(tmp_path / "out.mp4")
+    assert len(list(films.frames_of(tmp_path / "out.mp4"))) == 10
+    save_film(frames, tmp_path / "mute.mp4", 10)
+    sparring.translate(negative, tmp_path / "mute.mp4", tmp_path / "still.mp4")
+    assert not films.has_sound(tmp_path / "still.mp4")
+
+
+def test_a_film_that_does_not_fit_on_the_disk_is_not_left_in_half(tmp_path: Path) -> None:
+    frames = [noise(128, 128, number) for number in range(48)]
+    save_film(frames[:2], tmp_path / "film.mp4")
+    good = (tmp_path / "film.mp4").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(SparringError, match="Is there room for it"):
+            save_film(frames, tmp_path / "film.mp4")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "film.mp4").read_bytes() == good
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_picture_that_is_one_tile_is_no_tile(tmp_path: Path) -> None:
+    recipe = Pix2pix(width=4, discriminator_width=4, patch_layers=2, norm="instance")
+    model = Model(recipe.build(PairSpec(64, 64, 3, (), 3)).eval(), recipe, tmp_path / "run")
+    picture = noise(400, 390)
+    assert np.array_equal(translated(model, picture, tile=399), translated(model, picture, tile=1024))
 
 
 def test_the_commands(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

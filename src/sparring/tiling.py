@@ -31,6 +31,8 @@ def in_tiles(game: TranslationGame, picture: Float[Tensor, "1 c h w"], direction
     divisor = int(network.divisor)  # pyright: ignore[reportArgumentType]
     tile = -(-tile // divisor) * divisor
     height, width = picture.shape[2:]
+    if max(height, width) <= tile:
+        return game.translate(picture, direction)
     whole = extended(picture, -height % divisor, -width % divisor)
     total = torch.zeros(1, game.channels_of(direction)[1], *whole.shape[2:])
     weights = torch.zeros(1, 1, *whole.shape[2:])
@@ -41,7 +43,7 @@ def in_tiles(game: TranslationGame, picture: Float[Tensor, "1 c h w"], direction
                 weight = (ramp(part.shape[2])[:, None] * ramp(part.shape[3]))[None, None]
                 total[:, :, top : top + tile, left : left + tile] += game.translate(part, direction).cpu() * weight
                 weights[:, :, top : top + tile, left : left + tile] += weight
-    return (total / weights)[:, :, :height, :width]
+    return (total / weights)[:, :, :height, :width].to(picture.device)
 
 
 def reduced(picture: Float[Tensor, "1 c h w"], side: int) -> Float[Tensor, "1 c p q"]:

@@ -1,6 +1,7 @@
 """Floor 5: translators in use: on files, folders, zips and films of any size."""
 
 import copy
+import errno
 import hashlib
 import os
 from collections import Counter
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
-from threading import local
+from threading import Event, local
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,11 @@ from PIL import Image, ImageColor
 
 from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import DataError, SettingsError, SparringError, listed
-from sparring.core.files import put_bytes, read_json, write_json
+from sparring.core.files import put_bytes, read_json, sweep, write_json
 from sparring.core.machine import keep_freed_memory, workers
 from sparring.core.pictures import WRITABLE, encoded, save_film, save_gif, save_picture
 from sparring.data.decode import SEVERAL_FRAMES, UnusableError, load
-from sparring.data.films import FILMS, durations_of, frames_of, rate_of
+from sparring.data.films import FILMS, durations_of, frames_of, has_sound, rate_of
 from sparring.data.films import count_of as frames_in
 from sparring.data.folders import open_pictures
 from sparring.data.source import Source
@@ -41,6 +42,8 @@ MARK = ".sparring-translation.json"
 """In a folder of translations: what made them."""
 LARGEST_SIDE = 2**15
 """That a picture may get by being resized: narrow ones would grow without end."""
+HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""Of writing: the next file fares no better."""
 LARGEST_OF_ONE_THREAD = 256
 """Pictures of at most this side are translated by as many threads, each its own."""
 
@@ -94,10 +97,14 @@ class _Way:
         """What its translations of a source depend on."""
         names = self.model.game.sampling_networks
         tensors = {name: tensor for name, tensor in self.model.game.state_dict().items() if name.partition(".")[0] in names}
-        sums = [(name, tensor.cpu().sum(dtype=torch.float64).item(), tensor.flatten()[:1].tolist()) for name, tensor in tensors.items()]
-        weights = hashlib.sha256(repr(sums).encode()).hexdigest()[:12]  # other weights have other sums
+        whole = hashlib.sha256()
+        for name, tensor in sorted(tensors.items()):
+            whole.update(name.encode())
+            whole.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        weights = whole.hexdigest()[:12]
         about = {"weights": weights, "direction": self.direction, "size": self.size, "tile": self.tile, "background": self.background}
-        return {"of": str(source.resolve()), **about, **({} if self.noise is None else {"noise": self.noise})}
+        place = os.fsencode(source.resolve()).decode(errors="backslashreplace")
+        return {"of": place, **about, **({} if self.noise is None else {"noise": self.noise})}
 
 
 def translate(
@@ -177,25 +184,27 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
         raise DataError(listed(f"{source} holds no pictures. Files in it: {len(others)}.", others))
     names = _written_names([item.name for item in pictures.items])
     _mark(target, way.mark(source), names)
-    ours = {PurePosixPath(name).name for name in names}
-    for leftover in target.rglob(".*.tmp"):  # of a sitting that was killed
-        if leftover.name[1:].rsplit(".", 2)[0] in ours:
-            leftover.unlink(missing_ok=True)
-    left = [index for index, name in enumerate(names) if not _exists(target / name)]
+    sweep(target, [MARK, *names])
+    left = [index for index, name in enumerate(names) if not _written(target / name)]
     advance(len(names) - len(left))
-    parts = [left[start : start + SAMPLE_CHUNK] for start in range(0, len(left), SAMPLE_CHUNK)]
     problems, count = [f"{name}: {reason}" for name, reason in pictures.problems], 0
     threads, here = torch.get_num_threads(), local()
+    size = min(max(SAMPLE_CHUNK, len(left) // (4 * threads)), 4 * SAMPLE_CHUNK)
+    parts = [left[start : start + size] for start in range(0, len(left), size)]
 
     def begin() -> None:  # networks of its own, for hooks and modes of shared ones would meet
         here.way = replace(way, model=_beside(way.model))
 
     with workers(1, threads, begin) as together, workers(threads, 1, begin) as pool:
         work = _FolderWork(here, pictures, target, names, together)
-        for part, failed in zip(parts, pool.map(work.translate, parts), strict=True):
-            count += len(part) - len(failed)
-            problems += failed
-            advance(len(part))
+        try:
+            for part, failed in zip(parts, pool.map(work.translate, parts), strict=True):
+                count += len(part) - len(failed)
+                problems += failed
+                advance(len(part))
+        except BaseException:  # an interruption among them
+            work.stopped.set()
+            raise
     notes = [f"passed over: {name}: {reason}" for name, reason in pictures.passed_over]
     return Translated(count, len(names) - len(left), tuple(problems), (*notes, *sorted(work.notes)))
 
@@ -213,20 +222,30 @@ class _FolderWork:
     together: ThreadPoolExecutor
     """Translates large pictures: one at a time, as they need much memory, with all cores."""
     notes: list[str] = field(default_factory=list)
+    stopped: Event = field(default_factory=Event)
+    """Set when no more should be begun."""
 
     def translate(self, some: Sequence[int]) -> list[str]:
-        """What went wrong with these pictures: a line for each that is not written."""
+        """What went wrong with these pictures: a line for each that is not written. Small ones are sorted, so that more are alike."""
         problems: list[str] = []
 
         def decoded() -> Iterator[tuple[int, Picture]]:
             for index in some:
+                if self.stopped.is_set():
+                    return
                 try:
                     yield index, self._read(index)
                 except UnusableError as problem:
                     problems.append(f"{self._name(index)}: {problem}")
 
-        for group in _alike(decoded()):
-            problems += self._translate_alike(group)
+        small: list[tuple[int, Picture]] = []
+        for index, picture in decoded():
+            if max(picture.shape[:2]) <= LARGEST_IN_COMPANY:
+                small.append((index, picture))
+            else:
+                problems += self._translate_alike([(index, picture)])
+        for group in _alike(iter(sorted(small, key=lambda each: each[1].shape))):
+            problems += [] if self.stopped.is_set() else self._translate_alike(group)
         return problems
 
     def _translate_alike(self, group: list[tuple[int, Picture]]) -> list[str]:
@@ -261,8 +280,12 @@ class _FolderWork:
         file = self.target / self.names[index]
         try:
             put_bytes(file, encoded(picture, file))
-        except (OSError, ValueError) as problem:  # a format's encoder may find a picture too large
-            return f"{self.names[index]}: it cannot be written: {getattr(problem, 'strerror', None) or problem}"
+        except OSError as problem:
+            if problem.errno in HOPELESS:
+                raise DataError(f"{file} cannot be written: {problem.strerror}. What is there is whole: go on when it can be.") from None
+            return f"{self.names[index]}: it cannot be written: {problem.strerror or problem}"
+        except ValueError as problem:  # a format's encoder may find a picture too large
+            return f"{self.names[index]}: it cannot be written: {problem}"
         return None
 
 
@@ -312,6 +335,11 @@ def _kept(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in WRITABLE - {".gif"}
 
 
+def _written(path: Path) -> bool:
+    """Whether it is there, and not one that a power cut has left empty."""
+    return _exists(path) and path.stat().st_size > 0
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
@@ -346,10 +374,11 @@ def _film_translated(way: _Way, source: Path, target: Path, advance: Callable[[i
         except UnusableError as problem:
             raise DataError(f"{source}, frame {count + 1}: {problem}.") from None
 
+    sweep(target.parent, [target.name])
     expected, from_gif = frames_in(source), source.suffix.lower() == ".gif"
     if target.suffix.lower() == ".gif":
         save_gif(list(drawn()), target, frames_per_second=rate_of(source), durations=durations_of(source) if from_gif else ())
     else:
-        save_film(drawn(), target, frames_per_second=rate_of(source))
+        save_film(drawn(), target, frames_per_second=rate_of(source), sound=source if has_sound(source) else None)
     short = count < (1 - FORGIVEN) * expected - 1
     return Translated(count, 0, (f"{source}: it breaks off after {count:,} of about {expected:,} frames.",) if short else ())

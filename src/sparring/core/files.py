@@ -5,11 +5,14 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sparring.core.errors import SparringError
+
+LONGEST_STEM = 200
+"""Bytes; file systems mostly allow 255 for all of a name."""
 
 
 @contextlib.contextmanager
@@ -18,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
     the place of `path` in one step and survives a power cut. When it ends badly, `path` is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{_stem(path)}.", suffix=".tmp", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -37,12 +40,26 @@ def put_bytes(path: Path, content: bytes) -> None:
     it may be missing or empty.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{_stem(path)}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, names: Iterable[str]) -> None:
+    """Remove what those who wrote files of these names, in the folder or below it, have left when they were killed."""
+    ours = {_stem(Path(name)) for name in names}
+    for leftover in folder.rglob(".*.tmp"):
+        if leftover.name[1:].rsplit(".", 2)[0] in ours:
+            leftover.unlink(missing_ok=True)
+
+
+def _stem(path: Path) -> str:
+    """Of the names of its temporary files: short enough to have more added."""
+    name = os.fsencode(path.name)
+    return path.name if len(name) <= LONGEST_STEM else hashlib.sha256(name).hexdigest()
 
 
 def _umask() -> int:

@@ -11,18 +11,20 @@ import torch
 
 from sparring.core.errors import SettingsError
 
-_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # names of glibc's <malloc.h>
+_MMAP_THRESHOLD, _TRIM_THRESHOLD, _ARENA_MAX = -3, -1, -8  # names of glibc's <malloc.h>
 
 
 def keep_freed_memory() -> None:
     """Have glibc keep the pages of freed tensors for the next ones. By default it gives large blocks back and
-    gets fresh, zeroed pages each time, which costs memory-bound operations most of their time. A no-op elsewhere.
+    gets fresh, zeroed pages each time, which costs memory-bound operations most of their time; and the heaps that it has for threads cannot
+    keep any of 64 MiB, so there is one for all. A no-op elsewhere.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:
             mallopt(_MMAP_THRESHOLD, 2**31 - 1)
             mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+            mallopt(_ARENA_MAX, 1)
 
 
 @contextlib.contextmanager
@@ -75,6 +77,7 @@ def workers(count: int, threads: int, begin: Callable[[], object]) -> Iterator[T
     before = torch.get_num_threads()
 
     def begin_so() -> None:
+        torch.get_num_threads()  # or the thread's first operation sets what was last set anywhere
         torch.set_num_threads(threads)
         begin()
 

@@ -4,6 +4,7 @@ import io
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from PIL import Image
 from sparring.core.errors import SparringError, missing_extra
 from sparring.core.files import replacing, write_bytes
 
+FASTEST_GIF = 50
+"""Frames a second: browsers show shorter ones for a tenth of a second each."""
 WRITABLE = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 FINE: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
 """How formats that lose something are written: so that it is not seen."""
@@ -86,15 +89,22 @@ def save_gif(
         raise SparringError(f"{path}: a film needs frames, and there are none.")
     pictures = [as_picture(frame) for frame in frames]
     pictures = [picture.convert("RGB") if picture.mode == "RGBA" else picture for picture in pictures]
-    durations = list(durations) or [round(1000 / frames_per_second)] * len(pictures)
+    if not durations:
+        every = math.ceil(frames_per_second / FASTEST_GIF)
+        pictures = pictures[::every]
+        hundredths = [round(100 * number * every / frames_per_second) for number in range(len(pictures) + 1)]
+        durations = [10 * (end - begin) for begin, end in pairwise(hundredths)]
+    durations = list(durations)
     durations[-1] += round(1000 * hold_last)
     with replacing(path) as temporary:
         pictures[0].save(temporary, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False)
 
 
-def save_film(frames: Iterable[UInt8[np.ndarray, "h w c"]], path: Path, frames_per_second: float = 24) -> None:
+def save_film(
+    frames: Iterable[UInt8[np.ndarray, "h w c"]], path: Path, frames_per_second: float = 24, *, sound: Path | None = None
+) -> None:
     """Write an MP4 (H.264) through imageio-ffmpeg, a frame at a time. Odd sides get a last row or column again, as H.264 asks for even
-    ones.
+    ones. `sound`: a film that has some, which this one gets, too. A SparringError if it cannot be written whole.
     """
     try:
         import imageio_ffmpeg  # noqa: PLC0415 (an extra)
@@ -116,9 +126,19 @@ def save_film(frames: Iterable[UInt8[np.ndarray, "h w c"]], path: Path, frames_p
             macro_block_size=2,
             ffmpeg_log_level="error",
             output_params=["-f", "mp4", "-movflags", "+faststart"],
+            audio_path=None if sound is None else str(sound),
+            audio_codec=None if sound is None else "aac",
         )
         writer.send(None)
-        for frame in itertools.chain([first], frames):
-            colour = frame[:, :, :3] if channels >= 3 else frame.repeat(3, axis=2)
-            writer.send(np.ascontiguousarray(np.pad(colour, padding, mode="edge")))
-        writer.close()
+        sent = 0
+        try:
+            for frame in itertools.chain([first], frames):
+                colour = frame[:, :, :3] if channels >= 3 else frame.repeat(3, axis=2)
+                writer.send(np.ascontiguousarray(np.pad(colour, padding, mode="edge")))
+                sent += 1
+            writer.close()
+            written = imageio_ffmpeg.count_frames_and_secs(str(temporary))[0]  # ffmpeg's end is not told otherwise
+        except (OSError, RuntimeError) as problem:
+            raise SparringError(f"{path} cannot be written: {str(problem).strip().splitlines()[-1]}. Is there room for it?") from None
+        if written != sent:
+            raise SparringError(f"{path} cannot be written whole: {written:,} of {sent:,} frames were. Is there room for it?")

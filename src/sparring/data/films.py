@@ -59,6 +59,14 @@ def rate_of(film: Path) -> float:
         return float(_film(film)[1]["fps"])
 
 
+def has_sound(film: Path) -> bool:
+    """Whether there is something to hear. A DataError if it is no film."""
+    if film.suffix.lower() == ".gif":
+        return False
+    with _opened(film):
+        return bool(_film(film)[1].get("audio_codec"))
+
+
 def count_of(film: Path) -> int:
     """How many frames a film should have, by what it says itself. A DataError if it is none."""
     if film.suffix.lower() == ".gif":
