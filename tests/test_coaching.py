@@ -13,6 +13,7 @@ from rich.console import Console
 import sparring
 from sparring import recipes
 from sparring.adversarial import TwoPlayerGame
+from sparring.coaching.coach import untried
 from sparring.coaching.interventions import Bench, taken_over
 from sparring.core.errors import CheckpointError, NonFiniteError, SettingsError
 from sparring.core.runs import RunDirectory
@@ -296,6 +297,17 @@ def test_what_was_changed_is_not_changed_back(tmp_path: Path, found: Callable[..
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=120, coach=True, **common)
     assert [one["changes"] for one in interventions(run)] == [SLOWER, NOISE]
+
+
+def test_rates_that_were_changed_stay_so_and_no_game_is_gone_back_to() -> None:
+    slower = {"before": {"learning_rate": 2e-4}, "changes": {"learning_rate": 5e-5}}
+    packed = Remedy("Pack.", {"packing": 2, "learning_rate": 2e-4})
+    assert [remedy.settings for remedy in untried([packed], [slower])] == [{"packing": 2}]
+    assert list(untried([Remedy("Back.", {"learning_rate": 2e-4})], [slower])) == []
+    game = {"before": {"objective": "non-saturating", "r1": 0.0}, "changes": {"objective": "relativistic", "r1": 0.05}}
+    assert list(untried([Remedy("Calm.", {"objective": "non-saturating", "r1": 1.0})], [game])) == []
+    critic = Remedy("Critic.", {"objective": "wasserstein", "r1": 0.0, "gradient_penalty": 10.0})
+    assert [remedy.settings for remedy in untried([critic], [game])] == [critic.settings], "a game comes whole"
 
 
 def test_what_does_not_fit_or_changes_nothing_is_no_remedy(

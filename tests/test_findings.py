@@ -13,6 +13,7 @@ from sparring import recipes
 from sparring.adversarial import AdversarialRecipe
 from sparring.core.specs import ImageSpec
 from sparring.diagnose.findings import EXPLAINS, NAMES, RULES, diagnose
+from sparring.diagnose.readings import RELATIVISTIC_RATE
 from sparring.diagnose.record import Record, Series
 from sparring.diagnose.remedies import (
     against_collapse,
@@ -22,6 +23,7 @@ from sparring.diagnose.remedies import (
     for_rates,
     for_weak_discriminator,
 )
+from sparring.recipes.cgan import Cgan
 from sparring.train.vitals import checkup_due
 
 STEPS = tuple(range(100, 1700, 100))
@@ -29,7 +31,7 @@ USUAL = {
     "objective": "non-saturating", "learning_rate": 2e-4, "discriminator_learning_rate": None, "discriminator_steps": 1, "r1": 0.0,
     "r2": 0.0, "betas": (0.5, 0.999), "packing": 1, "unroll": 0, "augment": "none", "condition": "none", "optimiser": "adam",
     "gradient_penalty": 0.0, "weight_clip": 0.0, "input_noise": 0.0, "input_noise_images": None, "discriminator_norm": "batch",
-    "discriminator_weight_decay": 0.0,
+    "discriminator_weight_decay": 0.0, "batch_size": 64,
 }  # fmt: skip
 DATA = {
     "count": 9872, "held_out": 128, "shape": [1, 32, 32], "least": -1.0, "most": 1.0, "mean": -0.4, "deviation": 0.7, "spread": 0.73,
@@ -128,7 +130,7 @@ def lacking(*places: int) -> list[float]:
 FORTH = np.random.default_rng(1).normal(size=(17, 32)).cumsum(axis=0)
 SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
     # a name of the finding (after it, what tells cases apart), what makes the healthy record sick, and since when that is
-    "value range": ((data(least=0.0, most=1.0),), 0),
+    "value range": ((data(least=0.004, most=0.996),), 0),
     "value range, 255": ((data(least=0.0, most=255.0),), 0),
     "value range, pale": ((data(least=-0.02, most=0.02, spread=0.014),), 0),
     "value range, half": ((data(least=-0.5, most=0.5),), 0),
@@ -478,6 +480,59 @@ def test_logits_that_drift_together_are_no_divergence_where_only_differences_cou
     assert diagnose(away(settings(objective="relativistic")(healthy()))) == ()
     assert diagnose(away(healthy()))[0].name == "divergence"
     assert diagnose(settings(objective="wasserstein", r1=None)(healthy())) == ()
+
+
+def test_a_rate_is_measured_by_the_game_that_is_played() -> None:
+    assert Cgan().learning_rate == RELATIVISTIC_RATE, "the doctor's advice, and cgan's own"
+    large = signs(updates={**of("generator", 0.06), **of("discriminator", 0.06)})
+    advised = settings(objective="relativistic", r1=0.1, r2=0.1, learning_rate=1e-3)
+    assert diagnose(large(advised(healthy()))) == ()
+    assert diagnose(large(settings(learning_rate=1e-3)(healthy())))[0].name == "learning rate"
+    ten = settings(objective="relativistic", r1=0.1, r2=0.1, learning_rate=1e-2)
+    assert diagnose(large(ten(healthy())))[0].name == "learning rate"
+
+
+@pytest.mark.parametrize("larger", [1, 25, 64])
+def test_the_recipes_own_rate_is_not_too_low_however_large_the_batch(larger: int) -> None:
+    batch = settings(batch_size=larger * USUAL["batch_size"])
+    small = signs(updates={**of("generator", 0.0025), **of("discriminator", 0.0025)})
+    assert diagnose(small(batch(healthy()))) == ()
+    slower = settings(batch_size=larger * USUAL["batch_size"], learning_rate=USUAL["learning_rate"] / 10)
+    assert diagnose(small(slower(healthy())))[0].name == "learning rate"
+
+
+def test_pictures_of_little_contrast_are_a_note() -> None:
+    drawings, xrays, faint = (data(least=low, most=high)(healthy()) for low, high in ((0.02, 0.96), (-0.53, 0.49), (-0.1, 0.1)))
+    assert [(finding.name, finding.severity) for finding in diagnose(drawings)] == [("value range", "note")]
+    assert [(finding.name, finding.severity) for finding in diagnose(xrays)] == [("value range", "note")]
+    assert diagnose(faint)[0].severity == "severe"
+
+
+def test_packs_have_one_logit() -> None:
+    told = signs(told__trained=0.64)  # of 128 pictures twice, three standard deviations are 0.11; of 16 packs of eight twice 0.31
+    assert diagnose(told(healthy()))[0].name == "discriminator overfitting"
+    assert diagnose(settings(packing=8)(told(healthy()))) == ()
+
+
+def test_a_gradient_is_faint_beside_what_it_mostly_was() -> None:
+    sure = signs(told__real=1.0, coverage=0.05)(healthy())
+    spike = logged(gradient__generator=lambda steps: np.where(steps == 50, 40.0, 3.0))
+    assert "vanishing gradient" not in {finding.name for finding in diagnose(spike(sure))}
+    falls = logged(gradient__generator=lambda steps: np.where(steps < 700, 40.0, 3.0))
+    assert diagnose(falls(sure))[0].name == "vanishing gradient"
+
+
+def test_few_pictures_that_are_augmented_have_no_remedy_in_settings() -> None:
+    few = data(count=90, held_out=1)(healthy())
+    assert any(remedy.settings for remedy in diagnose(few)[0].remedies)
+    assert not any(remedy.settings for remedy in diagnose(settings(augment="diffaugment")(few))[0].remedies)
+
+
+def test_a_weak_discriminator_under_a_penalty_gets_no_norm_back() -> None:
+    weak = signs(told__real=0.5, coverage=0.01)(settings(r1=0.1, r2=0.1, discriminator_norm="none")(healthy()))
+    ladder = [remedy.settings for remedy in diagnose(weak)[0].remedies]
+    assert {"discriminator_steps": 3} in ladder
+    assert not any("discriminator_norm" in each for each in ladder)
 
 
 def test_points_that_are_thrown_about_diverge_however_far_they_were_before() -> None:

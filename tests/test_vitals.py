@@ -26,13 +26,20 @@ from sparring.train import vitals as watching
 from sparring.train.session import first_state
 from sparring.train.state import State
 from sparring.train.vitals import checkup_due
-from sparring.vitals import Examiner, chance_higher, constant_channels, largest_singular_value
+from sparring.vitals import Examiner, alike, chance_higher, constant_channels, largest_singular_value
 from tiny import TINY
 
 
 def test_the_chance_to_be_higher_is_counted_over_all_pairs() -> None:
     # of 2 x 3 pairs: 2 > 0, 2 > 1, 2 = 2 (half), 1 > 0, 1 = 1 (half), 1 < 2
     assert chance_higher(torch.tensor([2.0, 1.0]), torch.tensor([0.0, 1.0, 2.0])) == pytest.approx(4 / 6)
+
+
+def test_a_layer_that_gets_the_same_for_all_is_not_dead() -> None:
+    assert alike((torch.ones(8, 3),))
+    assert alike((torch.full((8,), 4),)), "the class of all"
+    assert not alike((torch.tensor([[1.0], [2.0]]),))
+    assert not alike(())
 
 
 def test_distances_are_those_of_different_rows() -> None:

@@ -292,7 +292,7 @@ def channels_watched(game: Game) -> Iterator[dict[str, float]]:
                 and (output.shape[1] > 1 or output.ndim == 4)
             ):
                 share = constant_channels(output).double().mean().item()
-                if share:
+                if share and not (share == 1 and alike(inputs)):  # what always gets the same is not dead itself
                     found[name] = max(found.get(name, 0.0), rounded(share))
 
         return hook
@@ -310,6 +310,12 @@ def channels_watched(game: Game) -> Iterator[dict[str, float]]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def alike(inputs: object) -> bool:
+    """Whether a layer is given the same for all of a batch."""
+    given = inputs[0] if isinstance(inputs, tuple) and inputs else None
+    return isinstance(given, Tensor) and given.ndim > 0 and bool((given == given[:1]).all())
 
 
 def constant_channels(output: Float[Tensor, "n channels ..."]) -> Bool[Tensor, " channels"]:

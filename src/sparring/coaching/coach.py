@@ -26,6 +26,7 @@ WAIT = 3
 """Checkups after an intervention in which nothing is done: it gets time to work."""
 HEALTHY_KEPT = 3
 """So many of the newest healthy checkpoints can be gone back to."""
+RATES = {"learning_rate", "discriminator_learning_rate"}
 NOT_FINITE = "not finite"
 """The finding that comes first where training broke off."""
 
@@ -174,13 +175,18 @@ class Coach:
 
 
 def untried(remedies: Iterable[Remedy], interventions: Sequence[Entry]) -> Iterator[Remedy]:
-    """Remedies with settings that were not tried and do not undo what was, the mildest first."""
+    """Remedies with settings that were not tried and do not undo what was, the mildest first. Rates that were changed stay so."""
 
-    def known(settings: Mapping[str, Any]) -> bool:
+    def undone(name: str, value: object) -> bool:
+        return any(name in entry["before"] and entry["before"][name] == plain(value) for entry in interventions)
+
+    for remedy in remedies:
+        left = {name: value for name, value in remedy.settings.items() if name not in RATES or not undone(name, value)}
+        settings = as_json(left)
         back = any(settings.items() <= entry["before"].items() for entry in interventions)
-        return back or settings in [entry["changes"] for entry in interventions]
-
-    return (remedy for remedy in remedies if remedy.settings and not known(as_json(remedy.settings)))
+        again = settings in [entry["changes"] for entry in interventions]
+        if left and not (back or again or undone("objective", settings.get("objective"))):
+            yield replace(remedy, settings=left)
 
 
 def as_json(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from sparring.diagnose.elsewhere import lost_losses, won_losses
 from sparring.diagnose.finding import Finding, Remedy
 from sparring.diagnose.readings import CHECKUPS, YOUNG, logistic, mature, median_updates, pictured
@@ -20,18 +18,19 @@ def vanishing_gradient(record: Record) -> Finding | None:
     coverage = record.sign("coverage").recent.middle
     if record.last_step < YOUNG or told.recent.middle < 0.985 or coverage > 0.1:
         return None
-    peak = float(np.max(gradient.values)) if len(gradient) else math.nan
-    faint = len(gradient) > 2 and gradient.recent.middle < 0.1 * peak
+    begin = gradient.early.middle
+    faint = len(gradient) > 2 and gradient.recent.middle < 0.1 * begin
     logit = record.sign("logit/generated").recent.middle
     sure_of_it = logistic(record) and logit < -7
     at_rest = median_updates(record, "generator").recent.middle < 3e-4
     if not (faint or sure_of_it or at_rest):
         return None
+    young = not (sure_of_it or at_rest or mature(record))
     evidence = [
         f"It ranks a real picture above a generated one in {told.recent.middle:.1%} of the cases; samples cover {coverage:.0%} of the data."
     ]
     if faint:
-        evidence.append(f"The gradient that reaches the generator fell from {peak:.2g} to {gradient.recent.middle:.2g}.")
+        evidence.append(f"The gradient that reaches the generator fell from {begin:.2g} to {gradient.recent.middle:.2g}.")
     if sure_of_it:
         evidence.append(f"Its logits of generated pictures are {logit:.1f}: it gives them a chance of {math.exp(logit):.1g} to be real.")
     if at_rest:
@@ -40,8 +39,8 @@ def vanishing_gradient(record: Record) -> Finding | None:
         "vanishing gradient",
         "The discriminator wins: it tells all pictures apart, and next to no gradient reaches the generator.",
         tuple(evidence),
-        "severe",
-        min(0.97, 0.6 + 0.15 * (faint + sure_of_it + at_rest)),
+        "note" if young else "severe",
+        0.4 if young else min(0.97, 0.6 + 0.15 * (faint + sure_of_it + at_rest)),
         told.holds_since(lambda values: values > 0.985),
         curves={
             "told apart": told,
@@ -89,7 +88,8 @@ def discriminator_overfitting(record: Record) -> Finding | None:
     held_out = record.data.get("held_out", 0)
     if len(told) < CHECKUPS or held_out < 5:
         return None
-    shown = record.data.get("shown", 128)
+    packs = record.settings.get("packing") or 1  # each has one logit
+    shown, held_out = record.data.get("shown", 128) / packs, held_out / packs
     doubt = math.sqrt((1 / shown + 1 / min(held_out, shown)) / 12)
     end = told.recent.middle
     if not end - 0.5 >= max(0.12, 3 * doubt):

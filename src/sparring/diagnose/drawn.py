@@ -171,6 +171,10 @@ FIRST_PATTERN = 0.1
 was put there."""
 
 
+FADING = 0.8
+"""Times what it was early on: then the pattern is going."""
+
+
 def checkerboard(record: Record) -> Finding | None:
     """A pattern that alternates from pixel to pixel."""
     series, real = record.sign("checkerboard"), record.data.get("checkerboard", 0.0)
@@ -179,7 +183,7 @@ def checkerboard(record: Record) -> Finding | None:
     end = series.recent.middle
     if not end >= max(0.02, 10 * real) or (record.checkups and record.sign("diversity").recent.middle < 0.05 and end < 0.2):
         return None
-    fading = record.kind == "run" and not mature(record) and end < FIRST_PATTERN
+    fading = record.kind == "run" and not mature(record) and (end < FIRST_PATTERN or end < FADING * series.early.middle)
     return Finding(
         "checkerboard",
         "Samples have a checkerboard pattern.",

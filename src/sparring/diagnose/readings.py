@@ -88,6 +88,10 @@ def died_at_once(record: Record, network: str) -> bool:
     return len(gradient) > CHECKUPS and len(alive) > 0 and int(alive[-1]) < max(1, len(gradient) // 8)
 
 
+RELATIVISTIC_RATE = 1e-3
+"""Of the relativistic game with R1 and R2, as `cgan` plays it and the doctor advises it, whatever the recipe's own game."""
+
+
 def rate_factor(record: Record, name: str) -> float:
     """How many times the recipe's own a network's rate is: for larger batches than usual as much more is usual as the root of their size.
     The discriminator's may be given as the generator's.
@@ -97,8 +101,10 @@ def rate_factor(record: Record, name: str) -> float:
         return 1.0
     try:
         own, now = (float(table[name] or table["learning_rate"]) for table in (usual, settings))
+        if settings.get("objective") == "relativistic" != usual.get("objective"):
+            own = max(own, RELATIVISTIC_RATE)
         larger = max(1.0, settings.get("batch_size", 1) / usual.get("batch_size", math.inf))
-        return now / own / math.sqrt(larger)
+        return now / own if now <= own else max(1.0, now / own / math.sqrt(larger))
     except (KeyError, TypeError, ZeroDivisionError):
         return 1.0
 

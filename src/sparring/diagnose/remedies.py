@@ -10,6 +10,7 @@ from sparring.diagnose.record import Record, plain
 
 STABLE = {"objective": "relativistic", "betas": (0.0, 0.99), "discriminator_steps": 1}
 """The game that covers most modes in our measurements: relativistic in pairs with R1 and R2 (after Huang et al. 2024)."""
+PENALTIES = ("r1", "r2", "gradient_penalty", "dragan")
 GAMMA = 0.05
 """Of its R1 and R2."""
 WASSERSTEIN = {
@@ -52,7 +53,7 @@ def _distinct(remedies: list[Remedy]) -> tuple[Remedy, ...]:
 
 def _norm(record: Record, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Penalties on the gradient of each picture want a discriminator without batch norm, which mixes pictures."""
-    penalised = any(settings.get(name) for name in ("r1", "r2", "gradient_penalty", "dragan"))
+    penalised = any(settings.get(name) for name in PENALTIES)
     batch = record.settings.get("discriminator_norm") == "batch" and not record.about_data.get("points")
     return {"discriminator_norm": "none"} if penalised and batch else {}
 
@@ -107,7 +108,9 @@ def for_generator(record: Record) -> tuple[Remedy, ...]:
 
 def for_weak_discriminator(record: Record) -> tuple[Remedy, ...]:
     """When the generator wins."""
-    usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", "discriminator_norm", "discriminator_weight_decay")
+    penalised = any(record.settings.get(name) for name in PENALTIES)  # which its own norm may not go with
+    norm = () if penalised else ("discriminator_norm",)
+    usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", *norm, "discriminator_weight_decay")
     found = _remedy(record, "Take the recipe's own rates.", usual)
     found += _remedy(record, "Give the discriminator more steps.", {**usual, "discriminator_steps": 3})
     return _distinct([*found, *_stable(record)]) or (Remedy("Strengthen the discriminator: a higher rate, more steps, more channels."),)

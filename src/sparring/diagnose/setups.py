@@ -22,6 +22,11 @@ from sparring.diagnose.readings import (
 from sparring.diagnose.record import Record, Series
 from sparring.diagnose.remedies import against_overfitting, for_rates
 
+ROUNDING = 0.012
+"""Pictures that were scaled to another range reach both of its ends so nearly (a step of 8-bit pixels is 0.008). Honest ones of little
+contrast hardly do."""
+FAINTEST = 0.25
+"""Below this range, 32 steps of 8-bit pixels, there is next to nothing to be seen."""
 FEWEST_IN_NORM = 16
 """Pictures in a batch from which on its norm is like that of a checkup's pictures."""
 
@@ -38,12 +43,16 @@ def value_range(record: Record) -> Finding | None:
     seen = f"The numbers of {data['looked_at']:,} real pictures lie between {least:.3g} and {most:.3g}."
     if least < -1.2 or most > 1.2:
         says = "Real pictures reach the game with numbers outside [-1, 1], which the generator cannot draw."
-    elif least > -0.02 and most > 0.3:
+    elif abs(least) < ROUNDING and abs(most - 1) < ROUNDING:
         says = "Real pictures reach the game with numbers in [0, 1]: half of the range that the generator draws in."
-    elif max(abs(least), abs(most)) < 0.7 and most - least >= 0.4 and data["looked_at"] >= 200:
+    elif abs(least + 0.5) < ROUNDING and abs(most - 0.5) < ROUNDING and data["looked_at"] >= 200:
         says = "Real pictures use the middle of [-1, 1] alone: they may have been scaled to [-0.5, 0.5]."
-    elif most - least < 0.4:
+    elif most - least < FAINTEST:
         says = "Real pictures use a small part of [-1, 1]: to the networks they are all but the same."
+    elif most - least < 1.2:
+        says = "Real pictures have little contrast: they use a part of [-1, 1] alone."
+        stretch = Remedy("If that is not how they should look, stretch their contrast before training.")
+        return Finding("value range", says, (seen,), "note", 0.4, 0, remedies=(stretch,))
     else:
         return None
     remedy = Remedy("Scale pixels to [-1, 1] before they reach the game (uint8 / 127.5 - 1), or let Sparring read the files themselves.")
@@ -104,7 +113,7 @@ def few_pictures(record: Record) -> Finding | None:
         severity,
         0.97 if count < 100 else 0.8,
         0,
-        remedies=(Remedy("Add pictures: thousands, if they can be had."), *against_overfitting(record)),
+        remedies=(Remedy("Add pictures: thousands, if they can be had."), *(() if augmented else against_overfitting(record))),
     )
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from sparring.diagnose.finding import Finding, Remedy
-from sparring.diagnose.readings import translates
+from sparring.diagnose.readings import pictured, translates
 from sparring.diagnose.record import Record, plain
 
 FEWEST_CHECKUPS, FEWEST_LINES = 3, 10
 """Below them nothing can be said of a training in which nothing was found."""
 CERTAINTIES = ((0.9, "almost certain"), (0.75, "very likely"), (0.5, "likely"), (0.0, "possible"))
+COPIES_SEEN = 2.5
+"""Times the pictures looked at: of more, copies of training pictures are mostly of others."""
 SEEN_BY_CHECKUPS = "collapse, copies of the data, a discriminator that learns by heart, dead channels and the like"
 
 
@@ -94,6 +96,12 @@ class Verdict:
             return (
                 "Fewer findings: of what is made of pictures, only losses, logits, gradients and weights are looked at, not the pictures. "
                 "See samples/, and sparring judge.",
+            )
+        count, looked_at = record.data.get("count", 0), record.data.get("looked_at", 0)
+        if pictured(record) and count > COPIES_SEEN * looked_at:
+            return (
+                f"Copies of training pictures are looked for among {looked_at:,} of the {count:,} alone, "
+                "so a generator that repeats what it was shown is not found out among so many.",
             )
         return ()
 
