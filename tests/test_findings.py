@@ -619,6 +619,8 @@ def test_a_pattern_that_games_begin_with_is_a_note_while_they_are_young() -> Non
     record = signs(checkerboard=0.04)(healthy())
     assert [(finding.name, finding.severity) for finding in diagnose(record.until(500))] == [("checkerboard", "note")]
     assert [(finding.name, finding.severity) for finding in diagnose(record)] == [("checkerboard", "warning")]
+    going = signs(checkerboard=lambda step: 0.27 * np.exp(-step / 600))(healthy())
+    assert [(finding.name, finding.severity) for finding in diagnose(going.until(500))] == [("checkerboard", "note")]
     strong = signs(checkerboard=0.16)(healthy())
     assert [(finding.name, finding.severity) for finding in diagnose(strong.until(500))] == [("checkerboard", "warning")]
 

@@ -172,7 +172,7 @@ was put there."""
 
 
 FADING = 0.8
-"""Times what it was early on: then the pattern is going."""
+"""Times what it was early on: then a pattern that is not too strong (a narrow `lsgan` began with 0.27) is going."""
 
 
 def checkerboard(record: Record) -> Finding | None:
@@ -183,7 +183,7 @@ def checkerboard(record: Record) -> Finding | None:
     end = series.recent.middle
     if not end >= max(0.02, 10 * real) or (record.checkups and record.sign("diversity").recent.middle < 0.05 and end < 0.2):
         return None
-    fading = record.kind == "run" and not mature(record) and (end < FIRST_PATTERN or end < FADING * series.early.middle)
+    fading = record.kind == "run" and not mature(record) and end < max(FIRST_PATTERN, min(3 * FIRST_PATTERN, FADING * series.early.middle))
     return Finding(
         "checkerboard",
         "Samples have a checkerboard pattern.",
