@@ -26,7 +26,7 @@ from sparring.train import vitals as watching
 from sparring.train.session import first_state
 from sparring.train.state import State
 from sparring.train.vitals import checkup_due
-from sparring.vitals import Examiner, alike, chance_higher, constant_channels, largest_singular_value
+from sparring.vitals import Examiner, alike, chance_higher, channels_watched, constant_channels, largest_singular_value
 from tiny import TINY
 
 
@@ -40,6 +40,13 @@ def test_a_layer_that_gets_the_same_for_all_is_not_dead() -> None:
     assert alike((torch.full((8,), 4),)), "the class of all"
     assert not alike((torch.tensor([[1.0], [2.0]]),))
     assert not alike(())
+    classed = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+    dead = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True))
+    dead[0].bias.data.fill_(-100.0)  # pyright: ignore[reportArgumentType, reportCallIssue, reportAttributeAccessIssue]
+    for network, given, layers in ((classed, torch.ones(8, 3), set()), (dead, torch.randn(8, 3), {"1"})):
+        with channels_watched(network) as constant:
+            network(given)
+        assert constant.keys() == layers
 
 
 def test_distances_are_those_of_different_rows() -> None:

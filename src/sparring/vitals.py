@@ -276,11 +276,18 @@ def largest_singular_value(matrix: Float[Tensor, "rows columns"]) -> float:
 
 
 @contextlib.contextmanager
-def channels_watched(game: Game) -> Iterator[dict[str, float]]:
+def channels_watched(network: nn.Module) -> Iterator[dict[str, float]]:
     """Gives a dictionary that fills with the share of channels (or units) of each layer's output that are the same everywhere, in all
     pictures: dead ones. Layers without any are not in it.
     """
     found: dict[str, float] = {}
+    given_the_same: dict[str, bool] = {}
+
+    def look_before(name: str) -> Any:  # noqa: ANN401 (a hook)
+        def hook(module: nn.Module, inputs: object) -> None:
+            given_the_same[name] = alike(inputs)  # before rectifiers write into them
+
+        return hook
 
     def look(name: str) -> Any:  # noqa: ANN401 (a hook)
         def hook(module: nn.Module, inputs: object, output: object) -> None:
@@ -292,7 +299,7 @@ def channels_watched(game: Game) -> Iterator[dict[str, float]]:
                 and (output.shape[1] > 1 or output.ndim == 4)
             ):
                 share = constant_channels(output).double().mean().item()
-                if share and not (share == 1 and alike(inputs)):  # what always gets the same is not dead itself
+                if share and not (share == 1 and given_the_same[name]):  # what always gets the same is not dead itself
                     found[name] = max(found.get(name, 0.0), rounded(share))
 
         return hook
@@ -300,11 +307,12 @@ def channels_watched(game: Game) -> Iterator[dict[str, float]]:
     # what has weights of its own, or neither weights nor parts; not what computes weights
     watched = [
         (name, module)
-        for name, module in game.named_modules()
+        for name, module in network.named_modules()
         if "parametrizations" not in name
         and (list(module.parameters(recurse=False)) or is_parametrized(module) or not list(module.children()))
     ]
-    handles = [module.register_forward_hook(look(name)) for name, module in watched]
+    handles = [module.register_forward_pre_hook(look_before(name)) for name, module in watched]
+    handles += [module.register_forward_hook(look(name)) for name, module in watched]
     try:
         yield found
     finally:
@@ -315,7 +323,9 @@ def channels_watched(game: Game) -> Iterator[dict[str, float]]:
 def alike(inputs: object) -> bool:
     """Whether a layer is given the same for all of a batch."""
     given = inputs[0] if isinstance(inputs, tuple) and inputs else None
-    return isinstance(given, Tensor) and given.ndim > 0 and bool((given == given[:1]).all())
+    if not isinstance(given, Tensor) or given.ndim == 0 or len(given) < 2 or not (given[0] == given[1]).all():  # most differ at once
+        return False
+    return bool((given == given[:1]).all())
 
 
 def constant_channels(output: Float[Tensor, "n channels ..."]) -> Bool[Tensor, " channels"]:
