@@ -508,6 +508,21 @@ def test_pictures_of_little_contrast_are_a_note() -> None:
     assert diagnose(faint)[0].severity == "severe"
 
 
+def test_a_little_learning_by_heart_is_a_note_in_a_young_game() -> None:
+    told = signs(told__trained=0.66)(healthy())
+    assert [(finding.name, finding.severity) for finding in diagnose(told.until(500))] == [("discriminator overfitting", "note")]
+    assert [(finding.name, finding.severity) for finding in diagnose(told)] == [("discriminator overfitting", "warning")]
+    much = signs(told__trained=0.8)(healthy())
+    assert [finding.severity for finding in diagnose(much.until(500))] == ["severe"]
+
+
+def test_kinds_that_are_drawn_by_now_are_not_missing() -> None:
+    lacking, whole = [0.0] * 5 + [0.2] * 5, [0.1] * 10
+    missing = signs(0, kinds=lacking)(healthy())
+    assert diagnose(missing)[0].name == "missing modes"
+    assert diagnose(signs(1600, kinds=whole)(missing)) == ()
+
+
 def test_packs_have_one_logit() -> None:
     told = signs(told__trained=0.64)  # of 128 pictures twice, three standard deviations are 0.11; of 16 packs of eight twice 0.31
     assert diagnose(told(healthy()))[0].name == "discriminator overfitting"

@@ -94,6 +94,7 @@ def discriminator_overfitting(record: Record) -> Finding | None:
     end = told.recent.middle
     if not end - 0.5 >= max(0.12, 3 * doubt):
         return None
+    beginning = not mature(record) and end < 0.7
     return Finding(
         "discriminator overfitting",
         "The discriminator knows its pictures by heart: it tells them from others like them.",
@@ -101,8 +102,8 @@ def discriminator_overfitting(record: Record) -> Finding | None:
             f"It ranks a picture that it was trained on above one that was kept back in {end:.0%} of the cases; half would be chance, "
             f"give or take {doubt:.0%}.",
         ),
-        "severe" if end > 0.75 else "warning",
-        min(0.95, 0.6 + 1.2 * (end - 0.6)),
+        "note" if beginning else "severe" if end > 0.75 else "warning",
+        0.4 if beginning else min(0.95, 0.6 + 1.2 * (end - 0.6)),
         told.holds_since(lambda values: values > 0.5 + 0.5 * (end - 0.5)),
         curves={"told apart, trained on from kept back": told, "told apart, kept back from generated": record.sign("told/held_out")},
         remedies=against_overfitting(record),
