@@ -184,7 +184,7 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
         raise DataError(listed(f"{source} holds no pictures. Files in it: {len(others)}.", others))
     names = _written_names([item.name for item in pictures.items])
     _mark(target, way.mark(source), names)
-    sweep(target, [MARK, *names])
+    sweep(target / name for name in (MARK, *names))
     left = [index for index, name in enumerate(names) if not _written(target / name)]
     advance(len(names) - len(left))
     problems, count = [f"{name}: {reason}" for name, reason in pictures.problems], 0
@@ -374,7 +374,7 @@ def _film_translated(way: _Way, source: Path, target: Path, advance: Callable[[i
         except UnusableError as problem:
             raise DataError(f"{source}, frame {count + 1}: {problem}.") from None
 
-    sweep(target.parent, [target.name])
+    sweep([target])
     expected, from_gif = frames_in(source), source.suffix.lower() == ".gif"
     if target.suffix.lower() == ".gif":
         save_gif(list(drawn()), target, frames_per_second=rate_of(source), durations=durations_of(source) if from_gif else ())

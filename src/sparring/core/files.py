@@ -48,12 +48,13 @@ def put_bytes(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def sweep(folder: Path, names: Iterable[str]) -> None:
-    """Remove what those who wrote files of these names, in the folder or below it, have left when they were killed."""
-    ours = {_stem(Path(name)) for name in names}
-    for leftover in folder.rglob(".*.tmp"):
-        if leftover.name[1:].rsplit(".", 2)[0] in ours:
-            leftover.unlink(missing_ok=True)
+def sweep(files: Iterable[Path]) -> None:
+    """Remove what those who wrote these files have left when they were killed."""
+    ours = {(path.parent, _stem(path)) for path in files}
+    for folder in {folder for folder, _ in ours}:
+        for leftover in folder.glob(".*.tmp"):
+            if (folder, leftover.name[1:].rsplit(".", 2)[0]) in ours:
+                leftover.unlink(missing_ok=True)
 
 
 def _stem(path: Path) -> str:
