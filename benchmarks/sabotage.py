@@ -6,7 +6,7 @@ Every sickness is made by a setting that a person could choose, or by a fault bu
 one thread for each job. A run counts as told if one of the findings that its sickness is known by comes first or second of those above a
 note (and of what begins late, if it did not before); a healthy one as falsely accused if anything above a note is found. Runs that are
 there already are only diagnosed. The parts differ in recipe and data: the rules of `diagnose` were made while looking at "tune" alone;
-"fresh" came when they had been made, and changed some, and "unseen" came after that."""
+"test" came next, and then "fresh", "unseen", "further" and "last", each when the rules had been changed by those before."""
 
 import argparse
 import contextlib
@@ -93,6 +93,11 @@ PARTS: dict[str, tuple[Ground, ...]] = {
         Ground("lsgan", "emoji", 500, SMALL),
         Ground("gan", "grid25", 1200, BEST),
     ),
+    "last": (
+        Ground("sngan", "emoji", 500, LIGHT),
+        Ground("gan", "fashion10k", 800, {"threads": 1}),
+        Ground("lsgan", "spiral", 800),
+    ),
 }
 HEALTHY: dict[str, tuple[Ground, ...]] = {
     "tune": (
@@ -159,6 +164,22 @@ HEALTHY: dict[str, tuple[Ground, ...]] = {
         Ground("pacgan", "spiral", 1000),
         Ground("sngan", "ring8", 1500),
         Ground("acgan", "fashion10k", 1200, LIGHT),
+    ),
+    "last": (
+        Ground("sngan", "emoji", 500, LIGHT),
+        Ground("gan", "fashion10k", 1500, {"threads": 1}),
+        Ground("lsgan", "spiral", 800),
+        Ground("wgan-gp", "moons", 400, RATE),
+        Ground("pacgan", "ring8", 1200),
+        Ground("dcgan", "emoji", 800, {**SMALL, "objective": "hinge"}),
+        Ground("cgan", "emoji", 600, {**SMALL, "augment": "diffaugment"}),
+        Ground("acgan", "emoji", 900, LIGHT),
+        Ground("unrolled", "moons", 400),
+        Ground("wgan", "grid25", 1000),
+        Ground("stylegan2", "emoji", 300, {**STYLES, "batch_size": 8}),
+        Ground("sagan", "fashion10k", 300, {**SMALL, "attention": 8}),
+        Ground("biggan", "fashion10k", 500, {**LIGHT, "batch_size": 32}),
+        Ground("cgan", "fashion10k", 1400, {**SMALL, "width": 24}),
     ),
 }
 
@@ -401,7 +422,7 @@ WARD: dict[str, Sickness] = {
     "thirty pictures": Sickness(("few pictures", "memorising"), count=30, where=pictured),
     "one picture": Sickness(("duplicates",), patch=one_picture, where=pictured),
     "loader stuck": Sickness(
-        ("mode collapse",),
+        ("data loading", "mode collapse"),
         patch=lambda: building(stick_loader),
         where=lambda ground: pictured(ground) and ground.steps == LATE,
         steps=2.4,

@@ -1,15 +1,23 @@
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
+from sparring.core.machine import core_count
 from sparring.core.specs import ImageSpec
 from sparring.data.source import open_source
 from sparring.data.store import Preparation, Store, prepare
 from tiny import TINY
+
+
+def pytest_configure() -> None:
+    """Workers share the cores: torch's threads wait for each other at the end of every operation, for long where there are too many."""
+    torch.set_num_threads(max(1, core_count() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
 
 
 @pytest.fixture(autouse=True, scope="session")

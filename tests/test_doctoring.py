@@ -66,7 +66,7 @@ def signs(count: int = 10_000, **others: object) -> dict[str, object]:
 @pytest.mark.usefixtures("fast")
 def test_nothing_is_hard_about_good_data(write: Write) -> None:
     halves = np.concatenate([patches(2600, low=0, high=120), patches(2600, low=136)])
-    advice = doctor(write(halves, np.arange(5200) // 2600))
+    advice = doctor(write(halves, np.arange(5200) // 2600), device="cpu")
     assert advice.difficulties == ()
     assert advice.recipe == "cgan"
     assert advice.lines()[1] == "Nothing is hard here."
@@ -84,7 +84,7 @@ def test_few_pictures(count: int, severity: str | None) -> None:
 
 @pytest.mark.usefixtures("fast")
 def test_twenty_pictures(write: Write) -> None:
-    advice = doctor(write(patches(20)))
+    advice = doctor(write(patches(20)), device="cpu")
     assert [(one.name, one.severity) for one in advice.difficulties] == [("few pictures", "severe")]
     assert advice.settings["augment"] == "diffaugment"
     assert "Hard here: few pictures." in advice.lines()
@@ -147,10 +147,10 @@ def test_one_class_of_500_and_one_of_5(write: Write) -> None:
 @pytest.mark.usefixtures("fast")
 def test_shuffled_labels(write: Write) -> None:
     images, labels = np.concatenate([patches(200, low=0, high=120), patches(200, low=136)]), np.arange(400) // 200
-    advice = doctor(write(images, labels))
+    advice = doctor(write(images, labels), device="cpu")
     assert "labels say nothing" not in {one.name for one in advice.difficulties}
     assert advice.recipe == "cgan"
-    advice = doctor(write(images, np.random.default_rng(0).permutation(labels)))
+    advice = doctor(write(images, np.random.default_rng(0).permutation(labels)), device="cpu")
     assert "by chance alone in 50%" in {one.name: one for one in advice.difficulties}["labels say nothing"].says
     assert advice.recipe == "dcgan"
     assert "pictures do not show them" in advice.reason
@@ -351,7 +351,7 @@ def test_words() -> None:
 
 
 def test_times_and_passes(store: Store, fast: None) -> None:
-    lines = doctor(store, minutes=5).lines()
+    lines = doctor(store, minutes=5, device="cpu").lines()
     assert "Here (2 threads, float32): 1,000 pictures a second, 0.5 GiB of memory." in lines
     # 60 pictures at 1,000 a second
     assert [line.strip() for line in lines[-3:]] == [

@@ -139,6 +139,7 @@ SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
     "duplicates": ((data(twins=0.9),), 0),
     "duplicates, alike": ((data(spread=0.003),), 0),
     "few pictures": ((data(count=30, held_out=1),), 0),
+    "data loading": ((signs(900, told__real=0.02, told__held_out=0.02, diversity=0.1, coverage=0.02),), 900),
     "frozen network": ((signs(updates=of("generator", 0.0)),), 0),
     "batch norm mixing": ((signs(0, told__real=0.55, logit__real=0.1, logit__generated=0.05),), 0),
     "learning rate, high": ((signs(updates=of("generator", 0.05)), settings(learning_rate=2e-3)), 0),
@@ -523,6 +524,24 @@ def test_kinds_that_are_drawn_by_now_are_not_missing() -> None:
     assert diagnose(signs(1600, kinds=whole)(missing)) == ()
 
 
+def test_a_discriminator_that_is_fooled_in_training_too_is_shown_the_data() -> None:
+    fooled = logged(logits__real=lambda steps: np.full(len(steps), -2.0))(sick("data loading"))
+    assert "data loading" not in {finding.name for finding in diagnose(fooled)}
+
+
+def test_classes_that_are_not_drawn_when_asked_for() -> None:
+    """Six classes of ten are drawn as asked. What is drawn for the others looks like any class, so that none of them is rare."""
+    as_asked = signs(as_asked=0.4, as_asked__kinds=[0.6] * 6 + [0.1] * 4)
+    record = data(agreements=[0.7] * 10)(as_asked(healthy()))
+    assert diagnose(record) == (), "nobody asked"
+    found = diagnose(settings(condition="concatenate")(record))
+    assert [(finding.name, finding.severity) for finding in found] == [("missing modes", "warning")]
+    assert "(kind 6, kind 7, kind 8, kind 9)" in found[0].says
+    assert "10% are nearest to a real picture of theirs; of other real ones 70% are" in found[0].evidence[1]
+    unlike = data(agreements=[0.7] * 6 + [0.2] * 4)(record)  # whose own pictures are nearer to others'
+    assert diagnose(settings(condition="concatenate")(unlike)) == ()
+
+
 def test_packs_have_one_logit() -> None:
     told = signs(told__trained=0.64)  # of 128 pictures twice, three standard deviations are 0.11; of 16 packs of eight twice 0.31
     assert diagnose(told(healthy()))[0].name == "discriminator overfitting"
@@ -635,7 +654,11 @@ def test_a_pattern_that_games_begin_with_is_a_note_while_they_are_young() -> Non
     assert [(finding.name, finding.severity) for finding in diagnose(record.until(500))] == [("checkerboard", "note")]
     assert [(finding.name, finding.severity) for finding in diagnose(record)] == [("checkerboard", "warning")]
     going = signs(checkerboard=lambda step: 0.27 * np.exp(-step / 600))(healthy())
-    assert [(finding.name, finding.severity) for finding in diagnose(going.until(500))] == [("checkerboard", "note")]
+    assert [(finding.name, finding.severity) for finding in diagnose(going.until(500))] == [("checkerboard", "warning")]
+    in_little = signs(diversity=0.06)(going)  # the share of a pattern is large where there is nothing else yet
+    assert [(finding.name, finding.severity) for finding in diagnose(in_little.until(500)) if finding.name == "checkerboard"] == [
+        ("checkerboard", "note")
+    ]
     strong = signs(checkerboard=0.16)(healthy())
     assert [(finding.name, finding.severity) for finding in diagnose(strong.until(500))] == [("checkerboard", "warning")]
 

@@ -18,9 +18,10 @@ from sparring.core.batch import Batch
 from sparring.core.runs import RunDirectory
 from sparring.data.parts import Part, kept_apart
 from sparring.data.points import Points, mixture
-from sparring.data.store import Store
+from sparring.data.source import open_source
+from sparring.data.store import Preparation, Store, prepare
 from sparring.game import as_played
-from sparring.looks import checkerboard, clusters, label_signs, mean_distance, rows_of, saturation
+from sparring.looks import agreements, checkerboard, clusters, label_signs, mean_distance, rows_of, saturation
 from sparring.train import checkpoints
 from sparring.train import vitals as watching
 from sparring.train.session import first_state
@@ -96,6 +97,11 @@ def test_labels_that_were_shuffled_agree_by_chance_alone() -> None:
     shuffled = label_signs(rows, truth[torch.randperm(400, generator=random)])
     assert shuffled["agreement"] == pytest.approx(0.25, abs=0.08)
     assert shuffled["agreement_by_chance"] == pytest.approx(0.25)
+
+
+def test_agreement_is_counted_for_each_class() -> None:
+    asked, drawn = torch.tensor([0, 0, 0, 0, 1, 1, 3]), torch.tensor([0, 1, 0, 0, 0, 1, 1])
+    assert agreements(asked, drawn, 4) == [0.75, 0.5, 0.0, 0.0]
 
 
 def test_checkups_are_a_hundred_steps_apart_at_first_and_ever_farther_then() -> None:
@@ -272,6 +278,18 @@ def test_a_conditional_game_is_asked_for_classes_as_often_as_there_are(store: St
     _, labels = Examiner(kept_apart(uneven, 0, 0)[0], None, 0).draw(state.game)
     assert labels is not None
     assert labels.float().mean().item() == pytest.approx(1 / 6, abs=0.01)
+
+
+def test_what_is_asked_for_is_compared_class_by_class(tmp_path: Path) -> None:
+    """Four classes of grey. For the third, the second is drawn."""
+    labels = np.arange(80) % 4
+    greys = 60 * labels[:, None, None, None] + np.random.default_rng(0).integers(0, 30, (80, 16, 16, 1))
+    np.savez(tmp_path / "greys.npz", images=greys.astype(np.uint8), labels=labels)
+    examiner = Examiner(kept_apart(prepare(open_source(tmp_path / "greys.npz"), Preparation(size=16)), 0, 0)[0], None, 0)
+    assert examiner.data_signs()["agreements"] == [1.0] * 4
+    asked = torch.tensor([0, 1, 2, 2, 3])
+    drawn = torch.stack([examiner.real.images[examiner.real.labels == label][0] for label in (0, 1, 1, 1, 3)])
+    assert examiner.picture_signs(drawn, asked)["as_asked/kinds"] == [1.0, 1.0, 0.0, 1.0]
 
 
 @pytest.mark.parametrize("name", ["sngan", "biggan", "stylegan2", "progan"])

@@ -63,6 +63,12 @@ def shares(labels: Int64[Tensor, " n"], classes: int) -> list[float]:
     return [rounded(share) for share in (torch.bincount(labels, minlength=classes) / len(labels)).tolist()]
 
 
+def agreements(labels: Int64[Tensor, " n"], others: Int64[Tensor, " n"], classes: int) -> list[float]:
+    """Of those of each class, the share whose other label is the same; 0 where there are none."""
+    alike, all_ = (torch.bincount(some, minlength=classes) for some in (labels[labels == others], labels))
+    return [rounded(share) for share in (alike / all_.clamp_min(1)).tolist()]
+
+
 def label_signs(rows: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> dict[str, Any]:
     """How often a picture's nearest neighbour has its class, and how often it would by chance."""
     _, places = own_nearest(rows)
@@ -70,6 +76,7 @@ def label_signs(rows: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> dict
     return {
         "classes": of_classes.tolist(),
         "agreement": (labels[places] == labels).double().mean().item(),
+        "agreements": agreements(labels, labels[places], len(of_classes)),
         "agreement_by_chance": of_classes.square().sum().item(),
     }
 

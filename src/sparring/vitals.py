@@ -19,7 +19,7 @@ from sparring.core.numbers import rounded
 from sparring.core.streams import Streams
 from sparring.game import Game, LatentGame, as_played
 from sparring.judge.neighbours import best_coverage, squared_distances
-from sparring.looks import checkerboard, clusters, label_signs, mean_distance, own_nearest, radii, rows_of, saturation, shares
+from sparring.looks import agreements, checkerboard, clusters, label_signs, mean_distance, own_nearest, radii, rows_of, saturation, shares
 from sparring.train.loop import Data
 from sparring.train.state import State
 
@@ -162,6 +162,8 @@ class Examiner:
             )
         if self.labels is not None and labels is not None:
             signs["as_asked"] = (self.labels[places] == labels.cpu()).double().mean().item()
+            if self.kinds is self.labels:
+                signs["as_asked/kinds"] = agreements(labels.cpu(), self.labels[places], self.kinds_there_are)
         return signs
 
     @cached_property

@@ -15,6 +15,8 @@ nine recipes have 0.46 to 1.08, an `acgan` that draws one picture for each class
 
 SLIGHT = 0.08
 """Share of the data whose lack is worth a note: one cluster of sixteen, such as the end of a curve, has up to 0.077."""
+LEAST_ALIKE = 0.3
+"""Share of a class's pictures that are nearest to another of theirs, below which it cannot be told by the nearest picture."""
 FEWEST_DRAWN = 5
 """Samples of a kind that a checkup should have: of rarer ones none may be there by chance."""
 
@@ -61,16 +63,21 @@ def mode_collapse(record: Record) -> Finding | None:
 
 
 def missing_modes(record: Record) -> Finding | None:
-    """Whole kinds of pictures that are hardly drawn."""
+    """Whole kinds of pictures that are hardly drawn, or classes that are not when they are asked for."""
     steps, drawn = record.signs("kinds")
     real = np.array(record.data.get("kinds", []))
     diversity = record.sign("diversity").recent.middle
     if len(steps) < CHECKUPS + 1 or steps[-1] < YOUNG or drawn.shape[1] != len(real) or diversity < 0.2:
         return None
-    late = drawn[-min(len(steps), 5) :].mean(axis=0)
-    separate = not pictured(record)
+    asked, alike = record.signs("as_asked/kinds")[1], np.array(record.data.get("agreements", []))
+    told = told_classes(record) and asked.shape == drawn.shape
+    present = drawn / np.maximum(real, 1e-9)  # beside what there should be
+    if told:
+        present = np.minimum(present, np.where(alike < LEAST_ALIKE, np.inf, asked / np.maximum(alike, LEAST_ALIKE)))
+    separate, last = not pictured(record), slice(-5, None)
     bound = 0.2 if separate else 0.35
-    lacking = (np.maximum(late, drawn[-1]) < bound * real) & (real * record.data.get("shown", 128) >= FEWEST_DRAWN)
+    common = real * record.data.get("shown", 128) >= FEWEST_DRAWN
+    lacking = (np.maximum(present[last].mean(axis=0), present[-1]) < bound) & common
     mass = float(real[lacking].sum())
     if mass < (0.05 if separate else 0.25):
         return None
@@ -78,11 +85,17 @@ def missing_modes(record: Record) -> Finding | None:
     kinds = record.about_data.get("spec", {}).get("classes", [])
     named = record.data.get("kinds_are") == "classes" and len(kinds) == len(real)
     names = ", ".join(str(kinds[place]) for place in np.flatnonzero(lacking)) if named else f"{lacking.sum()} of {len(real)} clusters"
-    shares = Series(steps, ((drawn < bound * real) * real).sum(axis=1))
+    shares = Series(steps, ((present < bound) * real).sum(axis=1))
+    evidence = [f"Kinds that make up {mass:.0%} of the data make up {drawn[last].mean(axis=0)[lacking].sum():.1%} of the samples."]
+    if told:
+        evidence.append(
+            f"Of samples that are asked to be of these classes, {asked[last].mean(axis=0)[lacking].mean():.0%} are nearest to a real "
+            f"picture of theirs; of other real ones {alike[lacking].mean():.0%} are."
+        )
     return Finding(
         "missing modes",
         f"Partial mode collapse: some kinds of pictures are hardly drawn ({names}).",
-        (f"Kinds that make up {mass:.0%} of the data make up {late[lacking].sum():.1%} of the samples.",),
+        tuple(evidence),
         "note" if slight else "severe" if mass > 0.5 else "warning",
         min(0.4 if slight else 0.92, 0.6 + mass),
         shares.holds_since(lambda values: values > 0.5 * mass),
@@ -172,7 +185,9 @@ was put there."""
 
 
 FADING = 0.8
-"""Times what it was early on: then a pattern that is not too strong (a narrow `lsgan` began with 0.27) is going."""
+"""Times what it was early on: then a pattern that is not too strong (a narrow `lsgan` began with 0.28) is going."""
+VARIED = 0.1
+"""The diversity from which on samples have so much in them that a pattern which began with the game and will go has a small share."""
 
 
 def checkerboard(record: Record) -> Finding | None:
@@ -183,7 +198,8 @@ def checkerboard(record: Record) -> Finding | None:
     end = series.recent.middle
     if not end >= max(0.02, 10 * real) or (record.checkups and record.sign("diversity").recent.middle < 0.05 and end < 0.2):
         return None
-    fading = record.kind == "run" and not mature(record) and end < max(FIRST_PATTERN, min(3 * FIRST_PATTERN, FADING * series.early.middle))
+    going = min(3 * FIRST_PATTERN, FADING * series.early.middle) if record.sign("diversity").recent.middle < VARIED else 0.0
+    fading = record.kind == "run" and not mature(record) and end < max(FIRST_PATTERN, going)
     return Finding(
         "checkerboard",
         "Samples have a checkerboard pattern.",

@@ -15,6 +15,7 @@ from sparring.diagnose.finding import Finding
 from sparring.diagnose.record import Record
 from sparring.diagnose.setups import (
     batch_norm_mixing,
+    data_loading,
     dead_layers,
     duplicates,
     few_pictures,
@@ -26,8 +27,8 @@ from sparring.diagnose.setups import (
 from sparring.diagnose.unrest import divergence, exploding_layers, not_finite, oscillation
 
 RULES: tuple[Callable[[Record], Finding | None], ...] = (
-    value_range, labels, duplicates, few_pictures, frozen_network, batch_norm_mixing, learning_rate, not_finite, divergence, oscillation,
-    vanishing_gradient, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting, memorising, dead_layers,
+    value_range, labels, duplicates, few_pictures, data_loading, frozen_network, batch_norm_mixing, learning_rate, not_finite, divergence,
+    oscillation, vanishing_gradient, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting, memorising, dead_layers,
     exploding_layers, checkerboard, saturation, noise, ignored_classes, forgetting, no_progress,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
@@ -39,6 +40,8 @@ EXPLAINS: Mapping[str, set[str]] = {
     | {"oscillation", "divergence", "few pictures", "memorising", "discriminator overfitting", "batch norm mixing", "weak discriminator"},
     "labels": {"missing modes", "ignored classes"},
     "few pictures": {"missing modes"},
+    "data loading": SAMPLES
+    | {"weak discriminator", "memorising", "discriminator overfitting", "oscillation", "divergence", "learning rate"},
     "frozen network": SAMPLES | {"learning rate", "vanishing gradient", "weak discriminator", "divergence", "oscillation"},
     "dead layers": SAMPLES | {"frozen network", "vanishing gradient", "weak discriminator", "learning rate"},
     "not finite": SAMPLES | {"divergence", "frozen network", "dead layers", "weak discriminator", "learning rate", "exploding layers"},

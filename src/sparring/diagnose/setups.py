@@ -117,6 +117,30 @@ def few_pictures(record: Record) -> Finding | None:
     )
 
 
+def data_loading(record: Record) -> Finding | None:
+    """What is trained on is not the data: the discriminator tells it from generated pictures, and prefers these to the data."""
+    told, shown, generated = record.sign("told/real"), record.logged("logits/real").recent, record.logged("logits/generated").recent
+    if len(told) < CHECKUPS or len(shown) < CHECKUPS or len(shown) != len(generated):
+        return None
+    right = float((shown.values > generated.values).mean())
+    if not told.late.values.max() < 0.2 or right < 0.9:
+        return None
+    return Finding(
+        "data loading",
+        "What the discriminator is shown as real is not the data: a loader repeats a few pictures, or alters them.",
+        (
+            f"In training it gives what it is shown as real a higher logit than generated pictures ({shown.middle:.3g} and "
+            f"{generated.middle:.3g}).",
+            f"But it ranks pictures of the data above generated ones in {told.late.middle:.1%} of the cases alone; half would be chance.",
+        ),
+        "severe",
+        0.95,
+        told.holds_since(lambda values: values < 0.3),
+        curves={"told apart": told},
+        remedies=(Remedy("Look at the batches that reach the discriminator: whether they differ, and are like the files."),),
+    )
+
+
 def frozen_network(record: Record) -> Finding | None:
     """A network, or half of one, whose weights do not move."""
     if not record.checkups:
