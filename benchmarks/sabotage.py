@@ -94,7 +94,7 @@ PARTS: dict[str, tuple[Ground, ...]] = {
         Ground("gan", "grid25", 1200, BEST),
     ),
     "last": (
-        Ground("sngan", "emoji", 500, LIGHT),
+        Ground("dcgan", "emoji", 500, {**SMALL, "objective": "hinge"}),
         Ground("gan", "fashion10k", 800, {"threads": 1}),
         Ground("lsgan", "spiral", 800),
     ),
@@ -166,19 +166,18 @@ HEALTHY: dict[str, tuple[Ground, ...]] = {
         Ground("acgan", "fashion10k", 1200, LIGHT),
     ),
     "last": (
-        Ground("sngan", "emoji", 500, LIGHT),
-        Ground("gan", "fashion10k", 1500, {"threads": 1}),
+        Ground("dcgan", "emoji", 500, {**SMALL, "objective": "hinge"}),
+        Ground("gan", "fashion10k", 1200, {"threads": 1}),
         Ground("lsgan", "spiral", 800),
         Ground("wgan-gp", "moons", 400, RATE),
         Ground("pacgan", "ring8", 1200),
-        Ground("dcgan", "emoji", 800, {**SMALL, "objective": "hinge"}),
+        Ground("pacgan", "fashion10k", 900, SMALL),
         Ground("cgan", "emoji", 600, {**SMALL, "augment": "diffaugment"}),
         Ground("acgan", "emoji", 900, LIGHT),
         Ground("unrolled", "moons", 400),
         Ground("wgan", "grid25", 1000),
+        Ground("sngan", "spiral", 800),
         Ground("stylegan2", "emoji", 300, {**STYLES, "batch_size": 8}),
-        Ground("sagan", "fashion10k", 300, {**SMALL, "attention": 8}),
-        Ground("biggan", "fashion10k", 500, {**LIGHT, "batch_size": 32}),
         Ground("cgan", "fashion10k", 1400, {**SMALL, "width": 24}),
     ),
 }
@@ -352,7 +351,7 @@ def pictured(ground: Ground) -> bool:
 
 
 def normed(ground: Ground) -> bool:
-    return ground.recipe in {"dcgan", "lsgan", "acgan"} and "discriminator_norm" not in ground.settings
+    return pictured(ground) and ground.recipe in {"dcgan", "lsgan", "acgan"} and "discriminator_norm" not in ground.settings
 
 
 BOUNDED = {"sngan", "sagan", "wgan"}

@@ -529,6 +529,32 @@ def test_a_discriminator_that_is_fooled_in_training_too_is_shown_the_data() -> N
     assert "data loading" not in {finding.name for finding in diagnose(fooled)}
 
 
+def test_a_norm_that_mixes_batches_does_so_from_the_start() -> None:
+    """Told in batches of one kind at first, and then preferred the wrong way round, with batch norm and without."""
+    for batch_norm in (True, False):
+        always = signs(batch_norm=batch_norm, told__real=0.02, logit__real=-1.0, logit__generated=1.0)(healthy())
+        assert diagnose(always)[0].name == ("batch norm mixing" if batch_norm else "data loading")
+        later = signs(900, told__real=0.02, logit__real=-1.0, logit__generated=1.0)(signs(batch_norm=batch_norm)(healthy()))
+        assert diagnose(later)[0].name == "data loading"
+        assert "batch norm mixing" not in {finding.name for finding in diagnose(later)}
+
+
+def test_a_discriminator_that_hinge_losses_ask_nothing_of_is_not_frozen() -> None:
+    still = signs(updates=of("discriminator", 0.0), gradients=of("discriminator", 0.0))
+    assert "frozen network" not in {finding.name for finding in diagnose(still(healthy()))}, "now and then a gradient comes"
+    never = logged(gradient__discriminator=lambda steps: np.zeros(len(steps)))
+    assert diagnose(never(still(healthy())))[0].name == "frozen network"
+
+
+def test_layers_that_die_later_under_a_high_rate_were_killed_by_it() -> None:
+    high = settings(learning_rate=4e-3)(signs(updates=of("generator", 0.05))(healthy()))
+    dead = {"generator.layers.2": 1.0}
+    later, always = signs(300, constant=dead)(high), signs(constant=dead)(high)
+    assert [finding.name for finding in diagnose(later)] == ["learning rate", "dead layers"]
+    assert [finding.name for finding in diagnose(always)] == ["dead layers", "learning rate"]
+    assert diagnose(later)[1].because_of == ("learning rate",)
+
+
 def test_classes_that_are_not_drawn_when_asked_for() -> None:
     """Six classes of ten are drawn as asked. What is drawn for the others looks like any class, so that none of them is rare."""
     as_asked = signs(as_asked=0.4, as_asked__kinds=[0.6] * 6 + [0.1] * 4)

@@ -41,7 +41,7 @@ EXPLAINS: Mapping[str, set[str]] = {
     "labels": {"missing modes", "ignored classes"},
     "few pictures": {"missing modes"},
     "data loading": SAMPLES
-    | {"weak discriminator", "memorising", "discriminator overfitting", "oscillation", "divergence", "learning rate"},
+    | {"weak discriminator", "memorising", "discriminator overfitting", "oscillation", "divergence", "learning rate", "batch norm mixing"},
     "frozen network": SAMPLES | {"learning rate", "vanishing gradient", "weak discriminator", "divergence", "oscillation"},
     "dead layers": SAMPLES | {"frozen network", "vanishing gradient", "weak discriminator", "learning rate"},
     "not finite": SAMPLES | {"divergence", "frozen network", "dead layers", "weak discriminator", "learning rate", "exploding layers"},
@@ -52,19 +52,30 @@ EXPLAINS: Mapping[str, set[str]] = {
     "missing modes": {"forgetting", "no progress"},
     "oscillation": {"missing modes", "forgetting", "no progress"},
     "noise": {"no progress", "checkerboard", "oscillation", "mode collapse"},
-    "learning rate": {"mode collapse", "missing modes", "no progress"},
+    "learning rate": {"mode collapse", "missing modes", "no progress", "dead layers", "frozen network"},
     "batch norm mixing": SAMPLES | {"weak discriminator"},
 }
-"""What else a finding brings about: those are less to the point where it is found."""
+"""What else a finding brings about: those are less to the point where it is found. Of two that can bring each other about it is the one
+that began first, or stands first here."""
 DAMPED = 0.5
 
 
 def diagnose(record: Record) -> tuple[Finding, ...]:
     """All that is found, the most weighty first."""
     found = [finding for finding in (rule(record) for rule in RULES) if finding is not None]
-    serious = [finding.name for finding in found if finding.severity != "note"]
+    serious = [finding for finding in found if finding.severity != "note"]
     told = []
     for finding in found:
-        causes = tuple(name for name in serious if finding.name in EXPLAINS.get(name, set()))
+        causes = tuple(cause.name for cause in serious if brings_about(cause, finding))
         told.append(replace(finding, confidence=finding.confidence * DAMPED, because_of=causes) if causes else finding)
     return tuple(sorted(told, key=lambda finding: -finding.weight))
+
+
+def brings_about(cause: Finding, finding: Finding) -> bool:
+    """Whether the one may be why the other is found."""
+    if finding.name not in EXPLAINS.get(cause.name, set()):
+        return False
+    if cause.name not in EXPLAINS.get(finding.name, set()):
+        return True
+    order = list(EXPLAINS)
+    return (cause.since or 0, order.index(cause.name)) < (finding.since or 0, order.index(finding.name))

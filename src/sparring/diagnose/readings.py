@@ -88,6 +88,21 @@ def died_at_once(record: Record, network: str) -> bool:
     return len(gradient) > CHECKUPS and len(alive) > 0 and int(alive[-1]) < max(1, len(gradient) // 8)
 
 
+def satisfied(record: Record, network: str) -> bool:
+    """Whether a network is at rest because its losses ask for nothing, as hinge losses do of a discriminator that wins: no gradient came at
+    the last checkups, but one did between them.
+    """
+    late = [value for _, values in record.by_weight("gradients", f"{network}.")[-CHECKUPS:] for value in values.values()]
+    gradient = record.logged(f"gradient/{network}").recent
+    return bool(late) and not any(late) and len(gradient) > 0 and float(gradient.values.max()) > 0
+
+
+def norms_batches(record: Record) -> bool:
+    """Whether the discriminator has batch norm."""
+    last = record.checkups[-1] if record.checkups else {}
+    return bool(last.get("batch_norm", record.settings.get("discriminator_norm") == "batch"))
+
+
 RELATIVISTIC_RATE = 1e-3
 """Of the relativistic game with R1 and R2, as `cgan` plays it and the doctor advises it, whatever the recipe's own game."""
 

@@ -12,9 +12,11 @@ from sparring.diagnose.readings import (
     first_layer,
     labels_tell,
     median_updates,
+    norms_batches,
     pictured,
     rate_factor,
     reached_weights,
+    satisfied,
     told_classes,
     translates,
     winning,
@@ -123,7 +125,8 @@ def data_loading(record: Record) -> Finding | None:
     if len(told) < CHECKUPS or len(shown) < CHECKUPS or len(shown) != len(generated):
         return None
     right = float((shown.values > generated.values).mean())
-    if not told.late.values.max() < 0.2 or right < 0.9:
+    since = told.holds_since(lambda values: values < 0.3)
+    if not told.late.values.max() < 0.2 or right < 0.9 or (since == 0 and norms_batches(record)):  # a norm that mixes them does so, too
         return None
     return Finding(
         "data loading",
@@ -135,7 +138,7 @@ def data_loading(record: Record) -> Finding | None:
         ),
         "severe",
         0.95,
-        told.holds_since(lambda values: values < 0.3),
+        since,
         curves={"told apart": told},
         remedies=(Remedy("Look at the batches that reach the discriminator: whether they differ, and are like the files."),),
     )
@@ -158,6 +161,8 @@ def frozen_network(record: Record) -> Finding | None:
         if not weights or len(still) < 0.4 * len(weights):
             continue
         whole = len(still) == len(weights)
+        if whole and satisfied(record, network):
+            continue
         moved = [place for place, (_, values) in enumerate(recorded) if any(values.get(name, 0.0) >= 1e-8 for name in still)]
         if moved and network == "discriminator" and record.settings.get("weight_clip"):  # they lie at the ends of what they may be
             continue
@@ -184,12 +189,12 @@ def batch_norm_mixing(record: Record) -> Finding | None:
         return None
     if record.settings.get("batch_size", FEWEST_IN_NORM) < FEWEST_IN_NORM:  # checkups are of more at a time: their norm is another
         return None
-    seen = record.checkups[-1].get("batch_norm", record.settings.get("discriminator_norm") == "batch")
-    if not seen or record.settings.get("input_noise"):
+    if not norms_batches(record) or record.settings.get("input_noise"):
         return None
+    since = told.holds_since(lambda values: values < 0.85)
     gap = Series(real.steps, real.values - generated.values)
     mixed, alone = gap.recent.middle, record.sign("logit/real").recent.middle - record.sign("logit/generated").recent.middle
-    if not (mixed > 0.8 and alone < 0.35 * mixed and told.recent.middle < 0.85):
+    if not (mixed > 0.8 and alone < 0.35 * mixed and told.recent.middle < 0.85) or since:  # what comes later has another cause
         return None
     return Finding(
         "batch norm mixing",
@@ -200,7 +205,7 @@ def batch_norm_mixing(record: Record) -> Finding | None:
         ),
         "severe",
         0.85,
-        told.holds_since(lambda values: values < 0.85),
+        since,
         curves={"told apart, each kind by itself": told, "gap of logits in training": gap},
         remedies=(
             Remedy("Pass real and generated pictures through the discriminator in batches of their own."),
@@ -282,7 +287,7 @@ def dead_layers(record: Record) -> Finding | None:
             (f"All channels are constant in {', '.join(sorted(always)[:4])}{' and others' if len(always) > 4 else ''}.",),
             "severe",
             0.93,
-            next((step for (step, _), names in zip(checkups, dead, strict=True) if always <= names), None),
+            0 if always <= dead[0] else next((step for (step, _), names in zip(checkups, dead, strict=True) if always <= names), None),
             remedies=(
                 *for_rates(record),
                 Remedy("Start again with smaller weights and no large negative biases; leaky rectifiers cannot die."),
