@@ -595,6 +595,12 @@ def test_a_weak_discriminator_under_a_penalty_gets_no_norm_back() -> None:
     assert not any("discriminator_norm" in each for each in ladder)
 
 
+def test_points_around_all_modes_are_on_their_way() -> None:
+    around = data(shape=[2, 1, 1])(signs(told__real=0.57, coverage=0.04, recall=0.95)(healthy()))
+    assert [(finding.name, finding.severity) for finding in diagnose(around)] == [("weak discriminator", "note")]
+    assert [finding.severity for finding in diagnose(signs(recall=0.1)(around))] == ["severe"]
+
+
 def test_points_that_are_thrown_about_diverge_however_far_they_were_before() -> None:
     far = signs(nearest=15.0)(healthy())
     assert "divergence" not in {finding.name for finding in diagnose(far)}, "pictures of little contrast are as far from a fresh network's"

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -206,17 +206,19 @@ class PicturePool(nn.Module):
         size = len(self.pictures)
         if not size:
             return pictures
+        streams = replace(streams, device="cpu")  # read here: each reading waits for a GPU
         chances, places = streams.uniform(f"pool/{name}/chance", len(pictures)), streams.integers(f"pool/{name}/place", size, len(pictures))
-        given = []
+        given, filled = [], int(self.filled)
         for picture, chance, place in zip(pictures, chances.tolist(), places.tolist(), strict=True):
-            if self.filled < size:
-                self.pictures[int(self.filled)] = picture
-                self.filled += 1
+            if filled < size:
+                self.pictures[filled] = picture
+                filled += 1
             elif chance >= 0:
                 past = self.pictures[place].clone()
                 self.pictures[place] = picture
                 picture = past.to(pictures.dtype)  # noqa: PLW2901
             given.append(picture)
+        self.filled.fill_(filled)
         return torch.stack(given).contiguous(memory_format=torch.channels_last)
 
 

@@ -217,16 +217,18 @@ class TurnTaker:
 
     def check_finite(self, found: Signals, step: int) -> None:
         """Raise a NonFiniteError that names the turn and every term that is infinite or not a number."""
-        if not math.isfinite(sum(value.item() for values in found.values() for value in values if value.ndim == 0)):
+        device = self.weights[0].device
+        terms = torch.stack([value.to(device, torch.float64) for values in found.values() for value in values if value.ndim == 0])
+        if not math.isfinite(sum(terms.tolist())):  # read at once: each reading waits for a GPU
             for weight in self.weights:
                 weight.grad = None
-            terms = ", ".join(
+            named = ", ".join(
                 f"{name} = {value.double().mean().item()}"
                 for name, values in found.items()
                 for value in values
                 if not value.isfinite().all()
             )
-            raise NonFiniteError(f"In step {step + 1}, the turn {self.turn.name!r} is no longer finite: {terms}. The step was not taken.")
+            raise NonFiniteError(f"In step {step + 1}, the turn {self.turn.name!r} is no longer finite: {named}. The step was not taken.")
 
 
 def parametrisations_of(module: nn.Module) -> list[nn.Module]:
