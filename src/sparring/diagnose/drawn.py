@@ -70,7 +70,7 @@ def missing_modes(record: Record) -> Finding | None:
     if len(steps) < CHECKUPS + 1 or steps[-1] < YOUNG or drawn.shape[1] != len(real) or diversity < 0.2:
         return None
     asked, alike = record.signs("as_asked/kinds")[1], np.array(record.data.get("agreements", []))
-    told = told_classes(record) and asked.shape == drawn.shape
+    told = told_classes(record) and asked.shape == drawn.shape and len(alike) == len(real)
     present = drawn / np.maximum(real, 1e-9)  # beside what there should be
     if told:
         present = np.minimum(present, np.where(alike < LEAST_ALIKE, np.inf, asked / np.maximum(alike, LEAST_ALIKE)))
