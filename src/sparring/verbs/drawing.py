@@ -115,7 +115,7 @@ def import_weights(
     ],
     out: Path | None = None,
 ) -> int:
-    """Read official weights, without running anything that their file asks for, into a folder that every other verb takes.
+    """Read official weights, without running anything that their file asks for, into a folder that verbs that draw or pack take.
 
     Args:
         out: The folder. Default: runs/FILE.
