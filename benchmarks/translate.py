@@ -21,7 +21,8 @@ from sparring.core.pictures import save_picture
 from sparring.core.specs import PairSpec
 from sparring.data.source import open_source
 from sparring.data.store import Preparation, prepare
-from sparring.models import Model, pack
+from sparring.loading import pack
+from sparring.models import Model
 from sparring.translating import translate
 
 COUNT, SIDE, PAINTED = 1000, 64, 256

@@ -29,7 +29,8 @@ from sparring.doctoring import doctor
 from sparring.game import Game, LatentGame, Recipe, check
 from sparring.judge.sliced import coarse, sliced_wasserstein
 from sparring.judging import FrechetJudge, compare, judge
-from sparring.models import Model, described, from_json, import_weights, load, pack
+from sparring.loading import described, from_json, import_weights, load, pack
+from sparring.models import Model
 from sparring.playground import playground
 from sparring.rating import judge_translations, pairs_of
 from sparring.train import checkpoints

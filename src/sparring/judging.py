@@ -30,7 +30,8 @@ from sparring.judge.pictures import Pictures, of_store
 from sparring.judge.resize import ResizeName
 from sparring.judge.scores import Judgement, judge_pictures
 from sparring.judge.seen import see
-from sparring.models import IMPORTED, Model, described, from_json, load
+from sparring.loading import IMPORTED, described, from_json, load
+from sparring.models import Model
 from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
 from sparring.trained_on import preparation_of, source_of, training_data

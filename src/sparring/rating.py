@@ -27,7 +27,8 @@ from sparring.judge.paired import PerceptualDistance, paired_scores
 from sparring.judge.pictures import of_store
 from sparring.judge.seen import see
 from sparring.judge.sliced import coarse, sliced_wasserstein
-from sparring.models import Model, from_json
+from sparring.loading import from_json
+from sparring.models import Model
 from sparring.nets import lite0
 from sparring.trained_on import source_of
 from sparring.translation import Direction, TranslationGame, TranslationRecipe, mean_difference

@@ -29,8 +29,8 @@ from sparring.data.films import count_of as frames_in
 from sparring.data.folders import open_pictures
 from sparring.data.source import Source
 from sparring.game import SAMPLE_CHUNK
+from sparring.loading import load as load_model
 from sparring.models import Model
-from sparring.models import load as load_model
 from sparring.tiling import TILE, refuse_tile
 from sparring.trained_on import preparation_of
 from sparring.translation import LARGEST_IN_COMPANY, Direction

@@ -15,7 +15,7 @@ import plain_stylegan2 as plain
 import sparring
 from golden import GOLDEN, golden
 from sparring.core.errors import CheckpointError
-from sparring.models import _built, import_weights
+from sparring.loading import _built, import_weights
 from sparring.weights import Official, stylegan2
 from sparring.weights.unpickling import Part, read_persistent
 

@@ -14,7 +14,8 @@ from golden import GOLDEN, golden
 from plain_translation import State, patches, pixels, residual, unet
 from sparring.core.errors import CheckpointError
 from sparring.core.specs import PairSpec
-from sparring.models import Model, import_weights
+from sparring.loading import import_weights
+from sparring.models import Model
 from sparring.recipes.pix2pix import Pix2pix
 
 

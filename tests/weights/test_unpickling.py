@@ -16,7 +16,7 @@ import torch
 
 from golden import GOLDEN, golden
 from sparring.core.errors import CheckpointError
-from sparring.models import import_weights
+from sparring.loading import import_weights
 from sparring.weights.unpickling import read_persistent
 
 

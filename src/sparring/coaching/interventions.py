@@ -16,7 +16,7 @@ from sparring.core.runs import RunDirectory
 from sparring.core.specs import ImageSpec
 from sparring.diagnose.record import sheets
 from sparring.game import Recipe
-from sparring.models import described
+from sparring.loading import described
 from sparring.train import checkpoints
 from sparring.train.session import Ending, first_state, machine_for
 from sparring.train.settings import TrainSettings

@@ -14,7 +14,7 @@ Data = Annotated[str | None, arg(help="The pictures to look at. Default: what th
 
 def classify(run: Run, data: Data = None, checkpoint: Checkpoint = "last") -> int:
     """Name the data's classes by linear classifiers on the discriminator's features, on pixels, and on lite0's features."""
-    from sparring.models import load
+    from sparring.loading import load
     from sparring.seeing import probe
 
     for one in probe(load(run, checkpoint=checkpoint, whole=True), data):
@@ -40,7 +40,7 @@ def filters(
         out: The picture to write. Default: RUN-filters.png here.
     """
     from sparring.core.pictures import save_picture
-    from sparring.models import load
+    from sparring.loading import load
     from sparring.seeing import filters
 
     out = out or Path(f"{run.resolve().stem}-filters.png")

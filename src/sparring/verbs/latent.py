@@ -58,7 +58,7 @@ def mix(
         label: Class of all pictures.
     """
     from sparring.exploring import mix
-    from sparring.models import load
+    from sparring.loading import load
 
     pictures = mix(load(run, checkpoint=checkpoint), coarse, fine, layer=layer, label=label)
     console().print(f"Style mixing: {_picture(pictures.flatten(0, 1), len(fine) + 1, out, run, 'mix')}")
@@ -130,7 +130,7 @@ def project(
     from sparring.core.pictures import grid, save_picture
     from sparring.data.decode import read_pictures
     from sparring.exploring import projected
-    from sparring.models import load
+    from sparring.loading import load
 
     model, screen = load(run, checkpoint=checkpoint), console()
     targets = pixels_to_float(torch.from_numpy(read_pictures(pictures, model.spec)))
@@ -200,7 +200,7 @@ def directions(
     import torch
 
     from sparring.exploring import moved
-    from sparring.models import load
+    from sparring.loading import load
 
     model = load(run, checkpoint=checkpoint)
     found = _directions(model, method, count, data)
@@ -238,7 +238,7 @@ def move(
     from sparring.core.batch import float_to_pixels
     from sparring.core.pictures import grid, save_film, save_gif
     from sparring.exploring import moved
-    from sparring.models import load
+    from sparring.loading import load
 
     model = load(run, checkpoint=checkpoint)
     if which < 0:
@@ -279,7 +279,7 @@ def arithmetic(
     import torch
 
     from sparring.exploring import arithmetic
-    from sparring.models import load
+    from sparring.loading import load
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
@@ -312,7 +312,7 @@ def drop(
     import torch
 
     from sparring.exploring import class_names, without_feature
-    from sparring.models import load
+    from sparring.loading import load
 
     model = load(run, checkpoint=checkpoint)
     name_of, classes = class_names(model, data)

@@ -33,7 +33,7 @@ def translate(
         noise: Seed of one of the translations that dropout gives (pix2pix). Default: the typical one.
     """
     from sparring.data.workers import progress_bar
-    from sparring.models import load
+    from sparring.loading import load
     from sparring.translating import count_of, translate
 
     model, screen = load(run, checkpoint=checkpoint).on(device), console()
