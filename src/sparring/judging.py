@@ -134,7 +134,8 @@ def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -
     """Samples of a model; those of a conditional one are of every class in turn. A SettingsError for translators."""
     if not isinstance(model.game, LatentGame):
         raise SettingsError(
-            f"{model.source} makes pictures of pictures. Its run is judged by: sparring judge RUN, or sparring.judge_translations."
+            f"{model.source} makes pictures of pictures. A run is judged by the pairs that it held out (sparring judge RUN, or "
+            "sparring.judge_translations); packed and imported translators know none."
         )
     model.refuse_without_generator()
 

@@ -99,7 +99,9 @@ def _load_packed(path: Path) -> Model:
         if networks is not None and not (isinstance(networks, list) and all(isinstance(name, str) for name in networks)):
             raise ValueError(f"networks = {networks!r}")
     except (OSError, SafetensorError, KeyError, ValueError, AttributeError) as problem:
-        raise CheckpointError(f"{path} is not a model that `sparring pack` wrote, or is damaged: {problem!r}") from None
+        raise CheckpointError(
+            f"{path} is not a model that `sparring pack` wrote, or is damaged: {problem!r}. (Official weights are read by sparring import.)"
+        ) from None
     return replace(_model(about, tensors, path, networks), preparation=_preparation(about, path))
 
 

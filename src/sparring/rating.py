@@ -92,6 +92,10 @@ def score_on(pairs: Pairs) -> Callable[[Game], dict[str, Any]]:
 
 def pairs_for(model: Model) -> Pairs:
     """The pairs that a run was trained on."""
+    if not RunDirectory(model.source).exists():
+        raise SettingsError(
+            f"{model.source} is a packed or imported model, which knows no pairs to be judged by. Judge the run that it is of."
+        )
     data = source_of(model)
     recorded = RunDirectory(model.source).read_config()["data"]
     assert isinstance(model.recipe, TranslationRecipe)
