@@ -31,7 +31,7 @@ SHARP: dict[str, Any] = {
 CONFIGURATIONS: dict[str, tuple[Pairing, dict[str, Any]]] = {
     "pix2pix": (TWITTER, {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4, "norm": "batch"}),
     "pix2pix-scribble": (Pairing(inputs="scribble"), {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4, "norm": "batch"}),
-    "cyclegan": (TWITTER, {"recipe": "cyclegan", **UNPAIRED, "decay_from_images": 60_000, "decay_until_images": 120_000}),
+    "cyclegan": (TWITTER, {"recipe": "cyclegan", **UNPAIRED, "resized": True, "decay_from_images": 8_000, "decay_until_images": 17_000}),
     "cyclegan-shortcut": (
         TWITTER,
         {

@@ -165,7 +165,17 @@ def test_a_full_disk_is_one_line(trained: Path, capsys: pytest.CaptureFixture[st
 
     monkeypatch.setattr("sparring.core.files.os.fsync", full)
     assert call("sample", trained, "--out", "x.png") == 1
-    assert capsys.readouterr().err.strip() == "sparring: [Errno 28] No space left on device"
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("sparring: No space left on device. What was written is whole: make room")
+    assert "\n" not in said
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux has a folder that nobody can write to")
+def test_a_place_that_cannot_be_written_is_named(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("sample", trained, "--out", "/proc/none/x.png") == 1
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("sparring: /proc/none")
+    assert said.endswith("Is it there, and may you read and write it?")
 
 
 def test_output_to_a_closed_pipe_is_no_crash() -> None:

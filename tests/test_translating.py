@@ -9,7 +9,7 @@ import sys
 import time
 import wave
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ from rich.console import Console
 from torch import nn
 
 import sparring
+from sparring import rating
 from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import CheckpointError, DataError, SettingsError, SparringError
 from sparring.core.files import put_bytes
-from sparring.core.pictures import save_film, save_gif
+from sparring.core.pictures import grid, save_film, save_gif
 from sparring.core.specs import PairSpec
 from sparring.data import films
 from sparring.data.workers import progress_bar
@@ -33,7 +34,7 @@ from sparring.models import Model
 from sparring.nets.layers import shared_statistics
 from sparring.nets.maps import dropping
 from sparring.nets.translation import ResidualGenerator
-from sparring.rating import colour_shifted, judge_translations, pairs_for
+from sparring.rating import colour_shift, judge_translations, moments, pairs_for, sheet_of, with_as_many
 from sparring.recipes.pix2pix import Pix2pix
 from sparring.seeing import probe
 from sparring.tiling import reduced
@@ -385,7 +386,7 @@ def test_scores_stand_beside_those_of_doing_nothing(negative: Model, run: Path) 
     pairs = pairs_for(negative)
     ratings = judge_translations(negative, pairs)
     scores = ratings.scores
-    assert ratings.protocol["held_out_pairs"] == len(pairs.held_out[0])
+    assert ratings.protocol["pairs"] == len(pairs.held_out[0])
     assert scores.keys() == {"translations", "inputs", "colours shifted"}
     assert scores["inputs"].keys() == {"L1", "PSNR", "SSIM", "distance-lite0", "FD-lite0"}
     held = pairs.shown(100)
@@ -404,6 +405,99 @@ def test_the_other_direction_is_judged_with_sides_exchanged(negative: Model) -> 
     assert back.scores["inputs"]["FD-lite0"] != there["inputs"]["FD-lite0"]
 
 
+def test_a_sheet_shows_input_output_target_and_the_way_back(negative: Model) -> None:
+    negative.game.b2a = Negative()
+    pairs = pairs_for(negative)
+    held = pairs.shown(2)
+    assert held.inputs is not None
+    assert len(held) == 1
+    columns = (held.inputs, -held.inputs, held.images, -held.images)
+    pictures = torch.stack(columns, dim=1).flatten(0, 1)
+    assert np.array_equal(sheet_of(pairs, 2)(negative.game), grid(float_to_pixels(pictures).numpy(), columns=4))
+
+
+def saved(folder: Path, pictures: Iterable[tuple[str, np.ndarray]]) -> str:
+    folder.mkdir()
+    for name, picture in pictures:
+        Image.fromarray(picture).save(folder / name)
+    return str(folder)
+
+
+def test_data_that_is_named_is_judged_all_of_it(negative: Model, tmp_path: Path) -> None:
+    """By a translator that inverts: targets are the inputs' negatives, but for one that is darker by 51, a fifth of all brightness."""
+    pictures = [np.full((32, 32, 3), 20 * number, np.uint8) + noise(32, 32, number) // 8 for number in range(5)]
+    targets = [255 - picture for picture in pictures]
+    targets[0] = targets[0] - 51
+    names = [f"{number}.png" for number in range(5)]
+    a, b = saved(tmp_path / "a", zip(names, pictures, strict=True)), saved(tmp_path / "b", zip(names, targets, strict=True))
+    negative.source = tmp_path / "packed.safetensors"  # no run says what it was trained on
+
+    sets = judge_translations(negative, a, target=b)
+    assert sets.scores["translations"].keys() == {"FD-lite0"}, "names that are alike say nothing of two sets"
+    assert sets.scores["translations"]["FD-lite0"] < sets.scores["inputs"]["FD-lite0"]
+    assert any("5 pictures are few" in note for note in sets.notes)
+    twins = judge_translations(negative, a, target=Path(b), twins=True)
+    assert twins.protocol["pairs"] == twins.protocol["inputs"] == twins.protocol["targets"] == 5
+    assert twins.scores["translations"]["L1"] == pytest.approx(0.2 / 5, abs=1e-6)
+    assert twins.scores["translations"]["FD-lite0"] == pytest.approx(sets.scores["translations"]["FD-lite0"])
+
+    negative.game.spec = replace(negative.spec, paired=True)  # as if it had learnt from pairs
+    pairs = judge_translations(negative, a, target=b)
+    assert pairs.scores["translations"].keys() == {"L1", "PSNR", "SSIM", "distance-lite0"}
+    assert pairs.scores["translations"]["L1"] == pytest.approx(0.2 / 5, abs=1e-6)
+    both = [np.concatenate([target, picture], axis=1) for picture, target in zip(pictures, targets, strict=True)]
+    side_by_side = judge_translations(negative, saved(tmp_path / "both", zip(names, both, strict=True)), side_by_side="right")
+    assert side_by_side.scores["translations"]["L1"] == pytest.approx(0.2 / 5, abs=1e-6)
+    assert judge_translations(negative, a, target=b, twins=False).scores["translations"].keys() == {"FD-lite0"}
+
+    (tmp_path / "b" / "4.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"4\.png"):
+        judge_translations(negative, a, target=b)
+    (tmp_path / "b" / "4.png").rename(tmp_path / "b" / "4.txt")
+    fewer = judge_translations(negative, a, target=b)
+    assert fewer.protocol["pairs"] == 4
+    assert any("4.png: no target of that name" in note for note in fewer.notes)
+    for number in range(3):
+        (tmp_path / "b" / f"{number}.png").rename(tmp_path / "b" / f"other{number}.png")
+    with pytest.raises(DataError, match=r"1 have a partner(.|\n)*--no-twins"):
+        judge_translations(negative, a, target=b)
+
+
+def test_scores_do_not_depend_on_how_many_are_looked_at_at_a_time(negative: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = pairs_for(negative)
+    whole = judge_translations(negative, pairs).scores
+    monkeypatch.setattr(rating, "PIXELS_AT_A_TIME", 2 * 32 * 32)
+    for way, scores in judge_translations(negative, pairs).scores.items():
+        assert scores == pytest.approx(whole[way], rel=1e-5)
+
+
+def test_made_pairs_are_judged_in_a_models_own_channels_and_at_a_size(negative: Model, tmp_path: Path) -> None:
+    grey = np.stack([noise(48, 48)[:, :, 0]] * 3, axis=2)
+    place = saved(tmp_path / "grey", [("one.png", grey), ("other.png", 255 - grey)])
+    negative.source = tmp_path / "packed.safetensors"
+    ratings = judge_translations(negative, place, inputs="grey", size=48)
+    assert ratings.protocol["size"] == 48
+    assert ratings.scores["inputs"]["L1"] == pytest.approx(0, abs=1e-6), "of grey pictures, grey is the picture"
+    expected = np.abs(255.0 - 2 * grey.astype(float)).mean() / 255
+    assert ratings.scores["translations"]["L1"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_judging_translators_says_what_is_missing_or_in_the_way(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    packed = sparring.pack(sparring.load(run), tmp_path / "packed.safetensors")
+    for arguments, said in (
+        ((run, "--size", "64"), "name it, or leave them out"),
+        ((packed,), "--target"),
+        ((packed, "emoji:google"), "Give --target"),
+        (("emoji:google", "emoji:twitter", "--target", "emoji:twitter", "--no-twins"), "--target, --twins"),
+        ((packed, "emoji:google", "--target", "emoji:twitter", "--checkpoint", "best"), "leave --checkpoint out"),
+        (("emoji:google", "emoji:twitter", "--checkpoint", "best"), "leave --checkpoint out"),
+    ):
+        assert call("judge", *arguments) == 1
+        assert said in "".join(capsys.readouterr())
+    with pytest.raises(CheckpointError, match="leave --checkpoint out"):
+        sparring.load(packed, checkpoint="best")
+
+
 def test_what_cannot_be_judged_is_said(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:  # noqa: F811
     style = str(next(Path(places[1]).iterdir()))
     painter = sparring.train(
@@ -415,7 +509,7 @@ def test_what_cannot_be_judged_is_said(places: tuple[str, str], tmp_path: Path, 
     ratings = judge_translations(small)
     assert "SSIM" not in ratings.scores["translations"]
     assert "L1" in ratings.scores["translations"]
-    with pytest.raises(SettingsError, match="sparring judge RUN"):
+    with pytest.raises(SettingsError, match="judged by pairs or by two sets"):
         sparring.judge(small)
     with pytest.raises(SettingsError, match="makes pictures of pictures"):
         probe(small)
@@ -424,10 +518,11 @@ def test_what_cannot_be_judged_is_said(places: tuple[str, str], tmp_path: Path, 
 def test_shifted_colours_have_the_targets_mean_and_spread() -> None:
     torch.manual_seed(0)
     inputs, targets = 0.1 * torch.randn(50, 3, 8, 8) + 0.3, 0.05 * torch.randn(40, 3, 8, 8) - 0.4
-    shifted = colour_shifted(inputs, inputs, targets)
+    shifted = colour_shift(moments([inputs[:20], inputs[20:]]), moments([targets]))(inputs)
     torch.testing.assert_close(shifted.mean((0, 2, 3)), targets.mean((0, 2, 3)), rtol=0, atol=1e-4)
     torch.testing.assert_close(shifted.std((0, 2, 3)), targets.std((0, 2, 3)), rtol=1e-3, atol=0)
-    assert colour_shifted(inputs, inputs, targets[:, :1]).shape == (50, 1, 8, 8)
+    grey = moments([with_as_many(inputs, 1)]), moments([targets[:, :1]])
+    assert colour_shift(*grey)(inputs).shape == (50, 1, 8, 8)
 
 
 def test_dropout_plays_in_use_as_a_seed_says() -> None:
@@ -673,7 +768,7 @@ def test_the_commands(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert call("judge", "emoji", "fashion10k", "--direction", "b2a") == 1
     assert "no translator" in capsys.readouterr().err
     assert call("judge", run, "--extractor", "inception") == 1
-    assert "Leave B" in capsys.readouterr().err
+    assert "Leave --held-out" in capsys.readouterr().err
     assert call("pack", run, tmp_path / "p.safetensors") == 0
     assert "sparring translate" in capsys.readouterr().out
     assert call("sample", run) == 1

@@ -23,6 +23,7 @@ from sparring.data.preparation import Preparation
 from sparring.game import Moment, check
 from sparring.nets import translation as nets
 from sparring.nets.layers import InstanceNorm
+from sparring.nets.perception import Perception
 from sparring.recipes.cut import contrastive
 from sparring.recipes.style_transfer import correlations, total_variation
 from sparring.train.loop import Table, TurnTaker
@@ -241,6 +242,85 @@ def test_cyclegan_minimises_what_the_paper_says_in_four_generator_passes() -> No
         for name, value in wanted.items():
             torch.testing.assert_close(found[name].detach(), value[None], rtol=1e-3, atol=1e-5)
     assert game.pool_a.filled == game.pool_b.filled == 1
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_cut_minimises_what_the_paper_says(flip: bool) -> None:
+    """Equations 3 and 4, where every place of every map is told from all others of its map. FastCUT translates some pictures mirrored."""
+    torch.manual_seed(0)
+    spec = PairSpec(16, 16, 3, (), 3, paired=False)
+    settings = {**SMALL["cut"], "patches": 1000, "jitter": 0.0, "flip": False, "contrast": 2.0, "flip_equivariance": flip}
+    game = recipes.get("cut")(**settings).build(spec).train()
+    inputs, targets = torch.rand(4, 3, 16, 16), torch.rand(4, 3, 16, 16)
+    losses = game.play_generator(moment(inputs, targets))
+    told = game.play_discriminator(moment(inputs, targets))
+    which = (moment(inputs, targets).streams.uniform("flipped", 4) < 0).tolist() if flip else [False] * 4
+    assert set(which) == {False, flip}, "chance has both"
+
+    def as_shown(pictures: Tensor) -> Tensor:
+        return torch.stack([picture.flip(2) if turned else picture for picture, turned in zip(pictures, which, strict=True)])
+
+    with torch.no_grad():
+        drawn = game.generator(as_shown(inputs))
+        expected = {"adversarial": (game.discriminator(drawn) - 1).square().mean(dim=(1, 2, 3))}
+        for name, weight, pictures in (("contrast", 2.0, inputs), ("contrast/identity", 1.0, targets)):
+            maps_before, maps_after = game.generator.features(pictures), game.generator.features(game.generator(as_shown(pictures)))
+            of_maps = []
+            for before, after, head in zip(maps_before, maps_after, game.heads.heads, strict=True):
+                of_pictures = []
+                for old, new in zip(before, as_shown(after), strict=True):
+                    keys, queries = head(old.flatten(1).T), head(new.flatten(1).T)
+                    likeness = queries @ keys.T / queries.norm(dim=1)[:, None] / keys.norm(dim=1)
+                    shares = (likeness / 0.07).exp()
+                    of_pictures.append(-(shares.diagonal() / shares.sum(dim=1)).log().mean())
+                of_maps.append(torch.stack(of_pictures))
+            expected[name] = weight * torch.stack(of_maps).mean(dim=0)
+        judged = {
+            "real": (game.discriminator(targets) - 1).square().mean(dim=(1, 2, 3)) / 2,
+            "generated": game.discriminator(drawn).square().mean(dim=(1, 2, 3)) / 2,
+        }
+    for found, wanted in ((losses, expected), (told, judged)):
+        assert found.keys() == wanted.keys()
+        for name, value in wanted.items():
+            torch.testing.assert_close(found[name].detach(), value, rtol=1e-3, atol=1e-5)
+
+
+class Halves(Perception):
+    """An eye whose two maps are the pictures, and the pictures at half their size."""
+
+    content = 1
+
+    def maps(self, pictures: Tensor) -> list[Tensor]:
+        return [pictures, torch.nn.functional.avg_pool2d(pictures, 2)]
+
+
+def test_style_transfer_minimises_what_it_says() -> None:
+    """Content and style of an eye whose maps are known, each over the mean square of what it should be."""
+    torch.manual_seed(0)
+    spec = PairSpec(32, 32, 3, (), 3, paired=False)
+    rules = recipes.get("style-transfer")(
+        **{**SMALL["style-transfer"], "jitter": 0.0, "flip": False}, content=2.0, style=3.0, variation=5.0
+    )
+    game = rules.build(spec).train()
+    game.eye.append(Halves())
+    inputs, styles = torch.rand(2, 3, 32, 32), torch.rand(1, 3, 32, 32).expand(2, -1, -1, -1)
+    losses = game.play_generator(moment(inputs, styles))
+    painted = game.generator(inputs).detach()
+    half = {
+        name: each.unfold(2, 2, 2).unfold(3, 2, 2).mean(dim=(4, 5)) for name, each in (("in", inputs), ("out", painted), ("by", styles))
+    }
+    content = (half["out"] - half["in"]).square().mean(dim=(1, 2, 3)) / half["in"].square().mean()
+    shares = []
+    for out, by in ((painted, styles), (half["out"], half["by"])):
+        together, wanted = (torch.einsum("nfpq,ngpq->nfg", each, each) for each in (out, by))  # what they are divided by cancels
+        shares.append((together - wanted).square().sum(dim=(1, 2)) / wanted[0].square().sum())
+    neighbours = sum(
+        (painted.roll(-1, axis).narrow(axis, 0, 31) - painted.narrow(axis, 0, 31)).square().mean(dim=(1, 2, 3)) for axis in (2, 3)
+    )
+    expected = {"content": 2 * content, "style": 3 * (shares[0] + shares[1]) / 2, "variation": 5 * neighbours}
+    assert losses.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name].detach(), value, rtol=1e-4, atol=1e-6)
 
 
 def test_discriminators_have_the_norm_that_is_named_for_them() -> None:

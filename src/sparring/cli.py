@@ -3,6 +3,7 @@
 Nothing heavy is imported before it is known which verb is wanted: `sparring --help` answers at once.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
     from sparring.api import Model
 
 EXIT_ERROR, EXIT_USAGE, EXIT_NOT_FINITE, EXIT_STOPPED = 1, 2, 3, 130
+FULL = " What was written is whole: make room, and run this again (a run goes on with: sparring resume RUN)."
+ADVICE = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    **dict.fromkeys((errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS), " Is it there, and may you read and write it?"),
+}
+"""After what the system refused, by its number: what to do."""
 EXIT_SICK, EXIT_TOO_EARLY = diagnosing.EXIT_SICK, diagnosing.EXIT_TOO_EARLY
 VERBS = (
     "train", "resume", "sample", "interpolate", "translate", "pack", "import", "latent", "eye", "playground", "judge", "compare", "recipes",
@@ -212,6 +220,12 @@ def _mention(function: Callable[..., int]) -> Callable[[], None]:
     return verb
 
 
+def _said(problem: OSError) -> str:
+    """What the system refused, where, and what to do."""
+    where = f"{problem.filename}: " if problem.filename else ""
+    return f"{where}{problem.strerror or problem}.{ADVICE.get(problem.errno or 0, '')}"
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """The command `sparring`. Exits with 0; 1 on an error; 2 on wrong usage; 3 if training became non-finite; 4 if
     `diagnose` found a training sick; 130 if stopped by Ctrl-C.
@@ -234,7 +248,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as problem:
-        print(f"sparring: {problem}", file=sys.stderr)
+        print(f"sparring: {_said(problem)}", file=sys.stderr)
         code = EXIT_ERROR
     except KeyboardInterrupt:
         print("sparring: interrupted", file=sys.stderr)

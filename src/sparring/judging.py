@@ -73,6 +73,7 @@ def judge(
     """
     if samples < 1:
         raise SettingsError(f"samples must be at least 1, not {samples}.")
+    refuse_checkpoint(checkpoint, first, second)
     keep_freed_memory()
     screen = console or plain_console()
     store, real, fake = _sides(first, second, lambda model: of_model(model, samples, seed, truncation), checkpoint)
@@ -92,8 +93,8 @@ def _sides(
     first: Judgeable, second: Judgeable | None, drawn: Callable[[Model], Pictures], checkpoint: str
 ) -> tuple[Store | None, Pictures, Pictures]:
     """The real side's store, if it has one, the real side and the fake side."""
-    model = _model(first, checkpoint)
-    other = None if second is None else _model(second, checkpoint)
+    model = model_at(first, checkpoint)
+    other = None if second is None else model_at(second, checkpoint)
     if model is None and other is not None:
         model, other, second = other, None, first
     if model is None:
@@ -113,29 +114,37 @@ def _sides(
 def _like(real: Pictures, first: Judgeable, second: Judgeable | None, checkpoint: str) -> Preparation:
     """How held-out pictures become like the real ones: as a run says, or else with their size and channels."""
     for place in (first, second):
-        model = None if place is None else _model(place, checkpoint)
+        model = None if place is None else model_at(place, checkpoint)
         if model is not None:
             return preparation_of(model)
     return Preparation(size=real.spec.height, channels=real.spec.channels)  # pyright: ignore[reportArgumentType] (1, 3 or 4)
 
 
-def _model(place: Judgeable, checkpoint: str) -> Model | None:
+def model_at(place: Judgeable, checkpoint: str = "last") -> Model | None:
     """The model that is meant, or None if it is data."""
     if isinstance(place, Model):
         return place
     if isinstance(place, Store):
         return None
     path = Path(place)
-    is_model = RunDirectory(path).exists() or (path / IMPORTED).is_file() or (path.suffix == ".safetensors" and path.is_file())
-    return load(path, checkpoint=checkpoint) if is_model else None
+    is_run = RunDirectory(path).exists()
+    is_model = is_run or (path / IMPORTED).is_file() or (path.suffix == ".safetensors" and path.is_file())
+    return load(path, checkpoint=checkpoint if is_run else "last") if is_model else None
+
+
+def refuse_checkpoint(checkpoint: str, *places: Judgeable | None) -> None:
+    """Raise a SettingsError if a checkpoint is named and none of these is a run, which alone has several (or a model, loaded already)."""
+    runs = (isinstance(place, Model) or (isinstance(place, str | os.PathLike) and RunDirectory(Path(place)).exists()) for place in places)
+    if checkpoint != "last" and not any(runs):
+        raise SettingsError(f"There is no run here to take checkpoint {checkpoint} of: leave --checkpoint out.")
 
 
 def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -> Pictures:
     """Samples of a model; those of a conditional one are of every class in turn. A SettingsError for translators."""
     if not isinstance(model.game, LatentGame):
         raise SettingsError(
-            f"{model.source} makes pictures of pictures. A run is judged by the pairs that it held out (sparring judge RUN, or "
-            "sparring.judge_translations); packed and imported translators know none."
+            f"{model.source} makes pictures of pictures, so it is judged by pairs or by two sets (sparring judge {model.source}, or "
+            "sparring.judge_translations): a run by those that it held out, or by others that are named."
         )
     model.refuse_without_generator()
 

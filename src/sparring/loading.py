@@ -37,13 +37,14 @@ def load(path: str | os.PathLike[str], *, checkpoint: str | int = "last", whole:
     the discriminator. Raises a CheckpointError that says what is wrong.
     """
     place = Path(path)
-    if (place / IMPORTED).is_file():
-        return _load_packed(place / IMPORTED)
-    if place.is_dir():
-        return _load_run(RunDirectory(place), checkpoint, whole)
-    if not place.exists():
+    packed = place / IMPORTED if (place / IMPORTED).is_file() else place
+    if packed.is_dir():
+        return _load_run(RunDirectory(packed), checkpoint, whole)
+    if not packed.exists():
         raise CheckpointError(f"{place} does not exist. Give a run directory or a packed .safetensors file.")
-    return _load_packed(place)
+    if checkpoint != "last":
+        raise CheckpointError(f"{place} is no run, and holds one state of its networks: leave --checkpoint out.")
+    return _load_packed(packed)
 
 
 def import_weights(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Model:
@@ -181,7 +182,8 @@ def pack(model: Model | str | os.PathLike[str], file: str | os.PathLike[str]) ->
 
 
 def _write(model: Model, networks: Iterable[str], path: Path) -> Path:
-    """Write these networks of a model, with all that is needed to build them."""
+    """Write these networks of a model, with all that is needed to build them. A SettingsError if they are not for pictures."""
+    model.refuse_unless_pictures()
     wanted = set(networks)
     tensors = {name: tensor.contiguous() for name, tensor in model.game.state_dict().items() if name.partition(".")[0] in wanted}
     about = {

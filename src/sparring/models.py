@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean
 from sparring.core.machine import refuse_absent_gpu
-from sparring.core.specs import ImageSpec
+from sparring.core.specs import PICTURE_CHANNELS, ImageSpec
 from sparring.data.preparation import Preparation
 from sparring.game import Game, LatentGame, Recipe
 from sparring.latent.walks import spherical, walk
@@ -126,6 +126,14 @@ class Model:
         self.refuse_without_generator()
         return self.latent_game.sample(n, seed, labels, first, truncation)
 
+    def refuse_unless_pictures(self) -> None:
+        """Raise a SettingsError if what goes in or comes out has channels that pictures do not have."""
+        if unusual := sorted(set(self.spec.known_channels) - PICTURE_CHANNELS):
+            raise SettingsError(
+                f"{self.source} has a network for {' and '.join(map(str, unusual))} channels, and pictures have 1, 3 or 4. In Python its "
+                "generator or discriminator takes tensors."
+            )
+
     def refuse_without_generator(self) -> None:
         """Raise a CheckpointError if there is nothing to draw with."""
         if next(self.game.get_submodule(self.game.sampling_networks[0]).parameters()).is_meta:
@@ -162,7 +170,10 @@ class Model:
             return nullcontext()
         network = self.game.get_submodule(self.translation_game.translators[direction])
         if not any(isinstance(module, nn.Dropout) for module in network.modules()):
-            raise SettingsError(f"{self.source} has a network without dropout, so its translations have no noise: leave noise out.")
+            raise SettingsError(
+                f"{self.source} has a network without dropout, so its translations have no noise: leave noise out. "
+                "(Of pix2pix's U-Nets those with six halvings and more have some, as for 64x64 pixels, unless they were imported.)"
+            )
         return dropping(network, seed)
 
     def refuse_direction(self, direction: str) -> None:

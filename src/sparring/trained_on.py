@@ -13,7 +13,8 @@ from sparring.models import Model
 
 
 def preparation_of(model: Model) -> Preparation:
-    """How data becomes what a model was trained on."""
+    """How data becomes what a model was trained on. A SettingsError if that is no pictures."""
+    model.refuse_unless_pictures()
     return replace(model.preparation, size=model.spec.height, channels=model.spec.channels)
 
 

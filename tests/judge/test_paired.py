@@ -13,7 +13,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from sparring.data.source import open_source
 from sparring.data.store import prepare
-from sparring.judge.paired import PerceptualDistance, absolute_error, paired_scores, peak_ratio, structural_similarity
+from sparring.judge.paired import PerceptualDistance, absolute_error, means, peak_ratio, scored, structural_similarity
 from sparring.nets import lite0
 
 
@@ -168,15 +168,15 @@ def test_distance_knows_an_emoji_in_another_hand_better_than_pixels_do(distance:
 
 def test_paired_scores_are_means(distance: PerceptualDistance) -> None:
     pictures, targets = constant(0, 0.5, 0.5), constant(1, 0.4, 0.5)
-    found = paired_scores(pictures, targets, distance)
+    found = means([scored(pictures[:2], targets[:2], distance), scored(pictures[2:], targets[2:], distance)])
     assert list(found) == ["L1", "PSNR", "SSIM", "distance-lite0"]
     assert found["L1"] == pytest.approx(1.1 / 3)
     assert found["PSNR"] == pytest.approx(10, abs=1e-4)  # of 0 and 20: the equal pair is left out
     assert found["SSIM"] == pytest.approx((1e-4 / 1.0001 + 0.4001 / 0.4101 + 1) / 3, abs=1e-6)
     assert found["distance-lite0"] == pytest.approx(distance(pictures, targets).mean().item())
-    assert paired_scores(pictures, pictures, distance) == {"L1": 0, "PSNR": math.inf, "SSIM": pytest.approx(1), "distance-lite0": 0}
+    assert means([scored(pictures, pictures, distance)]) == {"L1": 0, "PSNR": math.inf, "SSIM": pytest.approx(1), "distance-lite0": 0}
 
 
 def test_a_picture_that_is_not_a_number_is_not_passed_over(distance: PerceptualDistance) -> None:
     pictures = constant(0, math.nan)
-    assert all(math.isnan(value) for value in paired_scores(pictures, constant(1, 0.5), distance).values())
+    assert all(math.isnan(value) for value in means([scored(pictures, constant(1, 0.5), distance)]).values())

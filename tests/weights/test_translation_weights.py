@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import sparring
 from golden import GOLDEN, golden
 from plain_translation import State, patches, pixels, residual, unet
-from sparring.core.errors import CheckpointError
+from sparring.core.errors import CheckpointError, SettingsError
 from sparring.core.specs import PairSpec
 from sparring.loading import import_weights
 from sparring.models import Model
@@ -104,6 +105,8 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int], tuple[int, i
     "residual, no norm": (lambda: residual(3, 3, 4, 2, "none"), (3, 36), (256, 3, 3)),
     "U-Net, no norm": (lambda: unet(3, 1, 4, 5, "none"), (3, 32), (32, 3, 1)),
     "patches, 2 layers, no norm": (lambda: patches(3, 5, 2, "none"), (3, 64), (256, 3, 3)),
+    "residual, batch norm, lightness to two channels of colour": (lambda: residual(1, 2, 4, 1, "batch"), (1, 32), (256, 1, 2)),
+    "patches of nine channels": (lambda: patches(9, 4, 2, "instance"), (9, 32), (256, 9, 9)),
     "patches of pixels, batch norm": (lambda: pixels(6, 4, "batch"), (6, 20), (256, 3, 3)),
     "patches of pixels, instance norm": (lambda: pixels(3, 5, "instance"), (3, 20), (256, 3, 3)),
     "patches of pixels, no norm": (lambda: pixels(2, 5, "none"), (2, 20), (256, 1, 1)),
@@ -123,7 +126,7 @@ def test_networks_of_every_kind(name: str, tmp_path: Path) -> None:
     rules = rules_of(model)
     assert rules.norm == next((norm for norm in ("batch", "no norm") if norm in name), "instance").replace("no norm", "none")
     assert rules.dropout == (0.5 if name.startswith("patches") or ("residual" in name and "dropout" in name) else 0.0)
-    assert rules.judges == ("picture" if channels in {1, 3} and name.startswith("patches") else "pair")
+    assert rules.judges == ("picture" if channels in {1, 3, 9} and name.startswith("patches") else "pair")
 
 
 @pytest.mark.parametrize(
@@ -204,8 +207,6 @@ def test_networks_of_other_kinds_are_refused_in_words(tmp_path: Path) -> None:
     assert "biases that come before instance norms in some places, but not in" in message
     assert message.endswith("- model.5")
 
-    assert "Pictures have 1, 3 or 4 channels, not 9" in refusal(random_state(patches, 9, 4, 2, "instance"), tmp_path)
-    assert "Pictures have 1, 3 or 4 channels, not 2" in refusal(random_state(residual, 2, 3, 4, 1, "instance"), tmp_path)
     assert "blocks must be at most 64, not 9990" in refusal(
         random_state(residual, 3, 3, 4, 1, "instance")
         | {"model.9999.conv_block.1.weight": torch.zeros(1), "model.10007.weight": torch.zeros(3, 4, 7, 7)},
@@ -218,6 +219,37 @@ def test_networks_of_other_kinds_are_refused_in_words(tmp_path: Path) -> None:
     del blind["model.1.weight"]
     assert "has no convolution model.1, whose weights" in refusal(blind, tmp_path)
     assert "not those of a network known here" in refusal({"model.0.weight": torch.zeros(4), "model.2.weight": torch.zeros(4)}, tmp_path)
+
+
+@torch.no_grad()
+def test_networks_of_other_channels_than_pictures_have_are_not_kept_for_commands(tmp_path: Path) -> None:
+    torch.save(random_state(residual, 1, 2, 4, 1, "batch"), tmp_path / "latest_net.pth")
+    with pytest.raises(SettingsError, match="a network for 2 channels, and pictures have 1, 3 or 4"):
+        import_weights(tmp_path / "latest_net.pth", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    model = import_weights(tmp_path / "latest_net.pth")
+    assert model.translate(torch.zeros(1, 1, 20, 30)).shape == (1, 2, 20, 30)
+    Image.new("L", (8, 8)).save(tmp_path / "grey.png")
+    with pytest.raises(SettingsError, match="channels"):
+        sparring.translate(model, tmp_path / "grey.png", tmp_path / "colour.png")
+    with pytest.raises(SettingsError, match="channels"):
+        sparring.judge_translations(model, tmp_path, inputs="grey")
+    with pytest.raises(SettingsError, match="channels"):
+        sparring.pack(model, tmp_path / "packed.safetensors")
+
+
+def test_a_network_is_found_beside_what_training_programs_write(tmp_path: Path) -> None:
+    state = random_state(residual, 3, 3, 4, 1, "instance")
+    bare = imported(state, tmp_path).game.state_dict()
+    for wrapped in ({"state_dict": state, "epoch": 5}, {"netG": state, "optimizer": {"state": {}, "param_groups": [1]}}):
+        torch.save(wrapped, tmp_path / "wrapped.pth")
+        network = import_weights(tmp_path / "wrapped.pth").game.state_dict()
+        assert all(torch.equal(bare[f"generator.{name}"], network[f"generator.{name}"]) for name in ("draw.weight", "draw.bias"))
+    torch.save({"netG": state, "netD": state}, tmp_path / "two.pth")
+    with pytest.raises(CheckpointError, match=r"several networks \(netG, netD\)"):
+        import_weights(tmp_path / "two.pth")
+    save_file(state, tmp_path / "same.safetensors")
+    assert torch.equal(import_weights(tmp_path / "same.safetensors").game.state_dict()["generator.draw.bias"], bare["generator.draw.bias"])
 
 
 @torch.no_grad()

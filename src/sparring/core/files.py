@@ -39,13 +39,17 @@ def put_bytes(path: Path, content: bytes) -> None:
     """Write one of many files that can be made again: whole or not there if the process is killed, but not synced, so after a power cut
     it may be missing or empty.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{_stem(path)}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(content)
+        try:
+            temporary.write_bytes(content)
+        except FileNotFoundError:  # rare, so a folder is made only when it is missed
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
         temporary.replace(path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
 
 
 def sweep(files: Iterable[Path]) -> None:

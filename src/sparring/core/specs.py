@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 LARGEST_SIDE = 8192
+PICTURE_CHANNELS = {1, 3, 4}
+"""That pictures can be read and written with."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,6 @@ def spec_from_json(value: Mapping[str, Any]) -> ImageSpec:
     """The inverse of `to_json`. ValueError for what is no picture's size."""
     size = int(value["height"]), int(value["width"]), int(value["channels"]), tuple(map(str, value["classes"]))
     spec = PairSpec(*size, int(value["input_channels"]), bool(value["paired"])) if "input_channels" in value else ImageSpec(*size)
-    if not (1 <= spec.height <= LARGEST_SIDE and 1 <= spec.width <= LARGEST_SIDE and set(spec.known_channels) <= {1, 3, 4}):
+    if not (1 <= spec.height <= LARGEST_SIDE and 1 <= spec.width <= LARGEST_SIDE and set(spec.known_channels) <= PICTURE_CHANNELS):
         raise ValueError(f"no pictures are {spec}")
     return spec

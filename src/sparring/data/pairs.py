@@ -4,7 +4,7 @@ import functools
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
@@ -28,8 +28,12 @@ from sparring.data.store import NAMES, Store, prepare
 
 Kind = Literal["paired", "unpaired", "style"]
 Places = Int64[np.ndarray, " _"]
+Channels = tuple[int, int]
+"""Of inputs and of targets: 1, 3 or 4."""
 LACKING = 0.5
 """Share of the pictures without a partner from which on two sets are no pairs."""
+NAMED = 10
+"""Of the pictures without a partner, where the others go on."""
 MAKING = 1
 """Of the inputs that are made of pictures: another number and they are made again."""
 
@@ -101,10 +105,16 @@ class Pairs:
 
     def shown(self, most: int) -> Batch:
         """So many held-out inputs and targets, from all of them (pairs and twins go together); trained ones where none are held out."""
+        (whole,) = self.shown_in_pieces(most, most)
+        return whole
+
+    def shown_in_pieces(self, most: int, size: int) -> Iterator[Batch]:
+        """The same, `size` at a time."""
         first, second = self.held_out if min(map(len, self.held_out)) else self.places
         count = min(len(first), len(second))
         some = np.linspace(0, count - 1, min(most, count)).astype(np.int64)
-        return self._of(first[some], second[some])
+        for start in range(0, len(some), size):
+            yield self._of(*(places[some[start : start + size]] for places in (first, second)))
 
     def reversed(self) -> "Pairs":
         """The same, with inputs and targets in each other's place."""
@@ -129,20 +139,14 @@ def open_pairs(data: str, pairing: Pairing, preparation: Preparation, kind: Kind
     """Prepare both sides and find what goes together. `preparation` has a size. A DataError lists what has no partner, if that is too
     much.
     """
-    if problems := pairing.problems():
-        raise SettingsError(listed("These settings cannot be used:", problems))
-    if pairing.target is None and pairing.inputs == "given" and pairing.side_by_side == "none":
-        raise SettingsError(
-            "Pictures are made of pictures here. Give --target (a second set), --inputs (what to make of each picture) or --side-by-side."
-        )
-    inputs, targets = _stores(data, pairing, preparation, progress)
-    emoji = all(place is not None and place.startswith("emoji") and place in STYLES for place in (data, pairing.target))
+    _refuse(pairing)
+    inputs, targets = _stores(data, pairing, preparation, None, progress)
     until = ("-" if data.startswith("emoji") and data in STYLES else "") if pairing.subject_until is None else pairing.subject_until
     stems = [_stems(store.names) for store in (inputs, targets)]
     shared = sorted(set(stems[0]) & set(stems[1]))
     if kind == "paired":
         return _paired(inputs, targets, stems, shared, until, pairing)
-    twins = emoji if pairing.twins is None else pairing.twins
+    twins = _are_emoji(data, pairing) if pairing.twins is None else pairing.twins
     spec = _spec(inputs, targets, paired=False)
     if kind == "style" or not twins:
         rest, held = zip(*(_split(stem, until, pairing.held_out) for stem in stems), strict=True)
@@ -152,14 +156,53 @@ def open_pairs(data: str, pairing: Pairing, preparation: Preparation, kind: Kind
     return _apart(inputs, targets, stems, shared, until, pairing.held_out, spec)
 
 
-def _stores(data: str, pairing: Pairing, preparation: Preparation, progress: bool) -> tuple[Store, Store]:
-    source = open_source(data)
+def open_to_judge(
+    data: str, pairing: Pairing, preparation: Preparation, channels: Channels, *, paired: bool, progress: bool = False
+) -> Pairs:
+    """Pairs, or two sets, that nothing was trained on: all are held out. `preparation` has a size.
+
+    `paired`: whether what is to be judged has learnt from pairs. Then two sets are pairs by their names; else they are two sets of which
+    (`pairing.twins`, or emoji) those of the same names are pairs, too. A DataError lists what has no partner, if that is too much.
+    """
+    _refuse(pairing)
+    inputs, targets = _stores(data, pairing, preparation, channels, progress)
+    stems = [_stems(store.names) for store in (inputs, targets)]
+    shared = sorted(set(stems[0]) & set(stems[1]))
+    every = np.arange(len(inputs)), np.arange(len(targets))
+    twins = (paired or _are_emoji(data, pairing)) if pairing.twins is None else pairing.twins
+    if pairing.target is not None and not twins:
+        none = every[0][:0], every[1][:0]
+        return Pairs(inputs, targets, _spec(inputs, targets, paired=False), every, none, twins=False)
+    pairs = _paired(inputs, targets, stems, shared, "", replace(pairing, held_out=0.0))
+    return replace(pairs, spec=replace(pairs.spec, paired=paired), places=pairs.places if paired else every, held_out=pairs.places)
+
+
+def _are_emoji(data: str, pairing: Pairing) -> bool:
+    """Whether both sets are embedded ones of the same subjects."""
+    return all(place is not None and place.startswith("emoji") and place in STYLES for place in (data, pairing.target))
+
+
+def _refuse(pairing: Pairing) -> None:
+    if problems := pairing.problems():
+        raise SettingsError(listed("These settings cannot be used:", problems))
+    if pairing.target is None and pairing.inputs == "given" and pairing.side_by_side == "none":
+        raise SettingsError(
+            "Pictures are made of pictures here. Give --target (a second set), --inputs (what to make of each picture) or --side-by-side."
+        )
+
+
+def _stores(data: str, pairing: Pairing, preparation: Preparation, channels: Channels | None, progress: bool) -> tuple[Store, Store]:
+    source, (of_inputs, of_targets) = open_source(data), channels or (preparation.channels, preparation.channels)
+    for_inputs, for_targets = (replace(preparation, channels=each) for each in (of_inputs, of_targets))
     if pairing.target is not None:
-        return prepare(source, preparation, progress=progress), prepare(open_target(pairing.target), preparation, progress=progress)
+        return prepare(source, for_inputs, progress=progress), prepare(open_target(pairing.target), for_targets, progress=progress)
     if pairing.inputs == "given":
-        left, right = (prepare(_half(source, side), preparation, progress=progress) for side in (0, 1))
-        return (left, right) if pairing.side_by_side == "left" else (right, left)
-    targets = prepare(source, preparation, progress=progress)
+        sides = (0, 1) if pairing.side_by_side == "left" else (1, 0)
+        inputs, targets = (
+            prepare(_half(source, side), each, progress=progress) for side, each in zip(sides, (for_inputs, for_targets), strict=True)
+        )
+        return inputs, targets
+    targets = prepare(source, for_targets, progress=progress)
     make = MAKERS[pairing.inputs]
     made = Source(
         f"{pairing.inputs} of {data}",
@@ -168,7 +211,8 @@ def _stores(data: str, pairing: Pairing, preparation: Preparation, progress: boo
         key_of("made", MAKING, pairing.inputs, targets.fingerprint, sha256_of_file(targets.folder / NAMES)),
         native_size=(targets.spec.height, targets.spec.width),
     )
-    return prepare(made, Preparation(size=targets.spec.height), progress=progress), targets
+    alike = replace(Preparation(size=targets.spec.height), channels=of_inputs if channels else None)
+    return prepare(made, alike, progress=progress), targets
 
 
 def open_target(place: str) -> Source:
@@ -242,11 +286,11 @@ def _paired(inputs: Store, targets: Store, stems: list[list[str]], shared: list[
     if not shared or doubled or len(lacking) > LACKING * (len(inputs) + len(targets)):
         heading = (
             f"Pairs are pictures of the same name (but for the ending). {len(shared)} have a partner, and these are in the way. "
-            "Add, rename or remove files:"
+            "Add, rename or remove files (or, if they are to be judged as two sets, say --no-twins):"
         )
         raise DataError(listed(heading, doubled + lacking))
     counted = "1 picture has no partner and is" if len(lacking) == 1 else f"{len(lacking)} pictures have no partner and are"
-    notes = [f"{counted} not used.", *lacking] if lacking else []
+    notes = [listed(f"{counted} not used:", lacking, most=NAMED)] if lacking else []
     rest, held = _split(shared, until, pairing.held_out)
     first, second = ({stem: place for place, stem in enumerate(one)} for one in stems)
     both = [tuple(np.array([where[shared[i]] for i in chosen], np.int64) for where in (first, second)) for chosen in (rest, held)]

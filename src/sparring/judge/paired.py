@@ -3,7 +3,7 @@
 Pictures are in [-1, 1], as everywhere; errors are on the scale of [0, 1], where black and white are 1 apart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -100,15 +100,22 @@ class PerceptualDistance:
             return stage_maps(self.network, shown)
 
 
-def paired_scores(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"], distance: PerceptualDistance) -> dict[str, float]:
-    """The mean of each score by its name; that of PSNR over pictures that are not equal to their targets (infinite if all are). SSIM is
-    left out of pictures that are smaller than its window.
-    """
-    ratios = peak_ratio(pictures, targets)
-    unequal = ratios[ratios != torch.inf]
+def scored(
+    pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"], distance: PerceptualDistance
+) -> dict[str, Float64[Tensor, " n"]]:
+    """Each score of each picture, by name. SSIM is left out of pictures that are smaller than its window."""
     return {
-        "L1": absolute_error(pictures, targets).mean().item(),
-        "PSNR": unequal.mean().item() if len(unequal) else torch.inf,
-        **({"SSIM": structural_similarity(pictures, targets).mean().item()} if min(pictures.shape[2:]) >= WINDOW else {}),
-        "distance-lite0": distance(pictures, targets).mean().item(),
+        "L1": absolute_error(pictures, targets),
+        "PSNR": peak_ratio(pictures, targets),
+        **({"SSIM": structural_similarity(pictures, targets)} if min(pictures.shape[2:]) >= WINDOW else {}),
+        "distance-lite0": distance(pictures, targets),
     }
+
+
+def means(pieces: Sequence[Mapping[str, Float64[Tensor, " _"]]]) -> dict[str, float]:
+    """The mean of each score over all pieces' pictures; that of PSNR over those that are not equal to their targets (infinite if all
+    are).
+    """
+    found = {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
+    unequal = found["PSNR"][found["PSNR"] != torch.inf]
+    return {name: each.mean().item() for name, each in found.items()} | {"PSNR": unequal.mean().item() if len(unequal) else torch.inf}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -35,12 +35,20 @@ class CutGame(OneWayGame):
         inputs, targets = self.seen(moment)
         n, rules = len(inputs), self.recipe
         shown = torch.cat([inputs, targets]) if rules.identity else inputs
-        drawn, before = self.generator.with_features(shown)
+        if rules.flip_equivariance:
+            which = (moment.streams.uniform("flipped", n) < 0).repeat(len(shown) // n)
+            with torch.no_grad():  # what patches are compared with gets no gradients
+                before = self.generator.features(shown)
+            drawn = self.generator(flipped(shown, which))
+            after = [flipped(each, which) for each in self.generator.features(drawn)]
+        else:
+            drawn, before = self.generator.with_features(shown)
+            after = self.generator.features(drawn)
         generated = drawn[:n]
         self.drawn.append(((targets,), (generated.detach(),)))
         shown = self.judged([generated], moment, "convincing")
         losses: dict[str, Tensor] = {"adversarial": self.convincing(self.discriminator(shown))}
-        contrast = self.contrast(before, self.generator.features(drawn), moment)
+        contrast = self.contrast(before, after, moment)
         losses["contrast"] = rules.contrast * contrast[:n]
         if rules.identity:
             losses["contrast/identity"] = rules.identity * contrast[n:]
@@ -54,6 +62,11 @@ class CutGame(OneWayGame):
             keys, queries = (self.heads(place, of.flatten(2).transpose(1, 2)[:, patches]) for of in (old, new))
             found.append(contrastive(queries, keys.detach(), self.recipe.temperature))
         return torch.stack(found).mean(dim=0)
+
+
+def flipped(maps: Float[Tensor, "n c h w"], which: Bool[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
+    """Left and right exchanged in some of them."""
+    return torch.where(which[:, None, None, None], maps.flip(3), maps)
 
 
 def places(count: int, most: int, moment: Moment, place: int) -> Int64[Tensor, " patches"]:
@@ -74,7 +87,8 @@ def contrastive(queries: Float[Tensor, "n patches size"], keys: Float[Tensor, "n
 class Cut(PatchRecipe):
     """Residual generator, least-squares PatchGAN, contrast of patches: half of CycleGAN's networks.
 
-    FastCUT is `--contrast 10 --identity 0`. `--blocks 6` suits pictures below 256x256, and on a laptop `--width 24` to 32.
+    FastCUT is `--contrast 10 --identity 0 --flip-equivariance`. `--blocks 6` suits pictures below 256x256, and on a laptop `--width 24` to
+    32.
     """
 
     title: ClassVar[str] = "One kind of pictures made of another, one way, by contrast of patches"
@@ -103,6 +117,8 @@ class Cut(PatchRecipe):
     """Weight of the contrast between patches of an input and of what is made of it."""
     identity: float = 1.0
     """Weight of the same for targets, which should stay as they are. 0: not."""
+    flip_equivariance: bool = False
+    """Half of the pictures are translated mirrored, and their patches compared with those of the picture as it was, as FastCUT does."""
     patches: int = 256
     """Patches of each map that are told from each other."""
     temperature: float = 0.07

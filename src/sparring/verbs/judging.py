@@ -1,5 +1,6 @@
 """`sparring judge`, `compare`: how good samples are."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +12,9 @@ from sparring.core.terminal import console
 
 
 def judge(
-    first: Annotated[Positional[str], arg(metavar="A", help="A run, a packed model, or data: an embedded name, a folder, a zip.")],
+    first: Annotated[
+        Positional[str], arg(metavar="A", help="A run, a packed or imported model, or data: an embedded name, a folder, a zip.")
+    ],
     second: Annotated[
         Positional[str | None], arg(metavar="B", help="What it is judged against. A run is judged against its own data by default.")
     ] = None,
@@ -26,6 +29,11 @@ def judge(
     exact: bool = False,
     device: Literal["cpu", "cuda"] = "cpu",
     direction: Literal["a2b", "b2a"] = "a2b",
+    target: str | None = None,
+    inputs: Literal["given", "edges", "scribble", "grey", "low-resolution", "masked"] = "given",
+    side_by_side: Literal["none", "left", "right"] = "none",
+    twins: bool | None = None,
+    size: int | None = None,
     out: Path | None = None,
 ) -> int:
     """Score samples against real pictures: FD, KD, Inception Score, precision, recall, density, coverage, copies; with doubt and a report.
@@ -41,30 +49,40 @@ def judge(
         exact: Compute Inception's features in float32 throughout, even where bfloat16 is faster.
         device: What computes features.
         direction: Of a translator: a2b makes targets of inputs; b2a inputs of targets, where the recipe learns it (cyclegan).
+        target: Of a translator that is judged by inputs B: where their targets lie, or the set that they should look like.
+        inputs: Of a translator: what is made of each picture of B to be its input; the picture is the target.
+        side_by_side: Of a translator: each picture of B holds both halves of a pair, and the input is on this side.
+        twins: Of a translator: whether B and its target set are pairs by their names. Default: as it was trained (imported ones: pairs).
+        size: Of a translator: side in pixels that B and its targets are brought to. Default: what the model was trained on.
         out: Folder for report.json and report.html. Default: the run directory, or judgement here.
     """
     from sparring import api
     from sparring.core.runs import RunDirectory
     from sparring.judge.report import HTML, formatted
+    from sparring.judging import model_at, refuse_checkpoint
     from sparring.translation import TranslationGame
     from sparring.verbs.translating import print_scores
 
     out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgement"))
     screen = console()
-    if RunDirectory(Path(first)).exists():
-        model = api.load(first, checkpoint=checkpoint)
-        if isinstance(model.game, TranslationGame):
-            if second is not None or held_out is not None or weights is not None or extractor != "lite0":
-                raise SettingsError(
-                    f"{first} is a translator: it is judged by the pairs that its run held out, with lite0. Leave B, --held-out, --weights "
-                    "and --extractor out."
-                )
-            print_scores(model, out, direction)
-            return 0
-    if direction != "a2b":
-        raise SettingsError(f"{first} is no translator's run, and only those have a --direction: leave it out.")
+    model = model_at(first, checkpoint)
+    if model is not None and isinstance(model.game, TranslationGame):
+        if held_out is not None or weights is not None or extractor != "lite0":
+            raise SettingsError(
+                f"{first} is a translator: it is judged by pairs or two sets, with lite0. Leave --held-out, --weights and --extractor out."
+            )
+        refuse_checkpoint(checkpoint, first)
+        ratings = api.judge_translations(
+            model, second, direction=direction, size=size, target=target, inputs=inputs, side_by_side=side_by_side, twins=twins
+        )
+        about = [*(["b2a"] if direction == "b2a" else []), *([re.sub(r"\W+", "-", Path(second).name)] if second else [])]
+        print_scores(ratings, model.step, out / f"{'-'.join(['translations', *about])}.json")
+        return 0
+    given = {"direction": direction != "a2b", "target": target, "inputs": inputs != "given", "side-by-side": side_by_side != "none"}
+    if refused := [f"--{name}" for name, value in (given | {"twins": twins is not None, "size": size}).items() if value]:
+        raise SettingsError(f"{first} is no translator, and only those are judged with {', '.join(refused)}: leave that out.")
     judgement = api.judge(
-        first,
+        model or first,
         second,
         extractor=extractor,
         samples=samples,

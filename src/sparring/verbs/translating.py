@@ -9,8 +9,7 @@ from sparring.arguments import Checkpoint, Device, Run
 from sparring.core.terminal import console
 
 if TYPE_CHECKING:
-    from sparring.models import Model
-    from sparring.translation import Direction
+    from sparring.rating import Ratings
 
 
 def translate(
@@ -48,17 +47,17 @@ def translate(
     return 1 if found.problems and not found.written + found.there else 0
 
 
-def print_scores(model: "Model", out: Path, direction: "Direction") -> None:
-    """Judge a translator, beside doing nothing and shifting colours, and write what was found."""
+def print_scores(ratings: "Ratings", step: int | None, place: Path) -> None:
+    """Show how good a translator is, beside doing nothing and shifting colours, and write it."""
     from sparring.core.files import write_json
-    from sparring.rating import judge_translations
 
-    ratings, screen = judge_translations(model, direction=direction), console()
+    screen = console()
     names = list(ratings.scores["translations"])
     widths = [max(len(name), 10) for name in names]
     screen.print(" " * 16 + "  ".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True)))
     for way, found in ratings.scores.items():
         screen.print(f"{way:16}" + "  ".join(f"{found[name]:>{width}.4g}" for name, width in zip(names, widths, strict=True)))
-    place = out / ("translations.json" if direction == "a2b" else f"translations-{direction}.json")
-    write_json(place, {"step": model.step, **ratings.to_json()})
+    for note in ratings.notes:
+        screen.print(note)
+    write_json(place, {"step": step, **ratings.to_json()})
     screen.print(f"Scores and protocol: {place}")

@@ -24,8 +24,8 @@ class Official:
 
 
 def read(path: Path) -> Official:
-    """Networks out of an official file: StyleGAN2's or StyleGAN2-ADA's `.pkl`; BigGAN's, CycleGAN's or pix2pix's `.pth`. A CheckpointError
-    says what is wrong.
+    """Networks out of an official file: StyleGAN2's or StyleGAN2-ADA's `.pkl`; BigGAN's, CycleGAN's or pix2pix's `.pth`, or the same
+    tensors as `.safetensors`. A CheckpointError says what is wrong.
     """
     from sparring.weights import biggan, stylegan2, translation  # noqa: PLC0415 (torch's readers are not needed to name a kind)
     from sparring.weights.unpickling import is_state, read_persistent, read_state  # noqa: PLC0415

@@ -22,7 +22,6 @@ SIDE = 256
 """Of the pictures that most of these networks were trained on. Only a U-Net's depth says more of it."""
 SMALLEST_SIDE = 32
 """Of pictures for the authors' shallowest U-Net."""
-KNOWN_CHANNELS = {1, 3, 4}
 JUDGED = {2: (1, 1), 4: (3, 1), 5: (4, 1), 6: (3, 3), 7: (4, 3), 8: (4, 4)}
 """Channels of input and picture, by those of the pair. (4 could be 1 and 3, too: the network is the same.)"""
 FIRST_BLOCK = 10
@@ -181,10 +180,7 @@ def _found(state: State, path: Path, network: str, layers: list[Layer], spec: Pa
     """
     norm = _norm(state, layers)
     recipe = replace(rules, norm=norm)
-    problems = recipe.problems(spec)
-    if unusual := set(spec.known_channels) - KNOWN_CHANNELS:
-        problems.append(f"Pictures have 1, 3 or 4 channels, not {' or '.join(map(str, sorted(unusual)))}.")
-    if problems:
+    if problems := recipe.problems(spec):
         raise CheckpointError(listed(f"{path} describes a network that cannot be built here:", problems))
     names = _names_with_batch_norms(layers) if norm == "batch" else _names_without(layers)
     removed = set[str]()

@@ -12,19 +12,21 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from sparring.core.errors import CheckpointError
 
 MAGIC = 0x1950A86A20F9469CFC6C
 """What torch's older files begin with, as a pickle of its own."""
-
-
 MOST_MODULES = 10_000
+LONGEST_HEADING = 100_000_000
+"""Of a safetensors file, in bytes, as its own library has it."""
+AGAIN = "Download or copy it anew."
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,30 +278,63 @@ def read_persistent(path: Path) -> dict[str, Part | TensorflowNetwork]:
 
 
 def is_state(path: Path) -> bool:
-    """Whether torch wrote the file (its older format or its newer), and not Python's pickle."""
+    """Whether it has tensors by name: torch wrote the file (its older format or its newer), or safetensors; else it is a pickle of
+    Python's. A CheckpointError if it is none of these.
+    """
     with path.open("rb") as file:
         start = file.read(32)
-    return start.startswith(b"PK\x03\x04") or MAGIC.to_bytes(10, "little") in start
+    if start.startswith(b"PK\x03\x04") or MAGIC.to_bytes(10, "little") in start or _is_safetensors(start):
+        return True
+    if not start:
+        raise CheckpointError(f"{path} is empty. {AGAIN}")
+    if not start.startswith(pickle.PROTO):
+        raise CheckpointError(
+            f"{path} holds no weights: official ones are .pkl, .pth or .safetensors, and this begins with {start[:16]!r}."
+        )
+    return False
+
+
+def _is_safetensors(start: bytes) -> bool:
+    return start[8:9] == b"{" and 0 < int.from_bytes(start[:8], "little") < LONGEST_HEADING
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors by name, out of a file that torch wrote, by torch's own allow-list. A CheckpointError if there is anything else in it."""
+    """Tensors by name, out of a file that torch wrote, by torch's own allow-list, or out of a safetensors file. A CheckpointError if there
+    is anything else in it.
+    """
+    with path.open("rb") as file:
+        plain = _is_safetensors(file.read(32))
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_file(path) if plain else torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
         asked = asked_for(problem)
         asks = f"asks for {asked}, which is not" if asked else "holds what is not"
         raise CheckpointError(f"{path} {asks} among what official weights need. Nothing of it was run.") from None
-    except OSError:
-        raise
     except Exception as problem:  # a damaged file raises anything at all
-        raise CheckpointError(f"{path} is not a file of torch's, or is damaged: {str(problem).rstrip('.')}.") from None
-    if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
-        raise CheckpointError(f"{path} does not hold tensors by name.")
-    state = {str(name): tensor for name, tensor in content.items()}
+        said = str(problem).partition(". ")[0].rstrip(".") or type(problem).__name__
+        raise CheckpointError(f"{path} is damaged or cut short ({said}). {AGAIN}") from None
+    state = {str(name): tensor for name, tensor in _network(content, path).items()}
     if unusual := [name for name, tensor in state.items() if tensor.layout != torch.strided or tensor.is_meta or tensor.is_complex()]:
         raise CheckpointError(f"{path} has tensors that are sparse, complex or without content: {', '.join(unusual[:5])}.")
     if stretched := [name for name, tensor in state.items() if tensor.nbytes > tensor.untyped_storage().nbytes()]:
         raise CheckpointError(f"{path} has tensors with more places than their storage: {', '.join(stretched[:5])}.")
     # of networks that were compiled, or trained on several GPUs
     return {re.sub(r"^(?:(?:_orig_mod|module)\.)+", "", name): tensor for name, tensor in state.items()}
+
+
+def _network(content: object, path: Path) -> dict[Any, Tensor]:
+    """The only tensors by name that a file holds: all of it, or one entry, as training programs write them beside the epoch and such."""
+    if _are_tensors(content):
+        return content
+    within = {str(name): entry for name, entry in content.items() if _are_tensors(entry)} if isinstance(content, dict) else {}
+    if len(within) > 1:
+        raise CheckpointError(
+            f"{path} holds several networks ({', '.join(list(within)[:5])}): save the one that is meant in a file of its own."
+        )
+    if not within:
+        raise CheckpointError(f"{path} does not hold tensors by name.")
+    return next(iter(within.values()))
+
+
+def _are_tensors(content: object) -> TypeGuard[dict[Any, Tensor]]:
+    return isinstance(content, dict) and len(content) > 0 and all(isinstance(value, Tensor) for value in content.values())
