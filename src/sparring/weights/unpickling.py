@@ -263,6 +263,11 @@ def read_persistent(path: Path) -> dict[str, Part | TensorflowNetwork]:
     except OSError:
         raise
     except Exception as problem:  # a damaged pickle raises anything at all
+        with path.open("rb") as file:
+            start = file.read(16)
+        if not start.startswith(pickle.PROTO):
+            kinds = "official ones are .pkl, .pth or .safetensors"
+            raise CheckpointError(f"{path} holds no weights: {kinds}, and this begins with {start!r}.") from None
         raise CheckpointError(f"{path} is not a pickle of NVIDIA's, or is damaged: {str(problem).rstrip('.')}.") from None
     if isinstance(content, TensorflowNetwork):
         content = {"G_ema": content}
@@ -278,8 +283,8 @@ def read_persistent(path: Path) -> dict[str, Part | TensorflowNetwork]:
 
 
 def is_state(path: Path) -> bool:
-    """Whether it has tensors by name: torch wrote the file (its older format or its newer), or safetensors; else it is a pickle of
-    Python's. A CheckpointError if it is none of these.
+    """Whether it has tensors by name: torch wrote the file (its older format or its newer), or safetensors; else it may be a
+    pickle of Python's. A CheckpointError if it is empty.
     """
     with path.open("rb") as file:
         start = file.read(32)
@@ -287,10 +292,6 @@ def is_state(path: Path) -> bool:
         return True
     if not start:
         raise CheckpointError(f"{path} is empty. {AGAIN}")
-    if not start.startswith(pickle.PROTO):
-        raise CheckpointError(
-            f"{path} holds no weights: official ones are .pkl, .pth or .safetensors, and this begins with {start[:16]!r}."
-        )
     return False
 
 
