@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from torch import nn
+from torch import Tensor, nn
 
 import sparring
 from sparring import recipes
@@ -267,6 +267,30 @@ def test_differentiable_steps_can_be_differentiated(settings: dict[str, object])
 
     inputs = torch.randn(2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_().unbind()
     assert torch.autograd.gradcheck(moved, inputs)
+
+
+def test_adam_is_torchs_to_the_bit_and_copies_no_weights() -> None:
+    torch.manual_seed(0)
+    shapes = ((8, 6, 4, 4), (5, 3, 3, 3), (1, 17, 4, 4), (7, 9, 1, 1), (12, 5), (3,))
+
+    def as_in_training(tensor: Tensor) -> Tensor:
+        return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+
+    torchs, ours = ([nn.Parameter(as_in_training(torch.linspace(-1, 1, math.prod(shape)).view(shape))) for shape in shapes] for _ in "ab")
+    settings = {"betas": (0.5, 0.9), "momentum": 0.0, "weight_decay": 0.01}
+    optimiser = maker("adam", 0.1, **settings)(ours)
+    reference = torch.optim.Adam(torchs, lr=0.1, betas=(0.5, 0.9), weight_decay=0.01, fused=True)
+    for _ in range(3):
+        for one, other in zip(torchs, ours, strict=True):
+            one.grad = as_in_training(torch.randn(one.shape))
+            other.grad = one.grad.clone(memory_format=torch.preserve_format)
+        reference.step()
+        optimiser.step()
+    assert all(torch.equal(one, other) for one, other in zip(torchs, ours, strict=True))
+    assert all(other.stride() == one.stride() for one, other in zip(torchs, ours, strict=True))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        optimiser.step()
+    assert "aten::clone" not in {event.name for event in profile.events()}
 
 
 def test_a_gradient_of_zero_can_be_differentiated_through_adam() -> None:

@@ -22,12 +22,32 @@ def maker(
     def make(weights: list[nn.Parameter]) -> Optimizer:
         if name == "adam":
             # torch refuses whole numbers beside fractions
-            return Adam(weights, lr=rate, betas=(float(betas[0]), float(betas[1])), weight_decay=weight_decay, fused=True)
+            return AdamInPlace(weights, lr=rate, betas=(float(betas[0]), float(betas[1])), weight_decay=weight_decay, fused=True)
         if name == "rmsprop":
             return RMSprop(weights, lr=rate, weight_decay=weight_decay, foreach=True)
         return SGD(weights, lr=rate, momentum=momentum, weight_decay=weight_decay, fused=True)
 
     return make
+
+
+class AdamInPlace(Adam):
+    """Torch's fused Adam, which on a processor copies weights that lie in channels-last memory at every step. It is shown them, and all
+    that belongs to them, in the order in which they lie: to the bit the same step, in a third of the time.
+    """
+
+    def _init_group(self, group: dict[str, Any], *lists: list[Tensor]) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] (it is called so)
+        has_complex = super()._init_group(group, *lists)
+        kinds = lists[:4]  # weights, gradients, and both averages
+        for place, together in enumerate(zip(*kinds, strict=True)):
+            if all(is_channels_last(each) for each in together):
+                for kind, each in zip(kinds, together, strict=True):
+                    kind[place] = each.permute(0, 2, 3, 1)
+        return has_complex
+
+
+def is_channels_last(tensor: Tensor) -> bool:
+    """Whether it lies in that order alone, with nothing between."""
+    return tensor.ndim == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)
 
 
 class DifferentiableSteps:
@@ -38,8 +58,9 @@ class DifferentiableSteps:
 
     def __init__(self, optimiser: Optimizer) -> None:
         (self.settings,) = optimiser.param_groups
-        self.kind = type(optimiser)
-        assert self.kind in {Adam, RMSprop, SGD}, f"no steps to differentiate through for {self.kind.__name__}"
+        known = [kind for kind in (Adam, RMSprop, SGD) if isinstance(optimiser, kind)]
+        assert known, f"no steps to differentiate through for {type(optimiser).__name__}"
+        (self.kind,) = known
         self.states: list[dict[str, Any]] = [dict(optimiser.state.get(weight, {})) for weight in self.settings["params"]]
 
     def take(self, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:

@@ -211,7 +211,7 @@ def judge_translations(
         pairs = pairs_for(model) if data is None else data
     else:
         pairs = pairs_named(model, data, pairing, size)
-        notes += pairs.lines()
+        notes += dict.fromkeys(pairs.lines())  # of two sets that are alike once
         about = {"data": os.fspath(data), "target": pairing.target, "made": inputs, "side_by_side": side_by_side, "twins": pairs.twins}
     pairs = pairs if direction == "a2b" else pairs.reversed()
     fair = not pairs.spec.paired and model.translation_game.rules.translates != "style" and min(pairs.counts) > 1
