@@ -159,6 +159,16 @@ def test_ctrl_c_saves_and_says_how_to_go_on(squares: Path, tmp_path: Path) -> No
     assert checkpoints.steps(run / "checkpoints")[-1] > 0
 
 
+def test_a_checkpoint_is_refused_where_there_is_no_run(
+    trained: Path, squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("pack", trained, tmp_path / "packed.safetensors") == 0
+    capsys.readouterr()
+    assert call("judge", tmp_path / "packed.safetensors", squares, "--checkpoint", "best") == 1
+    assert "leave --checkpoint out" in capsys.readouterr().err
+    assert call("judge", tmp_path / "packed.safetensors", trained, "--samples", 20, "--checkpoint", 6, "--out", tmp_path / "out") == 0
+
+
 def test_a_full_disk_is_one_line(trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")

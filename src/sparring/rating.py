@@ -203,16 +203,7 @@ def judge_translations(
     """
     model.refuse_direction(direction)
     pairing = Pairing(target=None if target is None else os.fspath(target), inputs=inputs, side_by_side=side_by_side, twins=twins)
-    about: dict[str, Any] = {}
-    notes = list[str]()
-    if data is None or isinstance(data, Pairs):
-        if pairing != Pairing() or size is not None:
-            raise SettingsError("target, inputs, side_by_side, twins and size are of data that is named: name it, or leave them out.")
-        pairs = pairs_for(model) if data is None else data
-    else:
-        pairs = pairs_named(model, data, pairing, size)
-        notes += dict.fromkeys(pairs.lines())  # of two sets that are alike once
-        about = {"data": os.fspath(data), "target": pairing.target, "made": inputs, "side_by_side": side_by_side, "twins": pairs.twins}
+    pairs, about, notes = _judged_by(model, data, pairing, size)
     pairs = pairs if direction == "a2b" else pairs.reversed()
     fair = not pairs.spec.paired and model.translation_game.rules.translates != "style" and min(pairs.counts) > 1
     known = pairs.twins and len(pairs.held_out[0]) > 0
@@ -241,6 +232,17 @@ def judge_translations(
             for name, each in rows.items():
                 found[name]["FD-lite0"] = between(Gaussian.of(each), targets)
     return Ratings(found, protocol, tuple(notes))
+
+
+def _judged_by(model: Model, data: Pairs | Place | None, pairing: Pairing, size: int | None) -> tuple[Pairs, dict[str, Any], list[str]]:
+    """Pairs, what the protocol says of them, and notes."""
+    if data is None or isinstance(data, Pairs):
+        if pairing != Pairing() or size is not None:
+            raise SettingsError("target, inputs, side_by_side, twins and size are of data that is named: name it, or leave them out.")
+        return pairs_for(model) if data is None else data, {}, []
+    pairs = pairs_named(model, data, pairing, size)
+    about = {"data": os.fspath(data), "target": pairing.target, "made": pairing.inputs, "side_by_side": pairing.side_by_side}
+    return pairs, {**about, "twins": pairs.twins}, list(dict.fromkeys(pairs.lines()))  # of two sets that are alike once
 
 
 def _ways(model: Model, pairs: Pairs, direction: Direction) -> dict[str, Way]:

@@ -173,7 +173,12 @@ def open_to_judge(
     if pairing.target is not None and not twins:
         none = every[0][:0], every[1][:0]
         return Pairs(inputs, targets, _spec(inputs, targets, paired=False), every, none, twins=False)
-    pairs = _paired(inputs, targets, stems, shared, "", replace(pairing, held_out=0.0))
+    try:
+        pairs = _paired(inputs, targets, stems, shared, "", replace(pairing, held_out=0.0))
+    except DataError as problem:
+        if pairing.target is None:
+            raise
+        raise DataError(f"{problem}\nIf they are two sets, not pairs, say --no-twins.") from None
     return replace(pairs, spec=replace(pairs.spec, paired=paired), places=pairs.places if paired else every, held_out=pairs.places)
 
 
@@ -286,7 +291,7 @@ def _paired(inputs: Store, targets: Store, stems: list[list[str]], shared: list[
     if not shared or doubled or len(lacking) > LACKING * (len(inputs) + len(targets)):
         heading = (
             f"Pairs are pictures of the same name (but for the ending). {len(shared)} have a partner, and these are in the way. "
-            "Add, rename or remove files (or, if they are to be judged as two sets, say --no-twins):"
+            "Add, rename or remove files:"
         )
         raise DataError(listed(heading, doubled + lacking))
     counted = "1 picture has no partner and is" if len(lacking) == 1 else f"{len(lacking)} pictures have no partner and are"

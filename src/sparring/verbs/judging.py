@@ -65,13 +65,13 @@ def judge(
 
     out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgement"))
     screen = console()
+    refuse_checkpoint(checkpoint, first, second)
     model = model_at(first, checkpoint)
     if model is not None and isinstance(model.game, TranslationGame):
         if held_out is not None or weights is not None or extractor != "lite0":
             raise SettingsError(
                 f"{first} is a translator: it is judged by pairs or two sets, with lite0. Leave --held-out, --weights and --extractor out."
             )
-        refuse_checkpoint(checkpoint, first)
         ratings = api.judge_translations(
             model, second, direction=direction, size=size, target=target, inputs=inputs, side_by_side=side_by_side, twins=twins
         )
