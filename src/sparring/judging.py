@@ -3,7 +3,7 @@
 import importlib.util
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,16 +17,18 @@ from sparring.core.files import read_json, write_bytes
 from sparring.core.machine import keep_freed_memory
 from sparring.core.runs import RunDirectory
 from sparring.core.terminal import console as plain_console
+from sparring.data.preparation import Preparation, checked_background
 from sparring.data.source import open_source
-from sparring.data.store import Preparation, Store, prepare, store_at
+from sparring.data.store import Store, prepare, store_at, usable_source
+from sparring.data.survey import shared_range
 from sparring.data.workers import progress_bar
 from sparring.game import Game, LatentGame
 from sparring.judge import report
 from sparring.judge.arrays import checked
 from sparring.judge.comparison import Judged, Line, markdown, plot, ranked
-from sparring.judge.extractors import open_extractor
+from sparring.judge.extractors import hash_of_tensors, open_extractor
 from sparring.judge.frechet import Gaussian, between
-from sparring.judge.pictures import Pictures, of_store
+from sparring.judge.pictures import Pictures, of_source, of_store
 from sparring.judge.resize import ResizeName
 from sparring.judge.scores import Judgement, judge_pictures
 from sparring.judge.seen import see
@@ -58,6 +60,9 @@ def judge(
     resize: ResizeName | None = None,
     exact: bool = False,
     device: str = "cpu",
+    split: str | None = None,
+    value_range: tuple[float, float] | None = None,
+    max_pixels: int | None = None,
     out: Place | None = None,
     console: "Console | None" = None,
 ) -> Judgement:
@@ -69,6 +74,10 @@ def judge(
     that were not trained on, to tell copies by. `extractor`: "lite0", "inception", "classifier" or "timm:NAME"; `weights`: a file in
     place of its published ones; `exact`: float32 throughout for Inception. `out`: a folder for report.json and report.html.
 
+    Data against data: each image goes from its own pixels to the extractor, the whole of it. Data against a model: the data is prepared as
+    what the model learned from, so that both sides are alike. `split`, `value_range`, `max_pixels` (see `Preparation`): of data that is
+    named.
+
     Raises a SparringError for anything a user can mend.
     """
     if samples < 1:
@@ -76,11 +85,13 @@ def judge(
     refuse_checkpoint(checkpoint, first, second)
     keep_freed_memory()
     screen = console or plain_console()
-    store, real, fake = _sides(first, second, lambda model: of_model(model, samples, seed, truncation), checkpoint)
+    asked = Preparation(split=split, value_range=value_range, max_pixels=max_pixels)
+    checked_background(asked)  # refuses wrong settings
+    real, fake, others = _sides(first, second, held_out, lambda model: of_model(model, samples, seed, truncation), checkpoint, asked)
+    store = _learned_by(first, second, checkpoint, asked) if extractor == "classifier" else None
     network = open_extractor(
         extractor, weights=None if weights is None else Path(weights), resize=resize, exact=exact, store=store, device=device
     )
-    others = None if held_out is None else _data(held_out, _like(real, first, second, checkpoint))[1]
     total = sum(pictures.count for pictures in (real, fake, others) if pictures is not None)
     with progress_bar(f"Looking at pictures ({network.name})", total, screen.is_terminal) as advance:
         judgement = judge_pictures(real, fake, network, held_out=others, advance=advance)
@@ -90,34 +101,101 @@ def judge(
 
 
 def _sides(
-    first: Judgeable, second: Judgeable | None, drawn: Callable[[Model], Pictures], checkpoint: str
-) -> tuple[Store | None, Pictures, Pictures]:
-    """The real side's store, if it has one, the real side and the fake side."""
+    first: Judgeable,
+    second: Judgeable | None,
+    held_out: Store | Place | None,
+    drawn: Callable[[Model], Pictures],
+    checkpoint: str,
+    asked: Preparation,
+) -> tuple[Pictures, Pictures, Pictures | None]:
+    """The real side, the fake side, and held-out real images, if there are any."""
+    model, other, data = _models(first, second, checkpoint)
+    if model is None:
+        if second is None:
+            _as_they_are([first], asked)  # says so if there is nothing
+            raise SettingsError(f"{first} is data: name what it is judged against, too.")
+        fake, real, *held = _as_they_are([first, second, *([] if held_out is None else [held_out])], asked)
+        return real, fake, held[0] if held else None
+    like = _like(model, asked)
+    held = None if held_out is None else _prepared(held_out, like)
+    if other is not None:
+        return drawn(other), drawn(model), held
+    if data is None:
+        store = training_data(model)
+        return of_store(store, source_of(model), _brought(model.preparation, store)), drawn(model), held
+    return _prepared(data, like), drawn(model), held
+
+
+def _models(first: Judgeable, second: Judgeable | None, checkpoint: str) -> tuple[Model | None, Model | None, Judgeable | None]:
+    """The model that is judged, the model that it is judged against, and the data that it is judged against, as far as there are such."""
     model = model_at(first, checkpoint)
     other = None if second is None else model_at(second, checkpoint)
     if model is None and other is not None:
-        model, other, second = other, None, first
-    if model is None:
-        if second is None:
-            _data(first)  # says so if there is nothing
-            raise SettingsError(f"{first} is data: name what it is judged against, too.")
-        return *_data(second), _data(first)[1]
-    fake = drawn(model)
+        return other, None, first
+    return model, other, None if other is not None else second
+
+
+def _like(model: Model, asked: Preparation) -> Preparation:
+    """How data becomes like what a model learned from."""
+    own = preparation_of(model)
+    return replace(own, split=asked.split, value_range=asked.value_range or own.value_range, max_pixels=asked.max_pixels or own.max_pixels)
+
+
+def _as_they_are(places: Sequence[Judgeable], asked: Preparation) -> list[Pictures]:
+    """Data, each image as it is; what was prepared already, as it was prepared. All share one range of values."""
+    stores = [_store_at(place) for place in places]
+    sources = {
+        number: usable_source(open_source(os.fspath(place), split=asked.split), asked)
+        for number, (place, store) in enumerate(zip(places, stores, strict=True))
+        if store is None and isinstance(place, str | os.PathLike)
+    }
+    black_white = shared_range(list(sources.values()), asked)
+    return [
+        of_source(sources[number], asked, black_white) if store is None else of_store(store, str(store.folder))
+        for number, store in enumerate(stores)
+    ]
+
+
+def _prepared(place: Judgeable, preparation: Preparation) -> Pictures:
+    """Data, prepared in that way."""
+    store = _store_at(place)
+    if store is not None:
+        return of_store(store, str(store.folder))
+    assert not isinstance(place, Model | Store)
+    store = prepare(open_source(os.fspath(place), split=preparation.split), preparation, progress=plain_console().is_terminal)
+    return of_store(store, str(place), _brought(preparation, store))
+
+
+def _store_at(place: Judgeable) -> Store | None:
+    """Prepared data, if that is what lies there."""
+    if isinstance(place, Store):
+        return place
+    return None if isinstance(place, Model) else store_at(Path(place))
+
+
+def _brought(preparation: Preparation, store: Store) -> str:
+    """How prepared data became what it is, for a protocol."""
+    ways = {"centre": "the middle square of each cut out", "squash": "each squeezed to a square", "pad": "each padded to a square"}
+    side = store.spec.height
+    if (store.origins[:, :2] == side).all():
+        return "as they are, which is what the model learned from"
+    return f"prepared as what the model learned from: {ways[preparation.crop]} and resized to {side}x{side}"
+
+
+def _learned_by(first: Judgeable, second: Judgeable | None, checkpoint: str, asked: Preparation) -> Store:
+    """The real data, for the extractor that learns its classes."""
+    model, other, data = _models(first, second, checkpoint)
     if other is not None:
-        return None, drawn(other), fake
-    if second is None:
-        store = training_data(model)
-        return store, of_store(store, source_of(model)), fake
-    return *_data(second, preparation_of(model)), fake
-
-
-def _like(real: Pictures, first: Judgeable, second: Judgeable | None, checkpoint: str) -> Preparation:
-    """How held-out pictures become like the real ones: as a run says, or else with their size and channels."""
-    for place in (first, second):
-        model = None if place is None else model_at(place, checkpoint)
-        if model is not None:
-            return preparation_of(model)
-    return Preparation(size=real.spec.height, channels=real.spec.channels)  # pyright: ignore[reportArgumentType] (1, 3 or 4)
+        raise SettingsError("The extractor 'classifier' learns the classes of real data, and here are two models: take another extractor.")
+    if model is not None and data is None:
+        return training_data(model)
+    place = second if data is None else data
+    assert place is not None
+    if (store := _store_at(place)) is not None:
+        return store
+    assert not isinstance(place, Model | Store)
+    preparation = _like(model, asked) if model is not None else replace(asked, crop="squash")
+    return prepare(open_source(os.fspath(place), split=asked.split), preparation, progress=plain_console().is_terminal)
 
 
 def model_at(place: Judgeable, checkpoint: str = "last") -> Model | None:
@@ -158,16 +236,25 @@ def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -
 
     game = model.game
     labels = game.labels_of(seed, n).cpu().numpy() if game.conditional else None
-    return Pictures(str(model.source), n, model.spec, batches, pick, labels, seed=seed, step=model.step, truncation=truncation)
+    return Pictures(
+        str(model.source),
+        n,
+        model.spec.classes,
+        batches,
+        pick,
+        labels,
+        seed=seed,
+        step=model.step,
+        weights=_weights_of(model),
+        truncation=truncation,
+        brought="as the generator draws them",
+    )
 
 
-def _data(place: Judgeable, preparation: Preparation | None = None) -> tuple[Store, Pictures]:
-    """Data, prepared that way (None: at its own size)."""
-    if isinstance(place, Store):
-        return place, of_store(place, str(place.folder))
-    assert not isinstance(place, Model)
-    store = store_at(Path(place)) or prepare(open_source(os.fspath(place)), preparation, progress=plain_console().is_terminal)
-    return store, of_store(store, str(place))
+def _weights_of(model: Model) -> str:
+    """The first figures of the SHA-256 of the weights that draw."""
+    networks = model.game.sampling_networks
+    return hash_of_tensors({name: tensor for name, tensor in model.game.state_dict().items() if name.partition(".")[0] in networks})
 
 
 def compare(
@@ -246,6 +333,7 @@ def _kept_scores(run: RunDirectory, fingerprint: str, asked: dict[str, Any]) -> 
         kept = read_json(run.path / report.JSON)
         first = kept["scores"][0]
         fresh = kept["fake"]["step"] == checkpoints.newest_progress(run.checkpoints).step and kept["real"]["fingerprint"] == fingerprint
+        fresh = fresh and kept["fake"]["weights"] == _weights_of(load(run.path))
         fresh = fresh and kept["held_out"] is None and all(first[name] == value for name, value in usual.items())
         return {score["name"]: score["value"] for score in kept["scores"]} if fresh else None
     except (SparringError, KeyError, TypeError, IndexError):

@@ -1,5 +1,6 @@
 """Pairs and kinds of pictures: what goes together, what is held out, what inputs are made of pictures."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ from PIL import Image
 
 from sparring.core.errors import DataError, SettingsError
 from sparring.data import making
-from sparring.data.pairs import Pairing, Pairs, open_pairs
+from sparring.data.decode import Crop
+from sparring.data.pairs import Pairing, Pairs, open_pairs, open_to_judge
 from sparring.data.preparation import Preparation
 from sparring.train.loop import indices_of
 
@@ -195,3 +197,131 @@ def test_what_inputs_are_made_of_a_picture() -> None:
     assert np.array_equal(making.scribble(picture, 3), making.scribble(picture, 3))
     assert not np.array_equal(making.scribble(picture, 3), making.scribble(picture, 4))
     assert 0.02 < (making.scribble(picture, 3) < 128).mean() < 0.4
+
+
+# --------------------------------------------------------------------------------------------------- what lies on what
+
+
+def scene(seed: int, height: int = 96, width: int = 96) -> Image.Image:
+    """Soft blobs, the same in any size."""
+    small = np.random.default_rng(seed).integers(0, 255, (6, 6, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def pairs_of_scenes(path: Path, change: Callable[[Image.Image], Image.Image], count: int = 16, **saved: object) -> tuple[Path, Path]:
+    """Scenes, and what `change` makes of them, under the same names. `saved`: how the scenes are saved."""
+    for side in ("a", "b"):
+        (path / side).mkdir(parents=True)
+    for seed in range(count):
+        scene(seed).save(path / "a" / f"{seed}.png", **saved)
+        change(scene(seed)).save(path / "b" / f"{seed}.png")
+    return path / "a", path / "b"
+
+
+def opened(a: Path, b: Path, crop: Crop = "centre") -> Pairs:
+    return open_pairs(str(a), Pairing(target=str(b), held_out=0.0), Preparation(size=32, crop=crop), "paired")
+
+
+def test_pairs_of_two_shapes_are_refused_unless_both_are_squeezed(tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    for side, size in ((a, (320, 160)), (b, (128, 128))):
+        side.mkdir()
+        for seed in range(3):
+            scene(seed, 160, 320).resize(size).save(side / f"{seed}.png")
+    with pytest.raises(DataError, match="--crop squash") as error:
+        opened(a, b)
+    assert "1: input 320x160, target 128x128" in str(error.value)
+    pairs = opened(a, b, "squash")
+    batch = pairs.batch(np.arange(3))
+    assert batch.inputs is not None
+    assert (batch.inputs - batch.images).abs().mean() < 0.05, "both show the whole scene"
+    for file in b.iterdir():  # the same shape but for the rounding of a side
+        scene(int(file.stem), 160, 320).resize((107, 53)).save(file)
+    assert opened(a, b).counts == (3,)
+
+
+def test_a_pair_with_an_exif_turn_on_one_side_alone(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    a, b = tmp_path / "a", tmp_path / "b"
+    for side in (a, b):
+        side.mkdir()
+    for seed in range(3):
+        scene(seed, 60, 90).save(a / f"{seed}.png", exif=exif)  # seen as 60 wide, 90 high
+        scene(seed, 60, 90).save(b / f"{seed}.png")
+    for crop in ("centre", "squash"):
+        with pytest.raises(DataError, match=r"60x90 \(turned by its EXIF orientation, 6\), target 90x60"):
+            opened(a, b, crop)
+    for seed in range(3):
+        scene(seed, 60, 90).transpose(Image.Transpose.ROTATE_270).save(b / f"{seed}.png")
+    assert opened(a, b).counts == (3,)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda image: image, ""),
+        (lambda image: image.convert("L").point(lambda level: 255 * (level > 128)), ""),
+        (lambda image: Image.fromarray(255 - np.asarray(image)), ""),
+        (lambda image: image.transpose(Image.Transpose.ROTATE_90), "turned to the left"),
+        (lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "mirrored"),
+        (lambda image: image.crop((16, 16, 80, 80)), "show the middle of their inputs alone, about 65%"),
+        (lambda image: scene(int(np.asarray(image).sum()) % 1000 + 50), "no more in common than others"),
+    ],
+)
+def test_pairs_that_do_not_show_the_same_place_are_told_by_their_edges(
+    tmp_path: Path, change: Callable[[Image.Image], Image.Image], said: str
+) -> None:
+    notes = opened(*pairs_of_scenes(tmp_path, change)).notes
+    assert said in " ".join(notes)
+    assert bool(notes) == bool(said)
+
+
+def test_square_pairs_with_an_exif_turn_in_one_image_are_told(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = opened(*pairs_of_scenes(tmp_path / "turned", lambda image: image, exif=exif))
+    assert any("EXIF" in note and "on their side" in note for note in turned.notes)
+    upright = opened(*pairs_of_scenes(tmp_path / "upright", lambda image: image.transpose(Image.Transpose.ROTATE_270), exif=exif))
+    assert [note for note in upright.notes if "seem" in note] == []
+    assert any("EXIF" in note for note in upright.notes), "it is said that it cannot be told for sure"
+
+
+# --------------------------------------------------------------------------------------------------- well-known layouts
+
+
+def test_cyclegans_folders_are_two_sets_and_their_tests_are_held_out(tmp_path: Path) -> None:
+    for part, numbers, add in (("trainA", [1, 2, 3], 0), ("trainB", [1, 2], 5), ("testA", [4], 0), ("testB", [5, 6], 5)):
+        folder(tmp_path / "data" / part, numbers, add=add)
+    pairs = open_pairs(str(tmp_path / "data"), Pairing(), SIZE, "unpaired")
+    assert (pairs.counts, pairs.twins) == ((3, 2), False)
+    names = [{store.names[place] for place in places} for store, places in zip((pairs.inputs, pairs.targets), pairs.held_out, strict=True)]
+    assert names == [{"testA/04.png"}, {"testB/05.png", "testB/06.png"}]
+    judged = open_to_judge(str(tmp_path / "data"), Pairing(), SIZE, (1, 1), paired=False)
+    assert judged.counts == (1, 2)
+    only = open_pairs(str(tmp_path / "data"), Pairing(held_out=0.0), Preparation(size=8, split="test"), "unpaired")
+    assert only.counts == (1, 2)
+    with pytest.raises(DataError, match="leave --inputs"):
+        open_pairs(str(tmp_path / "data"), Pairing(inputs="edges"), SIZE, "paired")
+
+
+def test_pix2pixs_parts_are_held_out_by_their_names(tmp_path: Path) -> None:
+    for part, numbers in (("train", [1, 2, 3]), ("val", [4]), ("test", [5])):
+        folder(tmp_path / "sets" / "A" / part, numbers)
+        folder(tmp_path / "sets" / "B" / part, numbers, add=5)
+        (tmp_path / "sheets" / part).mkdir(parents=True)
+        for number in numbers:
+            halves = np.concatenate([np.full((8, 8), 10 * number, np.uint8), np.full((8, 8), 10 * number + 5, np.uint8)], axis=1)
+            Image.fromarray(halves).save(tmp_path / "sheets" / part / f"{number}.png")
+    sets = tmp_path / "sets"
+    for data, pairing in (
+        (sets, Pairing()),
+        (sets / "A", Pairing(target=str(sets / "B"))),
+        (tmp_path / "sheets", Pairing(side_by_side="left")),
+    ):
+        pairs = open_pairs(str(data), pairing, SIZE, "paired")
+        assert sorted(brightness(pairs, [0, 1, 2])) == [(10, 15), (20, 25), (30, 35)]
+        held = pairs.shown(8)
+        assert sorted(((held.images.mean(dim=(1, 2, 3)) + 1) * 127.5).round().tolist()) == [45, 55]
+    with pytest.raises(SettingsError, match="--side-by-side left"):
+        open_pairs(str(tmp_path / "sheets"), Pairing(), SIZE, "paired")

@@ -126,10 +126,10 @@ def test_channels() -> None:
 
 
 def test_rebatching_keeps_order() -> None:
-    batches = [np.full((n, 1, 1, 1), n, np.uint8) for n in (3, 1, 5, 2)]
+    batches = [torch.full((n, 1, 1, 1), float(n)) for n in (3, 1, 5, 2)]
     again = list(rebatched(batches, 4))
     assert [len(batch) for batch in again] == [4, 4, 3]
-    assert np.concatenate(again).ravel().tolist() == [3] * 3 + [1] + [5] * 5 + [2] * 2
+    assert torch.cat(again).ravel().tolist() == [3] * 3 + [1] + [5] * 5 + [2] * 2
 
 
 def test_the_classifier_learns_and_is_remembered(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,8 +52,8 @@ def _told(origin: Int64[np.ndarray, " 3"]) -> str:
 
 
 def position_warnings(
-    inputs: Callable[[Int64[np.ndarray, " n"]], UInt8[np.ndarray, "n h w c"]],
-    targets: Callable[[Int64[np.ndarray, " n"]], UInt8[np.ndarray, "n h w c"]],
+    inputs: Callable[[Int64[np.ndarray, " n"]], UInt8[np.ndarray, "n h w _"]],
+    targets: Callable[[Int64[np.ndarray, " n"]], UInt8[np.ndarray, "n h w _"]],
     turned_on_one_side: Bool[np.ndarray, " pairs"],
 ) -> list[str]:
     """What is to be said of how prepared pairs lie on each other, in whole sentences: nothing if their edges agree best as they are.
@@ -75,13 +75,12 @@ def position_warnings(
     return found
 
 
-def _better_position(inputs: UInt8[np.ndarray, "n h w c"], targets: UInt8[np.ndarray, "n h w c"]) -> str | None:
+def _better_position(inputs: UInt8[np.ndarray, "n h w _"], targets: UInt8[np.ndarray, "n h w _"]) -> str | None:
     """A clause on how targets seem to lie on inputs, if not as they are."""
     if len(inputs) < FEWEST:
         return None
     whole_inputs, whole_targets = _edges(inputs, 1), _edges(targets, 1)
     as_they_are = _agreement(whole_inputs, whole_targets)
-    others = _agreement(whole_inputs, np.roll(whole_targets, 1, axis=0))
     positions = {f"targets seem to be {_turn(turn)}": (whole_inputs, _turned(whole_targets, turn)) for turn in TURNS}
     for share in MIDDLES:
         positions[f"targets seem to show the middle of their inputs alone, about {share:.0%} of the side."] = (
@@ -96,12 +95,15 @@ def _better_position(inputs: UInt8[np.ndarray, "n h w c"], targets: UInt8[np.nda
     best = max(agreements, key=lambda clause: agreements[clause].mean())
     if _clearly_more(agreements[best], as_they_are, BETTER):
         return f"{best} (Their edges agree at {agreements[best].mean():.2f} so, and at {as_they_are.mean():.2f} as they are.)"
-    if not _clearly_more(as_they_are, others, 0):
-        return (
-            f"images of one name have no more in common than others: their edges agree at {as_they_are.mean():.2f}, those of images that "
-            f"do not belong together at {others.mean():.2f}. Are they pairs, and do they show the same place?"
-        )
+    if not any(_related(one, other) for one in (whole_inputs, _levels(inputs)) for other in (whole_targets, _levels(targets))):
+        return "images of one name have no more in common than others. Are they pairs, and do they show the same place?"
     return None
+
+
+def _related(one: Maps, other: Maps) -> bool:
+    """Whether maps of one number agree, or disagree, otherwise than maps of two."""
+    own, others = _agreement(one, other), _agreement(one, np.roll(other, 1, axis=0))
+    return _clearly_more(own, others, 0) or _clearly_more(others, own, 0)
 
 
 def _clearly_more(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"], margin: float) -> bool:
@@ -109,12 +111,21 @@ def _clearly_more(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"], 
     return bool(apart.mean() > margin + ERRORS * apart.std() / len(apart) ** 0.5)
 
 
+def _gray(pixels: UInt8[np.ndarray, "n h w c"], share: float, side: int) -> Maps:
+    """The middle of each image, without color, at that side."""
+    cut = round(pixels.shape[1] * (1 - share) / 2)
+    gray = pixels[:, cut : pixels.shape[1] - cut, cut : pixels.shape[2] - cut, :3].mean(axis=3).astype(np.float32)
+    return np.stack([np.asarray(Image.fromarray(one).resize((side, side), Image.Resampling.BILINEAR)) for one in gray])
+
+
+def _levels(pixels: UInt8[np.ndarray, "n h w c"]) -> Maps:
+    """How bright each of 16x16 places is."""
+    return _gray(pixels, 1, SIDE)
+
+
 def _edges(pixels: UInt8[np.ndarray, "n h w c"], share: float) -> Maps:
     """How much brightness changes at each of 16x16 places of the middle of each image."""
-    side = pixels.shape[1]
-    cut = round(side * (1 - share) / 2)
-    gray = pixels[:, cut : side - cut, cut : side - cut, :3].mean(axis=3).astype(np.float32)
-    fine = np.stack([np.asarray(Image.fromarray(one).resize((4 * SIDE, 4 * SIDE), Image.Resampling.BILINEAR)) for one in gray])
+    fine = _gray(pixels, share, 4 * SIDE)
     down, across = np.gradient(fine, axis=(1, 2))
     return np.hypot(down, across).reshape(len(fine), SIDE, 4, SIDE, 4).mean(axis=(2, 4))
 

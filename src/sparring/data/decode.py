@@ -299,6 +299,12 @@ def fit(image: Image.Image, size: int, crop: Crop, background: Colour, channels:
     return pixels.reshape(size, size, -1)
 
 
+def whole(image: Image.Image, background: Colour) -> UInt8[np.ndarray, "h w c"]:
+    """All of a picture in mode L, LA, RGB or RGBA as it is, laid on the background: gray with one channel, color with three."""
+    pixels = np.array(_laid_on(image, background))
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
 def read_pictures(paths: Sequence[Path], spec: ImageSpec) -> UInt8[np.ndarray, "n h w c"]:
     """Picture files as squares of that size and so many channels, on white, the middle cut out. A DataError lists all that cannot be
     read.

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from sparring.core.errors import DataError
 from sparring.judge.resize import ResizeName, resize
@@ -66,27 +67,33 @@ class Extractor:
             "precision": self.precision,
         }
 
-    @torch.no_grad()
-    def chunk(self, pixels: UInt8[np.ndarray, "n h w c"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]:
-        """Features and logits of one chunk."""
+    def shown(self, pixels: UInt8[np.ndarray, "n h w c"]) -> Float[Tensor, "n _ side side"]:
+        """What the network is shown: the whole of each image, brought to its side, with one channel where gray is enough."""
         pictures = torch.from_numpy(with_channels(pixels, self.channels).astype(np.float32)).permute(0, 3, 1, 2)
         centre, scale = (torch.tensor(each).view(-1, 1, 1) for each in (self.centre, self.scale))
         if self.channels == 3 and pixels.shape[3] == 1 and len(self.centre) == 1:
             pictures = pictures[:, :1]
-        small = resize((pictures - centre) / scale, self.side, self.resize)
+        # One by one: products of other shapes round otherwise, and features shall not depend on what an image comes with.
+        small = [resize((picture - centre) / scale, self.side, self.resize) for picture in pictures.split(1)]
+        return torch.cat(small).expand(-1, self.channels, -1, -1)
+
+    @torch.no_grad()
+    def chunk(self, shown: Float[Tensor, "n _ side side"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]:
+        """Features and logits of one chunk of what is shown."""
         device = next(self.network.parameters()).device
-        shown = small.expand(-1, self.channels, -1, -1).to(device, memory_format=torch.channels_last)
+        shown = shown.to(device, memory_format=torch.channels_last)
         with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):  # float32 is what the protocol says
             features, logits = self.network(shown)
         return features.cpu(), None if logits is None else logits.cpu()
 
     def extract(self, batches: Iterable[UInt8[np.ndarray, "_ h w c"]], advance: Callable[[int], object] | None = None) -> Features:
-        """Features of all pictures, in order. `advance` is told how many more are done."""
+        """Features of all pictures, in order; those of a batch have one size, and each batch may have its own. `advance` is told how many
+        more are done.
+        """
         rows, logits = [], []
-        for pixels in rebatched(batches):
-            n = len(pixels)
-            filled = pixels if n == CHUNK else np.concatenate([pixels, np.zeros((CHUNK - n, *pixels.shape[1:]), np.uint8)])
-            features, named = self.chunk(filled)
+        for shown in rebatched(self.shown(piece) for batch in batches for piece in np.array_split(batch, -(-len(batch) // CHUNK))):
+            n = len(shown)
+            features, named = self.chunk(pad(shown, (0, 0, 0, 0, 0, 0, 0, CHUNK - n)))
             rows.append(features[:n])
             if named is not None:
                 logits.append(named[:n].softmax(dim=1))
@@ -97,17 +104,17 @@ class Extractor:
         return Features(torch.cat(rows), torch.cat(logits) if logits else None)
 
 
-def rebatched(batches: Iterable[UInt8[np.ndarray, "_ h w c"]], size: int = CHUNK) -> Iterator[UInt8[np.ndarray, "_ h w c"]]:
+def rebatched(batches: Iterable[Float[Tensor, "_ c h w"]], size: int = CHUNK) -> Iterator[Float[Tensor, "_ c h w"]]:
     """The same pictures in the same order, `size` at a time."""
-    waiting: list[np.ndarray] = []
+    waiting: list[Tensor] = []
     for batch in batches:
         waiting.append(batch)
         while (n := sum(map(len, waiting))) >= size:
-            joined = waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+            joined = waiting[0] if len(waiting) == 1 else torch.cat(waiting)
             yield joined[:size]
             waiting = [joined[size:]] if n > size else []
     if waiting:
-        yield np.concatenate(waiting)
+        yield torch.cat(waiting)
 
 
 def with_channels(pixels: UInt8[np.ndarray, "n h w c"], channels: int) -> UInt8[np.ndarray, "n h w channels"]:

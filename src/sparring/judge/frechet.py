@@ -66,7 +66,7 @@ def between(real: Gaussian, fake: Gaussian) -> float:
         crossed = real.factor.T @ fake.covariance @ real.factor
         roots = torch.linalg.eigvalsh(crossed).clamp_(min=0).sqrt()
     apart = (real.mean - fake.mean).square().sum()
-    return (apart + real.trace + fake.trace - 2 * roots.sum()).item()
+    return max(0.0, (apart + real.trace + fake.trace - 2 * roots.sum()).item())  # which rounding alone takes below zero
 
 
 def frechet_distance(real: Rows, fake: Rows) -> float:

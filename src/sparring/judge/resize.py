@@ -10,13 +10,15 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 ResizeName = Literal["bicubic, antialiased", "bilinear, TensorFlow 1"]
+COLUMNS = 1024
 RESIZES: tuple[ResizeName, ...] = get_args(ResizeName)
 
 
 def bicubic(before: int, after: int) -> Float[Tensor, "after before"]:
     """Antialiased, as Pillow does it (a = -0.5)."""
-    line = torch.eye(before)[None, None]
-    return interpolate(line, size=(after, before), mode="bicubic", antialias=True)[0, 0]
+    columns = torch.arange(before).split(COLUMNS)  # a few at a time, for memory's sake
+    lines = [(torch.arange(before)[:, None] == some).float()[None, None] for some in columns]
+    return torch.cat([interpolate(line, size=(after, line.shape[3]), mode="bicubic", antialias=True)[0, 0] for line in lines], dim=1)
 
 
 def tensorflow_bilinear(before: int, after: int) -> Float[Tensor, "after before"]:
@@ -25,8 +27,10 @@ def tensorflow_bilinear(before: int, after: int) -> Float[Tensor, "after before"
     low = places.floor().long()
     high = (low + 1).clamp(max=before - 1)
     share = (places - low)[:, None]
-    weights = torch.eye(before)
-    return weights[low] * (1 - share) + weights[high] * share
+    weights, rows = torch.zeros(after, before), torch.arange(after)
+    weights[rows, low] = 1 - share[:, 0]
+    weights[rows, high] += share[:, 0]
+    return weights
 
 
 WAYS: dict[ResizeName, Callable[[int, int], Tensor]] = {
@@ -35,7 +39,7 @@ WAYS: dict[ResizeName, Callable[[int, int], Tensor]] = {
 }
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def _matrix(way: ResizeName, before: int, after: int) -> Float[Tensor, "after before"]:
     return WAYS[way](before, after)
 

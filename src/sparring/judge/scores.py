@@ -10,13 +10,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparring.core.errors import DataError
+from sparring.data.value_range import described
 from sparring.judge import frechet
 from sparring.judge.features import Extractor
 from sparring.judge.frechet import Gaussian
 from sparring.judge.kernel import kernel_distance
 from sparring.judge.neighbours import Neighbourhoods, Own, best_coverage, memorisation, nearest_distances
 from sparring.judge.pictures import Pictures
-from sparring.judge.seen import Seen, see
+from sparring.judge.seen import Seen, see, sizes_in_words, usable_pictures
 
 Better = Literal["lower", "higher", "near 1", "near 0.5", "near 0.01"]
 PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5
@@ -29,6 +30,15 @@ FULL_COVERAGE = 0.9
 """Where too few samples to reach it are compared, that is said."""
 LOW, HIGH = 0.3, 0.6
 """Of precision and recall: where a sentence says that one is low and the other is not."""
+FEW = 50
+"""Images of a side below which precision and recall are mostly chance."""
+BLANK, NOISY, ALIKE, MOST = 0.01, 0.5, 0.1, 0.5
+"""A contrast of images with nothing in them; a roughness of noise; a diversity of samples that are all one image; and the share of samples
+that must be blank."""
+SOME_COPIES = 0.1
+"""Share of copies among the samples that is told."""
+OTHER_SHAPE = 1.05
+"""Ratio of two shapes that is more than rounding."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,10 @@ class Protocol:
     """Of the fake pictures, if they were generated here."""
     truncation: float | None = None
     """With which those were drawn."""
+    real_images: str = ""
+    """What the real images are, and how they were brought to the extractor ..."""
+    fake_images: str = ""
+    """... and the same of the fake ones."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +129,7 @@ class Judgement:
         return {
             "real": {"name": self.real.name, "count": self.real.count, "fingerprint": self.real.fingerprint},
             "held_out": None if self.held_out is None else self.held_out.name,
-            "fake": {"name": self.fake.name, "count": self.fake.count, "seed": self.fake.seed, "step": self.fake.step},
+            "fake": {name: getattr(self.fake, name) for name in ("name", "count", "fingerprint", "seed", "step", "weights")},
             "scores": [score.to_json() for score in self.scores],
             "by_class": [score.to_json() for score in self.by_class],
             "pairs": [asdict(pair) for pair in self.pairs],
@@ -133,17 +147,15 @@ def judge_pictures(
     advance: Callable[[int], object] | None = None,
 ) -> Judgement:
     """Every score of `fake` against `real`. `held_out`: real pictures that were not trained on, to tell copies by."""
-    for pictures in (real, fake):
-        if pictures.count <= COVERAGE_NEIGHBOURS:
-            raise DataError(
-                f"{pictures.name} has too few pictures, {pictures.count}: at least {COVERAGE_NEIGHBOURS + 1} are needed to judge."
-            )
+    refuse_few(real, fake)
     seen_real, seen_fake = see(real, extractor, advance), see(fake, extractor, advance)
     seen_held_out = None if held_out is None else see(held_out, extractor, advance)
-    protocol = protocol_of(seen_real, seen_fake, extractor, fake.seed, fake.truncation)
+    real, fake = usable_pictures(real, seen_real), usable_pictures(fake, seen_fake)
+    refuse_few(real, fake)
+    protocol = protocol_of(real, fake, seen_real, seen_fake, extractor)
     reference = None if seen_held_out is None else seen_held_out.rows
     scores, around = all_scores(seen_real, seen_fake, extractor, protocol, reference)
-    if extractor.name == "classifier" and fake.labels is not None and fake.spec.classes == real.spec.classes:
+    if extractor.name == "classifier" and fake.labels is not None and fake.classes == real.classes:
         scores.append(_class_accuracy(seen_fake.named, torch.from_numpy(fake.labels), protocol))
     order = around.nearest_distance.argsort()[:PAIRS].tolist()
     places = [int(around.nearest[number]) for number in order]
@@ -152,22 +164,62 @@ def judge_pictures(
         for number, place in zip(order, places, strict=True)
     )
     notes = [*real.notes, *fake.notes, *([extractor.note] if extractor.note else [])]
-    if real.spec.shape != fake.spec.shape:
-        notes.append(
-            f"{real.name} has pictures of {real.spec}, {fake.name} of {fake.spec}: each is resized to the extractor's size by itself."
-        )
+    notes += shape_notes(real, fake, seen_real, seen_fake)
     if held_out is None:
         notes.append(
             "No held-out pictures were given, so training pictures stand in for them: each one's nearest other training picture "
             "is what samples are compared with in memorisation and copies."
         )
-    by_class = tuple(class_scores(real, fake, seen_real, seen_fake, extractor))
-    return Judgement(real, fake, tuple(scores), by_class, pairs, tuple(sentences(scores, seen_real)), tuple(dict.fromkeys(notes)), held_out)
+    by_class = tuple(class_scores(real, fake, seen_real, seen_fake, extractor, protocol))
+    said = tuple(sentences(scores, seen_real, seen_fake, around))
+    return Judgement(real, fake, tuple(scores), by_class, pairs, said, tuple(dict.fromkeys(notes)), held_out)
 
 
-def protocol_of(real: Seen, fake: Seen, extractor: Extractor, seed: int | None, truncation: float | None = None) -> Protocol:
+def refuse_few(*sides: Pictures) -> None:
+    """Raise a DataError if there is a side with too few pictures."""
+    for pictures in sides:
+        if pictures.count <= COVERAGE_NEIGHBOURS:
+            raise DataError(
+                f"{pictures.name} has too few pictures, {pictures.count}: at least {COVERAGE_NEIGHBOURS + 1} are needed to judge."
+            )
+
+
+def protocol_of(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: Seen, extractor: Extractor) -> Protocol:
     """What their scores are found by."""
-    return Protocol(n_real=len(real), n_fake=len(fake), seed=seed, truncation=truncation, **extractor.identity())
+    return Protocol(
+        n_real=len(seen_real),
+        n_fake=len(seen_fake),
+        seed=fake.seed,
+        truncation=fake.truncation,
+        real_images=_told(real, seen_real),
+        fake_images=_told(fake, seen_fake),
+        **extractor.identity(),
+    )
+
+
+def _told(pictures: Pictures, seen: Seen) -> str:
+    """What the images are, and how they came to be what the extractor resizes."""
+    squeezed = (seen.sizes[:, 0] != seen.sizes[:, 1]).double().mean().item()
+    shape = f"; {squeezed:.0%} of them are not square and were squeezed" if squeezed else ""
+    deep = f"; {described(seen.black_white)} taken as black to white" if seen.black_white else ""
+    return f"{pictures.name}: {sizes_in_words(seen)}; {pictures.brought}{shape}{deep}"
+
+
+def shape_notes(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: Seen) -> list[str]:
+    """What a reader should know where the images of the two sides are not of one size or shape."""
+    if torch.equal(seen_real.sizes.unique(dim=0), seen_fake.sizes.unique(dim=0)):
+        return []
+    found = [
+        f"{real.name} has images of {sizes_in_words(seen_real)}, {fake.name} of {sizes_in_words(seen_fake)}: each is resized to the "
+        "extractor's size by itself, and what was lost or added by its size counts."
+    ]
+    ratios = [(seen.sizes[:, 1].double() / seen.sizes[:, 0]).median().item() for seen in (seen_real, seen_fake)]
+    if max(ratios) > OTHER_SHAPE * min(ratios):
+        found.append(
+            f"Images are of two shapes: in the median real ones are {ratios[0]:.2f} times as wide as high, fake ones {ratios[1]:.2f}. "
+            "All are squeezed to squares, which distorts the two sides differently, and scores count that: cut both alike to leave it out."
+        )
+    return found
 
 
 def frechet_scores(real: Gaussian, fake: Float[Tensor, "n d"], name: str, protocol: Protocol) -> list[Score]:
@@ -244,13 +296,12 @@ def _class_accuracy(named: Tensor | None, asked: Tensor | int, protocol: Protoco
     return Score("class accuracy", share, "higher", protocol, binomial_error(share, len(named)), label)
 
 
-def class_scores(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: Seen, extractor: Extractor) -> list[Score]:
+def class_scores(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: Seen, extractor: Extractor, whole: Protocol) -> list[Score]:
     """Distances and neighbour scores of each class by itself, where both sides know the classes and have enough of one."""
-    if real.labels is None or fake.labels is None or real.spec.classes != fake.spec.classes:
+    if real.labels is None or fake.labels is None or real.classes != fake.classes:
         return []
     found = []
-    whole = protocol_of(seen_real, seen_fake, extractor, fake.seed, fake.truncation)
-    for label, name in enumerate(real.spec.classes):
+    for label, name in enumerate(real.classes):
         a, b = seen_real.rows[torch.from_numpy(real.labels == label)], seen_fake.rows[torch.from_numpy(fake.labels == label)]
         if min(len(a), len(b)) < FEWEST:
             continue
@@ -272,14 +323,48 @@ def class_scores(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: See
     return found
 
 
-def sentences(scores: list[Score], real: Seen) -> list[str]:
+def failure(diversity: float, real: Seen, fake: Seen) -> str:
+    """The sentence on samples that have failed as a whole, for which no other score means anything; empty if they have not."""
+    blank_real, blank = ((seen.contrast < BLANK).double().mean().item() for seen in (real, fake))
+    if blank > MOST and blank_real < MOST:
+        return (
+            f"Blank: {blank:.0%} of the samples are of a single color, with nothing in them to see. So it is with a generator that has "
+            "died or was never trained, and with files that were written with a wrong range of values."
+        )
+    rough_real, rough = real.roughness.quantile(0.95).item(), fake.roughness.median().item()
+    if rough > NOISY and rough > 2 * rough_real:
+        return (
+            f"Noise: in half of the samples neighboring pixels have next to nothing in common (roughness {rough:.2f}; 1 is pure noise, and "
+            f"of the real images 95% have less than {rough_real:.2f}). Nothing of the data is in them yet."
+        )
+    if diversity < ALIKE:
+        return (
+            f"One image: two samples differ by {diversity:.1%} of what two real images do, so they are all but the same. The generator has "
+            "collapsed to one image, however good that is."
+        )
+    return ""
+
+
+def sentences(scores: list[Score], real: Seen, fake: Seen, around: Neighbourhoods) -> list[str]:
     """What the numbers say together that none says alone."""
     values = {score.name: score for score in scores}
     precision, recall, coverage = (values[name].value for name in ("precision", "recall", "coverage"))
     protocol = values["coverage"].protocol
     possible = best_coverage(protocol.n_real, protocol.n_fake, COVERAGE_NEIGHBOURS)
-    found = []
-    if precision >= HIGH and recall < LOW:
+    failed = failure(values["diversity"].value, real, fake)
+    found = [failed] if failed else []
+    copied = around.nearest_distance <= ROUNDING * real.rows.norm(dim=1).mean()
+    if copied.all() and len(real) == len(fake) == len(around.nearest.unique()):
+        return [
+            *found,
+            "Copies: the two sides are the same images, so each score is as good as it can be, and says nothing of a generator.",
+        ]
+    few = min(protocol.n_real, protocol.n_fake)
+    if few < FEW:
+        found.append(f"{few} images are too few to tell quality from variety: give at least {FEW} of each side.")
+    elif failed:
+        pass
+    elif precision >= HIGH and recall < LOW:
         found.append(
             f"Quality without variety: {precision:.0%} of the samples lie among real pictures, yet they reach only {recall:.0%} of "
             "them. So it is with mode collapse, with truncation, and with training that has not come far."
@@ -289,13 +374,16 @@ def sentences(scores: list[Score], real: Seen) -> list[str]:
     elif precision < LOW and recall < LOW:
         found.append(f"Neither quality nor variety: precision {precision:.0%}, recall {recall:.0%}. The generator is far from the data.")
     inception = next((score for score in scores if score.name.startswith("IS") and "real" not in score.name), None)
-    if inception is not None and real.inception is not None and inception.value >= 0.8 * real.inception.mean and coverage < LOW * possible:
+    trusted = inception is not None and not failed and few >= FEW
+    if trusted and real.inception is not None and inception.value >= 0.8 * real.inception.mean and coverage < LOW * possible:
         found.append(
             f"Do not trust {inception.name} here: it is {inception.value:.2f}, near that of the real pictures "
             f"({real.inception.mean:.2f}), while the samples cover {coverage:.0%} of them. It cannot see missing variety within classes."
         )
     memory, copies = values["memorisation"], values["copies"]
-    if copies.value > 0.1 and memory.value > 0.5 + 5 * (memory.standard_error or 0):
+    if (exact := copied.double().mean().item()) > SOME_COPIES:
+        found.append(f"Copies: {exact:.0%} of the samples are real images, to the last detail; look at the pairs.")
+    elif copies.value > SOME_COPIES and memory.value > 0.5 + 5 * (memory.standard_error or 0):
         found.append(
             f"Copies: {copies.value:.0%} of the samples are nearer to a training picture than 99 % of comparison pictures are. The "
             "generator repeats its training set; look at the pairs."

@@ -34,6 +34,9 @@ def judge(
     side_by_side: Literal["none", "left", "right"] = "none",
     twins: bool | None = None,
     size: int | None = None,
+    split: str | None = None,
+    value_range: tuple[float, float] | None = None,
+    max_pixels: int | None = None,
     out: Path | None = None,
 ) -> int:
     """Score samples against real pictures: FD, KD, Inception Score, precision, recall, density, coverage, copies; with doubt and a report.
@@ -54,6 +57,9 @@ def judge(
         side_by_side: Of a translator: each picture of B holds both halves of a pair, and the input is on this side.
         twins: Of a translator: whether B and its target set are pairs by their names. Default: as it was trained (imported ones: pairs).
         size: Of a translator: side in pixels that B and its targets are brought to. Default: what the model was trained on.
+        split: Which part of data that is named, where it has parts (train, test).
+        value_range: Black and white in images of more than 8 bits a value. Default: found out from all of them, and said.
+        max_pixels: Largest height times width of an image that is read. Default: 89,478,485, against decompression bombs.
         out: Folder for report.json and report.html. Default: the run directory, or judgement here.
     """
     from sparring import api
@@ -68,10 +74,10 @@ def judge(
     refuse_checkpoint(checkpoint, first, second)
     model = model_at(first, checkpoint)
     if model is not None and isinstance(model.game, TranslationGame):
-        if held_out is not None or weights is not None or extractor != "lite0":
-            raise SettingsError(
-                f"{first} is a translator: it is judged by pairs or two sets, with lite0. Leave --held-out, --weights and --extractor out."
-            )
+        ours = {"held-out": held_out, "weights": weights, "extractor": extractor != "lite0"}
+        ours |= {"split": split, "value-range": value_range, "max-pixels": max_pixels}
+        if refused := [f"--{name}" for name, value in ours.items() if value]:
+            raise SettingsError(f"{first} is a translator: it is judged by pairs or two sets, with lite0. Leave {', '.join(refused)} out.")
         ratings = api.judge_translations(
             model, second, direction=direction, size=size, target=target, inputs=inputs, side_by_side=side_by_side, twins=twins
         )
@@ -94,6 +100,9 @@ def judge(
         resize=resize,
         exact=exact,
         device=device,
+        split=split,
+        value_range=value_range,
+        max_pixels=max_pixels,
         out=out,
         console=screen,
     )
