@@ -10,9 +10,12 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 import sparring
+from sparring import recipes
 from sparring.core.errors import CheckpointError, SettingsError, SparringError
+from sparring.core.specs import ImageSpec
 from sparring.judge.sliced import sliced_wasserstein
 from sparring.latent.walks import spherical
+from sparring.models import Model
 from sparring.train import checkpoints
 
 
@@ -237,3 +240,14 @@ def test_train_shows_its_own_signature() -> None:
     import inspect
 
     assert "recipe" in inspect.signature(sparring.train).parameters
+
+
+def test_classes_called_by_numbers_are_asked_for_by_their_names() -> None:
+    recipe = recipes.get("cgan")(width=4, latent_size=5)  # pyright: ignore[reportCallIssue] (cgan's settings)
+    model = Model(recipe.build(ImageSpec(16, 16, 1, ("1", "2", "10"))), recipe, Path("run"))
+    assert [model.label_of(name) for name in ("1", "2", "10")] == [0, 1, 2]
+    assert model.label_of(0) == 0
+    with pytest.raises(SettingsError, match="no class called '0'"):
+        model.label_of("0")
+    named = Model(recipe.build(ImageSpec(16, 16, 1, ("cat", "dog"))), recipe, Path("run"))
+    assert [named.label_of(name) for name in ("dog", "1")] == [1, 1]

@@ -93,7 +93,9 @@ class Model:
         return self.game.spec
 
     def label_of(self, label: str | int) -> int:
-        """The number of a class given by name or number; a SettingsError says which there are."""
+        """The number of a class given by name or number; a SettingsError says which there are. Text is a name first; where classes are called
+        by numbers it is nothing else, for the class called 2 need not be class number 2.
+        """
         classes = self.spec.classes
         if not self.latent_game.conditional:
             raise SettingsError(
@@ -101,6 +103,8 @@ class Model:
             )
         if isinstance(label, str) and label in classes:
             return classes.index(label)
+        if isinstance(label, str) and any(name.lstrip("-").isdecimal() for name in classes):
+            raise SettingsError(f"There is no class called {label!r}. They are called: {', '.join(classes)}.")
         try:
             number = int(label) if isinstance(label, str) else operator.index(label)
         except (ValueError, TypeError):

@@ -374,8 +374,9 @@ def sentences(scores: list[Score], real: Seen, fake: Seen, around: Neighbourhood
     elif precision < LOW and recall < LOW:
         found.append(f"Neither quality nor variety: precision {precision:.0%}, recall {recall:.0%}. The generator is far from the data.")
     inception = next((score for score in scores if score.name.startswith("IS") and "real" not in score.name), None)
-    trusted = inception is not None and not failed and few >= FEW
-    if trusted and real.inception is not None and inception.value >= 0.8 * real.inception.mean and coverage < LOW * possible:
+    if failed or few < FEW:  # it says next to nothing then, of any samples
+        inception = None
+    if inception is not None and real.inception is not None and inception.value >= 0.8 * real.inception.mean and coverage < LOW * possible:
         found.append(
             f"Do not trust {inception.name} here: it is {inception.value:.2f}, near that of the real pictures "
             f"({real.inception.mean:.2f}), while the samples cover {coverage:.0%} of them. It cannot see missing variety within classes."

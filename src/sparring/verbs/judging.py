@@ -110,6 +110,9 @@ def judge(
     for score in judgement.scores:
         value, doubt = formatted(score)
         screen.print(f"{score.name:{width}}  {value:>9} {doubt:11} ({score.better})" + (f"  {score.warning}" if score.warning else ""))
+    protocol = judgement.scores[0].protocol
+    screen.print(f"Judged: {protocol.fake_images}.")
+    screen.print(f"Against: {protocol.real_images}.")
     for line in (*judgement.sentences, *judgement.notes):
         screen.print(line)
     screen.print(f"Report: {out / HTML}")
