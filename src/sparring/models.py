@@ -93,8 +93,8 @@ class Model:
         return self.game.spec
 
     def label_of(self, label: str | int) -> int:
-        """The number of a class given by name or number; a SettingsError says which there are. Text is a name first; where classes are called
-        by numbers it is nothing else, for the class called 2 need not be class number 2.
+        """The number of a class given by name or number; a SettingsError says which there are. Text is a name first, and where classes are
+        called by numbers nothing else: the class called 2 need not be class number 2.
         """
         classes = self.spec.classes
         if not self.latent_game.conditional:
