@@ -1,4 +1,3 @@
-import io
 import json
 import os
 import signal
@@ -51,7 +50,7 @@ def test_flags_come_from_the_dataclasses(capsys: pytest.CaptureFixture[str]) -> 
     ("arguments", "status", "words"),
     [
         (["trian"], 2, "Did you mean 'train'"),
-        (["train", "dcgn"], 1, "Did you mean 'dcgan'"),
+        (["train", "dcgn"], 2, "Did you mean 'dcgan'"),
         (["train", "dcgan", "--data", "fashion10", "--out", "x"], 1, "Did you mean 'fashion10k'"),
         (["train", "dcgan", "--data", "emoji", "--out", "x", "--learnin-rate", "1"], 2, "--learning-rate"),
         (["sample", "nothing-here"], 1, "does not exist"),
@@ -113,6 +112,8 @@ def test_recipes_and_completion(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "arXiv:1511.06434" in out
     assert "arXiv:1406.2661" in out
+    assert "Begin with dcgan" in out
+    assert "Begin with pix2pix" in out
     assert call("completion", "bash") == 0
     assert "--learning-rate" in capsys.readouterr().out
 
@@ -191,7 +192,7 @@ def test_a_place_that_cannot_be_written_is_named(trained: Path, capsys: pytest.C
 def test_output_to_a_closed_pipe_is_no_crash() -> None:
     done = subprocess.run(f"{sys.executable} -m sparring recipes | head -n 1", shell=True, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
-    assert io.StringIO(done.stdout).readline().startswith("acgan")
+    assert "sparring doctor" in done.stdout
 
 
 def test_a_damaged_config_is_one_sentence(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

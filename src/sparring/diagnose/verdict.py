@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sparring.core.numbers import plural
 from sparring.diagnose.finding import Finding, Remedy
 from sparring.diagnose.readings import pictured, translates
 from sparring.diagnose.record import Record, plain
@@ -197,8 +198,3 @@ def origin_of(entry: Mapping[str, Any]) -> str:
 def changes_of(entry: Mapping[str, Any]) -> str:
     """What an intervention changes, and from what."""
     return ", ".join(f"{name}={value} (was {entry['before'][name]})" for name, value in entry["changes"].items())
-
-
-def plural(count: int, one: str, many: str) -> str:
-    """A count with its noun."""
-    return f"{count:,} {one if count == 1 else many}"

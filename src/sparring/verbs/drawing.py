@@ -62,7 +62,7 @@ def sample(
 
 def interpolate(
     run: Run,
-    seeds: tuple[int, ...] | None = None,
+    seeds: Annotated[tuple[int, ...] | None, arg(metavar="INT [INT ...]")] = None,
     labels: tuple[str, ...] = (),
     frames: int = 16,
     space: Literal["z", "w"] = "z",

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import arg
-from tyro.extras import SubcommandApp
 
 from sparring.arguments import Checkpoint, Run
 from sparring.core.terminal import console
@@ -49,9 +48,5 @@ def filters(
     return 0
 
 
-def group() -> SubcommandApp:
-    """All of them."""
-    app = SubcommandApp()
-    for verb in (classify, filters):
-        app.command(verb)
-    return app
+VERBS = {verb.__name__: verb for verb in (classify, filters)}
+"""All of them, by name."""

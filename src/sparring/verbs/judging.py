@@ -25,7 +25,7 @@ def judge(
     checkpoint: Checkpoint = "last",
     held_out: str | None = None,
     weights: Path | None = None,
-    resize: Literal["bicubic, antialiased", "bilinear, TensorFlow 1"] | None = None,
+    resize: Annotated[Literal["bicubic, antialiased", "bilinear, TensorFlow 1"] | None, arg(metavar="{bicubic,bilinear}")] = None,
     exact: bool = False,
     device: Literal["cpu", "cuda"] = "cpu",
     direction: Literal["a2b", "b2a"] = "a2b",
@@ -45,7 +45,8 @@ def judge(
         truncation: With which they are drawn, as in `sparring sample`.
         held_out: Real pictures that were not trained on, to tell copies by.
         weights: A file with the extractor's weights, in place of the published ones.
-        resize: How pictures are brought to the extractor's size, if not in its usual way.
+        resize: How images are brought to the extractor's size: "bicubic, antialiased" or "bilinear, TensorFlow 1" (the first word is
+            enough). Default: the extractor's own way.
         exact: Compute Inception's features in float32 throughout, even where bfloat16 is faster.
         device: What computes features.
         direction: Of a translator: a2b makes targets of inputs; b2a inputs of targets, where the recipe learns it (cyclegan).

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
-from tyro.extras import SubcommandApp
 
 from sparring.arguments import Checkpoint, Run
 from sparring.core.errors import SettingsError, did_you_mean
@@ -326,9 +325,5 @@ def drop(
     return 0
 
 
-def group() -> SubcommandApp:
-    """All of them."""
-    app = SubcommandApp()
-    for verb in (mix, truncation, project, directions, move, arithmetic, drop):
-        app.command(verb)
-    return app
+VERBS = {verb.__name__: verb for verb in (mix, truncation, project, directions, move, arithmetic, drop)}
+"""All of them, by name."""
