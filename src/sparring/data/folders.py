@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from sparring.core.errors import DataError, did_you_mean, listed
+from sparring.core.numbers import plural
 from sparring.data.decode import PICTURE_ENDINGS, looks_like_picture
 from sparring.data.labels import LABELS_FILE, read_labels
 from sparring.data.places import Place, folder_place, zip_place
@@ -60,7 +61,8 @@ def _source(name: str, place: Place, split: str | None) -> Source:
         items, classes = _with_folders(_pictures(place, names, findings), top, findings)
     if findings.passed_over:
         others = [problem.name for problem in findings.passed_over]
-        findings.notes.append(f"{len(others)} files that are no pictures passed over ({examples(others)}).")
+        counted = plural(len(others), "file that is no image", "files that are no images")
+        findings.notes.append(f"{counted} passed over ({examples(others)}).")
     if not items:
         problems = [f"{file}: {reason}" for file, reason in [*findings.problems, *findings.passed_over]]
         raise DataError(listed(f"{place.path} holds no pictures that can be used. Files in it: {len(place.names)}.", problems))

@@ -34,6 +34,7 @@ def sample(
     from sparring import api
     from sparring.core.batch import float_to_pixels
     from sparring.core.files import replacing
+    from sparring.core.numbers import plural
     from sparring.core.pictures import grid, save_picture
 
     if number < 1:
@@ -56,7 +57,7 @@ def sample(
             np.savez_compressed(file, images=np.concatenate(list(pieces)))
     else:
         save_picture(grid(np.concatenate(list(pieces)), columns=number if label == "all" else None), out)
-    console().print(f"{number * len(labels):,} pictures of {model.spec.height}x{model.spec.width}: {out}")
+    console().print(f"{plural(number * len(labels), 'image', 'images')} of {model.spec.height}x{model.spec.width}: {out}")
     return 0
 
 
@@ -81,6 +82,7 @@ def interpolate(
     """
     from sparring import api
     from sparring.core.batch import float_to_pixels
+    from sparring.core.numbers import plural
     from sparring.core.pictures import grid, save_film, save_gif, save_picture
 
     model = api.load(run, checkpoint=checkpoint).on(device)
@@ -91,7 +93,7 @@ def interpolate(
         (save_gif if out.suffix == ".gif" else save_film)(sheets, out)
     else:
         save_picture(grid(pictures, columns=frames if len(pictures) > frames + 1 else len(pictures)), out)
-    console().print(f"{len(pictures)} frames: {out}")
+    console().print(f"{plural(len(pictures), 'frame', 'frames')}: {out}")
     return 0
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from sparring.arguments import Checkpoint, Run
+from sparring.core.numbers import plural
 from sparring.core.terminal import console
 
 Data = Annotated[str | None, arg(help="The pictures to look at. Default: what the run was trained on.")]
@@ -17,7 +18,8 @@ def classify(run: Run, data: Data = None, checkpoint: Checkpoint = "last") -> in
     from sparring.seeing import probe
 
     for one in probe(load(run, checkpoint=checkpoint, whole=True), data):
-        console().print(f"{one.features:14} {one.accuracy:6.1%} of {one.held_out:,} held-out pictures ({one.dimensions:,} features)")
+        images = plural(one.held_out, "held-out image", "held-out images")
+        console().print(f"{one.features:14} {one.accuracy:6.1%} of {images} ({one.dimensions:,} features)")
     return 0
 
 

@@ -109,14 +109,15 @@ def judge(
 
 
 def compare(
-    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN", help="Run directories.")],
+    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN", help="Two run directories or more, trained on the same data.")],
     extractor: str = "lite0",
     samples: int = 10_000,
     seed: int = 0,
     checkpoint: Checkpoint = "last",
     out: Path | None = None,
 ) -> int:
-    """Rank runs by their scores: means, and spread over runs that differ by their seed alone.
+    """Rank runs by their scores: means, and spread over runs that differ by their seed alone. What has to be judged first is reported in
+    RUN/comparison.
 
     Args:
         extractor: The network whose features are compared.
