@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from sparring import cli, recipes
+from sparring.command_arguments import arguments_of
+from sparring.help_page import help_page
 from sparring.usage import UsageError, checked
 
 TRAIN = ("train", "dcgan", "--data", "fashion10k")
@@ -204,8 +206,6 @@ def test_names_of_commands_elsewhere_lead_to_commands_that_there_are() -> None:
 
 
 def flags_of(verb: str, name: str = "") -> set[str]:
-    from sparring.usage import arguments_of
-
     return {argument.name for argument in arguments_of(cli.function_of(verb, name, []))}
 
 
@@ -233,6 +233,38 @@ def test_help_fits_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatc
     with pytest.raises(SystemExit):
         cli.main(["help", "judge"])
     assert "{{" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("columns", [50, 80, 120])
+def test_every_flag_of_every_command_is_explained(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    commands = {verb: cli.function_of(verb, "", []) for verb in (*cli.PLAIN, "resume")}
+    commands |= {f"{verb} {name}": cli.function_of(verb, name, []) for verb, group in cli.GROUPS.items() for name in group}
+    commands |= {f"train {name}": cli.function_of("train", name, []) for name in recipes.names()}
+    for called, function in commands.items():
+        page = help_page(function, f"sparring {called}")
+        arguments = list(arguments_of(function))
+        assert all(argument.help for argument in arguments), called
+        assert all(re.search(rf"^  .*{argument.name}\b", page, re.MULTILINE) for argument in arguments)
+        assert max(map(len, page.splitlines())) <= columns, called
+        assert "None: " not in page  # which cannot be typed
+        assert not re.search(r"\b(batch_size|style_size|channel_base|held_out)\b", page)  # Python's names
+        assert page.startswith(f"usage: sparring {called}")
+
+
+def test_defaults_are_those_that_are_trained_with() -> None:
+    page = {line.split()[0]: line for line in lines_of_flags(help_page(cli.with_recipe(cli.train, "dcgan"), "sparring train dcgan"))}
+    assert page["--learning-rate"].endswith("(default: 0.0002)")
+    assert page["--betas"].endswith("(default: 0.5 0.999)")
+    assert page["--latent"].endswith("(default: uniform)")  # the recipe's own, over what it inherits
+    assert "Default: the pictures' own size" in page["--size"]
+    assert page["--coach,"].endswith("(default: off)")
+    assert "4x4" not in page["--width"]
+
+
+def lines_of_flags(page: str) -> list[str]:
+    """A line for each flag."""
+    return [" ".join(entry.split()) for entry in re.split(r"\n(?=  -)|\n\n", page) if entry.startswith("  -")]
 
 
 def test_flags_before_a_command(capsys: pytest.CaptureFixture[str]) -> None:

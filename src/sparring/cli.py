@@ -28,6 +28,7 @@ from sparring.arguments import (
 )
 from sparring.core.errors import NonFiniteError, SparringError, did_you_mean
 from sparring.core.terminal import console
+from sparring.help_page import help_page
 from sparring.other_toolkits import RECIPES, command_for
 from sparring.usage import UsageError, checked, folded, is_flag
 from sparring.verbs import data, diagnosing, doctoring, drawing, eye, judging, latent, translating
@@ -374,6 +375,9 @@ def run(argv: Sequence[str]) -> int | None:
         words = words[1:]
     called = " ".join(["sparring", verb, *([name] if name else [])])
     function = function_of(verb, name, words)
+    if {"-h", "--help"} & set(words):
+        print(help_page(function, called))
+        return 0
     words = checked(words, function, called)
     return tyro.cli(function, prog=called, args=words, config=(DisallowNone,))
 

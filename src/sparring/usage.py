@@ -2,16 +2,13 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
-from inspect import Parameter, signature
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
-from tyro.conf import Positional
-
+from sparring.command_arguments import Argument, arguments_of
 from sparring.core.errors import SparringError
 from sparring.other_toolkits import SENTENCES, meant_by
 
@@ -37,59 +34,6 @@ def usage_error(problems: Sequence[str], help_command: str) -> UsageError:
     return UsageError("\n".join([f"{len(problems)} problems:", *(f"  - {problem}" for problem in problems), page]))
 
 
-@dataclass(frozen=True)
-class Argument:
-    """One flag, or one word with a place of its own, that a command takes."""
-
-    names: tuple[str, ...]
-    """Flags with their dashes, the long one last; of a positional argument its name in capitals alone."""
-    kind: Any
-    """The type of its value, without None."""
-    positional: bool
-    required: bool
-    help: str = ""
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.names[0] if self.positional else self.names[-1]
-
-    @property
-    def count(self) -> int | None:
-        """How many words its value takes; None: any number."""
-        if self.kind is bool:
-            return 0
-        if get_origin(self.kind) is tuple:
-            kinds = get_args(self.kind)
-            return None if kinds[-1] is ... else len(kinds)
-        return 1
-
-
-def arguments_of(command: Callable[..., object]) -> Iterator[Argument]:
-    """All that a function of the command line takes, with the fields of dataclasses among its parameters as flags of their own."""
-    hints = get_type_hints(command, include_extras=True)
-    for name, parameter in signature(command).parameters.items():
-        needed = parameter.default is Parameter.empty
-        kind, *extras = (hints[name].__origin__, *hints[name].__metadata__) if hasattr(hints[name], "__metadata__") else (hints[name],)
-        if isinstance(kind, type) and is_dataclass(kind):
-            yield from arguments_of(kind)
-            continue
-        about = next((extra for extra in extras if hasattr(extra, "metavar")), None)
-        positional = Positional in extras
-        flag = f"--{(getattr(about, 'name', None) or name).replace('_', '-')}"
-        names = (getattr(about, "metavar", None) or name.upper(),) if positional else (*(getattr(about, "aliases", None) or ()), flag)
-        kind = _without_none(kind)
-        variadic = positional and get_origin(kind) is tuple
-        yield Argument(names, kind, positional, needed or variadic, getattr(about, "help", None) or "")
-
-
-def _without_none(kind: Any) -> Any:  # noqa: ANN401 (a type as it is written)
-    if get_origin(kind) in (Union, UnionType):
-        kinds = [one for one in get_args(kind) if one is not NoneType]
-        return kinds[0] if len(kinds) == 1 else Union[tuple(kinds)]  # noqa: UP007 (made at run time)
-    return getattr(kind, "__origin__", kind) if hasattr(kind, "__metadata__") else kind
-
-
 def folded(word: str) -> str:
     """A word without what is spelled in several ways: case, underscores, British or American endings."""
     word = word.lower().replace("_", "-")
@@ -108,8 +52,6 @@ def checked(words: Sequence[str], command: Callable[..., object], called: str) -
 
     Raises a UsageError with every problem: unknown flags, missing and wrong values, words too many, arguments that are missing.
     """
-    if {"-h", "--help"} & set(words):
-        return ["--help"]
     reading = _Reading(list(arguments_of(command)), words, called)
     reading.read()
     if reading.problems:

@@ -51,7 +51,7 @@ class Inspection:
         """For the terminal. Nothing is left out but rare sizes."""
         sizes = {f"{width}x{height}": count for (height, width), count in self.sizes.items()}
         lines = [
-            f"{self.name}: {self.usable:,} of {plural(self.found, 'image', 'images')} can be used.",
+            f"{self.name}: {self.usable:,} of {plural(self.found, 'picture', 'pictures')} can be used.",
             f"sizes (width x height): {_counts(sizes)}",
             f"modes: {_counts(self.modes)}",
             f"formats: {_counts(self.formats)}",

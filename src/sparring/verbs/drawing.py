@@ -25,7 +25,7 @@ def sample(
     Args:
         seed: Picture i of a seed is the same however many are drawn.
         truncation: More typical, less varied pictures: for styles the share of the way from the mean of w (0.7), else the farthest
-            from zero that numbers of a latent may be (0.5).
+            from zero that numbers of a latent may be (0.5). Default: not truncated.
         label: Class of the pictures, by name or number; "all": a row for each class. By default every class in turn.
         out: A picture (.png, .webp, .jpg) for one grid, a .npz for an array, or a folder for single files. Default: RUN-seed-SEED.png here.
     """

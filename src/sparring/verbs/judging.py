@@ -42,7 +42,7 @@ def judge(
         extractor: The network whose features are compared: lite0, inception (for FID), classifier (learns the data's classes), timm:NAME.
         samples: How many pictures a model draws.
         seed: Of those pictures.
-        truncation: With which they are drawn, as in `sparring sample`.
+        truncation: With which they are drawn, as in `sparring sample`. Default: none.
         held_out: Real pictures that were not trained on, to tell copies by.
         weights: A file with the extractor's weights, in place of the published ones.
         resize: How images are brought to the extractor's size: "bicubic, antialiased" or "bilinear, TensorFlow 1" (the first word is
@@ -122,7 +122,7 @@ def compare(
     Args:
         extractor: The network whose features are compared.
         samples: How many pictures each draws.
-        seed: Of those pictures.
+        seed: Where the randomness of those images comes from.
         out: A .md file for the table, or a .png, .pdf or .svg for a plot. Several runs of this command do both.
     """
     from sparring import api

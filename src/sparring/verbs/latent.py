@@ -54,7 +54,7 @@ def mix(
         coarse: Seeds of the rows.
         fine: Seeds of the columns.
         layer: First layer with fine styles. Default: the first of 16x16.
-        label: Class of all pictures.
+        label: Class of all images, for networks with classes.
     """
     from sparring.exploring import mix
     from sparring.loading import load
@@ -273,7 +273,7 @@ def arithmetic(
         first: Seeds of the pictures to begin with (smiling women) ...
         minus: ... of those to take away (women) ...
         plus: ... and of those to add (men).
-        label: Class of all pictures.
+        label: Class of all images, for networks with classes.
     """
     import torch
 
