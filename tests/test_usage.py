@@ -134,6 +134,8 @@ def test_what_is_meant_is_taken() -> None:
         "--data=x", "--optimiser=adam", "--crop=centre", "--learning-rate=3", "--no-coach", "--spectral-norm",
     ]  # fmt: skip
     assert understood("--data=a=b", "--betas", "0", "0.9", "--seed", "1") == ["--data=a=b", "--betas", "0", "0.9", "--seed=1"]
+    assert understood("\u2014data", "x", "\u2013size=32", "-seed", "3") == ["--data=x", "--size=32", "--seed=3"]
+    assert understood("--data", "\u2014x") == ["--data=\u2014x"]
     assert understood("--data", "x", "--augment-target", "-0.5") == ["--data=x", "--augment-target=-0.5"]
 
 
@@ -141,6 +143,7 @@ def test_values_with_commas_and_words_with_places() -> None:
     words = checked(["A", "--resize", "Bicubic", "B", "--inputs", "gray"], cli.PLAIN["judge"], "sparring judge")
     assert words == ["A", "B", "--resize=bicubic, antialiased", "--inputs=grey"]
     assert checked(["RUN", "-n64", "--seed", "3"], cli.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64", "--seed=3"]
+    assert checked(["RUN", "-number", "64"], cli.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64"]
     assert checked(["-n", "64", "RUN"], cli.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64"]
     mixed = checked(["RUN", "--coarse", "0", "1", "--fine", "2"], cli.GROUPS["latent"]["mix"], "sparring latent mix")
     assert mixed == ["RUN", "--coarse", "0", "1", "--fine", "2"]

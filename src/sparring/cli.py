@@ -151,7 +151,9 @@ def recipes() -> int:
         for name in sorted(of_kind, key=lambda name: name != first):
             recipe = of_kind[name]
             screen.print(f"\n  {name}", style="bold", end="")
-            screen.print(f"  {recipe.title}\n      Data: {recipe.data}\n      {recipe.paper}")
+            screen.print(f"  {recipe.title}")
+            for line in (f"Data: {recipe.data}", recipe.paper):
+                screen.print(textwrap.fill(line, screen.width, initial_indent="      ", subsequent_indent="        "))
     screen.print("\nEvery setting of a recipe:  sparring train RECIPE --help")
     return 0
 

@@ -67,7 +67,7 @@ class _Reading:
         self.negated = {f"--no-{one.name[2:]}": one for one in arguments if one.kind is bool}
         self.known = {**self.named, **self.negated}
         self.positional = [one for one in arguments if one.positional]
-        self.words, self.called = list(words), called
+        self.words, self.called = [self.straightened(word) for word in words], called
         self.problems: list[str] = []
         self.found: list[str] = []
         self.given: set[str] = set()
@@ -105,12 +105,17 @@ class _Reading:
             f"{one.name} is missing: {missing(one)}" for one in self.named.values() if one.required and one.name not in self.given
         ]
 
+    def straightened(self, word: str) -> str:
+        """A flag with the dashes that web pages and word processors make of two hyphens, as it is typed; other words as they are."""
+        hyphens = re.sub("^[\u2010-\u2015\u2212]+(?=[a-z])", "--", word)
+        return hyphens if hyphens.partition("=")[0] in self.known else word
+
     def split(self, word: str, following: list[str]) -> tuple[str, bool, list[str]]:
         """A flag, whether a value is attached to it (--flag=value, -n64), and the words that may be its values."""
         flag, equals, value = word.partition("=")
         if equals:
             return flag, True, [value]
-        if not word.startswith("--") and word not in self.named and word[:2] in self.named:
+        if not word.startswith("--") and word not in self.named and word[:2] in self.named and f"-{word}" not in self.known:
             return word[:2], True, [word[2:]]
         return word, False, following
 
@@ -119,7 +124,8 @@ class _Reading:
         exact = flag.replace("_", "-") if flag.startswith("--") else flag
         if exact in self.known:
             return self.known[exact]
-        alike = [own for own in self.known if folded(own) == folded(flag)] if flag.startswith("--") else []
+        wanted = folded(flag if flag.startswith("--") or len(flag) == 2 else f"-{flag}")  # -data is --data
+        alike = [own for own in self.known if folded(own) == wanted and len(own) > 2]
         return self.known[alike[0]] if len(alike) == 1 else None
 
     def take(self, argument: Argument, flag: str, values: list[str], refused: Sequence[str]) -> None:
