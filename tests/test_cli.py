@@ -41,7 +41,7 @@ def test_help_needs_no_torch_and_names_every_verb() -> None:
 
 def test_flags_come_from_the_dataclasses(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("train", "dcgan", "--help") == 0
-    out = capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
     for words in ("--learning-rate", "0.0002", "--minutes", "--crop", "--batch-size", "figure 1"):
         assert words in out
 

@@ -75,6 +75,8 @@ def test_every_recipe_has_a_name_of_its_own_in_any_spelling() -> None:
         (["--n_epochs"], "--minutes"),
         (["--kimg", 200], "--images 200000"),
         (["--color"], "--channels"),
+        (["--metrics", "fid"], "--judge-every"),
+        (["--mirror", "1"], "--augment"),
     ],
 )
 def test_flags_of_other_toolkits_are_named_here(words: list[object], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -282,3 +284,12 @@ def test_usage_errors_need_no_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout == "2 False\n"
+
+
+def test_what_a_flag_is_here_depends_on_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--flip" in refused(capsys, "train", "cyclegan", "--data", "a", "--mirror")
+    assert "--side-by-side" in refused(capsys, "train", "pix2pix", "--data", "a", "--direction", "BtoA")
+    assert "--extractor inception" in refused(capsys, "judge", "runs/x", "--metric", "fid")
+    assert "--number 9" in refused(capsys, "sample", "runs/x", "--samples", 9)
+    assert "--channel-base 16384" in refused(capsys, "train", "stylegan2", "--data", "a", "--cbase", 16384)
+    assert "--betas" not in refused(capsys, "sample", "runs/x", "--beta1", 0)

@@ -26,6 +26,7 @@ MEANT = {
     "--threads": "workers numworkers nworkers ncpu numcpu cpus nthreads numthreads jobs j cores",
     "--latent-size": "nz z zdim dimz latentdim latent zsize noisedim noisesize codedim codesize",
     "--width": "ngf ndf nf ngc chbase dim modeldim gdim ddim features numfilters",
+    "--channel-base": "cbase fmapbase fmaps",
     "--channel-max": "cmax fmapmax chmax maxchannels",
     "--data": "dataset dataroot datadir datapath dataname input inputdir path imagesdir imagedir folder source train traindir real root",
     "--target": "targetdir datab domainb trainb style styleimage targets reference",
@@ -51,11 +52,13 @@ MEANT = {
     "--truncation": "trunc psi truncationpsi truncationtrick",
     "--label": "class classid classidx cls category labels y",
     "--checkpoint": "ckpt snapshot network model epoch step whichepoch weights",
-    "--extractor": "features network inception feature backbone metric metrics",
+    "--extractor": "features network inception feature backbone",
     "--held-out": "test testdata val validation holdout testset",
     "--seeds": "seed latents",
-    "--frames": "steps numframes n num framecount wframes fps",
+    "--frames": "steps numframes n num framecount wframes",
     "--direction": "whichdirection atob btoa",
+    "--network": "netg generator",
+    "--flip": "mirror xflip hflip horizontalflip noflip",
     "--input-noise": "noise instancenoise noisestd",
     "--label-smoothing": "smooth smoothing onesided",
     "--identity": "lambdaidentity idt lambdaidt",
@@ -76,7 +79,9 @@ NO_GPU = ["cpu", "nocuda", "nogpu", "usecpu"]
 GOING_ON = ["resume", "resumefrom", "resumepkl", "continue", "continuetrain", "load", "loadcheckpoint", "restore", "pretrained", "finetune"]
 BEGINNINGS = ["init", "initialization", "inittype", "initgain", "weightinit", "initializer"]
 MIRRORED = ["mirror", "flip", "xflip", "hflip", "horizontalflip", "noflip"]
-RECIPES = ["model", "arch", "architecture", "gan", "recipe", "cfg", "config", "type", "network", "gantype", "netg", "netd"]
+RECIPES = ["model", "arch", "architecture", "gan", "recipe", "cfg", "config", "type", "network", "gantype", "netd"]
+METRICS = ["metric", "metrics", "fid", "kid"]
+DIRECTIONS = ["direction", "whichdirection"]
 QUIET = ["verbose", "quiet", "debug", "v", "q", "progress"]
 
 
@@ -128,6 +133,8 @@ def _beginnings(flags: Collection[str], _: Sequence[str], __: Data) -> str:
 
 
 def _mirrored(flags: Collection[str], _: Sequence[str], __: Data) -> str:
+    if "--flip" in flags:
+        return "here this is --flip or --no-flip."
     return "images are not mirrored; for small data sets there is --augment ada or --augment diffaugment." if "--augment" in flags else ""
 
 
@@ -139,6 +146,16 @@ def _recipes(flags: Collection[str], _: Sequence[str], __: Data) -> str:
     )
 
 
+def _metrics(flags: Collection[str], _: Sequence[str], __: Data) -> str:
+    return "every score is computed at once; for FID and KID as published give --extractor inception." if "--extractor" in flags else ""
+
+
+def _directions(flags: Collection[str], _: Sequence[str], __: Data) -> str:
+    if "--target" not in flags or "--steps" not in flags:
+        return ""
+    return "--data holds the inputs and --target what is made of them; with both halves in one image: --side-by-side left or right."
+
+
 def _quiet(_: Collection[str], __: Sequence[str], ___: Data) -> str:
     return "there is no such flag: leave it out. What is printed is short, and all of it is kept in the run directory."
 
@@ -147,7 +164,7 @@ SENTENCES: dict[str, Sentence] = {
     name: sentence
     for names, sentence in (
         (EPOCHS, _epochs), (THOUSANDS, _thousands), (GPUS, _gpus), (NO_GPU, _no_gpu), (GOING_ON, _going_on), (BEGINNINGS, _beginnings),
-        (MIRRORED, _mirrored), (RECIPES, _recipes), (QUIET, _quiet),
+        (MIRRORED, _mirrored), (RECIPES, _recipes), (QUIET, _quiet), (METRICS, _metrics), (DIRECTIONS, _directions),
     )
     for name in names
 }  # fmt: skip
