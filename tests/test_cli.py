@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -126,6 +127,28 @@ def test_resume_refuses_and_goes_on(squares: Path, tmp_path: Path, capsys: pytes
     assert "learning_rate: the run has 0.0002, asked for was 0.5" in capsys.readouterr().err
     assert call("resume", run, "--steps", 5) == 0
     assert "step 5" in capsys.readouterr().out
+
+
+def test_data_is_said_in_two_lines_and_what_is_held_out_in_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "some images"
+    folder.mkdir()
+    for number in range(40):
+        Image.fromarray(np.full((12, 20), 6 * number, np.uint8)).save(folder / f"{number:02d}.png")
+    (folder / "notes.txt").write_text("no image")
+    (folder / "torn.png").write_bytes(b"no image either")
+    budget = ["--steps", 1, "--size", 16, "--samples", 4, "--threads", 1, "--batch-size", 8]
+    assert call("train", "gan", "--data", folder, "--out", tmp_path / "run", *budget) == 0
+    lines = capsys.readouterr().out.splitlines()
+    before = lines[: next(number for number, line in enumerate(lines) if line.startswith("Done"))]
+    assert len(before) == 3
+    assert before[0].startswith("40 images of 16x16x1")
+    assert before[1].startswith("1 of 41 images cannot be used, 2 notes (in full: sparring data prepare ")
+    assert "2 are held out" in before[2]  # one in twenty
+    assert "the other 38" in before[2]
+    prepare = shlex.split(before[1].partition("in full: sparring ")[2].removesuffix(")"))
+    assert call(*prepare) == 0
+    said = capsys.readouterr().out
+    assert all(words in said for words in ("1 file that is no image", "notes.txt", "torn.png: ", "enlarged: 40"))
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(squares: Path, tmp_path: Path) -> None:

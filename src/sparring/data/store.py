@@ -61,7 +61,7 @@ class Report:
         bad = f"{len(self.quarantined):,} of {plural(self.found, 'image', 'images')} cannot be used" if self.quarantined else ""
         notes = plural(len(self.notes), "note", "notes") if self.notes else ""
         said = ", ".join(part for part in (bad, notes) if part)
-        return [f"{said}: see them with: {command}"] if said else []
+        return [f"{said} (in full: {command})"] if said else []
 
 
 @dataclass(frozen=True, eq=False)

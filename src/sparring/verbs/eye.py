@@ -9,7 +9,7 @@ from sparring.arguments import Checkpoint, Run
 from sparring.core.numbers import plural
 from sparring.core.terminal import console
 
-Data = Annotated[str | None, arg(help="The pictures to look at. Default: what the run was trained on.")]
+Data = Annotated[str | None, arg(help="The images to look at. Default: what the run was trained on.")]
 
 
 def classify(run: Run, data: Data = None, checkpoint: Checkpoint = "last") -> int:
@@ -35,10 +35,10 @@ def filters(
     """Show what filters respond to: for each a row of the patches it answers to most, and below what in them it was.
 
     Args:
-        side: Of the maps. Default: the second smallest.
+        side: Side in pixels of the maps whose filters are looked at. Default: the second smallest there is.
         count: How many filters: the most selective ones.
-        patches: How many patches of each.
-        out: The picture to write. Default: RUN-filters.png here.
+        patches: How many patches of each filter.
+        out: The image to write. Default: RUN-filters.png here.
     """
     from sparring.core.pictures import save_picture
     from sparring.loading import load
