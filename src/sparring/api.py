@@ -26,6 +26,7 @@ from sparring.data.pairs import Pairing, Pairs
 from sparring.data.parts import kept_apart
 from sparring.data.source import open_source, source_names
 from sparring.data.store import Preparation, Store, prepare, store_at
+from sparring.data.survey import common_size
 from sparring.diagnose.verdict import flags
 from sparring.diagnosing import diagnose
 from sparring.doctoring import doctor, unusual
@@ -196,9 +197,9 @@ def prepared(data: Place, recipe: Recipe, preparation: Preparation, console: "Co
         if preparation != Preparation():
             raise SettingsError(f"{data} is prepared already, so size, crop and the like cannot be chosen. Name its source instead.")
         return store
-    source = open_source(os.fspath(data))
+    source = open_source(os.fspath(data), split=preparation.split)
     if preparation.size is None:
-        preparation = replace(preparation, size=recipe.size_for(source.native_size))
+        preparation = replace(preparation, size=recipe.size_for(common_size(source, preparation.max_pixels)))
     store = prepare(source, preparation, progress=console.is_terminal)
     prepares = " ".join(["sparring data prepare", shlex.quote(os.fspath(data)), *flags(unusual(preparation))])
     for line in (f"{plural(len(store), 'image', 'images')} of {store.spec} from {source.name}.", *store.report.summary(prepares)):

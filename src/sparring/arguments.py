@@ -113,7 +113,6 @@ def prepare_arguments() -> type:
         "Arguments",
         [
             ("data", Source),
-            ("split", Annotated[str | None, arg(help="Which part of the data, where it has parts (train, test).")], None),
             ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
         ],
     )

@@ -144,7 +144,7 @@ def doctor(
     place = os.fspath(data.folder if isinstance(data, Store) else data)
     store = data if isinstance(data, Store) else store_at(Path(data))
     if store is None:
-        source = open_source(place)
+        source = open_source(place, split=chosen.split)
         sizes = native_sizes(source)
         if chosen.size is None:
             chosen = replace(chosen, size=suitable_size(sizes, LARGEST_AT_FIRST[training.device]))

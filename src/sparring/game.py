@@ -18,7 +18,7 @@ from torch.nn.functional import one_hot
 from sparring.core.batch import Batch
 from sparring.core.errors import SettingsError, listed
 from sparring.core.settings import Ranges, range_problems, type_problems
-from sparring.core.specs import ImageSpec
+from sparring.core.specs import ImageSpec, default_size
 from sparring.core.streams import Streams
 from sparring.objectives import Losses
 
@@ -290,7 +290,7 @@ class Recipe:
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The side that pictures are brought to if the user names none; `native`: (height, width) if all have the same."""
-        return 64 if native is None or native[0] != native[1] else native[0]
+        return default_size(native)
 
     def build(self, spec: ImageSpec) -> Game:
         """The game for such data, with fresh weights from torch's random numbers."""

@@ -18,9 +18,8 @@ from sparring.core.runs import RunDirectory
 from sparring.core.specs import ImageSpec, PairSpec
 from sparring.core.terminal import console
 from sparring.data.making import Made
-from sparring.data.pairs import Pairing, Pairs, open_pairs, open_to_judge
+from sparring.data.pairs import Pairing, Pairs, native_size, open_pairs, open_to_judge
 from sparring.data.preparation import Preparation
-from sparring.data.source import open_source
 from sparring.data.store import Store
 from sparring.data.workers import progress_bar
 from sparring.game import Game
@@ -52,8 +51,7 @@ Moments = tuple[Float[Tensor, "1 c 1 1"], Float[Tensor, "1 c 1 1"]]
 def pairs_of(data: Place, recipe: TranslationRecipe, preparation: Preparation, pairing: Pairing, *, progress: bool) -> Pairs:
     """The pairs of some data, at the recipe's size unless one is named."""
     if preparation.size is None:
-        native = None if pairing.side_by_side != "none" else open_source(os.fspath(data)).native_size
-        preparation = replace(preparation, size=recipe.size_for(native))
+        preparation = replace(preparation, size=recipe.size_for(native_size(os.fspath(data), pairing, preparation)))
     return open_pairs(os.fspath(data), pairing, preparation, recipe.translates, progress=progress)
 
 

@@ -15,7 +15,7 @@ from sparring.models import Model
 def preparation_of(model: Model) -> Preparation:
     """How data becomes what a model was trained on. A SettingsError if that is no pictures."""
     model.refuse_unless_pictures()
-    return replace(model.preparation, size=model.spec.height, channels=model.spec.channels)
+    return replace(model.preparation, size=model.spec.height, channels=model.spec.channels, split=None)
 
 
 def source_of(model: Model) -> str:
@@ -32,7 +32,7 @@ def training_data(model: Model) -> Store:
     recorded = RunDirectory(model.source).read_config()["data"]
     # With the run's own settings but for the size, which its recipe chose: so it is prepared already.
     preparation = replace(model.preparation, size=model.spec.height)
-    store = store_at(Path(source)) or prepare(open_source(source), preparation, progress=console().is_terminal)
+    store = store_at(Path(source)) or prepare(open_source(source, split=preparation.split), preparation, progress=console().is_terminal)
     if store.fingerprint != recorded["fingerprint"]:
         raise SettingsError(f"{source} is no longer what {model.source} was trained on. Name the data, too.")
     return store

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from picture_files import encoded, noise
 from PIL import Image, ImageFile
+from PIL.PngImagePlugin import PngInfo
 
-from sparring.data.decode import PICTURE_ENDINGS, Colour, Crop, UnusableError, fit, load, looks_like_picture
+from sparring.data.decode import PICTURE_ENDINGS, Colour, Crop, UnusableError, extremes_of, fit, load, looks_like_picture
 
 WHITE, BLUE = (255, 255, 255), (0, 0, 255)
 
@@ -108,10 +109,18 @@ def test_sixteen_bit_pgm() -> None:
     assert np.asarray(load(content).image).tolist() == [[255, 100]]
 
 
-def test_floats_of_unknown_range_are_refused() -> None:
+def test_the_range_of_floats_is_the_usual_one_or_that_of_the_values() -> None:
     assert square(Image.fromarray(np.full((2, 2), 0.5, np.float32)), 2, kind="TIFF")[0, 0, 0] == 128
-    with pytest.raises(UnusableError, match=r"from 0\.5 to 3"):
-        load(encoded(Image.fromarray(np.array([[0.5, 3.0]], np.float32)), "TIFF"))
+    for values, wanted in (([0.5, 3.0], [0, 255]), ([-1.0, 0.5], [0, 191]), ([0.0, 0.04, 0.08, 0.2], [0, 51, 102, 255])):
+        image = Image.fromarray(np.array([values], np.float32))
+        loaded = load(encoded(image, "TIFF"))
+        assert np.asarray(loaded.image)[0].tolist() == wanted
+        assert any("black to white" in note for note in loaded.notes)
+    for bad in (np.nan, np.inf):
+        with pytest.raises(UnusableError, match="infinite"):
+            load(encoded(Image.fromarray(np.array([[0.5, bad]], np.float32)), "TIFF"))
+    given = load(encoded(Image.fromarray(np.array([[-1000, 400, 0]], np.int32)), "TIFF"), black_white=lambda: (-1000.0, 1000.0))
+    assert np.asarray(given.image)[0].tolist() == [0, 179, 128]  # 1400 / 2000 and 1000 / 2000 of 255
 
 
 def test_one_bit() -> None:
@@ -267,3 +276,69 @@ def test_arrays_pass_through_unchanged() -> None:
 def test_broken_exif_keeps_the_picture() -> None:
     content = encoded(noise(8, 8), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
     assert np.asarray(load(content).image).shape == (8, 8, 3)
+
+
+def sixteen_bit_png(values: np.ndarray) -> bytes:
+    """A PNG of 16 bits a value with 3 or 4 channels, written by hand from the standard."""
+    height, width, channels = values.shape
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def test_sixteen_bit_colors_keep_what_the_lower_bits_hold() -> None:
+    values = np.array([[[0, 1023, 4095], [2048, 4095, 0]]], np.uint16)  # of a scanner of 12 bits
+    content = sixteen_bit_png(values)
+    assert extremes_of(content) == ((0.0, 4095.0), True)
+    assert np.asarray(load(content).image).tolist() == [[[0, 64, 255], [128, 255, 0]]]
+    clear = np.array([[[4095, 0, 0, 65535], [0, 4095, 0, 0]]], np.uint16)
+    assert np.asarray(load(sixteen_bit_png(clear)).image).tolist() == [[[255, 0, 0, 255], [0, 255, 0, 0]]], "alpha has a range of its own"
+
+
+def test_colors_that_8_bits_would_lose_are_refused() -> None:
+    values = np.full((2, 2, 3), 4095, np.uint16)
+    tags = [
+        (256, 4, 2),
+        (257, 4, 2),
+        (258, 3, 16),
+        (259, 3, 1),
+        (262, 3, 2),
+        (273, 4, 134),
+        (277, 3, 3),
+        (278, 4, 2),
+        (279, 4, 24),
+        (284, 3, 1),
+    ]
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    content = struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + struct.pack("<I", 0)
+    content = content.replace(struct.pack("<HHII", 258, 3, 1, 16), struct.pack("<HHII", 258, 3, 3, len(content) + 24))
+    content = content.replace(struct.pack("<HHII", 273, 4, 1, 134), struct.pack("<HHII", 273, 4, 1, len(content)))
+    file = content + values.astype("<u2").tobytes() + struct.pack("<3H", 16, 16, 16)
+    with pytest.raises(UnusableError, match="16 bits"):
+        load(file)
+    bright = content + (values * 16).astype("<u2").tobytes() + struct.pack("<3H", 16, 16, 16)
+    assert np.asarray(load(bright).image)[0, 0].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_png_of_much_text_or_a_large_profile_is_read(zipped: bool) -> None:
+    text = PngInfo()
+    text.add_text("workflow", "x" * 3_000_000, zip=zipped)
+    text.add_itxt("parameters", "y" * 3_000_000, zip=zipped)
+    image = noise(5, 4)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    loaded = load(encoded(image, "PNG", pnginfo=text, icc_profile=bytes(3_000_000), exif=exif))
+    assert np.array_equal(np.asarray(loaded.image), np.asarray(image.transpose(Image.Transpose.ROTATE_270)))
+    assert loaded.upright == loaded.image.size[::-1]
+
+
+def test_more_pixels_are_read_if_they_are_allowed() -> None:
+    content = encoded(noise(10, 20), "PNG")
+    with pytest.raises(UnusableError, match="--max-pixels 200"):
+        load(content, max_pixels=199)
+    assert load(content, max_pixels=200).image.size == (20, 10)

@@ -1,5 +1,6 @@
 """Folders, zips and tables of labels: what becomes an item, with which class, and what is told about the rest."""
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -117,8 +118,10 @@ def test_splits_are_not_taken_for_classes(photos: Path, tmp_path: Path) -> None:
     shutil.copytree(photos, top / "train")
     shutil.copytree(photos, top / "test")
     (top / "test" / "cat" / "0.png").unlink()
-    with pytest.raises(DataError, match="splits test, train"):
-        open_source(top)
+    assert open_source(top).splits == ("test", "train")
+    assert open_source(top).classes == ()
+    with pytest.raises(DataError, match="--split train"):
+        prepare(open_source(top))
     for place in (top, zipped(top, tmp_path / "splits.zip", "wrapped/")):
         assert len(open_source(place, split="train")) == 6
         assert len(open_source(place, split="test")) == 5
@@ -140,7 +143,7 @@ def test_links_are_followed_once(photos: Path, tmp_path: Path) -> None:
     assert {problem.name for problem in source.problems} == {"cat/loop", "cat/gone.png"}
 
 
-@pytest.mark.parametrize("name", ["../evil.png", "a/../../evil.png", "/evil.png", "C:/evil.png", "..\\evil.png", "a\\b.png"])
+@pytest.mark.parametrize("name", ["../evil.png", "a/../../evil.png", "/evil.png", "C:/evil.png", "..\\evil.png", "a\\..\\..\\b.png"])
 def test_a_zip_that_climbs_out_is_refused_whole(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match="refused") as caught:
         open_source(write_zip(tmp_path / "a.zip", {"good.png": red(1), name: red(2)}))
@@ -302,5 +305,96 @@ def test_a_tenth_may_be_unusable_and_no_more(tmp_path: Path) -> None:
 def test_none_usable(tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.png").write_bytes(b"x")
-    with pytest.raises(DataError, match="none of 1 pictures"):
+    with pytest.raises(DataError, match="none of 1 picture can"):
         prepare(open_source(tmp_path / "bad"), Preparation(max_bad=1.0))
+
+
+# --------------------------------------------------------------------------------------------------- well-known layouts
+
+
+def picture(path: Path, value: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(red(value))
+
+
+def test_backslashes_in_a_zip_are_slashes(tmp_path: Path) -> None:
+    source = open_source(write_zip(tmp_path / "windows.zip", {"cat\\1.png": red(1), "dog\\2.png": red(2), "dog\\": b""}))
+    assert by_name(source) == {"cat/1.png": "cat", "dog/2.png": "dog"}
+    assert source.read(1) == red(2)
+
+
+def test_class_folders_that_are_numbers_are_sorted_as_numbers(tmp_path: Path) -> None:
+    for number in (1, 10, 2):
+        picture(tmp_path / "p" / f"{number}" / "a.png", number)
+    source = open_source(tmp_path / "p")
+    assert source.classes == ("1", "2", "10")
+    assert by_name(source) == {f"{number}/a.png": f"{number}" for number in (1, 10, 2)}
+    for name in ("class10", "class9"):
+        picture(tmp_path / "q" / name / "a.png")
+    assert open_source(tmp_path / "q").classes == ("class9", "class10")
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_stylegans_labels_come_from_its_table(tmp_path: Path, packed: bool) -> None:
+    names = [f"{i // 2:05d}/img{i:08d}.png" for i in range(4)]
+    tables = {
+        "labelled": {"labels": [[names[0], 2], [names[1], 10], [names[2], 2], ["gone.png", 2]]},
+        "null": {"labels": None},
+        "floats": {"labels": [[name, 0.5] for name in names]},
+    }
+    opened = {}
+    for kind, table in tables.items():
+        for i, name in enumerate(names):
+            picture(tmp_path / kind / name, i)
+        (tmp_path / kind / "dataset.json").write_text(json.dumps(table))
+        opened[kind] = open_source(zipped(tmp_path / kind, tmp_path / f"{kind}.zip") if packed else tmp_path / kind)
+    assert by_name(opened["labelled"]) == {names[0]: "2", names[1]: "10", names[2]: "2"}
+    assert opened["labelled"].classes == ("2", "10")
+    assert {problem.name for problem in opened["labelled"].problems} == {names[3], "gone.png"}
+    for kind in ("null", "floats"):
+        assert by_name(opened[kind]) == dict.fromkeys(names)
+    assert all("StyleGAN" in source.layout for source in opened.values())
+    (tmp_path / "null" / "dataset.json").write_text('{"labels": [3]}')
+    with pytest.raises(DataError, match=r"dataset\.json"):
+        open_source(tmp_path / "null")
+    (tmp_path / "null" / "dataset.json").write_text('{"about": "another program"}')
+    assert len(open_source(tmp_path / "null")) == 4
+
+
+def test_folders_that_only_number_files_are_no_classes(tmp_path: Path) -> None:
+    for i in (0, 1, 999, 1000, 1001, 2500):
+        picture(tmp_path / "ffhq" / f"{i // 1000 * 1000:05d}" / f"{i:05d}.png")
+    assert open_source(tmp_path / "ffhq").classes == ()
+    for folder, i in ((0, 5), (1, 5), (1, 6)):  # each folder counts for itself: classes
+        picture(tmp_path / "digits" / f"{folder:05d}" / f"{i:05d}.png")
+    assert open_source(tmp_path / "digits").classes == ("00000", "00001")
+
+
+def test_the_parts_of_well_known_layouts_are_no_classes(tmp_path: Path) -> None:
+    layouts = {
+        "CycleGAN": ["trainA", "trainB", "testA", "testB"],
+        "parts of one set": ["train", "val", "test"],
+        "COCO": ["train2017", "val2017"],
+        "pix2pix's two sets": ["A/train", "A/test", "B/train", "B/test"],
+    }
+    for number, (name, folders) in enumerate(layouts.items()):
+        for folder in folders:
+            picture(tmp_path / str(number) / folder / "1.png")
+        (tmp_path / str(number) / "annotations").mkdir()
+        (tmp_path / str(number) / "annotations" / "captions_train2017.json").write_text("{}")
+        source = open_source(tmp_path / str(number))
+        assert source.layout.startswith(name)
+        assert "captions_train2017.json" in source.layout
+        assert (set(source.splits), source.classes) == (set(folders), ())
+        with pytest.raises(DataError, match="--split"):
+            prepare(source)
+        assert [len(open_source(tmp_path / str(number), split=folder)) for folder in folders] == [1] * len(folders)
+    for name in ("train", "bus"):  # vehicles, not parts
+        picture(tmp_path / "vehicles" / name / "1.png")
+    assert open_source(tmp_path / "vehicles").classes == ("bus", "train")
+
+
+def test_classes_are_left_out_if_they_are_not_wanted(photos: Path) -> None:
+    store = prepare(open_source(photos), Preparation(classes="none"))
+    assert (store.spec.classes, store.labels, len(store)) == ((), None, 6)
+    assert prepare(open_source(photos)).spec.classes == ("cat", "dog")

@@ -9,6 +9,7 @@ from PIL import Image
 
 from sparring.core.errors import DataError
 from sparring.data.inspection import inspect
+from sparring.data.preparation import Preparation
 from sparring.data.source import open_source
 
 
@@ -44,7 +45,7 @@ def test_contact_sheet_shows_the_whole_source(tmp_path: Path) -> None:
 def test_contact_sheet_shows_whole_pictures_on_the_background(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     Image.new("RGBA", (96, 48), (255, 0, 0, 255)).save(tmp_path / "p" / "a.png")
-    sheet = inspect(open_source(tmp_path / "p"), background="blue").contact_sheet
+    sheet = inspect(open_source(tmp_path / "p"), Preparation(background="blue")).contact_sheet
     assert sheet[50, 50].tolist() == [255, 0, 0]
     assert sheet[10, 50].tolist() == [0, 0, 255]
 

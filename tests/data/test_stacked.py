@@ -35,7 +35,7 @@ def garments_seen(pictures: UInt8[np.ndarray, "50000 28 28 3"]) -> Int64[np.ndar
 def part(source: Source, indices: Sequence[int]) -> Source:
     """Those pictures of a source alone."""
     items = [source.items[index] for index in indices]
-    return Source(source.name, items, lambda index: source.read(indices[index]), f"{source.key} {indices}", source.classes)
+    return Source(source.name, items, lambda index: source.read(indices[index]), lambda: f"{source.key} {indices}", source.classes)
 
 
 def test_shape() -> None:

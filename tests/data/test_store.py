@@ -3,11 +3,13 @@
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from picture_files import encoded, noise
 from PIL import Image
 
 from sparring.core.errors import DataError, SettingsError
+from sparring.data import content
 from sparring.data.records import Source
 from sparring.data.source import open_source
 from sparring.data.store import Preparation, Store, open_store, prepare
@@ -62,14 +65,79 @@ def test_another_setting_is_another_store(photos: Path, changed: Preparation) ->
     assert len(reads) >= 6
 
 
-def test_a_changed_file_is_another_store(photos: Path) -> None:
+@pytest.mark.parametrize("settled", [True, False])
+def test_other_pixels_are_another_store_whatever_the_times_say(photos: Path, settled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "SETTLED", -(10**12) if settled else 2 * 10**9)  # as if all was written long ago; or just now
+    file = photos / "cat" / "0.png"
+    status = file.stat()
     first = prepare(open_source(photos))
-    os.utime(photos / "cat" / "0.png", ns=(1, 1))
-    source, reads = counted(open_source(photos))
-    second = prepare(source)
-    assert reads
-    assert second.folder != first.folder
-    assert second.fingerprint == first.fingerprint  # the pixels are the same
+    other = bytearray(file.read_bytes())
+    Image.new("RGB", (8, 8), (11, 0, 0)).save(file)
+    assert len(other) == file.stat().st_size, "only the pixels differ"
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    second = prepare(open_source(photos))
+    assert second.fingerprint != first.fingerprint
+    assert int(second.pixels[0, 0, 0, 0]) == 11
+
+
+def test_files_that_did_not_change_are_not_read_again(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "SETTLED", -(10**12))
+    names = [f"{kind}/{i}.png" for kind in ("cat", "dog") for i in range(3)]
+    before = content.digests_of(photos, names)
+    assert len(set(before)) == 6
+    monkeypatch.setattr(content.hashlib, "blake2b", None)  # whoever reads now fails
+    assert content.digests_of(photos, names) == before
+
+
+def test_the_same_files_elsewhere_are_the_same_store(photos: Path, tmp_path: Path) -> None:
+    first = prepare(open_source(photos))
+    shutil.copytree(photos, tmp_path / "copy")
+    os.utime(tmp_path / "copy" / "cat" / "0.png", ns=(1, 1))
+    assert prepare(open_source(tmp_path / "copy")).folder == first.folder
+    (tmp_path / "copy" / "cat").rename(tmp_path / "copy" / "fox")
+    assert prepare(open_source(tmp_path / "copy")).spec.classes == ("dog", "fox")
+
+
+def test_arrays_and_zips_are_told_apart_by_content(tmp_path: Path) -> None:
+    found = []
+    for value in (1, 2):
+        np.save(tmp_path / "a.npy", np.full((3, 8, 8), value, np.uint8))
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.writestr("x.png", encoded(Image.new("L", (8, 8), value)))
+        for name in ("a.npy", "a.zip"):
+            os.utime(tmp_path / name, ns=(1, 1))
+            found.append(int(prepare(open_source(tmp_path / name)).pixels[0, 0, 0, 0]))
+    assert found == [1, 1, 2, 2]
+
+
+def test_deep_images_share_one_range(tmp_path: Path) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for i, value in enumerate((1000, 2000, 4095)):
+        Image.fromarray(np.full((8, 8), value, np.uint16)).save(folder / f"{i}.png")
+    store = prepare(open_source(folder))
+    assert store.pixels[:, 0, 0, 0].tolist() == [62, 125, 255]  # of 4095: 62.27, 124.5 and 255
+    assert any("0 to 4,095" in line and "--value-range" in line for line in store.report.warnings)
+    given = prepare(open_source(folder), Preparation(value_range=(1000.0, 3000.0)))
+    assert given.pixels[:, 0, 0, 0].tolist() == [0, 128, 255]
+    for i, value in enumerate((-1024, 0, 3072)):
+        Image.fromarray(np.full((8, 8), value, np.int32)).save(folder / f"{i}.tif")
+        (folder / f"{i}.png").unlink()
+    assert prepare(open_source(folder)).pixels[:, 0, 0, 0].tolist() == [0, 64, 255]  # 1024 / 4096
+    with pytest.raises(SettingsError, match="value_range is 5 5"):
+        prepare(open_source(folder), Preparation(value_range=(5.0, 5.0)))
+
+
+def test_sides_that_are_cut_off_are_said(tmp_path: Path) -> None:
+    (tmp_path / "wide").mkdir()
+    for i in range(3):
+        noise(48, 80, i).save(tmp_path / "wide" / f"{i}.png")
+    said = {crop: prepare(open_source(tmp_path / "wide"), Preparation(crop=crop)).report.warnings for crop in ("centre", "squash", "pad")}
+    assert "3 of 3 images" in said["centre"][0]
+    assert "40%" in said["centre"][0]
+    assert "--crop pad" in said["centre"][0]
+    assert "3 of 3 images" in said["squash"][0]
+    assert said["pad"] == ()
 
 
 def test_one_background_by_two_names_is_one_store(photos: Path) -> None:

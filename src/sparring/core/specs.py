@@ -9,6 +9,16 @@ PICTURE_CHANNELS = {1, 3, 4}
 """That pictures can be read and written with."""
 
 
+DEFAULT_SIDE = 64
+
+
+def default_size(native: tuple[int, int] | None) -> int:
+    """The side in pixels of the squares that images are brought to where none is named: their own if all have this (height, width), equal
+    and at most 64, else 64.
+    """
+    return min(DEFAULT_SIDE, native[0]) if native is not None and native[0] == native[1] else DEFAULT_SIDE
+
+
 @dataclass(frozen=True)
 class ImageSpec:
     """Pictures of one size, with or without classes."""

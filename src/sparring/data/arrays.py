@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from sparring.core.errors import DataError
+from sparring.data.content import digest_of
 from sparring.data.labels import classes_of_numbers
 from sparring.data.records import NumberedItems, Source, key_of
 from sparring.data.unpacking import Lazy, RawArray
@@ -60,13 +61,12 @@ def array_source(name: str, raw: RawArray, labels: Labels, split: str | None) ->
         to_pixels = lambda values: np.clip(np.round((values.astype(np.float64) - low) * scale), 0, 255).astype(np.uint8)  # noqa: E731
     elif raw.dtype != np.uint8:
         raise DataError(f"{raw.path} holds {raw.dtype}; pictures are uint8, or floats in [0, 1] or [-1, 1]. See numpy's astype.")
-    status = raw.path.stat()
     digest = "" if numbers is None else key_of(numbers.tobytes())
     return Source(
         name=name,
         items=NumberedItems(count, numbers),
         read=lambda index: np.ascontiguousarray(arrange(to_pixels(pixels()[index]))),
-        key=key_of("array", str(raw.path), status.st_size, status.st_mtime_ns, split, classes, digest),
+        identify=lambda: key_of("array", digest_of(raw.path), split, classes, digest),
         classes=classes,
         native_size=size,
         notes=notes,
@@ -128,7 +128,9 @@ def _npz(path: Path, split: str | None) -> tuple[RawArray, Labels]:
     label_keys = LABEL_KEYS if split is None else (f"y_{split}", f"labels_{split}", f"{split}_labels")
     key = next((key for key in picture_keys if key in arrays), None)
     if key is None:
-        raise DataError(f"{path} has no array called {', '.join(picture_keys)}. It has: {', '.join(sorted(arrays)) or 'none'}.")
+        parts = [name.removeprefix("x_") for name in arrays if name.startswith("x_")]
+        hint = f" Choose a part with --split: {', '.join(parts)}." if parts else ""
+        raise DataError(f"{path} has no array called {', '.join(picture_keys)}. It has: {', '.join(sorted(arrays)) or 'none'}.{hint}")
 
     def unpack() -> BufferedIOBase:
         return zipfile.ZipFile(path).open(arrays[key])  # type: ignore[return-value]  (a ZipExtFile is one)

@@ -2,17 +2,19 @@
 
 import io
 import math
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from jaxtyping import Shaped, UInt8, UInt16
+from PIL import Image
 
 from sparring.core.errors import DataError, listed
 from sparring.core.specs import ImageSpec
+from sparring.data.value_range import Range, described, extremes, range_of, to_8_bits
 
 Colour = tuple[int, int, int]
 Crop = Literal["centre", "squash", "pad"]
@@ -35,6 +37,23 @@ UNREAD_ENDINGS = (".heic", ".heif", ".jxl", ".psd", ".tga")
 PICTURE_ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings) | frozenset(UNREAD_ENDINGS)
 LARGEST_FILE = 512 * 2**20
 SEVERAL_FRAMES = "several frames: the first is used"
+ORIENTATION = 0x0112
+"""The EXIF tag that says how a camera was held."""
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings an image upright, by that tag."""
+PNG_START = b"\x89PNG\r\n\x1a\n"
+LONGEST_XMP = 2**20
+"""Bytes of a PNG's XMP block, which may hold the orientation, that Pillow reads."""
+DIM = 63
+"""Colors of 16 bits that Pillow reduces to no more than this have lost what made them differ."""
 
 
 class UnusableError(Exception):
@@ -58,6 +77,16 @@ class Loaded:
     image: Image.Image
     header: Header
     notes: tuple[str, ...]
+    orientation: int = 1
+    """The EXIF orientation, 1 to 8, that it was turned by."""
+    black_white: Range | None = None
+    """Of an image of more than 8 bits a value: what was taken as black and white."""
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Height and width in pixels of the whole image, as it is to be seen."""
+        height, width = self.header.height, self.header.width
+        return (width, height) if self.orientation > 4 else (height, width)
 
 
 def looks_like_picture(head: bytes) -> bool:
@@ -68,8 +97,10 @@ def looks_like_picture(head: bytes) -> bool:
     return head.startswith(starts) or riff or bitmap or head[4:12] == b"ftypavif"
 
 
-def open_header(content: bytes | UInt8[np.ndarray, "h w c"]) -> tuple[Image.Image, Header]:
-    """The picture, not yet decoded, and what it says about itself."""
+def open_header(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | None = None) -> tuple[Image.Image, Header]:
+    """The picture, not yet decoded, and what it says about itself. `max_pixels`: of its height times its width (None: Pillow's limit).
+    An UnusableError if it is larger.
+    """
     if isinstance(content, np.ndarray):
         image = Image.fromarray(content[:, :, 0] if content.shape[2] == 1 else content)
         return image, Header(image.height, image.width, image.mode, "array")
@@ -77,10 +108,12 @@ def open_header(content: bytes | UInt8[np.ndarray, "h w c"]) -> tuple[Image.Imag
         raise UnusableError("the file is empty")
     image = _opened(content)
     header = Header(image.height, image.width, image.mode, image.format or "?")
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and header.height * header.width > limit:
+    limit = Image.MAX_IMAGE_PIXELS if max_pixels is None else max_pixels
+    pixels = header.height * header.width
+    if limit is not None and pixels > limit:
         raise UnusableError(
-            f"{header.width} x {header.height} pixels are more than Pillow's limit against decompression bombs ({limit:,} pixels)"
+            f"{header.width} x {header.height} pixels are more than the limit against decompression bombs ({limit:,} pixels); "
+            f"if you trust it: --max-pixels {pixels}"
         )
     return image, header
 
@@ -105,45 +138,132 @@ def _load_plugins() -> None:
         Image.init()
 
 
-def load(content: bytes | UInt8[np.ndarray, "h w c"], wanted: int | None = None) -> Loaded:
+def load(
+    content: bytes | UInt8[np.ndarray, "h w c"],
+    wanted: int | None = None,
+    *,
+    black_white: Callable[[], Range] | None = None,
+    max_pixels: int | None = None,
+) -> Loaded:
     """Decode a whole picture. `wanted`: the side in pixels that it will be reduced to; a JPEG far larger than that is decoded at
-    a fraction of its size (never below four times the side), which is several times as fast.
+    a fraction of its size (never below four times the side), which is several times as fast. `black_white`: gives the values that are
+    black and white in images of more than 8 bits a value (None: by the image's own values). `max_pixels`: see `open_header`.
     """
     try:
-        image, header = open_header(content)
+        image, header = open_header(_without_texts(content), max_pixels)
         notes = []
         if getattr(image, "is_animated", False):
             notes.append(SEVERAL_FRAMES)
         if wanted is not None and header.format in ("JPEG", "MPO"):
             image.draft(None, (4 * wanted, 4 * wanted))  # type: ignore[arg-type]  (None is documented: keep the mode)
         image.load()
-        if header.format != "array":
-            image = _upright(image, notes)
-        return Loaded(_plain(image, notes), header, tuple(notes))
+        orientation = 1 if header.format == "array" else _orientation(image, notes)
+        deep, taken = deep_values(content, image), None
+        if deep is None:
+            image = _plain(image, notes)
+        else:
+            taken = _range_of_one(deep) if black_white is None else black_white()
+            image = _in_8_bits(deep, taken)
+            if black_white is None:
+                notes.append(f"more than 8 bits a value: {described(taken)} taken as black to white")
+        if orientation in TURNS:
+            image = image.transpose(TURNS[orientation])
+            notes.append("turned as the EXIF orientation says")
+        return Loaded(image, header, tuple(notes), orientation, taken)
     except UnusableError:
         raise
     except Exception as problem:  # decoders raise anything on damaged files
         raise UnusableError(str(problem) or type(problem).__name__) from None
 
 
-def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
+def _without_texts(content: bytes | UInt8[np.ndarray, "h w c"]) -> bytes | UInt8[np.ndarray, "h w c"]:
+    """A PNG without its texts and color profile, for which Pillow refuses images that have much of them: they are not needed here."""
+    if not isinstance(content, bytes) or not content.startswith(PNG_START):
+        return content
+    kept, start, dropped = [PNG_START], len(PNG_START), False
+    while start + 8 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, start)
+        piece = content[start : start + length + 12]
+        may_turn = kind == b"iTXt" and length <= LONGEST_XMP and piece[8:].startswith(b"XML:com.adobe.xmp\0\0")
+        if kind in (b"tEXt", b"zTXt", b"iTXt", b"iCCP") and not may_turn:
+            dropped = True
+        else:
+            kept.append(piece)
+        start += length + 12
+    return b"".join([*kept, content[start:]]) if dropped else content
+
+
+def _orientation(image: Image.Image, notes: list[str]) -> int:
     try:
-        orientation = image.getexif().get(0x0112, 1)
-        turned = ImageOps.exif_transpose(image) if orientation in range(2, 9) else None
+        orientation = image.getexif().get(ORIENTATION, 1)
     except Exception:  # the pixels are good even where the EXIF block is not
         notes.append("EXIF block cannot be read: taken as upright")
-        return image
-    if turned is None:
-        return image
-    notes.append("turned as the EXIF orientation says")
-    return turned
+        return 1
+    return orientation if orientation in TURNS else 1
+
+
+def deep_values(content: bytes | UInt8[np.ndarray, "h w c"], image: Image.Image) -> Shaped[np.ndarray, "h w _"] | None:
+    """The values of a loaded image of more than 8 bits each, with 1 to 4 channels, as whole numbers or floats; None if 8 bits hold them.
+    An UnusableError if some are not finite, or are lost.
+    """
+    values: np.ndarray | None = None
+    if image.mode[0] in "IF":
+        values = np.asarray(image)[:, :, None]
+    elif isinstance(content, bytes) and content.startswith(PNG_START) and content[24:26] in (b"\x10\x02", b"\x10\x04", b"\x10\x06"):
+        values = _png_of_16_bits(content)  # 16 bits a value, with color or alpha: Pillow would keep the upper 8 alone
+    elif image.format == "TIFF" and max(image.tag_v2.get(258, (8,))) > 8 and max(high for _, high in _color_extremes(image)) <= DIM:  # pyright: ignore[reportAttributeAccessIssue] (of TIFFs)
+        raise UnusableError("its 16-bit colors are so small that 8 bits would lose them: save it as a PNG of 16 bits, or of 8")
+    if values is not None and not np.isfinite(values).all():
+        raise UnusableError("some of its pixels are infinite or no numbers")
+    return values
+
+
+def _color_extremes(image: Image.Image) -> list[tuple[int, int]]:
+    found = image.getextrema()
+    return [found] if isinstance(found[0], int | float) else list(found)  # pyright: ignore[reportReturnType] (one pair, or one for each)
+
+
+def _png_of_16_bits(content: bytes) -> UInt16[np.ndarray, "h w _"]:
+    import torch  # noqa: PLC0415 (slow to import, and seldom needed)
+    from torchvision.io import ImageReadMode, decode_png  # noqa: PLC0415
+
+    data = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+    return decode_png(data, ImageReadMode.UNCHANGED).permute(1, 2, 0).contiguous().numpy()
+
+
+def _range_of_one(values: Shaped[np.ndarray, "h w _"]) -> Range:
+    return range_of(*extremes(_colors(values)), whole=values.dtype.kind in "iu")
+
+
+def _colors(values: Shaped[np.ndarray, "h w _"]) -> Shaped[np.ndarray, "h w _"]:
+    """Values without those of alpha."""
+    return values[:, :, : {2: 1, 4: 3}.get(values.shape[2])]
+
+
+def _in_8_bits(values: Shaped[np.ndarray, "h w _"], black_white: Range) -> Image.Image:
+    pixels = to_8_bits(values, black_white)
+    if values.shape[2] in (2, 4):
+        pixels[:, :, -1] = to_8_bits(values[:, :, -1], (0, 65535))
+    return Image.fromarray(pixels[:, :, 0] if values.shape[2] == 1 else pixels)
+
+
+def extremes_of(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | None = None) -> tuple[Range, bool] | None:
+    """The least and the greatest value of an image of more than 8 bits a value, and whether they are whole numbers. None for others, and
+    for what cannot be used.
+    """
+    try:
+        image, _ = open_header(_without_texts(content), max_pixels)
+        if image.mode[0] not in "IF" and not (isinstance(content, bytes) and content.startswith(PNG_START) and content[24:25] == b"\x10"):
+            return None
+        image.load()
+        values = deep_values(content, image)
+    except Exception:  # what is wrong with it is found and told when it is decoded
+        return None
+    return None if values is None else (extremes(_colors(values)), values.dtype.kind in "iu")
 
 
 def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
     """The picture in mode L, LA, RGB or RGBA."""
-    if image.mode[0] in "IF":
-        notes.append(f"{'16-bit' if image.mode[0] == 'I' else 'floating-point'} grey scaled to 8 bits")
-        return _from_deep_grey(np.asarray(image))
     if image.has_transparency_data:
         return image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
     if image.mode in ("1", "L"):
@@ -158,17 +278,6 @@ def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
 def _is_grey_palette(image: Image.Image) -> bool:
     colours = np.asarray(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
     return bool((colours == colours[:, :1]).all())
-
-
-def _from_deep_grey(values: np.ndarray) -> Image.Image:
-    low, high = float(values.min()), float(values.max())
-    if values.dtype.kind == "f":
-        if not 0 <= low <= high <= 1:
-            raise UnusableError(f"floating-point pixels from {low:g} to {high:g}: only [0, 1] has a known meaning")
-        return Image.fromarray(np.round(values * 255).astype(np.uint8))
-    if not 0 <= low <= high <= 65535:
-        raise UnusableError(f"integer pixels from {low:g} to {high:g}: only 0 to 65535 has a known meaning")
-    return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
 def fit(image: Image.Image, size: int, crop: Crop, background: Colour, channels: int | None) -> UInt8[np.ndarray, "size size c"]:

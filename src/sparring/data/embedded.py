@@ -37,7 +37,7 @@ def open_embedded(name: str, split: str | None) -> Source:
         items = NumberedItems(len(labels), labels)
     pictures = _Sheet(sheet, table["side"], len(labels))
     key = key_of("embedded", sheet, table["sha256"][sheet])
-    source = Source(name, items, pictures.read, key, tuple(table["classes"]), (table["side"], table["side"]))
+    source = Source(name, items, pictures.read, lambda: key, tuple(table["classes"]), (table["side"], table["side"]))
     return stacked(name, source) if name.endswith(":stacked") else source
 
 

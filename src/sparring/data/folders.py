@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from sparring.core.errors import DataError, did_you_mean, listed
-from sparring.core.numbers import plural
 from sparring.data.decode import PICTURE_ENDINGS, looks_like_picture
-from sparring.data.labels import LABELS_FILE, read_labels
+from sparring.data.labels import LABELS_FILE, read_labels, sorted_classes
+from sparring.data.layouts import DATASET_JSON, captions_among, is_dataset_json, name_of_splits, only_numbers, read_dataset_json, splits_in
 from sparring.data.places import Place, folder_place, zip_place
 from sparring.data.records import Item, Problem, Source, examples, key_of
-
-SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
 
 
 @dataclass
@@ -40,7 +38,7 @@ def open_pictures(path: Path) -> Source:
         str(path),
         items,
         lambda index: place.read(items[index].name),
-        place.key,
+        lambda: key_of("images", items, place.digests([item.name for item in items])),
         problems=place.problems,
         passed_over=tuple(findings.passed_over),
     )
@@ -48,21 +46,22 @@ def open_pictures(path: Path) -> Source:
 
 def _source(name: str, place: Place, split: str | None) -> Source:
     findings = _Findings(list(place.problems), notes=list(place.notes))
-    names = place.names
-    if split is not None:
-        names, top = _of_split(place, split)
+    names, top = (place.names, _wrapper(place.names)) if split is None else _of_split(place, split)
+    labelled, splits = _labelled(place, names, top, findings), ()
+    if labelled is not None:
+        items, classes, layout = labelled
     else:
-        top = _wrapper(names)
-        _refuse_splits(place, names, top)
-    table = f"{top}{LABELS_FILE}"
-    if table in names:
-        items, classes = _with_table(place, names, top, table, findings)
-    else:
-        items, classes = _with_folders(_pictures(place, names, findings), top, findings)
+        pictures = _pictures(place, names, findings)
+        splits = splits_in(_folders(pictures, top)) if split is None else ()
+        if splits:
+            items, classes, layout = [Item(one) for one in pictures], (), name_of_splits(splits)
+        else:
+            items, classes, layout = _with_folders(pictures, top, findings)
     if findings.passed_over:
         others = [problem.name for problem in findings.passed_over]
-        counted = plural(len(others), "file that is no image", "files that are no images")
-        findings.notes.append(f"{counted} passed over ({examples(others)}).")
+        findings.notes.append(f"{_files(len(others))} no {'pictures' if len(others) > 1 else 'picture'}: passed over ({examples(others)}).")
+        if words := captions_among(others, [item.name for item in items]):
+            layout = f"{layout}; captions or annotations ({examples(words)}) are passed over"
     if not items:
         problems = [f"{file}: {reason}" for file, reason in [*findings.problems, *findings.passed_over]]
         raise DataError(listed(f"{place.path} holds no pictures that can be used. Files in it: {len(place.names)}.", problems))
@@ -70,17 +69,65 @@ def _source(name: str, place: Place, split: str | None) -> Source:
         name=name,
         items=items,
         read=lambda index: place.read(items[index].name),
-        key=key_of("pictures", place.key, split),
+        identify=lambda: key_of("images", items, place.digests([item.name for item in items]), classes, findings.problems, findings.notes),
         classes=classes,
         problems=tuple(findings.problems),
         passed_over=tuple(findings.passed_over),
         notes=tuple(findings.notes),
+        layout=layout,
+        top=top,
+        splits=splits,
     )
+
+
+def _files(count: int) -> str:
+    return "1 file is" if count == 1 else f"{count:,} files are"
+
+
+def _folders(pictures: Sequence[str], top: str) -> dict[str, set[str]]:
+    """From each folder in `top` that holds images to the folders in it that do. Nothing if images lie beside them."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name in pictures:
+        first, *inner = name[len(top) :].split("/")[:-1] or [""]
+        if not first:
+            return {}
+        found[first].update(inner[:1])
+    return found
+
+
+def _labelled(place: Place, names: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...], str] | None:
+    """Images, classes and the layout's name, where a table of labels lies beside the images."""
+    files = {name: name for name in names} | {name[len(top) :]: name for name in names}
+    if (table := f"{top}{LABELS_FILE}") in names:
+        labelling = read_labels(_table(place, table), table, files)
+        findings.notes.extend([*labelling.notes, f"Classes are those of {table}."])
+        layout = f"a table of labels ({table})"
+    elif (table := f"{top}{DATASET_JSON}") in names and is_dataset_json(content := _table(place, table)):
+        labelling, decided = read_dataset_json(content, table, files)
+        findings.notes.append(decided)
+        layout = f"StyleGAN's dataset tool (labels in {table}; its folders are no classes)"
+        if labelling is None:
+            return [Item(name) for name in _pictures(place, [name for name in names if name != table], findings)], (), layout
+    else:
+        return None
+    named = frozenset(labelling.labels)
+    unusable = {problem.name for problem in labelling.problems}
+    findings.problems.extend(labelling.problems)
+    pictures = _pictures(place, [name for name in names if name != table], findings, named)
+    findings.problems.extend(Problem(name, f"no row in {table}") for name in pictures if name not in named and name not in unusable)
+    return [Item(name, labelling.labels[name]) for name in pictures if name in named], labelling.classes, layout
+
+
+def _table(place: Place, table: str) -> bytes:
+    try:
+        return place.read(table)
+    except Exception as problem:  # what a damaged zip raises is up to the packing
+        raise DataError(f"{place.path}: {table} cannot be read: {problem}.") from None
 
 
 def _of_split(place: Place, split: str) -> tuple[tuple[str, ...], str]:
     """The names in the folder `split`, directly in the place or in the one folder that holds all, and its path."""
-    top = f"{_wrapper(place.names, stop=split)}{split}/"
+    top = f"{_wrapper(place.names, stop=split.partition('/')[0])}{split}/"
     names = tuple(name for name in place.names if name.startswith(top))
     if not names:
         folders = {name.split("/")[0] for name in place.names if "/" in name}
@@ -94,21 +141,15 @@ def _wrapper(names: Sequence[str], stop: str = "") -> str:
     Of a single class folder it follows that there are no classes, which is what one class is worth.
     """
     top = ""
-    telling = [name for name in names if PurePosixPath(name).suffix.lower() in PICTURE_ENDINGS or name.endswith(LABELS_FILE)] or names
-    while telling and f"{top}{LABELS_FILE}" not in telling:
+    tables = (LABELS_FILE, DATASET_JSON)
+    telling = [name for name in names if PurePosixPath(name).suffix.lower() in PICTURE_ENDINGS or name.endswith(tables)] or names
+    while telling and not any(f"{top}{table}" in telling for table in tables):
         firsts = {name[len(top) :].split("/")[0] if "/" in name[len(top) :] else None for name in telling}
         first = firsts.pop()
         if firsts or first is None or first == stop:
             break
         top = f"{top}{first}/"
     return top
-
-
-def _refuse_splits(place: Place, names: Sequence[str], top: str) -> None:
-    """A folder of splits is not a folder of classes: ask which one is meant."""
-    folders = {name[len(top) :].split("/")[0] for name in names if "/" in name[len(top) :]}
-    if f"{top}{LABELS_FILE}" not in names and len(folders) > 1 and {folder.lower() for folder in folders} <= SPLIT_NAMES:
-        raise DataError(f"{place.path} holds the splits {', '.join(sorted(folders))}. Choose one as the split, or give its folder.")
 
 
 def _pictures(place: Place, names: Sequence[str], findings: _Findings, listed_files: frozenset[str] = frozenset()) -> list[str]:
@@ -130,26 +171,7 @@ def _pictures(place: Place, names: Sequence[str], findings: _Findings, listed_fi
     return pictures
 
 
-def _with_table(place: Place, names: Sequence[str], top: str, table: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...]]:
-    files = {name: name for name in names} | {name[len(top) :]: name for name in names}
-    try:
-        content = place.read(table)
-    except Exception as problem:  # what a damaged zip raises is up to the packing
-        raise DataError(f"{place.path}: {table} cannot be read: {problem}.") from None
-    labelling = read_labels(content, table, files)
-    named = frozenset(labelling.labels)
-    unusable = {problem.name for problem in labelling.problems}
-    findings.problems.extend(labelling.problems)
-    findings.notes.extend(labelling.notes)
-    findings.notes.append(f"Classes are those of {table}.")
-    pictures = _pictures(place, [name for name in names if name != table], findings, named)
-    for name in pictures:
-        if name not in named and name not in unusable:
-            findings.problems.append(Problem(name, f"no row in {table}"))
-    return [Item(name, labelling.labels[name]) for name in pictures if name in named], labelling.classes
-
-
-def _with_folders(pictures: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...]]:
+def _with_folders(pictures: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...], str]:
     """First-level folders are the classes, if there are two or more and they hold more pictures than lie loose beside them."""
     loose, by_class = [], defaultdict(list)
     for name in pictures:
@@ -158,14 +180,16 @@ def _with_folders(pictures: Sequence[str], top: str, findings: _Findings) -> tup
     if top:
         findings.notes.append(f"All pictures lie in {top}, which is taken as the top.")
     held = len(pictures) - len(loose)
+    if len(by_class) > 1 and not loose and only_numbers(pictures, top):
+        return [Item(name) for name in pictures], (), "images in numbered folders (no classes)"
     if len(by_class) < 2 or held <= len(loose):
         if by_class:
             folders = examples([f"{folder}/" for folder in by_class])
             findings.notes.append(f"{held} pictures in {folders} and {len(loose)} beside: used together, without classes.")
-        return [Item(name) for name in pictures], ()
+        return [Item(name) for name in pictures], (), "images in a folder"
     if loose:
         findings.notes.append(f"{len(loose)} pictures lie loose beside {len(by_class)} class folders: they have no class and are not used.")
         findings.problems.extend(Problem(name, "lies beside the class folders, so it has no class") for name in loose)
-    classes = tuple(sorted(by_class))
+    classes = tuple(sorted_classes(by_class))
     items = [Item(name, label) for label, folder in enumerate(classes) for name in by_class[folder]]
-    return sorted(items), classes
+    return sorted(items), classes, f"ImageFolder ({len(classes)} folders, one for each class)"

@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 
 from sparring.core.errors import DataError, did_you_mean, missing_extra
 from sparring.core.files import cache_folder
+from sparring.data.content import digests_of
 from sparring.data.records import Item, NumberedItems, Problem, Source, key_of
 
 LABEL_NAMES = ("label", "labels", "class", "category")
@@ -34,12 +35,12 @@ def open_torchvision(name: str, split: str | None) -> Source:
     dataset = _torchvision_dataset(kind, wanted, split, root)
     labels = next((found for key in ("targets", "labels", "_labels") if (found := getattr(dataset, key, None)) is not None), None)
     classes, numbers, notes = _torchvision_labels(dataset, labels)
-    files = sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in root.rglob("*") if file.is_file())
+    files = sorted(file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file())
     return Source(
         name=name,
         items=NumberedItems(len(dataset), numbers),
         read=lambda index: _as_pixels(dataset[index][0]),
-        key=key_of("torchvision", wanted, split, len(dataset), files),
+        identify=lambda: key_of("torchvision", wanted, split, len(dataset), files, digests_of(root, files)),
         classes=classes,
         native_size=_native_size(getattr(dataset, "data", None)),
         notes=notes,
@@ -140,7 +141,7 @@ def open_hub(name: str, split: str | None) -> Source:
         name=name,
         items=[items[index] for index in usable],
         read=lambda index: _hub_file(files[usable[index]][column]),
-        key=key_of("hf", wanted, split, table._fingerprint, len(table), column, classes),
+        identify=lambda: key_of("hf", wanted, split, table._fingerprint, len(table), column, classes),
         classes=classes,
         problems=problems,
         notes=tuple(notes),

@@ -32,7 +32,7 @@ def open_idx_folder(name: str, folder: Path, split: str | None) -> Source:
     sets = idx_sets(folder)
     if split is None:
         if len(sets) > 1:
-            raise DataError(f"{folder} holds several sets: {', '.join(sets)}. Choose one as the split, or give the file itself.")
+            raise DataError(f"{folder} holds several sets: {', '.join(sets)}. Choose one with --split, or give the file itself.")
         prefix = next(iter(sets))
     else:
         prefix = next((known for known in (split, SPLIT_SYNONYMS.get(split)) if known in sets), None)
@@ -44,7 +44,7 @@ def open_idx_folder(name: str, folder: Path, split: str | None) -> Source:
 def open_idx(name: str, path: Path, split: str | None = None) -> Source:
     """One file of pictures, and the file of labels beside it if there is one. DataError if either is no IDX file or is torn."""
     if split is not None:
-        raise DataError(f"{path} is one set of pictures: it has no split {split!r}. Give its folder instead.")
+        raise DataError(f"{path} is one set of pictures: it has no split {split!r}. Leave --split out, or give its folder.")
     path = path.resolve()
     raw = _raw(path, (3, 4))
     labels: Labels = ((), None)

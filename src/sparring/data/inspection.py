@@ -13,6 +13,7 @@ from sparring.core.pictures import grid
 from sparring.data.decode import UnusableError, fit, load
 from sparring.data.preparation import Preparation, checked_background
 from sparring.data.records import Problem, Source
+from sparring.data.survey import SharedRange, range_taken, shared_range
 from sparring.data.workers import in_order, progress_bar
 
 SHEET = 100
@@ -39,6 +40,8 @@ class Inspection:
     passed_over: tuple[Problem, ...]
     """Files that are no pictures and do not claim to be."""
     notes: tuple[str, ...]
+    layout: str
+    """How the source is laid out: the name of a well-known layout, if it is one."""
     contact_sheet: UInt8[np.ndarray, "rows columns 3"] = field(repr=False)
     """Up to 100 usable pictures, evenly spread over the source; one white pixel if there are none."""
 
@@ -52,6 +55,7 @@ class Inspection:
         sizes = {f"{width}x{height}": count for (height, width), count in self.sizes.items()}
         lines = [
             f"{self.name}: {self.usable:,} of {plural(self.found, 'picture', 'pictures')} can be used.",
+            *([f"layout: {self.layout}"] if self.layout else []),
             f"sizes (width x height): {_counts(sizes)}",
             f"modes: {_counts(self.modes)}",
             f"formats: {_counts(self.formats)}",
@@ -74,24 +78,29 @@ class _Seen:
     mode: str
     format: str
     notes: tuple[str, ...]
+    deep: bool
     small: UInt8[np.ndarray, "side side 3"] | None
 
 
-def inspect(source: Source, *, background: str = "white", progress: bool = False, workers: int | None = None) -> Inspection:
-    """Decode every picture of a source, and keep none but those for the contact sheet.
+def inspect(source: Source, preparation: Preparation | None = None, *, progress: bool = False, workers: int | None = None) -> Inspection:
+    """Decode every picture of a source, and keep none but those for the contact sheet. Of the preparation, what tells how files are read
+    counts: background, value_range, max_pixels.
 
     Raises DataError only if the source as a whole is broken: unusable pictures are what it is there to find.
     """
-    colour = checked_background(Preparation(background=background))
+    preparation = preparation or Preparation()
+    colour = checked_background(preparation)
+    black_white = shared_range([source], preparation, workers)
     count = len(source)
     on_sheet = set(np.linspace(0, count - 1, min(count, SHEET)).round().astype(int).tolist())
     side = min(LARGEST_ON_SHEET, max(source.native_size or (LARGEST_ON_SHEET,)))
 
     def look(indices: range) -> list[_Seen | str]:
-        return [_look(source, index, side if index in on_sheet else None, colour) for index in indices]
+        shown = ((index, side if index in on_sheet else None) for index in indices)
+        return [_look(source, index, on, colour, black_white, preparation.max_pixels) for index, on in shown]
 
     pictures: list[np.ndarray] = []
-    bad = list(source.problems)
+    bad, deep = list(source.problems), []
     sizes, modes, formats, classes, notes = Counter(), Counter(), Counter(), Counter(), Counter()
     with progress_bar(f"Inspecting {source.name}", count, progress) as advance:
         index = 0
@@ -104,6 +113,7 @@ def inspect(source: Source, *, background: str = "white", progress: bool = False
                     modes[result.mode] += 1
                     formats[result.format] += 1
                     notes.update(result.notes)
+                    deep.extend([source.items[index].name] if result.deep else [])
                     label = source.items[index].label
                     classes.update([] if label is None else [source.classes[label]])
                     if result.small is not None:
@@ -119,14 +129,31 @@ def inspect(source: Source, *, background: str = "white", progress: bool = False
         classes={name: classes[name] for name in source.classes},
         bad=tuple(bad),
         passed_over=source.passed_over,
-        notes=(*source.notes, *(f"{note}: {times:,}." for note, times in notes.items())),
+        notes=(
+            *source.notes,
+            *_warned(sizes),
+            *range_taken(deep, black_white.found, preparation),
+            *(f"{note}: {times:,}." for note, times in notes.items()),
+        ),
+        layout=source.layout,
         contact_sheet=grid(np.stack(pictures)) if pictures else np.full((1, 1, 3), 255, np.uint8),
     )
 
 
-def _look(source: Source, index: int, side: int | None, background: tuple[int, int, int]) -> _Seen | str:
+def _warned(sizes: Mapping[tuple[int, int], int]) -> list[str]:
+    """What is said of shapes that training cuts."""
+    oblong = sum(count for (height, width), count in sizes.items() if height != width)
+    if not oblong:
+        return []
+    count = sum(sizes.values())
+    return [f"{oblong:,} of {count:,} images are not square: of them the middle is cut out, unless --crop pad or squash says otherwise."]
+
+
+def _look(
+    source: Source, index: int, side: int | None, background: tuple[int, int, int], black_white: SharedRange, max_pixels: int | None
+) -> _Seen | str:
     try:
-        loaded = load(source.read(index), LARGEST_ON_SHEET)
+        loaded = load(source.read(index), LARGEST_ON_SHEET, black_white=black_white, max_pixels=max_pixels)
         small = None if side is None else fit(loaded.image, side, "pad", background, 3)
     except DataError:  # the source as a whole is broken
         raise
@@ -135,4 +162,4 @@ def _look(source: Source, index: int, side: int | None, background: tuple[int, i
     except Exception as problem:  # a reader's own: a file that has gone, a damaged entry of a zip
         return f"cannot be read: {problem}"
     header = loaded.header
-    return _Seen((header.height, header.width), header.mode, header.format, loaded.notes, small)
+    return _Seen(loaded.upright, header.mode, header.format, loaded.notes, loaded.black_white is not None, small)

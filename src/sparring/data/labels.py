@@ -29,17 +29,25 @@ class Labelling:
 
 
 def sorted_classes(values: Collection[str]) -> list[str]:
-    """Distinct class names in order: as numbers if all are whole numbers, else by the alphabet."""
+    """Distinct class names in order: whole numbers as numbers, else by the alphabet, with numbers inside names as numbers (a2, a10)."""
     distinct = set(values)
     if all(re.fullmatch(r"-?\d{1,18}", value) for value in distinct):
         return sorted(distinct, key=lambda value: (int(value), value))
-    return sorted(distinct)
+    return sorted(distinct, key=lambda value: ([(int(part), "") if part.isdecimal() else (-1, part) for part in _parts(value)], value))
+
+
+def _parts(name: str) -> list[str]:
+    """A name cut where digits begin and end. Runs of digits that no 64-bit number holds are cut further."""
+    return [part for part in re.split(r"(\d{1,18})", name) if part]
 
 
 def classes_of_numbers(values: np.ndarray) -> tuple[tuple[str, ...], Int64[np.ndarray, " n"]]:
-    """Class names, and for each value the number of its class: values that occur become 0, 1, 2, ... in their order."""
+    """Class names in the order of `sorted_classes`, and for each value the number of its class."""
     distinct, labels = np.unique(values, return_inverse=True)
-    return tuple(str(value) for value in distinct.tolist()), labels.reshape(-1).astype(np.int64)
+    names = [str(value) for value in distinct.tolist()]
+    order = sorted_classes(names)
+    numbers = {name: number for number, name in enumerate(order)}
+    return tuple(order), np.array([numbers[name] for name in names], np.int64)[labels.reshape(-1)]
 
 
 def read_labels(content: bytes, where: str, files: Mapping[str, str]) -> Labelling:

@@ -2,69 +2,33 @@
 
 import functools
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int64
 
 from sparring.core.batch import Batch, pixels_to_float
-from sparring.core.errors import DataError, SettingsError, listed
-from sparring.core.files import sha256_of_file
-from sparring.core.settings import Ranges, range_problems, type_problems
+from sparring.core.errors import DataError, listed
 from sparring.core.specs import PairSpec
-from sparring.data.decode import PICTURE_ENDINGS, UnusableError, load
+from sparring.data.alignment import position_warnings, refuse_other_shapes
 from sparring.data.embedded import STYLES
-from sparring.data.making import MAKERS, Made
+from sparring.data.pair_sides import Channels, Side, native_size, sides_of
+from sparring.data.pairing import Pairing, refuse_wrong_pairing
 from sparring.data.preparation import Preparation
-from sparring.data.records import Item, Source, key_of
-from sparring.data.source import open_source
-from sparring.data.store import NAMES, Store, prepare
+from sparring.data.store import Store
+
+__all__ = ["Channels", "Pairing", "Pairs", "native_size", "open_pairs", "open_to_judge"]
 
 Kind = Literal["paired", "unpaired", "style"]
 Places = Int64[np.ndarray, " _"]
-Channels = tuple[int, int]
-"""Of inputs and of targets: 1, 3 or 4."""
 LACKING = 0.5
 """Share of the pictures without a partner from which on two sets are no pairs."""
 NAMED = 10
 """Of the pictures without a partner, where the others go on."""
-MAKING = 1
-"""Of the inputs that are made of pictures: another number and they are made again."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pairing:
-    """Which pictures go together, and as what."""
-
-    ranges: ClassVar[Ranges] = {"held_out": {"at least": 0, "less than": 1}}
-
-    target: str | None = None
-    """Where the targets lie: as --data, or a single picture. Names that are the same (but for the ending) make pairs."""
-    inputs: Made | Literal["given"] = "given"
-    """What inputs are: given, or made of each picture, which is then the target: edges, scribble, grey, low-resolution, masked."""
-    side_by_side: Literal["none", "left", "right"] = "none"
-    """Each picture holds both halves of a pair, and the input is on this side."""
-    held_out: float = 0.1
-    """Share of the pictures that are not trained on, to show and judge by."""
-    subject_until: str | None = None
-    """Names are of one subject up to this text; all of its pictures are held out together. None: "-" for emoji, else the whole name."""
-    twins: bool | None = None
-    """Two sets without pairs show the same subjects, under the same names: each is trained on in one set alone, and judged by its twin.
-    None: so it is for emoji."""
-
-    def problems(self) -> list[str]:
-        """All that is wrong with it, in a sentence each."""
-        found = type_problems(self) or range_problems(self, self.ranges)
-        ways = [self.target is not None, self.inputs != "given", self.side_by_side != "none"]
-        if sum(ways) > 1:
-            found.append("target, inputs and side_by_side each say where pairs come from: give one of them.")
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,21 +103,21 @@ def open_pairs(data: str, pairing: Pairing, preparation: Preparation, kind: Kind
     """Prepare both sides and find what goes together. `preparation` has a size. A DataError lists what has no partner, if that is too
     much.
     """
-    _refuse(pairing)
-    inputs, targets = _stores(data, pairing, preparation, None, progress)
+    refuse_wrong_pairing(pairing)
+    sides = sides_of(data, pairing, preparation, None, progress, judged=False)
     until = ("-" if data.startswith("emoji") and data in STYLES else "") if pairing.subject_until is None else pairing.subject_until
-    stems = [_stems(store.names) for store in (inputs, targets)]
-    shared = sorted(set(stems[0]) & set(stems[1]))
+    shared = sorted(set(sides[0].stems) & set(sides[1].stems))
     if kind == "paired":
-        return _paired(inputs, targets, stems, shared, until, pairing)
+        return _paired(sides, shared, until, pairing, preparation)
     twins = _are_emoji(data, pairing) if pairing.twins is None else pairing.twins
+    inputs, targets = sides[0].store, sides[1].store
     spec = _spec(inputs, targets, paired=False)
     if kind == "style" or not twins:
-        rest, held = zip(*(_split(stem, until, pairing.held_out) for stem in stems), strict=True)
+        rest, held = zip(*(_split(side.stems, until, pairing.held_out, side.parts_held_out) for side in sides), strict=True)
         if kind == "style":  # every picture of the style counts
             rest, held = (rest[0], np.arange(len(targets))), (held[0], np.arange(len(held[0])) % len(targets))
-        return Pairs(inputs, targets, spec, rest, held, twins=False)
-    return _apart(inputs, targets, stems, shared, until, pairing.held_out, spec)
+        return Pairs(inputs, targets, spec, rest, held, twins=False, notes=_notes_of(sides))
+    return _apart(sides, shared, until, pairing.held_out, spec)
 
 
 def open_to_judge(
@@ -164,19 +128,21 @@ def open_to_judge(
     `paired`: whether what is to be judged has learnt from pairs. Then two sets are pairs by their names; else they are two sets of which
     (`pairing.twins`, or emoji) those of the same names are pairs, too. A DataError lists what has no partner, if that is too much.
     """
-    _refuse(pairing)
-    inputs, targets = _stores(data, pairing, preparation, channels, progress)
-    stems = [_stems(store.names) for store in (inputs, targets)]
-    shared = sorted(set(stems[0]) & set(stems[1]))
+    refuse_wrong_pairing(pairing)
+    sides = sides_of(data, pairing, preparation, channels, progress, judged=True)
+    shared = sorted(set(sides[0].stems) & set(sides[1].stems))
+    inputs, targets = sides[0].store, sides[1].store
     every = np.arange(len(inputs)), np.arange(len(targets))
     twins = (paired or _are_emoji(data, pairing)) if pairing.twins is None else pairing.twins
-    if pairing.target is not None and not twins:
+    two_sets = pairing.target is not None or (pairing.inputs == "given" and pairing.side_by_side == "none")
+    if two_sets and not twins:
         none = every[0][:0], every[1][:0]
         return Pairs(inputs, targets, _spec(inputs, targets, paired=False), every, none, twins=False)
     try:
-        pairs = _paired(inputs, targets, stems, shared, "", replace(pairing, held_out=0.0))
+        sides = (replace(sides[0], parts_held_out=None), replace(sides[1], parts_held_out=None))  # all are judged by
+        pairs = _paired(sides, shared, "", replace(pairing, held_out=0.0), preparation)
     except DataError as problem:
-        if pairing.target is None:
+        if not two_sets or "--no-twins" in str(problem):
             raise
         raise DataError(f"{problem}\nIf they are two sets, not pairs, say --no-twins.") from None
     return replace(pairs, spec=replace(pairs.spec, paired=paired), places=pairs.places if paired else every, held_out=pairs.places)
@@ -187,68 +153,10 @@ def _are_emoji(data: str, pairing: Pairing) -> bool:
     return all(place is not None and place.startswith("emoji") and place in STYLES for place in (data, pairing.target))
 
 
-def _refuse(pairing: Pairing) -> None:
-    if problems := pairing.problems():
-        raise SettingsError(listed("These settings cannot be used:", problems))
-    if pairing.target is None and pairing.inputs == "given" and pairing.side_by_side == "none":
-        raise SettingsError(
-            "Pictures are made of pictures here. Give --target (a second set), --inputs (what to make of each picture) or --side-by-side."
-        )
-
-
-def _stores(data: str, pairing: Pairing, preparation: Preparation, channels: Channels | None, progress: bool) -> tuple[Store, Store]:
-    source, (of_inputs, of_targets) = open_source(data), channels or (preparation.channels, preparation.channels)
-    for_inputs, for_targets = (replace(preparation, channels=each) for each in (of_inputs, of_targets))
-    if pairing.target is not None:
-        return prepare(source, for_inputs, progress=progress), prepare(open_target(pairing.target), for_targets, progress=progress)
-    if pairing.inputs == "given":
-        sides = (0, 1) if pairing.side_by_side == "left" else (1, 0)
-        inputs, targets = (
-            prepare(_half(source, side), each, progress=progress) for side, each in zip(sides, (for_inputs, for_targets), strict=True)
-        )
-        return inputs, targets
-    targets = prepare(source, for_targets, progress=progress)
-    make = MAKERS[pairing.inputs]
-    made = Source(
-        f"{pairing.inputs} of {data}",
-        [Item(name) for name in targets.names],
-        lambda index: make(np.asarray(targets.pixels[index]), index),
-        key_of("made", MAKING, pairing.inputs, targets.fingerprint, sha256_of_file(targets.folder / NAMES)),
-        native_size=(targets.spec.height, targets.spec.width),
-    )
-    alike = replace(Preparation(size=targets.spec.height), channels=of_inputs if channels else None)
-    return prepare(made, alike, progress=progress), targets
-
-
-def open_target(place: str) -> Source:
-    """What `open_source` opens, or a single picture."""
-    path = Path(place).expanduser()
-    if path.suffix.lower() in PICTURE_ENDINGS and path.is_file():
-        status = path.stat()
-        key = key_of("picture", str(path.resolve()), status.st_size, status.st_mtime_ns)
-        return Source(place, [Item(path.name)], lambda _: path.read_bytes(), key)
-    return open_source(place)
-
-
-def _half(source: Source, side: int) -> Source:
-    def read(index: int) -> UInt8[np.ndarray, "h w c"]:
-        pixels = np.asarray(load(source.read(index)).image)
-        pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
-        width = pixels.shape[1]
-        if width % 2:
-            raise UnusableError(f"{width} pixels wide: two pictures side by side have an even width")
-        half = pixels[:, side * width // 2 : (side + 1) * width // 2]
-        return half if half.shape[2] != 2 else np.concatenate([half[:, :, :1].repeat(3, axis=2), half[:, :, 1:]], axis=2)
-
-    native = source.native_size and (source.native_size[0], source.native_size[1] // 2)
-    return replace(source, read=read, key=key_of("half", side, source.key), native_size=native, classes=())
-
-
-def _stems(names: Sequence[str]) -> list[str]:
-    """Names without a picture's ending, and without the folders that all of them lie in."""
-    top = os.path.commonpath([PurePosixPath(name).parent for name in names]) if names else ""
-    bare = [PurePosixPath(name).relative_to(top) if top else PurePosixPath(name) for name in names]
-    return [str(name.with_suffix("") if name.suffix.lower() in PICTURE_ENDINGS else name) for name in bare]
+def _notes_of(sides: tuple[Side, Side]) -> tuple[str, ...]:
+    """What parts are held out."""
+    counts = [0 if side.parts_held_out is None else int(side.parts_held_out.sum()) for side in sides]
+    return (f"Held out: {counts[0]:,} inputs and {counts[1]:,} targets, the parts that are not called train.",) if any(counts) else ()
 
 
 def _spec(inputs: Store, targets: Store, *, paired: bool) -> PairSpec:
@@ -272,14 +180,17 @@ def _held_out(subjects: Sequence[str], share: float) -> set[str]:
     return set(order[:count])
 
 
-def _split(stems: Sequence[str], until: str, share: float) -> tuple[Places, Places]:
+def _split(stems: Sequence[str], until: str, share: float, parts_held_out: Bool[np.ndarray, " n"] | None = None) -> tuple[Places, Places]:
+    if parts_held_out is not None:
+        return np.flatnonzero(~parts_held_out), np.flatnonzero(parts_held_out)
     subjects = _subjects(stems, until)
     held = _held_out(subjects, share)
     out = np.array([subject in held for subject in subjects])
     return np.flatnonzero(~out), np.flatnonzero(out)
 
 
-def _paired(inputs: Store, targets: Store, stems: list[list[str]], shared: list[str], until: str, pairing: Pairing) -> Pairs:
+def _paired(sides: tuple[Side, Side], shared: list[str], until: str, pairing: Pairing, preparation: Preparation) -> Pairs:
+    inputs, targets, stems = sides[0].store, sides[1].store, [side.stems for side in sides]
     together = set(shared)
     lacking = [
         f"{name}: no {other} of that name"
@@ -296,22 +207,46 @@ def _paired(inputs: Store, targets: Store, stems: list[list[str]], shared: list[
         raise DataError(listed(heading, doubled + lacking))
     counted = "1 picture has no partner and is" if len(lacking) == 1 else f"{len(lacking)} pictures have no partner and are"
     notes = [listed(f"{counted} not used:", lacking, most=NAMED)] if lacking else []
-    rest, held = _split(shared, until, pairing.held_out)
     first, second = ({stem: place for place, stem in enumerate(one)} for one in stems)
-    both = [tuple(np.array([where[shared[i]] for i in chosen], np.int64) for where in (first, second)) for chosen in (rest, held)]
-    return Pairs(inputs, targets, _spec(inputs, targets, paired=True), both[0], both[1], twins=True, notes=tuple(notes))  # pyright: ignore[reportArgumentType] (two each)
+    places = tuple(np.array([where[stem] for stem in shared], np.int64) for where in (first, second))
+    if pairing.inputs == "given":  # those that are made of their targets, and halves of one image, lie as they should
+        notes += _position_notes(inputs, targets, places, shared, pairing, preparation)
+    parts = sides[0].parts_held_out
+    rest, held = _split(shared, until, pairing.held_out, None if parts is None else parts[places[0]])
+    both = [(places[0][chosen], places[1][chosen]) for chosen in (rest, held)]
+    notes += _notes_of(sides)
+    return Pairs(inputs, targets, _spec(inputs, targets, paired=True), both[0], both[1], twins=True, notes=tuple(notes))
 
 
-def _apart(inputs: Store, targets: Store, stems: list[list[str]], shared: list[str], until: str, share: float, spec: PairSpec) -> Pairs:
+def _position_notes(
+    inputs: Store, targets: Store, places: tuple[Places, ...], shared: list[str], pairing: Pairing, preparation: Preparation
+) -> list[str]:
+    """What is to be said of how the two images of a pair lie on each other. A DataError if they would show different places."""
+    first, second = inputs.origins[places[0]], targets.origins[places[1]]
+    if pairing.side_by_side == "none":
+        refuse_other_shapes(shared, first, second, preparation.crop)
+    return position_warnings(
+        lambda numbers: inputs.pixels.view(np.ndarray)[places[0][numbers]],
+        lambda numbers: targets.pixels.view(np.ndarray)[places[1][numbers]],
+        (first[:, 2] != 1) != (second[:, 2] != 1),
+    )
+
+
+def _apart(sides: tuple[Side, Side], shared: list[str], until: str, share: float, spec: PairSpec) -> Pairs:
     """Two sets of the same subjects: no picture that is trained on has a twin that is."""
+    inputs, targets, stems = sides[0].store, sides[1].store, [side.stems for side in sides]
     subjects = [_subjects(one, until) for one in stems]
-    held = _held_out(_subjects(shared, until), share)
+    parts = sides[0].parts_held_out
+    if parts is None:
+        held = _held_out(_subjects(shared, until), share)
+    else:
+        held = {subject for subject, out in zip(subjects[0], parts.tolist(), strict=True) if out}
     both = set(subjects[0]) & set(subjects[1])
     trained = [subject for subject in _by_chance(list(both)) if subject not in held]
-    sides = (set(subjects[0]) - both) | set(trained[::2]), (set(subjects[1]) - both) | set(trained[1::2])
+    of_sides = (set(subjects[0]) - both) | set(trained[::2]), (set(subjects[1]) - both) | set(trained[1::2])
     rest = tuple(
-        np.array([place for place, subject in enumerate(one) if subject in side], np.int64)
-        for one, side in zip(subjects, sides, strict=True)
+        np.array([place for place, subject in enumerate(one) if subject in own], np.int64)
+        for one, own in zip(subjects, of_sides, strict=True)
     )
     if not min(map(len, rest)):
         raise DataError(
@@ -322,4 +257,4 @@ def _apart(inputs: Store, targets: Store, stems: list[list[str]], shared: list[s
     out = [stem for stem in shared if stem.partition(until)[0] in held] if until else [stem for stem in shared if stem in held]
     kept = tuple(np.array([one[stem] for stem in out], np.int64) for one in where)
     note = f"The two sets show the same subjects: each is in one of them alone, {len(rest[0])} inputs and {len(rest[1])} targets."
-    return Pairs(inputs, targets, spec, rest, kept, twins=True, notes=(note,))  # pyright: ignore[reportArgumentType] (two each)
+    return Pairs(inputs, targets, spec, rest, kept, twins=True, notes=(note, *_notes_of(sides)))  # pyright: ignore[reportArgumentType] (two each)

@@ -4,13 +4,14 @@ import os
 import stat
 import threading
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from sparring.core.errors import DataError, listed
+from sparring.data.content import digests_of
 from sparring.data.decode import LARGEST_FILE
-from sparring.data.records import Problem, examples, key_of
+from sparring.data.records import Problem, examples
 
 SYSTEM_FILES = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
@@ -26,7 +27,8 @@ class Place:
     """The content of one file; safe to call from many threads."""
     head: Callable[[str], bytes]
     """The first 16 bytes of one file."""
-    key: str
+    digests: Callable[[Sequence[str]], list[str]]
+    """What tells the content of each of these files."""
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -44,7 +46,7 @@ def folder_place(path: Path) -> Place:
     """List a folder and all folders in it, links included."""
     path = path.resolve()
     problems: list[Problem] = []
-    found: list[tuple[str, int, int]] = []
+    found: list[str] = []
     hidden = []
     seen: set[str] = set()
 
@@ -72,11 +74,17 @@ def folder_place(path: Path) -> Place:
             if not stat.S_ISREG(status.st_mode):
                 problems.append(Problem(name, "not a plain file"))
                 continue
-            found.append((name, status.st_size, status.st_mtime_ns))
+            found.append(name)
     found.sort()
-    key = key_of("folder", str(path), found, problems)
-    place = Place(path, tuple(name for name, _, _ in found), lambda name: _read(path / name), lambda name: _head(path / name), key)
-    return replace(place, problems=tuple(problems), notes=_hidden_note(hidden))
+    return Place(
+        path,
+        tuple(found),
+        lambda name: _read(path / name),
+        lambda name: _head(path / name),
+        lambda names: digests_of(path, names),
+        tuple(problems),
+        _hidden_note(hidden),
+    )
 
 
 def _below(path: Path, file: str) -> str:
@@ -97,7 +105,6 @@ def _head(path: Path) -> bytes:
 def zip_place(path: Path) -> Place:
     """List a zip. DataError if it is damaged, or if an entry would climb out of it (then nothing in it is trusted)."""
     path = path.resolve()
-    status = path.stat()
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as problem:
@@ -108,18 +115,20 @@ def zip_place(path: Path) -> Place:
     entries: dict[str, zipfile.ZipInfo] = {}
     problems, hidden = [], []
     for info in archive.infolist():
-        if info.is_dir():
+        # Some Windows programs write the path with backslashes, though the format asks for slashes.
+        name = info.filename.replace("\\", "/")
+        if name.endswith("/"):
             continue
-        if is_hidden(info.filename):
-            hidden.append(info.filename)
+        if is_hidden(name):
+            hidden.append(name)
         elif info.flag_bits & 1:
-            problems.append(Problem(info.filename, "encrypted in the zip"))
+            problems.append(Problem(name, "encrypted in the zip"))
         elif info.file_size > LARGEST_FILE:
-            problems.append(Problem(info.filename, f"said to be {info.file_size:,} bytes; at most {LARGEST_FILE:,} are read"))
+            problems.append(Problem(name, f"said to be {info.file_size:,} bytes; at most {LARGEST_FILE:,} are read"))
         else:
-            if info.filename in entries:
-                problems.append(Problem(info.filename, "twice in the zip: only the later one is used"))
-            entries[info.filename] = info
+            if name in entries:
+                problems.append(Problem(name, "twice in the zip: only the later one is used"))
+            entries[name] = info
     # One lock for the file handle: zipfile promises nothing to threads. Decoding, the greater part, goes on beside it.
     lock = threading.Lock()
 
@@ -127,11 +136,12 @@ def zip_place(path: Path) -> Place:
         with lock, archive.open(entries[name]) as file:
             return file.read(most)
 
-    key = key_of("zip", str(path), status.st_size, status.st_mtime_ns)
-    place = Place(path, tuple(sorted(entries)), read, lambda name: read(name, 16), key)
-    return replace(place, problems=tuple(problems), notes=_hidden_note(hidden))
+    def digests(names: Sequence[str]) -> list[str]:
+        return [f"{entries[name].file_size}:{entries[name].CRC:08x}" for name in names]  # which reading checks
+
+    return Place(path, tuple(sorted(entries)), read, lambda name: read(name, 16), digests, tuple(problems), _hidden_note(hidden))
 
 
 def _climbs(name: str) -> bool:
-    parts = name.split("/")
-    return ".." in parts or name.startswith("/") or "\\" in name or "\0" in name or (len(name) > 1 and name[1] == ":")
+    name = name.replace("\\", "/")
+    return ".." in name.split("/") or name.startswith("/") or "\0" in name or (len(name) > 1 and name[1] == ":")

@@ -1,8 +1,9 @@
 """What every reader hands over: a source, described but not yet decoded."""
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -36,8 +37,8 @@ class Source:
     read: Callable[[int], bytes | UInt8[np.ndarray, "h w c"]] = field(repr=False)
     """The i-th picture as the bytes of its file, or as pixels (c: 1 grey, 3 RGB, 4 RGBA). May raise OSError and the like for
     that one picture, and DataError if the whole source is broken."""
-    key: str
-    """Changes when the source does (absolute path, names, sizes, times of change): the cache goes by it."""
+    identify: Callable[[], str] = field(repr=False)
+    """Works out `key`, for which files may have to be read."""
     classes: tuple[str, ...] = ()
     """Names of the classes, by label; empty if there are none."""
     native_size: tuple[int, int] | None = None
@@ -48,6 +49,30 @@ class Source:
     """Files that are no pictures and do not claim to be: listed, not counted."""
     notes: tuple[str, ...] = ()
     """What was decided at opening, in whole sentences."""
+    layout: str = ""
+    """How it is laid out, for a person: the name of a well-known layout, or nothing."""
+    top: str = ""
+    """The path in the source of the folder that holds all images; it ends with a slash unless it is empty."""
+    splits: tuple[str, ...] = ()
+    """Folders in `top` that are parts of a data set (train, test, trainA, ...), where no part was chosen. `prepare` refuses such a
+    source; `part` takes some of them."""
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Changes when names, classes or the content of files do: the cache goes by it."""
+        return self.identify()
+
+    def part(self, splits: Sequence[str]) -> "Source":
+        """The images of these splits alone."""
+        folders = tuple(f"{self.top}{split}/" for split in splits)
+        chosen = [index for index, item in enumerate(self.items) if item.name.startswith(folders)]
+        return replace(
+            self,
+            items=[self.items[index] for index in chosen],
+            read=lambda index: self.read(chosen[index]),
+            identify=lambda: key_of("part", splits, self.key),
+            splits=(),
+        )
 
     def __len__(self) -> int:
         return len(self.items)

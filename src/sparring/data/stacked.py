@@ -23,8 +23,7 @@ def stacked(name: str, grey: Source) -> Source:
             raise IndexError(index)
         return np.concatenate([grey.read(int(choice)) for choice in choices(len(grey))[index]], axis=2)
 
-    key = key_of("stacked", grey.key, SEED, COUNT)
-    return Source(name, NumberedItems(COUNT), read, key, native_size=grey.native_size)
+    return Source(name, NumberedItems(COUNT), read, lambda: key_of("stacked", grey.key, SEED, COUNT), native_size=grey.native_size)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,20 @@ from sparring.core.batch import Batch, pixels_to_float
 from sparring.core.errors import DataError, listed
 from sparring.core.files import cache_folder, read_json, replacing, sha256_of_file, write_json
 from sparring.core.numbers import plural
-from sparring.core.specs import ImageSpec, spec_from_json
-from sparring.data.decode import Colour, UnusableError, fit, load, open_header
+from sparring.core.specs import ImageSpec, default_size, spec_from_json
+from sparring.data.decode import Colour, UnusableError, fit, load
+from sparring.data.layouts import is_training
 from sparring.data.preparation import Preparation, checked_background
-from sparring.data.records import Problem, Source, examples, key_of
+from sparring.data.records import Item, Problem, Source, examples, key_of
+from sparring.data.survey import SharedRange, common_size, range_taken, shared_range
 from sparring.data.workers import in_order, progress_bar
 from sparring.data.writing import PixelWriter, building, discard, publish
 
 __all__ = ["Preparation", "Report", "Store", "open_store", "prepare", "store_at"]
 
-DEFAULT_SIZE = 64
-FORMAT = 1
+FORMAT = 2
 """Of the folder: another number and everything is prepared again."""
-PIXELS, LABELS, NAMES, DESCRIPTION = "pixels.raw", "labels.npy", "names.json", "store.json"
+PIXELS, LABELS, NAMES, ORIGINS, DESCRIPTION = "pixels.raw", "labels.npy", "names.json", "origins.npy", "store.json"
 
 
 @dataclass(frozen=True)
@@ -48,20 +49,22 @@ class Report:
     """Files that are no pictures and do not claim to be."""
     notes: tuple[str, ...] = ()
     """What was decided or done along the way, in whole sentences."""
+    warnings: tuple[str, ...] = ()
+    """What of the images was lost or guessed, with the setting that chooses otherwise, in whole sentences."""
 
     def lines(self) -> list[str]:
         """For the terminal: a line of counts, the notes, and every quarantined file."""
         counts = f"{self.used:,} of {plural(self.found, 'image', 'images')} used, {len(self.quarantined):,} quarantined."
-        return [counts, *self.notes, *(f"quarantined: {name}: {reason}" for name, reason in self.quarantined)]
+        return [counts, *self.warnings, *self.notes, *(f"quarantined: {name}: {reason}" for name, reason in self.quarantined)]
 
     def summary(self, command: str) -> list[str]:
-        """For the terminal where the data is not the matter: one line that counts what `lines` says in full, or none if there is nothing
-        to say. `command` prints all of it.
+        """For the terminal where the data is not the matter: the warnings, and one line that counts what else `lines` says in full, or none
+        if there is nothing to say. `command` prints all of it.
         """
         bad = f"{len(self.quarantined):,} of {plural(self.found, 'image', 'images')} cannot be used" if self.quarantined else ""
         notes = plural(len(self.notes), "note", "notes") if self.notes else ""
         said = ", ".join(part for part in (bad, notes) if part)
-        return [f"{said} (in full: {command})"] if said else []
+        return [*self.warnings, *([f"{said} (in full: {command})"] if said else [])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +98,19 @@ class Store:
         if not isinstance(names, list) or len(names) != len(self):
             raise DataError(f"{self.folder / NAMES} does not hold {len(self)} names. Delete {self.folder} and prepare the data again.")
         return names
+
+    @functools.cached_property
+    def origins(self) -> Int64[np.ndarray, "n 3"]:
+        """Of each image in its source: the height and width in pixels, as it is to be seen, and the EXIF orientation (1: not turned)."""
+        try:
+            origins = np.load(self.folder / ORIGINS, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            origins = np.zeros(0)
+        if origins.shape != (len(self), 3):
+            raise DataError(
+                f"{self.folder / ORIGINS} does not tell of {len(self)} images. Delete {self.folder} and prepare the data again."
+            )
+        return origins
 
     def batch(self, indices: Int64[np.ndarray, " n"]) -> Batch:
         """Those pictures as floats in [-1, 1], with their labels. IndexError for an index outside the store."""
@@ -135,7 +151,7 @@ def _checksum(described: dict[str, Any]) -> str:
 
 def _report_from_json(value: dict[str, Any]) -> Report:
     quarantined, passed_over = (tuple(Problem(*problem) for problem in value[key]) for key in ("quarantined", "passed_over"))
-    return Report(value["found"], value["used"], quarantined, passed_over, tuple(value["notes"]))
+    return Report(value["found"], value["used"], quarantined, passed_over, tuple(value["notes"]), tuple(value["warnings"]))
 
 
 def prepare(source: Source, preparation: Preparation | None = None, *, progress: bool = False, workers: int | None = None) -> Store:
@@ -147,6 +163,7 @@ def prepare(source: Source, preparation: Preparation | None = None, *, progress:
     """
     preparation = preparation or Preparation()
     background = checked_background(preparation)
+    source = usable_source(source, preparation)
     settings = {**asdict(preparation), "background": background}
     folder = cache_folder() / "data" / key_of(FORMAT, source.key, sorted(settings.items()))
     with contextlib.suppress(DataError):
@@ -165,22 +182,43 @@ def prepare(source: Source, preparation: Preparation | None = None, *, progress:
     return open_store(folder)
 
 
+def usable_source(source: Source, preparation: Preparation) -> Source:
+    """The source, with classes only if they are wanted. A DataError if it has parts of which one must be chosen."""
+    if source.splits:
+        first = next(filter(is_training, source.splits), source.splits[0])
+        raise DataError(
+            f"{source.name} holds {source.layout}: these folders are no classes. Choose one: --split {first} (split={first!r} in Python). "
+            "Translators (pix2pix, cyclegan, cut) take all of them."
+        )
+    if preparation.classes == "given" or not source.classes:
+        return source
+    items = [Item(item.name) for item in source.items]
+    return replace(source, items=items, classes=(), identify=lambda: key_of("no classes", source.key))
+
+
 @dataclass(frozen=True)
 class _Decoded:
     pixels: UInt8[np.ndarray, "size size c"]
     notes: tuple[str, ...]
+    origin: tuple[int, int, int]
+    """See `Store.origins`."""
+    deep: bool
+    """Whether it has more than 8 bits a value."""
 
 
 def _build(source: Source, preparation: Preparation, background: Colour, folder: Path, *, progress: bool, workers: int | None) -> None:
     """Write all files of a store into `folder`."""
-    size = preparation.size or _common_size(source, workers)
+    size = preparation.size or default_size(common_size(source, preparation.max_pixels, workers))
+    black_white = shared_range([source], preparation, workers)
     used: list[int] = []
+    origins: list[tuple[int, int, int]] = []
+    deep: list[str] = []
     quarantined = list(source.problems)
     remarks: dict[str, list[str]] = defaultdict(list)
     writer = PixelWriter(folder / PIXELS, preparation.channels)
 
     def decode(indices: range) -> list[_Decoded | str]:
-        return [_decoded(source, index, size, preparation, background) for index in indices]
+        return [_decoded(source, index, size, preparation, background, black_white) for index in indices]
 
     try:
         with progress_bar(f"Preparing {source.name}", len(source), progress) as advance:
@@ -191,6 +229,8 @@ def _build(source: Source, preparation: Preparation, background: Colour, folder:
                     continue
                 writer.add(result.pixels)
                 used.append(index)
+                origins.append(result.origin)
+                deep.extend([source.items[index].name] if result.deep else [])
                 for note in result.notes:
                     remarks[note].append(source.items[index].name)
         _check_share(source, preparation, len(used), quarantined)
@@ -203,10 +243,28 @@ def _build(source: Source, preparation: Preparation, background: Colour, folder:
         left = Counter(labels.tolist())
         empty = [name for label, name in enumerate(source.classes) if not left[label]]
         notes.extend([f"Classes without a usable picture: {', '.join(empty)}."] if empty else [])
-    report = Report(len(source) + len(source.problems), len(used), tuple(quarantined), source.passed_over, tuple(notes))
-    spec = ImageSpec(size, size, writer.channels, source.classes)
     names = [source.items[index].name for index in used]
+    places = np.array(origins, np.int64)
+    warnings = [*_sides_lost(places, names, preparation), *range_taken(deep, black_white.found, preparation)]
+    report = Report(len(source) + len(source.problems), len(used), tuple(quarantined), source.passed_over, tuple(notes), tuple(warnings))
+    spec = ImageSpec(size, size, writer.channels, source.classes)
+    with replacing(folder / ORIGINS) as temporary, temporary.open("wb") as file:
+        np.save(file, places, allow_pickle=False)
     _describe(folder, source, spec=spec, labels=labels, names=names, writer=writer, report=report, preparation=preparation)
+
+
+def _sides_lost(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], preparation: Preparation) -> list[str]:
+    """What is said where something was cut off or distorted to make squares."""
+    height, width = origins[:, 0], origins[:, 1]
+    oblong = np.flatnonzero(height != width).tolist()
+    if not len(oblong) or preparation.crop == "pad":
+        return []
+    lost = 1 - (np.minimum(height, width) / np.maximum(height, width))[oblong]
+    which = f"{len(oblong):,} of {len(names):,} images ({examples([names[index] for index in oblong])})"
+    if preparation.crop == "squash":
+        return [f"Squeezed to squares: {which} are not square."]
+    much = f"on average {lost.mean():.0%} of each, at most {lost.max():.0%}" if lost.max() > lost.min() else f"{lost.max():.0%} of each"
+    return [f"Cut to the middle square: {which} lose their sides, {much}. To keep all of them: --crop pad (adds borders), --crop squash."]
 
 
 def _advancing(chunks: Iterator[list[_Decoded | str]], advance: Callable[[int], object]) -> Iterator[list[_Decoded | str]]:
@@ -215,33 +273,12 @@ def _advancing(chunks: Iterator[list[_Decoded | str]], advance: Callable[[int], 
         advance(len(chunk))
 
 
-def _common_size(source: Source, workers: int | None) -> int:
-    """The side of all pictures if they are squares of one size, else 64. Reads headings only, and stops at the first that differs."""
-    if source.native_size is not None:
-        return source.native_size[0] if source.native_size[0] == source.native_size[1] else DEFAULT_SIZE
-
-    def sizes(indices: range) -> set[tuple[int, int]]:
-        found = set()
-        for index in indices:
-            with contextlib.suppress(Exception):  # whatever is wrong with it is found and told when it is decoded
-                header = open_header(source.read(index))[1]
-                found.add((header.height, header.width))
-        return found
-
-    seen: set[tuple[int, int]] = set()
-    with contextlib.closing(in_order(sizes, len(source), workers, chunk=8)) as chunks:
-        for found in chunks:
-            seen |= found
-            if len(seen) > 1:
-                return DEFAULT_SIZE
-    height, width = seen.pop() if seen else (0, 1)
-    return height if height == width else DEFAULT_SIZE
-
-
-def _decoded(source: Source, index: int, size: int, preparation: Preparation, background: Colour) -> _Decoded | str:
+def _decoded(
+    source: Source, index: int, size: int, preparation: Preparation, background: Colour, black_white: SharedRange
+) -> _Decoded | str:
     """The finished picture, or the reason why there is none."""
     try:
-        loaded = load(source.read(index), size)
+        loaded = load(source.read(index), size, black_white=black_white, max_pixels=preparation.max_pixels)
         pixels = fit(loaded.image, size, preparation.crop, background, preparation.channels)
     except DataError:  # the source as a whole is broken
         raise
@@ -254,7 +291,7 @@ def _decoded(source: Source, index: int, size: int, preparation: Preparation, ba
         notes = (*notes, f"smaller than {size} pixels on a side, so enlarged")
     if preparation.channels != 4 and loaded.image.mode in ("LA", "RGBA"):
         notes = (*notes, f"transparency laid on {preparation.background}")
-    return _Decoded(pixels, notes)
+    return _Decoded(pixels, notes, (*loaded.upright, loaded.orientation), loaded.black_white is not None)
 
 
 def _check_share(source: Source, preparation: Preparation, used: int, quarantined: list[Problem]) -> None:

@@ -7,19 +7,21 @@ from sparring.arguments import Source
 from sparring.core.terminal import console
 
 
-def inspect_data(data: Source, split: str | None = None, out: Path | None = None) -> int:
+def inspect_data(data: Source, split: str | None = None, max_pixels: int | None = None, out: Path | None = None) -> int:
     """Look data over: sizes, modes, classes, what cannot be used and why. Writes a contact sheet.
 
     Args:
         split: Which part of the data, where it has parts (train, test).
+        max_pixels: Largest height times width of an image that is read. Default: 89,478,485, against decompression bombs.
         out: Where the contact sheet goes. Default: DATA-contact-sheet.png here.
     """
     from sparring.core.pictures import save_picture
     from sparring.data.inspection import inspect
+    from sparring.data.preparation import Preparation
     from sparring.data.source import open_source
 
     screen = console()
-    inspection = inspect(open_source(data, split=split), progress=screen.is_terminal)
+    inspection = inspect(open_source(data, split=split), Preparation(max_pixels=max_pixels), progress=screen.is_terminal)
     for line in inspection.lines():
         screen.print(line)
     if inspection.contact_sheet is not None:
@@ -36,7 +38,7 @@ def prepare_data(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `prep
     from sparring.data.store import prepare
 
     screen = console()
-    store = prepare(open_source(arguments.data, split=arguments.split), arguments.preparation, progress=screen.is_terminal)
+    store = prepare(open_source(arguments.data, split=arguments.preparation.split), arguments.preparation, progress=screen.is_terminal)
     for line in store.report.lines():
         screen.print(line)
     screen.print(f"{plural(len(store), 'image', 'images')} of {store.spec}: {store.folder}\nFingerprint: {store.fingerprint}")
