@@ -60,7 +60,7 @@ class AdversarialSettings(Recipe):
     learning_rate: float = 2e-4
     """The optimiser's rate, for both networks unless the discriminator has its own."""
     discriminator_learning_rate: float | None = None
-    """A rate of the discriminator's own (two time scales, Heusel 2017)."""
+    """A rate of the discriminator's own (two time scales, Heusel 2017). None: learning_rate."""
     betas: tuple[float, float] = (0.5, 0.999)
     """Adam's decay rates."""
     momentum: float = 0.5
@@ -100,7 +100,7 @@ class AdversarialSettings(Recipe):
     augment_target: float = 0.6
     """ada: how sure the discriminator may be of real pictures, the mean sign of its logits; above it pictures are augmented more."""
     augment_chance: float | None = None
-    """ada: a fixed chance of each operation in place of one that adapts."""
+    """ada: a fixed chance of each operation, from 0 to 1. None: one that adapts."""
     augment_images: int = 500_000
     """ada: the chance rises from 0 to 1 over so many pictures at the fastest."""
     packing: int = 1

@@ -1,5 +1,6 @@
 """Floor 5: what a notebook imports. Train, resume, load, pack."""
 
+import itertools
 import os
 import platform
 import shlex
@@ -16,6 +17,7 @@ import sparring
 from sparring import rating, recipes
 from sparring.core.batch import float_to_pixels
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean, listed
+from sparring.core.numbers import plural
 from sparring.core.pictures import grid
 from sparring.core.runs import RunDirectory
 from sparring.core.settings import range_problems, type_problems
@@ -25,8 +27,9 @@ from sparring.data.parts import kept_apart
 from sparring.data.source import open_source, source_names
 from sparring.data.store import Preparation, Store, prepare, store_at
 from sparring.data.survey import common_size
+from sparring.diagnose.verdict import flags
 from sparring.diagnosing import diagnose
-from sparring.doctoring import doctor
+from sparring.doctoring import doctor, unusual
 from sparring.game import Game, LatentGame, Recipe, check
 from sparring.judge.sliced import coarse, sliced_wasserstein
 from sparring.judging import FrechetJudge, compare, judge
@@ -183,8 +186,11 @@ def prepared(data: Place, recipe: Recipe, preparation: Preparation, console: "Co
     """The data, ready for training, at the recipe's size unless one is named; what could not be used is said."""
     if isinstance(recipe, TranslationRecipe):
         pairs = pairs_of(data, recipe, preparation, pairing or Pairing(), progress=console.is_terminal)
-        console.print(f"{len(pairs):,} inputs to train on, {len(pairs.held_out[0]):,} held out: {pairs.spec}.")
-        for line in pairs.lines():
+        said = f"{plural(len(pairs), 'input', 'inputs')} to train on, {len(pairs.held_out[0]):,} held out: {pairs.spec}."
+        places = {pairs.inputs.folder: str(data), pairs.targets.folder: (pairing and pairing.target) or str(data)}
+        stores = {store.folder: store for store in (pairs.inputs, pairs.targets)}
+        looks = [stores[folder].report.summary(f"sparring data inspect {shlex.quote(place)}") for folder, place in places.items()]
+        for line in (said, *itertools.chain(*looks), *pairs.notes):
             console.print(line)
         return pairs
     if (store := store_at(Path(data))) is not None:
@@ -195,8 +201,8 @@ def prepared(data: Place, recipe: Recipe, preparation: Preparation, console: "Co
     if preparation.size is None:
         preparation = replace(preparation, size=recipe.size_for(common_size(source, preparation.max_pixels)))
     store = prepare(source, preparation, progress=console.is_terminal)
-    console.print(f"{len(store):,} pictures of {store.spec} from {source.name}.")
-    for line in store.report.lines():
+    prepares = " ".join(["sparring data prepare", shlex.quote(os.fspath(data)), *flags(unusual(preparation))])
+    for line in (f"{plural(len(store), 'image', 'images')} of {store.spec} from {source.name}.", *store.report.summary(prepares)):
         console.print(line)
     return store
 
@@ -218,6 +224,11 @@ def play_on(
     else:
         score, sheet = score_for(store, settings), sheet_for(settings)
         data, kept_back = kept_apart(store, settings.kept_back, settings.seed)
+        if len(kept_back):
+            console.print(
+                f"Of these {len(store):,}, {len(kept_back):,} {'is' if len(kept_back) == 1 else 'are'} held out, to tell whether the "
+                f"discriminator learns the other {len(data):,} by heart (--kept-back)."
+            )
         examine = Examiner(data, kept_back, settings.seed)
 
     def sitting(recipe: Recipe, config: Mapping[str, Any], coach: "Coach | None") -> "Ending":
@@ -231,7 +242,8 @@ def play_on(
     else:
         ending = sitting(recipe, config, None)
     progress = ending.progress
-    console.print(f"{'Done' if ending.reason == 'budget' else 'Stopped and saved'}: step {progress.step:,}, {progress.images:,} pictures.")
+    end = "Done" if ending.reason == "budget" else "Stopped and saved"
+    console.print(f"{end}: step {progress.step:,}, {plural(progress.images, 'image', 'images')} shown.")
     if ending.reason == "stopped":
         console.print(f"Go on with: {resuming(run)}")
     return replace(load(run.path), ending=ending)

@@ -15,7 +15,7 @@ Source = Annotated[
     Positional[str],
     arg(metavar="DATA", help="An embedded name (fashion10k, emoji), a folder, zip, IDX, .npy or .npz, torchvision:NAME or hf:NAME."),
 ]
-Device = Annotated[Literal["cpu", "cuda"], arg(help="What draws.")]
+Device = Annotated[Literal["cpu", "cuda"], arg(help="What computes: the processor or a GPU.")]
 Checkpoint = Annotated[str, arg(help='Which checkpoint: "last", "best" or the number of a step that is kept.')]
 
 
@@ -51,10 +51,10 @@ def train_arguments(name: str) -> type:
                 ],
             ),
             ("out", Annotated[Path | None, arg(help="The run directory to make. Default: runs/RECIPE-DATA-NUMBER.")], None),
-            ("recipe", OmitArgPrefixes[recipe], field(default_factory=recipe)),
             ("training", OmitArgPrefixes[TrainSettings], field(default_factory=TrainSettings)),
             ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
             *pairing,
+            ("recipe", OmitArgPrefixes[recipe], field(default_factory=recipe)),
         ],
     )
 

@@ -5,11 +5,15 @@ Nothing heavy is imported before it is known which verb is wanted: `sparring --h
 
 import errno
 import os
+import shlex
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import tyro
 from tyro.conf import DisallowNone, OmitArgPrefixes, Positional, arg
 from tyro.extras import SubcommandApp
 
@@ -24,6 +28,9 @@ from sparring.arguments import (
 )
 from sparring.core.errors import NonFiniteError, SparringError, did_you_mean
 from sparring.core.terminal import console
+from sparring.help_page import help_page
+from sparring.other_toolkits import RECIPES, command_for
+from sparring.usage import UsageError, checked, folded, is_flag
 from sparring.verbs import data, diagnosing, doctoring, drawing, eye, judging, latent, translating
 
 if TYPE_CHECKING:
@@ -38,15 +45,51 @@ ADVICE = {
 }
 """After what the system refused, by its number: what to do."""
 EXIT_SICK, EXIT_TOO_EARLY = diagnosing.EXIT_SICK, diagnosing.EXIT_TOO_EARLY
-VERBS = (
-    "train", "resume", "sample", "interpolate", "translate", "pack", "import", "latent", "eye", "playground", "judge", "compare", "recipes",
-    "completion", "data", "doctor", "diagnose",
-)  # fmt: skip
-DESCRIPTION = """Two networks that make each other stronger: train generative adversarial networks on your own data, and use them.
+Verb = Callable[..., Any]
 
-To start:  sparring train dcgan --data fashion10k --out runs/first --minutes 5
-
-Then:  sparring sample runs/first -n 64 --seed 1"""
+SECTIONS = {
+    "Begin": {
+        "recipes": "the published systems there are, and which to begin with",
+        "data": "look data over (data inspect), prepare it (data prepare)",
+        "doctor": "what your data makes hard, and the command to start with",
+    },
+    "Train": {
+        "train": "train a recipe on data",
+        "resume": "go on with a run exactly where it stopped, or for longer",
+        "diagnose": "what is wrong with a training, and what to do",
+        "playground": "play a recipe on points in the plane",
+    },
+    "Use": {
+        "sample": "draw images from a run",
+        "interpolate": "walk from image to image: a film or a strip",
+        "translate": "make images of images: pix2pix, CycleGAN, CUT, style transfer",
+        "latent": "the latent space as a tool: mix, project, directions, ...",
+        "eye": "what the discriminator sees: classify, filters",
+        "pack": "write one file with only what drawing needs",
+        "import": "read official weights",
+    },
+    "Judge": {
+        "judge": "scores against real images, with a report",
+        "compare": "rank runs by their scores",
+    },
+    "More": {
+        "completion": "completion for bash, zsh or tcsh",
+        "help": "the page of a command: sparring help train dcgan",
+    },
+}
+"""Every verb with what it does in a few words, as `sparring --help` shows them."""
+VERBS = tuple(verb for verbs in SECTIONS.values() for verb in verbs)
+GROUPS: Mapping[str, Mapping[str, Verb]] = {
+    "data": {"inspect": data.inspect_data, "prepare": data.prepare_data},
+    "latent": latent.VERBS,
+    "eye": eye.VERBS,
+}
+"""Verbs that are several."""
+OPENING = """Sparring trains generative adversarial networks (GANs) on your own data, and
+uses them."""
+START = """To start:
+  sparring train dcgan --data fashion10k --out runs/first --minutes 5
+  sparring sample runs/first -n 64 --seed 1"""
 
 
 # ------------------------------------------------------------------------------------------------- verbs
@@ -86,15 +129,32 @@ def _ended(model: "Model", run: Path) -> int:
     return EXIT_STOPPED if model.ending is not None and model.ending.reason == "stopped" else 0
 
 
+KINDS_OF_DATA = {
+    None: ("From noise to images. Data: images", "dcgan"),
+    "paired": ("From image to image, learned from pairs", "pix2pix"),
+    "unpaired": ("From image to image, learned from two sets without pairs", "cyclegan"),
+    "style": ("Any image in the style of one", "style-transfer"),
+}
+"""By what recipes translate: a heading, and the recipe to begin with."""
+
+
 def recipes() -> int:
-    """List the published systems there are, with paper and kind of data."""
+    """List the published systems there are, by the kind of data they need, and which to begin with."""
     from sparring import recipes as known
 
     screen = console()
-    for name in known.names():
-        recipe = known.get(name)
-        screen.print(name, style="bold", end="")
-        screen.print(f"  {recipe.title}\n    {recipe.paper}\n    Data: {recipe.data}\n    Settings: sparring train {name} --help")
+    screen.print("Which suits your data, with the command to start with:  sparring doctor --data DATA")
+    found = {name: known.get(name) for name in known.names()}
+    for kind, (heading, first) in KINDS_OF_DATA.items():
+        of_kind = {name: recipe for name, recipe in found.items() if getattr(recipe, "translates", None) == kind}
+        screen.print(f"\n{heading}. Begin with {first}.", style="bold")
+        for name in sorted(of_kind, key=lambda name: name != first):
+            recipe = of_kind[name]
+            screen.print(f"\n  {name}", style="bold", end="")
+            screen.print(f"  {recipe.title}")
+            for line in (f"Data: {recipe.data}", recipe.paper):
+                screen.print(textwrap.fill(line, screen.width, initial_indent="      ", subsequent_indent="        "))
+    screen.print("\nEvery setting of a recipe:  sparring train RECIPE --help")
     return 0
 
 
@@ -118,46 +178,37 @@ def playground(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `playgr
     return EXIT_STOPPED if outcome.steps < arguments.playing.steps else 0
 
 
-def completion(shell: Annotated[Positional[Literal["bash", "zsh", "tcsh"]], arg(metavar="SHELL")]) -> None:
+def completion(shell: Annotated[Positional[Literal["bash", "zsh", "tcsh"]], arg(metavar="SHELL", help="bash, zsh or tcsh.")]) -> None:
     """Print a completion script for a shell: `source <(sparring completion bash)`."""
-    application(["completion"]).cli(args=["--tyro-print-completion", shell], prog="sparring", description=DESCRIPTION)
+    everything().cli(args=["--tyro-print-completion", shell], prog="sparring")
 
 
 # -------------------------------------------------------------------------- arguments made of dataclasses
 
 
-def recipe_group(
-    argv: Sequence[str], verb: Callable[[Any], int], arguments_of: Callable[[str], type], names: Sequence[str]
-) -> SubcommandApp:
-    """A verb with a command for each of these recipes."""
+def with_recipe(verb: Verb, name: str) -> Verb:
+    """`train` or `playground` with the flags of one recipe."""
     from sparring import recipes as known
 
-    if argv[0] == verb.__name__ and len(argv) > 1 and not argv[1].startswith("-"):
-        known.get(argv[1])  # says "did you mean" where there is no such recipe
-    group = SubcommandApp()
-    for name in names:
-        group.command(name=name)(_verb(verb, arguments_of(name), f"{known.get(name).title}. {known.get(name).paper}"))
-    return group
+    recipe = known.get(name)
+    place = f"{verb.__name__} {name}"
+    if verb is playground:
+        start = f"sparring {place} --data ring8"
+    else:
+        start = f"sparring {place} --data DATA{' --target DATA' if getattr(recipe, 'translates', None) else ''} --minutes 10"
+    arguments = train_arguments(name) if verb is train else playground_arguments(name)
+    return _verb(verb, arguments, f"{recipe.title}. {recipe.paper}\n\nData: {recipe.data}.\n\nTo start: {start}")
 
 
-def train_group(argv: Sequence[str]) -> SubcommandApp:
-    """`train`, with a command for each recipe."""
-    from sparring import recipes as known
-
-    return recipe_group(argv, train, train_arguments, known.names())
-
-
-def playground_group(argv: Sequence[str]) -> SubcommandApp:
-    """`playground`, with a command for each recipe of a generator against a discriminator."""
+def recipes_of(verb: Verb) -> list[str]:
+    """The recipes that `train` takes, or `playground`: there, those of a generator against a discriminator."""
     from sparring import recipes as known
     from sparring.adversarial import AdversarialRecipe
 
-    return recipe_group(
-        argv, playground, playground_arguments, [name for name in known.names() if issubclass(known.get(name), AdversarialRecipe)]
-    )
+    return [name for name in known.names() if verb is train or issubclass(known.get(name), AdversarialRecipe)]
 
 
-def resume_verb(argv: Sequence[str]) -> Callable[..., Any]:
+def resume_verb(argv: Sequence[str]) -> Verb:
     """`resume` with the flags of the run's own recipe, if a run is named."""
     from sparring.core.runs import RunDirectory
 
@@ -188,36 +239,161 @@ def _free_run_directory(recipe: object, data: str) -> Path:
 # ----------------------------------------------------------------------------------------------- the door
 
 
-def application(argv: Sequence[str]) -> SubcommandApp:
-    """All verbs. Those whose flags depend on recipes, which are slow to import, get them only when they are called."""
-    verb = argv[0] if argv else ""
-    everything = verb == "completion"
-    app, of_data = SubcommandApp(), SubcommandApp()
-    app.command(name="train")(train_group(argv) if everything or verb == "train" else _mention(train))  # pyright: ignore[reportArgumentType] (a SubcommandApp is taken too)
-    app.command(name="playground")(playground_group(argv) if everything or verb == "playground" else _mention(playground))  # pyright: ignore[reportArgumentType]
-    app.command(name="resume")(resume_verb(argv) if everything or verb == "resume" else _mention(resume))
-    for function in (
-        doctoring.doctor, diagnosing.diagnose, drawing.sample, drawing.interpolate, translating.translate, drawing.pack, judging.judge,
-        judging.compare, recipes, completion,
-    ):  # fmt: skip
-        app.command(function)
-    app.command(name="import")(drawing.import_weights)
-    app.command(name="latent", help="The latent space as a tool: mix, project, move, ...")(latent.group())  # pyright: ignore[reportArgumentType]
-    app.command(name="eye", help="What the discriminator sees: classify, filters.")(eye.group())  # pyright: ignore[reportArgumentType]
-    of_data.command(name="inspect")(data.inspect_data)
-    preparing = everything or list(argv[:2]) == ["data", "prepare"]
-    of_data.command(name="prepare")(_verb(data.prepare_data, prepare_arguments()) if preparing else _mention(data.prepare_data))
-    app.command(name="data", help="Look data over (inspect) or prepare it for training (prepare).")(of_data)  # pyright: ignore[reportArgumentType]
+def everything() -> SubcommandApp:
+    """All that can be typed, for the completion of shells."""
+    app = SubcommandApp()
+    for verb in VERBS:
+        if verb in GROUPS or verb in WITH_RECIPE:
+            under = SubcommandApp()
+            names = GROUPS[verb] if verb in GROUPS else recipes_of(WITH_RECIPE[verb])
+            for name in names:
+                under.command(name=name)(function_of(verb, name, []))
+            app.command(name=verb, help=SUMMARIES[verb])(under)  # pyright: ignore[reportArgumentType] (a SubcommandApp is taken too)
+        elif verb != "help":
+            app.command(name=verb)(function_of(verb, "", []))
     return app
 
 
-def _mention(function: Callable[..., int]) -> Callable[[], None]:
-    """A verb as the list of verbs shows it."""
+def function_of(verb: str, name: str, words: Sequence[str]) -> Verb:
+    """What a command calls. `name`: its recipe, or which verb of a group; `words`: what follows."""
+    if verb in WITH_RECIPE:
+        return with_recipe(WITH_RECIPE[verb], name)
+    if verb == "resume":
+        return resume_verb([verb, *words])
+    if (verb, name) == ("data", "prepare"):
+        return _verb(data.prepare_data, prepare_arguments())
+    return GROUPS[verb][name] if verb in GROUPS else PLAIN[verb]
 
-    def verb() -> None: ...
 
-    verb.__doc__ = function.__doc__
-    return verb
+WITH_RECIPE: Mapping[str, Verb] = {"train": train, "playground": playground}
+PLAIN: Mapping[str, Verb] = {
+    "recipes": recipes, "doctor": doctoring.doctor, "diagnose": diagnosing.diagnose, "sample": drawing.sample,
+    "interpolate": drawing.interpolate, "translate": translating.translate, "pack": drawing.pack, "import": drawing.import_weights,
+    "judge": judging.judge, "compare": judging.compare, "completion": completion,
+}  # fmt: skip
+SUMMARIES = {verb: summary for verbs in SECTIONS.values() for verb, summary in verbs.items()}
+
+
+def overview() -> str:
+    """The page of `sparring --help`."""
+    lines = [OPENING, "", "usage: sparring COMMAND ...", ""]
+    for section, verbs in SECTIONS.items():
+        lines += [f"{section}:", *(f"  {verb:12} {summary}" for verb, summary in verbs.items()), ""]
+    return "\n".join([*lines, START, "", "Every flag of a command:  sparring COMMAND --help"])
+
+
+def group_page(verb: str) -> str:
+    """The page of a verb that is several."""
+    lines = [f"usage: sparring {verb} COMMAND ...", ""]
+    lines += [f"  {name:12} {_first_sentence(function)}" for name, function in GROUPS[verb].items()]
+    return _wrapped([*lines, "", f"Every flag of a command: sparring {verb} COMMAND --help"])
+
+
+def recipe_page(verb: str) -> str:
+    """The page of a verb that wants a recipe."""
+    from sparring import recipes as known
+
+    example = "sparring train dcgan --data fashion10k --minutes 5" if verb == "train" else "sparring playground gan --data ring8"
+    lines = [f"usage: sparring {verb} RECIPE --data DATA ...", "", f"For example: {example}", ""]
+    lines += [f"  {name:15} {known.get(name).title}" for name in recipes_of(WITH_RECIPE[verb])]
+    more = ["", f"Every setting of a recipe:       sparring {verb} RECIPE --help", "What data each needs, and paper: sparring recipes"]
+    if verb == "train":
+        more.append("Which suits your data:           sparring doctor --data DATA")
+    return _wrapped([*lines, *more])
+
+
+def _first_sentence(function: Verb) -> str:
+    return f"{(function.__doc__ or '').partition('. ')[0].splitlines()[0].rstrip('.')}."
+
+
+def _wrapped(lines: Sequence[str]) -> str:
+    """Lines of two columns, the second one wrapped below itself."""
+    width = shutil.get_terminal_size().columns
+    indent = " " * (18 if any(line.startswith("  ") and line[17:18] == " " for line in lines) else 15)
+    return "\n".join(textwrap.fill(line, width, subsequent_indent=indent) if line.startswith("  ") else line for line in lines)
+
+
+def recipe_of(verb: str, words: Sequence[str]) -> str:
+    """The recipe that a command names first, in whatever spelling; a UsageError says how it is named."""
+    from sparring import recipes as known
+    from sparring.data.source import source_names
+
+    names = recipes_of(WITH_RECIPE[verb])
+    first = words[0] if words else ""
+    if first and not is_flag(first):
+        if (name := known.found(first)) in names:
+            return name
+        if verb == "train" and (first in source_names() or Path(first).exists()):
+            raise UsageError(f"{first!r} is no recipe but data: {_command_with(verb, _suited(words), ['--data', *words])}")
+        raise UsageError(f"There is no recipe {first!r}{' for points' if verb == 'playground' else ''}. {did_you_mean(first, names)}")
+    for at, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        before = words[at - 1] if at else ""
+        named_by_flag = (equals and _of_recipe(flag)) or _of_recipe(before)
+        if (name := known.found(value if equals else word)) in names and (named_by_flag or not is_flag(before)):
+            rest = [*words[: at - 1 if _of_recipe(before) else at], *words[at + 1 :]]
+            raise UsageError(f"The recipe comes first: {_command_with(verb, name or '', rest)}")
+    named = ["--data", words[words.index("--data") + 1]] if "--data" in words[:-1] else ["--data", "DATA"]
+    if verb == "playground":
+        example = _command_with(verb, "gan", words or ["--data", "ring8"])
+        raise UsageError(f"Name a recipe first, as in: {example} (all of them: sparring playground --help)")
+    raise UsageError(
+        f"Name a recipe first, as in: {_command_with(verb, _suited(words), words or named)} "
+        f"(all of them: sparring recipes; which suits your data: {_command_with('doctor', '', named)})"
+    )
+
+
+def _of_recipe(word: str) -> bool:
+    return is_flag(word) and folded(word).strip("-").replace("-", "") in RECIPES
+
+
+def _suited(words: Sequence[str]) -> str:
+    """The recipe to begin with, as far as flags tell."""
+    flags = {word.partition("=")[0] for word in words if is_flag(word)}
+    if flags & {"--inputs", "--side-by-side"}:
+        return "pix2pix"
+    return "cyclegan" if "--target" in flags else "dcgan"
+
+
+def _command_with(verb: str, name: str, words: Sequence[str]) -> str:
+    return shlex.join(["sparring", verb, *([name] if name else []), *words])
+
+
+def run(argv: Sequence[str]) -> int | None:
+    """Do what a command says. Raises a UsageError if it cannot be understood."""
+    verb, words = argv[0], list(argv[1:])
+    asked = not words or words[0] in ("-h", "--help")
+    if is_flag(verb):
+        raise UsageError(f"{verb}: a command comes first, as in: sparring train dcgan --data fashion10k (all of them: sparring --help)")
+    verb = verb if verb in VERBS else folded(verb)
+    if verb not in VERBS:
+        raise UsageError(f"There is no command {argv[0]!r}. {command_for(argv[0]) or did_you_mean(argv[0], VERBS)}")
+    name = ""
+    if verb in GROUPS or verb in WITH_RECIPE:
+        if asked and (words or verb in GROUPS):
+            print(group_page(verb) if verb in GROUPS else recipe_page(verb), file=sys.stdout if words else sys.stderr)
+            return 0 if words else EXIT_USAGE
+        name = _in_group(verb, words) if verb in GROUPS else recipe_of(verb, words)
+        words = words[1:]
+    called = " ".join(["sparring", verb, *([name] if name else [])])
+    function = function_of(verb, name, words)
+    if {"-h", "--help"} & set(words):
+        print(help_page(function, called))
+        return 0
+    words = checked(words, function, called)
+    return tyro.cli(function, prog=called, args=words, config=(DisallowNone,))
+
+
+def _in_group(verb: str, words: Sequence[str]) -> str:
+    name = folded(words[0])
+    if name in GROUPS[verb]:
+        return name
+    if verb == "data" and Path(words[0]).exists():
+        raise UsageError(
+            f"Look it over with: {shlex.join(['sparring', 'data', 'inspect', *words])} (or prepare it for training: data prepare)"
+        )
+    near = did_you_mean(words[0], GROUPS[verb])
+    raise UsageError(f"There is no command {f'{verb} {words[0]}'!r}. {near} (More: sparring {verb} --help)")
 
 
 def _said(problem: OSError) -> str:
@@ -231,16 +407,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     `diagnose` found a training sick; 130 if stopped by Ctrl-C.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    if argv in (["--version"], ["-V"]):
-        from sparring import __version__
-
-        print(f"sparring {__version__}")
-        return
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:], "--help"]
     try:
-        if argv and not argv[0].startswith("-") and argv[0] not in VERBS:
-            print(f"sparring: there is no command {argv[0]!r}. {did_you_mean(argv[0], VERBS)}", file=sys.stderr)
-            sys.exit(EXIT_USAGE)
-        code = application(argv).cli(args=argv or ["--help"], prog="sparring", description=DESCRIPTION, config=(DisallowNone,))
+        if argv in (["--version"], ["-V"]):
+            from sparring import __version__
+
+            print(f"sparring {__version__}")
+            code = 0
+        elif not argv or argv[0] in ("-h", "--help"):
+            print(overview())
+            code = 0
+        else:
+            code = run(argv)
+    except UsageError as problem:
+        print(f"sparring: {problem}", file=sys.stderr)
+        code = EXIT_USAGE
     except SparringError as problem:
         print(f"sparring: {problem}", file=sys.stderr)
         code = EXIT_NOT_FINITE if isinstance(problem, NonFiniteError) else EXIT_ERROR

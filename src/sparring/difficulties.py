@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from sparring.core.numbers import plural
 from sparring.data.decode import open_header
 from sparring.data.records import Source
 from sparring.data.store import Store
 from sparring.diagnose.finding import Severity
 from sparring.diagnose.readings import labels_tell
-from sparring.diagnose.verdict import plural
 
 FAR_TOO_FEW, FEW, RATHER_FEW = 100, 1000, 5000
 FEW_OF_A_CLASS, UNEVEN = 50, 10

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from sparring import recipes
 from sparring.adversarial import AdversarialRecipe
 from sparring.core.errors import SettingsError, did_you_mean, listed
+from sparring.core.numbers import plural
 from sparring.core.specs import ImageSpec
 from sparring.data.source import open_source
 from sparring.data.store import Preparation, Store, prepare, store_at
 from sparring.diagnose.finding import WEIGHTS
 from sparring.diagnose.readings import labels_tell
-from sparring.diagnose.verdict import flags, plural
+from sparring.diagnose.verdict import flags
 from sparring.difficulties import (
     FEW,
     FEW_OF_A_CLASS,

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sparring.core.batch import float_to_pixels
-from sparring.core.errors import DataError, SettingsError, SparringError, missing_extra
+from sparring.core.errors import DataError, SettingsError, SparringError, listed, missing_extra
 from sparring.core.files import read_json, write_bytes
 from sparring.core.machine import keep_freed_memory
 from sparring.core.runs import RunDirectory
@@ -37,6 +37,7 @@ from sparring.models import Model
 from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
 from sparring.trained_on import preparation_of, source_of, training_data
+from sparring.translation import TranslationRecipe
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 Place = str | os.PathLike[str]
 Judgeable = Model | Store | Place
 DEFAULT_SAMPLES = 10_000
+COMPARISON = "comparison"
+"""The folder of a run for what a comparison found of it."""
 
 
 def judge(
@@ -269,15 +272,16 @@ def compare(
 ) -> list[Line]:
     """Rank runs on the same data by their Fréchet distance, those that differ by their seed alone as one line.
 
-    Each is judged as by `judge`, unless its report.json says it was judged so since its last step. `out`: a .md file for the
-    table, or a .png, .pdf or .svg for a plot.
+    Each is judged as by `judge`, unless its report.json says it was judged so since its last step. What is judged anew is reported in
+    the run's folder "comparison", so that its own report stays as it is. `out`: a .md file for the table, or a .png, .pdf or .svg for
+    a plot. Raises a SettingsError that names everything that is no run of images from noise.
     """
     screen = console or plain_console()
     _refuse_output(out)
     directories = [RunDirectory(Path(run)) for run in runs]
     if not runs or len({directory.path.resolve() for directory in directories}) < len(runs):
         raise SettingsError("Name the runs to compare, each once.")
-    configs = [directory.read_config() for directory in directories]
+    configs = _comparable(directories)
     names = [name_of_run(config, directory.path) for config, directory in zip(configs, directories, strict=True)]
     data = {config["data"]["fingerprint"]: config["data"]["source"] for config in configs}
     if len(data) > 1:
@@ -287,9 +291,10 @@ def compare(
         asked = {"n_fake": samples, "seed": seed, "truncation": None, "extractor": extractor}
         scores = _kept_scores(directory, config["data"]["fingerprint"], asked) if checkpoint == "last" else None
         if scores is None:
-            screen.print(f"Judging {directory.path} ...")
+            folder = directory.path / COMPARISON
+            screen.print(f"Judging {directory.path}; its report: {folder / report.HTML}")
             judgement = judge(
-                directory.path, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=directory.path, console=console
+                directory.path, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=folder, console=console
             )
             scores = {score.name: score.value for score in judgement.scores}
         found.append(Judged(name, scores))
@@ -302,6 +307,30 @@ def compare(
         else:
             plot(lines, path)
     return lines
+
+
+def _comparable(directories: Sequence[RunDirectory]) -> list[dict[str, Any]]:
+    """The config.json of each run. A SettingsError names, all at once, what is no run or has no score in common with the others."""
+    problems, configs, translators = [], [], []
+    for directory in directories:
+        path = directory.path
+        if directory.exists():
+            configs.append(directory.read_config())
+            if issubclass(type(described(configs[-1], path)[0]), TranslationRecipe):
+                translators.append(str(path))
+        elif path.suffix == ".safetensors" or (path / IMPORTED).is_file():
+            problems.append(f"{path} is a model without its run: judge it by data that you name, with: sparring judge {path} DATA")
+        else:
+            problems.append(f"{path} is not a run directory: it has no config.json. Data is judged with: sparring judge {path} DATA")
+    if translators:
+        each = "each of them" if len(translators) > 1 else "it"
+        problems.append(
+            f"{' and '.join(translators)} {'make images of images' if len(translators) > 1 else 'makes images of images'}, and only runs "
+            f"that make images of noise are ranked: judge {each} with: sparring judge RUN"
+        )
+    if problems:
+        raise SettingsError(problems[0] if len(problems) == 1 else listed("These cannot be compared:", problems))
+    return configs
 
 
 def name_of_run(config: dict[str, Any], source: Path) -> str:
@@ -325,12 +354,18 @@ def _refuse_output(out: Place | None) -> None:
 
 
 def _kept_scores(run: RunDirectory, fingerprint: str, asked: dict[str, Any]) -> dict[str, float] | None:
-    """The scores in a run's report.json, if its last step was judged as `asked` against its own data, in the usual way."""
+    """The scores in a run's own report, or in its last comparison's, if its last step was judged as `asked` against its own data."""
     if asked["extractor"] == "classifier":
         return None
     usual = asked | open_extractor(asked["extractor"]).identity()
+    kept_here = (_scores_in(folder / report.JSON, run, fingerprint, usual) for folder in (run.path, run.path / COMPARISON))
+    return next((scores for scores in kept_here if scores is not None), None)
+
+
+def _scores_in(path: Path, run: RunDirectory, fingerprint: str, usual: dict[str, Any]) -> dict[str, float] | None:
+    """The scores in one report, if it is of the run's last step, its own data, and the protocol `usual`."""
     try:
-        kept = read_json(run.path / report.JSON)
+        kept = read_json(path)
         first = kept["scores"][0]
         fresh = kept["fake"]["step"] == checkpoints.newest_progress(run.checkpoints).step and kept["real"]["fingerprint"] == fingerprint
         fresh = fresh and kept["fake"]["weights"] == _weights_of(load(run.path))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from sparring.adversarial import AdversarialRecipe
+from sparring.core.numbers import plural
 from sparring.data.store import Store
-from sparring.diagnose.verdict import plural
 from sparring.game import check
 from sparring.style_game import PATH_EVERY
 from sparring.train.loop import Signals, Table, play

@@ -305,7 +305,7 @@ def test_a_tenth_may_be_unusable_and_no_more(tmp_path: Path) -> None:
 def test_none_usable(tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.png").write_bytes(b"x")
-    with pytest.raises(DataError, match="none of 1 pictures"):
+    with pytest.raises(DataError, match="none of 1 picture can"):
         prepare(open_source(tmp_path / "bad"), Preparation(max_bad=1.0))
 
 

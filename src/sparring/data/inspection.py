@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sparring.core.errors import DataError
+from sparring.core.numbers import plural
 from sparring.core.pictures import grid
 from sparring.data.decode import UnusableError, fit, load
 from sparring.data.preparation import Preparation, checked_background
@@ -53,7 +54,7 @@ class Inspection:
         """For the terminal. Nothing is left out but rare sizes."""
         sizes = {f"{width}x{height}": count for (height, width), count in self.sizes.items()}
         lines = [
-            f"{self.name}: {self.usable:,} of {self.found:,} pictures can be used.",
+            f"{self.name}: {self.usable:,} of {plural(self.found, 'picture', 'pictures')} can be used.",
             *([f"layout: {self.layout}"] if self.layout else []),
             f"sizes (width x height): {_counts(sizes)}",
             f"modes: {_counts(self.modes)}",

@@ -19,6 +19,7 @@ from jaxtyping import Int64, UInt8
 from sparring.core.batch import Batch, pixels_to_float
 from sparring.core.errors import DataError, listed
 from sparring.core.files import cache_folder, read_json, replacing, sha256_of_file, write_json
+from sparring.core.numbers import plural
 from sparring.core.specs import ImageSpec, default_size, spec_from_json
 from sparring.data.decode import Colour, UnusableError, fit, load
 from sparring.data.layouts import is_training
@@ -53,8 +54,17 @@ class Report:
 
     def lines(self) -> list[str]:
         """For the terminal: a line of counts, the notes, and every quarantined file."""
-        counts = f"{self.used:,} of {self.found:,} pictures used, {len(self.quarantined):,} quarantined."
+        counts = f"{self.used:,} of {plural(self.found, 'image', 'images')} used, {len(self.quarantined):,} quarantined."
         return [counts, *self.warnings, *self.notes, *(f"quarantined: {name}: {reason}" for name, reason in self.quarantined)]
+
+    def summary(self, command: str) -> list[str]:
+        """For the terminal where the data is not the matter: the warnings, and one line that counts what else `lines` says in full, or none
+        if there is nothing to say. `command` prints all of it.
+        """
+        bad = f"{len(self.quarantined):,} of {plural(self.found, 'image', 'images')} cannot be used" if self.quarantined else ""
+        notes = plural(len(self.notes), "note", "notes") if self.notes else ""
+        said = ", ".join(part for part in (bad, notes) if part)
+        return [*self.warnings, *([f"{said} (in full: {command})"] if said else [])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,9 +298,10 @@ def _check_share(source: Source, preparation: Preparation, used: int, quarantine
     bad = len(quarantined)
     reasons = [f"{name}: {reason}" for name, reason in quarantined]
     if not used:
-        raise DataError(listed(f"{source.name}: none of {bad} pictures can be used:", reasons))
+        raise DataError(listed(f"{source.name}: none of {plural(bad, 'picture', 'pictures')} can be used:", reasons))
     if bad > preparation.max_bad * (bad + used):
-        share = f"{bad} of {bad + used} pictures ({bad / (bad + used):.0%}) cannot be used, more than max_bad = {preparation.max_bad:.0%}"
+        counted = f"{bad} of {plural(bad + used, 'picture', 'pictures')} ({bad / (bad + used):.0%})"
+        share = f"{counted} cannot be used, more than max_bad = {preparation.max_bad:.0%}"
         raise DataError(listed(f"{source.name}: {share}. Mend or remove these, or raise max_bad:", reasons))
 
 

@@ -42,9 +42,20 @@ def progress_bar(text: str, total: int, shown: bool) -> Iterator[Callable[[int],
         yield lambda _: None
         return
     from rich.console import Console  # noqa: PLC0415 (a third of a second that only a person watching needs)
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    bar_width, counts, clock = max(8, min(40, console.width // 6)), 2 * len(f"{total:,}") + len(" of "), len("0:00:00")
+    room = max(8, console.width - bar_width - counts - clock - 4)  # what there is no room for is cut from the text, not from the numbers
+    text = text if len(text) <= room else f"{text[: room - 1]}…"
+    whole = Column(no_wrap=True)
+    columns = (
+        TextColumn("{task.description}", markup=False, table_column=whole),
+        BarColumn(bar_width),
+        TimeRemainingColumn(table_column=whole),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f}", table_column=whole),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(text, total=total)
         yield lambda done: bar.advance(task, done)

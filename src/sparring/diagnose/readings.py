@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sparring.core.numbers import plural
 from sparring.diagnose.record import NOTHING, Record, Series
 
 CHECKUPS = 3
@@ -28,6 +29,13 @@ def pictured(record: Record) -> bool:
     """Whether the data are known, and pictures (points in the plane have one pixel)."""
     shape = record.data.get("shape")
     return bool(shape) and min(shape[1:]) > 1
+
+
+def trained_on(record: Record) -> str:
+    """How many images the game is trained on, and how many more there are in the data: "479 images (25 more are held out)"."""
+    trained, held_out = record.data.get("count", 0), record.data.get("held_out", 0)
+    more = f" ({held_out:,} more {'is' if held_out == 1 else 'are'} held out)" if held_out else ""
+    return f"{plural(trained, 'image', 'images')}{more}"
 
 
 def logistic(record: Record) -> bool:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from sparring.core.numbers import plural
 from sparring.diagnose.elsewhere import still_losses
 from sparring.diagnose.finding import Finding, Remedy, Severity
 from sparring.diagnose.readings import (
@@ -18,6 +19,7 @@ from sparring.diagnose.readings import (
     reached_weights,
     satisfied,
     told_classes,
+    trained_on,
     translates,
     winning,
 )
@@ -110,8 +112,8 @@ def few_pictures(record: Record) -> Finding | None:
     severity: Severity = "severe" if count < 100 else "warning" if count < 400 and not augmented else "note"
     return Finding(
         "few pictures",
-        f"{count:,} pictures are {'far too few' if count < 100 else 'few'}: the discriminator will know them by heart.",
-        (f"The game is trained on {count:,} pictures.",),
+        f"{plural(count, 'image is', 'images are')} {'far too few' if count < 100 else 'few'}: the discriminator will know them by heart.",
+        (f"The game is trained on {trained_on(record)}.",),
         severity,
         0.97 if count < 100 else 0.8,
         0,

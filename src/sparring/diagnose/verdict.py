@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sparring.core.numbers import plural
 from sparring.diagnose.finding import Finding, Remedy
-from sparring.diagnose.readings import pictured, translates
+from sparring.diagnose.readings import pictured, trained_on, translates
 from sparring.diagnose.record import Record, plain
 
 FEWEST_CHECKUPS, FEWEST_LINES = 3, 10
@@ -100,7 +101,7 @@ class Verdict:
         count, looked_at = record.data.get("count", 0), record.data.get("looked_at", 0)
         if pictured(record) and count > COPIES_SEEN * looked_at:
             return (
-                f"Copies of training pictures are looked for among {looked_at:,} of the {count:,} alone, "
+                f"Copies of training images are looked for among {looked_at:,} of the {trained_on(record)} alone, "
                 "so a generator that repeats what it was shown is not found out among so many.",
             )
         return ()
@@ -197,8 +198,3 @@ def origin_of(entry: Mapping[str, Any]) -> str:
 def changes_of(entry: Mapping[str, Any]) -> str:
     """What an intervention changes, and from what."""
     return ", ".join(f"{name}={value} (was {entry['before'][name]})" for name, value in entry["changes"].items())
-
-
-def plural(count: int, one: str, many: str) -> str:
-    """A count with its noun."""
-    return f"{count:,} {one if count == 1 else many}"

@@ -12,13 +12,21 @@ def names() -> list[str]:
     return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
 
 
+def found(name: str) -> str | None:
+    """The name of the recipe that `name` means, whatever its case, hyphens, underscores and spaces: "WGANGP" is "wgan-gp"."""
+    return next((known for known in names() if _bare(known) == _bare(name)), None)
+
+
 def get(name: str) -> type[Recipe]:
-    """The settings class of the recipe called `name`; a SettingsError suggests the nearest names."""
-    known = names()
-    wanted = name.lower().replace("_", "-")
-    if wanted not in known:
-        raise SettingsError(f"There is no recipe {name!r}. {did_you_mean(wanted, known)}")
-    return importlib.import_module(f"{__name__}.{wanted.replace('-', '_')}").RECIPE
+    """The settings class of the recipe that `name` means (see `found`); a SettingsError suggests the nearest names."""
+    known = found(name)
+    if known is None:
+        raise SettingsError(f"There is no recipe {name!r}. {did_you_mean(name, names())}")
+    return importlib.import_module(f"{__name__}.{known.replace('-', '_')}").RECIPE
+
+
+def _bare(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
 
 
 def name_of(recipe: Recipe | type[Recipe]) -> str:

@@ -1,10 +1,13 @@
 """What a person sees while a game is played."""
 
+import itertools
 import math
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 from sparring.train.loop import Signals, share_spent
 from sparring.train.settings import TrainSettings
@@ -23,13 +26,18 @@ def clock(seconds: float) -> str:
 
 
 class Display:
-    """A progress bar on a terminal, a line now and then elsewhere: speed, losses and the time that is left."""
+    """A progress bar on a terminal, a line now and then elsewhere: the time that is left, speed and losses."""
 
     def __init__(self, console: Console, settings: TrainSettings, log: Log, speed: Speed) -> None:
         self.console, self.settings, self.log, self.speed = console, settings, log, speed
+        self.bar_width = max(8, min(40, console.width // 6))
         # Not refreshed by a thread of its own: that takes the interpreter's lock from the step in mid-flight.
         self.bar = Progress(
-            BarColumn(), TextColumn("{task.percentage:>3.0f}%  {task.description}"), console=console, transient=True, auto_refresh=False
+            BarColumn(self.bar_width),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="crop")),
+            console=console,
+            transient=True,
+            auto_refresh=False,
         )
         self.task = self.bar.add_task("starting", total=1.0)
         self.began: tuple[float, float] | None = None
@@ -48,13 +56,20 @@ class Display:
         self.shown = now
         since, at = self.began
         left = (now - since) / (share - at) * (1 - share) if share > at else math.inf
-        progress, speed = state.progress, self.speed.images_per_second
-        pace = f"{speed:,.0f} img/s  " if math.isfinite(speed) else ""
-        text = f"step {progress.step:,}  {progress.images:,} pictures  {pace}{self.losses()}  {clock(left)} left"
+        parts = self.parts(state, share, left)
         if self.console.is_terminal:
+            text = "  ".join(fitting(parts, self.console.width - self.bar_width - 1))
             self.bar.update(self.task, completed=share, description=text, refresh=True)
         else:
-            self.console.print(f"{share:4.0%}  {text}", highlight=False, markup=False, soft_wrap=True)
+            self.console.print("  ".join(parts), highlight=False, markup=False, soft_wrap=True)
+
+    def parts(self, state: State, share: float, left: float) -> list[str]:
+        """What there is to say, the most important first. `share`: of the budget, that is spent; `left`: seconds."""
+        progress, speed = state.progress, self.speed.images_per_second
+        pace = [f"{speed:,.0f} img/s"] if math.isfinite(speed) else []
+        time_left = [f"{clock(left)} left"] if math.isfinite(left) else []
+        losses = [self.losses()] if self.log.latest else []
+        return [f"{share:4.0%}", *time_left, *pace, f"step {progress.step:,}", *losses, f"{progress.images:,} images"]
 
     def losses(self) -> str:
         """The latest mean loss of each turn."""
@@ -68,4 +83,11 @@ class Display:
 
     def close(self) -> None:
         """Take the bar away."""
-        self.bar.stop()
+        if self.console.is_terminal:  # elsewhere rich would write an empty line
+            self.bar.stop()
+
+
+def fitting(parts: Sequence[str], width: int) -> list[str]:
+    """As many of the parts, from the first on, as fit into so many columns with two spaces between them."""
+    ends = itertools.accumulate(len(part) + 2 for part in parts)
+    return [part for part, end in zip(parts, ends, strict=True) if end - 2 <= width]

@@ -36,9 +36,9 @@ class TrainSettings:
     }
 
     images: int | None = None
-    """Stop after so many real pictures."""
+    """Stop after so many real pictures. None: as the other two say."""
     steps: int | None = None
-    """Stop after so many steps of the game."""
+    """Stop after so many steps of the game. None: as the other two say."""
     minutes: float | None = None
     """Stop after so many minutes of training. Without any of the three: 10 minutes; with several: the first reached."""
     seed: int = 0
@@ -60,7 +60,7 @@ class TrainSettings:
     checkpoint_minutes: float = 2.0
     """Minutes between two checkpoints."""
     checkpoint_every: int | None = None
-    """Steps between two checkpoints, instead of minutes."""
+    """Steps between two checkpoints, instead of minutes. None: minutes decide."""
     keep: int = 3
     """How many of the newest checkpoints are kept, beside the best."""
     judge_every: int | None = None

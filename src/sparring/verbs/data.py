@@ -33,6 +33,7 @@ def inspect_data(data: Source, split: str | None = None, max_pixels: int | None 
 
 def prepare_data(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `prepare_arguments`)
     """Decode, crop and resize data once into the cache, ready for training."""
+    from sparring.core.numbers import plural
     from sparring.data.source import open_source
     from sparring.data.store import prepare
 
@@ -40,5 +41,5 @@ def prepare_data(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `prep
     store = prepare(open_source(arguments.data, split=arguments.preparation.split), arguments.preparation, progress=screen.is_terminal)
     for line in store.report.lines():
         screen.print(line)
-    screen.print(f"{len(store):,} pictures of {store.spec}: {store.folder}\nFingerprint: {store.fingerprint}")
+    screen.print(f"{plural(len(store), 'image', 'images')} of {store.spec}: {store.folder}\nFingerprint: {store.fingerprint}")
     return 0

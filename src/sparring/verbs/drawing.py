@@ -25,7 +25,7 @@ def sample(
     Args:
         seed: Picture i of a seed is the same however many are drawn.
         truncation: More typical, less varied pictures: for styles the share of the way from the mean of w (0.7), else the farthest
-            from zero that numbers of a latent may be (0.5).
+            from zero that numbers of a latent may be (0.5). Default: not truncated.
         label: Class of the pictures, by name or number; "all": a row for each class. By default every class in turn.
         out: A picture (.png, .webp, .jpg) for one grid, a .npz for an array, or a folder for single files. Default: RUN-seed-SEED.png here.
     """
@@ -34,6 +34,7 @@ def sample(
     from sparring import api
     from sparring.core.batch import float_to_pixels
     from sparring.core.files import replacing
+    from sparring.core.numbers import plural
     from sparring.core.pictures import grid, save_picture
 
     if number < 1:
@@ -56,13 +57,13 @@ def sample(
             np.savez_compressed(file, images=np.concatenate(list(pieces)))
     else:
         save_picture(grid(np.concatenate(list(pieces)), columns=number if label == "all" else None), out)
-    console().print(f"{number * len(labels):,} pictures of {model.spec.height}x{model.spec.width}: {out}")
+    console().print(f"{plural(number * len(labels), 'image', 'images')} of {model.spec.height}x{model.spec.width}: {out}")
     return 0
 
 
 def interpolate(
     run: Run,
-    seeds: tuple[int, ...] | None = None,
+    seeds: Annotated[tuple[int, ...] | None, arg(metavar="INT [INT ...]")] = None,
     labels: tuple[str, ...] = (),
     frames: int = 16,
     space: Literal["z", "w"] = "z",
@@ -81,6 +82,7 @@ def interpolate(
     """
     from sparring import api
     from sparring.core.batch import float_to_pixels
+    from sparring.core.numbers import plural
     from sparring.core.pictures import grid, save_film, save_gif, save_picture
 
     model = api.load(run, checkpoint=checkpoint).on(device)
@@ -91,7 +93,7 @@ def interpolate(
         (save_gif if out.suffix == ".gif" else save_film)(sheets, out)
     else:
         save_picture(grid(pictures, columns=frames if len(pictures) > frames + 1 else len(pictures)), out)
-    console().print(f"{len(pictures)} frames: {out}")
+    console().print(f"{plural(len(pictures), 'frame', 'frames')}: {out}")
     return 0
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import arg
-from tyro.extras import SubcommandApp
 
 from sparring.arguments import Checkpoint, Run
+from sparring.core.numbers import plural
 from sparring.core.terminal import console
 
-Data = Annotated[str | None, arg(help="The pictures to look at. Default: what the run was trained on.")]
+Data = Annotated[str | None, arg(help="The images to look at. Default: what the run was trained on.")]
 
 
 def classify(run: Run, data: Data = None, checkpoint: Checkpoint = "last") -> int:
@@ -18,7 +18,8 @@ def classify(run: Run, data: Data = None, checkpoint: Checkpoint = "last") -> in
     from sparring.seeing import probe
 
     for one in probe(load(run, checkpoint=checkpoint, whole=True), data):
-        console().print(f"{one.features:14} {one.accuracy:6.1%} of {one.held_out:,} held-out pictures ({one.dimensions:,} features)")
+        images = plural(one.held_out, "held-out image", "held-out images")
+        console().print(f"{one.features:14} {one.accuracy:6.1%} of {images} ({one.dimensions:,} features)")
     return 0
 
 
@@ -34,10 +35,10 @@ def filters(
     """Show what filters respond to: for each a row of the patches it answers to most, and below what in them it was.
 
     Args:
-        side: Of the maps. Default: the second smallest.
+        side: Side in pixels of the maps whose filters are looked at. Default: the second smallest there is.
         count: How many filters: the most selective ones.
-        patches: How many patches of each.
-        out: The picture to write. Default: RUN-filters.png here.
+        patches: How many patches of each filter.
+        out: The image to write. Default: RUN-filters.png here.
     """
     from sparring.core.pictures import save_picture
     from sparring.loading import load
@@ -49,9 +50,5 @@ def filters(
     return 0
 
 
-def group() -> SubcommandApp:
-    """All of them."""
-    app = SubcommandApp()
-    for verb in (classify, filters):
-        app.command(verb)
-    return app
+VERBS = {verb.__name__: verb for verb in (classify, filters)}
+"""All of them, by name."""

@@ -25,7 +25,7 @@ def judge(
     checkpoint: Checkpoint = "last",
     held_out: str | None = None,
     weights: Path | None = None,
-    resize: Literal["bicubic, antialiased", "bilinear, TensorFlow 1"] | None = None,
+    resize: Annotated[Literal["bicubic, antialiased", "bilinear, TensorFlow 1"] | None, arg(metavar="{bicubic,bilinear}")] = None,
     exact: bool = False,
     device: Literal["cpu", "cuda"] = "cpu",
     direction: Literal["a2b", "b2a"] = "a2b",
@@ -45,10 +45,11 @@ def judge(
         extractor: The network whose features are compared: lite0, inception (for FID), classifier (learns the data's classes), timm:NAME.
         samples: How many pictures a model draws.
         seed: Of those pictures.
-        truncation: With which they are drawn, as in `sparring sample`.
+        truncation: With which they are drawn, as in `sparring sample`. Default: none.
         held_out: Real pictures that were not trained on, to tell copies by.
         weights: A file with the extractor's weights, in place of the published ones.
-        resize: How pictures are brought to the extractor's size, if not in its usual way.
+        resize: How images are brought to the extractor's size: "bicubic, antialiased" or "bilinear, TensorFlow 1" (the first word is
+            enough). Default: the extractor's own way.
         exact: Compute Inception's features in float32 throughout, even where bfloat16 is faster.
         device: What computes features.
         direction: Of a translator: a2b makes targets of inputs; b2a inputs of targets, where the recipe learns it (cyclegan).
@@ -120,19 +121,20 @@ def judge(
 
 
 def compare(
-    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN", help="Run directories.")],
+    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN", help="Two run directories or more, trained on the same data.")],
     extractor: str = "lite0",
     samples: int = 10_000,
     seed: int = 0,
     checkpoint: Checkpoint = "last",
     out: Path | None = None,
 ) -> int:
-    """Rank runs by their scores: means, and spread over runs that differ by their seed alone.
+    """Rank runs by their scores: means, and spread over runs that differ by their seed alone. What has to be judged first is reported in
+    RUN/comparison.
 
     Args:
         extractor: The network whose features are compared.
         samples: How many pictures each draws.
-        seed: Of those pictures.
+        seed: Where the randomness of those images comes from.
         out: A .md file for the table, or a .png, .pdf or .svg for a plot. Several runs of this command do both.
     """
     from sparring import api

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
-from tyro.extras import SubcommandApp
 
 from sparring.arguments import Checkpoint, Run
 from sparring.core.errors import SettingsError, did_you_mean
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from sparring.models import Model
 
 Seeds = tuple[int, ...]
-Out = Annotated[Path | None, arg(help="The picture to write. Default: a name of its own here.")]
+Out = Annotated[Path | None, arg(help="The image to write. Default: RUN-COMMAND.png here.")]
 SCORES = ("FD-lite0", "precision", "recall", "coverage")
 Finding = Annotated[
     Literal["weights", "principal", "class"],
@@ -52,10 +51,10 @@ def mix(
     """Style mixing: the coarse styles of each row's picture with the fine ones of each column's.
 
     Args:
-        coarse: Seeds of the rows.
-        fine: Seeds of the columns.
+        coarse: Seeds of the images that give each row its coarse styles: pose, shape.
+        fine: Seeds of the images that give each column its fine styles: color, texture.
         layer: First layer with fine styles. Default: the first of 16x16.
-        label: Class of all pictures.
+        label: Class of all images, for networks with classes.
     """
     from sparring.exploring import mix
     from sparring.loading import load
@@ -80,7 +79,7 @@ def truncation(
 
     Args:
         at: The truncations: shares of the way from the mean of w, or how far from zero numbers of a latent may be.
-        seed: Of the pictures.
+        seed: Where the images come from: the first ones of this seed.
         label: Class of all pictures. Those that are judged are of every class.
         judged: How many samples are judged at each truncation, by lite0. 0: none.
         data: What they are judged against. Default: what the run was trained on.
@@ -117,9 +116,9 @@ def project(
     Args:
         space: w: one style for all layers. w+: one for each, nearer to the picture and farther from what the network has learnt.
         steps: Steps of gradient descent.
-        rate: Its rate.
+        rate: Learning rate of the gradient descent.
         label: Class that is asked for, if the network has classes.
-        seed: Of the samples among which the start is chosen.
+        seed: Seed of the samples among which the start is chosen.
         out: Folder for picture.png, points.npz, losses.json and losses.png. Default: RUN-projected here.
     """
     import numpy as np
@@ -191,7 +190,7 @@ def directions(
 
     Args:
         count: How many directions.
-        seed: Of the picture: the first of that seed.
+        seed: Where the image that is moved comes from: the first one of this seed.
         reach: How far to go either way, in standard deviations.
         steps: Pictures in a row.
         label: Class of the picture.
@@ -271,10 +270,10 @@ def arithmetic(
     """Latent arithmetic: the mean of some pictures - the mean of others + the mean of others. Above the means, below the result.
 
     Args:
-        first: Seeds of the pictures to begin with (smiling women) ...
-        minus: ... of those to take away (women) ...
-        plus: ... and of those to add (men).
-        label: Class of all pictures.
+        first: Seeds of the images to begin with (for instance of smiling women).
+        minus: Seeds of the images to take away (of women). Default: none.
+        plus: Seeds of the images to add (of men). Default: none.
+        label: Class of all images, for networks with classes.
     """
     import torch
 
@@ -306,7 +305,7 @@ def drop(
     Args:
         label: The class, as a classifier of the data names pictures.
         channels: How many channels, at most.
-        side: Of the maps. Default: the second largest.
+        side: Side in pixels of the maps whose channels are dropped. Default: the second largest there is.
         data: Data with classes. Default: what the run was trained on.
     """
     import torch
@@ -326,9 +325,5 @@ def drop(
     return 0
 
 
-def group() -> SubcommandApp:
-    """All of them."""
-    app = SubcommandApp()
-    for verb in (mix, truncation, project, directions, move, arithmetic, drop):
-        app.command(verb)
-    return app
+VERBS = {verb.__name__: verb for verb in (mix, truncation, project, directions, move, arithmetic, drop)}
+"""All of them, by name."""
