@@ -151,6 +151,8 @@ def judge_pictures(
     seen_real, seen_fake = see(real, extractor, advance), see(fake, extractor, advance)
     seen_held_out = None if held_out is None else see(held_out, extractor, advance)
     real, fake = usable_pictures(real, seen_real), usable_pictures(fake, seen_fake)
+    if held_out is not None and seen_held_out is not None:
+        held_out = usable_pictures(held_out, seen_held_out)
     refuse_few(real, fake)
     protocol = protocol_of(real, fake, seen_real, seen_fake, extractor)
     reference = None if seen_held_out is None else seen_held_out.rows
@@ -163,7 +165,8 @@ def judge_pictures(
         Pair(number, place, real.name_of(place), float(around.nearest_distance[number]))
         for number, place in zip(order, places, strict=True)
     )
-    notes = [*real.notes, *fake.notes, *([extractor.note] if extractor.note else [])]
+    notes = [note for side in (real, fake, held_out) if side is not None for note in side.notes]
+    notes += [extractor.note] if extractor.note else []
     notes += shape_notes(real, fake, seen_real, seen_fake)
     if held_out is None:
         notes.append(
