@@ -85,7 +85,7 @@ def test_samples_by_class(trained: Path) -> None:
     model = sparring.load(trained)
     assert torch.equal(model.sample(6, label="1"), model.sample(6, label=1))
     assert not torch.equal(model.sample(6, label=0), model.sample(6, label=1))
-    for wrong, words in [("2", "from 0 .* to 1"), (-1, "from 0"), ("sneaker", "no class 'sneaker'")]:
+    for wrong, words in [("2", "called '2'"), (2, "from 0 .* to 1"), (-1, "from 0"), ("sneaker", "no class called")]:
         with pytest.raises(SettingsError, match=words):
             model.sample(1, label=wrong)
 

@@ -119,14 +119,15 @@ def _sides(
             raise SettingsError(f"{first} is data: name what it is judged against, too.")
         fake, real, *held = _as_they_are([first, second, *([] if held_out is None else [held_out])], asked)
         return real, fake, held[0] if held else None
+    fake = drawn(model)  # refuses translators
     like = _like(model, asked)
     held = None if held_out is None else _prepared(held_out, like)
     if other is not None:
-        return drawn(other), drawn(model), held
+        return drawn(other), fake, held
     if data is None:
         store = training_data(model)
-        return of_store(store, source_of(model), _brought(model.preparation, store)), drawn(model), held
-    return _prepared(data, like), drawn(model), held
+        return of_store(store, source_of(model), _brought(model.preparation, store)), fake, held
+    return _prepared(data, like), fake, held
 
 
 def _models(first: Judgeable, second: Judgeable | None, checkpoint: str) -> tuple[Model | None, Model | None, Judgeable | None]:
