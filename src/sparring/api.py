@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from sparring.game import Game, LatentGame, Recipe, check
 from sparring.judge.sliced import coarse, sliced_wasserstein
 from sparring.judging import FrechetJudge, compare, judge
 from sparring.loading import described, from_json, import_weights, load, pack
+from sparring.milestones import whereabouts
 from sparring.models import Model
 from sparring.playground import playground
 from sparring.rating import judge_translations, pairs_of
@@ -143,14 +143,9 @@ def with_located_files(recipe: Recipe) -> Recipe:
 def refuse_another_run(run: RunDirectory) -> None:
     """Raise a SettingsError if something was trained in that directory already."""
     if run.exists():
-        raise SettingsError(f"{run.path} holds a run already. Go on with it: {resuming(run)}. Or choose another --out.")
+        raise SettingsError(f"{run.path} holds a run already. Go on with it: {run.resume_command}. Or choose another --out.")
     if checkpoints.steps(run.checkpoints):
         raise SettingsError(f"{run.path} holds checkpoints of a run without its config.json. Choose another --out.")
-
-
-def resuming(run: RunDirectory) -> str:
-    """The command that goes on with a run."""
-    return f"sparring resume {shlex.quote(str(run.path))}"
 
 
 def versions() -> dict[str, str]:
@@ -232,7 +227,9 @@ def play_on(
     progress = ending.progress
     console.print(f"{'Done' if ending.reason == 'budget' else 'Stopped and saved'}: step {progress.step:,}, {progress.images:,} pictures.")
     if ending.reason == "stopped":
-        console.print(f"Go on with: {resuming(run)}")
+        console.print(f"Go on with: {run.resume_command}")
+    if (where := whereabouts(run, run.read_config(), at_rest=True)) is not None:
+        console.print(f"{where.sentence[:1].upper()}{where.sentence[1:]}")
     return replace(load(run.path), ending=ending)
 
 
@@ -358,7 +355,7 @@ def with_longer_budget(run: RunDirectory, old: TrainSettings, longer: Mapping[st
     spent = {name: limit for name in BUDGETS if name not in longer and (limit := getattr(old, name)) is not None and used[name] >= limit}
     if spent and not longer:
         limits = ", ".join(f"{name} {limit:g}" for name, limit in spent.items())
-        console.print(f"The budget of this run is used up ({limits}). For more: {resuming(run)} --{next(iter(spent))} NUMBER")
+        console.print(f"The budget of this run is used up ({limits}). For more: {run.resume_command} --{next(iter(spent))} NUMBER")
         return old
     for name, limit in spent.items():
         console.print(f"The old budget of {limit:g} {name} is used up, and no longer counts.")

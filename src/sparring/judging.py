@@ -3,7 +3,7 @@
 import importlib.util
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from sparring.judge.resize import ResizeName
 from sparring.judge.scores import Judgement, judge_pictures
 from sparring.judge.seen import see
 from sparring.loading import IMPORTED, described, from_json, load
+from sparring.milestones import whereabouts
 from sparring.models import Model
 from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
@@ -84,6 +85,8 @@ def judge(
     total = sum(pictures.count for pictures in (real, fake, others) if pictures is not None)
     with progress_bar(f"Looking at pictures ({network.name})", total, screen.is_terminal) as advance:
         judgement = judge_pictures(real, fake, network, held_out=others, advance=advance)
+    if where := whereabouts_of(first, second):
+        judgement = replace(judgement, sentences=(where, *judgement.sentences))
     if out is not None:
         report.write(judgement, Path(out))
     return judgement
@@ -109,6 +112,16 @@ def _sides(
         store = training_data(model)
         return store, of_store(store, source_of(model)), fake
     return *_data(second, preparation_of(model)), fake
+
+
+def whereabouts_of(*places: Judgeable | None) -> str:
+    """How far the first run among these is on the way to its next milestone, in a sentence; "" if there is none, or nothing is known."""
+    for place in places:
+        source = place.source if isinstance(place, Model) else place
+        if isinstance(source, str | os.PathLike) and (run := RunDirectory(Path(source))).exists():
+            where = whereabouts(run, run.read_config())
+            return "" if where is None else f"{'Young' if where.young else 'Not at its end'}: {where.sentence}"
+    return ""
 
 
 def _like(real: Pictures, first: Judgeable, second: Judgeable | None, checkpoint: str) -> Preparation:
