@@ -475,7 +475,12 @@ def test_accumulated_parts_are_handed_on_in_order(places: tuple[str, str], tmp_p
     settings = {**SMALL["cyclegan"], "target": places[1], "size": 32, "console": quiet, "threads": 1, "precision": "float32", "pool": 0}
     one = sparring.train("cyclegan", places[0], tmp_path / "one", steps=2, **{**settings, "batch_size": 2, "jitter": 0.0, "flip": False})
     two = sparring.train(
-        "cyclegan", places[0], tmp_path / "two", steps=2, accumulate=2, **{**settings, "batch_size": 2, "jitter": 0.0, "flip": False}
+        "cyclegan",
+        places[0],
+        tmp_path / "two",
+        steps=2,
+        gradient_accumulation=2,
+        **{**settings, "batch_size": 2, "jitter": 0.0, "flip": False},
     )
     for (name, a), (_, b) in zip(one.game.state_dict().items(), two.game.state_dict().items(), strict=True):
         if not a.is_meta:
