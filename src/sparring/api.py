@@ -15,7 +15,7 @@ from torch import nn
 import sparring
 from sparring import rating, recipes
 from sparring.core.batch import float_to_pixels
-from sparring.core.errors import CheckpointError, SettingsError, did_you_mean, listed
+from sparring.core.errors import CheckpointError, MemoryShortageError, SettingsError, did_you_mean, listed
 from sparring.core.machine import has_fast_bfloat16
 from sparring.core.pictures import grid
 from sparring.core.runs import RunDirectory
@@ -82,6 +82,7 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     if asked.with_budget() is not asked:
         console.print(f"No budget given: training for {asked.with_budget().minutes:g} minutes.")
 
+    from sparring.train.memory import refuse_too_large
     from sparring.train.session import resolve
 
     resolved = resolve(asked.with_budget())
@@ -89,6 +90,7 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     check(recipe, store.spec)
     if isinstance(store, Store):
         kept_apart(store, resolved.kept_back, resolved.seed)  # refuses what leaves nothing, before anything is written
+    refuse_too_large(recipe, store.spec, store, resolved)
     config = {
         "recipe": recipes.name_of(recipe),
         "recipe_settings": asdict(recipe),
@@ -105,8 +107,16 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     }
     with run.locked():
         refuse_another_run(run)
+        checkpoints.forget_untrained(run)
         run.write_config(config)
-        return play_on(run, config, recipe, store, resolved, console)
+        try:
+            return play_on(run, config, recipe, store, resolved, console)
+        except MemoryShortageError:
+            if not checkpoints.trained(run):
+                checkpoints.forget_untrained(run)
+            raise
+        finally:
+            run.vacate()
 
 
 def parts_of(kind: type[Recipe]) -> tuple[type, ...]:
@@ -145,10 +155,10 @@ def with_located_files(recipe: Recipe) -> Recipe:
 
 
 def refuse_another_run(run: RunDirectory) -> None:
-    """Raise a SettingsError if something was trained in that directory already."""
-    if run.exists():
+    """Raise a SettingsError if something was trained in that directory already: a run that ended before its first step leaves it free."""
+    if checkpoints.trained(run):
         raise SettingsError(f"{run.path} holds a run already. Go on with it: {run.resume_command}. Or choose another --out.")
-    if checkpoints.steps(run.checkpoints):
+    if not run.exists() and checkpoints.steps(run.checkpoints):
         raise SettingsError(f"{run.path} holds checkpoints of a run without its config.json. Choose another --out.")
 
 
@@ -291,6 +301,8 @@ def resume(run: Place, *, data: Place | Store | Pairs | None = None, console: "C
     now on, for a run without one; and what computes it (`device`, `precision`, `threads`, `gradient_accumulation`), after which it is no
     longer the same to the bit. Any other setting is refused by name if it differs from the run's.
     """
+    from sparring.train.memory import refuse_too_large
+
     console = console or plain_console()
     directory = RunDirectory(Path(run))
     directory.read_config()  # nothing is made where there is no run
@@ -330,6 +342,7 @@ def resume(run: Place, *, data: Place | Store | Pairs | None = None, console: "C
             config = {**config, "machine_changes": [*config.get("machine_changes", []), {"step": step, "changes": changes}]}
             for line in changes_said(changes, step, recipe.build(store.spec), recipe):
                 console.print(line)
+        refuse_too_large(recipe, store.spec, store, new, resuming=directory.resume_command)
         config = {**config, "train_settings": asdict(new)}
         directory.write_config(config)
         return play_on(directory, config, recipe, store, new, console)

@@ -70,8 +70,9 @@ def refuse_changed(
     else:
         what = f"{count:,} images now as then, but not the same ones, or with other labels or in another order"
     raise SettingsError(
-        f"{place} is not what {run.path} was trained on: {what}. A run goes on with the same images only. Put the old state back; if it "
-        f"lies elsewhere: {run.resume_command} --data PLACE. Or train a new run on the new data, into another --out. {otherwise}".rstrip()
+        f"{place} is no longer what {run.path} was trained on: {what}. A run goes on with the same images only. Put the old state back; if "
+        f"it lies elsewhere: {run.resume_command} --data PLACE. Or train a new run on the new data, into another --out. "
+        f"{otherwise}".rstrip()
     )
 
 

@@ -111,6 +111,13 @@ class RunDirectory:
         for leftover in self.path.rglob(".*.tmp"):
             leftover.unlink(missing_ok=True)
 
+    def vacate(self) -> None:
+        """Delete the directory if nothing but its lock is in it. Only for who holds the lock, and has done."""
+        with contextlib.suppress(OSError):
+            if [path.name for path in self.path.iterdir()] == [".lock"]:
+                (self.path / ".lock").unlink()
+                self.path.rmdir()
+
     def exists(self) -> bool:
         """Whether a run was ever started here."""
         return self.config.is_file()
