@@ -112,7 +112,7 @@ def test_a_resumed_run_refuses_other_settings_by_name(tmp_path: Path, squares: P
     images[0, 0, 0] ^= 1
     changed = tmp_path / "changed.npz"
     np.savez(changed, images=images, labels=np.load(squares)["labels"])
-    with pytest.raises(SettingsError, match="no longer what .* was trained on"):
+    with pytest.raises(SettingsError, match=r"no longer what .* was trained on"):
         sparring.resume(run, data=str(changed), steps=5, console=quiet)
     sparring.resume(run, learning_rate=0.0002, steps=4, console=quiet)
     assert checkpoints.steps(run / "checkpoints")[-1] == 4
