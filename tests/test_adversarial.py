@@ -210,9 +210,9 @@ def test_wrong_combinations_say_what_to_change(recipe: str, settings: dict[str, 
 
 
 def test_a_batch_is_not_split_within_a_pack() -> None:
-    settings = TrainSettings(accumulate=4)
+    settings = TrainSettings(gradient_accumulation=4)
     assert settings.problems(8, 2) == []
-    assert settings.problems(8, 4) == ["accumulate must divide the batch of 8 into packs of 4; 4 does not."]
+    assert settings.problems(8, 4) == ["gradient_accumulation must divide the batch of 8 into packs of 4; 4 does not."]
 
 
 # --------------------------------------------------------------------------------------------------- unrolling

@@ -322,7 +322,7 @@ def test_what_does_not_fit_or_changes_nothing_is_no_remedy(
 
     found(diagnose)
     run = tmp_path / "run"
-    sparring.train("dcgan", out=run, steps=40, coach=True, accumulate=4, **common)
+    sparring.train("dcgan", out=run, steps=40, coach=True, gradient_accumulation=4, **common)
     assert [(one["finding"], one["step"], one["back_to"]) for one in interventions(run)] == [("divergence", 24, 20 - 8)]
     assert "no remedy that is left against collapse (warning) (step 8)" in quiet.file.getvalue()
 

@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from sparring.core.pictures import grid, save_picture
 from sparring.core.runs import RunDirectory
 from sparring.diagnose.charts import chart, decades, ticks, written
 from sparring.diagnose.finding import Finding, Remedy, Severity
-from sparring.diagnose.page import HTML, JSON, write
+from sparring.diagnose.page import HTML, JSON, html, write
 from sparring.diagnose.record import Record, Series, read_run
 from sparring.diagnose.samples import read_samples
 from sparring.diagnose.tables import read_losses
@@ -438,6 +439,18 @@ def test_healthy_is_what_has_nothing_above_a_note(made: Callable[..., Path]) -> 
     assert several.headline == "Sick: mode collapse (warning, 10 % sure), and 1 finding more."
 
 
+def test_a_run_before_its_first_look_gets_no_clean_bill_of_health(made: Callable[..., Path]) -> None:
+    young = replace(verdict_of(made()), where="Not half of the way.", young=True)
+    assert young.healthy
+    assert "so far" in young.headline
+    page = Page(html(young))
+    assert [text for _, text in page.all("p", "unsure")] == [young.headline]
+    assert page.all("p", "healthy") == []
+    assert [text for _, text in page.all("p", "where")] == ["Not half of the way."]
+    assert replace(young, findings=(finding(),)).headline.startswith("Sick")
+    assert Page(html(replace(young, findings=(finding(),)))).all("p", "sick")
+
+
 @pytest.mark.parametrize(("lines", "vital", "early"), [(16, 3, False), (16, 2, True), (1, 1, True), (16, 0, False), (9, 0, True)])
 def test_young_runs_are_not_called_healthy(made: Callable[..., Path], lines: int, vital: int, early: bool) -> None:
     verdict = verdict_of(made(lines=lines, vital=vital))
@@ -503,10 +516,10 @@ def test_commands_train_as_the_run_but_for_the_remedy(made: Callable[..., Path],
 def test_commands_name_how_the_run_was_trained(made: Callable[..., Path]) -> None:
     run = RunDirectory(made())
     config = run.read_config()
-    training = {**config["train_settings"], "seed": 7, "keep": 3, "accumulate": 2, "coach": True, "coach_tries": 9}
+    training = {**config["train_settings"], "seed": 7, "keep": 3, "gradient_accumulation": 2, "coach": True, "coach_tries": 9}
     run.write_config({**config, "train_settings": training})
     assert sparring.diagnose(run.path).command(Remedy("", {"r1": 1.0})) == (
-        "sparring train dcgan --data '/my pictures' --size 32 --crop pad --steps 800 --seed 7 --accumulate 2 --r1 1.0"
+        "sparring train dcgan --data '/my pictures' --size 32 --crop pad --steps 800 --seed 7 --gradient-accumulation 2 --r1 1.0"
     )
     points = {"source": "ring8", "points": True, "preparation": None}
     run.write_config({**config, "data": points, "train_settings": {"steps": 800, "seed": 0, "hidden": [64, 64], "linear_decay": True}})
@@ -734,7 +747,7 @@ def test_other_programs_from_the_command_line(
 
 def test_runs_that_tell_nothing(made: Callable[..., Path]) -> None:
     run = RunDirectory(made(lines=0, vital=0))
-    with pytest.raises(DataError, match="no log yet"):
+    with pytest.raises(DataError, match="no checkpoint of a step that was trained"):
         sparring.diagnose(run.path)
     config = json.loads(run.config.read_text())
     run.config.write_text(json.dumps({name: value for name, value in config.items() if name != "train_settings"}))

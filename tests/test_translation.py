@@ -445,10 +445,10 @@ def test_a_second_set_that_was_moved_is_found_where_it_is_said_to_be(places: tup
     moved = shutil.copytree(places[1], tmp_path / "b")
     sparring.train("cut", places[0], tmp_path / "r", target=moved, size=32, steps=1, console=quiet, **SMALL["cut"])
     elsewhere = moved.rename(tmp_path / "elsewhere")
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match="--target"):
         sparring.resume(tmp_path / "r", steps=2, console=quiet)
     sparring.resume(tmp_path / "r", target=elsewhere, steps=2, console=quiet)
-    with pytest.raises(SettingsError, match="no longer what the run was trained on"):
+    with pytest.raises(SettingsError, match=r"no longer what .* was trained on"):
         sparring.resume(tmp_path / "r", target=places[0], steps=3, console=quiet)
 
 
@@ -475,7 +475,12 @@ def test_accumulated_parts_are_handed_on_in_order(places: tuple[str, str], tmp_p
     settings = {**SMALL["cyclegan"], "target": places[1], "size": 32, "console": quiet, "threads": 1, "precision": "float32", "pool": 0}
     one = sparring.train("cyclegan", places[0], tmp_path / "one", steps=2, **{**settings, "batch_size": 2, "jitter": 0.0, "flip": False})
     two = sparring.train(
-        "cyclegan", places[0], tmp_path / "two", steps=2, accumulate=2, **{**settings, "batch_size": 2, "jitter": 0.0, "flip": False}
+        "cyclegan",
+        places[0],
+        tmp_path / "two",
+        steps=2,
+        gradient_accumulation=2,
+        **{**settings, "batch_size": 2, "jitter": 0.0, "flip": False},
     )
     for (name, a), (_, b) in zip(one.game.state_dict().items(), two.game.state_dict().items(), strict=True):
         if not a.is_meta:

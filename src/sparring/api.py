@@ -4,7 +4,7 @@ import itertools
 import os
 import platform
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from jaxtyping import UInt8
+from torch import nn
 
 import sparring
 from sparring import rating, recipes
 from sparring.core.batch import float_to_pixels
-from sparring.core.errors import CheckpointError, SettingsError, did_you_mean, listed
+from sparring.core.errors import CheckpointError, MemoryShortageError, SettingsError, did_you_mean, listed
+from sparring.core.machine import has_fast_bfloat16
 from sparring.core.numbers import plural
 from sparring.core.pictures import grid
 from sparring.core.runs import RunDirectory
@@ -34,11 +36,14 @@ from sparring.game import Game, LatentGame, Recipe, check
 from sparring.judge.sliced import coarse, sliced_wasserstein
 from sparring.judging import FrechetJudge, compare, judge
 from sparring.loading import described, from_json, import_weights, load, pack
+from sparring.milestones import whereabouts
 from sparring.models import Model
+from sparring.nets.layers import MinibatchDeviation
 from sparring.playground import playground
 from sparring.rating import judge_translations, pairs_of
 from sparring.train import checkpoints
-from sparring.train.settings import BUDGETS, COACHING, TrainSettings
+from sparring.train.settings import BUDGETS, COACHING, MACHINE, TrainSettings
+from sparring.trained_on import refuse_changed, refuse_moved
 from sparring.translating import translate
 from sparring.translation import TranslationRecipe
 from sparring.vitals import Examiner
@@ -82,6 +87,7 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     if asked.with_budget() is not asked:
         console.print(f"No budget given: training for {asked.with_budget().minutes:g} minutes.")
 
+    from sparring.train.memory import refuse_too_large
     from sparring.train.session import resolve
 
     resolved = resolve(asked.with_budget())
@@ -89,6 +95,7 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     check(recipe, store.spec)
     if isinstance(store, Store):
         kept_apart(store, resolved.kept_back, resolved.seed)  # refuses what leaves nothing, before anything is written
+    refuse_too_large(recipe, store.spec, store, resolved)
     config = {
         "recipe": recipes.name_of(recipe),
         "recipe_settings": asdict(recipe),
@@ -105,8 +112,16 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     }
     with run.locked():
         refuse_another_run(run)
+        checkpoints.forget_untrained(run)
         run.write_config(config)
-        return play_on(run, config, recipe, store, resolved, console)
+        try:
+            return play_on(run, config, recipe, store, resolved, console)
+        except MemoryShortageError:
+            if not checkpoints.trained(run):
+                checkpoints.forget_untrained(run)
+            raise
+        finally:
+            run.vacate()
 
 
 def parts_of(kind: type[Recipe]) -> tuple[type, ...]:
@@ -145,16 +160,11 @@ def with_located_files(recipe: Recipe) -> Recipe:
 
 
 def refuse_another_run(run: RunDirectory) -> None:
-    """Raise a SettingsError if something was trained in that directory already."""
-    if run.exists():
-        raise SettingsError(f"{run.path} holds a run already. Go on with it: {resuming(run)}. Or choose another --out.")
-    if checkpoints.steps(run.checkpoints):
+    """Raise a SettingsError if something was trained in that directory already: a run that ended before its first step leaves it free."""
+    if checkpoints.trained(run):
+        raise SettingsError(f"{run.path} holds a run already. Go on with it: {run.resume_command}. Or choose another --out.")
+    if not run.exists() and checkpoints.steps(run.checkpoints):
         raise SettingsError(f"{run.path} holds checkpoints of a run without its config.json. Choose another --out.")
-
-
-def resuming(run: RunDirectory) -> str:
-    """The command that goes on with a run."""
-    return f"sparring resume {shlex.quote(str(run.path))}"
 
 
 def versions() -> dict[str, str]:
@@ -245,13 +255,17 @@ def play_on(
     end = "Done" if ending.reason == "budget" else "Stopped and saved"
     console.print(f"{end}: step {progress.step:,}, {plural(progress.images, 'image', 'images')} shown.")
     if ending.reason == "stopped":
-        console.print(f"Go on with: {resuming(run)}")
+        console.print(f"Go on with: {run.resume_command}")
+    if (where := whereabouts(run, run.read_config(), at_rest=True)) is not None:
+        console.print(f"{where.sentence[:1].upper()}{where.sentence[1:]}")
     return replace(load(run.path), ending=ending)
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What every checkpoint of a run must agree on with its config.json: all but the budget, how it is judged, and who looks on."""
-    settled = (*BUDGETS, *WATCHING, *COACHING)
+    """What every checkpoint of a run must agree on with its config.json: all but the budget, how it is judged, who looks on, and
+    what computes it.
+    """
+    settled = (*BUDGETS, *WATCHING, *COACHING, *MACHINE)
     training = {name: value for name, value in config["train_settings"].items() if name not in settled}
     settings = {**config["recipe_settings"], **training}
     return {"recipe": config["recipe"], "data": config["data"]["fingerprint"], **settings}
@@ -296,9 +310,13 @@ def distance_to(store: Store, seed: int) -> Callable[[Game], dict[str, Any]]:
 def resume(run: Place, *, data: Place | Store | Pairs | None = None, console: "Console | None" = None, **settings: object) -> Model:
     """Go on with a run, exactly as if it had never been interrupted.
 
-    `data` (and `target`, of translators): where it lies now, if it was moved. `settings`: a longer budget (`images`, `steps`,
-    `minutes`), and `coach`, from now on, for a run without one; any other setting is refused by name if it differs from the run's.
+    `data` (and `target`, of translators): where it lies now, if it was moved; the new place is remembered once its content is known to
+    be the same. `settings`: a longer budget (`images`, `steps`, `minutes`: totals of the run, not added to what it has done); `coach`, from
+    now on, for a run without one; and what computes it (`device`, `precision`, `threads`, `gradient_accumulation`), after which it is no
+    longer the same to the bit. Any other setting is refused by name if it differs from the run's.
     """
+    from sparring.train.memory import refuse_too_large
+
     console = console or plain_console()
     directory = RunDirectory(Path(run))
     directory.read_config()  # nothing is made where there is no run
@@ -314,21 +332,31 @@ def resume(run: Place, *, data: Place | Store | Pairs | None = None, console: "C
         refuse_wrong_values(recipe, old, preparation, pairing)
         refuse_wrong_values(replace(recipe, **chosen[type(recipe)]), replace(old, **chosen[TrainSettings], **longer), preparation, pairing)
         engaged = {name: chosen[TrainSettings].pop(name) for name in COACHING if not old.coach and name in chosen[TrainSettings]}
+        machine = {name: chosen[TrainSettings].pop(name) for name in MACHINE if name in chosen[TrainSettings]}
         refuse_differences((recipe, old, preparation, *of_pairs), chosen, longer)
-        new = replace(with_longer_budget(directory, old, longer, console), **engaged)
+        placed = on_machine(directory, old, machine)
+        new = replace(with_longer_budget(directory, placed, longer, console), **engaged)
         refuse_wrong_data(data, recipe)
         recipe.refuse_to_begin()
         place = config["data"]["source"] if data is None else data
+        sought = {"source": located(place), "pairing": None if pairing is None else asdict(located_pairing(pairing))}
+        if not isinstance(place, Store | Pairs):
+            refuse_moved(directory, sought)
         store = place if isinstance(place, Store | Pairs) else prepared(place, recipe, preparation, console, pairing)
-        if store.fingerprint != config["data"]["fingerprint"]:
-            raise SettingsError(
-                f"data: {place} is no longer what the run was trained on (fingerprint {store.fingerprint[:12]}, the run has "
-                f"{config['data']['fingerprint'][:12]}; {len(store)} pictures, the run has {config['data']['count']}). "
-                "Restore it, or start a new run."
-            )
+        refuse_changed(directory, config["data"], place, store.fingerprint, len(store))
+        elsewhere = data is not None or pairing != next(iter(of_pairs), None)
+        if elsewhere and {name: config["data"].get(name) for name in sought} != sought:
+            config = {**config, "data": {**config["data"], **sought}}
+            console.print("The data is the same. Its new place is remembered in config.json.")
         for name, value in versions().items():
             if (before := config.get("versions", {}).get(name)) != value:
                 console.print(f"The run was begun with {name} {before}, this is {value}: the last bits may differ.")
+        if changes := {name: [getattr(old, name), value] for name in MACHINE if (value := getattr(new, name)) != getattr(old, name)}:
+            step = checkpoints.newest_progress(directory.checkpoints).step
+            config = {**config, "machine_changes": [*config.get("machine_changes", []), {"step": step, "changes": changes}]}
+            for line in changes_said(changes, step, recipe.build(store.spec), recipe):
+                console.print(line)
+        refuse_too_large(recipe, store.spec, store, new, resuming=directory.resume_command)
         config = {**config, "train_settings": asdict(new)}
         directory.write_config(config)
         return play_on(directory, config, recipe, store, new, console)
@@ -343,6 +371,42 @@ def recorded_settings(config: Mapping[str, Any]) -> tuple[Any, ...]:
         return from_json(TrainSettings, training), from_json(Preparation, data["preparation"]), *pairing
     except (KeyError, TypeError, AttributeError) as problem:
         raise CheckpointError(f"The run's config.json is damaged, or was altered: {problem!r}") from None
+
+
+def on_machine(run: RunDirectory, old: TrainSettings, asked: Mapping[str, Any]) -> TrainSettings:
+    """The settings of a run with those that were asked for of `MACHINE`, resolved. A run keeps its precision unless another is asked for,
+    but where it moves to another device that computes bfloat16 slowly (or not at all), it goes on in float32, which every device has.
+    """
+    if "device" not in asked and old.device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError(
+            f"{run.path} was trained on a GPU, and torch sees none here. To go on without one: {run.resume_command} --device cpu"
+        )
+    from sparring.train.session import resolve
+
+    new = resolve(replace(old, **asked))
+    moved = new.device != old.device and "precision" not in asked
+    if moved and new.precision == "bfloat16" and not has_fast_bfloat16(torch.device(new.device)):
+        new = replace(new, precision="float32")
+    return new
+
+
+def changes_said(changes: Mapping[str, Sequence[Any]], step: int, game: Game, recipe: Recipe) -> list[str]:
+    """What it means that a run goes on under other settings of `MACHINE`: old and new value of each, by name."""
+    listing = ", ".join(f"{name} {after} (was {before})" for name, (before, after) in changes.items())
+    lines = [
+        f"From step {step:,} on: {listing}. Recorded in config.json. The run is no longer the same, to the bit, as one without this change."
+    ]
+    if "gradient_accumulation" in changes:
+        before, after = (recipe.batch_size // parts for parts in changes["gradient_accumulation"])
+        mixes = any(isinstance(module, nn.modules.batchnorm._BatchNorm | MinibatchDeviation) for module in game.modules())
+        mixes = mixes or getattr(recipe, "objective", "") == "relativistic-average"
+        lines.append(
+            f"Statistics of a batch (batch norm, minibatch deviation) are those of {after} images now, not {before}: training changes a "
+            "little, the more the smaller the parts are."
+            if mixes
+            else f"Parts of {after} images draw other latents than parts of {before} did; gradients are the same on average."
+        )
+    return lines
 
 
 def refuse_differences(own: tuple[object, ...], chosen: Mapping[type, Mapping[str, Any]], longer: Mapping[str, Any]) -> None:
@@ -360,7 +424,11 @@ def refuse_differences(own: tuple[object, ...], chosen: Mapping[type, Mapping[st
     ]
     if problems:
         raise SettingsError(
-            listed("A resumed run keeps its settings; only a longer budget, and a coach, may be given. These differ:", problems)
+            listed(
+                "A resumed run keeps its settings; only a longer budget, a coach, and what computes (device, precision, "
+                "threads, gradient_accumulation) may be given. These differ:",
+                problems,
+            )
         )
 
 
@@ -371,7 +439,7 @@ def with_longer_budget(run: RunDirectory, old: TrainSettings, longer: Mapping[st
     spent = {name: limit for name in BUDGETS if name not in longer and (limit := getattr(old, name)) is not None and used[name] >= limit}
     if spent and not longer:
         limits = ", ".join(f"{name} {limit:g}" for name, limit in spent.items())
-        console.print(f"The budget of this run is used up ({limits}). For more: {resuming(run)} --{next(iter(spent))} NUMBER")
+        console.print(f"The budget of this run is used up ({limits}). For more: {run.resume_command} --{next(iter(spent))} NUMBER")
         return old
     for name, limit in spent.items():
         console.print(f"The old budget of {limit:g} {name} is used up, and no longer counts.")

@@ -19,15 +19,34 @@ Device = Annotated[Literal["cpu", "cuda"], arg(help="What computes: the processo
 Checkpoint = Annotated[str, arg(help='Which checkpoint: "last", "best" or the number of a step that is kept.')]
 
 
+MOVED = "Where the data lies now, if it was moved (a translator's second set: --target). Remembered, if it is the same data."
+
+
 def resume_budget() -> type:
-    """What `sparring resume` takes, as its help shows it where no run is named."""
-    from sparring.train.settings import TrainSettings
+    """What `sparring resume` takes, as its help shows it where no run is named: what may differ from the run's own settings."""
+    from sparring.train.settings import COACHING, MACHINE, TrainSettings
 
     hints = get_type_hints(TrainSettings)
-    budget = [
-        (name, Annotated[hints[name], arg(help="A longer budget than the run had.")], None) for name in ("minutes", "images", "steps")
-    ]
-    return make_dataclass("Arguments", [("run", ResumedRun), *budget])
+    total = "A longer budget than the run had: the total of the run, not added to what it has done."
+    budget = [(name, Annotated[hints[name], arg(help=total)], None) for name in ("minutes", "images", "steps")]
+    others = {
+        "coach": "Act on verdicts from now on, in a run without a coach.",
+        "coach_tries": "How often that coach may step in.",
+        "device": "What computes from now on.",
+        "precision": "Of the arithmetic from now on.",
+        "threads": "CPU threads from now on; 0: as many as there are cores.",
+        "gradient_accumulation": "Split each batch in so many parts from now on: more parts need less memory.",
+    }
+    assert others.keys() == {*COACHING, *MACHINE}
+    return make_dataclass(
+        "Arguments",
+        [
+            ("run", ResumedRun),
+            ("data", Annotated[str | None, arg(help=MOVED)], None),
+            *budget,
+            *((name, Annotated[hints[name] | None, arg(help=text)], None) for name, text in others.items()),
+        ],
+    )
 
 
 def train_arguments(name: str) -> type:
@@ -95,7 +114,7 @@ def resume_arguments(run: Path) -> type:
         "Arguments",
         [
             ("run", ResumedRun),
-            ("data", Annotated[str | None, arg(help="Where the data lies now, if it was moved.")], None),
+            ("data", Annotated[str | None, arg(help=MOVED)], None),
             *(
                 (name, OmitArgPrefixes[type(settings)], field(default_factory=lambda settings=settings: settings))
                 for name, settings in before.items()

@@ -1,6 +1,7 @@
 """Floor 5: diagnosing whatever a person names: a run, losses in a table, a folder of samples."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from sparring.diagnose.samples import read_samples
 from sparring.diagnose.tables import read_losses
 from sparring.diagnose.verdict import Verdict
 from sparring.looks import checkerboard, saturation
+from sparring.milestones import whereabouts
+from sparring.train import checkpoints
 
 TABLES = (".csv", ".tsv", ".txt", ".log", ".json", ".jsonl")
 WANTED = "Give a run directory, a table of losses, or a folder of samples that were drawn while training."
@@ -58,10 +61,15 @@ def of_run(run: RunDirectory) -> Verdict:
         record = read_run(run, usual)
     except (KeyError, ValueError, TypeError, AttributeError) as problem:
         raise DataError(f"{run.path} is damaged, or of another version: {problem!r}") from None
-    if not record.log and not record.checkups and not record.ending:
-        raise DataError(f"{run.path} has no log yet, so there is nothing to tell from. Try again when it has trained for some steps.")
+    record, where = replace(record, at=checkpoints.newest_progress(run.checkpoints).step), whereabouts(run, config)
+    if not record.log and not record.checkups and not record.ending and not record.at:
+        raise DataError(
+            f"{run.path} has no checkpoint of a step that was trained, and no log, so there is nothing to tell from. Train it: "
+            f"{run.resume_command}"
+        )
     try:
-        return Verdict(record, findings.diagnose(record), also)
+        sentence, young = (where.sentence, where.young) if where is not None else ("", False)
+        return Verdict(record, findings.diagnose(record), also, where=sentence, young=young)
     except (KeyError, ValueError, TypeError) as problem:
         raise DataError(f"{run.vitals} is damaged, or of another version: {problem!r}") from None
 

@@ -28,6 +28,7 @@ from sparring.difficulties import (
     of_store,
     suitable_size,
 )
+from sparring.milestones import FIRST_LOOK, GOOD_AT_32, GOOD_STYLES
 from sparring.pace import Pace, pace_of
 from sparring.recipes.cgan import Cgan
 from sparring.recipes.dcgan import Dcgan
@@ -47,10 +48,6 @@ LARGEST_AT_FIRST = {"cpu": 64, "cuda": 128}
 """Sides of pictures where none is named."""
 ADAPTIVE_BELOW = 30_000
 """With so many pictures adaptive augmentation still helped (Karras et al. 2020, arXiv:2006.06676)."""
-FIRST_LOOK, GOOD_AT_32, GOOD_STYLES = 200_000, 1_000_000, 5_000_000
-"""Pictures shown until shapes can be made out, and until little more is to be had of networks for two cores or of StyleGAN2. In
-docs/benchmarks.md, at 32x32, the first are the three minutes of `best` on Stacked Fashion, the second the ten of `dcgan`; for larger sides,
-and for StyleGAN2, they are estimates."""
 SLOW_MINUTES, BUSY = 60, 0.75
 """From how many minutes to a first look training is slow, and below which share of the processor its pace says little."""
 STEADY: dict[str, Any] = {name: value for name, value in asdict(Cgan()).items() if name != "condition" and value != getattr(Dcgan(), name)}

@@ -33,6 +33,7 @@ from sparring.judge.resize import ResizeName
 from sparring.judge.scores import Judgement, judge_pictures
 from sparring.judge.seen import see
 from sparring.loading import IMPORTED, described, from_json, load
+from sparring.milestones import whereabouts
 from sparring.models import Model
 from sparring.train import checkpoints
 from sparring.train.settings import TrainSettings
@@ -98,6 +99,8 @@ def judge(
     total = sum(pictures.count for pictures in (real, fake, others) if pictures is not None)
     with progress_bar(f"Looking at pictures ({network.name})", total, screen.is_terminal) as advance:
         judgement = judge_pictures(real, fake, network, held_out=others, advance=advance)
+    if where := whereabouts_of(first, second):
+        judgement = replace(judgement, sentences=(where, *judgement.sentences))
     if out is not None:
         report.write(judgement, Path(out))
     return judgement
@@ -200,6 +203,16 @@ def _learned_by(first: Judgeable, second: Judgeable | None, checkpoint: str, ask
     assert not isinstance(place, Model | Store)
     preparation = _like(model, asked) if model is not None else replace(asked, crop="squash")
     return prepare(open_source(os.fspath(place), split=asked.split), preparation, progress=plain_console().is_terminal)
+
+
+def whereabouts_of(*places: Judgeable | None) -> str:
+    """How far the first run among these is on the way to its next milestone, in a sentence; "" if there is none, or nothing is known."""
+    for place in places:
+        source = place.source if isinstance(place, Model) else place
+        if isinstance(source, str | os.PathLike) and (run := RunDirectory(Path(source))).exists():
+            where = whereabouts(run, run.read_config())
+            return "" if where is None else f"{'Young' if where.young else 'Not at its end'}: {where.sentence}"
+    return ""
 
 
 def model_at(place: Judgeable, checkpoint: str = "last") -> Model | None:
@@ -339,7 +352,7 @@ def name_of_run(config: dict[str, Any], source: Path) -> str:
     recipe, _ = described(config, source)
     training = from_json(TrainSettings, config["train_settings"])
     usual = asdict(type(recipe)()) | asdict(TrainSettings())
-    settings = asdict(recipe) | {name: getattr(training, name) for name in ("images", "steps", "minutes", "accumulate")}
+    settings = asdict(recipe) | {name: getattr(training, name) for name in ("images", "steps", "minutes", "gradient_accumulation")}
     differing = [f"{name}={value}" for name, value in settings.items() if value != usual[name]]
     return " ".join([config["recipe"], *differing])
 

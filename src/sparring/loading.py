@@ -74,7 +74,7 @@ def _load_run(run: RunDirectory, checkpoint: str | int, whole: bool) -> Model:
     if checkpoint == "last":
         found = checkpoints.read_newest(run.checkpoints, say=console().print)
         if found is None:
-            raise CheckpointError(f"{run.path} has no checkpoint yet.")
+            raise CheckpointError(f"{run.path} has no checkpoint yet. Train it: {run.resume_command}")
         tensors, facts = found
     else:
         kept = checkpoints.steps(run.checkpoints)
@@ -84,6 +84,10 @@ def _load_run(run: RunDirectory, checkpoint: str | int, whole: bool) -> Model:
                 f"{run.path} keeps no checkpoint {checkpoint}. There are: {', '.join(map(str, kept)) or 'none'}, last and best."
             )
         tensors, facts = checkpoints.read(run.checkpoints, step)
+    if not facts["progress"]["step"]:
+        console().print(
+            f"{run.path}: these weights were not trained for a single step, so all that comes of them is noise. Train: {run.resume_command}"
+        )
     tensors = dict(select(tensors, "game/")) | dict(select(tensors, "average/"))
     if config.get("interventions"):  # a coach has changed settings, perhaps since then
         config["recipe_settings"] |= {name: facts["identity"][name] for name in config["recipe_settings"]}

@@ -64,7 +64,7 @@ MEANT = {
     "--identity": "lambdaidentity idt lambdaidt",
     "--cycle": "lambdaa lambdab lambdacycle",
     "--l1": "lambdal1",
-    "--accumulate": "accum gradaccum gradientaccumulation gradientaccumulateevery accumulationsteps",
+    "--gradient-accumulation": "accumulate accum gradaccum gradientaccumulateevery accumulationsteps",
     "--steps": "iters iterations niters maxiter maxsteps numsteps totalsteps nsteps niter numiters step trainsteps",
     "--images": "nimg totalimages",
     "--minutes": "time hours timelimit maxminutes duration",

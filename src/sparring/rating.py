@@ -34,7 +34,7 @@ from sparring.judge.sliced import coarse, sliced_wasserstein
 from sparring.loading import from_json
 from sparring.models import Model
 from sparring.nets import lite0
-from sparring.trained_on import preparation_of, source_of
+from sparring.trained_on import preparation_of, refuse_changed, refuse_moved, source_of
 from sparring.translation import Direction, TranslationGame, TranslationRecipe, mean_difference
 
 Place = str | os.PathLike[str]
@@ -105,14 +105,14 @@ def pairs_for(model: Model) -> Pairs:
             f"{model.source} is a packed or imported model, which knows no pairs to be judged by. Name some: inputs, and --target (a "
             "second set), --inputs (what to make of each picture) or --side-by-side."
         )
-    data = source_of(model)
-    recorded = RunDirectory(model.source).read_config()["data"]
+    data, run = source_of(model), RunDirectory(model.source)
+    recorded = run.read_config()["data"]
+    refuse_moved(run, recorded)
     preparation = replace(model.preparation, size=model.spec.height)
     pairing = from_json(Pairing, recorded["pairing"] or {})
     assert isinstance(model.recipe, TranslationRecipe)
     pairs = pairs_of(data, model.recipe, preparation, pairing, progress=console().is_terminal)
-    if pairs.fingerprint != recorded["fingerprint"]:
-        raise SettingsError(f"{data} is no longer what {model.source} was trained on.")
+    refuse_changed(run, recorded, data, pairs.fingerprint, len(pairs), f"Or name others to judge by: sparring judge {run.path} INPUTS.")
     return pairs
 
 

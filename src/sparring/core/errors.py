@@ -20,6 +20,10 @@ class CheckpointError(SparringError):
     """A checkpoint or model file is missing, torn, altered or not ours."""
 
 
+class MemoryShortageError(SparringError):
+    """There is, or would be, too little memory."""
+
+
 class NonFiniteError(SparringError):
     """A loss or a gradient became infinite or not a number, so the step was not taken."""
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import torch
 
@@ -62,6 +63,47 @@ def refuse_absent_gpu(device: str) -> None:
     """Raise a SettingsError if a GPU is asked for where torch sees none."""
     if device == "cuda" and not torch.cuda.is_available():
         raise SettingsError("device is 'cuda', but torch sees no GPU here. Use --device cpu, or install a torch build for your GPU.")
+
+
+def free_memory(device: str = "cpu") -> int | None:
+    """Bytes that this process can still get on "cpu" or "cuda": what the system has (Linux: MemAvailable), and what limits on this
+    process's control groups leave. None where the system does not tell.
+    """
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        system = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError, IndexError):
+        return None
+    return max(0, min([system, *_left_by_groups(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))]))
+
+
+def _left_by_groups(root: Path, own: Path) -> Iterator[int]:
+    """What the limits of control groups (version 2, or the memory controller of version 1) leave, for each group that has one. Pages of
+    files count as used there, but are given back when memory is wanted.
+    """
+    try:
+        groups = [line.split(":", 2)[1:] for line in own.read_text().splitlines()]
+    except (OSError, ValueError):
+        return
+    for controllers, group in groups:
+        if controllers not in {"", "memory"}:
+            continue
+        top, limit, usage = (
+            (root, "memory.max", "memory.current")
+            if controllers == ""
+            else (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes")
+        )
+        folder = top / group.lstrip("/")
+        for each in (folder, *folder.parents):
+            with contextlib.suppress(OSError, ValueError):
+                used = int((each / usage).read_text())
+                stats = dict(line.split() for line in (each / "memory.stat").read_text().splitlines())
+                files = int(stats.get("total_inactive_file", stats.get("inactive_file", 0)))
+                yield int((each / limit).read_text()) - used + files  # "max" is no number: no limit
+            if each == top:
+                break
 
 
 def core_count() -> int:

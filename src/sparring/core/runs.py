@@ -15,6 +15,7 @@ tensorboard/   the same numbers and pictures for TensorBoard
 
 import contextlib
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,10 +88,35 @@ class RunDirectory:
         """The folder of TensorBoard's event files."""
         return self.path / "tensorboard"
 
+    @property
+    def resume_command(self) -> str:
+        """The command line that goes on with this run."""
+        return f"sparring resume {shlex.quote(str(self.path))}"
+
+    def in_use(self) -> bool:
+        """Whether a process is training here now. (Always False where the system has no such locks.)"""
+        try:
+            import fcntl  # noqa: PLC0415 (not on Windows)
+
+            with (self.path / ".lock").open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except (ImportError, OSError):
+            pass
+        return False
+
     def sweep(self) -> None:
         """Delete what interrupted writing left behind. Only for who holds the lock."""
         for leftover in self.path.rglob(".*.tmp"):
             leftover.unlink(missing_ok=True)
+
+    def vacate(self) -> None:
+        """Delete the directory if nothing but its lock is in it. Only for who holds the lock, and has done."""
+        with contextlib.suppress(OSError):
+            if [path.name for path in self.path.iterdir()] == [".lock"]:
+                (self.path / ".lock").unlink()
+                self.path.rmdir()
 
     def exists(self) -> bool:
         """Whether a run was ever started here."""

@@ -103,7 +103,7 @@ def html(verdict: Verdict) -> str:
         version=__version__,
         verdict=verdict,
         record=record,
-        state="unsure" if verdict.too_early else "healthy" if verdict.healthy else "sick",
+        state="sick" if not verdict.healthy else "unsure" if verdict.too_early or verdict.young else "healthy",
         findings=[shown(finding, verdict) for finding in verdict.findings],
         samples=[{"picture": picture, "about": about} for picture, about in samples(verdict)],
         panels=panels(verdict),

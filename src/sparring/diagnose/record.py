@@ -100,6 +100,8 @@ class Record:
     """Grids of samples, by step."""
     interventions: tuple[Mapping[str, Any], ...] = ()
     """What a coach did, as config.json has it."""
+    at: int = 0
+    """The step it has come to by its checkpoints, which may be later than what was recorded, or all that is known."""
 
     def sign(self, name: str) -> Series:
         """A vital sign that is a number, over the checkups that have it."""
@@ -146,7 +148,7 @@ class Record:
     def last_step(self) -> int:
         """How far it has come."""
         steps = [series.steps[-1] for series in self.log.values() if len(series)] + [checkup["step"] for checkup in self.checkups[-1:]]
-        return int(max(steps, default=0))
+        return int(max(steps, default=self.at))
 
 
 def read_run(run: RunDirectory, usual: Mapping[str, Any] | None = None) -> Record:

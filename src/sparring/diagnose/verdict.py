@@ -28,6 +28,10 @@ class Verdict:
     """The weightiest first."""
     also: Mapping[str, Any] = field(default_factory=dict)
     """What a command needs beside the recipe's settings to train as the run was trained: its budget, how its data was prepared."""
+    where: str = ""
+    """How far the run is on the way to its next milestone, in a sentence; "" where nothing is known of that."""
+    young: bool = False
+    """Whether it is before a first look, so that a clean bill of health would say too much."""
 
     @property
     def main(self) -> Finding | None:
@@ -71,6 +75,8 @@ class Verdict:
             return f"Sick: {title(self.main)}{since(self.main)} ({self.main.severity}, {100 * self.main.confidence:.0f} % sure){more}."
         if self.too_early:
             return f"Too early to tell: {self.seen[1]} so far, to {step}."
+        if self.young:
+            return f"Healthy so far, but young: nothing is wrong by {self.seen[1]} to {step}, which shows little yet."
         return f"Healthy, as far as can be told from {self.seen[1]} to {step}."
 
     @property
@@ -143,7 +149,9 @@ class Verdict:
             "step": self.record.last_step,
             "healthy": self.healthy,
             "too_early": self.too_early,
+            "young": self.young,
             "headline": self.headline,
+            "where": self.where,
             "limits": list(self.limits),
             "coached": list(self.coached),
             "findings": [

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from sparring.core.errors import CheckpointError, listed
 from sparring.core.files import read_json, replacing, sha256_of_file, write_json
+from sparring.core.runs import RunDirectory
 from sparring.train.state import Progress
 
 Facts = dict[str, Any]
@@ -132,3 +133,26 @@ def remove_after(folder: Path, step: int) -> None:
     for later in steps(folder):
         if later > step:
             remove(folder, later)
+
+
+def trained(run: RunDirectory) -> bool:
+    """Whether a run holds anything that was trained: a checkpoint of a step, or what a coach took back."""
+    try:
+        coached = run.exists() and bool(run.read_config().get("interventions"))
+    except CheckpointError:
+        return True  # damaged, or of another version: not ours to judge
+    return run.exists() and (coached or any(steps(run.checkpoints)))
+
+
+def forget_untrained(run: RunDirectory) -> None:
+    """Delete what a run wrote before its first step, and its folders that are empty then; nothing else. For who holds the run's lock."""
+    if not run.exists():
+        return
+    run.sweep()
+    written = [run.config, run.log, run.timing, run.scores, run.vitals, run.ending]
+    written += [*run.tensorboard.glob("events.out.tfevents.*"), *run.samples.glob("step-*.png"), *_paths(run.checkpoints, 0)]
+    for path in written:
+        path.unlink(missing_ok=True)
+    for folder in (run.tensorboard, run.samples, run.checkpoints):
+        with contextlib.suppress(OSError):  # there is something else in it, or it is not there
+            folder.rmdir()

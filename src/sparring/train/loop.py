@@ -159,11 +159,11 @@ class TurnTaker:
         found: Signals = {}
         used_data = False
         with self.moving_only_the_player():
-            for part in range(settings.accumulate):
+            for part in range(settings.gradient_accumulation):
                 moment = self.moment(state, table, repeat, part, images)
                 seed_torch(moment.streams.seed_of("torch"), table.fabric.device)
                 loss, measured = self.losses(moment, table.fabric)
-                table.fabric.backward(loss if settings.accumulate == 1 else loss / settings.accumulate)
+                table.fabric.backward(loss if settings.gradient_accumulation == 1 else loss / settings.gradient_accumulation)
                 for name, value in measured.items():
                     found.setdefault(name, []).append(value.detach())
                 used_data |= moment.used_data
@@ -188,7 +188,7 @@ class TurnTaker:
     def moment(self, state: State, table: Table, repeat: int, part: int, images: int) -> Moment:
         """What the turn gets to see: its part of the next batch, and streams of its own."""
         settings, progress, device = table.settings, state.progress, table.fabric.device
-        size = table.recipe.batch_size // settings.accumulate
+        size = table.recipe.batch_size // settings.gradient_accumulation
         batch = progress.batches
 
         def draw() -> Batch:

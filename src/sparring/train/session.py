@@ -24,6 +24,7 @@ from sparring.train import checkpoints
 from sparring.train.display import Display, clock
 from sparring.train.loop import Data, Table, Watcher, play
 from sparring.train.settings import TrainSettings
+from sparring.train.shortage import shortage_said
 from sparring.train.state import Progress, State
 from sparring.train.vitals import Examine, Vitals
 from sparring.train.watchers import Adviser, Judge, Keeper, Log, Samples, Score, Sheet, Speed
@@ -117,7 +118,7 @@ def sit(
     `adviser`: what may end the sitting too. A NonFiniteError ends it with the last good checkpoint in place, unless the adviser knows
     what to do.
     """
-    with machine_for(settings) as fabric:
+    with shortage_said(run, recipe, settings), machine_for(settings) as fabric:
         state = first_state(recipe, build, settings.seed)
         for game in (state.game, state.average):
             game.to(fabric.device)

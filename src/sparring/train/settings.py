@@ -10,6 +10,9 @@ BUDGETS = ("images", "steps", "minutes")
 """Settings that end a training, the first that is reached."""
 COACHING = ("coach", "coach_tries")
 """Settings that a run without a coach may be given when it is gone on with. (What a coach did is in its checkpoints.)"""
+MACHINE = ("device", "precision", "threads", "gradient_accumulation")
+"""Settings that say how a machine computes a run, and not what is trained: another machine may need others, so a run may be gone on with
+under others. It is no longer the same to the bit then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,7 @@ class TrainSettings:
         "minutes": {"at least": 0},
         "seed": {"at least": 0, "at most": 2**63 - 1},
         "threads": {"at least": 0, "at most": 4096},
-        "accumulate": {"at least": 1},
+        "gradient_accumulation": {"at least": 1},
         "log_every": {"at least": 1},
         "sample_every": {"at least": 1},
         "samples": {"at least": 1, "at most": 2**16},
@@ -49,7 +52,7 @@ class TrainSettings:
     """Of the networks' arithmetic; weights are float32 always. auto: bfloat16 where the processor has it."""
     threads: int = 0
     """CPU threads; 0: as many as there are cores."""
-    accumulate: int = 1
+    gradient_accumulation: int = 1
     """Split each batch in so many parts and sum their gradients: less memory, the same step (batch norm sees the parts)."""
     log_every: int = 50
     """Steps between two lines of the log."""
@@ -88,10 +91,12 @@ class TrainSettings:
         `smallest_part`: pictures that must stay together when a batch is split.
         """
         problems = type_problems(self) + range_problems(self, self.ranges)
-        whole = type(batch_size) is type(self.accumulate) is type(smallest_part) is int
-        if whole and self.accumulate > 1 and smallest_part >= 1 and batch_size % (self.accumulate * smallest_part):
+        whole = type(batch_size) is type(self.gradient_accumulation) is type(smallest_part) is int
+        if whole and self.gradient_accumulation > 1 and smallest_part >= 1 and batch_size % (self.gradient_accumulation * smallest_part):
             together = f" into packs of {smallest_part}" if smallest_part > 1 else ""
-            problems.append(f"accumulate must divide the batch of {batch_size}{together}; {self.accumulate} does not.")
+            problems.append(
+                f"gradient_accumulation must divide the batch of {batch_size}{together}; {self.gradient_accumulation} does not."
+            )
         if not self.coach and self.coach_tries != type(self).coach_tries:
             problems.append("coach_tries says how often the coach may step in, but there is none: give coach too, or leave it out.")
         return problems

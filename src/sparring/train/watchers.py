@@ -23,7 +23,7 @@ from sparring.core.runs import RunDirectory
 from sparring.game import Game
 from sparring.train import checkpoints
 from sparring.train.loop import Signals, Watcher
-from sparring.train.settings import COACHING, TrainSettings
+from sparring.train.settings import COACHING, MACHINE, TrainSettings
 from sparring.train.state import Progress, State, select
 
 FRAMES_A_DOUBLING = 4
@@ -290,7 +290,7 @@ class Keeper:
 
     def restore(self, state: State, facts: dict[str, Any]) -> None:
         """Go on from a checkpoint. A CheckpointError names every setting in which it is not of this run."""
-        before = {name: value for name, value in facts["identity"].items() if name not in COACHING}  # which older checkpoints have
+        before = {name: value for name, value in facts["identity"].items() if name not in (*COACHING, *MACHINE)}  # older ones have them
         names = sorted(name for name in before.keys() | self.identity.keys() if before.get(name) != self.identity.get(name))
         if names:
             problems = [f"{name}: {before.get(name)!r} in the checkpoint, {self.identity.get(name)!r} in config.json" for name in names]

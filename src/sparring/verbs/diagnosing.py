@@ -48,6 +48,8 @@ def diagnose(
         write_json(json, verdict.to_json())
     screen = console()
     screen.print(verdict.headline, style="bold")
+    if verdict.where:
+        screen.print(verdict.where)
     for finding in verdict.findings:
         for line in lines_of(finding, verdict):
             screen.print(line)

@@ -1,6 +1,7 @@
 """`sparring judge`, `compare`: how good samples are."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -66,7 +67,7 @@ def judge(
     from sparring import api
     from sparring.core.runs import RunDirectory
     from sparring.judge.report import HTML, formatted
-    from sparring.judging import model_at, refuse_checkpoint
+    from sparring.judging import model_at, refuse_checkpoint, whereabouts_of
     from sparring.translation import TranslationGame
     from sparring.verbs.translating import print_scores
 
@@ -82,6 +83,8 @@ def judge(
         ratings = api.judge_translations(
             model, second, direction=direction, size=size, target=target, inputs=inputs, side_by_side=side_by_side, twins=twins
         )
+        if where := whereabouts_of(model):
+            ratings = replace(ratings, notes=(where, *ratings.notes))
         about = [*(["b2a"] if direction == "b2a" else []), *([re.sub(r"\W+", "-", Path(second).name)] if second else [])]
         print_scores(ratings, model.step, out / f"{'-'.join(['translations', *about])}.json")
         return 0
