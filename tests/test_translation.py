@@ -24,7 +24,7 @@ from sparring.data.preparation import Preparation
 from sparring.game import Moment, check
 from sparring.nets import translation as nets
 from sparring.nets.layers import InstanceNorm
-from sparring.nets.perception import Perception, open_perception
+from sparring.nets.perception import Lite0Perception, Perception, open_perception
 from sparring.recipes.cut import contrastive
 from sparring.recipes.style_transfer import correlations, style_distance, total_variation
 from sparring.train.loop import Table, TurnTaker
@@ -348,6 +348,22 @@ def nearer_to_the_style(colors: Tensor, styles: Tensor) -> Tensor:
     """How far mean colors are from the styles', over how far they are from those of the styles' complements."""
     wanted = styles.mean(dim=(2, 3))
     return (colors - wanted).norm(dim=1) / (colors + wanted).norm(dim=1)
+
+
+def test_lite0_shows_its_stem_and_expansions_rectified() -> None:
+    """As seen by hooks on the plain network: of (n, channels, side / 2 to side / 16), each in [0, 6]."""
+    eye = open_perception(None)
+    assert isinstance(eye, Lite0Perception)
+    expected: list[Tensor] = []
+    for layer in (eye.network.stem, *(eye.network.blocks[place].expand for place in (1, 3, 5, 11))):
+        layer.register_forward_hook(lambda _, __, out: expected.append(out.clamp(0, 6)))
+    bytes_shown = torch.randint(256, (2, 3, 32, 48), dtype=torch.float32)
+    eye.network.blocks(eye.network.stemmed((bytes_shown - 127) / 128))
+    wanted, expected[:] = list(expected), []
+    found = eye(bytes_shown / 127.5 - 1)
+    assert [tuple(of.shape[1:]) for of in found] == [(32, 16, 24), (96, 16, 24), (144, 8, 12), (240, 4, 6), (672, 2, 3)]
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["lite0", "vgg16"])

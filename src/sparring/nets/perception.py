@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import relu6
 
 from sparring.core.errors import CheckpointError
 from sparring.nets import lite0
@@ -54,12 +53,13 @@ class Lite0Perception(Perception):
         found = [x]
         for block in self.network.blocks:
             assert isinstance(block, lite0.Block)
-            if block.stride == 2:
-                assert block.expand is not None, "the one block without an expansion keeps the side"
-                found.append(relu6(block.expand(x), inplace=True))
-                if len(found) == LITE0_MAPS:
-                    break
-            x = block(x)
+            if block.stride == 1:
+                x = block(x)
+                continue
+            found.append(block.expanded(x))
+            if len(found) == LITE0_MAPS:
+                break
+            x = block.projected(found[-1])
         return found
 
 

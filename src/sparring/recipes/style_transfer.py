@@ -121,8 +121,8 @@ class StyleTransfer(TranslationRecipe):
     variation: float = 0.1
     """Weight of smoothness."""
     weights: str | None = None
-    """A file with VGG-16's weights (torchvision's .pth), whose maps the paper compares. None: EfficientNet-lite0, which comes with
-    Sparring."""
+    """A file with VGG-16's weights (torchvision's .pth, whole or of its features alone), whose maps the paper compares. None:
+    EfficientNet-lite0, which comes with Sparring."""
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
