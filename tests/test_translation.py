@@ -384,6 +384,7 @@ def test_style_losses_lead_from_opposite_colors_to_the_styles_own(styles: Tensor
     """Descent from the complement, by a matrix and an offset that recolor each style, finds the way to the style's mean color: the loss
     has no second minimum there.
     """
+    styles = styles[::2]
     eye = open_perception(None)
     manner = [correlations(of) for of in eye(styles)]
     matrices = (-torch.eye(3)).repeat(len(styles), 1, 1).requires_grad_()
