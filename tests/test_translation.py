@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from rich.console import Console
 from torch import Tensor, nn
+from torchvision.models.vgg import cfgs, make_layers
 
 import sparring
 from sparring import recipes
@@ -23,13 +24,14 @@ from sparring.data.preparation import Preparation
 from sparring.game import Moment, check
 from sparring.nets import translation as nets
 from sparring.nets.layers import InstanceNorm
-from sparring.nets.perception import Perception
+from sparring.nets.perception import Lite0Perception, Perception, open_perception
 from sparring.recipes.cut import contrastive
-from sparring.recipes.style_transfer import correlations, total_variation
+from sparring.recipes.style_transfer import correlations, style_distance, total_variation
 from sparring.train.loop import Table, TurnTaker
 from sparring.train.session import fabric_for, first_state, resolve
 from sparring.train.settings import TrainSettings
 from sparring.translation import PicturePool, TranslationGame
+from style_transfer import GENERATED, centered, generated
 from test_train import same_run
 
 NAMES = ("pix2pix", "cyclegan", "cut", "style-transfer")
@@ -321,6 +323,125 @@ def test_style_transfer_minimises_what_it_says() -> None:
     assert losses.keys() == expected.keys()
     for name, value in expected.items():
         torch.testing.assert_close(losses[name].detach(), value, rtol=1e-4, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def styles() -> Tensor:
+    """Ten styles of 32x32 in [-1, 1]: five generated ones, and each with red, green and blue exchanged in a circle."""
+    shown = [centered(generated(name), 32) for name in GENERATED]
+    pixels = np.stack([turned for one in shown for turned in (one, np.roll(one, 1, axis=2))])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+@pytest.fixture(scope="module")
+def random_vgg() -> nn.Sequential:
+    """VGG-16's layers below its classifier, with random weights that keep the size of what passes through."""
+    torch.manual_seed(0)
+    layers = make_layers(cfgs["D"], batch_norm=False)
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return layers
+
+
+def nearer_to_the_style(colors: Tensor, styles: Tensor) -> Tensor:
+    """How far mean colors are from the styles', over how far they are from those of the styles' complements."""
+    wanted = styles.mean(dim=(2, 3))
+    return (colors - wanted).norm(dim=1) / (colors + wanted).norm(dim=1)
+
+
+def test_lite0_shows_its_stem_and_expansions_rectified() -> None:
+    """As seen by hooks on the plain network: of (n, channels, side / 2 to side / 16), each in [0, 6]."""
+    eye = open_perception(None)
+    assert isinstance(eye, Lite0Perception)
+    expected: list[Tensor] = []
+    for layer in (eye.network.stem, *(eye.network.blocks[place].expand for place in (1, 3, 5, 11))):
+        layer.register_forward_hook(lambda _, __, out: expected.append(out.clamp(0, 6)))
+    bytes_shown = torch.randint(256, (2, 3, 32, 48), dtype=torch.float32)
+    eye.network.blocks(eye.network.stemmed((bytes_shown - 127) / 128))
+    wanted, expected[:] = list(expected), []
+    found = eye(bytes_shown / 127.5 - 1)
+    assert [tuple(of.shape[1:]) for of in found] == [(32, 16, 24), (96, 16, 24), (144, 8, 12), (240, 4, 6), (672, 2, 3)]
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["lite0", "vgg16"])
+def test_style_losses_tell_colors(name: str, styles: Tensor, random_vgg: nn.Sequential, tmp_path: Path) -> None:
+    """A style turned upside down is the same style; with its complement's colors, or red, green and blue exchanged, it is another."""
+    if name == "vgg16":
+        torch.save(random_vgg.state_dict(), tmp_path / "vgg.pth")
+    eye = open_perception(None if name == "lite0" else str(tmp_path / "vgg.pth"))
+    maps = eye(styles)
+    assert all((of >= 0).all() for of in maps), "features that could be negated have the same Gram matrix as their negatives"
+    manner = [correlations(of) for of in maps]
+    turned = style_distance(eye(styles.flip(2, 3)), manner)
+    for other in (-styles, styles.roll(1, dims=1), styles.roll(2, dims=1)):
+        assert (style_distance(eye(other), manner) > 3 * turned).all()
+
+
+def test_style_losses_lead_from_opposite_colors_to_the_styles_own(styles: Tensor) -> None:
+    """Descent from the complement, by a matrix and an offset that recolor each style, finds the way to the style's mean color: the loss
+    has no second minimum there.
+    """
+    styles = styles[::2]
+    eye = open_perception(None)
+    manner = [correlations(of) for of in eye(styles)]
+    matrices = (-torch.eye(3)).repeat(len(styles), 1, 1).requires_grad_()
+    offsets = torch.zeros(len(styles), 3, 1, 1, requires_grad=True)
+    optimizer = torch.optim.Adam([matrices, offsets], 0.06)
+    for _ in range(40):
+        colored = torch.einsum("nij,njhw->nihw", matrices, styles) + offsets
+        optimizer.zero_grad()
+        style_distance(eye(colored), manner).sum().backward()
+        optimizer.step()
+    assert (nearer_to_the_style(colored.detach().mean(dim=(2, 3)), styles) < 0.5).all()
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_a_trained_style_transfer_paints_in_the_colors_of_the_style(
+    seed: int, places: tuple[str, str], styles: Tensor, tmp_path: Path, quiet: Console
+) -> None:
+    """Orange stripes, and an image that is not trained on. With linear maps both of these seeds came out blue."""
+    Image.fromarray(centered(generated("stripes"), 32)).save(tmp_path / "stripes.png")
+    model = sparring.train(
+        "style-transfer",
+        places[0],
+        tmp_path / "r",
+        target=tmp_path / "stripes.png",
+        size=32,
+        width=8,
+        blocks=1,
+        steps=60,
+        learning_rate=3e-3,
+        seed=seed,
+        threads=1,
+        console=quiet,
+    )
+    painted = model.translate(styles[2:3])  # the waves
+    assert nearer_to_the_style(painted.mean(dim=(2, 3)), styles[:1]) < 0.5
+
+
+def test_vgg_is_read_whole_and_by_its_features_alone(random_vgg: nn.Sequential, tmp_path: Path) -> None:
+    """Both as torchvision's state dicts name them: the maps are those of a plain chain of the layers."""
+    alone = random_vgg.state_dict()
+    files = {
+        "alone": alone,
+        "whole": {**{f"features.{name}": tensor for name, tensor in alone.items()}, "classifier.0.weight": torch.zeros(2)},
+    }
+    shown = torch.rand(2, 3, 32, 48) * 2 - 1
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    x = ((shown / 2 + 0.5) - mean[:, None, None]) / deviation[:, None, None]
+    expected = [random_vgg[:after](x) for after in (4, 9, 16, 23)]  # behind relu1_2, relu2_2, relu3_3 and relu4_3
+    for name, tensors in files.items():
+        torch.save(tensors, tmp_path / f"{name}.pth")
+        for found, wanted in zip(open_perception(str(tmp_path / f"{name}.pth"))(shown), expected, strict=True):
+            torch.testing.assert_close(found, wanted)
+    torch.save({**alone, "0.weight": torch.zeros(2), "31.bias": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(CheckpointError) as error:
+        open_perception(str(tmp_path / "other.pth"))
+    for words in ("0.weight", "31.bias", "vgg16"):
+        assert words in str(error.value)
 
 
 def test_discriminators_have_the_norm_that_is_named_for_them() -> None:

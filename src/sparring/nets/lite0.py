@@ -47,10 +47,17 @@ class Block(nn.Module):
 
     def forward(self, x: Float[Tensor, "n before h w"]) -> Float[Tensor, "n after h2 w2"]:
         """Half the side if the stride is 2."""
-        y = x if self.expand is None else relu6(self.expand(x), inplace=True)
-        y = y if self.stride == 1 else same_padded(y, self.kernel, self.stride)
-        y = self.project(relu6(self.filter(y), inplace=True))
+        y = self.projected(self.expanded(x))
         return x + y if self.residual else y
+
+    def expanded(self, x: Float[Tensor, "n before h w"]) -> Float[Tensor, "n middle h w"]:
+        """The first of the block's parts: its input with more channels, in [0, 6]; or as it is, in a block that does not expand."""
+        return x if self.expand is None else relu6(self.expand(x), inplace=True)
+
+    def projected(self, expanded: Float[Tensor, "n middle h w"]) -> Float[Tensor, "n after h2 w2"]:
+        """The other parts: what is expanded, filtered and brought to the block's own number of channels."""
+        y = expanded if self.stride == 1 else same_padded(expanded, self.kernel, self.stride)
+        return self.project(relu6(self.filter(y), inplace=True))
 
 
 class Lite0(nn.Module):

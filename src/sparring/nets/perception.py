@@ -8,11 +8,13 @@ from torch import Tensor, nn
 
 from sparring.core.errors import CheckpointError
 from sparring.nets import lite0
-from sparring.nets.folding import read_weights
+from sparring.nets.folding import Weights, read_weights
 
 Maps = list[Float[Tensor, "n _ _ _"]]
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's pixels in [0, 1], as torchvision's networks want them."""
+LITE0_MAPS = 5
+"""The stem's, and one for each halving of the resolution after it."""
 
 
 class Perception(nn.Module):
@@ -31,22 +33,41 @@ class Perception(nn.Module):
 
 
 class Lite0Perception(Perception):
-    """Where EfficientNet-lite0's resolution is about to fall, down to a sixteenth of the side."""
+    """EfficientNet-lite0's maps after an activation: its stem, and the expansions of the four blocks that halve the resolution, at a half
+    (twice), a quarter, an eighth and a sixteenth of the side, of 32, 96, 144, 240 and 672 channels in [0, 6].
 
-    content = 2
+    What comes out of its blocks will not do for style: those maps are linear, and a Gram matrix is the same for features and for their
+    negatives, which are nearly what the opposite colors look like. Rectified features have no negatives.
+    """
+
+    content = 3
 
     def __init__(self) -> None:
         super().__init__()
         self.network = lite0.load(lite0.weights_file()).requires_grad_(False).eval()
 
     def maps(self, pictures: Float[Tensor, "n 3 h w"]) -> Maps:
-        """See Perception."""
+        """See Perception. For sides that 16 divides."""
         shown = (pictures + 1) * (255 / 2 / lite0.SCALE) - lite0.CENTRE / lite0.SCALE
-        return lite0.stage_maps(self.network, shown, lite0.RESOLUTION_ENDS[:-1])
+        x = self.network.stemmed(shown)
+        found = [x]
+        for block in self.network.blocks:
+            assert isinstance(block, lite0.Block)
+            if block.stride == 1:
+                x = block(x)
+                continue
+            found.append(block.expanded(x))
+            if len(found) == LITE0_MAPS:
+                break
+            x = block.projected(found[-1])
+        return found
 
 
 class Vgg16Perception(Perception):
-    """VGG-16's maps as the paper takes them: relu1_2, relu2_2, relu3_3, relu4_3, of which relu2_2 is the content."""
+    """VGG-16's maps as the paper takes them: relu1_2, relu2_2, relu3_3, relu4_3, of which relu2_2 is the content.
+
+    `path`: a state dict as torchvision has it, of the whole network or of its `features` alone. A CheckpointError says what is wrong.
+    """
 
     content = 1
     ENDS = (3, 8, 15, 22)
@@ -57,13 +78,17 @@ class Vgg16Perception(Perception):
         super().__init__()
         from torchvision.models import vgg16  # noqa: PLC0415 (slow to import)
 
-        tensors = {name: tensor for name, tensor in read_weights(path).items() if name.startswith("features.")}
+        found = read_weights(path)
+        prefix = "features." if any(name.startswith("features.") for name in found) else ""
+        weights = Weights({name: tensor for name, tensor in found.items() if name.startswith(prefix)}, str(path))
         with torch.device("meta"):  # its classifier, half a gigabyte, is not wanted
             network: nn.Sequential = vgg16(weights=None).features  # pyright: ignore[reportAssignmentType] (its type says Module)
+        taken = {name: weights.take(prefix + name, *tensor.shape) for name, tensor in network.state_dict().items()}
         try:
-            network.to_empty(device="cpu").load_state_dict({name.removeprefix("features."): tensor for name, tensor in tensors.items()})
-        except RuntimeError as problem:
-            raise CheckpointError(f"{path} does not hold the weights of torchvision's VGG-16: {problem}") from None
+            weights.finish()
+        except CheckpointError as problem:
+            raise CheckpointError(f"{problem}\nWanted is the state dict of torchvision's vgg16, or of its features alone.") from None
+        network.load_state_dict(taken, assign=True)
         self.layers = network[: self.ENDS[-1] + 1].requires_grad_(False).eval()
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])

@@ -1,5 +1,6 @@
 """Style transfer: a small network that paints any picture in the style of one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from sparring.core.settings import Ranges
 from sparring.core.specs import ImageSpec, PairSpec
 from sparring.game import Moment, Player, Turn
 from sparring.nets import translation as nets
-from sparring.nets.perception import Perception, open_perception
+from sparring.nets.perception import Maps, Perception, open_perception
 from sparring.objectives import Losses
 from sparring.translation import Pictures, TranslationGame, TranslationRecipe, divisor_problems
 
@@ -52,10 +53,9 @@ class StyleTransferGame(TranslationGame):
             manner = [correlations(of) for of in eye(styles)]
         seen = eye(painted)
         content = (seen[eye.content] - wanted).square().flatten(1).mean(dim=1)
-        style = torch.stack([(correlations(of) - one).square().flatten(1).sum(dim=1) for of, one in zip(seen, manner, strict=True)])
         return {
             "content": rules.content * content / wanted.square().mean().clamp_min(1e-8),
-            "style": rules.style * (style.t() / torch.stack([one.square().flatten(1).sum(dim=1).mean() for one in manner])).mean(dim=1),
+            "style": rules.style * style_distance(seen, manner),
             "variation": rules.variation * total_variation(painted),
         }
 
@@ -65,6 +65,16 @@ def correlations(maps: Float[Tensor, "n f p q"]) -> Float[Tensor, "n f f"]:
     rows = maps.float().flatten(2)
     with torch.autocast(maps.device.type, enabled=False):
         return rows @ rows.transpose(1, 2) / (rows.shape[1] * rows.shape[2])
+
+
+def style_distance(maps: Maps, manner: Sequence[Float[Tensor, "n _ _"]]) -> Float[Tensor, " n"]:
+    """Each image's squared distances between the Gram matrices of its maps and those of the style, each over the mean square of the
+    style's, averaged over the maps. It can only tell colors from their opposites by maps whose features are not also seen negated:
+    f and -f have the same Gram matrix.
+    """
+    distances = [(correlations(of) - one).square().flatten(1).sum(dim=1) for of, one in zip(maps, manner, strict=True)]
+    sizes = [one.square().flatten(1).sum(dim=1).mean() for one in manner]
+    return torch.stack([distance / size for distance, size in zip(distances, sizes, strict=True)]).mean(dim=0)
 
 
 def total_variation(pictures: Pictures) -> Float[Tensor, " n"]:
@@ -111,8 +121,8 @@ class StyleTransfer(TranslationRecipe):
     variation: float = 0.1
     """Weight of smoothness."""
     weights: str | None = None
-    """A file with VGG-16's weights (torchvision's .pth), whose maps the paper compares. None: EfficientNet-lite0, which comes with
-    Sparring."""
+    """A file with VGG-16's weights (torchvision's .pth, whole or of its features alone), whose maps the paper compares. None:
+    EfficientNet-lite0, which comes with Sparring."""
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
