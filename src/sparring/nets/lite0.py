@@ -2,7 +2,7 @@
 squeeze-and-excitation, ReLU6 in place of swish, and a fixed stem and head).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from jaxtyping import Float
@@ -91,12 +91,12 @@ class Lite0(nn.Module):
         return features, linear(features, self.class_weight, self.class_bias)
 
 
-def stage_maps(network: Lite0, pictures: Float[Tensor, "n 3 h w"], ends: Sequence[int] = RESOLUTION_ENDS) -> list[Float[Tensor, "n _ _ _"]]:
-    """What comes out of these blocks, the finest first, of pictures as Lite0's `forward` takes them, of any size."""
+def stage_maps(network: Lite0, pictures: Float[Tensor, "n 3 h w"]) -> list[Float[Tensor, "n _ _ _"]]:
+    """What comes out of the blocks that end a resolution, the finest first, of pictures as Lite0's `forward` takes them, of any size."""
     x, maps = network.stemmed(pictures), []
-    for number, block in enumerate(network.blocks[: ends[-1] + 1]):
+    for number, block in enumerate(network.blocks[: RESOLUTION_ENDS[-1] + 1]):
         x = block(x)
-        if number in ends:
+        if number in RESOLUTION_ENDS:
             maps.append(x)
     return maps
 
