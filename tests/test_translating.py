@@ -276,6 +276,20 @@ def test_what_takes_too_much_memory_is_reported_and_the_others_are_translated(
     assert Image.open(tmp_path / "shorter.png").size == (4000, 7)
 
 
+def test_the_exit_status_tells_of_images_that_failed(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    Image.fromarray(noise(32, 32)).save(tmp_path / "in/good.png")
+    assert call("translate", run, tmp_path / "in", tmp_path / "out") == 0
+    (tmp_path / "in/bad.png").write_bytes(b"junk")
+    Image.fromarray(noise(32, 32)).save(tmp_path / "in/other.png")
+    capsys.readouterr()
+    assert call("translate", run, tmp_path / "in", tmp_path / "out") == 1
+    said = capsys.readouterr().out
+    assert "not translated: bad.png" in said
+    assert "1 written, 1 were there, 1 not translated" in said
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"good.png", "other.png"}, "what was written stays"
+
+
 def test_zips_files_and_sizes(negative: Model, tmp_path: Path) -> None:
     Image.fromarray(noise(40, 20)).save(tmp_path / "one.png")
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:

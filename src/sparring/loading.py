@@ -174,8 +174,23 @@ def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
+def refuse_unpackable(file: Path) -> None:
+    """Raise a SettingsError if a packed model would have the name of another kind of file, or of a folder."""
+    if file.is_dir():
+        raise SettingsError(f"{file} is a folder. Name the file to write, such as {file / 'model.safetensors'}.")
+    if file.suffix.lower() != ".safetensors":
+        kind = f"the ending {file.suffix!r}" if file.suffix else "no ending"
+        other = " (Sparring writes no ONNX.)" if file.suffix.lower() == ".onnx" else ""
+        raise SettingsError(
+            f"{file} has {kind}, and a packed model is a .safetensors file. Name it {file.with_suffix('.safetensors').name!r}.{other}"
+        )
+
+
 def pack(model: Model | str | os.PathLike[str], file: str | os.PathLike[str]) -> Path:
-    """Write only what sampling needs (no discriminator, no optimiser) to one safetensors file that `load` reads. Gives its path."""
+    """Write only what sampling needs (no discriminator, no optimiser) to one `.safetensors` file that `load` reads, and give its path. A
+    SettingsError for any other ending: the file would not be what its name says.
+    """
+    refuse_unpackable(Path(file))
     model = model if isinstance(model, Model) else load(model)
     model.refuse_without_generator()
     return _write(model, model.game.sampling_networks, Path(file))

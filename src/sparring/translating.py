@@ -22,7 +22,7 @@ from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import DataError, SettingsError, SparringError, listed
 from sparring.core.files import put_bytes, read_json, sweep, write_json
 from sparring.core.machine import keep_freed_memory, workers
-from sparring.core.pictures import WRITABLE, encoded, save_film, save_gif, save_picture
+from sparring.core.pictures import WRITABLE, encoded, output_at, save_film, save_gif, save_picture
 from sparring.data.decode import SEVERAL_FRAMES, UnusableError, load
 from sparring.data.films import FILMS, durations_of, frames_of, has_sound, rate_of
 from sparring.data.films import count_of as frames_in
@@ -148,6 +148,7 @@ def translate(
         return _film_translated(way, source, target, advance)
     if film and source.suffix.lower() != ".gif":
         raise SettingsError(f"{source} is a film, so its translation is one: give OUT the ending .mp4 or .gif, not {target.name!r}.")
+    output_at(target, "image") if not film else output_at(target, "film", "image")  # before anything is translated
     try:
         picture, more = way.opened(source.read_bytes())
     except (OSError, UnusableError) as problem:

@@ -14,11 +14,13 @@ def inspect_data(data: Source, split: str | None = None, out: Path | None = None
         split: Which part of the data, where it has parts (train, test).
         out: Where the contact sheet goes. Default: DATA-contact-sheet.png here.
     """
-    from sparring.core.pictures import save_picture
+    from sparring.core.pictures import output_at, save_picture
     from sparring.data.inspection import inspect
     from sparring.data.source import open_source
 
     screen = console()
+    if out is not None:
+        output_at(out, "image")
     inspection = inspect(open_source(data, split=split), progress=screen.is_terminal)
     for line in inspection.lines():
         screen.print(line)

@@ -44,7 +44,7 @@ def translate(
         screen.print(f"not translated: {problem}")
     before = f", {found.there:,} were there" if found.there else ""
     screen.print(f"{found.written:,} written{before}, {len(found.problems):,} not translated: {out}")
-    return 1 if found.problems and not found.written + found.there else 0
+    return 1 if found.problems else 0
 
 
 def print_scores(ratings: "Ratings", step: int | None, place: Path) -> None:
