@@ -77,7 +77,7 @@ class Negative(nn.Module):
 def negative(model: Model) -> Model:
     game = model.game
     game.a2b = Negative()
-    return replace(model, game=game)
+    return replace(model, game=game, input_statistics={})  # it learned from nothing
 
 
 def translated(model: Model, picture: np.ndarray, **how: Any) -> np.ndarray:  # noqa: ANN401

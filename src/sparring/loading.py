@@ -18,6 +18,7 @@ from sparring.core.files import replacing
 from sparring.core.runs import RunDirectory
 from sparring.core.specs import ImageSpec, spec_from_json
 from sparring.core.terminal import console
+from sparring.data.input_statistics import InputStatistics
 from sparring.data.preparation import Preparation, checked_background
 from sparring.game import Recipe, check
 from sparring.models import Model
@@ -88,7 +89,12 @@ def _load_run(run: RunDirectory, checkpoint: str | int, whole: bool) -> Model:
     if config.get("interventions"):  # a coach has changed settings, perhaps since then
         config["recipe_settings"] |= {name: facts["identity"][name] for name in config["recipe_settings"]}
     model = _model(config, tensors, run.path, {name.partition(".")[0] for name in tensors} if whole else None)
-    return replace(model, step=facts["progress"]["step"], preparation=_preparation(config["data"], run.path))
+    return replace(
+        model,
+        step=facts["progress"]["step"],
+        preparation=_preparation(config["data"], run.path),
+        input_statistics=_input_statistics(config["data"], run.path),
+    )
 
 
 def _load_packed(path: Path) -> Model:
@@ -103,7 +109,8 @@ def _load_packed(path: Path) -> Model:
         raise CheckpointError(
             f"{path} is not a model that `sparring pack` wrote, or is damaged: {problem!r}. (Official weights are read by sparring import.)"
         ) from None
-    return replace(_model(about, tensors, path, networks), preparation=_preparation(about, path))
+    model = _model(about, tensors, path, networks)
+    return replace(model, preparation=_preparation(about, path), input_statistics=_input_statistics(about, path))
 
 
 def _preparation(about: Mapping[str, Any], source: Path) -> Preparation:
@@ -114,6 +121,14 @@ def _preparation(about: Mapping[str, Any], source: Path) -> Preparation:
     except (TypeError, AttributeError, SettingsError) as problem:
         raise CheckpointError(f"{source} does not describe how its pictures were prepared: {problem}") from None
     return preparation
+
+
+def _input_statistics(about: Mapping[str, Any], source: Path) -> dict[str, InputStatistics]:
+    """What a file says of a translator's training inputs: older ones say nothing. A CheckpointError if it is of the wrong kind."""
+    try:
+        return {str(way): InputStatistics.from_json(values) for way, values in dict(about.get("inputs") or {}).items()}
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
+        raise CheckpointError(f"{source} does not describe its training inputs: {problem!r}. It is damaged, or was altered.") from None
 
 
 def _model(about: Any, tensors: dict[str, Tensor], source: Path, networks: Iterable[str] | None) -> Model:  # noqa: ANN401 (JSON is any)
@@ -208,6 +223,8 @@ def _write(model: Model, networks: Iterable[str], path: Path) -> Path:
         "preparation": asdict(model.preparation),
         "networks": sorted(wanted),
     }
+    if model.input_statistics:
+        about["inputs"] = {way: found.to_json() for way, found in model.input_statistics.items()}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={"sparring": json.dumps(about)})
     return path
