@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sparring import recipes
 from sparring.core.errors import CheckpointError, SettingsError
+from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.files import replacing
 from sparring.core.runs import RunDirectory
 from sparring.core.specs import ImageSpec, spec_from_json
@@ -56,8 +57,10 @@ def import_weights(path: str | os.PathLike[str], out: str | os.PathLike[str] | N
     CheckpointError that says what is wrong, with all tensors that are missing or left over.
     """
     place = Path(path)
-    if not place.is_file():
-        raise CheckpointError(f"{place} is not a file. Give the file with the official weights.")
+    if not place.exists():
+        raise CheckpointError(f"{place} does not exist. Give the file with the official weights.")
+    if place.is_dir():
+        raise CheckpointError(refusal(place, "a file with official weights", importing=True))
     found = read(place)
     networks = {name.partition(".")[0] for name in found.tensors}
     model = _built(found.recipe, found.spec, found.tensors, place, networks, found.names)
@@ -99,6 +102,11 @@ def _load_run(run: RunDirectory, checkpoint: str | int, whole: bool) -> Model:
 
 def _load_packed(path: Path) -> Model:
     try:
+        if kind_of(path).holds != "model":
+            raise CheckpointError(refusal(path, "a run directory or a model that `sparring pack` wrote"))
+    except OSError as problem:
+        raise CheckpointError(f"{path} cannot be read: {problem.strerror or problem}.") from None
+    try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["sparring"])
         tensors = load_file(path)
@@ -106,9 +114,7 @@ def _load_packed(path: Path) -> Model:
         if networks is not None and not (isinstance(networks, list) and all(isinstance(name, str) for name in networks)):
             raise ValueError(f"networks = {networks!r}")
     except (OSError, SafetensorError, KeyError, ValueError, AttributeError) as problem:
-        raise CheckpointError(
-            f"{path} is not a model that `sparring pack` wrote, or is damaged: {problem!r}. (Official weights are read by sparring import.)"
-        ) from None
+        raise CheckpointError(f"{path} is a model that `sparring pack` wrote, and is damaged: {problem!r}. Copy or pack it anew.") from None
     model = _model(about, tensors, path, networks)
     return replace(model, preparation=_preparation(about, path), input_statistics=_input_statistics(about, path))
 

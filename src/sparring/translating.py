@@ -21,6 +21,7 @@ from PIL import Image, ImageColor
 
 from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import DataError, SettingsError, SparringError, listed
+from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.files import put_bytes, read_json, sweep, write_json
 from sparring.core.machine import keep_freed_memory, workers
 from sparring.core.pictures import WRITABLE, encoded, output_at, save_film, save_gif, save_picture
@@ -242,7 +243,11 @@ def translate(
     output_at(target, "image") if not film else output_at(target, "film", "image")  # before anything is translated
     try:
         picture, more = way.opened(source.read_bytes(), source.name)
-    except (OSError, UnusableError) as problem:
+    except OSError as problem:
+        raise DataError(f"{source} cannot be read: {problem.strerror or problem}.") from None
+    except UnusableError as problem:
+        if kind_of(source).holds != "images":
+            raise DataError(refusal(source, "an image, a folder or zip of images, or a film")) from None
         raise DataError(f"{source} cannot be read: {problem}.") from None
     try:
         save_picture(way.draw([picture])[0], target)
@@ -273,6 +278,8 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
     pictures = open_pictures(source)
     if not pictures.items:
         others = [f"{name}: {reason}" for name, reason in (*pictures.problems, *pictures.passed_over)]
+        if kind_of(source).holds == "weights":
+            raise DataError(refusal(source, "a folder of images"))
         raise DataError(listed(f"{source} holds no pictures. Files in it: {len(others)}.", others))
     names = _written_names([item.name for item in pictures.items])
     _mark(target, way.mark(source), names)
@@ -474,5 +481,5 @@ def _film_translated(way: _Way, source: Path, target: Path, advance: Callable[[i
     else:
         save_film(drawn(), target, frames_per_second=rate_of(source), sound=source if has_sound(source) else None)
     short = count < (1 - FORGIVEN) * expected - 1
-    notes = (f"{source}: it breaks off after {count:,} of about {expected:,} frames.",) if short else ()
-    return Translated(count, 0, notes=notes + way.watch.notes())
+    problems = (f"{source}: it breaks off after {count:,} of about {expected:,} frames.",) if short else ()
+    return Translated(count, 0, problems, way.watch.notes())
