@@ -1,6 +1,5 @@
 """Floor 5: before training: what some data makes hard, what to start with, and how long that takes on this machine."""
 
-import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -12,6 +11,8 @@ from sparring import recipes
 from sparring.adversarial import AdversarialRecipe
 from sparring.core.errors import SettingsError, did_you_mean, listed
 from sparring.core.specs import ImageSpec
+from sparring.data.making import Made, kind_called
+from sparring.data.pairs import Pairing
 from sparring.data.source import open_source
 from sparring.data.store import Preparation, Store, prepare, store_at
 from sparring.diagnose.finding import WEIGHTS
@@ -27,12 +28,13 @@ from sparring.difficulties import (
     of_store,
     suitable_size,
 )
-from sparring.pace import Pace, pace_of
+from sparring.pace import Pace, duration, pace_of, round_minutes, two_figures, unusual
 from sparring.recipes.cgan import Cgan
 from sparring.recipes.dcgan import Dcgan
 from sparring.recipes.stylegan2 import Stylegan2
 from sparring.train.session import resolve
 from sparring.train.settings import TrainSettings
+from sparring.translator_doctoring import TranslatorAdvice, advise
 from sparring.vitals import Examiner
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ docs/benchmarks.md, at 32x32, the first are the three minutes of `best` on Stack
 and for StyleGAN2, they are estimates."""
 SLOW_MINUTES, BUSY = 60, 0.75
 """From how many minutes to a first look training is slow, and below which share of the processor its pace says little."""
+TRANSLATORS = (
+    "To make images of images instead (pix2pix, cut, cyclegan, style-transfer), ask again with --target, --inputs or --side-by-side."
+)
 STEADY: dict[str, Any] = {name: value for name, value in asdict(Cgan()).items() if name != "condition" and value != getattr(Dcgan(), name)}
 """The game that lost fewest modes in docs/benchmarks.md, as settings of `dcgan`: what `cgan` plays, without classes."""
 
@@ -104,7 +109,7 @@ class Advice:
         for images, what in sorted(moments.items()):
             times = f"each {two_figures(images / self.count)} times" if images > self.count else "not each of them"
             lines.append(f"  {'about ' + duration(self.minutes_for(images)):>16}: {two_figures(images)} pictures ({times}), {what}")
-        return lines
+        return [*lines, TRANSLATORS]
 
     def to_json(self) -> dict[str, Any]:
         """What `--json` writes."""
@@ -125,14 +130,18 @@ def doctor(
     minutes: float | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     threads: int = 0,
+    target: str | os.PathLike[str] | None = None,
+    inputs: Made | Literal["gray", "given"] = "given",
+    side_by_side: Literal["none", "left", "right"] = "none",
     console: "Console | None" = None,
     **preparation: Any,  # noqa: ANN401 (fields of `Preparation`)
-) -> Advice:
+) -> Advice | TranslatorAdvice:
     """What this data makes hard, what to start with, and how long that takes here: a few steps are played to find out.
 
     `data`: whatever `open_source` takes, or a prepared store. `minutes`: how long training is to last. None: as long as a first look
     takes, but ten minutes at least. `device`, `threads`: as in training. `preparation`: fields of `Preparation`; without a size, the
-    power of two that suits the pictures. `console` shows a bar while data is prepared. Raises a SparringError for data or settings
+    power of two that suits the pictures. `target`, `inputs`, `side_by_side`: as in training translators; with one of them, what is told is
+    which of those recipes this data allows. `console` shows a bar while data is prepared. Raises a SparringError for data or settings
     that cannot be used.
     """
     asked, known = TrainSettings(minutes=minutes, device=device, threads=threads), {one.name for one in fields(Preparation)}
@@ -140,6 +149,12 @@ def doctor(
     if problems := asked.problems(1) + unknown:
         raise SettingsError(listed("These settings cannot be used:", problems))
     training, chosen, found = resolve(asked), Preparation(**preparation), []
+    if target is not None or inputs != "given" or side_by_side != "none":
+        if isinstance(data, Store):
+            raise SettingsError("A prepared store has no pairs: name the data's place.")
+        made = inputs if inputs == "given" else kind_called(inputs)
+        pairing = Pairing(target=None if target is None else os.fspath(target), inputs=made, side_by_side=side_by_side)
+        return advise(data, pairing, chosen, asked, training, LARGEST_AT_FIRST[training.device], console)
     place = os.fspath(data.folder if isinstance(data, Store) else data)
     store = data if isinstance(data, Store) else store_at(Path(data))
     if store is None:
@@ -169,11 +184,6 @@ def doctor(
         good=GOOD_STYLES if isinstance(recipe, Stylegan2) else GOOD_AT_32 * max(32, store.spec.height) // 32,
         signs=signs,
     )
-
-
-def unusual(settings: Any) -> dict[str, Any]:  # noqa: ANN401 (a dataclass of settings)
-    """The settings that are not their dataclass's own."""
-    return {one.name: value for one in fields(settings) if (value := getattr(settings, one.name)) != one.default}
 
 
 def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple[AdversarialRecipe, str]:
@@ -224,20 +234,3 @@ def of_pace(pace: Pace, spec: ImageSpec) -> list[Difficulty]:
         return []
     remedy = f"--size {spec.height // 2} takes about a quarter of that." if spec.height > 32 else "A faster machine, or a GPU."
     return [Difficulty("slow", f"A first look takes about {duration(minutes)} on this machine.", "warning", remedy)]
-
-
-def round_minutes(minutes: float) -> int:
-    """A budget that is easily read, no shorter than that and than ten minutes."""
-    return next((each for each in (10, 15, 20, 30, 45) if each >= minutes), 60 * math.ceil(minutes / 60))
-
-
-def duration(minutes: float) -> str:
-    """In the largest unit of which there are two, or in minutes."""
-    unit, size = next(((unit, size) for unit, size in (("day", 1440), ("hour", 60)) if minutes >= 2 * size), ("minute", 1))
-    return plural(max(1, round(minutes / size)), unit, f"{unit}s")
-
-
-def two_figures(number: float) -> str:
-    """Without more figures than are known."""
-    value = float(f"{number:.2g}")
-    return f"{value:,.0f}" if value >= 10 else f"{value:g}"
