@@ -19,9 +19,11 @@ from sparring.diagnose.finding import WEIGHTS
 from sparring.diagnose.readings import labels_tell
 from sparring.diagnose.verdict import flags, plural
 from sparring.difficulties import (
+    BUSY,
     FEW,
     FEW_OF_A_CLASS,
     Difficulty,
+    busy_machine,
     native_sizes,
     of_signs,
     of_sizes,
@@ -52,8 +54,8 @@ FIRST_LOOK, GOOD_AT_32, GOOD_STYLES = 200_000, 1_000_000, 5_000_000
 """Pictures shown until shapes can be made out, and until little more is to be had of networks for two cores or of StyleGAN2. In
 docs/benchmarks.md, at 32x32, the first are the three minutes of `best` on Stacked Fashion, the second the ten of `dcgan`; for larger sides,
 and for StyleGAN2, they are estimates."""
-SLOW_MINUTES, BUSY = 60, 0.75
-"""From how many minutes to a first look training is slow, and below which share of the processor its pace says little."""
+SLOW_MINUTES = 60
+"""From how many minutes to a first look training is slow."""
 TRANSLATORS = (
     "To make images of images instead (pix2pix, cut, cyclegan, style-transfer), ask again with --target, --inputs or --side-by-side."
 )
@@ -226,10 +228,8 @@ def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple
 def of_pace(pace: Pace, spec: ImageSpec) -> list[Difficulty]:
     """What is slow on this machine, and whether it is the machine's own pace."""
     minutes = FIRST_LOOK / pace.images_per_second / 60
-    if pace.share < BUSY:
-        says = f"Threads ran for {pace.share:.0%} of the time: other programs seem to hold the processor."
-        remedy = "Ask again when it is idle. Training is several times as fast then, for threads do not wait for each other."
-        return [Difficulty("busy machine", says, "note", remedy)]
+    if (busy := busy_machine(pace.share)) is not None:
+        return [busy]
     if minutes < SLOW_MINUTES:
         return []
     remedy = f"--size {spec.height // 2} takes about a quarter of that." if spec.height > 32 else "A faster machine, or a GPU."

@@ -14,7 +14,7 @@ from sparring.data.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preparation import Preparation
 from sparring.data.source import open_source
 from sparring.diagnose.verdict import flags, plural
-from sparring.difficulties import Difficulty, native_sizes, of_sizes, of_store, suitable_size
+from sparring.difficulties import Difficulty, busy_machine, native_sizes, of_sizes, of_store, suitable_size
 from sparring.game import check
 from sparring.pace import Pace, duration, pace_of, round_minutes, two_figures, unusual
 from sparring.recipes.cut import Cut
@@ -196,8 +196,8 @@ def advise(
 ) -> TranslatorAdvice:
     """Which translators this data allows, each played for some seconds.
 
-    `asked`: settings as they were given; `training`: the same, resolved. `largest`: the side that images are brought to at most, if none is named. A SettingsError if no recipe is possible, a DataError if the
-    data cannot be used.
+    `asked`: settings as they were given; `training`: the same, resolved. `largest`: the side that images are brought to at most, if none is
+    named. A SettingsError if no recipe is possible, a DataError if the data cannot be used.
     """
     place, progress = os.fspath(data), console is not None and console.is_terminal
     if problems := pairing.problems():
@@ -229,7 +229,9 @@ def advise(
     found += of_store(pairs.inputs)
     first = possible[0]
     look = WISHES[first.name].first_look
-    minutes = asked.minutes or round_minutes(first.minutes_for(look or 0))
+    busy = busy_machine(min(one.pace.share for one in possible))
+    found += [] if busy is None else [busy]
+    minutes = asked.minutes or round_minutes(0 if busy or look is None else first.minutes_for(look))
     named = {name: value for name, value in unusual(pairing).items() if name in {"target", "inputs", "side_by_side"}}
     settings = named | unusual(chosen) | dict(first.settings) | unusual(replace(asked, minutes=minutes))
     return TranslatorAdvice(place, tuple(found), tuple(possible), impossible, settings)
