@@ -144,8 +144,8 @@ class _Way:
     tile: int
     noise: int | None
     background: str
-    made: Made | None
-    watch: _Watch
+    made: Made | None = None
+    watch: _Watch = field(default_factory=lambda: _Watch(None, None))
 
     def opened(self, content: bytes | Picture, name: str, subject: str | None = None) -> tuple[UInt8[np.ndarray, "_ _ o"], bool]:
         """A file, or a film's frame, as the network wants it, and whether the file holds more frames than that. `subject`: what chance is
