@@ -131,7 +131,7 @@ def test_interpolation_goes_through_its_stops(trained: Path) -> None:
 def test_files_that_are_no_models_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="not a model that"):
+    with pytest.raises(CheckpointError, match="not a run directory or a model that"):
         sparring.load(path)
     with pytest.raises(CheckpointError, match="does not exist"):
         sparring.load(tmp_path / "absent")

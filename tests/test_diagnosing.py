@@ -738,7 +738,7 @@ def test_other_programs_from_the_command_line(
     Path("x.png").write_bytes(b"")
     for place, words in (
         ("nothing", "nothing does not exist"),
-        ("x.png", "x.png is no table of losses"),
+        ("x.png", "x.png is empty, not a table of losses"),
         (".", "has no samples over time"),
     ):
         assert call("diagnose", place) == 1

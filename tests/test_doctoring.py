@@ -354,7 +354,7 @@ def test_times_and_passes(store: Store, fast: None) -> None:
     lines = doctor(store, minutes=5, device="cpu").lines()
     assert "Here (2 threads, float32): 1,000 pictures a second, 0.5 GiB of memory." in lines
     # 60 pictures at 1,000 a second
-    assert [line.strip() for line in lines[-3:]] == [
+    assert [line.strip() for line in lines[-4:-1]] == [
         "about 3 minutes: 200,000 pictures (each 3,300 times), a first look: shapes can be made out",
         "about 5 minutes: 300,000 pictures (each 5,000 times), where that command ends",
         "about 17 minutes: 1,000,000 pictures (each 17,000 times), little more is to be had of these networks",

@@ -77,7 +77,7 @@ class Negative(nn.Module):
 def negative(model: Model) -> Model:
     game = model.game
     game.a2b = Negative()
-    return replace(model, game=game)
+    return replace(model, game=game, input_statistics={})  # it learned from nothing
 
 
 def translated(model: Model, picture: np.ndarray, **how: Any) -> np.ndarray:  # noqa: ANN401
@@ -276,6 +276,20 @@ def test_what_takes_too_much_memory_is_reported_and_the_others_are_translated(
     assert Image.open(tmp_path / "shorter.png").size == (4000, 7)
 
 
+def test_the_exit_status_tells_of_images_that_failed(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    Image.fromarray(noise(32, 32)).save(tmp_path / "in/good.png")
+    assert call("translate", run, tmp_path / "in", tmp_path / "out") == 0
+    (tmp_path / "in/bad.png").write_bytes(b"junk")
+    Image.fromarray(noise(32, 32)).save(tmp_path / "in/other.png")
+    capsys.readouterr()
+    assert call("translate", run, tmp_path / "in", tmp_path / "out") == 1
+    said = capsys.readouterr().out
+    assert "not translated: bad.png" in said
+    assert "1 written, 1 were there, 1 not translated" in said
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"good.png", "other.png"}, "what was written stays"
+
+
 def test_zips_files_and_sizes(negative: Model, tmp_path: Path) -> None:
     Image.fromarray(noise(40, 20)).save(tmp_path / "one.png")
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
@@ -289,7 +303,7 @@ def test_zips_files_and_sizes(negative: Model, tmp_path: Path) -> None:
     sparring.translate(negative, tmp_path / "clear.png", tmp_path / "black.png")
     assert np.asarray(Image.open(tmp_path / "black.png")).max() == 0, "what is transparent is white, and its negative black"
     (tmp_path / "bad.png").write_bytes(b"junk")
-    with pytest.raises(DataError, match=r"bad\.png cannot be read"):
+    with pytest.raises(DataError, match=r"bad\.png is a text file"):
         sparring.translate(negative, tmp_path / "bad.png", tmp_path / "x.png")
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         translate,
     )
     from sparring.core.errors import SparringError
+    from sparring.core.pictures import save_images
     from sparring.data.source import open_source
     from sparring.data.store import prepare
 
@@ -51,6 +52,7 @@ __all__ = [
     "playground",
     "prepare",
     "resume",
+    "save_images",
     "train",
     "translate",
 ]
@@ -67,6 +69,7 @@ _HOMES = {
     "pack": "sparring.loading",
     "prepare": "sparring.data.store",
     "resume": "sparring.api",
+    "save_images": "sparring.core.pictures",
     "translate": "sparring.translating",
 }
 _ROOMS_WITH_A_VERB = {"diagnose", "judge", "playground", "train"}

@@ -24,6 +24,7 @@ from sparring.core.pictures import grid
 from sparring.core.runs import RunDirectory
 from sparring.core.settings import range_problems, type_problems
 from sparring.core.terminal import console as plain_console
+from sparring.data.input_statistics import statistics_of_pairs
 from sparring.data.pairs import Pairing, Pairs
 from sparring.data.parts import kept_apart
 from sparring.data.source import open_source, source_names
@@ -107,6 +108,7 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
             "spec": store.spec.to_json(),
             "count": len(store),
             "fingerprint": store.fingerprint,
+            **({"inputs": _inputs_of(store, pairing)} if isinstance(store, Pairs) else {}),
         },
         "versions": versions(),
     }
@@ -122,6 +124,12 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
             raise
         finally:
             run.vacate()
+
+
+def _inputs_of(pairs: Pairs, pairing: Pairing | None) -> dict[str, Any]:
+    """What the inputs of each direction look like, for those who translate others."""
+    made = None if pairing is None or pairing.inputs == "given" else pairing.inputs
+    return {way: found.to_json() for way, found in statistics_of_pairs(pairs, made).items()}
 
 
 def parts_of(kind: type[Recipe]) -> tuple[type, ...]:

@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from sparring.commands import other_settings, usual_settings
 from sparring.core.batch import pixels_to_float
 from sparring.core.errors import CheckpointError, DataError, SettingsError
+from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.runs import RunDirectory
 from sparring.diagnose import findings, page
 from sparring.diagnose.record import Record, read_run
@@ -37,12 +38,14 @@ def diagnose(place: str | os.PathLike[str], *, out: str | os.PathLike[str] | Non
         raise SettingsError(f"tile must be at least 1, not {tile}.")
     if run.exists():
         verdict = of_run(run)
+    elif path.is_dir() and kind_of(path).holds == "weights":
+        raise DataError(f"{refusal(path, 'a run directory')} {WANTED}")
     elif path.is_dir():
         verdict = of_record(read_samples(path, examine, tile))
     elif path.suffix.lower() in TABLES and path.is_file():
         verdict = of_record(read_losses(path))
     elif path.exists():
-        raise DataError(f"{path} is no table of losses ({', '.join(TABLES)}). {WANTED}")
+        raise DataError(f"{refusal(path, 'a table of losses')} {WANTED[:-1]}; tables are {', '.join(TABLES)}.")
     else:
         raise DataError(f"{path} does not exist. {WANTED}")
     if out is not None:

@@ -29,6 +29,8 @@ HEADERS = 500
 ENOUGH_TO_TELL = 100
 """Pictures from which on it can be told whether labels say anything."""
 SMALLEST = 16
+BUSY = 0.75
+"""Share of the processor below which a pace says little."""
 
 
 @dataclass(frozen=True)
@@ -174,3 +176,15 @@ def meaningless_labels(signs: Mapping[str, Any]) -> Difficulty | None:
     says += f"{signs['agreement_by_chance']:.0%}."
     remedy = "See whether labels were shuffled or shifted. The command below leaves the classes out."
     return Difficulty("labels say nothing", says, "warning", remedy)
+
+
+# --------------------------------------------------------------------------------------------------- the machine
+
+
+def busy_machine(share: float) -> Difficulty | None:
+    """What is to be known if threads had only that share, from 0 to 1, of the processor while a pace was measured."""
+    if share >= BUSY:
+        return None
+    says = f"Threads ran for {share:.0%} of the time: other programs seem to hold the processor."
+    remedy = "Ask again when it is idle. Training is several times as fast then, for threads do not wait for each other."
+    return Difficulty("busy machine", says, "note", remedy)

@@ -1,6 +1,5 @@
 """Floor 5: before training: what some data makes hard, what to start with, and how long that takes on this machine."""
 
-import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -13,15 +12,19 @@ from sparring.adversarial import AdversarialRecipe
 from sparring.core.errors import SettingsError, did_you_mean, listed
 from sparring.core.numbers import plural
 from sparring.core.specs import ImageSpec
+from sparring.data.making import Made, kind_called
+from sparring.data.pairs import Pairing
 from sparring.data.source import open_source
 from sparring.data.store import Preparation, Store, prepare, store_at
 from sparring.diagnose.finding import WEIGHTS
 from sparring.diagnose.readings import labels_tell
 from sparring.diagnose.verdict import flags
 from sparring.difficulties import (
+    BUSY,
     FEW,
     FEW_OF_A_CLASS,
     Difficulty,
+    busy_machine,
     native_sizes,
     of_signs,
     of_sizes,
@@ -29,12 +32,13 @@ from sparring.difficulties import (
     suitable_size,
 )
 from sparring.milestones import FIRST_LOOK, GOOD_AT_32, GOOD_STYLES
-from sparring.pace import Pace, pace_of
+from sparring.pace import Pace, duration, pace_of, round_minutes, two_figures, unusual
 from sparring.recipes.cgan import Cgan
 from sparring.recipes.dcgan import Dcgan
 from sparring.recipes.stylegan2 import Stylegan2
 from sparring.train.session import resolve
 from sparring.train.settings import TrainSettings
+from sparring.translator_doctoring import TranslatorAdvice, advise
 from sparring.vitals import Examiner
 
 if TYPE_CHECKING:
@@ -48,8 +52,11 @@ LARGEST_AT_FIRST = {"cpu": 64, "cuda": 128}
 """Sides of pictures where none is named."""
 ADAPTIVE_BELOW = 30_000
 """With so many pictures adaptive augmentation still helped (Karras et al. 2020, arXiv:2006.06676)."""
-SLOW_MINUTES, BUSY = 60, 0.75
-"""From how many minutes to a first look training is slow, and below which share of the processor its pace says little."""
+SLOW_MINUTES = 60
+"""From how many minutes to a first look training is slow."""
+TRANSLATORS = (
+    "To make images of images instead (pix2pix, cut, cyclegan, style-transfer), ask again with --target, --inputs or --side-by-side."
+)
 STEADY: dict[str, Any] = {name: value for name, value in asdict(Cgan()).items() if name != "condition" and value != getattr(Dcgan(), name)}
 """The game that lost fewest modes in docs/benchmarks.md, as settings of `dcgan`: what `cgan` plays, without classes."""
 
@@ -102,7 +109,7 @@ class Advice:
         for images, what in sorted(moments.items()):
             times = f"each {two_figures(images / self.count)} times" if images > self.count else "not each of them"
             lines.append(f"  {'about ' + duration(self.minutes_for(images)):>16}: {two_figures(images)} pictures ({times}), {what}")
-        return lines
+        return [*lines, TRANSLATORS]
 
     def to_json(self) -> dict[str, Any]:
         """What `--json` writes."""
@@ -123,14 +130,18 @@ def doctor(
     minutes: float | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     threads: int = 0,
+    target: str | os.PathLike[str] | None = None,
+    inputs: Made | Literal["gray", "given"] = "given",
+    side_by_side: Literal["none", "left", "right"] = "none",
     console: "Console | None" = None,
     **preparation: Any,  # noqa: ANN401 (fields of `Preparation`)
-) -> Advice:
+) -> Advice | TranslatorAdvice:
     """What this data makes hard, what to start with, and how long that takes here: a few steps are played to find out.
 
     `data`: whatever `open_source` takes, or a prepared store. `minutes`: how long training is to last. None: as long as a first look
     takes, but ten minutes at least. `device`, `threads`: as in training. `preparation`: fields of `Preparation`; without a size, the
-    power of two that suits the pictures. `console` shows a bar while data is prepared. Raises a SparringError for data or settings
+    power of two that suits the pictures. `target`, `inputs`, `side_by_side`: as in training translators; with one of them, what is told is
+    which of those recipes this data allows. `console` shows a bar while data is prepared. Raises a SparringError for data or settings
     that cannot be used.
     """
     asked, known = TrainSettings(minutes=minutes, device=device, threads=threads), {one.name for one in fields(Preparation)}
@@ -138,6 +149,12 @@ def doctor(
     if problems := asked.problems(1) + unknown:
         raise SettingsError(listed("These settings cannot be used:", problems))
     training, chosen, found = resolve(asked), Preparation(**preparation), []
+    if target is not None or inputs != "given" or side_by_side != "none":
+        if isinstance(data, Store):
+            raise SettingsError("A prepared store has no pairs: name the data's place.")
+        made = inputs if inputs == "given" else kind_called(inputs)
+        pairing = Pairing(target=None if target is None else os.fspath(target), inputs=made, side_by_side=side_by_side)
+        return advise(data, pairing, chosen, asked, training, LARGEST_AT_FIRST[training.device], console)
     place = os.fspath(data.folder if isinstance(data, Store) else data)
     store = data if isinstance(data, Store) else store_at(Path(data))
     if store is None:
@@ -167,11 +184,6 @@ def doctor(
         good=GOOD_STYLES if isinstance(recipe, Stylegan2) else GOOD_AT_32 * max(32, store.spec.height) // 32,
         signs=signs,
     )
-
-
-def unusual(settings: Any) -> dict[str, Any]:  # noqa: ANN401 (a dataclass of settings)
-    """The settings that are not their dataclass's own."""
-    return {one.name: value for one in fields(settings) if (value := getattr(settings, one.name)) != one.default}
 
 
 def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple[AdversarialRecipe, str]:
@@ -214,28 +226,9 @@ def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple
 def of_pace(pace: Pace, spec: ImageSpec) -> list[Difficulty]:
     """What is slow on this machine, and whether it is the machine's own pace."""
     minutes = FIRST_LOOK / pace.images_per_second / 60
-    if pace.share < BUSY:
-        says = f"Threads ran for {pace.share:.0%} of the time: other programs seem to hold the processor."
-        remedy = "Ask again when it is idle. Training is several times as fast then, for threads do not wait for each other."
-        return [Difficulty("busy machine", says, "note", remedy)]
+    if (busy := busy_machine(pace.share)) is not None:
+        return [busy]
     if minutes < SLOW_MINUTES:
         return []
     remedy = f"--size {spec.height // 2} takes about a quarter of that." if spec.height > 32 else "A faster machine, or a GPU."
     return [Difficulty("slow", f"A first look takes about {duration(minutes)} on this machine.", "warning", remedy)]
-
-
-def round_minutes(minutes: float) -> int:
-    """A budget that is easily read, no shorter than that and than ten minutes."""
-    return next((each for each in (10, 15, 20, 30, 45) if each >= minutes), 60 * math.ceil(minutes / 60))
-
-
-def duration(minutes: float) -> str:
-    """In the largest unit of which there are two, or in minutes."""
-    unit, size = next(((unit, size) for unit, size in (("day", 1440), ("hour", 60)) if minutes >= 2 * size), ("minute", 1))
-    return plural(max(1, round(minutes / size)), unit, f"{unit}s")
-
-
-def two_figures(number: float) -> str:
-    """Without more figures than are known."""
-    value = float(f"{number:.2g}")
-    return f"{value:,.0f}" if value >= 10 else f"{value:g}"

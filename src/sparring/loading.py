@@ -14,10 +14,12 @@ from torch import Tensor
 
 from sparring import recipes
 from sparring.core.errors import CheckpointError, SettingsError
+from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.files import replacing
 from sparring.core.runs import RunDirectory
 from sparring.core.specs import ImageSpec, spec_from_json
 from sparring.core.terminal import console
+from sparring.data.input_statistics import InputStatistics
 from sparring.data.preparation import Preparation, checked_background
 from sparring.game import Recipe, check
 from sparring.models import Model
@@ -55,8 +57,10 @@ def import_weights(path: str | os.PathLike[str], out: str | os.PathLike[str] | N
     CheckpointError that says what is wrong, with all tensors that are missing or left over.
     """
     place = Path(path)
-    if not place.is_file():
-        raise CheckpointError(f"{place} is not a file. Give the file with the official weights.")
+    if not place.exists():
+        raise CheckpointError(f"{place} does not exist. Give the file with the official weights.")
+    if place.is_dir():
+        raise CheckpointError(refusal(place, "a file with official weights", importing=True))
     found = read(place)
     networks = {name.partition(".")[0] for name in found.tensors}
     model = _built(found.recipe, found.spec, found.tensors, place, networks, found.names)
@@ -92,10 +96,20 @@ def _load_run(run: RunDirectory, checkpoint: str | int, whole: bool) -> Model:
     if config.get("interventions"):  # a coach has changed settings, perhaps since then
         config["recipe_settings"] |= {name: facts["identity"][name] for name in config["recipe_settings"]}
     model = _model(config, tensors, run.path, {name.partition(".")[0] for name in tensors} if whole else None)
-    return replace(model, step=facts["progress"]["step"], preparation=_preparation(config["data"], run.path))
+    return replace(
+        model,
+        step=facts["progress"]["step"],
+        preparation=_preparation(config["data"], run.path),
+        input_statistics=_input_statistics(config["data"], run.path),
+    )
 
 
 def _load_packed(path: Path) -> Model:
+    try:
+        if kind_of(path).holds != "model":
+            raise CheckpointError(refusal(path, "a run directory or a model that `sparring pack` wrote"))
+    except OSError as problem:
+        raise CheckpointError(f"{path} cannot be read: {problem.strerror or problem}.") from None
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["sparring"])
@@ -104,10 +118,9 @@ def _load_packed(path: Path) -> Model:
         if networks is not None and not (isinstance(networks, list) and all(isinstance(name, str) for name in networks)):
             raise ValueError(f"networks = {networks!r}")
     except (OSError, SafetensorError, KeyError, ValueError, AttributeError) as problem:
-        raise CheckpointError(
-            f"{path} is not a model that `sparring pack` wrote, or is damaged: {problem!r}. (Official weights are read by sparring import.)"
-        ) from None
-    return replace(_model(about, tensors, path, networks), preparation=_preparation(about, path))
+        raise CheckpointError(f"{path} is a model that `sparring pack` wrote, and is damaged: {problem!r}. Copy or pack it anew.") from None
+    model = _model(about, tensors, path, networks)
+    return replace(model, preparation=_preparation(about, path), input_statistics=_input_statistics(about, path))
 
 
 def _preparation(about: Mapping[str, Any], source: Path) -> Preparation:
@@ -118,6 +131,14 @@ def _preparation(about: Mapping[str, Any], source: Path) -> Preparation:
     except (TypeError, AttributeError, SettingsError) as problem:
         raise CheckpointError(f"{source} does not describe how its pictures were prepared: {problem}") from None
     return preparation
+
+
+def _input_statistics(about: Mapping[str, Any], source: Path) -> dict[str, InputStatistics]:
+    """What a file says of a translator's training inputs: older ones say nothing. A CheckpointError if it is of the wrong kind."""
+    try:
+        return {str(way): InputStatistics.from_json(values) for way, values in dict(about.get("inputs") or {}).items()}
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
+        raise CheckpointError(f"{source} does not describe its training inputs: {problem!r}. It is damaged, or was altered.") from None
 
 
 def _model(about: Any, tensors: dict[str, Tensor], source: Path, networks: Iterable[str] | None) -> Model:  # noqa: ANN401 (JSON is any)
@@ -178,8 +199,23 @@ def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
+def refuse_unpackable(file: Path) -> None:
+    """Raise a SettingsError if a packed model would have the name of another kind of file, or of a folder."""
+    if file.is_dir():
+        raise SettingsError(f"{file} is a folder. Name the file to write, such as {file / 'model.safetensors'}.")
+    if file.suffix.lower() != ".safetensors":
+        kind = f"the ending {file.suffix!r}" if file.suffix else "no ending"
+        other = " (Sparring writes no ONNX.)" if file.suffix.lower() == ".onnx" else ""
+        raise SettingsError(
+            f"{file} has {kind}, and a packed model is a .safetensors file. Name it {file.with_suffix('.safetensors').name!r}.{other}"
+        )
+
+
 def pack(model: Model | str | os.PathLike[str], file: str | os.PathLike[str]) -> Path:
-    """Write only what sampling needs (no discriminator, no optimiser) to one safetensors file that `load` reads. Gives its path."""
+    """Write only what sampling needs (no discriminator, no optimiser) to one `.safetensors` file that `load` reads, and give its path. A
+    SettingsError for any other ending: the file would not be what its name says.
+    """
+    refuse_unpackable(Path(file))
     model = model if isinstance(model, Model) else load(model)
     model.refuse_without_generator()
     return _write(model, model.game.sampling_networks, Path(file))
@@ -197,6 +233,8 @@ def _write(model: Model, networks: Iterable[str], path: Path) -> Path:
         "preparation": asdict(model.preparation),
         "networks": sorted(wanted),
     }
+    if model.input_statistics:
+        about["inputs"] = {way: found.to_json() for way, found in model.input_statistics.items()}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={"sparring": json.dumps(about)})
     return path

@@ -3,7 +3,7 @@
 import math
 import operator
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean
 from sparring.core.machine import refuse_absent_gpu
 from sparring.core.specs import PICTURE_CHANNELS, ImageSpec
+from sparring.data.input_statistics import InputStatistics
 from sparring.data.preparation import Preparation
 from sparring.game import Game, LatentGame, Recipe
 from sparring.latent.walks import spherical, walk
@@ -44,6 +45,9 @@ class Model:
     """How training ended, if it just did."""
     preparation: Preparation = field(default_factory=Preparation)
     """How pictures became what it was trained on, as far as that is known."""
+
+    input_statistics: Mapping[str, InputStatistics] = field(default_factory=dict)
+    """Of a translator: by direction, what the inputs look like that it learned from, as far as that is known."""
 
     @property
     def generator(self) -> nn.Module | None:

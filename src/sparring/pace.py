@@ -1,21 +1,24 @@
-"""Floor 5: how fast a recipe is played on this machine."""
+"""Floor 5: how fast a recipe is played on this machine, and times for people."""
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 
 from sparring.adversarial import AdversarialRecipe
 from sparring.core.numbers import plural
+from sparring.data.pairs import Pairs
 from sparring.data.store import Store
-from sparring.game import check
+from sparring.game import Recipe, check
 from sparring.style_game import PATH_EVERY
 from sparring.train.loop import Signals, Table, play
 from sparring.train.session import first_state, machine_for
 from sparring.train.settings import TrainSettings
 from sparring.train.state import State
 from sparring.train.watchers import resident_mebibytes
+from sparring.translation import PatchRecipe
 
 WARM_UP, TIMED_SECONDS = 2, 3.0
 """Steps that are not timed, and how long the others are."""
@@ -60,10 +63,11 @@ class Stopwatch:
         return (after - before) / (end - start)
 
 
-def pace_of(recipe: AdversarialRecipe, store: Store, settings: TrainSettings) -> Pace:
-    """Play some steps of `recipe` on the store, with resolved settings, and tell how fast that went. Nothing is kept."""
+def pace_of(recipe: Recipe, store: Store | Pairs, settings: TrainSettings) -> Pace:
+    """Play some steps of `recipe` on a store, or on pairs, with resolved settings, and tell how fast that went. Nothing is kept."""
     check(recipe, store.spec)
-    watch, gpu = Stopwatch(math.lcm(recipe.penalty_every, PATH_EVERY)), settings.device == "cuda"
+    cycle = math.lcm(recipe.penalty_every, PATH_EVERY) if isinstance(recipe, AdversarialRecipe) else 1
+    watch, gpu = Stopwatch(recipe.penalty_every if isinstance(recipe, PatchRecipe) else cycle), settings.device == "cuda"
     with machine_for(settings) as fabric:
         state = first_state(recipe, lambda: recipe.build(store.spec), settings.seed)
         for game in (state.game, state.average):
@@ -76,3 +80,25 @@ def pace_of(recipe: AdversarialRecipe, store: Store, settings: TrainSettings) ->
         held = torch.cuda.max_memory_allocated() // 2**20 if gpu else resident_mebibytes()
     machine = torch.cuda.get_device_name() if gpu else plural(settings.threads, "thread", "threads")
     return Pace(watch.images_per_second, held, f"{machine}, {settings.precision}", share)
+
+
+def unusual(settings: Any) -> dict[str, Any]:  # noqa: ANN401 (a dataclass of settings)
+    """The settings that are not their dataclass's own."""
+    return {one.name: value for one in fields(settings) if (value := getattr(settings, one.name)) != one.default}
+
+
+def round_minutes(minutes: float) -> int:
+    """A budget that is easily read, no shorter than that and than ten minutes."""
+    return next((each for each in (10, 15, 20, 30, 45) if each >= minutes), 60 * math.ceil(minutes / 60))
+
+
+def duration(minutes: float) -> str:
+    """In the largest unit of which there are two, or in minutes."""
+    unit, size = next(((unit, size) for unit, size in (("day", 1440), ("hour", 60)) if minutes >= 2 * size), ("minute", 1))
+    return plural(max(1, round(minutes / size)), unit, f"{unit}s")
+
+
+def two_figures(number: float) -> str:
+    """Without more figures than are known."""
+    value = float(f"{number:.2g}")
+    return f"{value:,.0f}" if value >= 10 else f"{value:g}"

@@ -4,14 +4,15 @@ import copy
 import errno
 import hashlib
 import os
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
 from threading import Event, local
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,13 +21,17 @@ from PIL import Image, ImageColor
 
 from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import DataError, SettingsError, SparringError, listed
+from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.files import put_bytes, read_json, sweep, write_json
 from sparring.core.machine import keep_freed_memory, workers
-from sparring.core.pictures import WRITABLE, encoded, save_film, save_gif, save_picture
+from sparring.core.pictures import WRITABLE, encoded, output_at, save_film, save_gif, save_picture
 from sparring.data.decode import SEVERAL_FRAMES, UnusableError, load
 from sparring.data.films import FILMS, durations_of, frames_of, has_sound, rate_of
 from sparring.data.films import count_of as frames_in
 from sparring.data.folders import open_pictures
+from sparring.data.input_statistics import InputStatistics
+from sparring.data.making import AT_LEARNED_SIZE, MAKERS, Made, american, kind_called
+from sparring.data.records import examples
 from sparring.data.source import Source
 from sparring.game import SAMPLE_CHUNK
 from sparring.loading import load as load_model
@@ -69,6 +74,67 @@ class Translated:
 
 
 @dataclass(frozen=True)
+class _Watch:
+    """Notes which images are unlike those that a model learned from. Several threads add to it."""
+
+    known: InputStatistics | None
+    """None: nothing is known, so nothing is noted."""
+    made: Made | None
+    """What is made of each image first."""
+    seen: list[str] = field(default_factory=list)
+    unlike: dict[str, str] = field(default_factory=dict)
+    """By name, how an image is unlike the others."""
+    sizes: dict[str, str] = field(default_factory=dict)
+    """By name, sizes that are far from what was learned."""
+
+    def look(self, name: str, picture: Picture) -> None:
+        """Take note of an image, as the network is given it."""
+        if self.known is None:
+            return
+        height, width = picture.shape[:2]
+        self.seen.append(name)
+        if (difference := self.known.difference(picture)) is not None:
+            self.unlike[name] = difference
+        if self.known.is_far(height, width):
+            self.sizes[name] = f"{height}x{width}"
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each way in which images are unlike, however many are."""
+        known, found = self.known, []
+        if known is None:
+            return ()
+        if self.made is not None and known.made is not None and self.made != known.made:
+            found.append(f"This model learned from inputs of the kind {american(known.made)!r}, and --as makes {american(self.made)!r}.")
+        if self.unlike:
+            first = min(self.unlike)
+            found.append(f"{self._which(self.unlike)} unlike the inputs this model learned from: {self._of(first)}{self.unlike[first]}.")
+            found[-1] += self._advice()
+        if self.sizes:
+            side, first = known.side, min(self.sizes)
+            what = self.sizes[first] if len(self.seen) == 1 else f"of quite another size ({first}: {self.sizes[first]})"
+            found.append(
+                f"{self._which(self.sizes)} {what}, and this model learned at {side}x{side}: use --size {side} if results look wrong."
+            )
+        return tuple(found)
+
+    def _which(self, some: Mapping[str, str]) -> str:
+        if len(self.seen) == 1:
+            return f"{next(iter(some))} is"
+        return f"{len(some):,} of {len(self.seen):,} images ({examples(sorted(some))}) {'is' if len(some) == 1 else 'are'}"
+
+    def _of(self, name: str) -> str:
+        return "" if len(self.seen) == 1 else f"for {name}, "
+
+    def _advice(self) -> str:
+        made = None if self.known is None else self.known.made
+        if made is None:
+            return " Expect little of that: it knows images like those alone."
+        if self.made is None:
+            return f" To make that kind of input of photographs first, add --as {american(made)} (in Python: made={american(made)!r})."
+        return ""
+
+
+@dataclass(frozen=True)
 class _Way:
     """How pictures are translated."""
 
@@ -78,13 +144,31 @@ class _Way:
     tile: int
     noise: int | None
     background: str
+    made: Made | None = None
+    watch: _Watch = field(default_factory=lambda: _Watch(None, None))
 
-    def opened(self, content: bytes | Picture) -> tuple[UInt8[np.ndarray, "_ _ o"], bool]:
-        """A file, or a film's frame, as the network wants it, and whether the file holds more frames than that."""
+    def opened(self, content: bytes | Picture, name: str, subject: str | None = None) -> tuple[UInt8[np.ndarray, "_ _ o"], bool]:
+        """A file, or a film's frame, as the network wants it, and whether the file holds more frames than that. `subject`: what chance is
+        drawn by where an input is made, `name` by default.
+        """
         loaded, channels = load(content), self.model.translation_game.channels_of(self.direction)[0]
-        return _as_wanted(loaded.image, channels, self.size, self.background), SEVERAL_FRAMES in loaded.notes
+        image = loaded.image
+        if self.made is not None:
+            picture = _as_wanted(image, self.model.spec.channels, self.making_size, self.background)
+            made = MAKERS[self.made](picture, zlib.crc32((subject or name).encode(errors="surrogateescape")))
+            image = Image.fromarray(made[:, :, 0] if made.shape[2] == 1 else made)
+        picture = _as_wanted(image, channels, self.size if self.made is None else None, self.background)
+        self.watch.look(name, picture)
+        return picture, SEVERAL_FRAMES in loaded.notes
 
-    def draw(self, pictures: Sequence[Picture]) -> list[Picture]:
+    @property
+    def making_size(self) -> int | None:
+        """The shorter side that images are brought to before inputs are made of them: what the model learned at, where that matters and
+        none is asked for.
+        """
+        return self.model.spec.height if self.size is None and self.made in AT_LEARNED_SIZE else self.size
+
+    def draw(self, pictures: Sequence[Picture]) -> list[UInt8[np.ndarray, "h w o"]]:
         """What becomes of pictures of one size. An UnusableError if they take too much memory."""
         batch = pixels_to_float(torch.from_numpy(np.stack(pictures)))
         try:
@@ -104,7 +188,8 @@ class _Way:
         weights = whole.hexdigest()[:12]
         about = {"weights": weights, "direction": self.direction, "size": self.size, "tile": self.tile, "background": self.background}
         place = os.fsencode(source.resolve()).decode(errors="backslashreplace")
-        return {"of": place, **about, **({} if self.noise is None else {"noise": self.noise})}
+        chosen = {name: value for name, value in (("noise", self.noise), ("made", self.made)) if value is not None}
+        return {"of": place, **about, **chosen}
 
 
 def translate(
@@ -116,6 +201,7 @@ def translate(
     size: int | None = None,
     tile: int = TILE,
     noise: int | None = None,
+    made: Made | Literal["gray"] | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Translated:
     """Translate a picture file, a folder, a zip or a film, into a file, a folder or a film.
@@ -123,19 +209,25 @@ def translate(
     Names stay; what is there already in a folder is passed over, so a half-done one is gone on with (a single file is written anew); what
     cannot be read is listed. `size`: pictures
     are first brought to this shorter side. `tile`: larger pictures are translated in tiles. `noise`: see `Model.translate`; tiles of a
-    picture have the same. Every file is whole or not there.
+    picture have the same. `made`: what is made of each image first ("edges", "scribble", "gray", "low-resolution", "masked"), as in
+    training with `inputs`; lines and holes at the size that the model learned at, unless `size` is another. Every file is whole or not
+    there. The notes of what is returned tell of images that are unlike those that the model learned from, where that is known.
     """
+    kind = None if made is None else kind_called(made)
     model = model if isinstance(model, Model) else load_model(model)
     model.refuse_direction(direction)
     refuse_tile(tile)
     if size is not None and size < 1:
         raise SettingsError(f"size must be at least 1, not {size}.")
+    if kind is not None and direction != "a2b":
+        raise SettingsError(f"{american(kind)!r} makes inputs, and {direction} translates targets: leave out what is to be made (--as).")
     source, target = Path(place).expanduser(), Path(out).expanduser()
     if not source.exists():
         raise DataError(f"{source} does not exist. Give a picture, a folder or zip of pictures, or a film.")
     keep_freed_memory()
     model.noisy(direction, noise)  # says if there is none, before anything is written
-    way = _Way(model, direction, size, tile, noise, preparation_of(model).background)
+    watch = _Watch(model.input_statistics.get(direction), kind)
+    way = _Way(model, direction, size, tile, noise, preparation_of(model).background, kind, watch)
     if source.is_dir() or source.suffix.lower() == ".zip":
         return _folder(way, source, target, advance)
     film = source.suffix.lower() in FILMS
@@ -148,15 +240,20 @@ def translate(
         return _film_translated(way, source, target, advance)
     if film and source.suffix.lower() != ".gif":
         raise SettingsError(f"{source} is a film, so its translation is one: give OUT the ending .mp4 or .gif, not {target.name!r}.")
+    output_at(target, "image") if not film else output_at(target, "film", "image")  # before anything is translated
     try:
-        picture, more = way.opened(source.read_bytes())
-    except (OSError, UnusableError) as problem:
+        picture, more = way.opened(source.read_bytes(), source.name)
+    except OSError as problem:
+        raise DataError(f"{source} cannot be read: {problem.strerror or problem}.") from None
+    except UnusableError as problem:
+        if kind_of(source).holds != "images":
+            raise DataError(refusal(source, "an image, a folder or zip of images, or a film")) from None
         raise DataError(f"{source} cannot be read: {problem}.") from None
     try:
         save_picture(way.draw([picture])[0], target)
     except UnusableError as problem:
         raise DataError(f"{source}: {problem}.") from None
-    return Translated(1, 0, notes=(f"{source}: {SEVERAL_FRAMES}.",) if more else ())
+    return Translated(1, 0, notes=((f"{source}: {SEVERAL_FRAMES}.",) if more else ()) + watch.notes())
 
 
 def _as_wanted(image: Image.Image, channels: int, size: int | None, background: str) -> Picture:
@@ -181,6 +278,8 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
     pictures = open_pictures(source)
     if not pictures.items:
         others = [f"{name}: {reason}" for name, reason in (*pictures.problems, *pictures.passed_over)]
+        if kind_of(source).holds == "weights":
+            raise DataError(refusal(source, "a folder of images"))
         raise DataError(listed(f"{source} holds no pictures. Files in it: {len(others)}.", others))
     names = _written_names([item.name for item in pictures.items])
     _mark(target, way.mark(source), names)
@@ -206,7 +305,7 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
             work.stopped.set()
             raise
     notes = [f"passed over: {name}: {reason}" for name, reason in pictures.passed_over]
-    return Translated(count, len(names) - len(left), tuple(problems), (*notes, *sorted(work.notes)))
+    return Translated(count, len(names) - len(left), tuple(problems), (*notes, *sorted(work.notes), *way.watch.notes()))
 
 
 @dataclass
@@ -262,7 +361,7 @@ class _FolderWork:
 
     def _read(self, index: int) -> Picture:
         try:
-            picture, more = self.here.way.opened(self.pictures.read(index))
+            picture, more = self.here.way.opened(self.pictures.read(index), self._name(index))
         except SparringError:
             raise
         except Exception as problem:  # what a damaged file raises is up to its format
@@ -271,7 +370,7 @@ class _FolderWork:
             self.notes.append(f"{self._name(index)}: {SEVERAL_FRAMES}.")
         return picture
 
-    def _draw(self, pictures: list[Picture]) -> list[Picture]:
+    def _draw(self, pictures: list[Picture]) -> list[UInt8[np.ndarray, "h w o"]]:
         if max(pictures[0].shape) <= LARGEST_OF_ONE_THREAD:
             return self.here.way.draw(pictures)
         return self.together.submit(lambda: self.here.way.draw(pictures)).result()
@@ -367,7 +466,8 @@ def _film_translated(way: _Way, source: Path, target: Path, advance: Callable[[i
     def drawn() -> Iterator[Picture]:
         nonlocal count
         try:
-            for group in _alike((number, way.opened(frame)[0]) for number, frame in enumerate(frames_of(source))):
+            frames = enumerate(frames_of(source))  # chance is drawn once for all of them: lines stay where they are
+            for group in _alike((number, way.opened(frame, f"frame {number + 1:,}", source.name)[0]) for number, frame in frames):
                 yield from way.draw([frame for _, frame in group])
                 count += len(group)
                 advance(len(group))
@@ -381,4 +481,5 @@ def _film_translated(way: _Way, source: Path, target: Path, advance: Callable[[i
     else:
         save_film(drawn(), target, frames_per_second=rate_of(source), sound=source if has_sound(source) else None)
     short = count < (1 - FORGIVEN) * expected - 1
-    return Translated(count, 0, (f"{source}: it breaks off after {count:,} of about {expected:,} frames.",) if short else ())
+    problems = (f"{source}: it breaks off after {count:,} of about {expected:,} frames.",) if short else ()
+    return Translated(count, 0, problems, way.watch.notes())

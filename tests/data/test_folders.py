@@ -248,10 +248,10 @@ def test_wrong_names_and_paths(tmp_path: Path, photos: Path) -> None:
         open_source(tmp_path / ("x" * 300))
     with pytest.raises(DataError, match="last folder on the way"):
         open_source(tmp_path / "a" / "b" / "c")
-    with pytest.raises(DataError, match="single picture"):
+    with pytest.raises(DataError, match="single image"):
         open_source(photos / "cat" / "0.png")
     (tmp_path / "a.tar").write_bytes(b"x")
-    with pytest.raises(DataError, match="of no kind"):
+    with pytest.raises(DataError, match="not data that is read here"):
         open_source(tmp_path / "a.tar")
 
 

@@ -1,4 +1,4 @@
-"""Pictures on disk: grids, strips, GIFs and films from arrays of 8-bit pixels."""
+"""Images on disk: grids, strips, single files, arrays, GIFs and films, each in the format that its ending names."""
 
 import io
 import itertools
@@ -6,18 +6,25 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 from PIL import Image
+from torch import Tensor
 
-from sparring.core.errors import SparringError, missing_extra
+from sparring.core.batch import float_to_pixels
+from sparring.core.errors import SettingsError, SparringError, missing_extra
 from sparring.core.files import replacing, write_bytes
 
 FASTEST_GIF = 50
 """Frames a second: browsers show shorter ones for a tenth of a second each."""
-WRITABLE = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+Output = Literal["image", "film", "array", "folder"]
+IMAGE_ENDINGS = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif")
+OUTPUT_ENDINGS: dict[Output, tuple[str, ...]] = {"image": IMAGE_ENDINGS, "film": (".gif", ".mp4"), "array": (".npz",), "folder": ()}
+"""What can be written, and the endings that say so. A folder of images has none."""
+WRITABLE = set(IMAGE_ENDINGS)
 FINE: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
 """How formats that lose something are written: so that it is not seen."""
 
@@ -32,12 +39,79 @@ def save_picture(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> None:
     write_bytes(path, encoded(pixels, path))
 
 
+def output_at(path: Path, *wanted: Output) -> Output:
+    """What is to be written at a path: the first of `wanted` that has its ending, in capitals or not; a folder where there is one, or
+    where there is no ending. A SettingsError names every ending that works.
+    """
+    ending = path.suffix.lower()
+    if path.is_dir() or not ending:
+        if "folder" in wanted:
+            return "folder"
+        problem = "is a folder, and a file is written here" if path.is_dir() else "has no ending, which says what is written"
+    else:
+        for kind in wanted:
+            if ending in OUTPUT_ENDINGS[kind]:
+                return kind
+        problem = f"cannot be written as {path.suffix!r}"
+    raise SettingsError(f"{path} {problem}. {_choices(wanted)}")
+
+
+def _choices(wanted: Sequence[Output]) -> str:
+    """A sentence that names every ending that works, each once."""
+    named, said = dict[str, str](), []
+    for kind in wanted:
+        fresh = [ending for ending in OUTPUT_ENDINGS[kind] if named.setdefault(ending, kind) == kind]
+        if fresh:
+            said.append(f"{', '.join(fresh)} (an {kind})" if kind in {"image", "array"} else f"{', '.join(fresh)} (a {kind})")
+    if "folder" in wanted:
+        said.append("a name without a dot (a folder of single images)")
+    return f"Use {'; or '.join(said)}."
+
+
+def save_images(images: Tensor | Iterable[Tensor], path: Path | str, *, columns: int | None = None) -> Path:
+    """Write images as `sparring sample --out` does, and give the path.
+
+    `images`: a tensor (n, c, h, w) of floating-point numbers in [-1, 1] (what lies outside is clipped) with 1 (gray), 3 (RGB) or
+    4 (RGBA) channels, or several such tensors one after the other. `path`: its ending says how. `.png`, `.webp`, `.jpg` and other
+    image endings: one grid, with so many `columns` (as near a square as can be, unless given); `.npz`: an array `images` of 8-bit
+    pixels, shape (n, h, w, c); no ending, or a folder that is there: single files 00000.png, 00001.png, .... Raises a SettingsError
+    for images or endings that cannot be written.
+    """
+    place = Path(path)
+    kind = output_at(place, "image", "array", "folder")
+    pieces = (_pixels_of(piece) for piece in ([images] if isinstance(images, Tensor) else images))
+    if kind == "folder":
+        for index, image in enumerate(image for piece in pieces for image in piece):
+            save_picture(image, place / f"{index:05d}.png")
+        return place
+    whole = list(pieces)
+    if not whole:
+        raise SettingsError(f"{place}: there are no images to write.")
+    pixels = np.concatenate(whole)
+    if kind == "image":
+        save_picture(grid(pixels, columns), place)
+        return place
+    with replacing(place) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, images=pixels)
+    return place
+
+
+def _pixels_of(images: Tensor) -> UInt8[np.ndarray, "n h w c"]:
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        kind = f"a tensor of {images.dtype}" if isinstance(images, Tensor) else f"a {type(images).__name__}"
+        raise SettingsError(f"Images to write are a tensor of floating-point numbers in [-1, 1], not {kind}.")
+    if images.ndim != 4 or images.shape[1] not in {1, 3, 4} or not images.numel():
+        raise SettingsError(f"Images to write have the shape (n, c, h, w), n at least 1 and c 1, 3 or 4, not {tuple(images.shape)}.")
+    if not torch.isfinite(images).all():
+        raise SettingsError("Some images to write have values that are infinite or not a number.")
+    return float_to_pixels(images.detach()).cpu().numpy()
+
+
 def encoded(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> bytes:
     """One picture as a file of the format that the ending of `path` names."""
+    output_at(path, "image")
     Image.init()
-    kind = Image.EXTENSION.get(path.suffix.lower())
-    if kind is None or path.suffix.lower() not in WRITABLE:
-        raise SparringError(f"{path}: pictures cannot be written as {path.suffix or 'a file without ending'!r}. Use .png, .webp or .jpg.")
+    kind = Image.EXTENSION[path.suffix.lower()]
     if kind == "PNG":
         return png(pixels)
     picture, file = as_picture(pixels), io.BytesIO()
@@ -142,3 +216,11 @@ def save_film(
             raise SparringError(f"{path} cannot be written: {str(problem).strip().splitlines()[-1]}. Is there room for it?") from None
         if written != sent:
             raise SparringError(f"{path} cannot be written whole: {written:,} of {sent:,} frames were. Is there room for it?")
+
+
+def save_gif_or_film(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, *, hold_last: float = 0.0) -> None:
+    """Write a film in the format that the file's ending names: `.gif` or `.mp4` (which does not hold the last frame)."""
+    if path.suffix.lower() == ".gif":
+        save_gif(frames, path, hold_last=hold_last)
+    else:
+        save_film(frames, path)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from sparring.core.errors import CheckpointError, SparringError
+from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.files import read_json, write_json
 
 FORMAT = 1
@@ -125,11 +126,13 @@ class RunDirectory:
     def read_config(self) -> dict[str, Any]:
         """The content of config.json; a CheckpointError says what is wrong with it."""
         if not self.exists():
-            raise CheckpointError(
-                f"{self.path} is not a run directory: it has no config.json. Give the folder that `sparring train --out` wrote."
-            )
+            wanted = "a run directory: it has no config.json"
+            said = refusal(self.path, wanted) if self.path.exists() else f"{self.path} is not {wanted}."
+            raise CheckpointError(f"{said} Give the folder that `sparring train --out` wrote.")
         config = read_json(self.config, CheckpointError)
         if not isinstance(config, dict) or config.get("format") != FORMAT:
+            if kind_of(self.path).holds == "weights":
+                raise CheckpointError(refusal(self.path, "a run directory"))
             seen = config.get("format") if isinstance(config, dict) else type(config).__name__
             raise CheckpointError(f"{self.config} has the format {seen!r}; this version of Sparring reads format {FORMAT}.")
         return config

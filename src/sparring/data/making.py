@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageFilter
 
+from sparring.core.errors import SettingsError, did_you_mean
 from sparring.core.streams import stream_seed
 
 Made = Literal["edges", "scribble", "grey", "low-resolution", "masked"]
@@ -46,9 +47,11 @@ def edges(pixels: Pixels, index: int) -> Pixels:
 
 
 def scribble(pixels: Pixels, index: int) -> Pixels:
-    """The coarse lines alone, thick and unsteady, as by hand; the same for a picture each time."""
+    """The coarse lines alone, thick and unsteady, as by hand; the same for a picture each time. How coarse depends on the shorter side, to
+    which images are brought: a wide one is drawn as its middle would be.
+    """
     height, width = pixels.shape[:2]
-    side = max(height, width)
+    side = min(height, width)
     drawn = np.where(_lines(pixels, side / 48, STROKE / 2), 0, 255).astype(np.uint8)
     generator = np.random.Generator(np.random.Philox(stream_seed(0, "scribble", index)))
     coarse = generator.uniform(-1, 1, (2, 5, 5)).astype(np.float32) * WOBBLE * side / 64
@@ -80,6 +83,26 @@ def masked(pixels: Pixels, index: int) -> Pixels:
     holed = pixels.copy()
     holed[top : top + tall, left : left + wide] = 127
     return holed
+
+
+AMERICAN: dict[str, Made] = {"gray": "grey"}
+"""Other spellings of kinds."""
+AT_LEARNED_SIZE: frozenset[Made] = frozenset({"edges", "scribble", "masked"})
+"""Kinds that look otherwise on larger images: lines are as thin, and fewer; holes are wider. (Gray is gray at any size, and an image of
+low resolution lacks the same details for each pixel.)"""
+
+
+def kind_called(name: str) -> Made:
+    """The kind of that name, in American or British spelling. A SettingsError says which there are."""
+    kind = AMERICAN.get(name, name)
+    if kind not in MAKERS:
+        raise SettingsError(f"There is no kind of input {name!r} to make. {did_you_mean(name, [*MAKERS, *AMERICAN])}")
+    return kind
+
+
+def american(kind: str) -> str:
+    """A kind's name in American spelling, for messages."""
+    return next((name for name, british in AMERICAN.items() if british == kind), kind)
 
 
 MAKERS: dict[Made, Callable[[Pixels, int], Pixels]] = {

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sparring.core.errors import DataError, did_you_mean
+from sparring.core.file_kinds import kind_of, refusal
 from sparring.data.arrays import open_array
 from sparring.data.decode import PICTURE_ENDINGS
 from sparring.data.embedded import STYLES, open_embedded
@@ -46,6 +47,8 @@ def open_source(name_or_path: str | Path, *, split: str | None = None) -> Source
     if not exists:
         raise DataError(_not_found(name, path))
     if path.is_dir():
+        if kind_of(path).holds == "weights":
+            raise DataError(f"{refusal(path, 'data')}")
         return open_idx_folder(name, path, split) if idx_sets(path) else open_folder(name, path, split)
     return _open_file(name, path, split)
 
@@ -59,8 +62,8 @@ def _open_file(name: str, path: Path, split: str | None) -> Source:
     if ending.endswith("-ubyte"):
         return open_idx(name, path, split)
     if path.suffix.lower() in PICTURE_ENDINGS:
-        raise DataError(f"{path} is a single picture. Give the folder it lies in.")
-    raise DataError(f"{path} is of no kind that is read here. A source is {KINDS}.")
+        raise DataError(f"{path} is a single image. Give the folder it lies in.")
+    raise DataError(f"{refusal(path, 'data that is read here')} A source is {KINDS}.")
 
 
 def _not_found(name: str, path: Path) -> str:

@@ -15,12 +15,14 @@ def inspect_data(data: Source, split: str | None = None, max_pixels: int | None 
         max_pixels: Largest height times width of an image that is read. Default: 89,478,485, against decompression bombs.
         out: Where the contact sheet goes. Default: DATA-contact-sheet.png here.
     """
-    from sparring.core.pictures import save_picture
+    from sparring.core.pictures import output_at, save_picture
     from sparring.data.inspection import inspect
     from sparring.data.preparation import Preparation
     from sparring.data.source import open_source
 
     screen = console()
+    if out is not None:
+        output_at(out, "image")
     inspection = inspect(open_source(data, split=split), Preparation(max_pixels=max_pixels), progress=screen.is_terminal)
     for line in inspection.lines():
         screen.print(line)

@@ -29,34 +29,20 @@ def sample(
         label: Class of the pictures, by name or number; "all": a row for each class. By default every class in turn.
         out: A picture (.png, .webp, .jpg) for one grid, a .npz for an array, or a folder for single files. Default: RUN-seed-SEED.png here.
     """
-    import numpy as np
-
     from sparring import api
-    from sparring.core.batch import float_to_pixels
-    from sparring.core.files import replacing
     from sparring.core.numbers import plural
-    from sparring.core.pictures import grid, save_picture
+    from sparring.core.pictures import output_at, save_images
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
+    out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
+    output_at(out, "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
     labels = list(range(len(model.spec.classes))) if label == "all" else [label]
     if label == "all":
         model.label_of(0)  # refuses runs without classes
-    pieces = (
-        float_to_pixels(piece).cpu().numpy()
-        for one in labels
-        for piece in model.sample_in_pieces(number, seed=seed, label=one, truncation=truncation)
-    )
-    out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
-    if out.is_dir() or not out.suffix:
-        for i, picture in enumerate(picture for piece in pieces for picture in piece):
-            save_picture(picture, out / f"{i:05d}.png")
-    elif out.suffix == ".npz":
-        with replacing(out) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, images=np.concatenate(list(pieces)))
-    else:
-        save_picture(grid(np.concatenate(list(pieces)), columns=number if label == "all" else None), out)
+    pieces = (piece for one in labels for piece in model.sample_in_pieces(number, seed=seed, label=one, truncation=truncation))
+    save_images(pieces, out, columns=number if label == "all" else None)
     console().print(f"{plural(number * len(labels), 'image', 'images')} of {model.spec.height}x{model.spec.width}: {out}")
     return 0
 
@@ -83,14 +69,14 @@ def interpolate(
     from sparring import api
     from sparring.core.batch import float_to_pixels
     from sparring.core.numbers import plural
-    from sparring.core.pictures import grid, save_film, save_gif, save_picture
+    from sparring.core.pictures import grid, output_at, save_gif_or_film, save_picture
 
+    out = out or Path(f"{run.resolve().stem}-walk.gif")
+    kind = output_at(out, "film", "image")
     model = api.load(run, checkpoint=checkpoint).on(device)
     pictures = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames, space=space)).cpu().numpy()
-    out = out or Path(f"{run.resolve().stem}-walk.gif")
-    if out.suffix in {".gif", ".mp4"}:
-        sheets = [grid(picture[None], gap=0, scale=max(1, 256 // model.spec.height)) for picture in pictures]
-        (save_gif if out.suffix == ".gif" else save_film)(sheets, out)
+    if kind == "film":
+        save_gif_or_film([grid(picture[None], gap=0, scale=max(1, 256 // model.spec.height)) for picture in pictures], out)
     else:
         save_picture(grid(pictures, columns=frames if len(pictures) > frames + 1 else len(pictures)), out)
     console().print(f"{plural(len(pictures), 'frame', 'frames')}: {out}")
@@ -104,7 +90,9 @@ def pack(
 ) -> int:
     """Write one file with only what sampling needs; the discriminator is thrown out."""
     from sparring import api
+    from sparring.loading import refuse_unpackable
 
+    refuse_unpackable(file)  # before anything is loaded
     path = api.pack(api.load(run, checkpoint=checkpoint), file)
     console().print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB. Use it with: {api.load(path).use}")
     return 0

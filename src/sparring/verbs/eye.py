@@ -40,11 +40,12 @@ def filters(
         patches: How many patches of each filter.
         out: The image to write. Default: RUN-filters.png here.
     """
-    from sparring.core.pictures import save_picture
+    from sparring.core.pictures import output_at, save_picture
     from sparring.loading import load
     from sparring.seeing import filters
 
     out = out or Path(f"{run.resolve().stem}-filters.png")
+    output_at(out, "image")
     save_picture(filters(load(run, checkpoint=checkpoint, whole=True), data, side=side, count=count, patches=patches), out)
     console().print(f"Filters: {out}")
     return 0

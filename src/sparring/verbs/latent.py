@@ -29,13 +29,12 @@ Finding = Annotated[
 ]
 
 
-def _picture(pictures: "Float[Tensor, 'n c h w']", columns: int, out: Path | None, run: Path, what: str) -> Path:
-    """Write pictures in [-1, 1] as a grid."""
-    from sparring.core.batch import float_to_pixels
-    from sparring.core.pictures import grid, save_picture
+def _place(out: Path | None, run: Path, what: str) -> Path:
+    """Where the image goes. A SettingsError, before anything is loaded, if its ending is not an image's."""
+    from sparring.core.pictures import output_at
 
     out = out or Path(f"{run.resolve().stem}-{what}.png")
-    save_picture(grid(float_to_pixels(pictures).numpy(), columns=columns), out)
+    output_at(out, "image")
     return out
 
 
@@ -56,11 +55,13 @@ def mix(
         layer: First layer with fine styles. Default: the first of 16x16.
         label: Class of all images, for networks with classes.
     """
+    from sparring.core.pictures import save_images
     from sparring.exploring import mix
     from sparring.loading import load
 
+    out = _place(out, run, "mix")
     pictures = mix(load(run, checkpoint=checkpoint), coarse, fine, layer=layer, label=label)
-    console().print(f"Style mixing: {_picture(pictures.flatten(0, 1), len(fine) + 1, out, run, 'mix')}")
+    console().print(f"Style mixing: {save_images(pictures.flatten(0, 1), out, columns=len(fine) + 1)}")
     return 0
 
 
@@ -85,14 +86,16 @@ def truncation(
         data: What they are judged against. Default: what the run was trained on.
     """
     from sparring import api
+    from sparring.core.pictures import save_images
     from sparring.exploring import truncations
 
+    out = _place(out, run, "truncation")
     model, screen = api.load(run, checkpoint=checkpoint), console()
     if judged < 0:
         raise SettingsError(f"judged must be at least 0, not {judged}.")
     pictures = truncations(model, at, number, seed=seed, label=label)
     judgements = [api.judge(model, data, samples=judged, seed=seed, truncation=value) for value in at] if judged else []
-    screen.print(f"Truncated at {', '.join(map(str, at))}: {_picture(pictures.flatten(0, 1), number, out, run, 'truncation')}")
+    screen.print(f"Truncated at {', '.join(map(str, at))}: {save_images(pictures.flatten(0, 1), out, columns=number)}")
     if judged:
         screen.print("  ".join(f"{heading:>10}" for heading in ("truncation", *SCORES)))
     for value, judgement in zip(at, judgements, strict=False):
@@ -126,15 +129,17 @@ def project(
 
     from sparring.core.batch import float_to_pixels, pixels_to_float
     from sparring.core.files import replacing, write_json
-    from sparring.core.pictures import grid, save_picture
+    from sparring.core.pictures import OUTPUT_ENDINGS, grid, save_picture
     from sparring.data.decode import read_pictures
     from sparring.exploring import projected
     from sparring.loading import load
 
+    out = out or Path(f"{run.resolve().stem}-projected")
+    if out.suffix.lower() in {ending for endings in OUTPUT_ENDINGS.values() for ending in endings} and not out.is_dir():
+        raise SettingsError(f"{out}: what is projected goes into a folder, and {out.suffix!r} is the ending of a file. Name a folder.")
     model, screen = load(run, checkpoint=checkpoint), console()
     targets = pixels_to_float(torch.from_numpy(read_pictures(pictures, model.spec)))
     found = projected(model, targets, space=space, steps=steps, rate=rate, label=label, seed=seed)
-    out = out or Path(f"{run.resolve().stem}-projected")
     sheet = grid(float_to_pixels(torch.cat([targets, found.pictures])).numpy(), columns=len(pictures))
     save_picture(sheet, out / "picture.png")
     with replacing(out / "points.npz") as temporary, temporary.open("wb") as file:
@@ -198,16 +203,18 @@ def directions(
     """
     import torch
 
+    from sparring.core.pictures import save_images
     from sparring.exploring import moved
     from sparring.loading import load
 
+    out = _place(out, run, f"directions-{method}")
     model = load(run, checkpoint=checkpoint)
     found = _directions(model, method, count, data)
     rows = [moved(model, (seed,), found, which=i, reach=reach, steps=steps, label=label)[0] for i in range(len(found.names))]
     screen = console()
     for number, name in enumerate(found.names):
         screen.print(f"{number}: {name}")
-    screen.print(f"Directions: {_picture(torch.cat(rows), steps, out, run, f'directions-{method}')}")
+    screen.print(f"Directions: {save_images(torch.cat(rows), out, columns=steps)}")
     return 0
 
 
@@ -232,27 +239,27 @@ def move(
         layers: In w, only these layers are moved: the first, and the one after the last.
         label: Class of the pictures.
         data: Data with classes for the method "class". Default: what the run was trained on.
-        out: .gif or .mp4 for a film, .png for a sheet. Default: RUN-move.gif here.
+        out: .gif or .mp4 for a film, .png (or .webp, .jpg) for a sheet. Default: RUN-move.gif here.
     """
     from sparring.core.batch import float_to_pixels
-    from sparring.core.pictures import grid, save_film, save_gif
+    from sparring.core.pictures import grid, output_at, save_gif_or_film, save_images
     from sparring.exploring import moved
     from sparring.loading import load
 
+    out = out or Path(f"{run.resolve().stem}-move.gif")
+    film = output_at(out, "film", "image") == "film"
     model = load(run, checkpoint=checkpoint)
     if which < 0:
         raise SettingsError(f"Directions are numbered from 0; there is no {which}.")
     found = _directions(model, method, which + 1, data)
     if which >= len(found.names):
         raise SettingsError(f"There is no direction {which}: they go from 0 to {len(found.names) - 1}.")
-    out = out or Path(f"{run.resolve().stem}-move.gif")
-    film = out.suffix in {".gif", ".mp4"}
     pictures = moved(model, seeds, found, which=which, reach=reach, steps=24 if film else 9, label=label, layers=layers)
     if not film:
-        _picture(pictures.flatten(0, 1), pictures.shape[1], out, run, "move")
+        save_images(pictures.flatten(0, 1), out, columns=pictures.shape[1])
     else:
         frames = [grid(float_to_pixels(pictures[:, i]).numpy(), columns=len(seeds)) for i in range(pictures.shape[1])]
-        (save_gif if out.suffix == ".gif" else save_film)(frames + frames[-2:0:-1], out)
+        save_gif_or_film(frames + frames[-2:0:-1], out)
     console().print(f"Moved along {found.names[which]}: {out}")
     return 0
 
@@ -277,16 +284,18 @@ def arithmetic(
     """
     import torch
 
+    from sparring.core.pictures import save_images
     from sparring.exploring import arithmetic
     from sparring.loading import load
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
+    out = _place(out, run, "arithmetic")
     terms = [(weight, seeds) for weight, seeds in ((1.0, first), (-1.0, minus), (1.0, plus)) if seeds]
     means, results = arithmetic(load(run, checkpoint=checkpoint), terms, n=number, label=label)
     columns = max(len(terms), number)
     white = torch.ones(columns - len(means), *means.shape[1:])
-    console().print(f"Arithmetic: {_picture(torch.cat([means, white, results]), columns, out, run, 'arithmetic')}")
+    console().print(f"Arithmetic: {save_images(torch.cat([means, white, results]), out, columns=columns)}")
     return 0
 
 
@@ -310,9 +319,11 @@ def drop(
     """
     import torch
 
+    from sparring.core.pictures import save_images
     from sparring.exploring import class_names, without_feature
     from sparring.loading import load
 
+    out = _place(out, run, "drop")
     model = load(run, checkpoint=checkpoint)
     name_of, classes = class_names(model, data)
     if label not in classes:
@@ -320,7 +331,7 @@ def drop(
     wanted = classes.index(label)
     before, after = without_feature(model, lambda pictures: name_of(pictures) == wanted, side=side, channels=channels, n=number)
     still = (name_of(after) == wanted).float().mean().item()
-    console().print(f"Before and after: {_picture(torch.cat([before, after]), len(before), out, run, 'drop')}")
+    console().print(f"Before and after: {save_images(torch.cat([before, after]), out, columns=len(before))}")
     console().print(f"{still:.0%} of them are still taken for {label}.")
     return 0
 

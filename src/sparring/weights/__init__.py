@@ -6,8 +6,11 @@ from pathlib import Path
 from torch import Tensor
 
 from sparring.core.errors import CheckpointError
+from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.specs import ImageSpec
 from sparring.game import Recipe
+
+OFFICIAL = "a file with official weights that are known here"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ def read(path: Path) -> Official:
     from sparring.weights.unpickling import is_state, read_persistent, read_state  # noqa: PLC0415
 
     try:
+        if kind_of(path).holds in {"model", "weights", "images", "damaged"}:
+            raise CheckpointError(refusal(path, OFFICIAL, importing=True))
         if not is_state(path):
             return stylegan2.official(read_persistent(path), path)
         state = read_state(path)
@@ -41,6 +46,6 @@ def read(path: Path) -> Official:
     if translation.fits(state):
         return translation.official(state, path)
     raise CheckpointError(
-        f"{path} holds tensors by name, but not those of a network known here (BigGAN's, CycleGAN's, pix2pix's). "
-        f"Its first names: {', '.join(list(state)[:5])}."
+        f"{refusal(path, OFFICIAL, importing=True)} It holds tensors by name, but not those of a network known here: "
+        f"{', '.join(list(state)[:5])}{', ...' if len(state) > 5 else ''}."
     )

@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sparring.core.errors import CheckpointError
+from sparring.core.file_kinds import refusal
 
 MAGIC = 0x1950A86A20F9469CFC6C
 """What torch's older files begin with, as a pickle of its own."""
@@ -266,8 +267,7 @@ def read_persistent(path: Path) -> dict[str, Part | TensorflowNetwork]:
         with path.open("rb") as file:
             start = file.read(16)
         if not start.startswith(pickle.PROTO):
-            kinds = "official ones are .pkl, .pth or .safetensors"
-            raise CheckpointError(f"{path} holds no weights: {kinds}, and this begins with {start!r}.") from None
+            raise CheckpointError(refusal(path, "a file with weights (official ones are .pkl, .pth or .safetensors)")) from None
         raise CheckpointError(f"{path} is not a pickle of NVIDIA's, or is damaged: {str(problem).rstrip('.')}.") from None
     if isinstance(content, TensorflowNetwork):
         content = {"G_ema": content}
@@ -278,7 +278,7 @@ def read_persistent(path: Path) -> dict[str, Part | TensorflowNetwork]:
         name: one for name, one in found if isinstance(one, Part) or (isinstance(one, TensorflowNetwork) and hasattr(one, "variables"))
     }
     if not parts:
-        raise CheckpointError(f"{path} is a pickle, but has no networks of NVIDIA's in it (G, D, G_ema).")
+        raise CheckpointError(f"{path} is a Python pickle, but has no networks of NVIDIA's in it (G, D, G_ema).")
     return parts
 
 
