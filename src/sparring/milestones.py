@@ -37,6 +37,7 @@ GOOD: Mapping[str, int] = {
     "stylegan2": GOOD_STYLES,
     "pix2pix": 47_000,  # 11,804 steps of 4: nearly as good as after thirty minutes
     "cyclegan": 200_000,  # the paper's 200 passes of about 1,000 images (recipes/cyclegan.py)
+    "cut": 400_000,  # the paper's 400 passes, when the recipe's rates have fallen to zero (recipes/cut.py)
 }
 SCALED_GOOD = {"dcgan", "cgan", "lsgan", "pacgan", "acgan"}
 """Recipes of DCGAN's networks, for which it is `GOOD_AT_32`, and more for larger sides, as the doctor has it."""

@@ -16,6 +16,7 @@ from sparring.data.source import open_source
 from sparring.diagnose.verdict import flags, plural
 from sparring.difficulties import Difficulty, busy_machine, native_sizes, of_sizes, of_store, suitable_size
 from sparring.game import check
+from sparring.milestones import FIRST_LOOKS, GOOD
 from sparring.pace import Pace, duration, pace_of, round_minutes, two_figures, unusual
 from sparring.recipes.cut import Cut
 from sparring.recipes.cyclegan import Cyclegan
@@ -60,37 +61,32 @@ WISHES: dict[str, Wish] = {
         Pix2pix,
         "pairs: for each input its true target",
         "the target, as sure as pairs tell it",
-        # docs/benchmarks.md, "From picture to picture: how good", batch 4 at 64x64: 8,928 steps from scribbles (9 minutes) give colors that
-        # lines give away; from emoji, 36,414 steps (30 minutes) are hardly better than 11,804 (10 minutes).
-        8_928 * 4,
-        11_804 * 4,
+        FIRST_LOOKS["pix2pix"],
+        GOOD["pix2pix"],
         "docs/benchmarks.md, at 64x64",
     ),
     "cut": Wish(
         Cut,
         "two sets without pairs, of the same channels",
         "one way, with half of CycleGAN's networks",
-        # The same section, batch 2: 3,434 steps (4.5 minutes) keep shapes and bring the targets' colors, with grain. The end is the
-        # recipe's own: its rates have fallen to zero then.
-        3_434 * 2,
-        400_000,
+        FIRST_LOOKS["cut"],
+        GOOD["cut"],
         "docs/benchmarks.md, at 64x64, and the recipe's schedule",
     ),
     "cyclegan": Wish(
         Cyclegan,
         "two sets without pairs",
         "both ways: b2a, too",
-        # The same section, batch 2: 9,138 steps (60 minutes) turn colors and draw outlines in. The end: "where the paper shows 200,000".
-        9_138 * 2,
-        200_000,
+        FIRST_LOOKS["cyclegan"],
+        GOOD["cyclegan"],
         "docs/benchmarks.md, at 64x64, and the paper",
     ),
     "style-transfer": Wish(
         StyleTransfer,
         "images of any kind, and one image (or a few) of the style",
         "the style's colors and strokes, many images a second",
-        # The same section has three minutes at 128x128, without a number of images. The end: Johnson et al. 2016, section 4.1: 40,000
-        # batches of 4.
+        # docs/benchmarks.md has three minutes at 128x128, but not how good less is. The end: Johnson et al. 2016, section 4.1: 40,000 batches
+        # of 4.
         None,
         160_000,
         "the paper; docs/benchmarks.md shows three minutes at 128x128",
