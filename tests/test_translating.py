@@ -26,7 +26,7 @@ from sparring import rating
 from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import CheckpointError, DataError, SettingsError, SparringError
 from sparring.core.files import put_bytes
-from sparring.core.pictures import grid, save_film, save_gif
+from sparring.core.pictures import grid, png, save_film, save_gif
 from sparring.core.specs import PairSpec
 from sparring.data import films
 from sparring.data.workers import progress_bar
@@ -172,6 +172,46 @@ def test_a_folder_keeps_names_reports_what_is_bad_and_is_gone_on_with(negative: 
     (tmp_path / "in2/a.png").write_bytes((source / "a.png").read_bytes())
     with pytest.raises(SettingsError, match=r"of: .*in' there, .*in2' now"):
         sparring.translate(negative, tmp_path / "in2", out)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_images_that_changed_since_are_translated_again(negative: Model, tmp_path: Path, packed: bool) -> None:
+    def given(values: tuple[int, int]) -> Path:
+        files = {f"{name}.png": png(np.full((8, 8, 3), value, np.uint8)) for name, value in zip("ab", values, strict=True)}
+        place = tmp_path / "in.zip" if packed else tmp_path / "in"
+        if packed:
+            with zipfile.ZipFile(place, "w") as archive:
+                for name, content in files.items():
+                    archive.writestr(name, content)
+        else:
+            place.mkdir(exist_ok=True)
+            for name, content in files.items():
+                (place / name).write_bytes(content)
+                os.utime(place / name, ns=(1, 1))  # as a program that keeps times leaves them
+        return place
+
+    def found() -> list[int]:
+        return [int(np.asarray(Image.open(tmp_path / "out" / f"{name}.png"))[0, 0, 0]) for name in "ab"]
+
+    first = sparring.translate(negative, given((10, 20)), tmp_path / "out")
+    assert (first.written, found()) == (2, [245, 235])
+    second = sparring.translate(negative, given((10, 99)), tmp_path / "out")
+    assert (second.written, second.there, found()) == (1, 1, [245, 156])
+
+
+def test_deep_images_are_read_as_the_training_images_were(tmp_path: Path, quiet: Console) -> None:
+    data = tmp_path / "scans"
+    data.mkdir()
+    for i in range(4):
+        Image.fromarray((np.add.outer(np.arange(16), np.arange(16)) * 130 + 40 * i).astype(np.uint16)).save(data / f"{i}.png")
+    model = sparring.train("pix2pix", data, tmp_path / "run", inputs="masked", size=16, steps=1, console=quiet, **SMALL["pix2pix"])
+    assert model.preparation.value_range == (0, 4095)
+    assert sparring.load(sparring.pack(model, tmp_path / "m.safetensors")).preparation.value_range == (0, 4095)
+    assert sparring.resume(tmp_path / "run", steps=2, console=quiet).step == 2
+    dim = Image.fromarray(np.full((16, 16), 500, np.uint16))  # by itself it would be taken for one of 10 bits
+    dim.save(tmp_path / "dim.png")
+    opened, _ = _Way(model, "a2b", None, 64, None, "white").opened((tmp_path / "dim.png").read_bytes(), "dim.png")
+    assert (opened == round(500 / 4095 * 255)).all()
 
 
 def test_a_wrong_direction_leaves_nothing_behind(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:  # noqa: F811

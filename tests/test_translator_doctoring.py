@@ -61,6 +61,17 @@ def test_what_the_arguments_allow(places: Places, strangers: str) -> None:  # no
 
 
 @pytest.mark.usefixtures("fast")
+def test_two_sets_in_one_folder_are_two_sets(places: Places, tmp_path: Path) -> None:  # noqa: F811
+    for part, place in (("trainA", 0), ("trainB", 1), ("testA", 0), ("testB", 1)):
+        (tmp_path / "both" / part).mkdir(parents=True)
+        for path in Path(places[place]).iterdir():
+            (tmp_path / "both" / part / f"{part}{path.name}").write_bytes(path.read_bytes())
+    advice = advised(str(tmp_path / "both"), size=32)
+    assert [one.name for one in advice.possible] == ["cut", "cyclegan"]
+    assert "--target" not in advice.command
+
+
+@pytest.mark.usefixtures("fast")
 def test_the_command_is_one_that_can_be_given(places: Places, strangers: str) -> None:  # noqa: F811
     advice = advised(places[0], target=strangers, size=32)
     words = shlex.split(advice.command)

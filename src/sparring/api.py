@@ -103,7 +103,7 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
         "train_settings": asdict(resolved),
         "data": {
             "source": located(data),
-            "preparation": asdict(preparation),
+            "preparation": asdict(with_found_range(preparation, store)),
             "pairing": None if pairing is None else asdict(located_pairing(pairing)),
             "spec": store.spec.to_json(),
             "count": len(store),
@@ -223,6 +223,15 @@ def prepared(data: Place, recipe: Recipe, preparation: Preparation, console: "Co
     for line in (f"{plural(len(store), 'image', 'images')} of {store.spec} from {source.name}.", *store.report.summary(prepares)):
         console.print(line)
     return store
+
+
+def with_found_range(preparation: Preparation, store: Store | Pairs) -> Preparation:
+    """The preparation with the values that were found to be black and white in images of more than 8 bits, so that the model reads others
+    in the same way.
+    """
+    stores = (store,) if isinstance(store, Store) else (store.inputs, store.targets)
+    ranges = {each.black_white for each in stores} - {None}
+    return replace(preparation, value_range=ranges.pop()) if len(ranges) == 1 else preparation
 
 
 def play_on(

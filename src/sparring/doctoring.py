@@ -38,7 +38,7 @@ from sparring.recipes.dcgan import Dcgan
 from sparring.recipes.stylegan2 import Stylegan2
 from sparring.train.session import resolve
 from sparring.train.settings import TrainSettings
-from sparring.translator_doctoring import TranslatorAdvice, advise
+from sparring.translator_doctoring import TranslatorAdvice, advise, holds_two_sets
 from sparring.vitals import Examiner
 
 if TYPE_CHECKING:
@@ -149,7 +149,8 @@ def doctor(
     if problems := asked.problems(1) + unknown:
         raise SettingsError(listed("These settings cannot be used:", problems))
     training, chosen, found = resolve(asked), Preparation(**preparation), []
-    if target is not None or inputs != "given" or side_by_side != "none":
+    named = target is not None or inputs != "given" or side_by_side != "none"
+    if named or (not isinstance(data, Store) and chosen.split is None and holds_two_sets(data)):
         if isinstance(data, Store):
             raise SettingsError("A prepared store has no pairs: name the data's place.")
         made = inputs if inputs == "given" else kind_called(inputs)

@@ -28,7 +28,7 @@ from sparring.core.pictures import WRITABLE, encoded, output_at, save_film, save
 from sparring.data.decode import SEVERAL_FRAMES, UnusableError, load
 from sparring.data.films import FILMS, durations_of, frames_of, has_sound, rate_of
 from sparring.data.films import count_of as frames_in
-from sparring.data.folders import open_pictures
+from sparring.data.folders import digests_in, open_pictures
 from sparring.data.input_statistics import InputStatistics
 from sparring.data.making import AT_LEARNED_SIZE, MAKERS, Made, american, kind_called
 from sparring.data.records import examples
@@ -145,13 +145,17 @@ class _Way:
     noise: int | None
     background: str
     made: Made | None = None
+    max_pixels: int | None = None
+    """Largest height times width of an image that is read; None: Pillow's limit."""
     watch: _Watch = field(default_factory=lambda: _Watch(None, None))
 
     def opened(self, content: bytes | Picture, name: str, subject: str | None = None) -> tuple[UInt8[np.ndarray, "_ _ o"], bool]:
         """A file, or a film's frame, as the network wants it, and whether the file holds more frames than that. `subject`: what chance is
         drawn by where an input is made, `name` by default.
         """
-        loaded, channels = load(content), self.model.translation_game.channels_of(self.direction)[0]
+        learned = self.model.preparation.value_range  # of images of more than 8 bits a value
+        loaded = load(content, black_white=None if learned is None else lambda: learned, max_pixels=self.max_pixels)
+        channels = self.model.translation_game.channels_of(self.direction)[0]
         image = loaded.image
         if self.made is not None:
             picture = _as_wanted(image, self.model.spec.channels, self.making_size, self.background)
@@ -202,6 +206,7 @@ def translate(
     tile: int = TILE,
     noise: int | None = None,
     made: Made | Literal["gray"] | None = None,
+    max_pixels: int | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Translated:
     """Translate a picture file, a folder, a zip or a film, into a file, a folder or a film.
@@ -211,7 +216,8 @@ def translate(
     are first brought to this shorter side. `tile`: larger pictures are translated in tiles. `noise`: see `Model.translate`; tiles of a
     picture have the same. `made`: what is made of each image first ("edges", "scribble", "gray", "low-resolution", "masked"), as in
     training with `inputs`; lines and holes at the size that the model learned at, unless `size` is another. Every file is whole or not
-    there. The notes of what is returned tell of images that are unlike those that the model learned from, where that is known.
+    there. `max_pixels`: the largest height times width of an image that is read (None: 89,478,485). The notes of what is returned tell of
+    images that are unlike those that the model learned from, where that is known.
     """
     kind = None if made is None else kind_called(made)
     model = model if isinstance(model, Model) else load_model(model)
@@ -227,7 +233,7 @@ def translate(
     keep_freed_memory()
     model.noisy(direction, noise)  # says if there is none, before anything is written
     watch = _Watch(model.input_statistics.get(direction), kind)
-    way = _Way(model, direction, size, tile, noise, preparation_of(model).background, kind, watch)
+    way = _Way(model, direction, size, tile, noise, preparation_of(model).background, kind, max_pixels, watch)
     if source.is_dir() or source.suffix.lower() == ".zip":
         return _folder(way, source, target, advance)
     film = source.suffix.lower() in FILMS
@@ -282,7 +288,7 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
             raise DataError(refusal(source, "a folder of images"))
         raise DataError(listed(f"{source} holds no pictures. Files in it: {len(others)}.", others))
     names = _written_names([item.name for item in pictures.items])
-    _mark(target, way.mark(source), names)
+    _mark(target, way.mark(source), names, digests_in(source, [item.name for item in pictures.items]))
     sweep(target / name for name in (MARK, *names))
     left = [index for index, name in enumerate(names) if not _written(target / name)]
     advance(len(names) - len(left))
@@ -446,18 +452,26 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _mark(target: Path, mark: dict[str, Any], names: Sequence[str]) -> None:
-    """Note in the folder what its translations depend on; a SettingsError if others, or other files of these names, are there."""
+def _mark(target: Path, mark: dict[str, Any], names: Sequence[str], digests: Mapping[str, str]) -> None:
+    """Note in the folder what its translations depend on; a SettingsError if others, or other files of these names, are there. `names`: of
+    translations; `digests`: of what is translated, by name, in the same order. Translations of what has changed since are taken away.
+    """
     if (target / MARK).exists():
         before = read_json(target / MARK)
+        known = before.pop("files", {})
         if before != mark:
             now = dict.fromkeys(before) | mark
             differing = [f"{name}: {before.get(name)!r} there, {value!r} now" for name, value in now.items() if before.get(name) != value]
             raise SettingsError(listed(f"{target} holds other translations. Choose another folder. What differs:", differing))
+        for written, (name, digest) in zip(names, digests.items(), strict=True):
+            if known.get(name, digest) != digest:
+                (target / written).unlink(missing_ok=True)
+        if known != digests:
+            write_json(target / MARK, mark | {"files": digests})
     elif there := [name for name in names if _exists(target / name)]:
         raise SettingsError(listed(f"{target} holds files of the same names, which are no translations. Choose another folder:", there))
     else:
-        write_json(target / MARK, mark)
+        write_json(target / MARK, mark | {"files": digests})
 
 
 def _film_translated(way: _Way, source: Path, target: Path, advance: Callable[[int], object]) -> Translated:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sparring.core.errors import DataError, SettingsError, listed
 from sparring.core.file_kinds import kind_of
 from sparring.core.specs import PairSpec
+from sparring.data.layouts import set_of
 from sparring.data.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preparation import Preparation
 from sparring.data.source import open_source
@@ -85,8 +86,8 @@ WISHES: dict[str, Wish] = {
         StyleTransfer,
         "images of any kind, and one image (or a few) of the style",
         "the style's colors and strokes, many images a second",
-        # docs/benchmarks.md has three minutes at 128x128, but not how good less is. The end: Johnson et al. 2016, section 4.1: 40,000 batches
-        # of 4.
+        # docs/benchmarks.md has three minutes at 128x128, but not how good less is. The end: Johnson et al. 2016, section 4.1, has 40,000
+        # batches of 4.
         None,
         160_000,
         "the paper; docs/benchmarks.md shows three minutes at 128x128",
@@ -239,6 +240,14 @@ def _order(pairing: Pairing) -> tuple[str, ...]:
     return ("style-transfer", "pix2pix", "cut", "cyclegan") if few else ("pix2pix", "cut", "cyclegan", "style-transfer")
 
 
+def holds_two_sets(data: str | os.PathLike[str]) -> bool:
+    """Whether the data is a folder or zip of two sets, as CycleGAN's and pix2pix's are: trainA and trainB, A/train and B/train."""
+    try:
+        return {set_of(part) for part in open_source(os.fspath(data)).splits} == {"a", "b"}
+    except DataError:  # which is said where it is opened to be used
+        return False
+
+
 def _targets(pairing: Pairing) -> int:
     """How many targets there are in a second set, one for a single image; as many as there may be where there is no second set."""
     if pairing.target is None:
@@ -253,10 +262,10 @@ def _misfit(name: str, pairing: Pairing) -> str | None:
     """Why a recipe and the way that inputs and targets are named do not go together."""
     targets = _targets(pairing)
     if name == "style-transfer" and targets > STYLES:
-        given = "each image has its own input" if pairing.target is None else f"{pairing.target} has {targets:,}"
-        return f"Here {given}: give one image as --target."
+        given = "Targets are a whole set here" if pairing.target is None else f"{pairing.target} has {targets:,} images"
+        return f"{given}: give one image as --target."
     if name != "style-transfer" and targets <= STYLES:
         return f"{pairing.target} has {plural(targets, 'image', 'images')}, which is a style, not a set."
-    if name in {"cut", "cyclegan"} and pairing.target is None:
+    if name in {"cut", "cyclegan"} and (pairing.inputs != "given" or pairing.side_by_side != "none"):
         return "Here every input has its target, and pairs say more: give --target, a set of its own, if there are none."
     return None

@@ -30,6 +30,12 @@ def open_zip(name: str, path: Path, split: str | None) -> Source:
     return _source(name, zip_place(path), split)
 
 
+def digests_in(path: Path, names: Sequence[str]) -> dict[str, str]:
+    """By name, what tells the content of each of these files of a folder or a zip."""
+    place = zip_place(path) if path.is_file() else folder_place(path)
+    return dict(zip(names, place.digests(names), strict=True))
+
+
 def open_pictures(path: Path) -> Source:
     """All pictures of a folder or a zip, whatever classes or splits their folders may mean elsewhere."""
     place, findings = zip_place(path) if path.is_file() else folder_place(path), _Findings()

@@ -26,12 +26,13 @@ from sparring.data.layouts import is_training
 from sparring.data.preparation import Preparation, checked_background
 from sparring.data.records import Item, Problem, Source, examples, key_of
 from sparring.data.survey import SharedRange, common_size, range_taken, shared_range
+from sparring.data.value_range import Range
 from sparring.data.workers import in_order, progress_bar
 from sparring.data.writing import PixelWriter, building, discard, publish
 
 __all__ = ["Preparation", "Report", "Store", "open_store", "prepare", "store_at"]
 
-FORMAT = 2
+FORMAT = 3
 """Of the folder: another number and everything is prepared again."""
 PIXELS, LABELS, NAMES, ORIGINS, DESCRIPTION = "pixels.raw", "labels.npy", "names.json", "origins.npy", "store.json"
 
@@ -79,6 +80,8 @@ class Store:
     fingerprint: str
     """SHA-256 of pixels, labels and spec: independent of where the pictures came from."""
     report: Report
+    black_white: Range | None = None
+    """What was taken as black and white in images of more than 8 bits a value, if there are any."""
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -140,7 +143,8 @@ def open_store(folder: Path) -> Store:
         pixels, labels = None, None
     if pixels is None:
         raise DataError(torn)
-    return Store(folder, spec, pixels, labels, described["fingerprint"], _report_from_json(described["report"]))
+    black_white = None if described["black_white"] is None else (float(described["black_white"][0]), float(described["black_white"][1]))
+    return Store(folder, spec, pixels, labels, described["fingerprint"], _report_from_json(described["report"]), black_white)
 
 
 def _checksum(described: dict[str, Any]) -> str:
@@ -250,7 +254,17 @@ def _build(source: Source, preparation: Preparation, background: Colour, folder:
     spec = ImageSpec(size, size, writer.channels, source.classes)
     with replacing(folder / ORIGINS) as temporary, temporary.open("wb") as file:
         np.save(file, places, allow_pickle=False)
-    _describe(folder, source, spec=spec, labels=labels, names=names, writer=writer, report=report, preparation=preparation)
+    _describe(
+        folder,
+        source,
+        spec=spec,
+        labels=labels,
+        names=names,
+        writer=writer,
+        report=report,
+        preparation=preparation,
+        black_white=black_white.found if deep else None,
+    )
 
 
 def _sides_lost(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], preparation: Preparation) -> list[str]:
@@ -315,6 +329,7 @@ def _describe(
     writer: PixelWriter,
     report: Report,
     preparation: Preparation,
+    black_white: Range | None,
 ) -> None:
     """Write what stands beside the pixels; the description last."""
     fingerprint = writer.sha256.copy()
@@ -333,6 +348,7 @@ def _describe(
         "names_sha256": sha256_of_file(folder / NAMES),
         "labels_key": None if labels is None else key_of(labels.tobytes()),
         "preparation": asdict(preparation),
+        "black_white": black_white,
         "report": asdict(report),
     }
     described = json.loads(json.dumps(described))  # tuples become lists, as they do on the way back

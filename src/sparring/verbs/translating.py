@@ -28,6 +28,7 @@ def translate(
             "size it learned at, unless --size is another. Default: images are inputs already.",
         ),
     ] = None,
+    max_pixels: int | None = None,
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
 ) -> int:
@@ -38,6 +39,7 @@ def translate(
         size: Bring the shorter side to so many pixels first. Default: as they are.
         tile: Larger pictures are translated in tiles of this side, which fade into each other.
         noise: Seed of one of the translations that dropout gives (pix2pix). Default: the typical one.
+        max_pixels: Largest height times width of an image that is read. Default: 89,478,485, against decompression bombs.
     """
     from sparring.data.workers import progress_bar
     from sparring.loading import load
@@ -45,7 +47,18 @@ def translate(
 
     model, screen = load(run, checkpoint=checkpoint).on(device), console()
     with progress_bar(f"Translating {pictures}", count_of(pictures), screen.is_terminal) as advance:
-        found = translate(model, pictures, out, direction=direction, size=size, tile=tile, noise=noise, made=made, advance=advance)
+        found = translate(
+            model,
+            pictures,
+            out,
+            direction=direction,
+            size=size,
+            tile=tile,
+            noise=noise,
+            made=made,
+            max_pixels=max_pixels,
+            advance=advance,
+        )
     for note in found.notes:
         screen.print(note)
     for problem in found.problems:
