@@ -479,7 +479,7 @@ def test_samples_of_a_healthy_run_and_of_one_without(made: Callable[..., Path]) 
 
 
 def test_what_could_not_be_looked_at_is_said(made: Callable[..., Path], tmp_path: Path) -> None:
-    assert [one.partition(" are looked for")[0] for one in verdict_of(made()).limits] == ["Copies of training pictures"]
+    assert [one.partition(" are looked for")[0] for one in verdict_of(made()).limits] == ["Copies of training images"]
     (tmp_path / "run" / "vitals.jsonl").unlink()
     assert "no vital signs" in verdict_of(tmp_path / "run").limits[0]
     losses = Verdict(Record(tmp_path, "losses", log={"loss/generator": series([1.0])}), ())

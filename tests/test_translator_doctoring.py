@@ -13,6 +13,7 @@ from sparring.core.errors import SettingsError
 from sparring.core.files import read_json
 from sparring.pace import Pace, duration
 from sparring.translator_doctoring import WISHES, TranslatorAdvice
+from sparring.usage import checked
 from test_cli import call
 from test_translation import places  # noqa: F401 (a fixture)
 
@@ -75,8 +76,8 @@ def test_two_sets_in_one_folder_are_two_sets(places: Places, tmp_path: Path) -> 
 def test_the_command_is_one_that_can_be_given(places: Places, strangers: str) -> None:  # noqa: F811
     advice = advised(places[0], target=strangers, size=32)
     words = shlex.split(advice.command)
-    _, arguments = cli.application(words[1:3]), words[3:]
-    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    arguments = checked(words[3:], cli.function_of("train", words[2], words[3:]), " ".join(words[:3]))
+    given = dict(one.split("=", 1) for one in arguments)
     assert given["--target"] == strangers
     assert given["--size"] == "32"
     recipe = recipes.get(advice.recipe)(**advice.possible[0].settings)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         translate,
     )
     from sparring.core.errors import SparringError
-    from sparring.core.pictures import save_images
+    from sparring.core.image_saving import save_images
     from sparring.data.source import open_source
     from sparring.data.store import prepare
 
@@ -69,7 +69,7 @@ _HOMES = {
     "pack": "sparring.loading",
     "prepare": "sparring.data.store",
     "resume": "sparring.api",
-    "save_images": "sparring.core.pictures",
+    "save_images": "sparring.core.image_saving",
     "translate": "sparring.translating",
 }
 _ROOMS_WITH_A_VERB = {"diagnose", "judge", "playground", "train"}

@@ -30,8 +30,9 @@ def sample(
         out: A picture (.png, .webp, .jpg) for one grid, a .npz for an array, or a folder for single files. Default: RUN-seed-SEED.png here.
     """
     from sparring import api
+    from sparring.core.image_saving import save_images
     from sparring.core.numbers import plural
-    from sparring.core.pictures import output_at, save_images
+    from sparring.core.pictures import output_at
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")

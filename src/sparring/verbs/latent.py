@@ -55,7 +55,7 @@ def mix(
         layer: First layer with fine styles. Default: the first of 16x16.
         label: Class of all images, for networks with classes.
     """
-    from sparring.core.pictures import save_images
+    from sparring.core.image_saving import save_images
     from sparring.exploring import mix
     from sparring.loading import load
 
@@ -86,7 +86,7 @@ def truncation(
         data: What they are judged against. Default: what the run was trained on.
     """
     from sparring import api
-    from sparring.core.pictures import save_images
+    from sparring.core.image_saving import save_images
     from sparring.exploring import truncations
 
     out = _place(out, run, "truncation")
@@ -203,7 +203,7 @@ def directions(
     """
     import torch
 
-    from sparring.core.pictures import save_images
+    from sparring.core.image_saving import save_images
     from sparring.exploring import moved
     from sparring.loading import load
 
@@ -242,7 +242,8 @@ def move(
         out: .gif or .mp4 for a film, .png (or .webp, .jpg) for a sheet. Default: RUN-move.gif here.
     """
     from sparring.core.batch import float_to_pixels
-    from sparring.core.pictures import grid, output_at, save_gif_or_film, save_images
+    from sparring.core.image_saving import save_images
+    from sparring.core.pictures import grid, output_at, save_gif_or_film
     from sparring.exploring import moved
     from sparring.loading import load
 
@@ -284,7 +285,7 @@ def arithmetic(
     """
     import torch
 
-    from sparring.core.pictures import save_images
+    from sparring.core.image_saving import save_images
     from sparring.exploring import arithmetic
     from sparring.loading import load
 
@@ -319,7 +320,7 @@ def drop(
     """
     import torch
 
-    from sparring.core.pictures import save_images
+    from sparring.core.image_saving import save_images
     from sparring.exploring import class_names, without_feature
     from sparring.loading import load
 
