@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -122,6 +123,19 @@ class MinibatchDeviation(nn.Module):
         return joined.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else joined
 
 
+@contextlib.contextmanager
+def _without_power_iterations() -> Iterator[None]:
+    """Spectral norms are made without looking for singular vectors: of weights that have no numbers yet, for which torch takes a tenth of
+    a second each.
+    """
+    kind: Any = parametrizations._SpectralNorm
+    method, kind._power_method = kind._power_method, lambda *_: None
+    try:
+        yield
+    finally:
+        kind._power_method = method
+
+
 def spectrally_normalised(network: nn.Module, apart_from: tuple[type[nn.Module], ...] = ()) -> nn.Module:
     """The network with each linear map's and convolution's weight divided by its largest singular value (Miyato et al. 2018,
     section 2.1), by one step of power iteration for each pass in training. `apart_from`: modules that stay as they are.
@@ -129,5 +143,6 @@ def spectrally_normalised(network: nn.Module, apart_from: tuple[type[nn.Module],
     spared = {id(below) for module in network.modules() if isinstance(module, apart_from) for below in module.modules()}
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and id(module) not in spared:
-            parametrizations.spectral_norm(module)
+            with _without_power_iterations() if module.weight.is_meta else contextlib.nullcontext():  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+                parametrizations.spectral_norm(module)
     return network
