@@ -85,9 +85,6 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     refuse_wrong_values(recipe, asked, preparation, pairing)
     refuse_wrong_data(data, recipe)
     recipe.refuse_to_begin()
-    if asked.with_budget() is not asked:
-        console.print(f"No budget given: training for {asked.with_budget().minutes:g} minutes.")
-
     from sparring.train.memory import refuse_too_large
     from sparring.train.session import resolve
 
@@ -97,6 +94,8 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     if isinstance(store, Store):
         kept_apart(store, resolved.kept_back, resolved.seed)  # refuses what leaves nothing, before anything is written
     refuse_too_large(recipe, store.spec, store, resolved)
+    if asked.with_budget() is not asked:
+        console.print(f"No budget given: training for {asked.with_budget().minutes:g} minutes.")
     config = {
         "recipe": recipes.name_of(recipe),
         "recipe_settings": asdict(recipe),

@@ -97,6 +97,8 @@ def judge(
         extractor, weights=None if weights is None else Path(weights), resize=resize, exact=exact, store=store, device=device
     )
     total = sum(pictures.count for pictures in (real, fake, others) if pictures is not None)
+    if not screen.is_terminal:  # where there is no bar
+        screen.print(f"Looking at {total:,} images ({network.name}); real ones are looked at once, and remembered.")
     with progress_bar(f"Looking at pictures ({network.name})", total, screen.is_terminal) as advance:
         judgement = judge_pictures(real, fake, network, held_out=others, advance=advance)
     if where := whereabouts_of(first, second):

@@ -171,7 +171,7 @@ def test_the_report_says_how_each_side_was_brought_to_the_extractor(tmp_path: Pa
     judged = sparring.judge(wide, mixed, out=tmp_path / "out", console=QUIET)
     protocol = judged["FD-lite0"].protocol
     assert "80x40; the whole of each image, from its own pixels; 100% of them are not square" in protocol.fake_images
-    assert "6 sizes, 40 to 45 wide and 40 to 40 high" in protocol.real_images
+    assert "6 sizes, 40 to 45 wide and 40 high" in protocol.real_images
     assert any("two shapes" in note and "2.00" in note for note in judged.notes)
     page = (tmp_path / "out" / "report.html").read_text()
     assert protocol.fake_images in page

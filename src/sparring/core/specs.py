@@ -66,7 +66,8 @@ class PairSpec(ImageSpec):
         return self.channels, self.input_channels
 
     def __str__(self) -> str:
-        return f"{self.height}x{self.width}, {self.input_channels} to {self.channels} channels, {'paired' if self.paired else 'unpaired'}"
+        channels = f"{self.channels}" if self.channels == self.input_channels else f"from {self.input_channels} to {self.channels}"
+        return f"{self.height}x{self.width}, {channels} channels, {'paired' if self.paired else 'unpaired'}"
 
 
 def spec_from_json(value: Mapping[str, Any]) -> ImageSpec:

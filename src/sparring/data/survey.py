@@ -86,5 +86,9 @@ def range_taken(deep: Sequence[str], taken: Range | None, preparation: Preparati
     """What is said where images have more than 8 bits a value."""
     if not deep or taken is None:
         return []
-    how = "as asked" if preparation.value_range is not None else "from what all of them hold; --value-range BLACK WHITE chooses otherwise"
+    how = (
+        "as value_range says"
+        if preparation.value_range is not None
+        else "from what all of them hold; --value-range BLACK WHITE chooses otherwise"
+    )
     return [f"More than 8 bits a value: of {len(deep):,} images ({examples(deep)}) {described(taken)} was taken as black to white, {how}."]

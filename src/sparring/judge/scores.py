@@ -360,7 +360,7 @@ def sentences(scores: list[Score], real: Seen, fake: Seen, around: Neighbourhood
     if copied.all() and len(real) == len(fake) == len(around.nearest.unique()):
         return [
             *found,
-            "Copies: the two sides are the same images, so each score is as good as it can be, and says nothing of a generator.",
+            "Copies: the two sides are the same images. Distances of 0 say nothing of a generator then.",
         ]
     few = min(protocol.n_real, protocol.n_fake)
     if few < FEW:

@@ -146,4 +146,10 @@ def sizes_in_words(seen: Seen) -> str:
     """Width x height of the pictures, or from which to which they go."""
     sizes = seen.sizes.unique(dim=0)
     (height, width), (most_high, most_wide) = sizes.amin(dim=0).tolist(), sizes.amax(dim=0).tolist()
-    return f"{width}x{height}" if len(sizes) == 1 else f"{len(sizes):,} sizes, {width} to {most_wide} wide and {height} to {most_high} high"
+    if len(sizes) == 1:
+        return f"{width}x{height}"
+    return f"{len(sizes):,} sizes, {_span(width, most_wide)} wide and {_span(height, most_high)} high"
+
+
+def _span(least: int, most: int) -> str:
+    return f"{least}" if least == most else f"{least} to {most}"
