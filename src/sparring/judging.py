@@ -188,7 +188,8 @@ def _brought(preparation: Preparation, store: Store) -> str:
     side = store.spec.height
     if (store.origins[:, :2] == side).all():
         return "as they are, which is what the model learned from"
-    return f"prepared as what the model learned from: {ways[preparation.crop]} and resized to {side}x{side}"
+    square = (store.origins[:, 0] == store.origins[:, 1]).all()
+    return f"prepared as what the model learned from: {'' if square else f'{ways[preparation.crop]} and '}resized to {side}x{side}"
 
 
 def _learned_by(first: Judgeable, second: Judgeable | None, checkpoint: str, asked: Preparation) -> Store:
