@@ -84,7 +84,7 @@ GROUPS: Mapping[str, Mapping[str, Verb]] = {
     "latent": latent.VERBS,
     "eye": eye.VERBS,
 }
-"""Verbs that are several."""
+"""Commands that have commands of their own, such as `data inspect` and `data prepare`."""
 OPENING = """Sparring trains generative adversarial networks (GANs) on your own data, and
 uses them."""
 START = """To start:

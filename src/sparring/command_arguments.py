@@ -18,7 +18,7 @@ METAVARS = {int: "INT", float: "FLOAT", str: "TEXT"}
 
 @dataclass(frozen=True)
 class Group:
-    """Arguments that belong together."""
+    """A heading of a help page, under which arguments stand that belong together."""
 
     title: str
     about: str = ""
@@ -47,7 +47,7 @@ class Argument:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name that messages use: the long flag, or the word in capitals that stands for its place."""
         return self.names[0] if self.positional else self.names[-1]
 
     @property

@@ -12,7 +12,7 @@ from typing import Any, Literal
 Holds = Literal["model", "official", "weights", "images", "other", "damaged"]
 """A model that Sparring wrote; weights that `sparring import` may read; weights that it does not; images; something else; nothing whole."""
 START = 4096
-"""Bytes that are looked at."""
+"""Bytes at the beginning of a file that are read to tell what it is."""
 LONGEST_HEADING = 100_000_000
 """Of a safetensors file, in bytes, as its own library has it."""
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")

@@ -13,7 +13,7 @@ Maps = Float[np.ndarray, "n side side"]
 LOOKED_AT, FEWEST = 256, 12
 """Pairs whose edges are compared at most, and at least."""
 SIDE = 16
-"""Of the maps of edges."""
+"""Side, in places, of the maps of edges that are compared."""
 BETTER, ERRORS = 0.1, 4
 """How much better another position must agree, as a correlation and in standard errors, to be told."""
 MIDDLES = (0.5, 0.65, 0.8)

@@ -22,7 +22,7 @@ LEEWAY, LEAST_LEEWAY = 1.0, 0.1
 BLACK, WHITE = 32, 223
 """Brightness of 255 below which a pixel counts as black, and above which as white."""
 HOLE = (126, 128)
-"""Brightness of masked areas."""
+"""Brightness, from 0 to 255, between which a pixel counts as part of the gray hole of a masked image."""
 ALMOST = 3
 """By how much the channels of a gray pixel may differ, after compression."""
 FAR = 2

@@ -86,7 +86,7 @@ def masked(pixels: Pixels, index: int) -> Pixels:
 
 
 AMERICAN: dict[str, Made] = {"gray": "grey"}
-"""Other spellings of kinds."""
+"""American spellings of kinds of made inputs, by which they are accepted too."""
 AT_LEARNED_SIZE: frozenset[Made] = frozenset({"edges", "scribble", "masked"})
 """Kinds that look otherwise on larger images: lines are as thin, and fewer; holes are wider. (Gray is gray at any size, and an image of
 low resolution lacks the same details for each pixel.)"""

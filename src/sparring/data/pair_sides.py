@@ -30,7 +30,7 @@ MAKING = 1
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """Inputs or targets."""
+    """The inputs or the targets of pairs or of two sets, prepared, with the names that partners are found by."""
 
     store: Store
     stems: list[str]
