@@ -13,15 +13,15 @@ from jaxtyping import UInt8
 from skimage.exposure import match_histograms
 
 import sparring
-from sparring.core.batch import float_to_pixels, pixels_to_float
-from sparring.data.pairs import open_pairs
-from sparring.data.preparation import Preparation
-from sparring.judge.extractors import open_extractor
-from sparring.judge.frechet import Gaussian, between
-from sparring.judge.pictures import of_store
-from sparring.judge.resize import resize
-from sparring.judge.seen import see
-from sparring.rating import JUDGED
+from sparring.data.pairs.pairs import open_pairs
+from sparring.data.preprocessing import Preparation
+from sparring.evaluation.extractors import open_extractor
+from sparring.evaluation.feature_cache import see
+from sparring.evaluation.image_sets import of_store
+from sparring.evaluation.judge_translations import JUDGED
+from sparring.media.pixels import float_to_pixels, pixels_to_float
+from sparring.metrics.frechet_distance import Gaussian, between
+from sparring.nets.feature_extractors.resize import resize
 from translators import SIDE, TWITTER
 
 Pixels = UInt8[np.ndarray, "n 64 64 3"]

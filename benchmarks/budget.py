@@ -13,12 +13,12 @@ from typing import Any
 
 import sparring
 from rows import arguments, rows, say
-from sparring.core.batch import float_to_pixels
-from sparring.core.pictures import grid, save_picture
-from sparring.data.source import open_source
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, prepare
-from sparring.models import Model
-from sparring.train import checkpoints
+from sparring.inference.model import Model
+from sparring.media.image_files import grid, save_picture
+from sparring.media.pixels import float_to_pixels
+from sparring.training import checkpoints
 
 SMALL: dict[str, Any] = {"width": 32, "batch_size": 64}
 STYLES: dict[str, Any] = {"channel_base": 512, "channel_max": 128, "mapping_layers": 2, "latent_size": 128, "style_size": 128}

@@ -17,9 +17,9 @@ from pathlib import Path
 import sparring
 from sabotage import PARTS, WARD, Ground, play
 from sparring.core.errors import SparringError
-from sparring.data.source import open_source
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, prepare
-from sparring.judging import FrechetJudge
+from sparring.evaluation.judge import FrechetJudge
 
 SAMPLES = 1000
 WITHIN = 1.25

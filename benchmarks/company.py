@@ -27,8 +27,8 @@ def serve(batch: int, width: int, threads: int) -> None:
     import torch
 
     from sparring import recipes
-    from sparring.core.machine import keep_freed_memory
-    from sparring.core.specs import ImageSpec
+    from sparring.core.data_spec import ImageSpec
+    from sparring.core.hardware import keep_freed_memory
     from turns import steps_of
 
     keep_freed_memory()

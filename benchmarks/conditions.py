@@ -16,10 +16,10 @@ from torch import Tensor
 
 from garments import CLASSES, garments, held_out
 from rows import arguments, rows, say
-from sparring.core.batch import float_to_pixels
-from sparring.core.pictures import grid, save_picture
-from sparring.judge.classifier import names, trained
-from sparring.models import Model
+from sparring.evaluation.classifier import names, trained
+from sparring.inference.model import Model
+from sparring.media.image_files import grid, save_picture
+from sparring.media.pixels import float_to_pixels
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "cgan": {"recipe": "cgan"},

@@ -7,9 +7,9 @@ prints how many of the garments that it was not trained on it names rightly."""
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from sparring.data.source import open_source
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, Store, prepare
-from sparring.judge.classifier import Classifier, names, split, trained
+from sparring.evaluation.classifier import Classifier, names, split, trained
 
 SIDE, CLASSES = 32, 10
 

@@ -27,16 +27,16 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 import sparring
-from sparring.core.batch import float_to_pixels
-from sparring.core.machine import core_count, keep_freed_memory
-from sparring.data.source import open_source
+from sparring.core.hardware import core_count, keep_freed_memory
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, Store, prepare
-from sparring.judge.extractors import open_extractor
-from sparring.judge.features import CHUNK, Extractor
-from sparring.judge.frechet import Gaussian, between, extrapolated, frechet_distance
-from sparring.judge.pictures import of_store
-from sparring.judge.scores import judge_pictures
-from sparring.judge.seen import see
+from sparring.evaluation.extractors import open_extractor
+from sparring.evaluation.feature_cache import see
+from sparring.evaluation.features import CHUNK, Extractor
+from sparring.evaluation.image_sets import of_store
+from sparring.evaluation.scores import judge_pictures
+from sparring.media.pixels import float_to_pixels
+from sparring.metrics.frechet_distance import Gaussian, between, extrapolated, frechet_distance
 
 ROUNDS = 5
 COMPARED = 1000

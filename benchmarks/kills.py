@@ -18,8 +18,8 @@ from pathlib import Path
 
 import torch
 
-from sparring.core.runs import RunDirectory
-from sparring.train import checkpoints
+from sparring.runs.run_directory import RunDirectory
+from sparring.training import checkpoints
 
 SETTINGS = ["--width", "8", "--batch-size", "16", "--log-every", "2", "--samples", "4", "--checkpoint-every", "3", "--sample-every", "50"]
 PATIENCE = 60

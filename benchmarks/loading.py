@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sparring.core.batch import pixels_to_float
-from sparring.core.machine import keep_freed_memory
-from sparring.data.source import open_source
+from sparring.core.hardware import keep_freed_memory
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, prepare
+from sparring.media.pixels import pixels_to_float
 
 BATCH, BATCHES = 128, 20
 

@@ -48,7 +48,7 @@ def clocked(name: str, function: Callable) -> Callable:
 
 def clock_the_step() -> None:
     """The parts of the step, on the very objects that the loop calls, and the loop itself."""
-    from sparring.train import loop, session
+    from sparring.training import loop, session
 
     play, moment = session.play, loop.TurnTaker.moment
 
@@ -69,7 +69,8 @@ def clock_the_step() -> None:
 
 def clock_the_rest() -> None:
     """What is known to be done beside the step. No two of these contain each other."""
-    from sparring.train import display, loop, watchers
+    from sparring.training import loop
+    from sparring.training.callbacks import progress_bar, watchers
 
     for owner, attribute, name in [
         (loop.Average, "follow", "moving average"),
@@ -82,7 +83,7 @@ def clock_the_rest() -> None:
         (watchers.Speed, "after_step", "speed"),
         (watchers.Samples, "after_step", "sample grids"),
         (watchers.Keeper, "after_step", "checkpoints"),
-        (display.Display, "after_step", "progress"),
+        (progress_bar.Display, "after_step", "progress"),
     ]:
         setattr(owner, attribute, clocked(name, getattr(owner, attribute)))
 

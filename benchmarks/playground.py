@@ -18,8 +18,8 @@ import torch
 from torch.nn.functional import softplus
 
 import sparring
-from sparring.data.points import Points, mixture
-from sparring.playground import networks, started
+from sparring.data.points.mixtures import Points, mixture
+from sparring.playground_2d.play import networks, started
 
 BATCH = 256
 

@@ -10,10 +10,10 @@ from rich.console import Console
 
 import sparring
 from sparring.core.errors import SparringError
-from sparring.core.runs import RunDirectory
-from sparring.data.pairs import Pairs
+from sparring.data.pairs.pairs import Pairs
 from sparring.data.store import Store
-from sparring.models import Model
+from sparring.inference.model import Model
+from sparring.runs.run_directory import RunDirectory
 
 
 def arguments(out: str, minutes: float, configurations: Iterable[str]) -> argparse.Namespace:

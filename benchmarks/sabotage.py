@@ -28,18 +28,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sparring.adversarial import TwoPlayerGame
 from sparring.core.batch import Batch
-from sparring.core.streams import Streams
-from sparring.data.parts import Part, kept_apart
+from sparring.core.random_streams import Streams
 from sparring.data.store import Store
-from sparring.diagnose.findings import diagnose
-from sparring.diagnose.record import Record
-from sparring.diagnosing import diagnose as diagnose_run
-from sparring.game import Moment
-from sparring.nets.styles import StyleGenerator
-from sparring.objectives import Losses
-from sparring.style_game import StyleGame
+from sparring.data.subset import Part, kept_apart
+from sparring.games.adversarial import TwoPlayerGame
+from sparring.games.step_context import Moment
+from sparring.games.style import StyleGame
+from sparring.health.diagnosis.all_rules import diagnose
+from sparring.health.diagnosis.diagnose import diagnose as diagnose_run
+from sparring.health.diagnosis.record import Record
+from sparring.losses.objectives import Losses
+from sparring.nets.style_generator import StyleGenerator
 
 Patch = Callable[[], contextlib.AbstractContextManager[object]]
 
@@ -469,7 +469,7 @@ def play(ground: Ground, kind: str | None, seed: int, out: Path, **more: Any) ->
 
     import sparring
     from sparring.core.errors import NonFiniteError
-    from sparring.data.source import open_source
+    from sparring.data.open_source import open_source
     from sparring.data.store import Preparation, prepare
 
     torch.set_num_threads(1)

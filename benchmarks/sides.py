@@ -24,7 +24,7 @@ class Variant(NamedTuple):
 def _serve(pipe: Connection, variant: Variant) -> None:
     import torch
 
-    from sparring.core.machine import keep_freed_memory
+    from sparring.core.hardware import keep_freed_memory
 
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)

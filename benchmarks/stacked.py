@@ -17,14 +17,14 @@ from torch import Tensor
 
 from garments import SIDE, garments, held_out, modes
 from rows import arguments, rows, say
-from sparring.core.batch import float_to_pixels
-from sparring.core.pictures import grid, save_picture
-from sparring.core.streams import Streams
-from sparring.data.source import open_source
+from sparring.core.random_streams import Streams
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, Store, prepare
-from sparring.judge.classifier import Classifier, trained
-from sparring.judge.modes import mode_statistics
-from sparring.models import Model
+from sparring.evaluation.classifier import Classifier, trained
+from sparring.inference.model import Model
+from sparring.media.image_files import grid, save_picture
+from sparring.media.pixels import float_to_pixels
+from sparring.metrics.mode_coverage import mode_statistics
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "dcgan": {"recipe": "dcgan"},

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from sparring.core.machine import core_count
+from sparring.core.hardware import core_count
 
 SIDE, SHOWN, STYLE_SIDE, CROPS = 64, 128, 256, 240
 SEEDS = (0, 1)
@@ -236,7 +236,7 @@ def main() -> None:
 
 
 def save_sheet(images: list[Pixels], columns: int, path: Path) -> None:
-    from sparring.core.pictures import grid
+    from sparring.media.image_files import grid
 
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grid(np.stack(images), columns=columns)).save(path, quality=80)

@@ -16,14 +16,14 @@ import torch
 
 from sides import THREADS
 from sparring import recipes
-from sparring.core.machine import keep_freed_memory
-from sparring.core.pictures import save_picture
-from sparring.core.specs import PairSpec
-from sparring.data.source import open_source
+from sparring.core.data_spec import PairSpec
+from sparring.core.hardware import keep_freed_memory
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, prepare
-from sparring.loading import pack
-from sparring.models import Model
-from sparring.translating import translate
+from sparring.inference.model import Model
+from sparring.inference.pack import pack
+from sparring.inference.translate_files import translate
+from sparring.media.image_files import save_picture
 
 COUNT, SIDE, PAINTED = 1000, 64, 256
 

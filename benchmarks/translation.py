@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 
 from sides import Sides, Steps, Variant
-from sparring.core.machine import has_fast_bfloat16
+from sparring.core.hardware import has_fast_bfloat16
 
 SIDE, CHANNELS = 128, 3
 CASES = {"cyclegan": 1, "pix2pix-1": 1, "pix2pix-8": 8}
@@ -84,7 +84,7 @@ def plain_pix2pix(batch: int) -> Steps:
 
 def our_steps(name: str, batch: int, precision: str) -> Steps:
     from sparring import recipes
-    from sparring.core.specs import PairSpec
+    from sparring.core.data_spec import PairSpec
     from turns import steps_of
 
     recipe = recipes.get(name)(batch_size=batch, jitter=0.0, flip=False, norm="batch" if name == "pix2pix" else "instance")

@@ -13,11 +13,11 @@ from typing import Any
 
 from rows import arguments, rows, say
 from sparring import recipes
-from sparring.core.pictures import save_picture
-from sparring.data.pairs import Pairing, Pairs, open_pairs
-from sparring.data.preparation import Preparation
-from sparring.models import Model
-from sparring.rating import judge_translations, sheet_of
+from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
+from sparring.data.preprocessing import Preparation
+from sparring.evaluation.judge_translations import judge_translations, sheet_of
+from sparring.inference.model import Model
+from sparring.media.image_files import save_picture
 
 SIDE = 64
 TWITTER = Pairing(target="emoji:twitter")

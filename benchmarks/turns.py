@@ -6,13 +6,14 @@ import numpy as np
 import torch
 
 from sides import THREADS
-from sparring.core.batch import Batch, pixels_to_float
-from sparring.core.specs import ImageSpec
-from sparring.game import Recipe
-from sparring.train.loop import Table, TurnTaker
-from sparring.train.session import fabric_for, first_state, resolve
-from sparring.train.settings import TrainSettings
-from sparring.train.state import State
+from sparring.core.batch import Batch
+from sparring.core.data_spec import ImageSpec
+from sparring.games.recipe import Recipe
+from sparring.media.pixels import pixels_to_float
+from sparring.training.loop import Table, TurnTaker
+from sparring.training.session import fabric_for, first_state, resolve
+from sparring.training.settings import TrainSettings
+from sparring.training.state import State
 
 
 class Noise:

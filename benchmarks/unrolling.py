@@ -19,7 +19,7 @@ STEPS, SKIPPED = 25, 5
 
 def one(unroll: int) -> None:
     import sparring
-    from sparring.train import loop, session  # the session too: its display is to keep the function as it is
+    from sparring.training import loop, session  # the session too: its display is to keep the function as it is
 
     moments: list[float] = []
     share_spent = loop.share_spent

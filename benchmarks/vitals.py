@@ -16,13 +16,13 @@ from typing import Any
 import torch
 
 from sparring import recipes
-from sparring.core.machine import keep_freed_memory
-from sparring.data.parts import kept_apart
-from sparring.data.source import open_source
+from sparring.core.hardware import keep_freed_memory
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, prepare
-from sparring.train.vitals import FIRST_SPACING
-from sparring.train.watchers import resident_mebibytes
-from sparring.vitals import Examiner
+from sparring.data.subset import kept_apart
+from sparring.health.measurements import Examiner
+from sparring.training.callbacks.health import FIRST_SPACING
+from sparring.training.callbacks.throughput import resident_mebibytes
 from turns import steps_of
 
 CASES: dict[str, tuple[str, int, dict[str, Any]]] = {

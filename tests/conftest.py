@@ -8,9 +8,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from sparring.core.machine import core_count
-from sparring.core.specs import ImageSpec
-from sparring.data.source import open_source
+from sparring.core.data_spec import ImageSpec
+from sparring.core.hardware import core_count
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, Store, prepare
 from tiny import TINY
 

@@ -11,18 +11,20 @@ from torch import Tensor, nn
 
 import sparring
 from sparring import recipes
-from sparring.adversarial import AdversarialRecipe, TwoPlayerGame, packed
 from sparring.core.batch import Batch
+from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError
-from sparring.core.specs import ImageSpec
-from sparring.core.streams import Streams
+from sparring.core.random_streams import Streams
 from sparring.data.store import Store
-from sparring.game import Moment, check
-from sparring.optimisers import DifferentiableSteps, maker
-from sparring.train import checkpoints
-from sparring.train.loop import Table, TurnTaker
-from sparring.train.session import fabric_for, first_state, resolve
-from sparring.train.settings import TrainSettings
+from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, packed
+from sparring.games.recipe import check
+from sparring.games.step_context import Moment
+from sparring.optimizers.differentiable_steps import DifferentiableSteps
+from sparring.optimizers.optimizers import maker
+from sparring.training import checkpoints
+from sparring.training.loop import Table, TurnTaker
+from sparring.training.session import fabric_for, first_state, resolve
+from sparring.training.settings import TrainSettings
 
 SPEC = ImageSpec(16, 16, 1, ("bright", "dark"))
 SMALL = {"width": 4, "batch_size": 8, "latent_size": 5}

@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 
 import sparring
 from sparring import recipes
+from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import CheckpointError, SettingsError, SparringError
-from sparring.core.specs import ImageSpec
-from sparring.judge.sliced import sliced_wasserstein
-from sparring.latent.walks import spherical
-from sparring.models import Model
-from sparring.train import checkpoints
+from sparring.inference.interpolation import spherical
+from sparring.inference.model import Model
+from sparring.metrics.sliced_wasserstein import sliced_wasserstein
+from sparring.training import checkpoints
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +31,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory, squares: Path) -> Path:
 
 
 def test_train_is_a_verb_and_a_room() -> None:
-    import sparring.train.settings
-
     assert callable(sparring.train)
-    assert sparring.train.settings.TrainSettings().seed == 0
+    assert sparring.training.settings.TrainSettings().seed == 0
     assert set(sparring.__all__) <= {name for name in sparring.__all__ if hasattr(sparring, name)}
     with pytest.raises(AttributeError):
         _ = sparring.trian
 
 
 def test_rooms_are_there_after_a_plain_import() -> None:
-    program = "import sparring; print(sparring.exploring.__name__, sparring.seeing.__name__, sparring.latent.__name__)"
+    program = "import sparring; print(sparring.latent.space.__name__, sparring.interpret.linear_probe.__name__, sparring.latent.__name__)"
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert out.split() == ["sparring.exploring", "sparring.seeing", "sparring.latent"]
+    assert out.split() == ["sparring.latent.space", "sparring.interpret.linear_probe", "sparring.latent"]
 
 
 def test_a_packed_model_draws_the_same_pictures_without_a_discriminator(trained: Path, tmp_path: Path) -> None:

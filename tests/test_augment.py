@@ -6,13 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from sparring import augment
-from sparring.adversarial import TwoPlayerGame
-from sparring.augment import MEMORY, Draws
+from sparring.augment import ada
+from sparring.augment.ada import MEMORY
+from sparring.augment.random_draws import Draws
 from sparring.core.batch import Batch
-from sparring.core.specs import ImageSpec
-from sparring.core.streams import Streams
-from sparring.game import Moment, check
+from sparring.core.data_spec import ImageSpec
+from sparring.core.random_streams import Streams
+from sparring.games.adversarial import TwoPlayerGame
+from sparring.games.recipe import check
+from sparring.games.step_context import Moment
 from sparring.recipes.dcgan import Dcgan
 
 
@@ -25,15 +27,15 @@ def smooth(n: int = 3, channels: int = 3, side: int = 32) -> Tensor:
 
 def test_no_chance_changes_nothing() -> None:
     pictures = smooth()
-    assert augment.adaptive(pictures, 0.0, Streams(0, 0), "real") is pictures
+    assert ada.adaptive(pictures, 0.0, Streams(0, 0), "real") is pictures
 
 
 def test_warping_by_nothing_or_by_whole_pixels_is_exact() -> None:
     pictures = smooth()
     still = torch.eye(3).expand(3, 3, 3)
-    torch.testing.assert_close(augment._warped(pictures, still), pictures, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ada._warped(pictures, still), pictures, rtol=1e-4, atol=1e-4)
     right, down = torch.tensor([3.0, 0.0, -5.0]), torch.tensor([0.0, 2.0, 4.0])
-    moved = augment._warped(pictures, augment._translation(right, down))
+    moved = ada._warped(pictures, ada._translation(right, down))
     torch.testing.assert_close(moved[0, :, :, 3:], pictures[0, :, :, :-3], rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(moved[1, :, 2:], pictures[1, :, :-2], rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(moved[2, :, 4:, :-5], pictures[2, :, :-4, 5:], rtol=1e-3, atol=1e-3)
@@ -51,11 +53,11 @@ def test_turns_and_flips_go_about_the_middle(size: tuple[int, int]) -> None:
         return (weight * rows[:, None]).sum().item(), (weight * columns[None]).sum().item()
 
     flipped, turned, enlarged = (
-        augment._warped(bump, matrix)
+        ada._warped(bump, matrix)
         for matrix in (
-            augment._scaling(-torch.ones(3), torch.ones(3)),
-            augment._rotation(torch.full((3,), math.pi / 2)),
-            augment._scaling(torch.full((3,), 0.5), torch.full((3,), 0.5)),
+            ada._scaling(-torch.ones(3), torch.ones(3)),
+            ada._rotation(torch.full((3,), math.pi / 2)),
+            ada._scaling(torch.full((3,), 0.5), torch.full((3,), 0.5)),
         )
     )
     assert middle(flipped[0]) == pytest.approx((2, -3), abs=0.02)
@@ -68,7 +70,7 @@ def test_each_operation_comes_as_often_as_its_chance() -> None:
     chosen = draws.chosen("scale", torch.full((4000,), 5.0), 1.0)
     assert set(chosen.tolist()) == {1.0, 5.0}
     assert (chosen == 5).float().mean().item() == pytest.approx(0.3, abs=0.03)
-    still = (augment.geometry(Draws(Streams(0, 0), "real", 4000, 0.3), 32, 32) == torch.eye(3)).all(dim=(1, 2)).float().mean().item()
+    still = (ada.geometry(Draws(Streams(0, 0), "real", 4000, 0.3), 32, 32) == torch.eye(3)).all(dim=(1, 2)).float().mean().item()
     # flips and quarter turns change nothing in half and a quarter of the cases, whole-pixel moves hardly ever
     wanted = (1 - 0.3 / 2) * (1 - 0.3 * 3 / 4) * 0.7 * 0.7 * 0.7 * 0.7 * 0.7
     assert still == pytest.approx(wanted, abs=0.03)
@@ -76,20 +78,20 @@ def test_each_operation_comes_as_often_as_its_chance() -> None:
 
 def test_colours_by_known_matrices() -> None:
     grey, red = torch.tensor([0.5, 0.5, 0.5, 1.0]), torch.tensor([1.0, 0.0, 0.0, 1.0])
-    third = augment._hue(torch.tensor([2 * math.pi / 3]))[0]
+    third = ada._hue(torch.tensor([2 * math.pi / 3]))[0]
     torch.testing.assert_close(third @ grey, grey, rtol=1e-5, atol=1e-6)
     turned = (third @ red)[:3]
     assert sorted(turned.tolist()) == pytest.approx([0, 0, 1], abs=1e-5), "a third of a turn makes red green or blue"
     assert turned[0].item() == pytest.approx(0, abs=1e-5)
-    every = augment.colour(Draws(Streams(0, 0), "real", 500, 1.0))
+    every = ada.colour(Draws(Streams(0, 0), "real", 500, 1.0))
     assert torch.allclose(every[:, 3], torch.tensor([0.0, 0, 0, 1]), atol=1e-6), "offsets stay offsets"
     pictures = torch.cat([smooth(500, 3, 8), torch.full((500, 1, 8, 8), 0.25)], dim=1)
-    coloured = augment._coloured(pictures, every)
+    coloured = ada._coloured(pictures, every)
     assert torch.equal(coloured[:, 3], pictures[:, 3]), "alpha stays"
     by_hand = torch.einsum("ij,jhw->ihw", every[7, :3, :3], pictures[7, :3]) + every[7, :3, 3, None, None]
     torch.testing.assert_close(coloured[7, :3], by_hand)
-    one_grey = augment._coloured(pictures[:, :1], every)
-    same_three = augment._coloured(pictures[:, :1].repeat(1, 3, 1, 1), every).mean(dim=1, keepdim=True)
+    one_grey = ada._coloured(pictures[:, :1], every)
+    same_three = ada._coloured(pictures[:, :1].repeat(1, 3, 1, 1), every).mean(dim=1, keepdim=True)
     torch.testing.assert_close(one_grey, same_three, rtol=1e-4, atol=1e-5)
 
 
@@ -101,11 +103,11 @@ def test_gradients_pass_and_the_same_streams_do_the_same(kind: str) -> None:
 
     def change(x: Tensor) -> Tensor:
         if kind == "differentiable":
-            return augment.differentiable(x, streams, "real")
+            return ada.differentiable(x, streams, "real")
         # in float32 inside, so its parts are checked: they are linear in the picture
         draws = Draws(streams, "real", len(x), 0.9)
-        geometry, colour = augment.geometry(draws, 16, 16), augment.colour(draws)
-        return augment._coloured(augment._warped(x.float(), geometry), colour).double()
+        geometry, colour = ada.geometry(draws, 16, 16), ada.colour(draws)
+        return ada._coloured(ada._warped(x.float(), geometry), colour).double()
 
     first = change(pictures)
     assert torch.equal(first, change(pictures))
@@ -122,7 +124,7 @@ def test_gradients_of_gradients_pass() -> None:
     x, place = torch.rand(2, 2, 6, 6).double().requires_grad_(), torch.rand(2, 5, 4, 2).double() * 2.4 - 1.2
 
     def sampled(x: Tensor) -> Tensor:
-        return augment._Sampled.apply(x, place).square()  # pyright: ignore
+        return ada._Sampled.apply(x, place).square()  # pyright: ignore
 
     plain = torch.nn.functional.grid_sample(x, place, mode="bilinear", padding_mode="zeros", align_corners=False)
     torch.testing.assert_close(sampled(x), plain.square())
@@ -132,7 +134,7 @@ def test_gradients_of_gradients_pass() -> None:
 
 def test_differentiable_cuts_a_square_out_and_moves_by_an_eighth() -> None:
     pictures = torch.full((300, 3, 16, 16), 0.5)
-    changed = augment.differentiable(pictures, Streams(0, 0), "real")
+    changed = ada.differentiable(pictures, Streams(0, 0), "real")
     zeros = (changed == 0).all(dim=1).float()
     assert zeros.mean(dim=(1, 2)).min().item() >= 15 / 256, "a corner of the square at least"
     assert (zeros.sum(dim=(1, 2)) <= 64 + 2 * 2 * 16 + 16).all(), "the square, and two rows and columns"
@@ -142,8 +144,8 @@ def test_pictures_together_are_cut_alike_in_colours_of_their_own() -> None:
     torch.manual_seed(0)
     one, other = torch.rand(6, 3, 16, 16) + 2, torch.rand(6, 1, 16, 16) + 2
     streams = Streams(0, 0)
-    changed = augment.differentiable_together([one, other], streams, "real")
-    assert torch.equal(changed[:, :3], augment.differentiable(one, streams, "real")), "the first as if it were alone"
+    changed = ada.differentiable_together([one, other], streams, "real")
+    assert torch.equal(changed[:, :3], ada.differentiable(one, streams, "real")), "the first as if it were alone"
     assert ((changed[:, 3:] == 0) == (changed[:, :1] == 0)).all()
     brighter = [(part.amax(dim=(1, 2, 3)) - 3) for part in (changed[:, :3], changed[:, 3:])]
     assert (brighter[0] - brighter[1]).abs().mean() > 0.25
@@ -151,7 +153,7 @@ def test_pictures_together_are_cut_alike_in_colours_of_their_own() -> None:
 
 def test_differentiable_moves_as_often_by_each_number_of_pixels() -> None:
     rows = torch.arange(16.0).view(1, 1, 16, 1).expand(4000, 1, 16, 16) + 100  # bright, so that brightness hardly matters
-    changed = augment.differentiable(rows, Streams(0, 0), "real")
+    changed = ada.differentiable(rows, Streams(0, 0), "real")
     above = (changed[:, 0, :3] == 0).all(dim=2)
     below = (changed[:, 0, -3:] == 0).all(dim=2)
     counts = torch.stack([above[:, :2].all(1) & ~above[:, 2], above[:, 0] & ~above[:, 1], below[:, 2] & ~below[:, 1], below[:, 1:].all(1)])

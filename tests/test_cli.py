@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sparring import cli
+from sparring.cli import exit_codes, main, verbs
 
 TINY = ["--width", "4", "--batch-size", "8", "--threads", "1", "--samples", "4"]
 
@@ -19,7 +19,7 @@ TINY = ["--width", "4", "--batch-size", "8", "--threads", "1", "--samples", "4"]
 def call(*arguments: object) -> int:
     """The exit status of `sparring ARGUMENTS`, run here."""
     with pytest.raises(SystemExit) as ended:
-        cli.main([str(argument) for argument in arguments])
+        main.main([str(argument) for argument in arguments])
     return ended.value.code or 0
 
 
@@ -32,12 +32,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, squares: Path) -> Path:
 
 def test_help_needs_no_torch_and_names_every_verb() -> None:
     code = (
-        "import sys; from sparring.cli import main\ntry: main(['--help'])\n"
+        "import sys; from sparring.cli.main import main\ntry: main(['--help'])\n"
         "except SystemExit: print('torch' in sys.modules, 'numpy' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.endswith("False False\n")
-    assert all(verb in out for verb in cli.VERBS)
+    assert all(verb in out for verb in verbs.VERBS)
 
 
 def test_flags_come_from_the_dataclasses(capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,10 +175,10 @@ def test_ctrl_c_saves_and_says_how_to_go_on(squares: Path, tmp_path: Path) -> No
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
-    assert process.returncode == cli.EXIT_STOPPED, out
+    assert process.returncode == exit_codes.EXIT_STOPPED, out
     assert f"sparring resume {run}" in out
     assert "Traceback" not in out
-    from sparring.train import checkpoints
+    from sparring.training import checkpoints
 
     assert checkpoints.steps(run / "checkpoints")[-1] > 0
 

@@ -12,19 +12,19 @@ from rich.console import Console
 
 import sparring
 from sparring import recipes
-from sparring.adversarial import TwoPlayerGame
-from sparring.coaching.coach import untried
-from sparring.coaching.interventions import Bench, taken_over
 from sparring.core.errors import CheckpointError, NonFiniteError, SettingsError
-from sparring.core.runs import RunDirectory
 from sparring.data.store import Store
-from sparring.diagnose.finding import Finding, Remedy
-from sparring.diagnose.record import Record
-from sparring.train import checkpoints
-from sparring.train.loop import Table, TurnTaker
-from sparring.train.session import fabric_for, first_state, resolve
-from sparring.train.settings import TrainSettings
-from sparring.train.state import State
+from sparring.games.adversarial import TwoPlayerGame
+from sparring.health.coach.coach import untried
+from sparring.health.coach.interventions import Bench, taken_over
+from sparring.health.diagnosis.finding import Finding, Remedy
+from sparring.health.diagnosis.record import Record
+from sparring.runs.run_directory import RunDirectory
+from sparring.training import checkpoints
+from sparring.training.loop import Table, TurnTaker
+from sparring.training.session import fabric_for, first_state, resolve
+from sparring.training.settings import TrainSettings
+from sparring.training.state import State
 from test_cli import call
 from test_interruption import kept
 from test_train import same_run, tensors_of
@@ -56,10 +56,10 @@ def sick_from(step: int, *settings: Mapping[str, object], since: int | None = No
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch) -> Callable[[Diagnose], None]:
     """Sets what is found; nothing, until then."""
-    monkeypatch.setattr("sparring.train.vitals.FIRST_SPACING", 4)
+    monkeypatch.setattr("sparring.training.callbacks.health.FIRST_SPACING", 4)
 
     def set_to(diagnose: Diagnose) -> None:
-        monkeypatch.setattr("sparring.diagnose.findings.diagnose", diagnose)
+        monkeypatch.setattr("sparring.health.diagnosis.all_rules.diagnose", diagnose)
 
     set_to(lambda record: ())
     return set_to
@@ -349,7 +349,7 @@ def broken(*settings: Mapping[str, object]) -> Diagnose:
 def test_what_is_not_finite_is_a_verdict(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparring.adversarial.TwoPlayerGame", Poisoned)
+    monkeypatch.setattr("sparring.games.adversarial.TwoPlayerGame", Poisoned)
     found(broken(NOISE, SLOWER))
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=40, coach=True, **common)
@@ -365,7 +365,7 @@ def test_what_is_not_finite_is_a_verdict(
 def test_what_is_not_finite_and_has_no_remedy_ends_the_run(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparring.adversarial.TwoPlayerGame", Poisoned)
+    monkeypatch.setattr("sparring.games.adversarial.TwoPlayerGame", Poisoned)
     found(broken(NOISE))
     run = tmp_path / "run"
     for allowed, words in [(4, "No remedy that is left is known to help"), (1, "After one try, as many as were allowed")]:
@@ -467,7 +467,7 @@ def killing_at(call: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(checkpoints, "remove", bomb("remove", checkpoints.remove))
     monkeypatch.setattr(shutil, "copyfile", bomb("copy", shutil.copyfile))
     monkeypatch.setattr(shutil, "rmtree", bomb("rmtree", shutil.rmtree))
-    monkeypatch.setattr("sparring.train.session.first_state", bomb("sit", first_state))
+    monkeypatch.setattr("sparring.training.session.first_state", bomb("sit", first_state))
     return calls
 
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
-from sparring.core.batch import float_to_pixels, pixels_to_float
 from sparring.core.errors import SparringError, did_you_mean, listed
 from sparring.core.files import read_json, replacing, sha256_of_file, write_json
-from sparring.core.machine import repeatable, workers
-from sparring.core.mirroring import _of_pieces, mirrored
-from sparring.core.pictures import grid, save_film, save_gif, save_picture
-from sparring.core.runs import RunDirectory
-from sparring.core.streams import Streams, stream_seed
+from sparring.core.hardware import repeatable, workers
+from sparring.core.mirror_padding import _of_pieces, mirrored
+from sparring.core.random_streams import Streams, stream_seed
+from sparring.media.image_files import grid, save_film, save_gif, save_picture
+from sparring.media.pixels import float_to_pixels, pixels_to_float
+from sparring.runs.run_directory import RunDirectory
 
 
 def test_seeds_differ_wherever_one_part_differs() -> None:
@@ -139,7 +139,7 @@ def test_a_run_that_is_being_trained_is_locked(tmp_path: Path) -> None:
 
     run = RunDirectory(tmp_path)
     code = (
-        "from pathlib import Path; from sparring.core.runs import RunDirectory\n"
+        "from pathlib import Path; from sparring.runs.run_directory import RunDirectory\n"
         f"with RunDirectory(Path({str(tmp_path)!r})).locked(): print('in')"
     )
     with run.locked():

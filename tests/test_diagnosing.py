@@ -16,19 +16,19 @@ import pytest
 from PIL import Image
 
 import sparring
-from sparring import cli
-from sparring.commands import usual_settings
+from sparring.cli import exit_codes, main
 from sparring.core.errors import CheckpointError, DataError, SettingsError
-from sparring.core.pictures import grid, save_picture
-from sparring.core.runs import RunDirectory
-from sparring.diagnose.charts import chart, decades, ticks, written
-from sparring.diagnose.finding import Finding, Remedy, Severity
-from sparring.diagnose.page import HTML, JSON, html, write
-from sparring.diagnose.record import Record, Series, read_run
-from sparring.diagnose.samples import read_samples
-from sparring.diagnose.tables import read_losses
-from sparring.diagnose.verdict import Verdict, certainty, since
-from sparring.diagnosing import examine
+from sparring.health.diagnosis.charts import chart, decades, ticks, written
+from sparring.health.diagnosis.diagnose import examine
+from sparring.health.diagnosis.finding import Finding, Remedy, Severity
+from sparring.health.diagnosis.readers.losses import read_losses
+from sparring.health.diagnosis.readers.sample_sheets import read_samples
+from sparring.health.diagnosis.record import Record, Series, read_run
+from sparring.health.diagnosis.report import HTML, JSON, html, write
+from sparring.health.diagnosis.verdict import Verdict, certainty, since
+from sparring.media.image_files import grid, save_picture
+from sparring.runs.config import usual_settings
+from sparring.runs.run_directory import RunDirectory
 
 USUAL = usual_settings("dcgan", False)
 DATA = {
@@ -50,7 +50,7 @@ PANELS = [
 
 def call(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main([str(argument) for argument in arguments])
+        main.main([str(argument) for argument in arguments])
     return ended.value.code or 0
 
 
@@ -685,7 +685,7 @@ def test_numbers_beside_axes() -> None:
 def test_exit_status_and_words(made: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     run = made()
     found: list[Finding] = []
-    monkeypatch.setattr("sparring.diagnosing.findings.diagnose", lambda record: tuple(found))
+    monkeypatch.setattr("sparring.health.diagnosis.diagnose.findings.diagnose", lambda record: tuple(found))
     assert call("diagnose", run) == 0
     out = capsys.readouterr().out
     assert out.startswith("Healthy, as far as can be told from 8 checkups to step 800.\n")
@@ -693,7 +693,7 @@ def test_exit_status_and_words(made: Callable[..., Path], capsys: pytest.Capture
     found.append(finding(severity="note"))
     assert call("diagnose", run) == 0
     found.append(finding("labels"))
-    assert call("diagnose", run, "--out", run / "elsewhere", "--json", run / "told.json") == cli.EXIT_SICK == 4
+    assert call("diagnose", run, "--out", run / "elsewhere", "--json", run / "told.json") == exit_codes.EXIT_SICK == 4
     out = capsys.readouterr().out
     for line in (
         "Sick: labels since step 300 (severe, 92 % sure).",
@@ -709,7 +709,7 @@ def test_exit_status_and_words(made: Callable[..., Path], capsys: pytest.Capture
 
 
 def test_too_early_has_an_exit_status_of_its_own(made: Callable[..., Path]) -> None:
-    assert call("diagnose", made(vital=2)) == cli.EXIT_TOO_EARLY == 5
+    assert call("diagnose", made(vital=2)) == exit_codes.EXIT_TOO_EARLY == 5
 
 
 def test_a_run_that_broke_off_is_sick(made: Callable[..., Path]) -> None:

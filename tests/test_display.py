@@ -7,11 +7,12 @@ from unittest.mock import Mock
 import pytest
 from rich.console import Console
 
-from sparring.data.workers import progress_bar
-from sparring.train.display import Display, clock, fitting
-from sparring.train.settings import TrainSettings
-from sparring.train.state import Progress, State
-from sparring.train.watchers import Log, Speed
+from sparring.core.parallel import progress_bar
+from sparring.training.callbacks.log import Log
+from sparring.training.callbacks.progress_bar import Display, clock, fitting
+from sparring.training.callbacks.throughput import Speed
+from sparring.training.settings import TrainSettings
+from sparring.training.state import Progress, State
 
 LOSSES = {"loss/discriminator/real": 0.25, "loss/discriminator/generated": 0.5, "loss/generator/fooling": 1.5, "norm/generator": 9.0}
 
@@ -20,7 +21,7 @@ def shown(width: int, monkeypatch: pytest.MonkeyPatch, *, terminal: bool = True,
     """What stands after a quarter of a run, one minute after its beginning."""
     console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
     clock = Mock(**{"monotonic.return_value": 1000.0})
-    monkeypatch.setattr("sparring.train.display.time", clock)
+    monkeypatch.setattr("sparring.training.callbacks.progress_bar.time", clock)
     display = Display(console, TrainSettings(steps=400), Mock(spec=Log, latest=latest), Mock(spec=Speed, images_per_second=1234.25))
     for now, step in ((1000.0, 0), (1060.0, 100)):
         clock.monotonic.return_value = now

@@ -9,18 +9,21 @@ import pytest
 from PIL import Image
 
 import sparring
-from sparring import cli, difficulties, doctoring
+from sparring.cli import main
+from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError, SparringError
-from sparring.core.specs import ImageSpec
-from sparring.data.source import open_source
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, Store, prepare
-from sparring.diagnose.readings import labels_tell
-from sparring.doctoring import doctor, recommended
-from sparring.pace import Pace, Stopwatch
+from sparring.health.diagnosis.evidence import labels_tell
+from sparring.health.doctor import data_checks, time_estimate
+from sparring.health.doctor import doctor as doctor_module
+from sparring.health.doctor.doctor import doctor
+from sparring.health.doctor.recommend_recipe import recommended
+from sparring.health.doctor.time_estimate import Pace, Stopwatch
+from sparring.health.measurements import Examiner
 from sparring.recipes.cgan import Cgan
 from sparring.recipes.dcgan import Dcgan
 from sparring.recipes.stylegan2 import Stylegan2
-from sparring.vitals import Examiner
 
 FAST = Pace(1000.0, 512, "2 threads, float32")
 Write = Callable[..., Path]
@@ -43,14 +46,14 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctoring, "pace_of", lambda *_: FAST)
+    monkeypatch.setattr(doctor_module, "pace_of", lambda *_: FAST)
 
 
 def opened(path: Path) -> Store:
     return prepare(open_source(path), Preparation(size=16))
 
 
-def found(path: Path, **settings: object) -> dict[str, difficulties.Difficulty]:
+def found(path: Path, **settings: object) -> dict[str, data_checks.Difficulty]:
     return {one.name: one for one in doctor(path, **settings).difficulties}
 
 
@@ -77,7 +80,7 @@ def test_nothing_is_hard_about_good_data(write: Write) -> None:
     [(1, "severe"), (99, "severe"), (100, "warning"), (999, "warning"), (1000, "note"), (4999, "note"), (5000, None)],
 )
 def test_few_pictures(count: int, severity: str | None) -> None:
-    one = difficulties.few_pictures(signs(count))
+    one = data_checks.few_pictures(signs(count))
     assert (one and one.severity) == severity
     assert one is None or one.says.startswith(f"{count:,} picture")
 
@@ -108,7 +111,7 @@ def test_pictures_that_are_all_the_same(write: Write) -> None:
 
 
 def test_more_near_duplicates_than_were_looked_at() -> None:
-    one = difficulties.near_duplicates(signs(10_000, twins=0.6))
+    one = data_checks.near_duplicates(signs(10_000, twins=0.6))
     assert one is not None
     assert one.severity == "severe"
     assert one.says == "60% of 2,048 pictures looked at have a near-duplicate among them; among all there will be more."
@@ -132,7 +135,7 @@ def test_faint_pictures(write: Write) -> None:
     ],
 )
 def test_classes(counts: dict[str, int], name: str | None, words: str) -> None:
-    every = difficulties.of_classes(counts)
+    every = data_checks.of_classes(counts)
     assert [one.name for one in every] == ([] if name is None else [name])
     assert all(one.says.endswith(words) for one in every)
 
@@ -160,13 +163,13 @@ def test_what_labels_tell_by_chance_alone() -> None:
     # half by chance, 400 looked at: a standard error of 0.025, so 0.6 is just not enough
     assert not labels_tell(signs(400, agreement=0.6))
     assert labels_tell(signs(400, agreement=0.61))
-    assert difficulties.meaningless_labels(signs(400, agreement=0.6)) is not None
-    assert difficulties.meaningless_labels(signs(99, agreement=0.5)) is None  # too few to tell
-    assert difficulties.meaningless_labels(signs(400, classes=[1.0], agreement=1.0, agreement_by_chance=1.0)) is None
+    assert data_checks.meaningless_labels(signs(400, agreement=0.6)) is not None
+    assert data_checks.meaningless_labels(signs(99, agreement=0.5)) is None  # too few to tell
+    assert data_checks.meaningless_labels(signs(400, classes=[1.0], agreement=1.0, agreement_by_chance=1.0)) is None
 
 
 def named(sizes: list[tuple[int, int]], size: int, *, cut: bool = True) -> list[str]:
-    return [one.name for one in difficulties.of_sizes(sizes, size, cut=cut)]
+    return [one.name for one in data_checks.of_sizes(sizes, size, cut=cut)]
 
 
 def test_sizes() -> None:
@@ -180,7 +183,7 @@ def test_sizes() -> None:
     assert named([(64, 81)], 64) == ["oblong pictures"]
     assert named([(81, 64)], 64, cut=False) == []
     assert named([], 64) == []
-    assert difficulties.of_sizes([(20, 20)], 64, cut=True)[0].remedy == "Give --size 16."
+    assert data_checks.of_sizes([(20, 20)], 64, cut=True)[0].remedy == "Give --size 16."
 
 
 @pytest.mark.parametrize(
@@ -188,7 +191,7 @@ def test_sizes() -> None:
     [([28], 64, 32), ([72], 64, 64), ([1000], 64, 64), ([1000], 128, 128), ([42], 64, 32), ([43], 64, 64), ([5], 64, 16), ([], 64, 64)],
 )
 def test_suitable_size(sides: list[int], most: int, size: int) -> None:
-    assert difficulties.suitable_size([(side, side + 9) for side in sides], most) == size
+    assert data_checks.suitable_size([(side, side + 9) for side in sides], most) == size
 
 
 @pytest.mark.usefixtures("fast")
@@ -212,10 +215,10 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_pace() -> None:
-    spec, [slow] = ImageSpec(64, 64, 3), doctoring.of_pace(Pace(50.0, None, ""), ImageSpec(64, 64, 3))
+    spec, [slow] = ImageSpec(64, 64, 3), doctor_module.of_pace(Pace(50.0, None, ""), ImageSpec(64, 64, 3))
     assert (slow.name, slow.remedy) == ("slow", "--size 32 takes about a quarter of that.")  # 200,000 / 50 s: 67 minutes
-    assert doctoring.of_pace(Pace(60.0, None, ""), spec) == []
-    [busy] = doctoring.of_pace(Pace(50.0, None, "", share=0.4), spec)
+    assert doctor_module.of_pace(Pace(60.0, None, ""), spec) == []
+    [busy] = doctor_module.of_pace(Pace(50.0, None, "", share=0.4), spec)
     assert (busy.name, busy.severity) == ("busy machine", "note")
     assert "40%" in busy.says
 
@@ -285,7 +288,7 @@ def test_the_command_asks_for_what_is_recommended(labelled: bool, write: Write, 
 
     monkeypatch.setattr("sparring.api.train", train)
     with pytest.raises(SystemExit):
-        cli.main(shlex.split(advice.command)[1:])
+        main.main(shlex.split(advice.command)[1:])
     assert isinstance(asked["recipe"], Cgan if labelled else Dcgan)
     assert asked["data"] == advice.data
     assert {name: asked[name] for name in advice.settings} == advice.settings
@@ -341,11 +344,11 @@ def test_stopwatch_times_whole_cycles() -> None:
 
 
 def test_words() -> None:
-    assert [doctoring.round_minutes(minutes) for minutes in (0, 10, 10.1, 45, 46, 61)] == [10, 10, 15, 45, 60, 120]
-    assert [doctoring.duration(minutes) for minutes in (0.1, 1.4, 119, 120, 2879, 2880)] == [
+    assert [time_estimate.round_minutes(minutes) for minutes in (0, 10, 10.1, 45, 46, 61)] == [10, 10, 15, 45, 60, 120]
+    assert [time_estimate.duration(minutes) for minutes in (0.1, 1.4, 119, 120, 2879, 2880)] == [
         "1 minute", "1 minute", "119 minutes", "2 hours", "48 hours", "2 days",
     ]  # fmt: skip
-    assert [doctoring.two_figures(number) for number in (0, 0.4567, 4.567, 45.67, 1234, 1_000_000)] == [
+    assert [time_estimate.two_figures(number) for number in (0, 0.4567, 4.567, 45.67, 1234, 1_000_000)] == [
         "0", "0.46", "4.6", "46", "1,200", "1,000,000",
     ]  # fmt: skip
 
@@ -367,7 +370,7 @@ def test_times_and_passes(store: Store, fast: None) -> None:
 def test_the_verb(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str], fast: None) -> None:
     pictures = write(patches(60), np.arange(60) % 2)
     with pytest.raises(SystemExit) as ended:
-        cli.main(["doctor", "--data", str(pictures), "--size", "32", "--json", str(tmp_path / "advice.json")])
+        main.main(["doctor", "--data", str(pictures), "--size", "32", "--json", str(tmp_path / "advice.json")])
     assert not ended.value.code
     out, advice = capsys.readouterr().out, json.loads((tmp_path / "advice.json").read_text())
     assert f"\n  {advice['command']}\n" in out
@@ -384,7 +387,7 @@ def test_no_data_ends_in_a_sentence(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(SystemExit) as ended:
-        cli.main(["doctor", "--data", place])
+        main.main(["doctor", "--data", place])
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith("sparring: ")
 

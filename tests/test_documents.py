@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 import sparring
-from sparring import cli, recipes
-from sparring.core.runs import RunDirectory
+from sparring import recipes
+from sparring.runs.run_directory import RunDirectory
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,7 +36,7 @@ def test_links_to_files_lead_somewhere(document: str) -> None:
 def test_commands_in_the_readme_exist() -> None:
     verbs = re.findall(r"^ *sparring ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert len(verbs) > 5
-    assert set(verbs) <= set(cli.VERBS)
+    assert set(verbs) <= set(verbs.VERBS)
 
 
 def test_missing_extras_name_extras_that_exist() -> None:

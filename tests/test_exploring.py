@@ -7,17 +7,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sparring import exploring
+from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError
-from sparring.core.specs import ImageSpec
-from sparring.exploring import Space
-from sparring.game import Recipe
+from sparring.games.recipe import Recipe
+from sparring.inference.model import Model
 from sparring.latent import directions as ways
-from sparring.latent.dropping import responsible
-from sparring.latent.projection import Projection, distances, nearest, project
-from sparring.models import Model
+from sparring.latent.arithmetic import arithmetic
+from sparring.latent.directions import Method, directions, moved
+from sparring.latent.feature_removal import responsible, without_feature
+from sparring.latent.mixing import mix, truncations
+from sparring.latent.projection import Projection, distances, nearest, project, projected
+from sparring.latent.space import Space
 from sparring.nets import biggan
-from sparring.nets.maps import recording, without
+from sparring.nets.feature_maps import recording, without
 from sparring.recipes.biggan import Biggan
 from sparring.recipes.dcgan import Dcgan
 from sparring.recipes.gan import Gan
@@ -157,7 +159,7 @@ def test_responsible_channels_are_those_that_speak_for_it() -> None:
 @pytest.mark.parametrize("name", ["stylegan2", "conditional stylegan2"])
 def test_the_mixing_grid(name: str) -> None:
     model = model_of(name)
-    sheet = exploring.mix(model, (0, 1), (2, 3, 4), layer=2)
+    sheet = mix(model, (0, 1), (2, 3, 4), layer=2)
     assert sheet.shape == (3, 4, 1, 16, 16)
     assert (sheet[0, 0] == 1).all()
     own = torch.cat([model.sample(1, seed=seed) for seed in range(5)])
@@ -168,19 +170,19 @@ def test_the_mixing_grid(name: str) -> None:
     torch.testing.assert_close(sheet[2, 3], model.game.generator.synthesise(w)[0].clamp(-1, 1), atol=1e-5, rtol=0)  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
     for layer in (0, 99):
         with pytest.raises(SettingsError, match="layer must be from 1 to 5"):
-            exploring.mix(model, (0,), (1,), layer=layer)
+            mix(model, (0,), (1,), layer=layer)
     with pytest.raises(SettingsError, match="without styles"):
-        exploring.mix(model_of("dcgan"), (0,), (1,))
+        mix(model_of("dcgan"), (0,), (1,))
 
 
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("method", ["weights", "principal"])
-def test_a_picture_moved_by_nothing_is_the_sample_itself(name: str, method: exploring.Method) -> None:
+def test_a_picture_moved_by_nothing_is_the_sample_itself(name: str, method: Method) -> None:
     model = model_of(name)
-    found = exploring.directions(model, method, 3)
+    found = directions(model, method, 3)
     assert found.vectors.shape[0] == 3
     torch.testing.assert_close(found.vectors.norm(dim=1), torch.ones(3))
-    sheet = exploring.moved(model, (5, 6), found, which=1, steps=3)
+    sheet = moved(model, (5, 6), found, which=1, steps=3)
     own = torch.cat([model.sample(1, seed=seed) for seed in (5, 6)])
     torch.testing.assert_close(sheet[:, 1], own, atol=1e-5, rtol=0)
     assert not torch.allclose(sheet[:, 0], own, atol=1e-3)
@@ -189,8 +191,8 @@ def test_a_picture_moved_by_nothing_is_the_sample_itself(name: str, method: expl
 
 def test_some_layers_alone_can_be_moved() -> None:
     model = model_of("stylegan2")
-    found = exploring.directions(model, "weights", 2)
-    whole, none, some = (exploring.moved(model, (1,), found, steps=3, layers=layers) for layers in ((0, 6), (0, 0), (0, 2)))
+    found = directions(model, "weights", 2)
+    whole, none, some = (moved(model, (1,), found, steps=3, layers=layers) for layers in ((0, 6), (0, 0), (0, 2)))
     own = model.sample(1, seed=1)
     torch.testing.assert_close(none, own[:, None].expand(-1, 3, -1, -1, -1), atol=1e-5, rtol=0)
     assert not torch.allclose(some, none, atol=1e-3)
@@ -204,14 +206,14 @@ def test_directions_towards_a_class_lead_there() -> None:
     def name_of(pictures: Tensor) -> Tensor:
         return (pictures.mean(dim=(1, 2, 3)) > middle).long()
 
-    found = exploring.directions(model, "class", name_of=name_of, classes=("dark", "light"))
+    found = directions(model, "class", name_of=name_of, classes=("dark", "light"))
     assert found.names == ("dark", "light")
-    brightness = exploring.moved(model, range(8), found, which=1, steps=5).mean(dim=(0, 2, 3, 4))
+    brightness = moved(model, range(8), found, which=1, steps=5).mean(dim=(0, 2, 3, 4))
     assert (brightness.diff() > 0).all(), brightness
     with pytest.raises(SettingsError, match="All that is drawn is of one class"):
-        exploring.directions(model, "class", name_of=lambda x: torch.zeros(len(x), dtype=torch.long), classes=("dark", "light"))
+        directions(model, "class", name_of=lambda x: torch.zeros(len(x), dtype=torch.long), classes=("dark", "light"))
     with pytest.raises(SettingsError, match="need a classifier"):
-        exploring.directions(model, "class")
+        directions(model, "class")
 
 
 def test_components_of_z_are_of_what_the_generator_makes_of_it() -> None:
@@ -219,7 +221,7 @@ def test_components_of_z_are_of_what_the_generator_makes_of_it() -> None:
     model = model_of("conditional dcgan")
     project = model.game.generator.project  # pyright: ignore
     project.weight[:, [0, 1, 2, 4, 5]] *= 0.01  # pyright: ignore
-    found = exploring.directions(model, "principal", 1)
+    found = directions(model, "principal", 1)
     assert found.vectors[0, 3] > 0.99
 
 
@@ -247,25 +249,25 @@ def test_biggans_weights_of_latents_are_its_maps(depth: int) -> None:
 
 def test_no_direction_in_z_leads_to_a_class_that_is_told_beside_it() -> None:
     with pytest.raises(SettingsError, match="is told the class beside z"):
-        exploring.directions(model_of("biggan"), "class", name_of=lambda x: torch.arange(len(x)) % 2, classes=("dark", "light"))
+        directions(model_of("biggan"), "class", name_of=lambda x: torch.arange(len(x)) % 2, classes=("dark", "light"))
 
 
 def test_arithmetic_in_z_takes_the_classes_along() -> None:
     """Seeds 4, 5 and 6 are of classes 1, 2 and 0: 1 + 2 - 1 gives 2, and 0 - 1 none."""
     model = model_of("conditional dcgan")
-    means, results = exploring.arithmetic(model, [(1, (4,)), (1, (5,)), (-1, (4,))], n=2)
+    means, results = arithmetic(model, [(1, (4,)), (1, (5,)), (-1, (4,))], n=2)
     own = torch.cat([model.sample(1, seed=seed) for seed in (4, 5, 4)])
     torch.testing.assert_close(means, own, atol=1e-5, rtol=0)
     torch.testing.assert_close(results[0], own[1], atol=1e-4, rtol=0)
     with pytest.raises(SettingsError, match="no class is left to draw"):
-        exploring.arithmetic(model, [(1, (6,)), (-1, (4,))])
+        arithmetic(model, [(1, (6,)), (-1, (4,))])
 
 
 @pytest.mark.parametrize("name", ["dcgan", "conditional dcgan", "stylegan2"])
 def test_arithmetic_that_cancels_gives_the_rest(name: str) -> None:
     model = model_of(name)
     label = "b" if name == "conditional dcgan" else None
-    means, results = exploring.arithmetic(model, [(1, (4,)), (-1, (4,)), (1, (7,))], n=4, label=label)
+    means, results = arithmetic(model, [(1, (4,)), (-1, (4,)), (1, (7,))], n=4, label=label)
     own = torch.cat([model.sample(1, seed=seed, label=label) for seed in (4, 4, 7)])
     torch.testing.assert_close(means, own, atol=1e-5, rtol=0)
     assert results.shape == (4, 1, 16, 16)
@@ -278,18 +280,18 @@ def test_projecting_a_sample_comes_near_it(name: str) -> None:
     model = model_of(name)
     target = model.sample(1, seed=9)
     label = None if not model.game.conditional else int(model.game.labels_of(9, 1))
-    found = exploring.projected(model, target, steps=120, label=label)
+    found = projected(model, target, steps=120, label=label)
     assert found.losses.min() < found.losses[0] / 3
     assert all(weight.grad is None for weight in model.game.parameters())
-    in_w = exploring.projected(model, target, space="w+", steps=5, label=label)
+    in_w = projected(model, target, space="w+", steps=5, label=label)
     assert in_w.points.shape == found.points.shape
     with pytest.raises(SettingsError, match=r"The pictures are \(1, 8, 8\), and the model draws \(1, 16, 16\)"):
-        exploring.projected(model, torch.zeros(1, 1, 8, 8))
+        projected(model, torch.zeros(1, 1, 8, 8))
 
 
 def test_truncations_are_samples() -> None:
     model = model_of("biggan")
-    sheet = exploring.truncations(model, (0.3, 2.0), 4, seed=2)
+    sheet = truncations(model, (0.3, 2.0), 4, seed=2)
     assert torch.equal(sheet[0], model.sample(4, seed=2, truncation=0.3))
     assert torch.equal(sheet[1], model.sample(4, seed=2, truncation=2.0))
     for wrong in (0, -1, float("inf"), float("nan")):
@@ -300,7 +302,7 @@ def test_truncations_are_samples() -> None:
 def test_truncated_latents_are_normal_within_the_threshold() -> None:
     from scipy.stats import kstest, truncnorm
 
-    from sparring.adversarial import truncated
+    from sparring.games.adversarial import truncated
 
     latents = torch.randn(4, 5000, generator=torch.Generator().manual_seed(0))
     near = truncated(latents, 0.7)
@@ -323,16 +325,16 @@ def test_dropping_the_channel_that_makes_a_feature_removes_it() -> None:
             norm.weight.fill_(1.0)
         draws[0].weight[5, 2] = 1.0
         draws[1].weight[2] = 1.0
-    found = exploring.without_feature(model, lambda pictures: (pictures.mean(dim=(1, 2, 3)) > 0.1).long(), side=8, channels=1, n=6)
+    found = without_feature(model, lambda pictures: (pictures.mean(dim=(1, 2, 3)) > 0.1).long(), side=8, channels=1, n=6)
     assert (found[0].mean(dim=(1, 2, 3)) > 0.1).all()
     assert (found[1] == 0).all()
     with pytest.raises(SettingsError, match=r"no maps of 5x5. It has maps of: 4, 8"):
-        exploring.without_feature(model, lambda pictures: (pictures.mean(dim=(1, 2, 3)) > 0.1).long(), side=5)
+        without_feature(model, lambda pictures: (pictures.mean(dim=(1, 2, 3)) > 0.1).long(), side=5)
     with pytest.raises(SettingsError, match="None of 1,000 samples have it"):
-        exploring.without_feature(model, lambda pictures: torch.zeros(len(pictures), dtype=torch.long))
+        without_feature(model, lambda pictures: torch.zeros(len(pictures), dtype=torch.long))
     plain = Model(Gan().build(SPEC).eval(), Gan(), Path("run"))
     with pytest.raises(SettingsError, match="without maps"):
-        exploring.without_feature(plain, lambda pictures: torch.ones(len(pictures), dtype=torch.long))
+        without_feature(plain, lambda pictures: torch.ones(len(pictures), dtype=torch.long))
 
 
 def test_weights_are_no_maps() -> None:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from sparring import recipes
-from sparring.adversarial import AdversarialRecipe
-from sparring.core.specs import ImageSpec
-from sparring.diagnose.findings import EXPLAINS, NAMES, RULES, diagnose
-from sparring.diagnose.readings import RELATIVISTIC_RATE
-from sparring.diagnose.record import Record, Series
-from sparring.diagnose.remedies import (
+from sparring.core.data_spec import ImageSpec
+from sparring.games.adversarial import AdversarialRecipe
+from sparring.health.diagnosis.all_rules import EXPLAINS, NAMES, RULES, diagnose
+from sparring.health.diagnosis.evidence import RELATIVISTIC_RATE
+from sparring.health.diagnosis.record import Record, Series
+from sparring.health.diagnosis.remedies import (
     against_collapse,
     against_overfitting,
     against_unrest,
@@ -24,7 +24,7 @@ from sparring.diagnose.remedies import (
     for_weak_discriminator,
 )
 from sparring.recipes.cgan import Cgan
-from sparring.train.vitals import checkup_due
+from sparring.training.callbacks.health import checkup_due
 
 STEPS = tuple(range(100, 1700, 100))
 USUAL = {

@@ -4,16 +4,20 @@ import torch
 from torch import nn
 
 from sparring import recipes
-from sparring.adversarial import AdversarialRecipe, TwoPlayerGame
-from sparring.core.batch import Batch, pixels_to_float
+from sparring.core.batch import Batch
+from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError
-from sparring.core.specs import ImageSpec
-from sparring.core.streams import Streams
+from sparring.core.random_streams import Streams
 from sparring.data.store import Store
-from sparring.game import SAMPLE_CHUNK, LatentGame, Moment, Turn, check
-from sparring.train.loop import Signals, Table, TurnTaker, play
-from sparring.train.session import fabric_for, first_state, resolve
-from sparring.train.settings import TrainSettings
+from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
+from sparring.games.game import Turn
+from sparring.games.latent_game import SAMPLE_CHUNK, LatentGame
+from sparring.games.recipe import check
+from sparring.games.step_context import Moment
+from sparring.media.pixels import pixels_to_float
+from sparring.training.loop import Signals, Table, TurnTaker, play
+from sparring.training.session import fabric_for, first_state, resolve
+from sparring.training.settings import TrainSettings
 
 OF_NOISE = [name for name in recipes.names() if issubclass(recipes.get(name), AdversarialRecipe)]
 """Recipes that make pictures of noise."""

@@ -15,13 +15,13 @@ from sklearn.datasets import load_sample_images
 
 import sparring
 from sparring.core.errors import CheckpointError, SettingsError
-from sparring.core.pictures import save_gif
-from sparring.data.films import frames_of
-from sparring.data.input_statistics import InputStatistics, measured, statistics_of, statistics_of_pairs
-from sparring.data.making import MAKERS, kind_called
-from sparring.data.pairs import Pairing, Pairs, open_pairs
-from sparring.data.preparation import Preparation
-from sparring.models import Model
+from sparring.data.pairs.input_statistics import InputStatistics, measured, statistics_of, statistics_of_pairs
+from sparring.data.pairs.made_inputs import MAKERS, kind_called
+from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
+from sparring.data.preprocessing import Preparation
+from sparring.inference.model import Model
+from sparring.media.image_files import save_gif
+from sparring.media.video_files import frames_of
 from test_cli import call
 from test_translation import SMALL
 

@@ -15,9 +15,9 @@ import pytest
 from rich.console import Console
 
 import sparring
-from sparring.core.runs import RunDirectory
-from sparring.train import checkpoints
-from sparring.train.loop import TurnTaker
+from sparring.runs.run_directory import RunDirectory
+from sparring.training import checkpoints
+from sparring.training.loop import TurnTaker
 from test_train import flipped, same_run
 from tiny import TINY
 
@@ -238,7 +238,7 @@ class Clock:
             return take(*arguments)
 
         monkeypatch.setattr(TurnTaker, "take", taken)
-        monkeypatch.setattr("sparring.train.loop.time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr("sparring.training.loop.time", SimpleNamespace(monotonic=lambda: self.now))
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ from rich.console import Console
 
 import sparring
 from sparring import recipes
-from sparring.core import machine
+from sparring.core import hardware
 from sparring.core.errors import MemoryShortageError
 from sparring.data.store import Store
-from sparring.train import checkpoints
-from sparring.train.loop import TurnTaker
-from sparring.train.memory import BESIDE, FROM, LiveBytes, Need, measured, refuse_too_large
-from sparring.train.session import resolve
-from sparring.train.settings import TrainSettings
-from sparring.train.shortage import is_shortage, ways_out
+from sparring.training import checkpoints
+from sparring.training.loop import TurnTaker
+from sparring.training.memory_estimate import BESIDE, FROM, LiveBytes, Need, measured, refuse_too_large
+from sparring.training.memory_shortage import is_shortage, ways_out
+from sparring.training.session import resolve
+from sparring.training.settings import TrainSettings
 
 SETTINGS = resolve(TrainSettings(threads=1, device="cpu", precision="float32"))
 
@@ -53,9 +53,9 @@ def test_what_is_measured_of_tiny_batches_holds_for_a_larger_one(store: Store) -
     need = measured(recipe, store.spec, store, SETTINGS)
     assert need is not None
 
-    from sparring.train.loop import Table
-    from sparring.train.memory import step
-    from sparring.train.session import first_state, machine_for
+    from sparring.training.loop import Table
+    from sparring.training.memory_estimate import step
+    from sparring.training.session import first_state, machine_for
 
     with machine_for(SETTINGS) as fabric:
         state = first_state(recipe, lambda: recipe.build(store.spec), 0)
@@ -187,12 +187,12 @@ def test_limits_of_control_groups(tmp_path: Path) -> None:
         (folder / "memory.current").write_text(f"{used}\n")
         (folder / "memory.stat").write_text(f"anon 5\ninactive_file {files}\n")
     own.write_text("0::/a/b\n")
-    assert list(machine._left_by_groups(root, own)) == [800]
+    assert list(hardware._left_by_groups(root, own)) == [800]
     own.write_text("4:memory:/c\n1:cpu:/\n")
     folder = root / "memory" / "c"
     folder.mkdir(parents=True)
     (folder / "memory.limit_in_bytes").write_text("500")
     (folder / "memory.usage_in_bytes").write_text("450")
     (folder / "memory.stat").write_text("total_inactive_file 50\n")
-    assert list(machine._left_by_groups(root, own)) == [100]
-    assert list(machine._left_by_groups(root, tmp_path / "absent")) == []
+    assert list(hardware._left_by_groups(root, own)) == [100]
+    assert list(hardware._left_by_groups(root, tmp_path / "absent")) == []

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from sparring.core.runs import RunDirectory
-from sparring.diagnosing import diagnose
-from sparring.milestones import FIRST, FIRST_LOOK, FIRST_LOOKS, GOOD, GOOD_AT_32, LAST, SCALED_GOOD, Whereabouts, whereabouts
+from sparring.health.diagnosis.diagnose import diagnose
 from sparring.recipes import names
-from sparring.train import checkpoints
+from sparring.runs.milestones import FIRST, FIRST_LOOK, FIRST_LOOKS, GOOD, GOOD_AT_32, LAST, SCALED_GOOD, Whereabouts, whereabouts
+from sparring.runs.run_directory import RunDirectory
+from sparring.training import checkpoints
 
 SPEC = {"height": 32, "width": 32, "channels": 1, "classes": []}
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from sparring.nets import convolution, dcgan, mlp
-from sparring.nets.convolution import Convolution, TransposedConvolution, _Convolve
-from sparring.nets.layers import ConditionalBatchNorm
+from sparring.nets import dcgan, mlp
+from sparring.nets.blocks import convolution
+from sparring.nets.blocks.convolution import Convolution, TransposedConvolution, _Convolve
+from sparring.nets.blocks.layers import ConditionalBatchNorm
 
 
 def reference_generator(resolution: int, channels: int, latent: int, width: int) -> nn.Sequential:

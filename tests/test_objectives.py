@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from sparring.objectives import HAVE_TARGETS, OBJECTIVES, Objective, objective
+from sparring.losses.objectives import HAVE_TARGETS, OBJECTIVES, Objective, objective
 
 LOG_2 = math.log(2)
 EVERY = pytest.mark.parametrize("pair", OBJECTIVES.values(), ids=OBJECTIVES)

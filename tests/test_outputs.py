@@ -9,7 +9,7 @@ from PIL import Image
 
 import sparring
 from sparring.core.errors import SettingsError
-from sparring.core.pictures import OUTPUT_ENDINGS, output_at
+from sparring.media.image_files import OUTPUT_ENDINGS, output_at
 from test_cli import call
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from sparring import penalties
-from sparring.nets.layers import MinibatchDeviation, PictureNorm, spectrally_normalised
+from sparring.losses import penalties
+from sparring.nets.blocks.layers import MinibatchDeviation, PictureNorm, spectrally_normalised
 
 
 def test_gradients_of_a_known_function() -> None:

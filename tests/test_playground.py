@@ -8,12 +8,12 @@ from PIL import Image
 from rich.console import Console
 
 import sparring
-from sparring.adversarial import AdversarialRecipe
-from sparring.cli import main
+from sparring.cli.main import main
 from sparring.core.errors import SettingsError
-from sparring.data.points import mixture
-from sparring.judge.modes import count_modes
-from sparring.playground import started
+from sparring.data.points.mixtures import mixture
+from sparring.games.adversarial import AdversarialRecipe
+from sparring.metrics.mode_coverage import count_modes
+from sparring.playground_2d.play import started
 from test_game import OF_NOISE
 
 SHORT = {"steps": 12, "hidden": (16, 16), "batch_size": 16}

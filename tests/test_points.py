@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from sparring.core.errors import SettingsError, SparringError
-from sparring.core.streams import Streams
-from sparring.data.points import MIXTURES, Mixture, Points, grid25, mixture, ring8
-from sparring.judge.modes import ModeCount, count_modes, mode_statistics
+from sparring.core.random_streams import Streams
+from sparring.data.points.mixtures import MIXTURES, Mixture, Points, grid25, mixture, ring8
+from sparring.metrics.mode_coverage import ModeCount, count_modes, mode_statistics
 
 TRUE_QUALITY = 1 - math.exp(-4.5)
 """The share of a round Gaussian in the plane that lies within 3 deviations."""
@@ -89,7 +89,7 @@ def test_density_and_distances_do_not_depend_on_chunks(monkeypatch: pytest.Monke
     true = mixture("spiral")
     points = true.sample(100, Streams(0, 0))[0]
     whole = true.log_density(points), *true.nearest(points)
-    monkeypatch.setattr("sparring.data.points.MOST_DISTANCES", 7 * len(true.centres))
+    monkeypatch.setattr("sparring.data.points.mixtures.MOST_DISTANCES", 7 * len(true.centres))
     for before, after in zip(whole, (true.log_density(points), *true.nearest(points)), strict=True):
         assert torch.equal(before, after)
 
@@ -193,7 +193,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 
 
 def picture_of(samples: Tensor, true: Mixture, field: Tensor, arrows: Tensor, size: tuple[int, int] = (750, 260)) -> np.ndarray:
-    drawing = pytest.importorskip("sparring.playground_drawing")
+    drawing = pytest.importorskip("sparring.playground_2d.drawing")
     pytest.importorskip("matplotlib")
     snapshot = drawing.Snapshot(10, samples, field, samples[: len(arrows)], arrows, count_modes(samples, true))
     return drawing.draw(snapshot, true, "gan on $ring8", size)
@@ -224,7 +224,7 @@ def test_the_field_is_drawn_with_its_first_row_at_the_bottom() -> None:
 
 
 def test_field_points_follow_the_field() -> None:
-    drawing = pytest.importorskip("sparring.playground_drawing")
+    drawing = pytest.importorskip("sparring.playground_2d.drawing")
     places = drawing.field_points(2.0, 4).view(4, 4, 2)
     assert places[0, 0].tolist() == [-1.5, -1.5]
     assert places[0, 3].tolist() == [1.5, -1.5]
@@ -242,7 +242,7 @@ def test_nothing_is_too_broken_to_draw(size: tuple[int, int]) -> None:
 def test_drawing_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("matplotlib", "matplotlib.backends", "matplotlib.backends.backend_agg"):
         monkeypatch.setitem(sys.modules, name, None)
-    from sparring.playground_drawing import Snapshot, draw
+    from sparring.playground_2d.drawing import Snapshot, draw
 
     points = torch.zeros(1, 2)
     with pytest.raises(SparringError, match=r"sparring\[plots\]"):

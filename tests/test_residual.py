@@ -5,9 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
-from sparring.core.specs import ImageSpec
-from sparring.nets.layers import spectrally_normalised
-from sparring.nets.residual import Discriminator, DownBlock, Generator, UpBlock, discriminator_widths, generator_widths
+from sparring.core.data_spec import ImageSpec
+from sparring.nets.blocks.layers import spectrally_normalised
+from sparring.nets.sngan import Discriminator, DownBlock, Generator, UpBlock, discriminator_widths, generator_widths
 from sparring.recipes.sngan import Sngan
 
 

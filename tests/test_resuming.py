@@ -13,8 +13,8 @@ from rich.console import Console
 
 import sparring
 from sparring.core.errors import DataError, SettingsError
-from sparring.core.runs import RunDirectory
-from sparring.train import checkpoints, session
+from sparring.runs.run_directory import RunDirectory
+from sparring.training import checkpoints, session
 from tiny import TINY
 
 

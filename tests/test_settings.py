@@ -9,16 +9,16 @@ from typing import Any, ClassVar, Literal, Optional
 import pytest
 
 from sparring import recipes
-from sparring.adversarial import TwoPlayerGame
+from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.errors import SettingsError
 from sparring.core.settings import COMPARISONS, range_problems, type_problems
-from sparring.core.specs import ImageSpec, PairSpec
-from sparring.data.preparation import Preparation, checked_background
-from sparring.game import Recipe, check
+from sparring.data.preprocessing import Preparation, checked_background
+from sparring.games.adversarial import TwoPlayerGame
+from sparring.games.recipe import Recipe, check
+from sparring.games.translation import TranslationRecipe
 from sparring.recipes.dcgan import Dcgan
 from sparring.recipes.gan import Gan
-from sparring.train.settings import TrainSettings
-from sparring.translation import TranslationRecipe
+from sparring.training.settings import TrainSettings
 
 PLAIN = ImageSpec(32, 32, 1)
 RECIPES = [recipes.get(name) for name in recipes.names()]

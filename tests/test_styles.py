@@ -11,19 +11,20 @@ from torch import Tensor, nn
 import plain_stylegan2 as plain
 from sparring import recipes
 from sparring.core.batch import Batch
-from sparring.core.specs import ImageSpec
-from sparring.core.streams import Streams
-from sparring.game import Moment
-from sparring.nets import growing, resampling, stylegan, stylegan2
+from sparring.core.data_spec import ImageSpec
+from sparring.core.random_streams import Streams
+from sparring.games.step_context import Moment
+from sparring.games.style import StyleGame, path_lengths
+from sparring.nets import progressive_growing, stylegan, stylegan2
 from sparring.nets.biggan import Attention
-from sparring.nets.equalised import Convolution, Linear, normalised
-from sparring.nets.growing import Growth, shrunk
-from sparring.nets.layers import MinibatchDeviation
-from sparring.nets.styles import Mapping, as_rows
+from sparring.nets.blocks import resampling
+from sparring.nets.blocks.equalized_lr import Convolution, Linear, normalised
+from sparring.nets.blocks.layers import MinibatchDeviation
+from sparring.nets.progressive_growing import Growth, shrunk
+from sparring.nets.style_generator import Mapping, as_rows
 from sparring.recipes.progan import Progan
 from sparring.recipes.stylegan import Stylegan
 from sparring.recipes.stylegan2 import Stylegan2
-from sparring.style_game import StyleGame, path_lengths
 
 
 @pytest.mark.parametrize(("name", "generator", "discriminator"), [("progan", 23.1, 23.1), ("stylegan", 26.2, 23.1)])
@@ -256,19 +257,21 @@ def test_real_pictures_of_a_level() -> None:
     torch.testing.assert_close(shrunk(pictures, growth, 0.25), 0.75 * blurred + 0.25 * mean(pictures, 2))
 
 
-def networks(kind: str, growth: Growth) -> tuple[nn.Module, growing.Discriminator]:
+def networks(kind: str, growth: Growth) -> tuple[nn.Module, progressive_growing.Discriminator]:
     torch.manual_seed(0)
     widths = (8, 7, 6)
     generator = (
-        growing.Generator(widths, 3, 5, growth) if kind == "progan" else stylegan.Generator(widths, 3, 5, 5, growth, mapping_layers=2)
+        progressive_growing.Generator(widths, 3, 5, growth)
+        if kind == "progan"
+        else stylegan.Generator(widths, 3, 5, 5, growth, mapping_layers=2)
     )
-    return generator, growing.Discriminator(widths, 3, growth, smoothly=kind == "stylegan")
+    return generator, progressive_growing.Discriminator(widths, 3, growth, smoothly=kind == "stylegan")
 
 
 def at(level: float, *of: nn.Module) -> None:
     for network in of:
         for module in network.modules():
-            if isinstance(module, growing.Growing):
+            if isinstance(module, progressive_growing.Growing):
                 module.training_level = level
 
 

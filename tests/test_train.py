@@ -11,19 +11,20 @@ from rich.console import Console
 
 import sparring
 from sparring import recipes
-from sparring.adversarial import TwoPlayerGame
 from sparring.core.batch import Batch
+from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import CheckpointError, NonFiniteError, SettingsError
-from sparring.core.runs import RunDirectory
-from sparring.core.specs import ImageSpec
 from sparring.data.store import Store
-from sparring.train import checkpoints
-from sparring.train.loop import Average, Table, TurnTaker
-from sparring.train.order import batch_indices
-from sparring.train.session import fabric_for, first_state, resolve
-from sparring.train.settings import TrainSettings
-from sparring.train.state import State
-from sparring.train.watchers import frame_number
+from sparring.games.adversarial import TwoPlayerGame
+from sparring.runs.run_directory import RunDirectory
+from sparring.training import checkpoints
+from sparring.training.callbacks.samples import frame_number
+from sparring.training.data_order import batch_indices
+from sparring.training.ema import Average
+from sparring.training.loop import Table, TurnTaker
+from sparring.training.session import fabric_for, first_state, resolve
+from sparring.training.settings import TrainSettings
+from sparring.training.state import State
 
 
 @pytest.mark.parametrize(("count", "batch_size"), [(10, 3), (7, 7), (5, 13), (64, 8)])
@@ -245,7 +246,7 @@ class Poisoned(TwoPlayerGame):
 def test_a_non_finite_loss_stops_the_step_and_names_it(
     tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparring.adversarial.TwoPlayerGame", Poisoned)
+    monkeypatch.setattr("sparring.games.adversarial.TwoPlayerGame", Poisoned)
     run = tmp_path / "run"
     with pytest.raises(NonFiniteError) as error:
         sparring.train("dcgan", data=squares, out=run, steps=9, checkpoint_every=1, console=quiet, **tiny)

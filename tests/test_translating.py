@@ -22,24 +22,24 @@ from rich.console import Console
 from torch import nn
 
 import sparring
-from sparring import rating
-from sparring.core.batch import float_to_pixels, pixels_to_float
+from sparring.core.data_spec import PairSpec
 from sparring.core.errors import CheckpointError, DataError, SettingsError, SparringError
 from sparring.core.files import put_bytes
-from sparring.core.pictures import grid, png, save_film, save_gif
-from sparring.core.specs import PairSpec
-from sparring.data import films
-from sparring.data.workers import progress_bar
-from sparring.models import Model
-from sparring.nets.layers import shared_statistics
-from sparring.nets.maps import dropping
-from sparring.nets.translation import ResidualGenerator
-from sparring.rating import colour_shift, judge_translations, moments, pairs_for, sheet_of, with_as_many
+from sparring.core.parallel import progress_bar
+from sparring.evaluation import judge_translations as translations
+from sparring.evaluation.judge_translations import colour_shift, judge_translations, moments, pairs_for, sheet_of, with_as_many
+from sparring.inference.model import Model
+from sparring.inference.tiling import reduced
+from sparring.inference.translate_files import MARK, _Way, _written_names
+from sparring.interpret.linear_probe import probe
+from sparring.media import video_files
+from sparring.media.image_files import grid, png, save_film, save_gif
+from sparring.media.pixels import float_to_pixels, pixels_to_float
+from sparring.nets.blocks.layers import shared_statistics
+from sparring.nets.feature_maps import dropping
+from sparring.nets.image_translation import ResidualGenerator
 from sparring.recipes.pix2pix import Pix2pix
-from sparring.seeing import probe
-from sparring.tiling import reduced
-from sparring.trained_on import preparation_of
-from sparring.translating import MARK, _Way, _written_names
+from sparring.runs.training_data import preparation_of
 from test_cli import call
 from test_translation import SMALL, places  # noqa: F401 (a fixture)
 
@@ -352,10 +352,10 @@ def test_films(negative: Model, tmp_path: Path, ending: str) -> None:
     frames = [np.full((32, 48, 3), level, np.uint8) for level in (0, 120, 240)]
     (save_gif if ending == ".gif" else save_film)(frames, tmp_path / f"in{ending}", 5)
     assert sparring.translate(negative, tmp_path / f"in{ending}", tmp_path / f"out{ending}").written == 3
-    drawn = [frame.mean() for frame in films.frames_of(tmp_path / f"out{ending}")]
+    drawn = [frame.mean() for frame in video_files.frames_of(tmp_path / f"out{ending}")]
     assert drawn == pytest.approx([255, 135, 15], abs=6)
-    assert films.rate_of(tmp_path / f"out{ending}") == pytest.approx(5)
-    assert films.count_of(tmp_path / f"in{ending}") == 3
+    assert video_files.rate_of(tmp_path / f"out{ending}") == pytest.approx(5)
+    assert video_files.count_of(tmp_path / f"in{ending}") == 3
     (tmp_path / "films").mkdir()
     sparring.translate(negative, tmp_path / f"in{ending}", tmp_path / "films")
     assert (tmp_path / f"films/in{ending}").exists()
@@ -374,8 +374,8 @@ def test_animations_keep_their_pace_and_lie_on_the_background(negative: Model, t
         frame.putpixel((place, 0), (200, 0, 0, 255))
     frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=[100, 50, 200], disposal=2)
     assert sparring.translate(negative, tmp_path / "in.gif", tmp_path / "out.gif").written == 3
-    assert films.durations_of(tmp_path / "out.gif") == [100, 50, 200]
-    first = next(films.frames_of(tmp_path / "out.gif"))
+    assert video_files.durations_of(tmp_path / "out.gif") == [100, 50, 200]
+    first = next(video_files.frames_of(tmp_path / "out.gif"))
     assert (first[7, 7, :3].max(), first[0, 0, 1]) == (0, 255), "white becomes black, red turquoise"
 
 
@@ -520,7 +520,7 @@ def test_data_that_is_named_is_judged_all_of_it(negative: Model, tmp_path: Path)
 def test_scores_do_not_depend_on_how_many_are_looked_at_at_a_time(negative: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = pairs_for(negative)
     whole = judge_translations(negative, pairs).scores
-    monkeypatch.setattr(rating, "PIXELS_AT_A_TIME", 2 * 32 * 32)
+    monkeypatch.setattr(translations, "PIXELS_AT_A_TIME", 2 * 32 * 32)
     for way, scores in judge_translations(negative, pairs).scores.items():
         assert scores == pytest.approx(whole[way], rel=1e-5)
 
@@ -729,7 +729,7 @@ def test_a_full_disk_ends_it_and_an_empty_file_is_not_done(negative: Model, tmp_
         put_bytes(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr("sparring.translating.put_bytes", put)
+        patch.setattr("sparring.inference.translate_files.put_bytes", put)
         with pytest.raises(DataError, match="No space left on device"):
             sparring.translate(negative, tmp_path / "in", tmp_path / "out")
     (tmp_path / "out" / "003.png").write_bytes(b"")  # as a power cut may leave it
@@ -775,13 +775,13 @@ def test_films_keep_their_sound(negative: Model, tmp_path: Path) -> None:
         file.writeframes((8000 * np.sin(np.arange(8000) / 3)).astype("<i2").tobytes())
     frames = [noise(32, 32, number) for number in range(10)]
     save_film(frames, tmp_path / "in.mp4", 10, sound=tmp_path / "tone.wav")
-    assert films.has_sound(tmp_path / "in.mp4")
+    assert video_files.has_sound(tmp_path / "in.mp4")
     sparring.translate(negative, tmp_path / "in.mp4", tmp_path / "out.mp4")
-    assert films.has_sound(tmp_path / "out.mp4")
-    assert len(list(films.frames_of(tmp_path / "out.mp4"))) == 10
+    assert video_files.has_sound(tmp_path / "out.mp4")
+    assert len(list(video_files.frames_of(tmp_path / "out.mp4"))) == 10
     save_film(frames, tmp_path / "mute.mp4", 10)
     sparring.translate(negative, tmp_path / "mute.mp4", tmp_path / "still.mp4")
-    assert not films.has_sound(tmp_path / "still.mp4")
+    assert not video_files.has_sound(tmp_path / "still.mp4")
 
 
 def test_a_film_that_does_not_fit_on_the_disk_is_not_left_in_half(tmp_path: Path) -> None:

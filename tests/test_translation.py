@@ -14,23 +14,24 @@ from torchvision.models.vgg import cfgs, make_layers
 
 import sparring
 from sparring import recipes
-from sparring.augment import jittered
+from sparring.augment.paired import jittered
 from sparring.core.batch import Batch
+from sparring.core.data_spec import ImageSpec, PairSpec, spec_from_json
 from sparring.core.errors import CheckpointError, DataError, SettingsError
-from sparring.core.specs import ImageSpec, PairSpec, spec_from_json
-from sparring.core.streams import Streams
-from sparring.data.pairs import Pairing, Pairs, open_pairs
-from sparring.data.preparation import Preparation
-from sparring.game import Moment, check
-from sparring.nets import translation as nets
-from sparring.nets.layers import InstanceNorm
-from sparring.nets.perception import Lite0Perception, Perception, open_perception
-from sparring.recipes.cut import contrastive
-from sparring.recipes.style_transfer import correlations, style_distance, total_variation
-from sparring.train.loop import Table, TurnTaker
-from sparring.train.session import fabric_for, first_state, resolve
-from sparring.train.settings import TrainSettings
-from sparring.translation import PicturePool, TranslationGame
+from sparring.core.random_streams import Streams
+from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
+from sparring.data.preprocessing import Preparation
+from sparring.games.recipe import check
+from sparring.games.step_context import Moment
+from sparring.games.translation import PicturePool, TranslationGame
+from sparring.losses.contrastive import contrastive
+from sparring.losses.perceptual import correlations, style_distance, total_variation
+from sparring.nets import image_translation as nets
+from sparring.nets.blocks.layers import InstanceNorm
+from sparring.nets.feature_extractors.perceptual import Lite0Perception, Perception, open_perception
+from sparring.training.loop import Table, TurnTaker
+from sparring.training.session import fabric_for, first_state, resolve
+from sparring.training.settings import TrainSettings
 from style_transfer import GENERATED, centered, generated
 from test_train import same_run
 

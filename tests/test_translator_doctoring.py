@@ -8,12 +8,14 @@ import pytest
 from PIL import Image
 
 import sparring
-from sparring import cli, recipes, translator_doctoring
+from sparring import recipes
+from sparring.cli import verbs
+from sparring.cli.usage import checked
 from sparring.core.errors import SettingsError
 from sparring.core.files import read_json
-from sparring.pace import Pace, duration
-from sparring.translator_doctoring import WISHES, TranslatorAdvice
-from sparring.usage import checked
+from sparring.health.doctor import translators
+from sparring.health.doctor.time_estimate import Pace, duration
+from sparring.health.doctor.translators import WISHES, TranslatorAdvice
 from test_cli import call
 from test_translation import places  # noqa: F401 (a fixture)
 
@@ -23,7 +25,7 @@ Places = tuple[str, str]
 
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(translator_doctoring, "pace_of", lambda *_: FAST)
+    monkeypatch.setattr(translators, "pace_of", lambda *_: FAST)
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_two_sets_in_one_folder_are_two_sets(places: Places, tmp_path: Path) -> 
 def test_the_command_is_one_that_can_be_given(places: Places, strangers: str) -> None:  # noqa: F811
     advice = advised(places[0], target=strangers, size=32)
     words = shlex.split(advice.command)
-    arguments = checked(words[3:], cli.function_of("train", words[2], words[3:]), " ".join(words[:3]))
+    arguments = checked(words[3:], verbs.function_of("train", words[2], words[3:]), " ".join(words[:3]))
     given = dict(one.split("=", 1) for one in arguments)
     assert given["--target"] == strangers
     assert given["--size"] == "32"
@@ -99,17 +101,17 @@ def test_times_are_images_over_the_measured_pace(places: Places, tmp_path: Path,
 
 
 def test_each_possible_recipe_is_played(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    monkeypatch.setattr("sparring.pace.TIMED_SECONDS", 0.0)
+    monkeypatch.setattr("sparring.health.doctor.time_estimate.TIMED_SECONDS", 0.0)
     small = {"width": 4, "discriminator_width": 4, "patch_layers": 1, "batch_size": 2}
     own = {"pix2pix": small, "cut": {**small, "blocks": 1}, "cyclegan": {**small, "blocks": 1}, "style-transfer": {"width": 4, "blocks": 1}}
-    monkeypatch.setattr(translator_doctoring, "ON_A_PROCESSOR", own)
+    monkeypatch.setattr(translators, "ON_A_PROCESSOR", own)
     advice = advised(places[0], target=places[1], size=32, threads=1)
     assert [one.name for one in advice.possible] == ["pix2pix", "cut", "cyclegan"]
     assert all(one.pace.images_per_second > 0 for one in advice.possible)
 
 
 def test_a_busy_machine_is_said_and_no_long_budget_made_of_it(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    monkeypatch.setattr(translator_doctoring, "pace_of", lambda *_: Pace(0.1, None, "2 threads", 0.3))
+    monkeypatch.setattr(translators, "pace_of", lambda *_: Pace(0.1, None, "2 threads", 0.3))
     advice = advised(places[0], target=places[1], size=32)
     assert "busy machine" in [one.name for one in advice.difficulties]
     assert advice.settings["minutes"] == 10
@@ -122,7 +124,7 @@ def test_what_cannot_be_is_refused(places: Places) -> None:  # noqa: F811
 
 
 def test_generators_are_told_of_translators(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("sparring.doctoring.pace_of", lambda *_: FAST)
+    monkeypatch.setattr("sparring.health.doctor.doctor.pace_of", lambda *_: FAST)
     for number in range(20):
         Image.fromarray(np.random.default_rng(number).integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / f"{number}.png")
     lines = sparring.doctor(tmp_path, device="cpu").lines()

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sparring import cli, recipes
-from sparring.command_arguments import arguments_of
-from sparring.help_page import help_page
-from sparring.usage import UsageError, checked
+from sparring import recipes
+from sparring.cli import exit_codes, main, verbs
+from sparring.cli.command_arguments import arguments_of
+from sparring.cli.help_page import help_page
+from sparring.cli.usage import UsageError, checked
 
 TRAIN = ("train", "dcgan", "--data", "fashion10k")
 
@@ -18,9 +19,9 @@ TRAIN = ("train", "dcgan", "--data", "fashion10k")
 def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     """What is said of a command that cannot be understood."""
     with pytest.raises(SystemExit) as ended:
-        cli.main([str(word) for word in words])
+        main.main([str(word) for word in words])
     found = capsys.readouterr()
-    assert ended.value.code == cli.EXIT_USAGE, found
+    assert ended.value.code == exit_codes.EXIT_USAGE, found
     assert not found.out
     assert "╭" not in found.err  # a box of tyro's
     assert found.err.startswith("sparring: ")
@@ -28,7 +29,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 
 
 def understood(*words: str) -> list[str]:
-    return checked(words, cli.with_recipe(cli.train, "dcgan"), "sparring train dcgan")
+    return checked(words, verbs.with_recipe(verbs.train, "dcgan"), "sparring train dcgan")
 
 
 @pytest.mark.parametrize(
@@ -142,19 +143,19 @@ def test_what_is_meant_is_taken() -> None:
 
 
 def test_values_with_commas_and_words_with_places() -> None:
-    words = checked(["A", "--resize", "Bicubic", "B", "--inputs", "gray"], cli.PLAIN["judge"], "sparring judge")
+    words = checked(["A", "--resize", "Bicubic", "B", "--inputs", "gray"], verbs.PLAIN["judge"], "sparring judge")
     assert words == ["A", "B", "--resize=bicubic, antialiased", "--inputs=grey"]
-    assert checked(["RUN", "-n64", "--seed", "3"], cli.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64", "--seed=3"]
-    assert checked(["RUN", "-number", "64"], cli.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64"]
-    assert checked(["-n", "64", "RUN"], cli.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64"]
-    mixed = checked(["RUN", "--coarse", "0", "1", "--fine", "2"], cli.GROUPS["latent"]["mix"], "sparring latent mix")
+    assert checked(["RUN", "-n64", "--seed", "3"], verbs.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64", "--seed=3"]
+    assert checked(["RUN", "-number", "64"], verbs.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64"]
+    assert checked(["-n", "64", "RUN"], verbs.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64"]
+    mixed = checked(["RUN", "--coarse", "0", "1", "--fine", "2"], verbs.GROUPS["latent"]["mix"], "sparring latent mix")
     assert mixed == ["RUN", "--coarse", "0", "1", "--fine", "2"]
     with pytest.raises(UsageError, match="'C' is one word too many"):
-        checked(["A", "B", "C"], cli.PLAIN["judge"], "sparring judge")
+        checked(["A", "B", "C"], verbs.PLAIN["judge"], "sparring judge")
     with pytest.raises(UsageError, match="2 problems"):
-        checked(["RUN"], cli.PLAIN["translate"], "sparring translate")
+        checked(["RUN"], verbs.PLAIN["translate"], "sparring translate")
     with pytest.raises(UsageError, match="RUN is missing"):
-        checked([], cli.PLAIN["compare"], "sparring compare")
+        checked([], verbs.PLAIN["compare"], "sparring compare")
 
 
 @pytest.mark.parametrize(
@@ -199,19 +200,19 @@ def test_other_names_of_commands(word: str, verb: str, capsys: pytest.CaptureFix
 
 
 def test_names_of_commands_elsewhere_lead_to_commands_that_there_are() -> None:
-    from sparring.other_toolkits import CALLED, FOLLOWED, MEANT
+    from sparring.cli.other_toolkits import CALLED, FOLLOWED, MEANT
 
     for own in CALLED:
         verb, _, name = own.partition(" ")
-        assert verb.startswith("--") or (name in cli.GROUPS[verb] if name else verb in cli.VERBS)
+        assert verb.startswith("--") or (name in verbs.GROUPS[verb] if name else verb in verbs.VERBS)
     assert set(FOLLOWED) <= set(CALLED)
     everything = {flag for name in recipes.names() for flag in flags_of("train", name)}
-    everything |= {flag for verb in cli.PLAIN for flag in flags_of(verb)}
+    everything |= {flag for verb in verbs.PLAIN for flag in flags_of(verb)}
     assert set(MEANT) - everything <= {"--optimizer", "--optimiser"}  # one of them is its name, at any time
 
 
 def flags_of(verb: str, name: str = "") -> set[str]:
-    return {argument.name for argument in arguments_of(cli.function_of(verb, name, []))}
+    return {argument.name for argument in arguments_of(verbs.function_of(verb, name, []))}
 
 
 @pytest.mark.parametrize(
@@ -224,7 +225,7 @@ def flags_of(verb: str, name: str = "") -> set[str]:
 )  # fmt: skip
 def test_help(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main(words)
+        main.main(words)
     assert not ended.value.code
     assert said in capsys.readouterr().out
 
@@ -233,19 +234,19 @@ def test_help_fits_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatc
     monkeypatch.setenv("COLUMNS", "80")
     for words in ([], ["help", "train"], ["help", "latent"], ["help", "data"]):
         with pytest.raises(SystemExit):
-            cli.main(words)
+            main.main(words)
         assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
     with pytest.raises(SystemExit):
-        cli.main(["help", "judge"])
+        main.main(["help", "judge"])
     assert "{{" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("columns", [50, 80, 120])
 def test_every_flag_of_every_command_is_explained(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    commands = {verb: cli.function_of(verb, "", []) for verb in (*cli.PLAIN, "resume")}
-    commands |= {f"{verb} {name}": cli.function_of(verb, name, []) for verb, group in cli.GROUPS.items() for name in group}
-    commands |= {f"train {name}": cli.function_of("train", name, []) for name in recipes.names()}
+    commands = {verb: verbs.function_of(verb, "", []) for verb in (*verbs.PLAIN, "resume")}
+    commands |= {f"{verb} {name}": verbs.function_of(verb, name, []) for verb, group in verbs.GROUPS.items() for name in group}
+    commands |= {f"train {name}": verbs.function_of("train", name, []) for name in recipes.names()}
     for called, function in commands.items():
         page = help_page(function, f"sparring {called}")
         arguments = list(arguments_of(function))
@@ -258,7 +259,7 @@ def test_every_flag_of_every_command_is_explained(columns: int, monkeypatch: pyt
 
 
 def test_defaults_are_those_that_are_trained_with() -> None:
-    page = {line.split()[0]: line for line in lines_of_flags(help_page(cli.with_recipe(cli.train, "dcgan"), "sparring train dcgan"))}
+    page = {line.split()[0]: line for line in lines_of_flags(help_page(verbs.with_recipe(verbs.train, "dcgan"), "sparring train dcgan"))}
     assert page["--learning-rate"].endswith("(default: 0.0002)")
     assert page["--betas"].endswith("(default: 0.5 0.999)")
     assert page["--latent"].endswith("(default: uniform)")  # the recipe's own, over what it inherits
@@ -279,7 +280,7 @@ def test_flags_before_a_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_usage_errors_need_no_torch(tmp_path: Path) -> None:
     code = (
-        "import sys; from sparring.cli import main\ntry: main(['sample', '--num', '3'])\n"
+        "import sys; from sparring.cli.main import main\ntry: main(['sample', '--num', '3'])\n"
         "except SystemExit as ended: print(ended.code, 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)

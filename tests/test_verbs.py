@@ -8,7 +8,7 @@ from PIL import Image
 
 import sparring
 from golden import GOLDEN, golden
-from sparring import cli
+from sparring.cli import main
 from sparring.core.files import read_json
 from sparring.data.store import Store
 from tiny import TINY
@@ -16,7 +16,7 @@ from tiny import TINY
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> str:
     with pytest.raises(SystemExit) as ended:
-        cli.main([str(argument) for argument in arguments])
+        main.main([str(argument) for argument in arguments])
     found = capsys.readouterr()
     assert ended.value.code == code, found.out + found.err
     return found.out + found.err

@@ -13,21 +13,21 @@ from torch import nn
 
 import sparring
 from sparring import recipes
-from sparring.adversarial import TwoPlayerGame
 from sparring.core.batch import Batch
-from sparring.core.runs import RunDirectory
-from sparring.data.parts import Part, kept_apart
-from sparring.data.points import Points, mixture
-from sparring.data.source import open_source
+from sparring.data.open_source import open_source
+from sparring.data.points.mixtures import Points, mixture
 from sparring.data.store import Preparation, Store, prepare
-from sparring.game import as_played
-from sparring.looks import agreements, checkerboard, clusters, label_signs, mean_distance, rows_of, saturation
-from sparring.train import checkpoints
-from sparring.train import vitals as watching
-from sparring.train.session import first_state
-from sparring.train.state import State
-from sparring.train.vitals import checkup_due
-from sparring.vitals import Examiner, alike, chance_higher, channels_watched, constant_channels, largest_singular_value
+from sparring.data.subset import Part, kept_apart
+from sparring.games.adversarial import TwoPlayerGame
+from sparring.games.game import as_played
+from sparring.health.measurements import Examiner, alike, chance_higher, channels_watched, constant_channels, largest_singular_value
+from sparring.metrics.pixel_space import agreements, checkerboard, clusters, label_signs, mean_distance, rows_of, saturation
+from sparring.runs.run_directory import RunDirectory
+from sparring.training import checkpoints
+from sparring.training.callbacks import health as watching
+from sparring.training.callbacks.health import checkup_due
+from sparring.training.session import first_state
+from sparring.training.state import State
 from tiny import TINY
 
 

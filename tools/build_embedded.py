@@ -1,4 +1,4 @@
-"""Build src/sparring/data/embedded/ from the original archives: python tools/build_embedded.py --from DIR
+"""Build src/sparring/data/images/bundled_files/ from the original archives: python tools/build_embedded.py --from DIR
 
 DIR holds fashion-mnist/t10k-*.gz, emoji-google-64.zip, emoji-twitter-64.zip and emoji-labels.csv. Every set becomes one large
 lossless WebP (a sheet of pictures, row by row in the order of the items) and a table of names, labels and checksums. Large sheets
@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-EMBEDDED = Path(__file__).resolve().parent.parent / "src/sparring/data/embedded"
+EMBEDDED = Path(__file__).resolve().parent.parent / "src/sparring/data/images/bundled_files"
 GARMENTS = ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"]
 LARGEST_SIDE = 16383
 """Of a WebP."""

@@ -1,6 +1,6 @@
 """`python -m sparring` is `sparring`."""
 
-from sparring.cli import main
+from sparring.cli.main import main
 
 if __name__ == "__main__":
     main()

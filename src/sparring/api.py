@@ -1,4 +1,4 @@
-"""Floor 5: what a notebook imports. Train, resume, load, pack."""
+"""What a notebook imports. Train, resume, load, pack."""
 
 import itertools
 import os
@@ -15,49 +15,55 @@ from jaxtyping import UInt8
 from torch import nn
 
 import sparring
-from sparring import rating, recipes
-from sparring.core.batch import float_to_pixels
-from sparring.core.errors import CheckpointError, MemoryShortageError, SettingsError, did_you_mean, listed
-from sparring.core.machine import has_fast_bfloat16
-from sparring.core.numbers import plural
-from sparring.core.pictures import grid
-from sparring.core.runs import RunDirectory
+from sparring import recipes
+from sparring.core.console import console as plain_console
+from sparring.core.errors import CheckpointError, MemoryShortageError, SettingsError, SparringError, did_you_mean, listed
+from sparring.core.formatting import flags, plural
+from sparring.core.hardware import has_fast_bfloat16
 from sparring.core.settings import range_problems, type_problems
-from sparring.core.terminal import console as plain_console
-from sparring.data.input_statistics import statistics_of_pairs
-from sparring.data.pairs import Pairing, Pairs
-from sparring.data.parts import kept_apart
-from sparring.data.source import open_source, source_names
+from sparring.data.images.sizes_and_range import common_size
+from sparring.data.open_source import open_source, source_names
+from sparring.data.pairs.input_statistics import statistics_of_pairs
+from sparring.data.pairs.pairs import Pairing, Pairs
 from sparring.data.store import Preparation, Store, prepare, store_at
-from sparring.data.survey import common_size
-from sparring.diagnose.verdict import flags
-from sparring.diagnosing import diagnose
-from sparring.doctoring import doctor, unusual
-from sparring.game import Game, LatentGame, Recipe, check
-from sparring.judge.sliced import coarse, sliced_wasserstein
-from sparring.judging import FrechetJudge, compare, judge
-from sparring.loading import described, from_json, import_weights, load, pack
-from sparring.milestones import whereabouts
-from sparring.models import Model
-from sparring.nets.layers import MinibatchDeviation
-from sparring.playground import playground
-from sparring.rating import judge_translations, pairs_of
-from sparring.train import checkpoints
-from sparring.train.settings import BUDGETS, COACHING, MACHINE, TrainSettings
-from sparring.trained_on import refuse_changed, refuse_moved
-from sparring.translating import translate
-from sparring.translation import TranslationRecipe
-from sparring.vitals import Examiner
+from sparring.data.subset import kept_apart
+from sparring.evaluation.compare import compare
+from sparring.evaluation.judge import FrechetJudge, judge
+from sparring.evaluation.judge_translations import judge_translations, pairs_of, score_on, sheet_of
+from sparring.games.game import Game
+from sparring.games.latent_game import LatentGame
+from sparring.games.recipe import Recipe, check
+from sparring.games.translation import TranslationRecipe
+from sparring.health.diagnosis.diagnose import diagnose
+from sparring.health.doctor.doctor import doctor, unusual
+from sparring.health.measurements import Examiner
+from sparring.inference.load import load
+from sparring.inference.model import Model
+from sparring.inference.pack import pack
+from sparring.inference.translate_files import translate
+from sparring.interop.import_weights import import_weights
+from sparring.media.image_files import grid
+from sparring.media.pixels import float_to_pixels
+from sparring.media.save_images import save_images
+from sparring.metrics.sliced_wasserstein import coarse, sliced_wasserstein
+from sparring.nets.blocks.layers import MinibatchDeviation
+from sparring.playground_2d.play import playground
+from sparring.runs.config import described, from_json
+from sparring.runs.milestones import whereabouts
+from sparring.runs.run_directory import RunDirectory
+from sparring.runs.training_data import refuse_changed, refuse_moved
+from sparring.training import checkpoints
+from sparring.training.settings import BUDGETS, COACHING, MACHINE, TrainSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sparring.coaching.coach import Coach
-    from sparring.train.session import Ending
+    from sparring.health.coach.coach import Coach
+    from sparring.training.session import Ending
 
 __all__ = [
-    "Model", "compare", "diagnose", "doctor", "import_weights", "judge", "judge_translations", "load", "pack", "playground", "resume",
-    "train", "translate",
+    "Model", "SparringError", "compare", "diagnose", "doctor", "import_weights", "judge", "judge_translations", "load", "open_source",
+    "pack", "playground", "prepare", "resume", "save_images", "train", "translate",
 ]  # fmt: skip
 
 SCORED_SAMPLES = 512
@@ -85,8 +91,8 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     refuse_wrong_values(recipe, asked, preparation, pairing)
     refuse_wrong_data(data, recipe)
     recipe.refuse_to_begin()
-    from sparring.train.memory import refuse_too_large
-    from sparring.train.session import resolve
+    from sparring.training.memory_estimate import refuse_too_large
+    from sparring.training.session import resolve
 
     resolved = resolve(asked.with_budget())
     store = data if isinstance(data, Store | Pairs) else prepared(data, recipe, preparation, console, pairing)
@@ -242,10 +248,10 @@ def play_on(
     console: "Console",
 ) -> Model:
     """Play the game of a locked run, from where it stands to the end of its budget."""
-    from sparring.train.session import sit
+    from sparring.training.session import sit
 
     if isinstance(store, Pairs):
-        score, sheet = rating.score_on(store), rating.sheet_of(store)
+        score, sheet = score_on(store), sheet_of(store)
         data, examine = store, Examiner(store, None, settings.seed)
     else:
         score, sheet = score_for(store, settings), sheet_for(settings)
@@ -262,7 +268,7 @@ def play_on(
         return sit(run, recipe, lambda: recipe.build(store.spec), data, settings, score, sheet, examine, whole, console, coach)
 
     if settings.coach:
-        from sparring.coaching.interventions import Bench
+        from sparring.health.coach.interventions import Bench
 
         ending = Bench(run, store.spec, settings, identity, console).play(sitting)
     else:
@@ -331,7 +337,7 @@ def resume(run: Place, *, data: Place | Store | Pairs | None = None, console: "C
     now on, for a run without one; and what computes it (`device`, `precision`, `threads`, `gradient_accumulation`), after which it is no
     longer the same to the bit. Any other setting is refused by name if it differs from the run's.
     """
-    from sparring.train.memory import refuse_too_large
+    from sparring.training.memory_estimate import refuse_too_large
 
     console = console or plain_console()
     directory = RunDirectory(Path(run))
@@ -397,7 +403,7 @@ def on_machine(run: RunDirectory, old: TrainSettings, asked: Mapping[str, Any]) 
         raise SettingsError(
             f"{run.path} was trained on a GPU, and torch sees none here. To go on without one: {run.resume_command} --device cpu"
         )
-    from sparring.train.session import resolve
+    from sparring.training.session import resolve
 
     new = resolve(replace(old, **asked))
     moved = new.device != old.device and "precision" not in asked

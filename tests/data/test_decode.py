@@ -10,7 +10,7 @@ from picture_files import encoded, noise
 from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
-from sparring.data.decode import PICTURE_ENDINGS, Colour, Crop, UnusableError, extremes_of, fit, load, looks_like_picture
+from sparring.media.image_decoding import PICTURE_ENDINGS, Colour, Crop, UnusableError, extremes_of, fit, load, looks_like_picture
 
 WHITE, BLUE = (255, 255, 255), (0, 0, 255)
 

@@ -11,7 +11,7 @@ from picture_files import encoded, noise
 from PIL import Image
 
 from sparring.core.errors import DataError
-from sparring.data.source import Source, open_source
+from sparring.data.open_source import Source, open_source
 from sparring.data.store import Preparation, prepare
 
 

@@ -12,7 +12,7 @@ from picture_files import encoded
 from PIL import Image
 
 from sparring.core.errors import DataError, SparringError
-from sparring.data.source import open_source
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, prepare
 
 

@@ -8,9 +8,9 @@ from picture_files import encoded, noise
 from PIL import Image
 
 from sparring.core.errors import DataError
-from sparring.data.inspection import inspect
-from sparring.data.preparation import Preparation
-from sparring.data.source import open_source
+from sparring.data.images.inspect import inspect
+from sparring.data.open_source import open_source
+from sparring.data.preprocessing import Preparation
 
 
 def test_counts_and_reasons(photos: Path) -> None:

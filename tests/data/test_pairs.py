@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from sparring.core.errors import DataError, SettingsError
-from sparring.data import making
-from sparring.data.decode import Crop
-from sparring.data.pairs import Pairing, Pairs, open_pairs, open_to_judge
-from sparring.data.preparation import Preparation
-from sparring.train.loop import indices_of
+from sparring.data.pairs import made_inputs
+from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs, open_to_judge
+from sparring.data.preprocessing import Preparation
+from sparring.media.image_decoding import Crop
+from sparring.training.loop import indices_of
 
 SIZE = Preparation(size=8)
 
@@ -173,30 +173,30 @@ def test_a_single_picture_is_a_style(tmp_path: Path) -> None:
 def test_what_inputs_are_made_of_a_picture() -> None:
     picture = np.zeros((32, 32, 3), np.uint8)
     picture[8:24, 8:24] = (255, 0, 0)
-    lines = making.edges(picture, 0)[:, :, 0] == 0
+    lines = made_inputs.edges(picture, 0)[:, :, 0] == 0
     inside = np.zeros((32, 32), bool)
     inside[6:26, 6:26] = True
     inside[11:21, 11:21] = False
     assert lines.any()
     assert not (lines & ~inside).any(), "lines lie where brightness changes"
     assert lines[16].sum() == 2, "one line for each side that a row crosses"
-    assert (making.edges(np.full((32, 32, 3), 90, np.uint8), 0) == 255).all()
-    assert making.grey(picture, 0).shape == (32, 32, 1)
-    assert making.grey(picture, 0)[16, 16, 0] == 76, "0.299 of red"
-    small = making.low_resolution(picture, 0)
+    assert (made_inputs.edges(np.full((32, 32, 3), 90, np.uint8), 0) == 255).all()
+    assert made_inputs.grey(picture, 0).shape == (32, 32, 1)
+    assert made_inputs.grey(picture, 0)[16, 16, 0] == 76, "0.299 of red"
+    small = made_inputs.low_resolution(picture, 0)
     assert small.shape == picture.shape
     assert np.array_equal(small[14:18, 14:18], picture[14:18, 14:18])
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    assert making.low_resolution(noise, 0).std() < noise.std() / 2
-    holed = making.masked(noise, 5)
+    assert made_inputs.low_resolution(noise, 0).std() < noise.std() / 2
+    holed = made_inputs.masked(noise, 5)
     hole = (holed == 127).all(axis=2)
     assert hole.sum() == pytest.approx(256, abs=3)
     assert np.array_equal(holed[~hole], noise[~hole])
-    places = {np.flatnonzero((making.masked(noise, i) == 127).all(axis=2))[0] for i in range(8)}
+    places = {np.flatnonzero((made_inputs.masked(noise, i) == 127).all(axis=2))[0] for i in range(8)}
     assert len(places) > 3, "each picture has its own place"
-    assert np.array_equal(making.scribble(picture, 3), making.scribble(picture, 3))
-    assert not np.array_equal(making.scribble(picture, 3), making.scribble(picture, 4))
-    assert 0.02 < (making.scribble(picture, 3) < 128).mean() < 0.4
+    assert np.array_equal(made_inputs.scribble(picture, 3), made_inputs.scribble(picture, 3))
+    assert not np.array_equal(made_inputs.scribble(picture, 3), made_inputs.scribble(picture, 4))
+    assert 0.02 < (made_inputs.scribble(picture, 3) < 128).mean() < 0.4
 
 
 # --------------------------------------------------------------------------------------------------- what lies on what

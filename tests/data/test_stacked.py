@@ -10,9 +10,9 @@ import pytest
 from jaxtyping import Int64, UInt8
 
 from sparring.core.errors import DataError
-from sparring.data.inspection import inspect
-from sparring.data.source import Source, open_source
-from sparring.data.stacked import choices
+from sparring.data.images.inspect import inspect
+from sparring.data.images.stacked import choices
+from sparring.data.open_source import Source, open_source
 from sparring.data.store import Preparation, prepare
 
 
@@ -93,5 +93,5 @@ def test_it_is_found_by_name() -> None:
 
 
 def test_opening_needs_no_torch() -> None:
-    code = "import sys, sparring.data.source as source\nsource.open_source('fashion10k:stacked')\nassert 'torch' not in sys.modules"
+    code = "import sys, sparring.data.open_source as source\nsource.open_source('fashion10k:stacked')\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

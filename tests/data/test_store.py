@@ -20,9 +20,9 @@ from picture_files import encoded, noise
 from PIL import Image
 
 from sparring.core.errors import DataError, SettingsError
-from sparring.data import content
-from sparring.data.records import Source
-from sparring.data.source import open_source
+from sparring.data import content_digest
+from sparring.data.open_source import open_source
+from sparring.data.source import Source
 from sparring.data.store import Preparation, Store, open_store, prepare
 
 
@@ -67,7 +67,7 @@ def test_another_setting_is_another_store(photos: Path, changed: Preparation) ->
 
 @pytest.mark.parametrize("settled", [True, False])
 def test_other_pixels_are_another_store_whatever_the_times_say(photos: Path, settled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content, "SETTLED", -(10**12) if settled else 2 * 10**9)  # as if all was written long ago; or just now
+    monkeypatch.setattr(content_digest, "SETTLED", -(10**12) if settled else 2 * 10**9)  # as if all was written long ago; or just now
     file = photos / "cat" / "0.png"
     status = file.stat()
     first = prepare(open_source(photos))
@@ -81,12 +81,12 @@ def test_other_pixels_are_another_store_whatever_the_times_say(photos: Path, set
 
 
 def test_files_that_did_not_change_are_not_read_again(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content, "SETTLED", -(10**12))
+    monkeypatch.setattr(content_digest, "SETTLED", -(10**12))
     names = [f"{kind}/{i}.png" for kind in ("cat", "dog") for i in range(3)]
-    before = content.digests_of(photos, names)
+    before = content_digest.digests_of(photos, names)
     assert len(set(before)) == 6
-    monkeypatch.setattr(content.hashlib, "blake2b", None)  # whoever reads now fails
-    assert content.digests_of(photos, names) == before
+    monkeypatch.setattr(content_digest.hashlib, "blake2b", None)  # whoever reads now fails
+    assert content_digest.digests_of(photos, names) == before
 
 
 def test_the_same_files_elsewhere_are_the_same_store(photos: Path, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_an_error_on_the_way_leaves_nothing(photos: Path, cache: Path) -> None:
 KILLED = """
 import os, sys, time
 from dataclasses import replace
-from sparring.data.source import open_source
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, prepare
 
 source = open_source(sys.argv[1])

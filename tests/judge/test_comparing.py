@@ -8,9 +8,9 @@ from rich.console import Console
 
 import sparring
 from sparring import recipes
+from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.errors import SettingsError
-from sparring.core.runs import RunDirectory
-from sparring.core.specs import ImageSpec, PairSpec
+from sparring.runs.run_directory import RunDirectory
 
 QUIET = Console(quiet=True)
 

@@ -12,16 +12,10 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from sparring.core.errors import DataError
-from sparring.judge import (
-    density_coverage,
-    frechet_distance,
-    inception_score,
-    kernel_distance,
-    memorisation,
-    precision_recall,
-)
-from sparring.judge.frechet import Gaussian, between, extrapolated, full_rank
-from sparring.judge.neighbours import Own, best_coverage
+from sparring.metrics import inception_score
+from sparring.metrics.frechet_distance import Gaussian, between, extrapolated, frechet_distance, full_rank
+from sparring.metrics.kernel_distance import kernel_distance
+from sparring.metrics.nearest_neighbors import Own, best_coverage, density_coverage, memorisation, precision_recall
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -196,8 +190,8 @@ def test_identical_sets_are_perfect_and_distant_ones_hopeless() -> None:
 def test_pieces_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = clouds(70, 50, 6)
     whole = precision_recall(real, fake), density_coverage(real, fake), kernel_distance(real, fake), Own.of(real, 3)
-    monkeypatch.setattr("sparring.judge.neighbours.PIECE", 16)
-    monkeypatch.setattr("sparring.judge.kernel.PIECE", 16)
+    monkeypatch.setattr("sparring.metrics.nearest_neighbors.PIECE", 16)
+    monkeypatch.setattr("sparring.metrics.kernel_distance.PIECE", 16)
     parts = precision_recall(real, fake), density_coverage(real, fake), kernel_distance(real, fake), Own.of(real, 3)
     assert parts[:2] == whole[:2]
     assert parts[2] == pytest.approx(whole[2], rel=1e-12)

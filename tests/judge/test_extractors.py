@@ -13,12 +13,12 @@ from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d
 
 from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.data.store import Store
-from sparring.judge import classifier
-from sparring.judge.extractors import open_extractor
-from sparring.judge.features import rebatched, with_channels
-from sparring.judge.resize import resize
-from sparring.nets import lite0
-from sparring.nets.folding import read_weights
+from sparring.evaluation import classifier
+from sparring.evaluation.extractors import open_extractor
+from sparring.evaluation.features import rebatched, with_channels
+from sparring.nets.feature_extractors import efficientnet_lite0
+from sparring.nets.feature_extractors.resize import resize
+from sparring.nets.feature_extractors.weight_files import read_weights
 
 
 def noise(n: int, side: int, channels: int = 3, seed: int = 0) -> np.ndarray:
@@ -65,7 +65,7 @@ def test_inception_is_torch_fidelitys(inception_file: Path) -> None:
 
 
 def test_lite0_is_timms() -> None:
-    tensors = read_weights(lite0.weights_file())
+    tensors = read_weights(efficientnet_lite0.weights_file())
     theirs = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     names = list(theirs.state_dict())
     assert len(names) == len(tensors)
@@ -168,7 +168,7 @@ def test_nothing_in_a_file_of_weights_is_executed(tmp_path: Path, monkeypatch: p
 
 
 def test_every_wrong_tensor_is_named(tmp_path: Path) -> None:
-    tensors = read_weights(lite0.weights_file())
+    tensors = read_weights(efficientnet_lite0.weights_file())
     del tensors["_blocks.3._bn1.bias"]
     tensors["_fc.weight"] = torch.zeros(10, 1280)
     tensors["extra"] = torch.zeros(1)

@@ -13,16 +13,16 @@ from rich.console import Console
 
 import sparring
 from sparring.core.errors import DataError
-from sparring.data.preparation import Preparation
-from sparring.data.source import open_source
-from sparring.data.survey import shared_range
-from sparring.judge.extractors import open_extractor
-from sparring.judge.features import Extractor
-from sparring.judge.pictures import Pictures, of_source
-from sparring.judge.pixel_statistics import contrast_of, roughness_of
-from sparring.judge.scores import judge_pictures
-from sparring.judge.seen import see
-from sparring.nets import lite0
+from sparring.data.images.sizes_and_range import shared_range
+from sparring.data.open_source import open_source
+from sparring.data.preprocessing import Preparation
+from sparring.evaluation.extractors import open_extractor
+from sparring.evaluation.feature_cache import see
+from sparring.evaluation.features import Extractor
+from sparring.evaluation.image_sets import Pictures, of_source
+from sparring.evaluation.scores import judge_pictures
+from sparring.metrics.blank_and_noise import contrast_of, roughness_of
+from sparring.nets.feature_extractors import efficientnet_lite0
 
 QUIET = Console(quiet=True)
 COUNT = 60
@@ -139,9 +139,13 @@ def test_images_go_from_their_own_pixels_to_the_extractor(tmp_path: Path, extrac
     for image in images:  # by Pillow alone
         laid = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
         planes = [Image.fromarray(np.asarray(laid)[:, :, c].astype(np.float32)) for c in range(3)]
-        shown.append(np.stack([np.asarray(plane.resize((lite0.SIDE, lite0.SIDE), Image.Resampling.BICUBIC)) for plane in planes]))
+        shown.append(
+            np.stack(
+                [np.asarray(plane.resize((efficientnet_lite0.SIDE, efficientnet_lite0.SIDE), Image.Resampling.BICUBIC)) for plane in planes]
+            )
+        )
     with torch.no_grad():
-        rows, _ = extractor.network((torch.from_numpy(np.stack(shown)) - lite0.CENTRE) / lite0.SCALE)
+        rows, _ = extractor.network((torch.from_numpy(np.stack(shown)) - efficientnet_lite0.CENTRE) / efficientnet_lite0.SCALE)
     assert torch.allclose(seen.rows, rows, atol=2e-3 * rows.abs().max().item())
 
 

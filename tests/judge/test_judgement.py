@@ -15,14 +15,14 @@ from rich.console import Console
 import sparring
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.files import sha256_of_file
-from sparring.data.source import open_source
+from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, Store, prepare
-from sparring.judge.comparison import Judged, markdown, plot, ranked
-from sparring.judge.extractors import open_extractor
-from sparring.judge.features import Extractor
-from sparring.judge.pictures import Pictures, of_store
-from sparring.judge.scores import Judgement, judge_pictures
-from sparring.nets.lite0 import weights_file
+from sparring.evaluation.extractors import open_extractor
+from sparring.evaluation.features import Extractor
+from sparring.evaluation.image_sets import Pictures, of_store
+from sparring.evaluation.ranking import Judged, markdown, plot, ranked
+from sparring.evaluation.scores import Judgement, judge_pictures
+from sparring.nets.feature_extractors.efficientnet_lite0 import weights_file
 
 QUIET = Console(quiet=True)
 
@@ -224,7 +224,7 @@ def test_names_of_classes_and_files_are_no_markup(tmp_path: Path, lite0: Extract
     pictures = Pictures(
         "<b>", 12, classes, lambda: iter([pixels]), lambda chosen: pixels[list(chosen)], np.zeros(12, np.int64), ["<i>"] * 12
     )
-    from sparring.judge.report import html
+    from sparring.evaluation.report import html
 
     page = html(judge_pictures(pictures, pictures, lite0))
     assert "<script>" not in page
@@ -277,7 +277,7 @@ def test_compare_judges_each_run_once(trained: Path, monkeypatch: pytest.MonkeyP
     lines = sparring.compare([trained], samples=12, out=tmp_path / "table.md", console=QUIET)
     assert lines[0].name.startswith("dcgan batch_size=8 latent_size=5 condition=concatenate width=4") or "width=4" in lines[0].name
     assert "FD-lite0" in (tmp_path / "table.md").read_text()
-    monkeypatch.setattr("sparring.judging.judge", lambda *_, **__: pytest.fail("judged again"))
+    monkeypatch.setattr("sparring.evaluation.judge.judge", lambda *_, **__: pytest.fail("judged again"))
     assert sparring.compare([trained], samples=12, console=QUIET) == lines
     with pytest.raises(pytest.fail.Exception):
         sparring.compare([trained], samples=13, console=QUIET)
@@ -338,7 +338,7 @@ def test_held_out_pictures_that_were_trained_on_tie_with_copies(tmp_path: Path) 
 
 
 def test_what_cannot_be_compared_is_refused_before_anything_is_judged(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sparring.judging.judge", lambda *_, **__: pytest.fail("judged"))
+    monkeypatch.setattr("sparring.evaluation.judge.judge", lambda *_, **__: pytest.fail("judged"))
     with pytest.raises(SettingsError, match="each once"):
         sparring.compare([trained, trained], console=QUIET)
     with pytest.raises(SettingsError, match=r"written as \.md"):

@@ -11,10 +11,11 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 from torchvision.transforms.functional import gaussian_blur
 
-from sparring.data.source import open_source
+from sparring.data.open_source import open_source
 from sparring.data.store import prepare
-from sparring.judge.paired import PerceptualDistance, absolute_error, means, peak_ratio, scored, structural_similarity
-from sparring.nets import lite0
+from sparring.evaluation.perceptual_distance import PerceptualDistance, scored
+from sparring.metrics.paired_images import absolute_error, means, peak_ratio, structural_similarity
+from sparring.nets.feature_extractors import efficientnet_lite0
 
 
 def constant(*values: float, channels: int = 1, side: int = 16) -> Tensor:
@@ -33,7 +34,7 @@ def smooth(n: int, channels: int, height: int, width: int, seed: int = 0) -> Ten
 
 @pytest.fixture(scope="module")
 def distance() -> PerceptualDistance:
-    return PerceptualDistance(lite0.load(lite0.weights_file()))
+    return PerceptualDistance(efficientnet_lite0.load(efficientnet_lite0.weights_file()))
 
 
 # -------------------------------------------------------------------------------------------------- pixels
@@ -98,7 +99,7 @@ def test_pictures_smaller_than_the_window_are_refused() -> None:
 def test_distance_is_that_of_hooked_blocks(distance: PerceptualDistance, channels: int) -> None:
     pictures, targets = smooth(2, channels, 40, 60), smooth(2, channels, 40, 60, seed=1)
     hooked: list[Tensor] = []
-    last = [sum(repeats for *_, repeats in lite0.STAGES[: stage + 1]) - 1 for stage in (0, 1, 2, 4, 6)]
+    last = [sum(repeats for *_, repeats in efficientnet_lite0.STAGES[: stage + 1]) - 1 for stage in (0, 1, 2, 4, 6)]
     hooks = [distance.network.blocks[number].register_forward_hook(lambda *given: hooked.append(given[2].clone())) for number in last]
     try:
         for each in (pictures, targets):

@@ -13,7 +13,7 @@ import sparring
 from golden import GOLDEN, golden
 from plain_biggan import plain_discriminator, plain_generator, random_discriminator, random_generator
 from sparring.core.errors import CheckpointError
-from sparring.loading import import_weights
+from sparring.interop.import_weights import import_weights
 from sparring.nets.biggan import Generator
 
 

@@ -15,9 +15,11 @@ import plain_stylegan2 as plain
 import sparring
 from golden import GOLDEN, golden
 from sparring.core.errors import CheckpointError
-from sparring.loading import _built, import_weights
-from sparring.weights import Official, stylegan2
-from sparring.weights.unpickling import Part, read_persistent
+from sparring.inference.load import _built
+from sparring.interop.import_weights import import_weights
+from sparring.interop import nvidia_stylegan2
+from sparring.interop.official_files import Official
+from sparring.interop.safe_unpickling import Part, read_persistent
 
 FILES = ["stylegan2ada-32-cond10", "stylegan2ada-64-uncond"]
 
@@ -108,7 +110,7 @@ GENERATORS: dict[str, dict[str, Any]] = {
 def test_generators_of_every_architecture(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = roughened(plain.Generator(**{"z_dim": 9, "w_dim": 10, **GENERATORS[name]}))
-    found = stylegan2.official({"G_ema": as_part(reference)}, tmp_path)
+    found = nvidia_stylegan2.official({"G_ema": as_part(reference)}, tmp_path)
     z = torch.randn(3, 9)
     classes = GENERATORS[name].get("c_dim", 0)
     label = nn.functional.one_hot(torch.arange(3), classes).float() if classes else None
@@ -139,7 +141,7 @@ def test_discriminators_of_every_architecture(name: str, tmp_path: Path) -> None
     side = 2 << len(settings["widths"])
     images = torch.randn(4, settings["channels"], side, side).requires_grad_()
     label = nn.functional.one_hot(torch.arange(4) % settings["c_dim"], settings["c_dim"]).float() if "c_dim" in settings else None
-    discriminator = built(stylegan2.official({"D": as_part(reference)}, tmp_path)).discriminator
+    discriminator = built(nvidia_stylegan2.official({"D": as_part(reference)}, tmp_path)).discriminator
     ours, theirs = discriminator(images, label), reference(images, label)
     assert relative(ours, theirs) < 1e-5
     (gradients,), (wanted,) = (torch.autograd.grad(logits.sum(), images) for logits in (ours, theirs))
@@ -156,7 +158,7 @@ def test_what_does_not_fit_is_listed(tmp_path: Path) -> None:
     part.parts["synthesis"].parts["b4"].own["more"] = torch.zeros(3)
     part.parts["synthesis"].parts["b8"].parts["torgb"].own["bias"] = torch.zeros(2)
     with pytest.raises(CheckpointError) as caught:
-        built(stylegan2.official({"G": part}, tmp_path))
+        built(nvidia_stylegan2.official({"G": part}, tmp_path))
     assert "missing: G.synthesis.b8.conv0.bias, here generator.synthesis.blocks.1.first.bias" in str(caught.value)
     assert "not known: G.synthesis.b4.more" in str(caught.value)
     wrong = "G.synthesis.b8.torgb.bias, here generator.synthesis.blocks.1.draw.bias: shape (2,) where (3,) is wanted"
@@ -166,9 +168,9 @@ def test_what_does_not_fit_is_listed(tmp_path: Path) -> None:
     part.parts["synthesis"].parts["b8"].parts["conv0"].own["resample_filter"] = torch.ones(6, 6) / 36
     part.parts["synthesis"].parts["b4"].parts["conv1"].settings["activation"] = "swish"
     with pytest.raises(CheckpointError, match=r"(?s)synthesis\.b4\.conv1: the activation 'swish'.*conv0: a filter of shape \(6, 6\)"):
-        stylegan2.official({"G": part}, tmp_path)
+        nvidia_stylegan2.official({"G": part}, tmp_path)
     with pytest.raises(CheckpointError, match=r"neither G_ema, G nor D\. It has: augment_pipe"):
-        stylegan2.official({"augment_pipe": part}, tmp_path)
+        nvidia_stylegan2.official({"augment_pipe": part}, tmp_path)
 
 
 @golden

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import plain_stylegan2 as plain
 from sparring.core.errors import CheckpointError
-from sparring.loading import import_weights
+from sparring.interop.import_weights import import_weights
 
 State = dict[str, Any]
 PLACES = {  # names in PyTorch's program, those in TensorFlow's, and how a number there becomes one here

@@ -16,8 +16,8 @@ import torch
 
 from golden import GOLDEN, golden
 from sparring.core.errors import CheckpointError
-from sparring.loading import import_weights
-from sparring.weights.unpickling import read_persistent
+from sparring.interop.import_weights import import_weights
+from sparring.interop.safe_unpickling import read_persistent
 
 
 class Calls:

@@ -1,1 +1,1 @@
-"""Floor 0: specs, batches, random streams, files, pictures and errors. Knows nothing of the floors above."""
+"""Errors, settings, random streams, files, batches and data specs: what everything else stands on."""

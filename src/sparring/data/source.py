@@ -1,79 +1,112 @@
-"""Opening a source by the name or path that a person wrote."""
+"""What every reader hands over: a source, described but not yet decoded."""
 
-from pathlib import Path
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, overload
 
-from sparring.core.errors import DataError, did_you_mean
-from sparring.core.file_kinds import kind_of, refusal
-from sparring.data.arrays import open_array
-from sparring.data.decode import PICTURE_ENDINGS
-from sparring.data.embedded import STYLES, open_embedded
-from sparring.data.folders import open_folder, open_zip
-from sparring.data.hubs import open_hub, open_torchvision
-from sparring.data.idx import idx_sets, open_idx, open_idx_folder
-from sparring.data.records import Item, Problem, Source
-
-__all__ = ["Item", "Problem", "Source", "open_source", "source_names"]
-
-KINDS = (
-    "a folder or zip of pictures (classes by folder or by labels.csv), IDX files, .npy, .npz, torchvision:NAME, hf:NAME, "
-    "or one of the sets that come with Sparring"
-)
+import numpy as np
+from jaxtyping import Int64, UInt8
 
 
-def source_names() -> list[str]:
-    """Names of the sets that come with the package."""
-    return sorted(STYLES)
+class Item(NamedTuple):
+    """One picture of a source."""
+
+    name: str
+    """Where it lies in the source, with forward slashes; a number for arrays."""
+    label: int | None = None
+    """Its class as a number, or None if the source has no classes."""
 
 
-def open_source(name_or_path: str | Path, *, split: str | None = None) -> Source:
-    """Find out what lies at a name or path. Lists files and reads headings; decodes no picture.
+class Problem(NamedTuple):
+    """A file or row that cannot be used, and why."""
 
-    `split` chooses a part where there are several: a folder of that name, a set of IDX files, `x_SPLIT` of a .npz, a split of a hub.
-    Raises DataError for what does not exist, holds no pictures or is damaged as a whole.
-    """
-    name = str(name_or_path)
-    if isinstance(name_or_path, str):
-        if name.startswith("torchvision:"):
-            return open_torchvision(name, split)
-        if name.startswith("hf:"):
-            return open_hub(name, split)
-        if name in STYLES:
-            return open_embedded(name, split)
-    path = Path(name).expanduser()
-    try:
-        exists = bool(name) and path.exists()
-    except OSError as problem:  # too long, or a folder on the way that may not be read
-        raise DataError(f"{name!r} cannot be looked up: {problem.strerror}.") from None
-    if not exists:
-        raise DataError(_not_found(name, path))
-    if path.is_dir():
-        if kind_of(path).holds == "weights":
-            raise DataError(f"{refusal(path, 'data')}")
-        return open_idx_folder(name, path, split) if idx_sets(path) else open_folder(name, path, split)
-    return _open_file(name, path, split)
+    name: str
+    reason: str
 
 
-def _open_file(name: str, path: Path, split: str | None) -> Source:
-    ending = path.name.removesuffix(".gz").lower()
-    if ending.endswith((".npy", ".npz")):
-        return open_array(name, path, split)
-    if ending.endswith(".zip"):
-        return open_zip(name, path, split)
-    if ending.endswith("-ubyte"):
-        return open_idx(name, path, split)
-    if path.suffix.lower() in PICTURE_ENDINGS:
-        raise DataError(f"{path} is a single image. Give the folder it lies in.")
-    raise DataError(f"{refusal(path, 'data that is read here')} A source is {KINDS}.")
+@dataclass(frozen=True)
+class Source:
+    """Where pictures come from. Opening one decodes nothing; `read` may be called from many threads, in any order."""
+
+    name: str
+    """What the user wrote."""
+    items: Sequence[Item] = field(repr=False)
+    """The candidates, in an order that depends on their names alone."""
+    read: Callable[[int], bytes | UInt8[np.ndarray, "h w c"]] = field(repr=False)
+    """The i-th picture as the bytes of its file, or as pixels (c: 1 grey, 3 RGB, 4 RGBA). May raise OSError and the like for
+    that one picture, and DataError if the whole source is broken."""
+    identify: Callable[[], str] = field(repr=False)
+    """Works out `key`, for which files may have to be read."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes, by label; empty if there are none."""
+    native_size: tuple[int, int] | None = None
+    """(height, width) of every picture where that is known without looking, else None."""
+    problems: tuple[Problem, ...] = field(default=(), repr=False)
+    """What is unusable as opening showed: counted as quarantined."""
+    passed_over: tuple[Problem, ...] = field(default=(), repr=False)
+    """Files that are no pictures and do not claim to be: listed, not counted."""
+    notes: tuple[str, ...] = ()
+    """What was decided at opening, in whole sentences."""
+    layout: str = ""
+    """How it is laid out, for a person: the name of a well-known layout, or nothing."""
+    top: str = ""
+    """The path in the source of the folder that holds all images; it ends with a slash unless it is empty."""
+    splits: tuple[str, ...] = ()
+    """Folders in `top` that are parts of a data set (train, test, trainA, ...), where no part was chosen. `prepare` refuses such a
+    source; `part` takes some of them."""
+
+    @functools.cached_property
+    def key(self) -> str:
+        """Changes when names, classes or the content of files do: the cache goes by it."""
+        return self.identify()
+
+    def part(self, splits: Sequence[str]) -> "Source":
+        """The images of these splits alone."""
+        folders = tuple(f"{self.top}{split}/" for split in splits)
+        chosen = [index for index, item in enumerate(self.items) if item.name.startswith(folders)]
+        return replace(
+            self,
+            items=[self.items[index] for index in chosen],
+            read=lambda index: self.read(chosen[index]),
+            identify=lambda: key_of("part", splits, self.key),
+            splits=(),
+        )
+
+    def __len__(self) -> int:
+        return len(self.items)
 
 
-def _not_found(name: str, path: Path) -> str:
-    bare = len(path.parts) <= 1 and not path.suffix
-    if bare or ":" in name:
-        return f"There is no data called {name!r}, and no such file or folder. {did_you_mean(name, source_names())} A source is {KINDS}."
-    parent = path.parent
-    while not parent.is_dir():
-        parent = parent.parent
-    if parent != path.parent:
-        return f"{path} does not exist: the last folder on the way that does is {parent.resolve()}."
-    siblings = [file.name for file in parent.iterdir()]
-    return f"{path} does not exist. In {parent.resolve()}: {did_you_mean(path.name, siblings[:200])}"
+class NumberedItems(Sequence[Item]):
+    """Items of an array: named by their number, made when asked for."""
+
+    def __init__(self, count: int, labels: Int64[np.ndarray, " n"] | None = None) -> None:
+        self._count = count
+        self._labels = labels
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self._count))]
+        if not -self._count <= index < self._count:
+            raise IndexError(index)
+        index %= self._count
+        return Item(f"{index:06d}", None if self._labels is None else int(self._labels[index]))
+
+
+def key_of(*parts: object) -> str:
+    """A short fingerprint of some plain values."""
+    return hashlib.sha256("\0".join(map(repr, parts)).encode()).hexdigest()[:32]
+
+
+def examples(names: Iterable[str], most: int = 3) -> str:
+    """The first few names, for a note: 'a.png, b.png, ...'."""
+    names = list(names)
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -16,56 +16,27 @@ import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
 
-from sparring.core.batch import Batch, pixels_to_float
+from sparring.core.batch import Batch
+from sparring.core.data_spec import ImageSpec, default_size, spec_from_json
 from sparring.core.errors import DataError, listed
 from sparring.core.files import cache_folder, read_json, replacing, sha256_of_file, write_json
-from sparring.core.numbers import plural
-from sparring.core.specs import ImageSpec, default_size, spec_from_json
-from sparring.data.decode import Colour, UnusableError, fit, load
-from sparring.data.layouts import is_training
-from sparring.data.preparation import Preparation, checked_background
-from sparring.data.records import Item, Problem, Source, examples, key_of
-from sparring.data.survey import SharedRange, common_size, range_taken, shared_range
-from sparring.data.value_range import Range
-from sparring.data.workers import in_order, progress_bar
-from sparring.data.writing import PixelWriter, building, discard, publish
+from sparring.core.formatting import plural
+from sparring.core.parallel import in_order, progress_bar
+from sparring.data.images.sizes_and_range import SharedRange, common_size, range_taken, shared_range
+from sparring.data.import_report import Report, _report_from_json
+from sparring.data.preprocessing import Preparation, checked_background
+from sparring.data.readers.folder_layouts import is_training
+from sparring.data.source import Item, Problem, Source, examples, key_of
+from sparring.data.store_writing import PixelWriter, building, discard, publish
+from sparring.media.image_decoding import Colour, UnusableError, fit, load
+from sparring.media.pixels import pixels_to_float
+from sparring.media.value_range import Range
 
 __all__ = ["Preparation", "Report", "Store", "open_store", "prepare", "store_at"]
 
 FORMAT = 3
 """Of the folder: another number and everything is prepared again."""
 PIXELS, LABELS, NAMES, ORIGINS, DESCRIPTION = "pixels.raw", "labels.npy", "names.json", "origins.npy", "store.json"
-
-
-@dataclass(frozen=True)
-class Report:
-    """What became of every file of a source."""
-
-    found: int
-    """Files and rows that claim to be pictures."""
-    used: int
-    quarantined: tuple[Problem, ...] = ()
-    """Unusable pictures, with reasons."""
-    passed_over: tuple[Problem, ...] = ()
-    """Files that are no pictures and do not claim to be."""
-    notes: tuple[str, ...] = ()
-    """What was decided or done along the way, in whole sentences."""
-    warnings: tuple[str, ...] = ()
-    """What of the images was lost or guessed, with the setting that chooses otherwise, in whole sentences."""
-
-    def lines(self) -> list[str]:
-        """For the terminal: a line of counts, the notes, and every quarantined file."""
-        counts = f"{self.used:,} of {plural(self.found, 'image', 'images')} used, {len(self.quarantined):,} quarantined."
-        return [counts, *self.warnings, *self.notes, *(f"quarantined: {name}: {reason}" for name, reason in self.quarantined)]
-
-    def summary(self, command: str) -> list[str]:
-        """For the terminal where the data is not the matter: the warnings, and one line that counts what else `lines` says in full, or none
-        if there is nothing to say. `command` prints all of it.
-        """
-        bad = f"{len(self.quarantined):,} of {plural(self.found, 'image', 'images')} cannot be used" if self.quarantined else ""
-        notes = plural(len(self.notes), "note", "notes") if self.notes else ""
-        said = ", ".join(part for part in (bad, notes) if part)
-        return [*self.warnings, *([f"{said} (in full: {command})"] if said else [])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,11 +122,6 @@ def _checksum(described: dict[str, Any]) -> str:
     """Of everything but the checksum itself."""
     rest = {key: value for key, value in described.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def _report_from_json(value: dict[str, Any]) -> Report:
-    quarantined, passed_over = (tuple(Problem(*problem) for problem in value[key]) for key in ("quarantined", "passed_over"))
-    return Report(value["found"], value["used"], quarantined, passed_over, tuple(value["notes"]), tuple(value["warnings"]))
 
 
 def prepare(source: Source, preparation: Preparation | None = None, *, progress: bool = False, workers: int | None = None) -> Store:

@@ -1,1 +1,1 @@
-"""Floor 3, the latent space: plain functions on latents."""
+"""The latent space of a trained model: w where the generator has styles, z where not."""

@@ -1,10 +1,22 @@
 """Directions in a latent space along which pictures change in one way. All are of length 1, the strongest first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, one_hot
+
+from sparring.core.errors import SettingsError
+from sparring.inference.model import Model
+from sparring.latent import directions as ways
+from sparring.latent.mixing import COARSE
+from sparring.latent.space import Label, Pictures, Points, Space
+from sparring.nets import biggan
+from sparring.nets.blocks.equalized_lr import Linear
+from sparring.nets.style_generator import StyleGenerator
 
 SHRINKAGE = 0.1
 """Share of the mean variance in each direction's, so that few points do not decide (Ledoit and Wolf 2004)."""
@@ -58,3 +70,134 @@ def _oriented(directions: Float[Tensor, "count latent"]) -> Float[Tensor, "count
     """With the sign that makes each one's largest number positive: eigenvectors have none of their own."""
     largest = directions.gather(1, directions.abs().argmax(dim=1, keepdim=True))
     return directions * torch.sign(largest)
+
+
+Method = Literal["weights", "principal", "class"]
+
+
+SAMPLES = 2000
+"""Points that principal components and classes are found among."""
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Ways to move in a latent space, the strongest first."""
+
+    vectors: Float[Tensor, "count latent"]
+    """Each of length 1, in w or z."""
+    unit: float
+    """How far one step is: the standard deviation of points along a direction, on average."""
+    names: tuple[str, ...]
+    """What each is."""
+
+
+def directions(
+    model: Model,
+    method: Method = "weights",
+    count: int = 8,
+    *,
+    name_of: Callable[[Pictures], Int64[Tensor, " n"]] | None = None,
+    classes: Sequence[str] = (),
+    seed: int = 0,
+) -> Directions:
+    """Directions of change. "weights": by closed-form factorisation of the layers that latents meet first (SeFa). "principal": principal
+    components of w, or of what the generator makes of z (GANSpace). "class": towards each class, as `name_of` names what is drawn;
+    `classes` are their names; not in z if the network is told the class beside it.
+    """
+    space = Space(model)
+    if count < 1:
+        raise SettingsError(f"count must be at least 1, not {count}.")
+    points = _flat(space.many(SAMPLES, seed))
+    unit = points.std(dim=0).mean().item()
+    if method == "weights":
+        vectors = ways.of_weights(_first_weights(space), count)
+        return Directions(vectors, unit, tuple(f"weights {i + 1}" for i in range(len(vectors))))
+    if method == "principal":
+        vectors = ways.principal(points, count)[0] if space.styled else _of_maps(space, count, seed)
+        return Directions(vectors, unit, tuple(f"component {i + 1}" for i in range(len(vectors))))
+    if name_of is None:
+        raise SettingsError("Directions towards classes need a classifier: give data with classes.")
+    refuse_told(model)
+    named = name_of(space.draw(space.many(SAMPLES, seed), space.labels(SAMPLES, None, seed)))
+    found = {
+        label: ways.discriminant(points, named == label) for label in range(len(classes)) if 1 < int((named == label).sum()) < SAMPLES - 1
+    }
+    if not found:
+        raise SettingsError("All that is drawn is of one class, so no direction leads from one to another.")
+    first = list(found.items())[:count]
+    return Directions(torch.stack([way for _, way in first]), unit, tuple(classes[label] for label, _ in first))
+
+
+def refuse_told(model: Model) -> None:
+    """Raise a SettingsError if the latent space has no directions towards classes."""
+    space = Space(model)
+    if space.game.conditional and not space.styled:
+        raise SettingsError(
+            f"{model.source} is told the class beside z, so no direction in z leads to another: sample with --label, or take the method "
+            "'weights' or 'principal'."
+        )
+
+
+def _flat(points: Points) -> Float[Tensor, "n latent"]:
+    """One vector a point: w is the same for all layers."""
+    return points[:, 0] if points.ndim == 3 else points
+
+
+def _first_weights(space: Space) -> list[Float[Tensor, "_ latent"]]:
+    """Of the linear maps that meet a latent first: each layer's from w, or the first one from z."""
+    if isinstance(space.generator, biggan.Generator):
+        return [weight.detach() for weight in space.generator.weights_of_latents()]
+    size = _flat(space.many(1, 0)).shape[1]
+    maps = [module for module in space.generator.modules() if isinstance(module, nn.Linear | Linear)]
+    if isinstance(space.generator, StyleGenerator):
+        mapping = {id(module) for module in space.generator.mapping.modules()}
+        return [module.weight.detach() for module in maps if id(module) not in mapping]
+    return [maps[0].weight.detach()[:, :size]]  # before the class
+
+
+def _of_maps(space: Space, count: int, seed: int) -> Float[Tensor, "count latent"]:
+    """Directions in z along which the generator's maps change most: the last of at most half the picture's side, or the pictures if it has
+    none. What classes change is left out.
+    """
+    points, labels = space.many(SAMPLES, seed), space.labels(SAMPLES, None, seed)
+    pictures, maps, _ = space.recorded(points, labels, lambda maps: adaptive_avg_pool2d(maps, COARSE).flatten(1))
+    sides = [side for side in maps if side <= pictures.shape[2] // 2]
+    features = maps[max(sides)] if sides else pictures.flatten(1)
+    if labels is not None:
+        rows = one_hot(labels).float()
+        features = features - rows @ (rows.t() @ features / rows.sum(dim=0).clamp_min(1)[:, None])
+    return ways.regressed(points, features, count)
+
+
+def moved(
+    model: Model,
+    seeds: Sequence[int],
+    found: Directions,
+    *,
+    which: int = 0,
+    reach: float = 3.0,
+    steps: int = 7,
+    label: Label = None,
+    layers: tuple[int, int] | None = None,
+) -> Float[Tensor, "n steps c h w"]:
+    """The first sample of each seed, moved along a direction from -reach to +reach units. `layers`: in w, the first and the last (not
+    included) that are moved.
+    """
+    space = Space(model)
+    if steps < 1:
+        raise SettingsError(f"steps must be at least 1, not {steps}.")
+    points, labels = space.points(seeds, label), space.labels([*seeds], label)
+    if layers is not None and points.ndim != 3:
+        raise SettingsError(f"{model.source} has a generator without styles, so it has no layers to choose from.")
+    if layers is not None and not 0 <= layers[0] <= layers[1] <= points.shape[1]:
+        raise SettingsError(f"layers must be two numbers from 0 to {points.shape[1]}, the smaller first, not {layers}.")
+    places = torch.linspace(-reach, reach, steps, device=points.device) * found.unit
+    change = places[:, None] * found.vectors[which]
+    if points.ndim == 3:
+        change = change[:, None, :].repeat(1, points.shape[1], 1)
+        if layers is not None:
+            change[:, : layers[0]] = 0
+            change[:, layers[1] :] = 0
+    everywhere = (points[:, None] + change[None]).flatten(0, 1)
+    repeated = None if labels is None else labels.repeat_interleave(steps)
+    return space.draw(everywhere, repeated).unflatten(0, (len(seeds), steps))

@@ -1,8 +1,15 @@
 """Styles of one picture with those of another (Karras et al. 2019, section 3.1)."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from sparring.core.errors import SettingsError
+from sparring.inference.model import Model
+from sparring.latent.space import Label, Space
+from sparring.nets.style_generator import StyleGenerator
 
 
 def mixed(
@@ -14,3 +21,37 @@ def mixed(
         [coarse[:, None, :layer].expand(-1, columns, -1, -1), fine[None, :, layer:].expand(rows, -1, -1, -1)],
         dim=2,
     )
+
+
+COARSE = 4
+"""The side that maps are brought to before their components are found."""
+
+
+def mix(
+    model: Model, coarse: Sequence[int], fine: Sequence[int], *, layer: int | None = None, label: Label = None
+) -> Float[Tensor, "rows_and_one columns_and_one c h w"]:
+    """A grid of styles mixed: the coarse ones of each row's picture with the fine ones of each column's. The first column shows the rows'
+    own pictures, the first row the columns', and the corner is white.
+
+    `coarse`, `fine`: seeds, whose first samples are meant. `layer`: the first with fine styles; by default the first of 16x16.
+    A SettingsError for generators without styles.
+    """
+    space = Space(model)
+    if not isinstance(space.generator, StyleGenerator):
+        raise SettingsError(f"{model.source} has a generator without styles, so there are none to mix. Train stylegan or stylegan2.")
+    layers = space.generator.layers
+    layer = min(space.generator.coarse_layers, layers - 1) if layer is None else layer
+    if not 0 < layer < layers:
+        raise SettingsError(f"layer must be from 1 to {layers - 1}, for this generator has {layers}; it is {layer}.")
+    rows, columns = space.points(coarse, label), space.points(fine, label)
+    pictures = space.draw(mixed(rows, columns, layer).flatten(0, 1)).unflatten(0, (len(coarse), len(fine)))
+    corner = torch.ones(1, 1, *pictures.shape[2:], device=pictures.device)
+    top = torch.cat([corner, space.draw(columns)[None]], dim=1)
+    return torch.cat([top, torch.cat([space.draw(rows)[:, None], pictures], dim=1)])
+
+
+def truncations(model: Model, values: Sequence[float], n: int, *, seed: int = 0, label: Label = None) -> Float[Tensor, "values n c h w"]:
+    """The first `n` samples of a seed at each truncation (see `Model.sample`)."""
+    if not values:
+        raise SettingsError("Name at least one truncation.")
+    return torch.stack([model.sample(n, seed=seed, label=label, truncation=value) for value in values])

@@ -3,14 +3,17 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-Points = Float[Tensor, "n *point"]
-Pictures = Float[Tensor, "n c h w"]
+from sparring.core.errors import SettingsError
+from sparring.inference.model import Model
+from sparring.latent.space import Label, Pictures, Points, Space, _fixed
+
 RISE, FALL = 0.05, 0.25
 """Shares of the steps in which the rate rises from zero and falls back to it (Karras et al. 2020, appendix D)."""
 BLURS = 3
@@ -81,3 +84,44 @@ def project(
             optimiser.step()
     with torch.no_grad():
         return Projection(best_points, draw(best_points), losses)
+
+
+CANDIDATES = 512
+"""Points that the start of a projection is found among."""
+
+
+def projected(
+    model: Model,
+    targets: Pictures,
+    *,
+    space: Literal["w", "w+"] = "w",
+    steps: int = 500,
+    rate: float = 0.05,
+    label: Label = None,
+    seed: int = 0,
+) -> Projection:
+    """Points from which the model draws what is nearest to these pictures in [-1, 1]: in "w" one style for all layers, in "w+" one for each
+    (Abdal et al. 2019). Without styles both are z. Of many samples the nearest is the start.
+    """
+    room = Space(model)
+    if steps < 0 or not rate > 0:
+        raise SettingsError(f"steps must be at least 0 and rate more than 0, not {steps} and {rate}.")
+    if targets.shape[1:] != torch.Size(model.spec.shape):
+        raise SettingsError(
+            f"The pictures are {tuple(targets.shape[1:])}, and the model draws {model.spec.shape} (channels, height, width)."
+        )
+    targets = targets.to(room.game.device)
+    labels = room.labels(CANDIDATES, label, seed)
+    points = room.many(CANDIDATES, seed, label)
+    if room.styled:  # the mean of all w is a good start too
+        mean = points.mean(dim=0, keepdim=True)
+        points, labels = torch.cat([points, mean]), None
+    start = nearest(room.draw(points, labels), points, targets)
+    labels = None if labels is None else labels[[int((points == one).flatten(1).all(dim=1).nonzero()[0]) for one in start]]
+    draw = room.drawing(labels)
+    with _fixed(room.generator):
+        if not room.styled or space == "w+":
+            return project(draw, start, targets, steps=steps, rate=rate)
+        layers = start.shape[1]
+        found = project(lambda w: draw(w[:, None].expand(-1, layers, -1)), start[:, 0], targets, steps=steps, rate=rate)
+        return Projection(found.points[:, None].expand(-1, layers, -1), found.pictures, found.losses)

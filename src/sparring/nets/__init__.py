@@ -1,1 +1,1 @@
-"""Floor 1, networks: plain modules that take plain keywords."""
+"""Networks: plain modules that take plain keywords. One module for each family of networks."""

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu
 
-from sparring.nets.layers import MinibatchDeviation, precise, spectrally_normalised
-from sparring.nets.residual import double, halve
-from sparring.nets.styles import Label, as_rows
+from sparring.nets.blocks.layers import MinibatchDeviation, precise, spectrally_normalised
+from sparring.nets.sngan import double, halve
+from sparring.nets.style_generator import Label, as_rows
 
 SMALLEST, LARGEST = 16, 512
 BOTTLENECK = 4

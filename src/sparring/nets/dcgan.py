@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sparring.nets.convolution import Convolution, TransposedConvolution
-from sparring.nets.layers import ConditionalBatchNorm, MinibatchDeviation, PictureNorm
+from sparring.nets.blocks.convolution import Convolution, TransposedConvolution
+from sparring.nets.blocks.layers import ConditionalBatchNorm, MinibatchDeviation, PictureNorm
 
 SMALLEST, LARGEST = 16, 256
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sparring.nets.layers import MinibatchDeviation
+from sparring.nets.blocks.layers import MinibatchDeviation
 
 
 class Maxout(nn.Module):

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sparring.nets.equalised import Convolution, Linear, rectified
-from sparring.nets.growing import Growing, Growth, drawers
-from sparring.nets.layers import precise
-from sparring.nets.styles import Mapping, Noise, StyleGenerator
+from sparring.nets.blocks.equalized_lr import Convolution, Linear, rectified
+from sparring.nets.blocks.layers import precise
+from sparring.nets.progressive_growing import Growing, Growth, drawers
+from sparring.nets.style_generator import Mapping, Noise, StyleGenerator
 
 
 class Styled(nn.Module):

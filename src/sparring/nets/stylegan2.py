@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from sparring.core.specs import ImageSpec
-from sparring.nets.equalised import GAIN, Convolution, Linear, rectified, resampling_convolution
-from sparring.nets.layers import MinibatchDeviation
-from sparring.nets.resampling import downsampled, upsampled
-from sparring.nets.styles import Mapping, Noise, StyleGenerator, as_rows
+from sparring.core.data_spec import ImageSpec
+from sparring.nets.blocks.equalized_lr import GAIN, Convolution, Linear, rectified, resampling_convolution
+from sparring.nets.blocks.layers import MinibatchDeviation
+from sparring.nets.blocks.resampling import downsampled, upsampled
+from sparring.nets.style_generator import Mapping, Noise, StyleGenerator, as_rows
 
 SMALLEST, LARGEST = 8, 1024
 GeneratorArchitecture = Literal["skip", "resnet", "orig"]

@@ -1,10 +1,10 @@
-"""Floor 3: published systems, one file each. The file's name is the recipe's name, and its `RECIPE` the class of its settings."""
+"""Published systems, one file each. The file's name is the recipe's name, and its `RECIPE` the class of its settings."""
 
 import importlib
 import pkgutil
 
 from sparring.core.errors import SettingsError, did_you_mean
-from sparring.game import Recipe
+from sparring.games.recipe import Recipe
 
 
 def names() -> list[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.adversarial_settings import Condition
+from sparring.games.adversarial_settings import Condition
 from sparring.recipes.dcgan import Dcgan
 
 

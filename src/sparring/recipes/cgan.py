@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.adversarial_settings import Condition
+from sparring.games.adversarial_settings import Condition
+from sparring.losses.objectives import ObjectiveName
 from sparring.nets.dcgan import Norm
-from sparring.objectives import ObjectiveName
 from sparring.recipes.dcgan import Dcgan
 
 

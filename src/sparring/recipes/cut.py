@@ -6,14 +6,14 @@ from typing import ClassVar
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
+from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
-from sparring.core.specs import ImageSpec, PairSpec
-from sparring.game import Moment
-from sparring.nets import translation as nets
-from sparring.objectives import Losses
-from sparring.translation import OneWayGame, PatchRecipe, divisor_problems
+from sparring.games.step_context import Moment
+from sparring.games.translation import OneWayGame, PatchRecipe, divisor_problems
+from sparring.losses.contrastive import contrastive
+from sparring.losses.objectives import Losses
+from sparring.nets import image_translation as nets
 
 Maps = list[Float[Tensor, "n _ _ _"]]
 
@@ -72,15 +72,6 @@ def flipped(maps: Float[Tensor, "n c h w"], which: Bool[Tensor, " n"]) -> Float[
 def places(count: int, most: int, moment: Moment, place: int) -> Int64[Tensor, " patches"]:
     """Some of `count` places, each once."""
     return torch.randperm(count, generator=moment.streams.generator(f"patches/{place}"))[:most].to(moment.streams.device)
-
-
-def contrastive(queries: Float[Tensor, "n patches size"], keys: Float[Tensor, "n patches size"], temperature: float) -> Float[Tensor, " n"]:
-    """Cross-entropy of naming each query's own key among those of its picture: equation 2 of Park et al. 2020, in the mean."""
-    n, patches, _ = queries.shape
-    with torch.autocast(queries.device.type, enabled=False):  # small differences count here
-        likeness = queries @ keys.transpose(1, 2) / temperature
-    own = torch.arange(patches, device=queries.device).expand(n, -1)
-    return cross_entropy(likeness.transpose(1, 2), own, reduction="none").mean(dim=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
-from sparring.core.specs import ImageSpec, PairSpec
-from sparring.game import Moment, Player, Turn
-from sparring.nets import translation as nets
-from sparring.objectives import Losses
-from sparring.translation import PatchGame, PatchRecipe, PicturePool, divisor_problems, mean_difference
+from sparring.games.game import Player, Turn
+from sparring.games.step_context import Moment
+from sparring.games.translation import PatchGame, PatchRecipe, PicturePool, divisor_problems, mean_difference
+from sparring.losses.objectives import Losses
+from sparring.nets import image_translation as nets
 
 
 class CycleganGame(PatchGame):

@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
-from sparring.adversarial import AdversarialRecipe
-from sparring.adversarial_settings import nearest_square, square_problems
+from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
-from sparring.core.specs import ImageSpec
+from sparring.games.adversarial import AdversarialRecipe
+from sparring.games.adversarial_settings import nearest_square, square_problems
 from sparring.nets import dcgan as nets
 
 

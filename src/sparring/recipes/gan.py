@@ -5,9 +5,9 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
-from sparring.adversarial import AdversarialRecipe
+from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
-from sparring.core.specs import ImageSpec
+from sparring.games.adversarial import AdversarialRecipe
 from sparring.nets import mlp as nets
 
 

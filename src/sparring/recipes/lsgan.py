@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.objectives import ObjectiveName
+from sparring.losses.objectives import ObjectiveName
 from sparring.recipes.dcgan import Dcgan
 
 

@@ -5,12 +5,12 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
-from sparring.core.specs import ImageSpec, PairSpec
-from sparring.game import Moment
-from sparring.nets import translation as nets
-from sparring.objectives import Losses
-from sparring.translation import OneWayGame, Parts, PatchObjective, PatchRecipe, divisor_problems, mean_difference
+from sparring.games.step_context import Moment
+from sparring.games.translation import OneWayGame, Parts, PatchObjective, PatchRecipe, divisor_problems, mean_difference
+from sparring.losses.objectives import Losses
+from sparring.nets import image_translation as nets
 
 
 class Pix2pixGame(OneWayGame):

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.adversarial import TwoPlayerGame
-from sparring.adversarial_settings import equalised_problems
-from sparring.core.specs import ImageSpec
-from sparring.growing_game import GrowingRecipe
-from sparring.nets import growing as nets
-from sparring.objectives import ObjectiveName
+from sparring.core.data_spec import ImageSpec
+from sparring.games.adversarial import TwoPlayerGame
+from sparring.games.adversarial_settings import equalised_problems
+from sparring.games.progressive_growing import GrowingRecipe
+from sparring.losses.objectives import ObjectiveName
+from sparring.nets import progressive_growing as nets
 
 
 @dataclass(frozen=True, kw_only=True)

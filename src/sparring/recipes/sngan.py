@@ -5,12 +5,12 @@ from typing import ClassVar
 
 from torch import nn
 
-from sparring.adversarial import AdversarialRecipe
-from sparring.adversarial_settings import nearest_square, square_problems
+from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
-from sparring.core.specs import ImageSpec
-from sparring.nets import residual as nets
-from sparring.objectives import ObjectiveName
+from sparring.games.adversarial import AdversarialRecipe
+from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.losses.objectives import ObjectiveName
+from sparring.nets import sngan as nets
 
 
 @dataclass(frozen=True, kw_only=True)

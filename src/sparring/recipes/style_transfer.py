@@ -1,20 +1,19 @@
 """Style transfer: a small network that paints any picture in the style of one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
+from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
-from sparring.core.specs import ImageSpec, PairSpec
-from sparring.game import Moment, Player, Turn
-from sparring.nets import translation as nets
-from sparring.nets.perception import Maps, Perception, open_perception
-from sparring.objectives import Losses
-from sparring.translation import Pictures, TranslationGame, TranslationRecipe, divisor_problems
+from sparring.games.game import Player, Turn
+from sparring.games.step_context import Moment
+from sparring.games.translation import TranslationGame, TranslationRecipe, divisor_problems
+from sparring.losses.objectives import Losses
+from sparring.losses.perceptual import correlations, style_distance, total_variation
+from sparring.nets import image_translation as nets
+from sparring.nets.feature_extractors.perceptual import Perception, open_perception
 
 DIVISOR = 16
 """Of the pictures' sides: published networks halve them four times."""
@@ -58,29 +57,6 @@ class StyleTransferGame(TranslationGame):
             "style": rules.style * style_distance(seen, manner),
             "variation": rules.variation * total_variation(painted),
         }
-
-
-def correlations(maps: Float[Tensor, "n f p q"]) -> Float[Tensor, "n f f"]:
-    """How often features come together: the Gram matrix of equation 3."""
-    rows = maps.float().flatten(2)
-    with torch.autocast(maps.device.type, enabled=False):
-        return rows @ rows.transpose(1, 2) / (rows.shape[1] * rows.shape[2])
-
-
-def style_distance(maps: Maps, manner: Sequence[Float[Tensor, "n _ _"]]) -> Float[Tensor, " n"]:
-    """Each image's squared distances between the Gram matrices of its maps and those of the style, each over the mean square of the
-    style's, averaged over the maps. It can only tell colors from their opposites by maps whose features are not also seen negated:
-    f and -f have the same Gram matrix.
-    """
-    distances = [(correlations(of) - one).square().flatten(1).sum(dim=1) for of, one in zip(maps, manner, strict=True)]
-    sizes = [one.square().flatten(1).sum(dim=1).mean() for one in manner]
-    return torch.stack([distance / size for distance, size in zip(distances, sizes, strict=True)]).mean(dim=0)
-
-
-def total_variation(pictures: Pictures) -> Float[Tensor, " n"]:
-    """Mean squared differences of neighbours."""
-    down, across = pictures.diff(dim=2), pictures.diff(dim=3)
-    return down.square().flatten(1).mean(dim=1) + across.square().flatten(1).mean(dim=1)
 
 
 @dataclass(frozen=True, kw_only=True)

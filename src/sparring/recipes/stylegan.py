@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
-from sparring.core.specs import ImageSpec
-from sparring.growing_game import GrowingRecipe
-from sparring.nets import growing, stylegan
-from sparring.style_game import StyleGame, StyleRecipe
+from sparring.games.progressive_growing import GrowingRecipe
+from sparring.games.style import StyleGame, StyleRecipe
+from sparring.nets import progressive_growing, stylegan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Stylegan(GrowingRecipe, StyleRecipe):
             mapping_width=self.mapping_width,
             embedding=self.embedding_size,
         )
-        discriminator = growing.Discriminator(
+        discriminator = progressive_growing.Discriminator(
             channels,
             spec.channels * self.packing,
             growth,

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from sparring.adversarial_settings import nearest_square, square_problems
+from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
-from sparring.core.specs import ImageSpec
+from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.games.style import StyleGame, StyleRecipe
 from sparring.nets import stylegan2 as nets
-from sparring.style_game import StyleGame, StyleRecipe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.objectives import ObjectiveName
-from sparring.optimisers import OptimiserName
+from sparring.losses.objectives import ObjectiveName
+from sparring.optimizers.optimizers import OptimiserName
 from sparring.recipes.dcgan import Dcgan
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from sparring.losses.objectives import ObjectiveName
 from sparring.nets.dcgan import Norm
-from sparring.objectives import ObjectiveName
 from sparring.recipes.dcgan import Dcgan
 
 

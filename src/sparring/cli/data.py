@@ -1,0 +1,47 @@
+"""`sparring data`: look data over, and prepare it."""
+
+from pathlib import Path
+from typing import Any
+
+from sparring.cli.arguments import Source
+from sparring.core.console import console
+
+
+def inspect_data(data: Source, split: str | None = None, max_pixels: int | None = None, out: Path | None = None) -> int:
+    """Look data over: sizes, modes, classes, what cannot be used and why. Writes a contact sheet.
+
+    Args:
+        split: Which part of the data, where it has parts (train, test).
+        max_pixels: Largest height times width of an image that is read. Default: 89,478,485, against decompression bombs.
+        out: Where the contact sheet goes. Default: DATA-contact-sheet.png here.
+    """
+    from sparring.data.images.inspect import inspect
+    from sparring.data.open_source import open_source
+    from sparring.data.preprocessing import Preparation
+    from sparring.media.image_files import output_at, save_picture
+
+    screen = console()
+    if out is not None:
+        output_at(out, "image")
+    inspection = inspect(open_source(data, split=split), Preparation(max_pixels=max_pixels), progress=screen.is_terminal)
+    for line in inspection.lines():
+        screen.print(line)
+    if inspection.contact_sheet is not None:
+        out = out or Path(f"{Path(data).name.replace(':', '-')}-contact-sheet.png")
+        save_picture(inspection.contact_sheet, out)
+        screen.print(f"Contact sheet: {out}")
+    return 0
+
+
+def prepare_data(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `prepare_arguments`)
+    """Decode, crop and resize data once into the cache, ready for training."""
+    from sparring.core.formatting import plural
+    from sparring.data.open_source import open_source
+    from sparring.data.store import prepare
+
+    screen = console()
+    store = prepare(open_source(arguments.data, split=arguments.preparation.split), arguments.preparation, progress=screen.is_terminal)
+    for line in store.report.lines():
+        screen.print(line)
+    screen.print(f"{plural(len(store), 'image', 'images')} of {store.spec}: {store.folder}\nFingerprint: {store.fingerprint}")
+    return 0

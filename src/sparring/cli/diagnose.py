@@ -1,0 +1,77 @@
+"""`sparring diagnose`: what is wrong with a training."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, arg
+
+from sparring.cli.exit_codes import EXIT_SICK, EXIT_TOO_EARLY
+from sparring.core.console import console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sparring.health.diagnosis.finding import Finding
+    from sparring.health.diagnosis.verdict import Verdict
+
+
+def diagnose(
+    run: Annotated[
+        Positional[Path],
+        arg(
+            metavar="RUN",
+            help="A run directory, also of a run in progress; another program's losses (.csv, .jsonl, loss_log.txt); or a folder of its "
+            "samples over time.",
+        ),
+    ],
+    out: Path | None = None,
+    json: Path | None = None,
+    tile: int | None = None,
+) -> int:
+    """Say what is wrong with a training, since when, how sure that is, and what to do; with a page. Exit status: 0 healthy, 4 sick, 5 too
+    early to tell.
+
+    Args:
+        out: Folder for report.html and diagnosis.json. Default: RUN/diagnosis for a run, else diagnosis here.
+        json: One more file for what diagnosis.json holds.
+        tile: Side in pixels of the tiles in another program's sheets, where it is not found.
+    """
+    from sparring import api
+    from sparring.core.files import write_json
+    from sparring.health.diagnosis.report import HTML
+    from sparring.runs.run_directory import RunDirectory
+
+    out = out or (run / "diagnosis" if RunDirectory(run).exists() else Path("diagnosis"))
+    verdict = api.diagnose(run, out=out, tile=tile)
+    if json is not None:
+        write_json(json, verdict.to_json())
+    screen = console()
+    screen.print(verdict.headline, style="bold")
+    if verdict.where:
+        screen.print(verdict.where)
+    for finding in verdict.findings:
+        for line in lines_of(finding, verdict):
+            screen.print(line)
+    for sentence in verdict.coached:
+        screen.print(f"The coach: {sentence}")
+    for sentence in verdict.limits:
+        screen.print(sentence)
+    screen.print(f"Page: {out / HTML}")
+    if verdict.too_early:
+        return EXIT_TOO_EARLY
+    return 0 if verdict.healthy else EXIT_SICK
+
+
+def lines_of(finding: "Finding", verdict: "Verdict") -> "Iterator[str]":
+    """A finding for the terminal."""
+    from sparring.health.diagnosis.verdict import certainty, since, title
+
+    name = title(finding)
+    yield f"\n{name[:1].upper()}{name[1:]}: {finding.severity}, {certainty(finding)}{since(finding)}"
+    yield f"  {finding.says}"
+    for sentence in finding.evidence:
+        yield f"  - {sentence}"
+    for remedy in finding.remedies:
+        yield f"  To do: {remedy.what}"
+        if command := verdict.command(remedy):
+            yield f"      {command}"

@@ -1,0 +1,28 @@
+"""`sparring playground`."""
+
+from pathlib import Path
+from typing import Any
+
+from sparring.cli.arguments import values
+from sparring.cli.exit_codes import EXIT_STOPPED
+from sparring.core.console import console
+
+
+def playground(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `playground_arguments`)
+    """Play a recipe on points in the plane, see what happens and count the modes it covers: `sparring playground RECIPE --data ring8`."""
+    from sparring import api, recipes
+    from sparring.core.files import write_json
+
+    name = recipes.name_of(arguments.recipe)
+    out = arguments.out or Path(f"playground-{name}-{arguments.data}.png")
+    settings = dict(values(arguments.recipe) + values(arguments.playing))
+    outcome = api.playground(name, arguments.data, picture=out, movie=arguments.movie, run=arguments.run, console=console(), **settings)
+    count, screen = outcome.count, console()
+    screen.print(f"{outcome.steps:,} steps in {outcome.seconds:.1f} s, then {count.n:,} samples:")
+    screen.print(f"modes {count.modes} of {count.of}, high quality {count.high_quality:.1%}, KL {count.kl:.3f}")
+    screen.print(f"Picture: {out}")
+    if arguments.movie is not None:
+        screen.print(f"Movie: {arguments.movie}")
+    if arguments.json is not None:
+        write_json(arguments.json, outcome.to_json())
+    return EXIT_STOPPED if outcome.steps < arguments.playing.steps else 0

@@ -1,0 +1,27 @@
+"""Numbers as they are written down."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def rounded(value: float) -> float:
+    """With four figures: a sign is no more exact than that."""
+    return float(f"{value:.4g}")
+
+
+def plural(count: float, one: str, many: str) -> str:
+    """A count with its noun, in the right number: "1 image", "2,000 images", "0.5 epochs"."""
+    return f"{count:,g} {one if count == 1 else many}" if count < 1e6 else f"{count:,.0f} {many}"
+
+
+def flags(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Settings as words of a command line. None has no word: it is what a setting is that is not named."""
+    for name, value in settings.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            yield f"--{flag}" if value else f"--no-{flag}"
+        elif isinstance(value, list | tuple):
+            yield " ".join([f"--{flag}", *(shlex.quote(str(each)) for each in value)])
+        elif value is not None:
+            yield f"--{flag} {shlex.quote(str(value))}"

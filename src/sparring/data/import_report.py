@@ -1,0 +1,43 @@
+"""What became of every file of a source when it was prepared."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sparring.core.formatting import plural
+from sparring.data.source import Problem
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of every file of a source."""
+
+    found: int
+    """Files and rows that claim to be pictures."""
+    used: int
+    quarantined: tuple[Problem, ...] = ()
+    """Unusable pictures, with reasons."""
+    passed_over: tuple[Problem, ...] = ()
+    """Files that are no pictures and do not claim to be."""
+    notes: tuple[str, ...] = ()
+    """What was decided or done along the way, in whole sentences."""
+    warnings: tuple[str, ...] = ()
+    """What of the images was lost or guessed, with the setting that chooses otherwise, in whole sentences."""
+
+    def lines(self) -> list[str]:
+        """For the terminal: a line of counts, the notes, and every quarantined file."""
+        counts = f"{self.used:,} of {plural(self.found, 'image', 'images')} used, {len(self.quarantined):,} quarantined."
+        return [counts, *self.warnings, *self.notes, *(f"quarantined: {name}: {reason}" for name, reason in self.quarantined)]
+
+    def summary(self, command: str) -> list[str]:
+        """For the terminal where the data is not the matter: the warnings, and one line that counts what else `lines` says in full, or none
+        if there is nothing to say. `command` prints all of it.
+        """
+        bad = f"{len(self.quarantined):,} of {plural(self.found, 'image', 'images')} cannot be used" if self.quarantined else ""
+        notes = plural(len(self.notes), "note", "notes") if self.notes else ""
+        said = ", ".join(part for part in (bad, notes) if part)
+        return [*self.warnings, *([f"{said} (in full: {command})"] if said else [])]
+
+
+def _report_from_json(value: dict[str, Any]) -> Report:
+    quarantined, passed_over = (tuple(Problem(*problem) for problem in value[key]) for key in ("quarantined", "passed_over"))
+    return Report(value["found"], value["used"], quarantined, passed_over, tuple(value["notes"]), tuple(value["warnings"]))

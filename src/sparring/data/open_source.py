@@ -1,0 +1,79 @@
+"""Opening a source by the name or path that a person wrote."""
+
+from pathlib import Path
+
+from sparring.core.errors import DataError, did_you_mean
+from sparring.core.file_kinds import kind_of, refusal
+from sparring.data.images.bundled import STYLES, open_embedded
+from sparring.data.readers.folder import open_folder, open_zip
+from sparring.data.readers.hub import open_hub, open_torchvision
+from sparring.data.readers.idx import idx_sets, open_idx, open_idx_folder
+from sparring.data.readers.npy import open_array
+from sparring.data.source import Item, Problem, Source
+from sparring.media.image_decoding import PICTURE_ENDINGS
+
+__all__ = ["Item", "Problem", "Source", "open_source", "source_names"]
+
+KINDS = (
+    "a folder or zip of pictures (classes by folder or by labels.csv), IDX files, .npy, .npz, torchvision:NAME, hf:NAME, "
+    "or one of the sets that come with Sparring"
+)
+
+
+def source_names() -> list[str]:
+    """Names of the sets that come with the package."""
+    return sorted(STYLES)
+
+
+def open_source(name_or_path: str | Path, *, split: str | None = None) -> Source:
+    """Find out what lies at a name or path. Lists files and reads headings; decodes no picture.
+
+    `split` chooses a part where there are several: a folder of that name, a set of IDX files, `x_SPLIT` of a .npz, a split of a hub.
+    Raises DataError for what does not exist, holds no pictures or is damaged as a whole.
+    """
+    name = str(name_or_path)
+    if isinstance(name_or_path, str):
+        if name.startswith("torchvision:"):
+            return open_torchvision(name, split)
+        if name.startswith("hf:"):
+            return open_hub(name, split)
+        if name in STYLES:
+            return open_embedded(name, split)
+    path = Path(name).expanduser()
+    try:
+        exists = bool(name) and path.exists()
+    except OSError as problem:  # too long, or a folder on the way that may not be read
+        raise DataError(f"{name!r} cannot be looked up: {problem.strerror}.") from None
+    if not exists:
+        raise DataError(_not_found(name, path))
+    if path.is_dir():
+        if kind_of(path).holds == "weights":
+            raise DataError(f"{refusal(path, 'data')}")
+        return open_idx_folder(name, path, split) if idx_sets(path) else open_folder(name, path, split)
+    return _open_file(name, path, split)
+
+
+def _open_file(name: str, path: Path, split: str | None) -> Source:
+    ending = path.name.removesuffix(".gz").lower()
+    if ending.endswith((".npy", ".npz")):
+        return open_array(name, path, split)
+    if ending.endswith(".zip"):
+        return open_zip(name, path, split)
+    if ending.endswith("-ubyte"):
+        return open_idx(name, path, split)
+    if path.suffix.lower() in PICTURE_ENDINGS:
+        raise DataError(f"{path} is a single image. Give the folder it lies in.")
+    raise DataError(f"{refusal(path, 'data that is read here')} A source is {KINDS}.")
+
+
+def _not_found(name: str, path: Path) -> str:
+    bare = len(path.parts) <= 1 and not path.suffix
+    if bare or ":" in name:
+        return f"There is no data called {name!r}, and no such file or folder. {did_you_mean(name, source_names())} A source is {KINDS}."
+    parent = path.parent
+    while not parent.is_dir():
+        parent = parent.parent
+    if parent != path.parent:
+        return f"{path} does not exist: the last folder on the way that does is {parent.resolve()}."
+    siblings = [file.name for file in parent.iterdir()]
+    return f"{path} does not exist. In {parent.resolve()}: {did_you_mean(path.name, siblings[:200])}"

@@ -1,0 +1,114 @@
+"""Inputs made of pictures, so that any folder of pictures is a set of pairs."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageFilter
+
+from sparring.core.errors import SettingsError, did_you_mean
+from sparring.core.random_streams import stream_seed
+
+Made = Literal["edges", "scribble", "grey", "low-resolution", "masked"]
+Pixels = UInt8[np.ndarray, "h w _"]
+EDGE, STROKE = 40.0, 60.0
+"""How much brightness changes across a line that is drawn, of 255."""
+SHRUNK, HOLE = 4, 0.5
+"""A low-resolution input has a quarter of the side, a masked one a hole of half the side."""
+WOBBLE = 1.5
+"""How far a scribble's lines go astray, in 64ths of the side."""
+
+
+def _picture(pixels: Pixels) -> Image.Image:
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
+def _brightness(pixels: Pixels, smoothing: float) -> Float[np.ndarray, "h w"]:
+    grey = _picture(pixels).convert("RGB").convert("L")
+    return np.asarray(grey.filter(ImageFilter.GaussianBlur(smoothing)), np.float32)
+
+
+def _lines(pixels: Pixels, smoothing: float, least: float) -> np.ndarray:
+    """Where brightness changes by more than `least` from a pixel's one side to the other, and most of all across the line."""
+    grey = np.pad(_brightness(pixels, smoothing), 1, mode="edge")
+    across, down = grey[1:-1, 2:] - grey[1:-1, :-2], grey[2:, 1:-1] - grey[:-2, 1:-1]
+    size = np.hypot(across, down)
+    around = np.pad(size, 1)
+    sideways = np.abs(across) >= np.abs(down)
+    before = np.where(sideways, around[1:-1, :-2], around[:-2, 1:-1])
+    after = np.where(sideways, around[1:-1, 2:], around[2:, 1:-1])
+    return (size > least) & (size >= before) & (size > after)
+
+
+def edges(pixels: Pixels, index: int) -> Pixels:
+    """Thin black lines on white."""
+    return np.where(_lines(pixels, 0.7, EDGE), 0, 255).astype(np.uint8)[:, :, None]
+
+
+def scribble(pixels: Pixels, index: int) -> Pixels:
+    """The coarse lines alone, thick and unsteady, as by hand; the same for a picture each time. How coarse depends on the shorter side, to
+    which images are brought: a wide one is drawn as its middle would be.
+    """
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    drawn = np.where(_lines(pixels, side / 48, STROKE / 2), 0, 255).astype(np.uint8)
+    generator = np.random.Generator(np.random.Philox(stream_seed(0, "scribble", index)))
+    coarse = generator.uniform(-1, 1, (2, 5, 5)).astype(np.float32) * WOBBLE * side / 64
+    down, across = (np.asarray(Image.fromarray(one).resize((width, height), Image.Resampling.BICUBIC)) for one in coarse)
+    rows, columns = np.mgrid[:height, :width]
+    rows = np.clip(np.round(rows + down), 0, height - 1).astype(int)
+    columns = np.clip(np.round(columns + across), 0, width - 1).astype(int)
+    return np.asarray(Image.fromarray(drawn[rows, columns]).filter(ImageFilter.MinFilter(3)))[:, :, None]
+
+
+def grey(pixels: Pixels, index: int) -> Pixels:
+    """Without colour."""
+    return np.asarray(_picture(pixels).convert("RGB").convert("L"))[:, :, None]
+
+
+def low_resolution(pixels: Pixels, index: int) -> Pixels:
+    """A quarter of the side, enlarged again."""
+    picture = _picture(pixels)
+    small = picture.resize((max(1, picture.width // SHRUNK), max(1, picture.height // SHRUNK)), Image.Resampling.BOX)
+    return np.asarray(small.resize(picture.size, Image.Resampling.BICUBIC)).reshape(pixels.shape)
+
+
+def masked(pixels: Pixels, index: int) -> Pixels:
+    """With a grey square in it, at a place of the picture's own."""
+    height, width = pixels.shape[:2]
+    tall, wide = round(height * HOLE), round(width * HOLE)
+    generator = np.random.Generator(np.random.Philox(stream_seed(0, "mask", index)))
+    top, left = int(generator.integers(height - tall + 1)), int(generator.integers(width - wide + 1))
+    holed = pixels.copy()
+    holed[top : top + tall, left : left + wide] = 127
+    return holed
+
+
+AMERICAN: dict[str, Made] = {"gray": "grey"}
+"""American spellings of kinds of made inputs, by which they are accepted too."""
+AT_LEARNED_SIZE: frozenset[Made] = frozenset({"edges", "scribble", "masked"})
+"""Kinds that look otherwise on larger images: lines are as thin, and fewer; holes are wider. (Gray is gray at any size, and an image of
+low resolution lacks the same details for each pixel.)"""
+
+
+def kind_called(name: str) -> Made:
+    """The kind of that name, in American or British spelling. A SettingsError says which there are."""
+    kind = AMERICAN.get(name, name)
+    if kind not in MAKERS:
+        raise SettingsError(f"There is no kind of input {name!r} to make. {did_you_mean(name, [*MAKERS, *AMERICAN])}")
+    return kind
+
+
+def american(kind: str) -> str:
+    """A kind's name in American spelling, for messages."""
+    return next((name for name, british in AMERICAN.items() if british == kind), kind)
+
+
+MAKERS: dict[Made, Callable[[Pixels, int], Pixels]] = {
+    "edges": edges,
+    "scribble": scribble,
+    "grey": grey,
+    "low-resolution": low_resolution,
+    "masked": masked,
+}

@@ -1,0 +1,172 @@
+"""The two sides of pairs, or of two sets: inputs and targets, opened from wherever they lie, and prepared."""
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from sparring.core.errors import DataError, SettingsError
+from sparring.core.files import sha256_of_file
+from sparring.data.content_digest import digest_of
+from sparring.data.images.sizes_and_range import common_size
+from sparring.data.open_source import open_source
+from sparring.data.pairs.made_inputs import MAKERS
+from sparring.data.pairs.pairing import Pairing
+from sparring.data.preprocessing import Preparation
+from sparring.data.readers.folder_layouts import is_training, part_of, set_of
+from sparring.data.source import Item, Source, key_of
+from sparring.data.store import NAMES, Store, prepare
+from sparring.media.image_decoding import PICTURE_ENDINGS, UnusableError, load
+
+Channels = tuple[int, int]
+"""Of inputs and of targets: 1, 3 or 4."""
+MAKING = 1
+"""Of the inputs that are made of pictures: another number and they are made again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """The inputs or the targets of pairs or of two sets, prepared, with the names that partners are found by."""
+
+    store: Store
+    stems: list[str]
+    """What each image is called, for its partner: see `_stems`."""
+    parts_held_out: Bool[np.ndarray, " n"] | None
+    """Which images are of parts that are not trained on; None where the data has no such parts."""
+
+
+def native_size(data: str, pairing: Pairing, preparation: Preparation) -> tuple[int, int] | None:
+    """(height, width) of all images of the data, or of the halves that they hold, if it is the same."""
+    size = common_size(_opened(open_source, data, preparation.split, judged=False).source, preparation.max_pixels)
+    return size if size is None or pairing.side_by_side == "none" else (size[0], size[1] // 2)
+
+
+def sides_of(
+    data: str, pairing: Pairing, preparation: Preparation, channels: Channels | None, progress: bool, *, judged: bool
+) -> tuple[Side, Side]:
+    """Both sides, prepared. `judged`: nothing is trained on them, so of data in parts those are taken that are not for training."""
+    of_inputs, of_targets = channels or (preparation.channels, preparation.channels)
+    for_inputs, for_targets = (replace(preparation, channels=each, split=None) for each in (of_inputs, of_targets))
+
+    def side(opened: _Opened, preparation: Preparation) -> Side:
+        store = prepare(opened.source, preparation, progress=progress)
+        return Side(store, *_stems(store.names, opened.source.top, opened.parts))
+
+    first = _opened(open_source, data, preparation.split, judged)
+    if pairing.target is not None:
+        second = _opened(open_target, pairing.target, preparation.split, judged)
+        return side(first, for_inputs), side(second, for_targets)
+    sets = {set_of(part) for part in first.parts}
+    if pairing.inputs == "given" and pairing.side_by_side == "none":
+        if sets != {"a", "b"}:
+            raise SettingsError(
+                "Pictures are made of pictures here. Give --target (a second set), --inputs (what to make of each picture) or "
+                f"--side-by-side (left or right: where the input is in an image that holds both).{_wide(first.source)}"
+            )
+        a, b = (first.of_set(one) for one in ("a", "b"))
+        return side(a, for_inputs), side(b, for_targets)
+    if sets - {""}:
+        raise DataError(
+            f"{data} holds {first.source.layout}: leave --inputs and --side-by-side out, or give one of its folders as the data."
+        )
+    if pairing.inputs == "given":
+        halves = [_half(first.source, half) for half in ((0, 1) if pairing.side_by_side == "left" else (1, 0))]
+        return side(replace(first, source=halves[0]), for_inputs), side(replace(first, source=halves[1]), for_targets)
+    of_photographs = side(first, for_targets)
+    targets = of_photographs.store
+    make = MAKERS[pairing.inputs]
+    made = Source(
+        f"{pairing.inputs} of {data}",
+        [Item(name) for name in targets.names],
+        lambda index: make(np.asarray(targets.pixels[index]), index),
+        lambda: key_of("made", MAKING, pairing.inputs, targets.fingerprint, sha256_of_file(targets.folder / NAMES)),
+        native_size=(targets.spec.height, targets.spec.width),
+    )
+    alike = replace(Preparation(size=targets.spec.height), channels=of_inputs if channels else None)
+    return replace(of_photographs, store=prepare(made, alike, progress=progress)), of_photographs
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A source for one side or both, and which parts (train, testA, ...) it consists of, if it does."""
+
+    source: Source
+    parts: tuple[str, ...]
+
+    def of_set(self, which: str) -> "_Opened":
+        """What belongs to set "a" or "b"."""
+        parts = tuple(part for part in self.parts if set_of(part) == which)
+        return _Opened(self.source.part(parts), parts)
+
+
+def _opened(opener: Callable[..., Source], place: str, split: str | None, judged: bool) -> _Opened:
+    """A source with all of its parts, those that `split` names ("test": testA and testB, too), or if it is judged those not trained on."""
+    whole = None
+    if split is not None:
+        with contextlib.suppress(DataError):  # where there are several sets one must be named
+            whole = opener(place)
+        chosen = () if whole is None else tuple(one for one in whole.splits if one == split or part_of(one) == split.lower())
+        if whole is None or not chosen:
+            return _Opened(open_source(place, split=split), ())
+    else:
+        whole = opener(place)
+        held_out = tuple(one for one in whole.splits if not is_training(one))
+        chosen = held_out if judged and held_out else whole.splits
+    return _Opened(whole.part(chosen) if whole.splits else whole, chosen)
+
+
+def _wide(source: Source) -> str:
+    """A hint, if images seem to hold two side by side."""
+    size = common_size(source)
+    wide = size is not None and size[1] == 2 * size[0]
+    return f" All images are {size[1]}x{size[0]}, as if each held both: --side-by-side left?" if wide and size else ""
+
+
+def open_target(place: str) -> Source:
+    """What `open_source` opens, or a single picture."""
+    path = Path(place).expanduser()
+    if path.suffix.lower() in PICTURE_ENDINGS and path.is_file():
+        return Source(place, [Item(path.name)], lambda _: path.read_bytes(), lambda: key_of("image", path.name, digest_of(path)))
+    return open_source(place)
+
+
+def _half(source: Source, side: int) -> Source:
+    def read(index: int) -> UInt8[np.ndarray, "h w c"]:
+        pixels = np.asarray(load(source.read(index)).image)
+        pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
+        width = pixels.shape[1]
+        if width % 2:
+            raise UnusableError(f"{width} pixels wide: two pictures side by side have an even width")
+        half = pixels[:, side * width // 2 : (side + 1) * width // 2]
+        return half if half.shape[2] != 2 else np.concatenate([half[:, :, :1].repeat(3, axis=2), half[:, :, 1:]], axis=2)
+
+    native = source.native_size and (source.native_size[0], source.native_size[1] // 2)
+    items = [Item(item.name) for item in source.items]
+    return replace(source, items=items, read=read, identify=lambda: key_of("half", side, source.key), native_size=native, classes=())
+
+
+def _stems(names: Sequence[str], top: str, parts: Sequence[str]) -> tuple[list[str], Bool[np.ndarray, " n"] | None]:
+    """Names without a picture's ending, and without the folders that all of them lie in; and which are of parts that are not trained on.
+
+    Of data in parts (trainA, testA, ...) the part's own name stands before, without its set: "train/1", "test/1".
+    """
+    if not parts:
+        top = os.path.commonpath([PurePosixPath(name).parent for name in names]) if names else ""
+        bare = [PurePosixPath(name).relative_to(top) if top else PurePosixPath(name) for name in names]
+        return [_without_ending(name) for name in bare], None
+    stems, held_out = [], []
+    for name in names:
+        part = next(part for part in parts if name.startswith(f"{top}{part}/"))
+        stems.append(f"{part_of(part)}/{_without_ending(PurePosixPath(name[len(top) + len(part) + 1 :]))}")
+        held_out.append(not is_training(part))
+    if all(held_out):
+        return stems, None
+    return stems, np.array(held_out) if any(held_out) else None
+
+
+def _without_ending(name: PurePosixPath) -> str:
+    return str(name.with_suffix("") if name.suffix.lower() in PICTURE_ENDINGS else name)

@@ -1,0 +1,1 @@
+"""Points in the plane with a known density."""

@@ -1,0 +1,191 @@
+"""Points in the plane with a known density: the smallest data on which a GAN can fail, and where one sees how.
+
+Every distribution is a mixture of equally likely round Gaussians of one deviation; a curve is a dense row of them.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int64, UInt8
+from torch import Tensor
+
+from sparring.core.batch import Batch
+from sparring.core.data_spec import ImageSpec
+from sparring.core.errors import SettingsError, did_you_mean
+from sparring.core.random_streams import Streams
+
+CENTRES_OF_A_STRETCH = 40
+"""How many Gaussians make up one mode of a curve."""
+REACH = 2.0
+"""The largest coordinate of a curve."""
+MOST_DISTANCES = 2**22
+"""So many distances between points and centres are held in memory at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Equally likely round Gaussians of one deviation. A mode is one of them, or several that belong together."""
+
+    name: str
+    centres: Float[Tensor, "k 2"]
+    deviation: float
+    """Along each axis, in the unit of the centres."""
+    mode_of_centre: Int64[Tensor, " k"]
+    """The number of the mode that each centre belongs to, from 0, without gaps."""
+
+    @property
+    def modes(self) -> int:
+        """How many modes there are."""
+        return int(self.mode_of_centre.max()) + 1
+
+    @property
+    def mode_shares(self) -> Float[Tensor, " modes"]:
+        """The probability of each mode, in float64."""
+        return torch.bincount(self.mode_of_centre).double() / len(self.mode_of_centre)
+
+    @property
+    def extent(self) -> float:
+        """Half the side of a square around the origin in which to draw it: 20 % beyond the outermost centre, at least 3 deviations."""
+        outermost = self.centres.abs().max().item()
+        return outermost + max(0.2 * outermost, 3 * self.deviation)
+
+    def sample(self, n: int, streams: Streams) -> tuple[Float[Tensor, "n 2"], Int64[Tensor, " n"]]:
+        """`n` points and their modes, from the streams "point centres" and "point noise"."""
+        centre = streams.integers("point centres", len(self.centres), n)
+        points = self.centres.to(streams.device)[centre] + self.deviation * streams.normal("point noise", n, 2)
+        return points, self.mode_of_centre.to(streams.device)[centre]
+
+    def log_density(self, points: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
+        """The natural logarithm of the density at each point, exact; computed on the CPU."""
+        scale = math.log(len(self.centres) * 2 * math.pi * self.deviation**2)
+        exponents = (squared / (-2 * self.deviation**2) for squared in self._squared_distances(points))
+        return torch.cat([torch.logsumexp(chunk, dim=1) - scale for chunk in exponents]).to(points)
+
+    def nearest(self, points: Float[Tensor, "n 2"]) -> tuple[Float[Tensor, " n"], Int64[Tensor, " n"]]:
+        """The Euclidean distance of each point to its nearest centre, and the number of that centre; computed on the CPU."""
+        chunks = [squared.min(dim=1) for squared in self._squared_distances(points)]
+        squares, centres = torch.cat([chunk.values for chunk in chunks]), torch.cat([chunk.indices for chunk in chunks])
+        return squares.sqrt().to(points), centres.to(points.device)
+
+    def _squared_distances(self, points: Float[Tensor, "n 2"]) -> Iterator[Float[Tensor, "chunk k"]]:
+        # In float64: deviations are hundreds of times smaller than distances, which are squared and differ by little.
+        centres = self.centres.double()
+        for chunk in points.detach().cpu().double().split(max(1, MOST_DISTANCES // len(centres))):
+            yield (chunk[:, :1] - centres[:, 0]).square_().add_((chunk[:, 1:] - centres[:, 1]).square_())
+
+
+def _separate(name: str, centres: Float[Tensor, "k 2"], deviation: float) -> Mixture:
+    """Every centre is a mode."""
+    return Mixture(name, centres, deviation, torch.arange(len(centres)))
+
+
+def ring8() -> Mixture:
+    """Eight modes of deviation 0.02 on a circle of radius 2 (Metz et al. 2017, Unrolled GANs)."""
+    # Not linspace(0, 2 pi, 8), as in a well-known notebook: that closes the circle twice and leaves seven modes.
+    angles = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)
+    return _separate("ring8", (2 * torch.stack([angles.cos(), angles.sin()], dim=1)).float(), 0.02)
+
+
+def grid25() -> Mixture:
+    """Five by five modes of deviation 0.05, 2 apart, around the origin (Lin et al. 2018, PacGAN)."""
+    places = torch.arange(-4.0, 5.0, 2.0)
+    return _separate("grid25", torch.cartesian_prod(places, places), 0.05)
+
+
+def moons() -> Mixture:
+    """Two interleaved half circles of deviation 0.1 (scikit-learn's make_moons); 8 modes along each."""
+    angle = np.linspace(0, np.pi, 10_001)
+    upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return _along_curves("moons", [upper, np.array([1.0, 0.5]) - upper], deviation=0.1, modes_of_a_curve=8)
+
+
+def spiral() -> Mixture:
+    """Two arms of an Archimedean spiral, a turn and a quarter each, of deviation 0.05; 8 modes along each."""
+    angle = np.linspace(np.pi / 2, 3 * np.pi, 10_001)
+    arm = np.stack([angle * np.cos(angle), angle * np.sin(angle)], axis=1)
+    return _along_curves("spiral", [arm, -arm], deviation=0.05, modes_of_a_curve=8)
+
+
+def swissroll() -> Mixture:
+    """One Archimedean spiral from far outside the origin, a turn and a half (scikit-learn's make_swiss_roll, seen from the side), of
+    deviation 0.05; 16 modes along it.
+    """
+    angle = np.linspace(1.5 * np.pi, 4.5 * np.pi, 10_001)
+    roll = np.stack([angle * np.cos(angle), angle * np.sin(angle)], axis=1)
+    return _along_curves("swissroll", [roll], deviation=0.05, modes_of_a_curve=16)
+
+
+def _along_curves(name: str, curves: list[Float64[np.ndarray, "_ 2"]], deviation: float, modes_of_a_curve: int) -> Mixture:
+    """Centres equally spaced along each curve, moved and scaled to lie in [-2, 2]; a mode is a stretch of a curve, all equally long."""
+    count = modes_of_a_curve * CENTRES_OF_A_STRETCH
+    centres = np.concatenate([_evenly_spaced(curve, count) for curve in curves])
+    centres -= (centres.min(axis=0) + centres.max(axis=0)) / 2
+    centres *= REACH / np.abs(centres).max()
+    modes = torch.arange(len(curves) * modes_of_a_curve).repeat_interleave(CENTRES_OF_A_STRETCH)
+    return Mixture(name, torch.from_numpy(centres).float(), deviation, modes)
+
+
+def _evenly_spaced(curve: Float64[np.ndarray, "_ 2"], count: int) -> Float64[np.ndarray, "{count} 2"]:
+    """The middles of `count` pieces of equal arc length."""
+    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
+    places = (np.arange(count) + 0.5) / count * lengths[-1]
+    return np.stack([np.interp(places, lengths, coordinate) for coordinate in curve.T], axis=1)
+
+
+MIXTURES: dict[str, Callable[[], Mixture]] = {
+    "ring8": ring8,
+    "grid25": grid25,
+    "moons": moons,
+    "spiral": spiral,
+    "swissroll": swissroll,
+}
+
+
+def mixture(name: str) -> Mixture:
+    """The mixture of that name; a SettingsError names the nearest if there is none."""
+    if name not in MIXTURES:
+        raise SettingsError(f"There are no points called {name!r}. {did_you_mean(name, MIXTURES)}")
+    return MIXTURES[name]()
+
+
+def histogram(points: Float[Tensor, "n 2"], extent: float, side: int = 192) -> UInt8[np.ndarray, "side side 1"]:
+    """Where points lie, dark on white, in a square of half side `extent` around the origin."""
+    kept = points[points.isfinite().all(dim=1)].numpy()
+    counts = np.histogram2d(-kept[:, 1], kept[:, 0], bins=side, range=((-extent, extent), (-extent, extent)))[0]
+    return (255 * 0.55 ** np.minimum(counts, 20)).astype(np.uint8)[:, :, None]
+
+
+class Points:
+    """A sample of a mixture, drawn once, as the training loop asks for data. A point is a picture of one pixel with two channels."""
+
+    def __init__(self, mixture: Mixture, count: int = 100_000, seed: int = 0) -> None:
+        points, modes = mixture.sample(count, Streams(seed, 0, scope="points"))
+        self.mixture = mixture
+        self._images: Float[Tensor, "n 2 1 1"] = points.view(count, 2, 1, 1)
+        self._modes: Int64[Tensor, " n"] = modes
+
+    @property
+    def spec(self) -> ImageSpec:
+        """One pixel, two channels, the modes as classes."""
+        return ImageSpec(height=1, width=1, channels=2, classes=tuple(f"mode {i}" for i in range(self.mixture.modes)))
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " n"]:
+        """The mode of every point."""
+        return self._modes.numpy()
+
+    @property
+    def counts(self) -> tuple[int]:
+        """Of the one kind of items that there is."""
+        return (len(self),)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def batch(self, indices: Int64[np.ndarray, " n"]) -> Batch:
+        """The points at these places, in the mixture's own unit (not in [-1, 1]), with their modes. IndexError for one outside."""
+        places = torch.from_numpy(indices)
+        return Batch(self._images.index_select(0, places), self._modes.index_select(0, places))

@@ -1,0 +1,69 @@
+"""The settings of preparing data."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from PIL import ImageColor
+
+from sparring.core.errors import SettingsError, listed
+from sparring.core.settings import type_problems
+from sparring.media.image_decoding import Colour, Crop
+
+LARGEST_SIDE = 8192
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How the pictures of a source become squares of one size."""
+
+    size: int | None = None
+    """Side in pixels of the square pictures. None: the images' own side if all are equal squares of at most 64 pixels, else 64 (recipes
+    take the nearest side that their networks can draw)."""
+    channels: Literal[1, 3, 4] | None = None
+    """1 grey, 3 colour, 4 colour with alpha. None: 1 if every picture is stored as grey, else 3."""
+    crop: Crop = "centre"
+    """What becomes of pictures that are not square: 'centre' cuts the middle out, 'squash' distorts, 'pad' adds background."""
+    background: str = "white"
+    """Colour under transparency and in padding: a name or #rrggbb. With 4 channels both stay transparent."""
+    max_bad: float = 0.1
+    """Largest share of unusable pictures that is put up with, from 0 to 1."""
+    split: str | None = None
+    """Which part of the data, where it has parts: a folder (train, trainA), a set of IDX files, x_SPLIT of a .npz, a split of a hub."""
+    classes: Literal["given", "none"] = "given"
+    """Classes as the data gives them (by folders or a table), or none: then folders only hold images."""
+    value_range: tuple[float, float] | None = None
+    """Values that are black and white in images of more than 8 bits a value (16-bit PNGs, signed and floating-point TIFFs). None: found
+    out from all of them, and said."""
+    max_pixels: int | None = None
+    """Largest height times width of an image that is read. None: 89,478,485, Pillow's limit against decompression bombs."""
+
+
+def checked_background(preparation: Preparation) -> Colour:
+    """The background as red, green, blue. SettingsError with all that is wrong with the settings."""
+    problems = type_problems(preparation)
+    if type(preparation.size) is int and not 1 <= preparation.size <= LARGEST_SIDE:
+        problems.append(f"size is {preparation.size}: it must lie between 1 and {LARGEST_SIDE}.")
+    if isinstance(preparation.max_bad, int | float) and not 0 <= preparation.max_bad <= 1:
+        problems.append(f"max_bad is {preparation.max_bad}: it is a share, from 0 to 1.")
+    if isinstance(preparation.value_range, tuple) and not problems:
+        black, white = preparation.value_range
+        if not -math.inf < black < white < math.inf:
+            problems.append(f"value_range is {black:g} {white:g}: give two finite numbers, that of black and then a greater one of white.")
+    if type(preparation.max_pixels) is int and preparation.max_pixels < 1:
+        problems.append(f"max_pixels is {preparation.max_pixels}: it must be at least 1.")
+    background = _colour(preparation.background)
+    if background is None and isinstance(preparation.background, str):
+        problems.append(f"background is {preparation.background!r}: give a colour's English name or #rrggbb.")
+    if problems or background is None:
+        raise SettingsError(listed("These settings of the preparation cannot be used:", problems))
+    return background
+
+
+def _colour(written: object) -> Colour | None:
+    """Red, green, blue, each from 0 to 255, if that is what is written."""
+    try:
+        red, green, blue = ImageColor.getrgb(str(written))[:3]
+    except ValueError:
+        return None
+    return (red, green, blue) if all(0 <= part <= 255 for part in (red, green, blue)) else None

@@ -1,0 +1,147 @@
+"""Two places where files lie: a folder and a zip. Both are listed the same way; neither is unpacked."""
+
+import os
+import stat
+import threading
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from sparring.core.errors import DataError, listed
+from sparring.data.content_digest import digests_of
+from sparring.data.source import Problem, examples
+from sparring.media.image_decoding import LARGEST_FILE
+
+SYSTEM_FILES = ("__MACOSX", "Thumbs.db", "desktop.ini")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The files of a folder or a zip, by their path in it with forward slashes."""
+
+    path: Path
+    names: tuple[str, ...]
+    """Visible files, sorted."""
+    read: Callable[[str], bytes]
+    """The content of one file; safe to call from many threads."""
+    head: Callable[[str], bytes]
+    """The first 16 bytes of one file."""
+    digests: Callable[[Sequence[str]], list[str]]
+    """What tells the content of each of these files."""
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file belongs to the system rather than to the person: .DS_Store, __MACOSX/ and the like."""
+    return any(part.startswith(".") or part in SYSTEM_FILES for part in PurePosixPath(name).parts)
+
+
+def _hidden_note(hidden: list[str]) -> tuple[str, ...]:
+    return (f"{len(hidden)} hidden files passed over ({examples(sorted(hidden))}).",) if hidden else ()
+
+
+def folder_place(path: Path) -> Place:
+    """List a folder and all folders in it, links included."""
+    path = path.resolve()
+    problems: list[Problem] = []
+    found: list[str] = []
+    hidden = []
+    seen: set[str] = set()
+
+    def unreadable(problem: OSError) -> None:
+        problems.append(Problem(_below(path, str(problem.filename)), f"the folder cannot be read: {problem.strerror}"))
+
+    for folder, folders, files in os.walk(path, followlinks=True, onerror=unreadable):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link back to a folder already listed, perhaps to one above it
+            problems.append(Problem(_below(path, folder), "a link to a folder that is listed already"))
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        for file in files:
+            name = _below(path, str(Path(folder) / file))
+            if is_hidden(name):
+                hidden.append(name)
+                continue
+            try:
+                status = (path / name).stat()
+            except OSError as problem:
+                problems.append(Problem(name, f"cannot be read: {problem.strerror}"))
+                continue
+            if not stat.S_ISREG(status.st_mode):
+                problems.append(Problem(name, "not a plain file"))
+                continue
+            found.append(name)
+    found.sort()
+    return Place(
+        path,
+        tuple(found),
+        lambda name: _read(path / name),
+        lambda name: _head(path / name),
+        lambda names: digests_of(path, names),
+        tuple(problems),
+        _hidden_note(hidden),
+    )
+
+
+def _below(path: Path, file: str) -> str:
+    return Path(file).relative_to(path).as_posix()
+
+
+def _read(path: Path) -> bytes:
+    if path.stat().st_size > LARGEST_FILE:
+        raise OSError(f"larger than {LARGEST_FILE // 2**20} MB")
+    return path.read_bytes()
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(16)
+
+
+def zip_place(path: Path) -> Place:
+    """List a zip. DataError if it is damaged, or if an entry would climb out of it (then nothing in it is trusted)."""
+    path = path.resolve()
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as problem:
+        raise DataError(f"{path} cannot be read as a zip: {problem}.") from None
+    climbing = [repr(info.orig_filename) for info in archive.infolist() if _climbs(info.orig_filename)]
+    if climbing:
+        raise DataError(listed(f"{path} is refused: names of entries that lead out of it (pack it again without them):", climbing))
+    entries: dict[str, zipfile.ZipInfo] = {}
+    problems, hidden = [], []
+    for info in archive.infolist():
+        # Some Windows programs write the path with backslashes, though the format asks for slashes.
+        name = info.filename.replace("\\", "/")
+        if name.endswith("/"):
+            continue
+        if is_hidden(name):
+            hidden.append(name)
+        elif info.flag_bits & 1:
+            problems.append(Problem(name, "encrypted in the zip"))
+        elif info.file_size > LARGEST_FILE:
+            problems.append(Problem(name, f"said to be {info.file_size:,} bytes; at most {LARGEST_FILE:,} are read"))
+        else:
+            if name in entries:
+                problems.append(Problem(name, "twice in the zip: only the later one is used"))
+            entries[name] = info
+    # One lock for the file handle: zipfile promises nothing to threads. Decoding, the greater part, goes on beside it.
+    lock = threading.Lock()
+
+    def read(name: str, most: int = -1) -> bytes:
+        with lock, archive.open(entries[name]) as file:
+            return file.read(most)
+
+    def digests(names: Sequence[str]) -> list[str]:
+        return [f"{entries[name].file_size}:{entries[name].CRC:08x}" for name in names]  # which reading checks
+
+    return Place(path, tuple(sorted(entries)), read, lambda name: read(name, 16), digests, tuple(problems), _hidden_note(hidden))
+
+
+def _climbs(name: str) -> bool:
+    name = name.replace("\\", "/")
+    return ".." in name.split("/") or name.startswith("/") or "\0" in name or (len(name) > 1 and name[1] == ":")

@@ -1,0 +1,209 @@
+"""Pictures in a folder or a zip: which files are pictures, and which classes they have."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from sparring.core.errors import DataError, did_you_mean, listed
+from sparring.data.readers.file_listing import Place, folder_place, zip_place
+from sparring.data.readers.folder_layouts import (
+    DATASET_JSON,
+    captions_among,
+    is_dataset_json,
+    name_of_splits,
+    only_numbers,
+    read_dataset_json,
+    splits_in,
+)
+from sparring.data.readers.label_table import LABELS_FILE, read_labels, sorted_classes
+from sparring.data.source import Item, Problem, Source, examples, key_of
+from sparring.media.image_decoding import PICTURE_ENDINGS, looks_like_picture
+
+
+@dataclass
+class _Findings:
+    problems: list[Problem] = field(default_factory=list)
+    passed_over: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def open_folder(name: str, path: Path, split: str | None) -> Source:
+    """The pictures of a folder and all folders in it."""
+    return _source(name, folder_place(path), split)
+
+
+def open_zip(name: str, path: Path, split: str | None) -> Source:
+    """The pictures of a zip, read in place."""
+    return _source(name, zip_place(path), split)
+
+
+def digests_in(path: Path, names: Sequence[str]) -> dict[str, str]:
+    """By name, what tells the content of each of these files of a folder or a zip."""
+    place = zip_place(path) if path.is_file() else folder_place(path)
+    return dict(zip(names, place.digests(names), strict=True))
+
+
+def open_pictures(path: Path) -> Source:
+    """All pictures of a folder or a zip, whatever classes or splits their folders may mean elsewhere."""
+    place, findings = zip_place(path) if path.is_file() else folder_place(path), _Findings()
+    items = [Item(name) for name in _pictures(place, place.names, findings)]
+    return Source(
+        str(path),
+        items,
+        lambda index: place.read(items[index].name),
+        lambda: key_of("images", items, place.digests([item.name for item in items])),
+        problems=place.problems,
+        passed_over=tuple(findings.passed_over),
+    )
+
+
+def _source(name: str, place: Place, split: str | None) -> Source:
+    findings = _Findings(list(place.problems), notes=list(place.notes))
+    names, top = (place.names, _wrapper(place.names)) if split is None else _of_split(place, split)
+    labelled, splits = _labelled(place, names, top, findings), ()
+    if labelled is not None:
+        items, classes, layout = labelled
+    else:
+        pictures = _pictures(place, names, findings)
+        splits = splits_in(_folders(pictures, top)) if split is None else ()
+        if splits:
+            items, classes, layout = [Item(one) for one in pictures], (), name_of_splits(splits)
+        else:
+            items, classes, layout = _with_folders(pictures, top, findings)
+    if findings.passed_over:
+        others = [problem.name for problem in findings.passed_over]
+        findings.notes.append(f"{_files(len(others))} no {'pictures' if len(others) > 1 else 'picture'}: passed over ({examples(others)}).")
+        if words := captions_among(others, [item.name for item in items]):
+            layout = f"{layout}; captions or annotations ({examples(words)}) are passed over"
+    if not items:
+        problems = [f"{file}: {reason}" for file, reason in [*findings.problems, *findings.passed_over]]
+        raise DataError(listed(f"{place.path} holds no pictures that can be used. Files in it: {len(place.names)}.", problems))
+    return Source(
+        name=name,
+        items=items,
+        read=lambda index: place.read(items[index].name),
+        identify=lambda: key_of("images", items, place.digests([item.name for item in items]), classes, findings.problems, findings.notes),
+        classes=classes,
+        problems=tuple(findings.problems),
+        passed_over=tuple(findings.passed_over),
+        notes=tuple(findings.notes),
+        layout=layout,
+        top=top,
+        splits=splits,
+    )
+
+
+def _files(count: int) -> str:
+    return "1 file is" if count == 1 else f"{count:,} files are"
+
+
+def _folders(pictures: Sequence[str], top: str) -> dict[str, set[str]]:
+    """From each folder in `top` that holds images to the folders in it that do. Nothing if images lie beside them."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name in pictures:
+        first, *inner = name[len(top) :].split("/")[:-1] or [""]
+        if not first:
+            return {}
+        found[first].update(inner[:1])
+    return found
+
+
+def _labelled(place: Place, names: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...], str] | None:
+    """Images, classes and the layout's name, where a table of labels lies beside the images."""
+    files = {name: name for name in names} | {name[len(top) :]: name for name in names}
+    if (table := f"{top}{LABELS_FILE}") in names:
+        labelling = read_labels(_table(place, table), table, files)
+        findings.notes.extend([*labelling.notes, f"Classes are those of {table}."])
+        layout = f"a table of labels ({table})"
+    elif (table := f"{top}{DATASET_JSON}") in names and is_dataset_json(content := _table(place, table)):
+        labelling, decided = read_dataset_json(content, table, files)
+        findings.notes.append(decided)
+        layout = f"StyleGAN's dataset tool (labels in {table}; its folders are no classes)"
+        if labelling is None:
+            return [Item(name) for name in _pictures(place, [name for name in names if name != table], findings)], (), layout
+    else:
+        return None
+    named = frozenset(labelling.labels)
+    unusable = {problem.name for problem in labelling.problems}
+    findings.problems.extend(labelling.problems)
+    pictures = _pictures(place, [name for name in names if name != table], findings, named)
+    findings.problems.extend(Problem(name, f"no row in {table}") for name in pictures if name not in named and name not in unusable)
+    return [Item(name, labelling.labels[name]) for name in pictures if name in named], labelling.classes, layout
+
+
+def _table(place: Place, table: str) -> bytes:
+    try:
+        return place.read(table)
+    except Exception as problem:  # what a damaged zip raises is up to the packing
+        raise DataError(f"{place.path}: {table} cannot be read: {problem}.") from None
+
+
+def _of_split(place: Place, split: str) -> tuple[tuple[str, ...], str]:
+    """The names in the folder `split`, directly in the place or in the one folder that holds all, and its path."""
+    top = f"{_wrapper(place.names, stop=split.partition('/')[0])}{split}/"
+    names = tuple(name for name in place.names if name.startswith(top))
+    if not names:
+        folders = {name.split("/")[0] for name in place.names if "/" in name}
+        raise DataError(f"{place.path} has no folder {split!r} for this split. {did_you_mean(split, folders)}")
+    return names, top
+
+
+def _wrapper(names: Sequence[str], stop: str = "") -> str:
+    """The path of the folder that holds all pictures, if one does ('' if not): a zip of a folder often has such a layer.
+
+    Of a single class folder it follows that there are no classes, which is what one class is worth.
+    """
+    top = ""
+    tables = (LABELS_FILE, DATASET_JSON)
+    telling = [name for name in names if PurePosixPath(name).suffix.lower() in PICTURE_ENDINGS or name.endswith(tables)] or names
+    while telling and not any(f"{top}{table}" in telling for table in tables):
+        firsts = {name[len(top) :].split("/")[0] if "/" in name[len(top) :] else None for name in telling}
+        first = firsts.pop()
+        if firsts or first is None or first == stop:
+            break
+        top = f"{top}{first}/"
+    return top
+
+
+def _pictures(place: Place, names: Sequence[str], findings: _Findings, listed_files: frozenset[str] = frozenset()) -> list[str]:
+    """The names of all files that claim to be pictures, by their ending, their first bytes or the table of labels."""
+    pictures = []
+    for name in names:
+        if name in listed_files or PurePosixPath(name).suffix.lower() in PICTURE_ENDINGS:
+            pictures.append(name)
+            continue
+        try:
+            is_picture = looks_like_picture(place.head(name))
+        except Exception as problem:  # a damaged entry of a zip, a file that may not be read
+            findings.passed_over.append(Problem(name, f"not a picture by its ending, and it cannot be read: {problem}"))
+            continue
+        if is_picture:
+            pictures.append(name)
+        else:
+            findings.passed_over.append(Problem(name, "not a picture, by its ending and its first bytes"))
+    return pictures
+
+
+def _with_folders(pictures: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...], str]:
+    """First-level folders are the classes, if there are two or more and they hold more pictures than lie loose beside them."""
+    loose, by_class = [], defaultdict(list)
+    for name in pictures:
+        first, slash, _ = name[len(top) :].partition("/")
+        (by_class[first] if slash else loose).append(name)
+    if top:
+        findings.notes.append(f"All pictures lie in {top}, which is taken as the top.")
+    held = len(pictures) - len(loose)
+    if len(by_class) > 1 and not loose and only_numbers(pictures, top):
+        return [Item(name) for name in pictures], (), "images in numbered folders (no classes)"
+    if len(by_class) < 2 or held <= len(loose):
+        if by_class:
+            folders = examples([f"{folder}/" for folder in by_class])
+            findings.notes.append(f"{held} pictures in {folders} and {len(loose)} beside: used together, without classes.")
+        return [Item(name) for name in pictures], (), "images in a folder"
+    if loose:
+        findings.notes.append(f"{len(loose)} pictures lie loose beside {len(by_class)} class folders: they have no class and are not used.")
+        findings.problems.extend(Problem(name, "lies beside the class folders, so it has no class") for name in loose)
+    classes = tuple(sorted_classes(by_class))
+    items = [Item(name, label) for label, folder in enumerate(classes) for name in by_class[folder]]
+    return sorted(items), classes, f"ImageFolder ({len(classes)} folders, one for each class)"

@@ -1,0 +1,77 @@
+"""The IDX files of MNIST and its kin: pictures in `*-images-idx3-ubyte`, labels beside them, gzip or not."""
+
+import gzip
+import re
+import struct
+from io import BufferedIOBase
+from pathlib import Path
+
+import numpy as np
+
+from sparring.core.errors import DataError, did_you_mean
+from sparring.data.readers.mapped_array import Lazy, RawArray
+from sparring.data.readers.npy import Labels, array_source, numbered
+from sparring.data.source import Source
+
+IMAGES_NAME = re.compile(r"(?P<prefix>.*?)[-.]?images[-.]idx[34]-ubyte(\.gz)?")
+SPLIT_SYNONYMS = {"test": "t10k", "t10k": "test"}
+
+
+def idx_sets(folder: Path) -> dict[str, Path]:
+    """The files of pictures directly in a folder, by what stands before '-images' ('train', 't10k'); unpacked ones first."""
+    files = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: (path.suffix == ".gz", path.name))
+    sets: dict[str, Path] = {}
+    for path in files:
+        if match := IMAGES_NAME.fullmatch(path.name):
+            sets.setdefault(match["prefix"], path)
+    return sets
+
+
+def open_idx_folder(name: str, folder: Path, split: str | None) -> Source:
+    """The one set in a folder, or the one that `split` names ('test' is also 't10k')."""
+    sets = idx_sets(folder)
+    if split is None:
+        if len(sets) > 1:
+            raise DataError(f"{folder} holds several sets: {', '.join(sets)}. Choose one with --split, or give the file itself.")
+        prefix = next(iter(sets))
+    else:
+        prefix = next((known for known in (split, SPLIT_SYNONYMS.get(split)) if known in sets), None)
+        if prefix is None:
+            raise DataError(f"{folder} has no set {split!r}. {did_you_mean(split, sets)}")
+    return open_idx(name, sets[prefix])
+
+
+def open_idx(name: str, path: Path, split: str | None = None) -> Source:
+    """One file of pictures, and the file of labels beside it if there is one. DataError if either is no IDX file or is torn."""
+    if split is not None:
+        raise DataError(f"{path} is one set of pictures: it has no split {split!r}. Leave --split out, or give its folder.")
+    path = path.resolve()
+    raw = _raw(path, (3, 4))
+    labels: Labels = ((), None)
+    stem = path.name.removesuffix(".gz")
+    match = re.fullmatch(r"(.*)images([-.])idx[34]-ubyte", stem)
+    if match:
+        beside = [path.with_name(f"{match[1]}labels{dash}idx1-ubyte{packed}") for dash in (match[2], "-", ".") for packed in ("", ".gz")]
+        found = next((file for file in beside if file.is_file()), None)
+        if found is not None:
+            labels = numbered(found, np.array(Lazy(_raw(found, (1,)))()))
+    return array_source(name, raw, labels, None)
+
+
+def _raw(path: Path, axes: tuple[int, ...]) -> RawArray:
+    packed = path.suffix.lower() == ".gz"
+
+    def opener() -> BufferedIOBase:
+        return gzip.GzipFile(path) if packed else path.open("rb")
+
+    try:
+        with opener() as file:
+            start = file.read(4)
+            if len(start) != 4 or start[:3] != b"\0\0\x08" or start[3] not in axes:
+                raise DataError(
+                    f"{path} is not an IDX file of 8-bit numbers with {' or '.join(map(str, axes))} axes: it begins with {start!r}."
+                )
+            shape = struct.unpack(f">{start[3]}I", file.read(4 * start[3]))
+    except (OSError, EOFError, struct.error) as problem:
+        raise DataError(f"{path} cannot be read as an IDX file: {problem}.") from None
+    return RawArray(path, shape, np.dtype(np.uint8), 4 + 4 * len(shape), opener if packed else None)

@@ -1,0 +1,1 @@
+"""How good samples are: scores with their protocol and standard error, comparison of runs, reports."""

@@ -1,0 +1,152 @@
+"""Feature networks by name."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sparring.core.errors import CheckpointError, SettingsError, did_you_mean, missing_extra
+from sparring.core.files import sha256_of_file
+from sparring.core.hardware import has_fast_bfloat16, refuse_absent_gpu
+from sparring.data.store import Store
+from sparring.evaluation import classifier
+from sparring.evaluation.features import Extractor
+from sparring.nets.feature_extractors import efficientnet_lite0, inception_v3
+from sparring.nets.feature_extractors.resize import RESIZES, ResizeName
+from sparring.nets.feature_extractors.weight_files import read_weights
+
+NAMES = ("lite0", "inception", "classifier")
+TIMM = "timm:"
+HASH_FIGURES = 12
+FIRST_RESIZE: ResizeName = "bilinear, TensorFlow 1"
+"""With which the published FID came into the world."""
+
+
+def open_extractor(
+    name: str = "lite0",
+    *,
+    weights: Path | None = None,
+    resize: ResizeName | None = None,
+    exact: bool = False,
+    store: Store | None = None,
+    device: str = "cpu",
+) -> Extractor:
+    """A feature network, ready.
+
+    `name`: "lite0", "inception", "classifier" (which learns the classes of `store`) or "timm:NAME". `weights`: a file to read
+    in place of the published one. `resize`: another way than the network's usual one. `exact`: float32 throughout for "inception", where
+    bfloat16 is faster; the others are always computed in float32.
+    """
+    refuse_absent_gpu(device)
+    if resize is not None and resize not in RESIZES:
+        raise SettingsError(f"There is no resize {resize!r}. There are: {', '.join(map(repr, RESIZES))}.")
+    about: dict[str, Any] = {"name": name, "precision": "float32", "channels": 3, "resize": resize or "bicubic, antialiased"}
+    if name == "lite0":
+        file = weights or efficientnet_lite0.weights_file()
+        about |= {
+            "network": efficientnet_lite0.load(file),
+            "side": efficientnet_lite0.SIDE,
+            "centre": (efficientnet_lite0.CENTRE,),
+            "scale": (efficientnet_lite0.SCALE,),
+        }
+        about |= {"weights": hash_of_file(file)}
+    elif name == "inception":
+        file = weights or inception_v3.weights_file()
+        network = inception_v3.load(file)
+        if not exact and has_fast_bfloat16(torch.device(device)):
+            network.hurry()
+            about["precision"] = "bfloat16 behind the stem"
+        about |= {"network": network, "side": inception_v3.SIDE, "centre": (inception_v3.CENTRE,), "scale": (inception_v3.SCALE,)}
+        hashed = hash_of_file(file)
+        fields_own = hashed.startswith(inception_v3.HASH) and resize in {None, FIRST_RESIZE}
+        about |= {"weights": hashed, "resize": resize or FIRST_RESIZE, "established": fields_own}
+    elif name == "classifier":
+        about |= _classifier(store, weights)
+    elif name.startswith(TIMM):
+        about |= _timm(name.removeprefix(TIMM), weights)
+    else:
+        raise SettingsError(f"There is no extractor {name!r}. {did_you_mean(name, [*NAMES, 'timm:NAME'])}")
+    about["network"].to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
+    about["network"].requires_grad_(False).eval()
+    return Extractor(**about)
+
+
+def hash_of_file(file: Path) -> str:
+    """The first figures of its SHA-256; a CheckpointError if it is not there."""
+    if not file.is_file():
+        raise CheckpointError(f"There is no file of weights at {file}.")
+    return sha256_of_file(file)[:HASH_FIGURES]
+
+
+def hash_of_tensors(tensors: Mapping[str, Tensor]) -> str:
+    """The first figures of the SHA-256 of names and values."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:HASH_FIGURES]
+
+
+def _classifier(store: Store | None, weights: Path | None) -> dict[str, Any]:
+    if weights is not None:
+        raise SettingsError("The extractor 'classifier' is trained on the data itself: it takes no weights.")
+    if store is None:
+        raise SettingsError("The extractor 'classifier' is trained on the real data, which must be data with classes here.")
+    trained = classifier.trained(store)
+    return {
+        "network": trained.network,
+        "weights": hash_of_tensors(trained.network.state_dict()),
+        "side": classifier.SIDE,
+        "channels": store.spec.channels,
+        "centre": (classifier.CENTRE,),
+        "scale": (classifier.SCALE,),
+        "note": f"The classifier was trained on the real data itself; it names {trained.accuracy:.1%} of {trained.held_out:,} "
+        "held-out pictures rightly.",
+    }
+
+
+class TimmNetwork(nn.Module):
+    """A timm model that gives its pooled features beside its logits."""
+
+    def __init__(self, model: Any) -> None:  # noqa: ANN401 (timm's models share no type)
+        super().__init__()
+        self.model = model
+
+    def forward(self, pictures: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]:
+        """Of pictures normalised as the model asks."""
+        maps = self.model.forward_features(pictures)
+        features = self.model.forward_head(maps, pre_logits=True)
+        classify = self.model.get_classifier()  # some models have several, or none
+        return features, classify(features) if isinstance(classify, nn.Module) and self.model.num_classes else None
+
+
+def _timm(name: str, weights: Path | None) -> dict[str, Any]:
+    try:
+        import timm  # noqa: PLC0415 (an extra)
+        from timm.data.config import resolve_model_data_config  # noqa: PLC0415
+    except ImportError:
+        raise missing_extra("timm", "timm", f"The extractor 'timm:{name}'") from None
+    if not timm.is_model(name):
+        raise SettingsError(f"timm has no model {name!r}. {did_you_mean(name, timm.list_models())}")
+    try:
+        model = timm.create_model(name, pretrained=weights is None)
+    except Exception as problem:  # whatever its hub raises
+        first = str(problem).partition("\n")[0]
+        raise CheckpointError(f"The weights of timm's {name} cannot be had: {first}. Name a file with --weights.") from None
+    if weights is not None:
+        try:
+            model.load_state_dict(read_weights(weights))
+        except RuntimeError as problem:
+            raise CheckpointError(f"{weights} does not hold the weights of timm's {name}: {problem}") from None
+    wanted = resolve_model_data_config(model)
+    return {
+        "network": TimmNetwork(model),
+        "weights": hash_of_tensors(model.state_dict()),
+        "side": wanted["input_size"][1],
+        "centre": tuple(255 * mean for mean in wanted["mean"]),
+        "scale": tuple(255 * deviation for deviation in wanted["std"]),
+    }

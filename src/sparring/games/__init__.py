@@ -1,0 +1,1 @@
+"""GANs as games: players take turns, and the trainer knows nothing else."""

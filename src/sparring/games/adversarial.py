@@ -1,0 +1,329 @@
+"""One generator against one discriminator, with everything that papers freely join to that game.
+
+Objective, penalties, stabilisers, condition, packing and unrolling are settings of every adversarial recipe, whatever
+its networks are. A recipe gives the networks; this file plays the game.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import TypedDict
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+from sparring.augment import ada
+from sparring.core.batch import Batch
+from sparring.core.data_spec import ImageSpec
+from sparring.core.random_streams import Streams
+from sparring.games.adversarial_settings import AdversarialSettings
+from sparring.games.game import Player, Turn
+from sparring.games.latent_game import LatentGame
+from sparring.games.step_context import Moment
+from sparring.losses import penalties
+from sparring.losses.objectives import Losses, objective
+from sparring.nets.blocks.layers import spectrally_normalised
+from sparring.nets.progressive_growing import Growing, Growth, shrunk
+from sparring.optimizers.differentiable_steps import DifferentiableSteps
+
+Weights = dict[str, Tensor]
+"""A network's weights by name, in place of its own."""
+
+
+class TwoPlayerGame(LatentGame):
+    """A generator against a discriminator.
+
+    The generator is `network(latent, condition)` and gives pictures. The discriminator is `network(pictures, condition)`
+    and gives (n, 1) logits; with the condition "auxiliary" (n, 1 + classes): the logit, and one for each class.
+
+    The discriminator's turn sums the gradients of a batch of real and a batch of generated pictures, each
+    passed by itself (so batch norm sees them apart). The generator's turn goes through the discriminator
+    without moving it.
+    """
+
+    def __init__(
+        self, spec: ImageSpec, generator: nn.Module, discriminator: nn.Module, rules: AdversarialSettings, growth: Growth | None = None
+    ) -> None:
+        super().__init__(spec)
+        self.growth = growth
+        self.growing = [module for network in (generator, discriminator) for module in network.modules() if isinstance(module, Growing)]
+        self.generator = generator
+        self.discriminator = spectrally_normalised(discriminator) if rules.spectral_norm else discriminator
+        self.rules = rules
+        ada = rules.augment == "ada"
+        self.augmentation = ada.AdaptiveChance(rules.augment_target, rules.augment_images, rules.augment_chance) if ada else None
+        self.r1 = rules.r1_for(spec)
+        self.objective = objective(rules.objective, rules.label_smoothing)
+        self.players = (
+            Player("generator", ("generator",), rules.optimiser_maker(rules.learning_rate), averaged=True),
+            Player(
+                "discriminator",
+                ("discriminator",),
+                rules.optimiser_maker(rules.discriminator_learning_rate or rules.learning_rate, rules.discriminator_weight_decay),
+                after_step=self.clip_weights if rules.weight_clip else None,
+            ),
+        )
+        self.turns = (
+            Turn("discriminator", "discriminator", self.play_discriminator, repeat=rules.discriminator_steps),
+            Turn("generator", "generator", self.play_generator),
+        )
+        self.sampling_networks = ("generator",)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the generator is told a class."""
+        return self.rules.condition != "none"
+
+    def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
+        """Normal or uniform in [-1, 1), as the recipe says."""
+        draw = streams.normal if self.rules.latent == "normal" else streams.uniform
+        return draw("latent", n, self.rules.latent_size)
+
+    def generate(
+        self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        """See LatentGame. Truncation is in the latents: each number within so much of zero (Brock et al. 2019, section 3.1)."""
+        if truncation is not None:
+            latents = truncated(latents, truncation) if self.rules.latent == "normal" else latents * min(1.0, truncation)
+        return self.generator(latents, condition)
+
+    def drawn(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
+        """Pictures that the generator draws in training."""
+        return self.generator(self.latents(moment.streams, moment.batch_size), self.condition(labels))
+
+    def generator_penalties(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
+        """What the generator minimises beside its losses."""
+        if not self.rules.orthogonal:
+            return {}
+        # an embedding of classes has no filters
+        filters = (weight for name, weight in self.generator.named_parameters() if not name.startswith("embed."))
+        weighted = self.rules.orthogonal * penalties.orthogonal(filters)
+        return {"orthogonal": weighted.expand(moment.batch_size)}
+
+    # ------------------------------------------------------------------------------------------- turns
+
+    def play_discriminator(self, moment: Moment) -> Losses:
+        """Tell real pictures from generated ones of the same classes."""
+        moment = self.grown(moment)
+        labels = moment.batch.labels
+        with torch.no_grad():
+            generated = self.drawn(moment, labels)
+        losses = self.discriminator_losses(moment, moment.batch.images, generated, labels)
+        if self.augmentation is not None:
+            self.adapt(self.augmentation, moment)
+        return losses
+
+    def play_generator(self, moment: Moment) -> Losses:
+        """Draw pictures that the discriminator takes for real: the one there is, or the one it would become (unrolling)."""
+        rules, moment = self.rules, self.grown(moment)
+        for network in self.growing:
+            network.shown.fill_(moment.images)
+        sees_data = self.objective.compares or rules.unroll > 0
+        labels = None if not self.conditional else moment.batch.labels if sees_data else moment.draw_labels()
+        generated = self.drawn(moment, labels)
+        weights = self.unrolled(moment, generated, labels) if rules.unroll else None
+        logits, class_logits = self.verdict(self.shown(generated, "generated", moment), labels, weights)
+        real = self.verdict(self.shown(moment.batch.images, "real", moment), labels, weights)[0] if sees_data else logits.detach()
+        if rules.unroll and self.objective.zero_sum:
+            # Whatever the discriminator will lose is gained, its losses on real pictures included: they depend on its next steps.
+            losses = {name: -loss for name, loss in self.objective.discriminator(real, logits).items()}
+        else:
+            losses = dict(self.objective.generator(real, logits))
+        if rules.condition == "auxiliary":
+            losses["class"] = class_losses(class_logits, labels)
+        return losses | self.generator_penalties(moment, labels)
+
+    def grown(self, moment: Moment) -> Moment:
+        """The moment at the level that growing networks have come to: they are told it, and real pictures have its side."""
+        growth = self.growth
+        if growth is None:
+            return moment
+        level = growth.level(moment.images)
+        for network in self.growing:
+            network.training_level = level
+        return replace(moment, draw=lambda: Batch(shrunk(moment.batch.images, growth, level), moment.batch.labels))
+
+    # ---------------------------------------------------------------------------- what the discriminator sees
+
+    def shown(self, pictures: Float[Tensor, "n c h w"], name: str, moment: Moment) -> Float[Tensor, "packs packed h w"]:
+        """Pictures as the discriminator sees them: augmented, with noise (Arjovsky and Bottou 2017), and packed (Lin et al. 2018)."""
+        if self.augmentation is not None:
+            pictures = ada.adaptive(pictures, self.augmentation.chance.item(), moment.streams, name)
+        elif self.rules.augment == "diffaugment":
+            pictures = ada.differentiable(pictures, moment.streams, name)
+        if level := self.rules.noise_at(moment.images):
+            pictures = pictures + level * moment.streams.normal(f"noise/{name}", *pictures.shape)
+        return packed(pictures, self.rules.packing)
+
+    def verdict(
+        self, shown: Float[Tensor, "packs packed h w"], labels: Int64[Tensor, " n"] | None, weights: Weights | None = None
+    ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"]]:
+        """The discriminator's logits, and its class logits if it names classes; `weights` in place of its own."""
+        condition = None
+        if self.rules.condition in {"concatenate", "projection"}:
+            one_hot = self.condition(labels)
+            assert one_hot is not None
+            condition = one_hot.reshape(len(shown), -1)
+        if weights is None:
+            outputs = self.discriminator(shown, condition)
+        else:
+            outputs = functional_call(self.discriminator, weights, (shown, condition))
+        outputs = outputs.to(shown.dtype)
+        return outputs[:, 0], outputs[:, 1:]
+
+    def discriminator_losses(
+        self,
+        moment: Moment,
+        real: Float[Tensor, "n c h w"],
+        generated: Float[Tensor, "n c h w"],
+        labels: Int64[Tensor, " n"] | None,
+        weights: Weights | None = None,
+    ) -> dict[str, Float[Tensor, " packs"]]:
+        """All that the discriminator minimises; `weights` in place of its own."""
+        rules = self.rules
+        # Lazily (Karras et al. 2020, section 3.1): seldom, and as much stronger.
+        strength = 0 if moment.step % rules.penalty_every else rules.penalty_every
+        # R1 and R2 are of gradients through augmentation (as in the code of Karras et al.)
+        real = differentiable(real) if strength and self.r1 else real
+        generated = differentiable(generated) if strength and rules.r2 else generated
+        shown_real, shown_generated = self.shown(real, "real", moment), self.shown(generated, "generated", moment)
+        real_logits, real_classes = self.verdict(shown_real, labels, weights)
+        generated_logits, generated_classes = self.verdict(shown_generated, labels, weights)
+        moment.signals.update({"logits/real": real_logits, "logits/generated": generated_logits})
+        losses = dict(self.objective.discriminator(real_logits, generated_logits))
+        if rules.drift:
+            losses["drift"] = rules.drift * real_logits.square()
+        if rules.condition == "auxiliary":
+            losses["class/real"] = class_losses(real_classes, labels)
+            losses["class/generated"] = class_losses(generated_classes, labels)
+        if not strength:
+            return losses
+        if self.r1:
+            losses["r1"] = strength * self.r1 / 2 * penalties.squared_gradients(real_logits, real)
+        if rules.r2:
+            losses["r2"] = strength * rules.r2 / 2 * penalties.squared_gradients(generated_logits, generated)
+        if rules.gradient_penalty:
+            sides = penalties.one_sided if rules.gradient_penalty_sides == "one" else penalties.two_sided
+            share = (moment.streams.uniform("penalty/share", len(shown_real)) + 1) / 2
+            points = penalties.between(shown_real, shown_generated, share)
+            losses["gradient_penalty"] = strength * rules.gradient_penalty * sides(self.gradient_norms(points, labels, weights))
+        if rules.dragan:
+            points = penalties.around(shown_real, moment.streams.normal("penalty/noise", *shown_real.shape))
+            losses["dragan"] = strength * rules.dragan * penalties.two_sided(self.gradient_norms(points, labels, weights))
+        return losses
+
+    def gradient_norms(
+        self, points: Float[Tensor, "packs packed h w"], labels: Int64[Tensor, " n"] | None, weights: Weights | None
+    ) -> Float[Tensor, " packs"]:
+        """How long the logits' gradients are at these points."""
+        points.requires_grad_()
+        return penalties.gradient_norms(self.verdict(points, labels, weights)[0], points)
+
+    def adapt(self, augmentation: ada.AdaptiveChance, moment: Moment) -> None:
+        """Augment more or less, as sure as the discriminator is. Where logits have no zero of their own (objectives that compare, critics)
+        they are compared with those of generated pictures.
+        """
+        logits = moment.signals["logits/real"].detach()
+        if self.objective.compares or self.rules.objective == "wasserstein":
+            logits = logits - moment.signals["logits/generated"].detach()
+        augmentation.adapt(logits, moment.batch_size)
+        moment.signals.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sure.clone()})
+
+    # ------------------------------------------------------------------------------- the discriminator's weights
+
+    def unrolled(self, moment: Moment, generated: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None) -> Weights:
+        """The discriminator's weights after its next steps on this batch, as a function of the generated pictures: equations
+        7 to 9 of Metz et al. 2017. The steps are its own optimiser's; nothing of them is kept.
+        """
+        names = [name for name, _ in self.discriminator.named_parameters()]
+        weights: list[Tensor] = [weight.detach().requires_grad_() for weight in self.discriminator.parameters()]
+        steps = DifferentiableSteps(moment.optimisers["discriminator"])
+        apart = replace(moment, signals={})
+        for _ in range(self.rules.unroll):
+            losses = self.discriminator_losses(apart, moment.batch.images, generated, labels, dict(zip(names, weights, strict=True)))
+            total = torch.stack([loss.mean() for loss in losses.values()]).sum()
+            gradients = torch.autograd.grad(total, weights, create_graph=True, allow_unused=True, materialize_grads=True)
+            weights = steps.take(weights, gradients)
+            if clip := self.rules.weight_clip:
+                weights = [weight.clamp(-clip, clip) for weight in weights]
+        return dict(zip(names, weights, strict=True))
+
+    def clip_weights(self) -> None:
+        """Bring every weight of the critic back into [-clip, clip] (Arjovsky et al. 2017, algorithm 1)."""
+        with torch.no_grad():
+            for weight in self.discriminator.parameters():
+                weight.clamp_(-self.rules.weight_clip, self.rules.weight_clip)
+
+
+def class_losses(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"] | None) -> Float[Tensor, " n"]:
+    """Cross-entropy with the classes asked for: the log-likelihood L_C of Odena et al. 2017, section 3."""
+    assert labels is not None
+    return cross_entropy(logits, labels, reduction="none")
+
+
+def truncated(latents: Float[Tensor, "n latent"], threshold: float) -> Float[Tensor, "n latent"]:
+    """Normal latents as draws from the normal distribution within `threshold` of zero: each number keeps its rank, so that nearer
+    thresholds move a picture and do not exchange it. (Brock et al. 2019 draw those outside again: the same distribution.)
+    """
+    share = math.erf(threshold / math.sqrt(2))
+    return math.sqrt(2) * torch.erfinv(share * torch.erf(latents.double() / math.sqrt(2))).to(latents.dtype)
+
+
+def differentiable(pictures: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """The pictures, by which what they come to can be differentiated."""
+    return pictures if pictures.requires_grad else pictures.detach().requires_grad_()
+
+
+def packed(pictures: Float[Tensor, "n c h w"], packing: int) -> Float[Tensor, "packs packed h w"]:
+    """Every `packing` pictures in a row as one, their channels one after the other."""
+    if packing == 1:
+        return pictures
+    joined = pictures.reshape(len(pictures) // packing, -1, *pictures.shape[2:])
+    return joined.contiguous(memory_format=torch.channels_last)
+
+
+class GeneratorClasses(TypedDict):
+    """Keywords of a generator's network, of which one at most is not 0."""
+
+    concatenated: int
+    normalised: int
+
+
+class DiscriminatorClasses(TypedDict):
+    """Keywords of a discriminator's network, of which one at most is not 0."""
+
+    concatenated: int
+    projected: int
+    named: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversarialRecipe(AdversarialSettings):
+    """A game of a generator against a discriminator. A recipe adds the networks."""
+
+    def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
+        """A generator and a discriminator for such data, as `TwoPlayerGame` wants them."""
+        raise NotImplementedError
+
+    def build(self, spec: ImageSpec) -> TwoPlayerGame:
+        """See Recipe."""
+        return TwoPlayerGame(spec, *self.networks(spec), rules=self)
+
+    def generator_classes(self, spec: ImageSpec) -> GeneratorClasses:
+        """How many classes the generator's network is told, and how."""
+        concatenated = self.condition in {"concatenate", "auxiliary"}
+        return {
+            "concatenated": len(spec.classes) if concatenated else 0,
+            "normalised": len(spec.classes) if self.condition == "projection" else 0,
+        }
+
+    def discriminator_classes(self, spec: ImageSpec) -> DiscriminatorClasses:
+        """How many classes the discriminator's network is told, and how, or how many it names."""
+        count = len(spec.classes)
+        return {
+            "concatenated": count * self.packing if self.condition == "concatenate" else 0,
+            "projected": count * self.packing if self.condition == "projection" else 0,
+            "named": count if self.condition == "auxiliary" else 0,
+        }

@@ -1,0 +1,106 @@
+"""A GAN as a game. Players move their networks in turns; the trainer knows nothing else.
+
+A recipe builds a game for a kind of data. Most systems of the literature are a `TwoPlayerGame`
+(adversarial.py) with networks of their own; others subclass `Game` and say what their players and turns are.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from sparring.core.data_spec import ImageSpec
+from sparring.games.step_context import Moment
+from sparring.losses.objectives import Losses
+
+
+@dataclass(frozen=True)
+class Player:
+    """Networks that one optimiser moves."""
+
+    name: str
+    networks: tuple[str, ...]
+    """Names of the game's attributes that hold them."""
+    optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer]
+    averaged: bool = False
+    """Whether a moving average of the weights is kept, to sample from."""
+    after_step: Callable[[], None] | None = None
+    """Called after each step of its optimiser: brings the weights back to where they must stay."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One optimiser step of one player."""
+
+    name: str
+    player: str
+    play: Callable[[Moment], Losses]
+    """From the moment to named losses, one number per sample. Only the player's own parameters require gradients while it runs."""
+    every: int = 1
+    """Played in every so many steps (lazy regularisers)."""
+    repeat: int = 1
+    """How often in a step, with a fresh batch each time (critic steps)."""
+    start: int = 0
+    """First step in which it is played."""
+    stop: int | None = None
+    """First step in which it is no longer played."""
+
+    def due(self, step: int) -> bool:
+        """Whether the turn is played in step number `step` (from 0)."""
+        return self.start <= step and (self.stop is None or step < self.stop) and (step - self.start) % self.every == 0
+
+
+@contextlib.contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients, and back to the mode of each module."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextlib.contextmanager
+def as_played(*networks: nn.Module) -> Iterator[None]:
+    """As in training, but without gradients and without a trace: batch norms take each batch's own statistics and keep none of them;
+    dropout and spectral norms' estimates rest.
+    """
+    with contextlib.ExitStack() as stack:
+        for network in networks:
+            stack.enter_context(evaluating(network))
+        norms = [module for network in networks for module in network.modules() if getattr(module, "track_running_stats", False)]
+        for module in norms:
+            module.training = True
+            vars(module)["track_running_stats"] = False
+        try:
+            yield
+        finally:
+            for module in norms:
+                vars(module)["track_running_stats"] = True
+
+
+class Game(nn.Module):
+    """Networks, players and turns. Whatever must survive a restart is a parameter or a buffer of it."""
+
+    players: tuple[Player, ...]
+    turns: tuple[Turn, ...]
+    sampling_networks: tuple[str, ...]
+    """The networks that draw: all that a packed model holds."""
+
+    def __init__(self, spec: ImageSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    def networks_of(self, player: Player) -> list[nn.Module]:
+        """The networks that `player` moves."""
+        return [self.get_submodule(name) for name in player.networks]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the sampling networks are."""
+        return next(self.get_submodule(self.sampling_networks[0]).parameters()).device

@@ -1,0 +1,95 @@
+"""A game that samples from noise."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from sparring.core.random_streams import Streams
+from sparring.games.game import Game, evaluating
+
+SAMPLE_CHUNK = 16
+"""Samples are always computed in chunks of this many, so that sample i of a seed does not depend on how
+many are asked for: kernels round differently for batches of different sizes."""
+
+
+class LatentGame(Game):
+    """A game whose pictures come of latents: of noise."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether samples are asked for by class."""
+        raise NotImplementedError
+
+    def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
+        """`n` latents at the start of the stream "latent"."""
+        raise NotImplementedError
+
+    def generate(
+        self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        """Pictures in [-1, 1] from latents and, if the game is conditional, a weight for each class. `truncation`: how far from the
+        mean latents may be; nearer, pictures are more typical and less varied. None: as far as they fall.
+        """
+        raise NotImplementedError
+
+    def condition(self, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n classes"] | None:
+        """Labels as one-hot rows if the game is conditional, else None."""
+        if not self.conditional:
+            return None
+        if labels is None:
+            raise ValueError("a conditional game needs labels")
+        return one_hot(labels, len(self.spec.classes)).float()
+
+    def chunk_of_latents(self, seed: int, chunk: int) -> Float[Tensor, "16 latent"]:
+        """The latents of samples 16 * chunk up to 16 * chunk + 15 of `seed`."""
+        return self.latents(Streams(seed, chunk, device=self.device, scope="sample"), SAMPLE_CHUNK)
+
+    def labels_of(self, seed: int, n: int) -> Int64[Tensor, " n"]:
+        """The classes of the first `n` samples of `seed` where none is asked for: each class in turn, so that all are there."""
+        return (torch.arange(n, device=self.device) + seed) % max(1, len(self.spec.classes))
+
+    def sample(
+        self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0, truncation: float | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        """Samples `first` to `first + n - 1` of `seed`, in [-1, 1]: the same pictures, to the bit, however they are split into calls.
+        `labels`: the class of each; by default every class in turn (ignored by games without classes).
+        """
+        if self.conditional and labels is None:
+            labels = self.labels_of(seed, first + n)[first:]
+        latents, last = [], first + n
+        for chunk in range(first // SAMPLE_CHUNK, -(-last // SAMPLE_CHUNK)):
+            start = chunk * SAMPLE_CHUNK
+            latents.append(self.chunk_of_latents(seed, chunk)[max(first - start, 0) : last - start])
+        return self.generate_chunked(torch.cat(latents), self.condition(labels), first % SAMPLE_CHUNK, truncation)
+
+    def generate_chunked(
+        self,
+        latents: Float[Tensor, "n latent"],
+        condition: Float[Tensor, "n classes"] | None,
+        offset: int = 0,
+        truncation: float | None = None,
+    ) -> Float[Tensor, "n c h w"]:
+        """`generate` in evaluation mode, in chunks; the first row is at place `offset` of its chunk."""
+        return self.in_chunks(lambda rows, conditions: self.generate(rows, conditions, truncation), latents, condition, offset)
+
+    def in_chunks(
+        self,
+        draw: Callable[[Tensor, Tensor | None], Tensor],
+        latents: Float[Tensor, "n latent"],
+        condition: Float[Tensor, "n classes"] | None,
+        offset: int = 0,
+    ) -> Float[Tensor, "n c h w"]:
+        """What `draw` makes of latents (or of other vectors), in evaluation mode and always in whole chunks, padded with zeros."""
+        n = len(latents)
+        padding = (offset, -(offset + n) % SAMPLE_CHUNK)
+        padded = nn.functional.pad(latents, (0, 0, *padding))
+        conditions = None if condition is None else nn.functional.pad(condition, (0, 0, *padding))
+        pictures = []
+        with evaluating(self):
+            for start in range(0, len(padded), SAMPLE_CHUNK):
+                rows = slice(start, start + SAMPLE_CHUNK)
+                pictures.append(draw(padded[rows], None if conditions is None else conditions[rows]))
+        return torch.cat(pictures)[offset : offset + n]

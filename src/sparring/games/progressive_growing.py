@@ -1,0 +1,63 @@
+"""What can be set in every game whose networks grow while it is played."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sparring.core.data_spec import ImageSpec
+from sparring.core.settings import Ranges
+from sparring.games.adversarial import AdversarialRecipe
+from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.nets.progressive_growing import LARGEST, Growth
+from sparring.nets.stylegan2 import width_problems, widths
+
+SMALLEST = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrowingRecipe(AdversarialRecipe):
+    """A generator and a discriminator that grow from small pictures to the full side, each new side faded in (Karras et al. 2018)."""
+
+    ranges: ClassVar[Ranges] = {
+        **AdversarialRecipe.ranges,
+        "channel_base": {"at least": 1, "at most": 2**20},
+        "channel_max": {"at least": 1, "at most": 4096},
+        "start_side": {"at least": 4},
+        "stable_images": {"at least": 1},
+        "fading_images": {"at least": 0},
+    }
+
+    learning_rate: float = 1e-3
+    """Adam's rate, for both networks."""
+    betas: tuple[float, float] = (0.0, 0.99)
+    """Adam's decay rates."""
+    minibatch_deviation: bool = True
+    """The discriminator sees how much its batch varies."""
+    channel_base: int = 16384
+    """Channels are so many divided by the side..."""
+    channel_max: int = 512
+    """...and at most so many."""
+    start_side: int = 4
+    """The side to begin with."""
+    stable_images: int = 800_000
+    """Pictures shown at each side alone."""
+    fading_images: int = 800_000
+    """Pictures over which the next side is faded in."""
+
+    def misfits(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        found = super().misfits(spec) + square_problems(spec, SMALLEST, LARGEST) + width_problems(spec, self.channel_base)
+        if self.start_side & (self.start_side - 1) or self.start_side > spec.height:
+            found.append(f"start_side must be a power of two and at most the pictures' {spec.height}, not {self.start_side}.")
+        return found
+
+    def size_for(self, native: tuple[int, int] | None) -> int:
+        """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""
+        return nearest_square(super().size_for(native), SMALLEST)
+
+    def growth(self, spec: ImageSpec) -> Growth:
+        """When which side is played."""
+        return Growth(self.start_side, spec.height, self.stable_images, self.fading_images)
+
+    def channels(self, spec: ImageSpec) -> tuple[int, ...]:
+        """Of the maps of 4x4, 8x8, ..."""
+        return widths(spec.height, self.channel_base, self.channel_max)

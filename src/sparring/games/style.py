@@ -1,0 +1,121 @@
+"""The game of StyleGAN's generators, which draw from styles: style mixing, truncation, path-length regularisation."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from sparring.core.data_spec import ImageSpec
+from sparring.core.settings import Ranges
+from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
+from sparring.games.adversarial_settings import equalised_problems
+from sparring.games.step_context import Moment
+from sparring.nets.progressive_growing import Growth
+from sparring.nets.style_generator import StyleGenerator
+
+PATH_EVERY, PATH_DECAY, PATH_SHARE = 4, 0.01, 0.5
+"""The path-length penalty: in every so many steps, the pace of its running mean, and on which share of the batch (Karras et al. 2020,
+section 3.2 and appendix B; the authors' code)."""
+
+
+class StyleGame(TwoPlayerGame):
+    """A style generator against a discriminator."""
+
+    generator: StyleGenerator
+    path_mean: Float[Tensor, ""]
+
+    def __init__(
+        self, spec: ImageSpec, generator: StyleGenerator, discriminator: nn.Module, rules: "StyleRecipe", growth: Growth | None = None
+    ) -> None:
+        super().__init__(spec, generator, discriminator, rules, growth)
+        self.style_rules = rules
+        self.register_buffer("path_mean", torch.zeros(()))
+
+    def generate(
+        self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        """See LatentGame. Truncation is in w."""
+        return self.generator.synthesise(self.generator.map(latents, condition, 1.0 if truncation is None else truncation)).clamp(-1, 1)
+
+    def styles(self, moment: Moment, n: int, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n layers style"]:
+        """Styles to draw from in training: with a chance of `style_mixing` those of one latent up to a layer, of another from there on."""
+        condition = self.condition(labels)
+        w, layers = self.generator.map(self.latents(moment.streams, n), condition), self.generator.layers_in_use
+        if (moment.streams.uniform("mixing/chance", 1).item() + 1) / 2 < self.style_rules.style_mixing:
+            others = self.generator.map(moment.streams.normal("mixing/latent", n, self.rules.latent_size), condition)
+            place = 1 + int(moment.streams.integers("mixing/place", layers - 1, 1))
+            w = torch.cat([w[:, :place], others[:, place:]], dim=1)
+        return w
+
+    def drawn(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
+        """See TwoPlayerGame."""
+        return self.generator.synthesise(self.styles(moment, moment.batch_size, labels), "random")
+
+    def generator_penalties(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
+        """See TwoPlayerGame; every few steps the path lengths are among them, and as much stronger."""
+        losses = super().generator_penalties(moment, labels)
+        weight = self.style_rules.path_length
+        if weight and moment.step % PATH_EVERY == 0:
+            n = max(1, int(moment.batch_size * PATH_SHARE))
+            streams = replace(moment.streams, scope=f"{moment.streams.scope}/path")  # latents of its own
+            w = self.styles(replace(moment, streams=streams), n, None if labels is None else labels[:n])
+            pictures = self.generator.synthesise(w, "random")
+            lengths = path_lengths(pictures, w, streams.normal("noise", *pictures.shape))
+            self.path_mean.lerp_(lengths.detach().mean(), PATH_DECAY)
+            moment.signals["path_length"] = lengths.detach()
+            losses["path_length"] = PATH_EVERY * weight * (lengths - self.path_mean).square()
+        return losses
+
+
+def path_lengths(
+    pictures: Float[Tensor, "n c h w"], w: Float[Tensor, "n layers style"], noise: Float[Tensor, "n c h w"]
+) -> Float[Tensor, " n"]:
+    """How much pictures change in a random direction as the styles that they were drawn from do: equation 4 of Karras et al. 2020; can be
+    differentiated once more.
+    """
+    scaled = noise / math.sqrt(pictures.shape[2] * pictures.shape[3])
+    (gradients,) = torch.autograd.grad((pictures * scaled).sum(), w, create_graph=True)
+    return gradients.square().sum(dim=2).mean(dim=1).sqrt()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleRecipe(AdversarialRecipe):
+    """What can be set in every game of a style generator."""
+
+    ranges: ClassVar[Ranges] = {
+        **AdversarialRecipe.ranges,
+        "style_size": {"at least": 1, "at most": 2**16},
+        "style_mixing": {"at least": 0, "at most": 1},
+        "path_length": {"at least": 0},
+        "mapping_layers": {"at least": 1, "at most": 64},
+        "mapping_rate": {"more than": 0},
+        "mapping_width": {"at least": 1, "at most": 2**16},
+        "embedding_size": {"at least": 1, "at most": 2**16},
+    }
+
+    latent_size: int = 512
+    """Numbers in a latent vector z."""
+    style_size: int = 512
+    """Numbers in w."""
+    style_mixing: float = 0.9
+    """Chance that a batch in training has styles of two latents, from some layer on of the second."""
+    path_length: float = 0.0
+    """Weight of the path-length penalty: steps in w shall change pictures by as much everywhere (Karras 2020: 2)."""
+    mapping_layers: int = 8
+    """Layers from z to w."""
+    mapping_rate: float = 0.01
+    """Their learning rate is so many times the others'."""
+    mapping_width: int | None = None
+    """Units of those layers but the last. None: style_size."""
+    embedding_size: int | None = None
+    """Numbers that a class is turned into before the mapping. None: style_size."""
+
+    def misfits(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        found = super().misfits(spec)
+        if self.condition == "concatenate":
+            found.append("condition='concatenate' is not for networks with styles: use 'projection' or 'auxiliary'.")
+        return found + equalised_problems(self)

@@ -1,0 +1,334 @@
+"""Games whose networks make pictures of pictures: what they are told, what they see, and the losses of patches."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from sparring.augment.diffaugment import differentiable_together
+from sparring.augment.paired import jittered
+from sparring.core.data_spec import ImageSpec, PairSpec
+from sparring.core.random_streams import Streams
+from sparring.core.settings import Ranges
+from sparring.games.game import Game, Player, Turn, evaluating
+from sparring.games.latent_game import SAMPLE_CHUNK
+from sparring.games.recipe import Recipe
+from sparring.games.step_context import Moment
+from sparring.losses.objectives import Losses, Objective, objective
+from sparring.losses.penalties import squared_gradients
+from sparring.nets.image_translation import NormName, PatchDiscriminator
+from sparring.optimizers.optimizers import maker
+
+Pictures = Float[Tensor, "n c h w"]
+Parts = tuple[Float[Tensor, "n _ h w"], ...]
+"""Pictures that a discriminator sees together."""
+Direction = Literal["a2b", "b2a"]
+PatchObjective = Literal["non-saturating", "least-squares", "hinge"]
+LARGEST_IN_COMPANY = 128
+"""Pictures of at most this side are translated many at a time."""
+OBJECTIVE_SHARE = 0.5
+"""The discriminator's losses are halved, which slows it against the generator (Isola et al. 2017, section 3.3)."""
+WEIGHTS: dict[PatchObjective, float] = {"non-saturating": 1.0, "least-squares": 2.0, "hinge": 1.0}
+"""Of the losses: translators' least squares (Zhu et al. 2017, section 4) are without the half of Mao et al. 2017, and other terms are
+weighed against them."""
+
+
+class TranslationGame(Game):
+    """A game that makes targets ("b") of inputs ("a"), and perhaps the other way round."""
+
+    spec: PairSpec
+    translators: Mapping[Direction, str]
+    """The network of each direction, by name."""
+
+    def __init__(self, spec: PairSpec, rules: "TranslationRecipe") -> None:
+        super().__init__(spec)
+        self.rules = rules
+
+    def channels_of(self, direction: Direction) -> tuple[int, int]:
+        """How many go in, and come out."""
+        inputs, targets = self.spec.input_channels, self.spec.channels
+        return (inputs, targets) if direction == "a2b" else (targets, inputs)
+
+    def translate(self, pictures: Pictures, direction: Direction = "a2b") -> Float[Tensor, "n o h w"]:
+        """What becomes of pictures in [-1, 1], of any size: mirrored at their edges up to a size that the network takes, and cut back.
+
+        In evaluation mode, without gradients. A picture's translation does not depend on the others.
+        """
+        network = self.get_submodule(self.translators[direction])
+        divisor, smallest = int(network.divisor), int(network.smallest)  # pyright: ignore[reportArgumentType]
+        height, width = pictures.shape[2:]
+        below, right = (max(smallest, -(-side // divisor) * divisor) - side for side in (height, width))
+        whole = extended(pictures.to(self.device), below, right)
+        chunk = SAMPLE_CHUNK if max(whole.shape[2:]) <= LARGEST_IN_COMPANY else 1
+        found = []
+        with evaluating(network):
+            for piece in whole.split(chunk):
+                full = pad(piece, (0, 0, 0, 0, 0, 0, 0, chunk - len(piece)))  # always as many at a time
+                found.append(network(full.contiguous(memory_format=torch.channels_last))[: len(piece), :, :height, :width])
+        return torch.cat(found)
+
+    def seen(self, moment: Moment) -> tuple[Pictures, Float[Tensor, "n o h w"]]:
+        """Inputs and targets of this moment, jittered and flipped: pairs in the same way."""
+        inputs, targets = moment.batch.inputs, moment.batch.images
+        assert inputs is not None, "data of pairs has inputs"
+        rules = self.rules
+        if self.spec.paired:
+            inputs, targets = jittered((inputs, targets), moment.streams, "pair", jitter=rules.jitter, flip=rules.flip)
+        else:
+            (inputs,) = jittered((inputs,), moment.streams, "inputs", jitter=rules.jitter, flip=rules.flip)
+            (targets,) = jittered((targets,), moment.streams, "targets", jitter=rules.jitter, flip=rules.flip)
+        return inputs, targets
+
+
+class PatchGame(TranslationGame):
+    """A game with discriminators that judge patches."""
+
+    def __init__(self, spec: PairSpec, rules: "PatchRecipe") -> None:
+        super().__init__(spec, rules)
+        self.patch_rules = rules
+        self.objective: Objective = objective(rules.objective)
+
+    def patch_discriminator(self, channels: int) -> PatchDiscriminator:
+        """A fresh one."""
+        rules = self.patch_rules
+        return PatchDiscriminator(channels, rules.discriminator_width, rules.patch_layers, norm=rules.judging_norm)
+
+    def convincing(self, logits: Float[Tensor, "n 1 p q"]) -> Float[Tensor, " n"]:
+        """The generator's loss for pictures whose patches are judged so."""
+        flat = logits.flatten()
+        (loss,) = self.objective.generator(flat.detach(), flat).values()
+        return WEIGHTS[self.patch_rules.objective] * _each(loss, len(logits))
+
+    def told_apart(self, discriminator: nn.Module, real: Parts, generated: Parts, moment: Moment, name: str = "") -> Losses:
+        """A discriminator's losses, by name."""
+        rules = self.patch_rules
+        strength = 0 if moment.step % rules.penalty_every else rules.penalty_every * rules.r1
+        if strength:
+            real = tuple(part.detach().requires_grad_() for part in real)
+        shown = self.judged(real, moment, f"real{name}"), self.judged(generated, moment, f"generated{name}")
+        logits = self.judged_together(discriminator, *shown)
+        moment.signals.update({f"logits/real{name}": logits[0], f"logits/generated{name}": logits[1]})
+        weight = OBJECTIVE_SHARE * WEIGHTS[rules.objective]
+        losses = self.objective.discriminator(*(each.flatten() for each in logits))
+        found = {f"{kind}{name}": weight * _each(loss, len(logits[0])) for kind, loss in losses.items()}
+        if strength:
+            of_all = logits[0].flatten(1).float().sum(dim=1)
+            squared = torch.stack([squared_gradients(of_all, part) for part in real]).sum(dim=0)
+            found[f"r1{name}"] = strength / 2 * squared / logits[0][0].numel()
+        return found
+
+    def judged(self, parts: Sequence[Float[Tensor, "n _ h w"]], moment: Moment, name: str) -> Float[Tensor, "n judged h w"]:
+        """What a discriminator sees: the parts as the channels of one picture, augmented."""
+        if self.patch_rules.augment == "diffaugment":
+            return differentiable_together(parts, moment.streams, name)
+        return torch.cat([*parts], dim=1) if len(parts) > 1 else parts[0]
+
+    def judged_together(self, discriminator: nn.Module, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
+        """A discriminator's logits of real and generated pictures: in one pass, where its norm does not mix pictures."""
+        if self.patch_rules.judging_norm == "batch":
+            return discriminator(real), discriminator(generated)
+        real_logits, generated_logits = discriminator(torch.cat([real, generated])).split([len(real), len(generated)])
+        return real_logits, generated_logits
+
+
+class OneWayGame(PatchGame):
+    """One generator, from inputs to targets, against one discriminator. Both turns of a step see the same pictures: none is drawn twice."""
+
+    def __init__(
+        self, spec: PairSpec, rules: "PatchRecipe", generator: nn.Module, judged_channels: int, heads: nn.Module | None = None
+    ) -> None:
+        super().__init__(spec, rules)
+        self.generator = generator
+        if heads is not None:
+            self.heads = heads
+        self.discriminator = self.patch_discriminator(judged_channels)
+        moved = ("generator",) if heads is None else ("generator", "heads")
+        self.players = (
+            Player("generator", moved, rules.optimiser, averaged=rules.average_images > 0),
+            Player("discriminator", ("discriminator",), rules.optimiser),
+        )
+        self.turns = (
+            Turn("generator", "generator", self.play_generator),
+            Turn("discriminator", "discriminator", self.play_discriminator),
+        )
+        self.translators = {"a2b": "generator"}
+        self.sampling_networks = ("generator",)
+        self.drawn: deque[tuple[Parts, Parts]] = deque()
+        """What the discriminator is to judge, real and generated, from the generator's turn to its own."""
+
+    def play_generator(self, moment: Moment) -> Losses:
+        """Draw, and leave in `drawn` what the discriminator is to judge."""
+        raise NotImplementedError
+
+    def play_discriminator(self, moment: Moment) -> Losses:
+        """Tell what is real from what was drawn."""
+        return self.told_apart(self.discriminator, *self.drawn.popleft(), moment)
+
+
+def extended(pictures: Pictures, below: int, right: int) -> Float[Tensor, "n c p q"]:
+    """With more rows and columns, mirrored at the edge as often as it takes."""
+    while below or right:
+        height, width = pictures.shape[2:]
+        down, across = min(below, max(height - 1, 0)), min(right, max(width - 1, 0))
+        if not (down or across):  # a single pixel has nothing to mirror
+            return pad(pictures, (0, right, 0, below), mode="replicate")
+        pictures = pad(pictures, (0, across, 0, down), mode="reflect")
+        below, right = below - down, right - across
+    return pictures
+
+
+def _each(values: Float[Tensor, " m"], n: int) -> Float[Tensor, " n"]:
+    """The mean of each picture's patches."""
+    return values.view(n, -1).mean(dim=1)
+
+
+def mean_difference(one: Pictures, other: Pictures) -> Float[Tensor, " n"]:
+    """Of each picture, the mean absolute difference: L1."""
+    return (one - other).abs().flatten(1).mean(dim=1)
+
+
+class PicturePool(nn.Module):
+    """Generated pictures of the past (Shrivastava et al. 2017), so that a discriminator does not forget what it has seen. They are kept in
+    checkpoints.
+    """
+
+    pictures: Float[Tensor, "size c h w"]
+    filled: Tensor
+
+    def __init__(self, size: int, spec: ImageSpec, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("pictures", torch.zeros(size, channels, spec.height, spec.width))
+        self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
+
+    def exchanged(self, pictures: Pictures, streams: Streams, name: str) -> Pictures:
+        """While there is room each picture is kept, and given back; then half of them, by chance, change places with one of the past."""
+        size = len(self.pictures)
+        if not size:
+            return pictures
+        streams = replace(streams, device="cpu")  # read here: each reading waits for a GPU
+        chances, places = streams.uniform(f"pool/{name}/chance", len(pictures)), streams.integers(f"pool/{name}/place", size, len(pictures))
+        given, filled = [], int(self.filled)
+        for picture, chance, place in zip(pictures, chances.tolist(), places.tolist(), strict=True):
+            if filled < size:
+                self.pictures[filled] = picture
+                filled += 1
+            elif chance >= 0:
+                past = self.pictures[place].clone()
+                self.pictures[place] = picture
+                picture = past.to(pictures.dtype)  # noqa: PLW2901
+            given.append(picture)
+        self.filled.fill_(filled)
+        return torch.stack(given).contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationRecipe(Recipe):
+    """What can be set in every game from picture to picture. A recipe adds the game."""
+
+    translates: ClassVar[Literal["paired", "unpaired", "style"]]
+    """What data it takes: pairs; two kinds; or one kind and pictures of a style."""
+    ranges: ClassVar[Ranges] = {
+        **Recipe.ranges,
+        "width": {"at least": 1, "at most": 4096},
+        "blocks": {"at least": 1, "at most": 64},
+        "jitter": {"at least": 0, "at most": 1},
+    }
+
+    batch_size: int = 1
+    """Pictures in each turn's batch."""
+    average_images: float = 0
+    """Half-life, in pictures shown, of the moving average of the weights that translate. 0: no average."""
+    learning_rate: float = 2e-4
+    """Adam's rate, for all networks."""
+    betas: tuple[float, float] = (0.5, 0.999)
+    """Adam's decay rates."""
+    norm: NormName = "instance"
+    """Of all networks (see discriminator_norm, too): instance norm, batch norm or none."""
+    width: int = 64
+    """Channels of the generators' largest maps."""
+    jitter: float = 0.12
+    """Pictures are enlarged by so much and cut back at a place of chance. 0: not."""
+    flip: bool = True
+    """Half of the pictures are mirrored. (Pairs alike.)"""
+
+    def misfits(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        found = super().misfits(spec)
+        if not isinstance(spec, PairSpec):
+            return [*found, "This recipe makes pictures of pictures: it needs data of pairs or of two kinds. See --target and --inputs."]
+        if self.translates == "paired" and not spec.paired:
+            found.append("This recipe needs pairs, and these two sets have none. Use cyclegan or cut, which do without.")
+        return found
+
+    def build(self, spec: ImageSpec) -> TranslationGame:
+        """See Recipe."""
+        assert isinstance(spec, PairSpec), "`misfits` refuses others"
+        return self.game(spec)
+
+    def game(self, spec: PairSpec) -> TranslationGame:
+        """The game for such pairs."""
+        raise NotImplementedError
+
+    def optimiser(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """A player's."""
+        return maker("adam", self.learning_rate, betas=self.betas, momentum=0.0)(weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchRecipe(TranslationRecipe):
+    """What can be set in every game with discriminators of patches."""
+
+    ranges: ClassVar[Ranges] = {
+        **TranslationRecipe.ranges,
+        "discriminator_width": {"at least": 1, "at most": 4096},
+        "patch_layers": {"at least": 0, "at most": 8},
+        "r1": {"at least": 0},
+        "penalty_every": {"at least": 1},
+    }
+
+    objective: PatchObjective = "least-squares"
+    """The pair of losses, for each patch."""
+    r1: float = 0.0
+    """Gamma: gamma / 2 times the squared gradient, at a real picture, of its patches' sum, over how many they are: a patch's own, as far as
+    they do not overlap (Mescheder 2018). Of patches of 34x34 some seventy cover a pixel and add up, so 0.001 is much. Papers of
+    translators have none."""
+    penalty_every: int = 1
+    """R1 is computed in every so many steps, and is as much stronger (Karras 2020: 16)."""
+    discriminator_width: int = 64
+    """Channels of the discriminators' largest maps."""
+    augment: Literal["none", "diffaugment"] = "none"
+    """What is done to all that the discriminators see, so that few pictures are not learnt by heart: none, or diffaugment (Zhao 2020:
+    colour, translation, cutout; pairs alike, but for colour)."""
+    patch_layers: int = 3
+    """Halvings that the discriminators look through: 3 judge patches of 70x70 pixels, 2 of 34x34, 1 of 16x16, 0 single pixels."""
+    discriminator_norm: NormName | None = None
+    """Of the discriminators. None: as `norm`."""
+
+    @property
+    def judging_norm(self) -> NormName:
+        """The discriminators'."""
+        return self.norm if self.discriminator_norm is None else self.discriminator_norm
+
+    def misfits(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        found = super().misfits(spec)
+        if self.r1 and self.judging_norm == "batch":
+            found.append("r1 is of each picture's gradient, and batch norm mixes pictures: use discriminator_norm='instance' or 'none'.")
+        if self.patch_layers >= 1 and spec.height >> self.patch_layers < 4:
+            found.append(
+                f"{self.patch_layers} patch_layers leave no patch to judge of {spec.height}x{spec.width} pictures: "
+                f"use at most {max(1, spec.height.bit_length() - 3)}, or larger pictures (--size)."
+            )
+        return found
+
+
+def divisor_problems(spec: ImageSpec, divisor: int) -> list[str]:
+    """What is wrong with the pictures' size for networks that halve it."""
+    if not spec.height % divisor and not spec.width % divisor:
+        return []
+    return [f"The sides of the pictures must divide by {divisor}, and they are {spec.height}x{spec.width}. Give --size."]

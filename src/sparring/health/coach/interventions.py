@@ -1,0 +1,162 @@
+"""Interventions: decided by the coach, written to config.json, and carried out from there."""
+
+import contextlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from sparring.core.data_spec import ImageSpec
+from sparring.core.errors import CheckpointError
+from sparring.games.recipe import Recipe
+from sparring.health.coach import Config, Entry
+from sparring.health.coach.coach import WAIT, Coach
+from sparring.health.coach.report import folder_of, said, say, write_story
+from sparring.health.diagnosis.record import sheets
+from sparring.runs.config import described
+from sparring.runs.run_directory import RunDirectory
+from sparring.training import checkpoints
+from sparring.training.session import Ending, first_state, machine_for
+from sparring.training.settings import TrainSettings
+from sparring.training.state import Progress, State
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Identity = Callable[[Config], dict[str, Any]]
+"""What every checkpoint must agree on with config.json."""
+Sitting = Callable[[Recipe, Config, Coach], Ending]
+"""Plays on, with that recipe and a coach, from where the run stands."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a coached run is played with, whatever its recipe's settings come to be."""
+
+    run: RunDirectory
+    spec: ImageSpec
+    settings: TrainSettings
+    identity: Identity
+    console: "Console"
+
+    def play(self, sitting: Sitting) -> Ending:
+        """Play on from where the run stands to the end of its budget, with all the interventions that it takes."""
+        while True:
+            config = self.run.read_config()
+            recipe, _ = described(config, self.run.config)
+            interventions = config.get("interventions", [])
+            if self.unfinished(interventions):
+                self.roll_back(config, recipe, interventions)
+            for left in self.run.tries.glob("*/origin"):
+                shutil.rmtree(left)
+            coach = Coach(self.run, recipe, self.spec, self.settings, interventions, self.console)
+            ending = sitting(recipe, config, coach)
+            if ending.reason != "verdict":
+                coach.conclude(ending)
+                return ending
+            self.run.write_config(self.changed(config, coach, ending.progress))
+
+    def changed(self, config: Config, coach: Coach, progress: Progress) -> Config:
+        """A config.json with one more intervention. All that follows is made from it."""
+        assert coach.verdict is not None
+        verdict, before = coach.verdict, config["recipe_settings"]
+        back_to, origin = self.way_back(coach.healthy, verdict["since"])
+        entry = {
+            "try": len(coach.interventions) + 1,
+            "back_to": back_to,
+            **verdict,
+            "before": {name: before[name] for name in verdict["changes"]},
+            "lost": {
+                "steps": progress.step - origin.step,
+                "images": progress.images - origin.images,
+                "seconds": progress.seconds - origin.seconds,
+            },
+        }
+        return {
+            **config,
+            "recipe_settings": {**before, **verdict["changes"]},
+            "first_recipe_settings": config.get("first_recipe_settings", before),
+            "interventions": [*coach.interventions, entry],
+        }
+
+    def way_back(self, healthy: Sequence[int], since: int | None) -> tuple[int, Progress]:
+        """The newest whole checkpoint of these from before it began, if that is known, and how far it had come; else the beginning."""
+        for step in reversed(healthy):
+            if since is None or step <= since:
+                with contextlib.suppress(CheckpointError):
+                    return step, Progress(**checkpoints.read(self.run.checkpoints, step)[1]["progress"])
+        return 0, Progress()
+
+    def unfinished(self, interventions: Sequence[Entry]) -> bool:
+        """Whether the last intervention was not carried out, or not to its end."""
+        for step in reversed(checkpoints.steps(self.run.checkpoints)):
+            with contextlib.suppress(CheckpointError):
+                facts = checkpoints.read_facts(self.run.checkpoints, step)
+                return len(facts.get("coach", {}).get("interventions", [])) < len(interventions)
+        return bool(interventions)
+
+    def roll_back(self, config: Config, recipe: Recipe, interventions: Sequence[Entry]) -> None:
+        """Carry out the last intervention: make its checkpoint one of the changed run, and the newest there is. It may be done again after
+        it was cut short, for what it starts from is not touched before there is a copy.
+        """
+        entry, folder = interventions[-1], self.run.checkpoints
+        step = entry["back_to"]
+        keep_try(self.run, entry)
+        old, facts = self.origin(entry)
+        with machine_for(self.settings):
+            state = first_state(recipe, lambda: recipe.build(self.spec), self.settings.seed)
+        tensors, fresh = taken_over(state, old, optimisers="optimiser" not in entry["changes"])
+        lost = {f"lost_{name}": sum(one["lost"][name] for one in interventions) for name in ("steps", "images", "seconds")}
+        coach = Coach(self.run, recipe, self.spec, self.settings, interventions, self.console)
+        coach.healthy, coach.checkup, coach.wait = [step] if step else [], step, WAIT
+        facts = {**facts, "progress": {**facts["progress"], **lost}, "identity": self.identity(config), **coach.facts()}
+        checkpoints.write(folder, step, tensors, facts)
+        checkpoints.remove_after(folder, step)
+        write_story(self.run, config, "What came of it is not known yet.")
+        say(self.console, *said(entry, self.settings, fresh if step else []))
+
+    def origin(self, entry: Entry) -> tuple[dict[str, Tensor], checkpoints.Facts]:
+        """What is gone back to: a copy of the checkpoint as it was, or nothing at all for the beginning."""
+        step = entry["back_to"]
+        if not step:
+            return {}, {"progress": asdict(Progress()), "log": {"bytes": 0, "counts": {}}}
+        copy = folder_of(self.run, entry) / "origin"
+        try:
+            return checkpoints.read(copy, step)
+        except CheckpointError:
+            found = checkpoints.read(self.run.checkpoints, step)
+            checkpoints.write(copy, step, *found)
+            return found
+
+
+def keep_try(run: RunDirectory, entry: Entry) -> None:
+    """Keep what the try wrote that an intervention ends: the run's own files will be cut back."""
+    folder = folder_of(run, entry)
+    (folder / "samples").mkdir(parents=True, exist_ok=True)
+    pictures = [path for step, path in sheets(run.samples) if step > entry["back_to"]]
+    for path in (run.log, run.timing, run.scores, run.vitals, run.ending, *pictures):
+        if path.exists():
+            shutil.copyfile(path, folder / path.relative_to(run.path))
+
+
+def taken_over(state: State, old: Mapping[str, Tensor], *, optimisers: bool) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors of a fresh state, but those of `old` where they have the same name and shape, with their optimiser's if that is the same;
+    and the names of those that stay fresh. Where there was no moving average, it starts at the weights.
+    """
+    found, fresh = {}, []
+    for name, tensor in state.tensors().items():
+        before = old.get(name, old.get(name.replace("average/", "game/", 1)))
+        if before is not None and before.shape == tensor.shape:
+            found[name] = before
+        else:
+            found[name] = tensor
+            fresh.append(name)
+    same = found.keys() - set(fresh)
+    for name, tensor in old.items():
+        kind, _, rest = name.partition("/")
+        weight = rest.partition("/")[2].rpartition("/")[0]
+        if kind == "log" or (kind == "optimiser" and optimisers and f"game/{weight}" in same):
+            found[name] = tensor
+    return found, fresh

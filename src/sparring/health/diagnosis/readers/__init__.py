@@ -1,0 +1,1 @@
+"""What other programs left: losses in tables and logs, sheets of samples."""

@@ -1,0 +1,1 @@
+"""Official and other programs' weights in. Nothing that a file asks for is run."""

@@ -1,0 +1,1 @@
+"""What a discriminator has learned."""

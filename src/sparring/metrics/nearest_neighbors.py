@@ -1,0 +1,182 @@
+"""Scores that ask which samples lie among which: precision and recall, density and coverage, copies of the training set.
+
+All of them come from the same distances, which are computed once, in pieces: `neighbourhoods`.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from sparring.core.errors import DataError
+from sparring.metrics.feature_arrays import Rows, both
+
+PIECE = 1024
+COPY_QUANTILE = 0.01
+"""A sample is called a copy if it is nearer to a training picture than all but this share of the pictures it is compared with."""
+
+
+def squared_distances(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
+    """Between all rows."""
+    products = torch.addmm(y.square().sum(dim=1), x, y.T, alpha=-2)
+    return products.add_(x.square().sum(dim=1, keepdim=True)).clamp_(min=0)
+
+
+@dataclass(frozen=True)
+class Own:
+    """Each row of a sample within its own sample."""
+
+    radii: Float[Tensor, "n k"]
+    """Squared distances to its first neighbours, itself left out."""
+    mean_distance: float
+    """Mean distance of two rows."""
+    mean_distance_error: float
+    """Standard error of it (first-order Hoeffding term)."""
+    nearest_distance: Float[Tensor, " n"]
+    """To its nearest neighbour, exactly: 0 for a duplicate."""
+
+    @classmethod
+    def of(cls, rows: Float[Tensor, "n d"], k: int) -> "Own":
+        """With `k` neighbours. A DataError if there are not so many."""
+        n, nearest, means, apart = len(rows), [], [], []
+        if n <= k:
+            raise DataError(f"{k} neighbours were asked for in a sample of {n}: at least {k + 1} are needed.")
+        rows = rows - rows.mean(dim=0)  # distances stay as they are, and rounding is less
+        for start in range(0, n, PIECE):
+            distances = squared_distances(rows[start : start + PIECE], rows)
+            distances.diagonal(start).zero_()
+            means.append(distances.sqrt().sum(dim=1, dtype=torch.float64) / (n - 1))
+            distances.diagonal(start).fill_(torch.inf)
+            least = distances.topk(k, largest=False)
+            nearest.append(least.values)
+            apart.append((rows[start : start + PIECE] - rows[least.indices[:, 0]]).norm(dim=1))
+        mean = torch.cat(means)
+        return cls(torch.cat(nearest), mean.mean().item(), 2 * mean.std().item() / n**0.5, torch.cat(apart))
+
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """How two samples lie among each other. A row's k-ball reaches to its k-th neighbour in its own sample."""
+
+    in_real_balls: dict[int, Int64[Tensor, " m"]]
+    """By k: in how many real rows' balls each fake row lies."""
+    in_fake_balls: dict[int, Bool[Tensor, " n"]]
+    """By k: whether each real row lies in a fake row's ball."""
+    hit: dict[int, Bool[Tensor, " n"]]
+    """By k: whether a fake row lies in each real row's ball."""
+    nearest: Int64[Tensor, " m"]
+    """Each fake row's nearest real row."""
+    nearest_distance: Float[Tensor, " m"]
+    """And how far away that is."""
+
+    @classmethod
+    def of(
+        cls, real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], ks: tuple[int, ...], real_own: Own, fake_own: Own
+    ) -> "Neighbourhoods":
+        """Of two samples and their own neighbours, for each number of neighbours in `ks`."""
+        centre = real.mean(dim=0)
+        moved_real, moved_fake = real - centre, fake - centre
+        counts: dict[int, list[Tensor]] = {k: [] for k in ks}
+        in_fake, hit = ({k: torch.zeros(len(real), dtype=torch.bool) for k in ks} for _ in range(2))
+        nearest = []
+        for start in range(0, len(fake), PIECE):
+            distances = squared_distances(moved_fake[start : start + PIECE], moved_real)
+            for k in ks:
+                within = distances <= real_own.radii[:, k - 1]
+                counts[k].append(within.sum(dim=1))
+                hit[k] |= within.any(dim=0)
+                in_fake[k] |= (distances <= fake_own.radii[start : start + PIECE, k - 1, None]).any(dim=0)
+            nearest.append(distances.argmin(dim=1))
+        places = torch.cat(nearest)
+        apart = (fake - real[places]).norm(dim=1)  # once more, without the rounding of products: 0 for a copy
+        return cls({k: torch.cat(counts[k]) for k in ks}, in_fake, hit, places, apart)
+
+    def precision_recall(self, k: int) -> "PrecisionRecall":
+        """With k-balls."""
+        return PrecisionRecall((self.in_real_balls[k] > 0).double().mean().item(), self.in_fake_balls[k].double().mean().item())
+
+    def density_coverage(self, k: int) -> "DensityCoverage":
+        """With k-balls."""
+        return DensityCoverage(self.in_real_balls[k].double().mean().item() / k, self.hit[k].double().mean().item())
+
+
+@dataclass(frozen=True)
+class PrecisionRecall:
+    """Improved precision and recall (Kynkäänniemi et al. 2019, equations 1 and 2)."""
+
+    precision: float
+    """Share of fake samples that lie in a real one's ball: quality."""
+    recall: float
+    """Share of real samples that lie in a fake one's ball: variety."""
+
+
+@dataclass(frozen=True)
+class DensityCoverage:
+    """Density and coverage (Naeem et al. 2020, equations 5 and 6)."""
+
+    density: float
+    """In how many real balls a fake sample lies, over k: 1 for equal distributions, and it may be more."""
+    coverage: float
+    """Share of real samples whose ball holds a fake one."""
+
+
+def precision_recall(real: Rows, fake: Rows, k: int = 3) -> PrecisionRecall:
+    """Of samples of shape (n, d) and (m, d)."""
+    return _neighbourhoods(real, fake, k).precision_recall(k)
+
+
+def density_coverage(real: Rows, fake: Rows, k: int = 5) -> DensityCoverage:
+    """Of samples of shape (n, d) and (m, d)."""
+    return _neighbourhoods(real, fake, k).density_coverage(k)
+
+
+def _neighbourhoods(real: Rows, fake: Rows, k: int) -> Neighbourhoods:
+    if k < 1:
+        raise DataError(f"k must be at least 1, not {k}.")
+    a, b = both(real, fake)
+    return Neighbourhoods.of(a, b, (k,), Own.of(a, k), Own.of(b, k))
+
+
+def nearest_distances(rows: Float[Tensor, "n d"], to: Float[Tensor, "m d"]) -> Float[Tensor, " n"]:
+    """From each row to the nearest of the others, exactly: 0 for a copy."""
+    centre = to.mean(dim=0)
+    moved = to - centre
+    places = torch.cat([squared_distances(piece - centre, moved).argmin(dim=1) for piece in rows.split(PIECE)])
+    return (rows - to[places]).norm(dim=1)
+
+
+def best_coverage(n_real: int, n_fake: int, k: int) -> float:
+    """What coverage is to be expected of as many samples of the very distribution of the real ones: little if they are few
+    (Naeem et al. 2020, lemma 2).
+    """
+    return 1 - math.prod((n_real - i) / (n_real + n_fake - i) for i in range(1, k + 1))
+
+
+@dataclass(frozen=True)
+class Memorisation:
+    """Whether samples are copies of training pictures: distances to the nearest training picture, against those of pictures that
+    were not trained on (after Meehan et al. 2020).
+    """
+
+    nearer: float
+    """How often a sample is nearer to its training picture than a comparison picture to its own (ties count half): about 0.5 if
+    nothing is memorised; 1 if everything is."""
+    nearer_error: float
+    """Standard error of `nearer` if nothing is memorised (Mann and Whitney 1947)."""
+    copies: float
+    """Share of samples nearer than all but 1 % of the comparison pictures: about 0.01 if nothing is memorised."""
+
+
+def memorisation(nearest: Float[Tensor, " m"], comparison: Float[Tensor, " h"]) -> Memorisation:
+    """From the distances to the nearest training picture of `m` samples and of `h` comparison pictures."""
+    m, h = len(nearest), len(comparison)
+    if not m or not h:
+        raise DataError(f"Memorisation needs samples and pictures to compare them with, not {m} and {h}.")
+    sample, against = nearest.double(), comparison.double().sort().values
+    below = torch.searchsorted(against, sample, right=False)
+    ties = torch.searchsorted(against, sample, right=True) - below
+    nearer = 1 - (below + ties / 2).sum().item() / (m * h)
+    copies = (sample <= torch.quantile(against, COPY_QUANTILE)).double().mean().item()
+    return Memorisation(nearer, ((m + h + 1) / (12 * m * h)) ** 0.5, copies)

@@ -1,0 +1,105 @@
+"""Layers with an equalised learning rate (Karras et al. 2018, section 4.1): weights of variance 1, scaled where they are used.
+
+The scale is applied to what comes out, where it costs nothing: matrix products and additions take a factor.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu_
+
+from sparring.nets.blocks.convolution import convolve, convolve_transposed
+from sparring.nets.blocks.resampling import downsampled, filtered, upsampled
+
+SLOPE, GAIN = 0.2, math.sqrt(2)
+"""Of the leaky rectifiers: the slope below zero, and what keeps their output's variance at that of their input."""
+
+
+def rectified(x: Float[Tensor, "n c *places"], clamp: float | None = None) -> Float[Tensor, "n c *places"]:
+    """Leaky ReLU, in place. The gain is the caller's: it can go before, for positive factors pass through. `clamp`: largest size."""
+    x = leaky_relu_(x, SLOPE)
+    return x if clamp is None else x.clamp(-clamp, clamp)
+
+
+def normalised(x: Float[Tensor, "n c *places"]) -> Float[Tensor, "n c *places"]:
+    """Each place's vector (along dimension 1) brought to a mean square of 1: pixel norm (Karras et al. 2018, section 4.2)."""
+    return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+
+class Linear(nn.Module):
+    """A linear map, followed by a leaky ReLU if it is `activated`. `rate`: the learning rate's factor (Karras et al. 2019: 0.01 in the
+    mapping network). Offsets begin at `offset`. Always in full precision: it is small.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, rate: float = 1.0, offset: float = 0.0, activated: bool = False) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / rate)
+        self.bias = nn.Parameter(torch.full((outputs,), offset / rate))
+        self.activated = activated
+        gain = rate * (GAIN if activated else 1.0)
+        self.weight_gain, self.bias_gain = gain / math.sqrt(inputs), gain
+
+    def forward(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
+        """(n, inputs) to (n, outputs)."""
+        with torch.autocast(x.device.type, enabled=False):
+            x = torch.addmm(self.bias, x.to(self.weight.dtype), self.weight.t(), beta=self.bias_gain, alpha=self.weight_gain)
+        return rectified(x) if self.activated else x
+
+
+class Convolution(nn.Module):
+    """A convolution that keeps the side, halves it (`down`) or doubles it (`up`) with the binomial filter, then a leaky ReLU if it is
+    `activated`. `gain` multiplies all of it.
+    """
+
+    def __init__(
+        self,
+        before: int,
+        after: int,
+        kernel: int,
+        *,
+        bias: bool = True,
+        activated: bool = True,
+        up: bool = False,
+        down: bool = False,
+        gain: float = 1.0,
+        clamp: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(after, before, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(after)) if bias else None
+        self.up, self.down, self.activated = up, down, activated
+        self.gain = gain * (GAIN if activated else 1.0)
+        self.weight_gain = self.gain / math.sqrt(before * kernel**2)
+        self.clamp = None if clamp is None else clamp * gain
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o p q"]:
+        """(n, before, h, w) to (n, after, ...)."""
+        x = resampling_convolution(x, self.weight, up=self.up, down=self.down)
+        if self.bias is None:
+            x = x * self.weight_gain
+        else:
+            x = torch.add((self.bias * self.gain).to(x.dtype)[:, None, None], x, alpha=self.weight_gain)
+        if self.activated:
+            return rectified(x, self.clamp)
+        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+
+
+def resampling_convolution(
+    x: Float[Tensor, "n c h w"], weight: Float[Tensor, "o c k k"], *, up: bool = False, down: bool = False
+) -> Float[Tensor, "n o p q"]:
+    """A convolution after upsampling or before downsampling with the binomial filter, in the order that costs least: where the kernel
+    is 1x1 the maps are filtered while they are small, and a 3x3 kernel never meets the zeros between upsampled places.
+    """
+    pointwise = weight.shape[2] == 1
+    padding = weight.shape[2] // 2
+    if up:
+        if pointwise:
+            return upsampled(convolve(x, weight))
+        return filtered(convolve_transposed(x, weight.transpose(0, 1), stride=2), padding=1, gain=4)
+    if down:
+        if pointwise:
+            return convolve(downsampled(x), weight)
+        return convolve(filtered(x, padding=2), weight, stride=2)
+    return convolve(x, weight, padding=padding)

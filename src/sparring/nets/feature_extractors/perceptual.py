@@ -1,0 +1,108 @@
+"""Published networks whose maps say what a picture shows and how it is painted: EfficientNet-lite0, or VGG-16 from a file."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sparring.core.errors import CheckpointError
+from sparring.nets.feature_extractors import efficientnet_lite0
+from sparring.nets.feature_extractors.weight_files import Weights, read_weights
+
+Maps = list[Float[Tensor, "n _ _ _"]]
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's pixels in [0, 1], as torchvision's networks want them."""
+LITE0_MAPS = 5
+"""The stem's, and one for each halving of the resolution after it."""
+
+
+class Perception(nn.Module):
+    """A network's maps at several depths, of pictures in [-1, 1] of any size, grey or colour."""
+
+    content: int
+    """Which of the maps says what a picture shows."""
+
+    def forward(self, pictures: Float[Tensor, "n c h w"]) -> Maps:
+        """From fine to coarse."""
+        return self.maps(pictures.expand(-1, 3, -1, -1))
+
+    def maps(self, pictures: Float[Tensor, "n 3 h w"]) -> Maps:
+        """Of colour pictures."""
+        raise NotImplementedError
+
+
+class Lite0Perception(Perception):
+    """EfficientNet-lite0's maps after an activation: its stem, and the expansions of the four blocks that halve the resolution, at a half
+    (twice), a quarter, an eighth and a sixteenth of the side, of 32, 96, 144, 240 and 672 channels in [0, 6].
+
+    What comes out of its blocks will not do for style: those maps are linear, and a Gram matrix is the same for features and for their
+    negatives, which are nearly what the opposite colors look like. Rectified features have no negatives.
+    """
+
+    content = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = efficientnet_lite0.load(efficientnet_lite0.weights_file()).requires_grad_(False).eval()
+
+    def maps(self, pictures: Float[Tensor, "n 3 h w"]) -> Maps:
+        """See Perception. For sides that 16 divides."""
+        shown = (pictures + 1) * (255 / 2 / efficientnet_lite0.SCALE) - efficientnet_lite0.CENTRE / efficientnet_lite0.SCALE
+        x = self.network.stemmed(shown)
+        found = [x]
+        for block in self.network.blocks:
+            assert isinstance(block, efficientnet_lite0.Block)
+            if block.stride == 1:
+                x = block(x)
+                continue
+            found.append(block.expanded(x))
+            if len(found) == LITE0_MAPS:
+                break
+            x = block.projected(found[-1])
+        return found
+
+
+class Vgg16Perception(Perception):
+    """VGG-16's maps as the paper takes them: relu1_2, relu2_2, relu3_3, relu4_3, of which relu2_2 is the content.
+
+    `path`: a state dict as torchvision has it, of the whole network or of its `features` alone. A CheckpointError says what is wrong.
+    """
+
+    content = 1
+    ENDS = (3, 8, 15, 22)
+    mean: Float[Tensor, "3 1 1"]
+    deviation: Float[Tensor, "3 1 1"]
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        from torchvision.models import vgg16  # noqa: PLC0415 (slow to import)
+
+        found = read_weights(path)
+        prefix = "features." if any(name.startswith("features.") for name in found) else ""
+        weights = Weights({name: tensor for name, tensor in found.items() if name.startswith(prefix)}, str(path))
+        with torch.device("meta"):  # its classifier, half a gigabyte, is not wanted
+            network: nn.Sequential = vgg16(weights=None).features  # pyright: ignore[reportAssignmentType] (its type says Module)
+        taken = {name: weights.take(prefix + name, *tensor.shape) for name, tensor in network.state_dict().items()}
+        try:
+            weights.finish()
+        except CheckpointError as problem:
+            raise CheckpointError(f"{problem}\nWanted is the state dict of torchvision's vgg16, or of its features alone.") from None
+        network.load_state_dict(taken, assign=True)
+        self.layers = network[: self.ENDS[-1] + 1].requires_grad_(False).eval()
+        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
+        self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
+
+    def maps(self, pictures: Float[Tensor, "n 3 h w"]) -> Maps:
+        """See Perception."""
+        x, found = ((pictures + 1) / 2 - self.mean) / self.deviation, []
+        for place, layer in enumerate(self.layers):
+            x = layer(x)
+            if place in self.ENDS:
+                found.append(x)
+        return found
+
+
+def open_perception(weights: str | None) -> Perception:
+    """VGG-16 from a file, or EfficientNet-lite0. A CheckpointError says what is wrong with the file."""
+    return Lite0Perception() if weights is None else Vgg16Perception(Path(weights))

@@ -1,0 +1,77 @@
+"""What the modules of a network give while it runs, and a network without some of it."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from sparring.core.random_streams import Streams
+
+MOST_PICTURE_CHANNELS = 4
+
+
+class Recorder:
+    """The last map of each side that a network gave, with the name of the module that gave it; in the order of the network."""
+
+    def __init__(self) -> None:
+        self.maps: dict[int, tuple[str, Float[Tensor, "n c h w"]]] = {}
+
+    def note(self, name: str, output: object) -> None:
+        """Keep a module's output if it is a map: of four dimensions, and with more channels than pictures have."""
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[1] > MOST_PICTURE_CHANNELS:
+            self.maps[output.shape[2]] = (name, output)
+
+
+@contextlib.contextmanager
+def recording(network: nn.Module) -> Iterator[Recorder]:
+    """Keeps the maps that the network's modules give in the block."""
+    recorder = Recorder()
+
+    def listen(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        return module.register_forward_hook(lambda _, __, output: recorder.note(name, output))
+
+    # a parametrisation gives weights, not maps
+    handles = [listen(name, module) for name, module in network.named_modules() if name and "parametrizations" not in name]
+    try:
+        yield recorder
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextlib.contextmanager
+def without(network: nn.Module, module: str, channels: Int64[Tensor, " k"]) -> Iterator[None]:
+    """In the block these channels of what that module gives are zero."""
+
+    def silence(_: nn.Module, __: object, output: Tensor) -> Tensor:
+        kept = torch.ones(output.shape[1], dtype=output.dtype, device=output.device)
+        kept[channels] = 0
+        return output * kept.view(1, -1, 1, 1)
+
+    handle = network.get_submodule(module).register_forward_hook(silence)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextlib.contextmanager
+def dropping(network: nn.Module, seed: int) -> Iterator[None]:
+    """In the block dropout is played in use, too: the same places of every picture, which `seed` decides."""
+
+    def listen(module: nn.Dropout, streams: Streams) -> torch.utils.hooks.RemovableHandle:
+        def drop(_: nn.Module, __: object, output: Tensor) -> Tensor:
+            kept = (streams.uniform("kept", *output.shape[1:]) + 1) / 2 >= module.p
+            return output * (kept / (1 - module.p)).to(output)
+
+        return module.register_forward_hook(drop)
+
+    layers = [module for module in network.modules() if isinstance(module, nn.Dropout)]
+    handles = [listen(module, Streams(seed, number, scope="dropout")) for number, module in enumerate(layers)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,282 @@
+"""Networks from pictures to pictures: the residual generator of CycleGAN (after Johnson et al. 2016), the U-Net and the PatchGAN of pix2pix
+(Isola et al. 2017, appendix). What the papers leave open is as in their authors' code (junyanz/pytorch-CycleGAN-and-pix2pix).
+
+A convolution that a norm follows has no offset: the norm's mean takes it away. (Nor has it one with the norm "none".)
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, leaky_relu, relu
+
+from sparring.core.mirror_padding import mirrored
+from sparring.nets.blocks.convolution import Convolution, TransposedConvolution
+from sparring.nets.blocks.layers import InstanceNorm
+
+NormName = Literal["instance", "batch", "none"]
+Pictures = Float[Tensor, "n c h w"]
+SLOPE = 0.2
+FIRST_DEVIATION = 0.02
+"""Of the first weights."""
+LARGEST_CARRIED = 0.99
+"""What a shortcut takes for white, and the negative of it for black: at 1 the inverse of tanh is infinite."""
+
+
+def norm_of(name: NormName, channels: int) -> nn.Module:
+    """A norm for maps with so many channels."""
+    if name == "none":
+        return nn.Identity()
+    return nn.BatchNorm2d(channels) if name == "batch" else InstanceNorm()
+
+
+@torch.no_grad()
+def started(network: nn.Module) -> None:
+    """Draw first weights as DCGAN and its heirs do: normal, with a small deviation."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, FIRST_DEVIATION)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, FIRST_DEVIATION)
+
+
+class Reflected(nn.Module):
+    """A convolution that keeps the side, its edges mirrored, then norm and, if `activated`, a rectifier."""
+
+    def __init__(self, before: int, after: int, kernel: int, norm: NormName, *, activated: bool = True) -> None:
+        super().__init__()
+        self.convolution = Convolution(before, after, kernel, 1, 0)
+        self.norm = norm_of(norm, after)
+        self.margin, self.activated = kernel // 2, activated
+
+    def forward(self, x: Pictures) -> Float[Tensor, "n o h w"]:
+        """(n, before, h, w) to (n, after, h, w)."""
+        x = self.norm(self.convolution(mirrored(x, self.margin, self.margin)))
+        return relu(x, inplace=True) if self.activated else x
+
+
+class Halving(nn.Module):
+    """A 3x3 convolution to half the side, norm, rectifier."""
+
+    def __init__(self, before: int, after: int, norm: NormName) -> None:
+        super().__init__()
+        self.convolution = Convolution(before, after, 3, 2, 1)
+        self.norm = norm_of(norm, after)
+
+    def forward(self, x: Pictures) -> Float[Tensor, "n o h/2 w/2"]:
+        """(n, before, h, w) to (n, after, h / 2, w / 2)."""
+        return relu(self.norm(self.convolution(x)), inplace=True)
+
+
+class Doubling(nn.Module):
+    """A 3x3 convolution to twice the side, norm, rectifier: transposed, or `resized` by nearest neighbours before it, which leaves no
+    checkerboard (Odena et al. 2016).
+    """
+
+    def __init__(self, before: int, after: int, norm: NormName, *, resized: bool) -> None:
+        super().__init__()
+        transposed = nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1, bias=False)
+        self.convolution = Convolution(before, after, 3, 1, 1) if resized else transposed
+        self.norm = norm_of(norm, after)
+        self.resized = resized
+
+    def forward(self, x: Pictures) -> Float[Tensor, "n o 2*h 2*w"]:
+        """(n, before, h, w) to (n, after, 2h, 2w)."""
+        x = self.convolution(interpolate(x, scale_factor=2.0) if self.resized else x)
+        return relu(self.norm(x), inplace=True)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions with mirrored edges, added to what came in."""
+
+    def __init__(self, channels: int, norm: NormName, dropout: float) -> None:
+        super().__init__()
+        self.first = Reflected(channels, channels, 3, norm)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.second = Reflected(channels, channels, 3, norm, activated=False)
+
+    def forward(self, x: Pictures) -> Pictures:
+        """The same shape."""
+        return x + self.second(self.dropout(self.first(x)))
+
+
+class ResidualGenerator(nn.Module):
+    """7x7, two halvings, residual blocks, two doublings, 7x7: for any sides that 4 divides, from 8 on. Pictures in [-1, 1].
+
+    `shortcut`: what is drawn is added to what came in, before the last tanh; at first it is nothing, and pictures stay as they are.
+    """
+
+    divisor, smallest = 4, 8
+
+    def __init__(
+        self,
+        before: int,
+        after: int,
+        width: int = 64,
+        blocks: int = 9,
+        *,
+        norm: NormName = "instance",
+        dropout: float = 0.0,
+        resized: bool = False,
+        shortcut: bool = False,
+    ) -> None:
+        super().__init__()
+        self.shortcut = shortcut
+        self.first = Reflected(before, width, 7, norm)
+        self.down = nn.ModuleList([Halving(width, 2 * width, norm), Halving(2 * width, 4 * width, norm)])
+        self.blocks = nn.ModuleList(ResidualBlock(4 * width, norm, dropout) for _ in range(blocks))
+        self.up = nn.ModuleList([Doubling(4 * width, 2 * width, norm, resized=resized), Doubling(2 * width, width, norm, resized=resized)])
+        self.draw = nn.Conv2d(width, after, 7)
+        started(self)
+        if shortcut:
+            nn.init.zeros_(self.draw.weight)
+
+    def forward(self, pictures: Pictures) -> Float[Tensor, "n o h w"]:
+        """(n, before, h, w) to (n, after, h, w)."""
+        return self.with_features(pictures)[0]
+
+    def with_features(self, pictures: Pictures) -> tuple[Float[Tensor, "n o h w"], list[Float[Tensor, "n _ _ _"]]]:
+        """Pictures, and the `features` of what came in."""
+        x, found = self._encoded(pictures)
+        for layer in itertools.chain(list(self.blocks)[self.featured_blocks :], self.up):
+            x = layer(x)
+        drawn = self.draw(mirrored(x, 3, 3)).float()
+        if self.shortcut:
+            drawn = drawn + torch.atanh(pictures.float().clamp(-LARGEST_CARRIED, LARGEST_CARRIED))
+        return torch.tanh(drawn), found
+
+    def features(self, pictures: Pictures) -> list[Float[Tensor, "n _ _ _"]]:
+        """Maps that contrastive translation compares patches by (Park et al. 2020, section 4): the pixels, the two halvings, and the first
+        and the fifth block (or the last, if there are fewer).
+        """
+        return self._encoded(pictures)[1]
+
+    @property
+    def featured_blocks(self) -> int:
+        """Blocks up to the last that has features."""
+        return min(5, len(self.blocks))
+
+    def _encoded(self, pictures: Pictures) -> tuple[Float[Tensor, "n f p q"], list[Float[Tensor, "n _ _ _"]]]:
+        x, found = self.first(pictures), [pictures]
+        for layer in self.down:
+            x = layer(x)
+            found.append(x)
+        for place, block in enumerate(list(self.blocks)[: self.featured_blocks]):
+            x = block(x)
+            if place in {0, self.featured_blocks - 1}:
+                found.append(x)
+        return x, found
+
+    def feature_widths(self) -> list[int]:
+        """Channels of `features`."""
+        width = self.draw.in_channels
+        return [self.first.convolution.in_channels, 2 * width, 4 * width, *[4 * width] * min(2, len(self.blocks))]
+
+
+class UNet(nn.Module):
+    """As many halvings as doublings, each doubling seeing the map of its side from before. Sides must divide by 2 ** halvings; at
+    just that (128 for 7), the innermost map is 1x1. `dropout` on inner maps of eight times the width is the noise.
+    """
+
+    def __init__(
+        self, before: int, after: int, width: int = 64, halvings: int = 7, *, norm: NormName = "batch", dropout: float = 0.5
+    ) -> None:
+        super().__init__()
+        self.divisor = self.smallest = 1 << halvings
+        widths = [min(width << place, 8 * width) for place in range(halvings)]
+        last = halvings - 1
+        offset = norm == "instance"
+        self.down = nn.ModuleList(
+            _Down(inner, outer, norm=norm if 0 < place < last else None, offset=offset)
+            for place, (inner, outer) in enumerate(zip([before, *widths], widths, strict=False))
+        )
+        self.up = nn.ModuleList(
+            _Up(widths[place] * (1 if place == last else 2), widths[place - 1], norm, dropout if 4 <= place < last else 0.0)
+            for place in range(last, 0, -1)
+        )
+        self.draw = nn.ConvTranspose2d(2 * width if halvings > 1 else width, after, 4, 2, 1)
+        started(self)
+
+    def forward(self, pictures: Pictures) -> Float[Tensor, "n o h w"]:
+        """(n, before, h, w) to (n, after, h, w)."""
+        x = self.down[0](pictures)
+        kept = [x]
+        for layer in list(self.down)[1:]:
+            x = layer(leaky_relu(x, SLOPE))
+            kept.append(x)
+        x = relu(kept.pop())
+        for layer in self.up:
+            x = torch.cat([relu(kept.pop()), relu(layer(x))], dim=1)
+        return torch.tanh(self.draw(x).float())
+
+
+class _Down(nn.Module):
+    def __init__(self, before: int, after: int, *, norm: NormName | None, offset: bool) -> None:
+        super().__init__()
+        self.convolution = Convolution(before, after, 4, 2, 1)
+        self.norm = None if norm is None else norm_of(norm, after)
+        self.offset = nn.Parameter(torch.zeros(after)) if norm is None and offset else None
+
+    def forward(self, x: Pictures) -> Float[Tensor, "n o h/2 w/2"]:
+        x = self.convolution(x)
+        if self.norm is not None:
+            return self.norm(x)
+        return x if self.offset is None else x + self.offset.to(x.dtype)[:, None, None]
+
+
+class _Up(nn.Module):
+    def __init__(self, before: int, after: int, norm: NormName, dropout: float) -> None:
+        super().__init__()
+        self.convolution = TransposedConvolution(before, after, 4, 2, 1)
+        self.norm = norm_of(norm, after)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+
+    def forward(self, x: Pictures) -> Float[Tensor, "n o 2*h 2*w"]:
+        return self.dropout(self.norm(self.convolution(x)))
+
+
+class PatchDiscriminator(nn.Module):
+    """Logits of overlapping patches: 70x70 pixels each with three `layers` between first and last. With none: of single pixels (Isola et
+    al. 2017, section 4.4), by themselves but for what norms make of the whole.
+    """
+
+    def __init__(self, channels: int, width: int = 64, layers: int = 3, *, norm: NormName = "batch") -> None:
+        super().__init__()
+        widths = [min(width << place, 8 * width) for place in range(max(1, layers) + 1)]
+        kernel, halving, margin = (4, 2, 1) if layers else (1, 1, 0)
+        self.first = nn.Conv2d(channels, width, kernel, halving, margin)
+        self.layers = nn.ModuleList(
+            Convolution(before, after, kernel, 1 if place >= layers else halving, margin)
+            for place, (before, after) in enumerate(itertools.pairwise(widths), start=1)
+        )
+        self.norms = nn.ModuleList(norm_of(norm, after) for after in widths[1:])
+        self.last = nn.Conv2d(widths[-1], 1, kernel, 1, margin)
+        started(self)
+
+    def forward(self, pictures: Pictures) -> Float[Tensor, "n 1 p q"]:
+        """(n, channels, h, w) to the logits of patches."""
+        x = leaky_relu(self.first(pictures), SLOPE, inplace=True)
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            x = leaky_relu(norm(layer(x)), SLOPE, inplace=True)
+        return self.last(x).float()
+
+
+class PatchHeads(nn.Module):
+    """Two linear maps for each of some maps, to vectors of length 1 that patches are compared by (Park et al. 2020, section 3)."""
+
+    def __init__(self, widths: Sequence[int], size: int = 256) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(nn.Sequential(nn.Linear(width, size), nn.ReLU(), nn.Linear(size, size)) for width in widths)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, 0.0, FIRST_DEVIATION)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, place: int, rows: Float[Tensor, "n patches f"]) -> Float[Tensor, "n patches size"]:
+        """Vectors of the patches of one of the maps."""
+        return nn.functional.normalize(self.heads[place](rows).float(), dim=2)

@@ -1,0 +1,239 @@
+"""Networks that grow while they train, from small pictures to large (Karras et al. 2018: Progressive Growing of GANs).
+
+All layers are there from the beginning, and those of sides that have not come yet are not used: so growing changes nothing in what a
+checkpoint holds, and a run resumes exactly in the middle of it.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from sparring.nets.blocks.equalized_lr import Convolution, Linear, normalised
+from sparring.nets.blocks.layers import MinibatchDeviation, precise
+from sparring.nets.style_generator import Label, as_rows
+
+FIRST, LARGEST = 4, 1024
+
+
+@dataclass(frozen=True)
+class Growth:
+    """When which side is played: `stable` pictures at a side, `fading` pictures in which the next comes in, and so on to the last."""
+
+    first: int
+    """The side to begin with."""
+    last: int
+    """The side to end with."""
+    stable: int
+    """Pictures shown at each side alone."""
+    fading: int
+    """Pictures over which the next side is faded in."""
+
+    def level(self, images: int) -> float:
+        """Doublings of the first side after so many pictures: 1.25 is the second side of all, a quarter of the third faded in."""
+        sides, within = divmod(images, self.stable + self.fading)
+        level = sides + max(0, within - self.stable) / self.fading if self.fading else sides
+        return min(level, self.levels - 1)
+
+    @property
+    def levels(self) -> int:
+        """How many sides there are."""
+        return self.last.bit_length() - self.first.bit_length() + 1
+
+    def side(self, level: float) -> int:
+        """Of the pictures at that level."""
+        return self.first << -int(-level // 1)
+
+
+def shrunk(pictures: Float[Tensor, "n c h w"], growth: Growth, level: float) -> Float[Tensor, "n c p q"]:
+    """Real pictures at a level: as large as those of the generator are, and while a side is faded in as blurred as they are."""
+    small = avg_pool2d(pictures, growth.last // growth.side(level)) if growth.side(level) < growth.last else pictures
+    return small if level == int(level) else torch.lerp(doubled(halved(small)), small, level % 1)
+
+
+def doubled(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
+    """Each place repeated two by two."""
+    return interpolate(x, scale_factor=2.0)
+
+
+def halved(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h/2 w/2"]:
+    """Means of two by two places."""
+    return avg_pool2d(x, 2)
+
+
+class Growing(nn.Module):
+    """A network that knows its level: in training the game says it, and for use it is kept with the weights."""
+
+    shown: Int64[Tensor, ""]
+
+    def __init__(self, growth: Growth) -> None:
+        super().__init__()
+        self.growth = growth
+        self.first_place = growth.first.bit_length() - 3
+        """Of the first side among 4, 8, ..."""
+        self.training_level = 0.0
+        # a whole number: what is whole is copied into moving averages as it is
+        self.register_buffer("shown", torch.zeros((), dtype=torch.int64))
+
+    @property
+    def level(self) -> float:
+        """See `Growth.level`."""
+        return self.training_level if self.training else self.growth.level(int(self.shown))
+
+    @property
+    def newest(self) -> int:
+        """The number of the side that is there or coming, 0 for the first."""
+        return -int(-self.level // 1)
+
+    @property
+    def fading(self) -> bool:
+        """Whether that side is being faded in."""
+        return self.level != self.newest
+
+    def drawn(
+        self, x: Float[Tensor, "n c h w"], blocks: Sequence[Callable[[Tensor], Tensor]], draw: nn.ModuleList
+    ) -> Float[Tensor, "n channels _ _"]:
+        """Pictures, of the level's side in training and of the last side in use: the map `x` through these blocks, of which the last is
+        that of the newest side.
+        """
+        before = None
+        for block in blocks[:-1]:
+            x = block(x)
+        if blocks:
+            before = draw[self.newest - 1](x) if self.fading else None
+            x = blocks[-1](x)
+        return precise(self.faded(before, draw[self.newest](x)))
+
+    def faded(self, before: Float[Tensor, "n c p q"] | None, pictures: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c _ _"]:
+        """`pictures` of the newest side over those of the side `before`, as far as it is faded in. In use, in [-1, 1] and as large as
+        they will be in the end.
+        """
+        if before is not None:
+            pictures = torch.lerp(doubled(before).to(pictures.dtype), pictures, self.level % 1)  # a GPU doubles in float32
+        if self.training:
+            return pictures
+        factor = self.growth.last // pictures.shape[2]
+        return interpolate(pictures.clamp(-1, 1), scale_factor=float(factor)) if factor > 1 else pictures.clamp(-1, 1)
+
+
+def drawers(widths: Sequence[int], channels: int) -> nn.ModuleList:
+    """What makes pictures of maps with so many channels: 1x1, no rectifier."""
+    return nn.ModuleList(Convolution(width, channels, 1, activated=False) for width in widths)
+
+
+class PixelNormed(nn.Module):
+    """A convolution with its leaky ReLU, then pixel norm."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.convolution = Convolution(before, after, 3)
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o h w"]:
+        """(n, before, h, w) to (n, after, h, w)."""
+        return normalised(self.convolution(x))
+
+
+class Start(nn.Module):
+    """A latent of length 1 as a 4x4 map."""
+
+    def __init__(self, latent_size: int, width: int) -> None:
+        super().__init__()
+        self.linear = Linear(latent_size, width * 16, activated=True)
+        self.convolution = PixelNormed(width, width)
+
+    def forward(self, latent: Float[Tensor, "n latent"]) -> Float[Tensor, "n width 4 4"]:
+        """(n, latent) to (n, width, 4, 4)."""
+        # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
+        x = self.linear(normalised(latent)).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
+        return self.convolution(normalised(x))
+
+
+class Up(nn.Module):
+    """Nearest neighbours, 3x3, 3x3."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.first, self.second = PixelNormed(before, after), PixelNormed(after, after)
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o 2*h 2*w"]:
+        """(n, before, h, w) to (n, after, 2h, 2w)."""
+        return self.second(self.first(doubled(x)))
+
+
+class Generator(Growing):
+    """ProGAN's (table 2 of the paper). `widths`: channels at 4, 8, ... Classes are `concatenated` to the latent: how many there are."""
+
+    def __init__(self, widths: Sequence[int], channels: int, latent_size: int, growth: Growth, *, concatenated: int = 0) -> None:
+        super().__init__(growth)
+        self.classes = concatenated
+        self.start = Start(latent_size + concatenated, widths[0])
+        self.blocks = nn.ModuleList(Up(before, after) for before, after in itertools.pairwise(widths))
+        self.draw = drawers(widths[self.first_place :], channels)
+
+    def forward(self, latent: Float[Tensor, "n latent"], condition: Label = None) -> Float[Tensor, "n c h w"]:
+        """Pictures, of the level's side in training and of the last side in use."""
+        rows = as_rows(condition, self.classes, latent.dtype)
+        x = self.start(latent if rows is None else torch.cat([latent, rows], dim=1))
+        return self.drawn(x, list(self.blocks)[: self.first_place + self.newest], self.draw)
+
+
+class Down(nn.Module):
+    """3x3, 3x3, half the side: by means (ProGAN), or `smoothly`, by the binomial filter before the second (StyleGAN)."""
+
+    def __init__(self, before: int, after: int, *, smoothly: bool) -> None:
+        super().__init__()
+        self.first = Convolution(before, before, 3)
+        self.second = Convolution(before, after, 3, down=smoothly)
+        self.smoothly = smoothly
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o h/2 w/2"]:
+        """(n, before, h, w) to (n, after, h / 2, w / 2)."""
+        x = self.second(self.first(x))
+        return x if self.smoothly else halved(x)
+
+
+class Discriminator(Growing):
+    """ProGAN's (table 2), and `smoothly` StyleGAN's. `widths`: channels at 4, 8, ... Classes may be `named` by outputs of their own, or
+    `projected` (each class picks its own output): how many there are.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        channels: int,
+        growth: Growth,
+        *,
+        smoothly: bool = False,
+        minibatch_deviation: bool = True,
+        named: int = 0,
+        projected: int = 0,
+    ) -> None:
+        super().__init__(growth)
+        self.projected = projected
+        self.see = nn.ModuleList(Convolution(channels, width, 1) for width in widths[self.first_place :])
+        self.blocks = nn.ModuleList(Down(after, before, smoothly=smoothly) for before, after in itertools.pairwise(widths))
+        self.deviation = MinibatchDeviation() if minibatch_deviation else nn.Identity()
+        self.last = Convolution(widths[0] + minibatch_deviation, widths[0], 3)
+        self.hidden = Linear(widths[0] * 16, widths[0], activated=True)
+        self.judge = Linear(widths[0], (projected or 1) + named)
+
+    def forward(self, images: Float[Tensor, "n c h w"], label: Label = None) -> Float[Tensor, "n outputs"]:
+        """A logit for each picture of the level's side, then one for each class that is named."""
+        if not self.training:  # in use, pictures have the last side
+            images = shrunk(images, self.growth, self.level)
+        x = self.see[self.newest](images)
+        for place in range(self.first_place + self.newest, 0, -1):
+            x = self.blocks[place - 1](x)
+            if self.fading and place == self.first_place + self.newest:
+                x = torch.lerp(self.see[self.newest - 1](halved(images)).to(x.dtype), x, self.level % 1)
+        outputs = self.judge(self.hidden(self.last(self.deviation(x)).flatten(1)))
+        if not self.projected:
+            return outputs
+        rows = as_rows(label, self.projected, images.dtype)
+        assert rows is not None
+        logits, names = outputs.split([self.projected, outputs.shape[1] - self.projected], dim=1)
+        return torch.cat([(logits * rows).sum(dim=1, keepdim=True), names], dim=1)

@@ -1,0 +1,1 @@
+"""Optimizers by name, and their steps as differentiable functions."""

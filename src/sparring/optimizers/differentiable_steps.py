@@ -1,0 +1,49 @@
+"""The steps that an optimizer would take, as functions that can be differentiated (for unrolled GANs)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Adam, Optimizer, RMSprop
+
+SMALLEST_SQUARE = 1e-30
+"""Under Adam's square root: a weight that never had a gradient has a derivative then, and moves as before (epsilon is far larger)."""
+
+
+class DifferentiableSteps:
+    """The steps that an optimiser would take from where it stands, as functions of the gradients. It is not moved itself.
+
+    Adam: Kingma and Ba 2015, algorithm 1. RMSprop: Tieleman and Hinton 2012, in torch's form (no centring, no momentum).
+    """
+
+    def __init__(self, optimiser: Optimizer) -> None:
+        (self.settings,) = optimiser.param_groups
+        known = [kind for kind in (Adam, RMSprop, SGD) if isinstance(optimiser, kind)]
+        assert known, f"no steps to differentiate through for {type(optimiser).__name__}"
+        (self.kind,) = known
+        self.states: list[dict[str, Any]] = [dict(optimiser.state.get(weight, {})) for weight in self.settings["params"]]
+
+    def take(self, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:
+        """The weights after one more step."""
+        return [self._moved(*each) for each in zip(weights, gradients, self.states, strict=True)]
+
+    def _moved(self, weight: Tensor, gradient: Tensor, state: dict[str, Any]) -> Tensor:
+        settings = self.settings
+        gradient = gradient + settings["weight_decay"] * weight if settings["weight_decay"] else gradient
+        if self.kind is Adam:
+            first, second = settings["betas"]
+            step = state["step"] = float(state.get("step", 0)) + 1
+            mean = state["exp_avg"] = torch.lerp(gradient, state.get("exp_avg", torch.zeros_like(weight)), first)
+            square = state["exp_avg_sq"] = torch.lerp(gradient.square(), state.get("exp_avg_sq", torch.zeros_like(weight)), second)
+            root = (square / (1 - second**step)).clamp_min(SMALLEST_SQUARE).sqrt()
+            return weight - settings["lr"] * (mean / (1 - first**step)) / (root + settings["eps"])
+        if self.kind is RMSprop:
+            square = state["square_avg"] = torch.lerp(
+                gradient.square(), state.get("square_avg", torch.zeros_like(weight)), settings["alpha"]
+            )
+            return weight - settings["lr"] * gradient / (square.clamp_min(SMALLEST_SQUARE).sqrt() + settings["eps"])
+        if settings["momentum"]:
+            before = state.get("momentum_buffer")
+            gradient = state["momentum_buffer"] = gradient if before is None else settings["momentum"] * before + gradient
+        return weight - settings["lr"] * gradient

@@ -1,0 +1,1 @@
+"""The training loop, its state, checkpoints and callbacks. It is handed a game and data, and knows no recipe."""

@@ -1,0 +1,94 @@
+"""What a person sees while a game is played."""
+
+import itertools
+import math
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
+
+from sparring.training.callbacks.log import Log
+from sparring.training.callbacks.throughput import Speed
+from sparring.training.loop import Signals, share_spent
+from sparring.training.settings import TrainSettings
+from sparring.training.state import State
+
+BAR_SECONDS, LINE_SECONDS = 0.5, 15.0
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 1:02 or 1:02:03."""
+    if not math.isfinite(seconds):
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
+class Display:
+    """A progress bar on a terminal, a line now and then elsewhere: the time that is left, speed and losses."""
+
+    def __init__(self, console: Console, settings: TrainSettings, log: Log, speed: Speed) -> None:
+        self.console, self.settings, self.log, self.speed = console, settings, log, speed
+        self.bar_width = max(8, min(40, console.width // 6))
+        # Not refreshed by a thread of its own: that takes the interpreter's lock from the step in mid-flight.
+        self.bar = Progress(
+            BarColumn(self.bar_width),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="crop")),
+            console=console,
+            transient=True,
+            auto_refresh=False,
+        )
+        self.task = self.bar.add_task("starting", total=1.0)
+        self.began: tuple[float, float] | None = None
+        self.shown = time.monotonic()
+        if console.is_terminal:
+            self.bar.start()
+
+    def after_step(self, state: State, signals: Signals) -> None:
+        """Refresh, if it is time."""
+        now = time.monotonic()
+        share = min(1.0, share_spent(state.progress, self.settings))
+        if self.began is None:
+            self.began = (now, share)
+        if now - self.shown < (BAR_SECONDS if self.console.is_terminal else LINE_SECONDS):
+            return
+        self.shown = now
+        since, at = self.began
+        left = (now - since) / (share - at) * (1 - share) if share > at else math.inf
+        parts = self.parts(state, share, left)
+        if self.console.is_terminal:
+            text = "  ".join(fitting(parts, self.console.width - self.bar_width - 1))
+            self.bar.update(self.task, completed=share, description=text, refresh=True)
+        else:
+            self.console.print("  ".join(parts), highlight=False, markup=False, soft_wrap=True)
+
+    def parts(self, state: State, share: float, left: float) -> list[str]:
+        """What there is to say, the most important first. `share`: of the budget, that is spent; `left`: seconds."""
+        progress, speed = state.progress, self.speed.images_per_second
+        pace = [f"{speed:,.0f} img/s"] if math.isfinite(speed) else []
+        time_left = [f"{clock(left)} left"] if math.isfinite(left) else []
+        losses = [self.losses()] if self.log.latest else []
+        return [f"{share:4.0%}", *time_left, *pace, f"step {progress.step:,}", *losses, f"{progress.images:,} images"]
+
+    def losses(self) -> str:
+        """The latest mean loss of each turn."""
+        totals: dict[str, float] = {}
+        for name, value in self.log.latest.items():
+            kind, _, rest = name.partition("/")
+            if kind == "loss":
+                turn = rest.partition("/")[0]
+                totals[turn] = totals.get(turn, 0.0) + value
+        return "  ".join(f"{turn} {total:.3f}" for turn, total in totals.items())
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self.console.is_terminal:  # elsewhere rich would write an empty line
+            self.bar.stop()
+
+
+def fitting(parts: Sequence[str], width: int) -> list[str]:
+    """As many of the parts, from the first on, as fit into so many columns with two spaces between them."""
+    ends = itertools.accumulate(len(part) + 2 for part in parts)
+    return [part for part, end in zip(parts, ends, strict=True) if end - 2 <= width]

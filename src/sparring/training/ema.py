@@ -1,0 +1,34 @@
+"""The exponential moving average (EMA) of weights, which samples are drawn from."""
+
+import torch
+from torch import Tensor
+
+from sparring.training.state import State, averaged_tensors
+
+
+class Average:
+    """The moving average of the averaged players' weights and statistics."""
+
+    RAMP = 0.05
+    """The half-life is at most this share of the pictures shown, so that the first weights are soon forgotten (as in StyleGAN2)."""
+
+    def __init__(self, state: State, half_life: float) -> None:
+        names = [name for name, _ in averaged_tensors(state.average)] if state.average is not state.game else []
+        ours = dict(averaged_tensors(state.average))
+        theirs = state.game.state_dict(keep_vars=True)
+        # a spectral norm's singular vectors have length 1, which their mean has not
+        floating = [name for name in names if ours[name].is_floating_point() and not name.endswith(("._u", "._v"))]
+        self.half_life = half_life
+        self.averages = [ours[name] for name in floating]
+        self.sources: list[Tensor] = [theirs[name] for name in floating]
+        self.counts = [(ours[name], theirs[name]) for name in names if name not in set(floating)]
+
+    def follow(self, images: int, images_so_far: int) -> None:
+        """One step, in which `images` pictures were shown."""
+        if not self.averages or not images:
+            return
+        half_life = min(self.half_life, images_so_far * self.RAMP)
+        with torch.no_grad():
+            torch._foreach_lerp_(self.averages, self.sources, 1 - 0.5 ** (images / half_life))  # pyright: ignore[reportPrivateImportUsage]
+            for average, source in self.counts:
+                average.copy_(source)

@@ -1,0 +1,162 @@
+"""All that moves while a game is played, and its form in a checkpoint."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from sparring.core.errors import CheckpointError, listed
+from sparring.games.game import Game, Player
+
+
+@dataclass
+class Progress:
+    """How far a run has come."""
+
+    step: int = 0
+    """Steps of the game."""
+    images: int = 0
+    """Real pictures shown."""
+    batches: int = 0
+    """Batches drawn from the data."""
+    seconds: float = 0.0
+    """Time spent training, interruptions and judging not counted."""
+    judging_seconds: float = 0.0
+    """Time spent judging."""
+    lost_steps: int = 0
+    """Steps of tries that were rolled back. They and the following count towards the budget."""
+    lost_images: int = 0
+    """Real pictures shown in them."""
+    lost_seconds: float = 0.0
+    """Time spent on them."""
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """How much of each kind of budget is used up."""
+        return {
+            "images": self.images + self.lost_images,
+            "steps": self.step + self.lost_steps,
+            "minutes": (self.seconds + self.lost_seconds) / 60,
+        }
+
+
+@dataclass
+class State:
+    """A game in play."""
+
+    game: Game
+    average: Game
+    """The game to sample from: the moving averages where a player is averaged, the networks themselves where not."""
+    optimisers: dict[str, torch.optim.Optimizer]
+    progress: Progress = field(default_factory=Progress)
+    gradients: dict[str, Tensor] = field(default_factory=dict)
+    """The norm of each weight's gradient in each turn of the last step, in the order of `weights_of`. Not in checkpoints."""
+
+    @classmethod
+    def fresh(cls, game: Game, averaged: bool) -> "State":
+        """The state before the first step."""
+        game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
+        optimisers = {player.name: player.optimiser([weight for _, weight in weights_of(game, player)]) for player in game.players}
+        return cls(game, averaging_copy(game) if averaged else game, optimisers)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by name."""
+        found = {f"game/{name}": tensor for name, tensor in self.game.state_dict().items()}
+        if self.average is not self.game:
+            found |= {f"average/{name}": tensor for name, tensor in averaged_tensors(self.average)}
+        for player in self.game.players:
+            optimiser = self.optimisers[player.name]
+            for name, weight in weights_of(self.game, player):
+                entries = optimiser.state.get(weight, {})
+                assert all(value is None or isinstance(value, Tensor) for value in entries.values()), "numbers would be lost"
+                found |= {f"optimiser/{player.name}/{name}/{key}": value for key, value in entries.items() if value is not None}
+        return found
+
+    def facts(self) -> dict[str, object]:
+        """All that is not a tensor, for JSON."""
+        return {"progress": asdict(self.progress)}
+
+    def restore(self, tensors: dict[str, Tensor], facts: dict[str, dict[str, float]]) -> None:
+        """Take up the state of a checkpoint; a CheckpointError lists tensors that are missing or too many."""
+        self.progress = Progress(**facts["progress"])  # pyright: ignore[reportArgumentType] (whole numbers stay whole in JSON)
+        load_named(self.game, dict(select(tensors, "game/")))
+        if self.average is not self.game:
+            load_named(self.average, dict(select(tensors, "average/")), {name for name, _ in averaged_tensors(self.average)})
+        for player in self.game.players:
+            optimiser = self.optimisers[player.name]
+            saved = dict(select(tensors, f"optimiser/{player.name}/"))
+            for name, weight in weights_of(self.game, player):
+                entries = dict(select(saved, f"{name}/"))
+                optimiser.state[weight] = {key: _like(weight, value) for key, value in entries.items()}
+
+
+def select(tensors: dict[str, Tensor], prefix: str) -> Iterator[tuple[str, Tensor]]:
+    """Those whose names begin with `prefix`, without it."""
+    return ((name.removeprefix(prefix), tensor) for name, tensor in tensors.items() if name.startswith(prefix))
+
+
+def _like(weight: Tensor, value: Tensor) -> Tensor:
+    """In the memory layout of the weight: fused optimisers walk both in step."""
+    if value.shape != weight.shape:
+        return value.to(weight.device)
+    return torch.empty_like(weight, dtype=value.dtype, requires_grad=False).copy_(value)
+
+
+def load_named(game: nn.Module, tensors: dict[str, Tensor], expected: set[str] | None = None) -> None:
+    """Copy tensors into a game by name. Those in `expected` (None: all there are) must be there, and no others."""
+    refuse_misfits(game, tensors, expected)
+    own = game.state_dict(keep_vars=True)
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            own[name].copy_(tensor)
+
+
+def refuse_misfits(
+    game: nn.Module, tensors: dict[str, Tensor], expected: set[str] | None = None, names: Mapping[str, str] | None = None
+) -> None:
+    """Raise a CheckpointError that lists all tensors that are missing, not known or of another shape, as `load_named` wants them.
+    `names`: what the file that they come from calls them, where it calls them otherwise.
+    """
+    names = names or {}
+    own = game.state_dict(keep_vars=True)
+    expected = set(own) if expected is None else expected
+    known_as = {name: f"{names[name]}, here {name}" if name in names else name for name in expected}
+    problems = [f"missing: {known_as[name]}" for name in sorted(expected - set(tensors))]
+    problems += [f"not known: {names.get(name, name)}" for name in sorted(set(tensors) - expected)]
+    problems += [
+        f"{known_as[name]}: shape {tuple(tensors[name].shape)} where {tuple(own[name].shape)} is wanted"
+        for name in sorted(expected & set(tensors))
+        if own[name].shape != tensors[name].shape
+    ]
+    if problems:
+        raise CheckpointError(listed("These tensors do not fit the game:", problems, most=len(problems)))
+
+
+def weights_of(game: Game, player: Player) -> list[tuple[str, nn.Parameter]]:
+    """The parameters that `player` moves, by name."""
+    return [(f"{network}.{name}", weight) for network in player.networks for name, weight in game.get_submodule(network).named_parameters()]
+
+
+def averaging_copy(game: Game) -> Game:
+    """A game that shares all networks with `game` but those of averaged players, which it has copies of."""
+    averaged = {id(network) for player in game.players if player.averaged for network in game.networks_of(player)}
+    shared = {id(module): module for module in game.children() if id(module) not in averaged}
+    average = copy.deepcopy(game, shared)
+    for player in average.players:
+        if player.averaged:
+            for network in average.networks_of(player):
+                network.requires_grad_(False).eval()
+    return average
+
+
+def averaged_tensors(average: Game) -> list[tuple[str, Tensor]]:
+    """The weights and statistics that are moving averages, by name in the game."""
+    return [
+        (f"{network}.{name}", tensor)
+        for player in average.players
+        if player.averaged
+        for network in player.networks
+        for name, tensor in average.get_submodule(network).state_dict(keep_vars=True).items()
+    ]
