@@ -1,5 +1,5 @@
 """What the Fréchet distance of unpaired emoji sees: how far from all targets inputs are, their true twins, twins at less resolution, inputs
-in the colours of their twins, and what runs make of them.
+in the colors of their twins, and what runs make of them.
 
     python benchmarks/bounds.py [--runs RUN ...]
 """
@@ -27,9 +27,9 @@ from translators import SIDE, TWITTER
 Pixels = UInt8[np.ndarray, "n 64 64 3"]
 
 
-def coarser(pictures: Pixels, side: int) -> Pixels:
+def coarser(images: Pixels, side: int) -> Pixels:
     """Made smaller, and enlarged again."""
-    small = resize(pixels_to_float(torch.from_numpy(pictures)), side, "bicubic, antialiased")
+    small = resize(pixels_to_float(torch.from_numpy(images)), side, "bicubic, antialiased")
     return float_to_pixels(resize(small, SIDE, "bicubic, antialiased").clamp(-1, 1)).numpy()
 
 
@@ -39,15 +39,15 @@ def main() -> None:
     asked = parser.parse_args()
     unpaired, paired = (open_pairs("emoji:google", TWITTER, Preparation(size=SIDE), kind) for kind in ("unpaired", "paired"))
     inputs = np.array(unpaired.inputs.pixels[unpaired.places[0][:JUDGED]])
-    place_of = {picture.tobytes(): place for place, picture in enumerate(np.array(paired.inputs.pixels))}
-    twins = np.array(paired.targets.pixels)[[place_of[picture.tobytes()] for picture in inputs]]
+    place_of = {image.tobytes(): place for place, image in enumerate(np.array(paired.inputs.pixels))}
+    twins = np.array(paired.targets.pixels)[[place_of[image.tobytes()] for image in inputs]]
     matched = [match_histograms(one, twin, channel_axis=-1) for one, twin in zip(inputs, twins, strict=True)]
     shown: dict[str, Pixels] = {
         "inputs": inputs,
         "true twins": twins,
         "twins by way of 32x32": coarser(twins, 32),
         "twins by way of 16x16": coarser(twins, 16),
-        "inputs in the colours of their twins": np.stack(matched).round().clip(0, 255).astype(np.uint8),
+        "inputs in the colors of their twins": np.stack(matched).round().clip(0, 255).astype(np.uint8),
     }
     for run in asked.runs:
         drawn = sparring.load(run).translate(pixels_to_float(torch.from_numpy(inputs)))
@@ -55,8 +55,8 @@ def main() -> None:
     extractor = open_extractor("lite0")
     targets = Gaussian.of(see(of_store(unpaired.targets, "targets"), extractor).rows)
     print("| of | FD-lite0 to all targets |\n|---|---|")
-    for name, pictures in shown.items():
-        print(f"| {name} | {between(Gaussian.of(extractor.extract([pictures]).rows), targets):.1f} |", flush=True)
+    for name, images in shown.items():
+        print(f"| {name} | {between(Gaussian.of(extractor.extract([images]).rows), targets):.1f} |", flush=True)
 
 
 if __name__ == "__main__":

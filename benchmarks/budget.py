@@ -16,7 +16,7 @@ from rows import arguments, rows, say
 from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, prepare
 from sparring.inference.model import Model
-from sparring.media.image_files import grid, save_picture
+from sparring.media.image_files import grid, save_image
 from sparring.media.pixels import float_to_pixels
 from sparring.training import checkpoints
 
@@ -79,8 +79,8 @@ def main() -> None:
     garments, emoji = with_seeds(GARMENTS), with_seeds(EMOJI, "emoji-")
     asked = arguments("runs/benchmarks/budget.md", 10, [*garments, *emoji])
 
-    def cells(model: Model, picture: Path) -> str:
-        save_picture(grid(float_to_pixels(model.sample(64)).numpy()), picture)
+    def cells(model: Model, image: Path) -> str:
+        save_image(grid(float_to_pixels(model.sample(64)).numpy()), image)
         folder = model.source / "checkpoints"
         halfway = min(checkpoints.steps(folder), key=lambda step: abs(seconds_at(folder, step) - 30 * asked.minutes))
         before, after = (sparring.judge(one, samples=SAMPLES) for one in (sparring.load(model.source, checkpoint=halfway), model))

@@ -2,7 +2,7 @@
 
     python benchmarks/coach.py [--steps 2500] [--seeds 1] [--jobs 2] [--only KIND ...] [--grounds NAME ...] [--runs FOLDER] [--out FILE.md]
 
-The sicknesses are those of sabotage.py that settings can cure, on its pictures. The score is FD-lite0 of 1,000 samples of the moving
+The sicknesses are those of sabotage.py that settings can cure, on its images. The score is FD-lite0 of 1,000 samples of the moving
 average against all of the data; steps that the coach rolled back count towards its budget. A run counts as cured if its score is at most
 a quarter above the healthy run's."""
 

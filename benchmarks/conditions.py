@@ -3,7 +3,7 @@
     python benchmarks/conditions.py [--minutes 10] [--only NAME ...] [--out runs/benchmarks/conditions.md] [--runs FOLDER]
 
 Every configuration trains for as many minutes on the embedded garments at 32x32, with its recipe's own settings for all that
-is not named here; 100 samples of each class from the moving average are judged. Held-out pictures show what the classifier
+is not named here; 100 samples of each class from the moving average are judged. Held-out images show what the classifier
 can do. Rows are added to the table in --out as they come, with a grid beside it that has a row for each class."""
 
 import time
@@ -18,7 +18,7 @@ from garments import CLASSES, garments, held_out
 from rows import arguments, rows, say
 from sparring.evaluation.classifier import names, trained
 from sparring.inference.model import Model
-from sparring.media.image_files import grid, save_picture
+from sparring.media.image_files import grid, save_image
 from sparring.media.pixels import float_to_pixels
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
@@ -40,10 +40,10 @@ def main() -> None:
     store = garments()
     classifier = trained(store).network
 
-    def cells(model: Model, picture: Path) -> str:
+    def cells(model: Model, image: Path) -> str:
         samples = torch.stack([model.sample(SAMPLES, label=label) for label in range(CLASSES)])
-        save_picture(grid(float_to_pixels(samples[:, :SHOWN].flatten(0, 1)).numpy(), columns=SHOWN), picture)
-        return shares(torch.stack([names(classifier, pictures) == label for label, pictures in enumerate(samples)]))
+        save_image(grid(float_to_pixels(samples[:, :SHOWN].flatten(0, 1)).numpy(), columns=SHOWN), image)
+        return shares(torch.stack([names(classifier, images) == label for label, images in enumerate(samples)]))
 
     columns = ["configuration", "all", *store.spec.classes, "steps", "img/s", "minutes"]
     named, true = held_out(classifier)

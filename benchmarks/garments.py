@@ -27,9 +27,9 @@ def held_out(classifier: Classifier) -> tuple[Int64[Tensor, " n"], Int64[Tensor,
     return names(classifier, batch.images), batch.labels
 
 
-def modes(classifier: Classifier, pictures: Float[Tensor, "n 3 32 32"]) -> Int64[Tensor, " n"]:
-    """Of each picture of stacked garments 100 a + 10 b + c, where a, b, c are the classes of its channels."""
-    a, b, c = names(classifier, pictures.reshape(-1, 1, SIDE, SIDE)).view(-1, 3).T
+def modes(classifier: Classifier, images: Float[Tensor, "n 3 32 32"]) -> Int64[Tensor, " n"]:
+    """Of each image of stacked garments 100 a + 10 b + c, where a, b, c are the classes of its channels."""
+    a, b, c = names(classifier, images.reshape(-1, 1, SIDE, SIDE)).view(-1, 3).T
     return 100 * a + 10 * b + c
 
 

@@ -1,8 +1,8 @@
-"""The judge's speed and exactness, beside torch-fidelity and scipy on the same pictures, weights and threads.
+"""The judge's speed and exactness, beside torch-fidelity and scipy on the same images, weights and threads.
 
     python benchmarks/judge.py [--run RUN] [--only features distance whole extrapolation]
 
-features: pictures a second through Inception-v3 (random weights: speed does not depend on them) and lite0, interleaved, medians of
+features: images a second through Inception-v3 (random weights: speed does not depend on them) and lite0, interleaved, medians of
 five rounds, and what bfloat16 does to distances. distance: a Fréchet distance of 2,048 dimensions. whole: 10,000 garments judged
 against 10,000 with lite0 in a process of its own, the real ones looked at before. extrapolation: distances of 2,000, 5,000 and
 10,000 samples of RUN to its data."""
@@ -34,7 +34,7 @@ from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.feature_cache import see
 from sparring.evaluation.features import CHUNK, Extractor
 from sparring.evaluation.image_sets import of_store
-from sparring.evaluation.scores import judge_pictures
+from sparring.evaluation.scores import judge_images
 from sparring.media.pixels import float_to_pixels
 from sparring.metrics.frechet_distance import Gaussian, between, extrapolated, frechet_distance
 
@@ -145,11 +145,11 @@ def judged() -> None:
     mirrored = np.ascontiguousarray(store.pixels.view(np.ndarray)[:, :, ::-1])
     fake = replace(real, name="mirrored", fingerprint=None, batches=lambda: iter([mirrored]), pick=lambda numbers: mirrored[list(numbers)])
     extractor: Extractor = open_extractor("lite0")
-    judgement = judge_pictures(real, fake, extractor)
+    judgment = judge_images(real, fake, extractor)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     seconds = time.perf_counter() - began
     print(f"\n10,000 against 10,000 with lite0, by class too: {seconds:.0f} s, peak memory {peak:,.0f} MiB", flush=True)
-    print({score.name: round(score.value, 4) for score in judgement.scores})
+    print({score.name: round(score.value, 4) for score in judgment.scores})
 
 
 def extrapolation(run: Path) -> None:

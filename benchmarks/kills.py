@@ -52,8 +52,8 @@ def end_of(run: RunDirectory) -> tuple[dict[str, torch.Tensor], bytes, dict[str,
     """Tensors of the last checkpoint, log and sample grids."""
     step = last_step(run)
     assert step is not None
-    pictures = {path.name: path.read_bytes() for path in run.samples.glob("*.png")}
-    return checkpoints.read(run.checkpoints, step)[0], run.log.read_bytes(), pictures
+    images = {path.name: path.read_bytes() for path in run.samples.glob("*.png")}
+    return checkpoints.read(run.checkpoints, step)[0], run.log.read_bytes(), images
 
 
 def main() -> None:
@@ -90,15 +90,15 @@ def main() -> None:
             in_writing += not half_written(war) <= stale
             early += last_step(war) is None
             at.append(last_step(war) or 0)
-        (tensors, log, pictures), (war_tensors, war_log, war_pictures) = end_of(peace), end_of(war)
+        (tensors, log, images), (war_tensors, war_log, war_pictures) = end_of(peace), end_of(war)
     print(f"{kills} kills: {in_writing} while a checkpoint was being written, {early} before the first; at steps {at}")
     assert kills == arguments.kills, f"the run was over after {kills} kills: give it more --steps"
     assert tensors.keys() == war_tensors.keys()
     different = [name for name, tensor in tensors.items() if not torch.equal(tensor, war_tensors[name])]
     print(f"{len(tensors)} tensors of step {arguments.steps}: {len(different)} differ.")
     print(f"Logs: {'equal' if log == war_log else 'DIFFERENT'}.")
-    print(f"{len(pictures)} sample grids: {'equal' if pictures == war_pictures else 'DIFFERENT'}.")
-    sys.exit(bool(different) or log != war_log or pictures != war_pictures)
+    print(f"{len(images)} sample grids: {'equal' if images == war_pictures else 'DIFFERENT'}.")
+    sys.exit(bool(different) or log != war_log or images != war_pictures)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python benchmarks/loading.py [--rounds 9]
 
-The same 3,786 pictures of 64x64x3, as PNG files in a folder and as a store; batches of 128 in random order, as
+The same 3,786 images of 64x64x3, as PNG files in a folder and as a store; batches of 128 in random order, as
 8-bit pixels (where both could feed the same conversion to floats) and as the float batches that training uses.
 Files and store are in the page cache for both. Medians of interleaved rounds, two threads for torch, one for decoding."""
 

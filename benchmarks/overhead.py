@@ -3,7 +3,7 @@
     python benchmarks/overhead.py [--minutes 2.1]
 
 Trains DCGAN as `sparring train` does on a terminal, with its bar. The step is what any loop must do: the turn's
-forward pass down to the one number that is minimised (without fetching its data), the backward pass, the optimiser's step
+forward pass down to the one number that is minimized (without fetching its data), the backward pass, the optimizer's step
 and zero_grad. These are clocked in the loop, and all the rest of the loop's wall time is the overhead: nothing is left out
 of it for want of a clock. The lines below each result explain it part by part; "other" is what none of the named parts accounts for.
 2.1 minutes hold one checkpoint by time (every 2 minutes); what comes before and after the loop is not counted."""
@@ -26,7 +26,7 @@ CASES = {
     "32x32x1, batch 64, width 32": {"data": "fashion10k", "size": 32, "batch_size": 64, "width": 32},
     "64x64x3, batch 128, width 64": {"data": "emoji", "size": 64, "batch_size": 128},
 }
-STEP = ("forward", "backward", "optimiser", "zero_grad")
+STEP = ("forward", "backward", "optimizer", "zero_grad")
 DATA = "data"
 
 spent: dict[str, float] = defaultdict(float)
@@ -53,9 +53,9 @@ def clock_the_step() -> None:
     play, moment = session.play, loop.TurnTaker.moment
 
     def played(state: loop.State, table: loop.Table, *rest: object) -> str:
-        for optimiser in state.optimisers.values():
-            optimiser.step = clocked("optimiser", optimiser.step)
-            optimiser.zero_grad = clocked("zero_grad", optimiser.zero_grad)
+        for optimizer in state.optimizers.values():
+            optimizer.step = clocked("optimizer", optimizer.step)
+            optimizer.zero_grad = clocked("zero_grad", optimizer.zero_grad)
         table.fabric.backward = clocked("backward", table.fabric.backward)
         return clocked("loop", play)(state, table, *rest)
 

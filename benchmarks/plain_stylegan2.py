@@ -152,7 +152,7 @@ class SynthesisBlock(nn.Module):
         if before and architecture == "resnet":
             self.skip = Conv2dLayer(before, after, 1, bias=False, up=2)
 
-    def forward(self, x: Tensor | None, picture: Tensor | None, ws: Tensor, noise_mode: str) -> tuple[Tensor, Tensor | None]:
+    def forward(self, x: Tensor | None, image: Tensor | None, ws: Tensor, noise_mode: str) -> tuple[Tensor, Tensor | None]:
         if x is None:
             x = self.conv1(self.const.expand(len(ws), -1, -1, -1), ws[:, 0], noise_mode)
         elif self.architecture == "resnet":
@@ -161,12 +161,12 @@ class SynthesisBlock(nn.Module):
             x = y + self.conv1(x, ws[:, 1], noise_mode, gain=math.sqrt(0.5))
         else:
             x = self.conv1(self.conv0(x, ws[:, 0], noise_mode), ws[:, 1], noise_mode)
-        if picture is not None:
-            picture = upfirdn(picture, self.resample_filter, 2, 1, 2, 1, 4)
+        if image is not None:
+            image = upfirdn(image, self.resample_filter, 2, 1, 2, 1, 4)
         if self.torgb is not None:
             y = self.torgb(x, ws[:, self.num_conv])
-            picture = y if picture is None else picture + y
-        return x, picture
+            image = y if image is None else image + y
+        return x, image
 
 
 class MappingNetwork(nn.Module):
@@ -225,12 +225,12 @@ class SynthesisNetwork(nn.Module):
         self.num_ws = 2 * len(widths)
 
     def forward(self, ws: Tensor, noise_mode: str = "const") -> Tensor:
-        x, picture, used = None, None, 0
+        x, image, used = None, None, 0
         for block in self.children():
-            x, picture = block(x, picture, ws[:, used:], noise_mode)
+            x, image = block(x, image, ws[:, used:], noise_mode)
             used += block.num_conv  # pyright: ignore[reportOperatorIssue]
-        assert picture is not None
-        return picture
+        assert image is not None
+        return image
 
 
 class Generator(nn.Module):
@@ -267,14 +267,14 @@ class DiscriminatorBlock(nn.Module):
         if architecture == "resnet":
             self.skip = Conv2dLayer(hidden, after, 1, bias=False, down=2)
 
-    def forward(self, x: Tensor | None, picture: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor | None, image: Tensor) -> tuple[Tensor, Tensor]:
         if hasattr(self, "fromrgb"):
-            y = self.fromrgb(picture)
+            y = self.fromrgb(image)
             x = y if x is None else x + y
-            picture = upfirdn(picture, self.resample_filter, 1, 2, 1, 1, 1)
+            image = upfirdn(image, self.resample_filter, 1, 2, 1, 1, 1)
         if self.architecture == "resnet":
-            return self.skip(x, gain=math.sqrt(0.5)) + self.conv1(self.conv0(x), gain=math.sqrt(0.5)), picture
-        return self.conv1(self.conv0(x)), picture
+            return self.skip(x, gain=math.sqrt(0.5)) + self.conv1(self.conv0(x), gain=math.sqrt(0.5)), image
+        return self.conv1(self.conv0(x)), image
 
 
 class MinibatchStdLayer(nn.Module):
@@ -310,9 +310,9 @@ class DiscriminatorEpilogue(nn.Module):
         self.fc = FullyConnectedLayer(width * 16, width, "lrelu")
         self.out = FullyConnectedLayer(width, cmap_dim or 1)
 
-    def forward(self, x: Tensor, picture: Tensor, told: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, image: Tensor, told: Tensor | None) -> Tensor:
         if self.architecture == "skip":
-            x = x + self.fromrgb(picture)
+            x = x + self.fromrgb(image)
         x = self.out(self.fc(self.conv(self.mbstd(x)).flatten(1)))
         return x if told is None else (x * told).sum(dim=1, keepdim=True) / math.sqrt(told.shape[1])
 
@@ -340,9 +340,9 @@ class Discriminator(nn.Module):
             self.mapping = MappingNetwork(0, c_dim, cmap_dim, **{"num_layers": 8, **(mapping or {})})
         self.b4 = DiscriminatorEpilogue(widths[0], cmap_dim, channels, architecture, conv_clamp, group_size, num_channels)
 
-    def forward(self, picture: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
         x = None
         for name, block in self.named_children():
             if name not in {"mapping", "b4"}:
-                x, picture = block(x, picture)
-        return self.b4(x, picture, self.mapping(None, c) if self.c_dim else None)
+                x, image = block(x, image)
+        return self.b4(x, image, self.mapping(None, c) if self.c_dim else None)

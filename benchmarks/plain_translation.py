@@ -68,7 +68,7 @@ def residual(before: int, after: int, width: int, blocks: int, norm: str, *, dro
     layers += [Block(4 * width, norm, dropout, zeros) for _ in range(blocks)]
     for outer in (2 * width, width):
         layers += [nn.ConvTranspose2d(2 * outer, outer, 3, 2, 1, output_padding=1, bias=bias), normal(outer), nn.ReLU(True)]
-    return randomised(Chain(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, after, 7), nn.Tanh()))
+    return randomized(Chain(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, after, 7), nn.Tanh()))
 
 
 def unet(before: int, after: int, width: int, halvings: int, norm: str, *, dropout: bool = False) -> nn.Module:
@@ -95,7 +95,7 @@ def unet(before: int, after: int, width: int, halvings: int, norm: str, *, dropo
         ]
         below = Beside(*layers, *([nn.Dropout(0.5)] if dropout and depth > 3 else []))
     last = nn.ConvTranspose2d(2 * width, after, 4, 2, 1)
-    return randomised(Within(Chain(nn.Conv2d(before, width, 4, 2, 1, bias=bias), below, nn.ReLU(True), last, nn.Tanh())))
+    return randomized(Within(Chain(nn.Conv2d(before, width, 4, 2, 1, bias=bias), below, nn.ReLU(True), last, nn.Tanh())))
 
 
 def patches(channels: int, width: int, halvings: int, norm: str) -> nn.Module:
@@ -105,7 +105,7 @@ def patches(channels: int, width: int, halvings: int, norm: str) -> nn.Module:
         before, after = widths[place : place + 2]
         stride = 2 if place < halvings - 1 else 1
         layers += [nn.Conv2d(before, after, 4, stride, 1, bias=norm in WITH_BIASES), NORMS[norm](after), nn.LeakyReLU(0.2, True)]
-    return randomised(Chain(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 1)))
+    return randomized(Chain(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 1)))
 
 
 class Pixels(nn.Module):
@@ -122,11 +122,11 @@ class Pixels(nn.Module):
 
 
 def pixels(channels: int, width: int, norm: str) -> nn.Module:
-    return randomised(Pixels(channels, width, norm))
+    return randomized(Pixels(channels, width, norm))
 
 
 @torch.no_grad()
-def randomised(network: nn.Module) -> nn.Module:
+def randomized(network: nn.Module) -> nn.Module:
     """In evaluation mode, with weights, biases and statistics that all tell in what comes out."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and module.bias is not None:

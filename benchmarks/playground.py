@@ -4,7 +4,7 @@
 
 The bare loop has the same networks, batch, losses, fused Adam and moving average, and nothing else: no streams, no finite
 checks, no gradient norm, no turns. Both run on one thread, by turns; medians and the ratio of each pair. Then one whole run of the command
-with its picture, start of Python included."""
+with its image, start of Python included."""
 
 import argparse
 import statistics
@@ -33,7 +33,7 @@ def bare(steps: int) -> float:
     game = networks(rules, points, (128, 128, 128))
     generator, discriminator = game.generator, game.discriminator
     averages = [weight.detach().clone() for weight in generator.parameters()]
-    optimisers = [torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True) for network in (discriminator, generator)]
+    optimizers = [torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True) for network in (discriminator, generator)]
     began = time.perf_counter()
     for _ in range(steps):
         real = real_points[torch.randint(len(real_points), (BATCH,))]
@@ -41,13 +41,13 @@ def bare(steps: int) -> float:
             generated = generator(torch.rand(BATCH, rules.latent_size) * 2 - 1)
         loss = softplus(-discriminator(real)).mean() + softplus(discriminator(generated)).mean()
         loss.backward()
-        optimisers[0].step()
-        optimisers[0].zero_grad()
+        optimizers[0].step()
+        optimizers[0].zero_grad()
         discriminator.requires_grad_(False)
         generated = generator(torch.rand(BATCH, rules.latent_size) * 2 - 1)
         softplus(-discriminator(generated)).mean().backward()
-        optimisers[1].step()
-        optimisers[1].zero_grad()
+        optimizers[1].step()
+        optimizers[1].zero_grad()
         discriminator.requires_grad_(True)
         with torch.no_grad():
             torch._foreach_lerp_(averages, list(generator.parameters()), 0.01)
@@ -71,7 +71,7 @@ def main() -> None:
         began = time.perf_counter()
         command = ["playground", "gan", "--data", "ring8", "--batch-size", str(BATCH), "--steps", str(arguments.steps)]
         subprocess.run([sys.executable, "-m", "sparring", *command, "--out", str(Path(folder) / "ring8.png")], check=True)
-        print(f"the command with its picture: {time.perf_counter() - began:.1f} s")
+        print(f"the command with its image: {time.perf_counter() - began:.1f} s")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def rows(
     arguments: argparse.Namespace, configurations: dict[str, dict[str, Any]], store: Store | Pairs, cells: Callable[[Model, Path], str]
 ) -> None:
     """Train each of these configurations that is asked for and say its row: what `cells` makes of the model and the place for its
-    picture, then steps, pictures a second and minutes.
+    image, then steps, images a second and minutes.
     """
     with tempfile.TemporaryDirectory() as folder:
         for name in (name for name in arguments.only if name in configurations):
@@ -55,8 +55,8 @@ def rows(
                 raise KeyboardInterrupt
             progress = model.ending.progress
             speed = f"{progress.step:,} | {progress.images / progress.seconds:,.0f} | {progress.seconds / 60:.1f}"
-            picture = arguments.out.with_name(f"{arguments.out.stem}-{name}.png")
-            say(arguments.out, f"| {name} | {cells(model, picture)} | {speed} |")
+            image = arguments.out.with_name(f"{arguments.out.stem}-{name}.png")
+            say(arguments.out, f"| {name} | {cells(model, image)} | {speed} |")
 
 
 def trained(run: Path, store: Store | Pairs, minutes: float, settings: dict[str, Any]) -> Model:

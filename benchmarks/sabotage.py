@@ -195,7 +195,7 @@ class Sickness:
     steps: float = 1.0
     """Times the ground's own."""
     count: int | None = None
-    """So many pictures (or points) in place of all."""
+    """So many images (or points) in place of all."""
     curable: bool = False
     """Whether changed settings can cure it."""
     onset: int = 0
@@ -234,7 +234,7 @@ def building(change: Callable[[TwoPlayerGame], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def seeing(change: Callable[[Batch], Batch]) -> Iterator[None]:
-    """All real pictures are changed on their way into the game."""
+    """All real images are changed on their way into the game."""
     whole = Store.batch
     with mock.patch.object(Store, "batch", lambda self, places: change(whole(self, places))):
         yield
@@ -274,35 +274,35 @@ def deaden(game: TwoPlayerGame) -> None:
 
 
 def add_checkers(game: TwoPlayerGame) -> None:
-    """Pictures have a pattern that the generator cannot take away."""
+    """Images have a pattern that the generator cannot take away."""
 
     def patterned(output: Tensor) -> Tensor:
         rows, columns = (1 - 2 * (torch.arange(size) % 2).float() for size in output.shape[2:])
         pattern = rows[:, None] * columns
         return output - (output * pattern).mean(dim=(2, 3), keepdim=True) * pattern + 0.25 * pattern
 
-    on_pictures(game, patterned)
+    on_images(game, patterned)
 
 
-def on_pictures(game: TwoPlayerGame, change: Callable[[Tensor], Tensor]) -> None:
+def on_images(game: TwoPlayerGame, change: Callable[[Tensor], Tensor]) -> None:
     """What the generator draws is changed."""
     if not isinstance(game, StyleGame):
         game.generator.register_forward_hook(lambda module, inputs, output: change(output))
         return
 
-    def synthesise(generator: StyleGenerator, *given: object, **named: object) -> Tensor:
-        return change(type(generator).synthesise(generator, *given, **named))  # pyright: ignore[reportArgumentType]
+    def synthesize(generator: StyleGenerator, *given: object, **named: object) -> Tensor:
+        return change(type(generator).synthesize(generator, *given, **named))  # pyright: ignore[reportArgumentType]
 
-    vars(game.generator)["synthesise"] = MethodType(synthesise, game.generator)  # a method, so that copies of the game have their own
+    vars(game.generator)["synthesize"] = MethodType(synthesize, game.generator)  # a method, so that copies of the game have their own
 
 
 def saturate(game: TwoPlayerGame) -> None:
-    """Pictures are black and white, though gradients pass as if they were not."""
-    on_pictures(game, lambda output: output + (output.sign() - output).detach())
+    """Images are black and white, though gradients pass as if they were not."""
+    on_images(game, lambda output: output + (output.sign() - output).detach())
 
 
 def mix_batches(game: TwoPlayerGame) -> None:
-    """The discriminator's batch norms see real and generated pictures together when it is trained."""
+    """The discriminator's batch norms see real and generated images together when it is trained."""
     whole = game.verdict
 
     def discriminator_losses(moment: Moment, real: Tensor, generated: Tensor, labels: Tensor | None) -> Losses:
@@ -316,7 +316,7 @@ def mix_batches(game: TwoPlayerGame) -> None:
 
 
 def stick_loader(game: TwoPlayerGame) -> None:
-    """From a step on the discriminator is shown one real picture, again and again."""
+    """From a step on the discriminator is shown one real image, again and again."""
     whole, kept = game.discriminator_losses, []
 
     def discriminator_losses(moment: Moment, real: Tensor, generated: Tensor, labels: Tensor | None) -> Losses:
@@ -329,8 +329,8 @@ def stick_loader(game: TwoPlayerGame) -> None:
 
 
 @contextlib.contextmanager
-def one_picture() -> Iterator[None]:
-    """All real pictures are the first, a little noise apart."""
+def one_image() -> Iterator[None]:
+    """All real images are the first, a little noise apart."""
     whole = Store.batch
 
     def batch(self: Store, places: np.ndarray) -> Batch:
@@ -342,16 +342,16 @@ def one_picture() -> Iterator[None]:
         yield
 
 
-def labelled(ground: Ground) -> bool:
+def labeled(ground: Ground) -> bool:
     return ground.recipe in {"cgan", "acgan"}
 
 
-def pictured(ground: Ground) -> bool:
+def imaged(ground: Ground) -> bool:
     return not ground.points
 
 
 def normed(ground: Ground) -> bool:
-    return pictured(ground) and ground.recipe in {"dcgan", "lsgan", "acgan"} and "discriminator_norm" not in ground.settings
+    return imaged(ground) and ground.recipe in {"dcgan", "lsgan", "acgan"} and "discriminator_norm" not in ground.settings
 
 
 BOUNDED = {"sngan", "sagan", "wgan"}
@@ -412,25 +412,25 @@ WARD: dict[str, Sickness] = {
     ),
     "blown up": Sickness(
         ("not finite", "divergence", "learning rate"),
-        {**PLAIN, "objective": "wasserstein", "learning_rate": 30.0, "optimiser": "sgd"},
+        {**PLAIN, "objective": "wasserstein", "learning_rate": 30.0, "optimizer": "sgd"},
         curable=True,
     ),
-    "few pictures": Sickness(
-        ("discriminator overfitting", "few pictures", "memorising"), count=300, steps=2.0, where=pictured, curable=True
+    "few images": Sickness(
+        ("discriminator overfitting", "few images", "memorizing"), count=300, steps=2.0, where=imaged, curable=True
     ),
-    "thirty pictures": Sickness(("few pictures", "memorising"), count=30, where=pictured),
-    "one picture": Sickness(("duplicates",), patch=one_picture, where=pictured),
+    "thirty images": Sickness(("few images", "memorizing"), count=30, where=imaged),
+    "one image": Sickness(("duplicates",), patch=one_image, where=imaged),
     "loader stuck": Sickness(
         ("data loading", "mode collapse"),
         patch=lambda: building(stick_loader),
-        where=lambda ground: pictured(ground) and ground.steps == LATE,
+        where=lambda ground: imaged(ground) and ground.steps == LATE,
         steps=2.4,
         onset=LATE,
     ),
-    "pale pictures": Sickness(("value range", "duplicates"), patch=lambda: seeing(with_images(lambda x: 0.02 * x)), where=pictured),
-    "zero to one": Sickness(("value range",), patch=lambda: seeing(with_images(lambda x: (x + 1) / 2)), where=pictured),
-    "zero to 255": Sickness(("value range",), patch=lambda: seeing(with_images(lambda x: 127.5 * (x + 1))), where=pictured),
-    "labels shuffled": Sickness(("labels",), where=labelled),
+    "pale images": Sickness(("value range", "duplicates"), patch=lambda: seeing(with_images(lambda x: 0.02 * x)), where=imaged),
+    "zero to one": Sickness(("value range",), patch=lambda: seeing(with_images(lambda x: (x + 1) / 2)), where=imaged),
+    "zero to 255": Sickness(("value range",), patch=lambda: seeing(with_images(lambda x: 127.5 * (x + 1))), where=imaged),
+    "labels shuffled": Sickness(("labels",), where=labeled),
     "rates ten times": Sickness(("learning rate",), lambda usual: {"learning_rate": 20 * usual["learning_rate"]}, curable=True),
     "rates a tenth": Sickness(("learning rate",), lambda usual: {"learning_rate": usual["learning_rate"] / 20}, curable=True),
     "generator frozen": Sickness(
@@ -439,8 +439,8 @@ WARD: dict[str, Sickness] = {
     "dead rectifiers": Sickness(
         ("dead layers",), patch=lambda: building(deaden), where=lambda ground: ground.recipe != "stylegan2"
     ),
-    "checkers": Sickness(("checkerboard",), patch=lambda: building(add_checkers), where=pictured),
-    "saturated": Sickness(("saturation",), patch=lambda: building(saturate), where=pictured),
+    "checkers": Sickness(("checkerboard",), patch=lambda: building(add_checkers), where=imaged),
+    "saturated": Sickness(("saturation",), patch=lambda: building(saturate), where=imaged),
     "batches mixed": Sickness(("batch norm mixing",), patch=lambda: building(mix_batches), where=normed),
 }  # fmt: skip
 

@@ -22,7 +22,7 @@ from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, Store, prepare
 from sparring.evaluation.classifier import Classifier, trained
 from sparring.inference.model import Model
-from sparring.media.image_files import grid, save_picture
+from sparring.media.image_files import grid, save_image
 from sparring.media.pixels import float_to_pixels
 from sparring.metrics.mode_coverage import mode_statistics
 
@@ -55,11 +55,11 @@ def numbers(found: Int64[Tensor, " n"]) -> str:
 
 
 def ceilings(classifier: Classifier, store: Store) -> list[str]:
-    """What real pictures get: less than everything, for samples are finite and the classifier errs, more so on garments it has not seen."""
+    """What real images get: less than everything, for samples are finite and the classifier errs, more so on garments it has not seen."""
     real = torch.cat([modes(classifier, store.batch(piece.numpy()).images) for piece in torch.arange(SAMPLES).split(1024)])
     unseen, _ = held_out(classifier)
     a, b, c = unseen[Streams(0, 0, scope="ceiling").integers("choices", len(unseen), 3, SAMPLES)]
-    found = {"real pictures": real, "real pictures of held-out garments": 100 * a + 10 * b + c}
+    found = {"real images": real, "real images of held-out garments": 100 * a + 10 * b + c}
     return [f"| {name} | {numbers(modes)} | | | |" for name, modes in found.items()]
 
 
@@ -68,11 +68,11 @@ def main() -> None:
     classifier = trained(garments())
     store = prepare(open_source("fashion10k:stacked"), Preparation(size=SIDE))
 
-    def cells(model: Model, picture: Path) -> str:
-        save_picture(grid(float_to_pixels(model.sample(100)).numpy()), picture)
-        return numbers(torch.cat([modes(classifier.network, pictures) for pictures in model.sample_in_pieces(SAMPLES)]))
+    def cells(model: Model, image: Path) -> str:
+        save_image(grid(float_to_pixels(model.sample(100)).numpy()), image)
+        return numbers(torch.cat([modes(classifier.network, images) for images in model.sample_in_pieces(SAMPLES)]))
 
-    about = f"{SAMPLES:,} pictures each; the classifier names {classifier.accuracy:.1%} of held-out garments."
+    about = f"{SAMPLES:,} images each; the classifier names {classifier.accuracy:.1%} of held-out garments."
     say(asked.out, f"\n{time.strftime('%Y-%m-%d %H:%M')}, {about}\n")
     say(asked.out, "\n".join([HEADING, *ceilings(classifier.network, store)]))
     rows(asked, CONFIGURATIONS, store, cells)

@@ -3,7 +3,7 @@
     python benchmarks/step.py [--rounds 15]
 
 Plain: the networks and the loop of the public PyTorch example (float32, contiguous, eager, one batch of
-generated pictures for both turns, Adam as it comes). Ours: the trainer's own turns. The variants take turns
+generated images for both turns, Adam as it comes). Ours: the trainer's own turns. The variants take turns
 (sides.py); medians of the rounds."""
 
 import argparse

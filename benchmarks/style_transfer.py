@@ -211,8 +211,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "photographs").exists():
             save_crops(folder / "photographs")
-        pictures = {name: centered(styles[name](), STYLE_SIDE) for name in chosen.only}
-        for name, pixels in pictures.items():
+        images = {name: centered(styles[name](), STYLE_SIDE) for name in chosen.only}
+        for name, pixels in images.items():
             Image.fromarray(pixels).save(folder / f"{name}.png")
         jobs = [(name, seed) for name in chosen.only for seed in SEEDS]
         with ProcessPoolExecutor(core_count(), mp_context=get_context("spawn")) as pool:
@@ -222,7 +222,7 @@ def main() -> None:
     print("| style (mean color) | photograph, seed | mean color | to style | to complement | nearer to style | contrast |")
     print("|---|---|---|---|---|---|---|")
     right = []
-    for name, pixels in pictures.items():
+    for name, pixels in images.items():
         sheet.append(centered(pixels, SHOWN))
         for place, photograph in enumerate(("cat", "astronaut")):
             for seed in SEEDS:

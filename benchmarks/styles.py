@@ -54,9 +54,9 @@ def plain_steps(side: int, batch: int) -> dict[str, Callable[[], object]]:
 
     def path_loss() -> torch.Tensor:
         w = styles(batch // 2)
-        pictures = generator.synthesis(w, "random")
-        noise = torch.randn_like(pictures) / math.sqrt(side * side)
-        (gradients,) = torch.autograd.grad((pictures * noise).sum(), w, create_graph=True)
+        generated = generator.synthesis(w, "random")
+        noise = torch.randn_like(generated) / math.sqrt(side * side)
+        (gradients,) = torch.autograd.grad((generated * noise).sum(), w, create_graph=True)
         lengths = gradients.square().sum(2).mean(1).sqrt()
         mean.lerp_(lengths.detach().mean(), 0.01)
         return 4 * PATH * (lengths - mean).square().mean()

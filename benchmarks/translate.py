@@ -1,9 +1,9 @@
-"""Translators in use: a folder of 1,000 pictures against the bare network, and style transfer's pictures a second.
+"""Translators in use: a folder of 1,000 images against the bare network, and style transfer's images a second.
 
     python benchmarks/translate.py [--rounds 3]
 
 A pix2pix generator (U-Net, of width 32, and of the recipe's own 64) and CycleGAN's (6 blocks, width 24) translate 1,000 emoji of 64x64
-from PNG files to PNG files, and as many from memory to memory, by turns; a style-transfer network as it comes paints pictures of 256x256.
+from PNG files to PNG files, and as many from memory to memory, by turns; a style-transfer network as it comes paints images of 256x256.
 Fresh weights: they change nothing here. Medians of the rounds."""
 
 import argparse
@@ -23,7 +23,7 @@ from sparring.data.store import Preparation, prepare
 from sparring.inference.model import Model
 from sparring.inference.pack import pack
 from sparring.inference.translate_files import translate
-from sparring.media.image_files import save_picture
+from sparring.media.image_files import save_image
 
 COUNT, SIDE, PAINTED = 1000, 64, 256
 
@@ -40,7 +40,7 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     keep_freed_memory()
     store = prepare(open_source("emoji"), Preparation(size=SIDE))
-    pictures = store.batch(torch.arange(COUNT).numpy()).images
+    images = store.batch(torch.arange(COUNT).numpy()).images
     models = {
         "pix2pix, width 32": model_of("pix2pix", SIDE, True, width=32),
         "pix2pix": model_of("pix2pix", SIDE, True),
@@ -50,12 +50,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "in"
         for number in range(COUNT):
-            save_picture(store.pixels[number], source / f"{number:04d}.png")
+            save_image(store.pixels[number], source / f"{number:04d}.png")
         for name, model in models.items():
             bare, whole = [], []
             for turn in range(rounds):
                 began = time.perf_counter()
-                model.translate(pictures)
+                model.translate(images)
                 bare.append(time.perf_counter() - began)
                 began = time.perf_counter()
                 translate(model, source, Path(folder) / f"{name}-{turn}")
@@ -71,7 +71,7 @@ def main() -> None:
             times.append((time.perf_counter() - began) / len(shown))
         size = pack(painter, Path(folder) / "painter.safetensors").stat().st_size / 2**20
         speed = 1 / statistics.median(times[1:])
-        print(f"\nstyle-transfer, {PAINTED}x{PAINTED}, float32: {speed:.1f} pictures a second; packed {size:.2f} MiB")
+        print(f"\nstyle-transfer, {PAINTED}x{PAINTED}, float32: {speed:.1f} images a second; packed {size:.2f} MiB")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Training steps from picture to picture, Sparring's against the plain way of running the same networks.
+"""Training steps from image to image, Sparring's against the plain way of running the same networks.
 
     python benchmarks/translation.py [--rounds 9] [--only cyclegan pix2pix-1 pix2pix-8]
 

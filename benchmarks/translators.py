@@ -2,7 +2,7 @@
 
     python benchmarks/translators.py [--minutes 30] [--only NAME ...] [--out runs/benchmarks/translators.md] [--runs FOLDER]
 
-Held-out subjects (all skin tones of one on the same side) are judged, beside the inputs as they are and with their colours shifted to the
+Held-out subjects (all skin tones of one on the same side) are judged, beside the inputs as they are and with their colors shifted to the
 targets' mean and spread: L1, PSNR, SSIM and the distance in lite0's features to the true twin, and where no pairs are learned from the
 Fréchet distance of 1,700 translations to all targets. Rows are added to the table in --out as they come, with a sheet beside it: input |
 output | target (and back)."""
@@ -17,7 +17,7 @@ from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preprocessing import Preparation
 from sparring.evaluation.judge_translations import judge_translations, sheet_of
 from sparring.inference.model import Model
-from sparring.media.image_files import save_picture
+from sparring.media.image_files import save_image
 
 SIDE = 64
 TWITTER = Pairing(target="emoji:twitter")
@@ -49,11 +49,11 @@ CONFIGURATIONS: dict[str, tuple[Pairing, dict[str, Any]]] = {
 
 
 def cells_for(pairs: Pairs, names: list[str]) -> Any:  # noqa: ANN401 (what `rows` takes)
-    def cells(model: Model, picture: Path) -> str:
-        save_picture(sheet_of(pairs, 16)(model.game), picture)
+    def cells(model: Model, image: Path) -> str:
+        save_image(sheet_of(pairs, 16)(model.game), image)
         scores = judge_translations(model, pairs).scores
         return " | ".join(
-            " / ".join(f"{scores[way][name]:.3g}" if name in scores[way] else "" for way in ("translations", "inputs", "colours shifted"))
+            " / ".join(f"{scores[way][name]:.3g}" if name in scores[way] else "" for way in ("translations", "inputs", "colors shifted"))
             for name in names
         )
 
@@ -64,7 +64,7 @@ def main() -> None:
     asked = arguments("runs/benchmarks/translators.md", 30, CONFIGURATIONS)
     names = ["L1", "PSNR", "SSIM", "distance-lite0", "FD-lite0"]
     columns = ["configuration", *names, "steps", "img/s", "minutes"]
-    say(asked.out, f"\n{time.strftime('%Y-%m-%d %H:%M')}, {asked.minutes:g} minutes each. Translations / inputs / colours shifted.\n")
+    say(asked.out, f"\n{time.strftime('%Y-%m-%d %H:%M')}, {asked.minutes:g} minutes each. Translations / inputs / colors shifted.\n")
     say(asked.out, f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for name in asked.only:
         pairing, settings = CONFIGURATIONS[name]

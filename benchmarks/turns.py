@@ -1,4 +1,4 @@
-"""A trainer's own steps, for timing: on pictures of noise, without anything that is written as a run goes."""
+"""A trainer's own steps, for timing: on images of noise, without anything that is written as a run goes."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from sparring.training.state import State
 
 
 class Noise:
-    """A store of 2,000 pictures of noise, or of pairs of them."""
+    """A store of 2,000 images of noise, or of pairs of them."""
 
     labels = None
     counts = (2000,)
@@ -32,8 +32,8 @@ class Noise:
         return self.counts[0]
 
     def batch(self, indices: np.ndarray) -> Batch:
-        pictures, *inputs = (pixels_to_float(torch.from_numpy(pixels[indices])) for pixels in self.pixels)
-        return Batch(pictures, inputs=inputs[0] if inputs else None)
+        images, *inputs = (pixels_to_float(torch.from_numpy(pixels[indices])) for pixels in self.pixels)
+        return Batch(images, inputs=inputs[0] if inputs else None)
 
 
 def steps_of(recipe: Recipe, spec: ImageSpec, precision: str) -> tuple[State, Table, Callable[[int], None]]:

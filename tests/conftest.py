@@ -30,7 +30,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An .npz of 60 grey 16x16 pictures in two classes: bright squares on black and dark ones on white."""
+    """An .npz of 60 gray 16x16 images in two classes: bright squares on black and dark ones on white."""
     random = np.random.default_rng(0)
     images = np.zeros((60, 16, 16, 1), np.uint8)
     labels = np.arange(60) % 2
@@ -50,7 +50,7 @@ def store(squares: Path) -> Store:
 
 
 @pytest.fixture
-def grey16() -> ImageSpec:
+def gray16() -> ImageSpec:
     return ImageSpec(16, 16, 1, ("bright", "dark"))
 
 

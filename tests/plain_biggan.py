@@ -129,7 +129,7 @@ def random_generator(
     hierarchical: bool,
     depth: int,
     attended: int,
-    normalised: bool = True,
+    normalized: bool = True,
 ) -> State:
     """Random weights under the names that the authors' generator has (in BigGANdeep.py with a list for each block). `shared` 0: rows for
     classes in each norm. `depth` 0: BigGAN.
@@ -142,7 +142,7 @@ def random_generator(
         state[f"{name}.weight"] = torch.randn(shape) / 4
         if bias:
             state[f"{name}.bias"] = torch.randn(shape[0]) / 4
-        if normalised:
+        if normalized:
             state[f"{name}.u0"], state[f"{name}.sv0"] = torch.randn(1, shape[0]), torch.ones(1)
 
     def bn(name: str, width: int) -> None:

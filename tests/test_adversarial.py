@@ -38,11 +38,11 @@ def build(name: str = "dcgan", **settings: object) -> TwoPlayerGame:
     return recipe.build(SPEC).train()
 
 
-def moment(images: torch.Tensor, labels: torch.Tensor | None = None, *, step: int = 0, shown: int = 0, **optimisers: object) -> Moment:
-    return Moment(lambda: Batch(images, labels), lambda: labels, len(images), Streams(0, step), step, shown, optimisers=optimisers)
+def moment(images: torch.Tensor, labels: torch.Tensor | None = None, *, step: int = 0, shown: int = 0, **optimizers: object) -> Moment:
+    return Moment(lambda: Batch(images, labels), lambda: labels, len(images), Streams(0, step), step, shown, optimizers=optimizers)
 
 
-def pictures(n: int = 8) -> torch.Tensor:
+def real_images(n: int = 8) -> torch.Tensor:
     return torch.rand(n, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
@@ -73,11 +73,11 @@ def play(store: Store, steps: int, name: str = "dcgan", **settings: object) -> d
 SETTINGS = [
     {"objective": "relativistic-average"},
     {"label_smoothing": 0.1},
-    {"optimiser": "rmsprop"},
-    {"optimiser": "sgd"},
+    {"optimizer": "rmsprop"},
+    {"optimizer": "sgd"},
     {"discriminator_learning_rate": 1e-3},
     {"gradient_penalty": 10.0, "discriminator_norm": "none"},
-    {"gradient_penalty": 10.0, "discriminator_norm": "picture"},
+    {"gradient_penalty": 10.0, "discriminator_norm": "image"},
     {"dragan": 10.0, "discriminator_norm": "none"},
     {"r1": 10.0, "r2": 10.0, "penalty_every": 2, "discriminator_norm": "none"},
     {"weight_clip": 0.01},
@@ -117,7 +117,7 @@ def test_penalties_are_those_of_a_linear_critic() -> None:
     # A linear critic w . x has the same gradient w everywhere: every penalty is known.
     game = build("gan", gradient_penalty=10.0, dragan=3.0, r1=4.0, r2=6.0, penalty_every=2, discriminator_hidden=(), input_dropout=0.0)
     length = game.discriminator.judge.weight.norm().item()
-    losses = game.play_discriminator(moment(pictures()))
+    losses = game.play_discriminator(moment(real_images()))
     for name, expected in {
         "gradient_penalty": 2 * 10 * (length - 1) ** 2,
         "dragan": 2 * 3 * (length - 1) ** 2,
@@ -127,8 +127,8 @@ def test_penalties_are_those_of_a_linear_critic() -> None:
         assert losses[name].tolist() == pytest.approx([expected] * 8, rel=1e-5)
     assert length < 1
     forgiving = build("gan", gradient_penalty=10.0, gradient_penalty_sides="one", discriminator_hidden=(), input_dropout=0.0)
-    assert forgiving.play_discriminator(moment(pictures()))["gradient_penalty"].tolist() == [0.0] * 8
-    between = game.play_discriminator(moment(pictures(), step=1))
+    assert forgiving.play_discriminator(moment(real_images()))["gradient_penalty"].tolist() == [0.0] * 8
+    between = game.play_discriminator(moment(real_images(), step=1))
     assert sorted(between) == ["generated", "real"], "lazily: only in every second step"
 
 
@@ -157,13 +157,13 @@ def test_noise_fades_to_nothing() -> None:
     assert game.shown(images, "real", moment(images, shown=1000)).equal(images)
 
 
-def test_packing_puts_neighbours_into_one() -> None:
+def test_packing_puts_neighbors_into_one() -> None:
     images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 2, 2)
     joined = packed(images, 2)
     assert joined.shape == (2, 6, 2, 2)
     assert joined[:, :, 0, 0].tolist() == [[0, 0, 0, 1, 1, 1], [2, 2, 2, 3, 3, 3]]
-    assert build(packing=4).play_discriminator(moment(pictures()))["real"].shape == (2,)
-    assert build(packing=4).play_generator(moment(pictures()))["adversarial"].shape == (2,)
+    assert build(packing=4).play_discriminator(moment(real_images()))["real"].shape == (2,)
+    assert build(packing=4).play_generator(moment(real_images()))["adversarial"].shape == (2,)
 
 
 def test_spectral_norms_estimate_moves_in_the_discriminators_turn_alone(store: Store) -> None:
@@ -185,10 +185,10 @@ def test_the_auxiliary_classifier_pays_for_wrong_names() -> None:
     game = build(condition="auxiliary")
     with torch.no_grad():
         game.discriminator.judge.weight[1:] = 0  # both classes equally likely
-    losses = game.play_discriminator(moment(pictures(), LABELS))
+    losses = game.play_discriminator(moment(real_images(), LABELS))
     assert losses["class/real"].tolist() == pytest.approx([math.log(2)] * 8)
     assert losses["class/generated"].tolist() == pytest.approx([math.log(2)] * 8)
-    losses = game.play_generator(moment(pictures(), LABELS))
+    losses = game.play_generator(moment(real_images(), LABELS))
     assert losses["class"].tolist() == pytest.approx([math.log(2)] * 8)
 
 
@@ -219,7 +219,7 @@ def test_a_batch_is_not_split_within_a_pack() -> None:
 
 # --------------------------------------------------------------------------------------------------- unrolling
 
-OPTIMISERS = [
+OPTIMIZERS = [
     {"name": "adam", "betas": (0.5, 0.9), "momentum": 0.0},
     {"name": "adam", "betas": (0.5, 0.9), "momentum": 0.0, "weight_decay": 0.1},
     {"name": "rmsprop", "betas": (0.5, 0.9), "momentum": 0.0},
@@ -228,12 +228,12 @@ OPTIMISERS = [
 ]
 
 
-@pytest.mark.parametrize("settings", OPTIMISERS, ids=[f"{each['name']} {i}" for i, each in enumerate(OPTIMISERS)])
+@pytest.mark.parametrize("settings", OPTIMIZERS, ids=[f"{each['name']} {i}" for i, each in enumerate(OPTIMIZERS)])
 @pytest.mark.parametrize("taken", [0, 3])
-def test_differentiable_steps_are_those_of_torchs_optimisers(settings: dict[str, object], taken: int) -> None:
+def test_differentiable_steps_are_those_of_torchs_optimizers(settings: dict[str, object], taken: int) -> None:
     random = torch.Generator().manual_seed(0)
     weights = [nn.Parameter(torch.randn(3, 2, generator=random, dtype=torch.float64)) for _ in range(2)]
-    optimiser = maker(rate=0.1, **settings)(weights)
+    optimizer = maker(rate=0.1, **settings)(weights)
 
     def gradients() -> list[torch.Tensor]:
         return [torch.randn(3, 2, generator=random, dtype=torch.float64) for _ in weights]
@@ -241,9 +241,9 @@ def test_differentiable_steps_are_those_of_torchs_optimisers(settings: dict[str,
     for _ in range(taken):
         for weight, gradient in zip(weights, gradients(), strict=True):
             weight.grad = gradient
-        optimiser.step()
+        optimizer.step()
     before = [weight.detach().clone() for weight in weights]
-    steps, ours = DifferentiableSteps(optimiser), [weight.detach() for weight in before]
+    steps, ours = DifferentiableSteps(optimizer), [weight.detach() for weight in before]
     for _ in range(4):
         new = gradients()
         ours = steps.take(ours, new)
@@ -251,20 +251,20 @@ def test_differentiable_steps_are_those_of_torchs_optimisers(settings: dict[str,
         before = [weight.detach().clone() for weight in weights]
         for weight, gradient in zip(weights, new, strict=True):
             weight.grad = gradient.clone()
-        optimiser.step()
+        optimizer.step()
         torch.testing.assert_close(ours, [weight.detach() for weight in weights])
         before = [weight.detach().clone() for weight in weights]
 
 
-@pytest.mark.parametrize("settings", OPTIMISERS, ids=[f"{each['name']} {i}" for i, each in enumerate(OPTIMISERS)])
+@pytest.mark.parametrize("settings", OPTIMIZERS, ids=[f"{each['name']} {i}" for i, each in enumerate(OPTIMIZERS)])
 def test_differentiable_steps_can_be_differentiated(settings: dict[str, object]) -> None:
     weight = nn.Parameter(torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64))
-    optimiser = maker(rate=0.1, **settings)([weight])
+    optimizer = maker(rate=0.1, **settings)([weight])
     weight.grad = torch.tensor([0.3, 0.2, -0.4], dtype=torch.float64)
-    optimiser.step()
+    optimizer.step()
 
     def moved(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-        steps = DifferentiableSteps(optimiser)
+        steps = DifferentiableSteps(optimizer)
         return steps.take(steps.take([weight.detach()], [first]), [second])[0]
 
     inputs = torch.randn(2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_().unbind()
@@ -280,18 +280,18 @@ def test_adam_is_torchs_to_the_bit_and_copies_no_weights() -> None:
 
     torchs, ours = ([nn.Parameter(as_in_training(torch.linspace(-1, 1, math.prod(shape)).view(shape))) for shape in shapes] for _ in "ab")
     settings = {"betas": (0.5, 0.9), "momentum": 0.0, "weight_decay": 0.01}
-    optimiser = maker("adam", 0.1, **settings)(ours)
+    optimizer = maker("adam", 0.1, **settings)(ours)
     reference = torch.optim.Adam(torchs, lr=0.1, betas=(0.5, 0.9), weight_decay=0.01, fused=True)
     for _ in range(3):
         for one, other in zip(torchs, ours, strict=True):
             one.grad = as_in_training(torch.randn(one.shape))
             other.grad = one.grad.clone(memory_format=torch.preserve_format)
         reference.step()
-        optimiser.step()
+        optimizer.step()
     assert all(torch.equal(one, other) for one, other in zip(torchs, ours, strict=True))
     assert all(other.stride() == one.stride() for one, other in zip(torchs, ours, strict=True))
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
-        optimiser.step()
+        optimizer.step()
     assert "aten::clone" not in {event.name for event in profile.events()}
 
 
@@ -304,18 +304,18 @@ def test_a_gradient_of_zero_can_be_differentiated_through_adam() -> None:
 
 
 @pytest.mark.parametrize("objective", ["non-saturating", "saturating"])
-@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
-def test_the_unrolled_gradient_against_finite_differences(objective: str, optimiser: str) -> None:
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_the_unrolled_gradient_against_finite_differences(objective: str, optimizer: str) -> None:
     """Moving one of the generator's weights, playing the discriminator's steps for real, and looking at the loss."""
     settings = {
         "discriminator_hidden": (6,), "generator_hidden": (6,), "pieces": 2, "dropout": 0.0, "input_dropout": 0.0,
-        "objective": objective, "optimiser": optimiser, "unroll": 3, "learning_rate": 0.05,
+        "objective": objective, "optimizer": optimizer, "unroll": 3, "learning_rate": 0.05,
     }  # fmt: skip
     torch.manual_seed(0)
     game = recipes.get("gan")(**settings, batch_size=8, latent_size=3).build(SPEC).double().train()
-    images = pictures().double()
-    optimiser_of = game.players[1].optimiser
-    own = optimiser_of(list(game.discriminator.parameters()))
+    images = real_images().double()
+    optimizer_of = game.players[1].optimizer
+    own = optimizer_of(list(game.discriminator.parameters()))
     for weight in game.discriminator.parameters():  # so that Adam has moments
         weight.grad = torch.randn_like(weight) * 0.1
     own.step()
@@ -324,19 +324,19 @@ def test_the_unrolled_gradient_against_finite_differences(objective: str, optimi
         def uniform(self, name: str, *shape: int) -> torch.Tensor:
             return super().uniform(name, *shape).double()
 
-    def now(optimiser: torch.optim.Optimizer) -> Moment:
-        return replace(moment(images, discriminator=optimiser), streams=DoubleStreams(0, 0))
+    def now(optimizer: torch.optim.Optimizer) -> Moment:
+        return replace(moment(images, discriminator=optimizer), streams=DoubleStreams(0, 0))
 
     def loss_after_real_steps() -> float:
         played = copy.deepcopy(game)
-        playing = optimiser_of(list(played.discriminator.parameters()))
+        playing = optimizer_of(list(played.discriminator.parameters()))
         playing.load_state_dict(copy.deepcopy(own.state_dict()))
         for _ in range(3):
             losses = played.play_discriminator(now(playing))
             playing.zero_grad()
             sum(loss.mean() for loss in losses.values()).backward()
             playing.step()
-        if objective == "saturating":  # the whole game, losses on real pictures included
+        if objective == "saturating":  # the whole game, losses on real images included
             return -sum(loss.mean().item() for loss in played.play_discriminator(now(playing)).values())
         generated = played.generator(played.latents(now(playing).streams, 8), None)
         return nn.functional.softplus(-played.discriminator(generated, None)).mean().item()
@@ -355,13 +355,13 @@ def test_the_unrolled_gradient_against_finite_differences(objective: str, optimi
         assert gradient[place].item() == pytest.approx((differences[0] - differences[1]) / 2e-5, rel=1e-3, abs=1e-9)
 
 
-def test_unrolling_leaves_the_discriminator_and_its_optimiser_alone(store: Store) -> None:
+def test_unrolling_leaves_the_discriminator_and_its_optimizer_alone(store: Store) -> None:
     state, table = state_and_table(store, recipes.get("unrolled")(**SMALL))
     discriminate, generate = (TurnTaker(state.game, turn) for turn in state.game.turns)
     discriminate.take(state, table, 0, 0)
-    before = copy.deepcopy((state.game.discriminator.state_dict(), state.optimisers["discriminator"].state_dict()["state"]))
+    before = copy.deepcopy((state.game.discriminator.state_dict(), state.optimizers["discriminator"].state_dict()["state"]))
     generate.take(state, table, 0, 0)
-    after = (state.game.discriminator.state_dict(), state.optimisers["discriminator"].state_dict()["state"])
+    after = (state.game.discriminator.state_dict(), state.optimizers["discriminator"].state_dict()["state"])
     assert all(torch.equal(before[0][name], after[0][name]) for name in before[0])
     assert all(torch.equal(before[1][i][key], after[1][i][key]) for i in before[1] for key in before[1][i])
     assert all(weight.grad is None for weight in state.game.discriminator.parameters())
@@ -378,11 +378,11 @@ def test_rows_of_the_unrolled_discriminator_see_real_data_once() -> None:
 
     def draw() -> Batch:
         drawn.append(1)
-        return Batch(pictures(), None)
+        return Batch(real_images(), None)
 
     game = build("unrolled")
-    optimiser = game.players[1].optimiser(list(game.discriminator.parameters()))
-    now = replace(moment(pictures(), discriminator=optimiser), draw=draw)
+    optimizer = game.players[1].optimizer(list(game.discriminator.parameters()))
+    now = replace(moment(real_images(), discriminator=optimizer), draw=draw)
     losses = game.play_generator(now)
     assert len(drawn) == 1
     assert sorted(losses) == ["generated", "real"]
@@ -393,7 +393,7 @@ def test_rows_of_the_unrolled_discriminator_see_real_data_once() -> None:
     "settings",
     [
         {"spectral_norm": True, "discriminator_norm": "none", "r1": 1.0, "penalty_every": 2, "condition": "projection", "packing": 2},
-        {"unroll": 2, "optimiser": "rmsprop", "input_noise": 0.1, "input_noise_images": 40, "discriminator_steps": 2},
+        {"unroll": 2, "optimizer": "rmsprop", "input_noise": 0.1, "input_noise_images": 40, "discriminator_steps": 2},
     ],
 )
 def test_resume_is_exact_whatever_is_joined(

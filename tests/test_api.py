@@ -44,7 +44,7 @@ def test_rooms_are_there_after_a_plain_import() -> None:
     assert out.split() == ["sparring.latent.space", "sparring.interpret.linear_probe", "sparring.latent"]
 
 
-def test_a_packed_model_draws_the_same_pictures_without_a_discriminator(trained: Path, tmp_path: Path) -> None:
+def test_a_packed_model_draws_the_same_images_without_a_discriminator(trained: Path, tmp_path: Path) -> None:
     model = sparring.load(trained)
     path = sparring.pack(model, tmp_path / "model.safetensors")
     packed = sparring.load(path)

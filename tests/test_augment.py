@@ -1,4 +1,4 @@
-"""Augmentation: exact where it must be, centred on the picture, differentiable, and adapted by how sure the discriminator is."""
+"""Augmentation: exact where it must be, centerd on the image, differentiable, and adapted by how sure the discriminator is."""
 
 import math
 
@@ -19,27 +19,27 @@ from sparring.recipes.dcgan import Dcgan
 
 
 def smooth(n: int = 3, channels: int = 3, side: int = 32) -> Tensor:
-    """Pictures without the finest detail, which warping may lose."""
+    """Images without the finest detail, which warping may lose."""
     torch.manual_seed(0)
     coarse = torch.rand(n, channels, side // 8, side // 8) * 2 - 1
     return torch.nn.functional.interpolate(coarse, scale_factor=8, mode="bicubic").clamp(-1, 1)
 
 
 def test_no_chance_changes_nothing() -> None:
-    pictures = smooth()
-    assert ada.adaptive(pictures, 0.0, Streams(0, 0), "real") is pictures
+    images = smooth()
+    assert ada.adaptive(images, 0.0, Streams(0, 0), "real") is images
 
 
 def test_warping_by_nothing_or_by_whole_pixels_is_exact() -> None:
-    pictures = smooth()
+    images = smooth()
     still = torch.eye(3).expand(3, 3, 3)
-    torch.testing.assert_close(ada._warped(pictures, still), pictures, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ada._warped(images, still), images, rtol=1e-4, atol=1e-4)
     right, down = torch.tensor([3.0, 0.0, -5.0]), torch.tensor([0.0, 2.0, 4.0])
-    moved = ada._warped(pictures, ada._translation(right, down))
-    torch.testing.assert_close(moved[0, :, :, 3:], pictures[0, :, :, :-3], rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(moved[1, :, 2:], pictures[1, :, :-2], rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(moved[2, :, 4:, :-5], pictures[2, :, :-4, 5:], rtol=1e-3, atol=1e-3)
-    mirrored = pictures[0, :, :, 1:4].flip(2)  # what comes in is the mirror image
+    moved = ada._warped(images, ada._translation(right, down))
+    torch.testing.assert_close(moved[0, :, :, 3:], images[0, :, :, :-3], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(moved[1, :, 2:], images[1, :, :-2], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(moved[2, :, 4:, :-5], images[2, :, :-4, 5:], rtol=1e-3, atol=1e-3)
+    mirrored = images[0, :, :, 1:4].flip(2)  # what comes in is the mirror image
     torch.testing.assert_close(moved[0, :, :, :3], mirrored, rtol=1e-2, atol=2e-2)
 
 
@@ -48,8 +48,8 @@ def test_turns_and_flips_go_about_the_middle(size: tuple[int, int]) -> None:
     rows, columns = (torch.arange(side) - (side - 1) / 2 for side in size)
     bump = torch.exp(-((rows[:, None] - 2) ** 2 + (columns[None] - 3) ** 2) / 4).expand(3, 1, *size)
 
-    def middle(picture: Tensor) -> tuple[float, float]:
-        weight = picture[0] / picture[0].sum()
+    def middle(image: Tensor) -> tuple[float, float]:
+        weight = image[0] / image[0].sum()
         return (weight * rows[:, None]).sum().item(), (weight * columns[None]).sum().item()
 
     flipped, turned, enlarged = (
@@ -76,46 +76,46 @@ def test_each_operation_comes_as_often_as_its_chance() -> None:
     assert still == pytest.approx(wanted, abs=0.03)
 
 
-def test_colours_by_known_matrices() -> None:
-    grey, red = torch.tensor([0.5, 0.5, 0.5, 1.0]), torch.tensor([1.0, 0.0, 0.0, 1.0])
+def test_colors_by_known_matrices() -> None:
+    gray, red = torch.tensor([0.5, 0.5, 0.5, 1.0]), torch.tensor([1.0, 0.0, 0.0, 1.0])
     third = ada._hue(torch.tensor([2 * math.pi / 3]))[0]
-    torch.testing.assert_close(third @ grey, grey, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(third @ gray, gray, rtol=1e-5, atol=1e-6)
     turned = (third @ red)[:3]
     assert sorted(turned.tolist()) == pytest.approx([0, 0, 1], abs=1e-5), "a third of a turn makes red green or blue"
     assert turned[0].item() == pytest.approx(0, abs=1e-5)
-    every = ada.colour(Draws(Streams(0, 0), "real", 500, 1.0))
+    every = ada.color(Draws(Streams(0, 0), "real", 500, 1.0))
     assert torch.allclose(every[:, 3], torch.tensor([0.0, 0, 0, 1]), atol=1e-6), "offsets stay offsets"
-    pictures = torch.cat([smooth(500, 3, 8), torch.full((500, 1, 8, 8), 0.25)], dim=1)
-    coloured = ada._coloured(pictures, every)
-    assert torch.equal(coloured[:, 3], pictures[:, 3]), "alpha stays"
-    by_hand = torch.einsum("ij,jhw->ihw", every[7, :3, :3], pictures[7, :3]) + every[7, :3, 3, None, None]
-    torch.testing.assert_close(coloured[7, :3], by_hand)
-    one_grey = ada._coloured(pictures[:, :1], every)
-    same_three = ada._coloured(pictures[:, :1].repeat(1, 3, 1, 1), every).mean(dim=1, keepdim=True)
-    torch.testing.assert_close(one_grey, same_three, rtol=1e-4, atol=1e-5)
+    images = torch.cat([smooth(500, 3, 8), torch.full((500, 1, 8, 8), 0.25)], dim=1)
+    colored = ada._colored(images, every)
+    assert torch.equal(colored[:, 3], images[:, 3]), "alpha stays"
+    by_hand = torch.einsum("ij,jhw->ihw", every[7, :3, :3], images[7, :3]) + every[7, :3, 3, None, None]
+    torch.testing.assert_close(colored[7, :3], by_hand)
+    one_gray = ada._colored(images[:, :1], every)
+    same_three = ada._colored(images[:, :1].repeat(1, 3, 1, 1), every).mean(dim=1, keepdim=True)
+    torch.testing.assert_close(one_gray, same_three, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["adaptive", "differentiable"])
 def test_gradients_pass_and_the_same_streams_do_the_same(kind: str) -> None:
     torch.manual_seed(0)
-    pictures = torch.rand(2, 3, 16, 16).double().requires_grad_()
+    images = torch.rand(2, 3, 16, 16).double().requires_grad_()
     streams = Streams(3, 5)
 
     def change(x: Tensor) -> Tensor:
         if kind == "differentiable":
             return ada.differentiable(x, streams, "real")
-        # in float32 inside, so its parts are checked: they are linear in the picture
+        # in float32 inside, so its parts are checked: they are linear in the image
         draws = Draws(streams, "real", len(x), 0.9)
-        geometry, colour = ada.geometry(draws, 16, 16), ada.colour(draws)
-        return ada._coloured(ada._warped(x.float(), geometry), colour).double()
+        geometry, color = ada.geometry(draws, 16, 16), ada.color(draws)
+        return ada._colored(ada._warped(x.float(), geometry), color).double()
 
-    first = change(pictures)
-    assert torch.equal(first, change(pictures))
-    assert not torch.equal(first, pictures)
-    direction = torch.randn_like(pictures)
-    (gradient,) = torch.autograd.grad(first.square().sum(), pictures)
+    first = change(images)
+    assert torch.equal(first, change(images))
+    assert not torch.equal(first, images)
+    direction = torch.randn_like(images)
+    (gradient,) = torch.autograd.grad(first.square().sum(), images)
     step = 1e-2
-    ahead, behind = (change(pictures.detach() + sign * step * direction).square().sum() for sign in (1, -1))
+    ahead, behind = (change(images.detach() + sign * step * direction).square().sum() for sign in (1, -1))
     assert (gradient * direction).sum().item() == pytest.approx(((ahead - behind) / (2 * step)).item(), rel=2e-2)
 
 
@@ -133,14 +133,14 @@ def test_gradients_of_gradients_pass() -> None:
 
 
 def test_differentiable_cuts_a_square_out_and_moves_by_an_eighth() -> None:
-    pictures = torch.full((300, 3, 16, 16), 0.5)
-    changed = ada.differentiable(pictures, Streams(0, 0), "real")
+    images = torch.full((300, 3, 16, 16), 0.5)
+    changed = ada.differentiable(images, Streams(0, 0), "real")
     zeros = (changed == 0).all(dim=1).float()
     assert zeros.mean(dim=(1, 2)).min().item() >= 15 / 256, "a corner of the square at least"
     assert (zeros.sum(dim=(1, 2)) <= 64 + 2 * 2 * 16 + 16).all(), "the square, and two rows and columns"
 
 
-def test_pictures_together_are_cut_alike_in_colours_of_their_own() -> None:
+def test_images_together_are_cut_alike_in_colors_of_their_own() -> None:
     torch.manual_seed(0)
     one, other = torch.rand(6, 3, 16, 16) + 2, torch.rand(6, 1, 16, 16) + 2
     streams = Streams(0, 0)
@@ -206,7 +206,7 @@ def test_objectives_that_compare_are_sure_by_comparison() -> None:
 @pytest.mark.parametrize("packing", [1, 2])
 @pytest.mark.parametrize("kind", ["ada", "diffaugment"])
 def test_r1_is_of_gradients_through_augmentation(kind: str, packing: int) -> None:
-    """As by hand: of the discriminator's answer to augmented pictures, with respect to the pictures that were augmented."""
+    """As by hand: of the discriminator's answer to augmented images, with respect to the images that were augmented."""
     torch.manual_seed(0)
     chance = {"augment_chance": 0.7} if kind == "ada" else {}
     recipe = Dcgan(width=4, latent_size=5, batch_size=8, augment=kind, r1=3.0, discriminator_norm="none", packing=packing, **chance)  # pyright: ignore
@@ -220,17 +220,17 @@ def test_r1_is_of_gradients_through_augmentation(kind: str, packing: int) -> Non
     for pack in range(len(logits)):
         (gradient,) = torch.autograd.grad(logits[pack], images, retain_graph=True)
         assert found[pack].item() == pytest.approx(1.5 * gradient.square().sum().item(), rel=1e-4)
-        assert gradient[: pack * packing].abs().sum() == 0, "of its own pictures alone"
+        assert gradient[: pack * packing].abs().sum() == 0, "of its own images alone"
     found.sum().backward()
     assert any(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in game.discriminator.parameters())
 
 
 def test_real_and_generated_are_augmented_apart_and_the_chance_survives() -> None:
     game = game_of(augment_chance=0.8)
-    pictures, now = torch.rand(8, 1, 16, 16), moment({})
-    real, generated = (game.shown(pictures, name, now) for name in ("real", "generated"))
+    images, now = torch.rand(8, 1, 16, 16), moment({})
+    real, generated = (game.shown(images, name, now) for name in ("real", "generated"))
     assert not torch.equal(real, generated)
-    assert torch.equal(real, game.shown(pictures, "real", now))
+    assert torch.equal(real, game.shown(images, "real", now))
     losses = game.play_discriminator(now)
     torch.stack([loss.mean() for loss in losses.values()]).sum().backward()
     assert "augment/chance" in now.signals

@@ -239,7 +239,7 @@ def test_judge_and_compare_from_the_command_line(
     for words in ("FD-lite0 ", "recall ", "few for 1,280 features", f"Report: {trained / 'report.html'}"):
         assert words in out
     assert call("judge", squares, squares) == 0
-    assert json.loads(Path("judgement/report.json").read_text())["scores"][0]["n_fake"] == 60
+    assert json.loads(Path("judgment/report.json").read_text())["scores"][0]["n_fake"] == 60
     capsys.readouterr()
     assert call("compare", trained, "--samples", 20, "--out", "table.md") == 0
     out = capsys.readouterr().out

@@ -90,7 +90,7 @@ def test_a_coach_who_finds_nothing_changes_nothing(tmp_path: Path, found: Callab
 
     def diagnose(record: Record) -> tuple[Finding, ...]:
         odd = last_checkup(record) % 8 == 4
-        return (*([finding(SLOWER)] if odd else []), finding(name="few pictures"), finding(SLOWER, name="slow", severity="note"))
+        return (*([finding(SLOWER)] if odd else []), finding(name="few images"), finding(SLOWER, name="slow", severity="note"))
 
     found(diagnose)
     plain, coached = tmp_path / "plain", tmp_path / "coached"
@@ -521,46 +521,46 @@ def test_tensors_are_taken_over_by_name_and_shape(store: Store) -> None:
     old = played(store, 2).tensors() | {"log/loss": torch.tensor(3.0)}
     state = played(store, 0, packing=2, augment="ada")
     own = {name: tensor.clone() for name, tensor in state.tensors().items()}
-    taken, fresh = taken_over(state, old, optimisers=True)
+    taken, fresh = taken_over(state, old, optimizers=True)
     assert fresh == ["game/discriminator.layers.0.weight", "game/augmentation.chance", "game/augmentation.sure"]
     for name in fresh:
         assert torch.equal(taken[name], own[name])
     for name in old:
-        assert name in taken or name.startswith("optimiser/discriminator/discriminator.layers.0.weight/")
+        assert name in taken or name.startswith("optimizer/discriminator/discriminator.layers.0.weight/")
         if name in taken and name not in fresh:
             assert torch.equal(taken[name], old[name])
-    assert any(name.startswith("optimiser/discriminator/") for name in taken)
-    assert not any(name.startswith("optimiser/discriminator/discriminator.layers.0.weight/") for name in taken)
-    without, _ = taken_over(state, old, optimisers=False)
-    assert not any(name.startswith("optimiser/") for name in without)
+    assert any(name.startswith("optimizer/discriminator/") for name in taken)
+    assert not any(name.startswith("optimizer/discriminator/discriminator.layers.0.weight/") for name in taken)
+    without, _ = taken_over(state, old, optimizers=False)
+    assert not any(name.startswith("optimizer/") for name in without)
     state.restore(taken, {"progress": {"step": 2}})  # a CheckpointError if it did not fit
 
 
 def test_a_new_average_starts_at_the_weights(store: Store) -> None:
     old = played(store, 2, average_images=0).tensors()
     assert not any(name.startswith("average/") for name in old)
-    taken, fresh = taken_over(played(store, 0), old, optimisers=True)
+    taken, fresh = taken_over(played(store, 0), old, optimizers=True)
     assert fresh == []
     assert torch.equal(taken["average/generator.project.weight"], old["game/generator.project.weight"])
 
 
-@pytest.mark.parametrize("optimiser", ["rmsprop", "sgd"])
-def test_another_optimiser_begins_anew(tmp_path: Path, found: Callable[..., None], common: dict[str, object], optimiser: str) -> None:
-    found(sick_from(16, {"optimiser": optimiser}, healed_by="optimiser"))
+@pytest.mark.parametrize("optimizer", ["rmsprop", "sgd"])
+def test_another_optimizer_begins_anew(tmp_path: Path, found: Callable[..., None], common: dict[str, object], optimizer: str) -> None:
+    found(sick_from(16, {"optimizer": optimizer}, healed_by="optimizer"))
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=30, coach=True, **common)
-    keys = {name.rpartition("/")[2] for name in tensors_of(run) if name.startswith("optimiser/")}
-    assert keys == ({"square_avg", "step"} if optimiser == "rmsprop" else {"momentum_buffer"})
+    keys = {name.rpartition("/")[2] for name in tensors_of(run) if name.startswith("optimizer/")}
+    assert keys == ({"square_avg", "step"} if optimizer == "rmsprop" else {"momentum_buffer"})
 
 
 # ----------------------------------------------------------------------------------------------- refusals
 
 
 def test_a_coach_is_refused_where_it_can_do_nothing(tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object]) -> None:
-    with pytest.raises(SettingsError, match="coach is for pictures of noise"):
+    with pytest.raises(SettingsError, match="coach is for images of noise"):
         sparring.train("pix2pix", data=squares, out=tmp_path / "run", steps=2, coach=True, inputs="edges", console=quiet)
     sparring.train("pix2pix", data=squares, out=tmp_path / "pairs", steps=1, inputs="edges", console=quiet, **SMALL["pix2pix"])
-    with pytest.raises(SettingsError, match="coach is for pictures of noise"):
+    with pytest.raises(SettingsError, match="coach is for images of noise"):
         sparring.resume(tmp_path / "pairs", steps=2, coach=True, console=quiet)
     with pytest.raises(SettingsError, match="there is none: give coach too"):
         sparring.train("dcgan", data=squares, out=tmp_path / "run", steps=2, coach_tries=2, console=quiet, **tiny)

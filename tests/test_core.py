@@ -14,7 +14,7 @@ from sparring.core.files import read_json, replacing, sha256_of_file, write_json
 from sparring.core.hardware import repeatable, workers
 from sparring.core.mirror_padding import _of_pieces, mirrored
 from sparring.core.random_streams import Streams, stream_seed
-from sparring.media.image_files import grid, save_film, save_gif, save_picture
+from sparring.media.image_files import grid, save_film, save_gif, save_image
 from sparring.media.pixels import float_to_pixels, pixels_to_float
 from sparring.runs.run_directory import RunDirectory
 
@@ -28,7 +28,7 @@ def test_seeds_differ_wherever_one_part_differs() -> None:
 
 
 def test_seeds_and_latents_are_fixed_for_all_time() -> None:
-    """Sample i of seed s must stay the same picture in every version: these numbers may never change."""
+    """Sample i of seed s must stay the same image in every version: these numbers may never change."""
     # b2sum -l 64 of "0/latent/0/0", its bytes read from the last to the first and halved
     assert stream_seed(0, "latent", 0) == 5_419_377_304_578_863_569
     assert Streams(0, 0, scope="sample").normal("latent", 3).tolist() == pytest.approx([0.692265, -0.274137, 0.337137], abs=1e-5)
@@ -99,20 +99,20 @@ def test_did_you_mean() -> None:
     assert listed("bad:", [str(i) for i in range(60)]).endswith("... and 10 more")
 
 
-def test_grid_places_pictures_in_reading_order() -> None:
-    pictures = np.stack([np.full((48, 50, 1), value, np.uint8) for value in (10, 20, 30, 40, 50)])
-    sheet = grid(pictures, columns=3, gap=2)
+def test_grid_places_images_in_reading_order() -> None:
+    images = np.stack([np.full((48, 50, 1), value, np.uint8) for value in (10, 20, 30, 40, 50)])
+    sheet = grid(images, columns=3, gap=2)
     assert sheet.shape == (2 * 50 + 2, 3 * 52 + 2, 1)
     assert [sheet[10, 10, 0], sheet[10, 60, 0], sheet[10, 112, 0], sheet[60, 10, 0], sheet[60, 112, 0]] == [10, 20, 30, 40, 255]
-    assert grid(pictures[:1, :16, :16]).shape == (48 + 4, 48 + 4, 1)  # enlarged three times
+    assert grid(images[:1, :16, :16]).shape == (48 + 4, 48 + 4, 1)  # enlarged three times
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_pictures_films_and_gifs_can_be_read_back(tmp_path: Path, channels: int) -> None:
+def test_images_films_and_gifs_can_be_read_back(tmp_path: Path, channels: int) -> None:
     import imageio_ffmpeg
 
     frames = [np.full((33, 20, channels), value, np.uint8) for value in (0, 120, 255)]
-    save_picture(frames[1], tmp_path / "one.png")
+    save_image(frames[1], tmp_path / "one.png")
     assert np.array_equal(np.atleast_3d(np.array(Image.open(tmp_path / "one.png"))), frames[1])
     save_gif(frames, tmp_path / "three.gif", frames_per_second=10, hold_last=1)
     with Image.open(tmp_path / "three.gif") as gif:
@@ -120,16 +120,16 @@ def test_pictures_films_and_gifs_can_be_read_back(tmp_path: Path, channels: int)
     save_film(frames, tmp_path / "three.mp4")
     assert imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "three.mp4"))[0] == 3
     with pytest.raises(SparringError, match=r"cannot be written as '\.xyz'"):
-        save_picture(frames[0], tmp_path / "one.xyz")
+        save_image(frames[0], tmp_path / "one.xyz")
 
 
 def test_jpegs_are_fine_and_lie_on_white_where_they_were_transparent(tmp_path: Path) -> None:
     slope = np.linspace(0, 255, 64)[:, None, None].repeat(64, axis=1) * np.array([1, 0.5, 0.2, 0]) + np.array([0, 0, 0, 255])
-    picture = slope.astype(np.uint8)
-    picture[:32, :, 3] = 0
-    save_picture(picture, tmp_path / "a.jpg")
+    image = slope.astype(np.uint8)
+    image[:32, :, 3] = 0
+    save_image(image, tmp_path / "a.jpg")
     found = np.asarray(Image.open(tmp_path / "a.jpg")).astype(int)
-    assert np.abs(found[40:] - picture[40:, :, :3]).max() <= 4
+    assert np.abs(found[40:] - image[40:, :, :3]).max() <= 4
     assert found[:24].min() == 255
 
 

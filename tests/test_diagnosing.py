@@ -26,7 +26,7 @@ from sparring.health.diagnosis.readers.sample_sheets import read_samples
 from sparring.health.diagnosis.record import Record, Series, read_run
 from sparring.health.diagnosis.report import HTML, JSON, html, write
 from sparring.health.diagnosis.verdict import Verdict, certainty, since
-from sparring.media.image_files import grid, save_picture
+from sparring.media.image_files import grid, save_image
 from sparring.runs.config import usual_settings
 from sparring.runs.run_directory import RunDirectory
 
@@ -57,7 +57,7 @@ def call(*arguments: object) -> int:
 def finding(name: str = "mode collapse", severity: Severity = "severe", confidence: float = 0.92, began: int | None = 300) -> Finding:
     curves = {"diversity": series([0.5, 0.4, 0.1, 0.1]), "gradient": series([1e5, 10, math.inf, 0.1])}
     remedies = (Remedy("Play another game.", {"objective": "relativistic", "r1": 0.05, "betas": (0.0, 0.99)}), Remedy("Sleep <over> it."))
-    says, evidence = "It draws <one> picture.", ("Diversity is 0.1.", "It was 0.5.")
+    says, evidence = "It draws <one> image.", ("Diversity is 0.1.", "It was 0.5.")
     return Finding(name, says, evidence, severity, confidence, began, curves, remedies)
 
 
@@ -95,14 +95,14 @@ def made(tmp_path: Path) -> Callable[..., Path]:
                 "recipe": recipe,
                 "recipe_settings": recorded,
                 "train_settings": {"images": None, "steps": 800, "minutes": None},
-                "data": {"source": "/my pictures", "preparation": {"size": 32, "crop": "pad"}, "pairing": None, **(about or {})},
+                "data": {"source": "/my images", "preparation": {"size": 32, "crop": "pad"}, "pairing": None, **(about or {})},
             }
         )
         run.log.write_text("".join(json.dumps(line) + "\n" for line in log(lines)))
         if vital:
             run.vitals.write_text("".join(json.dumps(line) + "\n" for line in [{"step": 0, "data": DATA}, *checkups(vital)]))
         for step in (0, 200, 400, 800):
-            save_picture(np.full((8, 8, 1), step // 4, np.uint8), run.samples / f"step-{step:09d}.png")
+            save_image(np.full((8, 8, 1), step // 4, np.uint8), run.samples / f"step-{step:09d}.png")
         return run.path
 
     return make
@@ -244,7 +244,7 @@ def test_columns_are_known_by_many_names(tmp_path: Path, heading: str, critic: b
     assert record.about_data["critic"] is critic
 
 
-def test_losses_on_real_and_generated_pictures_are_added_up(tmp_path: Path) -> None:
+def test_losses_on_real_and_generated_images_are_added_up(tmp_path: Path) -> None:
     path = tmp_path / "losses.csv"
     path.write_text("d_loss_real,d_loss_fake,g_loss,real_logits,fake_logits\n0.5,0.25,1,3,-3\n0.25,0.5,2,4,-4\n0.1,,3,5,-5\n")
     record = read_losses(path)
@@ -292,7 +292,7 @@ def test_losses_that_end_before_the_table_came_to_be_none(tmp_path: Path) -> Non
 
 
 def learning(time: int, count: int = 6, side: int = 12) -> np.ndarray:
-    """Pictures that become clear, each its own."""
+    """Images that become clear, each its own."""
     random = np.random.default_rng(1)
     clear = random.integers(0, 2, (count, 3, 3, 1)).repeat(side // 3, axis=1).repeat(side // 3, axis=2) * 255
     blur = random.integers(0, 256, (count, side, side, 1))
@@ -312,10 +312,10 @@ def going_round(time: int) -> np.ndarray:
 def sheets(tmp_path: Path) -> Callable[..., Path]:
     """Sheets of six samples at six times."""
 
-    def draw(pictures: Callable[[int], np.ndarray], name: str = "fakes{:06d}.png", gap: int = 2, scale: int = 1) -> Path:
+    def draw(images: Callable[[int], np.ndarray], name: str = "fakes{:06d}.png", gap: int = 2, scale: int = 1) -> Path:
         for time in range(6):
-            save_picture(grid(pictures(time), columns=3, gap=gap, scale=scale), tmp_path / "sheets" / name.format(time * 20))
-        save_picture(np.zeros((30, 30, 1), np.uint8), tmp_path / "sheets" / "reals.png")
+            save_image(grid(images(time), columns=3, gap=gap, scale=scale), tmp_path / "sheets" / name.format(time * 20))
+        save_image(np.zeros((30, 30, 1), np.uint8), tmp_path / "sheets" / "reals.png")
         return tmp_path / "sheets"
 
     return draw
@@ -324,7 +324,7 @@ def sheets(tmp_path: Path) -> Callable[..., Path]:
 def test_sheets_are_cut_and_followed(sheets: Callable[..., Path]) -> None:
     record = read_samples(sheets(learning), examine)
     assert record.kind == "samples"
-    assert (record.about_data["tiles"], record.about_data["tile"], record.about_data["recognised"]) == (6, 12, True)
+    assert (record.about_data["tiles"], record.about_data["tile"], record.about_data["recognized"]) == (6, 12, True)
     spread = record.sign("sheet/spread")
     assert spread.steps.tolist() == [0, 20, 40, 60, 80, 100]
     rows = learning(5)[..., 0].reshape(6, -1) / 127.5 - 1  # blocks are larger than what is averaged over
@@ -347,19 +347,19 @@ def test_collapse_and_return_show_in_sheets(sheets: Callable[..., Path]) -> None
     assert returned[-3:].tolist() == [0, 0, 0]
 
 
-def test_noise_shows_in_sheets_and_single_pictures_are_asked_about(tmp_path: Path) -> None:
+def test_noise_shows_in_sheets_and_single_images_are_asked_about(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for time in range(80):
-        save_picture(random.integers(0, 256, (24, 24, 3), np.uint8), tmp_path / f"{time:05d}.png")
+        save_image(random.integers(0, 256, (24, 24, 3), np.uint8), tmp_path / f"{time:05d}.png")
     verdict = sparring.diagnose(tmp_path)
     assert [finding.name for finding in verdict.findings] == ["noise"]
     grain = verdict.record.sign("sheet/grain")
     assert np.abs(grain.values - 1).max() < 0.1, "half of the mean squared difference of independent numbers is their variance"
-    assert any("Each of 80 pictures counts as a moment" in note for note in verdict.record.about_data["notes"])
+    assert any("Each of 80 images counts as a moment" in note for note in verdict.record.about_data["notes"])
     plain = np.full((24, 24, 3), 7, np.uint8)
     ramp = np.arange(24, dtype=np.uint8)[:, None, None].repeat(24, axis=1).repeat(3, axis=2)
     for time in range(80):
-        save_picture(ramp if time % 2 else plain, tmp_path / f"{time:05d}.png")
+        save_image(ramp if time % 2 else plain, tmp_path / f"{time:05d}.png")
     values = read_samples(tmp_path, examine).sign("sheet/grain").values
     assert set(values.tolist()) == {0.0, 0.005217}, "of 0..23: (0 + 1) / 4 over a variance of 575 / 12"
 
@@ -377,7 +377,7 @@ def test_tiles_of_all_kinds_of_sheets(sheets: Callable[..., Path]) -> None:
         lambda time: np.clip(learning(time, 6, 24) // 4 + 30 * np.arange(6, dtype=np.uint8)[:, None, None, None], 0, 255), gap=0
     )
     assert read_samples(seamless, examine).about_data["tile"] == 24
-    with pytest.raises(SettingsError, match="tile is 23, and the pictures are 72x48"):
+    with pytest.raises(SettingsError, match="tile is 23, and the images are 72x48"):
         read_samples(seamless, examine, tile=23)
     assert read_samples(seamless, examine, tile=12).about_data["tiles"] == 24
 
@@ -387,10 +387,10 @@ def test_a_last_row_that_is_not_full(sheets: Callable[..., Path]) -> None:
     assert record.about_data["tiles"] == 5
 
 
-def test_pictures_in_folders_by_step_and_lossy_ones(tmp_path: Path) -> None:
+def test_images_in_folders_by_step_and_lossy_ones(tmp_path: Path) -> None:
     for time in range(4):
-        for number, picture in enumerate(learning(time, 4, 24)):
-            save_picture(picture, tmp_path / f"step-{time * 500}" / f"{number}.jpg")
+        for number, image in enumerate(learning(time, 4, 24)):
+            save_image(image, tmp_path / f"step-{time * 500}" / f"{number}.jpg")
     record = read_samples(tmp_path, examine)
     assert record.about_data["tiles"] == 4
     assert record.sign("sheet/spread").steps.tolist() == [0, 500, 1000, 1500]
@@ -402,9 +402,9 @@ def test_pictures_in_folders_by_step_and_lossy_ones(tmp_path: Path) -> None:
     assert any("1 of 4 moments" in note for note in record.about_data["notes"])
 
 
-def test_whole_pictures_where_no_tiles_are_told(tmp_path: Path) -> None:
+def test_whole_images_where_no_tiles_are_told(tmp_path: Path) -> None:
     for time in range(3):
-        save_picture(learning(time, 1, 48)[0], tmp_path / f"run2_iter{time}_epoch7.png")
+        save_image(learning(time, 1, 48)[0], tmp_path / f"run2_iter{time}_epoch7.png")
     record = read_samples(tmp_path, examine)
     assert record.sign("sheet/moved").steps.tolist() == [1, 2]
     assert len(record.sign("sheet/spread")) == 0
@@ -508,7 +508,7 @@ def test_commands_train_as_the_run_but_for_the_remedy(made: Callable[..., Path],
     assert call(*words[1:]) == 1
     expected = {**USUAL, "width": 16, "r1": 0.5, "betas": (0.0, 0.99), "minibatch_deviation": True}
     assert {name: called[name] for name in expected} == expected
-    assert (called["data"], called["steps"], called["size"], called["crop"], called["minutes"]) == ("/my pictures", 800, 32, "pad", None)
+    assert (called["data"], called["steps"], called["size"], called["crop"], called["minutes"]) == ("/my images", 800, 32, "pad", None)
     assert verdict.command(Remedy("Think.")) == ""
     assert Verdict(Record(run, "losses"), ()).command(remedy) == ""
 
@@ -519,7 +519,7 @@ def test_commands_name_how_the_run_was_trained(made: Callable[..., Path]) -> Non
     training = {**config["train_settings"], "seed": 7, "keep": 3, "gradient_accumulation": 2, "coach": True, "coach_tries": 9}
     run.write_config({**config, "train_settings": training})
     assert sparring.diagnose(run.path).command(Remedy("", {"r1": 1.0})) == (
-        "sparring train dcgan --data '/my pictures' --size 32 --crop pad --steps 800 --seed 7 --gradient-accumulation 2 --r1 1.0"
+        "sparring train dcgan --data '/my images' --size 32 --crop pad --steps 800 --seed 7 --gradient-accumulation 2 --r1 1.0"
     )
     points = {"source": "ring8", "points": True, "preparation": None}
     run.write_config({**config, "data": points, "train_settings": {"steps": 800, "seed": 0, "hidden": [64, 64], "linear_decay": True}})
@@ -579,21 +579,21 @@ def test_the_page_shows_it_all(made: Callable[..., Path], tmp_path: Path) -> Non
     assert [text for _, text in page.all("p", "verdict")] == [verdict.headline]
     sections = page.all("section")
     assert [attributes["class"] for attributes, _ in sections] == ["finding severe", "finding note"]
-    for words in ("Mode collapse", "almost certain (92 %), since step 300", "It draws <one> picture.", "It was 0.5.", "Sleep <over> it."):
+    for words in ("Mode collapse", "almost certain (92 %), since step 300", "It draws <one> image.", "It was 0.5.", "Sleep <over> it."):
         assert words in sections[0][1]
     commands = [" ".join(text.split()) for _, text in page.all("pre")]
-    assert commands == ["sparring train dcgan --data '/my pictures' --steps 800 " + CHANGE] * 2
+    assert commands == ["sparring train dcgan --data '/my images' --steps 800 " + CHANGE] * 2
     marks = [attributes["data-step"] for attributes, _ in page.all("line", "mark")]
     assert marks == ["300"] * (2 + len(PANELS))
     titles = [text for _, text in page.all("figcaption")]
     assert [title.split(" (")[0] for title in titles[-len(PANELS) :]] == PANELS
     cells = [text for _, text in page.all("td")]
     assert len(cells) == 2 * len(DATA)
-    for words in ("9,000", "1x32x32", "2, from 40 % to 60 % of the pictures", "0.1 %"):
+    for words in ("9,000", "1x32x32", "2, from 40 % to 60 % of the images", "0.1 %"):
         assert words in cells
-    pictures = [attributes["src"] for attributes, _ in page.all("img")]
-    decoded = [Image.open(io.BytesIO(base64.b64decode(source.removeprefix("data:image/png;base64,")))) for source in pictures]
-    assert [picture.getpixel((0, 0)) for picture in decoded] == [50, 200]  # of steps 200 and 800
+    images = [attributes["src"] for attributes, _ in page.all("img")]
+    decoded = [Image.open(io.BytesIO(base64.b64decode(source.removeprefix("data:image/png;base64,")))) for source in images]
+    assert [image.getpixel((0, 0)) for image in decoded] == [50, 200]  # of steps 200 and 800
     assert titles[titles.index("step 200, before it began") + 1] == "step 800, the newest"
 
 
@@ -629,15 +629,15 @@ def test_the_verdict_for_programs(made: Callable[..., Path], tmp_path: Path) -> 
     assert [sample["step"] for sample in told["samples"]] == [200, 800]
 
 
-def test_pictures_that_are_gone_or_large(made: Callable[..., Path], tmp_path: Path) -> None:
+def test_images_that_are_gone_or_large(made: Callable[..., Path], tmp_path: Path) -> None:
     run = made()
     verdict = verdict_of(run, finding())
     (run / "samples" / "step-000000200.png").unlink()
-    save_picture(np.zeros((3000, 1500, 3), np.uint8), run / "samples" / "step-000000800.png")
+    save_image(np.zeros((3000, 1500, 3), np.uint8), run / "samples" / "step-000000800.png")
     images = Page(write(verdict, tmp_path).read_text()).all("img")
     assert len(images) == 1
-    picture = Image.open(io.BytesIO(base64.b64decode(images[0][0]["src"].split(",")[1])))
-    assert picture.size == (512, 1024)
+    image = Image.open(io.BytesIO(base64.b64decode(images[0][0]["src"].split(",")[1])))
+    assert image.size == (512, 1024)
 
 
 def points_of(text: str) -> list[tuple[float, float]]:
@@ -700,7 +700,7 @@ def test_exit_status_and_words(made: Callable[..., Path], capsys: pytest.Capture
         "Labels: severe, almost certain (92 %) since step 300",
         "  - Diversity is 0.1.",
         "  To do: Play another game.",
-        f"      sparring train dcgan --data '/my pictures' --size 32 --crop pad --steps 800 {CHANGE}",
+        f"      sparring train dcgan --data '/my images' --size 32 --crop pad --steps 800 {CHANGE}",
         f"Page: {run / 'elsewhere' / 'report.html'}",
     ):
         assert line in out.splitlines()

@@ -30,14 +30,14 @@ Write = Callable[..., Path]
 
 
 def patches(count: int, seed: int = 0, low: int = 0, high: int = 256) -> np.ndarray:
-    """Grey 16x16 pictures of 4x4 patches, no two alike."""
+    """Gray 16x16 images of 4x4 patches, no two alike."""
     return np.random.default_rng(seed).integers(low, high, (count, 4, 4), np.uint8).repeat(4, 1).repeat(4, 2)[..., None]
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     def write(images: np.ndarray, labels: np.ndarray | None = None) -> Path:
-        path = tmp_path / "pictures.npz"
+        path = tmp_path / "images.npz"
         np.savez(path, images=images, **({} if labels is None else {"labels": labels}))
         return path
 
@@ -79,18 +79,18 @@ def test_nothing_is_hard_about_good_data(write: Write) -> None:
     ("count", "severity"),
     [(1, "severe"), (99, "severe"), (100, "warning"), (999, "warning"), (1000, "note"), (4999, "note"), (5000, None)],
 )
-def test_few_pictures(count: int, severity: str | None) -> None:
-    one = data_checks.few_pictures(signs(count))
+def test_few_images(count: int, severity: str | None) -> None:
+    one = data_checks.few_images(signs(count))
     assert (one and one.severity) == severity
-    assert one is None or one.says.startswith(f"{count:,} picture")
+    assert one is None or one.says.startswith(f"{count:,} image")
 
 
 @pytest.mark.usefixtures("fast")
-def test_twenty_pictures(write: Write) -> None:
+def test_twenty_images(write: Write) -> None:
     advice = doctor(write(patches(20)), device="cpu")
-    assert [(one.name, one.severity) for one in advice.difficulties] == [("few pictures", "severe")]
+    assert [(one.name, one.severity) for one in advice.difficulties] == [("few images", "severe")]
     assert advice.settings["augment"] == "diffaugment"
-    assert "Hard here: few pictures." in advice.lines()
+    assert "Hard here: few images." in advice.lines()
 
 
 @pytest.mark.usefixtures("fast")
@@ -98,13 +98,13 @@ def test_near_duplicates(write: Write) -> None:
     images = patches(90)
     images = np.concatenate([images, images[:30]])  # 30 and their copies: 60 of 120
     one = found(write(images))["near-duplicates"]
-    assert one.says == "50% of the pictures have a near-duplicate among them."
+    assert one.says == "50% of the images have a near-duplicate among them."
     assert one.severity == "warning"
     assert "near-duplicates" not in found(write(images[:92]))  # 4 of 92 is less than a twentieth
 
 
 @pytest.mark.usefixtures("fast")
-def test_pictures_that_are_all_the_same(write: Write) -> None:
+def test_images_that_are_all_the_same(write: Write) -> None:
     one = found(write(patches(1).repeat(150, axis=0)))["near-duplicates"]
     assert one.severity == "severe"
     assert "0.0% of the way" in one.says
@@ -114,20 +114,20 @@ def test_more_near_duplicates_than_were_looked_at() -> None:
     one = data_checks.near_duplicates(signs(10_000, twins=0.6))
     assert one is not None
     assert one.severity == "severe"
-    assert one.says == "60% of 2,048 pictures looked at have a near-duplicate among them; among all there will be more."
+    assert one.says == "60% of 2,048 images looked at have a near-duplicate among them; among all there will be more."
 
 
 @pytest.mark.usefixtures("fast")
-def test_faint_pictures(write: Write) -> None:
+def test_faint_images(write: Write) -> None:
     # uniform from 120 to 135: deviation 4.61 of 255
-    one = found(write(patches(2000, low=120, high=136)))["faint pictures"]
+    one = found(write(patches(2000, low=120, high=136)))["faint images"]
     assert "1.8% of the way" in one.says
 
 
 @pytest.mark.parametrize(
     ("counts", "name", "words"),
     [
-        ({"cats": 500, "dogs": 5}, "uneven classes", "(cats) has 500 pictures, the smallest (dogs) 5. Classes with fewer than 50: 1 of 2."),
+        ({"cats": 500, "dogs": 5}, "uneven classes", "(cats) has 500 images, the smallest (dogs) 5. Classes with fewer than 50: 1 of 2."),
         ({"cats": 500, "dogs": 50}, "uneven classes", "(dogs) 50."),
         ({"cats": 500, "dogs": 0}, "uneven classes", "(dogs) 0. Classes with fewer than 50: 1 of 2."),
         ({"cats": 60, "dogs": 49}, "small classes", "Classes with fewer than 50: 1 of 2."),
@@ -144,7 +144,7 @@ def test_classes(counts: dict[str, int], name: str | None, words: str) -> None:
 def test_one_class_of_500_and_one_of_5(write: Write) -> None:
     images = np.concatenate([patches(500, low=0, high=120), patches(5, low=136)])
     one = found(write(images, np.arange(505) // 500))["uneven classes"]
-    assert "has 500 pictures" in one.says
+    assert "has 500 images" in one.says
 
 
 @pytest.mark.usefixtures("fast")
@@ -156,7 +156,7 @@ def test_shuffled_labels(write: Write) -> None:
     advice = doctor(write(images, np.random.default_rng(0).permutation(labels)), device="cpu")
     assert "by chance alone in 50%" in {one.name: one for one in advice.difficulties}["labels say nothing"].says
     assert advice.recipe == "dcgan"
-    assert "pictures do not show them" in advice.reason
+    assert "images do not show them" in advice.reason
 
 
 def test_what_labels_tell_by_chance_alone() -> None:
@@ -175,12 +175,12 @@ def named(sizes: list[tuple[int, int]], size: int, *, cut: bool = True) -> list[
 def test_sizes() -> None:
     assert named([(28, 28)], 32) == []
     assert named([(43, 43)], 64) == []
-    assert named([(42, 42)], 64) == ["small pictures"]
+    assert named([(42, 42)], 64) == ["small images"]
     assert named([(16, 16)] + [(64, 64)] * 9, 64) == []
     assert named([(255, 255)], 64) == []
-    assert named([(256, 256)], 64) == ["large pictures"]
+    assert named([(256, 256)], 64) == ["large images"]
     assert named([(64, 80)], 64) == []
-    assert named([(64, 81)], 64) == ["oblong pictures"]
+    assert named([(64, 81)], 64) == ["oblong images"]
     assert named([(81, 64)], 64, cut=False) == []
     assert named([], 64) == []
     assert data_checks.of_sizes([(20, 20)], 64, cut=True)[0].remedy == "Give --size 16."
@@ -195,19 +195,19 @@ def test_suitable_size(sides: list[int], most: int, size: int) -> None:
 
 
 @pytest.mark.usefixtures("fast")
-def test_tiny_pictures_in_a_folder_are_enlarged_only_if_asked_for(tmp_path: Path) -> None:
-    for number, picture in enumerate(patches(30)):
-        Image.fromarray(picture[2:, 2:, 0]).save(tmp_path / f"{number}.png")  # 14x14
+def test_tiny_images_in_a_folder_are_enlarged_only_if_asked_for(tmp_path: Path) -> None:
+    for number, image in enumerate(patches(30)):
+        Image.fromarray(image[2:, 2:, 0]).save(tmp_path / f"{number}.png")  # 14x14
     advice = doctor(tmp_path)
     assert advice.spec.height == advice.settings["size"] == 16
-    assert "small pictures" not in {one.name for one in advice.difficulties}
-    assert found(tmp_path, size=64)["small pictures"].says.startswith("100% of the pictures are much smaller than 64 pixels")
+    assert "small images" not in {one.name for one in advice.difficulties}
+    assert found(tmp_path, size=64)["small images"].says.startswith("100% of the images are much smaller than 64 pixels")
 
 
 @pytest.mark.usefixtures("fast")
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
-    for number, picture in enumerate(patches(11)):
-        Image.fromarray(picture[..., 0]).save(tmp_path / f"{number}.png")
+    for number, image in enumerate(patches(11)):
+        Image.fromarray(image[..., 0]).save(tmp_path / f"{number}.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     one = found(tmp_path)["unusable files"]
     assert one.says.startswith("1 of 12 cannot be used. The first: broken.png: ")
@@ -275,11 +275,11 @@ class StoppedError(SparringError):
 
 
 @pytest.mark.usefixtures("fast")
-@pytest.mark.parametrize("labelled", [True, False])
-def test_the_command_asks_for_what_is_recommended(labelled: bool, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("labeled", [True, False])
+def test_the_command_asks_for_what_is_recommended(labeled: bool, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.concatenate([patches(100, low=0, high=120), patches(100, low=136)])
-    advice = doctor(write(images, np.arange(200) // 100 if labelled else None), device="cpu", threads=1, crop="pad")
-    assert advice.settings["minutes"] == 10  # 200,000 pictures at 1,000 a second take four
+    advice = doctor(write(images, np.arange(200) // 100 if labeled else None), device="cpu", threads=1, crop="pad")
+    assert advice.settings["minutes"] == 10  # 200,000 images at 1,000 a second take four
     asked = {}
 
     def train(recipe: object, data: str, out: Path, **settings: object) -> None:
@@ -289,7 +289,7 @@ def test_the_command_asks_for_what_is_recommended(labelled: bool, write: Write, 
     monkeypatch.setattr("sparring.api.train", train)
     with pytest.raises(SystemExit):
         main.main(shlex.split(advice.command)[1:])
-    assert isinstance(asked["recipe"], Cgan if labelled else Dcgan)
+    assert isinstance(asked["recipe"], Cgan if labeled else Dcgan)
     assert asked["data"] == advice.data
     assert {name: asked[name] for name in advice.settings} == advice.settings
     recipe, _ = recommended(advice.spec, advice.signs, "cpu")
@@ -298,7 +298,7 @@ def test_the_command_asks_for_what_is_recommended(labelled: bool, write: Write, 
 
 def test_a_real_training_starts_as_advised(squares: Path, tmp_path: Path) -> None:
     advice = doctor(squares, device="cpu", threads=1)
-    assert advice.recipe == "dcgan"  # sixty pictures in two classes are too few of each
+    assert advice.recipe == "dcgan"  # sixty images in two classes are too few of each
     assert advice.pace.images_per_second > 1
     assert advice.pace.machine.startswith("1 thread, ")
     model = sparring.train(advice.recipe, squares, tmp_path / "run", **{**advice.settings, "steps": 1, "samples": 4})
@@ -340,7 +340,7 @@ def test_stopwatch_times_whole_cycles() -> None:
     assert watch.images_per_second == 100.0  # no whole cycle: all three steps
     watch.marks += [(9.0, 500), (99.0, 501)]
     assert watch.enough()
-    assert watch.images_per_second == 50.0  # the first four: 400 pictures in 8 seconds
+    assert watch.images_per_second == 50.0  # the first four: 400 images in 8 seconds
 
 
 def test_words() -> None:
@@ -355,12 +355,12 @@ def test_words() -> None:
 
 def test_times_and_passes(store: Store, fast: None) -> None:
     lines = doctor(store, minutes=5, device="cpu").lines()
-    assert "Here (2 threads, float32): 1,000 pictures a second, 0.5 GiB of memory." in lines
-    # 60 pictures at 1,000 a second
+    assert "Here (2 threads, float32): 1,000 images a second, 0.5 GiB of memory." in lines
+    # 60 images at 1,000 a second
     assert [line.strip() for line in lines[-4:-1]] == [
-        "about 3 minutes: 200,000 pictures (each 3,300 times), a first look: shapes can be made out",
-        "about 5 minutes: 300,000 pictures (each 5,000 times), where that command ends",
-        "about 17 minutes: 1,000,000 pictures (each 17,000 times), little more is to be had of these networks",
+        "about 3 minutes: 200,000 images (each 3,300 times), a first look: shapes can be made out",
+        "about 5 minutes: 300,000 images (each 5,000 times), where that command ends",
+        "about 17 minutes: 1,000,000 images (each 17,000 times), little more is to be had of these networks",
     ]
 
 
@@ -368,16 +368,16 @@ def test_times_and_passes(store: Store, fast: None) -> None:
 
 
 def test_the_verb(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str], fast: None) -> None:
-    pictures = write(patches(60), np.arange(60) % 2)
+    images = write(patches(60), np.arange(60) % 2)
     with pytest.raises(SystemExit) as ended:
-        main.main(["doctor", "--data", str(pictures), "--size", "32", "--json", str(tmp_path / "advice.json")])
+        main.main(["doctor", "--data", str(images), "--size", "32", "--json", str(tmp_path / "advice.json")])
     assert not ended.value.code
     out, advice = capsys.readouterr().out, json.loads((tmp_path / "advice.json").read_text())
     assert f"\n  {advice['command']}\n" in out
     assert advice["settings"]["size"] == 32
     assert advice["minutes"]["first look"] == pytest.approx(200 / 60)
     assert advice["signs"]["count"] == 60
-    assert {one["name"] for one in advice["difficulties"]} == {"few pictures", "small classes", "small pictures"}
+    assert {one["name"] for one in advice["difficulties"]} == {"few images", "small classes", "small images"}
 
 
 @pytest.mark.parametrize("place", ["fashion10", "empty"])

@@ -99,7 +99,7 @@ def test_the_discriminant_allows_for_how_points_spread() -> None:
         ways.discriminant(points, torch.ones(20_000, dtype=torch.bool))
 
 
-def test_projection_finds_the_point_a_picture_came_from() -> None:
+def test_projection_finds_the_point_a_image_came_from() -> None:
     torch.manual_seed(0)
     matrix = torch.randn(48, 4) / 4
 
@@ -120,10 +120,10 @@ def test_projection_finds_the_point_a_picture_came_from() -> None:
     torch.testing.assert_close(found.points, truth, atol=0.05, rtol=0)
     assert (found.losses.min(dim=0).values < 1e-4).all()
     assert (found.peak_ratios(targets) > 35).all()
-    torch.testing.assert_close(distances(found.pictures, targets), found.losses.min(dim=0).values, rtol=1e-3, atol=1e-9)
+    torch.testing.assert_close(distances(found.images, targets), found.losses.min(dim=0).values, rtol=1e-3, atol=1e-9)
 
 
-def test_projection_finds_points_of_pictures_that_were_cut_at_white_and_black() -> None:
+def test_projection_finds_points_of_images_that_were_cut_at_white_and_black() -> None:
     torch.manual_seed(0)
     matrix = torch.randn(192, 4)
 
@@ -167,7 +167,7 @@ def test_the_mixing_grid(name: str) -> None:
     torch.testing.assert_close(sheet[0, 1:], own[2:], atol=1e-5, rtol=0)
     space = Space(model)
     w = torch.cat([space.points([1])[:, :2], space.points([4])[:, 2:]], dim=1)
-    torch.testing.assert_close(sheet[2, 3], model.game.generator.synthesise(w)[0].clamp(-1, 1), atol=1e-5, rtol=0)  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+    torch.testing.assert_close(sheet[2, 3], model.game.generator.synthesize(w)[0].clamp(-1, 1), atol=1e-5, rtol=0)  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
     for layer in (0, 99):
         with pytest.raises(SettingsError, match="layer must be from 1 to 5"):
             mix(model, (0,), (1,), layer=layer)
@@ -177,7 +177,7 @@ def test_the_mixing_grid(name: str) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("method", ["weights", "principal"])
-def test_a_picture_moved_by_nothing_is_the_sample_itself(name: str, method: Method) -> None:
+def test_a_image_moved_by_nothing_is_the_sample_itself(name: str, method: Method) -> None:
     model = model_of(name)
     found = directions(model, method, 3)
     assert found.vectors.shape[0] == 3
@@ -203,8 +203,8 @@ def test_directions_towards_a_class_lead_there() -> None:
     model = model_of("stylegan2")
     middle = model.sample(500).mean(dim=(1, 2, 3)).median()
 
-    def name_of(pictures: Tensor) -> Tensor:
-        return (pictures.mean(dim=(1, 2, 3)) > middle).long()
+    def name_of(images: Tensor) -> Tensor:
+        return (images.mean(dim=(1, 2, 3)) > middle).long()
 
     found = directions(model, "class", name_of=name_of, classes=("dark", "light"))
     assert found.names == ("dark", "light")
@@ -285,7 +285,7 @@ def test_projecting_a_sample_comes_near_it(name: str) -> None:
     assert all(weight.grad is None for weight in model.game.parameters())
     in_w = projected(model, target, space="w+", steps=5, label=label)
     assert in_w.points.shape == found.points.shape
-    with pytest.raises(SettingsError, match=r"The pictures are \(1, 8, 8\), and the model draws \(1, 16, 16\)"):
+    with pytest.raises(SettingsError, match=r"The images are \(1, 8, 8\), and the model draws \(1, 16, 16\)"):
         projected(model, torch.zeros(1, 1, 8, 8))
 
 
@@ -312,7 +312,7 @@ def test_truncated_latents_are_normal_within_the_threshold() -> None:
 
 
 def test_dropping_the_channel_that_makes_a_feature_removes_it() -> None:
-    """A generator whose first map's channel 5 lights the whole picture, in about half of the samples."""
+    """A generator whose first map's channel 5 lights the whole image, in about half of the samples."""
     model = model_of("dcgan")
     generator = model.game.generator
     project, draws = generator.project, [layer for layer in generator.layers if isinstance(layer, nn.ConvTranspose2d)]  # pyright: ignore
@@ -325,16 +325,16 @@ def test_dropping_the_channel_that_makes_a_feature_removes_it() -> None:
             norm.weight.fill_(1.0)
         draws[0].weight[5, 2] = 1.0
         draws[1].weight[2] = 1.0
-    found = without_feature(model, lambda pictures: (pictures.mean(dim=(1, 2, 3)) > 0.1).long(), side=8, channels=1, n=6)
+    found = without_feature(model, lambda images: (images.mean(dim=(1, 2, 3)) > 0.1).long(), side=8, channels=1, n=6)
     assert (found[0].mean(dim=(1, 2, 3)) > 0.1).all()
     assert (found[1] == 0).all()
     with pytest.raises(SettingsError, match=r"no maps of 5x5. It has maps of: 4, 8"):
-        without_feature(model, lambda pictures: (pictures.mean(dim=(1, 2, 3)) > 0.1).long(), side=5)
+        without_feature(model, lambda images: (images.mean(dim=(1, 2, 3)) > 0.1).long(), side=5)
     with pytest.raises(SettingsError, match="None of 1,000 samples have it"):
-        without_feature(model, lambda pictures: torch.zeros(len(pictures), dtype=torch.long))
+        without_feature(model, lambda images: torch.zeros(len(images), dtype=torch.long))
     plain = Model(Gan().build(SPEC).eval(), Gan(), Path("run"))
     with pytest.raises(SettingsError, match="without maps"):
-        without_feature(plain, lambda pictures: torch.ones(len(pictures), dtype=torch.long))
+        without_feature(plain, lambda images: torch.ones(len(images), dtype=torch.long))
 
 
 def test_weights_are_no_maps() -> None:
@@ -350,7 +350,7 @@ def test_recording_keeps_the_last_map_of_each_side_and_leaves_no_trace() -> None
     before = network(x)
     with recording(network) as recorder:
         network(x)
-    assert {side: name for side, (name, _) in recorder.maps.items()} == {8: "1", 4: "2"}, "three channels are a picture"
+    assert {side: name for side, (name, _) in recorder.maps.items()} == {8: "1", 4: "2"}, "three channels are a image"
     assert (recorder.maps[8][1] >= 0).all()
     with without(network, "2", torch.tensor([0, 4])):
         silenced = network(x)

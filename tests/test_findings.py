@@ -29,7 +29,7 @@ from sparring.training.callbacks.health import checkup_due
 STEPS = tuple(range(100, 1700, 100))
 USUAL = {
     "objective": "non-saturating", "learning_rate": 2e-4, "discriminator_learning_rate": None, "discriminator_steps": 1, "r1": 0.0,
-    "r2": 0.0, "betas": (0.5, 0.999), "packing": 1, "unroll": 0, "augment": "none", "condition": "none", "optimiser": "adam",
+    "r2": 0.0, "betas": (0.5, 0.999), "packing": 1, "unroll": 0, "augment": "none", "condition": "none", "optimizer": "adam",
     "gradient_penalty": 0.0, "weight_clip": 0.0, "input_noise": 0.0, "input_noise_images": None, "discriminator_norm": "batch",
     "discriminator_weight_decay": 0.0, "batch_size": 64,
 }  # fmt: skip
@@ -138,7 +138,7 @@ SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
     "labels": ((data(agreement=0.11), settings(condition="projection")), 0),
     "duplicates": ((data(twins=0.9),), 0),
     "duplicates, alike": ((data(spread=0.003),), 0),
-    "few pictures": ((data(count=30, held_out=1),), 0),
+    "few images": ((data(count=30, held_out=1),), 0),
     "data loading": ((signs(900, told__real=0.02, told__held_out=0.02, diversity=0.1, coverage=0.02),), 900),
     "frozen network": ((signs(updates=of("generator", 0.0)),), 0),
     "batch norm mixing": ((signs(0, told__real=0.55, logit__real=0.1, logit__generated=0.05),), 0),
@@ -171,11 +171,11 @@ SICK: dict[str, tuple[tuple[Change, ...], int | None]] = {
     ),
     "weak discriminator": ((signs(400, told__real=0.45, coverage=0.0, updates=of("discriminator", 1e-6)),), 400),
     "mode collapse": ((signs(800, diversity=0.1, coverage=0.02, kinds=lacking(*range(1, 10))),), 800),
-    "mode collapse, a picture for each class": ((signs(600, repeats=1.0), settings(condition="concatenate")), 0),
-    "mode collapse, few pictures": ((signs(700, apart=0.05),), 700),
+    "mode collapse, a image for each class": ((signs(600, repeats=1.0), settings(condition="concatenate")), 0),
+    "mode collapse, few images": ((signs(700, apart=0.05),), 700),
     "missing modes": ((signs(600, kinds=lacking(2, 3, 5, 7)),), 600),
     "discriminator overfitting": ((signs(900, told__trained=0.8),), 900),
-    "memorising": ((signs(1000, nearest=0.05), data(count=500)), 1000),
+    "memorizing": ((signs(1000, nearest=0.05), data(count=500)), 1000),
     "dead layers": ((signs(300, constant={"generator.layers.2": 1.0}),), 300),
     "exploding layers": ((signs(spectral=lambda step: dict.fromkeys(WEIGHTS, float(np.exp(step / 250)))),), None),
     "checkerboard": ((signs(700, checkerboard=0.2),), 700),
@@ -216,7 +216,7 @@ def test_each_sickness_is_the_first_that_is_found(case: str) -> None:
     if since is not None:
         assert found[0].since == since
     others = {finding.name for finding in found[1:] if finding.severity != "note"}
-    assert others <= EXPLAINS.get(name, set()) | ({"few pictures"} if name == "memorising" else set())
+    assert others <= EXPLAINS.get(name, set()) | ({"few images"} if name == "memorizing" else set())
 
 
 def test_every_rule_has_a_sickness() -> None:
@@ -264,7 +264,7 @@ def test_the_last_remedy_is_another_game_and_not_the_one_that_is_played() -> Non
     for ladder in (for_generator, against_collapse):
         settings = [remedy.settings for remedy in ladder(healthy())]
         assert [one.get("objective") for one in settings][-1] == "wasserstein"
-        assert settings[-1]["discriminator_norm"] == "none", "a penalty on each picture's gradient"
+        assert settings[-1]["discriminator_norm"] == "none", "a penalty on each image's gradient"
         played = replace(healthy(), settings={**USUAL, **settings[-1]})
         assert all(remedy.settings.get("objective") != "wasserstein" for remedy in ladder(played))
 
@@ -284,7 +284,7 @@ def test_no_two_remedies_come_to_the_same() -> None:
         ("vanishing gradient", signs(80_000, told__real=1.0, coverage=0.01, logit__generated=-12.0)),
         ("weak discriminator", signs(80_000, told__real=0.45, coverage=0.0)),
         ("discriminator overfitting", signs(80_000, told__trained=0.8)),
-        ("memorising", signs(80_000, nearest=0.05)),
+        ("memorizing", signs(80_000, nearest=0.05)),
         ("checkerboard", signs(80_000, checkerboard=0.2)),
     ],
 )
@@ -300,7 +300,7 @@ def test_what_begins_late_in_a_long_training_is_told_before_a_third_of_it_is_spo
     assert 80_000 <= found[0].since < 90_000
 
 
-def test_pictures_that_hop_are_told_however_far_checkups_are_apart() -> None:
+def test_images_that_hop_are_told_however_far_checkups_are_apart() -> None:
     random = np.random.default_rng(0)
     steps = [step for step in range(100, 20_001, 100) if checkup_due(step)]
     places = {step: (random.normal(size=32) / 2**0.5).tolist() for step in steps}
@@ -339,9 +339,9 @@ def test_what_is_not_sick() -> None:
     assert found(told, signs(as_asked=0.7)) == []
     assert found(told, signs(as_asked=0.2), data(agreement=0.11)) == [("labels", "severe")], "where labels say nothing"
     assert found(signs(as_asked=0.1)) == [], "where none is told"
-    assert found(data(count=150)) == [("few pictures", "warning")]
-    assert found(data(count=150), settings(augment="ada")) == [("few pictures", "note")], "what can be done is done"
-    assert found(data(count=90), settings(augment="ada")) == [("few pictures", "severe")]
+    assert found(data(count=150)) == [("few images", "warning")]
+    assert found(data(count=150), settings(augment="ada")) == [("few images", "note")], "what can be done is done"
+    assert found(data(count=90), settings(augment="ada")) == [("few images", "severe")]
     mixing = signs(0, told__real=0.55, logit__real=0.1, logit__generated=0.05)
     assert found(mixing, settings(batch_size=4)) == []
     assert found(mixing, settings(batch_size=16)) == [("batch norm mixing", "severe")]
@@ -354,13 +354,13 @@ def test_what_is_not_sick() -> None:
     near = signs(nearest=0.05)
     young = lambda record: replace(record, checkups=record.checkups[:5], log={})  # noqa: E731
     assert found(near, young) == []
-    assert found(near, young, data(count=2000, looked_at=1024)) == [("memorising", "severe")]
+    assert found(near, young, data(count=2000, looked_at=1024)) == [("memorizing", "severe")]
 
 
 def test_few_samples_in_a_checkup_accuse_nobody() -> None:
-    """Of large pictures, and of many classes: then kinds are absent, and ranks apart, by chance."""
-    absent, learnt = signs(600, kinds=lacking(2, 3, 5, 7)), signs(900, told__trained=0.7)
-    for change, name in ((absent, "missing modes"), (learnt, "discriminator overfitting")):
+    """Of large images, and of many classes: then kinds are absent, and ranks apart, by chance."""
+    absent, learned = signs(600, kinds=lacking(2, 3, 5, 7)), signs(900, told__trained=0.7)
+    for change, name in ((absent, "missing modes"), (learned, "discriminator overfitting")):
         assert [finding.name for finding in diagnose(change(healthy()))] == [name]
         assert diagnose(data(shown=8)(change(healthy()))) == ()
 
@@ -433,7 +433,7 @@ def test_sheets_alone_show_samples_that_are_all_the_same_and_games_that_go_round
 
 
 @pytest.mark.parametrize("case", ["missing modes", "oscillation"])
-def test_a_young_game_is_not_accused_of_what_it_has_not_learnt_yet(case: str) -> None:
+def test_a_young_game_is_not_accused_of_what_it_has_not_learned_yet(case: str) -> None:
     record = sick(case)
     young = diagnose(replace(record, checkups=tuple(one for one in record.checkups if one["step"] < 1000), log={}))
     assert [finding.severity for finding in young] in ([], ["note"])
@@ -464,8 +464,8 @@ def test_a_generator_that_stopped_is_frozen_since_then() -> None:
     assert (found[0].name, found[0].since) == ("frozen network", 900)
 
 
-def test_rates_are_not_compared_across_optimisers_nor_by_mappings() -> None:
-    assert diagnose(settings(optimiser="sgd", learning_rate=0.1)(healthy())) == ()
+def test_rates_are_not_compared_across_optimizers_nor_by_mappings() -> None:
+    assert diagnose(settings(optimizer="sgd", learning_rate=0.1)(healthy())) == ()
     slow = dict.fromkeys((f"generator.mapping.{number}.weight" for number in range(9)), 1e-5)
     record = signs(
         updates={**of("", 0.006), **slow}, spectral=dict.fromkeys((*WEIGHTS, *slow), 1.0), gradients=dict.fromkeys((*WEIGHTS, *slow), 0.1)
@@ -502,7 +502,7 @@ def test_the_recipes_own_rate_is_not_too_low_however_large_the_batch(larger: int
     assert diagnose(small(slower(healthy())))[0].name == "learning rate"
 
 
-def test_pictures_of_little_contrast_are_a_note() -> None:
+def test_images_of_little_contrast_are_a_note() -> None:
     drawings, xrays, faint = (data(least=low, most=high)(healthy()) for low, high in ((0.02, 0.96), (-0.53, 0.49), (-0.1, 0.1)))
     assert [(finding.name, finding.severity) for finding in diagnose(drawings)] == [("value range", "note")]
     assert [(finding.name, finding.severity) for finding in diagnose(xrays)] == [("value range", "note")]
@@ -563,13 +563,13 @@ def test_classes_that_are_not_drawn_when_asked_for() -> None:
     found = diagnose(settings(condition="concatenate")(record))
     assert [(finding.name, finding.severity) for finding in found] == [("missing modes", "warning")]
     assert "(kind 6, kind 7, kind 8, kind 9)" in found[0].says
-    assert "10% are nearest to a real picture of theirs; of other real ones 70% are" in found[0].evidence[1]
-    unlike = data(agreements=[0.7] * 6 + [0.2] * 4)(record)  # whose own pictures are nearer to others'
+    assert "10% are nearest to a real image of theirs; of other real ones 70% are" in found[0].evidence[1]
+    unlike = data(agreements=[0.7] * 6 + [0.2] * 4)(record)  # whose own images are nearer to others'
     assert diagnose(settings(condition="concatenate")(unlike)) == ()
 
 
 def test_packs_have_one_logit() -> None:
-    told = signs(told__trained=0.64)  # of 128 pictures twice, three standard deviations are 0.11; of 16 packs of eight twice 0.31
+    told = signs(told__trained=0.64)  # of 128 images twice, three standard deviations are 0.11; of 16 packs of eight twice 0.31
     assert diagnose(told(healthy()))[0].name == "discriminator overfitting"
     assert diagnose(settings(packing=8)(told(healthy()))) == ()
 
@@ -582,7 +582,7 @@ def test_a_gradient_is_faint_beside_what_it_mostly_was() -> None:
     assert diagnose(falls(sure))[0].name == "vanishing gradient"
 
 
-def test_few_pictures_that_are_augmented_have_no_remedy_in_settings() -> None:
+def test_few_images_that_are_augmented_have_no_remedy_in_settings() -> None:
     few = data(count=90, held_out=1)(healthy())
     assert any(remedy.settings for remedy in diagnose(few)[0].remedies)
     assert not any(remedy.settings for remedy in diagnose(settings(augment="diffaugment")(few))[0].remedies)
@@ -603,7 +603,7 @@ def test_points_around_all_modes_are_on_their_way() -> None:
 
 def test_points_that_are_thrown_about_diverge_however_far_they_were_before() -> None:
     far = signs(nearest=15.0)(healthy())
-    assert "divergence" not in {finding.name for finding in diagnose(far)}, "pictures of little contrast are as far from a fresh network's"
+    assert "divergence" not in {finding.name for finding in diagnose(far)}, "images of little contrast are as far from a fresh network's"
     assert diagnose(data(shape=[2, 1, 1])(far))[0].name == "divergence"
     assert "divergence" not in {finding.name for finding in diagnose(data(shape=[2, 1, 1])(signs(nearest=3.0)(healthy())))}
 
@@ -613,7 +613,7 @@ def test_a_critic_without_bounds_comes_before_what_it_brings_about() -> None:
     assert [finding.name for finding in diagnose(record)][:2] == ["divergence", "mode collapse"]
 
 
-def test_few_pictures_of_one_style_are_no_fault_of_a_translator() -> None:
+def test_few_images_of_one_style_are_no_fault_of_a_translator() -> None:
     record = data(count=30, twins=1.0, spread=0.001)(healthy())
     assert diagnose(record)[0].name == "duplicates"
     assert diagnose(replace(record, about_data={"pairing": {"target": "style.png"}})) == ()

@@ -20,7 +20,7 @@ from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings
 
 OF_NOISE = [name for name in recipes.names() if issubclass(recipes.get(name), AdversarialRecipe)]
-"""Recipes that make pictures of noise."""
+"""Recipes that make images of noise."""
 SMALL: dict[str, dict[str, object]] = {
     **{name: {"channel_max": 16, "latent_size": 16} for name in ("progan", "stylegan", "stylegan2")},
     **{name: {"width": 4} for name in ("biggan", "sagan")},
@@ -55,8 +55,8 @@ def test_when_a_turn_is_due(turn: Turn, wanted: list[int]) -> None:
 
 
 @pytest.mark.parametrize("recipe", OF_NOISE)
-def test_sample_i_of_a_seed_is_the_same_picture_however_it_is_asked_for(recipe: str, grey16: ImageSpec) -> None:
-    game = build(recipe, grey16)
+def test_sample_i_of_a_seed_is_the_same_image_however_it_is_asked_for(recipe: str, gray16: ImageSpec) -> None:
+    game = build(recipe, gray16)
     whole = game.sample(2 * SAMPLE_CHUNK + 5, seed=3)
     assert whole.shape == (37, 1, 16, 16)
     assert whole.abs().max() <= 1
@@ -65,12 +65,12 @@ def test_sample_i_of_a_seed_is_the_same_picture_however_it_is_asked_for(recipe: 
     assert torch.equal(game.sample(10, seed=3, first=11), whole[11:21])
     assert torch.equal(torch.cat([game.sample(1, seed=3, first=i) for i in range(37)]), whole)
     assert not torch.equal(game.sample(7, seed=4), whole[:7])
-    assert len({tuple(picture.flatten().tolist()) for picture in whole}) == 37
+    assert len({tuple(image.flatten().tolist()) for image in whole}) == 37
 
 
 @pytest.mark.parametrize("recipe", OF_NOISE)
-def test_classes_are_asked_for(recipe: str, grey16: ImageSpec) -> None:
-    game = build(recipe, grey16, condition="concatenate")
+def test_classes_are_asked_for(recipe: str, gray16: ImageSpec) -> None:
+    game = build(recipe, gray16, condition="concatenate")
     first = game.sample(4, labels=torch.zeros(4, dtype=torch.long))
     second = game.sample(4, labels=torch.ones(4, dtype=torch.long))
     assert not torch.allclose(first, second)
@@ -115,8 +115,8 @@ def test_every_recipe_takes_its_turns_and_learns(recipe: str, store: Store) -> N
     assert losses[-1] < losses[0] / 2, "forty steps against a generator that stands still must win"
 
 
-def test_the_discriminators_gradient_is_the_sum_of_a_real_and_a_generated_batch(grey16: ImageSpec) -> None:
-    game = build("dcgan", grey16, width=4).train()
+def test_the_discriminators_gradient_is_the_sum_of_a_real_and_a_generated_batch(gray16: ImageSpec) -> None:
+    game = build("dcgan", gray16, width=4).train()
     images = torch.rand(8, 1, 16, 16) * 2 - 1
     now = moment(game, images)
     losses = game.play_discriminator(now)
@@ -133,8 +133,8 @@ def test_the_discriminators_gradient_is_the_sum_of_a_real_and_a_generated_batch(
         torch.testing.assert_close(whole, one + other, rtol=1e-4, atol=1e-6)
 
 
-def test_a_turn_that_needs_no_data_fetches_none(grey16: ImageSpec) -> None:
-    game = build("dcgan", grey16, width=4)
+def test_a_turn_that_needs_no_data_fetches_none(gray16: ImageSpec) -> None:
+    game = build("dcgan", gray16, width=4)
     now = moment(game, torch.zeros(4, 1, 16, 16))
     game.play_generator(now)
     assert not now.used_data
@@ -178,7 +178,7 @@ def test_k_discriminator_steps_see_k_batches_and_log_their_mean(store: Store) ->
 
         play(state, Table(Watched(), recipe, settings, fabric_for(settings)), [Watcher()], lambda: False)
     assert (state.progress.step, state.progress.batches, state.progress.images) == (2, 6, 60)
-    assert sorted(index for batch in drawn for index in batch) == list(range(60)), "one pass shows every picture once"
+    assert sorted(index for batch in drawn for index in batch) == list(range(60)), "one pass shows every image once"
     assert logged == pytest.approx([np.mean(seen[:3]), np.mean(seen[3:])])
 
 

@@ -48,9 +48,9 @@ def timing_of(run: Path) -> list[dict[str, float]]:
 
 def assert_side_files_agree(run: Path, whole: Path) -> None:
     """Nothing beside the log and the checkpoints tells of the interruption but speed."""
-    pictures = [{path.name: path.read_bytes() for path in RunDirectory(each).samples.iterdir()} for each in (run, whole)]
-    assert sorted(pictures[0]) == sorted(pictures[1])
-    assert pictures[0] == pictures[1]
+    images = [{path.name: path.read_bytes() for path in RunDirectory(each).samples.iterdir()} for each in (run, whole)]
+    assert sorted(images[0]) == sorted(images[1])
+    assert images[0] == images[1]
     steps = [line["step"] for line in timing_of(run)]
     assert all(before < after for before, after in itertools.pairwise(steps)), steps
     assert steps[-1] == timing_of(whole)[-1]["step"]

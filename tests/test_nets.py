@@ -69,14 +69,14 @@ def test_dcgan_starts_as_the_paper_says() -> None:
     assert images.layers[0].weight.std().item() == pytest.approx(0.02, rel=0.1)
 
 
-def test_a_class_changes_the_picture_and_the_logit() -> None:
+def test_a_class_changes_the_image_and_the_logit() -> None:
     torch.manual_seed(0)
     conditions = torch.eye(3)
     for generator, discriminator in [
         (dcgan.Generator(16, 1, 4, 4, concatenated=3), dcgan.Discriminator(16, 1, 4, concatenated=3)),
-        (dcgan.Generator(16, 1, 4, 4, normalised=3), dcgan.Discriminator(16, 1, 4, projected=3)),
+        (dcgan.Generator(16, 1, 4, 4, normalized=3), dcgan.Discriminator(16, 1, 4, projected=3)),
         (mlp.Generator((1, 16, 16), 4, (20,), concatenated=3), mlp.Discriminator((1, 16, 16), (20,), pieces=2, concatenated=3)),
-        (mlp.Generator((1, 16, 16), 4, (20,), normalised=3), mlp.Discriminator((1, 16, 16), (20,), projected=3)),
+        (mlp.Generator((1, 16, 16), 4, (20,), normalized=3), mlp.Discriminator((1, 16, 16), (20,), projected=3)),
     ]:
         with torch.no_grad():  # conditional norms start alike for all classes
             for module in generator.modules():
@@ -118,7 +118,7 @@ def test_discriminators_that_name_classes_have_an_output_for_each() -> None:
     images = torch.randn(4, 1, 16, 16)
     assert dcgan.Discriminator(16, 1, 4, named=3)(images).shape == (4, 4)
     assert mlp.Discriminator((1, 16, 16), (5,), named=3, minibatch_deviation=True)(images).shape == (4, 4)
-    assert dcgan.Discriminator(16, 1, 4, norm="picture", minibatch_deviation=True)(images).shape == (4, 1)
+    assert dcgan.Discriminator(16, 1, 4, norm="image", minibatch_deviation=True)(images).shape == (4, 1)
 
 
 def test_maxout_by_hand() -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from sparring.losses import penalties
-from sparring.nets.blocks.layers import MinibatchDeviation, PictureNorm, spectrally_normalised
+from sparring.nets.blocks.layers import MinibatchDeviation, ImageNorm, spectrally_normalized
 
 
 def test_gradients_of_a_known_function() -> None:
@@ -57,11 +57,11 @@ def test_points_between_and_around() -> None:
     real, generated = torch.zeros(3, 1, 2, 2), torch.ones(3, 1, 2, 2)
     share = torch.tensor([0.0, 0.25, 1.0])
     assert penalties.between(real, generated, share)[:, 0, 0, 0].tolist() == [0, 0.25, 1]
-    pictures = torch.tensor([1.0, -1.0, 1.0, -1.0]).view(4, 1, 1, 1)
+    images = torch.tensor([1.0, -1.0, 1.0, -1.0]).view(4, 1, 1, 1)
     deviation = math.sqrt(4 / 3)
     noise = torch.tensor([0.0, 1.0, -1.0, 2.0]).view(4, 1, 1, 1)
     expected = [1, -1 + deviation / 2, 1 - deviation / 2, -1 + deviation]
-    assert penalties.around(pictures, noise).flatten().tolist() == pytest.approx(expected)
+    assert penalties.around(images, noise).flatten().tolist() == pytest.approx(expected)
 
 
 def test_orthogonal_by_hand() -> None:
@@ -76,12 +76,12 @@ def test_orthogonal_by_hand() -> None:
     assert penalties.orthogonal([3 * orthonormal]).item() == pytest.approx(0, abs=1e-9)
 
 
-# ------------------------------------------------------------------------------------ layers that stabilise
+# ------------------------------------------------------------------------------------ layers that stabilize
 
 
 def test_spectral_norm_against_singular_values() -> None:
     torch.manual_seed(0)
-    network = spectrally_normalised(nn.Sequential(nn.Conv2d(2, 6, 3), nn.Flatten(), nn.Linear(24, 5)))
+    network = spectrally_normalized(nn.Sequential(nn.Conv2d(2, 6, 3), nn.Flatten(), nn.Linear(24, 5)))
     for _ in range(30):
         network(torch.randn(2, 2, 4, 4))
     for layer in (network[0], network[2]):
@@ -101,9 +101,9 @@ def test_minibatch_deviation_by_hand() -> None:
     assert maps[:, 2].flatten().tolist() == pytest.approx([1e-4] * 48)
 
 
-def test_picture_norm_against_torch() -> None:
+def test_image_norm_against_torch() -> None:
     torch.manual_seed(0)
-    ours, theirs = PictureNorm(6), nn.GroupNorm(1, 6)
+    ours, theirs = ImageNorm(6), nn.GroupNorm(1, 6)
     state = {"weight": torch.randn(6), "bias": torch.randn(6)}
     ours.load_state_dict(state)
     theirs.load_state_dict(state)

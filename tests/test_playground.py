@@ -47,13 +47,13 @@ def test_the_same_seed_plays_the_same_game(quiet: Console) -> None:
     ],
 )
 def test_every_game_can_be_drawn(recipe: str, settings: dict[str, object], quiet: Console, tmp_path: Path) -> None:
-    picture, movie = tmp_path / "end.png", tmp_path / "game.gif"
-    outcome = sparring.playground(recipe, "grid25", picture=picture, movie=movie, console=quiet, **{**SHORT, **settings})
+    image, movie = tmp_path / "end.png", tmp_path / "game.gif"
+    outcome = sparring.playground(recipe, "grid25", image=image, movie=movie, console=quiet, **{**SHORT, **settings})
     assert outcome.samples.shape == (2500, 2)
     assert outcome.samples.isfinite().all()
-    with Image.open(picture) as end:
+    with Image.open(image) as end:
         assert end.size == (1500, 520)
-        assert np.array_equal(np.array(end), outcome.picture)
+        assert np.array_equal(np.array(end), outcome.image)
     with Image.open(movie) as film:
         assert film.n_frames == len(outcome.frames) + 1 > 5
 
@@ -77,8 +77,8 @@ def test_all_that_is_wrong_is_named_at_once(quiet: Console) -> None:
         assert words in str(error.value)
     with pytest.raises(SettingsError, match=r"a\.txt: a movie is one of \.gif, \.mp4"):
         sparring.playground("gan", "ring8", movie="a.txt", console=quiet)
-    with pytest.raises(SettingsError, match=r"a\.xyz: a picture is one of \.png"):
-        sparring.playground("gan", "ring8", picture="a.xyz", console=quiet)
+    with pytest.raises(SettingsError, match=r"a\.xyz: a image is one of \.png"):
+        sparring.playground("gan", "ring8", image="a.xyz", console=quiet)
     with pytest.raises(SettingsError, match=r"step: Did you mean 'steps'"):
         sparring.playground("gan", "ring8", step=5, console=quiet)
     with pytest.raises(SettingsError, match="path_length is of stylegan2's own networks"):
@@ -96,7 +96,7 @@ def test_every_adversarial_recipe_starts_with_settings_for_points() -> None:
         assert {key: getattr(rules, key) for key in rules.on_points} == rules.on_points
 
 
-def test_the_command_writes_picture_and_numbers(
+def test_the_command_writes_image_and_numbers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

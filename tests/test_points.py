@@ -17,7 +17,7 @@ TRUE_QUALITY = 1 - math.exp(-4.5)
 
 
 def on_modes(true: Mixture, modes: list[int], each: int) -> Tensor:
-    return torch.cat([true.centres[true.mode_of_centre == mode][:1].repeat(each, 1) for mode in modes])
+    return torch.cat([true.centers[true.mode_of_center == mode][:1].repeat(each, 1) for mode in modes])
 
 
 def within_binomial_error(share: float, probability: float, n: int) -> bool:
@@ -28,15 +28,15 @@ def test_ring8_has_eight_distinct_modes_on_a_circle() -> None:
     ring = ring8()
     x, y = math.sqrt(2), math.sqrt(2)
     by_hand = torch.tensor([[2, 0], [x, y], [0, 2], [-x, y], [-2, 0], [-x, -y], [0, -2], [x, -y]])
-    torch.testing.assert_close(ring.centres, by_hand.float(), rtol=0, atol=1e-6)
-    distances = torch.cdist(ring.centres.double(), ring.centres.double()) + 99 * torch.eye(8)
+    torch.testing.assert_close(ring.centers, by_hand.float(), rtol=0, atol=1e-6)
+    distances = torch.cdist(ring.centers.double(), ring.centers.double()) + 99 * torch.eye(8)
     torch.testing.assert_close(distances.min(dim=1).values, torch.full((8,), 4 * math.sin(math.pi / 8)).double(), rtol=1e-5, atol=0)
     assert (ring.modes, ring.deviation) == (8, 0.02)
     assert ring.extent == pytest.approx(2.4)
 
 
 def test_grid25_is_five_by_five_around_the_origin() -> None:
-    assert {tuple(centre) for centre in grid25().centres.tolist()} == {(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
+    assert {tuple(center) for center in grid25().centers.tolist()} == {(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
     assert (grid25().modes, grid25().deviation) == (25, 0.05)
     assert grid25().extent == pytest.approx(4.8)
 
@@ -45,19 +45,19 @@ def test_grid25_is_five_by_five_around_the_origin() -> None:
 def test_curves_are_even_in_arc_length_and_smooth(name: str, curves: int, modes: int) -> None:
     true = mixture(name)
     assert true.modes == modes
-    for arc in true.centres.double().chunk(curves):
+    for arc in true.centers.double().chunk(curves):
         spacing = arc.diff(dim=0).norm(dim=1)
         assert spacing.max() <= true.deviation
         assert spacing.max() / spacing.min() < 1.005  # chords of equal arcs are shorter where the curve is bent more
-    assert true.centres.abs().max() == pytest.approx(2)
+    assert true.centers.abs().max() == pytest.approx(2)
     assert torch.equal(true.mode_shares, torch.full((modes,), 1 / modes).double())
-    assert (true.mode_of_centre.diff() >= 0).all()  # each mode is one stretch
+    assert (true.mode_of_center.diff() >= 0).all()  # each mode is one stretch
 
 
 def test_swissroll_is_as_long_as_its_closed_form() -> None:
     # r = a * t has the arc length a / 2 * (t sqrt(1 + t^2) + asinh t)
     length = lambda t: (t * math.sqrt(1 + t * t) + math.asinh(t)) / 2  # noqa: E731
-    roll = mixture("swissroll").centres.double()
+    roll = mixture("swissroll").centers.double()
     radians = 1.5 * math.pi, 4.5 * math.pi
     ends = (roll[0] - roll[-1]).norm()  # both on the y axis: at -1.5 pi and at 4.5 pi
     expected = (length(radians[1]) - length(radians[0])) / (1.5 * math.pi + 4.5 * math.pi)
@@ -72,7 +72,7 @@ def test_density_integrates_to_one(name: str) -> None:
     assert (true.log_density(torch.cartesian_prod(places, places)).exp().sum() * true.deviation**2).item() == pytest.approx(1, abs=1e-4)
 
 
-def test_log_density_of_one_and_of_two_centres() -> None:
+def test_log_density_of_one_and_of_two_centers() -> None:
     one = Mixture("one", torch.tensor([[1.0, -2.0]]), 0.5, torch.tensor([0]))
     points = torch.tensor([[1.0, -2.0], [1.5, -2.0], [4.0, 2.0]])
     # log of 1 / (2 pi 0.5^2), less d^2 / (2 * 0.5^2) for distances 0, 0.5 and 5
@@ -89,7 +89,7 @@ def test_density_and_distances_do_not_depend_on_chunks(monkeypatch: pytest.Monke
     true = mixture("spiral")
     points = true.sample(100, Streams(0, 0))[0]
     whole = true.log_density(points), *true.nearest(points)
-    monkeypatch.setattr("sparring.data.points.mixtures.MOST_DISTANCES", 7 * len(true.centres))
+    monkeypatch.setattr("sparring.data.points.mixtures.MOST_DISTANCES", 7 * len(true.centers))
     for before, after in zip(whole, (true.log_density(points), *true.nearest(points)), strict=True):
         assert torch.equal(before, after)
 
@@ -103,7 +103,7 @@ def test_true_samples_cover_everything(name: str) -> None:
     assert (count.modes, count.of, count.n) == (true.modes, true.modes, n)
     assert count.kl < 4 * true.modes / (2 * n)  # 2 n kl is chi-squared, with modes - 1 degrees of freedom
     assert sum(count.shares) == pytest.approx(1)
-    nearest = true.mode_of_centre[true.nearest(points)[1]]
+    nearest = true.mode_of_center[true.nearest(points)[1]]
     if name in ("ring8", "grid25"):
         assert within_binomial_error(count.high_quality, TRUE_QUALITY, n)
         assert torch.equal(nearest, modes)
@@ -131,7 +131,7 @@ def test_collapse_on_purpose() -> None:
 
 def test_samples_between_modes_cover_none() -> None:
     ring = ring8()
-    count = count_modes((ring.centres + ring.centres.roll(1, dims=0)) / 2, ring)
+    count = count_modes((ring.centers + ring.centers.roll(1, dims=0)) / 2, ring)
     assert (count.modes, count.high_quality) == (0, 0.0)
 
 
@@ -167,7 +167,7 @@ def test_count_as_json() -> None:
     assert set(value) == {"modes", "of", "high_quality", "kl", "shares", "n"}
 
 
-def test_points_are_a_function_of_the_seed_and_look_like_pictures() -> None:
+def test_points_are_a_function_of_the_seed_and_look_like_images() -> None:
     points, again, other = Points(ring8(), 1000, seed=5), Points(ring8(), 1000, seed=5), Points(ring8(), 1000, seed=6)
     indices = np.array([7, 0, 999, 7])
     batch = points.batch(indices)
@@ -192,7 +192,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         mixture("ring9")
 
 
-def picture_of(samples: Tensor, true: Mixture, field: Tensor, arrows: Tensor, size: tuple[int, int] = (750, 260)) -> np.ndarray:
+def image_of(samples: Tensor, true: Mixture, field: Tensor, arrows: Tensor, size: tuple[int, int] = (750, 260)) -> np.ndarray:
     drawing = pytest.importorskip("sparring.playground_2d.drawing")
     pytest.importorskip("matplotlib")
     snapshot = drawing.Snapshot(10, samples, field, samples[: len(arrows)], arrows, count_modes(samples, true))
@@ -201,13 +201,13 @@ def picture_of(samples: Tensor, true: Mixture, field: Tensor, arrows: Tensor, si
 
 def test_drawing_shows_a_collapse() -> None:
     ring, field, arrows = ring8(), torch.linspace(-1, 1, 256).view(16, 16), torch.ones(50, 2)
-    good = picture_of(ring.sample(2500, Streams(0, 0))[0], ring, field, arrows)
-    collapsed = picture_of(on_modes(ring, [0], 2500), ring, field, arrows)
+    good = image_of(ring.sample(2500, Streams(0, 0))[0], ring, field, arrows)
+    collapsed = image_of(on_modes(ring, [0], 2500), ring, field, arrows)
     assert good.shape == collapsed.shape == (260, 750, 3)
     # In the first panel the mode on the right is orange in both, the one on the left blue once it is lost.
     row, left, right = 260 - 15 - 102, 20 + 17, 20 + 187
     red_over_blue = [
-        [int(picture[row, column, 0]) - int(picture[row, column, 2]) for column in (left, right)] for picture in (good, collapsed)
+        [int(image[row, column, 0]) - int(image[row, column, 2]) for column in (left, right)] for image in (good, collapsed)
     ]
     assert red_over_blue[0][0] > 100
     assert red_over_blue[0][1] > 100
@@ -218,9 +218,9 @@ def test_drawing_shows_a_collapse() -> None:
 def test_the_field_is_drawn_with_its_first_row_at_the_bottom() -> None:
     field = torch.zeros(16, 16)
     field[:4] = 1.0
-    picture = picture_of(torch.full((9, 2), 99.0), ring8(), field, torch.ones(0, 2)).astype(int)
-    assert picture[220, 360, 2] - picture[220, 360, 0] > 80  # blue, real
-    assert abs(picture[80, 360, 2] - picture[80, 360, 0]) < 20
+    image = image_of(torch.full((9, 2), 99.0), ring8(), field, torch.ones(0, 2)).astype(int)
+    assert image[220, 360, 2] - image[220, 360, 0] > 80  # blue, real
+    assert abs(image[80, 360, 2] - image[80, 360, 0]) < 20
 
 
 def test_field_points_follow_the_field() -> None:
@@ -236,7 +236,7 @@ def test_nothing_is_too_broken_to_draw(size: tuple[int, int]) -> None:
     broken = torch.tensor([[math.nan, math.inf], [1e30, 0.0], [0.0, 0.0]])
     fields = torch.full((8, 8), math.nan), torch.zeros(8, 8), torch.full((8, 8), -math.inf), torch.eye(8) * 1e30
     for field, arrows in zip(fields, (broken, torch.zeros(3, 2), torch.zeros(0, 2), torch.ones(3, 2)), strict=True):
-        assert picture_of(broken, ring8(), field, arrows, size).shape == (size[1], size[0], 3)
+        assert image_of(broken, ring8(), field, arrows, size).shape == (size[1], size[0], 3)
 
 
 def test_drawing_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from sparring.core.data_spec import ImageSpec
-from sparring.nets.blocks.layers import spectrally_normalised
+from sparring.nets.blocks.layers import spectrally_normalized
 from sparring.nets.sngan import Discriminator, DownBlock, Generator, UpBlock, discriminator_widths, generator_widths
 from sparring.recipes.sngan import Sngan
 
@@ -43,7 +43,7 @@ def test_weights_at_32_counted_by_hand() -> None:
     draw = (256 + 256) + 3 * 3 * 256 * 3 + 3
     assert count(Generator(32, 3, 128, 64)) == project + 3 * up_block + draw == 4_276_739
     # two scales and two offsets of each block, and the last ones, once for each class
-    assert count(Generator(32, 3, 128, 64, normalised=10)) == 4_276_739 + 9 * (3 * 4 * 256 + 2 * 256)
+    assert count(Generator(32, 3, 128, 64, normalized=10)) == 4_276_739 + 9 * (3 * 4 * 256 + 2 * 256)
 
     first = (3 * 3 * 3 * 128 + 128) + narrow + (3 * 128 + 128)
     second = 2 * narrow + (128 * 128 + 128)
@@ -89,10 +89,10 @@ def test_an_up_block_written_out(classes: int) -> None:
     torch.testing.assert_close(block(x, condition), wanted)
 
 
-@pytest.mark.parametrize(("after", "halves", "pictures"), [(5, True, True), (5, True, False), (5, False, False), (6, False, False)])
-def test_a_down_block_written_out(after: int, halves: bool, pictures: bool) -> None:
+@pytest.mark.parametrize(("after", "halves", "images"), [(5, True, True), (5, True, False), (5, False, False), (6, False, False)])
+def test_a_down_block_written_out(after: int, halves: bool, images: bool) -> None:
     torch.manual_seed(0)
-    block = DownBlock(6, after, halves=halves, pictures=pictures).double()
+    block = DownBlock(6, after, halves=halves, images=images).double()
     for weight in block.parameters():
         nn.init.normal_(weight)
     state = block.state_dict()
@@ -105,7 +105,7 @@ def test_a_down_block_written_out(after: int, halves: bool, pictures: bool) -> N
     def pooled(x: Tensor) -> Tensor:
         return x.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).mean(dim=(3, 5)) if halves else x
 
-    residual = convolve(convolve(x if pictures else x.clamp(min=0), "first", 1).clamp(min=0), "second", 1)
+    residual = convolve(convolve(x if images else x.clamp(min=0), "first", 1).clamp(min=0), "second", 1)
     shortcut = x if after == 6 else convolve(x, "shortcut", 0)
     torch.testing.assert_close(block(x), pooled(residual) + pooled(shortcut))
     assert x.equal(before)  # no rectifier works in place on what the shortcut still needs
@@ -129,7 +129,7 @@ def test_logit_by_the_formula_of_projection() -> None:
 def test_every_way_of_telling_the_class_changes_the_outcome() -> None:
     torch.manual_seed(0)
     conditions = torch.eye(3)
-    for keyword in ["concatenated", "normalised"]:
+    for keyword in ["concatenated", "normalized"]:
         generator = Generator(16, 1, 4, 2, **{keyword: 3})
         for name, weight in generator.named_parameters():
             if name.endswith(("scale", "offset")):  # all classes start alike
@@ -144,7 +144,7 @@ def test_every_way_of_telling_the_class_changes_the_outcome() -> None:
 
 def test_largest_singular_values_are_one() -> None:
     torch.manual_seed(0)
-    discriminator = spectrally_normalised(Discriminator(32, 3, 8, projected=10))
+    discriminator = spectrally_normalized(Discriminator(32, 3, 8, projected=10))
     images, condition = torch.randn(4, 3, 32, 32), torch.eye(10)[:4]
     with torch.no_grad():
         for weight in discriminator.parameters():
@@ -164,8 +164,8 @@ def test_largest_singular_values_are_one() -> None:
 def test_gradients_reach_every_weight(projection: bool) -> None:
     torch.manual_seed(0)
     classes = 3 if projection else 0
-    generator = Generator(32, 1, 6, 2, normalised=classes)
-    discriminator = spectrally_normalised(Discriminator(32, 1, 2, projected=classes))
+    generator = Generator(32, 1, 6, 2, normalized=classes)
+    discriminator = spectrally_normalized(Discriminator(32, 1, 2, projected=classes))
     condition = torch.eye(3).repeat(3, 1) if projection else None
     discriminator(generator(torch.randn(9, 6), condition), condition).square().sum().backward()
     for network in (generator, discriminator):

@@ -1,4 +1,4 @@
-"""What discriminators see, on networks and pictures whose answer is known."""
+"""What discriminators see, on networks and images whose answer is known."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from sparring.recipes.gan import Gan
 
 @pytest.fixture(scope="module")
 def stripes(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Noisy pictures with a bright stripe somewhere, upright or level: two classes that no single pixel tells apart."""
+    """Noisy images with a bright stripe somewhere, upright or level: two classes that no single pixel tells apart."""
     folder = tmp_path_factory.mktemp("stripes")
     random = np.random.default_rng(0)
     for i in range(400):
@@ -75,7 +75,7 @@ def test_the_strongest_answers_and_where() -> None:
     maps[4, 2, 1, 3], maps[1, 2, 3, 0] = 9.0, 4.0
     (answer,) = filter_visualization.strongest([maps[:4], maps[4:]], count=2, filters=1)
     assert answer.channel == 2
-    assert answer.pictures.tolist() == [4, 1]
+    assert answer.images.tolist() == [4, 1]
     assert answer.strengths.tolist() == [9.0, 4.0]
     assert (answer.rows.tolist(), answer.columns.tolist()) == ([1, 3], [3, 0])
 
@@ -89,14 +89,14 @@ def test_a_patch_is_what_the_filter_saw() -> None:
     answer = filter_visualization.Answer(2, torch.ones(2), torch.tensor([0, 1]), torch.tensor([3, 0]), torch.tensor([4, 0]))
     guided, boxes = filter_visualization.explained(network, network, torch.rand(2, 1, 16, 16), "3", answer)
     seen = guided[0, 0].abs().nonzero()
-    # place (3, 4) of the smaller map is about (6, 8) of the picture, and sees two pixels either way
+    # place (3, 4) of the smaller map is about (6, 8) of the image, and sees two pixels either way
     assert (seen.min(dim=0).values.tolist(), seen.max(dim=0).values.tolist()) == ([4, 6], [8, 10])
     down, right = boxes[0]
     assert down.start <= 4
     assert down.stop > 8
     assert right.start <= 6
     assert right.stop > 10
-    assert boxes[1][0].start == boxes[1][1].start == 0, "within the picture"
+    assert boxes[1][0].start == boxes[1][1].start == 0, "within the image"
 
 
 @pytest.mark.parametrize("settings", [{}, {"condition": "projection"}, {"packing": 2}])

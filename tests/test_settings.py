@@ -156,7 +156,7 @@ def test_defaults_are_no_problem_and_every_number_has_a_range(kind: type) -> Non
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_the_defaults_of_every_recipe_fit_plain_pictures(recipe: type[Recipe]) -> None:
+def test_the_defaults_of_every_recipe_fit_plain_images(recipe: type[Recipe]) -> None:
     spec = replace(PLAIN, classes=("shoe", "bag"))
     if issubclass(recipe, TranslationRecipe):
         spec = PairSpec(PLAIN.height, PLAIN.width, PLAIN.channels, (), PLAIN.channels, paired=recipe.translates == "paired")
@@ -187,7 +187,7 @@ def test_the_defaults_of_every_recipe_fit_plain_pictures(recipe: type[Recipe]) -
         (Dcgan, "batch_size", 0, "batch_size must be at least 1, not 0."),
         (Dcgan, "average_images", -1, "average_images must be at least 0, not -1."),
         (Dcgan, "warm_up_images", -5, "warm_up_images must be at least 0, not -5."),
-        (Gan, "optimiser", "SGD", "optimiser cannot be 'SGD'. Did you mean 'sgd'?"),
+        (Gan, "optimizer", "SGD", "optimizer cannot be 'SGD'. Did you mean 'sgd'?"),
         (Gan, "objective", "saturated", "objective cannot be 'saturated'. Did you mean 'saturating' or 'non-saturating'?"),
         (Gan, "discriminator_steps", 0, "discriminator_steps must be at least 1, not 0."),
         (Gan, "generator_hidden", (1200, 0), "generator_hidden must each be at least 1, not (1200, 0)."),
@@ -266,12 +266,12 @@ def test_good_train_settings_pass() -> None:
         ("size", 8193, "size is 8193: it must lie between 1 and 8192."),
         ("channels", 2, "channels must be 1 or 3 or 4 or None, not 2."),
         ("channels", True, "channels must be 1 or 3 or 4 or None, not True."),
-        ("crop", "center", "crop cannot be 'center'. Did you mean 'centre'?"),
+        ("crop", "center", "crop cannot be 'center'. Did you mean 'center'?"),
         ("max_bad", 1.5, "max_bad is 1.5: it is a share, from 0 to 1."),
         ("max_bad", math.nan, "max_bad is nan: it is a share, from 0 to 1."),
         ("background", None, "background must be text, not None."),
-        ("background", "whiet", "background is 'whiet': give a colour's English name or #rrggbb."),
-        ("background", "rgb(999, 0, 0)", "background is 'rgb(999, 0, 0)': give a colour's English name or #rrggbb."),
+        ("background", "whiet", "background is 'whiet': give a color's English name or #rrggbb."),
+        ("background", "rgb(999, 0, 0)", "background is 'rgb(999, 0, 0)': give a color's English name or #rrggbb."),
     ],
 )
 def test_preparation_names_wrong_values(name: str, value: object, sentence: str) -> None:
@@ -285,7 +285,7 @@ def test_preparation_names_all_wrong_values_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("background", "colour"), [("white", (255, 255, 255)), ("#0080ff", (0, 128, 255)), ("#0080ff40", (0, 128, 255)), ("Navy", (0, 0, 128))]
+    ("background", "color"), [("white", (255, 255, 255)), ("#0080ff", (0, 128, 255)), ("#0080ff40", (0, 128, 255)), ("Navy", (0, 0, 128))]
 )
-def test_a_good_background_is_a_colour(background: str, colour: tuple[int, int, int]) -> None:
-    assert checked_background(Preparation(background=background)) == colour
+def test_a_good_background_is_a_color(background: str, color: tuple[int, int, int]) -> None:
+    assert checked_background(Preparation(background=background)) == color

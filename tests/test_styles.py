@@ -1,4 +1,4 @@
-"""Equalised layers, resampling, StyleGAN2's fast forms, growing networks, and the game of styles."""
+"""Equalized layers, resampling, StyleGAN2's fast forms, growing networks, and the game of styles."""
 
 import math
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from sparring.games.style import StyleGame, path_lengths
 from sparring.nets import progressive_growing, stylegan, stylegan2
 from sparring.nets.biggan import Attention
 from sparring.nets.blocks import resampling
-from sparring.nets.blocks.equalized_lr import Convolution, Linear, normalised
+from sparring.nets.blocks.equalized_lr import Convolution, Linear, normalized
 from sparring.nets.blocks.layers import MinibatchDeviation
 from sparring.nets.progressive_growing import Growth, shrunk
 from sparring.nets.style_generator import Mapping, as_rows
@@ -28,7 +28,7 @@ from sparring.recipes.stylegan2 import Stylegan2
 
 
 @pytest.mark.parametrize(("name", "generator", "discriminator"), [("progan", 23.1, 23.1), ("stylegan", 26.2, 23.1)])
-def test_networks_for_the_largest_pictures_have_as_many_weights_as_in_the_papers(name: str, generator: float, discriminator: float) -> None:
+def test_networks_for_the_largest_images_have_as_many_weights_as_in_the_papers(name: str, generator: float, discriminator: float) -> None:
     """Millions at 1024x1024: table 2 of Karras et al. 2018 and section 2 of Karras et al. 2019."""
     with torch.device("meta"):
         game = recipes.get(name)().build(ImageSpec(1024, 1024, 3))
@@ -53,7 +53,7 @@ def test_first_and_second_derivatives_of_whole_networks(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "side", "attended"), [("sagan", 128, 32), ("sagan", 32, 16), ("biggan", 128, 64), ("biggan", 32, 16)])
 def test_self_attention_is_where_the_papers_have_it(name: str, side: int, attended: int) -> None:
-    """SAGAN's at 32x32 (its table 1), BigGAN's at 64x64 (its tables 4 to 9); at half the side of smaller pictures."""
+    """SAGAN's at 32x32 (its table 1), BigGAN's at 64x64 (its tables 4 to 9); at half the side of smaller images."""
     game = recipes.get(name)(width=1, latent_size=8, condition="none").build(ImageSpec(side, side, 1)).eval()
     seen: list[int] = []
     for module in game.modules():
@@ -99,7 +99,7 @@ def test_resampling_has_the_right_gradients_of_both_orders(change: Callable[[Ten
     assert torch.autograd.gradgradcheck(change, (x,))
 
 
-def test_equalised_layers_start_with_variance_one_out_for_variance_one_in() -> None:
+def test_equalized_layers_start_with_variance_one_out_for_variance_one_in() -> None:
     torch.manual_seed(0)
     x = torch.randn(4000, 50)
     assert Linear(50, 40)(x).var().item() == pytest.approx(1, rel=0.05)
@@ -117,7 +117,7 @@ def test_equalised_layers_start_with_variance_one_out_for_variance_one_in() -> N
     assert Linear(50, 40, activated=True)(x).square().mean().item() == pytest.approx(1.04, rel=0.05)
     maps = Convolution(16, 300, 3, bias=False, activated=False)(torch.randn(8, 16, 12, 12))
     assert maps[..., 1:-1, 1:-1].var().item() == pytest.approx(1, rel=0.05)
-    assert torch.allclose(normalised(torch.tensor([[3.0, 4.0]])), torch.tensor([[3.0, 4.0]]) / math.sqrt(12.5))
+    assert torch.allclose(normalized(torch.tensor([[3.0, 4.0]])), torch.tensor([[3.0, 4.0]]) / math.sqrt(12.5))
 
 
 def test_minibatch_deviation_by_hand() -> None:
@@ -207,14 +207,14 @@ def test_style_mixing_takes_the_first_layers_of_one_latent_and_the_rest_of_anoth
 
 
 def test_path_lengths_of_a_linear_generator() -> None:
-    """Pictures A w have the lengths |Aᵀ noise|, whatever w is."""
+    """Images A w have the lengths |Aᵀ noise|, whatever w is."""
     torch.manual_seed(0)
     matrix = torch.randn(12, 5)
 
     w, noise = torch.randn(4, 1, 5).requires_grad_(), torch.randn(4, 3, 2, 2)
     wanted = (noise.flatten(1) / 2 @ matrix).norm(dim=1)  # the noise is divided by the side
-    pictures = (w[:, 0] @ matrix.t()).view(4, 3, 2, 2)
-    torch.testing.assert_close(path_lengths(pictures, w, noise), wanted)
+    images = (w[:, 0] @ matrix.t()).view(4, 3, 2, 2)
+    torch.testing.assert_close(path_lengths(images, w, noise), wanted)
 
 
 def test_the_path_penalty_comes_every_fourth_step_and_follows_its_mean() -> None:
@@ -248,13 +248,13 @@ def test_when_a_network_grows() -> None:
     assert Growth(4, 8, 10, 0).level(10) == 1, "without fading, a side is there at once"
 
 
-def test_real_pictures_of_a_level() -> None:
-    growth, pictures = Growth(4, 16, 100, 100), torch.rand(2, 3, 16, 16)
+def test_real_images_of_a_level() -> None:
+    growth, images = Growth(4, 16, 100, 100), torch.rand(2, 3, 16, 16)
     mean = nn.functional.avg_pool2d
-    torch.testing.assert_close(shrunk(pictures, growth, 0), mean(pictures, 4))
-    torch.testing.assert_close(shrunk(pictures, growth, 2), pictures)
-    blurred = mean(pictures, 4).repeat_interleave(2, 2).repeat_interleave(2, 3)
-    torch.testing.assert_close(shrunk(pictures, growth, 0.25), 0.75 * blurred + 0.25 * mean(pictures, 2))
+    torch.testing.assert_close(shrunk(images, growth, 0), mean(images, 4))
+    torch.testing.assert_close(shrunk(images, growth, 2), images)
+    blurred = mean(images, 4).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    torch.testing.assert_close(shrunk(images, growth, 0.25), 0.75 * blurred + 0.25 * mean(images, 2))
 
 
 def networks(kind: str, growth: Growth) -> tuple[nn.Module, progressive_growing.Discriminator]:
@@ -289,7 +289,7 @@ def test_a_new_side_comes_in_without_a_jump(kind: str) -> None:
         at(level, generator, discriminator)
         drawn.append(generator(latent))
         judged.append(discriminator(shrunk(images, growth, level)))
-    assert [picture.shape[2] for picture in drawn] == [4, 8, 8, 8, 8]
+    assert [image.shape[2] for image in drawn] == [4, 8, 8, 8, 8]
     doubled = drawn[0].repeat_interleave(2, 2).repeat_interleave(2, 3)
     torch.testing.assert_close(drawn[1], doubled, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(drawn[3], drawn[4], rtol=1e-3, atol=1e-4)
@@ -299,7 +299,7 @@ def test_a_new_side_comes_in_without_a_jump(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [Progan, Stylegan])
-def test_in_use_pictures_have_the_last_side_at_the_level_reached(kind: type[Progan] | type[Stylegan]) -> None:
+def test_in_use_images_have_the_last_side_at_the_level_reached(kind: type[Progan] | type[Stylegan]) -> None:
     torch.manual_seed(0)
     recipe = kind(channel_max=8, latent_size=5, start_side=4, stable_images=100, fading_images=100, batch_size=4)
     game = recipe.build(ImageSpec(16, 16, 1)).train()

@@ -47,13 +47,13 @@ def tensors_of(run: Path) -> dict[str, torch.Tensor]:
 def same_run(one: Path, other: Path) -> bool:
     a, b = tensors_of(one), tensors_of(other)
     assert a.keys() == b.keys()
-    assert any(name.startswith("optimiser/") for name in a)
+    assert any(name.startswith("optimizer/") for name in a)
     return all(torch.equal(a[name], b[name]) for name in a) and (one / "log.jsonl").read_bytes() == (other / "log.jsonl").read_bytes()
 
 
 STYLES = {"batch_size": 8, "channel_max": 8, "latent_size": 8, "style_size": 8, "mapping_layers": 2}
 GROWING = {"batch_size": 8, "channel_max": 8, "latent_size": 8, "start_side": 8, "stable_images": 32, "fading_images": 56}
-"""Interrupted after 4 steps of 8 pictures, when the last side begins to come in, and after 11, when all of it is there."""
+"""Interrupted after 4 steps of 8 images, when the last side begins to come in, and after 11, when all of it is there."""
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ GROWING = {"batch_size": 8, "channel_max": 8, "latent_size": 8, "start_side": 8,
         ("dcgan", {"width": 4, "batch_size": 8}),
         ("dcgan", {"width": 4, "batch_size": 8, "gradient_accumulation": 2, "condition": "concatenate", "precision": "float32"}),
         ("gan", {"batch_size": 7, "discriminator_steps": 2}),
-        ("gan", {"batch_size": 7, "optimiser": "sgd", "learning_rate": 0.01, "average_images": 0, "warm_up_images": 100}),
+        ("gan", {"batch_size": 7, "optimizer": "sgd", "learning_rate": 0.01, "average_images": 0, "warm_up_images": 100}),
         ("progan", GROWING),
         ("stylegan", {**GROWING, "style_size": 8, "mapping_layers": 2, "augment": "diffaugment"}),
         ("stylegan2", {**STYLES, "penalty_every": 3, "augment": "ada", "augment_images": 100, "condition": "projection"}),
@@ -204,10 +204,10 @@ def table_for(store: Store, recipe: object, **settings: object) -> tuple[State, 
 
 
 def test_accumulated_gradients_are_those_of_the_whole_batch(store: Store) -> None:
-    """Real pictures only: latents are drawn for each part anew, so the generated part is taken out by a constant generator."""
+    """Real images only: latents are drawn for each part anew, so the generated part is taken out by a constant generator."""
     gradients = []
     for gradient_accumulation in (1, 4):
-        recipe = recipes.get("gan")(batch_size=16, dropout=0.0, input_dropout=0.0, optimiser="sgd", learning_rate=1.0, momentum=0.0)
+        recipe = recipes.get("gan")(batch_size=16, dropout=0.0, input_dropout=0.0, optimizer="sgd", learning_rate=1.0, momentum=0.0)
         state, table = table_for(store, recipe, gradient_accumulation=gradient_accumulation)
         for weight in state.game.generator.parameters():
             torch.nn.init.zeros_(weight)
@@ -291,7 +291,7 @@ def test_a_run_directory_holds_what_it_should(tmp_path: Path, squares: Path, qui
         "logits/real",
         "gradient/generator",
     } <= set(log[0])
-    assert checkpoints.steps(run / "checkpoints")[-1] == 13  # 13 x 8 pictures are the first to reach 100
+    assert checkpoints.steps(run / "checkpoints")[-1] == 13  # 13 x 8 images are the first to reach 100
     assert (run / "samples" / "timelapse.gif").stat().st_size > 100
     assert list((run / "tensorboard").glob("events*"))
     assert "images_per_second" in (run / "timing.jsonl").read_text()

@@ -27,7 +27,7 @@ from sparring.core.errors import CheckpointError, DataError, SettingsError, Spar
 from sparring.core.files import put_bytes
 from sparring.core.parallel import progress_bar
 from sparring.evaluation import judge_translations as translations
-from sparring.evaluation.judge_translations import colour_shift, judge_translations, moments, pairs_for, sheet_of, with_as_many
+from sparring.evaluation.judge_translations import color_shift, judge_translations, moments, pairs_for, sheet_of, with_as_many
 from sparring.inference.model import Model
 from sparring.inference.tiling import reduced
 from sparring.inference.translate_files import MARK, _Way, _written_names
@@ -68,9 +68,9 @@ class Negative(nn.Module):
         super().__init__()
         self.factor = nn.Parameter(torch.tensor(-1.0))
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        assert pictures.shape[2] % 4 == pictures.shape[3] % 4 == 0
-        return pictures * self.factor
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        assert images.shape[2] % 4 == images.shape[3] % 4 == 0
+        return images * self.factor
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def negative(model: Model) -> Model:
     return replace(model, game=game, input_statistics={})  # it learned from nothing
 
 
-def translated(model: Model, picture: np.ndarray, **how: Any) -> np.ndarray:  # noqa: ANN401
-    return float_to_pixels(model.translate(pixels_to_float(torch.from_numpy(picture[None])), **how)).numpy()[0]
+def translated(model: Model, image: np.ndarray, **how: Any) -> np.ndarray:  # noqa: ANN401
+    return float_to_pixels(model.translate(pixels_to_float(torch.from_numpy(image[None])), **how)).numpy()[0]
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -89,40 +89,40 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 50), (1, 7), (300, 1700), (1100, 530)])
-def test_pictures_of_any_size_keep_it_and_every_pixel_its_place(negative: Model, size: tuple[int, int]) -> None:
-    picture = noise(*size)
-    assert np.array_equal(translated(negative, picture), 255 - picture)
+def test_images_of_any_size_keep_it_and_every_pixel_its_place(negative: Model, size: tuple[int, int]) -> None:
+    image = noise(*size)
+    assert np.array_equal(translated(negative, image), 255 - image)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (4, 4), (3, 40), (9, 8)])
-def test_tiny_pictures_go_through_real_networks(model: Model, size: tuple[int, int]) -> None:
+def test_tiny_images_go_through_real_networks(model: Model, size: tuple[int, int]) -> None:
     assert translated(model, noise(*size)).shape == (*size, 3)
 
 
 def test_tensors_of_any_precision_are_translated_and_others_refused(negative: Model) -> None:
-    pictures = torch.rand(1, 3, 8, 8, dtype=torch.float64)
-    torch.testing.assert_close(negative.translate(pictures), -pictures.float())
-    assert negative.translate(pictures.half()).dtype == torch.float32
+    images = torch.rand(1, 3, 8, 8, dtype=torch.float64)
+    torch.testing.assert_close(negative.translate(images), -images.float())
+    assert negative.translate(images.half()).dtype == torch.float32
     with pytest.raises(SettingsError, match=r"wanted are some, with 3 channels"):
         negative.translate(torch.rand(1, 1, 8, 8))
 
 
-class Centred(nn.Module):
+class Centerd(nn.Module):
     """A translator that depends on all that it sees, as norms do."""
 
     divisor, smallest = 4, 4
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return (pictures - pictures.mean(dim=(1, 2, 3), keepdim=True)) / 2
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return (images - images.mean(dim=(1, 2, 3), keepdim=True)) / 2
 
 
 def test_tiles_fade_into_each_other(negative: Model) -> None:
-    """A slope of 900 pixels in tiles of 300: where each is centred by itself, neighbouring tiles are 13 to 20 brightnesses apart."""
-    negative.game.a2b = Centred()
+    """A slope of 900 pixels in tiles of 300: where each is centerd by itself, neighboring tiles are 13 to 20 brightnesses apart."""
+    negative.game.a2b = Centerd()
     negative.game.a2b.register_parameter("weight", nn.Parameter(torch.zeros(1)))
     slope = np.linspace(0, 255, 900)[None, :, None].repeat(40, axis=0).repeat(3, axis=2).astype(np.uint8)
     drawn = translated(negative, slope, tile=300).astype(int)
-    assert np.ptp(drawn) < 60, "each tile is centred by itself"
+    assert np.ptp(drawn) < 60, "each tile is centerd by itself"
     assert np.abs(np.diff(drawn, axis=1)).max() <= 1
 
 
@@ -138,9 +138,9 @@ def test_tiles_are_drawn_as_the_whole_is(negative: Model, norm: str) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
     negative.game.a2b = network
     slope = np.linspace(0, 200, 603)[None, :, None] + np.random.default_rng(0).integers(0, 55, (418, 603, 3))
-    picture = slope.astype(np.uint8)
-    drawn = translated(negative, picture, tile=300).astype(int)
-    whole = pixels_to_float(torch.from_numpy(picture[None]))
+    image = slope.astype(np.uint8)
+    drawn = translated(negative, image, tile=300).astype(int)
+    whole = pixels_to_float(torch.from_numpy(image[None]))
     with shared_statistics(network, lambda: negative.translate(reduced(whole, 300))):
         wanted = float_to_pixels(negative.translate(whole)).numpy()[0]
     assert np.abs(drawn - wanted).mean() < 0.01 * wanted.std()
@@ -152,11 +152,11 @@ def test_a_folder_keeps_names_reports_what_is_bad_and_is_gone_on_with(negative: 
     for number, name in enumerate(["a.png", "b.jpg", "deep/c.gif", "deep/d.png"]):
         Image.fromarray(noise(20 + number, 30, number)).save(source / name)
     (source / "e.png").write_bytes((source / "a.png").read_bytes()[:60])
-    (source / "notes.txt").write_text("not a picture")
+    (source / "notes.txt").write_text("not a image")
     found = sparring.translate(negative, source, out)
     assert (found.written, found.there) == (4, 0)
     assert [problem.partition(":")[0] for problem in found.problems] == ["e.png"]
-    assert found.notes == ("passed over: notes.txt: not a picture, by its ending and its first bytes",)
+    assert found.notes == ("passed over: notes.txt: not a image, by its ending and its first bytes",)
     written = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file() and path.name != MARK)
     assert written == ["a.png", "b.jpg", "deep/c.png", "deep/d.png"]
     assert np.array_equal(np.asarray(Image.open(out / "a.png")), 255 - noise(20, 30, 0))
@@ -265,7 +265,7 @@ def test_files_that_are_no_translations_do_not_count_as_such(negative: Model, tm
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
 
 
-def test_what_folders_hold_beside_good_pictures(negative: Model, tmp_path: Path) -> None:
+def test_what_folders_hold_beside_good_images(negative: Model, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
         Image.fromarray(noise(8, 8)).save(tmp_path / "a.png")
         archive.write(tmp_path / "a.png", "a.png")
@@ -279,7 +279,7 @@ def test_what_folders_hold_beside_good_pictures(negative: Model, tmp_path: Path)
     assert found.notes == ("b.gif: several frames: the first is used.",)
     (tmp_path / "none").mkdir()
     (tmp_path / "none/x.txt").write_text("x")
-    with pytest.raises(DataError, match=r"holds no pictures(.|\n)*x\.txt"):
+    with pytest.raises(DataError, match=r"holds no images(.|\n)*x\.txt"):
         sparring.translate(negative, tmp_path / "none", tmp_path / "out2")
     assert not (tmp_path / "out2").exists()
 
@@ -294,10 +294,10 @@ def test_what_takes_too_much_memory_is_reported_and_the_others_are_translated(
         Image.fromarray(np.full((12, 8, 3), brightness, np.uint8)).save(tmp_path / f"in/{name}.png")
     whole = Negative.forward
 
-    def forward(self: Negative, pictures: torch.Tensor) -> torch.Tensor:
-        if pictures.shape[2] == 96 and pictures.max() > 0.9:
+    def forward(self: Negative, images: torch.Tensor) -> torch.Tensor:
+        if images.shape[2] == 96 and images.max() > 0.9:
             raise RuntimeError("can't allocate memory: you tried to allocate 999 bytes\nand more lines")
-        return whole(self, pictures)
+        return whole(self, images)
 
     monkeypatch.setattr(Negative, "forward", forward)
     found = sparring.translate(negative, tmp_path / "in", tmp_path / "out", size=64)
@@ -386,7 +386,7 @@ def test_a_format_that_is_only_read_becomes_png_in_a_folder(negative: Model, tmp
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
 
 
-def test_packed_models_know_how_their_pictures_were_prepared(model: Model, tmp_path: Path) -> None:
+def test_packed_models_know_how_their_images_were_prepared(model: Model, tmp_path: Path) -> None:
     dark = replace(model, preparation=replace(model.preparation, background="#102030", crop="pad"))
     packed = sparring.load(sparring.pack(dark, tmp_path / "model.safetensors"))
     assert preparation_of(packed) == preparation_of(dark)
@@ -441,7 +441,7 @@ def test_scores_stand_beside_those_of_doing_nothing(negative: Model, run: Path) 
     ratings = judge_translations(negative, pairs)
     scores = ratings.scores
     assert ratings.protocol["pairs"] == len(pairs.held_out[0])
-    assert scores.keys() == {"translations", "inputs", "colours shifted"}
+    assert scores.keys() == {"translations", "inputs", "colors shifted"}
     assert scores["inputs"].keys() == {"L1", "PSNR", "SSIM", "distance-lite0", "FD-lite0"}
     held = pairs.shown(100)
     assert held.inputs is not None
@@ -466,45 +466,45 @@ def test_a_sheet_shows_input_output_target_and_the_way_back(negative: Model) -> 
     assert held.inputs is not None
     assert len(held) == 1
     columns = (held.inputs, -held.inputs, held.images, -held.images)
-    pictures = torch.stack(columns, dim=1).flatten(0, 1)
-    assert np.array_equal(sheet_of(pairs, 2)(negative.game), grid(float_to_pixels(pictures).numpy(), columns=4))
+    images = torch.stack(columns, dim=1).flatten(0, 1)
+    assert np.array_equal(sheet_of(pairs, 2)(negative.game), grid(float_to_pixels(images).numpy(), columns=4))
 
 
-def saved(folder: Path, pictures: Iterable[tuple[str, np.ndarray]]) -> str:
+def saved(folder: Path, images: Iterable[tuple[str, np.ndarray]]) -> str:
     folder.mkdir()
-    for name, picture in pictures:
-        Image.fromarray(picture).save(folder / name)
+    for name, image in images:
+        Image.fromarray(image).save(folder / name)
     return str(folder)
 
 
 def test_data_that_is_named_is_judged_all_of_it(negative: Model, tmp_path: Path) -> None:
     """By a translator that inverts: targets are the inputs' negatives, but for one that is darker by 51, a fifth of all brightness."""
-    pictures = [np.full((32, 32, 3), 20 * number, np.uint8) + noise(32, 32, number) // 8 for number in range(5)]
-    targets = [255 - picture for picture in pictures]
+    images = [np.full((32, 32, 3), 20 * number, np.uint8) + noise(32, 32, number) // 8 for number in range(5)]
+    targets = [255 - image for image in images]
     targets[0] = targets[0] - 51
     names = [f"{number}.png" for number in range(5)]
-    a, b = saved(tmp_path / "a", zip(names, pictures, strict=True)), saved(tmp_path / "b", zip(names, targets, strict=True))
+    a, b = saved(tmp_path / "a", zip(names, images, strict=True)), saved(tmp_path / "b", zip(names, targets, strict=True))
     negative.source = tmp_path / "packed.safetensors"  # no run says what it was trained on
 
     sets = judge_translations(negative, a, target=b)
     assert sets.scores["translations"].keys() == {"FD-lite0"}, "names that are alike say nothing of two sets"
     assert sets.scores["translations"]["FD-lite0"] < sets.scores["inputs"]["FD-lite0"]
-    assert any("5 pictures are few" in note for note in sets.notes)
+    assert any("5 images are few" in note for note in sets.notes)
     twins = judge_translations(negative, a, target=Path(b), twins=True)
     assert twins.protocol["pairs"] == twins.protocol["inputs"] == twins.protocol["targets"] == 5
     assert twins.scores["translations"]["L1"] == pytest.approx(0.2 / 5, abs=1e-6)
     assert twins.scores["translations"]["FD-lite0"] == pytest.approx(sets.scores["translations"]["FD-lite0"])
 
-    negative.game.spec = replace(negative.spec, paired=True)  # as if it had learnt from pairs
+    negative.game.spec = replace(negative.spec, paired=True)  # as if it had learned from pairs
     pairs = judge_translations(negative, a, target=b)
     assert pairs.scores["translations"].keys() == {"L1", "PSNR", "SSIM", "distance-lite0"}
     assert pairs.scores["translations"]["L1"] == pytest.approx(0.2 / 5, abs=1e-6)
-    both = [np.concatenate([target, picture], axis=1) for picture, target in zip(pictures, targets, strict=True)]
+    both = [np.concatenate([target, image], axis=1) for image, target in zip(images, targets, strict=True)]
     side_by_side = judge_translations(negative, saved(tmp_path / "both", zip(names, both, strict=True)), side_by_side="right")
     assert side_by_side.scores["translations"]["L1"] == pytest.approx(0.2 / 5, abs=1e-6)
     assert judge_translations(negative, a, target=b, twins=False).scores["translations"].keys() == {"FD-lite0"}
 
-    (tmp_path / "b" / "4.png").write_bytes(b"no picture")
+    (tmp_path / "b" / "4.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"4\.png"):
         judge_translations(negative, a, target=b)
     (tmp_path / "b" / "4.png").rename(tmp_path / "b" / "4.txt")
@@ -526,13 +526,13 @@ def test_scores_do_not_depend_on_how_many_are_looked_at_at_a_time(negative: Mode
 
 
 def test_made_pairs_are_judged_in_a_models_own_channels_and_at_a_size(negative: Model, tmp_path: Path) -> None:
-    grey = np.stack([noise(48, 48)[:, :, 0]] * 3, axis=2)
-    place = saved(tmp_path / "grey", [("one.png", grey), ("other.png", 255 - grey)])
+    gray = np.stack([noise(48, 48)[:, :, 0]] * 3, axis=2)
+    place = saved(tmp_path / "gray", [("one.png", gray), ("other.png", 255 - gray)])
     negative.source = tmp_path / "packed.safetensors"
-    ratings = judge_translations(negative, place, inputs="grey", size=48)
+    ratings = judge_translations(negative, place, inputs="gray", size=48)
     assert ratings.protocol["size"] == 48
-    assert ratings.scores["inputs"]["L1"] == pytest.approx(0, abs=1e-6), "of grey pictures, grey is the picture"
-    expected = np.abs(255.0 - 2 * grey.astype(float)).mean() / 255
+    assert ratings.scores["inputs"]["L1"] == pytest.approx(0, abs=1e-6), "of gray images, gray is the image"
+    expected = np.abs(255.0 - 2 * gray.astype(float)).mean() / 255
     assert ratings.scores["translations"]["L1"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -565,33 +565,33 @@ def test_what_cannot_be_judged_is_said(places: tuple[str, str], tmp_path: Path, 
     assert "L1" in ratings.scores["translations"]
     with pytest.raises(SettingsError, match="judged by pairs or by two sets"):
         sparring.judge(small)
-    with pytest.raises(SettingsError, match="makes pictures of pictures"):
+    with pytest.raises(SettingsError, match="makes images of images"):
         probe(small)
 
 
-def test_shifted_colours_have_the_targets_mean_and_spread() -> None:
+def test_shifted_colors_have_the_targets_mean_and_spread() -> None:
     torch.manual_seed(0)
     inputs, targets = 0.1 * torch.randn(50, 3, 8, 8) + 0.3, 0.05 * torch.randn(40, 3, 8, 8) - 0.4
-    shifted = colour_shift(moments([inputs[:20], inputs[20:]]), moments([targets]))(inputs)
+    shifted = color_shift(moments([inputs[:20], inputs[20:]]), moments([targets]))(inputs)
     torch.testing.assert_close(shifted.mean((0, 2, 3)), targets.mean((0, 2, 3)), rtol=0, atol=1e-4)
     torch.testing.assert_close(shifted.std((0, 2, 3)), targets.std((0, 2, 3)), rtol=1e-3, atol=0)
-    grey = moments([with_as_many(inputs, 1)]), moments([targets[:, :1]])
-    assert colour_shift(*grey)(inputs).shape == (50, 1, 8, 8)
+    gray = moments([with_as_many(inputs, 1)]), moments([targets[:, :1]])
+    assert color_shift(*gray)(inputs).shape == (50, 1, 8, 8)
 
 
 def test_dropout_plays_in_use_as_a_seed_says() -> None:
     network = nn.Sequential(nn.Dropout(0.25), nn.Identity(), nn.Dropout(0.5)).eval()
-    pictures = torch.rand(3, 4, 40, 40) + 1
+    images = torch.rand(3, 4, 40, 40) + 1
     with dropping(network, 7):
-        dropped = network(pictures)
-        assert torch.equal(network(pictures[1:2]), dropped[1:2]), "whatever is beside it"
+        dropped = network(images)
+        assert torch.equal(network(images[1:2]), dropped[1:2]), "whatever is beside it"
     kept = dropped != 0
     assert kept.float().mean().item() == pytest.approx(0.75 * 0.5, abs=0.02)
     assert (kept == kept[:1]).all()
-    torch.testing.assert_close(dropped[kept], (pictures / (0.75 * 0.5))[kept])
+    torch.testing.assert_close(dropped[kept], (images / (0.75 * 0.5))[kept])
     with dropping(network, 8):
-        assert not torch.equal(network(pictures), dropped)
-    assert torch.equal(network(pictures), pictures)
+        assert not torch.equal(network(images), dropped)
+    assert torch.equal(network(images), images)
 
 
 def test_translations_have_as_many_faces_as_there_is_noise(tmp_path: Path, model: Model) -> None:
@@ -628,7 +628,7 @@ def two_threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("two_threads")
 def test_threads_that_translate_a_folder_do_not_meet(tmp_path: Path) -> None:
-    """Dropout that plays, statistics of tiled pictures and modes are each thread's own: a file is as if it were alone."""
+    """Dropout that plays, statistics of tiled images and modes are each thread's own: a file is as if it were alone."""
     recipe = Pix2pix(width=4, discriminator_width=4, patch_layers=2, norm="instance")
     game = recipe.build(PairSpec(64, 64, 3, (), 3))
     for weight in game.generator.parameters():  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
@@ -648,7 +648,7 @@ def test_threads_that_translate_a_folder_do_not_meet(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_a_folder_that_is_broken_off_waits_for_no_other_pictures(negative: Model, tmp_path: Path) -> None:
+def test_a_folder_that_is_broken_off_waits_for_no_other_images(negative: Model, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(200):
         Image.fromarray(noise(8, 8, number)).save(tmp_path / "in" / f"{number:03d}.png")
@@ -662,9 +662,9 @@ def test_a_folder_that_is_broken_off_waits_for_no_other_pictures(negative: Model
     game = negative.game
 
     class Slow(Negative):
-        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
             time.sleep(0.05)
-            return super().forward(pictures)
+            return super().forward(images)
 
     game.a2b = Slow()
     with pytest.raises(KeyboardInterrupt):
@@ -678,7 +678,7 @@ def test_a_folder_that_is_broken_off_waits_for_no_other_pictures(negative: Model
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_large_pictures_stop_where_they_are(negative: Model, tmp_path: Path) -> None:
+def test_large_images_stop_where_they_are(negative: Model, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(64):
         Image.fromarray(noise(4, 300, number)).save(tmp_path / "in" / f"{number:03d}.png")
@@ -688,9 +688,9 @@ def test_large_pictures_stop_where_they_are(negative: Model, tmp_path: Path) -> 
             raise KeyboardInterrupt
 
     class Slow(Negative):
-        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
             time.sleep(0.02)
-            return super().forward(pictures)
+            return super().forward(images)
 
     negative.game.a2b = Slow()
     with pytest.raises(KeyboardInterrupt):
@@ -699,16 +699,16 @@ def test_large_pictures_stop_where_they_are(negative: Model, tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_pictures_of_mixed_sizes_share_passes(negative: Model, tmp_path: Path) -> None:
+def test_images_of_mixed_sizes_share_passes(negative: Model, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(64):
         Image.fromarray(noise(8, 8 + 4 * (number % 2), number)).save(tmp_path / "in" / f"{number:03d}.png")
     passes = []
 
     class Counted(Negative):
-        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-            passes.append(len(pictures))
-            return super().forward(pictures)
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            passes.append(len(images))
+            return super().forward(images)
 
     negative.game.a2b = Counted()
     assert sparring.translate(negative, tmp_path / "in", tmp_path / "out").written == 64
@@ -799,11 +799,11 @@ def test_a_film_that_does_not_fit_on_the_disk_is_not_left_in_half(tmp_path: Path
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_picture_that_is_one_tile_is_no_tile(tmp_path: Path) -> None:
+def test_a_image_that_is_one_tile_is_no_tile(tmp_path: Path) -> None:
     recipe = Pix2pix(width=4, discriminator_width=4, patch_layers=2, norm="instance")
     model = Model(recipe.build(PairSpec(64, 64, 3, (), 3)).eval(), recipe, tmp_path / "run")
-    picture = noise(400, 390)
-    assert np.array_equal(translated(model, picture, tile=399), translated(model, picture, tile=1024))
+    image = noise(400, 390)
+    assert np.array_equal(translated(model, image, tile=399), translated(model, image, tile=1024))
 
 
 def test_the_commands(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -814,7 +814,7 @@ def test_the_commands(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert call("judge", run) == 0
     out = capsys.readouterr().out
     assert "FD-lite0" in out
-    assert "colours shifted" in out
+    assert "colors shifted" in out
     assert (run / "translations.json").exists()
     assert call("judge", run, "--direction", "b2a") == 0
     assert (run / "translations-b2a.json").exists()

@@ -1,4 +1,4 @@
-"""Games from picture to picture: what they see, their losses, the pool, and that nothing is done twice or lost."""
+"""Games from image to image: what they see, their losses, the pool, and that nothing is done twice or lost."""
 
 import math
 import shutil
@@ -23,7 +23,7 @@ from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preprocessing import Preparation
 from sparring.games.recipe import check
 from sparring.games.step_context import Moment
-from sparring.games.translation import PicturePool, TranslationGame
+from sparring.games.translation import ImagePool, TranslationGame
 from sparring.losses.contrastive import contrastive
 from sparring.losses.perceptual import correlations, style_distance, total_variation
 from sparring.nets import image_translation as nets
@@ -46,14 +46,14 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Twelve pictures of a bright square, and the same with colours exchanged."""
+    """Twelve images of a bright square, and the same with colors exchanged."""
     folder = tmp_path_factory.mktemp("pairs")
     random = np.random.default_rng(0)
     for number in range(12):
-        picture = np.full((32, 32, 3), 30, np.uint8)
+        image = np.full((32, 32, 3), 30, np.uint8)
         top, left = random.integers(0, 16, 2)
-        picture[top : top + 14, left : left + 14] = (250, 60, 20)
-        for name, pixels in (("a", picture), ("b", picture[:, :, ::-1])):
+        image[top : top + 14, left : left + 14] = (250, 60, 20)
+        for name, pixels in (("a", image), ("b", image[:, :, ::-1])):
             (folder / name).mkdir(exist_ok=True)
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
     return str(folder / "a"), str(folder / "b")
@@ -98,8 +98,8 @@ def test_how_far_a_patch_reaches(layers: int, side: int) -> None:
     assert rows[-1] - rows[0] + 1 == side
 
 
-def test_upsampling_by_nearest_neighbours_has_no_checkerboard() -> None:
-    """Of a constant picture everything stays constant away from the edges; a transposed convolution makes a pattern of it."""
+def test_upsampling_by_nearest_neighbors_has_no_checkerboard() -> None:
+    """Of a constant image everything stays constant away from the edges; a transposed convolution makes a pattern of it."""
     torch.manual_seed(0)
     constant = torch.full((1, 8, 16, 16), 0.5)
     for resized in (False, True):
@@ -112,12 +112,12 @@ def test_upsampling_by_nearest_neighbours_has_no_checkerboard() -> None:
         assert (middle.std(dim=(1, 2)).max().item() < 1e-6) == resized
 
 
-def test_a_shortcut_begins_with_pictures_as_they_are() -> None:
+def test_a_shortcut_begins_with_images_as_they_are() -> None:
     network = nets.ResidualGenerator(3, 3, 4, 2, shortcut=True)
-    pictures = torch.rand(2, 3, 16, 16) * 1.98 - 0.99
-    torch.testing.assert_close(network(pictures), pictures)
+    images = torch.rand(2, 3, 16, 16) * 1.98 - 0.99
+    torch.testing.assert_close(network(images), images)
     torch.testing.assert_close(network(torch.ones(1, 3, 16, 16)), torch.full((1, 3, 16, 16), 0.99))
-    network(pictures).square().sum().backward()
+    network(images).square().sum().backward()
     assert network.draw.weight.grad is not None
     assert network.draw.weight.grad.abs().max() > 0  # and it can learn
 
@@ -125,51 +125,51 @@ def test_a_shortcut_begins_with_pictures_as_they_are() -> None:
 def test_features_are_those_of_the_way_through() -> None:
     torch.manual_seed(0)
     network = nets.ResidualGenerator(3, 3, 4, 6)
-    pictures = torch.randn(2, 3, 16, 16)
-    drawn, found = network.with_features(pictures)
-    assert torch.equal(drawn, network(pictures))
+    images = torch.randn(2, 3, 16, 16)
+    drawn, found = network.with_features(images)
+    assert torch.equal(drawn, network(images))
     assert [tuple(of.shape[1:]) for of in found] == [(3, 16, 16), (8, 8, 8), (16, 4, 4), (16, 4, 4), (16, 4, 4)]
     assert [of.shape[1] for of in found] == network.feature_widths()
-    assert all(torch.equal(one, other) for one, other in zip(found, network.features(pictures), strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(found, network.features(images), strict=True))
 
 
 # ----------------------------------------------------------------------------------------- what networks are shown
 
 
 def test_pairs_are_jittered_alike_and_kinds_apart() -> None:
-    pictures = torch.rand(6, 3, 20, 20)
+    images = torch.rand(6, 3, 20, 20)
     streams = Streams(1, 2)
-    one, other = jittered((pictures, 1 - pictures), streams, "pair", jitter=0.2, flip=True)
+    one, other = jittered((images, 1 - images), streams, "pair", jitter=0.2, flip=True)
     torch.testing.assert_close(one, 1 - other)
-    assert one.shape == pictures.shape
-    (alone,) = jittered((pictures,), streams, "other", jitter=0.2, flip=True)
+    assert one.shape == images.shape
+    (alone,) = jittered((images,), streams, "other", jitter=0.2, flip=True)
     assert not torch.allclose(alone, one)
-    (still,) = jittered((pictures,), streams, "pair", jitter=0.0, flip=False)
-    assert torch.equal(still, pictures)
-    (flipped,) = jittered((pictures,), streams, "pair", jitter=0.0, flip=True)
-    mirrored = [torch.equal(new, old.flip(2)) for new, old in zip(flipped, pictures, strict=True)]
-    same = [torch.equal(new, old) for new, old in zip(flipped, pictures, strict=True)]
+    (still,) = jittered((images,), streams, "pair", jitter=0.0, flip=False)
+    assert torch.equal(still, images)
+    (flipped,) = jittered((images,), streams, "pair", jitter=0.0, flip=True)
+    mirrored = [torch.equal(new, old.flip(2)) for new, old in zip(flipped, images, strict=True)]
+    same = [torch.equal(new, old) for new, old in zip(flipped, images, strict=True)]
     assert any(mirrored)
     assert any(same)
     assert all(a != b for a, b in zip(mirrored, same, strict=True))
 
 
 def test_the_pool_fills_and_then_exchanges_half() -> None:
-    pool = PicturePool(4, ImageSpec(1, 1, 1), 1)
+    pool = ImagePool(4, ImageSpec(1, 1, 1), 1)
     first = torch.arange(4.0).view(4, 1, 1, 1)
     assert torch.equal(pool.exchanged(first, Streams(0, 0), "p"), first)
-    assert pool.pictures.flatten().tolist() == [0, 1, 2, 3]
+    assert pool.images.flatten().tolist() == [0, 1, 2, 3]
     past = 0
     for step in range(1, 301):
         new = torch.full((1, 1, 1, 1), 10.0 + step)
         given = pool.exchanged(new, Streams(0, step), "p")
         if given.item() != new.item():
             past += 1
-            assert new.item() in pool.pictures, "what was exchanged for a picture of the past stays"
+            assert new.item() in pool.images, "what was exchanged for a image of the past stays"
         else:
-            assert new.item() not in pool.pictures
+            assert new.item() not in pool.images
     assert 120 < past < 180
-    assert torch.equal(PicturePool(0, ImageSpec(1, 1, 1), 1).exchanged(first, Streams(0, 0), "p"), first)
+    assert torch.equal(ImagePool(0, ImageSpec(1, 1, 1), 1).exchanged(first, Streams(0, 0), "p"), first)
 
 
 # -------------------------------------------------------------------------------------------------------- losses
@@ -186,11 +186,11 @@ def test_contrast_by_hand() -> None:
 def test_style_losses_by_hand() -> None:
     maps = torch.tensor([[[[1.0, 2.0]], [[3.0, -1.0]]]])  # two features at two places
     torch.testing.assert_close(correlations(maps), torch.tensor([[[5.0, 1.0], [1.0, 10.0]]]) / 4)
-    pictures = torch.tensor([[[[0.0, 1.0], [3.0, 3.0]]]])
-    torch.testing.assert_close(total_variation(pictures), torch.tensor([(9 + 4) / 2 + (1 + 0) / 2]))
+    images = torch.tensor([[[[0.0, 1.0], [3.0, 3.0]]]])
+    torch.testing.assert_close(total_variation(images), torch.tensor([(9 + 4) / 2 + (1 + 0) / 2]))
 
 
-def test_pix2pix_minimises_what_the_paper_says() -> None:
+def test_pix2pix_minimizes_what_the_paper_says() -> None:
     torch.manual_seed(0)
     spec = PairSpec(32, 32, 3, (), 1)
     game = recipes.get("pix2pix")(**{**SMALL["pix2pix"], "jitter": 0.0, "flip": False, "dropout": 0.0}).build(spec)
@@ -212,7 +212,7 @@ def test_pix2pix_minimises_what_the_paper_says() -> None:
     assert not game.drawn
 
 
-def test_cyclegan_minimises_what_the_paper_says_in_four_generator_passes() -> None:
+def test_cyclegan_minimizes_what_the_paper_says_in_four_generator_passes() -> None:
     torch.manual_seed(0)
     spec = PairSpec(32, 32, 3, (), 3, paired=False)
     game = recipes.get("cyclegan")(**{**SMALL["cyclegan"], "jitter": 0.0, "flip": False}).build(spec).train()
@@ -223,7 +223,7 @@ def test_cyclegan_minimises_what_the_paper_says_in_four_generator_passes() -> No
     told = game.play_discriminators(moment(a, b))
     for hook in hooks:
         hook.remove()
-    assert sorted(seen) == [1, 2, 3], "six pictures are drawn, none of them twice"
+    assert sorted(seen) == [1, 2, 3], "six images are drawn, none of them twice"
     with torch.no_grad():
         drawn_b, drawn_a = game.a2b(a), game.b2a(b)
         expected = {
@@ -248,8 +248,8 @@ def test_cyclegan_minimises_what_the_paper_says_in_four_generator_passes() -> No
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_cut_minimises_what_the_paper_says(flip: bool) -> None:
-    """Equations 3 and 4, where every place of every map is told from all others of its map. FastCUT translates some pictures mirrored."""
+def test_cut_minimizes_what_the_paper_says(flip: bool) -> None:
+    """Equations 3 and 4, where every place of every map is told from all others of its map. FastCUT translates some images mirrored."""
     torch.manual_seed(0)
     spec = PairSpec(16, 16, 3, (), 3, paired=False)
     settings = {**SMALL["cut"], "patches": 1000, "jitter": 0.0, "flip": False, "contrast": 2.0, "flip_equivariance": flip}
@@ -260,23 +260,23 @@ def test_cut_minimises_what_the_paper_says(flip: bool) -> None:
     which = (moment(inputs, targets).streams.uniform("flipped", 4) < 0).tolist() if flip else [False] * 4
     assert set(which) == {False, flip}, "chance has both"
 
-    def as_shown(pictures: Tensor) -> Tensor:
-        return torch.stack([picture.flip(2) if turned else picture for picture, turned in zip(pictures, which, strict=True)])
+    def as_shown(images: Tensor) -> Tensor:
+        return torch.stack([image.flip(2) if turned else image for image, turned in zip(images, which, strict=True)])
 
     with torch.no_grad():
         drawn = game.generator(as_shown(inputs))
         expected = {"adversarial": (game.discriminator(drawn) - 1).square().mean(dim=(1, 2, 3))}
-        for name, weight, pictures in (("contrast", 2.0, inputs), ("contrast/identity", 1.0, targets)):
-            maps_before, maps_after = game.generator.features(pictures), game.generator.features(game.generator(as_shown(pictures)))
+        for name, weight, images in (("contrast", 2.0, inputs), ("contrast/identity", 1.0, targets)):
+            maps_before, maps_after = game.generator.features(images), game.generator.features(game.generator(as_shown(images)))
             of_maps = []
             for before, after, head in zip(maps_before, maps_after, game.heads.heads, strict=True):
-                of_pictures = []
+                of_images = []
                 for old, new in zip(before, as_shown(after), strict=True):
                     keys, queries = head(old.flatten(1).T), head(new.flatten(1).T)
                     likeness = queries @ keys.T / queries.norm(dim=1)[:, None] / keys.norm(dim=1)
                     shares = (likeness / 0.07).exp()
-                    of_pictures.append(-(shares.diagonal() / shares.sum(dim=1)).log().mean())
-                of_maps.append(torch.stack(of_pictures))
+                    of_images.append(-(shares.diagonal() / shares.sum(dim=1)).log().mean())
+                of_maps.append(torch.stack(of_images))
             expected[name] = weight * torch.stack(of_maps).mean(dim=0)
         judged = {
             "real": (game.discriminator(targets) - 1).square().mean(dim=(1, 2, 3)) / 2,
@@ -289,15 +289,15 @@ def test_cut_minimises_what_the_paper_says(flip: bool) -> None:
 
 
 class Halves(Perception):
-    """An eye whose two maps are the pictures, and the pictures at half their size."""
+    """An eye whose two maps are the images, and the images at half their size."""
 
     content = 1
 
-    def maps(self, pictures: Tensor) -> list[Tensor]:
-        return [pictures, torch.nn.functional.avg_pool2d(pictures, 2)]
+    def maps(self, images: Tensor) -> list[Tensor]:
+        return [images, torch.nn.functional.avg_pool2d(images, 2)]
 
 
-def test_style_transfer_minimises_what_it_says() -> None:
+def test_style_transfer_minimizes_what_it_says() -> None:
     """Content and style of an eye whose maps are known, each over the mean square of what it should be."""
     torch.manual_seed(0)
     spec = PairSpec(32, 32, 3, (), 3, paired=False)
@@ -317,10 +317,10 @@ def test_style_transfer_minimises_what_it_says() -> None:
     for out, by in ((painted, styles), (half["out"], half["by"])):
         together, wanted = (torch.einsum("nfpq,ngpq->nfg", each, each) for each in (out, by))  # what they are divided by cancels
         shares.append((together - wanted).square().sum(dim=(1, 2)) / wanted[0].square().sum())
-    neighbours = sum(
+    neighbors = sum(
         (painted.roll(-1, axis).narrow(axis, 0, 31) - painted.narrow(axis, 0, 31)).square().mean(dim=(1, 2, 3)) for axis in (2, 3)
     )
-    expected = {"content": 2 * content, "style": 3 * (shares[0] + shares[1]) / 2, "variation": 5 * neighbours}
+    expected = {"content": 2 * content, "style": 3 * (shares[0] + shares[1]) / 2, "variation": 5 * neighbors}
     assert losses.keys() == expected.keys()
     for name, value in expected.items():
         torch.testing.assert_close(losses[name].detach(), value, rtol=1e-4, atol=1e-6)
@@ -456,7 +456,7 @@ def test_discriminators_have_the_norm_that_is_named_for_them() -> None:
     assert norms_of(norm="batch", discriminator_norm="none") == [nn.Identity] * 2
     assert norms_of(norm="none") == [nn.Identity] * 2
     assert norms_of(norm="none", discriminator_norm="instance") == [InstanceNorm] * 2
-    with pytest.raises(SettingsError, match="r1 is of each picture's gradient"):
+    with pytest.raises(SettingsError, match="r1 is of each image's gradient"):
         check(recipes.get("pix2pix")(norm="batch", r1=1.0), spec)
     check(recipes.get("pix2pix")(norm="batch", discriminator_norm="none", r1=1.0), spec)
 
@@ -465,11 +465,11 @@ def test_discriminators_have_the_norm_that_is_named_for_them() -> None:
 def test_without_layers_pixels_are_judged_by_themselves() -> None:
     torch.manual_seed(0)
     judge = nets.PatchDiscriminator(3, 4, 0, norm="none")
-    pictures = torch.randn(2, 3, 6, 5)
-    before = judge(pictures)
-    pictures[1, :, 4, 2] += 1
+    images = torch.randn(2, 3, 6, 5)
+    before = judge(images)
+    images[1, :, 4, 2] += 1
     assert before.shape == (2, 1, 6, 5)
-    assert (judge(pictures) != before).nonzero().tolist() == [[1, 0, 4, 2]]
+    assert (judge(images) != before).nonzero().tolist() == [[1, 0, 4, 2]]
 
 
 @pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "cut"])
@@ -495,7 +495,7 @@ def test_r1_of_patches_by_hand(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "cut"])
-def test_discriminators_see_augmented_pictures_alone(name: str) -> None:
+def test_discriminators_see_augmented_images_alone(name: str) -> None:
     """None as it is; pairs cut and moved alike; and what the generator draws is compared as it is."""
     torch.manual_seed(0)
     spec = PairSpec(32, 32, 3, (), 3, paired=name == "pix2pix")
@@ -622,7 +622,7 @@ def test_what_does_not_fit_is_said(places: tuple[str, str], tmp_path: Path, quie
         assert words in str(error.value)
     with pytest.raises(SettingsError, match="leave no patch"):
         check(recipes.get("pix2pix")(patch_layers=4), pairs)
-    with pytest.raises(SettingsError, match="judge_every is for pictures of noise"):
+    with pytest.raises(SettingsError, match="judge_every is for images of noise"):
         sparring.train("pix2pix", places[0], tmp_path / "x", target=places[1], judge_every=5, console=quiet)
     store = pairs_for("pix2pix", places)
     for name, data in (("dcgan", store), ("cut", store.inputs)):
@@ -645,8 +645,8 @@ def test_translators_and_samplers_are_not_confused(places: tuple[str, str], tmp_
     with pytest.raises(SettingsError, match="wanted are some, with 3 channels"):
         model.translate(torch.zeros(1, 1, 32, 32))
     packed = sparring.load(sparring.pack(model, tmp_path / "p.safetensors"))
-    pictures = torch.rand(3, 3, 40, 33) * 2 - 1
-    found = packed.translate(pictures)
-    assert found.shape == pictures.shape
-    assert torch.equal(found, model.translate(pictures))
-    assert torch.equal(found[1:2], model.translate(pictures[1:2])), "a picture's translation depends on it alone"
+    images = torch.rand(3, 3, 40, 33) * 2 - 1
+    found = packed.translate(images)
+    assert found.shape == images.shape
+    assert torch.equal(found, model.translate(images))
+    assert torch.equal(found[1:2], model.translate(images[1:2])), "a image's translation depends on it alone"

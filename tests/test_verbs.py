@@ -24,7 +24,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stylegan2 and a dcgan after a few steps on pictures with classes."""
+    """A stylegan2 and a dcgan after a few steps on images with classes."""
     folder = tmp_path_factory.mktemp("runs")
     random = np.random.default_rng(0)
     labels = np.arange(60) % 2
@@ -47,10 +47,10 @@ def size(path: str) -> tuple[int, int]:
     return Image.open(path).size
 
 
-def test_latent_verbs_write_their_pictures(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_latent_verbs_write_their_images(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     styled = runs / "styled"
     assert "styled-mix.png" in run(capsys, "latent", "mix", styled, "--coarse", 0, 1, "--fine", 2, 3, 4)
-    side = 48 + 2  # pictures of 16 pixels three times as large, and a gap
+    side = 48 + 2  # images of 16 pixels three times as large, and a gap
     assert size("styled-mix.png") == (4 * side + 2, 3 * side + 2)
     run(capsys, "latent", "truncation", styled, "--at", 0.2, 0.9, "-n", 3, "--out", "t.png")
     assert size("t.png") == (3 * side + 2, 2 * side + 2)
@@ -71,11 +71,11 @@ def test_latent_verbs_write_their_pictures(runs: Path, capsys: pytest.CaptureFix
     assert "without styles" in run(capsys, "interpolate", runs / "plain", "--space", "w", code=1)
 
 
-def test_pictures_are_projected(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_are_projected(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "sample", runs / "styled", "-n", 2, "--seed", 9, "--out", "some")  # with seed 0 it would start at them
     out = run(capsys, "latent", "project", runs / "styled", "some/00000.png", "some/00001.png", "--steps", 12, "--out", "found")
     assert out.count(" dB") == 2
-    assert size("found/picture.png") == (2 * 50 + 2, 2 * 50 + 2)
+    assert size("found/image.png") == (2 * 50 + 2, 2 * 50 + 2)
     losses = read_json(Path("found/losses.json"))
     assert all(len(one) == 13 and min(one) < one[0] for one in losses.values())
     assert np.load("found/points.npz")["points"].shape == (2, 6, 6)

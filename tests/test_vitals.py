@@ -1,4 +1,4 @@
-"""Vital signs: against hand numbers and pictures that are sick on purpose; and that looking changes nothing."""
+"""Vital signs: against hand numbers and images that are sick on purpose; and that looking changes nothing."""
 
 import json
 import math
@@ -57,8 +57,8 @@ def test_distances_are_those_of_different_rows() -> None:
 def test_patterns_that_alternate_are_seen_and_others_are_not() -> None:
     row, column = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
     alternating = {"both": (-1) ** (row + column), "rows": (-1) ** row, "columns": (-1) ** column}
-    for name, picture in alternating.items():
-        assert checkerboard(0.3 + 0.1 * picture[None, None]) == pytest.approx(1, abs=1e-5), name
+    for name, image in alternating.items():
+        assert checkerboard(0.3 + 0.1 * image[None, None]) == pytest.approx(1, abs=1e-5), name
     slower = torch.sin(2 * math.pi * row / 4)[None, None]
     assert checkerboard(slower) == pytest.approx(0, abs=1e-6)
     # equal parts of two waves: each has half of the power
@@ -113,17 +113,17 @@ def test_checkups_are_a_hundred_steps_apart_at_first_and_ever_farther_then() -> 
 
 
 class Drawing(nn.Module):
-    """Stands in for a generator: the pictures are given, or the first of them alone."""
+    """Stands in for a generator: the images are given, or the first of them alone."""
 
-    def __init__(self, pictures: torch.Tensor, *, collapsed: bool) -> None:
+    def __init__(self, images: torch.Tensor, *, collapsed: bool) -> None:
         super().__init__()
-        self.pictures = nn.Parameter(pictures)
+        self.images = nn.Parameter(images)
         self.collapsed = collapsed
 
     def forward(self, latents: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        """Pictures for latents, whatever these are."""
-        chosen = torch.zeros(len(latents), dtype=torch.int64) if self.collapsed else torch.arange(len(latents)) % len(self.pictures)
-        return self.pictures[chosen]
+        """Images for latents, whatever these are."""
+        chosen = torch.zeros(len(latents), dtype=torch.int64) if self.collapsed else torch.arange(len(latents)) % len(self.images)
+        return self.images[chosen]
 
 
 def examined(store: Store, *, collapsed: bool) -> dict[str, Any]:
@@ -132,10 +132,10 @@ def examined(store: Store, *, collapsed: bool) -> dict[str, Any]:
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     assert isinstance(state.game, TwoPlayerGame)
     state.game.generator = Drawing(data.batch(np.arange(50)).images, collapsed=collapsed)
-    return Examiner(data, held_out, 0)(State(state.game, state.game, state.optimisers))
+    return Examiner(data, held_out, 0)(State(state.game, state.game, state.optimizers))
 
 
-def test_a_generator_that_draws_the_data_is_as_varied_and_one_picture_is_not(store: Store) -> None:
+def test_a_generator_that_draws_the_data_is_as_varied_and_one_image_is_not(store: Store) -> None:
     whole, one = examined(store, collapsed=False), examined(store, collapsed=True)
     assert whole["diversity"] == pytest.approx(1, abs=0.1)
     assert whole["coverage"] > 0.95
@@ -152,7 +152,7 @@ def test_a_generator_that_draws_the_data_is_as_varied_and_one_picture_is_not(sto
     assert sum(whole["kinds"]) == pytest.approx(1, abs=1e-3)
 
 
-def test_places_are_as_far_apart_as_the_pictures(store: Store) -> None:
+def test_places_are_as_far_apart_as_the_images(store: Store) -> None:
     examiner = Examiner(kept_apart(store, 0, 0)[0], None, 0)
     random = torch.Generator().manual_seed(1)
     first, second = (torch.randn(128, examiner.rows.shape[1], generator=random) for _ in range(2))
@@ -169,7 +169,7 @@ def test_points_have_signs_too() -> None:
     assert "checkerboard" not in signs
 
 
-def test_pictures_without_classes_are_clustered(store: Store) -> None:
+def test_images_without_classes_are_clustered(store: Store) -> None:
     from dataclasses import replace
 
     bare = replace(store, labels=None)
@@ -228,7 +228,7 @@ def test_a_resumed_run_has_the_same_signs(stop: int, store: Store, tmp_path: Pat
     assert json.loads(whole.splitlines()[1])["updates"]
 
 
-def test_pictures_kept_back_are_not_trained_on(store: Store) -> None:
+def test_images_kept_back_are_not_trained_on(store: Store) -> None:
     data, held_out = kept_apart(store, None, 0)
     assert (len(data), len(held_out)) == (57, 3)
     assert not set(data.places) & set(held_out.places)
@@ -245,14 +245,14 @@ def test_numbers_that_are_no_longer_finite_are_written_down(store: Store, tmp_pa
     from sparring.core.errors import NonFiniteError
 
     with pytest.raises(NonFiniteError):
-        sparring.train("dcgan", store, tmp_path / "run", console=quiet, **{**SEEN, "optimiser": "sgd", "learning_rate": 1e30})
+        sparring.train("dcgan", store, tmp_path / "run", console=quiet, **{**SEEN, "optimizer": "sgd", "learning_rate": 1e30})
     ending = json.loads((tmp_path / "run" / "ending.json").read_text())
     assert ending["reason"] == "not finite"
     assert ending["step"] >= 0
     assert "no longer finite" in ending["message"]
 
 
-def test_pictures_that_are_all_the_same_have_signs(store: Store) -> None:
+def test_images_that_are_all_the_same_have_signs(store: Store) -> None:
     class Same(Part):
         def batch(self, indices: np.ndarray) -> Batch:
             return super().batch(0 * indices)
@@ -262,7 +262,7 @@ def test_pictures_that_are_all_the_same_have_signs(store: Store) -> None:
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     signs = Examiner(Same(data.store, data.places), held_out, 0)
     assert signs.data_signs()["twins"] == 1
-    taken = signs(state)  # and three pictures kept back are too few for a pack of four
+    taken = signs(state)  # and three images kept back are too few for a pack of four
     assert taken["diversity"] > 1
     assert "told/held_out" not in taken
     assert "told/real" in taken
@@ -281,15 +281,15 @@ def test_a_conditional_game_is_asked_for_classes_as_often_as_there_are(store: St
 
 
 def test_what_is_asked_for_is_compared_class_by_class(tmp_path: Path) -> None:
-    """Four classes of grey. For the third, the second is drawn."""
+    """Four classes of gray. For the third, the second is drawn."""
     labels = np.arange(80) % 4
-    greys = 60 * labels[:, None, None, None] + np.random.default_rng(0).integers(0, 30, (80, 16, 16, 1))
-    np.savez(tmp_path / "greys.npz", images=greys.astype(np.uint8), labels=labels)
-    examiner = Examiner(kept_apart(prepare(open_source(tmp_path / "greys.npz"), Preparation(size=16)), 0, 0)[0], None, 0)
+    grays = 60 * labels[:, None, None, None] + np.random.default_rng(0).integers(0, 30, (80, 16, 16, 1))
+    np.savez(tmp_path / "grays.npz", images=grays.astype(np.uint8), labels=labels)
+    examiner = Examiner(kept_apart(prepare(open_source(tmp_path / "grays.npz"), Preparation(size=16)), 0, 0)[0], None, 0)
     assert examiner.data_signs()["agreements"] == [1.0] * 4
     asked = torch.tensor([0, 1, 2, 2, 3])
     drawn = torch.stack([examiner.real.images[examiner.real.labels == label][0] for label in (0, 1, 1, 1, 3)])
-    assert examiner.picture_signs(drawn, asked)["as_asked/kinds"] == [1.0, 1.0, 0.0, 1.0]
+    assert examiner.image_signs(drawn, asked)["as_asked/kinds"] == [1.0, 1.0, 0.0, 1.0]
 
 
 @pytest.mark.parametrize("name", ["sngan", "biggan", "stylegan2", "progan"])

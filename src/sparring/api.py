@@ -76,8 +76,8 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     """Train a game from its beginning and give the model.
 
     `recipe`: a name, or a recipe with settings. `data`: whatever `open_source` takes, or a prepared store. `out`: the
-    run directory to make. `settings`: fields of the recipe, of `TrainSettings`, of `Preparation`, and for recipes that make pictures of
-    pictures of `Pairing`; unknown names are refused. Raises a SparringError for anything a user can mend. Ctrl-C saves and ends
+    run directory to make. `settings`: fields of the recipe, of `TrainSettings`, of `Preparation`, and for recipes that make images of
+    images of `Pairing`; unknown names are refused. Raises a SparringError for anything a user can mend. Ctrl-C saves and ends
     training early.
     """
     console = console or plain_console()
@@ -149,11 +149,11 @@ def refuse_wrong_values(recipe: Recipe, training: TrainSettings, preparation: Pr
     if pairing is not None:
         problems += pairing.problems()
         if training.judge_every is not None:
-            problems.append("judge_every is for pictures of noise; translations are judged with: sparring judge RUN. Leave it out.")
+            problems.append("judge_every is for images of noise; translations are judged with: sparring judge RUN. Leave it out.")
         if training.kept_back is not None:
-            problems.append("kept_back is for pictures of noise; translators hold pairs out with held_out. Leave it out.")
+            problems.append("kept_back is for images of noise; translators hold pairs out with held_out. Leave it out.")
         if training.coach:
-            problems.append("coach is for pictures of noise; it knows no remedies for translators yet. Leave it out.")
+            problems.append("coach is for images of noise; it knows no remedies for translators yet. Leave it out.")
     if problems:
         raise SettingsError(listed("These settings cannot be used:", problems))
 
@@ -163,7 +163,7 @@ def refuse_wrong_data(data: Place | Store | Pairs | None, recipe: Recipe) -> Non
     if isinstance(data, Store) and isinstance(recipe, TranslationRecipe):
         raise SettingsError(f"{recipes.name_of(recipe)} learns from pairs, and a store has none: give the data's place, or `open_pairs`.")
     if isinstance(data, Pairs) and not isinstance(recipe, TranslationRecipe):
-        raise SettingsError(f"{recipes.name_of(recipe)} learns from pictures, not from pairs of them: give one of the pairs' stores.")
+        raise SettingsError(f"{recipes.name_of(recipe)} learns from images, not from pairs of them: give one of the pairs' stores.")
 
 
 def with_located_files(recipe: Recipe) -> Recipe:
@@ -311,7 +311,7 @@ def sheet_for(settings: TrainSettings) -> Callable[[Game], UInt8[np.ndarray, "h 
 
 
 def distance_to(store: Store, seed: int) -> Callable[[Game], dict[str, Any]]:
-    """A score of games, lower is better: the distance of their samples to pictures of the store, with its protocol."""
+    """A score of games, lower is better: the distance of their samples to images of the store, with its protocol."""
     count = min(SCORED_SAMPLES, len(store))
     real = coarse(store.batch(np.linspace(0, len(store) - 1, count).astype(np.int64)).images)
 

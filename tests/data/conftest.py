@@ -1,4 +1,4 @@
-"""Every test has a cache of its own, and pictures are made where they are needed."""
+"""Every test has a cache of its own, and images are made where they are needed."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two classes of three 8x8 pictures of one colour: cat/0..2 are red 10, 20, 30; dog/0..2 are red 110, 120, 130."""
+    """Two classes of three 8x8 images of one color: cat/0..2 are red 10, 20, 30; dog/0..2 are red 110, 120, 130."""
     folder = tmp_path / "photos"
     for start, kind in ((10, "cat"), (110, "dog")):
         (folder / kind).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Helpers to make pictures and the bytes of their files."""
+"""Helpers to make images and the bytes of their files."""
 
 import io
 

@@ -13,8 +13,8 @@ from sparring.data.open_source import open_source
 from sparring.data.store import prepare
 
 RANDOM = np.random.default_rng(0)
-GREY = RANDOM.integers(0, 256, (5, 6, 6), np.uint8)
-COLOUR = RANDOM.integers(0, 256, (5, 6, 6, 3), np.uint8)
+GRAY = RANDOM.integers(0, 256, (5, 6, 6), np.uint8)
+COLOR = RANDOM.integers(0, 256, (5, 6, 6, 3), np.uint8)
 
 
 def saved(path: Path, array: np.ndarray) -> Path:
@@ -30,7 +30,7 @@ def write_idx(path: Path, array: np.ndarray) -> Path:
 
 @pytest.mark.parametrize(
     ("array", "expected"),
-    [(GREY, GREY[..., None]), (COLOUR, COLOUR), (np.ascontiguousarray(COLOUR.transpose(0, 3, 1, 2)), COLOUR)],
+    [(GRAY, GRAY[..., None]), (COLOR, COLOR), (np.ascontiguousarray(COLOR.transpose(0, 3, 1, 2)), COLOR)],
 )
 def test_layouts(tmp_path: Path, array: np.ndarray, expected: np.ndarray) -> None:
     store = prepare(open_source(saved(tmp_path / "a.npy", array)))
@@ -59,12 +59,12 @@ def test_floats(tmp_path: Path, low: str, values: list[float], expected: list[in
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.full((2, 5, 5), np.nan), "picture 0 holds NaN"),
-        (np.stack([np.zeros((5, 5)), np.full((5, 5), np.inf)]), "picture 1 holds NaN or infinity"),
+        (np.full((2, 5, 5), np.nan), "image 0 holds NaN"),
+        (np.stack([np.zeros((5, 5)), np.full((5, 5), np.inf)]), "image 1 holds NaN or infinity"),
         (np.full((2, 5, 5), 200.0), "from 200 to 200"),
         (np.full((2, 5, 5), -1.5), "from -1.5"),
         (np.zeros((2, 5, 5), np.int64), "int64"),
-        (np.zeros((4, 4, 3), np.uint8), "single picture"),
+        (np.zeros((4, 4, 3), np.uint8), "single image"),
         (np.zeros((4, 5, 6, 7), np.uint8), "shape"),
         (np.zeros((0, 5, 5), np.uint8), "length 0"),
         (np.zeros((4, 0, 4), np.uint8), "no pixels"),
@@ -79,7 +79,7 @@ def test_refused(tmp_path: Path, array: np.ndarray, message: str) -> None:
 
 
 def test_torn_arrays(tmp_path: Path) -> None:
-    path = saved(tmp_path / "a.npy", GREY)
+    path = saved(tmp_path / "a.npy", GRAY)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataError, match="says that it holds"):
         prepare(open_source(path))
@@ -93,28 +93,28 @@ def test_torn_arrays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("x", "y"), [("images", "labels"), ("x", "y"), ("x_train", "y_train")])
 def test_npz_with_labels(tmp_path: Path, x: str, y: str) -> None:
-    np.savez_compressed(tmp_path / "a.npz", **{x: COLOUR, y: np.array([[7], [3], [7], [9], [3]])})
+    np.savez_compressed(tmp_path / "a.npz", **{x: COLOR, y: np.array([[7], [3], [7], [9], [3]])})
     store = prepare(open_source(tmp_path / "a.npz"))
     assert store.spec.classes == ("3", "7", "9")
     assert store.labels is not None
     assert store.labels.tolist() == [1, 0, 1, 2, 0]
-    assert np.array_equal(store.pixels, COLOUR)
+    assert np.array_equal(store.pixels, COLOR)
 
 
 def test_npz_splits_and_faults(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    np.savez(path, x_train=COLOUR, y_train=np.arange(5), x_test=COLOUR[:2], y_test=np.array(["b", "a"]))
+    np.savez(path, x_train=COLOR, y_train=np.arange(5), x_test=COLOR[:2], y_test=np.array(["b", "a"]))
     source = open_source(path, split="test")
     assert (len(source), source.classes) == (2, ("a", "b"))
-    np.savez(path, COLOUR)
+    np.savez(path, COLOR)
     assert open_source(path).classes == ()
-    np.savez(path, pictures=COLOUR)
-    with pytest.raises(DataError, match="It has: pictures"):
+    np.savez(path, images=COLOR)
+    with pytest.raises(DataError, match="It has: images"):
         open_source(path)
-    np.savez(path, images=COLOUR, labels=np.arange(4))
-    with pytest.raises(DataError, match="5 pictures, but there are 4 labels"):
+    np.savez(path, images=COLOR, labels=np.arange(4))
+    with pytest.raises(DataError, match="5 images, but there are 4 labels"):
         open_source(path)
-    np.savez(path, images=COLOUR, labels=np.eye(5))
+    np.savez(path, images=COLOR, labels=np.eye(5))
     with pytest.raises(DataError, match="labels are float64"):
         open_source(path)
     np.savez(path, images=np.array([None]), labels=np.arange(1))
@@ -136,19 +136,19 @@ def test_packed_arrays_are_mapped_not_loaded(tmp_path: Path, cache: Path) -> Non
 @pytest.mark.parametrize("packed", ["", ".gz"])
 @pytest.mark.parametrize("dash", ["-", "."])
 def test_idx_with_labels(tmp_path: Path, packed: str, dash: str) -> None:
-    images = write_idx(tmp_path / f"train-images{dash}idx3-ubyte{packed}", GREY)
+    images = write_idx(tmp_path / f"train-images{dash}idx3-ubyte{packed}", GRAY)
     write_idx(tmp_path / f"train-labels{dash}idx1-ubyte{packed}", np.array([1, 0, 1, 5, 0], np.uint8))
     for place in (images, tmp_path):
         store = prepare(open_source(place))
-        assert np.array_equal(store.pixels[..., 0], GREY)
+        assert np.array_equal(store.pixels[..., 0], GRAY)
         assert store.labels is not None
         assert store.labels.tolist() == [1, 0, 1, 2, 0]
         assert store.spec.classes == ("0", "1", "5")
 
 
 def test_idx_sets_in_one_folder(tmp_path: Path) -> None:
-    write_idx(tmp_path / "train-images-idx3-ubyte", GREY)
-    write_idx(tmp_path / "t10k-images-idx3-ubyte.gz", GREY[:2])
+    write_idx(tmp_path / "train-images-idx3-ubyte", GRAY)
+    write_idx(tmp_path / "t10k-images-idx3-ubyte.gz", GRAY[:2])
     with pytest.raises(DataError, match="several sets: train, t10k"):
         open_source(tmp_path)
     assert len(open_source(tmp_path, split="train")) == 5
@@ -158,28 +158,28 @@ def test_idx_sets_in_one_folder(tmp_path: Path) -> None:
 
 
 def test_torn_idx(tmp_path: Path) -> None:
-    path = write_idx(tmp_path / "a-images-idx3-ubyte", GREY)
+    path = write_idx(tmp_path / "a-images-idx3-ubyte", GRAY)
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(DataError, match="longer"):
         prepare(open_source(path))
     path.write_bytes(b"\0\0\x0d\3")
     with pytest.raises(DataError, match="not an IDX file"):
         open_source(path)
-    packed = write_idx(tmp_path / "b-images-idx3-ubyte.gz", GREY)
+    packed = write_idx(tmp_path / "b-images-idx3-ubyte.gz", GRAY)
     packed.write_bytes(packed.read_bytes()[:-30])
     with pytest.raises(DataError, match="damaged"):
         prepare(open_source(packed))
-    write_idx(tmp_path / "c-images-idx3-ubyte", GREY)
+    write_idx(tmp_path / "c-images-idx3-ubyte", GRAY)
     write_idx(tmp_path / "c-labels-idx1-ubyte", np.zeros(4, np.uint8))
-    with pytest.raises(DataError, match="5 pictures, but there are 4 labels"):
+    with pytest.raises(DataError, match="5 images, but there are 4 labels"):
         open_source(tmp_path / "c-images-idx3-ubyte")
 
 
 def test_a_changed_file_is_prepared_again(tmp_path: Path) -> None:
-    path = saved(tmp_path / "a.npy", GREY)
+    path = saved(tmp_path / "a.npy", GRAY)
     first = prepare(open_source(path))
-    saved(path, 255 - GREY)
+    saved(path, 255 - GRAY)
     second = prepare(open_source(path))
     assert first.fingerprint != second.fingerprint
-    assert np.array_equal(second.pixels[..., 0], 255 - GREY)
-    assert np.array_equal(first.pixels[..., 0], GREY)
+    assert np.array_equal(second.pixels[..., 0], 255 - GRAY)
+    assert np.array_equal(first.pixels[..., 0], GRAY)

@@ -6,11 +6,11 @@ import zlib
 
 import numpy as np
 import pytest
-from picture_files import encoded, noise
+from image_files import encoded, noise
 from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
-from sparring.media.image_decoding import PICTURE_ENDINGS, Colour, Crop, UnusableError, extremes_of, fit, load, looks_like_picture
+from sparring.media.image_decoding import IMAGE_ENDINGS, Color, Crop, UnusableError, extremes_of, fit, load, looks_like_image
 
 WHITE, BLUE = (255, 255, 255), (0, 0, 255)
 
@@ -20,8 +20,8 @@ def square(
     size: int,
     *,
     kind: str = "PNG",
-    crop: Crop = "centre",
-    background: Colour = WHITE,
+    crop: Crop = "center",
+    background: Color = WHITE,
     channels: int | None = None,
     **settings: object,
 ) -> np.ndarray:
@@ -30,7 +30,7 @@ def square(
 
 @pytest.mark.parametrize(
     ("orientation", "corner"),
-    # where the stored top left corner is meant to be seen, from the EXIF standard: (row, column) of a 4x4 picture
+    # where the stored top left corner is meant to be seen, from the EXIF standard: (row, column) of a 4x4 image
     [(1, (0, 0)), (2, (0, 3)), (3, (3, 3)), (4, (3, 0)), (5, (0, 0)), (6, (0, 3)), (7, (3, 3)), (8, (3, 0))],
 )
 def test_exif_orientation_turns_the_red_corner(orientation: int, corner: tuple[int, int]) -> None:
@@ -41,7 +41,7 @@ def test_exif_orientation_turns_the_red_corner(orientation: int, corner: tuple[i
     exif[0x0112] = orientation
     pixels = square(Image.fromarray(stored), 4, exif=exif)
     assert tuple(pixels[corner]) == (255, 0, 0)
-    # the neighbour in the stored row tells a turn from a flip
+    # the neighbor in the stored row tells a turn from a flip
     green = {1: (0, 1), 2: (0, 2), 3: (3, 2), 4: (3, 1), 5: (1, 0), 6: (1, 3), 7: (2, 3), 8: (2, 0)}[orientation]
     assert tuple(pixels[green]) == (0, 255, 0)
 
@@ -52,9 +52,9 @@ def test_alpha_is_laid_on_the_background() -> None:
     assert square(half, 2, background=BLUE)[0, 0].tolist() == [128, 0, 127]
     clear = Image.new("RGBA", (2, 2), (9, 9, 9, 0))
     assert square(clear, 2, background=BLUE)[0, 0].tolist() == [0, 0, 255]
-    grey = Image.new("LA", (2, 2), (100, 51))  # 100 * 51/255 + 255 * 204/255 = 20 + 204
-    assert square(grey, 2).tolist() == [[[224]] * 2] * 2
-    assert square(grey, 2, background=BLUE)[0, 0].tolist() == [20, 20, 224]
+    gray = Image.new("LA", (2, 2), (100, 51))  # 100 * 51/255 + 255 * 204/255 = 20 + 204
+    assert square(gray, 2).tolist() == [[[224]] * 2] * 2
+    assert square(gray, 2, background=BLUE)[0, 0].tolist() == [20, 20, 224]
 
 
 def test_four_channels_keep_alpha_and_show_the_background_where_nothing_is() -> None:
@@ -66,7 +66,7 @@ def test_four_channels_keep_alpha_and_show_the_background_where_nothing_is() -> 
     assert square(Image.new("RGB", (2, 2), (5, 6, 7)), 2, channels=4)[0, 0].tolist() == [5, 6, 7, 255]
 
 
-def test_resizing_with_alpha_lets_no_hidden_colour_through() -> None:
+def test_resizing_with_alpha_lets_no_hidden_color_through() -> None:
     pixels = np.zeros((8, 8, 4), np.uint8)
     pixels[:, :4] = (255, 0, 0, 255)
     pixels[:, 4:] = (0, 255, 0, 0)  # green, but invisible
@@ -91,7 +91,7 @@ def test_palette_with_and_without_transparency() -> None:
     assert square(wide, 2, transparency=half)[0].tolist() == [[200, 100, 50], [204, 255, 204]]
 
 
-def test_grey_palette_is_grey() -> None:
+def test_gray_palette_is_grey() -> None:
     image = Image.new("P", (2, 2), 1)
     image.putpalette([0, 0, 0, 90, 90, 90])
     assert square(image, 2).shape == (2, 2, 1)
@@ -129,13 +129,13 @@ def test_one_bit() -> None:
     assert square(image, 2)[:, :, 0].tolist() == [[0, 255], [0, 0]]
 
 
-def test_transparent_colour_of_a_picture_without_alpha() -> None:
+def test_transparent_color_of_a_image_without_alpha() -> None:
     image = Image.new("RGB", (2, 2), (10, 20, 30))
     image.putpixel((0, 0), (1, 2, 3))
     assert square(image, 2, transparency=(1, 2, 3))[0].tolist() == [[255, 255, 255], [10, 20, 30]]
 
 
-def test_a_fine_checkerboard_becomes_grey() -> None:
+def test_a_fine_checkerboard_becomes_gray() -> None:
     board = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
     pixels = square(Image.fromarray(board), 16)
     assert np.abs(pixels.astype(int) - 127.5).max() <= 2
@@ -150,7 +150,7 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same() -> None:
     small = load(content, 32)
     assert small.image.size == (128, 128)
     assert small.header.width == 1024
-    fast, full = (fit(load(content, wanted).image, 32, "centre", WHITE, None) for wanted in (32, None))
+    fast, full = (fit(load(content, wanted).image, 32, "center", WHITE, None) for wanted in (32, None))
     assert np.abs(fast.astype(int) - full).max() <= 3
 
 
@@ -159,7 +159,7 @@ def thirds() -> Image.Image:
     return Image.fromarray(np.repeat(np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8), 4, axis=1).repeat(4, axis=0))
 
 
-def test_crop_centre_takes_the_middle() -> None:
+def test_crop_center_takes_the_middle() -> None:
     assert np.array_equal(square(thirds(), 4), np.broadcast_to(np.array([0, 255, 0], np.uint8), (4, 4, 3)))
     assert np.array_equal(square(thirds().transpose(Image.Transpose.ROTATE_90), 4)[2, 2], [0, 255, 0])
 
@@ -179,11 +179,11 @@ def test_crop_pad_adds_background() -> None:
     assert clear[5, 0].tolist() == [255, 0, 0, 255]
 
 
-def test_grey_on_coloured_padding_is_colour() -> None:
-    grey = Image.new("L", (4, 2), 9)
-    assert square(grey, 4, crop="pad").shape == (4, 4, 1)
-    assert square(grey, 4, crop="pad", background=BLUE)[0, 0].tolist() == [0, 0, 255]
-    assert square(grey, 4, crop="pad", background=BLUE, channels=1).shape == (4, 4, 1)
+def test_gray_on_colored_padding_is_color() -> None:
+    gray = Image.new("L", (4, 2), 9)
+    assert square(gray, 4, crop="pad").shape == (4, 4, 1)
+    assert square(gray, 4, crop="pad", background=BLUE)[0, 0].tolist() == [0, 0, 255]
+    assert square(gray, 4, crop="pad", background=BLUE, channels=1).shape == (4, 4, 1)
 
 
 def test_channels_asked_for() -> None:
@@ -193,7 +193,7 @@ def test_channels_asked_for() -> None:
 
 
 def test_animated_uses_the_first_frame() -> None:
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "lime", "blue")]
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "lime", "blue")]
     loaded = load(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
     assert loaded.image.convert("RGB").getpixel((0, 0)) == (255, 0, 0)
     assert loaded.notes == ("several frames: the first is used",)
@@ -211,12 +211,12 @@ def bomb() -> bytes:
     ("content", "reason"),
     [
         (b"", "empty"),
-        (b"this is no picture", "not a picture"),
+        (b"this is no image", "not a image"),
         (encoded(noise(32, 32))[:-400], "truncated"),
         (encoded(noise(64, 64), "JPEG")[:2000], "truncated"),
         (encoded(noise(64, 64), "BMP")[:2000], "truncated"),
         (bomb(), "bomb"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),  # would start Ghostscript
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a image"),  # would start Ghostscript
     ],
 )
 def test_unusable(content: bytes, reason: str) -> None:
@@ -224,7 +224,7 @@ def test_unusable(content: bytes, reason: str) -> None:
         load(content)
 
 
-def test_damage_at_any_place_is_a_picture_or_a_reason() -> None:
+def test_damage_at_any_place_is_a_image_or_a_reason() -> None:
     random = np.random.default_rng(1)
     for kind in ("PNG", "JPEG", "GIF", "TIFF", "WEBP"):
         whole = encoded(noise(16, 16), kind)
@@ -239,7 +239,7 @@ def test_damage_at_any_place_is_a_picture_or_a_reason() -> None:
             assert mode in ("L", "LA", "RGB", "RGBA")
 
 
-def test_large_pictures_warn_nobody_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_images_warn_nobody_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     before = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters))
     with warnings.catch_warnings(record=True) as caught:
@@ -252,28 +252,28 @@ def test_large_pictures_warn_nobody_and_change_nothing(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"])
-def test_first_bytes_tell_a_picture(kind: str) -> None:
-    assert looks_like_picture(encoded(noise(4, 4), kind)[:16])
+def test_first_bytes_tell_a_image(kind: str) -> None:
+    assert looks_like_image(encoded(noise(4, 4), kind)[:16])
 
 
 @pytest.mark.parametrize("text", [b"P5 is a project", b"BM is short for", b"# Read me", b"{}", b"", b"RIFF....WAVE"])
 def test_first_bytes_tell_what_is_none(text: bytes) -> None:
-    assert not looks_like_picture(text[:16])
+    assert not looks_like_image(text[:16])
 
 
 def test_every_ending_is_lower_case_with_a_dot() -> None:
-    assert all(ending.startswith(".") and ending == ending.lower() for ending in PICTURE_ENDINGS)
-    assert {".png", ".jpg", ".heic"} <= PICTURE_ENDINGS
+    assert all(ending.startswith(".") and ending == ending.lower() for ending in IMAGE_ENDINGS)
+    assert {".png", ".jpg", ".heic"} <= IMAGE_ENDINGS
 
 
 def test_arrays_pass_through_unchanged() -> None:
     for channels in (1, 3, 4):
         pixels = np.random.default_rng(channels).integers(0, 256, (6, 6, channels), np.uint8)
         pixels[..., 3:] |= 1
-        assert np.array_equal(fit(load(pixels).image, 6, "centre", WHITE, channels), pixels)
+        assert np.array_equal(fit(load(pixels).image, 6, "center", WHITE, channels), pixels)
 
 
-def test_broken_exif_keeps_the_picture() -> None:
+def test_broken_exif_keeps_the_image() -> None:
     content = encoded(noise(8, 8), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
     assert np.asarray(load(content).image).shape == (8, 8, 3)
 

@@ -1,4 +1,4 @@
-"""The pictures that come with the package."""
+"""The images that come with the package."""
 
 import csv
 import gzip
@@ -60,8 +60,8 @@ def test_fashion_equals_the_original(shared_data: Path) -> None:
     source = open_source("fashion10k")
     raw = gzip.decompress((shared_data / "fashion-mnist" / "t10k-images-idx3-ubyte.gz").read_bytes())[16:]
     labels = gzip.decompress((shared_data / "fashion-mnist" / "t10k-labels-idx1-ubyte.gz").read_bytes())[8:]
-    pictures = np.frombuffer(raw, np.uint8).reshape(10_000, 28, 28)
-    assert all(np.array_equal(np.asarray(source.read(i))[:, :, 0], pictures[i]) for i in range(10_000))
+    images = np.frombuffer(raw, np.uint8).reshape(10_000, 28, 28)
+    assert all(np.array_equal(np.asarray(source.read(i))[:, :, 0], images[i]) for i in range(10_000))
     assert [item.label for item in source.items] == list(labels)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_files import encoded, noise
+from image_files import encoded, noise
 from PIL import Image
 
 from sparring.core.errors import DataError
@@ -61,7 +61,7 @@ def test_flat_folder_has_no_classes(photos: Path) -> None:
     assert prepare(source).labels is None
 
 
-def test_same_pictures_from_folder_zip_and_wrapped_zip_have_one_fingerprint(photos: Path, tmp_path: Path) -> None:
+def test_same_images_from_folder_zip_and_wrapped_zip_have_one_fingerprint(photos: Path, tmp_path: Path) -> None:
     places = [photos, zipped(photos, tmp_path / "a.zip"), zipped(photos, tmp_path / "b.zip", "some folder/")]
     stores = [prepare(open_source(place)) for place in places]
     assert len({store.fingerprint for store in stores}) == 1
@@ -81,7 +81,7 @@ def test_fingerprint_depends_on_pixels_labels_and_classes(photos: Path) -> None:
     assert len({first, renamed, moved, repainted}) == 4
 
 
-def test_a_few_loose_pictures_beside_classes_are_quarantined(photos: Path) -> None:
+def test_a_few_loose_images_beside_classes_are_quarantined(photos: Path) -> None:
     (photos / "stray.png").write_bytes(red(1))
     source = open_source(photos)
     assert source.classes == ("cat", "dog")
@@ -89,7 +89,7 @@ def test_a_few_loose_pictures_beside_classes_are_quarantined(photos: Path) -> No
     assert any("loose" in note for note in source.notes)
 
 
-def test_mostly_loose_pictures_mean_no_classes(photos: Path) -> None:
+def test_mostly_loose_images_mean_no_classes(photos: Path) -> None:
     for i in range(6):
         (photos / f"{i}.png").write_bytes(red(i))
     source = open_source(photos)
@@ -188,7 +188,7 @@ def test_no_zip_at_all(tmp_path: Path) -> None:
         open_source(tmp_path / "a.zip")
 
 
-def labelled(folder: Path, table: str) -> Path:
+def labeled(folder: Path, table: str) -> Path:
     folder.mkdir()
     for i in range(3):
         (folder / f"{i}.png").write_bytes(red(i))
@@ -205,19 +205,19 @@ def labelled(folder: Path, table: str) -> Path:
     ],
 )
 def test_labels_from_a_table(tmp_path: Path, table: str, expected: dict[str, str]) -> None:
-    folder = labelled(tmp_path / "t", table)
+    folder = labeled(tmp_path / "t", table)
     for place in (folder, zipped(folder, tmp_path / "t.zip"), zipped(folder, tmp_path / "w.zip", "wrapped/")):
         found = {Path(name).name: label for name, label in by_name(open_source(place)).items()}
         assert found == expected
 
 
 def test_numbers_as_labels_are_ordered_as_numbers(tmp_path: Path) -> None:
-    source = open_source(labelled(tmp_path / "t", "file,label\n0.png,10\n1.png,9\n2.png,100\n"))
+    source = open_source(labeled(tmp_path / "t", "file,label\n0.png,10\n1.png,9\n2.png,100\n"))
     assert source.classes == ("9", "10", "100")
 
 
 def test_every_fault_of_a_table_is_listed(tmp_path: Path) -> None:
-    folder = labelled(tmp_path / "t", "file,label\n0.png,a\n0.png,a\n1.png,a\n1.png,b\n2.png,\ngone.png,a\n,a\n")
+    folder = labeled(tmp_path / "t", "file,label\n0.png,a\n0.png,a\n1.png,a\n1.png,b\n2.png,\ngone.png,a\n,a\n")
     (folder / "new.png").write_bytes(red(7))
     source = open_source(folder)
     reasons = dict(source.problems)
@@ -228,13 +228,13 @@ def test_every_fault_of_a_table_is_listed(tmp_path: Path) -> None:
     assert "no row" in reasons["new.png"]
     assert "no file is named" in reasons["labels.csv, row 8"]
     assert any("more than once" in note for note in source.notes)
-    with pytest.raises(DataError, match="5 of 6 pictures"):
+    with pytest.raises(DataError, match="5 of 6 images"):
         prepare(source)
 
 
 def test_a_table_without_the_columns(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Its columns are: name, colour"):
-        open_source(labelled(tmp_path / "t", "name,colour\n0.png,red\n"))
+    with pytest.raises(DataError, match="Its columns are: name, color"):
+        open_source(labeled(tmp_path / "t", "name,color\n0.png,red\n"))
 
 
 def test_wrong_names_and_paths(tmp_path: Path, photos: Path) -> None:
@@ -258,10 +258,10 @@ def test_wrong_names_and_paths(tmp_path: Path, photos: Path) -> None:
 def test_nothing_usable_lists_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "a.txt").write_text("x")
-    with pytest.raises(DataError, match=r"no pictures.*\n.*a\.txt"):
+    with pytest.raises(DataError, match=r"no images.*\n.*a\.txt"):
         open_source(tmp_path / "docs")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no pictures"):
+    with pytest.raises(DataError, match="no images"):
         open_source(tmp_path / "empty")
 
 
@@ -279,7 +279,7 @@ def test_bad_files_are_quarantined_with_reasons(tmp_path: Path) -> None:
     for name, content in bad.items():
         (folder / name).write_bytes(content)
     (folder / "notes.json").write_text("{}")
-    with pytest.raises(DataError, match="4 of 8 pictures") as caught:
+    with pytest.raises(DataError, match="4 of 8 images") as caught:
         prepare(open_source(folder))
     assert all(name in str(caught.value) for name in bad)
     store = prepare(open_source(folder), Preparation(max_bad=0.5))
@@ -298,21 +298,21 @@ def test_a_tenth_may_be_unusable_and_no_more(tmp_path: Path) -> None:
     (folder / "bad0.png").write_bytes(b"")
     assert prepare(open_source(folder)).report.used == 9
     (folder / "bad1.png").write_bytes(b"")
-    with pytest.raises(DataError, match=r"2 of 11 pictures \(18%\).*max_bad = 10%"):
+    with pytest.raises(DataError, match=r"2 of 11 images \(18%\).*max_bad = 10%"):
         prepare(open_source(folder))
 
 
 def test_none_usable(tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.png").write_bytes(b"x")
-    with pytest.raises(DataError, match="none of 1 picture can"):
+    with pytest.raises(DataError, match="none of 1 image can"):
         prepare(open_source(tmp_path / "bad"), Preparation(max_bad=1.0))
 
 
 # --------------------------------------------------------------------------------------------------- well-known layouts
 
 
-def picture(path: Path, value: int = 0) -> None:
+def image(path: Path, value: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(red(value))
 
@@ -325,12 +325,12 @@ def test_backslashes_in_a_zip_are_slashes(tmp_path: Path) -> None:
 
 def test_class_folders_that_are_numbers_are_sorted_as_numbers(tmp_path: Path) -> None:
     for number in (1, 10, 2):
-        picture(tmp_path / "p" / f"{number}" / "a.png", number)
+        image(tmp_path / "p" / f"{number}" / "a.png", number)
     source = open_source(tmp_path / "p")
     assert source.classes == ("1", "2", "10")
     assert by_name(source) == {f"{number}/a.png": f"{number}" for number in (1, 10, 2)}
     for name in ("class10", "class9"):
-        picture(tmp_path / "q" / name / "a.png")
+        image(tmp_path / "q" / name / "a.png")
     assert open_source(tmp_path / "q").classes == ("class9", "class10")
 
 
@@ -338,19 +338,19 @@ def test_class_folders_that_are_numbers_are_sorted_as_numbers(tmp_path: Path) ->
 def test_stylegans_labels_come_from_its_table(tmp_path: Path, packed: bool) -> None:
     names = [f"{i // 2:05d}/img{i:08d}.png" for i in range(4)]
     tables = {
-        "labelled": {"labels": [[names[0], 2], [names[1], 10], [names[2], 2], ["gone.png", 2]]},
+        "labeled": {"labels": [[names[0], 2], [names[1], 10], [names[2], 2], ["gone.png", 2]]},
         "null": {"labels": None},
         "floats": {"labels": [[name, 0.5] for name in names]},
     }
     opened = {}
     for kind, table in tables.items():
         for i, name in enumerate(names):
-            picture(tmp_path / kind / name, i)
+            image(tmp_path / kind / name, i)
         (tmp_path / kind / "dataset.json").write_text(json.dumps(table))
         opened[kind] = open_source(zipped(tmp_path / kind, tmp_path / f"{kind}.zip") if packed else tmp_path / kind)
-    assert by_name(opened["labelled"]) == {names[0]: "2", names[1]: "10", names[2]: "2"}
-    assert opened["labelled"].classes == ("2", "10")
-    assert {problem.name for problem in opened["labelled"].problems} == {names[3], "gone.png"}
+    assert by_name(opened["labeled"]) == {names[0]: "2", names[1]: "10", names[2]: "2"}
+    assert opened["labeled"].classes == ("2", "10")
+    assert {problem.name for problem in opened["labeled"].problems} == {names[3], "gone.png"}
     for kind in ("null", "floats"):
         assert by_name(opened[kind]) == dict.fromkeys(names)
     assert all("StyleGAN" in source.layout for source in opened.values())
@@ -363,10 +363,10 @@ def test_stylegans_labels_come_from_its_table(tmp_path: Path, packed: bool) -> N
 
 def test_folders_that_only_number_files_are_no_classes(tmp_path: Path) -> None:
     for i in (0, 1, 999, 1000, 1001, 2500):
-        picture(tmp_path / "ffhq" / f"{i // 1000 * 1000:05d}" / f"{i:05d}.png")
+        image(tmp_path / "ffhq" / f"{i // 1000 * 1000:05d}" / f"{i:05d}.png")
     assert open_source(tmp_path / "ffhq").classes == ()
     for folder, i in ((0, 5), (1, 5), (1, 6)):  # each folder counts for itself: classes
-        picture(tmp_path / "digits" / f"{folder:05d}" / f"{i:05d}.png")
+        image(tmp_path / "digits" / f"{folder:05d}" / f"{i:05d}.png")
     assert open_source(tmp_path / "digits").classes == ("00000", "00001")
 
 
@@ -379,7 +379,7 @@ def test_the_parts_of_well_known_layouts_are_no_classes(tmp_path: Path) -> None:
     }
     for number, (name, folders) in enumerate(layouts.items()):
         for folder in folders:
-            picture(tmp_path / str(number) / folder / "1.png")
+            image(tmp_path / str(number) / folder / "1.png")
         (tmp_path / str(number) / "annotations").mkdir()
         (tmp_path / str(number) / "annotations" / "captions_train2017.json").write_text("{}")
         source = open_source(tmp_path / str(number))
@@ -390,7 +390,7 @@ def test_the_parts_of_well_known_layouts_are_no_classes(tmp_path: Path) -> None:
             prepare(source)
         assert [len(open_source(tmp_path / str(number), split=folder)) for folder in folders] == [1] * len(folders)
     for name in ("train", "bus"):  # vehicles, not parts
-        picture(tmp_path / "vehicles" / name / "1.png")
+        image(tmp_path / "vehicles" / name / "1.png")
     assert open_source(tmp_path / "vehicles").classes == ("bus", "train")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from picture_files import encoded
+from image_files import encoded
 from PIL import Image
 
 from sparring.core.errors import DataError, SparringError
@@ -40,15 +40,15 @@ def idx(path: Path, array: np.ndarray) -> None:
 
 def test_torchvision_reads_what_lies_in_the_cache(cache: Path, no_network: None) -> None:
     raw = cache / "torchvision" / "FashionMNIST" / "FashionMNIST" / "raw"
-    pictures = np.random.default_rng(0).integers(0, 256, (4, 28, 28), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (4, 28, 28), np.uint8)
     for prefix, count in (("train", 4), ("t10k", 2)):
-        idx(raw / f"{prefix}-images-idx3-ubyte", pictures[:count])
+        idx(raw / f"{prefix}-images-idx3-ubyte", images[:count])
         idx(raw / f"{prefix}-labels-idx1-ubyte", np.array([9, 0, 3, 9], np.uint8)[:count])
     source = open_source("torchvision:FashionMNIST")
     assert source.classes[9] == "Ankle boot"
     assert source.native_size == (28, 28)
     store = prepare(source)
-    assert np.array_equal(store.pixels[..., 0], pictures)
+    assert np.array_equal(store.pixels[..., 0], images)
     assert store.labels is not None
     assert store.labels.tolist() == [9, 0, 3, 9]
     assert len(open_source("torchvision:fashionmnist:test")) == 2
@@ -79,13 +79,13 @@ def test_torchvision_wrong_name() -> None:
 
 
 def rows() -> dict[str, list[Any]]:
-    pictures = [{"bytes": encoded(Image.new("RGB", (6, 6), (40 * i, 0, 0))), "path": None} for i in range(4)]
-    pictures[2] = {"bytes": b"torn", "path": None}
-    return {"picture": pictures, "kind": [1, 0, 1, -1], "text": ["a", "b", "c", "d"]}
+    images = [{"bytes": encoded(Image.new("RGB", (6, 6), (40 * i, 0, 0))), "path": None} for i in range(4)]
+    images[2] = {"bytes": b"torn", "path": None}
+    return {"image": images, "kind": [1, 0, 1, -1], "text": ["a", "b", "c", "d"]}
 
 
 def table(datasets: Any) -> Any:  # noqa: ANN401
-    kinds = {"picture": datasets.Image(), "kind": datasets.ClassLabel(names=["sun", "moon"]), "text": datasets.Value("string")}
+    kinds = {"image": datasets.Image(), "kind": datasets.ClassLabel(names=["sun", "moon"]), "text": datasets.Value("string")}
     return datasets.Dataset.from_dict(rows(), features=datasets.Features(kinds))
 
 
@@ -114,7 +114,7 @@ def test_hub_splits(hub: Any, tmp_path: Path) -> None:  # noqa: ANN401
         open_source(f"hf:{tmp_path / 'both'}", split="tests")
 
 
-def test_hub_folder_of_pictures(hub: Any, photos: Path, no_network: None) -> None:  # noqa: ANN401
+def test_hub_folder_of_images(hub: Any, photos: Path, no_network: None) -> None:  # noqa: ANN401
     source = open_source(f"hf:{photos}")
     assert source.classes == ("cat", "dog")
     store = prepare(source)
@@ -123,9 +123,9 @@ def test_hub_folder_of_pictures(hub: Any, photos: Path, no_network: None) -> Non
     assert (store.pixels[:, 0, 0, 0] > 100).tolist() == (store.labels == 1).tolist()
 
 
-def test_hub_without_pictures(hub: Any, tmp_path: Path) -> None:  # noqa: ANN401
+def test_hub_without_images(hub: Any, tmp_path: Path) -> None:  # noqa: ANN401
     hub.Dataset.from_dict({"a": [1]}).save_to_disk(tmp_path / "numbers")
-    with pytest.raises(DataError, match=r"no column of pictures\. Its columns are: a"):
+    with pytest.raises(DataError, match=r"no column of images\. Its columns are: a"):
         open_source(f"hf:{tmp_path / 'numbers'}")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from picture_files import encoded, noise
+from image_files import encoded, noise
 from PIL import Image
 
 from sparring.core.errors import DataError
@@ -25,7 +25,7 @@ def test_counts_and_reasons(photos: Path) -> None:
     assert (found.found, found.usable) == (8, 7)
     assert [name for name, _ in found.bad] == ["dog/cut.png"]
     text = "\n".join(found.lines())
-    assert "7 of 8 pictures" in text
+    assert "7 of 8 images" in text
     assert "12x4 (1)" in text
     assert "cat (4), dog (3)" in text
     assert "unusable: dog/cut.png: " in text
@@ -42,7 +42,7 @@ def test_contact_sheet_shows_the_whole_source(tmp_path: Path) -> None:
     assert set(np.diff(middles)) <= {2, 3}
 
 
-def test_contact_sheet_shows_whole_pictures_on_the_background(tmp_path: Path) -> None:
+def test_contact_sheet_shows_whole_images_on_the_background(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     Image.new("RGBA", (96, 48), (255, 0, 0, 255)).save(tmp_path / "p" / "a.png")
     sheet = inspect(open_source(tmp_path / "p"), Preparation(background="blue")).contact_sheet

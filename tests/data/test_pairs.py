@@ -1,4 +1,4 @@
-"""Pairs and kinds of pictures: what goes together, what is held out, what inputs are made of pictures."""
+"""Pairs and kinds of images: what goes together, what is held out, what inputs are made of images."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ SIZE = Preparation(size=8)
 
 
 def folder(path: Path, numbers: list[int], ending: str = ".png", add: int = 0) -> Path:
-    """Pictures of one brightness, ten times their number and `add`."""
+    """Images of one brightness, ten times their number and `add`."""
     path.mkdir(parents=True)
     for number in numbers:
         Image.fromarray(np.full((8, 8), 10 * number + add, np.uint8)).save(path / f"{number:02d}{ending}")
@@ -32,13 +32,13 @@ def brightness(pairs: Pairs, indices: list[int]) -> list[tuple[int, int]]:
     return list(zip(*levels, strict=True))
 
 
-def test_pictures_of_the_same_name_are_pairs_and_others_are_said(tmp_path: Path) -> None:
+def test_images_of_the_same_name_are_pairs_and_others_are_said(tmp_path: Path) -> None:
     a, b = folder(tmp_path / "a", [1, 2, 3, 4]), folder(tmp_path / "b", [1, 3, 4, 5], ending=".bmp", add=5)
     pairs = open_pairs(str(a), Pairing(target=str(b), held_out=0.0), SIZE, "paired")
     assert sorted(brightness(pairs, [0, 1, 2])) == [(10, 15), (30, 35), (40, 45)], "a missing partner shifts nothing"
     assert pairs.counts == (3,)
     assert pairs.spec.paired
-    said = ["2 pictures have no partner and are not used:", "  - 02.png: no target of that name", "  - 05.bmp: no input of that name"]
+    said = ["2 images have no partner and are not used:", "  - 02.png: no target of that name", "  - 05.bmp: no input of that name"]
     assert "\n".join(said) in pairs.lines()
     others = folder(tmp_path / "c", [1, 5, 6, 7])
     with pytest.raises(DataError) as error:
@@ -55,7 +55,7 @@ def test_two_files_for_one_partner_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("side", "wanted"), [("left", (10, 200)), ("right", (200, 10))])
-def test_halves_of_a_picture(tmp_path: Path, side: str, wanted: tuple[int, int]) -> None:
+def test_halves_of_a_image(tmp_path: Path, side: str, wanted: tuple[int, int]) -> None:
     tmp_path.joinpath("sheets").mkdir()
     for number in range(3):
         halves = np.concatenate([np.full((8, 8), 10, np.uint8), np.full((8, 8), 200, np.uint8)], axis=1)
@@ -75,7 +75,7 @@ def test_where_pairs_come_from_must_be_said_once(tmp_path: Path) -> None:
         open_pairs(a, Pairing(target=a, inputs="edges"), SIZE, "paired")
 
 
-def test_held_out_pictures_are_not_trained_on_and_the_same_each_time(tmp_path: Path) -> None:
+def test_held_out_images_are_not_trained_on_and_the_same_each_time(tmp_path: Path) -> None:
     a, b = folder(tmp_path / "a", list(range(20))), folder(tmp_path / "b", list(range(20)))
     pairs, again = (open_pairs(str(a), Pairing(target=str(b), held_out=0.25), SIZE, "paired") for _ in range(2))
     assert len(pairs.held_out[0]) == 5
@@ -92,7 +92,7 @@ def test_subjects_are_held_out_whole(tmp_path: Path) -> None:
     for subject in range(8):
         for variant in range(3):
             Image.fromarray(np.full((8, 8), subject, np.uint8)).save(path / f"cat{subject}_{variant}.png")
-    pairs = open_pairs(str(path), Pairing(inputs="grey", held_out=0.25, subject_until="_"), SIZE, "paired")
+    pairs = open_pairs(str(path), Pairing(inputs="gray", held_out=0.25, subject_until="_"), SIZE, "paired")
     kept, held = ({pairs.targets.names[place].partition("_")[0] for place in places[1]} for places in (pairs.places, pairs.held_out))
     assert (len(kept), len(held), len(pairs.held_out[1])) == (6, 2, 6)
     assert not kept & held
@@ -103,7 +103,7 @@ def emoji() -> Pairs:
     return open_pairs("emoji:google", Pairing(target="emoji:twitter"), SIZE, "unpaired")
 
 
-def test_no_twin_of_a_picture_is_in_the_other_set(emoji: Pairs) -> None:
+def test_no_twin_of_a_image_is_in_the_other_set(emoji: Pairs) -> None:
     first = lambda store, places: {store.names[place].removesuffix(".png").partition("-")[0] for place in places}  # noqa: E731
     a, b = first(emoji.inputs, emoji.places[0]), first(emoji.targets, emoji.places[1])
     held = first(emoji.inputs, emoji.held_out[0])
@@ -126,12 +126,12 @@ def test_each_kind_is_shown_once_before_any_comes_again(emoji: Pairs) -> None:
     assert batch.inputs.shape == batch.images.shape == (4, 3, 8, 8)
 
 
-def test_made_inputs_follow_their_pictures_when_files_are_renamed(tmp_path: Path) -> None:
+def test_made_inputs_follow_their_images_when_files_are_renamed(tmp_path: Path) -> None:
     a = folder(tmp_path / "a", [1, 2, 3])
-    open_pairs(str(a), Pairing(inputs="grey", held_out=0.0), SIZE, "paired")
+    open_pairs(str(a), Pairing(inputs="gray", held_out=0.0), SIZE, "paired")
     for number in (3, 2, 1):
         (a / f"{number:02d}.png").rename(a / f"{number + 1:02d}.png")
-    pairs = open_pairs(str(a), Pairing(inputs="grey", held_out=0.0), SIZE, "paired")
+    pairs = open_pairs(str(a), Pairing(inputs="gray", held_out=0.0), SIZE, "paired")
     assert sorted(brightness(pairs, [0, 1, 2])) == [(10, 10), (20, 20), (30, 30)]
 
 
@@ -156,7 +156,7 @@ def test_folders_that_hold_all_of_a_set_are_no_part_of_its_names(tmp_path: Path)
     assert sorted(brightness(pairs, [0, 1])) == [(10, 15), (20, 25)]
 
 
-def test_a_single_picture_is_a_style(tmp_path: Path) -> None:
+def test_a_single_image_is_a_style(tmp_path: Path) -> None:
     a = folder(tmp_path / "a", list(range(10)))
     style = tmp_path / "style.png"
     Image.new("L", (8, 8), 77).save(style)
@@ -170,10 +170,10 @@ def test_a_single_picture_is_a_style(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------------------------------- made inputs
 
 
-def test_what_inputs_are_made_of_a_picture() -> None:
-    picture = np.zeros((32, 32, 3), np.uint8)
-    picture[8:24, 8:24] = (255, 0, 0)
-    lines = made_inputs.edges(picture, 0)[:, :, 0] == 0
+def test_what_inputs_are_made_of_a_image() -> None:
+    image = np.zeros((32, 32, 3), np.uint8)
+    image[8:24, 8:24] = (255, 0, 0)
+    lines = made_inputs.edges(image, 0)[:, :, 0] == 0
     inside = np.zeros((32, 32), bool)
     inside[6:26, 6:26] = True
     inside[11:21, 11:21] = False
@@ -181,11 +181,11 @@ def test_what_inputs_are_made_of_a_picture() -> None:
     assert not (lines & ~inside).any(), "lines lie where brightness changes"
     assert lines[16].sum() == 2, "one line for each side that a row crosses"
     assert (made_inputs.edges(np.full((32, 32, 3), 90, np.uint8), 0) == 255).all()
-    assert made_inputs.grey(picture, 0).shape == (32, 32, 1)
-    assert made_inputs.grey(picture, 0)[16, 16, 0] == 76, "0.299 of red"
-    small = made_inputs.low_resolution(picture, 0)
-    assert small.shape == picture.shape
-    assert np.array_equal(small[14:18, 14:18], picture[14:18, 14:18])
+    assert made_inputs.gray(image, 0).shape == (32, 32, 1)
+    assert made_inputs.gray(image, 0)[16, 16, 0] == 76, "0.299 of red"
+    small = made_inputs.low_resolution(image, 0)
+    assert small.shape == image.shape
+    assert np.array_equal(small[14:18, 14:18], image[14:18, 14:18])
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
     assert made_inputs.low_resolution(noise, 0).std() < noise.std() / 2
     holed = made_inputs.masked(noise, 5)
@@ -193,10 +193,10 @@ def test_what_inputs_are_made_of_a_picture() -> None:
     assert hole.sum() == pytest.approx(256, abs=3)
     assert np.array_equal(holed[~hole], noise[~hole])
     places = {np.flatnonzero((made_inputs.masked(noise, i) == 127).all(axis=2))[0] for i in range(8)}
-    assert len(places) > 3, "each picture has its own place"
-    assert np.array_equal(made_inputs.scribble(picture, 3), made_inputs.scribble(picture, 3))
-    assert not np.array_equal(made_inputs.scribble(picture, 3), made_inputs.scribble(picture, 4))
-    assert 0.02 < (made_inputs.scribble(picture, 3) < 128).mean() < 0.4
+    assert len(places) > 3, "each image has its own place"
+    assert np.array_equal(made_inputs.scribble(image, 3), made_inputs.scribble(image, 3))
+    assert not np.array_equal(made_inputs.scribble(image, 3), made_inputs.scribble(image, 4))
+    assert 0.02 < (made_inputs.scribble(image, 3) < 128).mean() < 0.4
 
 
 # --------------------------------------------------------------------------------------------------- what lies on what
@@ -218,7 +218,7 @@ def pairs_of_scenes(path: Path, change: Callable[[Image.Image], Image.Image], co
     return path / "a", path / "b"
 
 
-def opened(a: Path, b: Path, crop: Crop = "centre") -> Pairs:
+def opened(a: Path, b: Path, crop: Crop = "center") -> Pairs:
     return open_pairs(str(a), Pairing(target=str(b), held_out=0.0), Preparation(size=32, crop=crop), "paired")
 
 
@@ -249,7 +249,7 @@ def test_a_pair_with_an_exif_turn_on_one_side_alone(tmp_path: Path) -> None:
     for seed in range(3):
         scene(seed, 60, 90).save(a / f"{seed}.png", exif=exif)  # seen as 60 wide, 90 high
         scene(seed, 60, 90).save(b / f"{seed}.png")
-    for crop in ("centre", "squash"):
+    for crop in ("center", "squash"):
         with pytest.raises(DataError, match=r"60x90 \(turned by its EXIF orientation, 6\), target 90x60"):
             opened(a, b, crop)
     for seed in range(3):

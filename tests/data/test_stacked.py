@@ -1,4 +1,4 @@
-"""Three garments as one colour picture: 1,000 modes."""
+"""Three garments as one color image: 1,000 modes."""
 
 import hashlib
 import subprocess
@@ -17,23 +17,23 @@ from sparring.data.store import Preparation, prepare
 
 
 @pytest.fixture(scope="module")
-def pictures() -> UInt8[np.ndarray, "50000 28 28 3"]:
+def images() -> UInt8[np.ndarray, "50000 28 28 3"]:
     source = open_source("fashion10k:stacked")
     return np.stack([np.asarray(source.read(index)) for index in range(len(source))])
 
 
 @pytest.fixture(scope="module")
-def garments_seen(pictures: UInt8[np.ndarray, "50000 28 28 3"]) -> Int64[np.ndarray, "50000 3"]:
+def garments_seen(images: UInt8[np.ndarray, "50000 28 28 3"]) -> Int64[np.ndarray, "50000 3"]:
     """Which garment each channel shows, found by its pixels alone; a KeyError if it is none."""
     garments = open_source("fashion10k")
     known = {np.asarray(garments.read(index)).tobytes(): index for index in range(len(garments))}
     assert len(known) == 10_000
-    channels = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
-    return np.array([[known[channel.tobytes()] for channel in picture] for picture in channels])
+    channels = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    return np.array([[known[channel.tobytes()] for channel in image] for image in channels])
 
 
 def part(source: Source, indices: Sequence[int]) -> Source:
-    """Those pictures of a source alone."""
+    """Those images of a source alone."""
     items = [source.items[index] for index in indices]
     return Source(source.name, items, lambda index: source.read(indices[index]), lambda: f"{source.key} {indices}", source.classes)
 
@@ -47,9 +47,9 @@ def test_shape() -> None:
             source.read(outside)
 
 
-def test_it_is_the_same_everywhere_and_always(pictures: UInt8[np.ndarray, "50000 28 28 3"]) -> None:
+def test_it_is_the_same_everywhere_and_always(images: UInt8[np.ndarray, "50000 28 28 3"]) -> None:
     assert choices(10_000)[:2].tolist() == [[5361, 3770, 4437], [3832, 8244, 9259]]
-    assert hashlib.sha256(pictures.tobytes()).hexdigest()[:16] == "a10c2b4289067f15"
+    assert hashlib.sha256(images.tobytes()).hexdigest()[:16] == "a10c2b4289067f15"
     assert open_source("fashion10k:stacked").key == open_source("fashion10k:stacked").key != open_source("fashion10k").key
 
 
@@ -75,9 +75,9 @@ def test_preparing_enlarges_each_garment_by_itself() -> None:
     store = prepare(part(open_source("fashion10k:stacked"), some), Preparation(size=32))
     assert store.spec.shape == (3, 32, 32)
     assert store.labels is None
-    for picture, chosen in zip(store.pixels, choices(10_000)[list(some)].tolist(), strict=True):
+    for image, chosen in zip(store.pixels, choices(10_000)[list(some)].tolist(), strict=True):
         garments = prepare(part(open_source("fashion10k"), chosen), Preparation(size=32)).pixels
-        assert np.array_equal(picture, np.concatenate(list(garments), axis=2))
+        assert np.array_equal(image, np.concatenate(list(garments), axis=2))
 
 
 def test_inspection() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from picture_files import encoded, noise
+from image_files import encoded, noise
 from PIL import Image
 
 from sparring.core.errors import DataError, SettingsError
@@ -132,10 +132,10 @@ def test_sides_that_are_cut_off_are_said(tmp_path: Path) -> None:
     (tmp_path / "wide").mkdir()
     for i in range(3):
         noise(48, 80, i).save(tmp_path / "wide" / f"{i}.png")
-    said = {crop: prepare(open_source(tmp_path / "wide"), Preparation(crop=crop)).report.warnings for crop in ("centre", "squash", "pad")}
-    assert "3 of 3 images" in said["centre"][0]
-    assert "40%" in said["centre"][0]
-    assert "--crop pad" in said["centre"][0]
+    said = {crop: prepare(open_source(tmp_path / "wide"), Preparation(crop=crop)).report.warnings for crop in ("center", "squash", "pad")}
+    assert "3 of 3 images" in said["center"][0]
+    assert "40%" in said["center"][0]
+    assert "--crop pad" in said["center"][0]
     assert "3 of 3 images" in said["squash"][0]
     assert said["pad"] == ()
 
@@ -145,7 +145,7 @@ def test_one_background_by_two_names_is_one_store(photos: Path) -> None:
     assert prepare(open_source(photos), Preparation(background="#ff0000")).folder == first.folder
 
 
-def test_size_is_the_pictures_own_only_if_all_are_equal_and_square(photos: Path) -> None:
+def test_size_is_the_images_own_only_if_all_are_equal_and_square(photos: Path) -> None:
     assert prepare(open_source(photos)).spec.shape == (3, 8, 8)
     noise(9, 9).save(photos / "cat" / "9.png")
     assert prepare(open_source(photos)).spec.shape == (3, 64, 64)
@@ -155,19 +155,19 @@ def test_size_is_the_pictures_own_only_if_all_are_equal_and_square(photos: Path)
     assert prepare(open_source(photos), Preparation(size=16)).spec.shape == (3, 16, 16)
 
 
-def test_grey_until_the_first_colour(tmp_path: Path) -> None:
-    folder = tmp_path / "grey"
+def test_gray_until_the_first_color(tmp_path: Path) -> None:
+    folder = tmp_path / "gray"
     folder.mkdir()
-    pictures = np.random.default_rng(0).integers(0, 256, (40, 5, 5), np.uint8)
-    for i, picture in enumerate(pictures):
-        Image.fromarray(picture).save(folder / f"{i:02d}.png")
-    grey = prepare(open_source(folder))
-    assert grey.spec.channels == 1
-    assert np.array_equal(grey.pixels[..., 0], pictures)
+    images = np.random.default_rng(0).integers(0, 256, (40, 5, 5), np.uint8)
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{i:02d}.png")
+    gray = prepare(open_source(folder))
+    assert gray.spec.channels == 1
+    assert np.array_equal(gray.pixels[..., 0], images)
     Image.new("RGB", (5, 5), (1, 2, 3)).save(folder / "20.png")
     mixed = prepare(open_source(folder))
     assert mixed.spec.channels == 3
-    expected = pictures[..., None].repeat(3, axis=3)
+    expected = images[..., None].repeat(3, axis=3)
     expected[20] = (1, 2, 3)
     assert np.array_equal(mixed.pixels, expected)
     assert mixed.fingerprint == prepare(open_source(folder), Preparation(channels=3)).fingerprint
@@ -191,7 +191,7 @@ def test_many_threads_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(one.names) == list(four.names)
 
 
-def test_batch_gathers_the_pictures(photos: Path) -> None:
+def test_batch_gathers_the_images(photos: Path) -> None:
     store = prepare(open_source(photos))
     batch = store.batch(np.array([5, 0, 5]))
     assert batch.images.shape == (3, 3, 8, 8)
@@ -222,7 +222,7 @@ def test_notes_tell_what_was_done(tmp_path: Path) -> None:
     folder = tmp_path / "notes"
     folder.mkdir()
     Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(folder / "clear.png")
-    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (20, 20), color) for color in ("red", "blue")]
     frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
     Image.new("L", (4, 4)).save(folder / "small.png")
     store = prepare(open_source(folder), Preparation(size=16))
@@ -232,12 +232,12 @@ def test_notes_tell_what_was_done(tmp_path: Path) -> None:
     assert store.pixels[1, 3, 3].tolist() == [255, 0, 0]
 
 
-def test_a_class_without_usable_pictures_stays_and_is_told(photos: Path) -> None:
+def test_a_class_without_usable_images_stays_and_is_told(photos: Path) -> None:
     (photos / "eel").mkdir()
     (photos / "eel" / "0.png").write_bytes(b"")
     store = prepare(open_source(photos), Preparation(max_bad=0.2))
     assert store.spec.classes == ("cat", "dog", "eel")
-    assert "Classes without a usable picture: eel." in store.report.notes
+    assert "Classes without a usable image: eel." in store.report.notes
 
 
 def test_all_wrong_settings_at_once(photos: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_killed_process_leaves_no_store_and_is_swept_up(photos: Path, cache: P
     assert process.stdout is not None
     assert process.stdout.readline() == b"reading\n"
     assert [name[-4:] for name in stores_in(cache)] == [".tmp"]
-    store = prepare(open_source(photos))  # a living neighbour's folder is not touched
+    store = prepare(open_source(photos))  # a living neighbor's folder is not touched
     assert len(stores_in(cache)) == 2
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -15,7 +15,7 @@ from sparring.core.errors import DataError
 from sparring.metrics import inception_score
 from sparring.metrics.frechet_distance import Gaussian, between, extrapolated, frechet_distance, full_rank
 from sparring.metrics.kernel_distance import kernel_distance
-from sparring.metrics.nearest_neighbors import Own, best_coverage, density_coverage, memorisation, precision_recall
+from sparring.metrics.nearest_neighbors import Own, best_coverage, density_coverage, memorization, precision_recall
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -151,10 +151,10 @@ def test_kernel_distance_has_no_bias_and_knows_its_error() -> None:
     assert claimed == pytest.approx(values.std().item(), rel=0.25)
 
 
-# ---------------------------------------------------------------------------------------------- neighbours
+# ---------------------------------------------------------------------------------------------- neighbors
 
 
-def test_neighbour_scores_by_hand() -> None:
+def test_neighbor_scores_by_hand() -> None:
     real, fake = torch.tensor([[0.0], [1.0], [2.0], [3.0]]), torch.tensor([[0.4], [10.0], [10.2]])
     score = precision_recall(real, fake, k=1)
     assert score.precision == pytest.approx(1 / 3)
@@ -198,12 +198,12 @@ def test_pieces_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.allclose(parts[3].radii, whole[3].radii)
 
 
-def test_memorisation_by_hand() -> None:
-    found = memorisation(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 3.0]))
+def test_memorization_by_hand() -> None:
+    found = memorization(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 3.0]))
     assert found.nearer == pytest.approx(3 / 4)
-    assert memorisation(torch.tensor([1.0]), torch.tensor([1.0])).nearer == 0.5
-    assert memorisation(torch.zeros(50), torch.ones(50)).copies == 1
-    assert memorisation(torch.ones(50), torch.linspace(0, 1, 50)).copies == 0
+    assert memorization(torch.tensor([1.0]), torch.tensor([1.0])).nearer == 0.5
+    assert memorization(torch.zeros(50), torch.ones(50)).copies == 1
+    assert memorization(torch.ones(50), torch.linspace(0, 1, 50)).copies == 0
 
 
 # ----------------------------------------------------------------------------------------- Inception Score

@@ -1,4 +1,4 @@
-"""Feature networks against their reference implementations, and the way pictures take to them."""
+"""Feature networks against their reference implementations, and the way images take to them."""
 
 import pickle
 from pathlib import Path
@@ -30,22 +30,22 @@ def noise(n: int, side: int, channels: int = 3, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("side", [20, 64, 150])
 def test_bicubic_is_pillows(side: int) -> None:
-    picture = noise(1, 50, 1)[0, :, :, 0].astype(np.float32)
-    theirs = np.asarray(Image.fromarray(picture, mode="F").resize((side, side), Image.Resampling.BICUBIC))
-    ours = resize(torch.from_numpy(picture)[None, None], side, "bicubic, antialiased")[0, 0]
+    image = noise(1, 50, 1)[0, :, :, 0].astype(np.float32)
+    theirs = np.asarray(Image.fromarray(image, mode="F").resize((side, side), Image.Resampling.BICUBIC))
+    ours = resize(torch.from_numpy(image)[None, None], side, "bicubic, antialiased")[0, 0]
     assert np.abs(ours.numpy() - theirs).max() < 5e-3  # of 255
 
 
 @pytest.mark.parametrize("side", [20, 64, 299])
 def test_bilinear_is_tensorflows(side: int) -> None:
-    pictures = torch.from_numpy(noise(2, 50)).permute(0, 3, 1, 2).float()
-    theirs = interpolate_bilinear_2d_like_tensorflow1x(pictures, size=(side, side), align_corners=False)
-    assert torch.allclose(resize(pictures, side, "bilinear, TensorFlow 1"), theirs, atol=1e-3)
+    images = torch.from_numpy(noise(2, 50)).permute(0, 3, 1, 2).float()
+    theirs = interpolate_bilinear_2d_like_tensorflow1x(images, size=(side, side), align_corners=False)
+    assert torch.allclose(resize(images, side, "bilinear, TensorFlow 1"), theirs, atol=1e-3)
 
 
 def test_a_size_that_fits_is_left_alone() -> None:
-    pictures = torch.rand(2, 3, 32, 32)
-    assert torch.equal(resize(pictures, 32, "bicubic, antialiased"), pictures)
+    images = torch.rand(2, 3, 32, 32)
+    assert torch.equal(resize(images, 32, "bicubic, antialiased"), images)
 
 
 # ------------------------------------------------------------------------------------------------ networks
@@ -99,21 +99,21 @@ def test_timm_with_a_file_of_weights(tmp_path: Path) -> None:
         open_extractor("timm:resnet10t", weights=tmp_path / "weights.pth")
 
 
-def test_features_do_not_depend_on_how_pictures_arrive() -> None:
+def test_features_do_not_depend_on_how_images_arrive() -> None:
     extractor = open_extractor("lite0")
     pixels = noise(70, 16)
     whole = extractor.extract([pixels]).rows
     parts = extractor.extract(iter([pixels[:1], pixels[1:40], pixels[40:]])).rows
     assert torch.equal(whole, parts)
     assert torch.equal(extractor.extract([pixels[:5]]).rows, whole[:5])
-    with pytest.raises(DataError, match="no pictures"):
+    with pytest.raises(DataError, match="no images"):
         extractor.extract([])
 
 
-def test_grey_pictures_are_seen_as_colour_ones() -> None:
+def test_gray_images_are_seen_as_color_ones() -> None:
     extractor = open_extractor("lite0", exact=True)
-    grey = noise(3, 24, 1)
-    assert torch.allclose(extractor.extract([grey]).rows, extractor.extract([grey.repeat(3, axis=3)]).rows, atol=1e-5)
+    gray = noise(3, 24, 1)
+    assert torch.allclose(extractor.extract([gray]).rows, extractor.extract([gray.repeat(3, axis=3)]).rows, atol=1e-5)
 
 
 def test_channels() -> None:
@@ -121,8 +121,8 @@ def test_channels() -> None:
     clear = np.zeros((1, 1, 2, 4), np.uint8)
     clear[0, 0, 1] = (10, 20, 30, 255)
     assert with_channels(clear, 3).tolist() == [[[[255, 255, 255], [10, 20, 30]]]]
-    colour = np.array([[[[255, 0, 0], [0, 255, 0]]]], np.uint8)
-    assert with_channels(colour, 1).tolist() == [[[[76], [150]]]]
+    color = np.array([[[[255, 0, 0], [0, 255, 0]]]], np.uint8)
+    assert with_channels(color, 1).tolist() == [[[[76], [150]]]]
 
 
 def test_rebatching_keeps_order() -> None:
@@ -138,12 +138,12 @@ def test_the_classifier_learns_and_is_remembered(store: Store, monkeypatch: pyte
     assert store.labels is not None
     assert found.probabilities is not None
     assert (found.probabilities.argmax(dim=1).numpy() == store.labels).mean() > 0.95  # bright on black and dark on white
-    assert "held-out pictures rightly" in extractor.note
+    assert "held-out images rightly" in extractor.note
     monkeypatch.setattr(classifier, "train", lambda *_: pytest.fail("trained twice"))
     assert open_extractor("classifier", store=store).weights == extractor.weights
 
 
-def test_held_out_pictures_are_of_every_class() -> None:
+def test_held_out_images_are_of_every_class() -> None:
     training, held_out = classifier.split(np.array([0] * 20 + [1] * 4 + [2]))
     assert sorted([*training, *held_out]) == list(range(25))
     assert held_out.tolist() == [17, 18, 19, 23]

@@ -19,8 +19,8 @@ from sparring.data.preprocessing import Preparation
 from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.feature_cache import see
 from sparring.evaluation.features import Extractor
-from sparring.evaluation.image_sets import Pictures, of_source
-from sparring.evaluation.scores import judge_pictures
+from sparring.evaluation.image_sets import Images, of_source
+from sparring.evaluation.scores import judge_images
 from sparring.metrics.blank_and_noise import contrast_of, roughness_of
 from sparring.nets.feature_extractors import efficientnet_lite0
 
@@ -41,8 +41,8 @@ def garments() -> np.ndarray:
     return np.stack([np.asarray(source.read(numbers[k])) for k in range(12) for numbers in by_class])
 
 
-def pictures(name: str, pixels: np.ndarray) -> Pictures:
-    return Pictures(
+def images(name: str, pixels: np.ndarray) -> Images:
+    return Images(
         name,
         len(pixels),
         (),
@@ -69,31 +69,31 @@ FAILURES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
 @pytest.mark.parametrize("failure", FAILURES)
 def test_samples_that_failed_as_a_whole_are_called_what_they_are(garments: np.ndarray, extractor: Extractor, failure: str) -> None:
     change, said = FAILURES[failure]
-    real = pictures("real", garments[:COUNT])
-    sentences = judge_pictures(real, pictures(failure, change(garments[COUNT:])), extractor).sentences
+    real = images("real", garments[:COUNT])
+    sentences = judge_images(real, images(failure, change(garments[COUNT:])), extractor).sentences
     assert sentences[0].startswith(said)
     assert not any("quality" in sentence.lower() or "Do not trust" in sentence for sentence in sentences), "no other sentence contradicts"
     assert len(sentences) == 1
 
 
 def test_copies_of_one_and_of_all_are_told(garments: np.ndarray, extractor: Extractor) -> None:
-    real = pictures("real", garments[:COUNT])
-    one = judge_pictures(real, pictures("one", np.repeat(garments[:1], COUNT, axis=0)), extractor).sentences
+    real = images("real", garments[:COUNT])
+    one = judge_images(real, images("one", np.repeat(garments[:1], COUNT, axis=0)), extractor).sentences
     assert [sentence.split(":")[0] for sentence in one] == ["One image", "Copies"]
     half = np.concatenate([garments[: COUNT // 2], garments[COUNT : COUNT + COUNT // 2]])
     assert any(
-        sentence.startswith("Copies: 50% of the samples") for sentence in judge_pictures(real, pictures("half", half), extractor).sentences
+        sentence.startswith("Copies: 50% of the samples") for sentence in judge_images(real, images("half", half), extractor).sentences
     )
-    whole = judge_pictures(real, pictures("all", garments[:COUNT][::-1].copy()), extractor)
+    whole = judge_images(real, images("all", garments[:COUNT][::-1].copy()), extractor)
     assert len(whole.sentences) == 1
     assert whole.sentences[0].startswith("Copies: the two sides are the same images")
     assert whole["FD-lite0"].value == pytest.approx(0, abs=1e-3)
 
 
 def test_good_samples_and_few_ones(garments: np.ndarray, extractor: Extractor) -> None:
-    real = pictures("real", garments[:COUNT])
-    assert judge_pictures(real, pictures("good", garments[COUNT:]), extractor).sentences == ()
-    (few,) = judge_pictures(real, pictures("few", garments[COUNT : COUNT + 20]), extractor).sentences
+    real = images("real", garments[:COUNT])
+    assert judge_images(real, images("good", garments[COUNT:]), extractor).sentences == ()
+    (few,) = judge_images(real, images("few", garments[COUNT : COUNT + 20]), extractor).sentences
     assert few.startswith("20 images are too few")
 
 
@@ -145,7 +145,7 @@ def test_images_go_from_their_own_pixels_to_the_extractor(tmp_path: Path, extrac
             )
         )
     with torch.no_grad():
-        rows, _ = extractor.network((torch.from_numpy(np.stack(shown)) - efficientnet_lite0.CENTRE) / efficientnet_lite0.SCALE)
+        rows, _ = extractor.network((torch.from_numpy(np.stack(shown)) - efficientnet_lite0.CENTER) / efficientnet_lite0.SCALE)
     assert torch.allclose(seen.rows, rows, atol=2e-3 * rows.abs().max().item())
 
 
@@ -213,5 +213,5 @@ def test_what_cannot_be_used_is_left_out_and_said_or_too_much(tmp_path: Path) ->
         assert (judged.real.count, judged.real.name_of(0)) == (10, "01.png")
         assert any("1 of 11" in note and "00.png" in note for note in judged.notes)
     (real / "01.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"2 of 11(.|\n)*01\.png: not a picture"):
+    with pytest.raises(DataError, match=r"2 of 11(.|\n)*01\.png: not a image"):
         sparring.judge(real, real, console=QUIET)

@@ -1,4 +1,4 @@
-"""Whole judgements: collapses built on purpose, the full path against torch-fidelity, reports, and bad input."""
+"""Whole judgments: collapses built on purpose, the full path against torch-fidelity, reports, and bad input."""
 
 import json
 import re
@@ -19,9 +19,9 @@ from sparring.data.open_source import open_source
 from sparring.data.store import Preparation, Store, prepare
 from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.features import Extractor
-from sparring.evaluation.image_sets import Pictures, of_store
+from sparring.evaluation.image_sets import Images, of_store
 from sparring.evaluation.ranking import Judged, markdown, plot, ranked
-from sparring.evaluation.scores import Judgement, judge_pictures
+from sparring.evaluation.scores import Judgment, judge_images
 from sparring.nets.feature_extractors.efficientnet_lite0 import weights_file
 
 QUIET = Console(quiet=True)
@@ -37,8 +37,8 @@ def lite0() -> Extractor:
     return open_extractor("lite0")
 
 
-def some(store: Store, numbers: np.ndarray, name: str, change: object = None) -> Pictures:
-    """Pictures of the store with these numbers, changed."""
+def some(store: Store, numbers: np.ndarray, name: str, change: object = None) -> Images:
+    """Images of the store with these numbers, changed."""
     pixels = store.pixels[numbers].view(np.ndarray)
     if callable(change):
         pixels = change(pixels)
@@ -51,45 +51,45 @@ def some(store: Store, numbers: np.ndarray, name: str, change: object = None) ->
         return pixels[list(chosen)]
 
     fingerprint = name if name == "real" else None
-    return Pictures(name, len(numbers), store.spec.classes, batches, pick, store.labels[numbers], fingerprint=fingerprint)
+    return Images(name, len(numbers), store.spec.classes, batches, pick, store.labels[numbers], fingerprint=fingerprint)
 
 
 def of_each_class(store: Store, n: int, first: int = 0) -> np.ndarray:
-    """Numbers of `n` pictures of each class."""
+    """Numbers of `n` images of each class."""
     assert store.labels is not None
     return np.concatenate([np.flatnonzero(store.labels == label)[first : first + n] for label in range(10)])
 
 
 @pytest.fixture(scope="module")
-def real(garments: Store) -> Pictures:
+def real(garments: Store) -> Images:
     return some(garments, of_each_class(garments, 40), "real")
 
 
 @pytest.fixture(scope="module")
-def good(garments: Store, real: Pictures, lite0: Extractor) -> Judgement:
-    """Other real pictures, which is as good as it gets."""
-    return judge_pictures(real, some(garments, of_each_class(garments, 40, 100), "good"), lite0)
+def good(garments: Store, real: Images, lite0: Extractor) -> Judgment:
+    """Other real images, which is as good as it gets."""
+    return judge_images(real, some(garments, of_each_class(garments, 40, 100), "good"), lite0)
 
 
-def test_other_real_pictures_score_well(good: Judgement) -> None:
+def test_other_real_images_score_well(good: Judgment) -> None:
     for name, low, high in [
         ("precision", 0.6, 1),
         ("recall", 0.6, 1),
         ("coverage", 0.75, 1),
         ("density", 0.7, 1.3),
         ("diversity", 0.9, 1.1),
-        ("memorisation", 0.35, 0.65),
+        ("memorization", 0.35, 0.65),
         ("copies", 0, 0.06),
     ]:
         assert low <= good[name].value <= high, name
     assert abs(good["KD-lite0"].value) < 3 * (good["KD-lite0"].standard_error or 0)
     assert good.sentences == ()
-    assert "400 pictures are few for 1,280 features" in good["FD-lite0"].warning
+    assert "400 images are few for 1,280 features" in good["FD-lite0"].warning
 
 
-def test_one_picture_of_each_class_again_and_again(garments: Store, real: Pictures, good: Judgement, lite0: Extractor) -> None:
-    judged = judge_pictures(real, some(garments, np.repeat(of_each_class(garments, 1, 100), 20), "collapsed"), lite0)
-    assert judged["IS-lite0"].value > 0.9 * judged["IS-lite0 of the real pictures"].value  # content with it
+def test_one_image_of_each_class_again_and_again(garments: Store, real: Images, good: Judgment, lite0: Extractor) -> None:
+    judged = judge_images(real, some(garments, np.repeat(of_each_class(garments, 1, 100), 20), "collapsed"), lite0)
+    assert judged["IS-lite0"].value > 0.9 * judged["IS-lite0 of the real images"].value  # content with it
     assert judged["recall"].value < 0.03
     assert judged["coverage"].value < 0.15
     assert judged["FD-lite0"].value > 2 * good["FD-lite0"].value
@@ -99,9 +99,9 @@ def test_one_picture_of_each_class_again_and_again(garments: Store, real: Pictur
     assert "Quality without variety" in words
 
 
-def test_half_the_classes_dropped(garments: Store, real: Pictures, good: Judgement, lite0: Extractor) -> None:
+def test_half_the_classes_dropped(garments: Store, real: Images, good: Judgment, lite0: Extractor) -> None:
     numbers = of_each_class(garments, 40, 100)[: 5 * 40]
-    judged = judge_pictures(real, some(garments, numbers, "half"), lite0)
+    judged = judge_images(real, some(garments, numbers, "half"), lite0)
     assert judged["precision"].value > good["precision"].value - 0.1
     assert judged["coverage"].value < good["coverage"].value - 0.3
     assert judged["recall"].value < good["recall"].value - 0.2
@@ -117,27 +117,27 @@ def noisy(pixels: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("change", [blurred, noisy])
-def test_blur_and_noise_cost_quality(change: object, garments: Store, real: Pictures, good: Judgement, lite0: Extractor) -> None:
-    judged = judge_pictures(real, some(garments, of_each_class(garments, 20, 100), "spoilt", change), lite0)
+def test_blur_and_noise_cost_quality(change: object, garments: Store, real: Images, good: Judgment, lite0: Extractor) -> None:
+    judged = judge_images(real, some(garments, of_each_class(garments, 20, 100), "spoilt", change), lite0)
     assert judged["precision"].value < 0.3 < good["precision"].value
     assert judged["density"].value < good["density"].value / 3
     assert judged["FD-lite0"].value > 2 * good["FD-lite0"].value
     assert judged["KD-lite0"].value > 10 * abs(good["KD-lite0"].value)
 
 
-def test_a_copy_of_the_training_set_is_named(garments: Store, real: Pictures, lite0: Extractor) -> None:
+def test_a_copy_of_the_training_set_is_named(garments: Store, real: Images, lite0: Extractor) -> None:
     held_out = some(garments, of_each_class(garments, 20, 200), "held out")
-    judged = judge_pictures(real, some(garments, of_each_class(garments, 40), "real"), lite0, held_out=held_out)
+    judged = judge_images(real, some(garments, of_each_class(garments, 40), "real"), lite0, held_out=held_out)
     assert judged["FD-lite0"].value == pytest.approx(0, abs=1e-2)
     assert (judged["precision"].value, judged["recall"].value) == (1, 1)
-    assert judged["memorisation"].value == 1
+    assert judged["memorization"].value == 1
     assert judged["copies"].value == 1
     assert judged.sentences == ("Copies: the two sides are the same images. Distances of 0 say nothing of a generator then.",)
     assert all(pair.distance == 0 and pair.sample == pair.training for pair in judged.pairs)
     assert judged.notes == ()
 
 
-def test_every_score_carries_its_protocol(good: Judgement) -> None:
+def test_every_score_carries_its_protocol(good: Judgment) -> None:
     for score in good.to_json()["scores"]:
         assert (score["n_real"], score["n_fake"], score["extractor"], score["seed"]) == (400, 400, "lite0", None)
         assert score["weights"] == sha256_of_file(weights_file())[:12]
@@ -148,7 +148,7 @@ def test_every_score_carries_its_protocol(good: Judgement) -> None:
         good["FID"]
 
 
-# --------------------------------------------------------------------------- the full path, from pictures
+# --------------------------------------------------------------------------- the full path, from images
 
 
 def folder_of(path: Path, n: int, side: int, seed: int, classes: int = 0) -> Path:
@@ -176,7 +176,7 @@ def test_the_full_path_agrees_with_torch_fidelity(tmp_path: Path, inception_file
     assert judged["FD-inception"].protocol.resize.startswith("bilinear, TensorFlow 1")
 
 
-def test_real_pictures_are_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_images_are_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = folder_of(tmp_path / "real", 8, 16, 0), folder_of(tmp_path / "fake", 8, 16, 1)
     first = sparring.judge(fake, real, console=QUIET)
     monkeypatch.setattr(Extractor, "chunk", lambda *_: pytest.fail("looked at again"))
@@ -209,7 +209,7 @@ def test_a_run_is_judged_against_its_own_data(trained: Path, squares: Path, tmp_
     page = (tmp_path / "report.html").read_text()
     assert not re.search(r"(src|href)=\"(?!data:)", page)  # nothing is fetched
     assert page.count("data:image/png") == 2 + 2 * len(judged.pairs)
-    for words in ("what it cannot see", "By class", "Nearest training pictures", judged["FD-lite0"].protocol.weights):
+    for words in ("what it cannot see", "By class", "Nearest training images", judged["FD-lite0"].protocol.weights):
         assert words in page
     packed = sparring.pack(trained, tmp_path / "model.safetensors")
     by_file = sparring.judge(squares, packed, samples=30, console=QUIET)  # whichever comes first, the model is what is judged
@@ -221,12 +221,12 @@ def test_a_run_is_judged_against_its_own_data(trained: Path, squares: Path, tmp_
 def test_names_of_classes_and_files_are_no_markup(tmp_path: Path, lite0: Extractor) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1), np.uint8)
     classes = ("<script>alert(1)</script>",)
-    pictures = Pictures(
+    images = Images(
         "<b>", 12, classes, lambda: iter([pixels]), lambda chosen: pixels[list(chosen)], np.zeros(12, np.int64), ["<i>"] * 12
     )
     from sparring.evaluation.report import html
 
-    page = html(judge_pictures(pictures, pictures, lite0))
+    page = html(judge_images(images, images, lite0))
     assert "<script>" not in page
     assert "<b>" not in page
     assert "<i>:" not in page
@@ -289,7 +289,7 @@ def test_compare_judges_each_run_once(trained: Path, monkeypatch: pytest.MonkeyP
 def test_bad_input_is_refused_or_said(tmp_path: Path, squares: Path) -> None:
     real = folder_of(tmp_path / "real", 12, 16, 0)
     one = folder_of(tmp_path / "one", 1, 16, 0)
-    with pytest.raises(DataError, match="too few pictures, 1: at least 6"):
+    with pytest.raises(DataError, match="too few images, 1: at least 6"):
         sparring.judge(one, real, console=QUIET)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="empty"):
@@ -297,7 +297,7 @@ def test_bad_input_is_refused_or_said(tmp_path: Path, squares: Path) -> None:
     images = np.random.default_rng(0).random((10, 8, 8, 1)).astype(np.float32)
     images[3, 0, 0] = np.nan
     np.savez(tmp_path / "nan.npz", images=images)
-    with pytest.raises(DataError, match="picture 3 holds NaN"):
+    with pytest.raises(DataError, match="image 3 holds NaN"):
         sparring.judge(tmp_path / "nan.npz", real, console=QUIET)
     with pytest.raises(SettingsError, match="is data: name what it is judged against"):
         sparring.judge(real, console=QUIET)
@@ -306,20 +306,20 @@ def test_bad_input_is_refused_or_said(tmp_path: Path, squares: Path) -> None:
     judged = sparring.judge(mixed, real, console=QUIET)
     assert judged.fake.count == 20
     notes = " ".join(judged.notes)
-    assert "1 of 21 pictures could not be used" in notes
+    assert "1 of 21 images could not be used" in notes
     assert "each is resized" in notes
     with pytest.raises(SettingsError, match="samples must be at least 1"):
         sparring.judge(real, real, samples=0, console=QUIET)
 
 
 def test_a_store_is_judged_as_it_is(store: Store) -> None:
-    pictures = of_store(store, "squares")
-    assert np.array_equal(np.concatenate(list(pictures.batches())), store.pixels)
-    assert np.array_equal(pictures.pick([5, 2]), store.pixels[[5, 2]])
-    assert pictures.name_of(5) == store.names[5]
+    images = of_store(store, "squares")
+    assert np.array_equal(np.concatenate(list(images.batches())), store.pixels)
+    assert np.array_equal(images.pick([5, 2]), store.pixels[[5, 2]])
+    assert images.name_of(5) == store.names[5]
 
 
-def test_one_and_the_same_picture(tmp_path: Path) -> None:
+def test_one_and_the_same_image(tmp_path: Path) -> None:
     real = folder_of(tmp_path / "real", 12, 16, 0)
     (tmp_path / "same").mkdir()
     for number in range(12):
@@ -327,14 +327,14 @@ def test_one_and_the_same_picture(tmp_path: Path) -> None:
     judged = sparring.judge(tmp_path / "same", real, console=QUIET)
     assert judged["diversity"].value == pytest.approx(0, abs=1e-3)
     assert judged["recall"].value < 0.2
-    with pytest.raises(DataError, match="All real pictures look the same"):
+    with pytest.raises(DataError, match="All real images look the same"):
         sparring.judge(real, tmp_path / "same", console=QUIET)
 
 
-def test_held_out_pictures_that_were_trained_on_tie_with_copies(tmp_path: Path) -> None:
+def test_held_out_images_that_were_trained_on_tie_with_copies(tmp_path: Path) -> None:
     real = folder_of(tmp_path / "real", 12, 16, 0)
     judged = sparring.judge(real, real, held_out=real, console=QUIET)
-    assert judged["memorisation"].value == 0.5
+    assert judged["memorization"].value == 0.5
 
 
 def test_what_cannot_be_compared_is_refused_before_anything_is_judged(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

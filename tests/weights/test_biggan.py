@@ -60,7 +60,7 @@ GENERATORS: dict[str, dict[str, Any]] = {
         "shared": 3,
         "hierarchical": True,
         "depth": 0,
-        "normalised": False,
+        "normalized": False,
     },
 }
 
@@ -114,7 +114,7 @@ def test_stages_of_any_number_of_deep_blocks(depth: int) -> None:
     assert network(torch.randn(2, 10), torch.tensor([0, 3])).shape == (2, 3, 32, 32)
 
 
-def test_names_of_synchronised_batch_norms_and_what_is_left_over(tmp_path: Path) -> None:
+def test_names_of_synchronized_batch_norms_and_what_is_left_over(tmp_path: Path) -> None:
     torch.manual_seed(0)
     state = random_generator((8, 8, 8, 8), 3, 8, 5, shared=3, hierarchical=True, depth=0, attended=1)
     renamed = {name.replace(".stored_", ".bn.stored_"): tensor for name, tensor in state.items()}

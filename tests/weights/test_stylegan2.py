@@ -40,7 +40,7 @@ def test_golden_networks_give_what_the_official_code_gave(name: str) -> None:
         w = generator.map(wanted["z"], label, truncation)
         if f"w{ending}" in wanted:
             assert relative(w, wanted[f"w{ending}"]) < 1e-5
-        assert relative(generator.synthesise(w, noise="const"), wanted[f"image{ending}"]) < 1e-4
+        assert relative(generator.synthesize(w, noise="const"), wanted[f"image{ending}"]) < 1e-4
     images = wanted["image"].requires_grad_()
     logits = discriminator(images, label)
     assert relative(logits, wanted["logits"]) < 1e-4
@@ -117,10 +117,10 @@ def test_generators_of_every_architecture(name: str, tmp_path: Path) -> None:
     generator = built(found).generator
     assert relative(generator(z, label), reference(z, label)) < 1e-5
     torch.manual_seed(2)
-    ours = generator.synthesise(generator.map(z, label), noise="random")
+    ours = generator.synthesize(generator.map(z, label), noise="random")
     torch.manual_seed(2)
     assert relative(ours, reference(z, label, noise_mode="random")) < 1e-5
-    assert relative(generator.synthesise(generator.map(z, label), noise="none"), reference(z, label, noise_mode="none")) < 1e-5
+    assert relative(generator.synthesize(generator.map(z, label), noise="none"), reference(z, label, noise_mode="none")) < 1e-5
 
 
 DISCRIMINATORS: dict[str, dict[str, Any]] = {
@@ -184,7 +184,7 @@ def test_an_imported_model_is_kept_packed_and_sampled(tmp_path: Path) -> None:
     packed = sparring.load(sparring.pack(again, tmp_path / "small.safetensors"))
     assert torch.equal(packed.sample(5, seed=3), model.sample(5, seed=3))
     assert packed.discriminator is None
-    # nearer to the mean, pictures are more alike
+    # nearer to the mean, images are more alike
     spread = [model.sample(64, label=1, truncation=truncation).std(dim=0).mean() for truncation in (0.25, 0.5, 1.0)]
     assert spread[0] < spread[1] < spread[2]
     with pytest.raises(sparring.SparringError, match="not empty"):

@@ -125,7 +125,7 @@ def test_generators(name: str, tmp_path: Path, network: type) -> None:
     z = torch.randn(3, 9)
     label = nn.functional.one_hot(torch.arange(3), chosen["c_dim"]).float() if "c_dim" in chosen else None
     assert generator is not None
-    assert relative(picture(generator, z, label), reference(z, label)) < 1e-5
+    assert relative(image(generator, z, label), reference(z, label)) < 1e-5
 
 
 @torch.no_grad()
@@ -143,12 +143,12 @@ def test_a_file_of_three_networks(tmp_path: Path, network: type) -> None:
     z, images = torch.randn(2, 6), torch.randn(4, 3, 8, 8)
     assert model.generator is not None
     assert model.discriminator is not None
-    assert relative(picture(model.generator, z, None), new(z, None)) < 1e-5
+    assert relative(image(model.generator, z, None), new(z, None)) < 1e-5
     assert relative(model.discriminator(images, None), judge(images, None)) < 1e-5
 
 
-def picture(generator: Any, z: Tensor, label: Tensor | None) -> Tensor:  # noqa: ANN401 (ours, with styles)
-    return generator.synthesise(generator.map(z, label), noise="const")
+def image(generator: Any, z: Tensor, label: Tensor | None) -> Tensor:  # noqa: ANN401 (ours, with styles)
+    return generator.synthesize(generator.map(z, label), noise="const")
 
 
 @pytest.mark.parametrize("name", [name for name in DISCRIMINATORS if name not in NOT_THERE])

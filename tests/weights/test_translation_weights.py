@@ -93,11 +93,11 @@ def test_golden_networks_give_what_the_official_code_gave(name: str) -> None:
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int], tuple[int, int, int]]] = {
     # a network, channels and side of what it sees, and the spec that it is read as
     "residual, 9 blocks, batch norm, dropout": (lambda: residual(3, 3, 4, 9, "batch", dropout=True), (3, 36), (256, 3, 3)),
-    "residual, grey to colour, width 5": (lambda: residual(1, 3, 5, 2, "instance"), (1, 44), (256, 1, 3)),
+    "residual, gray to color, width 5": (lambda: residual(1, 3, 5, 2, "instance"), (1, 44), (256, 1, 3)),
     "residual, instance norm, dropout": (lambda: residual(3, 1, 4, 1, "instance", dropout=True), (3, 32), (256, 3, 1)),
     "U-Net, 8 halvings, instance norm": (lambda: unet(3, 3, 4, 8, "instance"), (3, 256), (256, 3, 3)),
     "U-Net, 5 halvings, batch norm, dropout, width 5": (lambda: unet(3, 1, 5, 5, "batch", dropout=True), (3, 64), (32, 3, 1)),
-    "U-Net, 6 halvings, batch norm, grey to colour": (lambda: unet(1, 3, 3, 6, "batch"), (1, 64), (64, 1, 3)),
+    "U-Net, 6 halvings, batch norm, gray to color": (lambda: unet(1, 3, 3, 6, "batch"), (1, 64), (64, 1, 3)),
     "patches, 2 layers, instance norm": (lambda: patches(3, 5, 2, "instance"), (3, 64), (256, 3, 3)),
     "patches, 4 layers, instance norm": (lambda: patches(2, 4, 4, "instance"), (2, 96), (256, 1, 1)),
     "patches, 1 layer, batch norm": (lambda: patches(4, 4, 1, "batch"), (4, 33), (256, 3, 1)),
@@ -105,7 +105,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int], tuple[int, i
     "residual, no norm": (lambda: residual(3, 3, 4, 2, "none"), (3, 36), (256, 3, 3)),
     "U-Net, no norm": (lambda: unet(3, 1, 4, 5, "none"), (3, 32), (32, 3, 1)),
     "patches, 2 layers, no norm": (lambda: patches(3, 5, 2, "none"), (3, 64), (256, 3, 3)),
-    "residual, batch norm, lightness to two channels of colour": (lambda: residual(1, 2, 4, 1, "batch"), (1, 32), (256, 1, 2)),
+    "residual, batch norm, lightness to two channels of color": (lambda: residual(1, 2, 4, 1, "batch"), (1, 32), (256, 1, 2)),
     "patches of nine channels": (lambda: patches(9, 4, 2, "instance"), (9, 32), (256, 9, 9)),
     "patches of pixels, batch norm": (lambda: pixels(6, 4, "batch"), (6, 20), (256, 3, 3)),
     "patches of pixels, instance norm": (lambda: pixels(3, 5, "instance"), (3, 20), (256, 3, 3)),
@@ -126,11 +126,11 @@ def test_networks_of_every_kind(name: str, tmp_path: Path) -> None:
     rules = rules_of(model)
     assert rules.norm == next((norm for norm in ("batch", "no norm") if norm in name), "instance").replace("no norm", "none")
     assert rules.dropout == (0.5 if name.startswith("patches") or ("residual" in name and "dropout" in name) else 0.0)
-    assert rules.judges == ("picture" if channels in {1, 3, 9} and name.startswith("patches") else "pair")
+    assert rules.judges == ("image" if channels in {1, 3, 9} and name.startswith("patches") else "pair")
 
 
 @pytest.mark.parametrize(
-    "name", ["residual, grey to colour, width 5", "U-Net, 5 halvings, batch norm, dropout, width 5", "patches, 4 layers, instance norm"]
+    "name", ["residual, gray to color, width 5", "U-Net, 5 halvings, batch norm, dropout, width 5", "patches, 4 layers, instance norm"]
 )
 @torch.no_grad()
 def test_files_of_several_gpus_and_of_old_versions(name: str, tmp_path: Path) -> None:
@@ -222,18 +222,18 @@ def test_networks_of_other_kinds_are_refused_in_words(tmp_path: Path) -> None:
 
 
 @torch.no_grad()
-def test_networks_of_other_channels_than_pictures_have_are_not_kept_for_commands(tmp_path: Path) -> None:
+def test_networks_of_other_channels_than_images_have_are_not_kept_for_commands(tmp_path: Path) -> None:
     torch.save(random_state(residual, 1, 2, 4, 1, "batch"), tmp_path / "latest_net.pth")
-    with pytest.raises(SettingsError, match="a network for 2 channels, and pictures have 1, 3 or 4"):
+    with pytest.raises(SettingsError, match="a network for 2 channels, and images have 1, 3 or 4"):
         import_weights(tmp_path / "latest_net.pth", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     model = import_weights(tmp_path / "latest_net.pth")
     assert model.translate(torch.zeros(1, 1, 20, 30)).shape == (1, 2, 20, 30)
-    Image.new("L", (8, 8)).save(tmp_path / "grey.png")
+    Image.new("L", (8, 8)).save(tmp_path / "gray.png")
     with pytest.raises(SettingsError, match="channels"):
-        sparring.translate(model, tmp_path / "grey.png", tmp_path / "colour.png")
+        sparring.translate(model, tmp_path / "gray.png", tmp_path / "color.png")
     with pytest.raises(SettingsError, match="channels"):
-        sparring.judge_translations(model, tmp_path, inputs="grey")
+        sparring.judge_translations(model, tmp_path, inputs="gray")
     with pytest.raises(SettingsError, match="channels"):
         sparring.pack(model, tmp_path / "packed.safetensors")
 
@@ -253,7 +253,7 @@ def test_a_network_is_found_beside_what_training_programs_write(tmp_path: Path) 
 
 
 @torch.no_grad()
-def test_an_imported_generator_is_packed_loaded_and_translates_pictures_of_any_size(tmp_path: Path) -> None:
+def test_an_imported_generator_is_packed_loaded_and_translates_images_of_any_size(tmp_path: Path) -> None:
     torch.manual_seed(0)
     plain = residual(1, 3, 4, 2, "instance")
     torch.save(plain.state_dict(), tmp_path / "G.pth")
@@ -271,7 +271,7 @@ def test_an_imported_generator_is_packed_loaded_and_translates_pictures_of_any_s
 
 
 @torch.no_grad()
-def test_an_imported_discriminator_is_kept_and_makes_no_pictures(tmp_path: Path) -> None:
+def test_an_imported_discriminator_is_kept_and_makes_no_images(tmp_path: Path) -> None:
     torch.manual_seed(0)
     torch.save(patches(4, 4, 7, "batch").state_dict(), tmp_path / "D.pth")
     model = import_weights(tmp_path / "D.pth", tmp_path / "kept")

@@ -1,8 +1,8 @@
-"""Changes to all that a discriminator sees, real and generated alike, so that few pictures are not learnt by heart.
+"""Changes to all that a discriminator sees, real and generated alike, so that few images are not learned by heart.
 
 `differentiable` is DiffAugment (Zhao et al. 2020: Differentiable Augmentation for Data-Efficient GAN Training). `adaptive` is ADA's pixel,
-geometric and colour operations (Karras et al. 2020: Training Generative Adversarial Networks with Limited Data, appendix B), each applied
-to a picture with a chance that `AdaptiveChance` adapts. Gradients pass through both, twice.
+geometric and color operations (Karras et al. 2020: Training Generative Adversarial Networks with Limited Data, appendix B), each applied
+to a image with a chance that `AdaptiveChance` adapts. Gradients pass through both, twice.
 """
 
 import functools
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, grid_sample
 
-from sparring.augment.random_draws import Draws, PerPicture, Pictures, _spread
+from sparring.augment.random_draws import Draws, PerImage, Images, _spread
 from sparring.core.mirror_padding import mirrored
 from sparring.core.random_streams import Streams
 
@@ -23,13 +23,13 @@ MEMORY = 0.25
 LARGEST_CHANCE = 0.8
 """Beyond it, what is generated begins to look augmented too (section 2.2)."""
 LUMA = torch.tensor([1.0, 1.0, 1.0, 0.0]) / math.sqrt(3)
-"""The axis of greys in the colours' space."""
-COLOURS = torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.0]))
+"""The axis of grays in the colors' space."""
+COLORS = torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.0]))
 SYM6 = (
     0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633, 0.4910559419267466, 0.787641141030194,
     0.3379294217276218, -0.07263752278646252, -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148,
 )  # fmt: skip
-"""Low-pass filter of the symlet of order 6 (Daubechies 1992), with which pictures are warped at twice their side."""
+"""Low-pass filter of the symlet of order 6 (Daubechies 1992), with which images are warped at twice their side."""
 
 
 # ---------------------------------------------------------------------------------------------- pairs together
@@ -42,7 +42,7 @@ SYM6 = (
 
 
 class AdaptiveChance(nn.Module):
-    """The chance of each operation. It rises while the discriminator is too sure that real pictures are real, and falls else: equation 1
+    """The chance of each operation. It rises while the discriminator is too sure that real images are real, and falls else: equation 1
     (r_t) and section 3. A `fixed` chance stays.
     """
 
@@ -56,25 +56,25 @@ class AdaptiveChance(nn.Module):
         self.register_buffer("sure", torch.zeros(()))
 
     def adapt(self, logits: Float[Tensor, " packs"], shown: int) -> None:
-        """After a step that showed so many pictures; `logits` are those of real ones, positive where they are taken for real."""
+        """After a step that showed so many images; `logits` are those of real ones, positive where they are taken for real."""
         self.sure.lerp_(torch.sign(logits).mean(), MEMORY)
         if not self.fixed:
             self.chance += torch.sign(self.sure - self.target) * shown / self.images
             self.chance.clamp_(0, LARGEST_CHANCE)
 
 
-def adaptive(pictures: Pictures, chance: float, streams: Streams, name: str) -> Pictures:
-    """Every operation of ADA's "bgc" to each picture with that chance. 0 gives the pictures as they are."""
+def adaptive(images: Images, chance: float, streams: Streams, name: str) -> Images:
+    """Every operation of ADA's "bgc" to each image with that chance. 0 gives the images as they are."""
     if chance <= 0:
-        return pictures
-    draws = Draws(streams, name, len(pictures), chance)
-    with torch.autocast("cpu", enabled=False), torch.autocast(pictures.device.type, enabled=False):
-        warped = _warped(pictures.float(), geometry(draws, *pictures.shape[2:]))
-        return _coloured(warped, colour(draws)).to(pictures.dtype)
+        return images
+    draws = Draws(streams, name, len(images), chance)
+    with torch.autocast("cpu", enabled=False), torch.autocast(images.device.type, enabled=False):
+        warped = _warped(images.float(), geometry(draws, *images.shape[2:]))
+        return _colored(warped, color(draws)).to(images.dtype)
 
 
 def geometry(draws: Draws, height: int, width: int) -> Float[Tensor, "n 3 3"]:
-    """Pixel blitting and general geometric transformations as one matrix for each picture, from where a pixel goes to where it comes from,
+    """Pixel blitting and general geometric transformations as one matrix for each image, from where a pixel goes to where it comes from,
     in pixels from the middle (appendix B, table 2: the inverse of its product).
     """
     one = torch.ones(draws.n)
@@ -97,8 +97,8 @@ def geometry(draws: Draws, height: int, width: int) -> Float[Tensor, "n 3 3"]:
     return matrix @ _translation(right * width, down * height)
 
 
-def colour(draws: Draws) -> Float[Tensor, "n 4 4"]:
-    """Brightness, contrast, luma flip, hue and saturation as one matrix on (red, green, blue, 1) for each picture (table 3)."""
+def color(draws: Draws) -> Float[Tensor, "n 4 4"]:
+    """Brightness, contrast, luma flip, hue and saturation as one matrix on (red, green, blue, 1) for each image (table 3)."""
     matrix = torch.eye(4).expand(draws.n, 4, 4).clone()
     matrix[:, :3, 3] = draws.chosen("brightness", draws.normal("brightness") * 0.2)[:, None]
     contrast = draws.chosen("contrast", torch.exp2(draws.normal("contrast") * 0.5), 1.0)
@@ -108,41 +108,41 @@ def colour(draws: Draws) -> Float[Tensor, "n 4 4"]:
     matrix = (torch.eye(4) - 2 * luma * flip[:, None, None]) @ matrix
     matrix = _hue(draws.chosen("hue", draws.uniform("hue") * math.pi)) @ matrix
     saturation = draws.chosen("saturation", torch.exp2(draws.normal("saturation")), 1.0)
-    return (luma + (COLOURS - luma) * saturation[:, None, None] + torch.eye(4) - COLOURS) @ matrix
+    return (luma + (COLORS - luma) * saturation[:, None, None] + torch.eye(4) - COLORS) @ matrix
 
 
-def _translation(right: PerPicture, down: PerPicture) -> Float[Tensor, "n 3 3"]:
+def _translation(right: PerImage, down: PerImage) -> Float[Tensor, "n 3 3"]:
     matrix = torch.eye(3).expand(len(right), 3, 3).clone()
     matrix[:, 0, 2], matrix[:, 1, 2] = -right, -down
     return matrix
 
 
-def _scaling(across: PerPicture, along: PerPicture) -> Float[Tensor, "n 3 3"]:
+def _scaling(across: PerImage, along: PerImage) -> Float[Tensor, "n 3 3"]:
     return torch.diag_embed(torch.stack([across, along, torch.ones_like(across)], dim=1))
 
 
-def _rotation(angle: PerPicture) -> Float[Tensor, "n 3 3"]:
+def _rotation(angle: PerImage) -> Float[Tensor, "n 3 3"]:
     matrix = torch.eye(3).expand(len(angle), 3, 3).clone()
     matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 1, 0], matrix[:, 1, 1] = angle.cos(), -angle.sin(), angle.sin(), angle.cos()
     return matrix
 
 
-def _hue(angle: PerPicture) -> Float[Tensor, "n 4 4"]:
-    """A turn of colours about the axis of greys (Rodrigues' formula)."""
+def _hue(angle: PerImage) -> Float[Tensor, "n 4 4"]:
+    """A turn of colors about the axis of grays (Rodrigues' formula)."""
     x, y, z, _ = LUMA.tolist()
     across = torch.tensor([[0, -z, y, 0], [z, 0, -x, 0], [-y, x, 0, 0], [0, 0, 0, 0]])
     cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    return torch.eye(4) - COLOURS + cosine * COLOURS + sine * across + (1 - cosine) * torch.outer(LUMA, LUMA)
+    return torch.eye(4) - COLORS + cosine * COLORS + sine * across + (1 - cosine) * torch.outer(LUMA, LUMA)
 
 
-def _coloured(x: Pictures, matrix: Float[Tensor, "n 4 4"]) -> Pictures:
-    """Red, green and blue, or grey as the mean of what three equal ones become; a fourth channel (alpha) stays."""
+def _colored(x: Images, matrix: Float[Tensor, "n 4 4"]) -> Images:
+    """Red, green and blue, or gray as the mean of what three equal ones become; a fourth channel (alpha) stays."""
     matrix = matrix.to(x)
     if x.shape[1] == 1:
         row = matrix[:, :3].mean(dim=1)
         return x * _spread(row[:, :3].sum(dim=1)) + _spread(row[:, 3])
-    colours = torch.einsum("nij,njhw->nihw", matrix[:, :3, :3], x[:, :3]) + matrix[:, :3, 3, None, None]
-    return torch.cat([colours, x[:, 3:]], dim=1)
+    colors = torch.einsum("nij,njhw->nihw", matrix[:, :3, :3], x[:, :3]) + matrix[:, :3, 3, None, None]
+    return torch.cat([colors, x[:, 3:]], dim=1)
 
 
 @functools.lru_cache(maxsize=16)
@@ -153,12 +153,12 @@ def _wavelet(channels: int, device: torch.device) -> tuple[Float[Tensor, "c 1 12
 
 
 class _Sampled(torch.autograd.Function):
-    """Pictures sampled at the places of a grid, zeros beyond them. Linear in the pictures: the gradient is `_Scattered`, whose own is this.
+    """Images sampled at the places of a grid, zeros beyond them. Linear in the images: the gradient is `_Scattered`, whose own is this.
     (Older versions of PyTorch differentiate their own once.)
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Pictures, grid: Float[Tensor, "n p q 2"]) -> Float[Tensor, "n c p q"]:  # noqa: ANN401
+    def forward(ctx: Any, x: Images, grid: Float[Tensor, "n p q 2"]) -> Float[Tensor, "n c p q"]:  # noqa: ANN401
         ctx.save_for_backward(grid)
         ctx.size = x.shape[2:]
         return grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
@@ -174,21 +174,21 @@ class _Scattered(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gradient: Tensor, grid: Tensor, size: torch.Size) -> Tensor:  # noqa: ANN401
         ctx.save_for_backward(grid)
-        pictures = gradient.new_zeros(*gradient.shape[:2], *size)
+        images = gradient.new_zeros(*gradient.shape[:2], *size)
         with torch.enable_grad():
-            sampled = grid_sample(pictures.requires_grad_(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-        return torch.autograd.grad(sampled, pictures, gradient)[0]
+            sampled = grid_sample(images.requires_grad_(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        return torch.autograd.grad(sampled, images, gradient)[0]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
         return _Sampled.apply(*gradients, *ctx.saved_tensors), None, None  # pyright: ignore[reportReturnType] (a tensor)
 
 
-def _warped(x: Pictures, matrix: Float[Tensor, "n 3 3"]) -> Pictures:
-    """Each picture seen through its matrix: mirrored beyond its edges, sampled at twice the side between wavelet filters (appendix B.2)."""
+def _warped(x: Images, matrix: Float[Tensor, "n 3 3"]) -> Images:
+    """Each image seen through its matrix: mirrored beyond its edges, sampled at twice the side between wavelet filters (appendix B.2)."""
     n, channels, height, width = x.shape
     taps = len(SYM6)
-    # how far beyond the edges pictures are looked at, at most as far as they can be mirrored
+    # how far beyond the edges images are looked at, at most as far as they can be mirrored
     middle, ends = torch.tensor([width, height]) / 2, torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
     corners = torch.cat([ends * middle, torch.ones(4, 1)], dim=1)
     reach = (corners @ matrix.transpose(1, 2))[..., :2].abs().amax(dim=(0, 1)) - middle + taps // 4 + 2

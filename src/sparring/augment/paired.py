@@ -13,8 +13,8 @@ from sparring.core.random_streams import Streams
 def jittered(
     together: Sequence[Float[Tensor, "n _ h w"]], streams: Streams, name: str, *, jitter: float, flip: bool
 ) -> list[Float[Tensor, "n _ h w"]]:
-    """Batches of pictures that belong together, all in the same way: enlarged by a share and cut back at a place of chance, and half of
-    the pictures mirrored (Isola et al. 2017, appendix 6.2).
+    """Batches of images that belong together, all in the same way: enlarged by a share and cut back at a place of chance, and half of
+    the images mirrored (Isola et al. 2017, appendix 6.2).
     """
     n, _, height, width = together[0].shape
     draws = Draws(streams, name, n, 0.5)
@@ -25,14 +25,14 @@ def jittered(
         for way, room in zip(("down", "right"), (larger[0] - height, larger[1] - width), strict=True)
     )
     found = []
-    for pictures in together:
-        wide = enlarged(pictures, larger) if larger != (height, width) else pictures
+    for images in together:
+        wide = enlarged(images, larger) if larger != (height, width) else images
         cut = [wide[i, :, tops[i] : tops[i] + height, lefts[i] : lefts[i] + width] for i in range(n)]
-        cut = [picture.flip(2) if mirrored[i] else picture for i, picture in enumerate(cut)]
+        cut = [image.flip(2) if mirrored[i] else image for i, image in enumerate(cut)]
         found.append(torch.stack(cut).contiguous(memory_format=torch.channels_last))
     return found
 
 
-def enlarged(pictures: Float[Tensor, "n c _ _"], size: tuple[int, int]) -> Float[Tensor, "n c h w"]:
+def enlarged(images: Float[Tensor, "n c _ _"], size: tuple[int, int]) -> Float[Tensor, "n c h w"]:
     """By bilinear interpolation, without gradients: on a GPU `interpolate` does it in 36 operations for the sake of theirs."""
-    return torch.ops.aten.upsample_bilinear2d(pictures, list(size), False)
+    return torch.ops.aten.upsample_bilinear2d(images, list(size), False)

@@ -88,7 +88,7 @@ def playground_arguments(name: str) -> type:
         "Arguments",
         [
             ("data", Annotated[Literal[tuple(MIXTURES)], arg(help="The points.")], "ring8"),  # pyright: ignore[reportInvalidTypeForm] (made at run time)
-            ("out", Annotated[Path | None, arg(help="The picture to write. Default: playground-RECIPE-DATA.png here.")], None),
+            ("out", Annotated[Path | None, arg(help="The image to write. Default: playground-RECIPE-DATA.png here.")], None),
             ("movie", Annotated[Path | None, arg(help="A .gif or .mp4 of the whole game to write.")], None),
             (
                 "run",

@@ -22,7 +22,7 @@ def compare(
 
     Args:
         extractor: The network whose features are compared.
-        samples: How many pictures each draws.
+        samples: How many images each draws.
         seed: Where the randomness of those images comes from.
         out: A .md file for the table, or a .png, .pdf or .svg for a plot. Several runs of this command do both.
     """

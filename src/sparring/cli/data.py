@@ -18,7 +18,7 @@ def inspect_data(data: Source, split: str | None = None, max_pixels: int | None 
     from sparring.data.images.inspect import inspect
     from sparring.data.open_source import open_source
     from sparring.data.preprocessing import Preparation
-    from sparring.media.image_files import output_at, save_picture
+    from sparring.media.image_files import output_at, save_image
 
     screen = console()
     if out is not None:
@@ -28,7 +28,7 @@ def inspect_data(data: Source, split: str | None = None, max_pixels: int | None 
         screen.print(line)
     if inspection.contact_sheet is not None:
         out = out or Path(f"{Path(data).name.replace(':', '-')}-contact-sheet.png")
-        save_picture(inspection.contact_sheet, out)
+        save_image(inspection.contact_sheet, out)
         screen.print(f"Contact sheet: {out}")
     return 0
 

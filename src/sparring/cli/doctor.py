@@ -12,10 +12,10 @@ def doctor(
     data: Annotated[str, arg(help="What to learn from: fashion10k, emoji, a folder, zip, IDX, .npy or .npz, torchvision:NAME, hf:NAME.")],
     size: int | None = None,
     channels: Literal[1, 3, 4] | None = None,
-    crop: Literal["centre", "squash", "pad"] | None = None,
+    crop: Literal["center", "squash", "pad"] | None = None,
     max_bad: float | None = None,
     target: str | None = None,
-    inputs: Literal["given", "edges", "scribble", "gray", "grey", "low-resolution", "masked"] = "given",
+    inputs: Literal["given", "edges", "scribble", "gray", "low-resolution", "masked"] = "given",
     side_by_side: Literal["none", "left", "right"] = "none",
     minutes: float | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -25,10 +25,10 @@ def doctor(
     """Before training: what this data makes hard, the command to start with, and how long that takes on this machine.
 
     Args:
-        size: Side in pixels of the square pictures. Default: the power of two that suits them, at most 64 (128 on a GPU).
-        channels: 1 grey, 3 colour, 4 colour with alpha. Default: 1 if every picture is stored as grey, else 3.
-        crop: What becomes of pictures that are not square. Default: centre.
-        max_bad: Largest share of unusable pictures that is put up with, from 0 to 1. Default: 0.1.
+        size: Side in pixels of the square images. Default: the power of two that suits them, at most 64 (128 on a GPU).
+        channels: 1 gray, 3 color, 4 color with alpha. Default: 1 if every image is stored as gray, else 3.
+        crop: What becomes of images that are not square. Default: center.
+        max_bad: Largest share of unusable images that is put up with, from 0 to 1. Default: 0.1.
         target: For translators: where the targets lie, as --data, or a single image of a style.
         inputs: For translators: what is made of each image to be its input; the image is the target.
         side_by_side: For translators: each image holds both halves of a pair, and the input is on this side.

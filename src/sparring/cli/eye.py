@@ -42,11 +42,11 @@ def filters(
     """
     from sparring.inference.load import load
     from sparring.interpret.filter_visualization import filters
-    from sparring.media.image_files import output_at, save_picture
+    from sparring.media.image_files import output_at, save_image
 
     out = out or Path(f"{run.resolve().stem}-filters.png")
     output_at(out, "image")
-    save_picture(filters(load(run, checkpoint=checkpoint, whole=True), data, side=side, count=count, patches=patches), out)
+    save_image(filters(load(run, checkpoint=checkpoint, whole=True), data, side=side, count=count, patches=patches), out)
     console().print(f"Filters: {out}")
     return 0
 

@@ -19,27 +19,27 @@ def interpolate(
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Walk from one picture to the next through the latent space.
+    """Walk from one image to the next through the latent space.
 
     Args:
-        seeds: The stops of the walk: the first picture of each seed. Default: 0 1 2 3, or 0 where there are several labels.
+        seeds: The stops of the walk: the first image of each seed. Default: 0 1 2 3, or 0 where there are several labels.
         labels: A class for each stop, or one for all. Several labels and one seed walk between classes.
-        frames: Pictures from one stop to the next.
+        frames: Images from one stop to the next.
         space: z, along great circles, or w (networks with styles), in straight lines.
         out: .gif or .mp4 for a film, .png (or .webp, .jpg) for a strip. Default: RUN-walk.gif here.
     """
     from sparring import api
     from sparring.core.formatting import plural
-    from sparring.media.image_files import grid, output_at, save_gif_or_film, save_picture
+    from sparring.media.image_files import grid, output_at, save_gif_or_film, save_image
     from sparring.media.pixels import float_to_pixels
 
     out = out or Path(f"{run.resolve().stem}-walk.gif")
     kind = output_at(out, "film", "image")
     model = api.load(run, checkpoint=checkpoint).on(device)
-    pictures = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames, space=space)).cpu().numpy()
+    images = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames, space=space)).cpu().numpy()
     if kind == "film":
-        save_gif_or_film([grid(picture[None], gap=0, scale=max(1, 256 // model.spec.height)) for picture in pictures], out)
+        save_gif_or_film([grid(image[None], gap=0, scale=max(1, 256 // model.spec.height)) for image in images], out)
     else:
-        save_picture(grid(pictures, columns=frames if len(pictures) > frames + 1 else len(pictures)), out)
-    console().print(f"{plural(len(pictures), 'frame', 'frames')}: {out}")
+        save_image(grid(images, columns=frames if len(images) > frames + 1 else len(images)), out)
+    console().print(f"{plural(len(images), 'frame', 'frames')}: {out}")
     return 0

@@ -31,7 +31,7 @@ def judge(
     device: Literal["cpu", "cuda"] = "cpu",
     direction: Literal["a2b", "b2a"] = "a2b",
     target: str | None = None,
-    inputs: Literal["given", "edges", "scribble", "grey", "low-resolution", "masked"] = "given",
+    inputs: Literal["given", "edges", "scribble", "gray", "low-resolution", "masked"] = "given",
     side_by_side: Literal["none", "left", "right"] = "none",
     twins: bool | None = None,
     size: int | None = None,
@@ -40,14 +40,14 @@ def judge(
     max_pixels: int | None = None,
     out: Path | None = None,
 ) -> int:
-    """Score samples against real pictures: FD, KD, Inception Score, precision, recall, density, coverage, copies; with doubt and a report.
+    """Score samples against real images: FD, KD, Inception Score, precision, recall, density, coverage, copies; with doubt and a report.
 
     Args:
         extractor: The network whose features are compared: lite0, inception (for FID), classifier (learns the data's classes), timm:NAME.
-        samples: How many pictures a model draws.
-        seed: Of those pictures.
+        samples: How many images a model draws.
+        seed: Of those images.
         truncation: With which they are drawn, as in `sparring sample`. Default: none.
-        held_out: Real pictures that were not trained on, to tell copies by.
+        held_out: Real images that were not trained on, to tell copies by.
         weights: A file with the extractor's weights, in place of the published ones.
         resize: How images are brought to the extractor's size: "bicubic, antialiased" or "bilinear, TensorFlow 1" (the first word is
             enough). Default: the extractor's own way.
@@ -55,14 +55,14 @@ def judge(
         device: What computes features.
         direction: Of a translator: a2b makes targets of inputs; b2a inputs of targets, where the recipe learns it (cyclegan).
         target: Of a translator that is judged by inputs B: where their targets lie, or the set that they should look like.
-        inputs: Of a translator: what is made of each picture of B to be its input; the picture is the target.
-        side_by_side: Of a translator: each picture of B holds both halves of a pair, and the input is on this side.
+        inputs: Of a translator: what is made of each image of B to be its input; the image is the target.
+        side_by_side: Of a translator: each image of B holds both halves of a pair, and the input is on this side.
         twins: Of a translator: whether B and its target set are pairs by their names. Default: as it was trained (imported ones: pairs).
         size: Of a translator: side in pixels that B and its targets are brought to. Default: what the model was trained on.
         split: Which part of data that is named, where it has parts (train, test).
         value_range: Black and white in images of more than 8 bits a value. Default: found out from all of them, and said.
         max_pixels: Largest height times width of an image that is read. Default: 89,478,485, against decompression bombs.
-        out: Folder for report.json and report.html. Default: the run directory, or judgement here.
+        out: Folder for report.json and report.html. Default: the run directory, or judgment here.
     """
     from sparring import api
     from sparring.cli.translate import print_scores
@@ -71,7 +71,7 @@ def judge(
     from sparring.games.translation import TranslationGame
     from sparring.runs.run_directory import RunDirectory
 
-    out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgement"))
+    out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgment"))
     screen = console()
     refuse_checkpoint(checkpoint, first, second)
     model = model_at(first, checkpoint)
@@ -91,7 +91,7 @@ def judge(
     given = {"direction": direction != "a2b", "target": target, "inputs": inputs != "given", "side-by-side": side_by_side != "none"}
     if refused := [f"--{name}" for name, value in (given | {"twins": twins is not None, "size": size}).items() if value]:
         raise SettingsError(f"{first} is no translator, and only those are judged with {', '.join(refused)}: leave that out.")
-    judgement = api.judge(
+    judgment = api.judge(
         model or first,
         second,
         extractor=extractor,
@@ -110,14 +110,14 @@ def judge(
         out=out,
         console=screen,
     )
-    width = max(len(score.name) for score in judgement.scores)
-    for score in judgement.scores:
+    width = max(len(score.name) for score in judgment.scores)
+    for score in judgment.scores:
         value, doubt = formatted(score)
         screen.print(f"{score.name:{width}}  {value:>9} {doubt:11} ({score.better})" + (f"  {score.warning}" if score.warning else ""))
-    protocol = judgement.scores[0].protocol
+    protocol = judgment.scores[0].protocol
     screen.print(f"Judged: {protocol.fake_images}.")
     screen.print(f"Against: {protocol.real_images}.")
-    for line in (*judgement.sentences, *judgement.notes):
+    for line in (*judgment.sentences, *judgment.notes):
         screen.print(line)
     screen.print(f"Report: {out / HTML}")
     return 0

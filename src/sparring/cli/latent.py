@@ -23,7 +23,7 @@ SCORES = ("FD-lite0", "precision", "recall", "coverage")
 Finding = Annotated[
     Literal["weights", "principal", "class"],
     arg(
-        help="weights: closed-form factorisation (SeFa). principal: components of w, or of what is made of z (GANSpace). class: towards "
+        help="weights: closed-form factorization (SeFa). principal: components of w, or of what is made of z (GANSpace). class: towards "
         "each class of the data, unless the network is told it beside z."
     ),
 ]
@@ -47,7 +47,7 @@ def mix(
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Style mixing: the coarse styles of each row's picture with the fine ones of each column's.
+    """Style mixing: the coarse styles of each row's image with the fine ones of each column's.
 
     Args:
         coarse: Seeds of the images that give each row its coarse styles: pose, shape.
@@ -60,15 +60,15 @@ def mix(
     from sparring.media.save_images import save_images
 
     out = _place(out, run, "mix")
-    pictures = mix(load(run, checkpoint=checkpoint), coarse, fine, layer=layer, label=label)
-    console().print(f"Style mixing: {save_images(pictures.flatten(0, 1), out, columns=len(fine) + 1)}")
+    images = mix(load(run, checkpoint=checkpoint), coarse, fine, layer=layer, label=label)
+    console().print(f"Style mixing: {save_images(images.flatten(0, 1), out, columns=len(fine) + 1)}")
     return 0
 
 
 def truncation(
     run: Run,
     at: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5),
-    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many pictures at each.")] = 10,
+    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many images at each.")] = 10,
     seed: int = 0,
     label: str | None = None,
     judged: int = 0,
@@ -76,12 +76,12 @@ def truncation(
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """The same pictures at several truncations, a row for each: from typical to varied. With --judged, what that does to the scores.
+    """The same images at several truncations, a row for each: from typical to varied. With --judged, what that does to the scores.
 
     Args:
         at: The truncations: shares of the way from the mean of w, or how far from zero numbers of a latent may be.
         seed: Where the images come from: the first ones of this seed.
-        label: Class of all pictures. Those that are judged are of every class.
+        label: Class of all images. Those that are judged are of every class.
         judged: How many samples are judged at each truncation, by lite0. 0: none.
         data: What they are judged against. Default: what the run was trained on.
     """
@@ -93,19 +93,19 @@ def truncation(
     model, screen = api.load(run, checkpoint=checkpoint), console()
     if judged < 0:
         raise SettingsError(f"judged must be at least 0, not {judged}.")
-    pictures = truncations(model, at, number, seed=seed, label=label)
-    judgements = [api.judge(model, data, samples=judged, seed=seed, truncation=value) for value in at] if judged else []
-    screen.print(f"Truncated at {', '.join(map(str, at))}: {save_images(pictures.flatten(0, 1), out, columns=number)}")
+    images = truncations(model, at, number, seed=seed, label=label)
+    judgments = [api.judge(model, data, samples=judged, seed=seed, truncation=value) for value in at] if judged else []
+    screen.print(f"Truncated at {', '.join(map(str, at))}: {save_images(images.flatten(0, 1), out, columns=number)}")
     if judged:
         screen.print("  ".join(f"{heading:>10}" for heading in ("truncation", *SCORES)))
-    for value, judgement in zip(at, judgements, strict=False):
-        screen.print("  ".join([f"{value:>10}", *(f"{judgement[name].value:>10.3g}" for name in SCORES)]))
+    for value, judgment in zip(at, judgments, strict=False):
+        screen.print("  ".join([f"{value:>10}", *(f"{judgment[name].value:>10.3g}" for name in SCORES)]))
     return 0
 
 
 def project(
     run: Run,
-    pictures: Annotated[Positional[tuple[Path, ...]], arg(metavar="PICTURE", help="Pictures to find in the latent space.")],
+    images: Annotated[Positional[tuple[Path, ...]], arg(metavar="IMAGE", help="Images to find in the latent space.")],
     space: Literal["w", "w+"] = "w",
     steps: int = 500,
     rate: float = 0.05,
@@ -114,15 +114,15 @@ def project(
     out: Path | None = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Find real pictures in the latent space: a sheet (above what was asked for, below what was found), the points, the losses.
+    """Find real images in the latent space: a sheet (above what was asked for, below what was found), the points, the losses.
 
     Args:
-        space: w: one style for all layers. w+: one for each, nearer to the picture and farther from what the network has learnt.
+        space: w: one style for all layers. w+: one for each, nearer to the image and farther from what the network has learned.
         steps: Steps of gradient descent.
         rate: Learning rate of the gradient descent.
         label: Class that is asked for, if the network has classes.
         seed: Seed of the samples among which the start is chosen.
-        out: Folder for picture.png, points.npz, losses.json and losses.png. Default: RUN-projected here.
+        out: Folder for image.png, points.npz, losses.json and losses.png. Default: RUN-projected here.
     """
     import numpy as np
     import torch
@@ -130,25 +130,25 @@ def project(
     from sparring.core.files import replacing, write_json
     from sparring.inference.load import load
     from sparring.latent.projection import projected
-    from sparring.media.image_decoding import read_pictures
-    from sparring.media.image_files import OUTPUT_ENDINGS, grid, save_picture
+    from sparring.media.image_decoding import read_images
+    from sparring.media.image_files import OUTPUT_ENDINGS, grid, save_image
     from sparring.media.pixels import float_to_pixels, pixels_to_float
 
     out = out or Path(f"{run.resolve().stem}-projected")
     if out.suffix.lower() in {ending for endings in OUTPUT_ENDINGS.values() for ending in endings} and not out.is_dir():
         raise SettingsError(f"{out}: what is projected goes into a folder, and {out.suffix!r} is the ending of a file. Name a folder.")
     model, screen = load(run, checkpoint=checkpoint), console()
-    targets = pixels_to_float(torch.from_numpy(read_pictures(pictures, model.spec)))
+    targets = pixels_to_float(torch.from_numpy(read_images(images, model.spec)))
     found = projected(model, targets, space=space, steps=steps, rate=rate, label=label, seed=seed)
-    sheet = grid(float_to_pixels(torch.cat([targets, found.pictures])).numpy(), columns=len(pictures))
-    save_picture(sheet, out / "picture.png")
+    sheet = grid(float_to_pixels(torch.cat([targets, found.images])).numpy(), columns=len(images))
+    save_image(sheet, out / "image.png")
     with replacing(out / "points.npz") as temporary, temporary.open("wb") as file:
         np.savez(file, points=found.points.numpy())
-    write_json(out / "losses.json", {str(path): found.losses[:, i].tolist() for i, path in enumerate(pictures)})
-    curve = _curve(found.losses, pictures, out / "losses.png")
-    for path, ratio in zip(pictures, found.peak_ratios(targets).tolist(), strict=True):
+    write_json(out / "losses.json", {str(path): found.losses[:, i].tolist() for i, path in enumerate(images)})
+    curve = _curve(found.losses, images, out / "losses.png")
+    for path, ratio in zip(images, found.peak_ratios(targets).tolist(), strict=True):
         screen.print(f"{path.name}: {ratio:.1f} dB")
-    screen.print(f"Projected: {out / 'picture.png'}. {curve}")
+    screen.print(f"Projected: {out / 'image.png'}. {curve}")
     return 0
 
 
@@ -192,14 +192,14 @@ def directions(
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Find directions of change, and show one picture moved along each: a row for each direction.
+    """Find directions of change, and show one image moved along each: a row for each direction.
 
     Args:
         count: How many directions.
         seed: Where the image that is moved comes from: the first one of this seed.
         reach: How far to go either way, in standard deviations.
-        steps: Pictures in a row.
-        label: Class of the picture.
+        steps: Images in a row.
+        label: Class of the image.
         data: Data with classes for the method "class". Default: what the run was trained on.
     """
     import torch
@@ -231,14 +231,14 @@ def move(
     out: Path | None = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Move pictures along one direction, as `latent directions` numbers them: a film there and back, or a sheet.
+    """Move images along one direction, as `latent directions` numbers them: a film there and back, or a sheet.
 
     Args:
         which: Number of the direction.
-        seeds: The first picture of each seed is moved.
+        seeds: The first image of each seed is moved.
         reach: How far to go either way, in standard deviations.
         layers: In w, only these layers are moved: the first, and the one after the last.
-        label: Class of the pictures.
+        label: Class of the images.
         data: Data with classes for the method "class". Default: what the run was trained on.
         out: .gif or .mp4 for a film, .png (or .webp, .jpg) for a sheet. Default: RUN-move.gif here.
     """
@@ -256,11 +256,11 @@ def move(
     found = _directions(model, method, which + 1, data)
     if which >= len(found.names):
         raise SettingsError(f"There is no direction {which}: they go from 0 to {len(found.names) - 1}.")
-    pictures = moved(model, seeds, found, which=which, reach=reach, steps=24 if film else 9, label=label, layers=layers)
+    images = moved(model, seeds, found, which=which, reach=reach, steps=24 if film else 9, label=label, layers=layers)
     if not film:
-        save_images(pictures.flatten(0, 1), out, columns=pictures.shape[1])
+        save_images(images.flatten(0, 1), out, columns=images.shape[1])
     else:
-        frames = [grid(float_to_pixels(pictures[:, i]).numpy(), columns=len(seeds)) for i in range(pictures.shape[1])]
+        frames = [grid(float_to_pixels(images[:, i]).numpy(), columns=len(seeds)) for i in range(images.shape[1])]
         save_gif_or_film(frames + frames[-2:0:-1], out)
     console().print(f"Moved along {found.names[which]}: {out}")
     return 0
@@ -271,12 +271,12 @@ def arithmetic(
     first: Seeds,
     minus: Seeds = (),
     plus: Seeds = (),
-    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many pictures about the result.")] = 9,
+    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many images about the result.")] = 9,
     label: str | None = None,
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Latent arithmetic: the mean of some pictures - the mean of others + the mean of others. Above the means, below the result.
+    """Latent arithmetic: the mean of some images - the mean of others + the mean of others. Above the means, below the result.
 
     Args:
         first: Seeds of the images to begin with (for instance of smiling women).
@@ -306,15 +306,15 @@ def drop(
     label: str,
     channels: int = 16,
     side: int | None = None,
-    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many pictures.")] = 10,
+    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many images.")] = 10,
     data: str | None = None,
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Remove what makes a class: pictures of it before (above) and after its channels are dropped from the generator's maps.
+    """Remove what makes a class: images of it before (above) and after its channels are dropped from the generator's maps.
 
     Args:
-        label: The class, as a classifier of the data names pictures.
+        label: The class, as a classifier of the data names images.
         channels: How many channels, at most.
         side: Side in pixels of the maps whose channels are dropped. Default: the second largest there is.
         data: Data with classes. Default: what the run was trained on.
@@ -332,7 +332,7 @@ def drop(
     if label not in classes:
         raise SettingsError(f"There is no class {label!r}. {did_you_mean(label, classes)}")
     wanted = classes.index(label)
-    before, after = without_feature(model, lambda pictures: name_of(pictures) == wanted, side=side, channels=channels, n=number)
+    before, after = without_feature(model, lambda images: name_of(images) == wanted, side=side, channels=channels, n=number)
     still = (name_of(after) == wanted).float().mean().item()
     console().print(f"Before and after: {save_images(torch.cat([before, after]), out, columns=len(before))}")
     console().print(f"{still:.0%} of them are still taken for {label}.")

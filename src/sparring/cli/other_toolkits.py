@@ -42,7 +42,6 @@ MEANT = {
     "--gradient-penalty": "gp lambdagp lambda wgangplambda gplambda gpweight",
     "--weight-clip": "clip clipvalue clamp cliplower",
     "--objective": "loss ganmode losstype ganloss ganlosstype criterion",
-    "--optimiser": "optim opt solver",
     "--optimizer": "optim opt solver",
     "--precision": "amp fp16 fp32 half mixedprecision dtype bf16 fp16resolutions nofp16 usefp16",
     "--judge-every": "metric metrics fid evalevery evalfreq evalinterval evaluate eval",
@@ -192,7 +191,7 @@ def _images_of(data: str | None) -> int | None:
 
 
 CALLED = {
-    "sample": "generate gen draw show image images picture pictures create synthesize render",
+    "sample": "generate gen draw show image images image images create synthesize render",
     "judge": "eval evaluate evaluation fid score metrics metric test kid validate quality",
     "data inspect": "inspect info stats statistics look describe dataset explore",
     "data prepare": "prepare preprocess resize dataset_tool dataset-tool",

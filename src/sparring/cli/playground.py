@@ -16,11 +16,11 @@ def playground(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `playgr
     name = recipes.name_of(arguments.recipe)
     out = arguments.out or Path(f"playground-{name}-{arguments.data}.png")
     settings = dict(values(arguments.recipe) + values(arguments.playing))
-    outcome = api.playground(name, arguments.data, picture=out, movie=arguments.movie, run=arguments.run, console=console(), **settings)
+    outcome = api.playground(name, arguments.data, image=out, movie=arguments.movie, run=arguments.run, console=console(), **settings)
     count, screen = outcome.count, console()
     screen.print(f"{outcome.steps:,} steps in {outcome.seconds:.1f} s, then {count.n:,} samples:")
     screen.print(f"modes {count.modes} of {count.of}, high quality {count.high_quality:.1%}, KL {count.kl:.3f}")
-    screen.print(f"Picture: {out}")
+    screen.print(f"Image: {out}")
     if arguments.movie is not None:
         screen.print(f"Movie: {arguments.movie}")
     if arguments.json is not None:

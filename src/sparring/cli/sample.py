@@ -12,7 +12,7 @@ from sparring.core.errors import SettingsError
 
 def sample(
     run: Run,
-    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many pictures (with --label all: of each class).")] = 64,
+    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many images (with --label all: of each class).")] = 64,
     seed: int = 0,
     label: str | None = None,
     truncation: float | None = None,
@@ -20,14 +20,14 @@ def sample(
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Draw pictures from a trained run.
+    """Draw images from a trained run.
 
     Args:
-        seed: Picture i of a seed is the same however many are drawn.
-        truncation: More typical, less varied pictures: for styles the share of the way from the mean of w (0.7), else the farthest
+        seed: Image i of a seed is the same however many are drawn.
+        truncation: More typical, less varied images: for styles the share of the way from the mean of w (0.7), else the farthest
             from zero that numbers of a latent may be (0.5). Default: not truncated.
-        label: Class of the pictures, by name or number; "all": a row for each class. By default every class in turn.
-        out: A picture (.png, .webp, .jpg) for one grid, a .npz for an array, or a folder for single files. Default: RUN-seed-SEED.png here.
+        label: Class of the images, by name or number; "all": a row for each class. By default every class in turn.
+        out: A image (.png, .webp, .jpg) for one grid, a .npz for an array, or a folder for single files. Default: RUN-seed-SEED.png here.
     """
     from sparring import api
     from sparring.core.formatting import plural

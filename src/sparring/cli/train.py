@@ -40,7 +40,7 @@ def _ended(model: "Model", run: Path) -> int:
 
     folder, screen = RunDirectory(run).samples, console()
     for path in sorted(folder.glob("step-*.png"))[-1:]:
-        screen.print(f"Pictures: {path}")
+        screen.print(f"Images: {path}")
     if (folder / "timelapse.gif").exists():
         screen.print(f"Timelapse: {folder / 'timelapse.gif'}")
     screen.print(f"More: {model.use}")

@@ -1,4 +1,4 @@
-"""`sparring translate`: pictures made of pictures."""
+"""`sparring translate`: images made of images."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 def translate(
     run: Run,
-    pictures: Annotated[Positional[Path], arg(metavar="IN", help="A picture, a folder or zip of pictures, or a film.")],
-    out: Annotated[Positional[Path], arg(metavar="OUT", help="A picture, a folder, or a film (.mp4, .gif).")],
+    images: Annotated[Positional[Path], arg(metavar="IN", help="A image, a folder or zip of images, or a film.")],
+    out: Annotated[Positional[Path], arg(metavar="OUT", help="A image, a folder, or a film (.mp4, .gif).")],
     direction: Literal["a2b", "b2a"] = "a2b",
     size: int | None = None,
     tile: int = 1024,
     noise: int | None = None,
     made: Annotated[
-        Literal["edges", "scribble", "gray", "grey", "low-resolution", "masked"] | None,
+        Literal["edges", "scribble", "gray", "low-resolution", "masked"] | None,
         arg(
             name="as",
             help="What to make of each image first, for models that learned from made inputs (--inputs). Lines and holes are made at the "
@@ -32,12 +32,12 @@ def translate(
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Make pictures of pictures with a trained translator. What is there already is passed over: a half-done folder is gone on with.
+    """Make images of images with a trained translator. What is there already is passed over: a half-done folder is gone on with.
 
     Args:
         direction: a2b makes targets of inputs; b2a inputs of targets, where the recipe learns it (cyclegan).
         size: Bring the shorter side to so many pixels first. Default: as they are.
-        tile: Larger pictures are translated in tiles of this side, which fade into each other.
+        tile: Larger images are translated in tiles of this side, which fade into each other.
         noise: Seed of one of the translations that dropout gives (pix2pix). Default: the typical one.
         max_pixels: Largest height times width of an image that is read. Default: 89,478,485, against decompression bombs.
     """
@@ -46,10 +46,10 @@ def translate(
     from sparring.inference.translate_files import count_of, translate
 
     model, screen = load(run, checkpoint=checkpoint).on(device), console()
-    with progress_bar(f"Translating {pictures}", count_of(pictures), screen.is_terminal) as advance:
+    with progress_bar(f"Translating {images}", count_of(images), screen.is_terminal) as advance:
         found = translate(
             model,
-            pictures,
+            images,
             out,
             direction=direction,
             size=size,
@@ -69,7 +69,7 @@ def translate(
 
 
 def print_scores(ratings: "Ratings", step: int | None, place: Path) -> None:
-    """Show how good a translator is, beside doing nothing and shifting colours, and write it."""
+    """Show how good a translator is, beside doing nothing and shifting colors, and write it."""
     from sparring.core.files import write_json
 
     screen = console()

@@ -9,14 +9,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """Real pictures that one turn sees."""
+    """Real images that one turn sees."""
 
     images: Float[Tensor, "n c h w"]
     """Pixels in [-1, 1], in channels-last memory."""
     labels: Int64[Tensor, " n"] | None = None
-    """Class of each picture, or None for data without classes."""
+    """Class of each image, or None for data without classes."""
     inputs: Float[Tensor, "n inputs h w"] | None = None
-    """What each picture is to be made of, or pictures of another kind; None where there is no such thing. As `images`."""
+    """What each image is to be made of, or images of another kind; None where there is no such thing. As `images`."""
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device."""

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 LARGEST_SIDE = 8192
-PICTURE_CHANNELS = {1, 3, 4}
-"""That pictures can be read and written with."""
+IMAGE_CHANNELS = {1, 3, 4}
+"""That images can be read and written with."""
 
 
 DEFAULT_SIDE = 64
@@ -21,20 +21,20 @@ def default_size(native: tuple[int, int] | None) -> int:
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """Pictures of one size, with or without classes."""
+    """Images of one size, with or without classes."""
 
     height: int
     """Rows of pixels."""
     width: int
     """Columns of pixels."""
     channels: int
-    """1 grey, 3 red-green-blue, 4 with alpha."""
+    """1 gray, 3 red-green-blue, 4 with alpha."""
     classes: tuple[str, ...] = ()
-    """Names of the classes, by label; empty if the pictures have no labels."""
+    """Names of the classes, by label; empty if the images have no labels."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width), as networks see a picture."""
+        """(channels, height, width), as networks see a image."""
         return self.channels, self.height, self.width
 
     def to_json(self) -> dict[str, Any]:
@@ -53,10 +53,10 @@ class ImageSpec:
 
 @dataclass(frozen=True)
 class PairSpec(ImageSpec):
-    """Pictures to be made of other pictures of the same size. Its own fields are those of what is made: the targets."""
+    """Images to be made of other images of the same size. Its own fields are those of what is made: the targets."""
 
     input_channels: int = 3
-    """Of the pictures that they are made of."""
+    """Of the images that they are made of."""
     paired: bool = True
     """Whether each target is the one that its input should become; else the two are only of two kinds."""
 
@@ -71,9 +71,9 @@ class PairSpec(ImageSpec):
 
 
 def spec_from_json(value: Mapping[str, Any]) -> ImageSpec:
-    """The inverse of `to_json`. ValueError for what is no picture's size."""
+    """The inverse of `to_json`. ValueError for what is no image's size."""
     size = int(value["height"]), int(value["width"]), int(value["channels"]), tuple(map(str, value["classes"]))
     spec = PairSpec(*size, int(value["input_channels"]), bool(value["paired"])) if "input_channels" in value else ImageSpec(*size)
-    if not (1 <= spec.height <= LARGEST_SIDE and 1 <= spec.width <= LARGEST_SIDE and set(spec.known_channels) <= PICTURE_CHANNELS):
-        raise ValueError(f"no pictures are {spec}")
+    if not (1 <= spec.height <= LARGEST_SIDE and 1 <= spec.width <= LARGEST_SIDE and set(spec.known_channels) <= IMAGE_CHANNELS):
+        raise ValueError(f"no images are {spec}")
     return spec

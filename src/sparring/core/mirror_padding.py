@@ -1,4 +1,4 @@
-"""Pictures with more of themselves around them."""
+"""Images with more of themselves around them."""
 
 import torch
 from jaxtyping import Float

@@ -12,12 +12,12 @@ class Report:
     """What became of every file of a source."""
 
     found: int
-    """Files and rows that claim to be pictures."""
+    """Files and rows that claim to be images."""
     used: int
     quarantined: tuple[Problem, ...] = ()
-    """Unusable pictures, with reasons."""
+    """Unusable images, with reasons."""
     passed_over: tuple[Problem, ...] = ()
-    """Files that are no pictures and do not claim to be."""
+    """Files that are no images and do not claim to be."""
     notes: tuple[str, ...] = ()
     """What was decided or done along the way, in whole sentences."""
     warnings: tuple[str, ...] = ()

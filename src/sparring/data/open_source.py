@@ -10,12 +10,12 @@ from sparring.data.readers.hub import open_hub, open_torchvision
 from sparring.data.readers.idx import idx_sets, open_idx, open_idx_folder
 from sparring.data.readers.npy import open_array
 from sparring.data.source import Item, Problem, Source
-from sparring.media.image_decoding import PICTURE_ENDINGS
+from sparring.media.image_decoding import IMAGE_ENDINGS
 
 __all__ = ["Item", "Problem", "Source", "open_source", "source_names"]
 
 KINDS = (
-    "a folder or zip of pictures (classes by folder or by labels.csv), IDX files, .npy, .npz, torchvision:NAME, hf:NAME, "
+    "a folder or zip of images (classes by folder or by labels.csv), IDX files, .npy, .npz, torchvision:NAME, hf:NAME, "
     "or one of the sets that come with Sparring"
 )
 
@@ -26,10 +26,10 @@ def source_names() -> list[str]:
 
 
 def open_source(name_or_path: str | Path, *, split: str | None = None) -> Source:
-    """Find out what lies at a name or path. Lists files and reads headings; decodes no picture.
+    """Find out what lies at a name or path. Lists files and reads headings; decodes no image.
 
     `split` chooses a part where there are several: a folder of that name, a set of IDX files, `x_SPLIT` of a .npz, a split of a hub.
-    Raises DataError for what does not exist, holds no pictures or is damaged as a whole.
+    Raises DataError for what does not exist, holds no images or is damaged as a whole.
     """
     name = str(name_or_path)
     if isinstance(name_or_path, str):
@@ -61,7 +61,7 @@ def _open_file(name: str, path: Path, split: str | None) -> Source:
         return open_zip(name, path, split)
     if ending.endswith("-ubyte"):
         return open_idx(name, path, split)
-    if path.suffix.lower() in PICTURE_ENDINGS:
+    if path.suffix.lower() in IMAGE_ENDINGS:
         raise DataError(f"{path} is a single image. Give the folder it lies in.")
     raise DataError(f"{refusal(path, 'data that is read here')} A source is {KINDS}.")
 

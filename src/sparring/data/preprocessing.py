@@ -8,26 +8,26 @@ from PIL import ImageColor
 
 from sparring.core.errors import SettingsError, listed
 from sparring.core.settings import type_problems
-from sparring.media.image_decoding import Colour, Crop
+from sparring.media.image_decoding import Color, Crop
 
 LARGEST_SIDE = 8192
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How the pictures of a source become squares of one size."""
+    """How the images of a source become squares of one size."""
 
     size: int | None = None
-    """Side in pixels of the square pictures. None: the images' own side if all are equal squares of at most 64 pixels, else 64 (recipes
+    """Side in pixels of the square images. None: the images' own side if all are equal squares of at most 64 pixels, else 64 (recipes
     take the nearest side that their networks can draw)."""
     channels: Literal[1, 3, 4] | None = None
-    """1 grey, 3 colour, 4 colour with alpha. None: 1 if every picture is stored as grey, else 3."""
-    crop: Crop = "centre"
-    """What becomes of pictures that are not square: 'centre' cuts the middle out, 'squash' distorts, 'pad' adds background."""
+    """1 gray, 3 color, 4 color with alpha. None: 1 if every image is stored as gray, else 3."""
+    crop: Crop = "center"
+    """What becomes of images that are not square: 'center' cuts the middle out, 'squash' distorts, 'pad' adds background."""
     background: str = "white"
-    """Colour under transparency and in padding: a name or #rrggbb. With 4 channels both stay transparent."""
+    """Color under transparency and in padding: a name or #rrggbb. With 4 channels both stay transparent."""
     max_bad: float = 0.1
-    """Largest share of unusable pictures that is put up with, from 0 to 1."""
+    """Largest share of unusable images that is put up with, from 0 to 1."""
     split: str | None = None
     """Which part of the data, where it has parts: a folder (train, trainA), a set of IDX files, x_SPLIT of a .npz, a split of a hub."""
     classes: Literal["given", "none"] = "given"
@@ -39,7 +39,7 @@ class Preparation:
     """Largest height times width of an image that is read. None: 89,478,485, Pillow's limit against decompression bombs."""
 
 
-def checked_background(preparation: Preparation) -> Colour:
+def checked_background(preparation: Preparation) -> Color:
     """The background as red, green, blue. SettingsError with all that is wrong with the settings."""
     problems = type_problems(preparation)
     if type(preparation.size) is int and not 1 <= preparation.size <= LARGEST_SIDE:
@@ -52,15 +52,15 @@ def checked_background(preparation: Preparation) -> Colour:
             problems.append(f"value_range is {black:g} {white:g}: give two finite numbers, that of black and then a greater one of white.")
     if type(preparation.max_pixels) is int and preparation.max_pixels < 1:
         problems.append(f"max_pixels is {preparation.max_pixels}: it must be at least 1.")
-    background = _colour(preparation.background)
+    background = _color(preparation.background)
     if background is None and isinstance(preparation.background, str):
-        problems.append(f"background is {preparation.background!r}: give a colour's English name or #rrggbb.")
+        problems.append(f"background is {preparation.background!r}: give a color's English name or #rrggbb.")
     if problems or background is None:
         raise SettingsError(listed("These settings of the preparation cannot be used:", problems))
     return background
 
 
-def _colour(written: object) -> Colour | None:
+def _color(written: object) -> Color | None:
     """Red, green, blue, each from 0 to 255, if that is what is written."""
     try:
         red, green, blue = ImageColor.getrgb(str(written))[:3]

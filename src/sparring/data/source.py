@@ -11,7 +11,7 @@ from jaxtyping import Int64, UInt8
 
 
 class Item(NamedTuple):
-    """One picture of a source."""
+    """One image of a source."""
 
     name: str
     """Where it lies in the source, with forward slashes; a number for arrays."""
@@ -28,25 +28,25 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """Where pictures come from. Opening one decodes nothing; `read` may be called from many threads, in any order."""
+    """Where images come from. Opening one decodes nothing; `read` may be called from many threads, in any order."""
 
     name: str
     """What the user wrote."""
     items: Sequence[Item] = field(repr=False)
     """The candidates, in an order that depends on their names alone."""
     read: Callable[[int], bytes | UInt8[np.ndarray, "h w c"]] = field(repr=False)
-    """The i-th picture as the bytes of its file, or as pixels (c: 1 grey, 3 RGB, 4 RGBA). May raise OSError and the like for
-    that one picture, and DataError if the whole source is broken."""
+    """The i-th image as the bytes of its file, or as pixels (c: 1 gray, 3 RGB, 4 RGBA). May raise OSError and the like for
+    that one image, and DataError if the whole source is broken."""
     identify: Callable[[], str] = field(repr=False)
     """Works out `key`, for which files may have to be read."""
     classes: tuple[str, ...] = ()
     """Names of the classes, by label; empty if there are none."""
     native_size: tuple[int, int] | None = None
-    """(height, width) of every picture where that is known without looking, else None."""
+    """(height, width) of every image where that is known without looking, else None."""
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     """What is unusable as opening showed: counted as quarantined."""
     passed_over: tuple[Problem, ...] = field(default=(), repr=False)
-    """Files that are no pictures and do not claim to be: listed, not counted."""
+    """Files that are no images and do not claim to be: listed, not counted."""
     notes: tuple[str, ...] = ()
     """What was decided at opening, in whole sentences."""
     layout: str = ""

@@ -1,4 +1,4 @@
-"""Prepared pictures in a folder of the cache: decoded and checked once, then mapped into memory."""
+"""Prepared images in a folder of the cache: decoded and checked once, then mapped into memory."""
 
 import contextlib
 import functools
@@ -28,7 +28,7 @@ from sparring.data.preprocessing import Preparation, checked_background
 from sparring.data.readers.folder_layouts import is_training
 from sparring.data.source import Item, Problem, Source, examples, key_of
 from sparring.data.store_writing import PixelWriter, building, discard, publish
-from sparring.media.image_decoding import Colour, UnusableError, fit, load
+from sparring.media.image_decoding import Color, UnusableError, fit, load
 from sparring.media.pixels import pixels_to_float
 from sparring.media.value_range import Range
 
@@ -41,7 +41,7 @@ PIXELS, LABELS, NAMES, ORIGINS, DESCRIPTION = "pixels.raw", "labels.npy", "names
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """Square pictures of one size. Nothing in it changes; two stores hold the same if their fingerprints are equal."""
+    """Square images of one size. Nothing in it changes; two stores hold the same if their fingerprints are equal."""
 
     folder: Path
     spec: ImageSpec
@@ -49,7 +49,7 @@ class Store:
     """Mapped from the disk, read-only."""
     labels: Int64[np.ndarray, " n"] | None
     fingerprint: str
-    """SHA-256 of pixels, labels and spec: independent of where the pictures came from."""
+    """SHA-256 of pixels, labels and spec: independent of where the images came from."""
     report: Report
     black_white: Range | None = None
     """What was taken as black and white in images of more than 8 bits a value, if there are any."""
@@ -67,7 +67,7 @@ class Store:
 
     @functools.cached_property
     def names(self) -> Sequence[str]:
-        """The name of each picture in its source."""
+        """The name of each image in its source."""
         names = read_json(self.folder / NAMES, DataError)
         if not isinstance(names, list) or len(names) != len(self):
             raise DataError(f"{self.folder / NAMES} does not hold {len(self)} names. Delete {self.folder} and prepare the data again.")
@@ -87,7 +87,7 @@ class Store:
         return origins
 
     def batch(self, indices: Int64[np.ndarray, " n"]) -> Batch:
-        """Those pictures as floats in [-1, 1], with their labels. IndexError for an index outside the store."""
+        """Those images as floats in [-1, 1], with their labels. IndexError for an index outside the store."""
         images = pixels_to_float(torch.from_numpy(self.pixels.view(np.ndarray)[indices]))
         return Batch(images, None if self.labels is None else torch.from_numpy(self.labels[indices]))
 
@@ -125,9 +125,9 @@ def _checksum(described: dict[str, Any]) -> str:
 
 
 def prepare(source: Source, preparation: Preparation | None = None, *, progress: bool = False, workers: int | None = None) -> Store:
-    """Decode, check, crop and resize every picture once, into the cache; the second time there is nothing left to do.
+    """Decode, check, crop and resize every image once, into the cache; the second time there is nothing left to do.
 
-    `progress` shows a bar on the terminal; `workers`: threads (None: one for each processor). Unusable pictures are left out and
+    `progress` shows a bar on the terminal; `workers`: threads (None: one for each processor). Unusable images are left out and
     listed in the report. Raises DataError if more of them than `max_bad` are, if none is left or if there is no room on the disk,
     and SettingsError for settings that make no sense.
     """
@@ -176,7 +176,7 @@ class _Decoded:
     """Whether it has more than 8 bits a value."""
 
 
-def _build(source: Source, preparation: Preparation, background: Colour, folder: Path, *, progress: bool, workers: int | None) -> None:
+def _build(source: Source, preparation: Preparation, background: Color, folder: Path, *, progress: bool, workers: int | None) -> None:
     """Write all files of a store into `folder`."""
     size = preparation.size or default_size(common_size(source, preparation.max_pixels, workers))
     black_white = shared_range([source], preparation, workers)
@@ -212,7 +212,7 @@ def _build(source: Source, preparation: Preparation, background: Colour, folder:
     if labels is not None:
         left = Counter(labels.tolist())
         empty = [name for label, name in enumerate(source.classes) if not left[label]]
-        notes.extend([f"Classes without a usable picture: {', '.join(empty)}."] if empty else [])
+        notes.extend([f"Classes without a usable image: {', '.join(empty)}."] if empty else [])
     names = [source.items[index].name for index in used]
     places = np.array(origins, np.int64)
     warnings = [*_sides_lost(places, names, preparation), *range_taken(deep, black_white.found, preparation)]
@@ -254,9 +254,9 @@ def _advancing(chunks: Iterator[list[_Decoded | str]], advance: Callable[[int], 
 
 
 def _decoded(
-    source: Source, index: int, size: int, preparation: Preparation, background: Colour, black_white: SharedRange
+    source: Source, index: int, size: int, preparation: Preparation, background: Color, black_white: SharedRange
 ) -> _Decoded | str:
-    """The finished picture, or the reason why there is none."""
+    """The finished image, or the reason why there is none."""
     try:
         loaded = load(source.read(index), size, black_white=black_white, max_pixels=preparation.max_pixels)
         pixels = fit(loaded.image, size, preparation.crop, background, preparation.channels)
@@ -278,9 +278,9 @@ def _check_share(source: Source, preparation: Preparation, used: int, quarantine
     bad = len(quarantined)
     reasons = [f"{name}: {reason}" for name, reason in quarantined]
     if not used:
-        raise DataError(listed(f"{source.name}: none of {plural(bad, 'picture', 'pictures')} can be used:", reasons))
+        raise DataError(listed(f"{source.name}: none of {plural(bad, 'image', 'images')} can be used:", reasons))
     if bad > preparation.max_bad * (bad + used):
-        counted = f"{bad} of {plural(bad + used, 'picture', 'pictures')} ({bad / (bad + used):.0%})"
+        counted = f"{bad} of {plural(bad + used, 'image', 'images')} ({bad / (bad + used):.0%})"
         share = f"{counted} cannot be used, more than max_bad = {preparation.max_bad:.0%}"
         raise DataError(listed(f"{source.name}: {share}. Mend or remove these, or raise max_bad:", reasons))
 

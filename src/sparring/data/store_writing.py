@@ -25,7 +25,7 @@ LOCK = "lock"
 
 
 class PixelWriter:
-    """Appends square pictures to a file, without gaps. Grey pictures take one channel until the first one in colour comes:
+    """Appends square images to a file, without gaps. Gray images take one channel until the first one in color comes:
     then all before it are rewritten with three.
     """
 
@@ -38,7 +38,7 @@ class PixelWriter:
         self._file: IO[bytes] = path.open("wb")
 
     def add(self, pixels: UInt8[np.ndarray, "size size c"]) -> None:
-        """Append one picture: of the channels asked for, or of 1 or 3 where that was left open."""
+        """Append one image: of the channels asked for, or of 1 or 3 where that was left open."""
         if self._widens and pixels.shape[2] > self.channels:
             self._widen(pixels.shape[2])
         content = np.broadcast_to(pixels, (*pixels.shape[:2], self.channels)).tobytes()

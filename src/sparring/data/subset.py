@@ -12,7 +12,7 @@ ONE_IN, MOST_KEPT_BACK = 20, 128
 
 
 class Part:
-    """Some of a store's pictures, as the training loop asks for data."""
+    """Some of a store's images, as the training loop asks for data."""
 
     def __init__(self, store: Store, places: Int64[np.ndarray, " n"]) -> None:
         self.store, self.places = store, places
@@ -32,9 +32,9 @@ class Part:
 
 
 def kept_apart(store: Store, count: int | None, seed: int) -> tuple[Part, Part]:
-    """All pictures but `count` (None: one in twenty, at most 128), and those, which the seed chooses."""
+    """All images but `count` (None: one in twenty, at most 128), and those, which the seed chooses."""
     count = min(MOST_KEPT_BACK, len(store) // ONE_IN) if count is None else count
     if count >= len(store):
-        raise SettingsError(f"kept_back must leave something to train on; {count} of {len(store)} pictures does not.")
+        raise SettingsError(f"kept_back must leave something to train on; {count} of {len(store)} images does not.")
     order = np.random.Generator(np.random.Philox(stream_seed(seed, "kept back", 0))).permutation(len(store))
     return Part(store, np.sort(order[count:])), Part(store, np.sort(order[:count]))

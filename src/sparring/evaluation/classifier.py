@@ -26,7 +26,7 @@ from sparring.nets.feature_extractors.resize import resize
 VERSION = 1
 """Of network and training: whatever changes them changes this."""
 SIDE, FEATURES = 32, 64
-CENTRE = SCALE = 127.5
+CENTER = SCALE = 127.5
 RESIZE = "bicubic, antialiased"
 HELD_OUT = 0.15
 EPOCHS, MOST_STEPS, BATCH, RATE, SHIFT = 50, 10_000, 100, 4e-3, 2
@@ -55,9 +55,9 @@ class Classifier(nn.Module):
         )
         self.classify = nn.Sequential(nn.Dropout(0.2), nn.Linear(FEATURES, classes))
 
-    def forward(self, pictures: Float[Tensor, "n c 32 32"]) -> tuple[Float[Tensor, "n 64"], Float[Tensor, "n classes"]]:
-        """Of pictures in [-1, 1]."""
-        features = self.layers(pictures)
+    def forward(self, images: Float[Tensor, "n c 32 32"]) -> tuple[Float[Tensor, "n 64"], Float[Tensor, "n classes"]]:
+        """Of images in [-1, 1]."""
+        features = self.layers(images)
         return features, self.classify(features)
 
 
@@ -67,18 +67,18 @@ def _convolution(before: int, after: int) -> list[nn.Module]:
 
 @dataclass(frozen=True)
 class Trained:
-    """A classifier that has learnt, and how well."""
+    """A classifier that has learned, and how well."""
 
     network: Classifier
     accuracy: float
-    """Share of the held-out pictures that it names rightly."""
+    """Share of the held-out images that it names rightly."""
     held_out: int
     """How many those are."""
     file: Path
 
 
 def split(labels: Int64[np.ndarray, " n"]) -> tuple[Int64[np.ndarray, " training"], Int64[np.ndarray, " held_out"]]:
-    """Numbers of the pictures to train on and of those held out: the last 15 % of each class, and at least one of each that has two."""
+    """Numbers of the images to train on and of those held out: the last 15 % of each class, and at least one of each that has two."""
     by_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     counts = [0 if len(numbers) < 2 else max(1, round(HELD_OUT * len(numbers))) for numbers in by_class]
     training, held_out = zip(
@@ -93,7 +93,7 @@ def trained(store: Store) -> Trained:
         raise DataError("A classifier can only be trained on data with two classes or more. Use folders as classes, or a labels.csv.")
     training, held_out = split(store.labels)
     if not len(held_out):
-        raise DataError("No class has two pictures, so none can be held out to say how good the classifier is.")
+        raise DataError("No class has two images, so none can be held out to say how good the classifier is.")
     path = cache_folder() / "judge" / f"classifier-{key_of(VERSION, store.fingerprint)}.safetensors"
     network = Classifier(store.spec.channels, len(store.spec.classes))
     try:
@@ -113,27 +113,27 @@ def trained(store: Store) -> Trained:
 
 
 def train(store: Store, numbers: Int64[np.ndarray, " n"]) -> Classifier:
-    """A classifier of the store's pictures with these numbers; the same for the same pictures."""
+    """A classifier of the store's images with these numbers; the same for the same images."""
     keep_freed_memory()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         network = Classifier(store.spec.channels, len(store.spec.classes)).train()
         network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
-        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.05, fused=True)
+        optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.05, fused=True)
         steps = min(EPOCHS * -(-len(numbers) // BATCH), MOST_STEPS)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.2)
-        for pictures, labels in itertools.islice(_batches(store, numbers), steps):
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.2)
+        for images, labels in itertools.islice(_batches(store, numbers), steps):
             with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bfloat16(torch.device("cpu"))):
-                _, logits = network(pictures)
+                _, logits = network(images)
             cross_entropy(logits.float(), labels, label_smoothing=0.1).backward()
-            optimiser.step()
-            optimiser.zero_grad()
+            optimizer.step()
+            optimizer.zero_grad()
             schedule.step()
     return network.eval()
 
 
 def _batches(store: Store, numbers: Int64[np.ndarray, " n"]) -> Iterator[tuple[Float[Tensor, "n c 32 32"], Int64[Tensor, " n"]]]:
-    """Without end: every picture once in each epoch, moved a little."""
+    """Without end: every image once in each epoch, moved a little."""
     for epoch in itertools.count():
         streams = Streams(0, epoch, scope="classifier")
         order = numbers[torch.randperm(len(numbers), generator=streams.generator("order")).numpy()]
@@ -146,14 +146,14 @@ def _batches(store: Store, numbers: Int64[np.ndarray, " n"]) -> Iterator[tuple[F
             yield moved.contiguous(memory_format=torch.channels_last), batch.labels
 
 
-def _shifted(pictures: Float[Tensor, "n c h w"], down: Int64[Tensor, " n"], right: Int64[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
-    """Each picture moved by up to `SHIFT` pixels, its edge drawn out; 0 is furthest."""
-    side = pictures.shape[2]
-    places = pad(pictures, (SHIFT,) * 4, mode="replicate").unfold(2, side, 1).unfold(3, side, 1)
-    return places[torch.arange(len(pictures)), :, down, right]
+def _shifted(images: Float[Tensor, "n c h w"], down: Int64[Tensor, " n"], right: Int64[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
+    """Each image moved by up to `SHIFT` pixels, its edge drawn out; 0 is furthest."""
+    side = images.shape[2]
+    places = pad(images, (SHIFT,) * 4, mode="replicate").unfold(2, side, 1).unfold(3, side, 1)
+    return places[torch.arange(len(images)), :, down, right]
 
 
 @torch.no_grad()
-def names(network: Classifier, pictures: Float[Tensor, "n c h w"]) -> Int64[Tensor, " n"]:
-    """The class of each picture in [-1, 1]."""
-    return torch.cat([network(resize(piece, SIDE, RESIZE))[1].argmax(1) for piece in pictures.split(PIECE)])
+def names(network: Classifier, images: Float[Tensor, "n c h w"]) -> Int64[Tensor, " n"]:
+    """The class of each image in [-1, 1]."""
+    return torch.cat([network(resize(piece, SIDE, RESIZE))[1].argmax(1) for piece in images.split(PIECE)])

@@ -60,10 +60,10 @@ def compare(
         if scores is None:
             folder = directory.path / COMPARISON
             screen.print(f"Judging {directory.path}; its report: {folder / report.HTML}")
-            judgement = judge(
+            judgment = judge(
                 directory.path, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=folder, console=console
             )
-            scores = {score.name: score.value for score in judgement.scores}
+            scores = {score.name: score.value for score in judgment.scores}
         found.append(Judged(name, scores))
     by = next(iter(found[0].scores))
     lines = ranked(found, by)

@@ -50,7 +50,7 @@ def open_extractor(
         about |= {
             "network": efficientnet_lite0.load(file),
             "side": efficientnet_lite0.SIDE,
-            "centre": (efficientnet_lite0.CENTRE,),
+            "center": (efficientnet_lite0.CENTER,),
             "scale": (efficientnet_lite0.SCALE,),
         }
         about |= {"weights": hash_of_file(file)}
@@ -60,7 +60,7 @@ def open_extractor(
         if not exact and has_fast_bfloat16(torch.device(device)):
             network.hurry()
             about["precision"] = "bfloat16 behind the stem"
-        about |= {"network": network, "side": inception_v3.SIDE, "centre": (inception_v3.CENTRE,), "scale": (inception_v3.SCALE,)}
+        about |= {"network": network, "side": inception_v3.SIDE, "center": (inception_v3.CENTER,), "scale": (inception_v3.SCALE,)}
         hashed = hash_of_file(file)
         fields_own = hashed.startswith(inception_v3.HASH) and resize in {None, FIRST_RESIZE}
         about |= {"weights": hashed, "resize": resize or FIRST_RESIZE, "established": fields_own}
@@ -102,10 +102,10 @@ def _classifier(store: Store | None, weights: Path | None) -> dict[str, Any]:
         "weights": hash_of_tensors(trained.network.state_dict()),
         "side": classifier.SIDE,
         "channels": store.spec.channels,
-        "centre": (classifier.CENTRE,),
+        "center": (classifier.CENTER,),
         "scale": (classifier.SCALE,),
         "note": f"The classifier was trained on the real data itself; it names {trained.accuracy:.1%} of {trained.held_out:,} "
-        "held-out pictures rightly.",
+        "held-out images rightly.",
     }
 
 
@@ -116,9 +116,9 @@ class TimmNetwork(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, pictures: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]:
-        """Of pictures normalised as the model asks."""
-        maps = self.model.forward_features(pictures)
+    def forward(self, images: Float[Tensor, "n 3 h w"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]:
+        """Of images normalized as the model asks."""
+        maps = self.model.forward_features(images)
         features = self.model.forward_head(maps, pre_logits=True)
         classify = self.model.get_classifier()  # some models have several, or none
         return features, classify(features) if isinstance(classify, nn.Module) and self.model.num_classes else None
@@ -147,6 +147,6 @@ def _timm(name: str, weights: Path | None) -> dict[str, Any]:
         "network": TimmNetwork(model),
         "weights": hash_of_tensors(model.state_dict()),
         "side": wanted["input_size"][1],
-        "centre": tuple(255 * mean for mean in wanted["mean"]),
+        "center": tuple(255 * mean for mean in wanted["mean"]),
         "scale": tuple(255 * deviation for deviation in wanted["std"]),
     }

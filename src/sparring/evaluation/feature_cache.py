@@ -1,4 +1,4 @@
-"""What an extractor saw in a set of pictures, and keeping that for the next time."""
+"""What an extractor saw in a set of images, and keeping that for the next time."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from sparring.core.files import cache_folder, replacing
 from sparring.data.images.sizes_and_range import SharedRange
 from sparring.data.source import Problem, examples, key_of
 from sparring.evaluation.features import Extractor
-from sparring.evaluation.image_sets import Pictures
+from sparring.evaluation.image_sets import Images
 from sparring.metrics.blank_and_noise import contrast_of, roughness_of
 from sparring.metrics.inception_score import InceptionScore, inception_score
 
@@ -30,7 +30,7 @@ MOST_UNUSABLE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Of each picture that could be used, in order."""
+    """Of each image that could be used, in order."""
 
     rows: Float32[Tensor, "n d"]
     """Features."""
@@ -39,7 +39,7 @@ class Seen:
     inception: InceptionScore | None
     """Over those classes."""
     numbers: Int64[Tensor, " n"]
-    """Which pictures these are."""
+    """Which images these are."""
     sizes: Int64[Tensor, "n 2"]
     """Height and width in pixels, before anything was resized."""
     contrast: Float32[Tensor, " n"]
@@ -55,25 +55,25 @@ class Seen:
         return len(self.rows)
 
 
-def see(pictures: Pictures, extractor: Extractor, advance: Callable[[int], object] | None = None) -> Seen:
-    """Look at all pictures, or remember what was seen: data is looked at once for each extractor, weights and resize.
+def see(images: Images, extractor: Extractor, advance: Callable[[int], object] | None = None) -> Seen:
+    """Look at all images, or remember what was seen: data is looked at once for each extractor, weights and resize.
     `advance` is told how many more are done. A DataError if too many cannot be used.
     """
-    if pictures.fingerprint is None:
-        return _look(pictures, extractor, advance)
-    path = cache_folder() / "judge" / f"seen-{key_of(FORMAT, pictures.fingerprint, sorted(extractor.identity().items()))}.safetensors"
+    if images.fingerprint is None:
+        return _look(images, extractor, advance)
+    path = cache_folder() / "judge" / f"seen-{key_of(FORMAT, images.fingerprint, sorted(extractor.identity().items()))}.safetensors"
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["sparring"])
         seen = _from_file(load_file(path), about)
-        same_range = seen.black_white is None or pictures.black_white is None or tuple(seen.black_white) == pictures.black_white()
-        if len(seen.numbers) + len(seen.problems) == pictures.count and same_range:
+        same_range = seen.black_white is None or images.black_white is None or tuple(seen.black_white) == images.black_white()
+        if len(seen.numbers) + len(seen.problems) == images.count and same_range:
             if advance is not None:
-                advance(pictures.count)
+                advance(images.count)
             return seen
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         pass  # not there yet, or damaged: looked at again
-    seen = _look(pictures, extractor, advance)
+    seen = _look(images, extractor, advance)
     tensors = {name: value for name, value in vars(seen).items() if isinstance(value, Tensor)}
     about = {name: getattr(seen, name) for name in ("problems", "black_white")}
     about["inception"] = None if seen.inception is None else asdict(seen.inception)
@@ -94,7 +94,7 @@ def _from_file(tensors: dict[str, Tensor], about: dict[str, object]) -> Seen:
     )
 
 
-def _look(pictures: Pictures, extractor: Extractor, advance: Callable[[int], object] | None) -> Seen:
+def _look(images: Images, extractor: Extractor, advance: Callable[[int], object] | None) -> Seen:
     problems: list[Problem] = []
     numbers: list[int] = []
     sizes: list[tuple[int, ...]] = []
@@ -102,7 +102,7 @@ def _look(pictures: Pictures, extractor: Extractor, advance: Callable[[int], obj
 
     def usable() -> Iterator[UInt8[np.ndarray, "n h w c"]]:
         number = 0
-        for batch in pictures.batches():
+        for batch in images.batches():
             if isinstance(batch, Problem):
                 problems.append(batch)
                 number += 1
@@ -119,31 +119,31 @@ def _look(pictures: Pictures, extractor: Extractor, advance: Callable[[int], obj
         features = None
         if not problems:
             raise
-    if features is None or len(problems) > MOST_UNUSABLE * pictures.count:
-        heading = f"{pictures.name}: {len(problems):,} of {pictures.count:,} pictures cannot be used, so it is not judged. Mend or remove:"
+    if features is None or len(problems) > MOST_UNUSABLE * images.count:
+        heading = f"{images.name}: {len(problems):,} of {images.count:,} images cannot be used, so it is not judged. Mend or remove:"
         raise DataError(listed(heading, [f"{name}: {reason}" for name, reason in problems]))
     contrast, roughness = torch.from_numpy(np.concatenate(statistics, axis=1).astype(np.float32))
-    found = pictures.black_white.found if isinstance(pictures.black_white, SharedRange) else None
+    found = images.black_white.found if isinstance(images.black_white, SharedRange) else None
     seen = Seen(
         features.rows, None, None, torch.tensor(numbers), torch.tensor(sizes), contrast.clone(), roughness.clone(), tuple(problems), found
     )
     if features.probabilities is None:
         return seen
-    # Pictures often come sorted by class, and a part must not hold one class alone. (In torch-fidelity's order.)
+    # Images often come sorted by class, and a part must not hold one class alone. (In torch-fidelity's order.)
     order = torch.from_numpy(np.random.RandomState(SHUFFLE).permutation(len(features)))
     score = inception_score(features.probabilities[order], max(1, min(SPLITS, len(features) // FEWEST_IN_A_PART)))
     return replace(seen, named=features.probabilities.argmax(dim=1), inception=score)
 
 
-def usable_pictures(pictures: Pictures, seen: Seen) -> Pictures:
-    """The pictures that were seen, with a note on those that could not be used."""
+def usable_images(images: Images, seen: Seen) -> Images:
+    """The images that were seen, with a note on those that could not be used."""
     names = [problem.name for problem in seen.problems]
-    left_out = f"{pictures.name}: {len(names):,} of {pictures.count:,} pictures could not be used and are not judged ({examples(names)})."
-    return pictures.only(seen.numbers.numpy(), [left_out] if names else [])
+    left_out = f"{images.name}: {len(names):,} of {images.count:,} images could not be used and are not judged ({examples(names)})."
+    return images.only(seen.numbers.numpy(), [left_out] if names else [])
 
 
 def sizes_in_words(seen: Seen) -> str:
-    """Width x height of the pictures, or from which to which they go."""
+    """Width x height of the images, or from which to which they go."""
     sizes = seen.sizes.unique(dim=0)
     (height, width), (most_high, most_wide) = sizes.amin(dim=0).tolist(), sizes.amax(dim=0).tolist()
     if len(sizes) == 1:

@@ -1,4 +1,4 @@
-"""From pictures to features: one extraction feeds every score."""
+"""From images to features: one extraction feeds every score."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from sparring.core.errors import DataError
 from sparring.nets.feature_extractors.resize import ResizeName, resize
 
 CHUNK = 16
-"""Pictures are always computed so many at a time, the last ones filled up with zeros: however they arrive, the features are the
+"""Images are always computed so many at a time, the last ones filled up with zeros: however they arrive, the features are the
 same, to the bit."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What a network sees in pictures, a row for each."""
+    """What a network sees in images, a row for each."""
 
     rows: Float32[Tensor, "n d"]
     probabilities: Float32[Tensor, "n classes"] | None
@@ -36,12 +36,12 @@ class Extractor:
     name: str
     """"inception", "lite0", "classifier" or "timm:NAME"."""
     network: nn.Module
-    """From pictures (n, channels, side, side) to features and logits (or None)."""
+    """From images (n, channels, side, side) to features and logits (or None)."""
     weights: str
     """The first 12 figures of the SHA-256 of its weights."""
     side: int
     channels: int
-    centre: tuple[float, ...]
+    center: tuple[float, ...]
     """What is taken from pixels in [0, 255], for each channel or for all ..."""
     scale: tuple[float, ...]
     """... and what they are then divided by."""
@@ -59,7 +59,7 @@ class Extractor:
         return f"{initials}-{self.name}"
 
     def identity(self) -> dict[str, str]:
-        """All that features depend on beside the pictures, for a protocol or a cache's key."""
+        """All that features depend on beside the images, for a protocol or a cache's key."""
         return {
             "extractor": self.name,
             "weights": self.weights,
@@ -69,12 +69,12 @@ class Extractor:
 
     def shown(self, pixels: UInt8[np.ndarray, "n h w c"]) -> Float[Tensor, "n _ side side"]:
         """What the network is shown: the whole of each image, brought to its side, with one channel where gray is enough."""
-        pictures = torch.from_numpy(with_channels(pixels, self.channels).astype(np.float32)).permute(0, 3, 1, 2)
-        centre, scale = (torch.tensor(each).view(-1, 1, 1) for each in (self.centre, self.scale))
-        if self.channels == 3 and pixels.shape[3] == 1 and len(self.centre) == 1:
-            pictures = pictures[:, :1]
+        images = torch.from_numpy(with_channels(pixels, self.channels).astype(np.float32)).permute(0, 3, 1, 2)
+        center, scale = (torch.tensor(each).view(-1, 1, 1) for each in (self.center, self.scale))
+        if self.channels == 3 and pixels.shape[3] == 1 and len(self.center) == 1:
+            images = images[:, :1]
         # One by one: products of other shapes round otherwise, and features shall not depend on what an image comes with.
-        small = [resize((picture - centre) / scale, self.side, self.resize) for picture in pictures.split(1)]
+        small = [resize((image - center) / scale, self.side, self.resize) for image in images.split(1)]
         return torch.cat(small).expand(-1, self.channels, -1, -1)
 
     @torch.no_grad()
@@ -87,7 +87,7 @@ class Extractor:
         return features.cpu(), None if logits is None else logits.cpu()
 
     def extract(self, batches: Iterable[UInt8[np.ndarray, "_ h w c"]], advance: Callable[[int], object] | None = None) -> Features:
-        """Features of all pictures, in order; those of a batch have one size, and each batch may have its own. `advance` is told how many
+        """Features of all images, in order; those of a batch have one size, and each batch may have its own. `advance` is told how many
         more are done.
         """
         rows, logits = [], []
@@ -100,12 +100,12 @@ class Extractor:
             if advance is not None:
                 advance(n)
         if not rows:
-            raise DataError("There are no pictures to judge.")
+            raise DataError("There are no images to judge.")
         return Features(torch.cat(rows), torch.cat(logits) if logits else None)
 
 
 def rebatched(batches: Iterable[Float[Tensor, "_ c h w"]], size: int = CHUNK) -> Iterator[Float[Tensor, "_ c h w"]]:
-    """The same pictures in the same order, `size` at a time."""
+    """The same images in the same order, `size` at a time."""
     waiting: list[Tensor] = []
     for batch in batches:
         waiting.append(batch)
@@ -118,7 +118,7 @@ def rebatched(batches: Iterable[Float[Tensor, "_ c h w"]], size: int = CHUNK) ->
 
 
 def with_channels(pixels: UInt8[np.ndarray, "n h w c"], channels: int) -> UInt8[np.ndarray, "n h w channels"]:
-    """Grey as colour or colour as grey (luma, as Pillow weighs it); alpha is laid on white."""
+    """Gray as color or color as gray (luma, as Pillow weighs it); alpha is laid on white."""
     if pixels.shape[3] == channels:
         return pixels
     if pixels.shape[3] == 4:

@@ -1,4 +1,4 @@
-"""What can be judged: pictures that come in order and more than once, wherever they come from."""
+"""What can be judged: images that come in order and more than once, wherever they come from."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,8 +23,8 @@ THUMBNAIL = 128
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
-    """Pictures to be looked at in order."""
+class Images:
+    """Images to be looked at in order."""
 
     name: str
     """What a person calls them."""
@@ -36,13 +36,13 @@ class Pictures:
     pick: Callable[[Sequence[int]], UInt8[np.ndarray, "n h w c"]] = field(repr=False)
     """Those with these numbers, to be shown."""
     labels: Int64[np.ndarray, " n"] | None = field(default=None, repr=False)
-    """The class of each (for generated pictures: the one that was asked for), or None."""
+    """The class of each (for generated images: the one that was asked for), or None."""
     names: Sequence[str] | None = field(default=None, repr=False)
     """What each is called in its source."""
     fingerprint: str | None = None
-    """The same for the same pictures; None if what is found out about them is not to be kept."""
+    """The same for the same images; None if what is found out about them is not to be kept."""
     seed: int | None = None
-    """Of generated pictures ..."""
+    """Of generated images ..."""
     step: int | None = None
     """... the step of the run that drew them ..."""
     weights: str | None = None
@@ -57,10 +57,10 @@ class Pictures:
     """What a reader should know: what was left out, enlarged and so on."""
 
     def name_of(self, number: int) -> str:
-        """Of one picture."""
+        """Of one image."""
         return f"number {number}" if self.names is None else self.names[number]
 
-    def only(self, numbers: Int64[np.ndarray, " n"], notes: Sequence[str]) -> "Pictures":
+    def only(self, numbers: Int64[np.ndarray, " n"], notes: Sequence[str]) -> "Images":
         """Those with these numbers, with more notes. (`batches` still gives all.)"""
         if len(numbers) == self.count:
             return replace(self, notes=(*self.notes, *notes))
@@ -74,8 +74,8 @@ class Pictures:
         )
 
 
-def of_store(store: Store, name: str, brought: str = "") -> Pictures:
-    """Prepared pictures, `brought` to what they are in some way (by default: prepared, at their size)."""
+def of_store(store: Store, name: str, brought: str = "") -> Images:
+    """Prepared images, `brought` to what they are in some way (by default: prepared, at their size)."""
 
     def batches() -> Iterator[UInt8[np.ndarray, "n h w c"]]:
         for start in range(0, len(store), PIECE):
@@ -85,15 +85,15 @@ def of_store(store: Store, name: str, brought: str = "") -> Pictures:
         return store.pixels.view(np.ndarray)[np.asarray(numbers, dtype=np.int64)]
 
     report = store.report
-    left_out = f"{name}: {len(report.quarantined):,} of {report.found:,} pictures could not be used and are not judged."
+    left_out = f"{name}: {len(report.quarantined):,} of {report.found:,} images could not be used and are not judged."
     notes = (*((left_out,) if report.quarantined else ()), *(f"{name}: {note}" for note in (*report.warnings, *report.notes)))
     brought = brought or f"prepared data of {store.spec.width}x{store.spec.height}"
-    return Pictures(
+    return Images(
         name, len(store), store.spec.classes, batches, pick, store.labels, store.names, store.fingerprint, brought=brought, notes=notes
     )
 
 
-def of_source(source: Source, preparation: Preparation, black_white: SharedRange) -> Pictures:
+def of_source(source: Source, preparation: Preparation, black_white: SharedRange) -> Images:
     """The images of a source as they are: each from its own pixels, the whole of it. Nothing is cut, resized or kept on the disk.
 
     Of the preparation, what tells how files are read counts: background, value_range, max_pixels, max_bad.
@@ -129,9 +129,9 @@ def of_source(source: Source, preparation: Preparation, black_white: SharedRange
     unusable = len(source.problems)
     notes = [f"{source.name}: {note}" for note in source.notes]
     if unusable:
-        notes.append(f"{source.name}: {unusable:,} of {unusable + len(source):,} pictures could not be used and are not judged.")
+        notes.append(f"{source.name}: {unusable:,} of {unusable + len(source):,} images could not be used and are not judged.")
     fingerprint = key_of("own pixels", source.key, background, preparation.value_range, preparation.max_pixels)
-    return Pictures(
+    return Images(
         source.name,
         len(source),
         source.classes,
@@ -147,7 +147,7 @@ def of_source(source: Source, preparation: Preparation, black_white: SharedRange
 
 
 def _on_white(pixels: UInt8[np.ndarray, "side side 3"], side: int) -> UInt8[np.ndarray, "{side} {side} 3"]:
-    """A small picture in the middle of a white square."""
+    """A small image in the middle of a white square."""
     square = np.full((side, side, 3), 255, np.uint8)
     start = (side - len(pixels)) // 2
     square[start : start + len(pixels), start : start + len(pixels)] = pixels

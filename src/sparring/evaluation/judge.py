@@ -21,8 +21,8 @@ from sparring.data.store import Store, prepare, store_at, usable_source
 from sparring.evaluation import report
 from sparring.evaluation.extractors import hash_of_tensors, open_extractor
 from sparring.evaluation.feature_cache import see
-from sparring.evaluation.image_sets import Pictures, of_source, of_store
-from sparring.evaluation.scores import Judgement, judge_pictures
+from sparring.evaluation.image_sets import Images, of_source, of_store
+from sparring.evaluation.scores import Judgment, judge_images
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.inference.load import IMPORTED, load
@@ -62,12 +62,12 @@ def judge(
     max_pixels: int | None = None,
     out: Place | None = None,
     console: "Console | None" = None,
-) -> Judgement:
-    """Score pictures against real ones.
+) -> Judgment:
+    """Score images against real ones.
 
     `first`, `second`: a run, a packed model, prepared or named data, a folder, a zip. A model is judged against data, whichever
     comes first; of two alike, the first is judged against the second. A run by itself is judged against what it was trained on.
-    `samples`: how many a model draws, with `seed` and `truncation` (see `Model.sample`), from `checkpoint`. `held_out`: real pictures
+    `samples`: how many a model draws, with `seed` and `truncation` (see `Model.sample`), from `checkpoint`. `held_out`: real images
     that were not trained on, to tell copies by. `extractor`: "lite0", "inception", "classifier" or "timm:NAME"; `weights`: a file in
     place of its published ones; `exact`: float32 throughout for Inception. `out`: a folder for report.json and report.html.
 
@@ -89,26 +89,26 @@ def judge(
     network = open_extractor(
         extractor, weights=None if weights is None else Path(weights), resize=resize, exact=exact, store=store, device=device
     )
-    total = sum(pictures.count for pictures in (real, fake, others) if pictures is not None)
+    total = sum(images.count for images in (real, fake, others) if images is not None)
     if not screen.is_terminal:  # where there is no bar
         screen.print(f"Looking at {total:,} images ({network.name}); real ones are looked at once, and remembered.")
-    with progress_bar(f"Looking at pictures ({network.name})", total, screen.is_terminal) as advance:
-        judgement = judge_pictures(real, fake, network, held_out=others, advance=advance)
+    with progress_bar(f"Looking at images ({network.name})", total, screen.is_terminal) as advance:
+        judgment = judge_images(real, fake, network, held_out=others, advance=advance)
     if where := whereabouts_of(first, second):
-        judgement = replace(judgement, sentences=(where, *judgement.sentences))
+        judgment = replace(judgment, sentences=(where, *judgment.sentences))
     if out is not None:
-        report.write(judgement, Path(out))
-    return judgement
+        report.write(judgment, Path(out))
+    return judgment
 
 
 def _sides(
     first: Judgeable,
     second: Judgeable | None,
     held_out: Store | Place | None,
-    drawn: Callable[[Model], Pictures],
+    drawn: Callable[[Model], Images],
     checkpoint: str,
     asked: Preparation,
-) -> tuple[Pictures, Pictures, Pictures | None]:
+) -> tuple[Images, Images, Images | None]:
     """The real side, the fake side, and held-out real images, if there are any."""
     model, other, data = _models(first, second, checkpoint)
     if model is None:
@@ -143,7 +143,7 @@ def _like(model: Model, asked: Preparation) -> Preparation:
     return replace(own, split=asked.split, value_range=asked.value_range or own.value_range, max_pixels=asked.max_pixels or own.max_pixels)
 
 
-def _as_they_are(places: Sequence[Judgeable], asked: Preparation) -> list[Pictures]:
+def _as_they_are(places: Sequence[Judgeable], asked: Preparation) -> list[Images]:
     """Data, each image as it is; what was prepared already, as it was prepared. All share one range of values."""
     stores = [_store_at(place) for place in places]
     sources = {
@@ -158,7 +158,7 @@ def _as_they_are(places: Sequence[Judgeable], asked: Preparation) -> list[Pictur
     ]
 
 
-def _prepared(place: Judgeable, preparation: Preparation) -> Pictures:
+def _prepared(place: Judgeable, preparation: Preparation) -> Images:
     """Data, prepared in that way."""
     store = _store_at(place)
     if store is not None:
@@ -177,7 +177,7 @@ def _store_at(place: Judgeable) -> Store | None:
 
 def _brought(preparation: Preparation, store: Store) -> str:
     """How prepared data became what it is, for a protocol."""
-    ways = {"centre": "the middle square of each cut out", "squash": "each squeezed to a square", "pad": "each padded to a square"}
+    ways = {"center": "the middle square of each cut out", "squash": "each squeezed to a square", "pad": "each padded to a square"}
     side = store.spec.height
     if (store.origins[:, :2] == side).all():
         return "as they are, which is what the model learned from"
@@ -230,11 +230,11 @@ def refuse_checkpoint(checkpoint: str, *places: Judgeable | None) -> None:
         raise SettingsError(f"There is no run here to take checkpoint {checkpoint} of: leave --checkpoint out.")
 
 
-def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -> Pictures:
+def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -> Images:
     """Samples of a model; those of a conditional one are of every class in turn. A SettingsError for translators."""
     if not isinstance(model.game, LatentGame):
         raise SettingsError(
-            f"{model.source} makes pictures of pictures, so it is judged by pairs or by two sets (sparring judge {model.source}, or "
+            f"{model.source} makes images of images, so it is judged by pairs or by two sets (sparring judge {model.source}, or "
             "sparring.judge_translations): a run by those that it held out, or by others that are named."
         )
     model.refuse_without_generator()
@@ -245,11 +245,11 @@ def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -
 
     def pick(numbers: Sequence[int]) -> UInt8[np.ndarray, "n h w c"]:
         chosen = [model.sample(1, seed=seed, first=number, truncation=truncation) for number in numbers]
-        return np.concatenate([float_to_pixels(picture).cpu().numpy() for picture in chosen])
+        return np.concatenate([float_to_pixels(image).cpu().numpy() for image in chosen])
 
     game = model.game
     labels = game.labels_of(seed, n).cpu().numpy() if game.conditional else None
-    return Pictures(
+    return Images(
         str(model.source),
         n,
         model.spec.classes,
@@ -275,7 +275,7 @@ class FrechetJudge:
 
     def __init__(self, store: Store, extractor: str, samples: int, seed: int) -> None:
         if len(store) < 2:
-            raise DataError("A single picture has no covariance to judge by: train without judge_every.")
+            raise DataError("A single image has no covariance to judge by: train without judge_every.")
         self.store, self.extractor, self.samples, self.seed = store, open_extractor(extractor, store=store), samples, seed
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Translators shown and rated by pictures that they were not trained on."""
+"""Translators shown and rated by images that they were not trained on."""
 
 import math
 import os
@@ -42,7 +42,7 @@ Place = str | os.PathLike[str]
 Way = Callable[[Float[Tensor, "n _ h w"]], Float[Tensor, "n o h w"]]
 """What makes something of inputs."""
 SHOWN, SCORED, JUDGED = 8, 64, 2000
-"""Held-out pictures in a sheet and in a checkpoint's score, and pairs and inputs that are judged at most ..."""
+"""Held-out images in a sheet and in a checkpoint's score, and pairs and inputs that are judged at most ..."""
 PIXELS_AT_A_TIME, MOST_AT_A_TIME = 2**22, 256
 """... so many at a time, for memory's sake."""
 Moments = tuple[Float[Tensor, "1 c 1 1"], Float[Tensor, "1 c 1 1"]]
@@ -56,13 +56,13 @@ def pairs_of(data: Place, recipe: TranslationRecipe, preparation: Preparation, p
     return open_pairs(os.fspath(data), pairing, preparation, recipe.translates, progress=progress)
 
 
-def in_colour(pictures: Float[Tensor, "n c h w"]) -> UInt8[np.ndarray, "n h w 3"]:
-    """As 8-bit colour pictures, whatever their channels are."""
-    return with_channels(float_to_pixels(pictures).cpu().numpy(), 3)
+def in_color(images: Float[Tensor, "n c h w"]) -> UInt8[np.ndarray, "n h w 3"]:
+    """As 8-bit color images, whatever their channels are."""
+    return with_channels(float_to_pixels(images).cpu().numpy(), 3)
 
 
 def sheet_of(pairs: Pairs, count: int = SHOWN) -> Callable[[Game], UInt8[np.ndarray, "h w 3"]]:
-    """What draws held-out pictures and what becomes of them: input | output | target (| what becomes of the target)."""
+    """What draws held-out images and what becomes of them: input | output | target (| what becomes of the target)."""
     shown = pairs.shown(count)
     assert shown.inputs is not None
     inputs, targets = shown.inputs, shown.images
@@ -74,14 +74,14 @@ def sheet_of(pairs: Pairs, count: int = SHOWN) -> Callable[[Game], UInt8[np.ndar
             columns.append(game.translate(targets, "b2a"))
         elif game.rules.translates == "style":
             columns.pop()
-        rows = np.stack([in_colour(column) for column in columns], axis=1)
+        rows = np.stack([in_color(column) for column in columns], axis=1)
         return grid(rows.reshape(-1, *rows.shape[2:]), columns=len(columns) * (2 if len(rows) > 1 else 1))
 
     return sheet
 
 
 def score_on(pairs: Pairs) -> Callable[[Game], dict[str, Any]]:
-    """What rates translators by held-out pictures, lower is better: L1 for pairs, else how far translations are from targets."""
+    """What rates translators by held-out images, lower is better: L1 for pairs, else how far translations are from targets."""
     shown = pairs.shown(SCORED)
     assert shown.inputs is not None
     inputs, targets = shown.inputs, shown.images
@@ -104,7 +104,7 @@ def pairs_for(model: Model) -> Pairs:
     if not RunDirectory(model.source).exists():
         raise SettingsError(
             f"{model.source} is a packed or imported model, which knows no pairs to be judged by. Name some: inputs, and --target (a "
-            "second set), --inputs (what to make of each picture) or --side-by-side."
+            "second set), --inputs (what to make of each image) or --side-by-side."
         )
     data, run = source_of(model), RunDirectory(model.source)
     recorded = run.read_config()["data"]
@@ -127,7 +127,7 @@ def pairs_named(model: Model, data: Place, pairing: Pairing, size: int | None = 
 
 
 def moments(pieces: Iterable[Float[Tensor, "_ c _ _"]]) -> Moments:
-    """The mean and the standard deviation of each channel over all pictures."""
+    """The mean and the standard deviation of each channel over all images."""
     count, total, squared = 0, torch.zeros(()), torch.zeros(())
     for piece in pieces:
         wide = piece.double()
@@ -138,8 +138,8 @@ def moments(pieces: Iterable[Float[Tensor, "_ c _ _"]]) -> Moments:
     return mean[None, :, None, None].float(), variance.clamp_min(0).sqrt()[None, :, None, None].float()
 
 
-def colour_shift(of_inputs: Moments, of_targets: Moments) -> Way:
-    """What moves the colours of inputs, channel by channel, as it takes to bring their mean and spread to the targets': what a translator
+def color_shift(of_inputs: Moments, of_targets: Moments) -> Way:
+    """What moves the colors of inputs, channel by channel, as it takes to bring their mean and spread to the targets': what a translator
     must beat. Inputs are taken with as many channels as targets have.
     """
     (mean, deviation), (wanted, spread) = of_inputs, of_targets
@@ -150,14 +150,14 @@ def colour_shift(of_inputs: Moments, of_targets: Moments) -> Way:
     return shifted
 
 
-def with_as_many(pictures: Float[Tensor, "n _ h w"], channels: int) -> Float[Tensor, "n channels h w"]:
-    """Pictures with so many channels: as they are, or grey."""
-    return pictures if pictures.shape[1] == channels else pictures.mean(1, keepdim=True).expand(-1, channels, -1, -1)
+def with_as_many(images: Float[Tensor, "n _ h w"], channels: int) -> Float[Tensor, "n channels h w"]:
+    """Images with so many channels: as they are, or gray."""
+    return images if images.shape[1] == channels else images.mean(1, keepdim=True).expand(-1, channels, -1, -1)
 
 
-def laid_on_white(pictures: Float[Tensor, "n _ h w"]) -> Float[Tensor, "n _ h w"]:
-    """Pictures without alpha."""
-    return pixels_to_float(torch.from_numpy(in_colour(pictures))) if pictures.shape[1] == 4 else pictures
+def laid_on_white(images: Float[Tensor, "n _ h w"]) -> Float[Tensor, "n _ h w"]:
+    """Images without alpha."""
+    return pixels_to_float(torch.from_numpy(in_color(images))) if images.shape[1] == 4 else images
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Ratings:
     """How good translations are, beside those who do not translate."""
 
     scores: Mapping[str, Mapping[str, float]]
-    """By way ("translations", "inputs" as they are, "colours shifted") and name: L1, PSNR, SSIM, distance-lite0 to the true targets, where
+    """By way ("translations", "inputs" as they are, "colors shifted") and name: L1, PSNR, SSIM, distance-lite0 to the true targets, where
     they are known; FD-lite0 to all targets, where there are two sets."""
     protocol: Mapping[str, Any]
     """All that they depend on beside the model."""
@@ -189,7 +189,7 @@ def judge_translations(
     side_by_side: Literal["none", "left", "right"] = "none",
     twins: bool | None = None,
 ) -> Ratings:
-    """Scores of translations, beside those of the inputs as they are and of a mere shift of their colours.
+    """Scores of translations, beside those of the inputs as they are and of a mere shift of their colors.
 
     Where the true target of each held-out input is known: L1, PSNR, SSIM, distance in lite0's features. Where there are two sets: the
     Fréchet distance of translations of inputs (those that a run was trained on, if it is judged by its own) to all targets. Of more than
@@ -251,12 +251,12 @@ def _ways(model: Model, pairs: Pairs, direction: Direction) -> dict[str, Way]:
     return {
         "translations": lambda inputs: model.translate(inputs, direction=direction).cpu(),
         "inputs": lambda inputs: with_as_many(inputs, channels),
-        "colours shifted": colour_shift(of_inputs, moments(_pieces(pairs.targets, pairs.places[1][some]))),
+        "colors shifted": color_shift(of_inputs, moments(_pieces(pairs.targets, pairs.places[1][some]))),
     }
 
 
 def _pieces(store: Store, places: Int64[np.ndarray, " _"]) -> Iterator[Float[Tensor, "_ c h w"]]:
-    """These pictures, as many at a time as memory is meant for."""
+    """These images, as many at a time as memory is meant for."""
     size = _at_a_time(store.spec)
     for start in range(0, len(places), size):
         yield pixels_to_float(torch.from_numpy(store.pixels.view(np.ndarray)[places[start : start + size]]))

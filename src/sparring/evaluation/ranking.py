@@ -9,7 +9,7 @@ from pathlib import Path
 from sparring.core.errors import DataError, missing_extra
 from sparring.core.files import replacing
 
-BESIDE = ("precision", "recall", "density", "coverage", "memorisation")
+BESIDE = ("precision", "recall", "density", "coverage", "memorization")
 """Scores that are shown beside the distances."""
 
 
@@ -62,7 +62,7 @@ def markdown(lines: Sequence[Line]) -> str:
 
 
 def plot(lines: Sequence[Line], path: Path) -> None:
-    """A panel of bars for each score, with the spread over seeds, as a picture."""
+    """A panel of bars for each score, with the spread over seeds, as a image."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra)
         from matplotlib.figure import Figure  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The report of a judgement: report.json for programs, and report.html, one file that needs nothing else, for people."""
+"""The report of a judgment: report.json for programs, and report.html, one file that needs nothing else, for people."""
 
 import base64
 from collections.abc import Sequence
@@ -12,51 +12,51 @@ from jaxtyping import UInt8
 from sparring import __version__
 from sparring.core.files import write_bytes, write_json
 from sparring.core.random_streams import Streams
-from sparring.evaluation.image_sets import Pictures
-from sparring.evaluation.scores import Judgement, Score
+from sparring.evaluation.image_sets import Images
+from sparring.evaluation.scores import Judgment, Score
 from sparring.media.image_files import grid, png
 
 JSON, HTML = "report.json", "report.html"
 SHOWN, COLUMNS = 64, 8
 SMALLEST_SIDE = 64
-"""Pictures are enlarged by whole pixels until they are about so large."""
+"""Images are enlarged by whole pixels until they are about so large."""
 
 MEANINGS = {
     "FD": (
-        "Distance of the two Gaussians that fit the features of real and generated pictures.",
+        "Distance of the two Gaussians that fit the features of real and generated images.",
         "Sees means and covariances alone; grows as samples get fewer; sees what its network sees.",
     ),
-    "FD-infinite": ("The Fréchet distance, extrapolated to endless samples.", "The real pictures stay as many as they are."),
+    "FD-infinite": ("The Fréchet distance, extrapolated to endless samples.", "The real images stay as many as they are."),
     "KD": (
         "Distance of the two distributions under a polynomial kernel; no bias from the number of samples.",
-        "Sees three moments; one number cannot tell bad pictures from missing ones.",
+        "Sees three moments; one number cannot tell bad images from missing ones.",
     ),
     "IS": (
-        "Whether each picture is surely of one class, and all classes are there.",
-        "Never looks at real pictures, and is content with one picture for each class; its classes are the network's, not yours.",
+        "Whether each image is surely of one class, and all classes are there.",
+        "Never looks at real images, and is content with one image for each class; its classes are the network's, not yours.",
     ),
     "precision": (
-        "Share of the samples that lie among real pictures: quality.",
+        "Share of the samples that lie among real images: quality.",
         "Misses what is not drawn. One real outlier forgives much.",
     ),
     "recall": (
-        "Share of the real pictures that lie among samples: variety.",
+        "Share of the real images that lie among samples: variety.",
         "Grows when samples scatter; says nothing of how good they look.",
     ),
-    "density": ("How densely real pictures lie about the samples.", "Above 1 where samples keep to the densest parts."),
-    "coverage": ("Share of the real pictures that have a sample in their neighbourhood.", "A single sample near by is enough."),
-    "diversity": ("Mean distance of two samples, over that of two real pictures.", "Noise is diverse, too."),
-    "memorisation": (
-        "How often a sample is nearer to a training picture than a comparison picture is. 0.5: nothing memorised.",
-        "Blurred pictures are near to everything; look at the pairs.",
+    "density": ("How densely real images lie about the samples.", "Above 1 where samples keep to the densest parts."),
+    "coverage": ("Share of the real images that have a sample in their neighborhood.", "A single sample near by is enough."),
+    "diversity": ("Mean distance of two samples, over that of two real images.", "Noise is diverse, too."),
+    "memorization": (
+        "How often a sample is nearer to a training image than a comparison image is. 0.5: nothing memorized.",
+        "Blurred images are near to everything; look at the pairs.",
     ),
     "copies": (
-        "Share of the samples that are nearer to a training picture than 99 % of the comparison pictures.",
+        "Share of the samples that are nearer to a training image than 99 % of the comparison images.",
         "Copies that are moved or mirrored may pass.",
     ),
     "class accuracy": (
         "Share of the samples that the classifier takes for the class that was asked for.",
-        "The classifier errs, too; typical pictures of a class are easier to name than real ones.",
+        "The classifier errs, too; typical images of a class are easier to name than real ones.",
     ),
 }
 
@@ -84,34 +84,34 @@ class Bar:
     """Of the longest bar, in percent."""
 
 
-def write(judgement: Judgement, folder: Path) -> Path:
+def write(judgment: Judgment, folder: Path) -> Path:
     """Write report.json and report.html into `folder`; gives the path of the page."""
-    write_json(folder / JSON, {"sparring": __version__, **judgement.to_json()})
+    write_json(folder / JSON, {"sparring": __version__, **judgment.to_json()})
     page = folder / HTML
-    write_bytes(page, html(judgement).encode())
+    write_bytes(page, html(judgment).encode())
     return page
 
 
-def html(judgement: Judgement) -> str:
+def html(judgment: Judgment) -> str:
     """The page."""
-    real, fake = judgement.real, judgement.fake
-    rows = [row(score) for score in judgement.scores]
-    pairs = judgement.pairs
+    real, fake = judgment.real, judgment.fake
+    rows = [row(score) for score in judgment.scores]
+    pairs = judgment.pairs
     return _template().render(
         version=__version__,
         real=real,
         fake=fake,
-        protocol=judgement.scores[0].protocol,
-        sentences=judgement.sentences,
-        notes=judgement.notes,
+        protocol=judgment.scores[0].protocol,
+        sentences=judgment.sentences,
+        notes=judgment.notes,
         rows=rows,
-        groups=_bars(judgement.by_class),
-        real_sheet=_picture(_sheet(real.pick(_some(real)))),
-        fake_sheet=_picture(_sheet(fake.pick(_some(fake)))),
+        groups=_bars(judgment.by_class),
+        real_sheet=_image(_sheet(real.pick(_some(real)))),
+        fake_sheet=_image(_sheet(fake.pick(_some(fake)))),
         pairs=[
             {
-                "sample": _picture(_enlarged(sample)),
-                "training": _picture(_enlarged(training)),
+                "sample": _image(_enlarged(sample)),
+                "training": _image(_enlarged(training)),
                 "about": f"sample {pair.sample}, {pair.training_name}: {pair.distance:.2f}",
             }
             for pair, sample, training in zip(
@@ -156,23 +156,23 @@ def _bars(scores: Sequence[Score]) -> list[tuple[str, list[Bar]]]:
     return groups
 
 
-def _some(pictures: Pictures) -> list[int]:
-    """A fair choice of pictures to show: the first ones of a model's seed are as random as any."""
-    if pictures.seed is not None:
-        return list(range(min(SHOWN, pictures.count)))
-    return sorted(Streams(0, 0, scope="report").integers("shown", pictures.count, min(SHOWN, pictures.count)).tolist())
+def _some(images: Images) -> list[int]:
+    """A fair choice of images to show: the first ones of a model's seed are as random as any."""
+    if images.seed is not None:
+        return list(range(min(SHOWN, images.count)))
+    return sorted(Streams(0, 0, scope="report").integers("shown", images.count, min(SHOWN, images.count)).tolist())
 
 
-def _sheet(pictures: UInt8[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "rows columns c"]:
-    return grid(pictures, columns=COLUMNS)
+def _sheet(images: UInt8[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "rows columns c"]:
+    return grid(images, columns=COLUMNS)
 
 
-def _enlarged(picture: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h2 w2 c"]:
-    times = max(1, round(SMALLEST_SIDE / max(picture.shape[:2])))
-    return picture.repeat(times, axis=0).repeat(times, axis=1)
+def _enlarged(image: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h2 w2 c"]:
+    times = max(1, round(SMALLEST_SIDE / max(image.shape[:2])))
+    return image.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def _picture(pixels: UInt8[np.ndarray, "h w c"]) -> str:
+def _image(pixels: UInt8[np.ndarray, "h w c"]) -> str:
     return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
 
 

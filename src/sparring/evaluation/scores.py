@@ -1,4 +1,4 @@
-"""The judgement: every score of a set of fake pictures against real ones, with its protocol and its doubt."""
+"""The judgment: every score of a set of fake images against real ones, with its protocol and its doubt."""
 
 import math
 from collections.abc import Callable
@@ -10,19 +10,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparring.core.errors import DataError
-from sparring.evaluation.feature_cache import Seen, see, sizes_in_words, usable_pictures
+from sparring.evaluation.feature_cache import Seen, see, sizes_in_words, usable_images
 from sparring.evaluation.features import Extractor
-from sparring.evaluation.image_sets import Pictures
+from sparring.evaluation.image_sets import Images
 from sparring.media.value_range import described
 from sparring.metrics import frechet_distance
 from sparring.metrics.frechet_distance import Gaussian
 from sparring.metrics.kernel_distance import kernel_distance
-from sparring.metrics.nearest_neighbors import Neighbourhoods, Own, best_coverage, memorisation, nearest_distances
+from sparring.metrics.nearest_neighbors import Neighborhoods, Own, best_coverage, memorization, nearest_distances
 
 Better = Literal["lower", "higher", "near 1", "near 0.5", "near 0.01"]
-PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5
+PRECISION_NEIGHBORS, COVERAGE_NEIGHBORS = 3, 5
 FEWEST = 10
-"""Pictures of a class, real and fake, that are needed to judge it."""
+"""Images of a class, real and fake, that are needed to judge it."""
 PAIRS = 24
 ROUNDING = 1e-5
 """Features that differ by less than this share of their length are the same."""
@@ -43,7 +43,7 @@ OTHER_SHAPE = 1.05
 
 @dataclass(frozen=True)
 class Protocol:
-    """All that a score depends on beside the pictures themselves."""
+    """All that a score depends on beside the images themselves."""
 
     n_real: int
     n_fake: int
@@ -53,7 +53,7 @@ class Protocol:
     resize: str
     precision: str
     seed: int | None
-    """Of the fake pictures, if they were generated here."""
+    """Of the fake images, if they were generated here."""
     truncation: float | None = None
     """With which those were drawn."""
     real_images: str = ""
@@ -90,7 +90,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Pair:
-    """A sample and the training picture nearest to it."""
+    """A sample and the training image nearest to it."""
 
     sample: int
     training: int
@@ -99,33 +99,33 @@ class Pair:
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
-    """What is to be said about fake pictures."""
+class Judgment:
+    """What is to be said about fake images."""
 
-    real: Pictures
-    fake: Pictures
+    real: Images
+    fake: Images
     scores: tuple[Score, ...]
-    """Of all pictures."""
+    """Of all images."""
     by_class: tuple[Score, ...]
-    """Of the pictures of each class by themselves."""
+    """Of the images of each class by themselves."""
     pairs: tuple[Pair, ...]
     """The samples that are nearest to the training set, the nearest first."""
     sentences: tuple[str, ...]
     """What the numbers say together."""
     notes: tuple[str, ...] = ()
     """What a reader must know about how they were found."""
-    held_out: Pictures | None = None
-    """The pictures that copies were told by, if any were given."""
+    held_out: Images | None = None
+    """The images that copies were told by, if any were given."""
 
     def __getitem__(self, name: str) -> Score:
-        """The score of that name, of all pictures."""
+        """The score of that name, of all images."""
         for score in self.scores:
             if score.name == name:
                 return score
         raise KeyError(f"there is no score {name!r}; there are: {', '.join(score.name for score in self.scores)}")
 
     def to_json(self) -> dict[str, Any]:
-        """All of it but the pictures."""
+        """All of it but the images."""
         return {
             "real": {"name": self.real.name, "count": self.real.count, "fingerprint": self.real.fingerprint},
             "held_out": None if self.held_out is None else self.held_out.name,
@@ -138,21 +138,21 @@ class Judgement:
         }
 
 
-def judge_pictures(
-    real: Pictures,
-    fake: Pictures,
+def judge_images(
+    real: Images,
+    fake: Images,
     extractor: Extractor,
     *,
-    held_out: Pictures | None = None,
+    held_out: Images | None = None,
     advance: Callable[[int], object] | None = None,
-) -> Judgement:
-    """Every score of `fake` against `real`. `held_out`: real pictures that were not trained on, to tell copies by."""
+) -> Judgment:
+    """Every score of `fake` against `real`. `held_out`: real images that were not trained on, to tell copies by."""
     refuse_few(real, fake)
     seen_real, seen_fake = see(real, extractor, advance), see(fake, extractor, advance)
     seen_held_out = None if held_out is None else see(held_out, extractor, advance)
-    real, fake = usable_pictures(real, seen_real), usable_pictures(fake, seen_fake)
+    real, fake = usable_images(real, seen_real), usable_images(fake, seen_fake)
     if held_out is not None and seen_held_out is not None:
-        held_out = usable_pictures(held_out, seen_held_out)
+        held_out = usable_images(held_out, seen_held_out)
     refuse_few(real, fake)
     protocol = protocol_of(real, fake, seen_real, seen_fake, extractor)
     reference = None if seen_held_out is None else seen_held_out.rows
@@ -170,24 +170,24 @@ def judge_pictures(
     notes += shape_notes(real, fake, seen_real, seen_fake)
     if held_out is None:
         notes.append(
-            "No held-out pictures were given, so training pictures stand in for them: each one's nearest other training picture "
-            "is what samples are compared with in memorisation and copies."
+            "No held-out images were given, so training images stand in for them: each one's nearest other training image "
+            "is what samples are compared with in memorization and copies."
         )
     by_class = tuple(class_scores(real, fake, seen_real, seen_fake, extractor, protocol))
     said = tuple(sentences(scores, seen_real, seen_fake, around))
-    return Judgement(real, fake, tuple(scores), by_class, pairs, said, tuple(dict.fromkeys(notes)), held_out)
+    return Judgment(real, fake, tuple(scores), by_class, pairs, said, tuple(dict.fromkeys(notes)), held_out)
 
 
-def refuse_few(*sides: Pictures) -> None:
-    """Raise a DataError if there is a side with too few pictures."""
-    for pictures in sides:
-        if pictures.count <= COVERAGE_NEIGHBOURS:
+def refuse_few(*sides: Images) -> None:
+    """Raise a DataError if there is a side with too few images."""
+    for images in sides:
+        if images.count <= COVERAGE_NEIGHBORS:
             raise DataError(
-                f"{pictures.name} has too few pictures, {pictures.count}: at least {COVERAGE_NEIGHBOURS + 1} are needed to judge."
+                f"{images.name} has too few images, {images.count}: at least {COVERAGE_NEIGHBORS + 1} are needed to judge."
             )
 
 
-def protocol_of(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: Seen, extractor: Extractor) -> Protocol:
+def protocol_of(real: Images, fake: Images, seen_real: Seen, seen_fake: Seen, extractor: Extractor) -> Protocol:
     """What their scores are found by."""
     return Protocol(
         n_real=len(seen_real),
@@ -200,15 +200,15 @@ def protocol_of(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: Seen
     )
 
 
-def _told(pictures: Pictures, seen: Seen) -> str:
+def _told(images: Images, seen: Seen) -> str:
     """What the images are, and how they came to be what the extractor resizes."""
     squeezed = (seen.sizes[:, 0] != seen.sizes[:, 1]).double().mean().item()
     shape = f"; {squeezed:.0%} of them are not square and were squeezed" if squeezed else ""
     deep = f"; {described(seen.black_white)} taken as black to white" if seen.black_white else ""
-    return f"{pictures.name}: {sizes_in_words(seen)}; {pictures.brought}{shape}{deep}"
+    return f"{images.name}: {sizes_in_words(seen)}; {images.brought}{shape}{deep}"
 
 
-def shape_notes(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: Seen) -> list[str]:
+def shape_notes(real: Images, fake: Images, seen_real: Seen, seen_fake: Seen) -> list[str]:
     """What a reader should know where the images of the two sides are not of one size or shape."""
     if torch.equal(seen_real.sizes.unique(dim=0), seen_fake.sizes.unique(dim=0)):
         return []
@@ -242,42 +242,42 @@ def frechet_scores(real: Gaussian, fake: Float[Tensor, "n d"], name: str, protoc
 
 def few_for_features(n: int, d: int) -> str:
     """A warning where samples are few for a Fréchet distance, else nothing."""
-    few = f"{n:,} pictures are few for {d:,} features: the distance is too large, and only comparable at these numbers."
+    few = f"{n:,} images are few for {d:,} features: the distance is too large, and only comparable at these numbers."
     return few if n < 4 * d else ""
 
 
 def all_scores(
     real: Seen, fake: Seen, extractor: Extractor, protocol: Protocol, held_out: Float[Tensor, "h d"] | None
-) -> tuple[list[Score], Neighbourhoods]:
-    """The scores of all pictures, and the neighbourhoods they were found by."""
+) -> tuple[list[Score], Neighborhoods]:
+    """The scores of all images, and the neighborhoods they were found by."""
     scores = frechet_scores(Gaussian.of(real.rows), fake.rows, extractor.score_name("FD"), protocol)
     distance = kernel_distance(real.rows, fake.rows)
     scores.append(Score(extractor.score_name("KD"), float(distance), "lower", protocol, distance.standard_error))
     if fake.inception is not None and real.inception is not None:
         name = extractor.score_name("IS")
         scores.append(Score(name, fake.inception.mean, "higher", protocol, fake.inception.standard_error))
-        scores.append(Score(f"{name} of the real pictures", real.inception.mean, "higher", protocol, real.inception.standard_error))
-    own_real, own_fake = (Own.of(each.rows, COVERAGE_NEIGHBOURS) for each in (real, fake))
-    around = Neighbourhoods.of(real.rows, fake.rows, (PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS), own_real, own_fake)
-    scores += neighbour_scores(around, protocol)
+        scores.append(Score(f"{name} of the real images", real.inception.mean, "higher", protocol, real.inception.standard_error))
+    own_real, own_fake = (Own.of(each.rows, COVERAGE_NEIGHBORS) for each in (real, fake))
+    around = Neighborhoods.of(real.rows, fake.rows, (PRECISION_NEIGHBORS, COVERAGE_NEIGHBORS), own_real, own_fake)
+    scores += neighbor_scores(around, protocol)
     if own_real.mean_distance < ROUNDING * real.rows.norm(dim=1).mean().item():
-        raise DataError(f"All real pictures look the same to {extractor.name}: there is nothing to judge by.")
+        raise DataError(f"All real images look the same to {extractor.name}: there is nothing to judge by.")
     ratio = own_fake.mean_distance / own_real.mean_distance
     doubt = math.hypot(own_fake.mean_distance_error, ratio * own_real.mean_distance_error) / own_real.mean_distance
     scores.append(Score("diversity", ratio, "near 1", protocol, doubt))
     comparison = own_real.nearest_distance if held_out is None else nearest_distances(held_out, real.rows)
-    memory = memorisation(around.nearest_distance, comparison)
-    scores.append(Score("memorisation", memory.nearer, "near 0.5", protocol, memory.nearer_error))
+    memory = memorization(around.nearest_distance, comparison)
+    scores.append(Score("memorization", memory.nearer, "near 0.5", protocol, memory.nearer_error))
     scores.append(Score("copies", memory.copies, "near 0.01", protocol, binomial_error(memory.copies, len(fake))))
     return scores, around
 
 
-def neighbour_scores(around: Neighbourhoods, protocol: Protocol, label: str | None = None) -> list[Score]:
+def neighbor_scores(around: Neighborhoods, protocol: Protocol, label: str | None = None) -> list[Score]:
     """Precision, recall, density and coverage. The doubt is that of counting, with the other sample's balls as they are."""
-    first, second = around.precision_recall(PRECISION_NEIGHBOURS), around.density_coverage(COVERAGE_NEIGHBOURS)
-    density = around.in_real_balls[COVERAGE_NEIGHBOURS].double() / COVERAGE_NEIGHBOURS
+    first, second = around.precision_recall(PRECISION_NEIGHBORS), around.density_coverage(COVERAGE_NEIGHBORS)
+    density = around.in_real_balls[COVERAGE_NEIGHBORS].double() / COVERAGE_NEIGHBORS
     n, m = protocol.n_real, protocol.n_fake
-    best = best_coverage(n, m, COVERAGE_NEIGHBOURS)
+    best = best_coverage(n, m, COVERAGE_NEIGHBORS)
     few = f"{m:,} of the real distribution itself would cover {best:.0%}." if best < FULL_COVERAGE else ""
     return [
         Score("precision", first.precision, "higher", protocol, binomial_error(first.precision, m), label),
@@ -299,8 +299,8 @@ def _class_accuracy(named: Tensor | None, asked: Tensor | int, protocol: Protoco
     return Score("class accuracy", share, "higher", protocol, binomial_error(share, len(named)), label)
 
 
-def class_scores(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: Seen, extractor: Extractor, whole: Protocol) -> list[Score]:
-    """Distances and neighbour scores of each class by itself, where both sides know the classes and have enough of one."""
+def class_scores(real: Images, fake: Images, seen_real: Seen, seen_fake: Seen, extractor: Extractor, whole: Protocol) -> list[Score]:
+    """Distances and neighbor scores of each class by itself, where both sides know the classes and have enough of one."""
     if real.labels is None or fake.labels is None or real.classes != fake.classes:
         return []
     found = []
@@ -317,9 +317,9 @@ def class_scores(real: Pictures, fake: Pictures, seen_real: Seen, seen_fake: See
         )
         distance = kernel_distance(a, b)
         found.append(Score(extractor.score_name("KD"), float(distance), "lower", protocol, distance.standard_error, name))
-        ks = (PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS)
-        around = Neighbourhoods.of(a, b, ks, Own.of(a, COVERAGE_NEIGHBOURS), Own.of(b, COVERAGE_NEIGHBOURS))
-        found += neighbour_scores(around, protocol, name)
+        ks = (PRECISION_NEIGHBORS, COVERAGE_NEIGHBORS)
+        around = Neighborhoods.of(a, b, ks, Own.of(a, COVERAGE_NEIGHBORS), Own.of(b, COVERAGE_NEIGHBORS))
+        found += neighbor_scores(around, protocol, name)
         if extractor.name == "classifier":
             named = None if seen_fake.named is None else seen_fake.named[torch.from_numpy(fake.labels == label)]
             found.append(_class_accuracy(named, label, protocol, name))
@@ -348,12 +348,12 @@ def failure(diversity: float, real: Seen, fake: Seen) -> str:
     return ""
 
 
-def sentences(scores: list[Score], real: Seen, fake: Seen, around: Neighbourhoods) -> list[str]:
+def sentences(scores: list[Score], real: Seen, fake: Seen, around: Neighborhoods) -> list[str]:
     """What the numbers say together that none says alone."""
     values = {score.name: score for score in scores}
     precision, recall, coverage = (values[name].value for name in ("precision", "recall", "coverage"))
     protocol = values["coverage"].protocol
-    possible = best_coverage(protocol.n_real, protocol.n_fake, COVERAGE_NEIGHBOURS)
+    possible = best_coverage(protocol.n_real, protocol.n_fake, COVERAGE_NEIGHBORS)
     failed = failure(values["diversity"].value, real, fake)
     found = [failed] if failed else []
     copied = around.nearest_distance <= ROUNDING * real.rows.norm(dim=1).mean()
@@ -369,11 +369,11 @@ def sentences(scores: list[Score], real: Seen, fake: Seen, around: Neighbourhood
         pass
     elif precision >= HIGH and recall < LOW:
         found.append(
-            f"Quality without variety: {precision:.0%} of the samples lie among real pictures, yet they reach only {recall:.0%} of "
+            f"Quality without variety: {precision:.0%} of the samples lie among real images, yet they reach only {recall:.0%} of "
             "them. So it is with mode collapse, with truncation, and with training that has not come far."
         )
     elif recall >= HIGH and precision < LOW:
-        found.append(f"Variety without quality: samples reach {recall:.0%} of the real pictures, yet only {precision:.0%} lie among them.")
+        found.append(f"Variety without quality: samples reach {recall:.0%} of the real images, yet only {precision:.0%} lie among them.")
     elif precision < LOW and recall < LOW:
         found.append(f"Neither quality nor variety: precision {precision:.0%}, recall {recall:.0%}. The generator is far from the data.")
     inception = next((score for score in scores if score.name.startswith("IS") and "real" not in score.name), None)
@@ -381,15 +381,15 @@ def sentences(scores: list[Score], real: Seen, fake: Seen, around: Neighbourhood
         inception = None
     if inception is not None and real.inception is not None and inception.value >= 0.8 * real.inception.mean and coverage < LOW * possible:
         found.append(
-            f"Do not trust {inception.name} here: it is {inception.value:.2f}, near that of the real pictures "
+            f"Do not trust {inception.name} here: it is {inception.value:.2f}, near that of the real images "
             f"({real.inception.mean:.2f}), while the samples cover {coverage:.0%} of them. It cannot see missing variety within classes."
         )
-    memory, copies = values["memorisation"], values["copies"]
+    memory, copies = values["memorization"], values["copies"]
     if (exact := copied.double().mean().item()) > SOME_COPIES:
         found.append(f"Copies: {exact:.0%} of the samples are real images, to the last detail; look at the pairs.")
     elif copies.value > SOME_COPIES and memory.value > 0.5 + 5 * (memory.standard_error or 0):
         found.append(
-            f"Copies: {copies.value:.0%} of the samples are nearer to a training picture than 99 % of comparison pictures are. The "
+            f"Copies: {copies.value:.0%} of the samples are nearer to a training image than 99 % of comparison images are. The "
             "generator repeats its training set; look at the pairs."
         )
     return found

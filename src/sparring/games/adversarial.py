@@ -1,6 +1,6 @@
 """One generator against one discriminator, with everything that papers freely join to that game.
 
-Objective, penalties, stabilisers, condition, packing and unrolling are settings of every adversarial recipe, whatever
+Objective, penalties, stabilizers, condition, packing and unrolling are settings of every adversarial recipe, whatever
 its networks are. A recipe gives the networks; this file plays the game.
 """
 
@@ -24,7 +24,7 @@ from sparring.games.latent_game import LatentGame
 from sparring.games.step_context import Moment
 from sparring.losses import penalties
 from sparring.losses.objectives import Losses, objective
-from sparring.nets.blocks.layers import spectrally_normalised
+from sparring.nets.blocks.layers import spectrally_normalized
 from sparring.nets.progressive_growing import Growing, Growth, shrunk
 from sparring.optimizers.differentiable_steps import DifferentiableSteps
 
@@ -35,10 +35,10 @@ Weights = dict[str, Tensor]
 class TwoPlayerGame(LatentGame):
     """A generator against a discriminator.
 
-    The generator is `network(latent, condition)` and gives pictures. The discriminator is `network(pictures, condition)`
+    The generator is `network(latent, condition)` and gives images. The discriminator is `network(images, condition)`
     and gives (n, 1) logits; with the condition "auxiliary" (n, 1 + classes): the logit, and one for each class.
 
-    The discriminator's turn sums the gradients of a batch of real and a batch of generated pictures, each
+    The discriminator's turn sums the gradients of a batch of real and a batch of generated images, each
     passed by itself (so batch norm sees them apart). The generator's turn goes through the discriminator
     without moving it.
     """
@@ -50,18 +50,18 @@ class TwoPlayerGame(LatentGame):
         self.growth = growth
         self.growing = [module for network in (generator, discriminator) for module in network.modules() if isinstance(module, Growing)]
         self.generator = generator
-        self.discriminator = spectrally_normalised(discriminator) if rules.spectral_norm else discriminator
+        self.discriminator = spectrally_normalized(discriminator) if rules.spectral_norm else discriminator
         self.rules = rules
         ada = rules.augment == "ada"
         self.augmentation = ada.AdaptiveChance(rules.augment_target, rules.augment_images, rules.augment_chance) if ada else None
         self.r1 = rules.r1_for(spec)
         self.objective = objective(rules.objective, rules.label_smoothing)
         self.players = (
-            Player("generator", ("generator",), rules.optimiser_maker(rules.learning_rate), averaged=True),
+            Player("generator", ("generator",), rules.optimizer_maker(rules.learning_rate), averaged=True),
             Player(
                 "discriminator",
                 ("discriminator",),
-                rules.optimiser_maker(rules.discriminator_learning_rate or rules.learning_rate, rules.discriminator_weight_decay),
+                rules.optimizer_maker(rules.discriminator_learning_rate or rules.learning_rate, rules.discriminator_weight_decay),
                 after_step=self.clip_weights if rules.weight_clip else None,
             ),
         )
@@ -90,11 +90,11 @@ class TwoPlayerGame(LatentGame):
         return self.generator(latents, condition)
 
     def drawn(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
-        """Pictures that the generator draws in training."""
+        """Images that the generator draws in training."""
         return self.generator(self.latents(moment.streams, moment.batch_size), self.condition(labels))
 
     def generator_penalties(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
-        """What the generator minimises beside its losses."""
+        """What the generator minimizes beside its losses."""
         if not self.rules.orthogonal:
             return {}
         # an embedding of classes has no filters
@@ -105,7 +105,7 @@ class TwoPlayerGame(LatentGame):
     # ------------------------------------------------------------------------------------------- turns
 
     def play_discriminator(self, moment: Moment) -> Losses:
-        """Tell real pictures from generated ones of the same classes."""
+        """Tell real images from generated ones of the same classes."""
         moment = self.grown(moment)
         labels = moment.batch.labels
         with torch.no_grad():
@@ -116,7 +116,7 @@ class TwoPlayerGame(LatentGame):
         return losses
 
     def play_generator(self, moment: Moment) -> Losses:
-        """Draw pictures that the discriminator takes for real: the one there is, or the one it would become (unrolling)."""
+        """Draw images that the discriminator takes for real: the one there is, or the one it would become (unrolling)."""
         rules, moment = self.rules, self.grown(moment)
         for network in self.growing:
             network.shown.fill_(moment.images)
@@ -127,7 +127,7 @@ class TwoPlayerGame(LatentGame):
         logits, class_logits = self.verdict(self.shown(generated, "generated", moment), labels, weights)
         real = self.verdict(self.shown(moment.batch.images, "real", moment), labels, weights)[0] if sees_data else logits.detach()
         if rules.unroll and self.objective.zero_sum:
-            # Whatever the discriminator will lose is gained, its losses on real pictures included: they depend on its next steps.
+            # Whatever the discriminator will lose is gained, its losses on real images included: they depend on its next steps.
             losses = {name: -loss for name, loss in self.objective.discriminator(real, logits).items()}
         else:
             losses = dict(self.objective.generator(real, logits))
@@ -136,7 +136,7 @@ class TwoPlayerGame(LatentGame):
         return losses | self.generator_penalties(moment, labels)
 
     def grown(self, moment: Moment) -> Moment:
-        """The moment at the level that growing networks have come to: they are told it, and real pictures have its side."""
+        """The moment at the level that growing networks have come to: they are told it, and real images have its side."""
         growth = self.growth
         if growth is None:
             return moment
@@ -147,15 +147,15 @@ class TwoPlayerGame(LatentGame):
 
     # ---------------------------------------------------------------------------- what the discriminator sees
 
-    def shown(self, pictures: Float[Tensor, "n c h w"], name: str, moment: Moment) -> Float[Tensor, "packs packed h w"]:
-        """Pictures as the discriminator sees them: augmented, with noise (Arjovsky and Bottou 2017), and packed (Lin et al. 2018)."""
+    def shown(self, images: Float[Tensor, "n c h w"], name: str, moment: Moment) -> Float[Tensor, "packs packed h w"]:
+        """Images as the discriminator sees them: augmented, with noise (Arjovsky and Bottou 2017), and packed (Lin et al. 2018)."""
         if self.augmentation is not None:
-            pictures = ada.adaptive(pictures, self.augmentation.chance.item(), moment.streams, name)
+            images = ada.adaptive(images, self.augmentation.chance.item(), moment.streams, name)
         elif self.rules.augment == "diffaugment":
-            pictures = ada.differentiable(pictures, moment.streams, name)
+            images = ada.differentiable(images, moment.streams, name)
         if level := self.rules.noise_at(moment.images):
-            pictures = pictures + level * moment.streams.normal(f"noise/{name}", *pictures.shape)
-        return packed(pictures, self.rules.packing)
+            images = images + level * moment.streams.normal(f"noise/{name}", *images.shape)
+        return packed(images, self.rules.packing)
 
     def verdict(
         self, shown: Float[Tensor, "packs packed h w"], labels: Int64[Tensor, " n"] | None, weights: Weights | None = None
@@ -181,7 +181,7 @@ class TwoPlayerGame(LatentGame):
         labels: Int64[Tensor, " n"] | None,
         weights: Weights | None = None,
     ) -> dict[str, Float[Tensor, " packs"]]:
-        """All that the discriminator minimises; `weights` in place of its own."""
+        """All that the discriminator minimizes; `weights` in place of its own."""
         rules = self.rules
         # Lazily (Karras et al. 2020, section 3.1): seldom, and as much stronger.
         strength = 0 if moment.step % rules.penalty_every else rules.penalty_every
@@ -223,7 +223,7 @@ class TwoPlayerGame(LatentGame):
 
     def adapt(self, augmentation: ada.AdaptiveChance, moment: Moment) -> None:
         """Augment more or less, as sure as the discriminator is. Where logits have no zero of their own (objectives that compare, critics)
-        they are compared with those of generated pictures.
+        they are compared with those of generated images.
         """
         logits = moment.signals["logits/real"].detach()
         if self.objective.compares or self.rules.objective == "wasserstein":
@@ -234,12 +234,12 @@ class TwoPlayerGame(LatentGame):
     # ------------------------------------------------------------------------------- the discriminator's weights
 
     def unrolled(self, moment: Moment, generated: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None) -> Weights:
-        """The discriminator's weights after its next steps on this batch, as a function of the generated pictures: equations
-        7 to 9 of Metz et al. 2017. The steps are its own optimiser's; nothing of them is kept.
+        """The discriminator's weights after its next steps on this batch, as a function of the generated images: equations
+        7 to 9 of Metz et al. 2017. The steps are its own optimizer's; nothing of them is kept.
         """
         names = [name for name, _ in self.discriminator.named_parameters()]
         weights: list[Tensor] = [weight.detach().requires_grad_() for weight in self.discriminator.parameters()]
-        steps = DifferentiableSteps(moment.optimisers["discriminator"])
+        steps = DifferentiableSteps(moment.optimizers["discriminator"])
         apart = replace(moment, signals={})
         for _ in range(self.rules.unroll):
             losses = self.discriminator_losses(apart, moment.batch.images, generated, labels, dict(zip(names, weights, strict=True)))
@@ -265,22 +265,22 @@ def class_losses(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]
 
 def truncated(latents: Float[Tensor, "n latent"], threshold: float) -> Float[Tensor, "n latent"]:
     """Normal latents as draws from the normal distribution within `threshold` of zero: each number keeps its rank, so that nearer
-    thresholds move a picture and do not exchange it. (Brock et al. 2019 draw those outside again: the same distribution.)
+    thresholds move a image and do not exchange it. (Brock et al. 2019 draw those outside again: the same distribution.)
     """
     share = math.erf(threshold / math.sqrt(2))
     return math.sqrt(2) * torch.erfinv(share * torch.erf(latents.double() / math.sqrt(2))).to(latents.dtype)
 
 
-def differentiable(pictures: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """The pictures, by which what they come to can be differentiated."""
-    return pictures if pictures.requires_grad else pictures.detach().requires_grad_()
+def differentiable(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """The images, by which what they come to can be differentiated."""
+    return images if images.requires_grad else images.detach().requires_grad_()
 
 
-def packed(pictures: Float[Tensor, "n c h w"], packing: int) -> Float[Tensor, "packs packed h w"]:
-    """Every `packing` pictures in a row as one, their channels one after the other."""
+def packed(images: Float[Tensor, "n c h w"], packing: int) -> Float[Tensor, "packs packed h w"]:
+    """Every `packing` images in a row as one, their channels one after the other."""
     if packing == 1:
-        return pictures
-    joined = pictures.reshape(len(pictures) // packing, -1, *pictures.shape[2:])
+        return images
+    joined = images.reshape(len(images) // packing, -1, *images.shape[2:])
     return joined.contiguous(memory_format=torch.channels_last)
 
 
@@ -288,7 +288,7 @@ class GeneratorClasses(TypedDict):
     """Keywords of a generator's network, of which one at most is not 0."""
 
     concatenated: int
-    normalised: int
+    normalized: int
 
 
 class DiscriminatorClasses(TypedDict):
@@ -316,7 +316,7 @@ class AdversarialRecipe(AdversarialSettings):
         concatenated = self.condition in {"concatenate", "auxiliary"}
         return {
             "concatenated": len(spec.classes) if concatenated else 0,
-            "normalised": len(spec.classes) if self.condition == "projection" else 0,
+            "normalized": len(spec.classes) if self.condition == "projection" else 0,
         }
 
     def discriminator_classes(self, spec: ImageSpec) -> DiscriminatorClasses:

@@ -11,7 +11,7 @@ from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
 from sparring.games.recipe import Recipe
 from sparring.losses.objectives import HAVE_TARGETS, ObjectiveName
-from sparring.optimizers.optimizers import OptimiserName, maker
+from sparring.optimizers.optimizers import OptimizerName, maker
 
 Condition = Literal["none", "concatenate", "projection", "auxiliary"]
 
@@ -44,7 +44,7 @@ class AdversarialSettings(Recipe):
         "unroll": {"at least": 0, "at most": 1000},
     }
     on_points: ClassVar[dict[str, object]] = {"batch_size": 256, "latent": "normal", "latent_size": 16, "learning_rate": 1e-3}
-    """What the playground starts with in place of settings for pictures: what the authors use for points in the plane, if they say."""
+    """What the playground starts with in place of settings for images: what the authors use for points in the plane, if they say."""
 
     latent_size: int = 128
     """Numbers in a latent vector."""
@@ -55,10 +55,10 @@ class AdversarialSettings(Recipe):
     Arjovsky 2017 (wasserstein), Jolicoeur-Martineau 2019 (relativistic: in pairs; relativistic-average)."""
     label_smoothing: float = 0.0
     """How far the target on real samples is lowered from 1 (one-sided, Salimans 2016); for objectives with targets."""
-    optimiser: OptimiserName = "adam"
+    optimizer: OptimizerName = "adam"
     """adam; rmsprop; sgd: gradient descent with momentum."""
     learning_rate: float = 2e-4
-    """The optimiser's rate, for both networks unless the discriminator has its own."""
+    """The optimizer's rate, for both networks unless the discriminator has its own."""
     discriminator_learning_rate: float | None = None
     """A rate of the discriminator's own (two time scales, Heusel 2017). None: learning_rate."""
     betas: tuple[float, float] = (0.5, 0.999)
@@ -93,22 +93,22 @@ class AdversarialSettings(Recipe):
     input_noise: float = 0.0
     """Standard deviation of the noise on all that the discriminator sees (Arjovsky and Bottou 2017)."""
     input_noise_images: int | None = None
-    """The noise fades to nothing in a straight line over so many pictures. None: it stays."""
+    """The noise fades to nothing in a straight line over so many images. None: it stays."""
     augment: Literal["none", "ada", "diffaugment"] = "none"
-    """What is done to all that the discriminator sees, for small data sets: ada (Karras 2020: pixels, geometry, colours, by a chance that
-    adapts) or diffaugment (Zhao 2020: colour, translation, cutout)."""
+    """What is done to all that the discriminator sees, for small data sets: ada (Karras 2020: pixels, geometry, colors, by a chance that
+    adapts) or diffaugment (Zhao 2020: color, translation, cutout)."""
     augment_target: float = 0.6
-    """ada: how sure the discriminator may be of real pictures, the mean sign of its logits; above it pictures are augmented more."""
+    """ada: how sure the discriminator may be of real images, the mean sign of its logits; above it images are augmented more."""
     augment_chance: float | None = None
     """ada: a fixed chance of each operation, from 0 to 1. None: one that adapts."""
     augment_images: int = 500_000
-    """ada: the chance rises from 0 to 1 over so many pictures at the fastest."""
+    """ada: the chance rises from 0 to 1 over so many images at the fastest."""
     packing: int = 1
     """So many samples are judged together, as one (PacGAN, Lin 2018)."""
     minibatch_deviation: bool = False
     """The discriminator sees how much its batch varies (Karras 2018)."""
     condition: Condition = "none"
-    """How classes enter: not at all; one-hot, concatenated to latent and picture (Mirza and Osindero 2014); conditional batch
+    """How classes enter: not at all; one-hot, concatenated to latent and image (Mirza and Osindero 2014); conditional batch
     norm and projection (Miyato and Koyama 2018); an auxiliary classifier in the discriminator (Odena 2017)."""
     unroll: int = 0
     """The generator looks ahead so many steps of the discriminator (Metz 2017)."""
@@ -129,7 +129,7 @@ class AdversarialSettings(Recipe):
             found.append(f"packing must divide the batch of {self.batch_size}; {self.packing} does not. Change packing or batch_size.")
         if self.packing > 1 and self.condition == "auxiliary":
             found.append(
-                "condition='auxiliary' names the class of one picture, and packing shows several at once: "
+                "condition='auxiliary' names the class of one image, and packing shows several at once: "
                 "use packing=1 or another condition."
             )
         for name in ("augment_target", "augment_chance", "augment_images"):
@@ -147,26 +147,26 @@ class AdversarialSettings(Recipe):
         return self.packing
 
     @property
-    def penalised(self) -> bool:
-        """Whether there is a penalty on gradients per picture."""
+    def penalized(self) -> bool:
+        """Whether there is a penalty on gradients per image."""
         return any((self.gradient_penalty, self.dragan, self.r1 != 0, self.r2))
 
     def r1_for(self, spec: ImageSpec) -> float:
         """R1's gamma for such data."""
         return 0.0002 * spec.height * spec.width / self.batch_size if self.r1 is None else self.r1
 
-    def optimiser_maker(self, rate: float, weight_decay: float = 0.0) -> Callable[[list[nn.Parameter]], torch.optim.Optimizer]:
-        """What makes a player's optimiser."""
-        return maker(self.optimiser, rate, betas=self.betas, momentum=self.momentum, weight_decay=weight_decay)
+    def optimizer_maker(self, rate: float, weight_decay: float = 0.0) -> Callable[[list[nn.Parameter]], torch.optim.Optimizer]:
+        """What makes a player's optimizer."""
+        return maker(self.optimizer, rate, betas=self.betas, momentum=self.momentum, weight_decay=weight_decay)
 
     def noise_at(self, images: int) -> float:
-        """The standard deviation of the discriminator's input noise after so many real pictures."""
+        """The standard deviation of the discriminator's input noise after so many real images."""
         left = 1.0 if self.input_noise_images is None else max(0.0, 1 - images / self.input_noise_images)
         return self.input_noise * left
 
 
 def square_problems(spec: ImageSpec, smallest: int, largest: int) -> list[str]:
-    """What is wrong with the pictures for networks that draw squares of a power of two."""
+    """What is wrong with the images for networks that draw squares of a power of two."""
     side = spec.height
     if spec.width == side and not side & (side - 1) and smallest <= side <= largest:
         return []
@@ -177,13 +177,13 @@ def square_problems(spec: ImageSpec, smallest: int, largest: int) -> list[str]:
     ]
 
 
-def equalised_problems(recipe: AdversarialSettings) -> list[str]:
-    """What does not suit networks with an equalised learning rate."""
+def equalized_problems(recipe: AdversarialSettings) -> list[str]:
+    """What does not suit networks with an equalized learning rate."""
     if not recipe.spectral_norm:
         return []
-    return ["spectral_norm is not for networks with an equalised learning rate, which have scales of their own: leave it out."]
+    return ["spectral_norm is not for networks with an equalized learning rate, which have scales of their own: leave it out."]
 
 
 def nearest_square(side: int, smallest: int) -> int:
-    """The power of two that is nearest to a picture's own side without losing pixels, at most 64."""
+    """The power of two that is nearest to a image's own side without losing pixels, at most 64."""
     return min(64, max(smallest, 1 << (side - 1).bit_length()))

@@ -18,28 +18,28 @@ from sparring.losses.objectives import Losses
 
 @dataclass(frozen=True)
 class Player:
-    """Networks that one optimiser moves."""
+    """Networks that one optimizer moves."""
 
     name: str
     networks: tuple[str, ...]
     """Names of the game's attributes that hold them."""
-    optimiser: Callable[[list[nn.Parameter]], torch.optim.Optimizer]
+    optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer]
     averaged: bool = False
     """Whether a moving average of the weights is kept, to sample from."""
     after_step: Callable[[], None] | None = None
-    """Called after each step of its optimiser: brings the weights back to where they must stay."""
+    """Called after each step of its optimizer: brings the weights back to where they must stay."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One optimiser step of one player."""
+    """One optimizer step of one player."""
 
     name: str
     player: str
     play: Callable[[Moment], Losses]
     """From the moment to named losses, one number per sample. Only the player's own parameters require gradients while it runs."""
     every: int = 1
-    """Played in every so many steps (lazy regularisers)."""
+    """Played in every so many steps (lazy regularizers)."""
     repeat: int = 1
     """How often in a step, with a fresh batch each time (critic steps)."""
     start: int = 0

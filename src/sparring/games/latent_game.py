@@ -16,7 +16,7 @@ many are asked for: kernels round differently for batches of different sizes."""
 
 
 class LatentGame(Game):
-    """A game whose pictures come of latents: of noise."""
+    """A game whose images come of latents: of noise."""
 
     @property
     def conditional(self) -> bool:
@@ -30,8 +30,8 @@ class LatentGame(Game):
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n c h w"]:
-        """Pictures in [-1, 1] from latents and, if the game is conditional, a weight for each class. `truncation`: how far from the
-        mean latents may be; nearer, pictures are more typical and less varied. None: as far as they fall.
+        """Images in [-1, 1] from latents and, if the game is conditional, a weight for each class. `truncation`: how far from the
+        mean latents may be; nearer, images are more typical and less varied. None: as far as they fall.
         """
         raise NotImplementedError
 
@@ -54,7 +54,7 @@ class LatentGame(Game):
     def sample(
         self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0, truncation: float | None = None
     ) -> Float[Tensor, "n c h w"]:
-        """Samples `first` to `first + n - 1` of `seed`, in [-1, 1]: the same pictures, to the bit, however they are split into calls.
+        """Samples `first` to `first + n - 1` of `seed`, in [-1, 1]: the same images, to the bit, however they are split into calls.
         `labels`: the class of each; by default every class in turn (ignored by games without classes).
         """
         if self.conditional and labels is None:
@@ -87,9 +87,9 @@ class LatentGame(Game):
         padding = (offset, -(offset + n) % SAMPLE_CHUNK)
         padded = nn.functional.pad(latents, (0, 0, *padding))
         conditions = None if condition is None else nn.functional.pad(condition, (0, 0, *padding))
-        pictures = []
+        images = []
         with evaluating(self):
             for start in range(0, len(padded), SAMPLE_CHUNK):
                 rows = slice(start, start + SAMPLE_CHUNK)
-                pictures.append(draw(padded[rows], None if conditions is None else conditions[rows]))
-        return torch.cat(pictures)[offset : offset + n]
+                images.append(draw(padded[rows], None if conditions is None else conditions[rows]))
+        return torch.cat(images)[offset : offset + n]

@@ -15,7 +15,7 @@ SMALLEST = 8
 
 @dataclass(frozen=True, kw_only=True)
 class GrowingRecipe(AdversarialRecipe):
-    """A generator and a discriminator that grow from small pictures to the full side, each new side faded in (Karras et al. 2018)."""
+    """A generator and a discriminator that grow from small images to the full side, each new side faded in (Karras et al. 2018)."""
 
     ranges: ClassVar[Ranges] = {
         **AdversarialRecipe.ranges,
@@ -39,19 +39,19 @@ class GrowingRecipe(AdversarialRecipe):
     start_side: int = 4
     """The side to begin with."""
     stable_images: int = 800_000
-    """Pictures shown at each side alone."""
+    """Images shown at each side alone."""
     fading_images: int = 800_000
-    """Pictures over which the next side is faded in."""
+    """Images over which the next side is faded in."""
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().misfits(spec) + square_problems(spec, SMALLEST, LARGEST) + width_problems(spec, self.channel_base)
         if self.start_side & (self.start_side - 1) or self.start_side > spec.height:
-            found.append(f"start_side must be a power of two and at most the pictures' {spec.height}, not {self.start_side}.")
+            found.append(f"start_side must be a power of two and at most the images' {spec.height}, not {self.start_side}.")
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""
+        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
         return nearest_square(super().size_for(native), SMALLEST)
 
     def growth(self, spec: ImageSpec) -> Growth:

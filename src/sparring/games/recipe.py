@@ -30,15 +30,15 @@ class Recipe:
     """Where the numbers of settings must lie, those that many recipes have included; a recipe with others: `{**Recipe.ranges, ...}`."""
 
     batch_size: int = 64
-    """Real pictures in each turn's batch."""
+    """Real images in each turn's batch."""
     average_images: float = 10_000
-    """Half-life, in pictures shown, of the moving average of the weights that samples are drawn from. 0: no average."""
+    """Half-life, in images shown, of the moving average of the weights that samples are drawn from. 0: no average."""
     warm_up_images: int = 0
-    """Learning rates rise from zero over so many pictures."""
+    """Learning rates rise from zero over so many images."""
     decay_from_images: int | None = None
-    """From this many pictures on, learning rates fall in a straight line. None: never."""
+    """From this many images on, learning rates fall in a straight line. None: never."""
     decay_until_images: int | None = None
-    """Learning rates reach zero at this many pictures."""
+    """Learning rates reach zero at this many images."""
 
     @final
     def problems(self, spec: ImageSpec) -> list[str]:
@@ -65,11 +65,11 @@ class Recipe:
 
     @property
     def smallest_part(self) -> int:
-        """Pictures that must stay together: a batch is split into multiples of so many."""
+        """Images that must stay together: a batch is split into multiples of so many."""
         return 1
 
     def size_for(self, native: tuple[int, int] | None) -> int:
-        """The side that pictures are brought to if the user names none; `native`: (height, width) if all have the same."""
+        """The side that images are brought to if the user names none; `native`: (height, width) if all have the same."""
         return default_size(native)
 
     def build(self, spec: ImageSpec) -> Game:
@@ -77,7 +77,7 @@ class Recipe:
         raise NotImplementedError
 
     def rate_factor(self, images: int) -> float:
-        """What the learning rates are multiplied with after so many pictures."""
+        """What the learning rates are multiplied with after so many images."""
         factor = 1.0
         if self.warm_up_images:
             factor = min(1.0, (images + self.batch_size) / self.warm_up_images)

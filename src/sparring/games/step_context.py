@@ -27,10 +27,10 @@ class Moment:
     step: int
     """Steps of the game completed before this one."""
     images: int
-    """Real pictures shown before this step."""
+    """Real images shown before this step."""
     signals: dict[str, Tensor] = field(default_factory=dict)
     """What the turn wants logged beside its losses: tensors, of which the mean is taken."""
-    optimisers: Mapping[str, torch.optim.Optimizer] = field(default_factory=dict)
+    optimizers: Mapping[str, torch.optim.Optimizer] = field(default_factory=dict)
     """Every player's, to look at and not to move."""
 
     @cached_property

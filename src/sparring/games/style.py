@@ -1,4 +1,4 @@
-"""The game of StyleGAN's generators, which draw from styles: style mixing, truncation, path-length regularisation."""
+"""The game of StyleGAN's generators, which draw from styles: style mixing, truncation, path-length regularization."""
 
 import math
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
-from sparring.games.adversarial_settings import equalised_problems
+from sparring.games.adversarial_settings import equalized_problems
 from sparring.games.step_context import Moment
 from sparring.nets.progressive_growing import Growth
 from sparring.nets.style_generator import StyleGenerator
@@ -38,7 +38,7 @@ class StyleGame(TwoPlayerGame):
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n c h w"]:
         """See LatentGame. Truncation is in w."""
-        return self.generator.synthesise(self.generator.map(latents, condition, 1.0 if truncation is None else truncation)).clamp(-1, 1)
+        return self.generator.synthesize(self.generator.map(latents, condition, 1.0 if truncation is None else truncation)).clamp(-1, 1)
 
     def styles(self, moment: Moment, n: int, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n layers style"]:
         """Styles to draw from in training: with a chance of `style_mixing` those of one latent up to a layer, of another from there on."""
@@ -52,7 +52,7 @@ class StyleGame(TwoPlayerGame):
 
     def drawn(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
         """See TwoPlayerGame."""
-        return self.generator.synthesise(self.styles(moment, moment.batch_size, labels), "random")
+        return self.generator.synthesize(self.styles(moment, moment.batch_size, labels), "random")
 
     def generator_penalties(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
         """See TwoPlayerGame; every few steps the path lengths are among them, and as much stronger."""
@@ -62,8 +62,8 @@ class StyleGame(TwoPlayerGame):
             n = max(1, int(moment.batch_size * PATH_SHARE))
             streams = replace(moment.streams, scope=f"{moment.streams.scope}/path")  # latents of its own
             w = self.styles(replace(moment, streams=streams), n, None if labels is None else labels[:n])
-            pictures = self.generator.synthesise(w, "random")
-            lengths = path_lengths(pictures, w, streams.normal("noise", *pictures.shape))
+            images = self.generator.synthesize(w, "random")
+            lengths = path_lengths(images, w, streams.normal("noise", *images.shape))
             self.path_mean.lerp_(lengths.detach().mean(), PATH_DECAY)
             moment.signals["path_length"] = lengths.detach()
             losses["path_length"] = PATH_EVERY * weight * (lengths - self.path_mean).square()
@@ -71,13 +71,13 @@ class StyleGame(TwoPlayerGame):
 
 
 def path_lengths(
-    pictures: Float[Tensor, "n c h w"], w: Float[Tensor, "n layers style"], noise: Float[Tensor, "n c h w"]
+    images: Float[Tensor, "n c h w"], w: Float[Tensor, "n layers style"], noise: Float[Tensor, "n c h w"]
 ) -> Float[Tensor, " n"]:
-    """How much pictures change in a random direction as the styles that they were drawn from do: equation 4 of Karras et al. 2020; can be
+    """How much images change in a random direction as the styles that they were drawn from do: equation 4 of Karras et al. 2020; can be
     differentiated once more.
     """
-    scaled = noise / math.sqrt(pictures.shape[2] * pictures.shape[3])
-    (gradients,) = torch.autograd.grad((pictures * scaled).sum(), w, create_graph=True)
+    scaled = noise / math.sqrt(images.shape[2] * images.shape[3])
+    (gradients,) = torch.autograd.grad((images * scaled).sum(), w, create_graph=True)
     return gradients.square().sum(dim=2).mean(dim=1).sqrt()
 
 
@@ -103,7 +103,7 @@ class StyleRecipe(AdversarialRecipe):
     style_mixing: float = 0.9
     """Chance that a batch in training has styles of two latents, from some layer on of the second."""
     path_length: float = 0.0
-    """Weight of the path-length penalty: steps in w shall change pictures by as much everywhere (Karras 2020: 2)."""
+    """Weight of the path-length penalty: steps in w shall change images by as much everywhere (Karras 2020: 2)."""
     mapping_layers: int = 8
     """Layers from z to w."""
     mapping_rate: float = 0.01
@@ -118,4 +118,4 @@ class StyleRecipe(AdversarialRecipe):
         found = super().misfits(spec)
         if self.condition == "concatenate":
             found.append("condition='concatenate' is not for networks with styles: use 'projection' or 'auxiliary'.")
-        return found + equalised_problems(self)
+        return found + equalized_problems(self)

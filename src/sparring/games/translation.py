@@ -1,4 +1,4 @@
-"""Games whose networks make pictures of pictures: what they are told, what they see, and the losses of patches."""
+"""Games whose networks make images of images: what they are told, what they see, and the losses of patches."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -24,13 +24,13 @@ from sparring.losses.penalties import squared_gradients
 from sparring.nets.image_translation import NormName, PatchDiscriminator
 from sparring.optimizers.optimizers import maker
 
-Pictures = Float[Tensor, "n c h w"]
+Images = Float[Tensor, "n c h w"]
 Parts = tuple[Float[Tensor, "n _ h w"], ...]
-"""Pictures that a discriminator sees together."""
+"""Images that a discriminator sees together."""
 Direction = Literal["a2b", "b2a"]
 PatchObjective = Literal["non-saturating", "least-squares", "hinge"]
 LARGEST_IN_COMPANY = 128
-"""Pictures of at most this side are translated many at a time."""
+"""Images of at most this side are translated many at a time."""
 OBJECTIVE_SHARE = 0.5
 """The discriminator's losses are halved, which slows it against the generator (Isola et al. 2017, section 3.3)."""
 WEIGHTS: dict[PatchObjective, float] = {"non-saturating": 1.0, "least-squares": 2.0, "hinge": 1.0}
@@ -54,16 +54,16 @@ class TranslationGame(Game):
         inputs, targets = self.spec.input_channels, self.spec.channels
         return (inputs, targets) if direction == "a2b" else (targets, inputs)
 
-    def translate(self, pictures: Pictures, direction: Direction = "a2b") -> Float[Tensor, "n o h w"]:
-        """What becomes of pictures in [-1, 1], of any size: mirrored at their edges up to a size that the network takes, and cut back.
+    def translate(self, images: Images, direction: Direction = "a2b") -> Float[Tensor, "n o h w"]:
+        """What becomes of images in [-1, 1], of any size: mirrored at their edges up to a size that the network takes, and cut back.
 
-        In evaluation mode, without gradients. A picture's translation does not depend on the others.
+        In evaluation mode, without gradients. A image's translation does not depend on the others.
         """
         network = self.get_submodule(self.translators[direction])
         divisor, smallest = int(network.divisor), int(network.smallest)  # pyright: ignore[reportArgumentType]
-        height, width = pictures.shape[2:]
+        height, width = images.shape[2:]
         below, right = (max(smallest, -(-side // divisor) * divisor) - side for side in (height, width))
-        whole = extended(pictures.to(self.device), below, right)
+        whole = extended(images.to(self.device), below, right)
         chunk = SAMPLE_CHUNK if max(whole.shape[2:]) <= LARGEST_IN_COMPANY else 1
         found = []
         with evaluating(network):
@@ -72,7 +72,7 @@ class TranslationGame(Game):
                 found.append(network(full.contiguous(memory_format=torch.channels_last))[: len(piece), :, :height, :width])
         return torch.cat(found)
 
-    def seen(self, moment: Moment) -> tuple[Pictures, Float[Tensor, "n o h w"]]:
+    def seen(self, moment: Moment) -> tuple[Images, Float[Tensor, "n o h w"]]:
         """Inputs and targets of this moment, jittered and flipped: pairs in the same way."""
         inputs, targets = moment.batch.inputs, moment.batch.images
         assert inputs is not None, "data of pairs has inputs"
@@ -99,7 +99,7 @@ class PatchGame(TranslationGame):
         return PatchDiscriminator(channels, rules.discriminator_width, rules.patch_layers, norm=rules.judging_norm)
 
     def convincing(self, logits: Float[Tensor, "n 1 p q"]) -> Float[Tensor, " n"]:
-        """The generator's loss for pictures whose patches are judged so."""
+        """The generator's loss for images whose patches are judged so."""
         flat = logits.flatten()
         (loss,) = self.objective.generator(flat.detach(), flat).values()
         return WEIGHTS[self.patch_rules.objective] * _each(loss, len(logits))
@@ -123,13 +123,13 @@ class PatchGame(TranslationGame):
         return found
 
     def judged(self, parts: Sequence[Float[Tensor, "n _ h w"]], moment: Moment, name: str) -> Float[Tensor, "n judged h w"]:
-        """What a discriminator sees: the parts as the channels of one picture, augmented."""
+        """What a discriminator sees: the parts as the channels of one image, augmented."""
         if self.patch_rules.augment == "diffaugment":
             return differentiable_together(parts, moment.streams, name)
         return torch.cat([*parts], dim=1) if len(parts) > 1 else parts[0]
 
     def judged_together(self, discriminator: nn.Module, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
-        """A discriminator's logits of real and generated pictures: in one pass, where its norm does not mix pictures."""
+        """A discriminator's logits of real and generated images: in one pass, where its norm does not mix images."""
         if self.patch_rules.judging_norm == "batch":
             return discriminator(real), discriminator(generated)
         real_logits, generated_logits = discriminator(torch.cat([real, generated])).split([len(real), len(generated)])
@@ -137,7 +137,7 @@ class PatchGame(TranslationGame):
 
 
 class OneWayGame(PatchGame):
-    """One generator, from inputs to targets, against one discriminator. Both turns of a step see the same pictures: none is drawn twice."""
+    """One generator, from inputs to targets, against one discriminator. Both turns of a step see the same images: none is drawn twice."""
 
     def __init__(
         self, spec: PairSpec, rules: "PatchRecipe", generator: nn.Module, judged_channels: int, heads: nn.Module | None = None
@@ -149,8 +149,8 @@ class OneWayGame(PatchGame):
         self.discriminator = self.patch_discriminator(judged_channels)
         moved = ("generator",) if heads is None else ("generator", "heads")
         self.players = (
-            Player("generator", moved, rules.optimiser, averaged=rules.average_images > 0),
-            Player("discriminator", ("discriminator",), rules.optimiser),
+            Player("generator", moved, rules.optimizer, averaged=rules.average_images > 0),
+            Player("discriminator", ("discriminator",), rules.optimizer),
         )
         self.turns = (
             Turn("generator", "generator", self.play_generator),
@@ -170,68 +170,68 @@ class OneWayGame(PatchGame):
         return self.told_apart(self.discriminator, *self.drawn.popleft(), moment)
 
 
-def extended(pictures: Pictures, below: int, right: int) -> Float[Tensor, "n c p q"]:
+def extended(images: Images, below: int, right: int) -> Float[Tensor, "n c p q"]:
     """With more rows and columns, mirrored at the edge as often as it takes."""
     while below or right:
-        height, width = pictures.shape[2:]
+        height, width = images.shape[2:]
         down, across = min(below, max(height - 1, 0)), min(right, max(width - 1, 0))
         if not (down or across):  # a single pixel has nothing to mirror
-            return pad(pictures, (0, right, 0, below), mode="replicate")
-        pictures = pad(pictures, (0, across, 0, down), mode="reflect")
+            return pad(images, (0, right, 0, below), mode="replicate")
+        images = pad(images, (0, across, 0, down), mode="reflect")
         below, right = below - down, right - across
-    return pictures
+    return images
 
 
 def _each(values: Float[Tensor, " m"], n: int) -> Float[Tensor, " n"]:
-    """The mean of each picture's patches."""
+    """The mean of each image's patches."""
     return values.view(n, -1).mean(dim=1)
 
 
-def mean_difference(one: Pictures, other: Pictures) -> Float[Tensor, " n"]:
-    """Of each picture, the mean absolute difference: L1."""
+def mean_difference(one: Images, other: Images) -> Float[Tensor, " n"]:
+    """Of each image, the mean absolute difference: L1."""
     return (one - other).abs().flatten(1).mean(dim=1)
 
 
-class PicturePool(nn.Module):
-    """Generated pictures of the past (Shrivastava et al. 2017), so that a discriminator does not forget what it has seen. They are kept in
+class ImagePool(nn.Module):
+    """Generated images of the past (Shrivastava et al. 2017), so that a discriminator does not forget what it has seen. They are kept in
     checkpoints.
     """
 
-    pictures: Float[Tensor, "size c h w"]
+    images: Float[Tensor, "size c h w"]
     filled: Tensor
 
     def __init__(self, size: int, spec: ImageSpec, channels: int) -> None:
         super().__init__()
-        self.register_buffer("pictures", torch.zeros(size, channels, spec.height, spec.width))
+        self.register_buffer("images", torch.zeros(size, channels, spec.height, spec.width))
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
 
-    def exchanged(self, pictures: Pictures, streams: Streams, name: str) -> Pictures:
-        """While there is room each picture is kept, and given back; then half of them, by chance, change places with one of the past."""
-        size = len(self.pictures)
+    def exchanged(self, images: Images, streams: Streams, name: str) -> Images:
+        """While there is room each image is kept, and given back; then half of them, by chance, change places with one of the past."""
+        size = len(self.images)
         if not size:
-            return pictures
+            return images
         streams = replace(streams, device="cpu")  # read here: each reading waits for a GPU
-        chances, places = streams.uniform(f"pool/{name}/chance", len(pictures)), streams.integers(f"pool/{name}/place", size, len(pictures))
+        chances, places = streams.uniform(f"pool/{name}/chance", len(images)), streams.integers(f"pool/{name}/place", size, len(images))
         given, filled = [], int(self.filled)
-        for picture, chance, place in zip(pictures, chances.tolist(), places.tolist(), strict=True):
+        for image, chance, place in zip(images, chances.tolist(), places.tolist(), strict=True):
             if filled < size:
-                self.pictures[filled] = picture
+                self.images[filled] = image
                 filled += 1
             elif chance >= 0:
-                past = self.pictures[place].clone()
-                self.pictures[place] = picture
-                picture = past.to(pictures.dtype)  # noqa: PLW2901
-            given.append(picture)
+                past = self.images[place].clone()
+                self.images[place] = image
+                image = past.to(images.dtype)  # noqa: PLW2901
+            given.append(image)
         self.filled.fill_(filled)
         return torch.stack(given).contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TranslationRecipe(Recipe):
-    """What can be set in every game from picture to picture. A recipe adds the game."""
+    """What can be set in every game from image to image. A recipe adds the game."""
 
     translates: ClassVar[Literal["paired", "unpaired", "style"]]
-    """What data it takes: pairs; two kinds; or one kind and pictures of a style."""
+    """What data it takes: pairs; two kinds; or one kind and images of a style."""
     ranges: ClassVar[Ranges] = {
         **Recipe.ranges,
         "width": {"at least": 1, "at most": 4096},
@@ -240,9 +240,9 @@ class TranslationRecipe(Recipe):
     }
 
     batch_size: int = 1
-    """Pictures in each turn's batch."""
+    """Images in each turn's batch."""
     average_images: float = 0
-    """Half-life, in pictures shown, of the moving average of the weights that translate. 0: no average."""
+    """Half-life, in images shown, of the moving average of the weights that translate. 0: no average."""
     learning_rate: float = 2e-4
     """Adam's rate, for all networks."""
     betas: tuple[float, float] = (0.5, 0.999)
@@ -252,15 +252,15 @@ class TranslationRecipe(Recipe):
     width: int = 64
     """Channels of the generators' largest maps."""
     jitter: float = 0.12
-    """Pictures are enlarged by so much and cut back at a place of chance. 0: not."""
+    """Images are enlarged by so much and cut back at a place of chance. 0: not."""
     flip: bool = True
-    """Half of the pictures are mirrored. (Pairs alike.)"""
+    """Half of the images are mirrored. (Pairs alike.)"""
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().misfits(spec)
         if not isinstance(spec, PairSpec):
-            return [*found, "This recipe makes pictures of pictures: it needs data of pairs or of two kinds. See --target and --inputs."]
+            return [*found, "This recipe makes images of images: it needs data of pairs or of two kinds. See --target and --inputs."]
         if self.translates == "paired" and not spec.paired:
             found.append("This recipe needs pairs, and these two sets have none. Use cyclegan or cut, which do without.")
         return found
@@ -274,7 +274,7 @@ class TranslationRecipe(Recipe):
         """The game for such pairs."""
         raise NotImplementedError
 
-    def optimiser(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+    def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
         """A player's."""
         return maker("adam", self.learning_rate, betas=self.betas, momentum=0.0)(weights)
 
@@ -294,7 +294,7 @@ class PatchRecipe(TranslationRecipe):
     objective: PatchObjective = "least-squares"
     """The pair of losses, for each patch."""
     r1: float = 0.0
-    """Gamma: gamma / 2 times the squared gradient, at a real picture, of its patches' sum, over how many they are: a patch's own, as far as
+    """Gamma: gamma / 2 times the squared gradient, at a real image, of its patches' sum, over how many they are: a patch's own, as far as
     they do not overlap (Mescheder 2018). Of patches of 34x34 some seventy cover a pixel and add up, so 0.001 is much. Papers of
     translators have none."""
     penalty_every: int = 1
@@ -302,8 +302,8 @@ class PatchRecipe(TranslationRecipe):
     discriminator_width: int = 64
     """Channels of the discriminators' largest maps."""
     augment: Literal["none", "diffaugment"] = "none"
-    """What is done to all that the discriminators see, so that few pictures are not learnt by heart: none, or diffaugment (Zhao 2020:
-    colour, translation, cutout; pairs alike, but for colour)."""
+    """What is done to all that the discriminators see, so that few images are not learned by heart: none, or diffaugment (Zhao 2020:
+    color, translation, cutout; pairs alike, but for color)."""
     patch_layers: int = 3
     """Halvings that the discriminators look through: 3 judge patches of 70x70 pixels, 2 of 34x34, 1 of 16x16, 0 single pixels."""
     discriminator_norm: NormName | None = None
@@ -318,17 +318,17 @@ class PatchRecipe(TranslationRecipe):
         """See Recipe."""
         found = super().misfits(spec)
         if self.r1 and self.judging_norm == "batch":
-            found.append("r1 is of each picture's gradient, and batch norm mixes pictures: use discriminator_norm='instance' or 'none'.")
+            found.append("r1 is of each image's gradient, and batch norm mixes images: use discriminator_norm='instance' or 'none'.")
         if self.patch_layers >= 1 and spec.height >> self.patch_layers < 4:
             found.append(
-                f"{self.patch_layers} patch_layers leave no patch to judge of {spec.height}x{spec.width} pictures: "
-                f"use at most {max(1, spec.height.bit_length() - 3)}, or larger pictures (--size)."
+                f"{self.patch_layers} patch_layers leave no patch to judge of {spec.height}x{spec.width} images: "
+                f"use at most {max(1, spec.height.bit_length() - 3)}, or larger images (--size)."
             )
         return found
 
 
 def divisor_problems(spec: ImageSpec, divisor: int) -> list[str]:
-    """What is wrong with the pictures' size for networks that halve it."""
+    """What is wrong with the images' size for networks that halve it."""
     if not spec.height % divisor and not spec.width % divisor:
         return []
-    return [f"The sides of the pictures must divide by {divisor}, and they are {spec.height}x{spec.width}. Give --size."]
+    return [f"The sides of the images must divide by {divisor}, and they are {spec.height}x{spec.width}. Give --size."]

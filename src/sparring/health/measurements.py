@@ -36,26 +36,26 @@ from sparring.metrics.pixel_space import (
 from sparring.training.state import State
 
 SAMPLES = 128
-"""Samples, and pictures of each kind that the discriminator is shown, in a checkup."""
+"""Samples, and images of each kind that the discriminator is shown, in a checkup."""
 NEAR_TWINS = 0.02
-"""Two pictures so near, in units of the real pictures' spread, are the same."""
+"""Two images so near, in units of the real images' spread, are the same."""
 COMPARED = 256
-"""Real pictures that samples are compared with."""
+"""Real images that samples are compared with."""
 REFERENCE = 1024
-"""Real pictures that nearest neighbours are looked for among."""
+"""Real images that nearest neighbors are looked for among."""
 PIECE = 64
 LARGEST = 2**22
-"""Numbers in the pictures of a kind that are shown to the discriminator; of large pictures there are fewer."""
+"""Numbers in the images of a kind that are shown to the discriminator; of large images there are fewer."""
 AT_ONCE = 2**19
-"""Numbers in the pictures that networks get at once."""
+"""Numbers in the images that networks get at once."""
 DIRECTIONS = 32
-"""Random directions by which pictures of the same latents are followed: distances along them are those of the pictures, to an eighth."""
+"""Random directions by which images of the same latents are followed: distances along them are those of the images, to an eighth."""
 POWER_STEPS = 8
-NEIGHBOURS = 5
+NEIGHBORS = 5
 CONSTANT = 1e-6
 CLUSTERS = 10
 MOSTLY = 0.5
-"""Of neighbours that share a class: then classes are kinds that can be told by eye."""
+"""Of neighbors that share a class: then classes are kinds that can be told by eye."""
 
 
 def evenly(count: int, most: int) -> Int64[np.ndarray, " _"]:
@@ -65,7 +65,7 @@ def evenly(count: int, most: int) -> Int64[np.ndarray, " _"]:
 
 
 class Examiner:
-    """Takes the signs of games that are played on `data`; `held_out`: pictures like these that are not trained on, if there are any."""
+    """Takes the signs of games that are played on `data`; `held_out`: images like these that are not trained on, if there are any."""
 
     def __init__(self, data: Data, held_out: Data | None, seed: int) -> None:
         self.data, self.held_out, self.seed = data, held_out, seed
@@ -76,9 +76,9 @@ class Examiner:
         self.apart = shown(held_out, evenly(len(held_out), most)) if held_out is not None and len(held_out) > 1 else None
         self.rows, self.labels, self.looks = looked_over(data, places)
         self.spread = max(mean_distance(self.rows[:COMPARED]), 1e-6)
-        """Mean distance of two real pictures: the unit of all distances."""
-        self.pictured = min(self.real.images.shape[2:]) > 1
-        """Whether these are pictures, and not points in the plane."""
+        """Mean distance of two real images: the unit of all distances."""
+        self.imaged = min(self.real.images.shape[2:]) > 1
+        """Whether these are images, and not points in the plane."""
 
     def data_signs(self) -> dict[str, Any]:
         """What can be said of the data alone."""
@@ -105,13 +105,13 @@ class Examiner:
         game = state.game
         if isinstance(game, LatentGame):
             with channels_watched(game) as constant:
-                pictures, labels = self.draw(game)
+                images, labels = self.draw(game)
                 logits = self.logits_of_real(game) if isinstance(game, TwoPlayerGame) else None
             signs["constant"] = constant
             if isinstance(game, TwoPlayerGame) and logits is not None:
-                signs |= self.discriminator_signs(game, Batch(pictures, labels), logits)
-            signs |= self.picture_signs(pictures, labels)
-            rows = [rows_of(pictures.cpu())]
+                signs |= self.discriminator_signs(game, Batch(images, labels), logits)
+            signs |= self.image_signs(images, labels)
+            rows = [rows_of(images.cpu())]
             if isinstance(state.average, LatentGame) and state.average is not game:
                 rows.append(rows_of(state.average.sample(len(self.real), self.seed, self.asked_for(game)).cpu()))
                 signs |= {f"average/{name}": value for name, value in self.variety(rows[1]).items()}
@@ -120,13 +120,13 @@ class Examiner:
         return {name: rounded(value) if isinstance(value, float) else value for name, value in signs.items()}
 
     def draw(self, game: LatentGame) -> tuple[Float[Tensor, "n c h w"], Int64[Tensor, " n"] | None]:
-        """Pictures of the same latents throughout, as the generator draws them in training, and the classes asked for."""
+        """Images of the same latents throughout, as the generator draws them in training, and the classes asked for."""
         latents = game.latents(Streams(self.seed, 0, device=game.device, scope="vitals"), len(self.real))
         labels = self.asked_for(game)
         rows = torch.arange(len(latents), device=game.device).split(at_once(game))
         with as_played(game):
-            pictures = [game.generate(latents[some], game.condition(None if labels is None else labels[some])).float() for some in rows]
-        return torch.cat(pictures), labels
+            images = [game.generate(latents[some], game.condition(None if labels is None else labels[some])).float() for some in rows]
+        return torch.cat(images), labels
 
     def asked_for(self, game: LatentGame) -> Int64[Tensor, " n"] | None:
         """Classes to draw, as often as the data has them."""
@@ -134,11 +134,11 @@ class Examiner:
         return labels.to(game.device) if game.conditional and labels is not None else None
 
     def logits_of_real(self, game: TwoPlayerGame) -> Float[Tensor, " packs"]:
-        """The discriminator's, of pictures that it is trained on."""
+        """The discriminator's, of images that it is trained on."""
         return logits_of(game, self.real)
 
     def discriminator_signs(self, game: TwoPlayerGame, generated: Batch, real: Float[Tensor, " packs"]) -> dict[str, Any]:
-        """How the discriminator tells real, held-out and generated pictures apart: mean logits and their spread, and the chance that
+        """How the discriminator tells real, held-out and generated images apart: mean logits and their spread, and the chance that
         one of the first kind has the higher logit (0.5: not at all).
         """
         logits = {"generated": logits_of(game, generated), "real": real}
@@ -153,21 +153,21 @@ class Examiner:
             signs["told/trained"] = chance_higher(logits["real"], logits["held_out"])
         return signs
 
-    def picture_signs(self, pictures: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None) -> dict[str, Any]:
-        """What samples look like beside real pictures."""
-        pictures = pictures.cpu()
-        rows = rows_of(pictures)
+    def image_signs(self, images: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None) -> dict[str, Any]:
+        """What samples look like beside real images."""
+        images = images.cpu()
+        rows = rows_of(images)
         distances = squared_distances(rows, self.rows).sqrt()
         nearest, places = distances.min(dim=1)
         signs: dict[str, Any] = {
             **self.variety(rows),
             "nearest": nearest.median().item() / self.spread,
             "place": self.place(rows),
-            "mean": pictures.mean().item(),
-            "saturation": saturation(pictures),
+            "mean": images.mean().item(),
+            "saturation": saturation(images),
         }
-        if self.pictured:
-            signs["checkerboard"] = checkerboard(pictures)
+        if self.imaged:
+            signs["checkerboard"] = checkerboard(images)
         if self.apart is not None:
             signs["nearest/held_out"] = (
                 squared_distances(rows_of(self.apart.images), self.rows).sqrt().amin(dim=1).median().item() / self.spread
@@ -180,7 +180,7 @@ class Examiner:
 
     @cached_property
     def kinds(self) -> Int64[Tensor, " n"]:
-        """What kind of picture each real one is: its class where neighbours mostly share it, else one of ten clusters."""
+        """What kind of image each real one is: its class where neighbors mostly share it, else one of ten clusters."""
         if self.labels is not None:
             signs = label_signs(self.rows, self.labels)
             if signs["agreement"] > max(MOSTLY, 2 * signs["agreement_by_chance"]):
@@ -193,9 +193,9 @@ class Examiner:
         return int(self.kinds.max()) + 1
 
     def variety(self, rows: Float[Tensor, "n d"]) -> dict[str, Any]:
-        """How samples spread over the real pictures: 1 is as far as those do."""
+        """How samples spread over the real images: 1 is as far as those do."""
         real = self.rows[:COMPARED]
-        k = min(NEIGHBOURS, len(real) - 1, len(rows) - 1)
+        k = min(NEIGHBORS, len(real) - 1, len(rows) - 1)
         between = squared_distances(real, rows)
         real_radii, sample_radii = radii(real, k), radii(rows, k)
         covered = (between <= real_radii[:, None]).any(dim=1).double().mean().item()
@@ -210,15 +210,15 @@ class Examiner:
         }
 
     def place(self, rows: Float[Tensor, "n d"]) -> list[float]:
-        """Where all samples together are: their rows, joined, along random directions, in units of the real pictures' spread. The mean
-        squared difference of two such lists is that of the pictures themselves (Johnson and Lindenstrauss 1984).
+        """Where all samples together are: their rows, joined, along random directions, in units of the real images' spread. The mean
+        squared difference of two such lists is that of the images themselves (Johnson and Lindenstrauss 1984).
         """
         axes = Streams(0, 0, scope="vitals").normal("directions", rows.numel(), DIRECTIONS)
         return [rounded(value) for value in (rows.flatten() @ axes / (len(rows) ** 0.5 * self.spread)).tolist()]
 
 
 def looked_over(data: Data, places: Int64[np.ndarray, " n"]) -> tuple[Float[Tensor, "n d"], Int64[Tensor, " n"] | None, dict[str, float]]:
-    """Rows of these pictures, their labels as the game gets them, and signs of their pixels; a few pictures at a time, for they may be
+    """Rows of these images, their labels as the game gets them, and signs of their pixels; a few images at a time, for they may be
     large.
     """
     rows: list[Tensor] = []
@@ -247,7 +247,7 @@ def shown(data: Data, chosen: Int64[np.ndarray, " n"]) -> Batch:
 
 
 def logits_of(game: TwoPlayerGame, batch: Batch) -> Float[Tensor, " packs"]:
-    """The discriminator's logits of pictures as they are, without augmentation or noise."""
+    """The discriminator's logits of images as they are, without augmentation or noise."""
     whole = len(batch) - len(batch) % game.rules.packing
     images = packed(batch.images[:whole].to(game.device), game.rules.packing)
     labels = None if batch.labels is None else batch.labels[:whole].to(game.device)
@@ -260,7 +260,7 @@ def logits_of(game: TwoPlayerGame, batch: Batch) -> Float[Tensor, " packs"]:
 
 
 def at_once(game: Game) -> int:
-    """So many pictures go through a network together."""
+    """So many images go through a network together."""
     return max(8, min(SAMPLES, AT_ONCE // math.prod(game.spec.shape)))
 
 
@@ -292,7 +292,7 @@ def largest_singular_value(matrix: Float[Tensor, "rows columns"]) -> float:
 @contextlib.contextmanager
 def channels_watched(network: nn.Module) -> Iterator[dict[str, float]]:
     """Gives a dictionary that fills with the share of channels (or units) of each layer's output that are the same everywhere, in all
-    pictures: dead ones. Layers without any are not in it.
+    images: dead ones. Layers without any are not in it.
     """
     found: dict[str, float] = {}
     given_the_same: dict[str, bool] = {}
@@ -343,7 +343,7 @@ def alike(inputs: object) -> bool:
 
 
 def constant_channels(output: Float[Tensor, "n channels ..."]) -> Bool[Tensor, " channels"]:
-    """Which channels are the same in all pictures and places."""
+    """Which channels are the same in all images and places."""
     others = [dimension for dimension in range(output.ndim) if dimension != 1]
     most, least = output.detach().amax(dim=others).float(), output.detach().amin(dim=others).float()
     return most - least <= CONSTANT * torch.maximum(most.abs(), least.abs()).max().clamp_min(CONSTANT)

@@ -97,12 +97,12 @@ def _load_packed(path: Path) -> Model:
 
 
 def _preparation(about: Mapping[str, Any], source: Path) -> Preparation:
-    """What a file says of how pictures were prepared: older ones say nothing. A CheckpointError if it is of the wrong kind."""
+    """What a file says of how images were prepared: older ones say nothing. A CheckpointError if it is of the wrong kind."""
     try:
         preparation = from_json(Preparation, about.get("preparation") or {})
         checked_background(preparation)
     except (TypeError, AttributeError, SettingsError) as problem:
-        raise CheckpointError(f"{source} does not describe how its pictures were prepared: {problem}") from None
+        raise CheckpointError(f"{source} does not describe how its images were prepared: {problem}") from None
     return preparation
 
 

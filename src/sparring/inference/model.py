@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sparring.core.data_spec import PICTURE_CHANNELS, ImageSpec
+from sparring.core.data_spec import IMAGE_CHANNELS, ImageSpec
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean
 from sparring.core.hardware import refuse_absent_gpu
 from sparring.data.pairs.input_statistics import InputStatistics
@@ -46,14 +46,14 @@ class Model:
     ending: "Ending | None" = None
     """How training ended, if it just did."""
     preparation: Preparation = field(default_factory=Preparation)
-    """How pictures became what it was trained on, as far as that is known."""
+    """How images became what it was trained on, as far as that is known."""
 
     input_statistics: Mapping[str, InputStatistics] = field(default_factory=dict)
     """Of a translator: by direction, what the inputs look like that it learned from, as far as that is known."""
 
     @property
     def generator(self) -> nn.Module | None:
-        """The network that draws: `generator(latents, label)`, and for StyleGANs `map` and `synthesise`. None if there is none."""
+        """The network that draws: `generator(latents, label)`, and for StyleGANs `map` and `synthesize`. None if there is none."""
         return self._network("generator")
 
     @property
@@ -63,16 +63,16 @@ class Model:
 
     @property
     def latent_game(self) -> LatentGame:
-        """The game, if its pictures come of latents; a SettingsError if not."""
+        """The game, if its images come of latents; a SettingsError if not."""
         if not isinstance(self.game, LatentGame):
-            raise SettingsError(f"{self.source} makes pictures of pictures, not of noise. Use it with: {self.use}")
+            raise SettingsError(f"{self.source} makes images of images, not of noise. Use it with: {self.use}")
         return self.game
 
     @property
     def translation_game(self) -> TranslationGame:
-        """The game, if it makes pictures of pictures; a SettingsError if not."""
+        """The game, if it makes images of images; a SettingsError if not."""
         if not isinstance(self.game, TranslationGame):
-            raise SettingsError(f"{self.source} makes pictures of noise, not of pictures. Use it with: {self.use}")
+            raise SettingsError(f"{self.source} makes images of noise, not of images. Use it with: {self.use}")
         return self.game
 
     @property
@@ -122,10 +122,10 @@ class Model:
     def sample(
         self, n: int, *, seed: int = 0, label: str | int | None = None, first: int = 0, truncation: float | None = None
     ) -> Float[Tensor, "n c h w"]:
-        """`n` pictures in [-1, 1]. Picture i of a seed is the same, to the bit, whatever `n` and `first` (where to start) are.
+        """`n` images in [-1, 1]. Image i of a seed is the same, to the bit, whatever `n` and `first` (where to start) are.
 
         `label`: the class of all of them, by name or number; by default every class in turn. `truncation`: more typical and less varied
-        pictures, from latents nearer to the mean. For networks with styles the share of the way from the mean of w, 1 being all of it
+        images, from latents nearer to the mean. For networks with styles the share of the way from the mean of w, 1 being all of it
         (Karras et al. 2019, appendix B); for others the farthest from zero that numbers of a latent may be (Brock et al. 2019).
         """
         if n < 1 or first < 0:
@@ -136,11 +136,11 @@ class Model:
         self.refuse_without_generator()
         return self.latent_game.sample(n, seed, labels, first, truncation)
 
-    def refuse_unless_pictures(self) -> None:
-        """Raise a SettingsError if what goes in or comes out has channels that pictures do not have."""
-        if unusual := sorted(set(self.spec.known_channels) - PICTURE_CHANNELS):
+    def refuse_unless_images(self) -> None:
+        """Raise a SettingsError if what goes in or comes out has channels that images do not have."""
+        if unusual := sorted(set(self.spec.known_channels) - IMAGE_CHANNELS):
             raise SettingsError(
-                f"{self.source} has a network for {' and '.join(map(str, unusual))} channels, and pictures have 1, 3 or 4. In Python its "
+                f"{self.source} has a network for {' and '.join(map(str, unusual))} channels, and images have 1, 3 or 4. In Python its "
                 "generator or discriminator takes tensors."
             )
 
@@ -150,25 +150,25 @@ class Model:
             raise CheckpointError(f"{self.source} holds no generator, so nothing can be drawn from it.")
 
     def translate(
-        self, pictures: Float[Tensor, "n c h w"], *, direction: Direction = "a2b", noise: int | None = None, tile: int = TILE
+        self, images: Float[Tensor, "n c h w"], *, direction: Direction = "a2b", noise: int | None = None, tile: int = TILE
     ) -> Float[Tensor, "n o h w"]:
-        """What a translator makes of pictures in [-1, 1], of any size: pictures in [-1, 1] of that size.
+        """What a translator makes of images in [-1, 1], of any size: images in [-1, 1] of that size.
 
         `direction`: "a2b" makes targets of inputs; "b2a" the other way round, where the recipe learns it. `noise`: the seed of one of the
-        many translations that dropout gives (Isola et al. 2017, section 3.1); None: their typical one, without dropout. `tile`: pictures
+        many translations that dropout gives (Isola et al. 2017, section 3.1); None: their typical one, without dropout. `tile`: images
         with a longer side are translated in tiles of about that, which fade into each other. A SettingsError says what does not fit. The
-        translation of a picture does not depend on the pictures beside it.
+        translation of a image does not depend on the images beside it.
         """
         self.refuse_direction(direction)
         refuse_tile(tile)
         game = self.translation_game
         channels = game.channels_of(direction)[0]
-        if not isinstance(pictures, Tensor) or not pictures.is_floating_point():
-            kind = f"a tensor of {pictures.dtype}" if isinstance(pictures, Tensor) else f"a {type(pictures).__name__}"
+        if not isinstance(images, Tensor) or not images.is_floating_point():
+            kind = f"a tensor of {images.dtype}" if isinstance(images, Tensor) else f"a {type(images).__name__}"
             raise SettingsError(f"Wanted is a tensor of numbers in [-1, 1], not {kind}. Files are translated by sparring.translate.")
-        if pictures.ndim != 4 or pictures.shape[1] != channels or not pictures.numel():
-            raise SettingsError(f"The pictures are {tuple(pictures.shape)}; wanted are some, with {channels} channels (n, c, h, w).")
-        shown = pictures.to(game.device, torch.float32)
+        if images.ndim != 4 or images.shape[1] != channels or not images.numel():
+            raise SettingsError(f"The images are {tuple(images.shape)}; wanted are some, with {channels} channels (n, c, h, w).")
+        shown = images.to(game.device, torch.float32)
         with self.noisy(direction, noise):
             if max(shown.shape[2:]) <= tile:
                 return game.translate(shown, direction).clamp(-1, 1)
@@ -208,7 +208,7 @@ class Model:
         frames: int = 16,
         space: Literal["z", "w"] = "z",
     ) -> Float[Tensor, "n c h w"]:
-        """A walk through the first sample of each seed, `frames` pictures from one to the next, the last included; in [-1, 1].
+        """A walk through the first sample of each seed, `frames` images from one to the next, the last included; in [-1, 1].
 
         Latents move along great circles; in "w", which networks with styles have, in straight lines. `labels`: a class for each seed,
         or one for all; between two classes their weights cross-fade. By default seeds 0 to 3, or seed 0 if two labels or more are given.
@@ -247,6 +247,6 @@ class Model:
             stops = generator.map(latents, conditions)[:, 0]
 
         def draw(w: Tensor, _: Tensor | None) -> Tensor:
-            return generator.synthesise(w[:, None].expand(-1, generator.layers, -1)).clamp(-1, 1)
+            return generator.synthesize(w[:, None].expand(-1, generator.layers, -1)).clamp(-1, 1)
 
         return self.latent_game.in_chunks(draw, walk(stops, frames, torch.lerp), None)

@@ -28,7 +28,7 @@ def refuse_unpackable(file: Path) -> None:
 
 
 def pack(model: Model | str | os.PathLike[str], file: str | os.PathLike[str]) -> Path:
-    """Write only what sampling needs (no discriminator, no optimiser) to one `.safetensors` file that `load` reads, and give its path. A
+    """Write only what sampling needs (no discriminator, no optimizer) to one `.safetensors` file that `load` reads, and give its path. A
     SettingsError for any other ending: the file would not be what its name says.
     """
     refuse_unpackable(Path(file))
@@ -38,8 +38,8 @@ def pack(model: Model | str | os.PathLike[str], file: str | os.PathLike[str]) ->
 
 
 def _write(model: Model, networks: Iterable[str], path: Path) -> Path:
-    """Write these networks of a model, with all that is needed to build them. A SettingsError if they are not for pictures."""
-    model.refuse_unless_pictures()
+    """Write these networks of a model, with all that is needed to build them. A SettingsError if they are not for images."""
+    model.refuse_unless_images()
     wanted = set(networks)
     tensors = {name: tensor.contiguous() for name, tensor in model.game.state_dict().items() if name.partition(".")[0] in wanted}
     about = {

@@ -25,8 +25,8 @@ from sparring.core.files import put_bytes, read_json, sweep, write_json
 from sparring.core.hardware import keep_freed_memory, workers
 from sparring.data.open_source import Source
 from sparring.data.pairs.input_statistics import InputStatistics
-from sparring.data.pairs.made_inputs import AT_LEARNED_SIZE, MAKERS, Made, american, kind_called
-from sparring.data.readers.folder import digests_in, open_pictures
+from sparring.data.pairs.made_inputs import AT_LEARNED_SIZE, MAKERS, Made, kind_called
+from sparring.data.readers.folder import digests_in, open_images
 from sparring.data.source import examples
 from sparring.games.latent_game import SAMPLE_CHUNK
 from sparring.games.translation import LARGEST_IN_COMPANY, Direction
@@ -34,29 +34,29 @@ from sparring.inference.load import load as load_model
 from sparring.inference.model import Model
 from sparring.inference.tiling import TILE, refuse_tile
 from sparring.media.image_decoding import SEVERAL_FRAMES, UnusableError, load
-from sparring.media.image_files import WRITABLE, encoded, output_at, save_film, save_gif, save_picture
+from sparring.media.image_files import WRITABLE, encoded, output_at, save_film, save_gif, save_image
 from sparring.media.pixels import float_to_pixels, pixels_to_float
 from sparring.media.video_files import FILMS, durations_of, frames_of, has_sound, rate_of
 from sparring.media.video_files import count_of as frames_in
 from sparring.runs.training_data import preparation_of
 
-Picture = UInt8[np.ndarray, "h w c"]
+Pixels = UInt8[np.ndarray, "h w c"]
 FORGIVEN = 0.02
 """Share of a film's frames that may be missing of what it says it has, for it says so in round numbers."""
 MARK = ".sparring-translation.json"
 """In a folder of translations: what made them."""
 LARGEST_SIDE = 2**15
-"""That a picture may get by being resized: narrow ones would grow without end."""
+"""That a image may get by being resized: narrow ones would grow without end."""
 HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 """Of writing: the next file fares no better."""
 LARGEST_OF_ONE_THREAD = 256
-"""Pictures of at most this side are translated by as many threads, each its own."""
+"""Images of at most this side are translated by as many threads, each its own."""
 
 
 def count_of(place: Path) -> int:
-    """How many pictures there are to translate, as far as that is known before."""
+    """How many images there are to translate, as far as that is known before."""
     if place.is_dir() or (place.is_file() and place.suffix.lower() == ".zip"):
-        return len(open_pictures(place))
+        return len(open_images(place))
     return frames_in(place) if place.is_file() and place.suffix.lower() in FILMS else 1
 
 
@@ -87,13 +87,13 @@ class _Watch:
     sizes: dict[str, str] = field(default_factory=dict)
     """By name, sizes that are far from what was learned."""
 
-    def look(self, name: str, picture: Picture) -> None:
+    def look(self, name: str, image: Pixels) -> None:
         """Take note of an image, as the network is given it."""
         if self.known is None:
             return
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         self.seen.append(name)
-        if (difference := self.known.difference(picture)) is not None:
+        if (difference := self.known.difference(image)) is not None:
             self.unlike[name] = difference
         if self.known.is_far(height, width):
             self.sizes[name] = f"{height}x{width}"
@@ -104,7 +104,7 @@ class _Watch:
         if known is None:
             return ()
         if self.made is not None and known.made is not None and self.made != known.made:
-            found.append(f"This model learned from inputs of the kind {american(known.made)!r}, and --as makes {american(self.made)!r}.")
+            found.append(f"This model learned from inputs of the kind {known.made!r}, and --as makes {self.made!r}.")
         if self.unlike:
             first = min(self.unlike)
             found.append(f"{self._which(self.unlike)} unlike the inputs this model learned from: {self._of(first)}{self.unlike[first]}.")
@@ -130,13 +130,13 @@ class _Watch:
         if made is None:
             return " Expect little of that: it knows images like those alone."
         if self.made is None:
-            return f" To make that kind of input of photographs first, add --as {american(made)} (in Python: made={american(made)!r})."
+            return f" To make that kind of input of photographs first, add --as {made} (in Python: made={made!r})."
         return ""
 
 
 @dataclass(frozen=True)
 class _Way:
-    """How pictures are translated."""
+    """How images are translated."""
 
     model: Model
     direction: Direction
@@ -149,7 +149,7 @@ class _Way:
     """Largest height times width of an image that is read; None: Pillow's limit."""
     watch: _Watch = field(default_factory=lambda: _Watch(None, None))
 
-    def opened(self, content: bytes | Picture, name: str, subject: str | None = None) -> tuple[UInt8[np.ndarray, "_ _ o"], bool]:
+    def opened(self, content: bytes | Pixels, name: str, subject: str | None = None) -> tuple[UInt8[np.ndarray, "_ _ o"], bool]:
         """A file, or a film's frame, as the network wants it, and whether the file holds more frames than that. `subject`: what chance is
         drawn by where an input is made, `name` by default.
         """
@@ -158,12 +158,12 @@ class _Way:
         channels = self.model.translation_game.channels_of(self.direction)[0]
         image = loaded.image
         if self.made is not None:
-            picture = _as_wanted(image, self.model.spec.channels, self.making_size, self.background)
-            made = MAKERS[self.made](picture, zlib.crc32((subject or name).encode(errors="surrogateescape")))
+            subject_pixels = _as_wanted(image, self.model.spec.channels, self.making_size, self.background)
+            made = MAKERS[self.made](subject_pixels, zlib.crc32((subject or name).encode(errors="surrogateescape")))
             image = Image.fromarray(made[:, :, 0] if made.shape[2] == 1 else made)
-        picture = _as_wanted(image, channels, self.size if self.made is None else None, self.background)
-        self.watch.look(name, picture)
-        return picture, SEVERAL_FRAMES in loaded.notes
+        pixels = _as_wanted(image, channels, self.size if self.made is None else None, self.background)
+        self.watch.look(name, pixels)
+        return pixels, SEVERAL_FRAMES in loaded.notes
 
     @property
     def making_size(self) -> int | None:
@@ -172,9 +172,9 @@ class _Way:
         """
         return self.model.spec.height if self.size is None and self.made in AT_LEARNED_SIZE else self.size
 
-    def draw(self, pictures: Sequence[Picture]) -> list[UInt8[np.ndarray, "h w o"]]:
-        """What becomes of pictures of one size. An UnusableError if they take too much memory."""
-        batch = pixels_to_float(torch.from_numpy(np.stack(pictures)))
+    def draw(self, images: Sequence[Pixels]) -> list[UInt8[np.ndarray, "h w o"]]:
+        """What becomes of images of one size. An UnusableError if they take too much memory."""
+        batch = pixels_to_float(torch.from_numpy(np.stack(images)))
         try:
             drawn = self.model.translate(batch, direction=self.direction, noise=self.noise, tile=self.tile)
             return list(float_to_pixels(drawn).cpu().numpy())
@@ -209,12 +209,12 @@ def translate(
     max_pixels: int | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Translated:
-    """Translate a picture file, a folder, a zip or a film, into a file, a folder or a film.
+    """Translate a image file, a folder, a zip or a film, into a file, a folder or a film.
 
     Names stay; what is there already in a folder is passed over, so a half-done one is gone on with (a single file is written anew); what
-    cannot be read is listed. `size`: pictures
-    are first brought to this shorter side. `tile`: larger pictures are translated in tiles. `noise`: see `Model.translate`; tiles of a
-    picture have the same. `made`: what is made of each image first ("edges", "scribble", "gray", "low-resolution", "masked"), as in
+    cannot be read is listed. `size`: images
+    are first brought to this shorter side. `tile`: larger images are translated in tiles. `noise`: see `Model.translate`; tiles of a
+    image have the same. `made`: what is made of each image first ("edges", "scribble", "gray", "low-resolution", "masked"), as in
     training with `inputs`; lines and holes at the size that the model learned at, unless `size` is another. Every file is whole or not
     there. `max_pixels`: the largest height times width of an image that is read (None: 89,478,485). The notes of what is returned tell of
     images that are unlike those that the model learned from, where that is known.
@@ -226,10 +226,10 @@ def translate(
     if size is not None and size < 1:
         raise SettingsError(f"size must be at least 1, not {size}.")
     if kind is not None and direction != "a2b":
-        raise SettingsError(f"{american(kind)!r} makes inputs, and {direction} translates targets: leave out what is to be made (--as).")
+        raise SettingsError(f"{kind!r} makes inputs, and {direction} translates targets: leave out what is to be made (--as).")
     source, target = Path(place).expanduser(), Path(out).expanduser()
     if not source.exists():
-        raise DataError(f"{source} does not exist. Give a picture, a folder or zip of pictures, or a film.")
+        raise DataError(f"{source} does not exist. Give a image, a folder or zip of images, or a film.")
     keep_freed_memory()
     model.noisy(direction, noise)  # says if there is none, before anything is written
     watch = _Watch(model.input_statistics.get(direction), kind)
@@ -248,7 +248,7 @@ def translate(
         raise SettingsError(f"{source} is a film, so its translation is one: give OUT the ending .mp4 or .gif, not {target.name!r}.")
     output_at(target, "image") if not film else output_at(target, "film", "image")  # before anything is translated
     try:
-        picture, more = way.opened(source.read_bytes(), source.name)
+        image, more = way.opened(source.read_bytes(), source.name)
     except OSError as problem:
         raise DataError(f"{source} cannot be read: {problem.strerror or problem}.") from None
     except UnusableError as problem:
@@ -256,13 +256,13 @@ def translate(
             raise DataError(refusal(source, "an image, a folder or zip of images, or a film")) from None
         raise DataError(f"{source} cannot be read: {problem}.") from None
     try:
-        save_picture(way.draw([picture])[0], target)
+        save_image(way.draw([image])[0], target)
     except UnusableError as problem:
         raise DataError(f"{source}: {problem}.") from None
     return Translated(1, 0, notes=((f"{source}: {SEVERAL_FRAMES}.",) if more else ()) + watch.notes())
 
 
-def _as_wanted(image: Image.Image, channels: int, size: int | None, background: str) -> Picture:
+def _as_wanted(image: Image.Image, channels: int, size: int | None, background: str) -> Pixels:
     if size is not None:
         factor = size / min(image.size)
         width, height = (max(1, round(side * factor)) for side in image.size)
@@ -281,18 +281,18 @@ def _as_wanted(image: Image.Image, channels: int, size: int | None, background: 
 
 def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], object]) -> Translated:
     _refuse_place(source, target)
-    pictures = open_pictures(source)
-    if not pictures.items:
-        others = [f"{name}: {reason}" for name, reason in (*pictures.problems, *pictures.passed_over)]
+    images = open_images(source)
+    if not images.items:
+        others = [f"{name}: {reason}" for name, reason in (*images.problems, *images.passed_over)]
         if kind_of(source).holds == "weights":
             raise DataError(refusal(source, "a folder of images"))
-        raise DataError(listed(f"{source} holds no pictures. Files in it: {len(others)}.", others))
-    names = _written_names([item.name for item in pictures.items])
-    _mark(target, way.mark(source), names, digests_in(source, [item.name for item in pictures.items]))
+        raise DataError(listed(f"{source} holds no images. Files in it: {len(others)}.", others))
+    names = _written_names([item.name for item in images.items])
+    _mark(target, way.mark(source), names, digests_in(source, [item.name for item in images.items]))
     sweep(target / name for name in (MARK, *names))
     left = [index for index, name in enumerate(names) if not _written(target / name)]
     advance(len(names) - len(left))
-    problems, count = [f"{name}: {reason}" for name, reason in pictures.problems], 0
+    problems, count = [f"{name}: {reason}" for name, reason in images.problems], 0
     threads, here = torch.get_num_threads(), local()
     size = min(max(SAMPLE_CHUNK, len(left) // (4 * threads)), 4 * SAMPLE_CHUNK)
     parts = [left[start : start + size] for start in range(0, len(left), size)]
@@ -301,7 +301,7 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
         here.way = replace(way, model=_beside(way.model))
 
     with workers(1, threads, begin) as together, workers(threads, 1, begin) as pool:
-        work = _FolderWork(here, pictures, target, names, together)
+        work = _FolderWork(here, images, target, names, together)
         try:
             for part, failed in zip(parts, pool.map(work.translate, parts), strict=True):
                 count += len(part) - len(failed)
@@ -310,31 +310,31 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
         except BaseException:  # an interruption among them
             work.stopped.set()
             raise
-    notes = [f"passed over: {name}: {reason}" for name, reason in pictures.passed_over]
+    notes = [f"passed over: {name}: {reason}" for name, reason in images.passed_over]
     return Translated(count, len(names) - len(left), tuple(problems), (*notes, *sorted(work.notes), *way.watch.notes()))
 
 
 @dataclass
 class _FolderWork:
-    """What threads do on a folder: each reads some pictures, translates and writes them, by itself."""
+    """What threads do on a folder: each reads some images, translates and writes them, by itself."""
 
     here: local
     """`here.way`: this thread's."""
-    pictures: Source
+    images: Source
     target: Path
     names: Sequence[str]
     """Of the files to be written there."""
     together: ThreadPoolExecutor
-    """Translates large pictures: one at a time, as they need much memory, with all cores."""
+    """Translates large images: one at a time, as they need much memory, with all cores."""
     notes: list[str] = field(default_factory=list)
     stopped: Event = field(default_factory=Event)
     """Set when no more should be begun."""
 
     def translate(self, some: Sequence[int]) -> list[str]:
-        """What went wrong with these pictures: a line for each that is not written. Small ones are sorted, so that more are alike."""
+        """What went wrong with these images: a line for each that is not written. Small ones are sorted, so that more are alike."""
         problems: list[str] = []
 
-        def decoded() -> Iterator[tuple[int, Picture]]:
+        def decoded() -> Iterator[tuple[int, Pixels]]:
             for index in some:
                 if self.stopped.is_set():
                     return
@@ -343,53 +343,53 @@ class _FolderWork:
                 except UnusableError as problem:
                     problems.append(f"{self._name(index)}: {problem}")
 
-        small: list[tuple[int, Picture]] = []
-        for index, picture in decoded():
-            if max(picture.shape[:2]) <= LARGEST_IN_COMPANY:
-                small.append((index, picture))
+        small: list[tuple[int, Pixels]] = []
+        for index, image in decoded():
+            if max(image.shape[:2]) <= LARGEST_IN_COMPANY:
+                small.append((index, image))
             else:
-                problems += self._translate_alike([(index, picture)])
+                problems += self._translate_alike([(index, image)])
         for group in _alike(iter(sorted(small, key=lambda each: each[1].shape))):
             problems += [] if self.stopped.is_set() else self._translate_alike(group)
         return problems
 
-    def _translate_alike(self, group: list[tuple[int, Picture]]) -> list[str]:
+    def _translate_alike(self, group: list[tuple[int, Pixels]]) -> list[str]:
         try:
-            drawn = self._draw([picture for _, picture in group])
+            drawn = self._draw([image for _, image in group])
         except UnusableError as problem:
             if len(group) == 1:
                 return [f"{self._name(group[0][0])}: {problem}"]
             return [problem for one in group for problem in self._translate_alike([one])]
-        return [problem for (index, _), picture in zip(group, drawn, strict=True) if (problem := self._write(index, picture))]
+        return [problem for (index, _), image in zip(group, drawn, strict=True) if (problem := self._write(index, image))]
 
     def _name(self, index: int) -> str:
-        return self.pictures.items[index].name
+        return self.images.items[index].name
 
-    def _read(self, index: int) -> Picture:
+    def _read(self, index: int) -> Pixels:
         try:
-            picture, more = self.here.way.opened(self.pictures.read(index), self._name(index))
+            image, more = self.here.way.opened(self.images.read(index), self._name(index))
         except SparringError:
             raise
         except Exception as problem:  # what a damaged file raises is up to its format
             raise UnusableError(str(problem)) from None
         if more:
             self.notes.append(f"{self._name(index)}: {SEVERAL_FRAMES}.")
-        return picture
+        return image
 
-    def _draw(self, pictures: list[Picture]) -> list[UInt8[np.ndarray, "h w o"]]:
-        if max(pictures[0].shape) <= LARGEST_OF_ONE_THREAD:
-            return self.here.way.draw(pictures)
-        return self.together.submit(lambda: self.here.way.draw(pictures)).result()
+    def _draw(self, images: list[Pixels]) -> list[UInt8[np.ndarray, "h w o"]]:
+        if max(images[0].shape) <= LARGEST_OF_ONE_THREAD:
+            return self.here.way.draw(images)
+        return self.together.submit(lambda: self.here.way.draw(images)).result()
 
-    def _write(self, index: int, picture: Picture) -> str | None:
+    def _write(self, index: int, image: Pixels) -> str | None:
         file = self.target / self.names[index]
         try:
-            put_bytes(file, encoded(picture, file))
+            put_bytes(file, encoded(image, file))
         except OSError as problem:
             if problem.errno in HOPELESS:
                 raise DataError(f"{file} cannot be written: {problem.strerror}. What is there is whole: go on when it can be.") from None
             return f"{self.names[index]}: it cannot be written: {problem.strerror or problem}"
-        except ValueError as problem:  # a format's encoder may find a picture too large
+        except ValueError as problem:  # a format's encoder may find a image too large
             return f"{self.names[index]}: it cannot be written: {problem}"
         return None
 
@@ -401,7 +401,7 @@ def _beside(model: Model) -> Model:
 
 
 def _refuse_place(source: Path, target: Path) -> None:
-    """Raise a SettingsError if the translations of many pictures should not go there."""
+    """Raise a SettingsError if the translations of many images should not go there."""
     if target.exists() and not target.is_dir():
         raise SettingsError(f"{target} is a file. Many translations need a folder: choose another OUT.")
     if target.suffix.lower() in WRITABLE | FILMS | {".zip"} and not target.is_dir():
@@ -410,9 +410,9 @@ def _refuse_place(source: Path, target: Path) -> None:
         raise SettingsError(f"{target} lies in {source}, where its translations would be translated again. Choose another OUT.")
 
 
-def _alike(pictures: Iterator[tuple[int, Picture]]) -> Iterator[list[tuple[int, Picture]]]:
-    """Neighbours of one size, as many as the network takes at a time. No more are asked for before."""
-    for shape, same in groupby(pictures, key=lambda each: each[1].shape):
+def _alike(images: Iterator[tuple[int, Pixels]]) -> Iterator[list[tuple[int, Pixels]]]:
+    """Neighbors of one size, as many as the network takes at a time. No more are asked for before."""
+    for shape, same in groupby(images, key=lambda each: each[1].shape):
         most = SAMPLE_CHUNK if max(shape[:2]) <= LARGEST_IN_COMPANY else 1
         while group := list(islice(same, most)):
             yield group
@@ -436,7 +436,7 @@ def _written_names(names: Sequence[str]) -> list[str]:
 
 
 def _kept(name: str) -> bool:
-    """Whether a still picture is written in the format of that file."""
+    """Whether a still image is written in the format of that file."""
     return PurePosixPath(name).suffix.lower() in WRITABLE - {".gif"}
 
 
@@ -477,7 +477,7 @@ def _mark(target: Path, mark: dict[str, Any], names: Sequence[str], digests: Map
 def _film_translated(way: _Way, source: Path, target: Path, advance: Callable[[int], object]) -> Translated:
     count = 0
 
-    def drawn() -> Iterator[Picture]:
+    def drawn() -> Iterator[Pixels]:
         nonlocal count
         try:
             frames = enumerate(frames_of(source))  # chance is drawn once for all of them: lines stay where they are

@@ -19,11 +19,11 @@ from sparring.recipes.pix2pix import Pix2pix
 
 State = dict[str, Tensor]
 SIDE = 256
-"""Of the pictures that most of these networks were trained on. Only a U-Net's depth says more of it."""
+"""Of the images that most of these networks were trained on. Only a U-Net's depth says more of it."""
 SMALLEST_SIDE = 32
-"""Of pictures for the authors' shallowest U-Net."""
+"""Of images for the authors' shallowest U-Net."""
 JUDGED = {2: (1, 1), 4: (3, 1), 5: (4, 1), 6: (3, 3), 7: (4, 3), 8: (4, 4)}
-"""Channels of input and picture, by those of the pair. (4 could be 1 and 3, too: the network is the same.)"""
+"""Channels of input and image, by those of the pair. (4 could be 1 and 3, too: the network is the same.)"""
 FIRST_BLOCK = 10
 BLOCK = re.compile(r"model\.(\d{1,4})\.conv_block\.")
 DEEPER = ".model.3"
@@ -157,7 +157,7 @@ def _judge(state: State, path: Path, layers: list[Layer], patch_layers: int) -> 
         blocks=1,
         discriminator_width=width,
         patch_layers=patch_layers,
-        judges="pair" if judged in JUDGED else "picture",
+        judges="pair" if judged in JUDGED else "image",
     )
     return _found(state, path, "discriminator", layers, spec, rules)
 

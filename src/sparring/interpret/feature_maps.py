@@ -30,7 +30,7 @@ def maps(network: nn.Module, run: Callable[[], object], name: str) -> Recorder:
 
 
 def features(recorder: Recorder) -> Float[Tensor, "n features"]:
-    """All maps, each reduced to the strongest places of a 4x4 grid, as one vector for each picture."""
+    """All maps, each reduced to the strongest places of a 4x4 grid, as one vector for each image."""
     return torch.cat([adaptive_max_pool2d(output.float(), POOLED).flatten(1) for _, output in recorder.maps.values()], dim=1)
 
 
@@ -38,7 +38,7 @@ PIECE = 250
 
 
 def _judging(model: Model) -> tuple[nn.Module, Callable[[Float[Tensor, "n c h w"]], object]]:
-    """A model's discriminator, and what runs it on pictures. Where it is told classes it is told none of them: zeros."""
+    """A model's discriminator, and what runs it on images. Where it is told classes it is told none of them: zeros."""
     discriminator = model.discriminator
     if discriminator is None:
         raise SettingsError(f"{model.source} holds no discriminator: a packed model has none. Give the run.")
@@ -46,9 +46,9 @@ def _judging(model: Model) -> tuple[nn.Module, Callable[[Float[Tensor, "n c h w"
     told = len(model.spec.classes) * packing if getattr(model.recipe, "condition", "none") in {"concatenate", "projection"} else 0
     discriminator.eval()
 
-    def judge(pictures: Float[Tensor, "n c h w"]) -> object:
-        nothing = torch.zeros(len(pictures), told) if told else None
-        return discriminator(pictures.repeat(1, packing, 1, 1), nothing)
+    def judge(images: Float[Tensor, "n c h w"]) -> object:
+        nothing = torch.zeros(len(images), told) if told else None
+        return discriminator(images.repeat(1, packing, 1, 1), nothing)
 
     return discriminator, judge
 

@@ -28,16 +28,16 @@ def filters(
     side: int | None = None,
     count: int = 8,
     patches: int = 8,
-    pictures: int = 2000,
+    searched: int = 2000,
 ) -> UInt8[np.ndarray, "rows columns c"]:
-    """A sheet with two rows for each of the most selective filters: the patches of real pictures that it responds to most, and below
+    """A sheet with two rows for each of the most selective filters: the patches of real images that it responds to most, and below
     them what in each patch it was, by guided backpropagation. `side`: of the maps (by default the second smallest).
     """
     if count < 1 or patches < 1:
         raise SettingsError(f"count and patches must be at least 1, not {count} and {patches}.")
     store = data_of(model, data)
     patches = min(patches, len(store))
-    numbers = np.linspace(0, len(store) - 1, min(pictures, len(store))).astype(np.int64)
+    numbers = np.linspace(0, len(store) - 1, min(searched, len(store))).astype(np.int64)
     pieces, module = [], ""
     for recorder in _maps(model, store, numbers):
         sides = sorted(one for one in recorder.maps if one > 1)
@@ -50,12 +50,12 @@ def filters(
     shown: list[UInt8[np.ndarray, "h w c"]] = []
     largest = store.spec.height
     for answer in strongest(pieces, patches, count):
-        images = store.batch(numbers[answer.pictures.numpy()]).images
+        images = store.batch(numbers[answer.images.numpy()]).images
         guided, boxes = explained(network, judge, images, module, answer)
         guided = guided / guided.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
         for row in (images, guided):
-            for picture, (down, right) in zip(row, boxes, strict=True):
-                shown.append(_enlarged(float_to_pixels(picture[None, :, down, right])[0].numpy(), largest))
+            for image, (down, right) in zip(row, boxes, strict=True):
+                shown.append(_enlarged(float_to_pixels(image[None, :, down, right])[0].numpy(), largest))
     return grid(np.stack(shown), columns=patches)
 
 
@@ -66,7 +66,7 @@ def _enlarged(patch: UInt8[np.ndarray, "h w c"], side: int) -> UInt8[np.ndarray,
     return patch[rows][:, columns]
 
 
-Pictures = Float[Tensor, "n c h w"]
+Images = Float[Tensor, "n c h w"]
 
 
 class _GuidedRelu(torch.autograd.Function):
@@ -105,15 +105,15 @@ class Answer:
     channel: int
     strengths: Float[Tensor, " k"]
     """Of the answers, the strongest first."""
-    pictures: Int64[Tensor, " k"]
-    """The numbers of the pictures."""
+    images: Int64[Tensor, " k"]
+    """The numbers of the images."""
     rows: Int64[Tensor, " k"]
     """Where in the map."""
     columns: Int64[Tensor, " k"]
 
 
 def strongest(pieces: Iterable[Maps], count: int, filters: int) -> list[Answer]:
-    """Of maps that come in pieces, the `filters` channels whose answers vary most between pictures, and for each the `count` pictures
+    """Of maps that come in pieces, the `filters` channels whose answers vary most between images, and for each the `count` images
     that it answers to most.
     """
     values, places, width = [], [], 1
@@ -133,9 +133,9 @@ def strongest(pieces: Iterable[Maps], count: int, filters: int) -> list[Answer]:
 
 
 def explained(
-    network: nn.Module, judge: Callable[[Pictures], object], images: Pictures, module: str, answer: Answer
+    network: nn.Module, judge: Callable[[Images], object], images: Images, module: str, answer: Answer
 ) -> tuple[Float[Tensor, "k c h w"], list[tuple[slice, slice]]]:
-    """What in each picture its answer came from, by guided backpropagation, and the part of the picture that the filter saw at all."""
+    """What in each image its answer came from, by guided backpropagation, and the part of the image that the filter saw at all."""
     shown = images.detach().clone().requires_grad_()
     with recording(network) as recorder, Guided():
         judge(shown)
@@ -150,7 +150,7 @@ def explained(
 
 
 def _box(strength: Float[Tensor, "h w"], row: float, column: float) -> tuple[slice, slice]:
-    """The smallest square about a place that holds all that is not zero, within the picture."""
+    """The smallest square about a place that holds all that is not zero, within the image."""
     height, width = strength.shape
     places = strength.nonzero()
     if not len(places):

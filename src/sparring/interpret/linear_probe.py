@@ -23,16 +23,16 @@ PENALTIES = tuple(10.0**power for power in range(7))
 
 @dataclass(frozen=True)
 class Probe:
-    """How well a linear classifier names the classes of pictures from some features."""
+    """How well a linear classifier names the classes of images from some features."""
 
     features: str
     dimensions: int
     accuracy: float
-    """Share of held-out pictures named rightly."""
+    """Share of held-out images named rightly."""
     held_out: int
     """How many those are."""
     penalty: float
-    """The ridge penalty, chosen on a part of the training pictures."""
+    """The ridge penalty, chosen on a part of the training images."""
 
 
 def probe(model: Model, data: str | os.PathLike[str] | Store | None = None) -> list[Probe]:
@@ -65,7 +65,7 @@ def _fitted(
     labels: Int64[np.ndarray, " n"],
     training: int,
 ) -> Probe:
-    """A ridge classifier on standardised features; its penalty is chosen on every sixth training picture."""
+    """A ridge classifier on standardized features; its penalty is chosen on every sixth training image."""
     rows = (rows - rows[:training].mean(axis=0)) / (rows[:training].std(axis=0) + 1e-6)
     chosen = np.arange(training) % 6 == 0
 

@@ -16,7 +16,7 @@ def arithmetic(
     model: Model, terms: Sequence[tuple[float, Sequence[int]]], *, n: int = 9, spread: float = 0.25, seed: int = 0, label: Label = None
 ) -> tuple[Float[Tensor, "terms c h w"], Float[Tensor, "n c h w"]]:
     """A sum of mean latents, as DCGAN's smiling woman - woman + man (Radford et al. 2016, section 6.3.3). Each term is a sign (or weight)
-    and the seeds whose mean is meant. Gives the picture of each mean, and of the sum with `n` - 1 more about it. A network that is told
+    and the seeds whose mean is meant. Gives the image of each mean, and of the sum with `n` - 1 more about it. A network that is told
     classes beside z draws the same sum of their classes, brought to a weight of 1; or `label`.
     """
     space = Space(model)

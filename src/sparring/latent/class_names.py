@@ -9,16 +9,16 @@ from torch import Tensor
 from sparring.data.store import Store
 from sparring.evaluation.classifier import names, trained
 from sparring.inference.model import Model
-from sparring.latent.space import Pictures
+from sparring.latent.space import Images
 from sparring.runs.training_data import data_of
 
 
 def class_names(
     model: Model, data: str | os.PathLike[str] | Store | None = None
-) -> tuple[Callable[[Pictures], Int64[Tensor, " n"]], tuple[str, ...]]:
-    """What names the classes of pictures (a small classifier, trained on the data once), and the classes' names. `data`: by default what
+) -> tuple[Callable[[Images], Int64[Tensor, " n"]], tuple[str, ...]]:
+    """What names the classes of images (a small classifier, trained on the data once), and the classes' names. `data`: by default what
     the model was trained on.
     """
     store = data_of(model, data)
     network = trained(store).network
-    return lambda pictures: names(network, pictures.cpu()).to(pictures.device), store.spec.classes
+    return lambda images: names(network, images.cpu()).to(images.device), store.spec.classes

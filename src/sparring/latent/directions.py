@@ -1,4 +1,4 @@
-"""Directions in a latent space along which pictures change in one way. All are of length 1, the strongest first."""
+"""Directions in a latent space along which images change in one way. All are of length 1, the strongest first."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
 from sparring.latent import directions as ways
 from sparring.latent.mixing import COARSE
-from sparring.latent.space import Label, Pictures, Points, Space
+from sparring.latent.space import Label, Images, Points, Space
 from sparring.nets import biggan
 from sparring.nets.blocks.equalized_lr import Linear
 from sparring.nets.style_generator import StyleGenerator
@@ -24,7 +24,7 @@ SHRINKAGE = 0.1
 
 def of_weights(weights: Sequence[Float[Tensor, "_ latent"]], count: int) -> Float[Tensor, "count latent"]:
     """Directions that change most what the layers make of a latent: the first eigenvectors of the sum of all WᵀW (closed-form
-    factorisation, SeFa: Shen and Zhou 2021, equation 8), the weights of each output brought to length 1 (the authors' code).
+    factorization, SeFa: Shen and Zhou 2021, equation 8), the weights of each output brought to length 1 (the authors' code).
     """
     normal = torch.cat([weight.double() for weight in weights])
     normal = normal / normal.norm(dim=1, keepdim=True).clamp_min(1e-12)
@@ -34,8 +34,8 @@ def of_weights(weights: Sequence[Float[Tensor, "_ latent"]], count: int) -> Floa
 
 def principal(points: Float[Tensor, "n latent"], count: int) -> tuple[Float[Tensor, "count latent"], Float[Tensor, " count"]]:
     """The principal components of points (GANSpace: Härkönen et al. 2020, of w), and the standard deviation along each."""
-    centred = points.double() - points.double().mean(dim=0)
-    _, sizes, directions = torch.linalg.svd(centred, full_matrices=False)
+    centerd = points.double() - points.double().mean(dim=0)
+    _, sizes, directions = torch.linalg.svd(centerd, full_matrices=False)
     deviations = sizes / max(1, len(points) - 1) ** 0.5
     return _oriented(directions[:count]).to(points.dtype), deviations[:count].to(points.dtype)
 
@@ -44,8 +44,8 @@ def regressed(points: Float[Tensor, "n latent"], activations: Float[Tensor, "n f
     """Where points go as the principal components of what the generator makes of them grow: by least squares (GANSpace, section 2.2, of
     z, whose own components are none). At most as many as there are components.
     """
-    centred = activations.double() - activations.double().mean(dim=0)
-    scores, sizes, _ = torch.linalg.svd(centred, full_matrices=False)
+    centerd = activations.double() - activations.double().mean(dim=0)
+    scores, sizes, _ = torch.linalg.svd(centerd, full_matrices=False)
     kept = int((sizes[:count] > 1e-9 * sizes[0]).sum())
     ways = scores[:, :kept].t() @ points.double()
     return _oriented(ways / ways.norm(dim=1, keepdim=True).clamp_min(1e-12)).to(points.dtype)
@@ -96,11 +96,11 @@ def directions(
     method: Method = "weights",
     count: int = 8,
     *,
-    name_of: Callable[[Pictures], Int64[Tensor, " n"]] | None = None,
+    name_of: Callable[[Images], Int64[Tensor, " n"]] | None = None,
     classes: Sequence[str] = (),
     seed: int = 0,
 ) -> Directions:
-    """Directions of change. "weights": by closed-form factorisation of the layers that latents meet first (SeFa). "principal": principal
+    """Directions of change. "weights": by closed-form factorization of the layers that latents meet first (SeFa). "principal": principal
     components of w, or of what the generator makes of z (GANSpace). "class": towards each class, as `name_of` names what is drawn;
     `classes` are their names; not in z if the network is told the class beside it.
     """
@@ -156,13 +156,13 @@ def _first_weights(space: Space) -> list[Float[Tensor, "_ latent"]]:
 
 
 def _of_maps(space: Space, count: int, seed: int) -> Float[Tensor, "count latent"]:
-    """Directions in z along which the generator's maps change most: the last of at most half the picture's side, or the pictures if it has
+    """Directions in z along which the generator's maps change most: the last of at most half the image's side, or the images if it has
     none. What classes change is left out.
     """
     points, labels = space.many(SAMPLES, seed), space.labels(SAMPLES, None, seed)
-    pictures, maps, _ = space.recorded(points, labels, lambda maps: adaptive_avg_pool2d(maps, COARSE).flatten(1))
-    sides = [side for side in maps if side <= pictures.shape[2] // 2]
-    features = maps[max(sides)] if sides else pictures.flatten(1)
+    images, maps, _ = space.recorded(points, labels, lambda maps: adaptive_avg_pool2d(maps, COARSE).flatten(1))
+    sides = [side for side in maps if side <= images.shape[2] // 2]
+    features = maps[max(sides)] if sides else images.flatten(1)
     if labels is not None:
         rows = one_hot(labels).float()
         features = features - rows @ (rows.t() @ features / rows.sum(dim=0).clamp_min(1)[:, None])

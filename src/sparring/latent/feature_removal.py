@@ -8,7 +8,7 @@ from torch import Tensor
 from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
 from sparring.latent.directions import SAMPLES, discriminant
-from sparring.latent.space import Pictures, Space
+from sparring.latent.space import Images, Space
 from sparring.nets.feature_maps import without
 
 
@@ -24,15 +24,15 @@ def responsible(strengths: Float[Tensor, "n c"], has_it: Bool[Tensor, " n"], cou
 
 def without_feature(
     model: Model,
-    has_it: Callable[[Pictures], Int64[Tensor, " n"]],
+    has_it: Callable[[Images], Int64[Tensor, " n"]],
     *,
     side: int | None = None,
     channels: int = 16,
     n: int = 10,
     seed: int = 0,
 ) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
-    """Pictures that have something, before and after the channels that make it are dropped from the generator's maps of that side (by
-    default the second largest). `has_it`: 1 for pictures that have it, 0 for others.
+    """Images that have something, before and after the channels that make it are dropped from the generator's maps of that side (by
+    default the second largest). `has_it`: 1 for images that have it, 0 for others.
     """
     space = Space(model)
     if n < 1 or channels < 1:

@@ -1,4 +1,4 @@
-"""Styles of one picture with those of another (Karras et al. 2019, section 3.1)."""
+"""Styles of one image with those of another (Karras et al. 2019, section 3.1)."""
 
 from collections.abc import Sequence
 
@@ -30,8 +30,8 @@ COARSE = 4
 def mix(
     model: Model, coarse: Sequence[int], fine: Sequence[int], *, layer: int | None = None, label: Label = None
 ) -> Float[Tensor, "rows_and_one columns_and_one c h w"]:
-    """A grid of styles mixed: the coarse ones of each row's picture with the fine ones of each column's. The first column shows the rows'
-    own pictures, the first row the columns', and the corner is white.
+    """A grid of styles mixed: the coarse ones of each row's image with the fine ones of each column's. The first column shows the rows'
+    own images, the first row the columns', and the corner is white.
 
     `coarse`, `fine`: seeds, whose first samples are meant. `layer`: the first with fine styles; by default the first of 16x16.
     A SettingsError for generators without styles.
@@ -44,10 +44,10 @@ def mix(
     if not 0 < layer < layers:
         raise SettingsError(f"layer must be from 1 to {layers - 1}, for this generator has {layers}; it is {layer}.")
     rows, columns = space.points(coarse, label), space.points(fine, label)
-    pictures = space.draw(mixed(rows, columns, layer).flatten(0, 1)).unflatten(0, (len(coarse), len(fine)))
-    corner = torch.ones(1, 1, *pictures.shape[2:], device=pictures.device)
+    images = space.draw(mixed(rows, columns, layer).flatten(0, 1)).unflatten(0, (len(coarse), len(fine)))
+    corner = torch.ones(1, 1, *images.shape[2:], device=images.device)
     top = torch.cat([corner, space.draw(columns)[None]], dim=1)
-    return torch.cat([top, torch.cat([space.draw(rows)[:, None], pictures], dim=1)])
+    return torch.cat([top, torch.cat([space.draw(rows)[:, None], images], dim=1)])
 
 
 def truncations(model: Model, values: Sequence[float], n: int, *, seed: int = 0, label: Label = None) -> Float[Tensor, "values n c h w"]:

@@ -1,4 +1,4 @@
-"""Real pictures brought into a latent space: the point from which the generator draws what is nearest."""
+"""Real images brought into a latent space: the point from which the generator draws what is nearest."""
 
 import math
 from collections.abc import Callable
@@ -12,76 +12,76 @@ from torch.nn.functional import avg_pool2d
 
 from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
-from sparring.latent.space import Label, Pictures, Points, Space, _fixed
+from sparring.latent.space import Label, Images, Points, Space, _fixed
 
 RISE, FALL = 0.05, 0.25
 """Shares of the steps in which the rate rises from zero and falls back to it (Karras et al. 2020, appendix D)."""
 BLURS = 3
-"""Halvings of the side at which pictures are compared too: far from the target, fine detail leads nowhere."""
+"""Halvings of the side at which images are compared too: far from the target, fine detail leads nowhere."""
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Where pictures were found."""
+    """Where images were found."""
 
     points: Points
     """In the latent space."""
-    pictures: Pictures
+    images: Images
     """What is drawn from there."""
     losses: Float[Tensor, "steps n"]
-    """The distance of each picture to its target, step by step."""
+    """The distance of each image to its target, step by step."""
 
-    def peak_ratios(self, targets: Pictures) -> Float[Tensor, " n"]:
-        """Peak signal-to-noise ratio of each picture to its target, in decibels; pixels in [-1, 1], outside of which they are clipped."""
-        error = (self.pictures.clamp(-1, 1) - targets).square().mean(dim=(1, 2, 3))
+    def peak_ratios(self, targets: Images) -> Float[Tensor, " n"]:
+        """Peak signal-to-noise ratio of each image to its target, in decibels; pixels in [-1, 1], outside of which they are clipped."""
+        error = (self.images.clamp(-1, 1) - targets).square().mean(dim=(1, 2, 3))
         return 10 * torch.log10(4 / error.clamp_min(1e-12))
 
 
-def distances(pictures: Pictures, targets: Pictures) -> Float[Tensor, " n"]:
-    """Mean squared differences of pixels, summed over the full side and its halvings. A picture is cut at white and black: where the target
+def distances(images: Images, targets: Images) -> Float[Tensor, " n"]:
+    """Mean squared differences of pixels, summed over the full side and its halvings. A image is cut at white and black: where the target
     is either, what lies beyond is no difference.
     """
-    beyond = ((targets >= 1) & (pictures > 1)) | ((targets <= -1) & (pictures < -1))
-    pictures = torch.where(beyond, targets, pictures)
-    total = (pictures - targets).square().mean(dim=(1, 2, 3))
+    beyond = ((targets >= 1) & (images > 1)) | ((targets <= -1) & (images < -1))
+    images = torch.where(beyond, targets, images)
+    total = (images - targets).square().mean(dim=(1, 2, 3))
     for _ in range(BLURS):
-        if min(pictures.shape[2:]) < 2:
+        if min(images.shape[2:]) < 2:
             break
-        pictures, targets = avg_pool2d(pictures, 2), avg_pool2d(targets, 2)
-        total = total + (pictures - targets).square().mean(dim=(1, 2, 3))
+        images, targets = avg_pool2d(images, 2), avg_pool2d(targets, 2)
+        total = total + (images - targets).square().mean(dim=(1, 2, 3))
     return total
 
 
-def nearest(pictures: Pictures, points: Points, targets: Float[Tensor, "m c h w"]) -> Float[Tensor, "m ..."]:
-    """Of the points from which `pictures` were drawn, that whose picture is nearest to each target."""
-    return points[torch.stack([distances(pictures, target.expand_as(pictures)).argmin() for target in targets])]
+def nearest(images: Images, points: Points, targets: Float[Tensor, "m c h w"]) -> Float[Tensor, "m ..."]:
+    """Of the points from which `images` were drawn, that whose image is nearest to each target."""
+    return points[torch.stack([distances(images, target.expand_as(images)).argmin() for target in targets])]
 
 
 def project(
-    draw: Callable[[Points], Pictures],
+    draw: Callable[[Points], Images],
     start: Points,
-    targets: Pictures,
+    targets: Images,
     *,
     steps: int,
     rate: float,
-    distance: Callable[[Pictures, Pictures], Float[Tensor, " n"]] = distances,
+    distance: Callable[[Images, Images], Float[Tensor, " n"]] = distances,
 ) -> Projection:
-    """Move each point by gradient descent (Adam) on the distance of its picture to its target; the best point met is kept."""
+    """Move each point by gradient descent (Adam) on the distance of its image to its target; the best point met is kept."""
     points = start.detach().clone().requires_grad_()
-    optimiser = torch.optim.Adam([points], lr=rate, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam([points], lr=rate, betas=(0.9, 0.99))
     losses = torch.full((steps + 1, len(start)), math.inf)
     best, best_points = losses[0].clone(), start.detach().clone()
     for step in range(steps + 1):
         done = step / max(1, steps)
-        optimiser.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / (RISE * steps + 1), (1 - done) / FALL + 1e-3)
+        optimizer.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / (RISE * steps + 1), (1 - done) / FALL + 1e-3)
         found = distance(draw(points), targets)
         losses[step] = found.detach()
         better = losses[step] < best
         best[better], best_points[better] = losses[step][better], points.detach()[better]
         if step < steps:
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             found.sum().backward()
-            optimiser.step()
+            optimizer.step()
     with torch.no_grad():
         return Projection(best_points, draw(best_points), losses)
 
@@ -92,7 +92,7 @@ CANDIDATES = 512
 
 def projected(
     model: Model,
-    targets: Pictures,
+    targets: Images,
     *,
     space: Literal["w", "w+"] = "w",
     steps: int = 500,
@@ -100,7 +100,7 @@ def projected(
     label: Label = None,
     seed: int = 0,
 ) -> Projection:
-    """Points from which the model draws what is nearest to these pictures in [-1, 1]: in "w" one style for all layers, in "w+" one for each
+    """Points from which the model draws what is nearest to these images in [-1, 1]: in "w" one style for all layers, in "w+" one for each
     (Abdal et al. 2019). Without styles both are z. Of many samples the nearest is the start.
     """
     room = Space(model)
@@ -108,7 +108,7 @@ def projected(
         raise SettingsError(f"steps must be at least 0 and rate more than 0, not {steps} and {rate}.")
     if targets.shape[1:] != torch.Size(model.spec.shape):
         raise SettingsError(
-            f"The pictures are {tuple(targets.shape[1:])}, and the model draws {model.spec.shape} (channels, height, width)."
+            f"The images are {tuple(targets.shape[1:])}, and the model draws {model.spec.shape} (channels, height, width)."
         )
     targets = targets.to(room.game.device)
     labels = room.labels(CANDIDATES, label, seed)
@@ -124,4 +124,4 @@ def projected(
             return project(draw, start, targets, steps=steps, rate=rate)
         layers = start.shape[1]
         found = project(lambda w: draw(w[:, None].expand(-1, layers, -1)), start[:, 0], targets, steps=steps, rate=rate)
-        return Projection(found.points[:, None].expand(-1, layers, -1), found.pictures, found.losses)
+        return Projection(found.points[:, None].expand(-1, layers, -1), found.images, found.losses)

@@ -17,7 +17,7 @@ from sparring.nets.feature_maps import recording
 from sparring.nets.style_generator import StyleGenerator
 
 Label = str | int | None
-Pictures = Float[Tensor, "n c h w"]
+Images = Float[Tensor, "n c h w"]
 Points = Float[Tensor, "n *point"]
 Maps = Float[Tensor, "_ channels h w"]
 Classes = Int64[Tensor, " n"] | Float[Tensor, "n classes"] | None
@@ -63,16 +63,16 @@ class Space:
                 return self.generator.map(latents, self.game.condition(labels))
         return latents
 
-    def drawing(self, classes: Classes = None) -> Callable[[Points], Pictures]:
+    def drawing(self, classes: Classes = None) -> Callable[[Points], Images]:
         """What draws from points. `classes` are needed in z alone: w knows them."""
         if isinstance(self.generator, StyleGenerator):
-            return self.generator.synthesise
+            return self.generator.synthesize
         condition = classes if classes is not None and classes.is_floating_point() else self.game.condition(classes)
         return lambda points: self.generator(points, condition)
 
     @torch.no_grad()
-    def draw(self, points: Points, classes: Classes = None) -> Pictures:
-        """Pictures in [-1, 1], in chunks."""
+    def draw(self, points: Points, classes: Classes = None) -> Images:
+        """Images in [-1, 1], in chunks."""
         pieces = [slice(start, start + SAMPLE_CHUNK) for start in range(0, len(points), SAMPLE_CHUNK)]
         with evaluating(self.game):
             drawn = [self.drawing(None if classes is None else classes[rows])(points[rows]) for rows in pieces]
@@ -80,21 +80,21 @@ class Space:
 
     def recorded(
         self, points: Points, labels: Int64[Tensor, " n"] | None, summary: Callable[[Maps], Float[Tensor, "_ features"]]
-    ) -> tuple[Pictures, dict[int, Float[Tensor, "n features"]], dict[int, str]]:
+    ) -> tuple[Images, dict[int, Float[Tensor, "n features"]], dict[int, str]]:
         """What is drawn from points, and by its side what the generator's last map of each side comes to, with the name of its module."""
         found: dict[int, list[Tensor]] = {}
         names: dict[int, str] = {}
-        pictures = []
+        images = []
         for start in range(0, len(points), SAMPLE_CHUNK):
             rows = slice(start, start + SAMPLE_CHUNK)
             with recording(self.generator) as recorder:
-                pictures.append(self.draw(points[rows], None if labels is None else labels[rows]))
+                images.append(self.draw(points[rows], None if labels is None else labels[rows]))
             for side, (name, output) in recorder.maps.items():
                 if side == 1:
                     continue
                 found.setdefault(side, []).append(summary(output.float()))
                 names[side] = name
-        return torch.cat(pictures), {side: torch.cat(pieces) for side, pieces in found.items()}, names
+        return torch.cat(images), {side: torch.cat(pieces) for side, pieces in found.items()}, names
 
 
 class _fixed:  # noqa: N801 (a context manager)

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 
 def contrastive(queries: Float[Tensor, "n patches size"], keys: Float[Tensor, "n patches size"], temperature: float) -> Float[Tensor, " n"]:
-    """Cross-entropy of naming each query's own key among those of its picture: equation 2 of Park et al. 2020, in the mean."""
+    """Cross-entropy of naming each query's own key among those of its image: equation 2 of Park et al. 2020, in the mean."""
     n, patches, _ = queries.shape
     with torch.autocast(queries.device.type, enabled=False):  # small differences count here
         likeness = queries @ keys.transpose(1, 2) / temperature

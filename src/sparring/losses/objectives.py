@@ -1,4 +1,4 @@
-"""Adversarial losses: what the discriminator and the generator each minimise, on logits, per sample.
+"""Adversarial losses: what the discriminator and the generator each minimize, on logits, per sample.
 
 Every one is linear or quadratic in the logits at most, or a softplus, so none of them overflows.
 """
@@ -14,7 +14,7 @@ from torch.nn.functional import relu, softplus
 
 Logits = Float[Tensor, " n"]
 Losses = Mapping[str, Float[Tensor, " n"]]
-"""Named terms, a number per sample; what is minimised is the sum of their means."""
+"""Named terms, a number per sample; what is minimized is the sum of their means."""
 
 ObjectiveName = Literal["non-saturating", "saturating", "least-squares", "hinge", "wasserstein", "relativistic", "relativistic-average"]
 
@@ -26,13 +26,13 @@ class Objective:
     """
 
     discriminator: Callable[[Logits, Logits], Losses]
-    """Minimised by the discriminator (or critic)."""
+    """Minimized by the discriminator (or critic)."""
     generator: Callable[[Logits, Logits], Losses]
-    """Minimised by the generator. Where it does not compare, the logits of real samples are not looked at."""
+    """Minimized by the generator. Where it does not compare, the logits of real samples are not looked at."""
     compares: bool = False
     """Whether the generator's loss depends on the logits of real samples."""
     zero_sum: bool = False
-    """Whether the generator minimises what the discriminator maximises. (Of that, the plain game leaves out the losses on real
+    """Whether the generator minimizes what the discriminator maximizes. (Of that, the plain game leaves out the losses on real
     samples, which do not depend on the generator; unrolling makes them.)"""
 
 

@@ -1,7 +1,7 @@
 """What is added to a loss to hold a network together, per sample. The weight in front of each is the caller's.
 
-Gradients are those of the discriminator's logits with respect to its pictures. They are gradients per picture only
-where the discriminator treats pictures apart: not with batch norm.
+Gradients are those of the discriminator's logits with respect to its images. They are gradients per image only
+where the discriminator treats images apart: not with batch norm.
 """
 
 from collections.abc import Iterable
@@ -11,25 +11,25 @@ from jaxtyping import Float
 from torch import Tensor
 
 Weight = Float[Tensor, "..."]
-Pictures = Float[Tensor, "n *picture"]
+Images = Float[Tensor, "n *image"]
 SMALLEST_SQUARE = 1e-24
 """Under a square root, so that a gradient of zero has a derivative."""
 
 
-def squared_gradients(logits: Float[Tensor, " packs"], pictures: Pictures) -> Float[Tensor, " packs"]:
-    """The squared Euclidean norm of each logit's gradient with respect to its picture, or to all of its pack; can be differentiated once
+def squared_gradients(logits: Float[Tensor, " packs"], images: Images) -> Float[Tensor, " packs"]:
+    """The squared Euclidean norm of each logit's gradient with respect to its image, or to all of its pack; can be differentiated once
     more.
 
-    Half of it is R1 on real pictures and R2 on generated ones (Mescheder et al. 2018, equations 9 and 10).
-    `pictures` requires gradients, and `logits` were computed from it.
+    Half of it is R1 on real images and R2 on generated ones (Mescheder et al. 2018, equations 9 and 10).
+    `images` requires gradients, and `logits` were computed from it.
     """
-    (gradients,) = torch.autograd.grad(logits.sum(), pictures, create_graph=True)
+    (gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradients.reshape(len(logits), -1).square().sum(dim=1)
 
 
-def gradient_norms(logits: Float[Tensor, " n"], pictures: Pictures) -> Float[Tensor, " n"]:
-    """The Euclidean norm of each logit's gradient with respect to its picture."""
-    return squared_gradients(logits, pictures).clamp_min(SMALLEST_SQUARE).sqrt()
+def gradient_norms(logits: Float[Tensor, " n"], images: Images) -> Float[Tensor, " n"]:
+    """The Euclidean norm of each logit's gradient with respect to its image."""
+    return squared_gradients(logits, images).clamp_min(SMALLEST_SQUARE).sqrt()
 
 
 def two_sided(norms: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
@@ -42,13 +42,13 @@ def one_sided(norms: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     return (norms - 1).relu().square()
 
 
-def between(real: Pictures, generated: Pictures, share: Float[Tensor, " n"]) -> Pictures:
-    """Points on the straight lines from real (share 0) to generated pictures (share 1), where WGAN-GP looks at gradients."""
+def between(real: Images, generated: Images, share: Float[Tensor, " n"]) -> Images:
+    """Points on the straight lines from real (share 0) to generated images (share 1), where WGAN-GP looks at gradients."""
     return torch.lerp(real, generated, share.view(-1, *[1] * (real.ndim - 1)))
 
 
-def around(real: Pictures, noise: Pictures) -> Pictures:
-    """Points about real pictures, where DRAGAN looks at gradients (Kodali et al. 2017, section 2.3): `noise` is standard
+def around(real: Images, noise: Images) -> Images:
+    """Points about real images, where DRAGAN looks at gradients (Kodali et al. 2017, section 2.3): `noise` is standard
     normal, and is scaled to half the standard deviation of the batch, the size that its authors' code gives it.
     """
     return real + 0.5 * real.std() * noise

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparring.games.translation import Pictures
+from sparring.games.translation import Images
 from sparring.nets.feature_extractors.perceptual import Maps
 
 
@@ -27,7 +27,7 @@ def style_distance(maps: Maps, manner: Sequence[Float[Tensor, "n _ _"]]) -> Floa
     return torch.stack([distance / size for distance, size in zip(distances, sizes, strict=True)]).mean(dim=0)
 
 
-def total_variation(pictures: Pictures) -> Float[Tensor, " n"]:
-    """Mean squared differences of neighbours."""
-    down, across = pictures.diff(dim=2), pictures.diff(dim=3)
+def total_variation(images: Images) -> Float[Tensor, " n"]:
+    """Mean squared differences of neighbors."""
+    down, across = images.diff(dim=2), images.diff(dim=3)
     return down.square().flatten(1).mean(dim=1) + across.square().flatten(1).mean(dim=1)

@@ -16,8 +16,8 @@ from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import DataError, listed
 from sparring.media.value_range import Range, described, extremes, range_of, to_8_bits
 
-Colour = tuple[int, int, int]
-Crop = Literal["centre", "squash", "pad"]
+Color = tuple[int, int, int]
+Crop = Literal["center", "squash", "pad"]
 
 # Only formats that Pillow decodes itself: EPS, for one, would start another program.
 ENDINGS = {
@@ -33,8 +33,8 @@ ENDINGS = {
     "QOI": (".qoi",),
 }
 UNREAD_ENDINGS = (".heic", ".heif", ".jxl", ".psd", ".tga")
-"""Pictures without doubt, so they count as unusable rather than as something else."""
-PICTURE_ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings) | frozenset(UNREAD_ENDINGS)
+"""Images without doubt, so they count as unusable rather than as something else."""
+IMAGE_ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings) | frozenset(UNREAD_ENDINGS)
 LARGEST_FILE = 512 * 2**20
 SEVERAL_FRAMES = "several frames: the first is used"
 ORIENTATION = 0x0112
@@ -57,12 +57,12 @@ DIM = 63
 
 
 class UnusableError(Exception):
-    """One picture cannot be used; the text is the reason. It never leaves this package: the picture is quarantined."""
+    """One image cannot be used; the text is the reason. It never leaves this package: the image is quarantined."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says about its picture before a pixel is decoded."""
+    """What a file says about its image before a pixel is decoded."""
 
     height: int
     width: int
@@ -72,7 +72,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A decoded picture, upright, in mode L, LA, RGB or RGBA, with notes on what was done to it."""
+    """A decoded image, upright, in mode L, LA, RGB or RGBA, with notes on what was done to it."""
 
     image: Image.Image
     header: Header
@@ -89,8 +89,8 @@ class Loaded:
         return (width, height) if self.orientation > 4 else (height, width)
 
 
-def looks_like_picture(head: bytes) -> bool:
-    """Whether the first 16 bytes are those of a picture: for files whose ending says nothing."""
+def looks_like_image(head: bytes) -> bool:
+    """Whether the first 16 bytes are those of a image: for files whose ending says nothing."""
     starts = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"qoif")
     riff = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     bitmap = head[:2] == b"BM" and head[6:10] == b"\0\0\0\0"
@@ -98,7 +98,7 @@ def looks_like_picture(head: bytes) -> bool:
 
 
 def open_header(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | None = None) -> tuple[Image.Image, Header]:
-    """The picture, not yet decoded, and what it says about itself. `max_pixels`: of its height times its width (None: Pillow's limit).
+    """The image, not yet decoded, and what it says about itself. `max_pixels`: of its height times its width (None: Pillow's limit).
     An UnusableError if it is larger.
     """
     if isinstance(content, np.ndarray):
@@ -119,7 +119,7 @@ def open_header(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | N
 
 
 def _opened(content: bytes) -> Image.Image:
-    # Not Image.open: that warns of large pictures, and warnings can only be silenced for all threads of a process at once.
+    # Not Image.open: that warns of large images, and warnings can only be silenced for all threads of a process at once.
     _load_plugins()
     reasons = []
     for kind in ENDINGS:
@@ -130,7 +130,7 @@ def _opened(content: bytes) -> Image.Image:
             return factory(io.BytesIO(content), "")
         except Exception as problem:  # a plugin fed with junk raises anything
             reasons.append(f"{kind}: {problem}")
-    raise UnusableError("; ".join(["not a picture of a kind that is read here", *reasons]))
+    raise UnusableError("; ".join(["not a image of a kind that is read here", *reasons]))
 
 
 def _load_plugins() -> None:
@@ -145,7 +145,7 @@ def load(
     black_white: Callable[[], Range] | None = None,
     max_pixels: int | None = None,
 ) -> Loaded:
-    """Decode a whole picture. `wanted`: the side in pixels that it will be reduced to; a JPEG far larger than that is decoded at
+    """Decode a whole image. `wanted`: the side in pixels that it will be reduced to; a JPEG far larger than that is decoded at
     a fraction of its size (never below four times the side), which is several times as fast. `black_white`: gives the values that are
     black and white in images of more than 8 bits a value (None: by the image's own values). `max_pixels`: see `open_header`.
     """
@@ -263,33 +263,33 @@ def extremes_of(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | N
 
 
 def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
-    """The picture in mode L, LA, RGB or RGBA."""
+    """The image in mode L, LA, RGB or RGBA."""
     if image.has_transparency_data:
         return image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
     if image.mode in ("1", "L"):
         return image.convert("L")
     if image.mode == "P":
-        return image.convert("L" if _is_grey_palette(image) else "RGB")
+        return image.convert("L" if _is_gray_palette(image) else "RGB")
     if image.mode == "CMYK":
-        notes.append("CMYK converted without a colour profile")
+        notes.append("CMYK converted without a color profile")
     return image.convert("RGB")
 
 
-def _is_grey_palette(image: Image.Image) -> bool:
-    colours = np.asarray(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
-    return bool((colours == colours[:, :1]).all())
+def _is_gray_palette(image: Image.Image) -> bool:
+    colors = np.asarray(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    return bool((colors == colors[:, :1]).all())
 
 
-def fit(image: Image.Image, size: int, crop: Crop, background: Colour, channels: int | None) -> UInt8[np.ndarray, "size size c"]:
-    """A picture in mode L, LA, RGB or RGBA as a square. `channels` None: 1 if it is grey (and stays so on the background), else 3.
+def fit(image: Image.Image, size: int, crop: Crop, background: Color, channels: int | None) -> UInt8[np.ndarray, "size size c"]:
+    """A image in mode L, LA, RGB or RGBA as a square. `channels` None: 1 if it is gray (and stays so on the background), else 3.
 
-    With 4 channels, fully transparent pixels and padding have the background's colour and alpha 0; otherwise all is laid on it.
+    With 4 channels, fully transparent pixels and padding have the background's color and alpha 0; otherwise all is laid on it.
     """
     if channels == 4:
         image = image.convert("RGBA")
     else:
         image = _laid_on(image, background)
-        if channels is None and crop == "pad" and image.width != image.height and not _is_grey(background):
+        if channels is None and crop == "pad" and image.width != image.height and not _is_gray(background):
             image = image.convert("RGB")
         elif channels is not None:
             image = image.convert("L" if channels == 1 else "RGB")
@@ -299,61 +299,61 @@ def fit(image: Image.Image, size: int, crop: Crop, background: Colour, channels:
     return pixels.reshape(size, size, -1)
 
 
-def whole(image: Image.Image, background: Colour) -> UInt8[np.ndarray, "h w c"]:
-    """All of a picture in mode L, LA, RGB or RGBA as it is, laid on the background: gray with one channel, color with three."""
+def whole(image: Image.Image, background: Color) -> UInt8[np.ndarray, "h w c"]:
+    """All of a image in mode L, LA, RGB or RGBA as it is, laid on the background: gray with one channel, color with three."""
     pixels = np.array(_laid_on(image, background))
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def read_pictures(paths: Sequence[Path], spec: ImageSpec) -> UInt8[np.ndarray, "n h w c"]:
-    """Picture files as squares of that size and so many channels, on white, the middle cut out. A DataError lists all that cannot be
+def read_images(paths: Sequence[Path], spec: ImageSpec) -> UInt8[np.ndarray, "n h w c"]:
+    """Image files as squares of that size and so many channels, on white, the middle cut out. A DataError lists all that cannot be
     read.
     """
     pixels, problems = [], []
     for path in paths:
         try:
             loaded = load(path.read_bytes(), spec.height)
-            pixels.append(fit(loaded.image, spec.height, "centre", (255, 255, 255), spec.channels))
+            pixels.append(fit(loaded.image, spec.height, "center", (255, 255, 255), spec.channels))
         except OSError as problem:
             problems.append(f"{path}: {problem.strerror or problem}")
         except UnusableError as problem:
             problems.append(f"{path}: {problem}")
     if problems:
-        raise DataError(listed("These pictures cannot be read:", problems))
+        raise DataError(listed("These images cannot be read:", problems))
     if not pixels:
-        raise DataError("No picture is named.")
+        raise DataError("No image is named.")
     return np.stack(pixels)
 
 
-def _is_grey(colour: Colour) -> bool:
-    return colour[0] == colour[1] == colour[2]
+def _is_gray(color: Color) -> bool:
+    return color[0] == color[1] == color[2]
 
 
-def _fill(mode: str, background: Colour) -> Image.Image:
+def _fill(mode: str, background: Color) -> Image.Image:
     """One pixel of the background in that mode."""
     return Image.new("RGB", (1, 1), background).convert(mode)
 
 
-def _laid_on(image: Image.Image, background: Colour) -> Image.Image:
+def _laid_on(image: Image.Image, background: Color) -> Image.Image:
     if image.mode not in ("LA", "RGBA"):
         return image
-    mode = "L" if image.mode == "LA" and _is_grey(background) else "RGB"
+    mode = "L" if image.mode == "LA" and _is_gray(background) else "RGB"
     base = _fill(mode, background).resize(image.size, Image.Resampling.NEAREST)
     base.paste(image.convert(mode), mask=image.getchannel("A"))
     return base
 
 
-def _square(image: Image.Image, size: int, crop: Crop, background: Colour) -> Image.Image:
+def _square(image: Image.Image, size: int, crop: Crop, background: Color) -> Image.Image:
     width, height = image.size
     if crop == "pad":
         scale = size / max(width, height)
         inner = (max(1, math.floor(width * scale + 0.5)), max(1, math.floor(height * scale + 0.5)))
-        picture = image if inner == image.size else image.resize(inner, Image.Resampling.LANCZOS)
+        resized = image if inner == image.size else image.resize(inner, Image.Resampling.LANCZOS)
         if inner == (size, size):
-            return picture
+            return resized
         clear = image.mode == "RGBA"
         square = Image.new("RGBA", (size, size), (*background, 0)) if clear else _fill(image.mode, background).resize((size, size))
-        square.paste(picture, ((size - inner[0]) // 2, (size - inner[1]) // 2))
+        square.paste(resized, ((size - inner[0]) // 2, (size - inner[1]) // 2))
         return square
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2

@@ -26,13 +26,13 @@ FINE: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "W
 """How formats that lose something are written: so that it is not seen."""
 
 
-def as_picture(pixels: UInt8[np.ndarray, "h w c"]) -> Image.Image:
-    """A Pillow picture of 1 (grey), 3 (RGB) or 4 (RGBA) channels."""
+def as_image(pixels: UInt8[np.ndarray, "h w c"]) -> Image.Image:
+    """A Pillow image of 1 (gray), 3 (RGB) or 4 (RGBA) channels."""
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
-def save_picture(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> None:
-    """Write one picture, in the format that the file's ending names (PNG, WebP, ...), atomically."""
+def save_image(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> None:
+    """Write one image, in the format that the file's ending names (PNG, WebP, ...), atomically."""
     write_bytes(path, encoded(pixels, path))
 
 
@@ -66,44 +66,44 @@ def _choices(wanted: Sequence[Output]) -> str:
 
 
 def encoded(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> bytes:
-    """One picture as a file of the format that the ending of `path` names."""
+    """One image as a file of the format that the ending of `path` names."""
     output_at(path, "image")
     Image.init()
     kind = Image.EXTENSION[path.suffix.lower()]
     if kind == "PNG":
         return png(pixels)
-    picture, file = as_picture(pixels), io.BytesIO()
-    if kind == "JPEG" and picture.mode == "RGBA":  # which it cannot hold
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    picture.save(file, format=kind, **FINE.get(kind, {}))
+    image, file = as_image(pixels), io.BytesIO()
+    if kind == "JPEG" and image.mode == "RGBA":  # which it cannot hold
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    image.save(file, format=kind, **FINE.get(kind, {}))
     return file.getvalue()
 
 
 def png(pixels: UInt8[np.ndarray, "h w c"]) -> bytes:
-    """One picture as a PNG file, made for speed: twice as fast as Pillow's usual level, one hundredth larger."""
+    """One image as a PNG file, made for speed: twice as fast as Pillow's usual level, one hundredth larger."""
     file = io.BytesIO()
-    as_picture(pixels).save(file, format="PNG", compress_level=4)
+    as_image(pixels).save(file, format="PNG", compress_level=4)
     return file.getvalue()
 
 
 def grid(
-    pictures: UInt8[np.ndarray, "n h w c"], columns: int | None = None, gap: int = 2, scale: int | None = None
+    images: UInt8[np.ndarray, "n h w c"], columns: int | None = None, gap: int = 2, scale: int | None = None
 ) -> UInt8[np.ndarray, "rows columns c"]:
-    """All pictures in rows on white, in reading order. `columns`: as near a square as can be, unless given.
-    Small pictures are enlarged by whole pixels (`scale` times; None: so that each side is at least 48).
+    """All images in rows on white, in reading order. `columns`: as near a square as can be, unless given.
+    Small images are enlarged by whole pixels (`scale` times; None: so that each side is at least 48).
     """
-    n, height, width, channels = pictures.shape
+    n, height, width, channels = images.shape
     if scale is None:
         scale = max(1, -(-48 // max(height, width)))
     if scale > 1:
-        pictures = pictures.repeat(scale, axis=1).repeat(scale, axis=2)
+        images = images.repeat(scale, axis=1).repeat(scale, axis=2)
         height, width = height * scale, width * scale
     columns = columns or max(1, math.ceil(math.sqrt(n)))
     rows = max(1, math.ceil(n / columns))
     sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
-    for i, picture in enumerate(pictures):
+    for i, image in enumerate(images):
         top, left = gap + (i // columns) * (height + gap), gap + (i % columns) * (width + gap)
-        sheet[top : top + height, left : left + width] = picture
+        sheet[top : top + height, left : left + width] = image
     return sheet
 
 
@@ -119,17 +119,17 @@ def save_gif(
     """
     if not frames:
         raise SparringError(f"{path}: a film needs frames, and there are none.")
-    pictures = [as_picture(frame) for frame in frames]
-    pictures = [picture.convert("RGB") if picture.mode == "RGBA" else picture for picture in pictures]
+    images = [as_image(frame) for frame in frames]
+    images = [image.convert("RGB") if image.mode == "RGBA" else image for image in images]
     if not durations:
         every = math.ceil(frames_per_second / FASTEST_GIF)
-        pictures = pictures[::every]
-        hundredths = [round(100 * number * every / frames_per_second) for number in range(len(pictures) + 1)]
+        images = images[::every]
+        hundredths = [round(100 * number * every / frames_per_second) for number in range(len(images) + 1)]
         durations = [10 * (end - begin) for begin, end in pairwise(hundredths)]
     durations = list(durations)
     durations[-1] += round(1000 * hold_last)
     with replacing(path) as temporary:
-        pictures[0].save(temporary, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False)
+        images[0].save(temporary, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=False)
 
 
 def save_film(
@@ -165,8 +165,8 @@ def save_film(
         sent = 0
         try:
             for frame in itertools.chain([first], frames):
-                colour = frame[:, :, :3] if channels >= 3 else frame.repeat(3, axis=2)
-                writer.send(np.ascontiguousarray(np.pad(colour, padding, mode="edge")))
+                color = frame[:, :, :3] if channels >= 3 else frame.repeat(3, axis=2)
+                writer.send(np.ascontiguousarray(np.pad(color, padding, mode="edge")))
                 sent += 1
             writer.close()
             written = imageio_ffmpeg.count_frames_and_secs(str(temporary))[0]  # ffmpeg's end is not told otherwise

@@ -11,6 +11,6 @@ def pixels_to_float(pixels: UInt8[Tensor, "n h w c"]) -> Float[Tensor, "n c h w"
 
 
 def float_to_pixels(images: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w c"]:
-    """Pictures in [-1, 1] (what lies outside is clipped) as 8-bit pixels, rounded to the nearest: the inverse of `pixels_to_float`."""
+    """Images in [-1, 1] (what lies outside is clipped) as 8-bit pixels, rounded to the nearest: the inverse of `pixels_to_float`."""
     scaled = images.to(torch.float32).add(1.0).mul_(127.5).round_().clamp_(0, 255)
     return scaled.permute(0, 2, 3, 1).to(torch.uint8).contiguous()

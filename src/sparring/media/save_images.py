@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sparring.core.errors import SettingsError
 from sparring.core.files import replacing
-from sparring.media.image_files import grid, output_at, save_picture
+from sparring.media.image_files import grid, output_at, save_image
 from sparring.media.pixels import float_to_pixels
 
 
@@ -28,14 +28,14 @@ def save_images(images: Tensor | Iterable[Tensor], path: Path | str, *, columns:
     pieces = (_pixels_of(piece) for piece in ([images] if isinstance(images, Tensor) else images))
     if kind == "folder":
         for index, image in enumerate(image for piece in pieces for image in piece):
-            save_picture(image, place / f"{index:05d}.png")
+            save_image(image, place / f"{index:05d}.png")
         return place
     whole = list(pieces)
     if not whole:
         raise SettingsError(f"{place}: there are no images to write.")
     pixels = np.concatenate(whole)
     if kind == "image":
-        save_picture(grid(pixels, columns), place)
+        save_image(grid(pixels, columns), place)
         return place
     with replacing(place) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, images=pixels)

@@ -1,10 +1,10 @@
-"""What pixels alone tell of pictures that have failed: blank ones, and noise."""
+"""What pixels alone tell of images that have failed: blank ones, and noise."""
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 WINDOW = 512
-"""Side in pixels of the middle of large pictures that is looked at."""
+"""Side in pixels of the middle of large images that is looked at."""
 LEAST_VARIANCE = 0.5**2
 """Of pixels from 0 to 255: below it there is only rounding."""
 
@@ -15,15 +15,15 @@ def _middle(pixels: UInt8[np.ndarray, "n h w c"]) -> Float[np.ndarray, "n _ _ c"
 
 
 def contrast_of(pixels: UInt8[np.ndarray, "n h w c"]) -> Float[np.ndarray, " n"]:
-    """Of each picture the standard deviation of its pixels, where black and white are 1 apart, of the channel where it is greatest: 0 if it
+    """Of each image the standard deviation of its pixels, where black and white are 1 apart, of the channel where it is greatest: 0 if it
     is of one color.
     """
     return _middle(pixels).std(axis=(1, 2)).max(axis=1) / 255
 
 
 def roughness_of(pixels: UInt8[np.ndarray, "n h w c"]) -> Float[np.ndarray, " n"]:
-    """Of each picture the mean squared difference of neighbors in a row and in a column over twice the variance: 1 for noise whose pixels
-    know nothing of each other, near 0 for smooth pictures, 0 for those of one color or of a single row or column.
+    """Of each image the mean squared difference of neighbors in a row and in a column over twice the variance: 1 for noise whose pixels
+    know nothing of each other, near 0 for smooth images, 0 for those of one color or of a single row or column.
     """
     gray = _middle(pixels).mean(axis=3)
     if min(gray.shape[1:]) < 2:

@@ -8,7 +8,7 @@ from torch import Tensor
 from sparring.core.errors import DataError
 
 Rows = Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."]
-"""A row of features for each picture, of shape (n, d): what has another shape is refused in words, so not by its type."""
+"""A row of features for each image, of shape (n, d): what has another shape is refused in words, so not by its type."""
 
 
 def checked(rows: Rows, name: str, least: int = 2) -> Float[Tensor, "n d"]:

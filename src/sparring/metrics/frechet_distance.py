@@ -19,7 +19,7 @@ class Gaussian:
     covariance: Float64[Tensor, "d d"] | None
     """None where there are too few samples for it to have full rank; `spread` says it all then."""
     spread: Float64[Tensor, "n d"] | None
-    """Centred samples over sqrt(n - 1): spread^T spread is the covariance. None where they are more than needed."""
+    """Centerd samples over sqrt(n - 1): spread^T spread is the covariance. None where they are more than needed."""
 
     @classmethod
     def of(cls, rows: Float[Tensor, "n d"]) -> "Gaussian":

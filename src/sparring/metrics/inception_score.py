@@ -1,4 +1,4 @@
-"""The Inception Score (Salimans et al. 2016): sure about each picture, varied over all of them, blind to real data."""
+"""The Inception Score (Salimans et al. 2016): sure about each image, varied over all of them, blind to real data."""
 
 from dataclasses import dataclass
 

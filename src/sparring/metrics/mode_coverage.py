@@ -11,7 +11,7 @@ from torch import Tensor
 from sparring.data.points.mixtures import Mixture
 
 DEVIATIONS = 3
-"""A sample within so many deviations of a centre is of high quality."""
+"""A sample within so many deviations of a center is of high quality."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class ModeCount:
     """
 
     modes: int
-    """Modes covered: at least one high-quality sample is nearest to one of its centres."""
+    """Modes covered: at least one high-quality sample is nearest to one of its centers."""
     of: int
     """Modes there are."""
     high_quality: float
-    """Share of the samples within 3 deviations of the nearest centre (Euclidean). Of true samples of separate modes in the plane
+    """Share of the samples within 3 deviations of the nearest center (Euclidean). Of true samples of separate modes in the plane
     1 - exp(-4.5) = 98.9 % are."""
     kl: float
     """Kullback-Leibler divergence, in nats, from the finite samples' shares of nearest modes to the true ones (PacGAN's reverse KL):
@@ -47,8 +47,8 @@ def count_modes(points: Float[Tensor, "n 2"], mixture: Mixture) -> ModeCount:
     """
     n, of = len(points), mixture.modes
     finite = points.detach().cpu()[points.isfinite().all(dim=1).cpu()]
-    distances, centres = mixture.nearest(finite)
-    modes = mixture.mode_of_centre[centres]
+    distances, centers = mixture.nearest(finite)
+    modes = mixture.mode_of_center[centers]
     good = distances <= DEVIATIONS * mixture.deviation
     counts = torch.bincount(modes, minlength=of)
     return ModeCount(

@@ -1,6 +1,6 @@
 """Scores that ask which samples lie among which: precision and recall, density and coverage, copies of the training set.
 
-All of them come from the same distances, which are computed once, in pieces: `neighbourhoods`.
+All of them come from the same distances, which are computed once, in pieces: `neighborhoods`.
 """
 
 import math
@@ -15,7 +15,7 @@ from sparring.metrics.feature_arrays import Rows, both
 
 PIECE = 1024
 COPY_QUANTILE = 0.01
-"""A sample is called a copy if it is nearer to a training picture than all but this share of the pictures it is compared with."""
+"""A sample is called a copy if it is nearer to a training image than all but this share of the images it is compared with."""
 
 
 def squared_distances(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
@@ -29,20 +29,20 @@ class Own:
     """Each row of a sample within its own sample."""
 
     radii: Float[Tensor, "n k"]
-    """Squared distances to its first neighbours, itself left out."""
+    """Squared distances to its first neighbors, itself left out."""
     mean_distance: float
     """Mean distance of two rows."""
     mean_distance_error: float
     """Standard error of it (first-order Hoeffding term)."""
     nearest_distance: Float[Tensor, " n"]
-    """To its nearest neighbour, exactly: 0 for a duplicate."""
+    """To its nearest neighbor, exactly: 0 for a duplicate."""
 
     @classmethod
     def of(cls, rows: Float[Tensor, "n d"], k: int) -> "Own":
-        """With `k` neighbours. A DataError if there are not so many."""
+        """With `k` neighbors. A DataError if there are not so many."""
         n, nearest, means, apart = len(rows), [], [], []
         if n <= k:
-            raise DataError(f"{k} neighbours were asked for in a sample of {n}: at least {k + 1} are needed.")
+            raise DataError(f"{k} neighbors were asked for in a sample of {n}: at least {k + 1} are needed.")
         rows = rows - rows.mean(dim=0)  # distances stay as they are, and rounding is less
         for start in range(0, n, PIECE):
             distances = squared_distances(rows[start : start + PIECE], rows)
@@ -57,8 +57,8 @@ class Own:
 
 
 @dataclass(frozen=True)
-class Neighbourhoods:
-    """How two samples lie among each other. A row's k-ball reaches to its k-th neighbour in its own sample."""
+class Neighborhoods:
+    """How two samples lie among each other. A row's k-ball reaches to its k-th neighbor in its own sample."""
 
     in_real_balls: dict[int, Int64[Tensor, " m"]]
     """By k: in how many real rows' balls each fake row lies."""
@@ -74,10 +74,10 @@ class Neighbourhoods:
     @classmethod
     def of(
         cls, real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], ks: tuple[int, ...], real_own: Own, fake_own: Own
-    ) -> "Neighbourhoods":
-        """Of two samples and their own neighbours, for each number of neighbours in `ks`."""
-        centre = real.mean(dim=0)
-        moved_real, moved_fake = real - centre, fake - centre
+    ) -> "Neighborhoods":
+        """Of two samples and their own neighbors, for each number of neighbors in `ks`."""
+        center = real.mean(dim=0)
+        moved_real, moved_fake = real - center, fake - center
         counts: dict[int, list[Tensor]] = {k: [] for k in ks}
         in_fake, hit = ({k: torch.zeros(len(real), dtype=torch.bool) for k in ks} for _ in range(2))
         nearest = []
@@ -124,26 +124,26 @@ class DensityCoverage:
 
 def precision_recall(real: Rows, fake: Rows, k: int = 3) -> PrecisionRecall:
     """Of samples of shape (n, d) and (m, d)."""
-    return _neighbourhoods(real, fake, k).precision_recall(k)
+    return _neighborhoods(real, fake, k).precision_recall(k)
 
 
 def density_coverage(real: Rows, fake: Rows, k: int = 5) -> DensityCoverage:
     """Of samples of shape (n, d) and (m, d)."""
-    return _neighbourhoods(real, fake, k).density_coverage(k)
+    return _neighborhoods(real, fake, k).density_coverage(k)
 
 
-def _neighbourhoods(real: Rows, fake: Rows, k: int) -> Neighbourhoods:
+def _neighborhoods(real: Rows, fake: Rows, k: int) -> Neighborhoods:
     if k < 1:
         raise DataError(f"k must be at least 1, not {k}.")
     a, b = both(real, fake)
-    return Neighbourhoods.of(a, b, (k,), Own.of(a, k), Own.of(b, k))
+    return Neighborhoods.of(a, b, (k,), Own.of(a, k), Own.of(b, k))
 
 
 def nearest_distances(rows: Float[Tensor, "n d"], to: Float[Tensor, "m d"]) -> Float[Tensor, " n"]:
     """From each row to the nearest of the others, exactly: 0 for a copy."""
-    centre = to.mean(dim=0)
-    moved = to - centre
-    places = torch.cat([squared_distances(piece - centre, moved).argmin(dim=1) for piece in rows.split(PIECE)])
+    center = to.mean(dim=0)
+    moved = to - center
+    places = torch.cat([squared_distances(piece - center, moved).argmin(dim=1) for piece in rows.split(PIECE)])
     return (rows - to[places]).norm(dim=1)
 
 
@@ -155,28 +155,28 @@ def best_coverage(n_real: int, n_fake: int, k: int) -> float:
 
 
 @dataclass(frozen=True)
-class Memorisation:
-    """Whether samples are copies of training pictures: distances to the nearest training picture, against those of pictures that
+class Memorization:
+    """Whether samples are copies of training images: distances to the nearest training image, against those of images that
     were not trained on (after Meehan et al. 2020).
     """
 
     nearer: float
-    """How often a sample is nearer to its training picture than a comparison picture to its own (ties count half): about 0.5 if
-    nothing is memorised; 1 if everything is."""
+    """How often a sample is nearer to its training image than a comparison image to its own (ties count half): about 0.5 if
+    nothing is memorized; 1 if everything is."""
     nearer_error: float
-    """Standard error of `nearer` if nothing is memorised (Mann and Whitney 1947)."""
+    """Standard error of `nearer` if nothing is memorized (Mann and Whitney 1947)."""
     copies: float
-    """Share of samples nearer than all but 1 % of the comparison pictures: about 0.01 if nothing is memorised."""
+    """Share of samples nearer than all but 1 % of the comparison images: about 0.01 if nothing is memorized."""
 
 
-def memorisation(nearest: Float[Tensor, " m"], comparison: Float[Tensor, " h"]) -> Memorisation:
-    """From the distances to the nearest training picture of `m` samples and of `h` comparison pictures."""
+def memorization(nearest: Float[Tensor, " m"], comparison: Float[Tensor, " h"]) -> Memorization:
+    """From the distances to the nearest training image of `m` samples and of `h` comparison images."""
     m, h = len(nearest), len(comparison)
     if not m or not h:
-        raise DataError(f"Memorisation needs samples and pictures to compare them with, not {m} and {h}.")
+        raise DataError(f"Memorization needs samples and images to compare them with, not {m} and {h}.")
     sample, against = nearest.double(), comparison.double().sort().values
     below = torch.searchsorted(against, sample, right=False)
     ties = torch.searchsorted(against, sample, right=True) - below
     nearer = 1 - (below + ties / 2).sum().item() / (m * h)
     copies = (sample <= torch.quantile(against, COPY_QUANTILE)).double().mean().item()
-    return Memorisation(nearer, ((m + h + 1) / (12 * m * h)) ** 0.5, copies)
+    return Memorization(nearer, ((m + h + 1) / (12 * m * h)) ** 0.5, copies)

@@ -1,6 +1,6 @@
-"""Scores of pictures against the very pictures they should be: by their pixels, by their structure, and by a network's features.
+"""Scores of images against the very images they should be: by their pixels, by their structure, and by a network's features.
 
-Pictures are in [-1, 1], as everywhere; errors are on the scale of [0, 1], where black and white are 1 apart.
+Images are in [-1, 1], as everywhere; errors are on the scale of [0, 1], where black and white are 1 apart.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,30 +17,30 @@ C1, C2 = 0.01**2, 0.03**2
 """... and its constants K1 and K2, squared, for a range of 1."""
 
 
-def absolute_error(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
-    """L1 (Isola et al. 2017, equation 3, for each pixel and channel): 0 for equal pictures, 1 for black and white."""
-    return (pictures.double() - targets.double()).abs().mean(dim=(1, 2, 3)) / 2
+def absolute_error(images: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
+    """L1 (Isola et al. 2017, equation 3, for each pixel and channel): 0 for equal images, 1 for black and white."""
+    return (images.double() - targets.double()).abs().mean(dim=(1, 2, 3)) / 2
 
 
-def peak_ratio(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
-    """The peak signal-to-noise ratio in decibels: 0 for black and white, infinite for equal pictures."""
-    squared = (pictures.double() - targets.double()).square().mean(dim=(1, 2, 3)) / 4
+def peak_ratio(images: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
+    """The peak signal-to-noise ratio in decibels: 0 for black and white, infinite for equal images."""
+    squared = (images.double() - targets.double()).square().mean(dim=(1, 2, 3)) / 4
     return -10 * squared.log10()
 
 
-def structural_similarity(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
-    """SSIM (Wang et al. 2004, equations 13 to 17): 1 for equal pictures, less for others.
+def structural_similarity(images: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
+    """SSIM (Wang et al. 2004, equations 13 to 17): 1 for equal images, less for others.
 
-    The mean over channels, and over the places whose window lies within the picture. ValueError for sides under 11.
+    The mean over channels, and over the places whose window lies within the image. ValueError for sides under 11.
     """
-    height, width = pictures.shape[2:]
+    height, width = images.shape[2:]
     if min(height, width) < WINDOW:
-        raise ValueError(f"structural similarity needs pictures of {WINDOW}x{WINDOW} pixels at least, not {height}x{width}: enlarge them")
-    return in_chunks(_similarity, pictures, targets)
+        raise ValueError(f"structural similarity needs images of {WINDOW}x{WINDOW} pixels at least, not {height}x{width}: enlarge them")
+    return in_chunks(_similarity, images, targets)
 
 
-def _similarity(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
-    a, b = ((each.double() + 1) / 2 for each in (pictures, targets))
+def _similarity(images: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
+    a, b = ((each.double() + 1) / 2 for each in (images, targets))
     mean_a, mean_b, square_a, square_b, product = _windowed(torch.stack((a, b, a * a, b * b, a * b)))
     variances = square_a - mean_a.square() + square_b - mean_b.square()
     covariance = product - mean_a * mean_b
@@ -49,7 +49,7 @@ def _similarity(pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c 
 
 
 def _windowed(x: Float64[Tensor, "k n c h w"]) -> Float64[Tensor, "k n c h-10 w-10"]:
-    """Means under the window, wherever it lies within the picture."""
+    """Means under the window, wherever it lies within the image."""
     rows, columns = (_window(side).to(x.device) for side in x.shape[3:])
     return rows @ x @ columns.T
 
@@ -62,14 +62,14 @@ def _window(side: int) -> Float64[Tensor, "{side}-10 {side}"]:
 
 
 def in_chunks(
-    score: Callable[[Tensor, Tensor], Tensor], pictures: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]
+    score: Callable[[Tensor, Tensor], Tensor], images: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]
 ) -> Float64[Tensor, " n"]:
     """A score that takes much memory, of a few pairs at a time."""
-    return torch.cat([score(*pair) for pair in zip(pictures.split(CHUNK), targets.split(CHUNK), strict=True)])
+    return torch.cat([score(*pair) for pair in zip(images.split(CHUNK), targets.split(CHUNK), strict=True)])
 
 
 def means(pieces: Sequence[Mapping[str, Float64[Tensor, " _"]]]) -> dict[str, float]:
-    """The mean of each score over all pieces' pictures; that of PSNR over those that are not equal to their targets (infinite if all
+    """The mean of each score over all pieces' images; that of PSNR over those that are not equal to their targets (infinite if all
     are).
     """
     found = {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}

@@ -1,7 +1,7 @@
-"""What pictures look like, in numbers: as rows of pixels with distances between them, and the traces of networks in them.
+"""What images look like, in numbers: as rows of pixels with distances between them, and the traces of networks in them.
 
 Rows are averaged down to 16x16: cheap enough to be compared throughout training, and enough to tell samples that are all alike, copies, or
-those that never come to rest. Scores that tell good pictures from better ones are the judge's.
+those that never come to rest. Scores that tell good images from better ones are the judge's.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ LLOYD_STEPS = 20
 
 
 def rows_of(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
-    """Pictures as rows of numbers, averaged down to a side of 16 at most."""
+    """Images as rows of numbers, averaged down to a side of 16 at most."""
     height, width = (min(SIDE, side) for side in images.shape[2:])
     return nn.functional.adaptive_avg_pool2d(images.float(), (height, width)).flatten(1)
 
@@ -45,16 +45,16 @@ def radii(rows: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:
 
 def clusters(rows: Float[Tensor, "n d"], k: int) -> Int64[Tensor, " n"]:
     """Which of `k` clusters each row is in: k-means (Lloyd 1982), begun with rows that are far from one another."""
-    centres = rows[:1]
+    centers = rows[:1]
     for _ in range(k - 1):
-        farthest = squared_distances(rows, centres).amin(dim=1).argmax()
-        centres = torch.cat([centres, rows[farthest : farthest + 1]])
-    places = squared_distances(rows, centres).argmin(dim=1)
+        farthest = squared_distances(rows, centers).amin(dim=1).argmax()
+        centers = torch.cat([centers, rows[farthest : farthest + 1]])
+    places = squared_distances(rows, centers).argmin(dim=1)
     for _ in range(LLOYD_STEPS):
-        sums = torch.zeros_like(centres).index_add_(0, places, rows)
+        sums = torch.zeros_like(centers).index_add_(0, places, rows)
         counts = torch.bincount(places, minlength=k)[:, None]
-        centres = torch.where(counts > 0, sums / counts.clamp_min(1), centres)
-        places = squared_distances(rows, centres).argmin(dim=1)
+        centers = torch.where(counts > 0, sums / counts.clamp_min(1), centers)
+        places = squared_distances(rows, centers).argmin(dim=1)
     return places
 
 
@@ -70,7 +70,7 @@ def agreements(labels: Int64[Tensor, " n"], others: Int64[Tensor, " n"], classes
 
 
 def label_signs(rows: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> dict[str, Any]:
-    """How often a picture's nearest neighbour has its class, and how often it would by chance."""
+    """How often a image's nearest neighbor has its class, and how often it would by chance."""
     _, places = own_nearest(rows)
     of_classes = torch.tensor(shares(labels, int(labels.max()) + 1))
     return {
@@ -87,7 +87,7 @@ def saturation(images: Float[Tensor, "n c h w"]) -> float:
 
 
 def checkerboard(images: Float[Tensor, "n c h w"]) -> float:
-    """The share of pictures' differences from their means that alternates from pixel to pixel, in rows, columns or both: a strided
+    """The share of images' differences from their means that alternates from pixel to pixel, in rows, columns or both: a strided
     transposed convolution leaves it (Odena et al. 2016, Deconvolution and Checkerboard Artifacts).
     """
     x = images - images.mean(dim=(2, 3), keepdim=True)

@@ -7,7 +7,7 @@ from torch import Tensor
 from sparring.core.random_streams import Streams
 
 LARGEST_SIDE = 32
-"""Pictures are averaged down to this side before they are compared."""
+"""Images are averaged down to this side before they are compared."""
 
 
 def sliced_wasserstein(real: Float[Tensor, "n d"], generated: Float[Tensor, "n d"], directions: int = 256, seed: int = 0) -> float:
@@ -23,6 +23,6 @@ def sliced_wasserstein(real: Float[Tensor, "n d"], generated: Float[Tensor, "n d
 
 
 def coarse(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
-    """Pictures as rows of numbers, averaged down to a side of 32 at most."""
+    """Images as rows of numbers, averaged down to a side of 32 at most."""
     height, width = (min(LARGEST_SIDE, size) for size in images.shape[2:])
     return torch.nn.functional.adaptive_avg_pool2d(images, (height, width)).flatten(1)

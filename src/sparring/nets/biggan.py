@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu
 
-from sparring.nets.blocks.layers import MinibatchDeviation, precise, spectrally_normalised
+from sparring.nets.blocks.layers import MinibatchDeviation, precise, spectrally_normalized
 from sparring.nets.sngan import double, halve
 from sparring.nets.style_generator import Label, as_rows
 
@@ -47,12 +47,12 @@ def discriminator_widths(resolution: int, width: int) -> tuple[int, ...]:
 
 
 def halvings(resolution: int, stages: int) -> tuple[bool, ...]:
-    """Which stages of a discriminator halve the side: down to 4x4, or 8x8 for pictures of 32x32."""
+    """Which stages of a discriminator halve the side: down to 4x4, or 8x8 for images of 32x32."""
     last = resolution.bit_length() - (4 if resolution == 32 else 3)
     return tuple(stage < last for stage in range(stages))
 
 
-def initialise(network: nn.Module) -> None:
+def initialize(network: nn.Module) -> None:
     """Orthogonal weights (Saxe et al. 2014), offsets zero."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -105,7 +105,7 @@ class Norm(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Figure 15b: norm, ReLU, nearest neighbours, 3x3, norm, ReLU, 3x3; added to nearest neighbours, 1x1."""
+    """Figure 15b: norm, ReLU, nearest neighbors, 3x3, norm, ReLU, 3x3; added to nearest neighbors, 1x1."""
 
     def __init__(self, before: int, after: int, condition: int, stage: int) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class UpBlock(nn.Module):
 
 class DeepUpBlock(nn.Module):
     """Figure 16b: 1x1 to a fourth of the channels, two 3x3, 1x1 back, each after norm and ReLU; added to the input, which loses the
-    channels that are too many. `doubles`: by nearest neighbours, before the first 3x3.
+    channels that are too many. `doubles`: by nearest neighbors, before the first 3x3.
     """
 
     def __init__(self, before: int, after: int, condition: int, stage: int, *, doubles: bool) -> None:
@@ -190,14 +190,14 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.last_norm = Norm(widths[-1], 0)
         self.draw = nn.Conv2d(widths[-1], channels, 3, padding=1)
-        initialise(self)
+        initialize(self)
         if spectral_norm:
             for name, module in self.named_children():
                 if name != "embed":
-                    spectrally_normalised(module, apart_from=() if self.embed is not None or not classes else (Norm,))
+                    spectrally_normalized(module, apart_from=() if self.embed is not None or not classes else (Norm,))
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Label = None) -> Float[Tensor, "n c h w"]:
-        """Pictures in [-1, 1]. `condition`: one-hot rows (or weights for each class), or numbers."""
+        """Images in [-1, 1]. `condition`: one-hot rows (or weights for each class), or numbers."""
         told = as_rows(condition, self.classes, latent.dtype)
         if told is not None and self.embed is not None:
             told = self.embed(told).to(latent.dtype)
@@ -243,17 +243,17 @@ class Generator(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """Figure 15c: ReLU, 3x3, ReLU, 3x3, average pooling; added to 1x1, average pooling. On pictures there is no first ReLU."""
+    """Figure 15c: ReLU, 3x3, ReLU, 3x3, average pooling; added to 1x1, average pooling. On images there is no first ReLU."""
 
-    def __init__(self, before: int, after: int, *, halves: bool, pictures: bool) -> None:
+    def __init__(self, before: int, after: int, *, halves: bool, images: bool) -> None:
         super().__init__()
-        self.halves, self.pictures = halves, pictures
+        self.halves, self.images = halves, images
         self.first, self.second = nn.Conv2d(before, after, 3, padding=1), nn.Conv2d(after, after, 3, padding=1)
         self.shortcut = nn.Conv2d(before, after, 1) if halves or before != after else nn.Identity()
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o p q"]:
         """(n, before, h, w) to (n, after, h / 2, w / 2), or without pooling (n, after, h, w)."""
-        y = relu(self.first(x if self.pictures else relu(x)), inplace=True)
+        y = relu(self.first(x if self.images else relu(x)), inplace=True)
         if not self.halves:
             return self.second(y) + self.shortcut(x)
         return halve(y, self.second) + self.shortcut(avg_pool2d(x, 2))
@@ -309,7 +309,7 @@ class Discriminator(nn.Module):
             if depth:
                 blocks += [DeepDownBlock(after if i else before, after, halves=halves[stage] and i == 0) for i in range(depth)]
             else:
-                blocks.append(DownBlock(before, after, halves=halves[stage], pictures=stage == 0))
+                blocks.append(DownBlock(before, after, halves=halves[stage], images=stage == 0))
             if stage in attended:
                 blocks.append(Attention(after))
         self.blocks = nn.ModuleList(blocks)
@@ -318,10 +318,10 @@ class Discriminator(nn.Module):
         self.judge = nn.Linear(features, 1 + named)
         self.project = nn.Linear(projected, features, bias=False) if projected else None
         self.classes = projected
-        initialise(self)
+        initialize(self)
 
     def forward(self, images: Float[Tensor, "n c h w"], label: Label = None) -> Float[Tensor, "n outputs"]:
-        """A logit for each picture, then one for each class that is named. `label`: one-hot rows or numbers, if it is told classes."""
+        """A logit for each image, then one for each class that is named. `label`: one-hot rows or numbers, if it is told classes."""
         x = images if self.see is None else self.see(images)
         for block in self.blocks:
             x = block(x)

@@ -9,14 +9,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sparring.nets.blocks.convolution import Convolution, TransposedConvolution
-from sparring.nets.blocks.layers import ConditionalBatchNorm, MinibatchDeviation, PictureNorm
+from sparring.nets.blocks.layers import ConditionalBatchNorm, MinibatchDeviation, ImageNorm
 
 SMALLEST, LARGEST = 16, 256
 
-Norm = Literal["batch", "picture", "none"]
+Norm = Literal["batch", "image", "none"]
 NORMS: dict[Norm, Callable[[int], list[nn.Module]]] = {
     "batch": lambda channels: [nn.BatchNorm2d(channels)],
-    "picture": lambda channels: [PictureNorm(channels)],
+    "image": lambda channels: [ImageNorm(channels)],
     "none": lambda channels: [],
 }
 
@@ -27,7 +27,7 @@ def _widths(resolution: int, width: int) -> list[int]:
     return [width * min(2**power, 16) for power in range(doublings, -1, -1)]
 
 
-def initialise(network: nn.Module, deviation: float = 0.02) -> None:
+def initialize(network: nn.Module, deviation: float = 0.02) -> None:
     """Weights from N(0, deviation), batch norm's scale from N(1, deviation), offsets zero."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -41,27 +41,27 @@ def initialise(network: nn.Module, deviation: float = 0.02) -> None:
 class Generator(nn.Module):
     """A latent is projected to a 4x4 map; each fractionally strided convolution then doubles the side.
 
-    Classes may be `concatenated` to the latent, or have batch norms of their own (`normalised`): how many there are.
+    Classes may be `concatenated` to the latent, or have batch norms of their own (`normalized`): how many there are.
     """
 
-    def __init__(self, resolution: int, channels: int, latent_size: int, width: int, *, concatenated: int = 0, normalised: int = 0) -> None:
+    def __init__(self, resolution: int, channels: int, latent_size: int, width: int, *, concatenated: int = 0, normalized: int = 0) -> None:
         super().__init__()
         self.concatenated = concatenated
         widths = _widths(resolution, width)
         self.project = nn.Linear(latent_size + concatenated, widths[0] * 16, bias=False)
 
         def norm(width: int) -> nn.Module:
-            return ConditionalBatchNorm(width, normalised) if normalised else nn.BatchNorm2d(width)
+            return ConditionalBatchNorm(width, normalized) if normalized else nn.BatchNorm2d(width)
 
         layers: list[nn.Module] = [norm(widths[0]), nn.ReLU(inplace=True)]
         for before, after in itertools.pairwise(widths):
             layers += [TransposedConvolution(before, after, 4, 2, 1), norm(after), nn.ReLU(inplace=True)]
         layers += [TransposedConvolution(widths[-1], channels, 4, 2, 1), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
-        initialise(self)
+        initialize(self)
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
-        """Pictures in [-1, 1]."""
+        """Images in [-1, 1]."""
         if condition is not None and self.concatenated:
             latent = torch.cat([latent, condition], dim=1)
         # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
@@ -74,7 +74,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Strided convolutions halve the side down to 4x4; one linear unit sees the whole map.
 
-    Classes may be `concatenated` to the picture as constant channels, `projected` on the last features (Miyato and Koyama
+    Classes may be `concatenated` to the image as constant channels, `projected` on the last features (Miyato and Koyama
     2018, equation 3), or `named` by outputs of their own: how many there are.
     """
 
@@ -103,10 +103,10 @@ class Discriminator(nn.Module):
         features = (widths[-1] + minibatch_deviation) * 16
         self.judge = nn.Linear(features, 1 + named, bias=False)
         self.project = nn.Linear(projected, features, bias=False) if projected else None
-        initialise(self)
+        initialize(self)
 
     def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
-        """A logit for each picture, then one for each class that is named."""
+        """A logit for each image, then one for each class that is named."""
         if condition is not None and self.concatenated:
             maps = condition[:, :, None, None].expand(-1, -1, *images.shape[2:])
             images = torch.cat([images, maps], dim=1).contiguous(memory_format=torch.channels_last)

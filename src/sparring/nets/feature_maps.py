@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sparring.core.random_streams import Streams
 
-MOST_PICTURE_CHANNELS = 4
+MOST_IMAGE_CHANNELS = 4
 
 
 class Recorder:
@@ -19,8 +19,8 @@ class Recorder:
         self.maps: dict[int, tuple[str, Float[Tensor, "n c h w"]]] = {}
 
     def note(self, name: str, output: object) -> None:
-        """Keep a module's output if it is a map: of four dimensions, and with more channels than pictures have."""
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[1] > MOST_PICTURE_CHANNELS:
+        """Keep a module's output if it is a map: of four dimensions, and with more channels than images have."""
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[1] > MOST_IMAGE_CHANNELS:
             self.maps[output.shape[2]] = (name, output)
 
 
@@ -32,7 +32,7 @@ def recording(network: nn.Module) -> Iterator[Recorder]:
     def listen(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
         return module.register_forward_hook(lambda _, __, output: recorder.note(name, output))
 
-    # a parametrisation gives weights, not maps
+    # a parametrization gives weights, not maps
     handles = [listen(name, module) for name, module in network.named_modules() if name and "parametrizations" not in name]
     try:
         yield recorder
@@ -59,7 +59,7 @@ def without(network: nn.Module, module: str, channels: Int64[Tensor, " k"]) -> I
 
 @contextlib.contextmanager
 def dropping(network: nn.Module, seed: int) -> Iterator[None]:
-    """In the block dropout is played in use, too: the same places of every picture, which `seed` decides."""
+    """In the block dropout is played in use, too: the same places of every image, which `seed` decides."""
 
     def listen(module: nn.Dropout, streams: Streams) -> torch.utils.hooks.RemovableHandle:
         def drop(_: nn.Module, __: object, output: Tensor) -> Tensor:

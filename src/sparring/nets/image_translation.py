@@ -1,4 +1,4 @@
-"""Networks from pictures to pictures: the residual generator of CycleGAN (after Johnson et al. 2016), the U-Net and the PatchGAN of pix2pix
+"""Networks from images to images: the residual generator of CycleGAN (after Johnson et al. 2016), the U-Net and the PatchGAN of pix2pix
 (Isola et al. 2017, appendix). What the papers leave open is as in their authors' code (junyanz/pytorch-CycleGAN-and-pix2pix).
 
 A convolution that a norm follows has no offset: the norm's mean takes it away. (Nor has it one with the norm "none".)
@@ -18,7 +18,7 @@ from sparring.nets.blocks.convolution import Convolution, TransposedConvolution
 from sparring.nets.blocks.layers import InstanceNorm
 
 NormName = Literal["instance", "batch", "none"]
-Pictures = Float[Tensor, "n c h w"]
+Images = Float[Tensor, "n c h w"]
 SLOPE = 0.2
 FIRST_DEVIATION = 0.02
 """Of the first weights."""
@@ -54,7 +54,7 @@ class Reflected(nn.Module):
         self.norm = norm_of(norm, after)
         self.margin, self.activated = kernel // 2, activated
 
-    def forward(self, x: Pictures) -> Float[Tensor, "n o h w"]:
+    def forward(self, x: Images) -> Float[Tensor, "n o h w"]:
         """(n, before, h, w) to (n, after, h, w)."""
         x = self.norm(self.convolution(mirrored(x, self.margin, self.margin)))
         return relu(x, inplace=True) if self.activated else x
@@ -68,13 +68,13 @@ class Halving(nn.Module):
         self.convolution = Convolution(before, after, 3, 2, 1)
         self.norm = norm_of(norm, after)
 
-    def forward(self, x: Pictures) -> Float[Tensor, "n o h/2 w/2"]:
+    def forward(self, x: Images) -> Float[Tensor, "n o h/2 w/2"]:
         """(n, before, h, w) to (n, after, h / 2, w / 2)."""
         return relu(self.norm(self.convolution(x)), inplace=True)
 
 
 class Doubling(nn.Module):
-    """A 3x3 convolution to twice the side, norm, rectifier: transposed, or `resized` by nearest neighbours before it, which leaves no
+    """A 3x3 convolution to twice the side, norm, rectifier: transposed, or `resized` by nearest neighbors before it, which leaves no
     checkerboard (Odena et al. 2016).
     """
 
@@ -85,7 +85,7 @@ class Doubling(nn.Module):
         self.norm = norm_of(norm, after)
         self.resized = resized
 
-    def forward(self, x: Pictures) -> Float[Tensor, "n o 2*h 2*w"]:
+    def forward(self, x: Images) -> Float[Tensor, "n o 2*h 2*w"]:
         """(n, before, h, w) to (n, after, 2h, 2w)."""
         x = self.convolution(interpolate(x, scale_factor=2.0) if self.resized else x)
         return relu(self.norm(x), inplace=True)
@@ -100,15 +100,15 @@ class ResidualBlock(nn.Module):
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         self.second = Reflected(channels, channels, 3, norm, activated=False)
 
-    def forward(self, x: Pictures) -> Pictures:
+    def forward(self, x: Images) -> Images:
         """The same shape."""
         return x + self.second(self.dropout(self.first(x)))
 
 
 class ResidualGenerator(nn.Module):
-    """7x7, two halvings, residual blocks, two doublings, 7x7: for any sides that 4 divides, from 8 on. Pictures in [-1, 1].
+    """7x7, two halvings, residual blocks, two doublings, 7x7: for any sides that 4 divides, from 8 on. Images in [-1, 1].
 
-    `shortcut`: what is drawn is added to what came in, before the last tanh; at first it is nothing, and pictures stay as they are.
+    `shortcut`: what is drawn is added to what came in, before the last tanh; at first it is nothing, and images stay as they are.
     """
 
     divisor, smallest = 4, 8
@@ -136,33 +136,33 @@ class ResidualGenerator(nn.Module):
         if shortcut:
             nn.init.zeros_(self.draw.weight)
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "n o h w"]:
+    def forward(self, images: Images) -> Float[Tensor, "n o h w"]:
         """(n, before, h, w) to (n, after, h, w)."""
-        return self.with_features(pictures)[0]
+        return self.with_features(images)[0]
 
-    def with_features(self, pictures: Pictures) -> tuple[Float[Tensor, "n o h w"], list[Float[Tensor, "n _ _ _"]]]:
-        """Pictures, and the `features` of what came in."""
-        x, found = self._encoded(pictures)
+    def with_features(self, images: Images) -> tuple[Float[Tensor, "n o h w"], list[Float[Tensor, "n _ _ _"]]]:
+        """Images, and the `features` of what came in."""
+        x, found = self._encoded(images)
         for layer in itertools.chain(list(self.blocks)[self.featured_blocks :], self.up):
             x = layer(x)
         drawn = self.draw(mirrored(x, 3, 3)).float()
         if self.shortcut:
-            drawn = drawn + torch.atanh(pictures.float().clamp(-LARGEST_CARRIED, LARGEST_CARRIED))
+            drawn = drawn + torch.atanh(images.float().clamp(-LARGEST_CARRIED, LARGEST_CARRIED))
         return torch.tanh(drawn), found
 
-    def features(self, pictures: Pictures) -> list[Float[Tensor, "n _ _ _"]]:
+    def features(self, images: Images) -> list[Float[Tensor, "n _ _ _"]]:
         """Maps that contrastive translation compares patches by (Park et al. 2020, section 4): the pixels, the two halvings, and the first
         and the fifth block (or the last, if there are fewer).
         """
-        return self._encoded(pictures)[1]
+        return self._encoded(images)[1]
 
     @property
     def featured_blocks(self) -> int:
         """Blocks up to the last that has features."""
         return min(5, len(self.blocks))
 
-    def _encoded(self, pictures: Pictures) -> tuple[Float[Tensor, "n f p q"], list[Float[Tensor, "n _ _ _"]]]:
-        x, found = self.first(pictures), [pictures]
+    def _encoded(self, images: Images) -> tuple[Float[Tensor, "n f p q"], list[Float[Tensor, "n _ _ _"]]]:
+        x, found = self.first(images), [images]
         for layer in self.down:
             x = layer(x)
             found.append(x)
@@ -202,9 +202,9 @@ class UNet(nn.Module):
         self.draw = nn.ConvTranspose2d(2 * width if halvings > 1 else width, after, 4, 2, 1)
         started(self)
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "n o h w"]:
+    def forward(self, images: Images) -> Float[Tensor, "n o h w"]:
         """(n, before, h, w) to (n, after, h, w)."""
-        x = self.down[0](pictures)
+        x = self.down[0](images)
         kept = [x]
         for layer in list(self.down)[1:]:
             x = layer(leaky_relu(x, SLOPE))
@@ -222,7 +222,7 @@ class _Down(nn.Module):
         self.norm = None if norm is None else norm_of(norm, after)
         self.offset = nn.Parameter(torch.zeros(after)) if norm is None and offset else None
 
-    def forward(self, x: Pictures) -> Float[Tensor, "n o h/2 w/2"]:
+    def forward(self, x: Images) -> Float[Tensor, "n o h/2 w/2"]:
         x = self.convolution(x)
         if self.norm is not None:
             return self.norm(x)
@@ -236,7 +236,7 @@ class _Up(nn.Module):
         self.norm = norm_of(norm, after)
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
 
-    def forward(self, x: Pictures) -> Float[Tensor, "n o 2*h 2*w"]:
+    def forward(self, x: Images) -> Float[Tensor, "n o 2*h 2*w"]:
         return self.dropout(self.norm(self.convolution(x)))
 
 
@@ -258,9 +258,9 @@ class PatchDiscriminator(nn.Module):
         self.last = nn.Conv2d(widths[-1], 1, kernel, 1, margin)
         started(self)
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "n 1 p q"]:
+    def forward(self, images: Images) -> Float[Tensor, "n 1 p q"]:
         """(n, channels, h, w) to the logits of patches."""
-        x = leaky_relu(self.first(pictures), SLOPE, inplace=True)
+        x = leaky_relu(self.first(images), SLOPE, inplace=True)
         for layer, norm in zip(self.layers, self.norms, strict=True):
             x = leaky_relu(norm(layer(x)), SLOPE, inplace=True)
         return self.last(x).float()

@@ -24,8 +24,8 @@ class Maxout(nn.Module):
 
 
 class Generator(nn.Module):
-    """Rectified hidden layers; the output goes through tanh (the paper's sigmoid, for pictures in [-1, 1]) if it is `bounded`.
-    Classes may be `concatenated` to the latent: how many there are. With no batch norm to condition, `normalised` means the same here.
+    """Rectified hidden layers; the output goes through tanh (the paper's sigmoid, for images in [-1, 1]) if it is `bounded`.
+    Classes may be `concatenated` to the latent: how many there are. With no batch norm to condition, `normalized` means the same here.
     """
 
     def __init__(
@@ -36,18 +36,18 @@ class Generator(nn.Module):
         *,
         bounded: bool = True,
         concatenated: int = 0,
-        normalised: int = 0,
+        normalized: int = 0,
     ) -> None:
         super().__init__()
         self.shape = shape
-        sizes = (latent_size + concatenated + normalised, *hidden)
+        sizes = (latent_size + concatenated + normalized, *hidden)
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(sizes):
             layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], math.prod(shape)), *([nn.Tanh()] if bounded else []))
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
-        """Pictures, in [-1, 1] if they are bounded."""
+        """Images, in [-1, 1] if they are bounded."""
         if condition is not None:
             latent = torch.cat([latent, condition], dim=1)
         return self.layers(latent).view(-1, *self.shape).to(latent.dtype)
@@ -89,7 +89,7 @@ class Discriminator(nn.Module):
         self.project = nn.Linear(projected, features, bias=False) if projected else None
 
     def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
-        """A logit for each picture, then one for each class that is named."""
+        """A logit for each image, then one for each class that is named."""
         pixels = self.drop(images.flatten(1))  # and never the class
         if condition is not None and self.concatenated:
             pixels = torch.cat([pixels, condition], dim=1)

@@ -1,4 +1,4 @@
-"""Networks that grow while they train, from small pictures to large (Karras et al. 2018: Progressive Growing of GANs).
+"""Networks that grow while they train, from small images to large (Karras et al. 2018: Progressive Growing of GANs).
 
 All layers are there from the beginning, and those of sides that have not come yet are not used: so growing changes nothing in what a
 checkpoint holds, and a run resumes exactly in the middle of it.
@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from sparring.nets.blocks.equalized_lr import Convolution, Linear, normalised
+from sparring.nets.blocks.equalized_lr import Convolution, Linear, normalized
 from sparring.nets.blocks.layers import MinibatchDeviation, precise
 from sparring.nets.style_generator import Label, as_rows
 
@@ -22,19 +22,19 @@ FIRST, LARGEST = 4, 1024
 
 @dataclass(frozen=True)
 class Growth:
-    """When which side is played: `stable` pictures at a side, `fading` pictures in which the next comes in, and so on to the last."""
+    """When which side is played: `stable` images at a side, `fading` images in which the next comes in, and so on to the last."""
 
     first: int
     """The side to begin with."""
     last: int
     """The side to end with."""
     stable: int
-    """Pictures shown at each side alone."""
+    """Images shown at each side alone."""
     fading: int
-    """Pictures over which the next side is faded in."""
+    """Images over which the next side is faded in."""
 
     def level(self, images: int) -> float:
-        """Doublings of the first side after so many pictures: 1.25 is the second side of all, a quarter of the third faded in."""
+        """Doublings of the first side after so many images: 1.25 is the second side of all, a quarter of the third faded in."""
         sides, within = divmod(images, self.stable + self.fading)
         level = sides + max(0, within - self.stable) / self.fading if self.fading else sides
         return min(level, self.levels - 1)
@@ -45,13 +45,13 @@ class Growth:
         return self.last.bit_length() - self.first.bit_length() + 1
 
     def side(self, level: float) -> int:
-        """Of the pictures at that level."""
+        """Of the images at that level."""
         return self.first << -int(-level // 1)
 
 
-def shrunk(pictures: Float[Tensor, "n c h w"], growth: Growth, level: float) -> Float[Tensor, "n c p q"]:
-    """Real pictures at a level: as large as those of the generator are, and while a side is faded in as blurred as they are."""
-    small = avg_pool2d(pictures, growth.last // growth.side(level)) if growth.side(level) < growth.last else pictures
+def shrunk(images: Float[Tensor, "n c h w"], growth: Growth, level: float) -> Float[Tensor, "n c p q"]:
+    """Real images at a level: as large as those of the generator are, and while a side is faded in as blurred as they are."""
+    small = avg_pool2d(images, growth.last // growth.side(level)) if growth.side(level) < growth.last else images
     return small if level == int(level) else torch.lerp(doubled(halved(small)), small, level % 1)
 
 
@@ -97,7 +97,7 @@ class Growing(nn.Module):
     def drawn(
         self, x: Float[Tensor, "n c h w"], blocks: Sequence[Callable[[Tensor], Tensor]], draw: nn.ModuleList
     ) -> Float[Tensor, "n channels _ _"]:
-        """Pictures, of the level's side in training and of the last side in use: the map `x` through these blocks, of which the last is
+        """Images, of the level's side in training and of the last side in use: the map `x` through these blocks, of which the last is
         that of the newest side.
         """
         before = None
@@ -108,20 +108,20 @@ class Growing(nn.Module):
             x = blocks[-1](x)
         return precise(self.faded(before, draw[self.newest](x)))
 
-    def faded(self, before: Float[Tensor, "n c p q"] | None, pictures: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c _ _"]:
-        """`pictures` of the newest side over those of the side `before`, as far as it is faded in. In use, in [-1, 1] and as large as
+    def faded(self, before: Float[Tensor, "n c p q"] | None, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c _ _"]:
+        """`images` of the newest side over those of the side `before`, as far as it is faded in. In use, in [-1, 1] and as large as
         they will be in the end.
         """
         if before is not None:
-            pictures = torch.lerp(doubled(before).to(pictures.dtype), pictures, self.level % 1)  # a GPU doubles in float32
+            images = torch.lerp(doubled(before).to(images.dtype), images, self.level % 1)  # a GPU doubles in float32
         if self.training:
-            return pictures
-        factor = self.growth.last // pictures.shape[2]
-        return interpolate(pictures.clamp(-1, 1), scale_factor=float(factor)) if factor > 1 else pictures.clamp(-1, 1)
+            return images
+        factor = self.growth.last // images.shape[2]
+        return interpolate(images.clamp(-1, 1), scale_factor=float(factor)) if factor > 1 else images.clamp(-1, 1)
 
 
 def drawers(widths: Sequence[int], channels: int) -> nn.ModuleList:
-    """What makes pictures of maps with so many channels: 1x1, no rectifier."""
+    """What makes images of maps with so many channels: 1x1, no rectifier."""
     return nn.ModuleList(Convolution(width, channels, 1, activated=False) for width in widths)
 
 
@@ -134,7 +134,7 @@ class PixelNormed(nn.Module):
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o h w"]:
         """(n, before, h, w) to (n, after, h, w)."""
-        return normalised(self.convolution(x))
+        return normalized(self.convolution(x))
 
 
 class Start(nn.Module):
@@ -148,12 +148,12 @@ class Start(nn.Module):
     def forward(self, latent: Float[Tensor, "n latent"]) -> Float[Tensor, "n width 4 4"]:
         """(n, latent) to (n, width, 4, 4)."""
         # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
-        x = self.linear(normalised(latent)).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
-        return self.convolution(normalised(x))
+        x = self.linear(normalized(latent)).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
+        return self.convolution(normalized(x))
 
 
 class Up(nn.Module):
-    """Nearest neighbours, 3x3, 3x3."""
+    """Nearest neighbors, 3x3, 3x3."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -175,7 +175,7 @@ class Generator(Growing):
         self.draw = drawers(widths[self.first_place :], channels)
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Label = None) -> Float[Tensor, "n c h w"]:
-        """Pictures, of the level's side in training and of the last side in use."""
+        """Images, of the level's side in training and of the last side in use."""
         rows = as_rows(condition, self.classes, latent.dtype)
         x = self.start(latent if rows is None else torch.cat([latent, rows], dim=1))
         return self.drawn(x, list(self.blocks)[: self.first_place + self.newest], self.draw)
@@ -222,8 +222,8 @@ class Discriminator(Growing):
         self.judge = Linear(widths[0], (projected or 1) + named)
 
     def forward(self, images: Float[Tensor, "n c h w"], label: Label = None) -> Float[Tensor, "n outputs"]:
-        """A logit for each picture of the level's side, then one for each class that is named."""
-        if not self.training:  # in use, pictures have the last side
+        """A logit for each image of the level's side, then one for each class that is named."""
+        if not self.training:  # in use, images have the last side
             images = shrunk(images, self.growth, self.level)
         x = self.see[self.newest](images)
         for place in range(self.first_place + self.newest, 0, -1):

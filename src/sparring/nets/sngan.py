@@ -63,7 +63,7 @@ def rectified(layer: nn.Module, x: Float[Tensor, "n c h w"], condition: Float[Te
 
 # ---------------------------------------------------------------------------------------------- change of the side
 #
-# A 3x3 convolution after nearest-neighbour upsampling or before average pooling is a 4x4 convolution with stride 2, its kernel the
+# A 3x3 convolution after nearest-neighbor upsampling or before average pooling is a 4x4 convolution with stride 2, its kernel the
 # sum of the 3x3 one in the four places of a 2x2 square. That is exact, borders included, for 4/9 of the multiplications: twice as fast.
 
 
@@ -88,7 +88,7 @@ def halve(x: Float[Tensor, "n c h w"], layer: nn.Conv2d) -> Float[Tensor, "n o h
 
 
 class UpBlock(nn.Module):
-    """Doubles the side: norm, ReLU, nearest neighbours, 3x3, norm, ReLU, 3x3; added to nearest neighbours, 1x1."""
+    """Doubles the side: norm, ReLU, nearest neighbors, 3x3, norm, ReLU, 3x3; added to nearest neighbors, 1x1."""
 
     def __init__(self, before: int, after: int, classes: int) -> None:
         super().__init__()
@@ -102,27 +102,27 @@ class UpBlock(nn.Module):
         """(n, before, h, w) to (n, after, 2h, 2w)."""
         residual = double(rectified(self.first_norm, x, condition), self.first)
         residual = self.second(rectified(self.second_norm, residual, condition))
-        # a 1x1 commutes with nearest neighbours, and costs a fourth before them
+        # a 1x1 commutes with nearest neighbors, and costs a fourth before them
         return residual + interpolate(self.shortcut(x), scale_factor=2.0)
 
 
 class DownBlock(nn.Module):
     """ReLU, 3x3, ReLU, 3x3, average pooling; added to 1x1, average pooling. No norm.
 
-    On `pictures` there is no first ReLU. Without pooling (`halves`) and with as many channels after as before, the shortcut has no 1x1.
+    On `images` there is no first ReLU. Without pooling (`halves`) and with as many channels after as before, the shortcut has no 1x1.
     """
 
-    def __init__(self, before: int, after: int, *, halves: bool, pictures: bool = False) -> None:
+    def __init__(self, before: int, after: int, *, halves: bool, images: bool = False) -> None:
         super().__init__()
-        self.halves, self.pictures = halves, pictures
-        hidden = after if pictures else before
+        self.halves, self.images = halves, images
+        hidden = after if images else before
         self.first = convolution(before, hidden, 3, math.sqrt(2))
         self.second = convolution(hidden, after, 3, math.sqrt(2))
         self.shortcut = convolution(before, after, 1) if halves or before != after else nn.Identity()
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o p q"]:
         """(n, before, h, w) to (n, after, h / 2, w / 2), or without pooling (n, after, h, w)."""
-        hidden = relu(self.first(x if self.pictures else relu(x)), inplace=True)
+        hidden = relu(self.first(x if self.images else relu(x)), inplace=True)
         if not self.halves:
             return self.second(hidden) + self.shortcut(x)
         # a 1x1 commutes with means, and costs a fourth after them
@@ -133,23 +133,23 @@ class DownBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """A latent is projected to a 4x4 map; each block doubles the side; norm, ReLU and a 3x3 draw the picture.
+    """A latent is projected to a 4x4 map; each block doubles the side; norm, ReLU and a 3x3 draw the image.
 
     `width`: channels at the full resolution, from 64x64 on; smaller networks have four times as many in all maps (64 is the papers').
-    Classes may be `concatenated` to the latent, or have batch norms of their own (`normalised`): how many there are.
+    Classes may be `concatenated` to the latent, or have batch norms of their own (`normalized`): how many there are.
     """
 
-    def __init__(self, resolution: int, channels: int, latent_size: int, width: int, *, concatenated: int = 0, normalised: int = 0) -> None:
+    def __init__(self, resolution: int, channels: int, latent_size: int, width: int, *, concatenated: int = 0, normalized: int = 0) -> None:
         super().__init__()
         self.concatenated = concatenated
         widths = generator_widths(resolution, width)
         self.project = linear(latent_size + concatenated, widths[0] * 16)
-        self.blocks = nn.ModuleList(UpBlock(before, after, normalised) for before, after in itertools.pairwise(widths))
-        self.last_norm = norm(widths[-1], normalised)
+        self.blocks = nn.ModuleList(UpBlock(before, after, normalized) for before, after in itertools.pairwise(widths))
+        self.last_norm = norm(widths[-1], normalized)
         self.draw = convolution(widths[-1], channels, 3)
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
-        """Pictures in [-1, 1]."""
+        """Images in [-1, 1]."""
         if condition is not None and self.concatenated:
             latent = torch.cat([latent, condition], dim=1)
         # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
@@ -160,11 +160,11 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Blocks halve the side down to 4x4 (8x8 for pictures up to 32x32), the last of them keep it; ReLU; one linear unit sees each
+    """Blocks halve the side down to 4x4 (8x8 for images up to 32x32), the last of them keep it; ReLU; one linear unit sees each
     channel's sum.
 
     `width`: channels after the first block, from 64x64 on; smaller networks have twice as many after each (64 is the papers').
-    Classes may be `concatenated` to the picture as constant channels, `projected` on the sums (Miyato and Koyama 2018, equation 3),
+    Classes may be `concatenated` to the image as constant channels, `projected` on the sums (Miyato and Koyama 2018, equation 3),
     or `named` by outputs of their own: how many there are.
     """
 
@@ -184,7 +184,7 @@ class Discriminator(nn.Module):
         widths = discriminator_widths(resolution, width)
         halvings = resolution.bit_length() - (4 if resolution <= SMALL else 3)
         self.blocks = nn.Sequential(
-            DownBlock(channels + concatenated, widths[0], halves=True, pictures=True),
+            DownBlock(channels + concatenated, widths[0], halves=True, images=True),
             *(DownBlock(widths[i - 1], widths[i], halves=i < halvings) for i in range(1, len(widths))),
         )
         self.deviation = MinibatchDeviation() if minibatch_deviation else nn.Identity()
@@ -193,7 +193,7 @@ class Discriminator(nn.Module):
         self.project = linear(projected, features, bias=False) if projected else None
 
     def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
-        """A logit for each picture, then one for each class that is named."""
+        """A logit for each image, then one for each class that is named."""
         if condition is not None and self.concatenated:
             maps = condition[:, :, None, None].expand(-1, -1, *images.shape[2:])
             images = torch.cat([images, maps], dim=1).contiguous(memory_format=torch.channels_last)

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Integer, Num
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from sparring.nets.blocks.equalized_lr import Linear, normalised
+from sparring.nets.blocks.equalized_lr import Linear, normalized
 
 Noise = Literal["const", "random", "none"]
 """The noise inputs of a synthesis network: the same at each call, fresh from torch's random numbers, or zero."""
@@ -59,15 +59,15 @@ class Mapping(nn.Module):
 
     def forward(self, z: Float[Tensor, "n latent"] | None, condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n style"]:
         """(n, latent) and (n, classes) to (n, style)."""
-        parts = [] if z is None else [normalised(z)]
+        parts = [] if z is None else [normalized(z)]
         if self.embed is not None:
             assert condition is not None
-            parts.append(normalised(self.embed(condition)))
+            parts.append(normalized(self.embed(condition)))
         return self.layers(torch.cat(parts, dim=1))
 
 
 class StyleGenerator(nn.Module):
-    """A generator in two halves. The `synthesis` network gives pictures of styles and noise. It says how many styles it takes (`layers`),
+    """A generator in two halves. The `synthesis` network gives images of styles and noise. It says how many styles it takes (`layers`),
     how many of them matter as yet (`layers_in_use`), and how many are coarse, up to 8x8 (`coarse_layers`).
     """
 
@@ -112,12 +112,12 @@ class StyleGenerator(nn.Module):
         nearer = self.mean.lerp(w, truncation)
         return nearer if truncated_layers is None else torch.cat([nearer[:, :truncated_layers], w[:, truncated_layers:]], dim=1)
 
-    def synthesise(self, w: Float[Tensor, "n layers style"], noise: Noise = "const") -> Float[Tensor, "n channels h w"]:
-        """Pictures of styles, in the network's own range ([-1, 1] for what it was trained on, not clipped). ValueError for other noise."""
+    def synthesize(self, w: Float[Tensor, "n layers style"], noise: Noise = "const") -> Float[Tensor, "n channels h w"]:
+        """Images of styles, in the network's own range ([-1, 1] for what it was trained on, not clipped). ValueError for other noise."""
         if noise not in get_args(Noise):
             raise ValueError(f"noise is one of {', '.join(get_args(Noise))}, not {noise!r}")
         return self.synthesis(w, noise)
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Label = None) -> Float[Tensor, "n channels h w"]:
-        """Pictures: with fresh noise in training, always the same otherwise."""
-        return self.synthesise(self.map(latent, condition), "random" if self.training else "const")
+        """Images: with fresh noise in training, always the same otherwise."""
+        return self.synthesize(self.map(latent, condition), "random" if self.training else "const")

@@ -16,7 +16,7 @@ from sparring.nets.style_generator import Mapping, Noise, StyleGenerator
 
 
 class Styled(nn.Module):
-    """Noise, an offset, a leaky ReLU, and adaptive instance norm (figure 1b of the paper): each channel of each picture brought to mean
+    """Noise, an offset, a leaky ReLU, and adaptive instance norm (figure 1b of the paper): each channel of each image brought to mean
     0 and variance 1, then scaled and moved as the style says (equation 1).
     """
 
@@ -46,7 +46,7 @@ class Styled(nn.Module):
 
 
 class Block(nn.Module):
-    """Two styled layers at one side, the first of them from half of it, or from a learnt constant."""
+    """Two styled layers at one side, the first of them from half of it, or from a learned constant."""
 
     def __init__(self, before: int, after: int, style: int, side: int) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Block(nn.Module):
 
 
 class Synthesis(Growing):
-    """Pictures from styles. `widths`: channels at 4, 8, ..."""
+    """Images from styles. `widths`: channels at 4, 8, ..."""
 
     def __init__(self, widths: Sequence[int], channels: int, style: int, growth: Growth) -> None:
         super().__init__(growth)
@@ -85,7 +85,7 @@ class Synthesis(Growing):
         return 4
 
     def forward(self, w: Float[Tensor, "n layers style"], noise: Noise) -> Float[Tensor, "n channels h w"]:
-        """Pictures, of the level's side in training and of the last side in use."""
+        """Images, of the level's side in training and of the last side in use."""
         styles = w[:, : self.layers_in_use].split(2, dim=1)
         blocks = [functools.partial(block, w=pair, noise=noise) for block, pair in zip(self.blocks, styles, strict=False)]
         return self.drawn(w.new_zeros(len(w), 1, 1, 1), blocks, self.draw)  # the first block begins with its constant

@@ -29,7 +29,7 @@ def widths(resolution: int, base: int, largest: int) -> tuple[int, ...]:
 
 def width_problems(spec: ImageSpec, base: int) -> list[str]:
     """What is wrong with the channels that there would be."""
-    return [] if base >= spec.height else [f"channel_base must be at least the pictures' side of {spec.height}, not {base}."]
+    return [] if base >= spec.height else [f"channel_base must be at least the images' side of {spec.height}, not {base}."]
 
 
 # ------------------------------------------------------------------------------------------------------ generator
@@ -74,8 +74,8 @@ class StyledConvolution(nn.Module):
             return (styles.square() @ squares.t() + 1e-8).rsqrt()
 
 
-class ToPicture(nn.Module):
-    """A modulated 1x1 convolution to the picture's channels, without demodulation."""
+class ToImage(nn.Module):
+    """A modulated 1x1 convolution to the image's channels, without demodulation."""
 
     def __init__(self, before: int, channels: int, style: int, clamp: float | None) -> None:
         super().__init__()
@@ -85,14 +85,14 @@ class ToPicture(nn.Module):
         self.gain, self.clamp = 1 / math.sqrt(before), clamp
 
     def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n style"]) -> Float[Tensor, "n channels h w"]:
-        """Its part of a picture; parts are summed in full precision."""
+        """Its part of a image; parts are summed in full precision."""
         styles = (self.gain * self.affine(w)).to(x.dtype)
         y = nn.functional.conv2d(x * styles[:, :, None, None], self.weight).to(self.bias.dtype) + self.bias[:, None, None]
         return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
 
 
 class SynthesisBlock(nn.Module):
-    """Two convolutions at one side, the first of them from half of it; and what makes a picture of that, if `draws`."""
+    """Two convolutions at one side, the first of them from half of it; and what makes a image of that, if `draws`."""
 
     def __init__(
         self, before: int, after: int, style: int, side: int, channels: int, *, residual: bool, draws: bool, clamp: float | None
@@ -103,7 +103,7 @@ class SynthesisBlock(nn.Module):
         self.first = StyledConvolution(before, after, style, side, up=True, clamp=clamp) if before else None
         self.second = StyledConvolution(after, after, style, side, gain=half, clamp=clamp)
         self.skip = Convolution(before, after, 1, bias=False, activated=False, up=True, gain=half) if residual and before else None
-        self.draw = ToPicture(after, channels, style, clamp) if draws else None
+        self.draw = ToImage(after, channels, style, clamp) if draws else None
 
     @property
     def styles(self) -> int:
@@ -113,7 +113,7 @@ class SynthesisBlock(nn.Module):
     def forward(
         self, x: Float[Tensor, "n c h w"] | None, w: Float[Tensor, "n styles_and_one style"], noise: Noise
     ) -> tuple[Float[Tensor, "n o p q"], Float[Tensor, "n channels p q"] | None]:
-        """The map at this side, and its part of the picture."""
+        """The map at this side, and its part of the image."""
         skip = None if self.skip is None or x is None else self.skip(x)
         if self.constant is not None:
             x = self.constant.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
@@ -127,9 +127,9 @@ class SynthesisBlock(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """Pictures from styles: a learnt constant at 4x4, then a block for each doubling of the side.
+    """Images from styles: a learned constant at 4x4, then a block for each doubling of the side.
 
-    `widths`: channels at 4, 8, ... Architectures (figure 7 of the paper): skip sums the pictures of all sides, resnet adds a shortcut
+    `widths`: channels at 4, 8, ... Architectures (figure 7 of the paper): skip sums the images of all sides, resnet adds a shortcut
     to each block, orig does neither.
     """
 
@@ -174,14 +174,14 @@ class Synthesis(nn.Module):
 
     def forward(self, w: Float[Tensor, "n layers style"], noise: Noise) -> Float[Tensor, "n channels h w"]:
         """(n, layers, style) to (n, channels, resolution, resolution)."""
-        x, picture, used = None, None, 0
+        x, image, used = None, None, 0
         for block in self._blocks:
             x, part = block(x, w[:, used : used + block.styles + 1], noise)
             used += block.styles
             if part is not None:
-                picture = part if picture is None else upsampled(picture) + part
-        assert picture is not None
-        return picture
+                image = part if image is None else upsampled(image) + part
+        assert image is not None
+        return image
 
 
 class Generator(StyleGenerator):
@@ -238,7 +238,7 @@ class DiscriminatorBlock(nn.Module):
 class Discriminator(nn.Module):
     """A block for each halving of the side, then minibatch standard deviation, a convolution and two linear maps at 4x4.
 
-    `widths`: channels at 4, 8, ... Architectures (figure 7): resnet adds a shortcut to each block, skip shows each block the picture at
+    `widths`: channels at 4, 8, ... Architectures (figure 7): resnet adds a shortcut to each block, skip shows each block the image at
     its side, orig does neither. `named`: extra logits, one for each class.
     """
 
@@ -282,7 +282,7 @@ class Discriminator(nn.Module):
     def forward(
         self, images: Float[Tensor, "n c h w"], label: Float[Tensor, "n classes"] | Int64[Tensor, " n"] | None = None
     ) -> Float[Tensor, "n outputs"]:
-        """A logit for each picture, then one for each class that is named. `label`: one-hot rows or numbers, if it is told classes."""
+        """A logit for each image, then one for each class that is named. `label`: one-hot rows or numbers, if it is told classes."""
         x: Tensor | None = None
         for block in self.blocks:
             assert isinstance(block, DiscriminatorBlock)
@@ -300,5 +300,5 @@ class Discriminator(nn.Module):
             return outputs
         logits, names = outputs.split([outputs.shape[1] - self.named, self.named], dim=1)
         told = self.mapping(None, as_rows(label, self.mapping.classes, images.dtype))
-        # the inner product of picture and class (Miyato and Koyama 2018), scaled to variance 1
+        # the inner product of image and class (Miyato and Koyama 2018), scaled to variance 1
         return torch.cat([(logits * told).sum(dim=1, keepdim=True) / math.sqrt(told.shape[1]), names], dim=1)

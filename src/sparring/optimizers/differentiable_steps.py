@@ -12,17 +12,17 @@ SMALLEST_SQUARE = 1e-30
 
 
 class DifferentiableSteps:
-    """The steps that an optimiser would take from where it stands, as functions of the gradients. It is not moved itself.
+    """The steps that an optimizer would take from where it stands, as functions of the gradients. It is not moved itself.
 
-    Adam: Kingma and Ba 2015, algorithm 1. RMSprop: Tieleman and Hinton 2012, in torch's form (no centring, no momentum).
+    Adam: Kingma and Ba 2015, algorithm 1. RMSprop: Tieleman and Hinton 2012, in torch's form (no centering, no momentum).
     """
 
-    def __init__(self, optimiser: Optimizer) -> None:
-        (self.settings,) = optimiser.param_groups
-        known = [kind for kind in (Adam, RMSprop, SGD) if isinstance(optimiser, kind)]
-        assert known, f"no steps to differentiate through for {type(optimiser).__name__}"
+    def __init__(self, optimizer: Optimizer) -> None:
+        (self.settings,) = optimizer.param_groups
+        known = [kind for kind in (Adam, RMSprop, SGD) if isinstance(optimizer, kind)]
+        assert known, f"no steps to differentiate through for {type(optimizer).__name__}"
         (self.kind,) = known
-        self.states: list[dict[str, Any]] = [dict(optimiser.state.get(weight, {})) for weight in self.settings["params"]]
+        self.states: list[dict[str, Any]] = [dict(optimizer.state.get(weight, {})) for weight in self.settings["params"]]
 
     def take(self, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:
         """The weights after one more step."""

@@ -1,4 +1,4 @@
-"""Optimisers by name, and their steps as functions that can be differentiated through (for unrolling)."""
+"""Optimizers by name, and their steps as functions that can be differentiated through (for unrolling)."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
-OptimiserName = Literal["adam", "rmsprop", "sgd"]
+OptimizerName = Literal["adam", "rmsprop", "sgd"]
 
 
 def maker(
-    name: OptimiserName, rate: float, *, betas: tuple[float, float], momentum: float, weight_decay: float = 0.0
+    name: OptimizerName, rate: float, *, betas: tuple[float, float], momentum: float, weight_decay: float = 0.0
 ) -> Callable[[list[nn.Parameter]], Optimizer]:
-    """What makes the optimiser for a player's weights. `betas` are Adam's, `momentum` is gradient descent's.
+    """What makes the optimizer for a player's weights. `betas` are Adam's, `momentum` is gradient descent's.
     `weight_decay` is added to the gradient: a penalty on the squared weights.
     """
 

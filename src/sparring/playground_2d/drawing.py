@@ -26,16 +26,16 @@ LONGEST_ARROW = 0.2
 ARROW_DECADES = 3
 """An arrow is about half as long as the longest if its gradient is 10 ** (ARROW_DECADES / 2) times smaller."""
 PANELS = (40, 520, 1060)
-"""Where the panels begin, in pixels of a picture of 1500 by 520, from the bottom left as all of the layout."""
+"""Where the panels begin, in pixels of a image of 1500 by 520, from the bottom left as all of the layout."""
 PANEL_SIDE, PANEL_BOTTOM = 410, 30
 INK, FAINT, GENERATED = "#22262b", "#8b939c", "#e0481f"
-DENSITY_COLOURS = ("#ffffff", "#dce8f3", "#a9c8e2", "#6ea0cd", "#3d74ad")
-FIELD_COLOURS = ("#b2182b", "#e58267", "#fbd9c6", "#f7f7f7", "#cfe3f0", "#6aacd0", "#2166ac")
+DENSITY_COLORS = ("#ffffff", "#dce8f3", "#a9c8e2", "#6ea0cd", "#3d74ad")
+FIELD_COLORS = ("#b2182b", "#e58267", "#fbd9c6", "#f7f7f7", "#cfe3f0", "#6aacd0", "#2166ac")
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What a picture shows of a game, in the unit of the points."""
+    """What a image shows of a game, in the unit of the points."""
 
     step: int
     samples: Float[Tensor, "n 2"]
@@ -81,7 +81,7 @@ def draw(snapshot: Snapshot, mixture: Mixture, title: str, size: tuple[int, int]
 
 def _draw_samples(axes: "Axes", snapshot: Snapshot, mixture: Mixture) -> None:
     axes.set_title("Truth (blue) and what is generated (orange)", fontsize=11, color=INK, loc="left")
-    axes.imshow(_density(mixture), cmap=_colours(DENSITY_COLOURS), vmin=0, vmax=1, **_square(mixture))
+    axes.imshow(_density(mixture), cmap=_colors(DENSITY_COLORS), vmin=0, vmax=1, **_square(mixture))
     _dots(axes, snapshot, mixture, GENERATED, size=2.6, alpha=0.5)
     lost = len(snapshot.samples) - int(_inside(snapshot.samples, mixture).sum())
     if lost:
@@ -96,12 +96,12 @@ def _draw_field(figure: "Figure", snapshot: Snapshot, mixture: Mixture) -> None:
     # Not the extremes: one steep corner would leave the rest white.
     low, median, high = np.quantile(finite, (0.01, 0.5, 0.99)).tolist() if finite.size else (0.0, 0.0, 0.0)
     reach = max(high - median, median - low, 1e-6 * max(1.0, abs(median)))
-    colours: dict[str, Any] = {"cmap": _colours(FIELD_COLOURS), "vmin": median - reach, "vmax": median + reach}
-    image = axes.imshow(field, interpolation="bilinear", **colours, **_square(mixture))
+    colors: dict[str, Any] = {"cmap": _colors(FIELD_COLORS), "vmin": median - reach, "vmax": median + reach}
+    image = axes.imshow(field, interpolation="bilinear", **colors, **_square(mixture))
     _dots(axes, snapshot, mixture, INK, size=2, alpha=0.25)
     bar = _axes(figure, PANELS[1] + PANEL_SIDE + 10, PANEL_BOTTOM, 12, PANEL_SIDE)
     figure.colorbar(image, cax=bar).outline.set_visible(False)  # pyright: ignore[reportCallIssue] (a Spine)
-    # Colours reach as far up as down from the median, so that pale is flat; the bar shows what occurs.
+    # Colors reach as far up as down from the median, so that pale is flat; the bar shows what occurs.
     low, high = (low, high) if high > low else (median - reach, median + reach)
     ticks = [median, *(end for end in (low, high) if abs(end - median) > 0.05 * (high - low))]
     bar.set(ylim=(low, high), yticks=ticks, yticklabels=[f"{tick:.3g}" for tick in ticks])
@@ -116,7 +116,7 @@ def _draw_arrows(figure: "Figure", snapshot: Snapshot, mixture: Mixture) -> None
     lengths = arrows.norm(dim=1, keepdim=True)
     longest = lengths.max().item() if len(lengths) else 0.0
     axes.set_title("Where the generator is pushed (log lengths)", fontsize=11, color=INK, loc="left")
-    axes.contour(_density(mixture), levels=[0.2, 0.6], colors=DENSITY_COLOURS[2], linewidths=0.8, **_square(mixture))
+    axes.contour(_density(mixture), levels=[0.2, 0.6], colors=DENSITY_COLORS[2], linewidths=0.8, **_square(mixture))
     _note(axes, f"longest gradient {longest:.2g}", INK)
     if longest > 0:
         steepness = 10**ARROW_DECADES
@@ -137,9 +137,9 @@ def _inside(points: Float[Tensor, "n 2"], mixture: Mixture) -> Bool[Tensor, " n"
     return (points.detach().cpu().abs() <= mixture.extent).all(dim=1)
 
 
-def _dots(axes: "Axes", snapshot: Snapshot, mixture: Mixture, colour: str, size: float, alpha: float) -> None:
+def _dots(axes: "Axes", snapshot: Snapshot, mixture: Mixture, color: str, size: float, alpha: float) -> None:
     x, y = snapshot.samples.detach().cpu()[_inside(snapshot.samples, mixture)].T.numpy()
-    axes.plot(x, y, linestyle="", marker="o", markersize=size, markeredgewidth=0, color=colour, alpha=alpha)
+    axes.plot(x, y, linestyle="", marker="o", markersize=size, markeredgewidth=0, color=color, alpha=alpha)
 
 
 def _square(mixture: Mixture) -> dict[str, Any]:
@@ -147,14 +147,14 @@ def _square(mixture: Mixture) -> dict[str, Any]:
     return {"origin": "lower", "extent": (-extent, extent, -extent, extent)}
 
 
-def _colours(stops: tuple[str, ...]) -> "LinearSegmentedColormap":
+def _colors(stops: tuple[str, ...]) -> "LinearSegmentedColormap":
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415
 
     return LinearSegmentedColormap.from_list("sparring", stops)
 
 
 def _place(figure: "Figure", x: float, y: float) -> tuple[float, float]:
-    """From pixels of a picture of 1500 by 520, in the middle of this one, to shares of the figure."""
+    """From pixels of a image of 1500 by 520, in the middle of this one, to shares of the figure."""
     width, height = figure.get_size_inches() * 100
     return (x + (width - 1500) / 2) / width, (y + (height - 520) / 2) / height
 
@@ -173,9 +173,9 @@ def _panel(figure: "Figure", left: float, extent: float) -> "Axes":
     return axes
 
 
-def _note(axes: "Axes", text: str, colour: str) -> None:
+def _note(axes: "Axes", text: str, color: str) -> None:
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2}
-    axes.text(0.02, 0.025, text, transform=axes.transAxes, fontsize=10, color=colour, bbox=box)
+    axes.text(0.02, 0.025, text, transform=axes.transAxes, fontsize=10, color=color, bbox=box)
 
 
 def _write(figure: "Figure", x: float, y: float, text: str, size: float, weight: str = "normal", align: str = "left") -> None:

@@ -1,6 +1,6 @@
 """Adversarial recipes on points in the plane, where the truth is known and everything can be seen.
 
-The recipe's settings play; its networks, made for pictures, are replaced by small fully connected ones.
+The recipe's settings play; its networks, made for images, are replaced by small fully connected ones.
 """
 
 import os
@@ -28,7 +28,7 @@ from sparring.data.points.mixtures import Mixture, Points, histogram, mixture
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, packed
 from sparring.games.game import Game, evaluating
 from sparring.health.measurements import Examiner
-from sparring.media.image_files import save_film, save_gif, save_picture
+from sparring.media.image_files import save_film, save_gif, save_image
 from sparring.metrics.mode_coverage import ModeCount, count_modes
 from sparring.nets import mlp
 from sparring.playground_2d.drawing import Snapshot, draw, field_points
@@ -52,7 +52,7 @@ FRAMES = 60
 BAR_SECONDS = 0.5
 HELD_OUT = 128
 """Points that the discriminator is shown and not trained on, where a run is kept."""
-PICTURES, MOVIES = (".png", ".webp", ".jpg", ".jpeg"), (".gif", ".mp4")
+IMAGES, MOVIES = (".png", ".webp", ".jpg", ".jpeg"), (".gif", ".mp4")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class Outcome:
     """Steps played."""
     seconds: float
     """Time spent playing, drawing not counted."""
-    picture: UInt8[np.ndarray, "h w 3"] | None = None
+    image: UInt8[np.ndarray, "h w 3"] | None = None
     """The end, drawn."""
     frames: list[UInt8[np.ndarray, "h w 3"]] = field(default_factory=list)
     """Moments on the way, drawn."""
@@ -111,7 +111,7 @@ def playground(
     recipe: str | AdversarialRecipe,
     data: str = "ring8",
     *,
-    picture: str | os.PathLike[str] | None = None,
+    image: str | os.PathLike[str] | None = None,
     movie: str | os.PathLike[str] | None = None,
     run: str | os.PathLike[str] | None = None,
     console: "Console | None" = None,
@@ -119,7 +119,7 @@ def playground(
 ) -> Outcome:
     """Play `recipe` (a name, or a recipe with settings) on the points called `data`, and count the modes that it covers.
 
-    `picture` (.png) and `movie` (.gif, .mp4): files to write, drawn with the extra `plots`. `run`: a folder to make, with the log and the
+    `image` (.png) and `movie` (.gif, .mp4): files to write, drawn with the extra `plots`. `run`: a folder to make, with the log and the
     vital signs of the game, for `sparring diagnose`. `settings`: fields of the recipe and
     of `PlaygroundSettings`. Ctrl-C ends the game early. Raises a SettingsError that names all that is wrong.
     """
@@ -135,7 +135,7 @@ def playground(
     # Not `problems`: what the recipe's own networks cannot draw does not matter here.
     problems = type_problems(rules) or range_problems(rules, rules.ranges) + AdversarialRecipe.misfits(rules, points.spec)
     if rules.augment != "none":
-        problems.append(f"augment={rules.augment!r} changes pictures, and points are none: leave it out.")
+        problems.append(f"augment={rules.augment!r} changes images, and points are none: leave it out.")
     ours = AdversarialRecipe.__dataclass_fields__
     problems += [
         f"{name} is of {recipes.name_of(kind)}'s own networks; on points they are small and fully connected: leave it out."
@@ -144,19 +144,19 @@ def playground(
     ]
     if movie is not None and Path(movie).suffix not in MOVIES:
         problems.append(f"{movie}: a movie is one of {', '.join(MOVIES)}. Change the file's ending.")
-    if picture is not None and Path(picture).suffix not in PICTURES:
-        problems.append(f"{picture}: a picture is one of {', '.join(PICTURES)}. Change the file's ending.")
+    if image is not None and Path(image).suffix not in IMAGES:
+        problems.append(f"{image}: a image is one of {', '.join(IMAGES)}. Change the file's ending.")
     if run is not None and RunDirectory(Path(run)).exists():
         problems.append(f"{run} holds a run already: choose another folder for this one.")
     if problems := [*chosen.problems(), *problems]:
         raise SettingsError(listed("These settings do not fit:", problems))
-    if (picture is not None or movie is not None) and find_spec("matplotlib") is None:
+    if (image is not None or movie is not None) and find_spec("matplotlib") is None:
         raise missing_extra("matplotlib", "plots", "Drawing the playground")  # before the game, not after it
     if chosen.linear_decay:
         images = chosen.steps * rules.batch_size * rules.discriminator_steps
         rules = replace(rules, decay_from_images=images // 2, decay_until_images=images)
     title = f"{recipes.name_of(kind)} on {data}"
-    return _played(rules, points, chosen, title, picture, movie, None if run is None else RunDirectory(Path(run)), console)
+    return _played(rules, points, chosen, title, image, movie, None if run is None else RunDirectory(Path(run)), console)
 
 
 def networks(rules: AdversarialRecipe, points: Points, hidden: tuple[int, ...]) -> TwoPlayerGame:
@@ -177,7 +177,7 @@ def _played(
     points: Points,
     chosen: PlaygroundSettings,
     title: str,
-    picture: str | os.PathLike[str] | None,
+    image: str | os.PathLike[str] | None,
     movie: str | os.PathLike[str] | None,
     run: RunDirectory | None,
     console: "Console",
@@ -202,11 +202,11 @@ def _played(
         samples = sampled(state.average)
         count = count_modes(samples, points.mixture)
         sheet = None
-        if picture is not None or movie is not None:
+        if image is not None or movie is not None:
             sheet = draw(snapshot(state, points.mixture), points.mixture, title)
         outcome = Outcome(count, samples, state.average, state.progress.step, seconds, sheet, watch.frames)
-    if picture is not None and sheet is not None:
-        save_picture(sheet, Path(picture))
+    if image is not None and sheet is not None:
+        save_image(sheet, Path(image))
     if movie is not None and sheet is not None:
         frames = [*watch.frames, sheet]
         if Path(movie).suffix == ".gif":
@@ -217,7 +217,7 @@ def _played(
 
 
 def recorders(run: RunDirectory, rules: AdversarialRecipe, points: Points, settings: TrainSettings, state: State) -> list[Watcher]:
-    """What keeps the log, the vital signs and pictures of a game on points in a run directory. It holds no checkpoints."""
+    """What keeps the log, the vital signs and images of a game on points in a run directory. It holds no checkpoints."""
     run.write_config(
         {
             "recipe": recipes.name_of(type(rules)),
@@ -276,7 +276,7 @@ def sampled(game: TwoPlayerGame, n: int = COUNTED_SAMPLES) -> Float[Tensor, "n 2
 
 
 def snapshot(state: State, mixture: Mixture) -> Snapshot:
-    """What a picture shows of the game as it stands: samples of the moving average, the networks' own field and gradients."""
+    """What a image shows of the game as it stands: samples of the moving average, the networks' own field and gradients."""
     game = state.game
     assert isinstance(game, TwoPlayerGame)
     samples = sampled(state.average)  # pyright: ignore[reportArgumentType]
@@ -284,7 +284,7 @@ def snapshot(state: State, mixture: Mixture) -> Snapshot:
     with evaluating(game):
         places = field_points(mixture.extent, FIELD_SIDE)
         # Alone in its pack, a place is judged in company of itself.
-        labels = mixture.mode_of_centre[mixture.nearest(places)[1]].repeat_interleave(game.rules.packing)
+        labels = mixture.mode_of_center[mixture.nearest(places)[1]].repeat_interleave(game.rules.packing)
         seen = packed(places.repeat_interleave(game.rules.packing, dim=0)[:, :, None, None], game.rules.packing)
         field = game.verdict(seen, labels if game.conditional else None)[0].view(FIELD_SIDE, FIELD_SIDE)
         with torch.enable_grad():

@@ -9,14 +9,14 @@ from sparring.recipes.dcgan import Dcgan
 
 @dataclass(frozen=True, kw_only=True)
 class Acgan(Dcgan):
-    """DCGAN's networks; both players gain when the class of a picture can be told."""
+    """DCGAN's networks; both players gain when the class of a image can be told."""
 
     title: ClassVar[str] = "Classes by an auxiliary classifier in the discriminator"
     paper: ClassVar[str] = "Odena, Olah, Shlens 2017: Conditional Image Synthesis with Auxiliary Classifier GANs (arXiv:1610.09585)"
-    data: ClassVar[str] = "pictures with classes, 16x16 to 256x256 (a power of two)"
+    data: ClassVar[str] = "images with classes, 16x16 to 256x256 (a power of two)"
 
     batch_size: int = 100
-    """Real pictures in each turn's batch."""
+    """Real images in each turn's batch."""
     condition: Condition = "auxiliary"
     """How classes enter: see `sparring train dcgan --help`."""
 

@@ -25,7 +25,7 @@ class Biggan(AdversarialRecipe):
     paper: ClassVar[str] = (
         "Brock, Donahue, Simonyan 2019: Large Scale GAN Training for High Fidelity Natural Image Synthesis (arXiv:1809.11096)"
     )
-    data: ClassVar[str] = "pictures, 16x16 to 512x512 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 16x16 to 512x512 (a power of two), with or without classes"
     ranges: ClassVar[Ranges] = {
         **AdversarialRecipe.ranges,
         "width": {"at least": 1, "at most": 1024},
@@ -43,7 +43,7 @@ class Biggan(AdversarialRecipe):
     """The largest side of maps that have self-attention by default."""
 
     batch_size: int = 64
-    """Real pictures in each turn's batch."""
+    """Real images in each turn's batch."""
     latent_size: int = 120
     """Numbers in a latent vector; a hierarchical one is cut into equal chunks, what is left over is not used."""
     objective: ObjectiveName = "hinge"
@@ -71,7 +71,7 @@ class Biggan(AdversarialRecipe):
     hierarchical: bool = True
     """Each doubling of the side sees a part of the latent."""
     attention: int | None = None
-    """Side of the maps that have self-attention. None: half the picture's, at most 64. 0: none."""
+    """Side of the maps that have self-attention. None: half the image's, at most 64. 0: none."""
     depth: int = 0
     """Blocks at each side of BigGAN-deep (the paper's: 2). 0: BigGAN."""
     discriminator_depth: int | None = None
@@ -123,7 +123,7 @@ class Biggan(AdversarialRecipe):
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""
+        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
         return nearest_square(super().size_for(native), nets.SMALLEST)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:

@@ -1,4 +1,4 @@
-"""CUT: one kind of pictures made of another, one way only, by contrast of patches."""
+"""CUT: one kind of images made of another, one way only, by contrast of patches."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -31,7 +31,7 @@ class CutGame(OneWayGame):
         self.recipe = rules
 
     def play_generator(self, moment: Moment) -> Losses:
-        """Draw pictures that convince, each patch of which tells the patch that it was made of from all others (equation 4)."""
+        """Draw images that convince, each patch of which tells the patch that it was made of from all others (equation 4)."""
         inputs, targets = self.seen(moment)
         n, rules = len(inputs), self.recipe
         shown = torch.cat([inputs, targets]) if rules.identity else inputs
@@ -78,13 +78,13 @@ def places(count: int, most: int, moment: Moment, place: int) -> Int64[Tensor, "
 class Cut(PatchRecipe):
     """Residual generator, least-squares PatchGAN, contrast of patches: half of CycleGAN's networks.
 
-    FastCUT is `--contrast 10 --identity 0 --flip-equivariance`. `--blocks 6` suits pictures below 256x256, and on a laptop `--width 24` to
+    FastCUT is `--contrast 10 --identity 0 --flip-equivariance`. `--blocks 6` suits images below 256x256, and on a laptop `--width 24` to
     32.
     """
 
-    title: ClassVar[str] = "One kind of pictures made of another, one way, by contrast of patches"
+    title: ClassVar[str] = "One kind of images made of another, one way, by contrast of patches"
     paper: ClassVar[str] = "Park, Efros, Zhang, Zhu 2020: Contrastive Learning for Unpaired Image-to-Image Translation (arXiv:2007.15651)"
-    data: ClassVar[str] = "two sets of pictures: --data and --target"
+    data: ClassVar[str] = "two sets of images: --data and --target"
     translates = "unpaired"
     ranges: ClassVar[Ranges] = {
         **PatchRecipe.ranges,
@@ -95,21 +95,21 @@ class Cut(PatchRecipe):
     }
 
     decay_from_images: int | None = 200_000
-    """From this many pictures on, learning rates fall in a straight line. None: never."""
+    """From this many images on, learning rates fall in a straight line. None: never."""
     decay_until_images: int | None = 400_000
-    """Learning rates reach zero at this many pictures."""
+    """Learning rates reach zero at this many images."""
     blocks: int = 9
     """Residual blocks of the generator."""
     resized: bool = False
-    """Enlarge by nearest neighbours and convolve, where the paper has transposed convolutions, whose checkerboard can stay."""
+    """Enlarge by nearest neighbors and convolve, where the paper has transposed convolutions, whose checkerboard can stay."""
     shortcut: bool = False
-    """Draw only what changes, and add it to the picture: for two kinds that differ in style, not in shape. (Not in the paper.)"""
+    """Draw only what changes, and add it to the image: for two kinds that differ in style, not in shape. (Not in the paper.)"""
     contrast: float = 1.0
     """Weight of the contrast between patches of an input and of what is made of it."""
     identity: float = 1.0
     """Weight of the same for targets, which should stay as they are. 0: not."""
     flip_equivariance: bool = False
-    """Half of the pictures are translated mirrored, and their patches compared with those of the picture as it was, as FastCUT does."""
+    """Half of the images are translated mirrored, and their patches compared with those of the image as it was, as FastCUT does."""
     patches: int = 256
     """Patches of each map that are told from each other."""
     temperature: float = 0.07

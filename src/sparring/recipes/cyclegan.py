@@ -1,4 +1,4 @@
-"""CycleGAN: two kinds of pictures, each made of the other, without pairs."""
+"""CycleGAN: two kinds of images, each made of the other, without pairs."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
 from sparring.games.game import Player, Turn
 from sparring.games.step_context import Moment
-from sparring.games.translation import PatchGame, PatchRecipe, PicturePool, divisor_problems, mean_difference
+from sparring.games.translation import PatchGame, PatchRecipe, ImagePool, divisor_problems, mean_difference
 from sparring.losses.objectives import Losses
 from sparring.nets import image_translation as nets
 
@@ -30,10 +30,10 @@ class CycleganGame(PatchGame):
         )
         self.discriminator_a = self.patch_discriminator(a)
         self.discriminator_b = self.patch_discriminator(b)
-        self.pool_a, self.pool_b = PicturePool(rules.pool, spec, a), PicturePool(rules.pool, spec, b)
+        self.pool_a, self.pool_b = ImagePool(rules.pool, spec, a), ImagePool(rules.pool, spec, b)
         self.players = (
-            Player("generators", ("a2b", "b2a"), rules.optimiser, averaged=rules.average_images > 0),
-            Player("discriminators", ("discriminator_a", "discriminator_b"), rules.optimiser),
+            Player("generators", ("a2b", "b2a"), rules.optimizer, averaged=rules.average_images > 0),
+            Player("discriminators", ("discriminator_a", "discriminator_b"), rules.optimizer),
         )
         self.turns = (
             Turn("generators", "generators", self.play_generators),
@@ -42,19 +42,19 @@ class CycleganGame(PatchGame):
         self.translators = {"a2b": "a2b", "b2a": "b2a"}
         self.sampling_networks = ("a2b", "b2a")
         self.drawn: deque[tuple[Tensor, Tensor, Tensor, Tensor]] = deque()
-        """Real and generated pictures of both kinds, from the generators' turn to the discriminators': no picture is drawn twice."""
+        """Real and generated images of both kinds, from the generators' turn to the discriminators': no image is drawn twice."""
 
     def play_generators(self, moment: Moment) -> Losses:
-        """Draw pictures of the other kind that convince, that lead back (equation 2), and of pictures of its own kind the same ones."""
+        """Draw images of the other kind that convince, that lead back (equation 2), and of images of its own kind the same ones."""
         a, b = self.seen(moment)
         rules = self.recipe
-        pictures_b, *same_b = self.passed(self.a2b, a, *([b] if rules.identity else []))
-        pictures_a, back_a, *same_a = self.passed(self.b2a, b, pictures_b, *([a] if rules.identity else []))
-        (back_b,) = self.passed(self.a2b, pictures_a)
-        self.drawn.append((a, pictures_a.detach(), b, pictures_b.detach()))
+        images_b, *same_b = self.passed(self.a2b, a, *([b] if rules.identity else []))
+        images_a, back_a, *same_a = self.passed(self.b2a, b, images_b, *([a] if rules.identity else []))
+        (back_b,) = self.passed(self.a2b, images_a)
+        self.drawn.append((a, images_a.detach(), b, images_b.detach()))
         losses = {
-            "adversarial/a2b": self.convincing(self.discriminator_b(self.judged([pictures_b], moment, "convincing/b"))),
-            "adversarial/b2a": self.convincing(self.discriminator_a(self.judged([pictures_a], moment, "convincing/a"))),
+            "adversarial/a2b": self.convincing(self.discriminator_b(self.judged([images_b], moment, "convincing/b"))),
+            "adversarial/b2a": self.convincing(self.discriminator_a(self.judged([images_a], moment, "convincing/a"))),
             "cycle/a": rules.cycle * mean_difference(back_a, a),
             "cycle/b": rules.cycle * mean_difference(back_b, b),
         }
@@ -63,13 +63,13 @@ class CycleganGame(PatchGame):
         return losses
 
     def passed(self, generator: nets.ResidualGenerator, *batches: Tensor) -> Sequence[Tensor]:
-        """What a generator makes of each of some batches: in one pass, where its norm does not mix pictures."""
+        """What a generator makes of each of some batches: in one pass, where its norm does not mix images."""
         if self.rules.norm == "batch":
             return [generator(batch) for batch in batches]
         return generator(torch.cat(batches)).split([len(batch) for batch in batches])
 
     def play_discriminators(self, moment: Moment) -> Losses:
-        """Tell pictures of each kind from those that were drawn, now or some time ago."""
+        """Tell images of each kind from those that were drawn, now or some time ago."""
         a, drawn_a, b, drawn_b = self.drawn.popleft()
         losses: dict[str, Tensor] = {}
         for kind, real, drawn, pool, discriminator in (
@@ -85,15 +85,15 @@ class CycleganGame(PatchGame):
 class Cyclegan(PatchRecipe):
     """Residual generators, least-squares PatchGANs, and the way back.
 
-    The paper trains 100 passes of about 1,000 pictures at full rate and 100 more while it falls. `--blocks 6` suits pictures below 256x256,
+    The paper trains 100 passes of about 1,000 images at full rate and 100 more while it falls. `--blocks 6` suits images below 256x256,
     and on a laptop `--width 24` to 32.
     """
 
-    title: ClassVar[str] = "One kind of pictures made of another, and back, without pairs"
+    title: ClassVar[str] = "One kind of images made of another, and back, without pairs"
     paper: ClassVar[str] = (
         "Zhu, Park, Isola, Efros 2017: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks (arXiv:1703.10593)"
     )
-    data: ClassVar[str] = "two sets of pictures: --data and --target"
+    data: ClassVar[str] = "two sets of images: --data and --target"
     translates = "unpaired"
     ranges: ClassVar[Ranges] = {
         **PatchRecipe.ranges,
@@ -103,27 +103,27 @@ class Cyclegan(PatchRecipe):
     }
 
     decay_from_images: int | None = 100_000
-    """From this many pictures on, learning rates fall in a straight line. None: never."""
+    """From this many images on, learning rates fall in a straight line. None: never."""
     decay_until_images: int | None = 200_000
-    """Learning rates reach zero at this many pictures."""
+    """Learning rates reach zero at this many images."""
     blocks: int = 9
     """Residual blocks of each generator."""
     resized: bool = False
-    """Enlarge by nearest neighbours and convolve, where the paper has transposed convolutions, whose checkerboard can stay."""
+    """Enlarge by nearest neighbors and convolve, where the paper has transposed convolutions, whose checkerboard can stay."""
     shortcut: bool = False
-    """Draw only what changes, and add it to the picture: for two kinds that differ in style, not in shape. (Not in the paper.)"""
+    """Draw only what changes, and add it to the image: for two kinds that differ in style, not in shape. (Not in the paper.)"""
     cycle: float = 10.0
-    """Weight of the mean absolute difference between a picture and what comes back of it."""
+    """Weight of the mean absolute difference between a image and what comes back of it."""
     identity: float = 5.0
-    """Weight of the mean absolute difference between a picture and what a generator of its own kind makes of it."""
+    """Weight of the mean absolute difference between a image and what a generator of its own kind makes of it."""
     pool: int = 50
-    """Pictures of the past that are kept for each discriminator. 0: none."""
+    """Images of the past that are kept for each discriminator. 0: none."""
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().misfits(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
         if isinstance(spec, PairSpec) and spec.input_channels != spec.channels:
-            differ = "pictures of both kinds, and these have different channels"
+            differ = "images of both kinds, and these have different channels"
             if self.identity:
                 found.append(f"identity compares {differ}: set it to 0, or give --channels.")
             if self.shortcut:

@@ -14,17 +14,17 @@ from sparring.nets import dcgan as nets
 
 @dataclass(frozen=True, kw_only=True)
 class Dcgan(AdversarialRecipe):
-    """Pictures from fractionally strided convolutions with batch norm."""
+    """Images from fractionally strided convolutions with batch norm."""
 
     title: ClassVar[str] = "Convolutional GAN with batch norm: the one to start with"
     paper: ClassVar[str] = (
         "Radford, Metz, Chintala 2016: Unsupervised Representation Learning with Deep Convolutional GANs (arXiv:1511.06434)"
     )
-    data: ClassVar[str] = "pictures, 16x16 to 256x256 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two), with or without classes"
     ranges: ClassVar[Ranges] = {**AdversarialRecipe.ranges, "width": {"at least": 1, "at most": 4096}, "leak": {"at least": 0}}
 
     batch_size: int = 128
-    """Real pictures in each turn's batch."""
+    """Real images in each turn's batch."""
     latent_size: int = 100
     """Numbers in a latent vector."""
     latent: Literal["normal", "uniform"] = "uniform"
@@ -34,20 +34,20 @@ class Dcgan(AdversarialRecipe):
     leak: float = 0.2
     """Slope of the discriminator's leaky rectifiers below zero."""
     discriminator_norm: nets.Norm = "batch"
-    """Between the discriminator's layers: batch norm, layer norm over each picture, or none."""
+    """Between the discriminator's layers: batch norm, layer norm over each image, or none."""
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().misfits(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
-        if self.penalised and self.discriminator_norm == "batch":
+        if self.penalized and self.discriminator_norm == "batch":
             found.append(
-                "Penalties on gradients are for each picture, and batch norm mixes pictures (Gulrajani 2017, section 4): "
-                "give discriminator_norm='none' or 'picture'."
+                "Penalties on gradients are for each image, and batch norm mixes images (Gulrajani 2017, section 4): "
+                "give discriminator_norm='none' or 'image'."
             )
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""
+        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
         return nearest_square(super().size_for(native), nets.SMALLEST)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:

@@ -15,14 +15,14 @@ from sparring.nets import mlp as nets
 class Gan(AdversarialRecipe):
     """Fully connected networks play the minimax game.
 
-    Its generator minimises -log D(G(z)); `objective="saturating"` is the minimax game itself (section 3 of the paper).
+    Its generator minimizes -log D(G(z)); `objective="saturating"` is the minimax game itself (section 3 of the paper).
     The paper trains by gradient descent with momentum and gives no rate. (Its authors' code has 0.1, but holds the
     norm of each unit's weights below 1.9; without that, 0.1 diverges.) Hence Adam here.
     """
 
     title: ClassVar[str] = "The first GAN: fully connected networks, the minimax game"
     paper: ClassVar[str] = "Goodfellow et al. 2014: Generative Adversarial Networks (arXiv:1406.2661)"
-    data: ClassVar[str] = "small pictures of any shape, with or without classes"
+    data: ClassVar[str] = "small images of any shape, with or without classes"
     ranges: ClassVar[Ranges] = {
         **AdversarialRecipe.ranges,
         "generator_hidden": {"at least": 1, "at most": 2**16},
@@ -33,7 +33,7 @@ class Gan(AdversarialRecipe):
     }
 
     batch_size: int = 100
-    """Real pictures in each turn's batch."""
+    """Real images in each turn's batch."""
     latent_size: int = 100
     """Numbers in a latent vector."""
     latent: Literal["normal", "uniform"] = "uniform"
@@ -50,7 +50,7 @@ class Gan(AdversarialRecipe):
     """Share of the discriminator's input pixels dropped in training."""
 
     def size_for(self, native: tuple[int, int] | None) -> int:
-        """The pictures' own side, at most 32: the networks see every pixel at once."""
+        """The images' own side, at most 32: the networks see every pixel at once."""
         return min(32, super().size_for(native))
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:

@@ -15,13 +15,13 @@ class Lsgan(Dcgan):
     paper: ClassVar[str] = "Mao et al. 2017: Least Squares Generative Adversarial Networks (arXiv:1611.04076)"
 
     batch_size: int = 64
-    """Real pictures in each turn's batch."""
+    """Real images in each turn's batch."""
     latent_size: int = 1024
     """Numbers in a latent vector."""
     objective: ObjectiveName = "least-squares"
     """The pair of losses: here with the targets 0 and 1 of equation 9."""
     learning_rate: float = 2e-4
-    """The optimiser's rate, for both networks. (0.0002 for the paper's faces and digits, 0.001 for its scenes.)"""
+    """The optimizer's rate, for both networks. (0.0002 for the paper's faces and digits, 0.001 for its scenes.)"""
 
 
 RECIPE = Lsgan

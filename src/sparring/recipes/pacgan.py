@@ -14,7 +14,7 @@ class Pacgan(Dcgan):
     paper: ClassVar[str] = "Lin et al. 2018: PacGAN: The power of two samples in generative adversarial networks (arXiv:1712.04086)"
 
     batch_size: int = 64
-    """Real pictures in each turn's batch: the pictures, not the packs."""
+    """Real images in each turn's batch: the images, not the packs."""
     packing: int = 2
     """So many samples are judged together, as one."""
 

@@ -1,4 +1,4 @@
-"""pix2pix: a picture for each picture, learned from pairs."""
+"""pix2pix: a image for each image, learned from pairs."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -29,23 +29,23 @@ class Pix2pixGame(OneWayGame):
         self.drawn.append((self.parts(inputs, targets), self.parts(inputs, generated.detach())))
         return {"adversarial": self.convincing(logits), "l1": self.recipe.l1 * mean_difference(generated, targets)}
 
-    def parts(self, inputs: Tensor, pictures: Tensor) -> Parts:
-        """What the discriminator sees: the pair, or the picture alone."""
-        return (inputs, pictures) if self.recipe.judges == "pair" else (pictures,)
+    def parts(self, inputs: Tensor, images: Tensor) -> Parts:
+        """What the discriminator sees: the pair, or the image alone."""
+        return (inputs, images) if self.recipe.judges == "pair" else (images,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pix2pix(PatchRecipe):
     """U-Net, 70x70 PatchGAN on the pair, L1; dropout is the noise.
 
-    The paper trains 200 passes of its pictures. At 64x64 `--patch-layers 2` suits, and the U-Net has six halvings.
+    The paper trains 200 passes of its images. At 64x64 `--patch-layers 2` suits, and the U-Net has six halvings.
     """
 
-    title: ClassVar[str] = "A picture for each picture, from pairs: sketches to photographs, maps to views"
+    title: ClassVar[str] = "A image for each image, from pairs: sketches to photographs, maps to views"
     paper: ClassVar[str] = (
         "Isola, Zhu, Zhou, Efros 2017: Image-to-Image Translation with Conditional Adversarial Networks (arXiv:1611.07004)"
     )
-    data: ClassVar[str] = "pairs of pictures: --data with --target, with --side-by-side, or with --inputs made of each picture"
+    data: ClassVar[str] = "pairs of images: --data with --target, with --side-by-side, or with --inputs made of each image"
     translates = "paired"
     ranges: ClassVar[Ranges] = {
         **PatchRecipe.ranges,
@@ -58,7 +58,7 @@ class Pix2pix(PatchRecipe):
     """The pair of losses, for each patch."""
     norm: nets.NormName = "instance"
     """Of both networks, unless discriminator_norm is given: instance norm, batch norm for larger batches, or none. (The paper's is batch
-    norm of single pictures, when drawing too: instance norm.)"""
+    norm of single images, when drawing too: instance norm.)"""
     l1: float = 100.0
     """Weight of the mean absolute difference from the target."""
     network: Literal["unet", "residual"] = "unet"
@@ -69,11 +69,11 @@ class Pix2pix(PatchRecipe):
     """Residual blocks, of the residual network."""
     dropout: float = 0.5
     """Share of the inner maps that is dropped in training: the U-Net's noise."""
-    judges: Literal["pair", "picture"] = "pair"
-    """The discriminator sees input and picture, or the picture alone."""
+    judges: Literal["pair", "image"] = "pair"
+    """The discriminator sees input and image, or the image alone."""
 
     def halvings_for(self, spec: ImageSpec) -> int:
-        """Of the U-Net, for such pictures."""
+        """Of the U-Net, for such images."""
         possible = (spec.height & -spec.height).bit_length() - 1
         return max(2, min(8, possible)) if self.halvings is None else self.halvings
 

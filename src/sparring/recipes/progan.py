@@ -1,11 +1,11 @@
-"""ProGAN: both networks grow while they train, from 4x4 pictures to the full side."""
+"""ProGAN: both networks grow while they train, from 4x4 images to the full side."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 from sparring.core.data_spec import ImageSpec
 from sparring.games.adversarial import TwoPlayerGame
-from sparring.games.adversarial_settings import equalised_problems
+from sparring.games.adversarial_settings import equalized_problems
 from sparring.games.progressive_growing import GrowingRecipe
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import progressive_growing as nets
@@ -13,9 +13,9 @@ from sparring.nets import progressive_growing as nets
 
 @dataclass(frozen=True, kw_only=True)
 class Progan(GrowingRecipe):
-    """New sides are faded in; pixel norm, equalised learning rate, minibatch standard deviation; WGAN-GP with a drift penalty.
+    """New sides are faded in; pixel norm, equalized learning rate, minibatch standard deviation; WGAN-GP with a drift penalty.
 
-    The paper shows 800,000 pictures at each side and as many while the next comes in. On a laptop give less: `--stable-images 30000
+    The paper shows 800,000 images at each side and as many while the next comes in. On a laptop give less: `--stable-images 30000
     --fading-images 30000`, and `--channel-max 64` to 128.
     """
 
@@ -23,10 +23,10 @@ class Progan(GrowingRecipe):
     paper: ClassVar[str] = (
         "Karras, Aila, Laine, Lehtinen 2018: Progressive Growing of GANs for Improved Quality, Stability, and Variation (arXiv:1710.10196)"
     )
-    data: ClassVar[str] = "pictures, 8x8 to 1024x1024 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 8x8 to 1024x1024 (a power of two), with or without classes"
 
     batch_size: int = 16
-    """Real pictures in each turn's batch. (The paper's falls from 128 to 3 as pictures grow, to fit into memory.)"""
+    """Real images in each turn's batch. (The paper's falls from 128 to 3 as images grow, to fit into memory.)"""
     latent_size: int = 512
     """Numbers in a latent vector."""
     objective: ObjectiveName = "wasserstein"
@@ -38,7 +38,7 @@ class Progan(GrowingRecipe):
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec) + equalised_problems(self)
+        found = super().misfits(spec) + equalized_problems(self)
         if self.condition in {"concatenate", "projection"}:
             found.append(f"condition={self.condition!r} is not for ProGAN's networks: use 'auxiliary', as the paper does.")
         return found

@@ -37,7 +37,7 @@ class Sagan(Biggan):
     hierarchical: bool = False
     """Each doubling of the side sees a part of the latent."""
     attention: int | None = None
-    """Side of the maps that have self-attention. None: half the picture's, at most the paper's 32. 0: none."""
+    """Side of the maps that have self-attention. None: half the image's, at most the paper's 32. 0: none."""
 
 
 RECIPE = Sagan

@@ -15,7 +15,7 @@ from sparring.nets import sngan as nets
 
 @dataclass(frozen=True, kw_only=True)
 class Sngan(AdversarialRecipe):
-    """Residual networks with a spectrally normalised discriminator; with condition="projection", the classes of Miyato and Koyama
+    """Residual networks with a spectrally normalized discriminator; with condition="projection", the classes of Miyato and Koyama
     2018. (Two things of the authors' code are left out: the generator's batch is twice the discriminator's, and the rate falls to
     zero in a straight line.)
     """
@@ -25,11 +25,11 @@ class Sngan(AdversarialRecipe):
         "Miyato, Kataoka, Koyama, Yoshida 2018: Spectral Normalization for Generative Adversarial Networks (arXiv:1802.05957); "
         "Miyato, Koyama 2018: cGANs with Projection Discriminator (arXiv:1802.05637)"
     )
-    data: ClassVar[str] = "pictures, 16x16 to 256x256 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two), with or without classes"
     ranges: ClassVar[Ranges] = {**AdversarialRecipe.ranges, "width": {"at least": 1, "at most": 1024}}
 
     batch_size: int = 64
-    """Real pictures in each turn's batch."""
+    """Real images in each turn's batch."""
     objective: ObjectiveName = "hinge"
     """The pair of losses."""
     betas: tuple[float, float] = (0.0, 0.9)
@@ -47,7 +47,7 @@ class Sngan(AdversarialRecipe):
         return super().misfits(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
 
     def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""
+        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
         return nearest_square(super().size_for(native), nets.SMALLEST)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:

@@ -1,4 +1,4 @@
-"""Style transfer: a small network that paints any picture in the style of one."""
+"""Style transfer: a small network that paints any image in the style of one."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,11 +16,11 @@ from sparring.nets import image_translation as nets
 from sparring.nets.feature_extractors.perceptual import Perception, open_perception
 
 DIVISOR = 16
-"""Of the pictures' sides: published networks halve them four times."""
+"""Of the images' sides: published networks halve them four times."""
 
 
 class StyleTransferGame(TranslationGame):
-    """One player: a generator that keeps what a picture shows and takes on how the style's picture is painted."""
+    """One player: a generator that keeps what a image shows and takes on how the style's image is painted."""
 
     def __init__(self, spec: PairSpec, rules: "StyleTransfer") -> None:
         super().__init__(spec, rules)
@@ -28,7 +28,7 @@ class StyleTransferGame(TranslationGame):
         self.generator = nets.ResidualGenerator(
             spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm, resized=True
         )
-        self.players = (Player("generator", ("generator",), rules.optimiser, averaged=rules.average_images > 0),)
+        self.players = (Player("generator", ("generator",), rules.optimizer, averaged=rules.average_images > 0),)
         self.turns = (Turn("generator", "generator", self.play_generator),)
         self.translators = {"a2b": "generator"}
         self.sampling_networks = ("generator",)
@@ -37,7 +37,7 @@ class StyleTransferGame(TranslationGame):
 
     @property
     def perception(self) -> Perception:
-        """The network whose maps say what a picture shows and how it is painted. Opened when first asked for: drawing needs none."""
+        """The network whose maps say what a image shows and how it is painted. Opened when first asked for: drawing needs none."""
         if not self.eye:
             self.eye.append(open_perception(self.recipe.weights).to(self.device))
         return self.eye[0]
@@ -67,11 +67,11 @@ class StyleTransfer(TranslationRecipe):
     network is a quarter as wide as the paper's, and of 2 MB: it runs on a phone.
     """
 
-    title: ClassVar[str] = "Any picture painted in the style of one, many times a second"
+    title: ClassVar[str] = "Any image painted in the style of one, many times a second"
     paper: ClassVar[str] = (
         "Johnson, Alahi, Fei-Fei 2016: Perceptual Losses for Real-Time Style Transfer and Super-Resolution (arXiv:1603.08155)"
     )
-    data: ClassVar[str] = "pictures (--data), and a picture, or several, of the style (--target)"
+    data: ClassVar[str] = "images (--data), and a image, or several, of the style (--target)"
     translates = "style"
     ranges: ClassVar[Ranges] = {
         **TranslationRecipe.ranges,
@@ -81,7 +81,7 @@ class StyleTransfer(TranslationRecipe):
     }
 
     batch_size: int = 4
-    """Pictures in each turn's batch."""
+    """Images in each turn's batch."""
     learning_rate: float = 1e-3
     """Adam's rate."""
     betas: tuple[float, float] = (0.9, 0.999)
@@ -91,7 +91,7 @@ class StyleTransfer(TranslationRecipe):
     blocks: int = 5
     """Residual blocks."""
     content: float = 1.0
-    """Weight of what a picture shows."""
+    """Weight of what a image shows."""
     style: float = 1.0
     """Weight of how it is painted."""
     variation: float = 0.1

@@ -14,7 +14,7 @@ from sparring.nets import progressive_growing, stylegan
 class Stylegan(GrowingRecipe, StyleRecipe):
     """Mapping network, adaptive instance norm, noise inputs, style mixing; non-saturating losses with R1.
 
-    The paper shows 600,000 pictures at each side and as many while the next comes in. On a laptop give less: `--stable-images 30000
+    The paper shows 600,000 images at each side and as many while the next comes in. On a laptop give less: `--stable-images 30000
     --fading-images 30000`, and `--channel-max 64` to 128.
     """
 
@@ -22,21 +22,21 @@ class Stylegan(GrowingRecipe, StyleRecipe):
     paper: ClassVar[str] = (
         "Karras, Laine, Aila 2019: A Style-Based Generator Architecture for Generative Adversarial Networks (arXiv:1812.04948)"
     )
-    data: ClassVar[str] = "pictures, 8x8 to 1024x1024 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 8x8 to 1024x1024 (a power of two), with or without classes"
     ranges: ClassVar[Ranges] = {**StyleRecipe.ranges, **GrowingRecipe.ranges}
 
     latent_size: int = 512
     """Numbers in a latent vector z."""
     batch_size: int = 32
-    """Real pictures in each turn's batch. (The authors' falls from 256 to 4 on each processor as pictures grow.)"""
+    """Real images in each turn's batch. (The authors' falls from 256 to 4 on each processor as images grow.)"""
     r1: float | None = 10.0
     """Gamma: gamma / 2 times the squared gradient at real samples."""
     start_side: int = 8
     """The side to begin with."""
     stable_images: int = 600_000
-    """Pictures shown at each side alone."""
+    """Images shown at each side alone."""
     fading_images: int = 600_000
-    """Pictures over which the next side is faded in."""
+    """Images over which the next side is faded in."""
 
     def build(self, spec: ImageSpec) -> StyleGame:
         """See Recipe."""

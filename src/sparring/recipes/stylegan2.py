@@ -12,16 +12,16 @@ from sparring.nets import stylegan2 as nets
 
 @dataclass(frozen=True, kw_only=True)
 class Stylegan2(StyleRecipe):
-    """Weight demodulation, skip and residual networks, lazy R1 and path-length regularisation.
+    """Weight demodulation, skip and residual networks, lazy R1 and path-length regularization.
 
-    `channel_max` decides what it costs: 64 or 128 suit two cores at 32x32 and 64x64. For pictures of 32x32 the authors take
+    `channel_max` decides what it costs: 64 or 128 suit two cores at 32x32 and 64x64. For images of 32x32 the authors take
     `--mapping-layers 2 --style-mixing 0 --path-length 0 --discriminator-architecture orig` (Karras et al. 2020b, arXiv:2006.06676), which
     halves FD-lite0 after ten minutes on two cores (docs/benchmarks.md). R1's strength is that of their code for any data.
     """
 
-    title: ClassVar[str] = "Styles by weight demodulation, lazy R1, smooth paths: the one for the best pictures"
+    title: ClassVar[str] = "Styles by weight demodulation, lazy R1, smooth paths: the one for the best images"
     paper: ClassVar[str] = "Karras et al. 2020: Analyzing and Improving the Image Quality of StyleGAN (arXiv:1912.04958)"
-    data: ClassVar[str] = "pictures, 8x8 to 1024x1024 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 8x8 to 1024x1024 (a power of two), with or without classes"
     ranges: ClassVar[Ranges] = {
         **StyleRecipe.ranges,
         "channel_base": {"at least": 1, "at most": 2**20},
@@ -40,7 +40,7 @@ class Stylegan2(StyleRecipe):
     }
 
     batch_size: int = 32
-    """Real pictures in each turn's batch."""
+    """Real images in each turn's batch."""
     learning_rate: float = 2.5e-3
     """Adam's rate, for both networks unless the discriminator has its own. (The authors take 0.002 for 1024x1024.)"""
     betas: tuple[float, float] = (0.0, 0.99)
@@ -50,7 +50,7 @@ class Stylegan2(StyleRecipe):
     penalty_every: int = 16
     """R1 is computed in every so many steps, and is as much stronger."""
     path_length: float = 2.0
-    """Weight of the path-length penalty: steps in w shall change pictures by as much everywhere. 0: none."""
+    """Weight of the path-length penalty: steps in w shall change images by as much everywhere. 0: none."""
     minibatch_deviation: bool = True
     """The discriminator sees how much its batch varies."""
     channel_base: int = 16384
@@ -58,7 +58,7 @@ class Stylegan2(StyleRecipe):
     channel_max: int = 512
     """...and at most so many."""
     architecture: Literal["skip", "resnet", "orig"] = "skip"
-    """The generator's (figure 7): skip sums pictures of all sides, resnet has shortcuts, orig neither."""
+    """The generator's (figure 7): skip sums images of all sides, resnet has shortcuts, orig neither."""
     discriminator_architecture: Literal["skip", "resnet", "orig"] = "resnet"
     """The discriminator's."""
     widths: tuple[int, ...] = ()
@@ -82,7 +82,7 @@ class Stylegan2(StyleRecipe):
     discriminator_embedding_size: int | None = None
     """Numbers that a class is turned into before those layers. None: class_size."""
     class_size: int | None = None
-    """Numbers that picture and class are compared in. None: the channels at 4x4."""
+    """Numbers that image and class are compared in. None: the channels at 4x4."""
 
     def misfits(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
@@ -100,7 +100,7 @@ class Stylegan2(StyleRecipe):
         return found if self.widths else found + nets.width_problems(spec, self.channel_base)
 
     def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the pictures' own side without losing pixels, at most 64."""
+        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
         return nearest_square(super().size_for(native), nets.SMALLEST)
 
     def build(self, spec: ImageSpec) -> StyleGame:

@@ -22,7 +22,7 @@ class Unrolled(Dcgan):
     }
 
     batch_size: int = 64
-    """Real pictures in each turn's batch."""
+    """Real images in each turn's batch."""
     objective: ObjectiveName = "saturating"
     """The pair of losses: here the minimax game itself, of which both sides are unrolled."""
     unroll: int = 5

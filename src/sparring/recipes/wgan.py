@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sparring.losses.objectives import ObjectiveName
-from sparring.optimizers.optimizers import OptimiserName
+from sparring.optimizers.optimizers import OptimizerName
 from sparring.recipes.dcgan import Dcgan
 
 
@@ -18,13 +18,13 @@ class Wgan(Dcgan):
     on_points: ClassVar[dict[str, object]] = {"batch_size": 256, "latent": "normal", "latent_size": 16}
 
     batch_size: int = 64
-    """Real pictures in each turn's batch."""
+    """Real images in each turn's batch."""
     objective: ObjectiveName = "wasserstein"
     """The pair of losses."""
-    optimiser: OptimiserName = "rmsprop"
+    optimizer: OptimizerName = "rmsprop"
     """rmsprop; adam and its momentum make the critic unstable (section 4 of the paper); sgd: gradient descent with momentum."""
     learning_rate: float = 5e-5
-    """The optimiser's rate, for both networks."""
+    """The optimizer's rate, for both networks."""
     weight_clip: float = 0.01
     """After each step the critic's weights are clipped to so much either side of zero."""
     discriminator_steps: int = 5

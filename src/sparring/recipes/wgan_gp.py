@@ -10,7 +10,7 @@ from sparring.recipes.dcgan import Dcgan
 
 @dataclass(frozen=True, kw_only=True)
 class WganGp(Dcgan):
-    """DCGAN's networks; the critic's gradients between real and generated pictures are drawn to length 1."""
+    """DCGAN's networks; the critic's gradients between real and generated images are drawn to length 1."""
 
     title: ClassVar[str] = "Wasserstein distance by a critic with a gradient penalty"
     paper: ClassVar[str] = "Gulrajani et al. 2017: Improved Training of Wasserstein GANs (arXiv:1704.00028), algorithm 1"
@@ -23,19 +23,19 @@ class WganGp(Dcgan):
     }
 
     batch_size: int = 64
-    """Real pictures in each turn's batch."""
+    """Real images in each turn's batch."""
     objective: ObjectiveName = "wasserstein"
     """The pair of losses."""
     learning_rate: float = 1e-4
-    """The optimiser's rate, for both networks."""
+    """The optimizer's rate, for both networks."""
     betas: tuple[float, float] = (0.0, 0.9)
     """Adam's decay rates."""
     gradient_penalty: float = 10.0
     """Weight of (gradient norm - 1)^2 between real and generated samples."""
     discriminator_steps: int = 5
     """Critic steps for each generator step."""
-    discriminator_norm: Norm = "picture"
-    """Between the critic's layers: layer norm over each picture, or none. (Batch norm makes the penalty meaningless.)"""
+    discriminator_norm: Norm = "image"
+    """Between the critic's layers: layer norm over each image, or none. (Batch norm makes the penalty meaningless.)"""
 
 
 RECIPE = WganGp

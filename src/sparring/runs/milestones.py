@@ -26,8 +26,8 @@ FIRST_LOOKS: Mapping[str, int] = {
     "gan": 85_000,  # "The first GAN": shapes of garments after 850 steps of 100
     "sngan": 307_000,  # "All image recipes": at five minutes (half of 1,919 steps of 5 x 64) as near the data as dcgan after 453,000
     "sagan": 47_000,  # the same: half of 1,461 steps of 64
-    "biggan": 65_000,  # the same: "in 65,000 pictures"
-    "pix2pix": 36_000,  # "From picture to picture: how good": from scribbles, 8,928 steps of 4
+    "biggan": 65_000,  # the same: "in 65,000 images"
+    "pix2pix": 36_000,  # "From image to image: how good": from scribbles, 8,928 steps of 4
     "cyclegan": 18_000,  # the same: 9,138 steps of 2, colors and outlines are the targets'
     "cut": 7_000,  # the same: 3,434 steps of 2, shapes stay and colors turn
 }

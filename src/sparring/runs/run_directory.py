@@ -3,14 +3,14 @@
 config.json    recipe, every setting, the data's fingerprint, versions
 log.jsonl      losses and signals by step; the same to the byte however often the run was interrupted
 timing.jsonl   speed by step; differs from run to run
-scores.jsonl   judgements by step, if there are any
+scores.jsonl   judgments by step, if there are any
 vitals.jsonl   vital signs by step, those of the data first: what a diagnosis is made from
 ending.json    why training ended, if it had to
 coach.md       what a coach did and why; config.json lists it under "interventions"
 tries/         N/: what the run had written when the coach stepped in for the N-th time
 checkpoints/   step-N.safetensors and step-N.json
 samples/       step-N.png, from the same latents throughout, and timelapse.gif
-tensorboard/   the same numbers and pictures for TensorBoard
+tensorboard/   the same numbers and images for TensorBoard
 """
 
 import contextlib
@@ -51,7 +51,7 @@ class RunDirectory:
 
     @property
     def scores(self) -> Path:
-        """Judgements, a JSON object a line."""
+        """Judgments, a JSON object a line."""
         return self.path / "scores.jsonl"
 
     @property

@@ -15,8 +15,8 @@ from sparring.runs.run_directory import RunDirectory
 
 
 def preparation_of(model: Model) -> Preparation:
-    """How data becomes what a model was trained on. A SettingsError if that is no pictures."""
-    model.refuse_unless_pictures()
+    """How data becomes what a model was trained on. A SettingsError if that is no images."""
+    model.refuse_unless_images()
     return replace(model.preparation, size=model.spec.height, channels=model.spec.channels, split=None)
 
 
@@ -88,5 +88,5 @@ def data_of(model: Model, data: str | os.PathLike[str] | Store | None) -> Store:
     else:
         store = store_at(Path(data)) or prepare(open_source(os.fspath(data)), preparation_of(model), progress=console().is_terminal)
     if store.spec.shape != model.spec.shape:
-        raise SettingsError(f"{data} has pictures of {store.spec}, and {model.source} was trained on pictures of {model.spec}.")
+        raise SettingsError(f"{data} has images of {store.spec}, and {model.source} was trained on images of {model.spec}.")
     return store

@@ -10,7 +10,7 @@ class Average:
     """The moving average of the averaged players' weights and statistics."""
 
     RAMP = 0.05
-    """The half-life is at most this share of the pictures shown, so that the first weights are soon forgotten (as in StyleGAN2)."""
+    """The half-life is at most this share of the images shown, so that the first weights are soon forgotten (as in StyleGAN2)."""
 
     def __init__(self, state: State, half_life: float) -> None:
         names = [name for name, _ in averaged_tensors(state.average)] if state.average is not state.game else []
@@ -24,7 +24,7 @@ class Average:
         self.counts = [(ours[name], theirs[name]) for name in names if name not in set(floating)]
 
     def follow(self, images: int, images_so_far: int) -> None:
-        """One step, in which `images` pictures were shown."""
+        """One step, in which `images` images were shown."""
         if not self.averages or not images:
             return
         half_life = min(self.half_life, images_so_far * self.RAMP)

@@ -1,4 +1,4 @@
-"""The loop: turns in order, one optimiser step each, until the budget is spent."""
+"""The loop: turns in order, one optimizer step each, until the budget is spent."""
 
 import contextlib
 import functools
@@ -70,8 +70,8 @@ def play(state: State, table: Table, watchers: list[Watcher], stop_asked: Callab
             return "stopped"
         signals: Signals = {}
         factor = table.recipe.rate_factor(progress.images)
-        for optimiser in state.optimisers.values():
-            set_rate(optimiser, factor)
+        for optimizer in state.optimizers.values():
+            set_rate(optimizer, factor)
         before = progress.images
         for turn in turns:
             if turn.turn.due(progress.step):
@@ -92,14 +92,14 @@ def share_spent(progress: Progress, settings: TrainSettings) -> float:
     return max((used / limit if limit else math.inf for used, limit in limits if limit is not None), default=0.0)
 
 
-def set_rate(optimiser: torch.optim.Optimizer, factor: float) -> None:
+def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Set every group's learning rate to `factor` times what it was made with."""
-    for group in optimiser.param_groups:
+    for group in optimizer.param_groups:
         group["lr"] = group.setdefault("first_lr", group["lr"]) * factor
 
 
 class TurnTaker:
-    """Plays one turn of a game: losses, gradients, and the player's optimiser step if all is finite."""
+    """Plays one turn of a game: losses, gradients, and the player's optimizer step if all is finite."""
 
     def __init__(self, game: Game, turn: Turn) -> None:
         self.game, self.turn = game, turn
@@ -111,8 +111,8 @@ class TurnTaker:
         self.frozen_weights = [weight for weight in game.parameters() if id(weight) not in moved and weight.requires_grad]
         self.frozen_statistics = [module for module in others if getattr(module, "track_running_stats", False)]
         # A spectral norm's estimate is a statistic too, and moves only in training.
-        self.frozen_parametrisations = [
-            module for one in others if is_parametrized(one) for module in parametrisations_of(one) if module.training
+        self.frozen_parametrizations = [
+            module for one in others if is_parametrized(one) for module in parametrizations_of(one) if module.training
         ]
 
     @contextlib.contextmanager
@@ -122,7 +122,7 @@ class TurnTaker:
             weight.requires_grad_(False)
         for module in self.frozen_statistics:
             vars(module)["track_running_stats"] = False
-        for module in self.frozen_parametrisations:
+        for module in self.frozen_parametrizations:
             module.training = False
         try:
             yield
@@ -131,12 +131,12 @@ class TurnTaker:
                 weight.requires_grad_(True)
             for module in self.frozen_statistics:
                 vars(module)["track_running_stats"] = True
-            for module in self.frozen_parametrisations:
+            for module in self.frozen_parametrizations:
                 module.training = True
 
     def take(self, state: State, table: Table, repeat: int, images: int) -> Signals:
-        """One optimiser step on a fresh batch; gives the losses and signals. A NonFiniteError leaves the player as it was."""
-        settings, progress, optimiser = table.settings, state.progress, state.optimisers[self.player.name]
+        """One optimizer step on a fresh batch; gives the losses and signals. A NonFiniteError leaves the player as it was."""
+        settings, progress, optimizer = table.settings, state.progress, state.optimizers[self.player.name]
         found: Signals = {}
         used_data = False
         with self.moving_only_the_player():
@@ -151,16 +151,16 @@ class TurnTaker:
         state.gradients[self.turn.name] = norms = self.gradient_norms()
         found[f"gradient/{self.turn.name}"] = [norms.norm()]
         self.check_finite(found, progress.step)
-        optimiser.step()
+        optimizer.step()
         if self.player.after_step is not None:
             self.player.after_step()
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         progress.batches += used_data
         progress.images += table.recipe.batch_size if self.counts_images else 0
         return found
 
     def losses(self, moment: Moment, fabric: Fabric) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """What is minimised, and its terms and the turn's signals by name."""
+        """What is minimized, and its terms and the turn's signals by name."""
         with fabric.autocast():
             losses = self.turn.play(moment)
         means = {f"loss/{self.turn.name}/{name}": loss.mean() for name, loss in losses.items()}
@@ -183,11 +183,11 @@ class TurnTaker:
             return torch.from_numpy(table.data.labels[places]).to(device)
 
         streams = Streams(settings.seed, progress.step, device=device, scope=f"{self.turn.name}/{repeat}/{part}")
-        return Moment(draw, draw_labels, size, streams, progress.step, images, optimisers=state.optimisers)
+        return Moment(draw, draw_labels, size, streams, progress.step, images, optimizers=state.optimizers)
 
     @property
     def counts_images(self) -> bool:
-        """Pictures shown are counted where the first turn of the game sees them."""
+        """Images shown are counted where the first turn of the game sees them."""
         return self.turn is self.game.turns[0]
 
     def gradient_norms(self) -> Float[Tensor, " weights"]:
@@ -212,7 +212,7 @@ class TurnTaker:
             raise NonFiniteError(f"In step {step + 1}, the turn {self.turn.name!r} is no longer finite: {named}. The step was not taken.")
 
 
-def parametrisations_of(module: nn.Module) -> list[nn.Module]:
+def parametrizations_of(module: nn.Module) -> list[nn.Module]:
     """What computes the weights of `module` from others (spectral norm)."""
     lists = module.get_submodule("parametrizations").children()
     return [one for each in lists for one in each.children()]

@@ -148,7 +148,7 @@ def sit(
                 judge.restore(state.progress.step)
             vitals.restore(state)
             samples.restore(state.progress)
-            at = f"step {state.progress.step:,} ({state.progress.images:,} pictures, {clock(state.progress.seconds)} of training)"
+            at = f"step {state.progress.step:,} ({state.progress.images:,} images, {clock(state.progress.seconds)} of training)"
             console.print(f"Going on from {at}.")
         else:
             run.log.unlink(missing_ok=True)

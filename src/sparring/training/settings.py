@@ -39,7 +39,7 @@ class TrainSettings:
     }
 
     images: int | None = None
-    """Stop after so many real pictures. None: as the other two say."""
+    """Stop after so many real images. None: as the other two say."""
     steps: int | None = None
     """Stop after so many steps of the game. None: as the other two say."""
     minutes: float | None = None
@@ -57,9 +57,9 @@ class TrainSettings:
     log_every: int = 50
     """Steps between two lines of the log."""
     sample_every: int | None = None
-    """Steps between two sample grids. None: four for every doubling of the pictures shown."""
+    """Steps between two sample grids. None: four for every doubling of the images shown."""
     samples: int = 64
-    """Pictures in a sample grid."""
+    """Images in a sample grid."""
     checkpoint_minutes: float = 2.0
     """Minutes between two checkpoints."""
     checkpoint_every: int | None = None
@@ -67,14 +67,14 @@ class TrainSettings:
     keep: int = 3
     """How many of the newest checkpoints are kept, beside the best."""
     judge_every: int | None = None
-    """Steps between two judgements: the Fréchet distance of the moving average's samples to the data, by which the best checkpoint is
+    """Steps between two judgments: the Fréchet distance of the moving average's samples to the data, by which the best checkpoint is
     then chosen. None: a cheaper distance, found with every checkpoint, chooses."""
     judge_samples: int = 2000
-    """Samples in a judgement."""
+    """Samples in a judgment."""
     judge_extractor: str = "lite0"
     """The network whose features are judged by: lite0, inception, classifier or timm:NAME."""
     kept_back: int | None = None
-    """Pictures that are not trained on, to tell whether the discriminator learns the others by heart. None: one in twenty, at most 128.
+    """Images that are not trained on, to tell whether the discriminator learns the others by heart. None: one in twenty, at most 128.
     (Translators hold pairs out instead.)"""
     coach: bool = False
     """Act on verdicts: when vital signs show that training fails, go back to the last healthy checkpoint, change the mildest setting that
@@ -88,7 +88,7 @@ class TrainSettings:
 
     def problems(self, batch_size: int, smallest_part: int = 1) -> list[str]:
         """Every value of a wrong type or out of range, in a sentence each. (A wrong `batch_size` is the recipe's to name.)
-        `smallest_part`: pictures that must stay together when a batch is split.
+        `smallest_part`: images that must stay together when a batch is split.
         """
         problems = type_problems(self) + range_problems(self, self.ranges)
         whole = type(batch_size) is type(self.gradient_accumulation) is type(smallest_part) is int

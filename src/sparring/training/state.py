@@ -18,7 +18,7 @@ class Progress:
     step: int = 0
     """Steps of the game."""
     images: int = 0
-    """Real pictures shown."""
+    """Real images shown."""
     batches: int = 0
     """Batches drawn from the data."""
     seconds: float = 0.0
@@ -28,7 +28,7 @@ class Progress:
     lost_steps: int = 0
     """Steps of tries that were rolled back. They and the following count towards the budget."""
     lost_images: int = 0
-    """Real pictures shown in them."""
+    """Real images shown in them."""
     lost_seconds: float = 0.0
     """Time spent on them."""
 
@@ -49,7 +49,7 @@ class State:
     game: Game
     average: Game
     """The game to sample from: the moving averages where a player is averaged, the networks themselves where not."""
-    optimisers: dict[str, torch.optim.Optimizer]
+    optimizers: dict[str, torch.optim.Optimizer]
     progress: Progress = field(default_factory=Progress)
     gradients: dict[str, Tensor] = field(default_factory=dict)
     """The norm of each weight's gradient in each turn of the last step, in the order of `weights_of`. Not in checkpoints."""
@@ -58,8 +58,8 @@ class State:
     def fresh(cls, game: Game, averaged: bool) -> "State":
         """The state before the first step."""
         game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
-        optimisers = {player.name: player.optimiser([weight for _, weight in weights_of(game, player)]) for player in game.players}
-        return cls(game, averaging_copy(game) if averaged else game, optimisers)
+        optimizers = {player.name: player.optimizer([weight for _, weight in weights_of(game, player)]) for player in game.players}
+        return cls(game, averaging_copy(game) if averaged else game, optimizers)
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by name."""
@@ -67,11 +67,11 @@ class State:
         if self.average is not self.game:
             found |= {f"average/{name}": tensor for name, tensor in averaged_tensors(self.average)}
         for player in self.game.players:
-            optimiser = self.optimisers[player.name]
+            optimizer = self.optimizers[player.name]
             for name, weight in weights_of(self.game, player):
-                entries = optimiser.state.get(weight, {})
+                entries = optimizer.state.get(weight, {})
                 assert all(value is None or isinstance(value, Tensor) for value in entries.values()), "numbers would be lost"
-                found |= {f"optimiser/{player.name}/{name}/{key}": value for key, value in entries.items() if value is not None}
+                found |= {f"optimizer/{player.name}/{name}/{key}": value for key, value in entries.items() if value is not None}
         return found
 
     def facts(self) -> dict[str, object]:
@@ -85,11 +85,11 @@ class State:
         if self.average is not self.game:
             load_named(self.average, dict(select(tensors, "average/")), {name for name, _ in averaged_tensors(self.average)})
         for player in self.game.players:
-            optimiser = self.optimisers[player.name]
-            saved = dict(select(tensors, f"optimiser/{player.name}/"))
+            optimizer = self.optimizers[player.name]
+            saved = dict(select(tensors, f"optimizer/{player.name}/"))
             for name, weight in weights_of(self.game, player):
                 entries = dict(select(saved, f"{name}/"))
-                optimiser.state[weight] = {key: _like(weight, value) for key, value in entries.items()}
+                optimizer.state[weight] = {key: _like(weight, value) for key, value in entries.items()}
 
 
 def select(tensors: dict[str, Tensor], prefix: str) -> Iterator[tuple[str, Tensor]]:
@@ -98,7 +98,7 @@ def select(tensors: dict[str, Tensor], prefix: str) -> Iterator[tuple[str, Tenso
 
 
 def _like(weight: Tensor, value: Tensor) -> Tensor:
-    """In the memory layout of the weight: fused optimisers walk both in step."""
+    """In the memory layout of the weight: fused optimizers walk both in step."""
     if value.shape != weight.shape:
         return value.to(weight.device)
     return torch.empty_like(weight, dtype=value.dtype, requires_grad=False).copy_(value)

@@ -1,4 +1,4 @@
-"""The pictures that come with the package. `tools/build_embedded.py` makes their files."""
+"""The images that come with the package. `tools/build_embedded.py` makes their files."""
 
 import json
 import threading
@@ -26,7 +26,7 @@ STYLES = {
 def open_embedded(name: str, split: str | None) -> Source:
     """One of the sets in `STYLES`. They have no splits: DataError if one is asked for."""
     if split is not None:
-        raise DataError(f"{name} is one set of pictures: it has no split {split!r}.")
+        raise DataError(f"{name} is one set of images: it has no split {split!r}.")
     sheet = STYLES[name]
     folder = files("sparring.data.images") / "bundled_files"
     table: dict[str, Any] = json.loads((folder / f"{sheet.split('-')[0]}.json").read_text("utf-8"))
@@ -35,14 +35,14 @@ def open_embedded(name: str, split: str | None) -> Source:
         items = [Item(file, label) for file, label in zip(table["names"], table["labels"], strict=True)]
     else:
         items = NumberedItems(len(labels), labels)
-    pictures = _Sheet(sheet, table["side"], len(labels))
+    images = _Sheet(sheet, table["side"], len(labels))
     key = key_of("embedded", sheet, table["sha256"][sheet])
-    source = Source(name, items, pictures.read, lambda: key, tuple(table["classes"]), (table["side"], table["side"]))
+    source = Source(name, items, images.read, lambda: key, tuple(table["classes"]), (table["side"], table["side"]))
     return stacked(name, source) if name.endswith(":stacked") else source
 
 
 class _Sheet:
-    """Many small pictures in one large one, row by row, decoded when the first is read."""
+    """Many small images in one large one, row by row, decoded when the first is read."""
 
     def __init__(self, sheet: str, side: int, count: int) -> None:
         self._file = files("sparring.data.images") / "bundled_files" / f"{sheet}.webp"
@@ -63,6 +63,6 @@ class _Sheet:
         with self._lock:
             if self._pixels is None:
                 with self._file.open("rb") as file, Image.open(file) as image:
-                    # WebP has no grey: a grey sheet has three equal channels.
+                    # WebP has no gray: a gray sheet has three equal channels.
                     self._pixels = np.asarray(image) if image.mode == "RGBA" else np.asarray(image)[:, :, :1].copy()
             return self._pixels

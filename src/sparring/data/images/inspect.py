@@ -23,38 +23,38 @@ MOST_KINDS = 8
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """What all pictures of a source are."""
+    """What all images of a source are."""
 
     name: str
     found: int
-    """Files and rows that claim to be pictures."""
+    """Files and rows that claim to be images."""
     sizes: Mapping[tuple[int, int], int]
-    """How many pictures have each (height, width), the most frequent first."""
+    """How many images have each (height, width), the most frequent first."""
     modes: Mapping[str, int]
-    """How many are stored in each of Pillow's modes: L grey, P palette, RGB, RGBA, ..."""
+    """How many are stored in each of Pillow's modes: L gray, P palette, RGB, RGBA, ..."""
     formats: Mapping[str, int]
     classes: Mapping[str, int]
-    """Usable pictures of each class; empty without classes."""
+    """Usable images of each class; empty without classes."""
     bad: tuple[Problem, ...]
-    """Unusable pictures, with reasons."""
+    """Unusable images, with reasons."""
     passed_over: tuple[Problem, ...]
-    """Files that are no pictures and do not claim to be."""
+    """Files that are no images and do not claim to be."""
     notes: tuple[str, ...]
     layout: str
     """How the source is laid out: the name of a well-known layout, if it is one."""
     contact_sheet: UInt8[np.ndarray, "rows columns 3"] = field(repr=False)
-    """Up to 100 usable pictures, evenly spread over the source; one white pixel if there are none."""
+    """Up to 100 usable images, evenly spread over the source; one white pixel if there are none."""
 
     @property
     def usable(self) -> int:
-        """How many pictures can be used."""
+        """How many images can be used."""
         return sum(self.sizes.values())
 
     def lines(self) -> list[str]:
         """For the terminal. Nothing is left out but rare sizes."""
         sizes = {f"{width}x{height}": count for (height, width), count in self.sizes.items()}
         lines = [
-            f"{self.name}: {self.usable:,} of {plural(self.found, 'picture', 'pictures')} can be used.",
+            f"{self.name}: {self.usable:,} of {plural(self.found, 'image', 'images')} can be used.",
             *([f"layout: {self.layout}"] if self.layout else []),
             f"sizes (width x height): {_counts(sizes)}",
             f"modes: {_counts(self.modes)}",
@@ -83,13 +83,13 @@ class _Seen:
 
 
 def inspect(source: Source, preparation: Preparation | None = None, *, progress: bool = False, workers: int | None = None) -> Inspection:
-    """Decode every picture of a source, and keep none but those for the contact sheet. Of the preparation, what tells how files are read
+    """Decode every image of a source, and keep none but those for the contact sheet. Of the preparation, what tells how files are read
     counts: background, value_range, max_pixels.
 
-    Raises DataError only if the source as a whole is broken: unusable pictures are what it is there to find.
+    Raises DataError only if the source as a whole is broken: unusable images are what it is there to find.
     """
     preparation = preparation or Preparation()
-    colour = checked_background(preparation)
+    color = checked_background(preparation)
     black_white = shared_range([source], preparation, workers)
     count = len(source)
     on_sheet = set(np.linspace(0, count - 1, min(count, SHEET)).round().astype(int).tolist())
@@ -97,9 +97,9 @@ def inspect(source: Source, preparation: Preparation | None = None, *, progress:
 
     def look(indices: range) -> list[_Seen | str]:
         shown = ((index, side if index in on_sheet else None) for index in indices)
-        return [_look(source, index, on, colour, black_white, preparation.max_pixels) for index, on in shown]
+        return [_look(source, index, on, color, black_white, preparation.max_pixels) for index, on in shown]
 
-    pictures: list[np.ndarray] = []
+    images: list[np.ndarray] = []
     bad, deep = list(source.problems), []
     sizes, modes, formats, classes, notes = Counter(), Counter(), Counter(), Counter(), Counter()
     with progress_bar(f"Inspecting {source.name}", count, progress) as advance:
@@ -117,7 +117,7 @@ def inspect(source: Source, preparation: Preparation | None = None, *, progress:
                     label = source.items[index].label
                     classes.update([] if label is None else [source.classes[label]])
                     if result.small is not None:
-                        pictures.append(result.small)
+                        images.append(result.small)
                 index += 1
             advance(len(chunk))
     return Inspection(
@@ -136,7 +136,7 @@ def inspect(source: Source, preparation: Preparation | None = None, *, progress:
             *(f"{note}: {times:,}." for note, times in notes.items()),
         ),
         layout=source.layout,
-        contact_sheet=grid(np.stack(pictures)) if pictures else np.full((1, 1, 3), 255, np.uint8),
+        contact_sheet=grid(np.stack(images)) if images else np.full((1, 1, 3), 255, np.uint8),
     )
 
 

@@ -1,4 +1,4 @@
-"""Inputs made of pictures, so that any folder of pictures is a set of pairs."""
+"""Inputs made of images, so that any folder of images is a set of pairs."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from sparring.core.errors import SettingsError, did_you_mean
 from sparring.core.random_streams import stream_seed
 
-Made = Literal["edges", "scribble", "grey", "low-resolution", "masked"]
+Made = Literal["edges", "scribble", "gray", "low-resolution", "masked"]
 Pixels = UInt8[np.ndarray, "h w _"]
 EDGE, STROKE = 40.0, 60.0
 """How much brightness changes across a line that is drawn, of 255."""
@@ -20,19 +20,19 @@ WOBBLE = 1.5
 """How far a scribble's lines go astray, in 64ths of the side."""
 
 
-def _picture(pixels: Pixels) -> Image.Image:
+def _image(pixels: Pixels) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
 def _brightness(pixels: Pixels, smoothing: float) -> Float[np.ndarray, "h w"]:
-    grey = _picture(pixels).convert("RGB").convert("L")
-    return np.asarray(grey.filter(ImageFilter.GaussianBlur(smoothing)), np.float32)
+    gray = _image(pixels).convert("RGB").convert("L")
+    return np.asarray(gray.filter(ImageFilter.GaussianBlur(smoothing)), np.float32)
 
 
 def _lines(pixels: Pixels, smoothing: float, least: float) -> np.ndarray:
     """Where brightness changes by more than `least` from a pixel's one side to the other, and most of all across the line."""
-    grey = np.pad(_brightness(pixels, smoothing), 1, mode="edge")
-    across, down = grey[1:-1, 2:] - grey[1:-1, :-2], grey[2:, 1:-1] - grey[:-2, 1:-1]
+    gray = np.pad(_brightness(pixels, smoothing), 1, mode="edge")
+    across, down = gray[1:-1, 2:] - gray[1:-1, :-2], gray[2:, 1:-1] - gray[:-2, 1:-1]
     size = np.hypot(across, down)
     around = np.pad(size, 1)
     sideways = np.abs(across) >= np.abs(down)
@@ -47,7 +47,7 @@ def edges(pixels: Pixels, index: int) -> Pixels:
 
 
 def scribble(pixels: Pixels, index: int) -> Pixels:
-    """The coarse lines alone, thick and unsteady, as by hand; the same for a picture each time. How coarse depends on the shorter side, to
+    """The coarse lines alone, thick and unsteady, as by hand; the same for a image each time. How coarse depends on the shorter side, to
     which images are brought: a wide one is drawn as its middle would be.
     """
     height, width = pixels.shape[:2]
@@ -62,20 +62,20 @@ def scribble(pixels: Pixels, index: int) -> Pixels:
     return np.asarray(Image.fromarray(drawn[rows, columns]).filter(ImageFilter.MinFilter(3)))[:, :, None]
 
 
-def grey(pixels: Pixels, index: int) -> Pixels:
-    """Without colour."""
-    return np.asarray(_picture(pixels).convert("RGB").convert("L"))[:, :, None]
+def gray(pixels: Pixels, index: int) -> Pixels:
+    """Without color."""
+    return np.asarray(_image(pixels).convert("RGB").convert("L"))[:, :, None]
 
 
 def low_resolution(pixels: Pixels, index: int) -> Pixels:
     """A quarter of the side, enlarged again."""
-    picture = _picture(pixels)
-    small = picture.resize((max(1, picture.width // SHRUNK), max(1, picture.height // SHRUNK)), Image.Resampling.BOX)
-    return np.asarray(small.resize(picture.size, Image.Resampling.BICUBIC)).reshape(pixels.shape)
+    image = _image(pixels)
+    small = image.resize((max(1, image.width // SHRUNK), max(1, image.height // SHRUNK)), Image.Resampling.BOX)
+    return np.asarray(small.resize(image.size, Image.Resampling.BICUBIC)).reshape(pixels.shape)
 
 
 def masked(pixels: Pixels, index: int) -> Pixels:
-    """With a grey square in it, at a place of the picture's own."""
+    """With a gray square in it, at a place of the image's own."""
     height, width = pixels.shape[:2]
     tall, wide = round(height * HOLE), round(width * HOLE)
     generator = np.random.Generator(np.random.Philox(stream_seed(0, "mask", index)))
@@ -85,8 +85,8 @@ def masked(pixels: Pixels, index: int) -> Pixels:
     return holed
 
 
-AMERICAN: dict[str, Made] = {"gray": "grey"}
-"""American spellings of kinds of made inputs, by which they are accepted too."""
+BRITISH: dict[str, Made] = {"grey": "gray"}
+"""British spellings, which are accepted too."""
 AT_LEARNED_SIZE: frozenset[Made] = frozenset({"edges", "scribble", "masked"})
 """Kinds that look otherwise on larger images: lines are as thin, and fewer; holes are wider. (Gray is gray at any size, and an image of
 low resolution lacks the same details for each pixel.)"""
@@ -94,21 +94,16 @@ low resolution lacks the same details for each pixel.)"""
 
 def kind_called(name: str) -> Made:
     """The kind of that name, in American or British spelling. A SettingsError says which there are."""
-    kind = AMERICAN.get(name, name)
+    kind = BRITISH.get(name, name)
     if kind not in MAKERS:
-        raise SettingsError(f"There is no kind of input {name!r} to make. {did_you_mean(name, [*MAKERS, *AMERICAN])}")
+        raise SettingsError(f"There is no kind of input {name!r} to make. {did_you_mean(name, MAKERS)}")
     return kind
-
-
-def american(kind: str) -> str:
-    """A kind's name in American spelling, for messages."""
-    return next((name for name, british in AMERICAN.items() if british == kind), kind)
 
 
 MAKERS: dict[Made, Callable[[Pixels, int], Pixels]] = {
     "edges": edges,
     "scribble": scribble,
-    "grey": grey,
+    "gray": gray,
     "low-resolution": low_resolution,
     "masked": masked,
 }

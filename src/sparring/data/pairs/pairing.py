@@ -10,20 +10,20 @@ from sparring.data.pairs.made_inputs import Made
 
 @dataclass(frozen=True, kw_only=True)
 class Pairing:
-    """Which pictures go together, and as what."""
+    """Which images go together, and as what."""
 
     ranges: ClassVar[Ranges] = {"held_out": {"at least": 0, "less than": 1}}
 
     target: str | None = None
-    """Where the targets lie: as --data, or a single picture. Names that are the same (but for the ending) make pairs."""
+    """Where the targets lie: as --data, or a single image. Names that are the same (but for the ending) make pairs."""
     inputs: Made | Literal["given"] = "given"
-    """What inputs are: given, or made of each picture, which is then the target: edges, scribble, grey, low-resolution, masked."""
+    """What inputs are: given, or made of each image, which is then the target: edges, scribble, gray, low-resolution, masked."""
     side_by_side: Literal["none", "left", "right"] = "none"
-    """Each picture holds both halves of a pair, and the input is on this side."""
+    """Each image holds both halves of a pair, and the input is on this side."""
     held_out: float = 0.1
-    """Share of the pictures that are not trained on, to show and judge by."""
+    """Share of the images that are not trained on, to show and judge by."""
     subject_until: str | None = None
-    """Names are of one subject up to this text; all of its pictures are held out together. None: "-" for emoji, else the whole name."""
+    """Names are of one subject up to this text; all of its images are held out together. None: "-" for emoji, else the whole name."""
     twins: bool | None = None
     """Two sets without pairs show the same subjects, under the same names: each is trained on in one set alone, and judged by its twin.
     None: so it is for emoji."""

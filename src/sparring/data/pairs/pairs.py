@@ -1,4 +1,4 @@
-"""Pairs of pictures, or pictures of two kinds: two stores, and what of them goes together."""
+"""Pairs of images, or images of two kinds: two stores, and what of them goes together."""
 
 import functools
 import hashlib
@@ -27,9 +27,9 @@ __all__ = ["Channels", "Pairing", "Pairs", "native_size", "open_pairs", "open_to
 Kind = Literal["paired", "unpaired", "style"]
 Places = Int64[np.ndarray, " _"]
 LACKING = 0.5
-"""Share of the pictures without a partner from which on two sets are no pairs."""
+"""Share of the images without a partner from which on two sets are no pairs."""
 NAMED = 10
-"""Of the pictures without a partner, where the others go on."""
+"""Of the images without a partner, where the others go on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +87,8 @@ class Pairs:
         return replace(self, inputs=self.targets, targets=self.inputs, spec=spec, places=self.places[::-1], held_out=self.held_out[::-1])
 
     def _of(self, inputs: Places, targets: Places) -> Batch:
-        pictures = (pixels_to_float(torch.from_numpy(store.pixels.view(np.ndarray)[at])) for store, at in self._sides(inputs, targets))
-        inputs_there, targets_there = pictures
+        images = (pixels_to_float(torch.from_numpy(store.pixels.view(np.ndarray)[at])) for store, at in self._sides(inputs, targets))
+        inputs_there, targets_there = images
         return Batch(targets_there, inputs=inputs_there)
 
     def _sides(self, inputs: Places, targets: Places) -> tuple[tuple[Store, Places], tuple[Store, Places]]:
@@ -115,7 +115,7 @@ def open_pairs(data: str, pairing: Pairing, preparation: Preparation, kind: Kind
     spec = _spec(inputs, targets, paired=False)
     if kind == "style" or not twins:
         rest, held = zip(*(_split(side.stems, until, pairing.held_out, side.parts_held_out) for side in sides), strict=True)
-        if kind == "style":  # every picture of the style counts
+        if kind == "style":  # every image of the style counts
             rest, held = (rest[0], np.arange(len(targets))), (held[0], np.arange(len(held[0])) % len(targets))
         return Pairs(inputs, targets, spec, rest, held, twins=False, notes=_notes_of(sides))
     return _apart(sides, shared, until, pairing.held_out, spec)
@@ -126,7 +126,7 @@ def open_to_judge(
 ) -> Pairs:
     """Pairs, or two sets, that nothing was trained on: all are held out. `preparation` has a size.
 
-    `paired`: whether what is to be judged has learnt from pairs. Then two sets are pairs by their names; else they are two sets of which
+    `paired`: whether what is to be judged has learned from pairs. Then two sets are pairs by their names; else they are two sets of which
     (`pairing.twins`, or emoji) those of the same names are pairs, too. A DataError lists what has no partner, if that is too much.
     """
     refuse_wrong_pairing(pairing)
@@ -202,11 +202,11 @@ def _paired(sides: tuple[Side, Side], shared: list[str], until: str, pairing: Pa
     doubled = [f"{stem}: several files of that name" for one in stems for stem, count in Counter(one).items() if count > 1]
     if not shared or doubled or len(lacking) > LACKING * (len(inputs) + len(targets)):
         heading = (
-            f"Pairs are pictures of the same name (but for the ending). {len(shared)} have a partner, and these are in the way. "
+            f"Pairs are images of the same name (but for the ending). {len(shared)} have a partner, and these are in the way. "
             "Add, rename or remove files:"
         )
         raise DataError(listed(heading, doubled + lacking))
-    counted = "1 picture has no partner and is" if len(lacking) == 1 else f"{len(lacking)} pictures have no partner and are"
+    counted = "1 image has no partner and is" if len(lacking) == 1 else f"{len(lacking)} images have no partner and are"
     notes = [listed(f"{counted} not used:", lacking, most=NAMED)] if lacking else []
     first, second = ({stem: place for place, stem in enumerate(one)} for one in stems)
     places = tuple(np.array([where[stem] for stem in shared], np.int64) for where in (first, second))
@@ -234,7 +234,7 @@ def _position_notes(
 
 
 def _apart(sides: tuple[Side, Side], shared: list[str], until: str, share: float, spec: PairSpec) -> Pairs:
-    """Two sets of the same subjects: no picture that is trained on has a twin that is."""
+    """Two sets of the same subjects: no image that is trained on has a twin that is."""
     inputs, targets, stems = sides[0].store, sides[1].store, [side.stems for side in sides]
     subjects = [_subjects(one, until) for one in stems]
     parts = sides[0].parts_held_out
@@ -251,8 +251,8 @@ def _apart(sides: tuple[Side, Side], shared: list[str], until: str, share: float
     )
     if not min(map(len, rest)):
         raise DataError(
-            "The two sets show the same few subjects, so none is left for one of the sets. Give more pictures, or --no-twins "
-            "if pictures of the same name have nothing to do with each other."
+            "The two sets show the same few subjects, so none is left for one of the sets. Give more images, or --no-twins "
+            "if images of the same name have nothing to do with each other."
         )
     where = [{stem: place for place, stem in enumerate(one)} for one in stems]
     out = [stem for stem in shared if stem.partition(until)[0] in held] if until else [stem for stem in shared if stem in held]

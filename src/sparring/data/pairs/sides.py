@@ -20,12 +20,12 @@ from sparring.data.preprocessing import Preparation
 from sparring.data.readers.folder_layouts import is_training, part_of, set_of
 from sparring.data.source import Item, Source, key_of
 from sparring.data.store import NAMES, Store, prepare
-from sparring.media.image_decoding import PICTURE_ENDINGS, UnusableError, load
+from sparring.media.image_decoding import IMAGE_ENDINGS, UnusableError, load
 
 Channels = tuple[int, int]
 """Of inputs and of targets: 1, 3 or 4."""
 MAKING = 1
-"""Of the inputs that are made of pictures: another number and they are made again."""
+"""Of the inputs that are made of images: another number and they are made again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def sides_of(
     if pairing.inputs == "given" and pairing.side_by_side == "none":
         if sets != {"a", "b"}:
             raise SettingsError(
-                "Pictures are made of pictures here. Give --target (a second set), --inputs (what to make of each picture) or "
+                "Images are made of images here. Give --target (a second set), --inputs (what to make of each image) or "
                 f"--side-by-side (left or right: where the input is in an image that holds both).{_wide(first.source)}"
             )
         a, b = (first.of_set(one) for one in ("a", "b"))
@@ -127,9 +127,9 @@ def _wide(source: Source) -> str:
 
 
 def open_target(place: str) -> Source:
-    """What `open_source` opens, or a single picture."""
+    """What `open_source` opens, or a single image."""
     path = Path(place).expanduser()
-    if path.suffix.lower() in PICTURE_ENDINGS and path.is_file():
+    if path.suffix.lower() in IMAGE_ENDINGS and path.is_file():
         return Source(place, [Item(path.name)], lambda _: path.read_bytes(), lambda: key_of("image", path.name, digest_of(path)))
     return open_source(place)
 
@@ -140,7 +140,7 @@ def _half(source: Source, side: int) -> Source:
         pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
         width = pixels.shape[1]
         if width % 2:
-            raise UnusableError(f"{width} pixels wide: two pictures side by side have an even width")
+            raise UnusableError(f"{width} pixels wide: two images side by side have an even width")
         half = pixels[:, side * width // 2 : (side + 1) * width // 2]
         return half if half.shape[2] != 2 else np.concatenate([half[:, :, :1].repeat(3, axis=2), half[:, :, 1:]], axis=2)
 
@@ -150,7 +150,7 @@ def _half(source: Source, side: int) -> Source:
 
 
 def _stems(names: Sequence[str], top: str, parts: Sequence[str]) -> tuple[list[str], Bool[np.ndarray, " n"] | None]:
-    """Names without a picture's ending, and without the folders that all of them lie in; and which are of parts that are not trained on.
+    """Names without a image's ending, and without the folders that all of them lie in; and which are of parts that are not trained on.
 
     Of data in parts (trainA, testA, ...) the part's own name stands before, without its set: "train/1", "test/1".
     """
@@ -169,4 +169,4 @@ def _stems(names: Sequence[str], top: str, parts: Sequence[str]) -> tuple[list[s
 
 
 def _without_ending(name: PurePosixPath) -> str:
-    return str(name.with_suffix("") if name.suffix.lower() in PICTURE_ENDINGS else name)
+    return str(name.with_suffix("") if name.suffix.lower() in IMAGE_ENDINGS else name)

@@ -17,12 +17,12 @@ from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError, did_you_mean
 from sparring.core.random_streams import Streams
 
-CENTRES_OF_A_STRETCH = 40
+CENTERS_OF_A_STRETCH = 40
 """How many Gaussians make up one mode of a curve."""
 REACH = 2.0
 """The largest coordinate of a curve."""
 MOST_DISTANCES = 2**22
-"""So many distances between points and centres are held in memory at once."""
+"""So many distances between points and centers are held in memory at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,56 +30,56 @@ class Mixture:
     """Equally likely round Gaussians of one deviation. A mode is one of them, or several that belong together."""
 
     name: str
-    centres: Float[Tensor, "k 2"]
+    centers: Float[Tensor, "k 2"]
     deviation: float
-    """Along each axis, in the unit of the centres."""
-    mode_of_centre: Int64[Tensor, " k"]
-    """The number of the mode that each centre belongs to, from 0, without gaps."""
+    """Along each axis, in the unit of the centers."""
+    mode_of_center: Int64[Tensor, " k"]
+    """The number of the mode that each center belongs to, from 0, without gaps."""
 
     @property
     def modes(self) -> int:
         """How many modes there are."""
-        return int(self.mode_of_centre.max()) + 1
+        return int(self.mode_of_center.max()) + 1
 
     @property
     def mode_shares(self) -> Float[Tensor, " modes"]:
         """The probability of each mode, in float64."""
-        return torch.bincount(self.mode_of_centre).double() / len(self.mode_of_centre)
+        return torch.bincount(self.mode_of_center).double() / len(self.mode_of_center)
 
     @property
     def extent(self) -> float:
-        """Half the side of a square around the origin in which to draw it: 20 % beyond the outermost centre, at least 3 deviations."""
-        outermost = self.centres.abs().max().item()
+        """Half the side of a square around the origin in which to draw it: 20 % beyond the outermost center, at least 3 deviations."""
+        outermost = self.centers.abs().max().item()
         return outermost + max(0.2 * outermost, 3 * self.deviation)
 
     def sample(self, n: int, streams: Streams) -> tuple[Float[Tensor, "n 2"], Int64[Tensor, " n"]]:
         """`n` points and their modes, from the streams "point centres" and "point noise"."""
-        centre = streams.integers("point centres", len(self.centres), n)
-        points = self.centres.to(streams.device)[centre] + self.deviation * streams.normal("point noise", n, 2)
-        return points, self.mode_of_centre.to(streams.device)[centre]
+        center = streams.integers("point centres", len(self.centers), n)
+        points = self.centers.to(streams.device)[center] + self.deviation * streams.normal("point noise", n, 2)
+        return points, self.mode_of_center.to(streams.device)[center]
 
     def log_density(self, points: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
         """The natural logarithm of the density at each point, exact; computed on the CPU."""
-        scale = math.log(len(self.centres) * 2 * math.pi * self.deviation**2)
+        scale = math.log(len(self.centers) * 2 * math.pi * self.deviation**2)
         exponents = (squared / (-2 * self.deviation**2) for squared in self._squared_distances(points))
         return torch.cat([torch.logsumexp(chunk, dim=1) - scale for chunk in exponents]).to(points)
 
     def nearest(self, points: Float[Tensor, "n 2"]) -> tuple[Float[Tensor, " n"], Int64[Tensor, " n"]]:
-        """The Euclidean distance of each point to its nearest centre, and the number of that centre; computed on the CPU."""
+        """The Euclidean distance of each point to its nearest center, and the number of that center; computed on the CPU."""
         chunks = [squared.min(dim=1) for squared in self._squared_distances(points)]
-        squares, centres = torch.cat([chunk.values for chunk in chunks]), torch.cat([chunk.indices for chunk in chunks])
-        return squares.sqrt().to(points), centres.to(points.device)
+        squares, centers = torch.cat([chunk.values for chunk in chunks]), torch.cat([chunk.indices for chunk in chunks])
+        return squares.sqrt().to(points), centers.to(points.device)
 
     def _squared_distances(self, points: Float[Tensor, "n 2"]) -> Iterator[Float[Tensor, "chunk k"]]:
         # In float64: deviations are hundreds of times smaller than distances, which are squared and differ by little.
-        centres = self.centres.double()
-        for chunk in points.detach().cpu().double().split(max(1, MOST_DISTANCES // len(centres))):
-            yield (chunk[:, :1] - centres[:, 0]).square_().add_((chunk[:, 1:] - centres[:, 1]).square_())
+        centers = self.centers.double()
+        for chunk in points.detach().cpu().double().split(max(1, MOST_DISTANCES // len(centers))):
+            yield (chunk[:, :1] - centers[:, 0]).square_().add_((chunk[:, 1:] - centers[:, 1]).square_())
 
 
-def _separate(name: str, centres: Float[Tensor, "k 2"], deviation: float) -> Mixture:
-    """Every centre is a mode."""
-    return Mixture(name, centres, deviation, torch.arange(len(centres)))
+def _separate(name: str, centers: Float[Tensor, "k 2"], deviation: float) -> Mixture:
+    """Every center is a mode."""
+    return Mixture(name, centers, deviation, torch.arange(len(centers)))
 
 
 def ring8() -> Mixture:
@@ -119,13 +119,13 @@ def swissroll() -> Mixture:
 
 
 def _along_curves(name: str, curves: list[Float64[np.ndarray, "_ 2"]], deviation: float, modes_of_a_curve: int) -> Mixture:
-    """Centres equally spaced along each curve, moved and scaled to lie in [-2, 2]; a mode is a stretch of a curve, all equally long."""
-    count = modes_of_a_curve * CENTRES_OF_A_STRETCH
-    centres = np.concatenate([_evenly_spaced(curve, count) for curve in curves])
-    centres -= (centres.min(axis=0) + centres.max(axis=0)) / 2
-    centres *= REACH / np.abs(centres).max()
-    modes = torch.arange(len(curves) * modes_of_a_curve).repeat_interleave(CENTRES_OF_A_STRETCH)
-    return Mixture(name, torch.from_numpy(centres).float(), deviation, modes)
+    """Centers equally spaced along each curve, moved and scaled to lie in [-2, 2]; a mode is a stretch of a curve, all equally long."""
+    count = modes_of_a_curve * CENTERS_OF_A_STRETCH
+    centers = np.concatenate([_evenly_spaced(curve, count) for curve in curves])
+    centers -= (centers.min(axis=0) + centers.max(axis=0)) / 2
+    centers *= REACH / np.abs(centers).max()
+    modes = torch.arange(len(curves) * modes_of_a_curve).repeat_interleave(CENTERS_OF_A_STRETCH)
+    return Mixture(name, torch.from_numpy(centers).float(), deviation, modes)
 
 
 def _evenly_spaced(curve: Float64[np.ndarray, "_ 2"], count: int) -> Float64[np.ndarray, "{count} 2"]:
@@ -159,7 +159,7 @@ def histogram(points: Float[Tensor, "n 2"], extent: float, side: int = 192) -> U
 
 
 class Points:
-    """A sample of a mixture, drawn once, as the training loop asks for data. A point is a picture of one pixel with two channels."""
+    """A sample of a mixture, drawn once, as the training loop asks for data. A point is a image of one pixel with two channels."""
 
     def __init__(self, mixture: Mixture, count: int = 100_000, seed: int = 0) -> None:
         points, modes = mixture.sample(count, Streams(seed, 0, scope="points"))

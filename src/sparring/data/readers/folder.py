@@ -1,4 +1,4 @@
-"""Pictures in a folder or a zip: which files are pictures, and which classes they have."""
+"""Images in a folder or a zip: which files are images, and which classes they have."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from sparring.data.readers.folder_layouts import (
 )
 from sparring.data.readers.label_table import LABELS_FILE, read_labels, sorted_classes
 from sparring.data.source import Item, Problem, Source, examples, key_of
-from sparring.media.image_decoding import PICTURE_ENDINGS, looks_like_picture
+from sparring.media.image_decoding import IMAGE_ENDINGS, looks_like_image
 
 
 @dataclass
@@ -29,12 +29,12 @@ class _Findings:
 
 
 def open_folder(name: str, path: Path, split: str | None) -> Source:
-    """The pictures of a folder and all folders in it."""
+    """The images of a folder and all folders in it."""
     return _source(name, folder_place(path), split)
 
 
 def open_zip(name: str, path: Path, split: str | None) -> Source:
-    """The pictures of a zip, read in place."""
+    """The images of a zip, read in place."""
     return _source(name, zip_place(path), split)
 
 
@@ -44,10 +44,10 @@ def digests_in(path: Path, names: Sequence[str]) -> dict[str, str]:
     return dict(zip(names, place.digests(names), strict=True))
 
 
-def open_pictures(path: Path) -> Source:
-    """All pictures of a folder or a zip, whatever classes or splits their folders may mean elsewhere."""
+def open_images(path: Path) -> Source:
+    """All images of a folder or a zip, whatever classes or splits their folders may mean elsewhere."""
     place, findings = zip_place(path) if path.is_file() else folder_place(path), _Findings()
-    items = [Item(name) for name in _pictures(place, place.names, findings)]
+    items = [Item(name) for name in _images(place, place.names, findings)]
     return Source(
         str(path),
         items,
@@ -61,24 +61,24 @@ def open_pictures(path: Path) -> Source:
 def _source(name: str, place: Place, split: str | None) -> Source:
     findings = _Findings(list(place.problems), notes=list(place.notes))
     names, top = (place.names, _wrapper(place.names)) if split is None else _of_split(place, split)
-    labelled, splits = _labelled(place, names, top, findings), ()
-    if labelled is not None:
-        items, classes, layout = labelled
+    labeled, splits = _labeled(place, names, top, findings), ()
+    if labeled is not None:
+        items, classes, layout = labeled
     else:
-        pictures = _pictures(place, names, findings)
-        splits = splits_in(_folders(pictures, top)) if split is None else ()
+        images = _images(place, names, findings)
+        splits = splits_in(_folders(images, top)) if split is None else ()
         if splits:
-            items, classes, layout = [Item(one) for one in pictures], (), name_of_splits(splits)
+            items, classes, layout = [Item(one) for one in images], (), name_of_splits(splits)
         else:
-            items, classes, layout = _with_folders(pictures, top, findings)
+            items, classes, layout = _with_folders(images, top, findings)
     if findings.passed_over:
         others = [problem.name for problem in findings.passed_over]
-        findings.notes.append(f"{_files(len(others))} no {'pictures' if len(others) > 1 else 'picture'}: passed over ({examples(others)}).")
+        findings.notes.append(f"{_files(len(others))} no {'images' if len(others) > 1 else 'image'}: passed over ({examples(others)}).")
         if words := captions_among(others, [item.name for item in items]):
             layout = f"{layout}; captions or annotations ({examples(words)}) are passed over"
     if not items:
         problems = [f"{file}: {reason}" for file, reason in [*findings.problems, *findings.passed_over]]
-        raise DataError(listed(f"{place.path} holds no pictures that can be used. Files in it: {len(place.names)}.", problems))
+        raise DataError(listed(f"{place.path} holds no images that can be used. Files in it: {len(place.names)}.", problems))
     return Source(
         name=name,
         items=items,
@@ -98,10 +98,10 @@ def _files(count: int) -> str:
     return "1 file is" if count == 1 else f"{count:,} files are"
 
 
-def _folders(pictures: Sequence[str], top: str) -> dict[str, set[str]]:
+def _folders(images: Sequence[str], top: str) -> dict[str, set[str]]:
     """From each folder in `top` that holds images to the folders in it that do. Nothing if images lie beside them."""
     found: dict[str, set[str]] = defaultdict(set)
-    for name in pictures:
+    for name in images:
         first, *inner = name[len(top) :].split("/")[:-1] or [""]
         if not first:
             return {}
@@ -109,27 +109,27 @@ def _folders(pictures: Sequence[str], top: str) -> dict[str, set[str]]:
     return found
 
 
-def _labelled(place: Place, names: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...], str] | None:
+def _labeled(place: Place, names: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...], str] | None:
     """Images, classes and the layout's name, where a table of labels lies beside the images."""
     files = {name: name for name in names} | {name[len(top) :]: name for name in names}
     if (table := f"{top}{LABELS_FILE}") in names:
-        labelling = read_labels(_table(place, table), table, files)
-        findings.notes.extend([*labelling.notes, f"Classes are those of {table}."])
+        labeling = read_labels(_table(place, table), table, files)
+        findings.notes.extend([*labeling.notes, f"Classes are those of {table}."])
         layout = f"a table of labels ({table})"
     elif (table := f"{top}{DATASET_JSON}") in names and is_dataset_json(content := _table(place, table)):
-        labelling, decided = read_dataset_json(content, table, files)
+        labeling, decided = read_dataset_json(content, table, files)
         findings.notes.append(decided)
         layout = f"StyleGAN's dataset tool (labels in {table}; its folders are no classes)"
-        if labelling is None:
-            return [Item(name) for name in _pictures(place, [name for name in names if name != table], findings)], (), layout
+        if labeling is None:
+            return [Item(name) for name in _images(place, [name for name in names if name != table], findings)], (), layout
     else:
         return None
-    named = frozenset(labelling.labels)
-    unusable = {problem.name for problem in labelling.problems}
-    findings.problems.extend(labelling.problems)
-    pictures = _pictures(place, [name for name in names if name != table], findings, named)
-    findings.problems.extend(Problem(name, f"no row in {table}") for name in pictures if name not in named and name not in unusable)
-    return [Item(name, labelling.labels[name]) for name in pictures if name in named], labelling.classes, layout
+    named = frozenset(labeling.labels)
+    unusable = {problem.name for problem in labeling.problems}
+    findings.problems.extend(labeling.problems)
+    images = _images(place, [name for name in names if name != table], findings, named)
+    findings.problems.extend(Problem(name, f"no row in {table}") for name in images if name not in named and name not in unusable)
+    return [Item(name, labeling.labels[name]) for name in images if name in named], labeling.classes, layout
 
 
 def _table(place: Place, table: str) -> bytes:
@@ -150,13 +150,13 @@ def _of_split(place: Place, split: str) -> tuple[tuple[str, ...], str]:
 
 
 def _wrapper(names: Sequence[str], stop: str = "") -> str:
-    """The path of the folder that holds all pictures, if one does ('' if not): a zip of a folder often has such a layer.
+    """The path of the folder that holds all images, if one does ('' if not): a zip of a folder often has such a layer.
 
     Of a single class folder it follows that there are no classes, which is what one class is worth.
     """
     top = ""
     tables = (LABELS_FILE, DATASET_JSON)
-    telling = [name for name in names if PurePosixPath(name).suffix.lower() in PICTURE_ENDINGS or name.endswith(tables)] or names
+    telling = [name for name in names if PurePosixPath(name).suffix.lower() in IMAGE_ENDINGS or name.endswith(tables)] or names
     while telling and not any(f"{top}{table}" in telling for table in tables):
         firsts = {name[len(top) :].split("/")[0] if "/" in name[len(top) :] else None for name in telling}
         first = firsts.pop()
@@ -166,43 +166,43 @@ def _wrapper(names: Sequence[str], stop: str = "") -> str:
     return top
 
 
-def _pictures(place: Place, names: Sequence[str], findings: _Findings, listed_files: frozenset[str] = frozenset()) -> list[str]:
-    """The names of all files that claim to be pictures, by their ending, their first bytes or the table of labels."""
-    pictures = []
+def _images(place: Place, names: Sequence[str], findings: _Findings, listed_files: frozenset[str] = frozenset()) -> list[str]:
+    """The names of all files that claim to be images, by their ending, their first bytes or the table of labels."""
+    images = []
     for name in names:
-        if name in listed_files or PurePosixPath(name).suffix.lower() in PICTURE_ENDINGS:
-            pictures.append(name)
+        if name in listed_files or PurePosixPath(name).suffix.lower() in IMAGE_ENDINGS:
+            images.append(name)
             continue
         try:
-            is_picture = looks_like_picture(place.head(name))
+            is_image = looks_like_image(place.head(name))
         except Exception as problem:  # a damaged entry of a zip, a file that may not be read
-            findings.passed_over.append(Problem(name, f"not a picture by its ending, and it cannot be read: {problem}"))
+            findings.passed_over.append(Problem(name, f"not a image by its ending, and it cannot be read: {problem}"))
             continue
-        if is_picture:
-            pictures.append(name)
+        if is_image:
+            images.append(name)
         else:
-            findings.passed_over.append(Problem(name, "not a picture, by its ending and its first bytes"))
-    return pictures
+            findings.passed_over.append(Problem(name, "not a image, by its ending and its first bytes"))
+    return images
 
 
-def _with_folders(pictures: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...], str]:
-    """First-level folders are the classes, if there are two or more and they hold more pictures than lie loose beside them."""
+def _with_folders(images: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...], str]:
+    """First-level folders are the classes, if there are two or more and they hold more images than lie loose beside them."""
     loose, by_class = [], defaultdict(list)
-    for name in pictures:
+    for name in images:
         first, slash, _ = name[len(top) :].partition("/")
         (by_class[first] if slash else loose).append(name)
     if top:
-        findings.notes.append(f"All pictures lie in {top}, which is taken as the top.")
-    held = len(pictures) - len(loose)
-    if len(by_class) > 1 and not loose and only_numbers(pictures, top):
-        return [Item(name) for name in pictures], (), "images in numbered folders (no classes)"
+        findings.notes.append(f"All images lie in {top}, which is taken as the top.")
+    held = len(images) - len(loose)
+    if len(by_class) > 1 and not loose and only_numbers(images, top):
+        return [Item(name) for name in images], (), "images in numbered folders (no classes)"
     if len(by_class) < 2 or held <= len(loose):
         if by_class:
             folders = examples([f"{folder}/" for folder in by_class])
-            findings.notes.append(f"{held} pictures in {folders} and {len(loose)} beside: used together, without classes.")
-        return [Item(name) for name in pictures], (), "images in a folder"
+            findings.notes.append(f"{held} images in {folders} and {len(loose)} beside: used together, without classes.")
+        return [Item(name) for name in images], (), "images in a folder"
     if loose:
-        findings.notes.append(f"{len(loose)} pictures lie loose beside {len(by_class)} class folders: they have no class and are not used.")
+        findings.notes.append(f"{len(loose)} images lie loose beside {len(by_class)} class folders: they have no class and are not used.")
         findings.problems.extend(Problem(name, "lies beside the class folders, so it has no class") for name in loose)
     classes = tuple(sorted_classes(by_class))
     items = [Item(name, label) for label, folder in enumerate(classes) for name in by_class[folder]]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from sparring.core.errors import DataError
-from sparring.data.readers.label_table import Labelling, sorted_classes
+from sparring.data.readers.label_table import Labeling, sorted_classes
 from sparring.data.source import Problem
 
 DATASET_JSON = "dataset.json"
@@ -86,7 +86,7 @@ def is_dataset_json(content: bytes) -> bool:
     return isinstance(table, dict) and "labels" in table
 
 
-def read_dataset_json(content: bytes, where: str, files: Mapping[str, str]) -> tuple[Labelling | None, str]:
+def read_dataset_json(content: bytes, where: str, files: Mapping[str, str]) -> tuple[Labeling | None, str]:
     """StyleGAN's labels, or None where it says that there are none, and a sentence on what was decided.
 
     `files`: from a path as the table may write it to the name of the file in the source. A DataError if the rows are not as they must be.
@@ -107,8 +107,8 @@ def read_dataset_json(content: bytes, where: str, files: Mapping[str, str]) -> t
     found = {files[file]: str(label) for file, label in rows if file in files}
     classes = sorted_classes(found.values())
     numbers = {label: number for number, label in enumerate(classes)}
-    labelling = Labelling(tuple(classes), {name: numbers[label] for name, label in found.items()}, tuple(problems), ())
-    return labelling, f"Classes are the labels in {where}."
+    labeling = Labeling(tuple(classes), {name: numbers[label] for name, label in found.items()}, tuple(problems), ())
+    return labeling, f"Classes are the labels in {where}."
 
 
 def captions_among(passed_over: Sequence[str], images: Collection[str]) -> list[str]:

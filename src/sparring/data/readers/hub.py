@@ -86,7 +86,7 @@ def _torchvision_labels(dataset: Any, labels: Any) -> tuple[tuple[str, ...], np.
         return (
             (),
             None,
-            (f"Used without classes: the labels are {numbers.dtype} of shape {numbers.shape}, not one class for each picture.",),
+            (f"Used without classes: the labels are {numbers.dtype} of shape {numbers.shape}, not one class for each image.",),
         )
     names = [str(name) for name in getattr(dataset, "classes", ())]
     if len(names) <= int(numbers.max()):
@@ -103,18 +103,18 @@ def _native_size(data: Any) -> tuple[int, int] | None:  # noqa: ANN401
     return None
 
 
-def _as_pixels(picture: Any) -> UInt8[np.ndarray, "h w c"]:  # noqa: ANN401
-    """From the Pillow picture that torchvision gives."""
-    if picture.mode not in ("L", "RGB", "RGBA"):
-        picture = picture.convert("RGBA")
-    pixels = np.asarray(picture)
+def _as_pixels(image: Any) -> UInt8[np.ndarray, "h w c"]:  # noqa: ANN401
+    """From the Pillow image that torchvision gives."""
+    if image.mode not in ("L", "RGB", "RGBA"):
+        image = image.convert("RGBA")
+    pixels = np.asarray(image)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def open_hub(name: str, split: str | None) -> Source:
     """`hf:NAME` of the Hugging Face hub, or `hf:FOLDER` (saved with `save_to_disk`, or anything that `load_dataset` reads).
 
-    Takes the column of pictures and the column of classes. DataError if it cannot be loaded or has no pictures.
+    Takes the column of images and the column of classes. DataError if it cannot be loaded or has no images.
     """
     try:
         import datasets  # noqa: PLC0415 (an extra)
@@ -124,13 +124,13 @@ def open_hub(name: str, split: str | None) -> Source:
     if not wanted:
         raise DataError("hf: needs a name of the hub or a folder after the colon.")
     table, notes = _hub_table(datasets, wanted, split)
-    pictures = [column for column, kind in table.features.items() if isinstance(kind, datasets.Image)]
-    if not pictures:
+    images = [column for column, kind in table.features.items() if isinstance(kind, datasets.Image)]
+    if not images:
         columns = ", ".join(f"{column} ({type(kind).__name__})" for column, kind in table.features.items())
-        raise DataError(f"hf:{wanted} has no column of pictures. Its columns are: {columns}.")
-    column = next((known for known in ("image", "img") if known in pictures), pictures[0])
-    if len(pictures) > 1:
-        notes.append(f"Pictures are those of the column {column!r} (there are: {', '.join(pictures)}).")
+        raise DataError(f"hf:{wanted} has no column of images. Its columns are: {columns}.")
+    column = next((known for known in ("image", "img") if known in images), images[0])
+    if len(images) > 1:
+        notes.append(f"Images are those of the column {column!r} (there are: {', '.join(images)}).")
     # Undecoded: our own reading checks them, and a broken one must not end the run.
     files = table.select_columns([column]).cast_column(column, datasets.Image(decode=False))
     classes, numbers = _hub_labels(datasets, table, notes)
@@ -150,7 +150,7 @@ def open_hub(name: str, split: str | None) -> Source:
 
 def _hub_file(value: dict[str, Any] | None) -> bytes:
     if value is None:
-        raise OSError("there is no picture in this row")
+        raise OSError("there is no image in this row")
     return value["bytes"] if value["bytes"] is not None else Path(value["path"]).read_bytes()
 
 
@@ -168,7 +168,7 @@ def _hub_table(datasets: Any, wanted: str, split: str | None) -> tuple[Any, list
         ) from None
     if not isinstance(loaded, dict):
         if split is not None:
-            raise DataError(f"hf:{wanted} is one set of pictures: it has no split {split!r}.")
+            raise DataError(f"hf:{wanted} is one set of images: it has no split {split!r}.")
         return loaded, []
     if split is None:
         chosen = "train" if "train" in loaded else next(iter(loaded))

@@ -1,4 +1,4 @@
-"""The IDX files of MNIST and its kin: pictures in `*-images-idx3-ubyte`, labels beside them, gzip or not."""
+"""The IDX files of MNIST and its kin: images in `*-images-idx3-ubyte`, labels beside them, gzip or not."""
 
 import gzip
 import re
@@ -18,7 +18,7 @@ SPLIT_SYNONYMS = {"test": "t10k", "t10k": "test"}
 
 
 def idx_sets(folder: Path) -> dict[str, Path]:
-    """The files of pictures directly in a folder, by what stands before '-images' ('train', 't10k'); unpacked ones first."""
+    """The files of images directly in a folder, by what stands before '-images' ('train', 't10k'); unpacked ones first."""
     files = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: (path.suffix == ".gz", path.name))
     sets: dict[str, Path] = {}
     for path in files:
@@ -42,9 +42,9 @@ def open_idx_folder(name: str, folder: Path, split: str | None) -> Source:
 
 
 def open_idx(name: str, path: Path, split: str | None = None) -> Source:
-    """One file of pictures, and the file of labels beside it if there is one. DataError if either is no IDX file or is torn."""
+    """One file of images, and the file of labels beside it if there is one. DataError if either is no IDX file or is torn."""
     if split is not None:
-        raise DataError(f"{path} is one set of pictures: it has no split {split!r}. Leave --split out, or give its folder.")
+        raise DataError(f"{path} is one set of images: it has no split {split!r}. Leave --split out, or give its folder.")
     path = path.resolve()
     raw = _raw(path, (3, 4))
     labels: Labels = ((), None)

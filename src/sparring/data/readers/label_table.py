@@ -1,4 +1,4 @@
-"""A table of labels beside the pictures: `labels.csv`."""
+"""A table of labels beside the images: `labels.csv`."""
 
 import csv
 import io
@@ -13,12 +13,12 @@ from sparring.core.errors import DataError
 from sparring.data.source import Problem, examples
 
 LABELS_FILE = "labels.csv"
-FILE_COLUMNS = ("file", "filename", "file_name", "path", "filepath", "file_path", "image", "image_path", "picture")
+FILE_COLUMNS = ("file", "filename", "file_name", "path", "filepath", "file_path", "image", "image_path", "image")
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "category", "target", "y")
 
 
 @dataclass(frozen=True)
-class Labelling:
+class Labeling:
     """What a table says."""
 
     classes: tuple[str, ...]
@@ -50,7 +50,7 @@ def classes_of_numbers(values: np.ndarray) -> tuple[tuple[str, ...], Int64[np.nd
     return tuple(order), np.array([numbers[name] for name in names], np.int64)[labels.reshape(-1)]
 
 
-def read_labels(content: bytes, where: str, files: Mapping[str, str]) -> Labelling:
+def read_labels(content: bytes, where: str, files: Mapping[str, str]) -> Labeling:
     """Read a table with a column of files and one of labels (names or numbers).
 
     `files`: from a path as the table may write it to the name of the file in the source. Rows that cannot be used become problems;
@@ -80,7 +80,7 @@ def read_labels(content: bytes, where: str, files: Mapping[str, str]) -> Labelli
     good = {name: label for name, label in found.items() if name not in problems}
     classes = sorted_classes(good.values())
     numbers = {label: number for number, label in enumerate(classes)}
-    return Labelling(tuple(classes), {name: numbers[label] for name, label in good.items()}, tuple(problems.values()), notes)
+    return Labeling(tuple(classes), {name: numbers[label] for name, label in good.items()}, tuple(problems.values()), notes)
 
 
 def _parse(content: bytes, where: str) -> tuple[list[dict[str, str]], str, str]:

@@ -1,4 +1,4 @@
-"""Pictures in NumPy's .npy and .npz. Mapped into memory, never read whole, never unpickled."""
+"""Images in NumPy's .npy and .npz. Mapped into memory, never read whole, never unpickled."""
 
 import zipfile
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from sparring.data.readers.label_table import classes_of_numbers
 from sparring.data.readers.mapped_array import Lazy, RawArray
 from sparring.data.source import NumberedItems, Source, key_of
 
-PICTURE_KEYS = ("images", "x", "x_train", "arr_0")
+IMAGE_KEYS = ("images", "x", "x_train", "arr_0")
 LABEL_KEYS = ("labels", "y", "y_train")
 ROWS_AT_ONCE = 256
 ROUNDING = 1e-6
@@ -44,14 +44,14 @@ def open_array(name: str, path: Path, split: str | None) -> Source:
 
 
 def array_source(name: str, raw: RawArray, labels: Labels, split: str | None) -> Source:
-    """A source of the pictures in `raw`, with a class number for each or without."""
+    """A source of the images in `raw`, with a class number for each or without."""
     classes, numbers = labels
     count = raw.shape[0] if raw.shape else 0
     size, arrange, notes = _layout(raw)
     if count == 0:
-        raise DataError(f"{raw.path} holds no pictures: its first axis has length 0.")
+        raise DataError(f"{raw.path} holds no images: its first axis has length 0.")
     if numbers is not None and len(numbers) != count:
-        raise DataError(f"{raw.path} holds {count} pictures, but there are {len(numbers)} labels for them.")
+        raise DataError(f"{raw.path} holds {count} images, but there are {len(numbers)} labels for them.")
     pixels = Lazy(raw)
     to_pixels: Callable[[np.ndarray], np.ndarray] = np.asarray
     if raw.dtype.kind == "f":
@@ -60,7 +60,7 @@ def array_source(name: str, raw: RawArray, labels: Labels, split: str | None) ->
         scale = 255 / (1 - low)
         to_pixels = lambda values: np.clip(np.round((values.astype(np.float64) - low) * scale), 0, 255).astype(np.uint8)  # noqa: E731
     elif raw.dtype != np.uint8:
-        raise DataError(f"{raw.path} holds {raw.dtype}; pictures are uint8, or floats in [0, 1] or [-1, 1]. See numpy's astype.")
+        raise DataError(f"{raw.path} holds {raw.dtype}; images are uint8, or floats in [0, 1] or [-1, 1]. See numpy's astype.")
     digest = "" if numbers is None else key_of(numbers.tobytes())
     return Source(
         name=name,
@@ -74,20 +74,20 @@ def array_source(name: str, raw: RawArray, labels: Labels, split: str | None) ->
 
 
 def _layout(raw: RawArray) -> tuple[tuple[int, int], Arrange, tuple[str, ...]]:
-    """(height, width) of the pictures, and how one becomes (h, w, c)."""
+    """(height, width) of the images, and how one becomes (h, w, c)."""
     shape = raw.shape
     channels = (1, 3, 4)
     if 0 in shape[1:]:
-        raise DataError(f"{raw.path} has the shape {shape}: its pictures have no pixels.")
+        raise DataError(f"{raw.path} has the shape {shape}: its images have no pixels.")
     if len(shape) == 3 and shape[2] not in channels:
-        return (shape[1], shape[2]), lambda picture: picture[:, :, None], ()
+        return (shape[1], shape[2]), lambda image: image[:, :, None], ()
     if len(shape) == 4 and shape[3] in channels:
         note = f"{raw.path.name} has the shape {shape}: the last axis was taken as the channels."
-        return (shape[1], shape[2]), lambda picture: picture, (note,) if shape[1] in channels else ()
+        return (shape[1], shape[2]), lambda image: image, (note,) if shape[1] in channels else ()
     if len(shape) == 4 and shape[1] in channels:
-        return (shape[2], shape[3]), lambda picture: picture.transpose(1, 2, 0), ()
-    single = " This looks like a single picture." if len(shape) == 3 else ""
-    raise DataError(f"{raw.path} has the shape {shape}; pictures are (n, h, w), (n, h, w, c) or (n, c, h, w) with c 1, 3 or 4.{single}")
+        return (shape[2], shape[3]), lambda image: image.transpose(1, 2, 0), ()
+    single = " This looks like a single image." if len(shape) == 3 else ""
+    raise DataError(f"{raw.path} has the shape {shape}; images are (n, h, w), (n, h, w, c) or (n, c, h, w) with c 1, 3 or 4.{single}")
 
 
 def _lowest_of_range(path: Path, values: Shaped[np.ndarray, "n ..."]) -> int:
@@ -97,10 +97,10 @@ def _lowest_of_range(path: Path, values: Shaped[np.ndarray, "n ..."]) -> int:
         rows = values[start : start + ROWS_AT_ONCE]
         if not np.isfinite(rows).all():
             broken = start + int(np.argmin(np.isfinite(rows).reshape(len(rows), -1).all(axis=1)))
-            raise DataError(f"{path}: picture {broken} holds NaN or infinity.")
+            raise DataError(f"{path}: image {broken} holds NaN or infinity.")
         low, high = min(low, float(rows.min())), max(high, float(rows.max()))
     if low < -1 - ROUNDING or high > 1 + ROUNDING:
-        raise DataError(f"{path} holds floats from {low:g} to {high:g}; pictures are floats in [0, 1] or [-1, 1], or uint8. Scale them.")
+        raise DataError(f"{path} holds floats from {low:g} to {high:g}; images are floats in [0, 1] or [-1, 1], or uint8. Scale them.")
     return -1 if low < -ROUNDING else 0
 
 
@@ -124,13 +124,13 @@ def _npy(path: Path, opener: Callable[[], BufferedIOBase], unpack: Callable[[], 
 def _npz(path: Path, split: str | None) -> tuple[RawArray, Labels]:
     with zipfile.ZipFile(path) as archive:
         arrays = {info.filename.removesuffix(".npy"): info.filename for info in archive.infolist()}
-    picture_keys = PICTURE_KEYS if split is None else (f"x_{split}", f"images_{split}", f"{split}_images")
+    image_keys = IMAGE_KEYS if split is None else (f"x_{split}", f"images_{split}", f"{split}_images")
     label_keys = LABEL_KEYS if split is None else (f"y_{split}", f"labels_{split}", f"{split}_labels")
-    key = next((key for key in picture_keys if key in arrays), None)
+    key = next((key for key in image_keys if key in arrays), None)
     if key is None:
         parts = [name.removeprefix("x_") for name in arrays if name.startswith("x_")]
         hint = f" Choose a part with --split: {', '.join(parts)}." if parts else ""
-        raise DataError(f"{path} has no array called {', '.join(picture_keys)}. It has: {', '.join(sorted(arrays)) or 'none'}.{hint}")
+        raise DataError(f"{path} has no array called {', '.join(image_keys)}. It has: {', '.join(sorted(arrays)) or 'none'}.{hint}")
 
     def unpack() -> BufferedIOBase:
         return zipfile.ZipFile(path).open(arrays[key])  # type: ignore[return-value]  (a ZipExtFile is one)

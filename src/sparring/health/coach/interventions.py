@@ -107,7 +107,7 @@ class Bench:
         old, facts = self.origin(entry)
         with machine_for(self.settings):
             state = first_state(recipe, lambda: recipe.build(self.spec), self.settings.seed)
-        tensors, fresh = taken_over(state, old, optimisers="optimiser" not in entry["changes"])
+        tensors, fresh = taken_over(state, old, optimizers="optimizer" not in entry["changes"])
         lost = {f"lost_{name}": sum(one["lost"][name] for one in interventions) for name in ("steps", "images", "seconds")}
         coach = Coach(self.run, recipe, self.spec, self.settings, interventions, self.console)
         coach.healthy, coach.checkup, coach.wait = [step] if step else [], step, WAIT
@@ -135,14 +135,14 @@ def keep_try(run: RunDirectory, entry: Entry) -> None:
     """Keep what the try wrote that an intervention ends: the run's own files will be cut back."""
     folder = folder_of(run, entry)
     (folder / "samples").mkdir(parents=True, exist_ok=True)
-    pictures = [path for step, path in sheets(run.samples) if step > entry["back_to"]]
-    for path in (run.log, run.timing, run.scores, run.vitals, run.ending, *pictures):
+    images = [path for step, path in sheets(run.samples) if step > entry["back_to"]]
+    for path in (run.log, run.timing, run.scores, run.vitals, run.ending, *images):
         if path.exists():
             shutil.copyfile(path, folder / path.relative_to(run.path))
 
 
-def taken_over(state: State, old: Mapping[str, Tensor], *, optimisers: bool) -> tuple[dict[str, Tensor], list[str]]:
-    """The tensors of a fresh state, but those of `old` where they have the same name and shape, with their optimiser's if that is the same;
+def taken_over(state: State, old: Mapping[str, Tensor], *, optimizers: bool) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors of a fresh state, but those of `old` where they have the same name and shape, with their optimizer's if that is the same;
     and the names of those that stay fresh. Where there was no moving average, it starts at the weights.
     """
     found, fresh = {}, []
@@ -157,6 +157,6 @@ def taken_over(state: State, old: Mapping[str, Tensor], *, optimisers: bool) -> 
     for name, tensor in old.items():
         kind, _, rest = name.partition("/")
         weight = rest.partition("/")[2].rpartition("/")[0]
-        if kind == "log" or (kind == "optimiser" and optimisers and f"game/{weight}" in same):
+        if kind == "log" or (kind == "optimizer" and optimizers and f"game/{weight}" in same):
             found[name] = tensor
     return found, fresh

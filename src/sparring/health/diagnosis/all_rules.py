@@ -1,7 +1,7 @@
 """What can be wrong with a training. Each finding is a plain function of what was recorded.
 
-Distances between pictures are in units of the mean distance of two real ones. "told" is the chance that the discriminator gives a real
-picture a higher logit than a generated one: 0.5 says that it cannot tell them apart, 1 that it always can. Bounds were set by looking at
+Distances between images are in units of the mean distance of two real ones. "told" is the chance that the discriminator gives a real
+image a higher logit than a generated one: 0.5 says that it cannot tell them apart, 1 that it always can. Bounds were set by looking at
 runs made sick on purpose and at healthy ones (benchmarks/sabotage.py, the part "tune").
 """
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sparring.health.diagnosis.finding import Finding
 from sparring.health.diagnosis.record import Record
-from sparring.health.diagnosis.rules.balance import discriminator_overfitting, memorising, vanishing_gradient, weak_discriminator
+from sparring.health.diagnosis.rules.balance import discriminator_overfitting, memorizing, vanishing_gradient, weak_discriminator
 from sparring.health.diagnosis.rules.convergence import divergence, exploding_layers, not_finite, oscillation
 from sparring.health.diagnosis.rules.other_programs import noise
 from sparring.health.diagnosis.rules.samples import (
@@ -27,7 +27,7 @@ from sparring.health.diagnosis.rules.setup import (
     data_loading,
     dead_layers,
     duplicates,
-    few_pictures,
+    few_images,
     frozen_network,
     labels,
     learning_rate,
@@ -35,8 +35,8 @@ from sparring.health.diagnosis.rules.setup import (
 )
 
 RULES: tuple[Callable[[Record], Finding | None], ...] = (
-    value_range, labels, duplicates, few_pictures, data_loading, frozen_network, batch_norm_mixing, learning_rate, not_finite, divergence,
-    oscillation, vanishing_gradient, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting, memorising, dead_layers,
+    value_range, labels, duplicates, few_images, data_loading, frozen_network, batch_norm_mixing, learning_rate, not_finite, divergence,
+    oscillation, vanishing_gradient, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting, memorizing, dead_layers,
     exploding_layers, checkerboard, saturation, noise, ignored_classes, forgetting, no_progress,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
@@ -45,11 +45,11 @@ SAMPLES = {"mode collapse", "missing modes", "checkerboard", "saturation", "igno
 EXPLAINS: Mapping[str, set[str]] = {
     "value range": SAMPLES | {"duplicates", "vanishing gradient", "divergence", "oscillation"},
     "duplicates": SAMPLES
-    | {"oscillation", "divergence", "few pictures", "memorising", "discriminator overfitting", "batch norm mixing", "weak discriminator"},
+    | {"oscillation", "divergence", "few images", "memorizing", "discriminator overfitting", "batch norm mixing", "weak discriminator"},
     "labels": {"missing modes", "ignored classes"},
-    "few pictures": {"missing modes"},
+    "few images": {"missing modes"},
     "data loading": SAMPLES
-    | {"weak discriminator", "memorising", "discriminator overfitting", "oscillation", "divergence", "learning rate", "batch norm mixing"},
+    | {"weak discriminator", "memorizing", "discriminator overfitting", "oscillation", "divergence", "learning rate", "batch norm mixing"},
     "frozen network": SAMPLES | {"learning rate", "vanishing gradient", "weak discriminator", "divergence", "oscillation"},
     "dead layers": SAMPLES | {"frozen network", "vanishing gradient", "weak discriminator", "learning rate"},
     "not finite": SAMPLES | {"divergence", "frozen network", "dead layers", "weak discriminator", "learning rate", "exploding layers"},

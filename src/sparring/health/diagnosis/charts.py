@@ -1,4 +1,4 @@
-"""Curves as SVG: small, without a script, in the colours of the page that they stand in."""
+"""Curves as SVG: small, without a script, in the colors of the page that they stand in."""
 
 import math
 from collections.abc import Sequence

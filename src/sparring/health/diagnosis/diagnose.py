@@ -82,7 +82,7 @@ def of_record(record: Record) -> Verdict:
     return Verdict(record, all_rules.diagnose(record))
 
 
-def examine(pictures: UInt8[np.ndarray, "n h w c"]) -> dict[str, float]:
-    """The signs of pictures by their pixels alone."""
-    images = pixels_to_float(torch.from_numpy(np.ascontiguousarray(pictures)))
+def examine(pixels: UInt8[np.ndarray, "n h w c"]) -> dict[str, float]:
+    """The signs of images by their pixels alone."""
+    images = pixels_to_float(torch.from_numpy(np.ascontiguousarray(pixels)))
     return {"saturation": saturation(images), "checkerboard": checkerboard(images)}

@@ -16,7 +16,7 @@ YOUNG = 300
 SURE = 4.0
 """Standard deviations beyond which an agreement of labels is no chance."""
 MATURE, MATURE_IMAGES = 1000, 40_000
-"""Steps, and pictures shown, before which it is not expected to have found everything, or to have come to rest."""
+"""Steps, and images shown, before which it is not expected to have found everything, or to have come to rest."""
 
 
 def mature(record: Record) -> bool:
@@ -25,8 +25,8 @@ def mature(record: Record) -> bool:
     return record.last_step >= MATURE and last.get("images", MATURE_IMAGES) >= MATURE_IMAGES
 
 
-def pictured(record: Record) -> bool:
-    """Whether the data are known, and pictures (points in the plane have one pixel)."""
+def imaged(record: Record) -> bool:
+    """Whether the data are known, and images (points in the plane have one pixel)."""
     shape = record.data.get("shape")
     return bool(shape) and min(shape[1:]) > 1
 
@@ -44,7 +44,7 @@ def logistic(record: Record) -> bool:
 
 
 def translates(record: Record) -> bool:
-    """Whether pictures are made of pictures, of which there may be few."""
+    """Whether images are made of images, of which there may be few."""
     return record.about_data.get("pairing") is not None
 
 
@@ -54,7 +54,7 @@ def of_critic(record: Record) -> bool:
 
 
 def labels_tell(data: Mapping[str, Any]) -> bool:
-    """Whether pictures of a class are more alike than others, beyond doubt."""
+    """Whether images of a class are more alike than others, beyond doubt."""
     chance = data.get("agreement_by_chance", 1.0)
     return data.get("agreement", 0.0) > chance + SURE * math.sqrt(chance * (1 - chance) / data["looked_at"])
 
@@ -120,7 +120,7 @@ def rate_factor(record: Record, name: str) -> float:
     The discriminator's may be given as the generator's.
     """
     usual, settings = record.usual, record.settings
-    if settings.get("optimiser") != usual.get("optimiser"):
+    if settings.get("optimizer") != usual.get("optimizer"):
         return 1.0
     try:
         own, now = (float(table[name] or table["learning_rate"]) for table in (usual, settings))
@@ -139,7 +139,7 @@ def winning(record: Record) -> bool:
 
 
 def came_back(places: np.ndarray) -> float:
-    """The share of the checkups at which the same latents' pictures were nearer to an older checkup's than to the last one's."""
+    """The share of the checkups at which the same latents' images were nearer to an older checkup's than to the last one's."""
     distances = np.sqrt(((places[:, None] - places[None]) ** 2).mean(axis=2))
     back = [bool((distances[i, : i - 1] < distances[i, i - 1]).any()) for i in range(2, len(places))]
     return float(np.mean(back)) if back else 0.0

@@ -41,7 +41,7 @@ def _remedy(record: Record, what: str, settings: Mapping[str, Any]) -> list[Reme
     """Only what changes something."""
     settings = {**settings, **_norm(record, settings)}
     if record.about_data.get("points") and ("augment" in settings or "discriminator_norm" in settings):
-        return []  # points are no pictures, and their networks have no norms
+        return []  # points are no images, and their networks have no norms
     changed = {name: value for name, value in settings.items() if plain(record.settings.get(name)) != plain(value)}
     return [Remedy(what, changed)] if changed and adversarial(record) else []
 
@@ -52,10 +52,10 @@ def _distinct(remedies: list[Remedy]) -> tuple[Remedy, ...]:
 
 
 def _norm(record: Record, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Penalties on the gradient of each picture want a discriminator without batch norm, which mixes pictures."""
-    penalised = any(settings.get(name) for name in PENALTIES)
+    """Penalties on the gradient of each image want a discriminator without batch norm, which mixes images."""
+    penalized = any(settings.get(name) for name in PENALTIES)
     batch = record.settings.get("discriminator_norm") == "batch" and not record.about_data.get("points")
-    return {"discriminator_norm": "none"} if penalised and batch else {}
+    return {"discriminator_norm": "none"} if penalized and batch else {}
 
 
 def _stable(record: Record) -> list[Remedy]:
@@ -81,7 +81,7 @@ CHANGES = {0.01: "a hundredth of the", 0.25: "a quarter of the", 4.0: "four time
 
 def for_rates(record: Record, change: float | None = 0.25) -> tuple[Remedy, ...]:
     """Rates that suit: the recipe's own, and if they are that already, others, `change` times these. None: the recipe's own or nothing."""
-    usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", "optimiser")
+    usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", "optimizer")
     if usual:
         return tuple(_remedy(record, "Take the recipe's own learning rates.", usual))
     if change is None:
@@ -101,15 +101,15 @@ def for_generator(record: Record) -> tuple[Remedy, ...]:
     else:
         found += _remedy(record, "Take the recipe's own rates and steps.", usual)
     found += _remedy(record, "Hold the discriminator back with R1.", {"r1": 1.0, **usual})
-    found += _remedy(record, "Let it see pictures through noise that fades.", {"input_noise": 0.1, "input_noise_images": 200_000, **usual})
+    found += _remedy(record, "Let it see images through noise that fades.", {"input_noise": 0.1, "input_noise_images": 200_000, **usual})
     found += _stable(record) + _wasserstein(record)
     return _distinct(found) or (Remedy("Weaken the discriminator: a lower rate, noise on its input, or R1."),)
 
 
 def for_weak_discriminator(record: Record) -> tuple[Remedy, ...]:
     """When the generator wins."""
-    penalised = any(record.settings.get(name) for name in PENALTIES)  # which its own norm may not go with
-    norm = () if penalised else ("discriminator_norm",)
+    penalized = any(record.settings.get(name) for name in PENALTIES)  # which its own norm may not go with
+    norm = () if penalized else ("discriminator_norm",)
     usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", *norm, "discriminator_weight_decay")
     found = _remedy(record, "Take the recipe's own rates.", usual)
     found += _remedy(record, "Give the discriminator more steps.", {**usual, "discriminator_steps": 3})
@@ -130,7 +130,7 @@ def against_collapse(record: Record) -> tuple[Remedy, ...]:
 
 def against_unrest(record: Record) -> tuple[Remedy, ...]:
     """When the game does not converge."""
-    usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", "optimiser", "objective")
+    usual = back_to_usual(record, "learning_rate", "discriminator_learning_rate", "optimizer", "objective")
     found = []
     if (
         record.settings.get("objective") == "wasserstein"
@@ -138,14 +138,14 @@ def against_unrest(record: Record) -> tuple[Remedy, ...]:
         and not record.settings.get("weight_clip")
     ):
         found += _remedy(record, "Bound the critic with a gradient penalty.", {"gradient_penalty": 10.0, "discriminator_steps": 5})
-    found += _remedy(record, "Take the recipe's own rates, optimiser and objective.", usual)
+    found += _remedy(record, "Take the recipe's own rates, optimizer and objective.", usual)
     found += _remedy(record, "Calm the discriminator with R1.", {**usual, "r1": 1.0, "betas": (0.0, 0.99)})
     found += _stable(record)
     return _distinct(found) or (Remedy("Lower the learning rates, and add R1 or a gradient penalty."),)
 
 
 def against_overfitting(record: Record) -> tuple[Remedy, ...]:
-    """When the discriminator learns its pictures by heart."""
+    """When the discriminator learns its images by heart."""
     found = _remedy(record, "Augment all that the discriminator sees (DiffAugment).", {"augment": "diffaugment"})
     found += _remedy(record, "Augment by a chance that adapts (ADA).", {"augment": "ada"})
     found += _remedy(record, "Augment, and hold the discriminator back with R1.", {"augment": "diffaugment", "r1": 1.0})

@@ -54,9 +54,9 @@ class Panel:
 
 PANELS = (
     Panel("real told from generated", "1: always, 0.5: not at all", lambda record: record.sign("told/real"), (0.5, 1)),
-    Panel("held-out told from generated", "as above, of pictures not trained on", lambda record: record.sign("told/held_out"), (0.5, 1)),
+    Panel("held-out told from generated", "as above, of images not trained on", lambda record: record.sign("told/held_out"), (0.5, 1)),
     Panel("diversity", "mean distance of two samples; 1: as two real ones", lambda record: record.sign("diversity"), (0, 1)),
-    Panel("coverage", "share of real pictures with a sample near by", lambda record: record.sign("coverage"), (0, 1)),
+    Panel("coverage", "share of real images with a sample near by", lambda record: record.sign("coverage"), (0, 1)),
     Panel("gradient to the generator", "its norm", lambda record: record.logged("gradient/generator")),
     Panel("loss of the discriminator", "", lambda record: record.logged("loss/discriminator")),
     Panel("loss of the generator", "", lambda record: record.logged("loss/generator")),
@@ -74,13 +74,13 @@ DATA_SIGNS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "most": ("largest number", figures),
     "mean": ("mean", figures),
     "deviation": ("standard deviation", figures),
-    "spread": ("difference of two pictures, root mean square", figures),
+    "spread": ("difference of two images, root mean square", figures),
     "nearest": ("distance to the nearest other, in units of that of any two", figures),
     "twins": ("with a near copy among the others", percent),
     "saturation": ("numbers at either end of the range", percent),
     "checkerboard": ("differences that alternate from pixel to pixel", percent),
-    "classes": ("classes", lambda shares: f"{len(shares)}, from {percent(min(shares))} to {percent(max(shares))} of the pictures"),
-    "agreement": ("nearest neighbour of the same class", percent),
+    "classes": ("classes", lambda shares: f"{len(shares)}, from {percent(min(shares))} to {percent(max(shares))} of the images"),
+    "agreement": ("nearest neighbor of the same class", percent),
     "agreement_by_chance": ("the same by chance", percent),
     "looked_at": ("looked at for all of this", count),
 }
@@ -106,11 +106,11 @@ def html(verdict: Verdict) -> str:
         record=record,
         state="sick" if not verdict.healthy else "unsure" if verdict.too_early or verdict.young else "healthy",
         findings=[shown(finding, verdict) for finding in verdict.findings],
-        samples=[{"picture": picture, "about": about} for picture, about in samples(verdict)],
+        samples=[{"image": image, "about": about} for image, about in samples(verdict)],
         panels=panels(verdict),
         data=[(label, say(record.data[name])) for name, (label, say) in DATA_SIGNS.items() if name in record.data],
         words=words,
-        noun="points" if record.about_data.get("points") else "pictures",
+        noun="points" if record.about_data.get("points") else "images",
     )
 
 
@@ -139,37 +139,37 @@ def panels(verdict: Verdict) -> list[tuple[Panel, Markup]]:
 
 
 def samples(verdict: Verdict) -> list[tuple[str, str]]:
-    """Pictures of samples before and after, and what they are. Those that cannot be read (any more) are left out."""
+    """Images of samples before and after, and what they are. Those that cannot be read (any more) are left out."""
     chosen = verdict.before_and_after
     began = "before it began" if verdict.main is not None and verdict.main.since else "at the beginning" if verdict.main else "half-way"
     found = []
     for place, (step, path) in enumerate(chosen):
-        if (picture := embedded(path)) is not None:
-            found.append((picture, f"step {step:,}, {began if place < len(chosen) - 1 else 'the newest'}"))
+        if (image := embedded(path)) is not None:
+            found.append((image, f"step {step:,}, {began if place < len(chosen) - 1 else 'the newest'}"))
     return found
 
 
 def embedded(path: Path) -> str | None:
-    """A picture, or the first ones in a folder, as the source of an image; None if it cannot be read."""
+    """A image, or the first ones in a folder, as the source of an image; None if it cannot be read."""
     try:
-        picture = contact_sheet(path) if path.is_dir() else opened(path)
+        image = contact_sheet(path) if path.is_dir() else opened(path)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
-    if max(picture.size) > WIDEST:
-        picture.thumbnail((WIDEST, WIDEST))
+    if max(image.size) > WIDEST:
+        image.thumbnail((WIDEST, WIDEST))
     file = io.BytesIO()
-    picture.save(file, format="PNG")
+    image.save(file, format="PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def opened(path: Path) -> Image.Image:
-    """A picture in a mode that PNG and resizing know."""
-    with Image.open(path) as picture:
-        return picture.copy() if picture.mode == "L" else picture.convert("RGB")
+    """A image in a mode that PNG and resizing know."""
+    with Image.open(path) as image:
+        return image.copy() if image.mode == "L" else image.convert("RGB")
 
 
 def contact_sheet(folder: Path) -> Image.Image:
-    """The first pictures in a folder, in rows of eight."""
+    """The first images in a folder, in rows of eight."""
     paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in Image.registered_extensions()][:SHOWN]
     sheet = Image.new("RGB", (8 * (SHOWN_SIDE + 2) + 2, -(-len(paths) // 8) * (SHOWN_SIDE + 2) + 2), "white")
     for place, path in enumerate(paths):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sparring.core.formatting import flags, plural
-from sparring.health.diagnosis.evidence import pictured, trained_on, translates
+from sparring.health.diagnosis.evidence import imaged, trained_on, translates
 from sparring.health.diagnosis.finding import Finding, Remedy
 from sparring.health.diagnosis.record import Record, plain
 
@@ -15,7 +15,7 @@ FEWEST_CHECKUPS, FEWEST_LINES = 3, 10
 """Below them nothing can be said of a training in which nothing was found."""
 CERTAINTIES = ((0.9, "almost certain"), (0.75, "very likely"), (0.5, "likely"), (0.0, "possible"))
 COPIES_SEEN = 2.5
-"""Times the pictures looked at: of more, copies of training pictures are mostly of others."""
+"""Times the images looked at: of more, copies of training images are mostly of others."""
 SEEN_BY_CHECKUPS = "collapse, copies of the data, a discriminator that learns by heart, dead channels and the like"
 
 
@@ -93,7 +93,7 @@ class Verdict:
         if record.kind == "samples":
             return (
                 *notes,
-                "Fewer findings: only pixels were there to look at, no losses, no gradients, and no real pictures to compare with.",
+                "Fewer findings: only pixels were there to look at, no losses, no gradients, and no real images to compare with.",
             )
         if self.looks_at_log and self.seen[0] >= FEWEST_LINES:
             return (
@@ -101,11 +101,11 @@ class Verdict:
             )
         if translates(record):
             return (
-                "Fewer findings: of what is made of pictures, only losses, logits, gradients and weights are looked at, not the pictures. "
+                "Fewer findings: of what is made of images, only losses, logits, gradients and weights are looked at, not the images. "
                 "See samples/, and sparring judge.",
             )
         count, looked_at = record.data.get("count", 0), record.data.get("looked_at", 0)
-        if pictured(record) and count > COPIES_SEEN * looked_at:
+        if imaged(record) and count > COPIES_SEEN * looked_at:
             return (
                 f"Copies of training images are looked for among {looked_at:,} of the {trained_on(record)} alone, "
                 "so a generator that repeats what it was shown is not found out among so many.",
@@ -141,7 +141,7 @@ class Verdict:
         return command(verb, record.recipe, str(record.about_data.get("source", "DATA")), settings)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it but the curves and pictures."""
+        """All of it but the curves and images."""
         return {
             "source": str(self.record.source),
             "kind": self.record.kind,

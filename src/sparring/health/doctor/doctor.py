@@ -63,7 +63,7 @@ class Advice:
     """Why these, in sentences."""
     pace: Pace
     good: int
-    """Pictures to show until little more is to be had."""
+    """Images to show until little more is to be had."""
     signs: Mapping[str, Any]
     """What was measured on the data: see `Examiner.data_signs`."""
 
@@ -73,26 +73,26 @@ class Advice:
         return " ".join(["sparring train", self.recipe, "--data", shlex.quote(self.data), *flags(self.settings)])
 
     def minutes_for(self, images: float) -> float:
-        """How long it takes to show so many pictures on this machine."""
+        """How long it takes to show so many images on this machine."""
         return images / self.pace.images_per_second / 60
 
     def lines(self) -> list[str]:
         """For the terminal."""
         hard = [one.name for one in self.difficulties if one.severity != "note"]
-        lines = [f"{self.data}: {plural(self.count, 'picture', 'pictures')} of {self.spec}."]
+        lines = [f"{self.data}: {plural(self.count, 'image', 'images')} of {self.spec}."]
         lines.append(f"Hard here: {', '.join(hard)}." if hard else "Nothing is hard here.")
         for each in self.difficulties:
             lines += ["", f"{each.name.capitalize()}: {each.severity}", f"  {each.says}", f"  To do: {each.remedy}"]
         lines += ["", "Start with:", "", f"  {self.command}", "", self.reason, ""]
         memory = f", {self.pace.mebibytes / 1024:.1f} GiB of memory" if self.pace.mebibytes else ""
-        lines.append(f"Here ({self.pace.machine}): {two_figures(self.pace.images_per_second)} pictures a second{memory}.")
+        lines.append(f"Here ({self.pace.machine}): {two_figures(self.pace.images_per_second)} images a second{memory}.")
         moments = {FIRST_LOOK: "a first look: shapes can be made out", self.good: "little more is to be had of these networks"}
         budget = self.settings["minutes"] * 60 * self.pace.images_per_second
         if budget and not any(0.9 < budget / images < 1.1 for images in moments):
             moments[budget] = "where that command ends"
         for images, what in sorted(moments.items()):
             times = f"each {two_figures(images / self.count)} times" if images > self.count else "not each of them"
-            lines.append(f"  {'about ' + duration(self.minutes_for(images)):>16}: {two_figures(images)} pictures ({times}), {what}")
+            lines.append(f"  {'about ' + duration(self.minutes_for(images)):>16}: {two_figures(images)} images ({times}), {what}")
         return [*lines, TRANSLATORS]
 
     def to_json(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def doctor(
 
     `data`: whatever `open_source` takes, or a prepared store. `minutes`: how long training is to last. None: as long as a first look
     takes, but ten minutes at least. `device`, `threads`: as in training. `preparation`: fields of `Preparation`; without a size, the
-    power of two that suits the pictures. `target`, `inputs`, `side_by_side`: as in training translators; with one of them, what is told is
+    power of two that suits the images. `target`, `inputs`, `side_by_side`: as in training translators; with one of them, what is told is
     which of those recipes this data allows. `console` shows a bar while data is prepared. Raises a SparringError for data or settings
     that cannot be used.
     """
@@ -148,7 +148,7 @@ def doctor(
         if chosen.size is None:
             chosen = replace(chosen, size=suitable_size(sizes, LARGEST_AT_FIRST[training.device]))
         store = prepare(source, chosen, progress=console is not None and console.is_terminal)
-        found = of_sizes(sizes, store.spec.height, cut=chosen.crop == "centre")
+        found = of_sizes(sizes, store.spec.height, cut=chosen.crop == "center")
     elif chosen != Preparation():
         raise SettingsError(f"{place} is prepared already, so size, crop and the like cannot be chosen. Name its source instead.")
     signs = Examiner(store, None, 0).data_signs()

@@ -25,11 +25,11 @@ two cores: docs/benchmarks.md.)"""
 
 
 LARGEST_AT_FIRST = {"cpu": 64, "cuda": 128}
-"""Sides of pictures where none is named."""
+"""Sides of images where none is named."""
 
 
 ADAPTIVE_BELOW = 30_000
-"""With so many pictures adaptive augmentation still helped (Karras et al. 2020, arXiv:2006.06676)."""
+"""With so many images adaptive augmentation still helped (Karras et al. 2020, arXiv:2006.06676)."""
 
 
 def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple[AdversarialRecipe, str]:
@@ -55,17 +55,17 @@ def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple
         if side <= SMALL_FOR_STYLES:
             settings |= {"style_mixing": 0.0, "path_length": 0.0, "discriminator_architecture": "orig"}
         recipe = Stylegan2(**settings, mapping_layers=2, batch_size=min(32, 4096 // side))  # as the authors' code chooses
-        reasons.append("StyleGAN2 for the best pictures." if device == "cuda" else f"StyleGAN2 draws squares of {side} pixels, too.")
+        reasons.append("StyleGAN2 for the best images." if device == "cuda" else f"StyleGAN2 draws squares of {side} pixels, too.")
     if told:
         reasons.append(
-            "The networks are told the classes, for pictures of a class are alike: ask for one with `sparring sample RUN --label NAME`."
+            "The networks are told the classes, for images of a class are alike: ask for one with `sparring sample RUN --label NAME`."
         )
     elif len(spec.classes) > 1:
         reasons.append(
-            "The classes are left out, for " + ("there are few pictures of each." if labels_tell(signs) else "pictures do not show them.")
+            "The classes are left out, for " + ("there are few images of each." if labels_tell(signs) else "images do not show them.")
         )
     if augmented:
-        reasons.append("What the discriminator sees is augmented, so that few pictures last longer.")
+        reasons.append("What the discriminator sees is augmented, so that few images last longer.")
     return recipe, " ".join(reasons)
 
 

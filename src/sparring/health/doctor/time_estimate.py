@@ -44,7 +44,7 @@ class Stopwatch:
         self.cycle = cycle
         """Steps until lazy penalties come round again: whole cycles are timed, where there is time for one."""
         self.marks: list[tuple[float, int]] = []
-        """Seconds of training and pictures shown, after the last step of warming up and after each that is timed."""
+        """Seconds of training and images shown, after the last step of warming up and after each that is timed."""
 
     def after_step(self, state: State, signals: Signals) -> None:
         """See Watcher."""
@@ -57,7 +57,7 @@ class Stopwatch:
 
     @property
     def images_per_second(self) -> float:
-        """Pictures shown a second."""
+        """Images shown a second."""
         steps = len(self.marks) - 1
         (start, before), (end, after) = self.marks[0], self.marks[steps // self.cycle * self.cycle or steps]
         return (after - before) / (end - start)

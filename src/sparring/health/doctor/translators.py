@@ -223,7 +223,7 @@ def advise(
     if not possible:
         raise SettingsError(listed("No translator can be trained on this:", [f"{name}: {why}" for name, why in impossible.items()]))
     pairs = opened[WISHES[possible[0].name].recipe.translates]
-    found += of_sizes(sizes, pairs.spec.height, cut=chosen.crop == "centre" and pairing.side_by_side == "none")
+    found += of_sizes(sizes, pairs.spec.height, cut=chosen.crop == "center" and pairing.side_by_side == "none")
     found += of_store(pairs.inputs)
     first = possible[0]
     look = WISHES[first.name].first_look

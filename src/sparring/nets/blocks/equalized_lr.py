@@ -1,4 +1,4 @@
-"""Layers with an equalised learning rate (Karras et al. 2018, section 4.1): weights of variance 1, scaled where they are used.
+"""Layers with an equalized learning rate (Karras et al. 2018, section 4.1): weights of variance 1, scaled where they are used.
 
 The scale is applied to what comes out, where it costs nothing: matrix products and additions take a factor.
 """
@@ -23,7 +23,7 @@ def rectified(x: Float[Tensor, "n c *places"], clamp: float | None = None) -> Fl
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
-def normalised(x: Float[Tensor, "n c *places"]) -> Float[Tensor, "n c *places"]:
+def normalized(x: Float[Tensor, "n c *places"]) -> Float[Tensor, "n c *places"]:
     """Each place's vector (along dimension 1) brought to a mean square of 1: pixel norm (Karras et al. 2018, section 4.2)."""
     return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
 

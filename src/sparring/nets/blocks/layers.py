@@ -30,8 +30,8 @@ class ConditionalBatchNorm(nn.Module):
         return torch.addcmul(offset[:, :, None, None], self.norm(x), scale[:, :, None, None])
 
 
-class PictureNorm(nn.Module):
-    """Layer norm over all of a picture's channels and places, with a scale and an offset for each channel: what WGAN-GP's critics
+class ImageNorm(nn.Module):
+    """Layer norm over all of a image's channels and places, with a scale and an offset for each channel: what WGAN-GP's critics
     have in place of batch norm (Gulrajani et al. 2017, section 4).
     """
 
@@ -41,25 +41,25 @@ class PictureNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Mean 0 and variance 1 for each picture, then scale and offset."""
+        """Mean 0 and variance 1 for each image, then scale and offset."""
         last = x.permute(0, 2, 3, 1)  # contiguous, if x is channels-last: torch's group_norm is slow there
         normal = nn.functional.layer_norm(last, last.shape[1:])
         return torch.addcmul(self.bias, normal, self.weight).permute(0, 3, 1, 2)
 
 
 LARGE_MAPS = 2**17
-"""Numbers in a picture's maps beyond which they are normalised picture by picture."""
+"""Numbers in a image's maps beyond which they are normalized image by image."""
 
 
 class InstanceNorm(nn.Module):
-    """Each channel of each picture brought to mean 0 and variance 1 (Ulyanov et al. 2016), without weights.
+    """Each channel of each image brought to mean 0 and variance 1 (Ulyanov et al. 2016), without weights.
 
-    In channels-last memory torch's own is slow. Batch norm of one picture is the same; so is that of the pictures of a batch side by
+    In channels-last memory torch's own is slow. Batch norm of one image is the same; so is that of the images of a batch side by
     side, as so many more channels of one, which costs two copies and fewer operations.
     """
 
     shared: tuple[Float[Tensor, " c"], Float[Tensor, " c"]] | None = None
-    """Means and variances in place of each picture's own: see `shared_statistics`."""
+    """Means and variances in place of each image's own: see `shared_statistics`."""
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """The same shape."""
@@ -69,7 +69,7 @@ class InstanceNorm(nn.Module):
         if x.device.type != "cpu":
             return nn.functional.instance_norm(x)
         if n == 1 or c * h * w > LARGE_MAPS:
-            normal = [nn.functional.batch_norm(picture, None, None, training=True) for picture in x.split(1)]
+            normal = [nn.functional.batch_norm(image, None, None, training=True) for image in x.split(1)]
             return normal[0] if n == 1 else torch.cat(normal)
         beside = x.permute(2, 3, 0, 1).reshape(1, h, w, n * c).permute(0, 3, 1, 2)
         normal = nn.functional.batch_norm(beside, None, None, training=True)
@@ -79,7 +79,7 @@ class InstanceNorm(nn.Module):
 
 @contextlib.contextmanager
 def shared_statistics(network: nn.Module, look: Callable[[], object]) -> Iterator[None]:
-    """Within, instance norms of the network have the means and variances that they meet in `look`, a pass of one picture (the first of
+    """Within, instance norms of the network have the means and variances that they meet in `look`, a pass of one image (the first of
     its batch), whatever they see.
     """
     norms = [module for module in network.modules() if isinstance(module, InstanceNorm)]
@@ -136,7 +136,7 @@ def _without_power_iterations() -> Iterator[None]:
         kind._power_method = method
 
 
-def spectrally_normalised(network: nn.Module, apart_from: tuple[type[nn.Module], ...] = ()) -> nn.Module:
+def spectrally_normalized(network: nn.Module, apart_from: tuple[type[nn.Module], ...] = ()) -> nn.Module:
     """The network with each linear map's and convolution's weight divided by its largest singular value (Miyato et al. 2018,
     section 2.1), by one step of power iteration for each pass in training. `apart_from`: modules that stay as they are.
     """

@@ -23,7 +23,7 @@ def _kernel(channels: int, gain: float, dtype: torch.dtype, device: torch.device
 
 
 def _depthwise(x: Tensor, gain: float, padding: int, stride: int = 1) -> Tensor:
-    with torch.autocast(x.device.type, enabled=False):  # in the precision that comes in: pictures stay exact
+    with torch.autocast(x.device.type, enabled=False):  # in the precision that comes in: images stay exact
         return conv2d(x, _kernel(x.shape[1], gain, x.dtype, x.device), padding=padding, stride=stride, groups=x.shape[1])
 
 

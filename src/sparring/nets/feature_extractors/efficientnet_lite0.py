@@ -13,7 +13,7 @@ from sparring.core.errors import CheckpointError
 from sparring.nets.feature_extractors.weight_files import Weights, read_weights
 
 SIDE, FEATURES, CLASSES = 224, 1280, 1000
-CENTRE, SCALE = 127.0, 128.0
+CENTER, SCALE = 127.0, 128.0
 STEM = 32
 STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1))
 """Expansion, kernel, stride, channels and blocks of each stage."""
@@ -80,20 +80,20 @@ class Lite0(nn.Module):
         self.class_bias = nn.Parameter(weights.take("_fc.bias", CLASSES))
         weights.finish()
 
-    def stemmed(self, pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 32 _ _"]:
+    def stemmed(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 32 _ _"]:
         """What the blocks begin with."""
-        return relu6(self.stem(same_padded(pictures, 3, 2)), inplace=True)
+        return relu6(self.stem(same_padded(images, 3, 2)), inplace=True)
 
-    def forward(self, pictures: Float[Tensor, "n 3 224 224"]) -> tuple[Float[Tensor, "n 1280"], Float[Tensor, "n 1000"]]:
-        """Of pictures from which `CENTRE` was taken, divided by `SCALE`."""
-        x = relu6(self.head(self.blocks(self.stemmed(pictures))), inplace=True)
+    def forward(self, images: Float[Tensor, "n 3 224 224"]) -> tuple[Float[Tensor, "n 1280"], Float[Tensor, "n 1000"]]:
+        """Of images from which `CENTER` was taken, divided by `SCALE`."""
+        x = relu6(self.head(self.blocks(self.stemmed(images))), inplace=True)
         features = x.mean(dim=(2, 3))
         return features, linear(features, self.class_weight, self.class_bias)
 
 
-def stage_maps(network: Lite0, pictures: Float[Tensor, "n 3 h w"]) -> list[Float[Tensor, "n _ _ _"]]:
-    """What comes out of the blocks that end a resolution, the finest first, of pictures as Lite0's `forward` takes them, of any size."""
-    x, maps = network.stemmed(pictures), []
+def stage_maps(network: Lite0, images: Float[Tensor, "n 3 h w"]) -> list[Float[Tensor, "n _ _ _"]]:
+    """What comes out of the blocks that end a resolution, the finest first, of images as Lite0's `forward` takes them, of any size."""
+    x, maps = network.stemmed(images), []
     for number, block in enumerate(network.blocks[: RESOLUTION_ENDS[-1] + 1]):
         x = block(x)
         if number in RESOLUTION_ENDS:

@@ -16,7 +16,7 @@ from sparring.core.errors import CheckpointError
 from sparring.nets.feature_extractors.weight_files import Weights, read_weights
 
 SIDE, FEATURES, CLASSES = 299, 2048, 1008
-CENTRE, SCALE = 128.0, 128.0
+CENTER, SCALE = 128.0, 128.0
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 ADDRESS = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FILE}"
 HASH = "6726825d"
@@ -165,9 +165,9 @@ class Inception(nn.Module):
         weights.take("fc.bias", CLASSES)
         weights.finish()
 
-    def forward(self, pictures: Float[Tensor, "n 3 299 299"]) -> tuple[Float[Tensor, "n 2048"], Float[Tensor, "n 1008"]]:
-        """Of pictures from which `CENTRE` was taken, divided by `SCALE`."""
-        x = self.stem(pictures)
+    def forward(self, images: Float[Tensor, "n 3 299 299"]) -> tuple[Float[Tensor, "n 2048"], Float[Tensor, "n 1008"]]:
+        """Of images from which `CENTER` was taken, divided by `SCALE`."""
+        x = self.stem(images)
         x = self.blocks(x.to(next(self.blocks.parameters()).dtype))
         features = x.float().mean(dim=(2, 3))
         return features, linear(features, self.class_weight)

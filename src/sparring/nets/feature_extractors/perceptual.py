@@ -1,4 +1,4 @@
-"""Published networks whose maps say what a picture shows and how it is painted: EfficientNet-lite0, or VGG-16 from a file."""
+"""Published networks whose maps say what a image shows and how it is painted: EfficientNet-lite0, or VGG-16 from a file."""
 
 from pathlib import Path
 
@@ -18,17 +18,17 @@ LITE0_MAPS = 5
 
 
 class Perception(nn.Module):
-    """A network's maps at several depths, of pictures in [-1, 1] of any size, grey or colour."""
+    """A network's maps at several depths, of images in [-1, 1] of any size, gray or color."""
 
     content: int
-    """Which of the maps says what a picture shows."""
+    """Which of the maps says what a image shows."""
 
-    def forward(self, pictures: Float[Tensor, "n c h w"]) -> Maps:
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Maps:
         """From fine to coarse."""
-        return self.maps(pictures.expand(-1, 3, -1, -1))
+        return self.maps(images.expand(-1, 3, -1, -1))
 
-    def maps(self, pictures: Float[Tensor, "n 3 h w"]) -> Maps:
-        """Of colour pictures."""
+    def maps(self, images: Float[Tensor, "n 3 h w"]) -> Maps:
+        """Of color images."""
         raise NotImplementedError
 
 
@@ -46,9 +46,9 @@ class Lite0Perception(Perception):
         super().__init__()
         self.network = efficientnet_lite0.load(efficientnet_lite0.weights_file()).requires_grad_(False).eval()
 
-    def maps(self, pictures: Float[Tensor, "n 3 h w"]) -> Maps:
+    def maps(self, images: Float[Tensor, "n 3 h w"]) -> Maps:
         """See Perception. For sides that 16 divides."""
-        shown = (pictures + 1) * (255 / 2 / efficientnet_lite0.SCALE) - efficientnet_lite0.CENTRE / efficientnet_lite0.SCALE
+        shown = (images + 1) * (255 / 2 / efficientnet_lite0.SCALE) - efficientnet_lite0.CENTER / efficientnet_lite0.SCALE
         x = self.network.stemmed(shown)
         found = [x]
         for block in self.network.blocks:
@@ -93,9 +93,9 @@ class Vgg16Perception(Perception):
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
 
-    def maps(self, pictures: Float[Tensor, "n 3 h w"]) -> Maps:
+    def maps(self, images: Float[Tensor, "n 3 h w"]) -> Maps:
         """See Perception."""
-        x, found = ((pictures + 1) / 2 - self.mean) / self.deviation, []
+        x, found = ((images + 1) / 2 - self.mean) / self.deviation, []
         for place, layer in enumerate(self.layers):
             x = layer(x)
             if place in self.ENDS:

@@ -1,4 +1,4 @@
-"""Bringing pictures to a feature network's size. How it is done moves scores (Parmar et al. 2022), so it has a name."""
+"""Bringing images to a feature network's size. How it is done moves scores (Parmar et al. 2022), so it has a name."""
 
 import functools
 from collections.abc import Callable
@@ -44,9 +44,9 @@ def _matrix(way: ResizeName, before: int, after: int) -> Float[Tensor, "after be
     return WAYS[way](before, after)
 
 
-def resize(pictures: Float[Tensor, "n c h w"], side: int, way: ResizeName) -> Float[Tensor, "n c side side"]:
-    """Pictures at `side` x `side`. A resize is linear, so it is two small matrix products, which is fast on every machine."""
-    height, width = pictures.shape[2:]
+def resize(images: Float[Tensor, "n c h w"], side: int, way: ResizeName) -> Float[Tensor, "n c side side"]:
+    """Images at `side` x `side`. A resize is linear, so it is two small matrix products, which is fast on every machine."""
+    height, width = images.shape[2:]
     if height != side:
-        pictures = _matrix(way, height, side) @ pictures
-    return pictures if width == side else pictures @ _matrix(way, width, side).T
+        images = _matrix(way, height, side) @ images
+    return images if width == side else images @ _matrix(way, width, side).T

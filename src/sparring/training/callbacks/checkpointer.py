@@ -16,7 +16,7 @@ from sparring.training.settings import COACHING, MACHINE, TrainSettings
 from sparring.training.state import State
 
 Score = Callable[[Game], dict[str, Any]]
-"""Rates a game by its pictures: "value", lower is better, and the protocol it was found by."""
+"""Rates a game by its images: "value", lower is better, and the protocol it was found by."""
 
 
 class Keeper:

@@ -14,7 +14,7 @@ from sparring.training.state import State
 
 
 class Judge:
-    """scores.jsonl: the moving average judged in every so many steps, and a checkpoint with each judgement."""
+    """scores.jsonl: the moving average judged in every so many steps, and a checkpoint with each judgment."""
 
     def __init__(self, run: RunDirectory, every: int, score: Score, writer: SummaryWriter, keeper: Keeper) -> None:
         self.path, self.every, self.score, self.writer, self.keeper = run.scores, every, score, writer, keeper
@@ -36,5 +36,5 @@ class Judge:
         self.keeper.save(state, found)
 
     def restore(self, step: int) -> None:
-        """Drop the judgements of later steps, and one that was cut off."""
+        """Drop the judgments of later steps, and one that was cut off."""
         drop_later(self.path, step)

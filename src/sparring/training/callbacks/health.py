@@ -39,7 +39,7 @@ def checkup_due(step: int) -> bool:
 
 
 class Vitals:
-    """Takes the signs when it is time: those of the game and its pictures, and of each weight how large its gradient and its last step
+    """Takes the signs when it is time: those of the game and its images, and of each weight how large its gradient and its last step
     were, relative to itself. The data's own come first, before the first step.
     """
 

@@ -34,7 +34,7 @@ class Log:
         if progress.step % self.every:
             return
         self.add_up()
-        rates = {f"rate/{player}": optimiser.param_groups[0]["lr"] for player, optimiser in state.optimisers.items()}
+        rates = {f"rate/{player}": optimizer.param_groups[0]["lr"] for player, optimizer in state.optimizers.items()}
         self.latest = {name: self.sums[name] / self.counts[name] for name in sorted(self.sums)} | rates
         self.sums, self.counts = {}, {}
         with self.path.open("a", encoding="utf-8") as file:

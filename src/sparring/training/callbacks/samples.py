@@ -28,16 +28,16 @@ TIMELAPSE_WIDTH = 400
 
 
 Sheet = Callable[[Game], UInt8[np.ndarray, "h w c"]]
-"""Draws what a game can do as one picture."""
+"""Draws what a game can do as one image."""
 
 
 def frame_number(images: int) -> int:
-    """Grows by one four times for every doubling of the pictures shown: early pictures change fastest."""
+    """Grows by one four times for every doubling of the images shown: early images change fastest."""
     return math.floor(FRAMES_A_DOUBLING * math.log2(1 + images / FIRST_FRAME_IMAGES))
 
 
 class Samples:
-    """samples/step-N.png: what the averaged game draws, of the same latents or pictures throughout."""
+    """samples/step-N.png: what the averaged game draws, of the same latents or images throughout."""
 
     def __init__(self, run: RunDirectory, settings: TrainSettings, sheet: Sheet, writer: SummaryWriter) -> None:
         self.folder, self.settings, self.sheet, self.writer = run.samples, settings, sheet, writer
@@ -76,8 +76,8 @@ class Samples:
         """Join all grids, made smaller, into samples/timelapse.gif."""
         frames = []
         for path in sorted(self.folder.glob("step-*.png")):
-            with Image.open(path) as picture:
-                smaller = picture.reduce(-(-picture.width // TIMELAPSE_WIDTH))
+            with Image.open(path) as image:
+                smaller = image.reduce(-(-image.width // TIMELAPSE_WIDTH))
                 frames.append(np.atleast_3d(np.array(smaller)))
         if len(frames) < 2:
             return None

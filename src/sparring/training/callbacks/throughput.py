@@ -14,7 +14,7 @@ from sparring.training.state import State
 
 
 class Speed:
-    """timing.jsonl: pictures a second and memory, at the log's steps."""
+    """timing.jsonl: images a second and memory, at the log's steps."""
 
     def __init__(self, run: RunDirectory, every: int, writer: SummaryWriter) -> None:
         self.path, self.every, self.writer = run.timing, every, writer

@@ -3,20 +3,20 @@
 Each moment becomes a checkup of these signs, so far as they can be had:
 
 sheet/spread    Mean distance of two samples of that moment, averaged down to 16x16: the root mean squared difference of their numbers in
-                [-1, 1]. Needs two samples or more. There are no real pictures to divide it by: compare it with its own past.
+                [-1, 1]. Needs two samples or more. There are no real images to divide it by: compare it with its own past.
 sheet/twins     Share of the samples of that moment that have a near twin among the others.
 sheet/moved     Distance, in the same unit, from the moment before: of each sample from the one in the same place, if the samples show the
-                same latents throughout (see `recognised` below); else of the mean sample.
+                same latents throughout (see `recognized` below); else of the mean sample.
 sheet/returned  How much nearer it is to an earlier moment than to the farthest in between: the least quotient of the two distances.
                 1 or more: it went on and on; near 0: it is where it was before; about a half by chance alone, where samples of other
                 latents are drawn each time. From the third moment on.
 sheet/grain     How much a pixel differs from the one beside it: half the mean squared difference, over the variance of a sample's pixels.
-                1 in noise; in small pictures 0.06 to 0.24, single ones 0.02 to 0.68.
+                1 in noise; in small images 0.06 to 0.24, single ones 0.02 to 0.68.
 saturation      As in `vitals`.
-checkerboard    As in `vitals`, of PNG files alone: lossy files do not keep it. Pictures that were enlarged by whole pixels are made small
+checkerboard    As in `vitals`, of PNG files alone: lossy files do not keep it. Images that were enlarged by whole pixels are made small
                 again first.
 
-`about_data` holds `tiles` (samples of a moment), `tile` (their side in pixels, if they were found in a sheet), `recognised` (whether
+`about_data` holds `tiles` (samples of a moment), `tile` (their side in pixels, if they were found in a sheet), `recognized` (whether
 samples in the same place are nearer to each other, from moment to moment, than to those in other places) and `notes`.
 """
 
@@ -43,13 +43,13 @@ NEAR_TWINS = 0.05
 """Samples so near, in units of the mean distance, are twins."""
 SIDE = 16
 SMALLEST_TILE, SMALLEST_SEAMLESS_TILE, WIDEST_GAP = 8, 16, 16
-RECOGNISED = 0.9
+RECOGNIZED = 0.9
 STEP_WORDS = ("global_step", "step", "iteration", "iter", "kimg", "tick", "epoch", "ep")
 
 Pixels = UInt8[np.ndarray, "_ _ 3"]
-"""A picture of any size, in colour."""
+"""A image of any size, in color."""
 Examine = Callable[[UInt8[np.ndarray, "n h w c"]], Mapping[str, float]]
-"""Gives the signs of pictures by their pixels: saturation, checkerboard."""
+"""Gives the signs of images by their pixels: saturation, checkerboard."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class Layout:
 
 
 def read_samples(folder: Path, examine: Examine, tile: int | None = None) -> Record:
-    """The samples in a folder: pictures whose names hold a step, or a folder of pictures for each step. `tile`: the side in pixels of the
-    tiles in a sheet; found by itself where a gap or a seam shows it, else a whole picture counts as one sample. A DataError says what is
+    """The samples in a folder: images whose names hold a step, or a folder of images for each step. `tile`: the side in pixels of the
+    tiles in a sheet; found by itself where a gap or a seam shows it, else a whole image counts as one sample. A DataError says what is
     missing.
     """
     found = moments(folder)
@@ -101,9 +101,9 @@ def read_samples(folder: Path, examine: Examine, tile: int | None = None) -> Rec
     count = max(1, int(np.median([len(rows) for _, rows, _ in seen])))
     whole = [moment for moment in seen if len(moment[1]) >= count]
     if len(whole) < len(seen):
-        notes = [*notes, f"Left out, for their pictures are smaller or fewer: {len(seen) - len(whole)} of {len(seen)} moments."]
+        notes = [*notes, f"Left out, for their images are smaller or fewer: {len(seen) - len(whole)} of {len(seen)} moments."]
     rows = np.stack([np.stack(rows[:count]) for _, rows, _ in whole])
-    movements, recognised = moved(rows)
+    movements, recognized = moved(rows)
     checkups = tuple(
         {"step": step, **spread(of_moment), **movement, **signs}
         for (step, _, signs), of_moment, movement in zip(whole, rows, movements, strict=True)
@@ -116,12 +116,12 @@ def read_samples(folder: Path, examine: Examine, tile: int | None = None) -> Rec
             "source": str(folder),
             "tiles": count,
             "tile": None if layout is None else layout.side,
-            "recognised": recognised,
+            "recognized": recognized,
             "notes": [
                 "Steps are the numbers in the files' names.",
                 *notes,
                 *([] if several or layout else flat_folder(len(found))),
-                *remarks(count, len(whole), recognised),
+                *remarks(count, len(whole), recognized),
             ],
         },
         sheets=tuple((step, paths[0].parent if len(paths) > 1 and paths[0].parent != folder else paths[0]) for step, paths in chosen),
@@ -129,19 +129,19 @@ def read_samples(folder: Path, examine: Examine, tile: int | None = None) -> Rec
 
 
 def flat_folder(count: int) -> Iterator[str]:
-    """What many single pictures side by side may mean."""
+    """What many single images side by side may mean."""
     if count > MOST_MOMENTS:
         yield (
-            f"Each of {count:,} pictures counts as a moment of training. If they are samples of one and the same moment, put those of each "
+            f"Each of {count:,} images counts as a moment of training. If they are samples of one and the same moment, put those of each "
             "moment into a folder of their own, named by its step; a score of them is given by: sparring judge."
         )
 
 
-def remarks(count: int, times: int, recognised: bool) -> Iterator[str]:
+def remarks(count: int, times: int, recognized: bool) -> Iterator[str]:
     """What could not be measured."""
     if count == 1:
         yield "Each moment has a single sample, so whether samples are alike cannot be seen."
-    elif times > 1 and not recognised:
+    elif times > 1 and not recognized:
         yield "Samples in the same place do not resemble each other from moment to moment: movement is that of the mean sample."
 
 
@@ -149,23 +149,23 @@ def remarks(count: int, times: int, recognised: bool) -> Iterator[str]:
 
 
 def moments(folder: Path) -> list[tuple[int, list[Path]]]:
-    """Steps, in order, with their pictures; a DataError if there are none."""
-    pictures = pictures_in(folder)
-    by_step = numbered(pictures)
+    """Steps, in order, with their images; a DataError if there are none."""
+    images = images_in(folder)
+    by_step = numbered(images)
     if not by_step:
         below = [one for one in sorted(folder.iterdir()) if one.is_dir()]
-        inside = {one: found for one in below if (found := pictures_in(one))}
+        inside = {one: found for one in below if (found := images_in(one))}
         by_step = {step: [path for one in folders for path in inside[one]] for step, folders in numbered(list(inside)).items()}
     if not by_step:
         raise DataError(
-            f"{folder} has no samples over time: wanted are a run directory, pictures ({', '.join(ENDINGS)}) with a step in their names "
-            "(fakes000120.png, samples_epoch_5.png), or a folder of pictures for each step."
+            f"{folder} has no samples over time: wanted are a run directory, images ({', '.join(ENDINGS)}) with a step in their names "
+            "(fakes000120.png, samples_epoch_5.png), or a folder of images for each step."
         )
     return sorted(by_step.items())
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """The pictures in a folder, by name."""
+def images_in(folder: Path) -> list[Path]:
+    """The images in a folder, by name."""
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and path.is_file() and not path.name.startswith("."))
 
 
@@ -197,16 +197,16 @@ def place_of_step(pattern: str, numbers: Sequence[Sequence[int]]) -> int:
 
 
 def read(path: Path) -> Pixels:
-    """Pixels in colour; a DataError says which file cannot be read."""
+    """Pixels in color; a DataError says which file cannot be read."""
     try:
-        with Image.open(path) as picture:
-            return np.array(picture.convert("RGB"))
+        with Image.open(path) as image:
+            return np.array(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
         raise DataError(f"{path} cannot be read: {problem}. Take it out of the folder, or wait until it is written.") from None
 
 
 def samples_of(paths: Sequence[Path], layout: Layout | None) -> list[Pixels]:
-    """All samples of a moment: tiles, or whole pictures."""
+    """All samples of a moment: tiles, or whole images."""
     samples: list[Pixels] = []
     for path in paths[: MOST_TILES if layout is None else 1]:
         sheet = read(path)
@@ -230,19 +230,19 @@ def laid_out(paths: Sequence[Path], tile: int | None) -> tuple[Layout | None, li
     layout = with_gaps(sheets, tile, tolerance) or (with_seams(sheets) if tile is None else without_gaps(size, tile))
     if layout is None and tile is not None:
         raise SettingsError(
-            f"tile is {tile}, and the pictures are {size[1]}x{size[0]}: that is no whole number of tiles, with or without gaps."
+            f"tile is {tile}, and the images are {size[1]}x{size[0]}: that is no whole number of tiles, with or without gaps."
         )
     if layout is None:
-        return None, ["No tiles were found, so each picture counts as one sample. If they are sheets, give the side of a tile: --tile 64."]
+        return None, ["No tiles were found, so each image counts as one sample. If they are sheets, give the side of a tile: --tile 64."]
     layout = filled(layout, sheets)
     return layout, [f"Sheets of {layout.count} tiles of {layout.side}x{layout.side} pixels."]
 
 
 def with_gaps(sheets: Sequence[Pixels], tile: int | None, tolerance: int) -> Layout | None:
-    """The smallest square tiles between which all sheets have lines of a single colour."""
+    """The smallest square tiles between which all sheets have lines of a single color."""
     height, width = sheets[0].shape[:2]
-    rows = [lines_of_one_colour(sheet.swapaxes(0, 1), tolerance) for sheet in sheets]
-    columns = [lines_of_one_colour(sheet, tolerance) for sheet in sheets]
+    rows = [lines_of_one_color(sheet.swapaxes(0, 1), tolerance) for sheet in sheets]
+    columns = [lines_of_one_color(sheet, tolerance) for sheet in sheets]
     if all(one.all() for one, _ in [*rows, *columns]):
         return None  # nothing is drawn at all
     sides = range(SMALLEST_TILE, min(height, width) + 1) if tile is None else [tile]
@@ -253,24 +253,24 @@ def with_gaps(sheets: Sequence[Pixels], tile: int | None, tolerance: int) -> Lay
                     continue
                 across, down = layout.between(width), layout.between(height)
                 if len(layout.starts(height)) * len(layout.starts(width)) > 1 and all(
-                    same_colour([column, row], [across, down], tolerance) for column, row in zip(columns, rows, strict=True)
+                    same_color([column, row], [across, down], tolerance) for column, row in zip(columns, rows, strict=True)
                 ):
                     return layout
     return None
 
 
-def lines_of_one_colour(sheet: Pixels, tolerance: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each column whether its pixels are all the same, and its colour."""
+def lines_of_one_color(sheet: Pixels, tolerance: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each column whether its pixels are all the same, and its color."""
     middle = np.median(sheet[:: max(1, len(sheet) // 256)], axis=0).astype(np.int16)
     return (np.abs(sheet.astype(np.int16) - middle).max(axis=(0, 2)) <= tolerance), middle
 
 
-def same_colour(lines: Sequence[tuple[np.ndarray, np.ndarray]], places: Sequence[Sequence[int]], tolerance: int) -> bool:
-    """Whether the lines at these places are of a single colour, all of them."""
+def same_color(lines: Sequence[tuple[np.ndarray, np.ndarray]], places: Sequence[Sequence[int]], tolerance: int) -> bool:
+    """Whether the lines at these places are of a single color, all of them."""
     if not all(flat[list(at)].all() for (flat, _), at in zip(lines, places, strict=True)):
         return False
-    colours = np.concatenate([colour[list(at)] for (_, colour), at in zip(lines, places, strict=True)])
-    return bool(np.ptp(colours, axis=0).max() <= tolerance)
+    colors = np.concatenate([color[list(at)] for (_, color), at in zip(lines, places, strict=True)])
+    return bool(np.ptp(colors, axis=0).max() <= tolerance)
 
 
 def with_seams(sheets: Sequence[Pixels]) -> Layout | None:
@@ -308,7 +308,7 @@ def filled(layout: Layout, sheets: Sequence[Pixels]) -> Layout:
 
 
 def in_blocks(tile: Pixels, size: int) -> bool:
-    """Whether a tile is made of squares of one colour, so many pixels wide."""
+    """Whether a tile is made of squares of one color, so many pixels wide."""
     small = tile[::size, ::size]
     return np.array_equal(small.repeat(size, axis=0).repeat(size, axis=1), tile)
 
@@ -317,7 +317,7 @@ def in_blocks(tile: Pixels, size: int) -> bool:
 
 
 def row_of(sample: Pixels) -> Float64[np.ndarray, " d"]:
-    """A picture as numbers in [-1, 1], averaged down to 16x16."""
+    """A image as numbers in [-1, 1], averaged down to 16x16."""
     small = Image.fromarray(sample).resize((SIDE, SIDE), Image.Resampling.BOX)
     return np.asarray(small, np.float64).ravel() / 127.5 - 1
 
@@ -334,9 +334,9 @@ def spread(rows: Float64[np.ndarray, "n d"]) -> dict[str, float]:
 
 
 def moved(rows: Float64[np.ndarray, "times n d"]) -> tuple[list[dict[str, float]], bool]:
-    """How far samples went from moment to moment, and whether they came back; and whether each is recognised from moment to moment."""
-    recognised = rows.shape[1] == 1 or bool(np.median([likeness(a, b) for a, b in pairwise(rows)] or [0.0]) < RECOGNISED)
-    places = rows if recognised else rows.mean(axis=1, keepdims=True)
+    """How far samples went from moment to moment, and whether they came back; and whether each is recognized from moment to moment."""
+    recognized = rows.shape[1] == 1 or bool(np.median([likeness(a, b) for a, b in pairwise(rows)] or [0.0]) < RECOGNIZED)
+    places = rows if recognized else rows.mean(axis=1, keepdims=True)
     apart = np.array([[rms(a - b).mean() for b in places] for a in places])
     signs: list[dict[str, float]] = [{} for _ in rows]
     for time in range(1, len(rows)):
@@ -346,7 +346,7 @@ def moved(rows: Float64[np.ndarray, "times n d"]) -> tuple[list[dict[str, float]
         ]
         if quotients:
             signs[time]["sheet/returned"] = rounded(min(quotients))
-    return signs, recognised
+    return signs, recognized
 
 
 def likeness(a: Float64[np.ndarray, "n d"], b: Float64[np.ndarray, "n d"]) -> float:
@@ -377,7 +377,7 @@ def looks(samples: Sequence[Pixels], examine: Examine, lossless: bool) -> dict[s
 
 
 def grain(samples: UInt8[np.ndarray, "n h w 3"]) -> float:
-    """How much pixels differ from their neighbours, beside how much from all: see above. 0 of pictures of a single colour."""
+    """How much pixels differ from their neighbors, beside how much from all: see above. 0 of images of a single color."""
     values = samples.astype(np.float32)
     across, down = (float(np.square(np.diff(values, axis=axis)).mean()) for axis in (1, 2))
     variance = float(values.var(axis=(1, 2)).mean())

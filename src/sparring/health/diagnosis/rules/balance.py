@@ -1,8 +1,8 @@
-"""Findings: one player wins, or learns its pictures by heart."""
+"""Findings: one player wins, or learns its images by heart."""
 
 import math
 
-from sparring.health.diagnosis.evidence import CHECKUPS, YOUNG, logistic, mature, median_updates, pictured
+from sparring.health.diagnosis.evidence import CHECKUPS, YOUNG, logistic, mature, median_updates, imaged
 from sparring.health.diagnosis.finding import Finding, Remedy
 from sparring.health.diagnosis.record import Record
 from sparring.health.diagnosis.remedies import against_overfitting, for_generator, for_weak_discriminator
@@ -27,17 +27,17 @@ def vanishing_gradient(record: Record) -> Finding | None:
         return None
     young = not (sure_of_it or at_rest or mature(record))
     evidence = [
-        f"It ranks a real picture above a generated one in {told.recent.middle:.1%} of the cases; samples cover {coverage:.0%} of the data."
+        f"It ranks a real image above a generated one in {told.recent.middle:.1%} of the cases; samples cover {coverage:.0%} of the data."
     ]
     if faint:
         evidence.append(f"The gradient that reaches the generator fell from {begin:.2g} to {gradient.recent.middle:.2g}.")
     if sure_of_it:
-        evidence.append(f"Its logits of generated pictures are {logit:.1f}: it gives them a chance of {math.exp(logit):.1g} to be real.")
+        evidence.append(f"Its logits of generated images are {logit:.1f}: it gives them a chance of {math.exp(logit):.1g} to be real.")
     if at_rest:
         evidence.append(f"A step changes the generator's weights by {median_updates(record, 'generator').recent.middle:.1g} of themselves.")
     return Finding(
         "vanishing gradient",
-        "The discriminator wins: it tells all pictures apart, and next to no gradient reaches the generator.",
+        "The discriminator wins: it tells all images apart, and next to no gradient reaches the generator.",
         tuple(evidence),
         "note" if young else "severe",
         0.4 if young else min(0.97, 0.6 + 0.15 * (faint + sure_of_it + at_rest)),
@@ -45,7 +45,7 @@ def vanishing_gradient(record: Record) -> Finding | None:
         curves={
             "told apart": told,
             "gradient of the generator": gradient,
-            "logits of generated pictures": record.logged("logits/generated"),
+            "logits of generated images": record.logged("logits/generated"),
         },
         remedies=for_generator(record),
     )
@@ -64,13 +64,13 @@ def weak_discriminator(record: Record) -> Finding | None:
     if not (told.recent.middle <= 0.6 and coverage.recent.middle <= 0.05) or point:
         return None
     evidence = [
-        f"It ranks a real picture above a generated one in {told.recent.middle:.0%} of the cases (half would be chance), "
+        f"It ranks a real image above a generated one in {told.recent.middle:.0%} of the cases (half would be chance), "
         f"while samples cover {coverage.recent.middle:.0%} of the data."
     ]
     if asleep:
         evidence.append(f"A step changes its weights by {slow:.1g} of themselves.")
     # points of a game on its way lie around and between the modes, which a critic of small weights hardly tells from them
-    around = not pictured(record) and record.sign("recall").recent.middle > 0.5
+    around = not imaged(record) and record.sign("recall").recent.middle > 0.5
     settled = asleep or (not around and (mature(record) or told.recent.values.max() <= 0.6))
     return Finding(
         "weak discriminator",
@@ -85,7 +85,7 @@ def weak_discriminator(record: Record) -> Finding | None:
 
 
 def discriminator_overfitting(record: Record) -> Finding | None:
-    """The discriminator takes pictures that it was trained on for more real than others like them."""
+    """The discriminator takes images that it was trained on for more real than others like them."""
     told = record.sign("told/trained")
     held_out = record.data.get("held_out", 0)
     if len(told) < CHECKUPS or held_out < 5:
@@ -99,9 +99,9 @@ def discriminator_overfitting(record: Record) -> Finding | None:
     beginning = not mature(record) and end < 0.7
     return Finding(
         "discriminator overfitting",
-        "The discriminator knows its pictures by heart: it tells them from others like them.",
+        "The discriminator knows its images by heart: it tells them from others like them.",
         (
-            f"It ranks a picture that it was trained on above one that was kept back in {end:.0%} of the cases; half would be chance, "
+            f"It ranks a image that it was trained on above one that was kept back in {end:.0%} of the cases; half would be chance, "
             f"give or take {doubt:.0%}.",
         ),
         "note" if beginning else "severe" if end > 0.75 else "warning",
@@ -112,24 +112,24 @@ def discriminator_overfitting(record: Record) -> Finding | None:
     )
 
 
-def memorising(record: Record) -> Finding | None:
-    """Samples that are copies of training pictures."""
+def memorizing(record: Record) -> Finding | None:
+    """Samples that are copies of training images."""
     nearest, data = record.sign("nearest"), record.data
-    if not pictured(record) or len(nearest) < CHECKUPS or record.sign("diversity").recent.middle < 0.3:
+    if not imaged(record) or len(nearest) < CHECKUPS or record.sign("diversity").recent.middle < 0.3:
         return None
-    if not mature(record) and data["count"] > 2 * data["looked_at"]:  # smooth samples of a beginning are near smooth pictures
+    if not mature(record) and data["count"] > 2 * data["looked_at"]:  # smooth samples of a beginning are near smooth images
         return None
     apart = record.sign("nearest/held_out").recent.middle if data.get("held_out", 0) >= 10 else data["nearest"]
     end = nearest.recent.middle
     if not (end < 0.65 * apart and data["spread"] > 0.02):
         return None
     return Finding(
-        "memorising",
-        "The generator repeats training pictures.",
-        (f"Half of the samples are within {end:.2g} of a training picture, where other real pictures are {apart:.2g} from the nearest.",),
+        "memorizing",
+        "The generator repeats training images.",
+        (f"Half of the samples are within {end:.2g} of a training image, where other real images are {apart:.2g} from the nearest.",),
         "severe" if end < 0.4 * apart else "warning",
         0.85,
         nearest.holds_since(lambda values: values < 0.65 * apart),
-        curves={"distance to the nearest training picture": nearest},
-        remedies=(Remedy("Add pictures: thousands, if they can be had."), *against_overfitting(record)),
+        curves={"distance to the nearest training image": nearest},
+        remedies=(Remedy("Add images: thousands, if they can be had."), *against_overfitting(record)),
     )

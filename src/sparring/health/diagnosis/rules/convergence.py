@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 
-from sparring.health.diagnosis.evidence import CHECKUPS, YOUNG, came_back, mature, of_critic, pictured
+from sparring.health.diagnosis.evidence import CHECKUPS, YOUNG, came_back, mature, of_critic, imaged
 from sparring.health.diagnosis.finding import Finding, Remedy
 from sparring.health.diagnosis.record import NOTHING, Record, Series
 from sparring.health.diagnosis.remedies import against_unrest, for_rates
 from sparring.health.diagnosis.rules.other_programs import restless_losses, restless_sheets
 
 HOPS = 0.8
-"""Movement from checkup to checkup that leaves nothing of what was drawn, beside the distance of two real pictures. (In 33 runs of seven
-recipes, of 800 to 9,800 steps, it is 0.03 to 0.58.) Pictures are not farther apart after more steps, so later this alone tells."""
+"""Movement from checkup to checkup that leaves nothing of what was drawn, beside the distance of two real images. (In 33 runs of seven
+recipes, of 800 to 9,800 steps, it is 0.03 to 0.58.) Images are not farther apart after more steps, so later this alone tells."""
 
 
 def not_finite(record: Record) -> Finding | None:
@@ -33,10 +33,10 @@ def not_finite(record: Record) -> Finding | None:
     if not message:
         return None
     finer = Remedy("Or float32 in place of bfloat16: --precision float32.")
-    on_points = bool(record.data) and not pictured(record)  # they are always played in float32
+    on_points = bool(record.data) and not imaged(record)  # they are always played in float32
     return Finding(
         "not finite",
-        "Numbers grew until they were infinite: nothing more can be learnt." if over else "Some numbers are infinite or none.",
+        "Numbers grew until they were infinite: nothing more can be learned." if over else "Some numbers are infinite or none.",
         (message.splitlines()[0],),
         "severe" if over else "warning",
         1.0 if over else 0.6,
@@ -54,11 +54,11 @@ def divergence(record: Record) -> Finding | None:
     evidence = []
     real, generated = record.logged("logits/real"), record.logged("logits/generated")
     if drifts(record):
-        sizes = {"the gap between logits of real and generated pictures": Series(real.steps, real.values - generated.values)}
+        sizes = {"the gap between logits of real and generated images": Series(real.steps, real.values - generated.values)}
     else:
         sizes = {
-            "logits of real pictures": real,
-            "logits of generated pictures": generated,
+            "logits of real images": real,
+            "logits of generated images": generated,
             "the generator's loss": NOTHING if of_critic(record) else record.logged("loss/generator"),
         }
     sizes["the discriminator's loss"] = record.logged("loss/discriminator")
@@ -75,16 +75,16 @@ def divergence(record: Record) -> Finding | None:
             evidence.append(f"The size of {title} is {end:.3g}.")
     away = record.sign("nearest")
     if len(away) >= CHECKUPS and away.recent.middle > 4 and (away.recent.middle > 1.5 * away.early.middle or thrown_about(record)):
-        found["distance of samples from real pictures"] = away
+        found["distance of samples from real images"] = away
         evidence.append(
-            f"Samples are {away.recent.middle:.3g} times as far from the nearest real picture as two of those are from each other."
+            f"Samples are {away.recent.middle:.3g} times as far from the nearest real image as two of those are from each other."
         )
     free = unbounded(record)
     if free and record.last_step >= YOUNG:
         evidence.append(
             "The critic of a Wasserstein game must be bounded: by a gradient penalty, clipping or spectral norm. This one is not."
         )
-        found = found or {"logits of real pictures": record.logged("logits/real")}
+        found = found or {"logits of real images": record.logged("logits/real")}
     if not found:
         return None
     curve = next(iter(found.values()))
@@ -103,7 +103,7 @@ def divergence(record: Record) -> Finding | None:
 
 def thrown_about(record: Record) -> bool:
     """Whether samples are now further from all data than any bounded network or untrained one would put them. (Points are not bounded.)"""
-    return not pictured(record) and float(record.sign("nearest").values[-1]) > 10
+    return not imaged(record) and float(record.sign("nearest").values[-1]) > 10
 
 
 def drifts(record: Record) -> bool:
@@ -140,7 +140,7 @@ def oscillation(record: Record) -> Finding | None:
         "oscillation",
         "The game does not converge: what the same latents are drawn as keeps changing.",
         (
-            f"In a hundred steps they move {moved.recent.middle:.2g} times as far as two real pictures are apart; "
+            f"In a hundred steps they move {moved.recent.middle:.2g} times as far as two real images are apart; "
             f"{moved.early.middle:.2g} early on. From checkup to checkup it is {hops.recent.middle:.2g} times as far.",
             f"{back:.0%} of the times they came nearer again to where they had been."
             if back > 0.2
@@ -149,7 +149,7 @@ def oscillation(record: Record) -> Finding | None:
         "severe" if mature(record) else "note",
         min(0.95 if mature(record) else 0.4, 0.5 + 0.3 * moved.recent.middle),
         moved.holds_since(lambda values: values > 0.5) if walking else hops.holds_since(lambda values: values > 0.75 * HOPS),
-        curves={"movement of the same latents' pictures": moved, "coverage": record.sign("coverage")},
+        curves={"movement of the same latents' images": moved, "coverage": record.sign("coverage")},
         remedies=against_unrest(record),
     )
 

@@ -8,11 +8,11 @@ from sparring.health.diagnosis.record import NOTHING, Record, Series
 from sparring.health.diagnosis.remedies import against_collapse, against_unrest, for_generator, for_weak_discriminator
 
 SAME = 0.03
-"""Pictures that differ by less, of a range of 2, are the same."""
+"""Images that differ by less, of a range of 2, are the same."""
 MANY_SHEETS = 7
 """Of more than so many, the first quarter shows how a game began."""
 NOISE = 0.75
-"""Grain of samples that are noise (1) rather than pictures: garments at 28x28 and emoji at 16x16 to 64x64 have 0.06 to 0.24, and single
+"""Grain of samples that are noise (1) rather than images: garments at 28x28 and emoji at 16x16 to 64x64 have 0.06 to 0.24, and single
 ones 0.02 to 0.68."""
 
 
@@ -87,20 +87,20 @@ def one_sided(
 
 
 def still_losses(record: Record) -> Finding | None:
-    """Losses that are the same all the time: nothing is learnt."""
+    """Losses that are the same all the time: nothing is learned."""
     losses = {title: record.logged(f"loss/{player}") for title, player in (("D", "discriminator"), ("G", "generator"))}
     if record.kind != "losses" or not all(len(loss) >= 10 and still(loss) for loss in losses.values()):
         return None
     seen = ", ".join(f"{title} {loss.values[-1]:.6g}" for title, loss in losses.items())
     return Finding(
         "frozen network",
-        "Nothing is learnt: the losses do not change at all.",
+        "Nothing is learned: the losses do not change at all.",
         (f"They are {seen}.",),
         "severe",
         0.8,
         0,
         remedies=(
-            Remedy("Let all parameters require gradients, hand them to their optimisers, and see that losses are made anew each time."),
+            Remedy("Let all parameters require gradients, hand them to their optimizers, and see that losses are made anew each time."),
         ),
     )
 
@@ -134,15 +134,15 @@ def same_sheets(record: Record) -> Finding | None:
     if len(spread) < 2:
         return None
     same, few = spread.recent.middle < SAME, len(twins) > 1 and twins.recent.middle > 0.8
-    drawn = spread.values[len(spread) // 4 :] if len(spread) > MANY_SHEETS else spread.values  # first blobs may be stronger than pictures
+    drawn = spread.values[len(spread) // 4 :] if len(spread) > MANY_SHEETS else spread.values  # first blobs may be stronger than images
     if not (same or few or spread.recent.middle <= 0.35 * float(np.max(drawn))):
         return None
-    seen = f"Two pictures of a sheet differ by {spread.recent.middle:.2g} of late, by {np.max(spread.values):.2g} at most before."
+    seen = f"Two images of a sheet differ by {spread.recent.middle:.2g} of late, by {np.max(spread.values):.2g} at most before."
     if few:
         seen += f" {twins.recent.middle:.0%} of them have a near twin on it."
     return Finding(
         "mode collapse",
-        "Mode collapse: the pictures of a sheet are nearly the same.",
+        "Mode collapse: the images of a sheet are nearly the same.",
         (seen,),
         "severe",
         0.6,
@@ -161,14 +161,14 @@ def noise(record: Record) -> Finding | None:
         return None
     return Finding(
         "noise",
-        "Samples are noise: nothing has been learnt, or it has been lost.",
+        "Samples are noise: nothing has been learned, or it has been lost.",
         (f"Pixels side by side differ by {grain.late.middle:.0%} of what any two do (squared); in garments and emoji by 6 to 24 %.",),
         "severe",
         0.8,
         grain.holds_since(lambda values: values > NOISE),
-        {"difference of neighbouring pixels": grain},
+        {"difference of neighboring pixels": grain},
         (
-            Remedy("See that the generator's weights are in its optimiser, and that its loss reaches them (no detach, no no_grad)."),
+            Remedy("See that the generator's weights are in its optimizer, and that its loss reaches them (no detach, no no_grad)."),
             Remedy("See that samples are drawn with the weights that are trained, and scaled back from [-1, 1]."),
         ),
     )

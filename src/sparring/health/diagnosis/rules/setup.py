@@ -1,4 +1,4 @@
-"""Findings: what was wrong before the first step. Data that cannot be learnt from, networks that cannot learn."""
+"""Findings: what was wrong before the first step. Data that cannot be learned from, networks that cannot learn."""
 
 import math
 
@@ -12,7 +12,7 @@ from sparring.health.diagnosis.evidence import (
     labels_tell,
     median_updates,
     norms_batches,
-    pictured,
+    imaged,
     rate_factor,
     reached_weights,
     satisfied,
@@ -27,34 +27,34 @@ from sparring.health.diagnosis.remedies import against_overfitting, for_rates
 from sparring.health.diagnosis.rules.other_programs import still_losses
 
 ROUNDING = 0.012
-"""Pictures that were scaled to another range reach both of its ends so nearly (a step of 8-bit pixels is 0.008). Honest ones of little
+"""Images that were scaled to another range reach both of its ends so nearly (a step of 8-bit pixels is 0.008). Honest ones of little
 contrast hardly do."""
 FAINTEST = 0.25
 """Below this range, 32 steps of 8-bit pixels, there is next to nothing to be seen."""
 FEWEST_IN_NORM = 16
-"""Pictures in a batch from which on its norm is like that of a checkup's pictures."""
+"""Images in a batch from which on its norm is like that of a checkup's images."""
 
 TOO_FAST, TOO_SLOW = ((4, 0.03), (8, 0.006)), ((0.2, 0.003), (0.1, 0.006))
 """How many times the recipe's own a rate is, and the size of a first step from which on, or below which, it is wrong."""
 
 
 def value_range(record: Record) -> Finding | None:
-    """Real pictures that do not lie in [-1, 1], or use a small part of it."""
+    """Real images that do not lie in [-1, 1], or use a small part of it."""
     data = record.data
-    if not pictured(record):
+    if not imaged(record):
         return None
     least, most = data["least"], data["most"]
-    seen = f"The numbers of {data['looked_at']:,} real pictures lie between {least:.3g} and {most:.3g}."
+    seen = f"The numbers of {data['looked_at']:,} real images lie between {least:.3g} and {most:.3g}."
     if least < -1.2 or most > 1.2:
-        says = "Real pictures reach the game with numbers outside [-1, 1], which the generator cannot draw."
+        says = "Real images reach the game with numbers outside [-1, 1], which the generator cannot draw."
     elif abs(least) < ROUNDING and abs(most - 1) < ROUNDING:
-        says = "Real pictures reach the game with numbers in [0, 1]: half of the range that the generator draws in."
+        says = "Real images reach the game with numbers in [0, 1]: half of the range that the generator draws in."
     elif abs(least + 0.5) < ROUNDING and abs(most - 0.5) < ROUNDING and data["looked_at"] >= 200:
-        says = "Real pictures use the middle of [-1, 1] alone: they may have been scaled to [-0.5, 0.5]."
+        says = "Real images use the middle of [-1, 1] alone: they may have been scaled to [-0.5, 0.5]."
     elif most - least < FAINTEST:
-        says = "Real pictures use a small part of [-1, 1]: to the networks they are all but the same."
+        says = "Real images use a small part of [-1, 1]: to the networks they are all but the same."
     elif most - least < 1.2:
-        says = "Real pictures have little contrast: they use a part of [-1, 1] alone."
+        says = "Real images have little contrast: they use a part of [-1, 1] alone."
         stretch = Remedy("If that is not how they should look, stretch their contrast before training.")
         return Finding("value range", says, (seen,), "note", 0.4, 0, remedies=(stretch,))
     else:
@@ -64,7 +64,7 @@ def value_range(record: Record) -> Finding | None:
 
 
 def labels(record: Record) -> Finding | None:
-    """Labels that say nothing about the pictures."""
+    """Labels that say nothing about the images."""
     data = record.data
     if "agreement" not in data or translates(record) or data["looked_at"] < 200:
         return None
@@ -74,55 +74,55 @@ def labels(record: Record) -> Finding | None:
     told = told_classes(record)
     return Finding(
         "labels",
-        "Labels say nothing about the pictures: they are shuffled, out of step with them, or about something that cannot be seen.",
-        (f"A picture's nearest neighbour has its label in {share:.0%} of the cases; by chance it would in {chance:.0%}.",),
+        "Labels say nothing about the images: they are shuffled, out of step with them, or about something that cannot be seen.",
+        (f"A image's nearest neighbor has its label in {share:.0%} of the cases; by chance it would in {chance:.0%}.",),
         "severe" if told else "note",
         0.95 if told else 0.6,
         0,
         remedies=(
-            Remedy("Look at some pictures of each class (sparring data inspect), and mend the order of files and labels."),
+            Remedy("Look at some images of each class (sparring data inspect), and mend the order of files and labels."),
             *([Remedy("Or train without classes: --condition none.")] if told else []),
         ),
     )
 
 
 def duplicates(record: Record) -> Finding | None:
-    """Pictures that are all nearly the same."""
+    """Images that are all nearly the same."""
     data = record.data
-    if not pictured(record) or translates(record):
+    if not imaged(record) or translates(record):
         return None
-    remedy = Remedy("Remove duplicates, or add pictures that differ: a GAN draws what there is.")
+    remedy = Remedy("Remove duplicates, or add images that differ: a GAN draws what there is.")
     if data["spread"] < 0.02 and data["most"] - data["least"] >= 0.4:
-        seen = f"Two real pictures differ by {data['spread']:.2g} of [-1, 1] on average."
-        return Finding("duplicates", "Real pictures are nearly identical.", (seen,), "severe", 0.98, 0, remedies=(remedy,))
+        seen = f"Two real images differ by {data['spread']:.2g} of [-1, 1] on average."
+        return Finding("duplicates", "Real images are nearly identical.", (seen,), "severe", 0.98, 0, remedies=(remedy,))
     twins = data["twins"]
     if twins < 0.3:
         return None
-    seen = f"{twins:.0%} of {data['looked_at']:,} real pictures have a near twin among them."
+    seen = f"{twins:.0%} of {data['looked_at']:,} real images have a near twin among them."
     severity: Severity = "severe" if twins > 0.8 else "warning" if twins > 0.6 else "note"
-    return Finding("duplicates", "Many real pictures are near duplicates.", (seen,), severity, 0.6 + 0.35 * twins, 0, remedies=(remedy,))
+    return Finding("duplicates", "Many real images are near duplicates.", (seen,), severity, 0.6 + 0.35 * twins, 0, remedies=(remedy,))
 
 
-def few_pictures(record: Record) -> Finding | None:
-    """Far too few pictures to learn a distribution from."""
+def few_images(record: Record) -> Finding | None:
+    """Far too few images to learn a distribution from."""
     count = record.data.get("count", math.inf)
-    if not pictured(record) or translates(record) or count >= 2000:
+    if not imaged(record) or translates(record) or count >= 2000:
         return None
     augmented = record.settings.get("augment", "none") != "none"
     severity: Severity = "severe" if count < 100 else "warning" if count < 400 and not augmented else "note"
     return Finding(
-        "few pictures",
+        "few images",
         f"{plural(count, 'image is', 'images are')} {'far too few' if count < 100 else 'few'}: the discriminator will know them by heart.",
         (f"The game is trained on {trained_on(record)}.",),
         severity,
         0.97 if count < 100 else 0.8,
         0,
-        remedies=(Remedy("Add pictures: thousands, if they can be had."), *(() if augmented else against_overfitting(record))),
+        remedies=(Remedy("Add images: thousands, if they can be had."), *(() if augmented else against_overfitting(record))),
     )
 
 
 def data_loading(record: Record) -> Finding | None:
-    """What is trained on is not the data: the discriminator tells it from generated pictures, and prefers these to the data."""
+    """What is trained on is not the data: the discriminator tells it from generated images, and prefers these to the data."""
     told, shown, generated = record.sign("told/real"), record.logged("logits/real").recent, record.logged("logits/generated").recent
     if len(told) < CHECKUPS or len(shown) < CHECKUPS or len(shown) != len(generated):
         return None
@@ -132,11 +132,11 @@ def data_loading(record: Record) -> Finding | None:
         return None
     return Finding(
         "data loading",
-        "What the discriminator is shown as real is not the data: a loader repeats a few pictures, or alters them.",
+        "What the discriminator is shown as real is not the data: a loader repeats a few images, or alters them.",
         (
-            f"In training it gives what it is shown as real a higher logit than generated pictures ({shown.middle:.3g} and "
+            f"In training it gives what it is shown as real a higher logit than generated images ({shown.middle:.3g} and "
             f"{generated.middle:.3g}).",
-            f"But it ranks pictures of the data above generated ones in {told.late.middle:.1%} of the cases alone; half would be chance.",
+            f"But it ranks images of the data above generated ones in {told.late.middle:.1%} of the cases alone; half would be chance.",
         ),
         "severe",
         0.95,
@@ -177,14 +177,14 @@ def frozen_network(record: Record) -> Finding | None:
             recorded[moved[-1] + 1][0] if moved else 0,
             remedies=(
                 *for_rates(record, None),
-                Remedy("Let all of its parameters require gradients, and hand all of them to its optimiser."),
+                Remedy("Let all of its parameters require gradients, and hand all of them to its optimizer."),
             ),
         )
     return None
 
 
 def batch_norm_mixing(record: Record) -> Finding | None:
-    """Real and generated pictures in one batch norm: the discriminator tells batches, not pictures."""
+    """Real and generated images in one batch norm: the discriminator tells batches, not images."""
     told = record.sign("told/real")
     real, generated = record.logged("logits/real"), record.logged("logits/generated")
     if len(told) < CHECKUPS or not len(real) or not record.settings or record.settings.get("augment", "none") != "none":
@@ -200,9 +200,9 @@ def batch_norm_mixing(record: Record) -> Finding | None:
         return None
     return Finding(
         "batch norm mixing",
-        "The discriminator tells real from generated pictures only where it sees both in one batch: its batch norm mixes them.",
+        "The discriminator tells real from generated images only where it sees both in one batch: its batch norm mixes them.",
         (
-            f"In training real pictures' logits are {mixed:.2g} above generated ones'; in batches of one kind {alone:.2g} above them.",
+            f"In training real images' logits are {mixed:.2g} above generated ones'; in batches of one kind {alone:.2g} above them.",
             f"There it tells them apart in {told.recent.middle:.0%} of the cases.",
         ),
         "severe",
@@ -210,7 +210,7 @@ def batch_norm_mixing(record: Record) -> Finding | None:
         since,
         curves={"told apart, each kind by itself": told, "gap of logits in training": gap},
         remedies=(
-            Remedy("Pass real and generated pictures through the discriminator in batches of their own."),
+            Remedy("Pass real and generated images through the discriminator in batches of their own."),
             Remedy("Or train it without batch norm.", {"discriminator_norm": "none"} if "discriminator_norm" in record.settings else {}),
         ),
     )
@@ -274,7 +274,7 @@ def _killed(record: Record, networks: list[str]) -> Finding:
 
 
 def dead_layers(record: Record) -> Finding | None:
-    """Layers whose output is the same for every picture, though their input is not."""
+    """Layers whose output is the same for every image, though their input is not."""
     checkups = record.by_weight("constant")
     if len(checkups) < 2:
         return None
