@@ -14,7 +14,7 @@ from skimage.exposure import match_histograms
 
 import sparring
 from sparring.data.pairs.pairs import open_pairs
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.feature_cache import see
 from sparring.evaluation.image_sets import of_store
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="RUN")
     asked = parser.parse_args()
-    unpaired, paired = (open_pairs("emoji:google", TWITTER, Preparation(size=SIDE), kind) for kind in ("unpaired", "paired"))
+    unpaired, paired = (open_pairs("emoji:google", TWITTER, Preprocessing(size=SIDE), kind) for kind in ("unpaired", "paired"))
     inputs = np.array(unpaired.inputs.pixels[unpaired.places[0][:JUDGED]])
     place_of = {image.tobytes(): place for place, image in enumerate(np.array(paired.inputs.pixels))}
     twins = np.array(paired.targets.pixels)[[place_of[image.tobytes()] for image in inputs]]

@@ -14,7 +14,7 @@ from typing import Any
 import sparring
 from rows import arguments, rows, say
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, prepare
+from sparring.data.store import Preprocessing, prepare
 from sparring.inference.model import Model
 from sparring.media.image_files import grid, save_image
 from sparring.media.pixels import float_to_pixels
@@ -46,8 +46,8 @@ GARMENTS: dict[str, dict[str, Any]] = {
     "acgan": {"recipe": "acgan", **SMALL},
     "unrolled": {"recipe": "unrolled", **SMALL},
     "pacgan": {"recipe": "pacgan", **SMALL},
-    "progan": {"recipe": "progan", "channel_base": 512, "channel_max": 128, "stable_images": 15_000, "fading_images": 15_000},
-    "stylegan": {"recipe": "stylegan", **STYLES, "stable_images": 20_000, "fading_images": 20_000},
+    "progan": {"recipe": "progan", "channel_base": 512, "channel_max": 128, "stable_samples": 15_000, "fading_samples": 15_000},
+    "stylegan": {"recipe": "stylegan", **STYLES, "stable_samples": 20_000, "fading_samples": 20_000},
     "stylegan2": {"recipe": "stylegan2", **STYLES},
     "stylegan2-cifar": {"recipe": "stylegan2", **STYLES, **AS_FOR_CIFAR},
     "sagan": {"recipe": "sagan", "width": 16},
@@ -92,7 +92,7 @@ def main() -> None:
     say(asked.out, f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|")
     for data, side, configurations in (("fashion10k", 32, garments), ("emoji", 64, emoji)):
         if chosen := [name for name in asked.only if name in configurations]:
-            store = prepare(open_source(data), Preparation(size=side))
+            store = prepare(open_source(data), Preprocessing(size=side))
             halves = {name: {**configurations[name], "checkpoint_minutes": asked.minutes / 2} for name in chosen}
             rows(asked, halves, store, cells)
 

@@ -18,7 +18,7 @@ import sparring
 from sabotage import PARTS, WARD, Ground, play
 from sparring.core.errors import SparringError
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, prepare
+from sparring.data.store import Preprocessing, prepare
 from sparring.evaluation.judge import FrechetJudge
 
 SAMPLES = 1000
@@ -28,7 +28,7 @@ GROUNDS = {ground.name: ground for part in PARTS.values() for ground in part if 
 
 @functools.lru_cache(1)
 def judge(data: str) -> FrechetJudge:
-    return FrechetJudge(prepare(open_source(data), Preparation(size=32)), "lite0", SAMPLES, 0)
+    return FrechetJudge(prepare(open_source(data), Preprocessing(size=32)), "lite0", SAMPLES, 0)
 
 
 def scored(task: tuple[str, str | None, int, bool, int, Path]) -> tuple[str, float, str]:

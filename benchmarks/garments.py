@@ -8,14 +8,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, Store, prepare
+from sparring.data.store import Preprocessing, Store, prepare
 from sparring.evaluation.classifier import Classifier, names, split, trained
 
 SIDE, CLASSES = 32, 10
 
 
 def garments() -> Store:
-    return prepare(open_source("fashion10k"), Preparation(size=SIDE))
+    return prepare(open_source("fashion10k"), Preprocessing(size=SIDE))
 
 
 def held_out(classifier: Classifier) -> tuple[Int64[Tensor, " n"], Int64[Tensor, " n"]]:

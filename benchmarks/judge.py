@@ -29,7 +29,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 import sparring
 from sparring.core.hardware import core_count, keep_freed_memory
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, Store, prepare
+from sparring.data.store import Preprocessing, Store, prepare
 from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.feature_cache import see
 from sparring.evaluation.features import CHUNK, Extractor
@@ -44,7 +44,7 @@ PARTS = ("features", "distance", "whole", "extrapolation")
 
 
 def garments() -> Store:
-    return prepare(open_source("fashion10k"), Preparation(size=32))
+    return prepare(open_source("fashion10k"), Preprocessing(size=32))
 
 
 def random_inception(path: Path) -> FeatureExtractorInceptionV3:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from sparring.core.hardware import keep_freed_memory
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, prepare
+from sparring.data.store import Preprocessing, prepare
 from sparring.media.pixels import pixels_to_float
 
 BATCH, BATCHES = 128, 20
@@ -31,7 +31,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     keep_freed_memory()
     torch.set_num_threads(2)
-    store = prepare(open_source("emoji"), Preparation(size=64, channels=3))
+    store = prepare(open_source("emoji"), Preprocessing(size=64, channels=3))
     order = np.random.default_rng(0).integers(0, len(store), (BATCHES, BATCH))
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{i:05d}.png" for i in range(len(store))]

@@ -16,7 +16,7 @@ from typing import Any
 
 BEST: dict[str, Any] = {
     "recipe": "gan", "objective": "relativistic", "r1": 0.1, "r2": 0.1, "betas": (0.0, 0.99), "latent_size": 2, "linear_decay": True,
-    "average_images": 35_000,
+    "ema_samples": 35_000,
 }  # fmt: skip
 CONFIGURATIONS: dict[str, dict[str, dict[str, Any]]] = {
     "ring8": {

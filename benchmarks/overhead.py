@@ -50,7 +50,7 @@ def clock_the_step() -> None:
     """The parts of the step, on the very objects that the loop calls, and the loop itself."""
     from sparring.training import loop, session
 
-    play, moment = session.play, loop.TurnTaker.moment
+    play, step_context = session.play, loop.TurnTaker.step_context
 
     def played(state: loop.State, table: loop.Table, *rest: object) -> str:
         for optimizer in state.optimizers.values():
@@ -60,10 +60,10 @@ def clock_the_step() -> None:
         return clocked("loop", play)(state, table, *rest)
 
     def with_clocked_data(*arguments: object) -> object:
-        found = moment(*arguments)
+        found = step_context(*arguments)
         return dataclasses.replace(found, draw=clocked(DATA, found.draw))
 
-    session.play, loop.TurnTaker.moment = played, with_clocked_data
+    session.play, loop.TurnTaker.step_context = played, with_clocked_data
     loop.TurnTaker.losses = clocked("forward", loop.TurnTaker.losses)
 
 
@@ -76,13 +76,13 @@ def clock_the_rest() -> None:
         (loop.Average, "follow", "moving average"),
         (loop.TurnTaker, "check_finite", "finite checks"),
         (loop.TurnTaker, "gradient_norms", "gradient norm"),
-        (loop.TurnTaker, "moment", "random streams"),
+        (loop.TurnTaker, "step_context", "random streams"),
         (loop, "seed_torch", "random streams"),
         (loop, "set_rate", "learning rates"),
         (watchers.Log, "after_step", "log"),
         (watchers.Speed, "after_step", "speed"),
         (watchers.Samples, "after_step", "sample grids"),
-        (watchers.Keeper, "after_step", "checkpoints"),
+        (watchers.Checkpointer, "after_step", "checkpoints"),
         (progress_bar.Display, "after_step", "progress"),
     ]:
         setattr(owner, attribute, clocked(name, getattr(owner, attribute)))

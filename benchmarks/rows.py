@@ -54,7 +54,7 @@ def rows(
             if model.ending.reason == "stopped":
                 raise KeyboardInterrupt
             progress = model.ending.progress
-            speed = f"{progress.step:,} | {progress.images / progress.seconds:,.0f} | {progress.seconds / 60:.1f}"
+            speed = f"{progress.step:,} | {progress.real_samples / progress.seconds:,.0f} | {progress.seconds / 60:.1f}"
             image = arguments.out.with_name(f"{arguments.out.stem}-{name}.png")
             say(arguments.out, f"| {name} | {cells(model, image)} | {speed} |")
 

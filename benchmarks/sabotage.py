@@ -31,9 +31,9 @@ from torch import Tensor, nn
 from sparring.core.batch import Batch
 from sparring.core.random_streams import Streams
 from sparring.data.store import Store
-from sparring.data.subset import Part, kept_apart
+from sparring.data.subset import Part, split_holdout
 from sparring.games.adversarial import TwoPlayerGame
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.games.style import StyleGame
 from sparring.health.diagnosis.all_rules import diagnose
 from sparring.health.diagnosis.diagnose import diagnose as diagnose_run
@@ -246,7 +246,7 @@ def lacking_classes() -> Iterator[None]:
     from sparring import api
 
     def some(store: Store, count: int | None, seed: int) -> tuple[Part, Part]:
-        whole, apart = kept_apart(store, count, seed)
+        whole, apart = split_holdout(store, count, seed)
         assert whole.labels is not None
         present = np.unique(store.labels)
         kept = np.isin(whole.labels, np.random.default_rng(seed).permutation(present)[: max(1, len(present) // 2)])
@@ -256,7 +256,7 @@ def lacking_classes() -> Iterator[None]:
 
     examiner = api.Examiner
     with (
-        mock.patch.object(api, "kept_apart", some),
+        mock.patch.object(api, "split_holdout", some),
         mock.patch.object(api, "Examiner", lambda data, apart, seed: examiner(vars(data)["whole"], apart, seed)),
     ):
         yield
@@ -305,7 +305,7 @@ def mix_batches(game: TwoPlayerGame) -> None:
     """The discriminator's batch norms see real and generated images together when it is trained."""
     whole = game.verdict
 
-    def discriminator_losses(moment: Moment, real: Tensor, generated: Tensor, labels: Tensor | None) -> Losses:
+    def discriminator_losses(moment: StepContext, real: Tensor, generated: Tensor, labels: Tensor | None) -> Losses:
         both = torch.cat([real, generated])
         logits, _ = whole(both, None if labels is None else torch.cat([labels, labels]))
         of_real, of_generated = logits.chunk(2)
@@ -319,7 +319,7 @@ def stick_loader(game: TwoPlayerGame) -> None:
     """From a step on the discriminator is shown one real image, again and again."""
     whole, kept = game.discriminator_losses, []
 
-    def discriminator_losses(moment: Moment, real: Tensor, generated: Tensor, labels: Tensor | None) -> Losses:
+    def discriminator_losses(moment: StepContext, real: Tensor, generated: Tensor, labels: Tensor | None) -> Losses:
         if moment.step >= LATE:
             kept[:] = kept or [real[:1].clone()]
             real = kept[0].expand_as(real)
@@ -470,7 +470,7 @@ def play(ground: Ground, kind: str | None, seed: int, out: Path, **more: Any) ->
     import sparring
     from sparring.core.errors import NonFiniteError
     from sparring.data.open_source import open_source
-    from sparring.data.store import Preparation, prepare
+    from sparring.data.store import Preprocessing, prepare
 
     torch.set_num_threads(1)
     sickness = Sickness(()) if kind is None else WARD[kind]
@@ -480,14 +480,14 @@ def play(ground: Ground, kind: str | None, seed: int, out: Path, **more: Any) ->
         if ground.points:
             sparring.playground(ground.recipe, ground.data, run=out, console=quiet, **settings)
             return
-        store = prepare(open_source(ground.data), Preparation(size=32))
+        store = prepare(open_source(ground.data), Preprocessing(size=32))
         if sickness.count is not None:
             chosen = np.random.default_rng(seed).permutation(len(store))[: sickness.count]
             folder = out.with_name(f"{out.name}-data.npz")
             folder.parent.mkdir(parents=True, exist_ok=True)
             labels = {} if store.labels is None else {"labels": store.labels[chosen]}
             np.savez(folder, images=store.pixels[chosen], **labels)
-            store = prepare(open_source(str(folder)), Preparation(size=32))
+            store = prepare(open_source(str(folder)), Preprocessing(size=32))
         if kind == "labels shuffled":
             assert store.labels is not None
             store = replace(store, labels=np.random.default_rng(seed).permutation(store.labels))

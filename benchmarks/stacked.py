@@ -19,7 +19,7 @@ from garments import SIDE, garments, held_out, modes
 from rows import arguments, rows, say
 from sparring.core.random_streams import Streams
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, Store, prepare
+from sparring.data.store import Preprocessing, Store, prepare
 from sparring.evaluation.classifier import Classifier, trained
 from sparring.inference.model import Model
 from sparring.media.image_files import grid, save_image
@@ -66,7 +66,7 @@ def ceilings(classifier: Classifier, store: Store) -> list[str]:
 def main() -> None:
     asked = arguments("runs/benchmarks/stacked.md", 20, CONFIGURATIONS)
     classifier = trained(garments())
-    store = prepare(open_source("fashion10k:stacked"), Preparation(size=SIDE))
+    store = prepare(open_source("fashion10k:stacked"), Preprocessing(size=SIDE))
 
     def cells(model: Model, image: Path) -> str:
         save_image(grid(float_to_pixels(model.sample(100)).numpy()), image)

@@ -19,7 +19,7 @@ from sparring import recipes
 from sparring.core.data_spec import PairSpec
 from sparring.core.hardware import keep_freed_memory
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, prepare
+from sparring.data.store import Preprocessing, prepare
 from sparring.inference.model import Model
 from sparring.inference.pack import pack
 from sparring.inference.translate_files import translate
@@ -39,7 +39,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     torch.set_num_threads(THREADS)
     keep_freed_memory()
-    store = prepare(open_source("emoji"), Preparation(size=SIDE))
+    store = prepare(open_source("emoji"), Preprocessing(size=SIDE))
     images = store.batch(torch.arange(COUNT).numpy()).images
     models = {
         "pix2pix, width 32": model_of("pix2pix", SIDE, True, width=32),

@@ -89,7 +89,7 @@ def our_steps(name: str, batch: int, precision: str) -> Steps:
 
     recipe = recipes.get(name)(batch_size=batch, jitter=0.0, flip=False, norm="batch" if name == "pix2pix" else "instance")
     state, _, step = steps_of(recipe, PairSpec(SIDE, SIDE, CHANNELS, (), CHANNELS, paired=name == "pix2pix"), precision)
-    assert state.average is state.game
+    assert state.ema is state.game
     return {"step": lambda: step(1)}
 
 

@@ -14,14 +14,14 @@ from typing import Any
 from rows import arguments, rows, say
 from sparring import recipes
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.evaluation.judge_translations import judge_translations, sheet_of
 from sparring.inference.model import Model
 from sparring.media.image_files import save_image
 
 SIDE = 64
 TWITTER = Pairing(target="emoji:twitter")
-SMALL: dict[str, Any] = {"discriminator_width": 32, "patch_layers": 2, "average_images": 2000}
+SMALL: dict[str, Any] = {"discriminator_width": 32, "patch_layers": 2, "ema_samples": 2000}
 UNPAIRED: dict[str, Any] = {**SMALL, "width": 24, "blocks": 6, "batch_size": 2}
 SHARP: dict[str, Any] = {
     **UNPAIRED, "blocks": 3, "batch_size": 4, "shortcut": True, "resized": True, "objective": "non-saturating", "r1": 0.001,
@@ -31,7 +31,7 @@ SHARP: dict[str, Any] = {
 CONFIGURATIONS: dict[str, tuple[Pairing, dict[str, Any]]] = {
     "pix2pix": (TWITTER, {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4, "norm": "batch"}),
     "pix2pix-scribble": (Pairing(inputs="scribble"), {"recipe": "pix2pix", **SMALL, "width": 32, "batch_size": 4, "norm": "batch"}),
-    "cyclegan": (TWITTER, {"recipe": "cyclegan", **UNPAIRED, "resized": True, "decay_from_images": 8_000, "decay_until_images": 17_000}),
+    "cyclegan": (TWITTER, {"recipe": "cyclegan", **UNPAIRED, "resized": True, "decay_from_samples": 8_000, "decay_until_samples": 17_000}),
     "cyclegan-shortcut": (
         TWITTER,
         {
@@ -39,12 +39,12 @@ CONFIGURATIONS: dict[str, tuple[Pairing, dict[str, Any]]] = {
             **SHARP,
             "cycle": 2.0,
             "identity": 0.0,
-            "decay_from_images": 40_000,
-            "decay_until_images": 90_000,
-            "average_images": 3000,
+            "decay_from_samples": 40_000,
+            "decay_until_samples": 90_000,
+            "ema_samples": 3000,
         },
     ),
-    "cut": (TWITTER, {"recipe": "cut", **UNPAIRED, "decay_from_images": 100_000, "decay_until_images": 200_000}),
+    "cut": (TWITTER, {"recipe": "cut", **UNPAIRED, "decay_from_samples": 100_000, "decay_until_samples": 200_000}),
 }
 
 
@@ -68,7 +68,7 @@ def main() -> None:
     say(asked.out, f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for name in asked.only:
         pairing, settings = CONFIGURATIONS[name]
-        pairs = open_pairs("emoji:google", pairing, Preparation(size=SIDE), recipes.get(settings["recipe"]).translates)  # pyright: ignore[reportAttributeAccessIssue]
+        pairs = open_pairs("emoji:google", pairing, Preprocessing(size=SIDE), recipes.get(settings["recipe"]).translates)  # pyright: ignore[reportAttributeAccessIssue]
         rows(asked, {name: settings}, pairs, cells_for(pairs, names))
 
 

@@ -47,6 +47,6 @@ def steps_of(recipe: Recipe, spec: ImageSpec, precision: str) -> tuple[State, Ta
         state.progress.step = number
         for taker in takers:
             for repeat in range(taker.turn.repeat if taker.turn.due(number) else 0):
-                taker.take(state, table, repeat, state.progress.images)
+                taker.take(state, table, repeat, state.progress.real_samples)
 
     return state, table, step

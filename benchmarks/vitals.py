@@ -18,8 +18,8 @@ import torch
 from sparring import recipes
 from sparring.core.hardware import keep_freed_memory
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, prepare
-from sparring.data.subset import kept_apart
+from sparring.data.store import Preprocessing, prepare
+from sparring.data.subset import split_holdout
 from sparring.health.measurements import Examiner
 from sparring.training.callbacks.health import FIRST_SPACING
 from sparring.training.callbacks.throughput import resident_mebibytes
@@ -41,12 +41,12 @@ def main() -> None:
     torch.set_num_threads(2)
     print("| game | a step, ms | a checkup, ms | share of the time | memory, MiB |\n|---|---|---|---|---|")
     for name, (data, side, settings) in CASES.items():
-        store = prepare(open_source(data), Preparation(size=side))
+        store = prepare(open_source(data), Preprocessing(size=side))
         state, _, step = steps_of(recipes.get("dcgan")(**settings), store.spec, "bfloat16")
         step(0)
         gc.collect()
         before = resident_mebibytes() or 0
-        examiner = Examiner(*kept_apart(store, None, 0), 0)
+        examiner = Examiner(*split_holdout(store, None, 0), 0)
         examiner.data_signs()
         examiner(state)
         memory = (resident_mebibytes() or 0) - before

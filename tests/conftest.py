@@ -11,7 +11,7 @@ from rich.console import Console
 from sparring.core.data_spec import ImageSpec
 from sparring.core.hardware import core_count
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, Store, prepare
+from sparring.data.store import Preprocessing, Store, prepare
 from tiny import TINY
 
 
@@ -46,7 +46,7 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(squares: Path) -> Store:
-    return prepare(open_source(squares), Preparation(size=16))
+    return prepare(open_source(squares), Preprocessing(size=16))
 
 
 @pytest.fixture

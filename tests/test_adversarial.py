@@ -18,7 +18,7 @@ from sparring.core.random_streams import Streams
 from sparring.data.store import Store
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, packed
 from sparring.games.recipe import check
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.optimizers.differentiable_steps import DifferentiableSteps
 from sparring.optimizers.optimizers import maker
 from sparring.training import checkpoints
@@ -38,8 +38,10 @@ def build(name: str = "dcgan", **settings: object) -> TwoPlayerGame:
     return recipe.build(SPEC).train()
 
 
-def moment(images: torch.Tensor, labels: torch.Tensor | None = None, *, step: int = 0, shown: int = 0, **optimizers: object) -> Moment:
-    return Moment(lambda: Batch(images, labels), lambda: labels, len(images), Streams(0, step), step, shown, optimizers=optimizers)
+def context(
+    images: torch.Tensor, labels: torch.Tensor | None = None, *, step: int = 0, shown: int = 0, **optimizers: object
+) -> StepContext:
+    return StepContext(lambda: Batch(images, labels), lambda: labels, len(images), Streams(0, step), step, shown, optimizers=optimizers)
 
 
 def real_images(n: int = 8) -> torch.Tensor:
@@ -63,7 +65,7 @@ def play(store: Store, steps: int, name: str = "dcgan", **settings: object) -> d
     for _ in range(steps):
         for taker in takers:
             for repeat in range(taker.turn.repeat):
-                taker.take(state, table, repeat, state.progress.images)
+                taker.take(state, table, repeat, state.progress.real_samples)
         state.progress.step += 1
     return {name: tensor.clone() for name, tensor in state.game.state_dict().items()}
 
@@ -84,7 +86,7 @@ SETTINGS = [
     {"spectral_norm": True},
     {"orthogonal": 1e-4},
     {"discriminator_weight_decay": 0.1},
-    {"input_noise": 0.1, "input_noise_images": 1000},
+    {"input_noise": 0.1, "input_noise_samples": 1000},
     {"packing": 4},
     {"minibatch_deviation": True},
     {"discriminator_steps": 2},
@@ -117,7 +119,7 @@ def test_penalties_are_those_of_a_linear_critic() -> None:
     # A linear critic w . x has the same gradient w everywhere: every penalty is known.
     game = build("gan", gradient_penalty=10.0, dragan=3.0, r1=4.0, r2=6.0, penalty_every=2, discriminator_hidden=(), input_dropout=0.0)
     length = game.discriminator.judge.weight.norm().item()
-    losses = game.play_discriminator(moment(real_images()))
+    losses = game.play_discriminator(context(real_images()))
     for name, expected in {
         "gradient_penalty": 2 * 10 * (length - 1) ** 2,
         "dragan": 2 * 3 * (length - 1) ** 2,
@@ -127,8 +129,8 @@ def test_penalties_are_those_of_a_linear_critic() -> None:
         assert losses[name].tolist() == pytest.approx([expected] * 8, rel=1e-5)
     assert length < 1
     forgiving = build("gan", gradient_penalty=10.0, gradient_penalty_sides="one", discriminator_hidden=(), input_dropout=0.0)
-    assert forgiving.play_discriminator(moment(real_images()))["gradient_penalty"].tolist() == [0.0] * 8
-    between = game.play_discriminator(moment(real_images(), step=1))
+    assert forgiving.play_discriminator(context(real_images()))["gradient_penalty"].tolist() == [0.0] * 8
+    between = game.play_discriminator(context(real_images(), step=1))
     assert sorted(between) == ["generated", "real"], "lazily: only in every second step"
 
 
@@ -147,14 +149,14 @@ def test_a_trained_critic_is_clipped_and_the_generator_is_not(store: Store) -> N
 
 
 def test_noise_fades_to_nothing() -> None:
-    recipe = recipes.get("dcgan")(input_noise=0.5, input_noise_images=1000)
+    recipe = recipes.get("dcgan")(input_noise=0.5, input_noise_samples=1000)
     assert [recipe.noise_at(images) for images in (0, 250, 1000, 9999)] == pytest.approx([0.5, 0.375, 0, 0])
     assert recipes.get("dcgan")(input_noise=0.5).noise_at(10**9) == 0.5
-    game = build(input_noise=0.5, input_noise_images=1000)
+    game = build(input_noise=0.5, input_noise_samples=1000)
     images = torch.zeros(8, 1, 16, 16)
-    assert game.shown(images, "real", moment(images)).std().item() == pytest.approx(0.5, rel=0.05)
-    assert not torch.equal(game.shown(images, "real", moment(images)), game.shown(images, "generated", moment(images)))
-    assert game.shown(images, "real", moment(images, shown=1000)).equal(images)
+    assert game.shown(images, "real", context(images)).std().item() == pytest.approx(0.5, rel=0.05)
+    assert not torch.equal(game.shown(images, "real", context(images)), game.shown(images, "generated", context(images)))
+    assert game.shown(images, "real", context(images, shown=1000)).equal(images)
 
 
 def test_packing_puts_neighbors_into_one() -> None:
@@ -162,8 +164,8 @@ def test_packing_puts_neighbors_into_one() -> None:
     joined = packed(images, 2)
     assert joined.shape == (2, 6, 2, 2)
     assert joined[:, :, 0, 0].tolist() == [[0, 0, 0, 1, 1, 1], [2, 2, 2, 3, 3, 3]]
-    assert build(packing=4).play_discriminator(moment(real_images()))["real"].shape == (2,)
-    assert build(packing=4).play_generator(moment(real_images()))["adversarial"].shape == (2,)
+    assert build(packing=4).play_discriminator(context(real_images()))["real"].shape == (2,)
+    assert build(packing=4).play_generator(context(real_images()))["adversarial"].shape == (2,)
 
 
 def test_spectral_norms_estimate_moves_in_the_discriminators_turn_alone(store: Store) -> None:
@@ -185,10 +187,10 @@ def test_the_auxiliary_classifier_pays_for_wrong_names() -> None:
     game = build(condition="auxiliary")
     with torch.no_grad():
         game.discriminator.judge.weight[1:] = 0  # both classes equally likely
-    losses = game.play_discriminator(moment(real_images(), LABELS))
+    losses = game.play_discriminator(context(real_images(), LABELS))
     assert losses["class/real"].tolist() == pytest.approx([math.log(2)] * 8)
     assert losses["class/generated"].tolist() == pytest.approx([math.log(2)] * 8)
-    losses = game.play_generator(moment(real_images(), LABELS))
+    losses = game.play_generator(context(real_images(), LABELS))
     assert losses["class"].tolist() == pytest.approx([math.log(2)] * 8)
 
 
@@ -200,7 +202,7 @@ def test_the_auxiliary_classifier_pays_for_wrong_names() -> None:
         ("acgan", {"packing": 2}, SPEC, ["use packing=1 or another condition"]),
         ("wgan", {"label_smoothing": 0.1}, SPEC, ["'wasserstein' has none"]),
         ("dcgan", {"r1": 1.0}, SPEC, ["discriminator_norm='none'"]),
-        ("dcgan", {"input_noise_images": 9}, SPEC, ["give input_noise too"]),
+        ("dcgan", {"input_noise_samples": 9}, SPEC, ["give input_noise too"]),
         ("dcgan", {"gradient_penalty_sides": "one"}, SPEC, ["give gradient_penalty too"]),
     ],
 )
@@ -324,8 +326,8 @@ def test_the_unrolled_gradient_against_finite_differences(objective: str, optimi
         def uniform(self, name: str, *shape: int) -> torch.Tensor:
             return super().uniform(name, *shape).double()
 
-    def now(optimizer: torch.optim.Optimizer) -> Moment:
-        return replace(moment(images, discriminator=optimizer), streams=DoubleStreams(0, 0))
+    def now(optimizer: torch.optim.Optimizer) -> StepContext:
+        return replace(context(images, discriminator=optimizer), streams=DoubleStreams(0, 0))
 
     def loss_after_real_steps() -> float:
         played = copy.deepcopy(game)
@@ -382,7 +384,7 @@ def test_rows_of_the_unrolled_discriminator_see_real_data_once() -> None:
 
     game = build("unrolled")
     optimizer = game.players[1].optimizer(list(game.discriminator.parameters()))
-    now = replace(moment(real_images(), discriminator=optimizer), draw=draw)
+    now = replace(context(real_images(), discriminator=optimizer), draw=draw)
     losses = game.play_generator(now)
     assert len(drawn) == 1
     assert sorted(losses) == ["generated", "real"]
@@ -393,7 +395,7 @@ def test_rows_of_the_unrolled_discriminator_see_real_data_once() -> None:
     "settings",
     [
         {"spectral_norm": True, "discriminator_norm": "none", "r1": 1.0, "penalty_every": 2, "condition": "projection", "packing": 2},
-        {"unroll": 2, "optimizer": "rmsprop", "input_noise": 0.1, "input_noise_images": 40, "discriminator_steps": 2},
+        {"unroll": 2, "optimizer": "rmsprop", "input_noise": 0.1, "input_noise_samples": 40, "discriminator_steps": 2},
     ],
 )
 def test_resume_is_exact_whatever_is_joined(

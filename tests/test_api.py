@@ -75,7 +75,7 @@ def test_models_are_where_they_are_told_to_be(trained: Path, monkeypatch: pytest
 def test_samples_come_from_the_moving_average(trained: Path) -> None:
     tensors, _ = checkpoints.read(trained / "checkpoints", 30)
     own = dict(sparring.load(trained).game.named_parameters())
-    assert torch.equal(own["generator.project.weight"], tensors["average/generator.project.weight"])
+    assert torch.equal(own["generator.project.weight"], tensors["ema/generator.project.weight"])
     assert not torch.equal(own["generator.project.weight"], tensors["game/generator.project.weight"])
 
 
@@ -218,9 +218,9 @@ def test_budgets_that_are_not_named_stay_unless_used_up(squares: Path, tmp_path:
     sparring.train("dcgan", data=squares, out=run, steps=3, minutes=5, console=quiet, **tiny)
     sparring.resume(run, console=quiet)
     assert "The budget of this run is used up (steps 3)" in quiet.file.getvalue()
-    sparring.resume(run, images=40, console=quiet)
+    sparring.resume(run, real_samples=40, console=quiet)
     settings = json.loads((run / "config.json").read_text())["train_settings"]
-    assert (settings["images"], settings["steps"], settings["minutes"]) == (40, None, 5)
+    assert (settings["real_samples"], settings["steps"], settings["minutes"]) == (40, None, 5)
     assert checkpoints.steps(run / "checkpoints")[-1] == 5
 
 

@@ -14,8 +14,8 @@ from sparring.core.data_spec import ImageSpec
 from sparring.core.random_streams import Streams
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.recipe import check
-from sparring.games.step_context import Moment
-from sparring.recipes.dcgan import Dcgan
+from sparring.games.step_context import StepContext
+from sparring.recipes.dcgan import DCGAN
 
 
 def smooth(n: int = 3, channels: int = 3, side: int = 32) -> Tensor:
@@ -166,14 +166,14 @@ def test_differentiable_moves_as_often_by_each_number_of_pixels() -> None:
 
 def game_of(**settings: object) -> TwoPlayerGame:
     torch.manual_seed(0)
-    recipe = Dcgan(width=4, latent_size=5, batch_size=8, augment="ada", augment_images=100, **settings)  # pyright: ignore[reportArgumentType]
+    recipe = DCGAN(width=4, latent_size=5, batch_size=8, augment="ada", augment_samples=100, **settings)  # pyright: ignore[reportArgumentType]
     check(recipe, ImageSpec(16, 16, 1))
     return recipe.build(ImageSpec(16, 16, 1)).train()
 
 
-def moment(signals: dict[str, Tensor], step: int = 0) -> Moment:
+def context(signals: dict[str, Tensor], step: int = 0) -> StepContext:
     images = torch.rand(8, 1, 16, 16)
-    return Moment(lambda: Batch(images), lambda: None, 8, Streams(0, step, scope="test"), step, 0, signals)
+    return StepContext(lambda: Batch(images), lambda: None, 8, Streams(0, step, scope="test"), step, 0, signals)
 
 
 def test_the_chance_rises_where_the_discriminator_is_sure_and_falls_where_not() -> None:
@@ -181,7 +181,7 @@ def test_the_chance_rises_where_the_discriminator_is_sure_and_falls_where_not() 
     sure, unsure = {"logits/real": torch.ones(8), "logits/generated": -torch.ones(8)}, {"logits/real": torch.tensor([1.0, -1] * 4)}
     seen = []
     for _ in range(6):
-        game.adapt(game.augmentation, moment(dict(sure)))
+        game.adapt(game.augmentation, context(dict(sure)))
         seen.append(game.augmentation.chance.item())
     estimate = [1 - (1 - MEMORY) ** (i + 1) for i in range(6)]
     wanted, chance = [], 0.0
@@ -190,16 +190,16 @@ def test_the_chance_rises_where_the_discriminator_is_sure_and_falls_where_not() 
         wanted.append(chance)
     assert seen == pytest.approx(wanted, abs=1e-6)
     for _ in range(20):
-        game.adapt(game.augmentation, moment({**unsure, "logits/generated": torch.zeros(8)}))
+        game.adapt(game.augmentation, context({**unsure, "logits/generated": torch.zeros(8)}))
     assert game.augmentation.chance.item() == 0
     fixed = game_of(augment_chance=0.4)
-    fixed.adapt(fixed.augmentation, moment(dict(sure)))
+    fixed.adapt(fixed.augmentation, context(dict(sure)))
     assert fixed.augmentation.chance.item() == pytest.approx(0.4)
 
 
 def test_objectives_that_compare_are_sure_by_comparison() -> None:
     game = game_of(objective="relativistic")
-    game.adapt(game.augmentation, moment({"logits/real": torch.full((8,), -5.0), "logits/generated": torch.full((8,), -6.0)}))
+    game.adapt(game.augmentation, context({"logits/real": torch.full((8,), -5.0), "logits/generated": torch.full((8,), -6.0)}))
     assert game.augmentation.sure.item() == pytest.approx(MEMORY)
 
 
@@ -209,9 +209,9 @@ def test_r1_is_of_gradients_through_augmentation(kind: str, packing: int) -> Non
     """As by hand: of the discriminator's answer to augmented images, with respect to the images that were augmented."""
     torch.manual_seed(0)
     chance = {"augment_chance": 0.7} if kind == "ada" else {}
-    recipe = Dcgan(width=4, latent_size=5, batch_size=8, augment=kind, r1=3.0, discriminator_norm="none", packing=packing, **chance)  # pyright: ignore
+    recipe = DCGAN(width=4, latent_size=5, batch_size=8, augment=kind, r1=3.0, discriminator_norm="none", packing=packing, **chance)  # pyright: ignore
     game = recipe.build(ImageSpec(16, 16, 1)).train()
-    now = moment({})
+    now = context({})
     assert isinstance(game, TwoPlayerGame)
     found = game.play_discriminator(now)["r1"]
     assert found.shape == (8 // packing,)
@@ -227,7 +227,7 @@ def test_r1_is_of_gradients_through_augmentation(kind: str, packing: int) -> Non
 
 def test_real_and_generated_are_augmented_apart_and_the_chance_survives() -> None:
     game = game_of(augment_chance=0.8)
-    images, now = torch.rand(8, 1, 16, 16), moment({})
+    images, now = torch.rand(8, 1, 16, 16), context({})
     real, generated = (game.shown(images, name, now) for name in ("real", "generated"))
     assert not torch.equal(real, generated)
     assert torch.equal(real, game.shown(images, "real", now))
@@ -238,6 +238,6 @@ def test_real_and_generated_are_augmented_apart_and_the_chance_survives() -> Non
     other.load_state_dict(game.state_dict())
     assert other.augmentation.chance.item() == pytest.approx(0.8)
     with pytest.raises(Exception, match="augment_chance is of augment='ada'"):
-        check(Dcgan(augment_chance=0.5), ImageSpec(16, 16, 1))
+        check(DCGAN(augment_chance=0.5), ImageSpec(16, 16, 1))
     with pytest.raises(Exception, match="augment_target is of augment='ada'"):
-        check(Dcgan(augment="diffaugment", augment_target=0.5), ImageSpec(16, 16, 1))
+        check(DCGAN(augment="diffaugment", augment_target=0.5), ImageSpec(16, 16, 1))

@@ -131,8 +131,8 @@ def test_it_goes_back_and_on_with_changed_settings(
     # What was lost counts: 20 + 20 steps were taken.
     progress = checkpoints.read_facts(run / "checkpoints", 32)["progress"]
     assert (model.step, kept(run)[-1]) == (32, 32)
-    assert (progress["lost_steps"], progress["lost_images"]) == (8, 64)
-    assert (progress["step"], progress["images"]) == (32, 256)
+    assert (progress["lost_steps"], progress["lost_real_samples"]) == (8, 64)
+    assert (progress["step"], progress["real_samples"]) == (32, 256)
     assert progress["lost_seconds"] > 0
     # The log up to there is that of a run without a coach, as is what was put away; the rates change where the try begins.
     log = RunDirectory(run).read_log()
@@ -537,11 +537,11 @@ def test_tensors_are_taken_over_by_name_and_shape(store: Store) -> None:
 
 
 def test_a_new_average_starts_at_the_weights(store: Store) -> None:
-    old = played(store, 2, average_images=0).tensors()
-    assert not any(name.startswith("average/") for name in old)
+    old = played(store, 2, ema_samples=0).tensors()
+    assert not any(name.startswith("ema/") for name in old)
     taken, fresh = taken_over(played(store, 0), old, optimizers=True)
     assert fresh == []
-    assert torch.equal(taken["average/generator.project.weight"], old["game/generator.project.weight"])
+    assert torch.equal(taken["ema/generator.project.weight"], old["game/generator.project.weight"])
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "sgd"])

@@ -67,14 +67,14 @@ def series(values: list[float], every: int = 100) -> Series:
 
 def checkups(count: int) -> list[dict[str, Any]]:
     signs = {"told/real": 0.8, "told/held_out": 0.75, "updates": {"generator.a": 0.01, "discriminator.a": 0.02}, "place": [0.0, 1.0]}
-    return [{"step": 100 * n, "images": 0, "diversity": 0.5 + 0.01 * n, "coverage": 0.5, **signs} for n in range(1, count + 1)]
+    return [{"step": 100 * n, "real_samples": 0, "diversity": 0.5 + 0.01 * n, "coverage": 0.5, **signs} for n in range(1, count + 1)]
 
 
 def log(count: int) -> list[dict[str, Any]]:
     return [
         {
             "step": 50 * n,
-            "images": 0,
+            "real_samples": 0,
             "loss/generator/adversarial": 1.0 + n,
             "loss/discriminator/real": 0.5,
             "loss/discriminator/generated": 0.25,
@@ -94,8 +94,8 @@ def made(tmp_path: Path) -> Callable[..., Path]:
             {
                 "recipe": recipe,
                 "recipe_settings": recorded,
-                "train_settings": {"images": None, "steps": 800, "minutes": None},
-                "data": {"source": "/my images", "preparation": {"size": 32, "crop": "pad"}, "pairing": None, **(about or {})},
+                "train_settings": {"real_samples": None, "steps": 800, "minutes": None},
+                "data": {"source": "/my images", "preprocessing": {"size": 32, "crop": "pad"}, "pairing": None, **(about or {})},
             }
         )
         run.log.write_text("".join(json.dumps(line) + "\n" for line in log(lines)))
@@ -521,14 +521,14 @@ def test_commands_name_how_the_run_was_trained(made: Callable[..., Path]) -> Non
     assert sparring.diagnose(run.path).command(Remedy("", {"r1": 1.0})) == (
         "sparring train dcgan --data '/my images' --size 32 --crop pad --steps 800 --seed 7 --gradient-accumulation 2 --r1 1.0"
     )
-    points = {"source": "ring8", "points": True, "preparation": None}
+    points = {"source": "ring8", "points": True, "preprocessing": None}
     run.write_config({**config, "data": points, "train_settings": {"steps": 800, "seed": 0, "hidden": [64, 64], "linear_decay": True}})
     assert sparring.diagnose(run.path).command(Remedy("", {"r1": 1.0})).endswith("--steps 800 --hidden 64 64 --linear-decay --r1 1.0")
 
 
 def test_commands_of_the_playground(made: Callable[..., Path]) -> None:
     assert (usual_settings("gan", True)["latent_size"], usual_settings("gan", False)["latent_size"]) == (16, 100)
-    verdict = sparring.diagnose(made("gan", about={"source": "ring8", "points": True, "preparation": None}, learning_rate=0.1))
+    verdict = sparring.diagnose(made("gan", about={"source": "ring8", "points": True, "preprocessing": None}, learning_rate=0.1))
     assert verdict.command(Remedy("", {"packing": 2})) == "sparring playground gan --data ring8 --learning-rate 0.1 --steps 800 --packing 2"
 
 

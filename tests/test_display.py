@@ -22,10 +22,10 @@ def shown(width: int, monkeypatch: pytest.MonkeyPatch, *, terminal: bool = True,
     console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
     clock = Mock(**{"monotonic.return_value": 1000.0})
     monkeypatch.setattr("sparring.training.callbacks.progress_bar.time", clock)
-    display = Display(console, TrainSettings(steps=400), Mock(spec=Log, latest=latest), Mock(spec=Speed, images_per_second=1234.25))
+    display = Display(console, TrainSettings(steps=400), Mock(spec=Log, latest=latest), Mock(spec=Speed, samples_per_second=1234.25))
     for now, step in ((1000.0, 0), (1060.0, 100)):
         clock.monotonic.return_value = now
-        display.after_step(Mock(spec=State, progress=Progress(step=step, images=step * 128)), {})
+        display.after_step(Mock(spec=State, progress=Progress(step=step, real_samples=step * 128)), {})
     written = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue] (it is the one above)
     display.close()
     return written.strip().splitlines()[-1].split("\r")[-1].removeprefix("\x1b[2K")

@@ -13,7 +13,7 @@ from sparring.cli import main
 from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError, SparringError
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, Store, prepare
+from sparring.data.store import Preprocessing, Store, prepare
 from sparring.health.diagnosis.evidence import labels_tell
 from sparring.health.doctor import data_checks, time_estimate
 from sparring.health.doctor import doctor as doctor_module
@@ -21,9 +21,9 @@ from sparring.health.doctor.doctor import doctor
 from sparring.health.doctor.recommend_recipe import recommended
 from sparring.health.doctor.time_estimate import Pace, Stopwatch
 from sparring.health.measurements import Examiner
-from sparring.recipes.cgan import Cgan
-from sparring.recipes.dcgan import Dcgan
-from sparring.recipes.stylegan2 import Stylegan2
+from sparring.recipes.cgan import CGAN
+from sparring.recipes.dcgan import DCGAN
+from sparring.recipes.stylegan2 import StyleGAN2
 
 FAST = Pace(1000.0, 512, "2 threads, float32")
 Write = Callable[..., Path]
@@ -50,7 +50,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(path: Path) -> Store:
-    return prepare(open_source(path), Preparation(size=16))
+    return prepare(open_source(path), Preprocessing(size=16))
 
 
 def found(path: Path, **settings: object) -> dict[str, data_checks.Difficulty]:
@@ -241,12 +241,12 @@ def test_recommendations_fit_their_data(device: str, classes: tuple[str, ...], c
 
 def test_recommendations() -> None:
     pets, plain = ImageSpec(32, 32, 3, ("cat", "dog")), ImageSpec(32, 32, 3)
-    assert recommended(pets, signs(), "cpu")[0] == Cgan(width=32)
-    assert recommended(pets, signs(500), "cpu")[0] == Cgan(width=32, augment="diffaugment")
-    assert isinstance(recommended(pets, signs(99), "cpu")[0], Dcgan)  # fewer than fifty of each
-    assert not isinstance(recommended(pets, signs(99), "cpu")[0], Cgan)
-    assert not isinstance(recommended(pets, signs(agreement=0.5), "cpu")[0], Cgan)
-    assert recommended(plain, signs(), "cpu")[0] == Dcgan(
+    assert recommended(pets, signs(), "cpu")[0] == CGAN(width=32)
+    assert recommended(pets, signs(500), "cpu")[0] == CGAN(width=32, augment="diffaugment")
+    assert isinstance(recommended(pets, signs(99), "cpu")[0], DCGAN)  # fewer than fifty of each
+    assert not isinstance(recommended(pets, signs(99), "cpu")[0], CGAN)
+    assert not isinstance(recommended(pets, signs(agreement=0.5), "cpu")[0], CGAN)
+    assert recommended(plain, signs(), "cpu")[0] == DCGAN(
         width=32,
         batch_size=64,
         objective="relativistic",
@@ -258,9 +258,9 @@ def test_recommendations() -> None:
         discriminator_norm="none",
     )
     as_for_cifar: dict[str, Any] = {"style_mixing": 0.0, "path_length": 0.0, "discriminator_architecture": "orig"}
-    assert recommended(pets, signs(), "cuda")[0] == Stylegan2(condition="projection", augment="ada", mapping_layers=2, **as_for_cifar)
-    assert recommended(plain, signs(30_000), "cuda")[0] == Stylegan2(mapping_layers=2, **as_for_cifar)
-    assert recommended(ImageSpec(64, 64, 3), signs(30_000), "cuda")[0] == Stylegan2(mapping_layers=2)
+    assert recommended(pets, signs(), "cuda")[0] == StyleGAN2(condition="projection", augment="ada", mapping_layers=2, **as_for_cifar)
+    assert recommended(plain, signs(30_000), "cuda")[0] == StyleGAN2(mapping_layers=2, **as_for_cifar)
+    assert recommended(ImageSpec(64, 64, 3), signs(30_000), "cuda")[0] == StyleGAN2(mapping_layers=2)
     assert recommended(ImageSpec(512, 512, 3), signs(30_000), "cuda")[0].batch_size == 8
 
 
@@ -289,7 +289,7 @@ def test_the_command_asks_for_what_is_recommended(labeled: bool, write: Write, m
     monkeypatch.setattr("sparring.api.train", train)
     with pytest.raises(SystemExit):
         main.main(shlex.split(advice.command)[1:])
-    assert isinstance(asked["recipe"], Cgan if labeled else Dcgan)
+    assert isinstance(asked["recipe"], CGAN if labeled else DCGAN)
     assert asked["data"] == advice.data
     assert {name: asked[name] for name in advice.settings} == advice.settings
     recipe, _ = recommended(advice.spec, advice.signs, "cpu")
@@ -299,7 +299,7 @@ def test_the_command_asks_for_what_is_recommended(labeled: bool, write: Write, m
 def test_a_real_training_starts_as_advised(squares: Path, tmp_path: Path) -> None:
     advice = doctor(squares, device="cpu", threads=1)
     assert advice.recipe == "dcgan"  # sixty images in two classes are too few of each
-    assert advice.pace.images_per_second > 1
+    assert advice.pace.samples_per_second > 1
     assert advice.pace.machine.startswith("1 thread, ")
     model = sparring.train(advice.recipe, squares, tmp_path / "run", **{**advice.settings, "steps": 1, "samples": 4})
     assert model.sample(2).shape == (2, 1, 16, 16)
@@ -337,10 +337,10 @@ def test_stopwatch_times_whole_cycles() -> None:
     watch.marks = [(1.0, 100)]
     assert not watch.enough()
     watch.marks += [(1.5, 150), (2.0, 200), (3.0, 300)]
-    assert watch.images_per_second == 100.0  # no whole cycle: all three steps
+    assert watch.samples_per_second == 100.0  # no whole cycle: all three steps
     watch.marks += [(9.0, 500), (99.0, 501)]
     assert watch.enough()
-    assert watch.images_per_second == 50.0  # the first four: 400 images in 8 seconds
+    assert watch.samples_per_second == 50.0  # the first four: 400 images in 8 seconds
 
 
 def test_words() -> None:

@@ -20,24 +20,24 @@ from sparring.latent.projection import Projection, distances, nearest, project, 
 from sparring.latent.space import Space
 from sparring.nets import biggan
 from sparring.nets.feature_maps import recording, without
-from sparring.recipes.biggan import Biggan
-from sparring.recipes.dcgan import Dcgan
-from sparring.recipes.gan import Gan
-from sparring.recipes.progan import Progan
-from sparring.recipes.sagan import Sagan
-from sparring.recipes.stylegan import Stylegan
-from sparring.recipes.stylegan2 import Stylegan2
+from sparring.recipes.biggan import BigGAN
+from sparring.recipes.dcgan import DCGAN
+from sparring.recipes.gan import GAN
+from sparring.recipes.progan import ProGAN
+from sparring.recipes.sagan import SAGAN
+from sparring.recipes.stylegan import StyleGAN
+from sparring.recipes.stylegan2 import StyleGAN2
 
 SPEC = ImageSpec(16, 16, 1, ("a", "b", "c"))
 RECIPES: dict[str, Recipe] = {
-    "dcgan": Dcgan(width=8, latent_size=6),
-    "conditional dcgan": Dcgan(width=8, latent_size=6, condition="concatenate"),
-    "biggan": Biggan(width=4, latent_size=12, shared_size=5),
-    "stylegan2": Stylegan2(channel_max=8, latent_size=6, style_size=6, mapping_layers=2, mapping_rate=1.0),
-    "conditional stylegan2": Stylegan2(channel_max=8, latent_size=6, style_size=6, mapping_layers=2, condition="projection"),
-    "stylegan": Stylegan(channel_max=8, latent_size=6, style_size=6, mapping_layers=2, mapping_rate=1.0),
-    "progan": Progan(channel_max=8, latent_size=6),
-    "sagan": Sagan(width=4, latent_size=12),
+    "dcgan": DCGAN(width=8, latent_size=6),
+    "conditional dcgan": DCGAN(width=8, latent_size=6, condition="concatenate"),
+    "biggan": BigGAN(width=4, latent_size=12, shared_size=5),
+    "stylegan2": StyleGAN2(channel_max=8, latent_size=6, style_size=6, mapping_layers=2, mapping_rate=1.0),
+    "conditional stylegan2": StyleGAN2(channel_max=8, latent_size=6, style_size=6, mapping_layers=2, condition="projection"),
+    "stylegan": StyleGAN(channel_max=8, latent_size=6, style_size=6, mapping_layers=2, mapping_rate=1.0),
+    "progan": ProGAN(channel_max=8, latent_size=6),
+    "sagan": SAGAN(width=4, latent_size=12),
 }
 
 
@@ -45,7 +45,7 @@ def model_of(name: str) -> Model:
     torch.manual_seed(0)
     recipe = RECIPES[name]
     game = recipe.build(SPEC).requires_grad_(False).eval()
-    if isinstance(recipe, Dcgan):  # whose fresh weights draw hardly anything
+    if isinstance(recipe, DCGAN):  # whose fresh weights draw hardly anything
         for weight in game.parameters():
             weight.mul_(8)
     return Model(game, recipe, Path("run"))
@@ -229,7 +229,7 @@ def test_components_of_z_are_of_what_the_generator_makes_of_it() -> None:
 def test_biggans_weights_of_latents_are_its_maps(depth: int) -> None:
     """What the linear maps give changes with the latent by the weights, whatever the class is."""
     torch.manual_seed(0)
-    generator = Biggan(width=16, latent_size=13, shared_size=5, depth=depth).build(SPEC).generator
+    generator = BigGAN(width=16, latent_size=13, shared_size=5, depth=depth).build(SPEC).generator
     assert isinstance(generator, biggan.Generator)
     (rows, *others), change = generator.eval().weights_of_latents(), torch.randn(1, 13)
     assert rows.shape == (len(generator.project.weight), 13)
@@ -332,7 +332,7 @@ def test_dropping_the_channel_that_makes_a_feature_removes_it() -> None:
         without_feature(model, lambda images: (images.mean(dim=(1, 2, 3)) > 0.1).long(), side=5)
     with pytest.raises(SettingsError, match="None of 1,000 samples have it"):
         without_feature(model, lambda images: torch.zeros(len(images), dtype=torch.long))
-    plain = Model(Gan().build(SPEC).eval(), Gan(), Path("run"))
+    plain = Model(GAN().build(SPEC).eval(), GAN(), Path("run"))
     with pytest.raises(SettingsError, match="without maps"):
         without_feature(plain, lambda images: torch.ones(len(images), dtype=torch.long))
 

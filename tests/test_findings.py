@@ -23,14 +23,14 @@ from sparring.health.diagnosis.remedies import (
     for_rates,
     for_weak_discriminator,
 )
-from sparring.recipes.cgan import Cgan
+from sparring.recipes.cgan import CGAN
 from sparring.training.callbacks.health import checkup_due
 
 STEPS = tuple(range(100, 1700, 100))
 USUAL = {
     "objective": "non-saturating", "learning_rate": 2e-4, "discriminator_learning_rate": None, "discriminator_steps": 1, "r1": 0.0,
     "r2": 0.0, "betas": (0.5, 0.999), "packing": 1, "unroll": 0, "augment": "none", "condition": "none", "optimizer": "adam",
-    "gradient_penalty": 0.0, "weight_clip": 0.0, "input_noise": 0.0, "input_noise_images": None, "discriminator_norm": "batch",
+    "gradient_penalty": 0.0, "weight_clip": 0.0, "input_noise": 0.0, "input_noise_samples": None, "discriminator_norm": "batch",
     "discriminator_weight_decay": 0.0, "batch_size": 64,
 }  # fmt: skip
 DATA = {
@@ -456,7 +456,7 @@ def test_layers_that_are_to_grow_yet_are_not_frozen() -> None:
     none_yet = {name: 0.0 if ".2." in name else 0.006 for name in WEIGHTS}
     record = signs(updates=none_yet, gradients=none_yet)(healthy())
     assert diagnose(record)[0].name == "frozen network"
-    assert diagnose(settings(stable_images=1000)(record)) == ()
+    assert diagnose(settings(stable_samples=1000)(record)) == ()
 
 
 def test_a_generator_that_stopped_is_frozen_since_then() -> None:
@@ -484,7 +484,7 @@ def test_logits_that_drift_together_are_no_divergence_where_only_differences_cou
 
 
 def test_a_rate_is_measured_by_the_game_that_is_played() -> None:
-    assert Cgan().learning_rate == RELATIVISTIC_RATE, "the doctor's advice, and cgan's own"
+    assert CGAN().learning_rate == RELATIVISTIC_RATE, "the doctor's advice, and cgan's own"
     large = signs(updates={**of("generator", 0.06), **of("discriminator", 0.06)})
     advised = settings(objective="relativistic", r1=0.1, r2=0.1, learning_rate=1e-3)
     assert diagnose(large(advised(healthy()))) == ()

@@ -13,7 +13,7 @@ from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
 from sparring.games.game import Turn
 from sparring.games.latent_game import SAMPLE_CHUNK, LatentGame
 from sparring.games.recipe import check
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.media.pixels import pixels_to_float
 from sparring.training.loop import Signals, Table, TurnTaker, play
 from sparring.training.session import fabric_for, first_state, resolve
@@ -33,8 +33,8 @@ def build(name: str, spec: ImageSpec, **settings: object) -> TwoPlayerGame:
     return recipes.get(name)(**{**SMALL.get(name, {}), **settings}).build(spec)
 
 
-def moment(game: LatentGame, images: torch.Tensor, labels: torch.Tensor | None = None) -> Moment:
-    return Moment(lambda: Batch(images, labels), lambda: labels, len(images), Streams(0, 0, scope="test"), 0, 0)
+def context(game: LatentGame, images: torch.Tensor, labels: torch.Tensor | None = None) -> StepContext:
+    return StepContext(lambda: Batch(images, labels), lambda: labels, len(images), Streams(0, 0, scope="test"), 0, 0)
 
 
 def test_the_shapes_in_the_types_are_checked_in_this_run() -> None:
@@ -45,9 +45,9 @@ def test_the_shapes_in_the_types_are_checked_in_this_run() -> None:
 @pytest.mark.parametrize(
     ("turn", "wanted"),
     [
-        (Turn("t", "p", lambda moment: {}), [0, 1, 2, 3, 4, 5, 6]),
-        (Turn("t", "p", lambda moment: {}, every=3), [0, 3, 6]),
-        (Turn("t", "p", lambda moment: {}, every=2, start=1, stop=5), [1, 3]),
+        (Turn("t", "p", lambda context: {}), [0, 1, 2, 3, 4, 5, 6]),
+        (Turn("t", "p", lambda context: {}, every=3), [0, 3, 6]),
+        (Turn("t", "p", lambda context: {}, every=2, start=1, stop=5), [1, 3]),
     ],
 )
 def test_when_a_turn_is_due(turn: Turn, wanted: list[int]) -> None:
@@ -118,7 +118,7 @@ def test_every_recipe_takes_its_turns_and_learns(recipe: str, store: Store) -> N
 def test_the_discriminators_gradient_is_the_sum_of_a_real_and_a_generated_batch(gray16: ImageSpec) -> None:
     game = build("dcgan", gray16, width=4).train()
     images = torch.rand(8, 1, 16, 16) * 2 - 1
-    now = moment(game, images)
+    now = context(game, images)
     losses = game.play_discriminator(now)
     assert sorted(losses) == ["generated", "real"]
     assert all(loss.shape == (8,) for loss in losses.values())
@@ -135,7 +135,7 @@ def test_the_discriminators_gradient_is_the_sum_of_a_real_and_a_generated_batch(
 
 def test_a_turn_that_needs_no_data_fetches_none(gray16: ImageSpec) -> None:
     game = build("dcgan", gray16, width=4)
-    now = moment(game, torch.zeros(4, 1, 16, 16))
+    now = context(game, torch.zeros(4, 1, 16, 16))
     game.play_generator(now)
     assert not now.used_data
     game.play_discriminator(now)
@@ -177,7 +177,7 @@ def test_k_discriminator_steps_see_k_batches_and_log_their_mean(store: Store) ->
                 logged.append(torch.stack(signals["loss/discriminator/real"]).mean().item())
 
         play(state, Table(Watched(), recipe, settings, fabric_for(settings)), [Watcher()], lambda: False)
-    assert (state.progress.step, state.progress.batches, state.progress.images) == (2, 6, 60)
+    assert (state.progress.step, state.progress.batches, state.progress.real_samples) == (2, 6, 60)
     assert sorted(index for batch in drawn for index in batch) == list(range(60)), "one pass shows every image once"
     assert logged == pytest.approx([np.mean(seen[:3]), np.mean(seen[3:])])
 
@@ -191,8 +191,8 @@ def test_k_discriminator_steps_see_k_batches_and_log_their_mean(store: Store) ->
             ImageSpec(32, 32, 1),
             ["batch_size must be at least 1, not 0", "needs data with classes"],
         ),
-        ({"decay_from_images": 5}, ImageSpec(32, 32, 1), ["go together"]),
-        ({"decay_from_images": 5, "decay_until_images": 5}, ImageSpec(32, 32, 1), ["must lie before"]),
+        ({"decay_from_samples": 5}, ImageSpec(32, 32, 1), ["go together"]),
+        ({"decay_from_samples": 5, "decay_until_samples": 5}, ImageSpec(32, 32, 1), ["must lie before"]),
     ],
 )
 def test_wrong_settings_are_all_named(settings: dict[str, object], spec: ImageSpec, words: list[str]) -> None:
@@ -202,7 +202,7 @@ def test_wrong_settings_are_all_named(settings: dict[str, object], spec: ImageSp
 
 
 def test_learning_rates_warm_up_and_decay() -> None:
-    recipe = recipes.get("dcgan")(batch_size=10, warm_up_images=100, decay_from_images=200, decay_until_images=400)
+    recipe = recipes.get("dcgan")(batch_size=10, warmup_samples=100, decay_from_samples=200, decay_until_samples=400)
     assert [recipe.rate_factor(images) for images in (0, 40, 90, 200, 300, 350, 400, 999)] == pytest.approx(
         [0.1, 0.5, 1, 1, 0.5, 0.25, 0, 0]
     )

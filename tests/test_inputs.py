@@ -18,7 +18,7 @@ from sparring.core.errors import CheckpointError, SettingsError
 from sparring.data.pairs.input_statistics import InputStatistics, measured, statistics_of, statistics_of_pairs
 from sparring.data.pairs.made_inputs import MAKERS, kind_called
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.inference.model import Model
 from sparring.media.image_files import save_gif
 from sparring.media.video_files import frames_of
@@ -59,7 +59,7 @@ def emoji(faces: str) -> Callable[[str], Pairs]:
 
     def pairs(kind: str) -> Pairs:
         if kind not in found:
-            found[kind] = open_pairs(faces, Pairing(inputs=kind, held_out=0.5), Preparation(size=32), "paired")  # pyright: ignore[reportArgumentType]
+            found[kind] = open_pairs(faces, Pairing(inputs=kind, held_out=0.5), Preprocessing(size=32), "paired")  # pyright: ignore[reportArgumentType]
         return found[kind]
 
     return pairs

@@ -59,7 +59,7 @@ def test_what_is_measured_of_tiny_batches_holds_for_a_larger_one(store: Store) -
 
     with machine_for(SETTINGS) as fabric:
         state = first_state(recipe, lambda: recipe.build(store.spec), 0)
-        held = sum(each.nbytes for game in (state.game, state.average) for each in game.state_dict().values())
+        held = sum(each.nbytes for game in (state.game, state.ema) for each in game.state_dict().values())
         mode = LiveBytes()
         with mode:
             step(state, Table(store, recipe, SETTINGS, fabric))

@@ -21,12 +21,12 @@ def run_at(
 ) -> RunDirectory:
     """A run of batches of 64 that has shown so many images at a hundred a second, and lost none."""
     run, step = RunDirectory(folder), shown // 64
-    budget = {"images": None, "steps": None, "minutes": None} | limits
+    budget = {"real_samples": None, "steps": None, "minutes": None} | limits
     run.write_config({"recipe": recipe, "recipe_settings": {}, "train_settings": budget, "data": {"spec": spec}})
-    progress = {"step": step, "images": shown, "batches": step, "seconds": shown / 100}
+    progress = {"step": step, "real_samples": shown, "batches": step, "seconds": shown / 100}
     run.checkpoints.mkdir()
     checkpoints.write(run.checkpoints, step, {"game/w": torch.zeros(1)}, {"progress": progress})
-    run.timing.write_text("".join(json.dumps({"step": place, "images_per_second": each}) + "\n" for place, each in enumerate(pace)))
+    run.timing.write_text("".join(json.dumps({"step": place, "samples_per_second": each}) + "\n" for place, each in enumerate(pace)))
     return run
 
 
@@ -56,7 +56,7 @@ def test_a_young_run_by_hand(tmp_path: Path) -> None:
         ({"steps": 312}, " --minutes 35"),  # used up, and dropped where minutes are named
         ({"minutes": 500}, ""),  # it would get there as it was begun
         ({"steps": 400}, " --steps 3125"),  # 312 + 180,032 / 64
-        ({"images": 20_000, "minutes": 5}, " --images 200000 --minutes 35"),
+        ({"real_samples": 20_000, "minutes": 5}, " --real-samples 200000 --minutes 35"),
         ({"steps": 312, "minutes": 500}, " --minutes 500"),  # something must be named, and nothing may be less than it was
     ],
 )
@@ -79,9 +79,9 @@ def test_the_pace_is_the_median_of_the_newest_lines(tmp_path: Path) -> None:
 
 def test_a_run_without_timing_goes_by_its_own_seconds_or_by_images(tmp_path: Path) -> None:
     assert where(run_at(tmp_path / "a", 6_400, pace=())).minutes == pytest.approx((200_000 - 6_400) / 100 / 60)
-    untrained = where(run_at(tmp_path / "b", 0, pace=(), images=100))
+    untrained = where(run_at(tmp_path / "b", 0, pace=(), real_samples=100))
     assert untrained.minutes is None
-    assert untrained.command.endswith(" --images 200000")
+    assert untrained.command.endswith(" --real-samples 200000")
 
 
 def test_growing_networks_must_have_grown(tmp_path: Path) -> None:

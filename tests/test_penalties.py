@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from sparring.losses import penalties
-from sparring.nets.blocks.layers import MinibatchDeviation, ImageNorm, spectrally_normalized
+from sparring.nets.blocks.layers import ImageNorm, MinibatchDeviation, spectrally_normalized
 
 
 def test_gradients_of_a_known_function() -> None:

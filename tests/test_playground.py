@@ -96,9 +96,7 @@ def test_every_adversarial_recipe_starts_with_settings_for_points() -> None:
         assert {key: getattr(rules, key) for key in rules.on_points} == rules.on_points
 
 
-def test_the_command_writes_image_and_numbers(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_writes_image_and_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as exit_:
         main(["playground", "gan", "--data", "ring8", "--steps", "5", "--hidden", "8", "--batch-size", "8", "--json", "n.json"])

@@ -206,9 +206,7 @@ def test_drawing_shows_a_collapse() -> None:
     assert good.shape == collapsed.shape == (260, 750, 3)
     # In the first panel the mode on the right is orange in both, the one on the left blue once it is lost.
     row, left, right = 260 - 15 - 102, 20 + 17, 20 + 187
-    red_over_blue = [
-        [int(image[row, column, 0]) - int(image[row, column, 2]) for column in (left, right)] for image in (good, collapsed)
-    ]
+    red_over_blue = [[int(image[row, column, 0]) - int(image[row, column, 2]) for column in (left, right)] for image in (good, collapsed)]
     assert red_over_blue[0][0] > 100
     assert red_over_blue[0][1] > 100
     assert red_over_blue[1][0] < -50

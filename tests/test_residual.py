@@ -8,7 +8,7 @@ from torch.nn.utils import parametrize
 from sparring.core.data_spec import ImageSpec
 from sparring.nets.blocks.layers import spectrally_normalized
 from sparring.nets.sngan import Discriminator, DownBlock, Generator, UpBlock, discriminator_widths, generator_widths
-from sparring.recipes.sngan import Sngan
+from sparring.recipes.sngan import SNGAN
 
 
 def count(network: nn.Module) -> int:
@@ -177,11 +177,11 @@ def test_gradients_reach_every_weight(projection: bool) -> None:
 
 def test_the_recipe_builds_the_papers_networks() -> None:
     spec = ImageSpec(32, 32, 3, tuple("abcdefghij"))
-    game = Sngan(condition="projection").build(spec)
+    game = SNGAN(condition="projection").build(spec)
     assert count(game.generator) == 4_276_739 + 9 * (3 * 4 * 256 + 2 * 256)
     assert count(game.discriminator) == 1_053_825 + 10 * 128
     assert parametrize.is_parametrized(game.discriminator.judge, "weight")
-    assert Sngan(r1=1.0).misfits(spec) == []
-    (problem,) = Sngan().misfits(ImageSpec(24, 24, 3, ()))
+    assert SNGAN(r1=1.0).incompatibilities(spec) == []
+    (problem,) = SNGAN().incompatibilities(ImageSpec(24, 24, 3, ()))
     assert "--size, for instance 32" in problem
-    assert [Sngan().size_for(native) for native in [(28, 28), (33, 40), (500, 400)]] == [32, 64, 64]
+    assert [SNGAN().size_for(native) for native in [(28, 28), (33, 40), (500, 400)]] == [32, 64, 64]

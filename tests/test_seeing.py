@@ -11,11 +11,11 @@ from torch.nn.functional import leaky_relu, relu
 
 from sparring.core.errors import SettingsError, SparringError
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, Store, prepare
+from sparring.data.store import Preprocessing, Store, prepare
 from sparring.inference.model import Model
 from sparring.interpret import feature_maps, filter_visualization, linear_probe
-from sparring.recipes.dcgan import Dcgan
-from sparring.recipes.gan import Gan
+from sparring.recipes.dcgan import DCGAN
+from sparring.recipes.gan import GAN
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +33,12 @@ def stripes(tmp_path_factory: pytest.TempPathFactory) -> Store:
         path = folder / ("level", "upright")[i % 2] / f"{i}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(pixels).save(path)
-    return prepare(open_source(str(folder)), Preparation(size=16))
+    return prepare(open_source(str(folder)), Preprocessing(size=16))
 
 
 def model_of(store: Store, **settings: object) -> Model:
     torch.manual_seed(0)
-    recipe = Dcgan(width=8, latent_size=4, discriminator_norm="none", **settings)  # pyright: ignore[reportArgumentType]
+    recipe = DCGAN(width=8, latent_size=4, discriminator_norm="none", **settings)  # pyright: ignore[reportArgumentType]
     return Model(recipe.build(store.spec).requires_grad_(False).eval(), recipe, Path("run"))
 
 
@@ -53,7 +53,7 @@ def test_features_are_each_maps_strongest_places(stripes: Store) -> None:
     assert found.shape == (3, (8 + 16) * 16)
     largest = recorder.maps[8][1][1, 3].reshape(4, 2, 4, 2).amax(dim=(1, 3)).flatten()
     assert torch.equal(found[1, 3 * 16 : 4 * 16], largest)
-    flat = Gan().build(stripes.spec).discriminator.eval()
+    flat = GAN().build(stripes.spec).discriminator.eval()
     with pytest.raises(SettingsError, match="its layers are fully connected"):
         feature_maps.maps(flat, lambda: flat(images), "run")  # pyright: ignore[reportCallIssue]
 

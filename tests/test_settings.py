@@ -12,12 +12,12 @@ from sparring import recipes
 from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.errors import SettingsError
 from sparring.core.settings import COMPARISONS, range_problems, type_problems
-from sparring.data.preprocessing import Preparation, checked_background
+from sparring.data.preprocessing import Preprocessing, checked_background
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.recipe import Recipe, check
 from sparring.games.translation import TranslationRecipe
-from sparring.recipes.dcgan import Dcgan
-from sparring.recipes.gan import Gan
+from sparring.recipes.dcgan import DCGAN
+from sparring.recipes.gan import GAN
 from sparring.training.settings import TrainSettings
 
 PLAIN = ImageSpec(32, 32, 1)
@@ -150,7 +150,7 @@ def test_defaults_are_no_problem_and_every_number_has_a_range(kind: type) -> Non
     assert type_problems(settings) == range_problems(settings, kind.ranges) == []
     names = {field.name for field in fields(kind)}
     numbers = {name for name in names if any(not type_problems(given(kind, **{name: value})) for value in (7, (7, 7)))}
-    without = {"decay_from_images", "decay_until_images"}  # held against each other
+    without = {"decay_from_samples", "decay_until_samples"}  # held against each other
     assert numbers - without == set(kind.ranges) & names
     assert {words for bounds in kind.ranges.values() for words in bounds} <= set(COMPARISONS)
 
@@ -167,36 +167,36 @@ def test_the_defaults_of_every_recipe_fit_plain_images(recipe: type[Recipe]) -> 
 @pytest.mark.parametrize(
     ("recipe", "name", "value", "sentence"),
     [
-        (Dcgan, "condition", "concat", "condition cannot be 'concat'. Did you mean 'concatenate'?"),
-        (Dcgan, "latent", "gaussian", "latent cannot be 'gaussian'. There are: normal, uniform."),
-        (Dcgan, "batch_size", "8", "batch_size must be a whole number, not '8'."),
-        (Dcgan, "width", 4.5, "width must be a whole number, not 4.5."),
-        (Dcgan, "decay_from_images", "soon", "decay_from_images must be a whole number or None, not 'soon'."),
-        (Dcgan, "width", 0, "width must be at least 1, not 0."),
-        (Dcgan, "width", 400_000, "width must be at most 4096, not 400000."),
-        (Dcgan, "learning_rate", -1, "learning_rate must be more than 0, not -1."),
-        (Dcgan, "learning_rate", 0.0, "learning_rate must be more than 0, not 0.0."),
-        (Dcgan, "learning_rate", math.nan, "learning_rate must be more than 0 and finite, not nan."),
-        (Dcgan, "learning_rate", math.inf, "learning_rate must be finite, not inf."),
-        (Dcgan, "betas", (1.5, 2.0), "betas must each be less than 1, not (1.5, 2.0)."),
-        (Dcgan, "betas", (0.5, 1), "betas must each be less than 1, not (0.5, 1)."),
-        (Dcgan, "leak", -3, "leak must be at least 0, not -3."),
-        (Dcgan, "leak", math.inf, "leak must be finite, not inf."),
-        (Dcgan, "latent_size", 0, "latent_size must be at least 1, not 0."),
-        (Dcgan, "latent_size", 10**12, "latent_size must be at most 65536, not 1000000000000."),
-        (Dcgan, "batch_size", 0, "batch_size must be at least 1, not 0."),
-        (Dcgan, "average_images", -1, "average_images must be at least 0, not -1."),
-        (Dcgan, "warm_up_images", -5, "warm_up_images must be at least 0, not -5."),
-        (Gan, "optimizer", "SGD", "optimizer cannot be 'SGD'. Did you mean 'sgd'?"),
-        (Gan, "objective", "saturated", "objective cannot be 'saturated'. Did you mean 'saturating' or 'non-saturating'?"),
-        (Gan, "discriminator_steps", 0, "discriminator_steps must be at least 1, not 0."),
-        (Gan, "generator_hidden", (1200, 0), "generator_hidden must each be at least 1, not (1200, 0)."),
-        (Gan, "discriminator_hidden", (10**6,), "discriminator_hidden must each be at most 65536, not (1000000,)."),
-        (Gan, "pieces", 65, "pieces must be at most 64, not 65."),
-        (Gan, "dropout", 1.0, "dropout must be less than 1, not 1.0."),
-        (Gan, "input_dropout", -0.1, "input_dropout must be at least 0, not -0.1."),
-        (Gan, "momentum", 1, "momentum must be less than 1, not 1."),
-        (Gan, "learning_rate", math.nan, "learning_rate must be more than 0 and finite, not nan."),
+        (DCGAN, "condition", "concat", "condition cannot be 'concat'. Did you mean 'concatenate'?"),
+        (DCGAN, "latent", "gaussian", "latent cannot be 'gaussian'. There are: normal, uniform."),
+        (DCGAN, "batch_size", "8", "batch_size must be a whole number, not '8'."),
+        (DCGAN, "width", 4.5, "width must be a whole number, not 4.5."),
+        (DCGAN, "decay_from_samples", "soon", "decay_from_samples must be a whole number or None, not 'soon'."),
+        (DCGAN, "width", 0, "width must be at least 1, not 0."),
+        (DCGAN, "width", 400_000, "width must be at most 4096, not 400000."),
+        (DCGAN, "learning_rate", -1, "learning_rate must be more than 0, not -1."),
+        (DCGAN, "learning_rate", 0.0, "learning_rate must be more than 0, not 0.0."),
+        (DCGAN, "learning_rate", math.nan, "learning_rate must be more than 0 and finite, not nan."),
+        (DCGAN, "learning_rate", math.inf, "learning_rate must be finite, not inf."),
+        (DCGAN, "betas", (1.5, 2.0), "betas must each be less than 1, not (1.5, 2.0)."),
+        (DCGAN, "betas", (0.5, 1), "betas must each be less than 1, not (0.5, 1)."),
+        (DCGAN, "leak", -3, "leak must be at least 0, not -3."),
+        (DCGAN, "leak", math.inf, "leak must be finite, not inf."),
+        (DCGAN, "latent_size", 0, "latent_size must be at least 1, not 0."),
+        (DCGAN, "latent_size", 10**12, "latent_size must be at most 65536, not 1000000000000."),
+        (DCGAN, "batch_size", 0, "batch_size must be at least 1, not 0."),
+        (DCGAN, "ema_samples", -1, "ema_samples must be at least 0, not -1."),
+        (DCGAN, "warmup_samples", -5, "warmup_samples must be at least 0, not -5."),
+        (GAN, "optimizer", "SGD", "optimizer cannot be 'SGD'. Did you mean 'sgd'?"),
+        (GAN, "objective", "saturated", "objective cannot be 'saturated'. Did you mean 'saturating' or 'non-saturating'?"),
+        (GAN, "discriminator_steps", 0, "discriminator_steps must be at least 1, not 0."),
+        (GAN, "generator_hidden", (1200, 0), "generator_hidden must each be at least 1, not (1200, 0)."),
+        (GAN, "discriminator_hidden", (10**6,), "discriminator_hidden must each be at most 65536, not (1000000,)."),
+        (GAN, "pieces", 65, "pieces must be at most 64, not 65."),
+        (GAN, "dropout", 1.0, "dropout must be less than 1, not 1.0."),
+        (GAN, "input_dropout", -0.1, "input_dropout must be at least 0, not -0.1."),
+        (GAN, "momentum", 1, "momentum must be less than 1, not 1."),
+        (GAN, "learning_rate", math.nan, "learning_rate must be more than 0 and finite, not nan."),
     ],
 )
 def test_recipes_name_wrong_values(recipe: type[Recipe], name: str, value: object, sentence: str) -> None:
@@ -204,13 +204,13 @@ def test_recipes_name_wrong_values(recipe: type[Recipe], name: str, value: objec
 
 
 def test_recipes_name_all_values_of_wrong_types_at_once_and_look_no_further() -> None:
-    wrong = given(Dcgan, condition="concat", batch_size="8", decay_from_images="1", decay_until_images=2, betas=[0.5, 0.9], width=0)
-    names = ["batch_size", "decay_from_images", "betas", "condition"]
+    wrong = given(DCGAN, condition="concat", batch_size="8", decay_from_samples="1", decay_until_samples=2, betas=[0.5, 0.9], width=0)
+    names = ["batch_size", "decay_from_samples", "betas", "condition"]
     assert [problem.split()[0] for problem in wrong.problems(ImageSpec(31, 32, 1))] == names
 
 
 def test_recipes_name_all_that_is_out_of_range_or_does_not_fit_at_once() -> None:
-    wrong = given(Dcgan, learning_rate=-1.0, width=0, leak=-3, decay_from_images=5, condition="concatenate")
+    wrong = given(DCGAN, learning_rate=-1.0, width=0, leak=-3, decay_from_samples=5, condition="concatenate")
     text = told(lambda: check(wrong, ImageSpec(31, 32, 1)))
     for words in ("learning_rate must", "width must", "leak must", "give both or neither", "31x32", "needs data with classes"):
         assert words in text
@@ -232,17 +232,17 @@ def test_a_recipe_needs_no_checks_of_its_own() -> None:
 
 def test_train_settings_name_all_wrong_values_at_once() -> None:
     values = {
-        "images": True, "steps": 0, "minutes": math.inf, "seed": -1, "device": "gpu", "precision": "fp16", "threads": 10**10,
+        "real_samples": True, "steps": 0, "minutes": math.inf, "seed": -1, "device": "gpu", "precision": "fp16", "threads": 10**10,
         "gradient_accumulation": 3,
         "log_every": "5", "sample_every": 0, "samples": 0, "checkpoint_minutes": math.nan, "checkpoint_every": 2.5,
-        "keep": 0, "judge_every": 0, "judge_samples": 1, "judge_extractor": 5, "kept_back": -1, "coach": "yes", "coach_tries": 0,
+        "keep": 0, "evaluate_every": 0, "evaluate_samples": 1, "evaluate_extractor": 5, "holdout": -1, "coach": "yes", "coach_tries": 0,
     }  # fmt: skip
     assert set(values) == {field.name for field in fields(TrainSettings)}
     lines = given(TrainSettings, **values).problems(8)
     text = "\n".join(lines)
     assert {line.split()[0] for line in lines} == set(values)
     assert len(lines) == len(values)
-    for words in ("images must be a whole number or None, not True", "Did you mean 'bfloat16'?", "minutes must be finite, not inf"):
+    for words in ("real_samples must be a whole number or None, not True", "Did you mean 'bfloat16'?", "minutes must be finite, not inf"):
         assert words in text
 
 
@@ -254,7 +254,7 @@ def test_an_accumulation_that_cannot_divide_is_named_once(gradient_accumulation:
 
 def test_good_train_settings_pass() -> None:
     assert not TrainSettings().problems(64)
-    assert not TrainSettings(minutes=3, images=1, seed=2**63 - 1, gradient_accumulation=4).problems(64)
+    assert not TrainSettings(minutes=3, real_samples=1, seed=2**63 - 1, gradient_accumulation=4).problems(64)
 
 
 @pytest.mark.parametrize(
@@ -275,11 +275,11 @@ def test_good_train_settings_pass() -> None:
     ],
 )
 def test_preparation_names_wrong_values(name: str, value: object, sentence: str) -> None:
-    assert told(lambda: checked_background(given(Preparation, **{name: value}))).splitlines()[1:] == [f"  - {sentence}"]
+    assert told(lambda: checked_background(given(Preprocessing, **{name: value}))).splitlines()[1:] == [f"  - {sentence}"]
 
 
 def test_preparation_names_all_wrong_values_at_once() -> None:
-    wrong = given(Preparation, size=-1, channels="3", crop=None, background="whiet", max_bad=2)
+    wrong = given(Preprocessing, size=-1, channels="3", crop=None, background="whiet", max_bad=2)
     lines = told(lambda: checked_background(wrong)).splitlines()[1:]
     assert {line.split()[1] for line in lines} == {"size", "channels", "crop", "background", "max_bad"}
 
@@ -288,4 +288,4 @@ def test_preparation_names_all_wrong_values_at_once() -> None:
     ("background", "color"), [("white", (255, 255, 255)), ("#0080ff", (0, 128, 255)), ("#0080ff40", (0, 128, 255)), ("Navy", (0, 0, 128))]
 )
 def test_a_good_background_is_a_color(background: str, color: tuple[int, int, int]) -> None:
-    assert checked_background(Preparation(background=background)) == color
+    assert checked_background(Preprocessing(background=background)) == color

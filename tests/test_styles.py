@@ -13,7 +13,7 @@ from sparring import recipes
 from sparring.core.batch import Batch
 from sparring.core.data_spec import ImageSpec
 from sparring.core.random_streams import Streams
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.games.style import StyleGame, path_lengths
 from sparring.nets import progressive_growing, stylegan, stylegan2
 from sparring.nets.biggan import Attention
@@ -22,9 +22,9 @@ from sparring.nets.blocks.equalized_lr import Convolution, Linear, normalized
 from sparring.nets.blocks.layers import MinibatchDeviation
 from sparring.nets.progressive_growing import Growth, shrunk
 from sparring.nets.style_generator import Mapping, as_rows
-from sparring.recipes.progan import Progan
-from sparring.recipes.stylegan import Stylegan
-from sparring.recipes.stylegan2 import Stylegan2
+from sparring.recipes.progan import ProGAN
+from sparring.recipes.stylegan import StyleGAN
+from sparring.recipes.stylegan2 import StyleGAN2
 
 
 @pytest.mark.parametrize(("name", "generator", "discriminator"), [("progan", 23.1, 23.1), ("stylegan", 26.2, 23.1)])
@@ -185,25 +185,25 @@ def test_labels_of_the_wrong_kind_are_refused() -> None:
 def game_of(**settings: object) -> StyleGame:
     torch.manual_seed(0)
     small = {"channel_max": 8, "latent_size": 6, "style_size": 6, "mapping_layers": 2, "batch_size": 8}
-    return Stylegan2(**{**small, **settings}).build(ImageSpec(16, 16, 1)).train()  # pyright: ignore[reportArgumentType]
+    return StyleGAN2(**{**small, **settings}).build(ImageSpec(16, 16, 1)).train()  # pyright: ignore[reportArgumentType]
 
 
-def moment(step: int, images: Tensor) -> Moment:
-    return Moment(lambda: Batch(images), lambda: None, len(images), Streams(0, step, scope="test"), step, step * len(images))
+def context(step: int, images: Tensor) -> StepContext:
+    return StepContext(lambda: Batch(images), lambda: None, len(images), Streams(0, step, scope="test"), step, step * len(images))
 
 
 def test_style_mixing_takes_the_first_layers_of_one_latent_and_the_rest_of_another() -> None:
     game, images = game_of(style_mixing=0.9), torch.zeros(8, 1, 16, 16)
     places = []
     for step in range(200):
-        w = game.styles(moment(step, images), 8, None)
+        w = game.styles(context(step, images), 8, None)
         same = (w[:, 1:] == w[:, :1]).all(dim=2)
         changed = (~same).any(dim=0)
         places.append(int(changed.nonzero()[0]) + 1 if changed.any() else 0)
         assert not changed.any() or changed[places[-1] - 1 :].all(), "from there on, all are of the other"
     assert 160 < sum(place > 0 for place in places) < 195, "nine in ten batches"
     assert set(places) == set(range(game.generator.layers)), "at every layer"
-    assert all(torch.equal(a, b) for a, b in [(game.styles(moment(3, images), 8, None), game.styles(moment(3, images), 8, None))])
+    assert all(torch.equal(a, b) for a, b in [(game.styles(context(3, images), 8, None), game.styles(context(3, images), 8, None))])
 
 
 def test_path_lengths_of_a_linear_generator() -> None:
@@ -219,8 +219,8 @@ def test_path_lengths_of_a_linear_generator() -> None:
 
 def test_the_path_penalty_comes_every_fourth_step_and_follows_its_mean() -> None:
     game, images = game_of(path_length=2.0), torch.rand(8, 1, 16, 16)
-    with_path = game.play_generator(first := moment(4, images))
-    assert "path_length" not in game.play_generator(moment(5, images))
+    with_path = game.play_generator(first := context(4, images))
+    assert "path_length" not in game.play_generator(context(5, images))
     lengths = first.signals["path_length"]
     assert len(lengths) == 4, "on half of the batch"
     torch.testing.assert_close(game.path_mean, 0.01 * lengths.mean())
@@ -232,8 +232,8 @@ def test_gamma_follows_side_and_batch_unless_it_is_given() -> None:
     assert game_of(r1=3.0).r1 == 3.0
     images = torch.rand(8, 1, 16, 16)
     game = game_of()
-    assert "r1" in game.play_discriminator(moment(16, images))
-    assert "r1" not in game.play_discriminator(moment(15, images))
+    assert "r1" in game.play_discriminator(context(16, images))
+    assert "r1" not in game.play_discriminator(context(15, images))
 
 
 # --------------------------------------------------------------------------------------------------------- growing
@@ -298,13 +298,13 @@ def test_a_new_side_comes_in_without_a_jump(kind: str) -> None:
     torch.testing.assert_close(judged[3], judged[4], rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", [Progan, Stylegan])
-def test_in_use_images_have_the_last_side_at_the_level_reached(kind: type[Progan] | type[Stylegan]) -> None:
+@pytest.mark.parametrize("kind", [ProGAN, StyleGAN])
+def test_in_use_images_have_the_last_side_at_the_level_reached(kind: type[ProGAN] | type[StyleGAN]) -> None:
     torch.manual_seed(0)
-    recipe = kind(channel_max=8, latent_size=5, start_side=4, stable_images=100, fading_images=100, batch_size=4)
+    recipe = kind(channel_max=8, latent_size=5, start_side=4, stable_samples=100, fading_samples=100, batch_size=4)
     game = recipe.build(ImageSpec(16, 16, 1)).train()
     images = torch.rand(4, 1, 16, 16)
-    shown = Moment(lambda: Batch(images), lambda: None, 4, Streams(0, 0), 0, images=150)
+    shown = StepContext(lambda: Batch(images), lambda: None, 4, Streams(0, 0), 0, images=150)
     game.play_discriminator(shown)
     assert shown.used_data
     game.play_generator(shown)

@@ -52,7 +52,7 @@ def same_run(one: Path, other: Path) -> bool:
 
 
 STYLES = {"batch_size": 8, "channel_max": 8, "latent_size": 8, "style_size": 8, "mapping_layers": 2}
-GROWING = {"batch_size": 8, "channel_max": 8, "latent_size": 8, "start_side": 8, "stable_images": 32, "fading_images": 56}
+GROWING = {"batch_size": 8, "channel_max": 8, "latent_size": 8, "start_side": 8, "stable_samples": 32, "fading_samples": 56}
 """Interrupted after 4 steps of 8 images, when the last side begins to come in, and after 11, when all of it is there."""
 
 
@@ -62,10 +62,10 @@ GROWING = {"batch_size": 8, "channel_max": 8, "latent_size": 8, "start_side": 8,
         ("dcgan", {"width": 4, "batch_size": 8}),
         ("dcgan", {"width": 4, "batch_size": 8, "gradient_accumulation": 2, "condition": "concatenate", "precision": "float32"}),
         ("gan", {"batch_size": 7, "discriminator_steps": 2}),
-        ("gan", {"batch_size": 7, "optimizer": "sgd", "learning_rate": 0.01, "average_images": 0, "warm_up_images": 100}),
+        ("gan", {"batch_size": 7, "optimizer": "sgd", "learning_rate": 0.01, "ema_samples": 0, "warmup_samples": 100}),
         ("progan", GROWING),
         ("stylegan", {**GROWING, "style_size": 8, "mapping_layers": 2, "augment": "diffaugment"}),
-        ("stylegan2", {**STYLES, "penalty_every": 3, "augment": "ada", "augment_images": 100, "condition": "projection"}),
+        ("stylegan2", {**STYLES, "penalty_every": 3, "augment": "ada", "augment_samples": 100, "condition": "projection"}),
         ("biggan", {"width": 4, "batch_size": 4, "latent_size": 8, "shared_size": 8, "augment": "diffaugment"}),
     ],
 )
@@ -213,7 +213,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(store: Store) -> Non
             torch.nn.init.zeros_(weight)
         before = [weight.detach().clone() for weight in state.game.discriminator.parameters()]
         TurnTaker(state.game, state.game.turns[0]).take(state, table, 0, 0)
-        assert (state.progress.batches, state.progress.images) == (1, 16)
+        assert (state.progress.batches, state.progress.real_samples) == (1, 16)
         gradients.append([old - new.detach() for old, new in zip(before, state.game.discriminator.parameters(), strict=True)])
     for one, four in zip(*gradients, strict=True):
         torch.testing.assert_close(one, four, rtol=1e-4, atol=1e-6)
@@ -223,24 +223,24 @@ def test_the_moving_average_by_hand() -> None:
     recipe = recipes.get("gan")(generator_hidden=(3,), discriminator_hidden=(3,))
     state = first_state(recipe, lambda: recipe.build(ImageSpec(4, 4, 1)), 0)
     weight = state.game.generator.layers[0].weight
-    mean = state.average.generator.layers[0].weight
-    assert state.average.discriminator is state.game.discriminator
+    mean = state.ema.generator.layers[0].weight
+    assert state.ema.discriminator is state.game.discriminator
     first = weight.detach().clone()
     average = Average(state, half_life=1000.0)
     with torch.no_grad():
         weight.add_(1.0)
-    average.follow(images=100, images_so_far=1_000_000)
+    average.follow(samples=100, samples_so_far=1_000_000)
     torch.testing.assert_close(mean, first + (1 - 0.5**0.1))
-    average.follow(images=100, images_so_far=1000)  # early on the half-life is a twentieth of what was shown: 50
+    average.follow(samples=100, samples_so_far=1000)  # early on the half-life is a twentieth of what was shown: 50
     torch.testing.assert_close(mean, first + 1 - 0.5**0.1 * 0.25)
 
 
 class Poisoned(TwoPlayerGame):
     """Its generator's loss is not a number from the third step on."""
 
-    def play_generator(self, moment: object) -> dict[str, torch.Tensor]:
-        losses = super().play_generator(moment)
-        return {name: loss * (math.nan if moment.step >= 2 else 1) for name, loss in losses.items()}
+    def play_generator(self, context: object) -> dict[str, torch.Tensor]:
+        losses = super().play_generator(context)
+        return {name: loss * (math.nan if context.step >= 2 else 1) for name, loss in losses.items()}
 
 
 def test_a_non_finite_loss_stops_the_step_and_names_it(
@@ -275,7 +275,7 @@ def test_an_infinite_gradient_leaves_the_player_as_it_was(store: Store) -> None:
 
 def test_a_run_directory_holds_what_it_should(tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object]) -> None:
     run = tmp_path / "run"
-    sparring.train("dcgan", data=squares, out=run, images=100, **{**tiny, "console": quiet})
+    sparring.train("dcgan", data=squares, out=run, real_samples=100, **{**tiny, "console": quiet})
     config = json.loads((run / "config.json").read_text())
     assert config["recipe"] == "dcgan"
     assert config["recipe_settings"]["width"] == 4
@@ -283,7 +283,7 @@ def test_a_run_directory_holds_what_it_should(tmp_path: Path, squares: Path, qui
     assert len(config["data"]["fingerprint"]) == 64
     log = RunDirectory(run).read_log()
     assert [line["step"] for line in log] == [3, 6, 9, 12]
-    assert log[-1]["images"] == 96
+    assert log[-1]["real_samples"] == 96
     assert {
         "loss/discriminator/real",
         "loss/discriminator/generated",
@@ -294,7 +294,7 @@ def test_a_run_directory_holds_what_it_should(tmp_path: Path, squares: Path, qui
     assert checkpoints.steps(run / "checkpoints")[-1] == 13  # 13 x 8 images are the first to reach 100
     assert (run / "samples" / "timelapse.gif").stat().st_size > 100
     assert list((run / "tensorboard").glob("events*"))
-    assert "images_per_second" in (run / "timing.jsonl").read_text()
+    assert "samples_per_second" in (run / "timing.jsonl").read_text()
 
 
 def test_log_lines_are_means_over_their_steps(tmp_path: Path, squares: Path, quiet: Console, tiny: dict[str, object]) -> None:

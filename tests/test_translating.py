@@ -38,8 +38,8 @@ from sparring.media.pixels import float_to_pixels, pixels_to_float
 from sparring.nets.blocks.layers import shared_statistics
 from sparring.nets.feature_maps import dropping
 from sparring.nets.image_translation import ResidualGenerator
-from sparring.recipes.pix2pix import Pix2pix
-from sparring.runs.training_data import preparation_of
+from sparring.recipes.pix2pix import Pix2Pix
+from sparring.runs.training_data import preprocessing_of
 from test_cli import call
 from test_translation import SMALL, places  # noqa: F401 (a fixture)
 
@@ -205,8 +205,8 @@ def test_deep_images_are_read_as_the_training_images_were(tmp_path: Path, quiet:
     for i in range(4):
         Image.fromarray((np.add.outer(np.arange(16), np.arange(16)) * 130 + 40 * i).astype(np.uint16)).save(data / f"{i}.png")
     model = sparring.train("pix2pix", data, tmp_path / "run", inputs="masked", size=16, steps=1, console=quiet, **SMALL["pix2pix"])
-    assert model.preparation.value_range == (0, 4095)
-    assert sparring.load(sparring.pack(model, tmp_path / "m.safetensors")).preparation.value_range == (0, 4095)
+    assert model.preprocessing.value_range == (0, 4095)
+    assert sparring.load(sparring.pack(model, tmp_path / "m.safetensors")).preprocessing.value_range == (0, 4095)
     assert sparring.resume(tmp_path / "run", steps=2, console=quiet).step == 2
     dim = Image.fromarray(np.full((16, 16), 500, np.uint16))  # by itself it would be taken for one of 10 bits
     dim.save(tmp_path / "dim.png")
@@ -387,15 +387,15 @@ def test_a_format_that_is_only_read_becomes_png_in_a_folder(negative: Model, tmp
 
 
 def test_packed_models_know_how_their_images_were_prepared(model: Model, tmp_path: Path) -> None:
-    dark = replace(model, preparation=replace(model.preparation, background="#102030", crop="pad"))
+    dark = replace(model, preprocessing=replace(model.preprocessing, background="#102030", crop="pad"))
     packed = sparring.load(sparring.pack(dark, tmp_path / "model.safetensors"))
-    assert preparation_of(packed) == preparation_of(dark)
+    assert preprocessing_of(packed) == preprocessing_of(dark)
     Image.new("RGBA", (32, 32), (200, 0, 0, 0)).save(tmp_path / "clear.png")
     Image.new("RGB", (32, 32), (0x10, 0x20, 0x30)).save(tmp_path / "dark.png")
     for name in ("clear", "dark"):
         sparring.translate(packed, tmp_path / f"{name}.png", tmp_path / f"{name}-out.png")
     assert np.array_equal(*(np.asarray(Image.open(tmp_path / f"{name}-out.png")) for name in ("clear", "dark")))
-    odd = replace(model, preparation=replace(model.preparation, background="whiet"))
+    odd = replace(model, preprocessing=replace(model.preprocessing, background="whiet"))
     with pytest.raises(CheckpointError, match="background is 'whiet'"):
         sparring.load(sparring.pack(odd, tmp_path / "odd.safetensors"))
 
@@ -596,7 +596,7 @@ def test_dropout_plays_in_use_as_a_seed_says() -> None:
 
 def test_translations_have_as_many_faces_as_there_is_noise(tmp_path: Path, model: Model) -> None:
     torch.manual_seed(0)
-    recipe = Pix2pix(width=4, discriminator_width=4, patch_layers=2)
+    recipe = Pix2Pix(width=4, discriminator_width=4, patch_layers=2)
     game = recipe.build(PairSpec(64, 64, 3, (), 3)).eval()
     for weight in game.generator.parameters():  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
         nn.init.normal_(weight, 0.0, 0.2)
@@ -629,7 +629,7 @@ def two_threads() -> Iterator[None]:
 @pytest.mark.usefixtures("two_threads")
 def test_threads_that_translate_a_folder_do_not_meet(tmp_path: Path) -> None:
     """Dropout that plays, statistics of tiled images and modes are each thread's own: a file is as if it were alone."""
-    recipe = Pix2pix(width=4, discriminator_width=4, patch_layers=2, norm="instance")
+    recipe = Pix2Pix(width=4, discriminator_width=4, patch_layers=2, norm="instance")
     game = recipe.build(PairSpec(64, 64, 3, (), 3))
     for weight in game.generator.parameters():  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
         nn.init.normal_(weight, 0.0, 0.2)
@@ -753,8 +753,8 @@ def test_folders_and_files_of_any_name(negative: Model, tmp_path: Path) -> None:
 
 
 def test_a_half_done_folder_is_gone_on_with_by_any_number_of_threads(tmp_path: Path) -> None:
-    game = Pix2pix(width=32).build(PairSpec(64, 64, 3, (), 3))
-    large = Model(game, Pix2pix(width=32), tmp_path / "run")
+    game = Pix2Pix(width=32).build(PairSpec(64, 64, 3, (), 3))
+    large = Model(game, Pix2Pix(width=32), tmp_path / "run")
     way = _Way(large, "a2b", None, 1024, None, "white")
     marks, before = [], torch.get_num_threads()
     for threads in (1, 2, 4):
@@ -800,7 +800,7 @@ def test_a_film_that_does_not_fit_on_the_disk_is_not_left_in_half(tmp_path: Path
 
 
 def test_a_image_that_is_one_tile_is_no_tile(tmp_path: Path) -> None:
-    recipe = Pix2pix(width=4, discriminator_width=4, patch_layers=2, norm="instance")
+    recipe = Pix2Pix(width=4, discriminator_width=4, patch_layers=2, norm="instance")
     model = Model(recipe.build(PairSpec(64, 64, 3, (), 3)).eval(), recipe, tmp_path / "run")
     image = noise(400, 390)
     assert np.array_equal(translated(model, image, tile=399), translated(model, image, tile=1024))

@@ -20,9 +20,9 @@ from sparring.core.data_spec import ImageSpec, PairSpec, spec_from_json
 from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.core.random_streams import Streams
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.games.recipe import check
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.games.translation import ImagePool, TranslationGame
 from sparring.losses.contrastive import contrastive
 from sparring.losses.perceptual import correlations, style_distance, total_variation
@@ -60,11 +60,11 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 
 def pairs_for(name: str, places: tuple[str, str]) -> Pairs:
-    return open_pairs(places[0], Pairing(target=places[1]), Preparation(size=32), recipes.get(name).translates)  # pyright: ignore[reportAttributeAccessIssue]
+    return open_pairs(places[0], Pairing(target=places[1]), Preprocessing(size=32), recipes.get(name).translates)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def moment(inputs: Tensor, targets: Tensor, step: int = 0) -> Moment:
-    return Moment(lambda: Batch(targets, inputs=inputs), lambda: None, len(inputs), Streams(0, step, scope="test"), step, 0)
+def context(inputs: Tensor, targets: Tensor, step: int = 0) -> StepContext:
+    return StepContext(lambda: Batch(targets, inputs=inputs), lambda: None, len(inputs), Streams(0, step, scope="test"), step, 0)
 
 
 # ----------------------------------------------------------------------------------------------------- networks
@@ -198,7 +198,7 @@ def test_pix2pix_minimizes_what_the_paper_says() -> None:
     inputs, targets = torch.rand(2, 1, 32, 32), torch.rand(2, 3, 32, 32)
     game.train()
     state = {name: tensor.clone() for name, tensor in game.state_dict().items()}
-    losses = game.play_generator(moment(inputs, targets))
+    losses = game.play_generator(context(inputs, targets))
     game.load_state_dict(state)  # batch norm has moved
     drawn = game.generator(inputs)
     torch.testing.assert_close(losses["l1"], 100 * (drawn - targets).abs().mean(dim=(1, 2, 3)))
@@ -206,7 +206,7 @@ def test_pix2pix_minimizes_what_the_paper_says() -> None:
     drawn = game.generator(inputs)
     logits = game.discriminator(torch.cat([inputs, drawn], dim=1))
     torch.testing.assert_close(losses["adversarial"], torch.nn.functional.softplus(-logits).mean(dim=(1, 2, 3)))
-    told = game.play_discriminator(moment(inputs, targets))
+    told = game.play_discriminator(context(inputs, targets))
     logits = game.discriminator(torch.cat([inputs, targets], dim=1))
     torch.testing.assert_close(told["real"], torch.nn.functional.softplus(-logits).mean(dim=(1, 2, 3)) / 2, rtol=1e-3, atol=1e-4)
     assert not game.drawn
@@ -219,8 +219,8 @@ def test_cyclegan_minimizes_what_the_paper_says_in_four_generator_passes() -> No
     a, b = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
     seen: list[int] = []
     hooks = [network.register_forward_hook(lambda _, shown, __: seen.append(len(shown[0]))) for network in (game.a2b, game.b2a)]
-    losses = game.play_generators(moment(a, b))
-    told = game.play_discriminators(moment(a, b))
+    losses = game.play_generators(context(a, b))
+    told = game.play_discriminators(context(a, b))
     for hook in hooks:
         hook.remove()
     assert sorted(seen) == [1, 2, 3], "six images are drawn, none of them twice"
@@ -255,9 +255,9 @@ def test_cut_minimizes_what_the_paper_says(flip: bool) -> None:
     settings = {**SMALL["cut"], "patches": 1000, "jitter": 0.0, "flip": False, "contrast": 2.0, "flip_equivariance": flip}
     game = recipes.get("cut")(**settings).build(spec).train()
     inputs, targets = torch.rand(4, 3, 16, 16), torch.rand(4, 3, 16, 16)
-    losses = game.play_generator(moment(inputs, targets))
-    told = game.play_discriminator(moment(inputs, targets))
-    which = (moment(inputs, targets).streams.uniform("flipped", 4) < 0).tolist() if flip else [False] * 4
+    losses = game.play_generator(context(inputs, targets))
+    told = game.play_discriminator(context(inputs, targets))
+    which = (context(inputs, targets).streams.uniform("flipped", 4) < 0).tolist() if flip else [False] * 4
     assert set(which) == {False, flip}, "chance has both"
 
     def as_shown(images: Tensor) -> Tensor:
@@ -307,7 +307,7 @@ def test_style_transfer_minimizes_what_it_says() -> None:
     game = rules.build(spec).train()
     game.eye.append(Halves())
     inputs, styles = torch.rand(2, 3, 32, 32), torch.rand(1, 3, 32, 32).expand(2, -1, -1, -1)
-    losses = game.play_generator(moment(inputs, styles))
+    losses = game.play_generator(context(inputs, styles))
     painted = game.generator(inputs).detach()
     half = {
         name: each.unfold(2, 2, 2).unfold(3, 2, 2).mean(dim=(4, 5)) for name, each in (("in", inputs), ("out", painted), ("by", styles))
@@ -486,12 +486,12 @@ def test_r1_of_patches_by_hand(name: str) -> None:
         setattr(game, place, layer)
         weights[place] = layer.weight.flatten()
     inputs, targets = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
-    game.turns[0].play(moment(inputs, targets))
-    losses = game.turns[1].play(moment(inputs, targets))
+    game.turns[0].play(context(inputs, targets))
+    losses = game.turns[1].play(context(inputs, targets))
     found = sorted(value.mean().item() for name, value in losses.items() if name.startswith("r1"))
     assert found == pytest.approx(sorted(2 * 3.0 * weight.square().sum().item() for weight in weights.values()), rel=1e-4)
-    game.turns[0].play(moment(inputs, targets, step=1))
-    assert not any(name.startswith("r1") for name in game.turns[1].play(moment(inputs, targets, step=1)))
+    game.turns[0].play(context(inputs, targets, step=1))
+    assert not any(name.startswith("r1") for name in game.turns[1].play(context(inputs, targets, step=1)))
 
 
 @pytest.mark.parametrize("name", ["pix2pix", "cyclegan", "cut"])
@@ -507,7 +507,7 @@ def test_discriminators_see_augmented_images_alone(name: str) -> None:
     for module in game.modules():
         if isinstance(module, nets.PatchDiscriminator):
             module.register_forward_hook(lambda _, shown, __: seen.append(shown[0]))
-    now = moment(inputs, targets)
+    now = context(inputs, targets)
     losses = [turn.play(now) for turn in game.turns]
     for term, loss in plain.turns[0].play(now).items():
         assert torch.allclose(loss, losses[0][term]) == (not term.startswith("adversarial")), term
@@ -543,16 +543,16 @@ def test_every_translator_takes_its_turns(name: str, places: tuple[str, str]) ->
     # at first patches are as often taken for real as not, which leaves the last offset alone
     every = {weight for weight, _ in state.game.named_parameters()}
     assert every - moved <= {"discriminator.last.bias"}, "every weight moves in the first step"
-    assert (state.progress.batches, state.progress.images) == (1, recipe.batch_size), "one batch for all turns of a step"
+    assert (state.progress.batches, state.progress.real_samples) == (1, recipe.batch_size), "one batch for all turns of a step"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_resumed_translator_is_the_uninterrupted_one(name: str, places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:
     """With a pool that is full by the interruption, and rates that fall over it."""
-    decay = {"decay_from_images": 4, "decay_until_images": 30}
+    decay = {"decay_from_samples": 4, "decay_until_samples": 30}
     common = {"target": places[1], "size": 32, "console": quiet, "threads": 1, "log_every": 3, **SMALL[name], **decay}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    common["average_images"] = 8 if name in {"cyclegan", "cut"} else 0
+    common["ema_samples"] = 8 if name in {"cyclegan", "cut"} else 0
     model = sparring.train(name, places[0], whole, steps=11, **common)
     sparring.train(name, places[0], parts, steps=5, **common)
     sparring.resume(parts, steps=11, console=quiet)
@@ -622,8 +622,8 @@ def test_what_does_not_fit_is_said(places: tuple[str, str], tmp_path: Path, quie
         assert words in str(error.value)
     with pytest.raises(SettingsError, match="leave no patch"):
         check(recipes.get("pix2pix")(patch_layers=4), pairs)
-    with pytest.raises(SettingsError, match="judge_every is for images of noise"):
-        sparring.train("pix2pix", places[0], tmp_path / "x", target=places[1], judge_every=5, console=quiet)
+    with pytest.raises(SettingsError, match="evaluate_every is for images of noise"):
+        sparring.train("pix2pix", places[0], tmp_path / "x", target=places[1], evaluate_every=5, console=quiet)
     store = pairs_for("pix2pix", places)
     for name, data in (("dcgan", store), ("cut", store.inputs)):
         with pytest.raises(SettingsError, match=f"{name} learns from"):

@@ -107,7 +107,7 @@ def test_each_possible_recipe_is_played(places: Places, monkeypatch: pytest.Monk
     monkeypatch.setattr(translators, "ON_A_PROCESSOR", own)
     advice = advised(places[0], target=places[1], size=32, threads=1)
     assert [one.name for one in advice.possible] == ["pix2pix", "cut", "cyclegan"]
-    assert all(one.pace.images_per_second > 0 for one in advice.possible)
+    assert all(one.pace.samples_per_second > 0 for one in advice.possible)
 
 
 def test_a_busy_machine_is_said_and_no_long_budget_made_of_it(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

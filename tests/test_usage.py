@@ -71,12 +71,12 @@ def test_every_recipe_has_a_name_of_its_own_in_any_spelling() -> None:
         (["--resume", "x.pkl"], "sparring resume RUN"),
         (["--learnin-rate", 1], "Did you mean --learning-rate"),
         (["--zork"], "no such flag"),
-        (["--epochs", 5], "--images 50000"),
-        (["--epochs", 1], "1 epoch of these 10,000 images is --images 10000"),
+        (["--epochs", 5], "--real-samples 50000"),
+        (["--epochs", 1], "1 epoch of these 10,000 images is --real-samples 10000"),
         (["--n_epochs"], "--minutes"),
-        (["--kimg", 200], "--images 200000"),
+        (["--kimg", 200], "--real-samples 200000"),
         (["--color"], "--channels"),
-        (["--metrics", "fid"], "--judge-every"),
+        (["--metrics", "fid"], "--evaluate-every"),
         (["--mirror", "1"], "--augment"),
     ],
 )
@@ -91,8 +91,8 @@ def test_flags_of_other_toolkits_are_named_here(words: list[object], said: str, 
 def test_epochs_without_data_that_can_be_counted(capsys: pytest.CaptureFixture[str]) -> None:
     for data in ("hf:somebody/something", "nothing/there"):
         line = refused(capsys, "train", "dcgan", "--data", data, "--epochs", 5)
-        assert "--minutes, --images or --steps" in line
-        assert not re.search(r"--images \d", line)
+        assert "--minutes, --real-samples or --steps" in line
+        assert not re.search(r"--real-samples \d", line)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_epochs_without_data_that_can_be_counted(capsys: pytest.CaptureFixture[s
         (["--size", "128", "192"], "--crop"),
         (["--size"], "--size needs a value"),
         (["--size", "--seed", "1"], "--size needs a value"),
-        (["--images", "1e6"], "1000000"),
-        (["--images", "50,000"], "50000"),
-        (["--images", "10k"], "10000"),
+        (["--real-samples", "1e6"], "1000000"),
+        (["--real-samples", "50,000"], "50000"),
+        (["--real-samples", "10k"], "10000"),
         (["--learning-rate", "fast"], "'fast' is no number"),
         (["--betas", "0.5"], "2 values"),
         (["--channels", "2"], "1, 3, 4"),

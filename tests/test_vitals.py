@@ -16,8 +16,8 @@ from sparring import recipes
 from sparring.core.batch import Batch
 from sparring.data.open_source import open_source
 from sparring.data.points.mixtures import Points, mixture
-from sparring.data.store import Preparation, Store, prepare
-from sparring.data.subset import Part, kept_apart
+from sparring.data.store import Preprocessing, Store, prepare
+from sparring.data.subset import Part, split_holdout
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.game import as_played
 from sparring.health.measurements import Examiner, alike, chance_higher, channels_watched, constant_channels, largest_singular_value
@@ -127,7 +127,7 @@ class Drawing(nn.Module):
 
 
 def examined(store: Store, *, collapsed: bool) -> dict[str, Any]:
-    data, held_out = kept_apart(store, 10, 0)
+    data, held_out = split_holdout(store, 10, 0)
     recipe = recipes.get("dcgan")(**{name: value for name, value in TINY.items() if name in {"width", "batch_size", "latent_size"}})
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     assert isinstance(state.game, TwoPlayerGame)
@@ -153,7 +153,7 @@ def test_a_generator_that_draws_the_data_is_as_varied_and_one_image_is_not(store
 
 
 def test_places_are_as_far_apart_as_the_images(store: Store) -> None:
-    examiner = Examiner(kept_apart(store, 0, 0)[0], None, 0)
+    examiner = Examiner(split_holdout(store, 0, 0)[0], None, 0)
     random = torch.Generator().manual_seed(1)
     first, second = (torch.randn(128, examiner.rows.shape[1], generator=random) for _ in range(2))
     true = (first - second).square().sum(dim=1).mean().sqrt().item() / examiner.spread
@@ -173,7 +173,7 @@ def test_images_without_classes_are_clustered(store: Store) -> None:
     from dataclasses import replace
 
     bare = replace(store, labels=None)
-    signs = Examiner(kept_apart(bare, 0, 0)[0], None, 0).data_signs()
+    signs = Examiner(split_holdout(bare, 0, 0)[0], None, 0).data_signs()
     assert signs["kinds_are"] == "clusters"
     assert sum(signs["kinds"]) == pytest.approx(1, abs=0.01)
     assert "agreement" not in signs
@@ -229,16 +229,16 @@ def test_a_resumed_run_has_the_same_signs(stop: int, store: Store, tmp_path: Pat
 
 
 def test_images_kept_back_are_not_trained_on(store: Store) -> None:
-    data, held_out = kept_apart(store, None, 0)
+    data, held_out = split_holdout(store, None, 0)
     assert (len(data), len(held_out)) == (57, 3)
     assert not set(data.places) & set(held_out.places)
     assert data.labels is not None
     assert store.labels is not None
     assert (data.labels == store.labels[data.places]).all()
     assert torch.equal(data.batch(np.array([2])).images, store.batch(data.places[[2]]).images)
-    assert set(kept_apart(store, 5, 1)[1].places) != set(kept_apart(store, 5, 0)[1].places)
-    with pytest.raises(sparring.core.errors.SettingsError, match="kept_back must leave something"):
-        kept_apart(store, 60, 0)
+    assert set(split_holdout(store, 5, 1)[1].places) != set(split_holdout(store, 5, 0)[1].places)
+    with pytest.raises(sparring.core.errors.SettingsError, match="holdout must leave something"):
+        split_holdout(store, 60, 0)
 
 
 def test_numbers_that_are_no_longer_finite_are_written_down(store: Store, tmp_path: Path, quiet: Console) -> None:
@@ -257,7 +257,7 @@ def test_images_that_are_all_the_same_have_signs(store: Store) -> None:
         def batch(self, indices: np.ndarray) -> Batch:
             return super().batch(0 * indices)
 
-    data, held_out = kept_apart(store, 3, 0)
+    data, held_out = split_holdout(store, 3, 0)
     recipe = recipes.get("dcgan")(width=4, latent_size=5, batch_size=8, packing=4)
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     signs = Examiner(Same(data.store, data.places), held_out, 0)
@@ -275,7 +275,7 @@ def test_a_conditional_game_is_asked_for_classes_as_often_as_there_are(store: St
     recipe = recipes.get("cgan")(width=4, latent_size=5, batch_size=8)
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     assert isinstance(state.game, TwoPlayerGame)
-    _, labels = Examiner(kept_apart(uneven, 0, 0)[0], None, 0).draw(state.game)
+    _, labels = Examiner(split_holdout(uneven, 0, 0)[0], None, 0).draw(state.game)
     assert labels is not None
     assert labels.float().mean().item() == pytest.approx(1 / 6, abs=0.01)
 
@@ -285,7 +285,7 @@ def test_what_is_asked_for_is_compared_class_by_class(tmp_path: Path) -> None:
     labels = np.arange(80) % 4
     grays = 60 * labels[:, None, None, None] + np.random.default_rng(0).integers(0, 30, (80, 16, 16, 1))
     np.savez(tmp_path / "grays.npz", images=grays.astype(np.uint8), labels=labels)
-    examiner = Examiner(kept_apart(prepare(open_source(tmp_path / "grays.npz"), Preparation(size=16)), 0, 0)[0], None, 0)
+    examiner = Examiner(split_holdout(prepare(open_source(tmp_path / "grays.npz"), Preprocessing(size=16)), 0, 0)[0], None, 0)
     assert examiner.data_signs()["agreements"] == [1.0] * 4
     asked = torch.tensor([0, 1, 2, 2, 3])
     drawn = torch.stack([examiner.real.images[examiner.real.labels == label][0] for label in (0, 1, 1, 1, 3)])
@@ -297,7 +297,7 @@ def test_every_recipe_can_be_looked_at(name: str, store: Store) -> None:
     small = {"sngan": {"width": 4}, "biggan": {"width": 4}}.get(name, {"channel_base": 64, "channel_max": 8})
     recipe = recipes.get(name)(batch_size=8, **small)
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
-    taken = Examiner(*kept_apart(store, 8, 0), 0)(state)
+    taken = Examiner(*split_holdout(store, 8, 0), 0)(state)
     assert {"told/real", "told/trained", "diversity", "place", "kinds"} <= taken.keys()
     assert all(math.isfinite(value) for value in taken.values() if isinstance(value, float))
     assert not any("parametrizations" in layer for layer in taken["constant"])

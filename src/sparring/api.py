@@ -25,8 +25,8 @@ from sparring.data.images.sizes_and_range import common_size
 from sparring.data.open_source import open_source, source_names
 from sparring.data.pairs.input_statistics import statistics_of_pairs
 from sparring.data.pairs.pairs import Pairing, Pairs
-from sparring.data.store import Preparation, Store, prepare, store_at
-from sparring.data.subset import kept_apart
+from sparring.data.store import Preprocessing, Store, prepare, store_at
+from sparring.data.subset import split_holdout
 from sparring.evaluation.compare import compare
 from sparring.evaluation.judge import FrechetJudge, judge
 from sparring.evaluation.judge_translations import judge_translations, pairs_of, score_on, sheet_of
@@ -67,7 +67,7 @@ __all__ = [
 ]  # fmt: skip
 
 SCORED_SAMPLES = 512
-WATCHING = ("judge_every", "judge_samples", "judge_extractor")
+WATCHING = ("evaluate_every", "evaluate_samples", "evaluate_extractor")
 """Settings of training that change nothing of what is learned."""
 Place = str | os.PathLike[str]
 
@@ -76,7 +76,7 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     """Train a game from its beginning and give the model.
 
     `recipe`: a name, or a recipe with settings. `data`: whatever `open_source` takes, or a prepared store. `out`: the
-    run directory to make. `settings`: fields of the recipe, of `TrainSettings`, of `Preparation`, and for recipes that make images of
+    run directory to make. `settings`: fields of the recipe, of `TrainSettings`, of `Preprocessing`, and for recipes that make images of
     images of `Pairing`; unknown names are refused. Raises a SparringError for anything a user can mend. Ctrl-C saves and ends
     training early.
     """
@@ -86,19 +86,19 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
     kind = recipes.get(recipe) if isinstance(recipe, str) else type(recipe)
     chosen = sort_settings(settings, *parts_of(kind))
     recipe = with_located_files(kind(**chosen[kind]) if isinstance(recipe, str) else replace(recipe, **chosen[kind]))
-    asked, preparation = TrainSettings(**chosen[TrainSettings]), Preparation(**chosen[Preparation])
+    asked, preprocessing = TrainSettings(**chosen[TrainSettings]), Preprocessing(**chosen[Preprocessing])
     pairing = Pairing(**chosen[Pairing]) if Pairing in chosen else None
-    refuse_wrong_values(recipe, asked, preparation, pairing)
+    refuse_wrong_values(recipe, asked, preprocessing, pairing)
     refuse_wrong_data(data, recipe)
     recipe.refuse_to_begin()
     from sparring.training.memory_estimate import refuse_too_large
     from sparring.training.session import resolve
 
     resolved = resolve(asked.with_budget())
-    store = data if isinstance(data, Store | Pairs) else prepared(data, recipe, preparation, console, pairing)
+    store = data if isinstance(data, Store | Pairs) else prepared(data, recipe, preprocessing, console, pairing)
     check(recipe, store.spec)
     if isinstance(store, Store):
-        kept_apart(store, resolved.kept_back, resolved.seed)  # refuses what leaves nothing, before anything is written
+        split_holdout(store, resolved.holdout, resolved.seed)  # refuses what leaves nothing, before anything is written
     refuse_too_large(recipe, store.spec, store, resolved)
     if asked.with_budget() is not asked:
         console.print(f"No budget given: training for {asked.with_budget().minutes:g} minutes.")
@@ -108,7 +108,7 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
         "train_settings": asdict(resolved),
         "data": {
             "source": located(data),
-            "preparation": asdict(with_found_range(preparation, store)),
+            "preprocessing": asdict(with_found_range(preprocessing, store)),
             "pairing": None if pairing is None else asdict(located_pairing(pairing)),
             "spec": store.spec.to_json(),
             "count": len(store),
@@ -139,19 +139,19 @@ def _inputs_of(pairs: Pairs, pairing: Pairing | None) -> dict[str, Any]:
 
 def parts_of(kind: type[Recipe]) -> tuple[type, ...]:
     """The dataclasses that the settings of a run are made of."""
-    return (kind, TrainSettings, Preparation, *([Pairing] if issubclass(kind, TranslationRecipe) else []))
+    return (kind, TrainSettings, Preprocessing, *([Pairing] if issubclass(kind, TranslationRecipe) else []))
 
 
-def refuse_wrong_values(recipe: Recipe, training: TrainSettings, preparation: Preparation, pairing: Pairing | None) -> None:
+def refuse_wrong_values(recipe: Recipe, training: TrainSettings, preprocessing: Preprocessing, pairing: Pairing | None) -> None:
     """Raise a SettingsError that names every value of a wrong type or out of its range, before anything is done with them."""
     problems = type_problems(recipe) or range_problems(recipe, recipe.ranges)
-    problems += training.problems(recipe.batch_size, recipe.smallest_part) + type_problems(preparation)
+    problems += training.problems(recipe.batch_size, recipe.smallest_part) + type_problems(preprocessing)
     if pairing is not None:
         problems += pairing.problems()
-        if training.judge_every is not None:
-            problems.append("judge_every is for images of noise; translations are judged with: sparring judge RUN. Leave it out.")
-        if training.kept_back is not None:
-            problems.append("kept_back is for images of noise; translators hold pairs out with held_out. Leave it out.")
+        if training.evaluate_every is not None:
+            problems.append("evaluate_every is for images of noise; translations are judged with: sparring judge RUN. Leave it out.")
+        if training.holdout is not None:
+            problems.append("holdout is for images of noise; translators hold pairs out with held_out. Leave it out.")
         if training.coach:
             problems.append("coach is for images of noise; it knows no remedies for translators yet. Leave it out.")
     if problems:
@@ -205,10 +205,12 @@ def located(data: Place | Store | Pairs) -> str:
     return str(path.resolve()) if str(data) not in source_names() and path.exists() else str(data)
 
 
-def prepared(data: Place, recipe: Recipe, preparation: Preparation, console: "Console", pairing: Pairing | None = None) -> Store | Pairs:
+def prepared(
+    data: Place, recipe: Recipe, preprocessing: Preprocessing, console: "Console", pairing: Pairing | None = None
+) -> Store | Pairs:
     """The data, ready for training, at the recipe's size unless one is named; what could not be used is said."""
     if isinstance(recipe, TranslationRecipe):
-        pairs = pairs_of(data, recipe, preparation, pairing or Pairing(), progress=console.is_terminal)
+        pairs = pairs_of(data, recipe, preprocessing, pairing or Pairing(), progress=console.is_terminal)
         said = f"{plural(len(pairs), 'input', 'inputs')} to train on, {len(pairs.held_out[0]):,} held out: {pairs.spec}."
         places = {pairs.inputs.folder: str(data), pairs.targets.folder: (pairing and pairing.target) or str(data)}
         stores = {store.folder: store for store in (pairs.inputs, pairs.targets)}
@@ -217,26 +219,26 @@ def prepared(data: Place, recipe: Recipe, preparation: Preparation, console: "Co
             console.print(line)
         return pairs
     if (store := store_at(Path(data))) is not None:
-        if preparation != Preparation():
+        if preprocessing != Preprocessing():
             raise SettingsError(f"{data} is prepared already, so size, crop and the like cannot be chosen. Name its source instead.")
         return store
-    source = open_source(os.fspath(data), split=preparation.split)
-    if preparation.size is None:
-        preparation = replace(preparation, size=recipe.size_for(common_size(source, preparation.max_pixels)))
-    store = prepare(source, preparation, progress=console.is_terminal)
-    prepares = " ".join(["sparring data prepare", shlex.quote(os.fspath(data)), *flags(unusual(preparation))])
+    source = open_source(os.fspath(data), split=preprocessing.split)
+    if preprocessing.size is None:
+        preprocessing = replace(preprocessing, size=recipe.size_for(common_size(source, preprocessing.max_pixels)))
+    store = prepare(source, preprocessing, progress=console.is_terminal)
+    prepares = " ".join(["sparring data prepare", shlex.quote(os.fspath(data)), *flags(unusual(preprocessing))])
     for line in (f"{plural(len(store), 'image', 'images')} of {store.spec} from {source.name}.", *store.report.summary(prepares)):
         console.print(line)
     return store
 
 
-def with_found_range(preparation: Preparation, store: Store | Pairs) -> Preparation:
-    """The preparation with the values that were found to be black and white in images of more than 8 bits, so that the model reads others
+def with_found_range(preprocessing: Preprocessing, store: Store | Pairs) -> Preprocessing:
+    """The preprocessing with the values that were found to be black and white in images of more than 8 bits, so that the model reads others
     in the same way.
     """
     stores = (store,) if isinstance(store, Store) else (store.inputs, store.targets)
     ranges = {each.black_white for each in stores} - {None}
-    return replace(preparation, value_range=ranges.pop()) if len(ranges) == 1 else preparation
+    return replace(preprocessing, value_range=ranges.pop()) if len(ranges) == 1 else preprocessing
 
 
 def play_on(
@@ -255,13 +257,13 @@ def play_on(
         data, examine = store, Examiner(store, None, settings.seed)
     else:
         score, sheet = score_for(store, settings), sheet_for(settings)
-        data, kept_back = kept_apart(store, settings.kept_back, settings.seed)
-        if len(kept_back):
+        data, holdout = split_holdout(store, settings.holdout, settings.seed)
+        if len(holdout):
             console.print(
-                f"Of these {len(store):,}, {len(kept_back):,} {'is' if len(kept_back) == 1 else 'are'} held out, to tell whether the "
-                f"discriminator learns the other {len(data):,} by heart (--kept-back)."
+                f"Of these {len(store):,}, {len(holdout):,} {'is' if len(holdout) == 1 else 'are'} held out, to tell whether the "
+                f"discriminator learns the other {len(data):,} by heart (--holdout)."
             )
-        examine = Examiner(data, kept_back, settings.seed)
+        examine = Examiner(data, holdout, settings.seed)
 
     def sitting(recipe: Recipe, config: Mapping[str, Any], coach: "Coach | None") -> "Ending":
         whole = identity(config)
@@ -275,7 +277,7 @@ def play_on(
         ending = sitting(recipe, config, None)
     progress = ending.progress
     end = "Done" if ending.reason == "budget" else "Stopped and saved"
-    console.print(f"{end}: step {progress.step:,}, {plural(progress.images, 'image', 'images')} shown.")
+    console.print(f"{end}: step {progress.step:,}, {plural(progress.real_samples, 'image', 'images')} shown.")
     if ending.reason == "stopped":
         console.print(f"Go on with: {run.resume_command}")
     if (where := whereabouts(run, run.read_config(), at_rest=True)) is not None:
@@ -295,9 +297,9 @@ def identity(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def score_for(store: Store, settings: TrainSettings) -> Callable[[Game], dict[str, Any]]:
     """What rates the games of a run."""
-    if settings.judge_every is None:
+    if settings.evaluate_every is None:
         return distance_to(store, settings.seed)
-    return FrechetJudge(store, settings.judge_extractor, settings.judge_samples, settings.seed)
+    return FrechetJudge(store, settings.evaluate_extractor, settings.evaluate_samples, settings.seed)
 
 
 def sheet_for(settings: TrainSettings) -> Callable[[Game], UInt8[np.ndarray, "h w c"]]:
@@ -345,17 +347,19 @@ def resume(run: Place, *, data: Place | Store | Pairs | None = None, console: "C
     with directory.locked():
         config = directory.read_config()
         recipe, _ = described(config, directory.config)
-        old, preparation, *of_pairs = recorded_settings(config)
+        old, preprocessing, *of_pairs = recorded_settings(config)
         chosen = sort_settings(settings, *parts_of(type(recipe)))
         pairing = of_pairs[0] if of_pairs else None
         if pairing is not None and (target := chosen[Pairing].pop("target", None)) is not None:
             pairing = replace(pairing, target=target)  # where it lies now: the fingerprint says whether it is the same
         longer = {name: value for name in BUDGETS if (value := chosen[TrainSettings].pop(name, None)) is not None}
-        refuse_wrong_values(recipe, old, preparation, pairing)
-        refuse_wrong_values(replace(recipe, **chosen[type(recipe)]), replace(old, **chosen[TrainSettings], **longer), preparation, pairing)
+        refuse_wrong_values(recipe, old, preprocessing, pairing)
+        refuse_wrong_values(
+            replace(recipe, **chosen[type(recipe)]), replace(old, **chosen[TrainSettings], **longer), preprocessing, pairing
+        )
         engaged = {name: chosen[TrainSettings].pop(name) for name in COACHING if not old.coach and name in chosen[TrainSettings]}
         machine = {name: chosen[TrainSettings].pop(name) for name in MACHINE if name in chosen[TrainSettings]}
-        refuse_differences((recipe, old, preparation, *of_pairs), chosen, longer)
+        refuse_differences((recipe, old, preprocessing, *of_pairs), chosen, longer)
         placed = on_machine(directory, old, machine)
         new = replace(with_longer_budget(directory, placed, longer, console), **engaged)
         refuse_wrong_data(data, recipe)
@@ -364,7 +368,7 @@ def resume(run: Place, *, data: Place | Store | Pairs | None = None, console: "C
         sought = {"source": located(place), "pairing": None if pairing is None else asdict(located_pairing(pairing))}
         if not isinstance(place, Store | Pairs):
             refuse_moved(directory, sought)
-        store = place if isinstance(place, Store | Pairs) else prepared(place, recipe, preparation, console, pairing)
+        store = place if isinstance(place, Store | Pairs) else prepared(place, recipe, preprocessing, console, pairing)
         refuse_changed(directory, config["data"], place, store.fingerprint, len(store))
         elsewhere = data is not None or pairing != next(iter(of_pairs), None)
         if elsewhere and {name: config["data"].get(name) for name in sought} != sought:
@@ -389,8 +393,8 @@ def recorded_settings(config: Mapping[str, Any]) -> tuple[Any, ...]:
     try:
         data = config["data"]
         pairing = [from_json(Pairing, data["pairing"])] if data.get("pairing") else []
-        training = {"kept_back": 0, **config["train_settings"]}  # runs begun before there were vital signs kept nothing back
-        return from_json(TrainSettings, training), from_json(Preparation, data["preparation"]), *pairing
+        training = {"holdout": 0, **config["train_settings"]}  # runs begun before there were vital signs kept nothing back
+        return from_json(TrainSettings, training), from_json(Preprocessing, data["preprocessing"]), *pairing
     except (KeyError, TypeError, AttributeError) as problem:
         raise CheckpointError(f"The run's config.json is damaged, or was altered: {problem!r}") from None
 
@@ -461,7 +465,9 @@ def with_longer_budget(run: RunDirectory, old: TrainSettings, longer: Mapping[st
     spent = {name: limit for name in BUDGETS if name not in longer and (limit := getattr(old, name)) is not None and used[name] >= limit}
     if spent and not longer:
         limits = ", ".join(f"{name} {limit:g}" for name, limit in spent.items())
-        console.print(f"The budget of this run is used up ({limits}). For more: {run.resume_command} --{next(iter(spent))} NUMBER")
+        console.print(
+            f"The budget of this run is used up ({limits}). For more: {run.resume_command} --{next(iter(spent)).replace('_', '-')} NUMBER"
+        )
         return old
     for name, limit in spent.items():
         console.print(f"The old budget of {limit:g} {name} is used up, and no longer counts.")

@@ -16,7 +16,7 @@ from PIL import Image
 
 from sparring.core.errors import DataError
 from sparring.data.open_source import open_source, source_names
-from sparring.data.store import Preparation, prepare
+from sparring.data.store import Preprocessing, prepare
 
 FOLDER = Path(__file__).resolve().parents[2] / "src" / "sparring" / "data" / "images" / "bundled_files"
 
@@ -82,7 +82,7 @@ def test_emoji_equal_the_originals(shared_data: Path, style: str) -> None:
 
 
 def test_the_original_archive_and_the_embedded_set_prepare_alike(shared_data: Path) -> None:
-    settings = Preparation(size=16, background="navy")
+    settings = Preprocessing(size=16, background="navy")
     embedded, original = prepare(open_source("emoji"), settings), prepare(open_source(shared_data / "emoji-google-64.zip"), settings)
     assert np.array_equal(embedded.pixels, original.pixels)
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from sparring.core.errors import DataError
 from sparring.data.open_source import Source, open_source
-from sparring.data.store import Preparation, prepare
+from sparring.data.store import Preprocessing, prepare
 
 
 def write_zip(path: Path, entries: dict[str, bytes]) -> Path:
@@ -108,7 +108,7 @@ def test_other_files_are_passed_over_and_hidden_ones_counted(photos: Path) -> No
     assert [problem.name for problem in source.passed_over] == ["README.txt"]
     assert any(note.startswith("2 hidden files") for note in source.notes)
     assert "cat/unnamed" in by_name(source)
-    report = prepare(source, Preparation(max_bad=0.0)).report
+    report = prepare(source, Preprocessing(max_bad=0.0)).report
     assert (report.found, report.used) == (7, 7)
     assert any("README.txt" in note for note in report.notes)
 
@@ -163,7 +163,7 @@ def test_encrypted_absurd_and_damaged_entries_are_quarantined(tmp_path: Path) ->
     patched(path, "locked.png", 8, b"\x01\x00")
     patched(path, "huge.png", 24, (600 * 2**20).to_bytes(4, "little"))
     patched(path, "torn.png", 16, b"\0\0\0\0")  # another checksum
-    report = prepare(open_source(path), Preparation(max_bad=0.75)).report
+    report = prepare(open_source(path), Preprocessing(max_bad=0.75)).report
     reasons = dict(report.quarantined)
     assert report.used == 1
     assert "encrypted" in reasons["locked.png"]
@@ -179,7 +179,7 @@ def test_an_entry_twice_in_a_zip_is_told(tmp_path: Path) -> None:
             archive.writestr("a.png", red(2))
     source = open_source(path)
     assert [problem.name for problem in source.problems] == ["a.png"]
-    assert prepare(source, Preparation(max_bad=0.5)).pixels[0, 0, 0, 0] == 2
+    assert prepare(source, Preprocessing(max_bad=0.5)).pixels[0, 0, 0, 0] == 2
 
 
 def test_no_zip_at_all(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_bad_files_are_quarantined_with_reasons(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="4 of 8 images") as caught:
         prepare(open_source(folder))
     assert all(name in str(caught.value) for name in bad)
-    store = prepare(open_source(folder), Preparation(max_bad=0.5))
+    store = prepare(open_source(folder), Preprocessing(max_bad=0.5))
     assert (store.report.found, store.report.used) == (8, 4)
     assert sorted(name for name, _ in store.report.quarantined) == sorted(bad)
     assert list(store.names) == [f"good{i}.png" for i in range(4)]
@@ -306,7 +306,7 @@ def test_none_usable(tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.png").write_bytes(b"x")
     with pytest.raises(DataError, match="none of 1 image can"):
-        prepare(open_source(tmp_path / "bad"), Preparation(max_bad=1.0))
+        prepare(open_source(tmp_path / "bad"), Preprocessing(max_bad=1.0))
 
 
 # --------------------------------------------------------------------------------------------------- well-known layouts
@@ -395,6 +395,6 @@ def test_the_parts_of_well_known_layouts_are_no_classes(tmp_path: Path) -> None:
 
 
 def test_classes_are_left_out_if_they_are_not_wanted(photos: Path) -> None:
-    store = prepare(open_source(photos), Preparation(classes="none"))
+    store = prepare(open_source(photos), Preprocessing(classes="none"))
     assert (store.spec.classes, store.labels, len(store)) == ((), None, 6)
     assert prepare(open_source(photos)).spec.classes == ("cat", "dog")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from sparring.core.errors import DataError, SparringError
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, prepare
+from sparring.data.store import Preprocessing, prepare
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_hub_saved_to_disk(hub: Any, tmp_path: Path) -> None:  # noqa: ANN401
     source = open_source(f"hf:{tmp_path / 'saved'}")
     assert source.classes == ("sun", "moon")
     assert [problem.reason for problem in source.problems] == ["no label"]
-    store = prepare(source, Preparation(max_bad=0.6))
+    store = prepare(source, Preprocessing(max_bad=0.6))
     assert store.pixels[:, 0, 0, 0].tolist() == [0, 40]
     assert store.labels is not None
     assert store.labels.tolist() == [1, 0]

@@ -10,7 +10,7 @@ from PIL import Image
 from sparring.core.errors import DataError
 from sparring.data.images.inspect import inspect
 from sparring.data.open_source import open_source
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 
 
 def test_counts_and_reasons(photos: Path) -> None:
@@ -45,7 +45,7 @@ def test_contact_sheet_shows_the_whole_source(tmp_path: Path) -> None:
 def test_contact_sheet_shows_whole_images_on_the_background(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     Image.new("RGBA", (96, 48), (255, 0, 0, 255)).save(tmp_path / "p" / "a.png")
-    sheet = inspect(open_source(tmp_path / "p"), Preparation(background="blue")).contact_sheet
+    sheet = inspect(open_source(tmp_path / "p"), Preprocessing(background="blue")).contact_sheet
     assert sheet[50, 50].tolist() == [255, 0, 0]
     assert sheet[10, 50].tolist() == [0, 0, 255]
 

@@ -10,11 +10,11 @@ from PIL import Image
 from sparring.core.errors import DataError, SettingsError
 from sparring.data.pairs import made_inputs
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs, open_to_judge
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.media.image_decoding import Crop
 from sparring.training.loop import indices_of
 
-SIZE = Preparation(size=8)
+SIZE = Preprocessing(size=8)
 
 
 def folder(path: Path, numbers: list[int], ending: str = ".png", add: int = 0) -> Path:
@@ -63,7 +63,7 @@ def test_halves_of_a_image(tmp_path: Path, side: str, wanted: tuple[int, int]) -
     pairs = open_pairs(str(tmp_path / "sheets"), Pairing(side_by_side=side, held_out=0.0), SIZE, "paired")  # pyright: ignore[reportArgumentType]
     assert brightness(pairs, [0, 1, 2]) == [wanted] * 3
     Image.new("L", (15, 8)).save(tmp_path / "sheets" / "odd.png")
-    pairs = open_pairs(str(tmp_path / "sheets"), Pairing(side_by_side="left"), Preparation(size=8, max_bad=0.5), "paired")
+    pairs = open_pairs(str(tmp_path / "sheets"), Pairing(side_by_side="left"), Preprocessing(size=8, max_bad=0.5), "paired")
     assert any("odd.png: 15 pixels wide" in line for line in pairs.lines())
 
 
@@ -219,7 +219,7 @@ def pairs_of_scenes(path: Path, change: Callable[[Image.Image], Image.Image], co
 
 
 def opened(a: Path, b: Path, crop: Crop = "center") -> Pairs:
-    return open_pairs(str(a), Pairing(target=str(b), held_out=0.0), Preparation(size=32, crop=crop), "paired")
+    return open_pairs(str(a), Pairing(target=str(b), held_out=0.0), Preprocessing(size=32, crop=crop), "paired")
 
 
 def test_pairs_of_two_shapes_are_refused_unless_both_are_squeezed(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_cyclegans_folders_are_two_sets_and_their_tests_are_held_out(tmp_path: P
     assert names == [{"testA/04.png"}, {"testB/05.png", "testB/06.png"}]
     judged = open_to_judge(str(tmp_path / "data"), Pairing(), SIZE, (1, 1), paired=False)
     assert judged.counts == (1, 2)
-    only = open_pairs(str(tmp_path / "data"), Pairing(held_out=0.0), Preparation(size=8, split="test"), "unpaired")
+    only = open_pairs(str(tmp_path / "data"), Pairing(held_out=0.0), Preprocessing(size=8, split="test"), "unpaired")
     assert only.counts == (1, 2)
     with pytest.raises(DataError, match="leave --inputs"):
         open_pairs(str(tmp_path / "data"), Pairing(inputs="edges"), SIZE, "paired")

@@ -13,7 +13,7 @@ from sparring.core.errors import DataError
 from sparring.data.images.inspect import inspect
 from sparring.data.images.stacked import choices
 from sparring.data.open_source import Source, open_source
-from sparring.data.store import Preparation, prepare
+from sparring.data.store import Preprocessing, prepare
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +72,11 @@ def test_garments_are_chosen_evenly_and_independently(garments_seen: Int64[np.nd
 
 def test_preparing_enlarges_each_garment_by_itself() -> None:
     some = (0, 49_999, 4711)
-    store = prepare(part(open_source("fashion10k:stacked"), some), Preparation(size=32))
+    store = prepare(part(open_source("fashion10k:stacked"), some), Preprocessing(size=32))
     assert store.spec.shape == (3, 32, 32)
     assert store.labels is None
     for image, chosen in zip(store.pixels, choices(10_000)[list(some)].tolist(), strict=True):
-        garments = prepare(part(open_source("fashion10k"), chosen), Preparation(size=32)).pixels
+        garments = prepare(part(open_source("fashion10k"), chosen), Preprocessing(size=32)).pixels
         assert np.array_equal(image, np.concatenate(list(garments), axis=2))
 
 

@@ -23,7 +23,7 @@ from sparring.core.errors import DataError, SettingsError
 from sparring.data import content_digest
 from sparring.data.open_source import open_source
 from sparring.data.source import Source
-from sparring.data.store import Preparation, Store, open_store, prepare
+from sparring.data.store import Preprocessing, Store, open_store, prepare
 
 
 def counted(source: Source) -> tuple[Source, list[int]]:
@@ -56,9 +56,15 @@ def test_the_second_time_nothing_is_read(photos: Path) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [Preparation(size=5), Preparation(channels=1), Preparation(crop="pad"), Preparation(background="red"), Preparation(max_bad=0.2)],
+    [
+        Preprocessing(size=5),
+        Preprocessing(channels=1),
+        Preprocessing(crop="pad"),
+        Preprocessing(background="red"),
+        Preprocessing(max_bad=0.2),
+    ],
 )
-def test_another_setting_is_another_store(photos: Path, changed: Preparation) -> None:
+def test_another_setting_is_another_store(photos: Path, changed: Preprocessing) -> None:
     first = prepare(open_source(photos))
     source, reads = counted(open_source(photos))
     assert prepare(source, changed).folder != first.folder
@@ -118,21 +124,21 @@ def test_deep_images_share_one_range(tmp_path: Path) -> None:
     store = prepare(open_source(folder))
     assert store.pixels[:, 0, 0, 0].tolist() == [62, 125, 255]  # of 4095: 62.27, 124.5 and 255
     assert any("0 to 4,095" in line and "--value-range" in line for line in store.report.warnings)
-    given = prepare(open_source(folder), Preparation(value_range=(1000.0, 3000.0)))
+    given = prepare(open_source(folder), Preprocessing(value_range=(1000.0, 3000.0)))
     assert given.pixels[:, 0, 0, 0].tolist() == [0, 128, 255]
     for i, value in enumerate((-1024, 0, 3072)):
         Image.fromarray(np.full((8, 8), value, np.int32)).save(folder / f"{i}.tif")
         (folder / f"{i}.png").unlink()
     assert prepare(open_source(folder)).pixels[:, 0, 0, 0].tolist() == [0, 64, 255]  # 1024 / 4096
     with pytest.raises(SettingsError, match="value_range is 5 5"):
-        prepare(open_source(folder), Preparation(value_range=(5.0, 5.0)))
+        prepare(open_source(folder), Preprocessing(value_range=(5.0, 5.0)))
 
 
 def test_sides_that_are_cut_off_are_said(tmp_path: Path) -> None:
     (tmp_path / "wide").mkdir()
     for i in range(3):
         noise(48, 80, i).save(tmp_path / "wide" / f"{i}.png")
-    said = {crop: prepare(open_source(tmp_path / "wide"), Preparation(crop=crop)).report.warnings for crop in ("center", "squash", "pad")}
+    said = {crop: prepare(open_source(tmp_path / "wide"), Preprocessing(crop=crop)).report.warnings for crop in ("center", "squash", "pad")}
     assert "3 of 3 images" in said["center"][0]
     assert "40%" in said["center"][0]
     assert "--crop pad" in said["center"][0]
@@ -141,8 +147,8 @@ def test_sides_that_are_cut_off_are_said(tmp_path: Path) -> None:
 
 
 def test_one_background_by_two_names_is_one_store(photos: Path) -> None:
-    first = prepare(open_source(photos), Preparation(background="red"))
-    assert prepare(open_source(photos), Preparation(background="#ff0000")).folder == first.folder
+    first = prepare(open_source(photos), Preprocessing(background="red"))
+    assert prepare(open_source(photos), Preprocessing(background="#ff0000")).folder == first.folder
 
 
 def test_size_is_the_images_own_only_if_all_are_equal_and_square(photos: Path) -> None:
@@ -152,7 +158,7 @@ def test_size_is_the_images_own_only_if_all_are_equal_and_square(photos: Path) -
     for file in photos.rglob("*.png"):
         noise(6, 9).save(file)
     assert prepare(open_source(photos)).spec.shape == (3, 64, 64)
-    assert prepare(open_source(photos), Preparation(size=16)).spec.shape == (3, 16, 16)
+    assert prepare(open_source(photos), Preprocessing(size=16)).spec.shape == (3, 16, 16)
 
 
 def test_gray_until_the_first_color(tmp_path: Path) -> None:
@@ -170,9 +176,9 @@ def test_gray_until_the_first_color(tmp_path: Path) -> None:
     expected = images[..., None].repeat(3, axis=3)
     expected[20] = (1, 2, 3)
     assert np.array_equal(mixed.pixels, expected)
-    assert mixed.fingerprint == prepare(open_source(folder), Preparation(channels=3)).fingerprint
-    assert prepare(open_source(folder), Preparation(channels=1)).spec.channels == 1
-    four = prepare(open_source(folder), Preparation(channels=4))
+    assert mixed.fingerprint == prepare(open_source(folder), Preprocessing(channels=3)).fingerprint
+    assert prepare(open_source(folder), Preprocessing(channels=1)).spec.channels == 1
+    four = prepare(open_source(folder), Preprocessing(channels=4))
     assert four.pixels.shape == (40, 5, 5, 4)
     assert (four.pixels[..., 3] == 255).all()
 
@@ -182,9 +188,9 @@ def test_many_threads_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.Mo
     folder.mkdir()
     for i in range(150):
         noise(10 + i % 7, 12, i).save(folder / f"{i}.png")
-    one = prepare(open_source(folder), Preparation(size=8), workers=1)
+    one = prepare(open_source(folder), Preprocessing(size=8), workers=1)
     monkeypatch.setenv("SPARRING_CACHE", str(tmp_path / "other"))
-    four = prepare(open_source(folder), Preparation(size=8), workers=4)
+    four = prepare(open_source(folder), Preprocessing(size=8), workers=4)
     assert one.folder != four.folder
     assert (one.folder / "pixels.raw").read_bytes() == (four.folder / "pixels.raw").read_bytes()
     assert one.fingerprint == four.fingerprint
@@ -225,7 +231,7 @@ def test_notes_tell_what_was_done(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (20, 20), color) for color in ("red", "blue")]
     frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
     Image.new("L", (4, 4)).save(folder / "small.png")
-    store = prepare(open_source(folder), Preparation(size=16))
+    store = prepare(open_source(folder), Preprocessing(size=16))
     assert "several frames: the first is used: 1 (moving.gif)." in store.report.notes
     assert "transparency laid on white: 1 (clear.png)." in store.report.notes
     assert "smaller than 16 pixels on a side, so enlarged: 1 (small.png)." in store.report.notes
@@ -235,14 +241,14 @@ def test_notes_tell_what_was_done(tmp_path: Path) -> None:
 def test_a_class_without_usable_images_stays_and_is_told(photos: Path) -> None:
     (photos / "eel").mkdir()
     (photos / "eel" / "0.png").write_bytes(b"")
-    store = prepare(open_source(photos), Preparation(max_bad=0.2))
+    store = prepare(open_source(photos), Preprocessing(max_bad=0.2))
     assert store.spec.classes == ("cat", "dog", "eel")
     assert "Classes without a usable image: eel." in store.report.notes
 
 
 def test_all_wrong_settings_at_once(photos: Path) -> None:
     with pytest.raises(SettingsError) as caught:
-        prepare(open_source(photos), Preparation(size=0, background="whiteish", max_bad=2.0))
+        prepare(open_source(photos), Preprocessing(size=0, background="whiteish", max_bad=2.0))
     assert all(word in str(caught.value) for word in ("size is 0", "'whiteish'", "max_bad is 2.0"))
 
 
@@ -255,7 +261,7 @@ def test_an_error_on_the_way_leaves_nothing(photos: Path, cache: Path) -> None:
         return (photos / source.items[index].name).read_bytes()
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(replace(source, read=read), Preparation(size=8))
+        prepare(replace(source, read=read), Preprocessing(size=8))
     assert stores_in(cache) == []
 
 
@@ -263,13 +269,13 @@ KILLED = """
 import os, sys, time
 from dataclasses import replace
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, prepare
+from sparring.data.store import Preprocessing, prepare
 
 source = open_source(sys.argv[1])
 def read(index):
     print("reading", flush=True)
     time.sleep(60)
-prepare(replace(source, read=read), Preparation(size=8))
+prepare(replace(source, read=read), Preprocessing(size=8))
 """
 
 
@@ -283,7 +289,7 @@ def test_a_killed_process_leaves_no_store_and_is_swept_up(photos: Path, cache: P
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    other = prepare(open_source(photos), Preparation(size=4))
+    other = prepare(open_source(photos), Preprocessing(size=4))
     assert stores_in(cache) == sorted([store.folder.name, other.folder.name])
 
 
@@ -297,7 +303,7 @@ def test_two_at_once_both_end_with_a_good_store(photos: Path, cache: Path) -> No
         return (photos / source.items[index].name).read_bytes()
 
     stores: list[Store] = []
-    threads = [threading.Thread(target=lambda: stores.append(prepare(replace(source, read=read), Preparation(size=8)))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: stores.append(prepare(replace(source, read=read), Preprocessing(size=8)))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -349,7 +355,7 @@ def test_reading_back_what_is_not_there(tmp_path: Path) -> None:
 def test_a_file_that_vanishes_is_quarantined(photos: Path) -> None:
     source = open_source(photos)
     (photos / "cat" / "1.png").unlink()
-    store = prepare(source, Preparation(max_bad=0.2))
+    store = prepare(source, Preprocessing(max_bad=0.2))
     assert [name for name, _ in store.report.quarantined] == ["cat/1.png"]
     assert store.pixels[:, 0, 0, 0].tolist() == [10, 30, 110, 120, 130]
 
@@ -364,6 +370,6 @@ def test_a_large_jpeg_in_a_folder(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "a.jpg").write_bytes(encoded(Image.new("RGB", (1600, 1200), (200, 100, 50)), "JPEG", quality=95))
     started = time.perf_counter()
-    store = prepare(open_source(folder), Preparation(size=32))
+    store = prepare(open_source(folder), Preprocessing(size=32))
     assert time.perf_counter() - started < 5
     assert np.abs(store.pixels[0].astype(int) - [200, 100, 50]).max() <= 2

@@ -15,7 +15,7 @@ import sparring
 from sparring.core.errors import DataError
 from sparring.data.images.sizes_and_range import shared_range
 from sparring.data.open_source import open_source
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.feature_cache import see
 from sparring.evaluation.features import Extractor
@@ -133,7 +133,7 @@ def test_images_go_from_their_own_pixels_to_the_extractor(tmp_path: Path, extrac
     clear.putalpha(128)
     images = [scene(0, 300, 200), scene(1, 48, 80).convert("L"), clear, scene(3, 224, 224), scene(4, 1000, 31), scene(5, 2, 3)]
     source = open_source(folder(tmp_path / "any", images))
-    seen = see(of_source(source, Preparation(), shared_range([source], Preparation())), extractor)
+    seen = see(of_source(source, Preprocessing(), shared_range([source], Preprocessing())), extractor)
     assert seen.sizes.tolist() == [[200, 300], [80, 48], [90, 50], [224, 224], [31, 1000], [3, 2]]
     shown = []
     for image in images:  # by Pillow alone

@@ -16,7 +16,7 @@ import sparring
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.files import sha256_of_file
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, Store, prepare
+from sparring.data.store import Preprocessing, Store, prepare
 from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import Images, of_store
@@ -29,7 +29,7 @@ QUIET = Console(quiet=True)
 
 @pytest.fixture(scope="module")
 def garments() -> Store:
-    return prepare(open_source("fashion10k"), Preparation())
+    return prepare(open_source("fashion10k"), Preprocessing())
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_real_images_are_looked_at_once(tmp_path: Path, monkeypatch: pytest.Monk
 def trained(tmp_path_factory: pytest.TempPathFactory, squares: Path) -> Path:
     run = tmp_path_factory.mktemp("runs") / "judged"
     sparring.train(
-        "dcgan", data=squares, out=run, steps=6, judge_every=3, judge_samples=20, condition="concatenate", console=QUIET,
+        "dcgan", data=squares, out=run, steps=6, evaluate_every=3, evaluate_samples=20, condition="concatenate", console=QUIET,
         width=4, batch_size=8, latent_size=5, threads=1, samples=4,
     )  # fmt: skip
     return run
@@ -221,9 +221,7 @@ def test_a_run_is_judged_against_its_own_data(trained: Path, squares: Path, tmp_
 def test_names_of_classes_and_files_are_no_markup(tmp_path: Path, lite0: Extractor) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1), np.uint8)
     classes = ("<script>alert(1)</script>",)
-    images = Images(
-        "<b>", 12, classes, lambda: iter([pixels]), lambda chosen: pixels[list(chosen)], np.zeros(12, np.int64), ["<i>"] * 12
-    )
+    images = Images("<b>", 12, classes, lambda: iter([pixels]), lambda chosen: pixels[list(chosen)], np.zeros(12, np.int64), ["<i>"] * 12)
     from sparring.evaluation.report import html
 
     page = html(judge_images(images, images, lite0))
@@ -245,7 +243,7 @@ def test_training_is_judged_now_and_then(trained: Path) -> None:
 
 def test_an_interrupted_run_is_judged_as_one_that_was_not(squares: Path, tmp_path: Path) -> None:
     settings = {
-        "judge_every": 2, "judge_samples": 10, "console": QUIET, "log_every": 1,
+        "evaluate_every": 2, "evaluate_samples": 10, "console": QUIET, "log_every": 1,
         "width": 4, "batch_size": 8, "latent_size": 5, "threads": 1, "samples": 4,
     }  # fmt: skip
     sparring.train("dcgan", data=squares, out=tmp_path / "whole", steps=6, **settings)
@@ -256,7 +254,7 @@ def test_an_interrupted_run_is_judged_as_one_that_was_not(squares: Path, tmp_pat
     sparring.resume(tmp_path / "parts", steps=6, console=QUIET)
     assert scores.read_bytes() == (tmp_path / "whole" / "scores.jsonl").read_bytes()
     timing = [json.loads(line) for line in (tmp_path / "parts" / "timing.jsonl").read_text().splitlines()]
-    assert 0 < timing[-1]["judging_share"] < 1
+    assert 0 < timing[-1]["evaluation_share"] < 1
 
 
 def test_runs_are_ranked_with_means_and_spread(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ import sparring
 from golden import GOLDEN, golden
 from sparring.core.errors import CheckpointError
 from sparring.inference.load import _built
-from sparring.interop.import_weights import import_weights
 from sparring.interop import nvidia_stylegan2
+from sparring.interop.import_weights import import_weights
 from sparring.interop.official_files import Official
 from sparring.interop.safe_unpickling import Part, read_persistent
 

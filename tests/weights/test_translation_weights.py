@@ -17,7 +17,7 @@ from sparring.core.data_spec import PairSpec
 from sparring.core.errors import CheckpointError, SettingsError
 from sparring.inference.model import Model
 from sparring.interop.import_weights import import_weights
-from sparring.recipes.pix2pix import Pix2pix
+from sparring.recipes.pix2pix import Pix2Pix
 
 
 def relative(value: Tensor, wanted: Tensor) -> float:
@@ -36,8 +36,8 @@ def network_of(model: Model) -> nn.Module:
     return network
 
 
-def rules_of(model: Model) -> Pix2pix:
-    assert isinstance(model.recipe, Pix2pix)
+def rules_of(model: Model) -> Pix2Pix:
+    assert isinstance(model.recipe, Pix2Pix)
     return model.recipe
 
 
@@ -58,20 +58,20 @@ def random_state(kind: Callable[..., nn.Module], *settings: int | str) -> State:
     return dict(kind(*settings).state_dict())
 
 
-GOLDEN_NETWORKS: dict[str, tuple[nn.Module, Pix2pix, tuple[int, int, int]]] = {
+GOLDEN_NETWORKS: dict[str, tuple[nn.Module, Pix2Pix, tuple[int, int, int]]] = {
     "cyclegan-resnet6-ngf16": (
         residual(3, 3, 16, 6, "instance"),
-        Pix2pix(network="residual", norm="instance", width=16, discriminator_width=16, blocks=6, dropout=0.0),
+        Pix2Pix(network="residual", norm="instance", width=16, discriminator_width=16, blocks=6, dropout=0.0),
         (256, 3, 3),
     ),
     "pix2pix-unet128-ngf8": (
         unet(3, 3, 8, 7, "batch"),
-        Pix2pix(network="unet", norm="batch", width=8, discriminator_width=8, halvings=7, dropout=0.0),
+        Pix2Pix(network="unet", norm="batch", width=8, discriminator_width=8, halvings=7, dropout=0.0),
         (128, 3, 3),
     ),
     "patchgan-n3-ndf16-in6": (
         patches(6, 16, 3, "batch"),
-        Pix2pix(network="residual", norm="batch", width=4, discriminator_width=16, patch_layers=3, blocks=1, judges="pair"),
+        Pix2Pix(network="residual", norm="batch", width=4, discriminator_width=16, patch_layers=3, blocks=1, judges="pair"),
         (256, 3, 3),
     ),
 }

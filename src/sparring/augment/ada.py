@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, grid_sample
 
-from sparring.augment.random_draws import Draws, PerImage, Images, _spread
+from sparring.augment.random_draws import Draws, Images, PerImage, _spread
 from sparring.core.mirror_padding import mirrored
 from sparring.core.random_streams import Streams
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparring.augment.random_draws import Draws, PerImage, Images, _spread
+from sparring.augment.random_draws import Draws, Images, PerImage, _spread
 from sparring.core.random_streams import Streams
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-PARTS = ("recipe", "training", "preparation", "pairing")
-"""What settings are made of: a recipe's, `TrainSettings`, `Preparation`, and for translators `Pairing`."""
+PARTS = ("recipe", "training", "preprocessing", "pairing")
+"""What settings are made of: a recipe's, `TrainSettings`, `Preprocessing`, and for translators `Pairing`."""
 
 Run = Annotated[Positional[Path], arg(metavar="RUN", help="A run directory, or a packed .safetensors file.")]
 ResumedRun = Annotated[Positional[Path], arg(metavar="RUN", help="The run directory to go on in.")]
@@ -28,7 +28,7 @@ def resume_budget() -> type:
 
     hints = get_type_hints(TrainSettings)
     total = "A longer budget than the run had: the total of the run, not added to what it has done."
-    budget = [(name, Annotated[hints[name], arg(help=total)], None) for name in ("minutes", "images", "steps")]
+    budget = [(name, Annotated[hints[name], arg(help=total)], None) for name in ("minutes", "real_samples", "steps")]
     others = {
         "coach": "Act on verdicts from now on, in a run without a coach.",
         "coach_tries": "How often that coach may step in.",
@@ -53,7 +53,7 @@ def train_arguments(name: str) -> type:
     """What `sparring train NAME` takes."""
     from sparring import recipes as known
     from sparring.data.pairs.pairs import Pairing
-    from sparring.data.store import Preparation
+    from sparring.data.store import Preprocessing
     from sparring.games.translation import TranslationRecipe
     from sparring.training.settings import TrainSettings
 
@@ -71,7 +71,7 @@ def train_arguments(name: str) -> type:
             ),
             ("out", Annotated[Path | None, arg(help="The run directory to make. Default: runs/RECIPE-DATA-NUMBER.")], None),
             ("training", OmitArgPrefixes[TrainSettings], field(default_factory=TrainSettings)),
-            ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
+            ("preprocessing", OmitArgPrefixes[Preprocessing], field(default_factory=Preprocessing)),
             *pairing,
             ("recipe", OmitArgPrefixes[recipe], field(default_factory=recipe)),
         ],
@@ -126,13 +126,13 @@ def resume_arguments(run: Path) -> type:
 
 def prepare_arguments() -> type:
     """What `sparring data prepare` takes."""
-    from sparring.data.store import Preparation
+    from sparring.data.store import Preprocessing
 
     return make_dataclass(
         "Arguments",
         [
             ("data", Source),
-            ("preparation", OmitArgPrefixes[Preparation], field(default_factory=Preparation)),
+            ("preprocessing", OmitArgPrefixes[Preprocessing], field(default_factory=Preprocessing)),
         ],
     )
 

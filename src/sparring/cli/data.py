@@ -17,13 +17,13 @@ def inspect_data(data: Source, split: str | None = None, max_pixels: int | None 
     """
     from sparring.data.images.inspect import inspect
     from sparring.data.open_source import open_source
-    from sparring.data.preprocessing import Preparation
+    from sparring.data.preprocessing import Preprocessing
     from sparring.media.image_files import output_at, save_image
 
     screen = console()
     if out is not None:
         output_at(out, "image")
-    inspection = inspect(open_source(data, split=split), Preparation(max_pixels=max_pixels), progress=screen.is_terminal)
+    inspection = inspect(open_source(data, split=split), Preprocessing(max_pixels=max_pixels), progress=screen.is_terminal)
     for line in inspection.lines():
         screen.print(line)
     if inspection.contact_sheet is not None:
@@ -40,7 +40,7 @@ def prepare_data(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `prep
     from sparring.data.store import prepare
 
     screen = console()
-    store = prepare(open_source(arguments.data, split=arguments.preparation.split), arguments.preparation, progress=screen.is_terminal)
+    store = prepare(open_source(arguments.data, split=arguments.preprocessing.split), arguments.preprocessing, progress=screen.is_terminal)
     for line in store.report.lines():
         screen.print(line)
     screen.print(f"{plural(len(store), 'image', 'images')} of {store.spec}: {store.folder}\nFingerprint: {store.fingerprint}")

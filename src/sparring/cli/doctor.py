@@ -41,8 +41,8 @@ def doctor(
     from sparring.core.files import write_json
 
     screen = console()
-    preparation = {"size": size, "channels": channels, "crop": crop, "max_bad": max_bad}
-    named = {name: value for name, value in preparation.items() if value is not None}
+    preprocessing = {"size": size, "channels": channels, "crop": crop, "max_bad": max_bad}
+    named = {name: value for name, value in preprocessing.items() if value is not None}
     pairing: dict[str, Any] = {"target": target, "inputs": inputs, "side_by_side": side_by_side}
     advice = api.doctor(data, minutes=minutes, device=device, threads=threads, console=screen, **pairing, **named)
     for line in advice.lines():

@@ -33,7 +33,7 @@ MEANT = {
     "--condition": "cond conditional classcond classconditional nclasses numclasses labels uselabels",
     "--r1": "gamma r1gamma r1weight",
     "--augment": "aug diffaug diffaugment ada usediffaug augmentation",
-    "--average-images": "ema emadecay emakimg emabeta usema polyak",
+    "--ema-samples": "ema emadecay emakimg emabeta usema polyak",
     "--sample-every": "sampleinterval samplefreq imgsnap displayfreq displayinterval printfreq evalsample",
     "--log-every": "loginterval logfreq logsteps",
     "--checkpoint-every": "snap snapshot saveevery saveinterval savefreq saveepochfreq checkpointinterval ckptinterval "
@@ -44,7 +44,7 @@ MEANT = {
     "--objective": "loss ganmode losstype ganloss ganlosstype criterion",
     "--optimizer": "optim opt solver",
     "--precision": "amp fp16 fp32 half mixedprecision dtype bf16 fp16resolutions nofp16 usefp16",
-    "--judge-every": "metric metrics fid evalevery evalfreq evalinterval evaluate eval",
+    "--evaluate-every": "metric metrics fid evalevery evalfreq evalinterval evaluate eval",
     "--spectral-norm": "sn usesn specnorm",
     "--unroll": "unrolledsteps unrollsteps",
     "--seed": "randomseed manualseed rngseed seeds s",
@@ -65,7 +65,7 @@ MEANT = {
     "--l1": "lambdal1",
     "--gradient-accumulation": "accumulate accum gradaccum gradientaccumulateevery accumulationsteps",
     "--steps": "iters iterations niters maxiter maxsteps numsteps totalsteps nsteps niter numiters step trainsteps",
-    "--images": "nimg totalimages",
+    "--real-samples": "images nimg totalimages",
     "--minutes": "time hours timelimit maxminutes duration",
     "--device": "backend accelerator",
 }  # fmt: skip
@@ -90,23 +90,23 @@ def meant_by(name: str) -> Iterator[str]:
 
 
 def _epochs(flags: Collection[str], values: Sequence[str], data: Data) -> str:
-    if "--images" not in flags:
+    if "--real-samples" not in flags:
         return ""
     count = _count(values)
     images = _images_of(data()) if count else None
     if count and images:
         these = f"{plural(count, 'epoch', 'epochs')} of {'this image' if images == 1 else f'these {images:,} images'}"
-        example = f"; {these} {'is' if count == 1 else 'are'} --images {round(count * images)}"
+        example = f"; {these} {'is' if count == 1 else 'are'} --real-samples {round(count * images)}"
     else:
-        example = "; an epoch is as many --images as there are in the data"
-    return f"say how long with --minutes, --images or --steps{example}."
+        example = "; an epoch is as many --real-samples as there are in the data"
+    return f"say how long with --minutes, --real-samples or --steps{example}."
 
 
 def _thousands(flags: Collection[str], values: Sequence[str], _: Data) -> str:
-    if "--images" not in flags:
+    if "--real-samples" not in flags:
         return ""
     count = _count(values)
-    return f"say how long with --minutes, --images or --steps{f': --images {round(1000 * count)}' if count else ''}."
+    return f"say how long with --minutes, --real-samples or --steps{f': --real-samples {round(1000 * count)}' if count else ''}."
 
 
 def _gpus(flags: Collection[str], _: Sequence[str], __: Data) -> str:
@@ -191,7 +191,7 @@ def _images_of(data: str | None) -> int | None:
 
 
 CALLED = {
-    "sample": "generate gen draw show image images image images create synthesize render",
+    "sample": "generate gen draw show image images create synthesize render",
     "judge": "eval evaluate evaluation fid score metrics metric test kid validate quality",
     "data inspect": "inspect info stats statistics look describe dataset explore",
     "data prepare": "prepare preprocess resize dataset_tool dataset-tool",

@@ -21,7 +21,7 @@ def train(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `train_argum
 
 
 def resume(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `resume_arguments`)
-    """Go on with a run exactly where its last checkpoint left it, or for longer than was planned: --minutes, --steps, --images. These are
+    """Go on with a run exactly where its last checkpoint left it, or for longer than was planned: --minutes, --steps, --real-samples. These are
     totals of the whole run, not added to what it has done: a run of 10 minutes goes on to 30 with --minutes 30.
 
     A run without a coach can be given one (--coach). Data that was moved is named once (--data, --target). Another device, precision,

@@ -14,7 +14,7 @@ LARGEST_SIDE = 8192
 
 
 @dataclass(frozen=True)
-class Preparation:
+class Preprocessing:
     """How the images of a source become squares of one size."""
 
     size: int | None = None
@@ -39,24 +39,24 @@ class Preparation:
     """Largest height times width of an image that is read. None: 89,478,485, Pillow's limit against decompression bombs."""
 
 
-def checked_background(preparation: Preparation) -> Color:
+def checked_background(preprocessing: Preprocessing) -> Color:
     """The background as red, green, blue. SettingsError with all that is wrong with the settings."""
-    problems = type_problems(preparation)
-    if type(preparation.size) is int and not 1 <= preparation.size <= LARGEST_SIDE:
-        problems.append(f"size is {preparation.size}: it must lie between 1 and {LARGEST_SIDE}.")
-    if isinstance(preparation.max_bad, int | float) and not 0 <= preparation.max_bad <= 1:
-        problems.append(f"max_bad is {preparation.max_bad}: it is a share, from 0 to 1.")
-    if isinstance(preparation.value_range, tuple) and not problems:
-        black, white = preparation.value_range
+    problems = type_problems(preprocessing)
+    if type(preprocessing.size) is int and not 1 <= preprocessing.size <= LARGEST_SIDE:
+        problems.append(f"size is {preprocessing.size}: it must lie between 1 and {LARGEST_SIDE}.")
+    if isinstance(preprocessing.max_bad, int | float) and not 0 <= preprocessing.max_bad <= 1:
+        problems.append(f"max_bad is {preprocessing.max_bad}: it is a share, from 0 to 1.")
+    if isinstance(preprocessing.value_range, tuple) and not problems:
+        black, white = preprocessing.value_range
         if not -math.inf < black < white < math.inf:
             problems.append(f"value_range is {black:g} {white:g}: give two finite numbers, that of black and then a greater one of white.")
-    if type(preparation.max_pixels) is int and preparation.max_pixels < 1:
-        problems.append(f"max_pixels is {preparation.max_pixels}: it must be at least 1.")
-    background = _color(preparation.background)
-    if background is None and isinstance(preparation.background, str):
-        problems.append(f"background is {preparation.background!r}: give a color's English name or #rrggbb.")
+    if type(preprocessing.max_pixels) is int and preprocessing.max_pixels < 1:
+        problems.append(f"max_pixels is {preprocessing.max_pixels}: it must be at least 1.")
+    background = _color(preprocessing.background)
+    if background is None and isinstance(preprocessing.background, str):
+        problems.append(f"background is {preprocessing.background!r}: give a color's English name or #rrggbb.")
     if problems or background is None:
-        raise SettingsError(listed("These settings of the preparation cannot be used:", problems))
+        raise SettingsError(listed("These settings of the preprocessing cannot be used:", problems))
     return background
 
 

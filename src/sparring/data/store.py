@@ -24,7 +24,7 @@ from sparring.core.formatting import plural
 from sparring.core.parallel import in_order, progress_bar
 from sparring.data.images.sizes_and_range import SharedRange, common_size, range_taken, shared_range
 from sparring.data.import_report import Report, _report_from_json
-from sparring.data.preprocessing import Preparation, checked_background
+from sparring.data.preprocessing import Preprocessing, checked_background
 from sparring.data.readers.folder_layouts import is_training
 from sparring.data.source import Item, Problem, Source, examples, key_of
 from sparring.data.store_writing import PixelWriter, building, discard, publish
@@ -32,7 +32,7 @@ from sparring.media.image_decoding import Color, UnusableError, fit, load
 from sparring.media.pixels import pixels_to_float
 from sparring.media.value_range import Range
 
-__all__ = ["Preparation", "Report", "Store", "open_store", "prepare", "store_at"]
+__all__ = ["Preprocessing", "Report", "Store", "open_store", "prepare", "store_at"]
 
 FORMAT = 3
 """Of the folder: another number and everything is prepared again."""
@@ -124,23 +124,23 @@ def _checksum(described: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def prepare(source: Source, preparation: Preparation | None = None, *, progress: bool = False, workers: int | None = None) -> Store:
+def prepare(source: Source, preprocessing: Preprocessing | None = None, *, progress: bool = False, workers: int | None = None) -> Store:
     """Decode, check, crop and resize every image once, into the cache; the second time there is nothing left to do.
 
     `progress` shows a bar on the terminal; `workers`: threads (None: one for each processor). Unusable images are left out and
     listed in the report. Raises DataError if more of them than `max_bad` are, if none is left or if there is no room on the disk,
     and SettingsError for settings that make no sense.
     """
-    preparation = preparation or Preparation()
-    background = checked_background(preparation)
-    source = usable_source(source, preparation)
-    settings = {**asdict(preparation), "background": background}
+    preprocessing = preprocessing or Preprocessing()
+    background = checked_background(preprocessing)
+    source = usable_source(source, preprocessing)
+    settings = {**asdict(preprocessing), "background": background}
     folder = cache_folder() / "data" / key_of(FORMAT, source.key, sorted(settings.items()))
     with contextlib.suppress(DataError):
         return open_store(folder)
     try:
         with building(folder) as temporary:
-            _build(source, preparation, background, temporary, progress=progress, workers=workers)
+            _build(source, preprocessing, background, temporary, progress=progress, workers=workers)
             while not publish(temporary, folder):
                 try:  # another process was first, or what lies there is torn
                     return open_store(folder)
@@ -152,7 +152,7 @@ def prepare(source: Source, preparation: Preparation | None = None, *, progress:
     return open_store(folder)
 
 
-def usable_source(source: Source, preparation: Preparation) -> Source:
+def usable_source(source: Source, preprocessing: Preprocessing) -> Source:
     """The source, with classes only if they are wanted. A DataError if it has parts of which one must be chosen."""
     if source.splits:
         first = next(filter(is_training, source.splits), source.splits[0])
@@ -160,7 +160,7 @@ def usable_source(source: Source, preparation: Preparation) -> Source:
             f"{source.name} holds {source.layout}: these folders are no classes. Choose one: --split {first} (split={first!r} in Python). "
             "Translators (pix2pix, cyclegan, cut) take all of them."
         )
-    if preparation.classes == "given" or not source.classes:
+    if preprocessing.classes == "given" or not source.classes:
         return source
     items = [Item(item.name) for item in source.items]
     return replace(source, items=items, classes=(), identify=lambda: key_of("no classes", source.key))
@@ -176,19 +176,19 @@ class _Decoded:
     """Whether it has more than 8 bits a value."""
 
 
-def _build(source: Source, preparation: Preparation, background: Color, folder: Path, *, progress: bool, workers: int | None) -> None:
+def _build(source: Source, preprocessing: Preprocessing, background: Color, folder: Path, *, progress: bool, workers: int | None) -> None:
     """Write all files of a store into `folder`."""
-    size = preparation.size or default_size(common_size(source, preparation.max_pixels, workers))
-    black_white = shared_range([source], preparation, workers)
+    size = preprocessing.size or default_size(common_size(source, preprocessing.max_pixels, workers))
+    black_white = shared_range([source], preprocessing, workers)
     used: list[int] = []
     origins: list[tuple[int, int, int]] = []
     deep: list[str] = []
     quarantined = list(source.problems)
     remarks: dict[str, list[str]] = defaultdict(list)
-    writer = PixelWriter(folder / PIXELS, preparation.channels)
+    writer = PixelWriter(folder / PIXELS, preprocessing.channels)
 
     def decode(indices: range) -> list[_Decoded | str]:
-        return [_decoded(source, index, size, preparation, background, black_white) for index in indices]
+        return [_decoded(source, index, size, preprocessing, background, black_white) for index in indices]
 
     try:
         with progress_bar(f"Preparing {source.name}", len(source), progress) as advance:
@@ -203,7 +203,7 @@ def _build(source: Source, preparation: Preparation, background: Color, folder: 
                 deep.extend([source.items[index].name] if result.deep else [])
                 for note in result.notes:
                     remarks[note].append(source.items[index].name)
-        _check_share(source, preparation, len(used), quarantined)
+        _check_share(source, preprocessing, len(used), quarantined)
         writer.close()
     finally:
         writer.abandon()
@@ -215,7 +215,7 @@ def _build(source: Source, preparation: Preparation, background: Color, folder: 
         notes.extend([f"Classes without a usable image: {', '.join(empty)}."] if empty else [])
     names = [source.items[index].name for index in used]
     places = np.array(origins, np.int64)
-    warnings = [*_sides_lost(places, names, preparation), *range_taken(deep, black_white.found, preparation)]
+    warnings = [*_sides_lost(places, names, preprocessing), *range_taken(deep, black_white.found, preprocessing)]
     report = Report(len(source) + len(source.problems), len(used), tuple(quarantined), source.passed_over, tuple(notes), tuple(warnings))
     spec = ImageSpec(size, size, writer.channels, source.classes)
     with replacing(folder / ORIGINS) as temporary, temporary.open("wb") as file:
@@ -228,20 +228,20 @@ def _build(source: Source, preparation: Preparation, background: Color, folder: 
         names=names,
         writer=writer,
         report=report,
-        preparation=preparation,
+        preprocessing=preprocessing,
         black_white=black_white.found if deep else None,
     )
 
 
-def _sides_lost(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], preparation: Preparation) -> list[str]:
+def _sides_lost(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], preprocessing: Preprocessing) -> list[str]:
     """What is said where something was cut off or distorted to make squares."""
     height, width = origins[:, 0], origins[:, 1]
     oblong = np.flatnonzero(height != width).tolist()
-    if not len(oblong) or preparation.crop == "pad":
+    if not len(oblong) or preprocessing.crop == "pad":
         return []
     lost = 1 - (np.minimum(height, width) / np.maximum(height, width))[oblong]
     which = f"{len(oblong):,} of {len(names):,} images ({examples([names[index] for index in oblong])})"
-    if preparation.crop == "squash":
+    if preprocessing.crop == "squash":
         return [f"Squeezed to squares: {which} are not square."]
     much = f"on average {lost.mean():.0%} of each, at most {lost.max():.0%}" if lost.max() > lost.min() else f"{lost.max():.0%} of each"
     return [f"Cut to the middle square: {which} lose their sides, {much}. To keep all of them: --crop pad (adds borders), --crop squash."]
@@ -254,12 +254,12 @@ def _advancing(chunks: Iterator[list[_Decoded | str]], advance: Callable[[int], 
 
 
 def _decoded(
-    source: Source, index: int, size: int, preparation: Preparation, background: Color, black_white: SharedRange
+    source: Source, index: int, size: int, preprocessing: Preprocessing, background: Color, black_white: SharedRange
 ) -> _Decoded | str:
     """The finished image, or the reason why there is none."""
     try:
-        loaded = load(source.read(index), size, black_white=black_white, max_pixels=preparation.max_pixels)
-        pixels = fit(loaded.image, size, preparation.crop, background, preparation.channels)
+        loaded = load(source.read(index), size, black_white=black_white, max_pixels=preprocessing.max_pixels)
+        pixels = fit(loaded.image, size, preprocessing.crop, background, preprocessing.channels)
     except DataError:  # the source as a whole is broken
         raise
     except UnusableError as problem:
@@ -269,19 +269,19 @@ def _decoded(
     notes = loaded.notes
     if min(loaded.header.height, loaded.header.width) < size:
         notes = (*notes, f"smaller than {size} pixels on a side, so enlarged")
-    if preparation.channels != 4 and loaded.image.mode in ("LA", "RGBA"):
-        notes = (*notes, f"transparency laid on {preparation.background}")
+    if preprocessing.channels != 4 and loaded.image.mode in ("LA", "RGBA"):
+        notes = (*notes, f"transparency laid on {preprocessing.background}")
     return _Decoded(pixels, notes, (*loaded.upright, loaded.orientation), loaded.black_white is not None)
 
 
-def _check_share(source: Source, preparation: Preparation, used: int, quarantined: list[Problem]) -> None:
+def _check_share(source: Source, preprocessing: Preprocessing, used: int, quarantined: list[Problem]) -> None:
     bad = len(quarantined)
     reasons = [f"{name}: {reason}" for name, reason in quarantined]
     if not used:
         raise DataError(listed(f"{source.name}: none of {plural(bad, 'image', 'images')} can be used:", reasons))
-    if bad > preparation.max_bad * (bad + used):
+    if bad > preprocessing.max_bad * (bad + used):
         counted = f"{bad} of {plural(bad + used, 'image', 'images')} ({bad / (bad + used):.0%})"
-        share = f"{counted} cannot be used, more than max_bad = {preparation.max_bad:.0%}"
+        share = f"{counted} cannot be used, more than max_bad = {preprocessing.max_bad:.0%}"
         raise DataError(listed(f"{source.name}: {share}. Mend or remove these, or raise max_bad:", reasons))
 
 
@@ -294,7 +294,7 @@ def _describe(
     names: list[str],
     writer: PixelWriter,
     report: Report,
-    preparation: Preparation,
+    preprocessing: Preprocessing,
     black_white: Range | None,
 ) -> None:
     """Write what stands beside the pixels; the description last."""
@@ -313,7 +313,7 @@ def _describe(
         "fingerprint": fingerprint.hexdigest(),
         "names_sha256": sha256_of_file(folder / NAMES),
         "labels_key": None if labels is None else key_of(labels.tobytes()),
-        "preparation": asdict(preparation),
+        "preprocessing": asdict(preprocessing),
         "black_white": black_white,
         "report": asdict(report),
     }

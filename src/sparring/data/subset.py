@@ -31,10 +31,10 @@ class Part:
         return self.store.batch(self.places[indices])
 
 
-def kept_apart(store: Store, count: int | None, seed: int) -> tuple[Part, Part]:
+def split_holdout(store: Store, count: int | None, seed: int) -> tuple[Part, Part]:
     """All images but `count` (None: one in twenty, at most 128), and those, which the seed chooses."""
     count = min(MOST_KEPT_BACK, len(store) // ONE_IN) if count is None else count
     if count >= len(store):
-        raise SettingsError(f"kept_back must leave something to train on; {count} of {len(store)} images does not.")
+        raise SettingsError(f"holdout must leave something to train on; {count} of {len(store)} images does not.")
     order = np.random.Generator(np.random.Philox(stream_seed(seed, "kept back", 0))).permutation(len(store))
     return Part(store, np.sort(order[count:])), Part(store, np.sort(order[:count]))

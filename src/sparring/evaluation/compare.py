@@ -105,7 +105,7 @@ def name_of_run(config: dict[str, Any], source: Path) -> str:
     recipe, _ = described(config, source)
     training = from_json(TrainSettings, config["train_settings"])
     usual = asdict(type(recipe)()) | asdict(TrainSettings())
-    settings = asdict(recipe) | {name: getattr(training, name) for name in ("images", "steps", "minutes", "gradient_accumulation")}
+    settings = asdict(recipe) | {name: getattr(training, name) for name in ("real_samples", "steps", "minutes", "gradient_accumulation")}
     differing = [f"{name}={value}" for name, value in settings.items() if value != usual[name]]
     return " ".join([config["recipe"], *differing])
 

@@ -9,7 +9,7 @@ from jaxtyping import Int64, UInt8
 from sparring.core.errors import DataError
 from sparring.core.parallel import in_order
 from sparring.data.images.sizes_and_range import SharedRange
-from sparring.data.preprocessing import Preparation, checked_background
+from sparring.data.preprocessing import Preprocessing, checked_background
 from sparring.data.source import Problem, Source, key_of
 from sparring.data.store import Store
 from sparring.media.image_decoding import UnusableError, fit, load, whole
@@ -93,16 +93,16 @@ def of_store(store: Store, name: str, brought: str = "") -> Images:
     )
 
 
-def of_source(source: Source, preparation: Preparation, black_white: SharedRange) -> Images:
+def of_source(source: Source, preprocessing: Preprocessing, black_white: SharedRange) -> Images:
     """The images of a source as they are: each from its own pixels, the whole of it. Nothing is cut, resized or kept on the disk.
 
-    Of the preparation, what tells how files are read counts: background, value_range, max_pixels, max_bad.
+    Of the preprocessing, what tells how files are read counts: background, value_range, max_pixels, max_bad.
     """
-    background = checked_background(preparation)
+    background = checked_background(preprocessing)
 
     def read(index: int) -> UInt8[np.ndarray, "1 h w c"] | Problem:
         try:
-            loaded = load(source.read(index), black_white=black_white, max_pixels=preparation.max_pixels)
+            loaded = load(source.read(index), black_white=black_white, max_pixels=preprocessing.max_pixels)
             return whole(loaded.image, background)[None]
         except DataError:  # the source as a whole is broken
             raise
@@ -118,7 +118,7 @@ def of_source(source: Source, preparation: Preparation, black_white: SharedRange
     def pick(numbers: Sequence[int]) -> UInt8[np.ndarray, "n h w c"]:
         shown = []
         for number in numbers:
-            loaded = load(source.read(number), THUMBNAIL, black_white=black_white, max_pixels=preparation.max_pixels)
+            loaded = load(source.read(number), THUMBNAIL, black_white=black_white, max_pixels=preprocessing.max_pixels)
             side = min(THUMBNAIL, max(loaded.upright))
             shown.append(fit(loaded.image, side, "pad", background, 3))
         largest = max((len(each) for each in shown), default=1)
@@ -130,7 +130,7 @@ def of_source(source: Source, preparation: Preparation, black_white: SharedRange
     notes = [f"{source.name}: {note}" for note in source.notes]
     if unusable:
         notes.append(f"{source.name}: {unusable:,} of {unusable + len(source):,} images could not be used and are not judged.")
-    fingerprint = key_of("own pixels", source.key, background, preparation.value_range, preparation.max_pixels)
+    fingerprint = key_of("own pixels", source.key, background, preprocessing.value_range, preprocessing.max_pixels)
     return Images(
         source.name,
         len(source),

@@ -16,7 +16,7 @@ from sparring.core.hardware import keep_freed_memory
 from sparring.core.parallel import progress_bar
 from sparring.data.images.sizes_and_range import shared_range
 from sparring.data.open_source import open_source
-from sparring.data.preprocessing import Preparation, checked_background
+from sparring.data.preprocessing import Preprocessing, checked_background
 from sparring.data.store import Store, prepare, store_at, usable_source
 from sparring.evaluation import report
 from sparring.evaluation.extractors import hash_of_tensors, open_extractor
@@ -33,7 +33,7 @@ from sparring.metrics.frechet_distance import Gaussian, between
 from sparring.nets.feature_extractors.resize import ResizeName
 from sparring.runs.milestones import whereabouts
 from sparring.runs.run_directory import RunDirectory
-from sparring.runs.training_data import preparation_of, source_of, training_data
+from sparring.runs.training_data import preprocessing_of, source_of, training_data
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,7 +72,7 @@ def judge(
     place of its published ones; `exact`: float32 throughout for Inception. `out`: a folder for report.json and report.html.
 
     Data against data: each image goes from its own pixels to the extractor, the whole of it. Data against a model: the data is prepared as
-    what the model learned from, so that both sides are alike. `split`, `value_range`, `max_pixels` (see `Preparation`): of data that is
+    what the model learned from, so that both sides are alike. `split`, `value_range`, `max_pixels` (see `Preprocessing`): of data that is
     named.
 
     Raises a SparringError for anything a user can mend.
@@ -82,7 +82,7 @@ def judge(
     refuse_checkpoint(checkpoint, first, second)
     keep_freed_memory()
     screen = console or plain_console()
-    asked = Preparation(split=split, value_range=value_range, max_pixels=max_pixels)
+    asked = Preprocessing(split=split, value_range=value_range, max_pixels=max_pixels)
     checked_background(asked)  # refuses wrong settings
     real, fake, others = _sides(first, second, held_out, lambda model: of_model(model, samples, seed, truncation), checkpoint, asked)
     store = _learned_by(first, second, checkpoint, asked) if extractor == "classifier" else None
@@ -107,7 +107,7 @@ def _sides(
     held_out: Store | Place | None,
     drawn: Callable[[Model], Images],
     checkpoint: str,
-    asked: Preparation,
+    asked: Preprocessing,
 ) -> tuple[Images, Images, Images | None]:
     """The real side, the fake side, and held-out real images, if there are any."""
     model, other, data = _models(first, second, checkpoint)
@@ -124,7 +124,7 @@ def _sides(
         return drawn(other), fake, held
     if data is None:
         store = training_data(model)
-        return of_store(store, source_of(model), _brought(model.preparation, store)), fake, held
+        return of_store(store, source_of(model), _brought(model.preprocessing, store)), fake, held
     return _prepared(data, like), fake, held
 
 
@@ -137,13 +137,13 @@ def _models(first: Judgeable, second: Judgeable | None, checkpoint: str) -> tupl
     return model, other, None if other is not None else second
 
 
-def _like(model: Model, asked: Preparation) -> Preparation:
+def _like(model: Model, asked: Preprocessing) -> Preprocessing:
     """How data becomes like what a model learned from."""
-    own = preparation_of(model)
+    own = preprocessing_of(model)
     return replace(own, split=asked.split, value_range=asked.value_range or own.value_range, max_pixels=asked.max_pixels or own.max_pixels)
 
 
-def _as_they_are(places: Sequence[Judgeable], asked: Preparation) -> list[Images]:
+def _as_they_are(places: Sequence[Judgeable], asked: Preprocessing) -> list[Images]:
     """Data, each image as it is; what was prepared already, as it was prepared. All share one range of values."""
     stores = [_store_at(place) for place in places]
     sources = {
@@ -158,14 +158,14 @@ def _as_they_are(places: Sequence[Judgeable], asked: Preparation) -> list[Images
     ]
 
 
-def _prepared(place: Judgeable, preparation: Preparation) -> Images:
+def _prepared(place: Judgeable, preprocessing: Preprocessing) -> Images:
     """Data, prepared in that way."""
     store = _store_at(place)
     if store is not None:
         return of_store(store, str(store.folder))
     assert not isinstance(place, Model | Store)
-    store = prepare(open_source(os.fspath(place), split=preparation.split), preparation, progress=plain_console().is_terminal)
-    return of_store(store, str(place), _brought(preparation, store))
+    store = prepare(open_source(os.fspath(place), split=preprocessing.split), preprocessing, progress=plain_console().is_terminal)
+    return of_store(store, str(place), _brought(preprocessing, store))
 
 
 def _store_at(place: Judgeable) -> Store | None:
@@ -175,17 +175,17 @@ def _store_at(place: Judgeable) -> Store | None:
     return None if isinstance(place, Model) else store_at(Path(place))
 
 
-def _brought(preparation: Preparation, store: Store) -> str:
+def _brought(preprocessing: Preprocessing, store: Store) -> str:
     """How prepared data became what it is, for a protocol."""
     ways = {"center": "the middle square of each cut out", "squash": "each squeezed to a square", "pad": "each padded to a square"}
     side = store.spec.height
     if (store.origins[:, :2] == side).all():
         return "as they are, which is what the model learned from"
     square = (store.origins[:, 0] == store.origins[:, 1]).all()
-    return f"prepared as what the model learned from: {'' if square else f'{ways[preparation.crop]} and '}resized to {side}x{side}"
+    return f"prepared as what the model learned from: {'' if square else f'{ways[preprocessing.crop]} and '}resized to {side}x{side}"
 
 
-def _learned_by(first: Judgeable, second: Judgeable | None, checkpoint: str, asked: Preparation) -> Store:
+def _learned_by(first: Judgeable, second: Judgeable | None, checkpoint: str, asked: Preprocessing) -> Store:
     """The real data, for the extractor that learns its classes."""
     model, other, data = _models(first, second, checkpoint)
     if other is not None:
@@ -197,8 +197,8 @@ def _learned_by(first: Judgeable, second: Judgeable | None, checkpoint: str, ask
     if (store := _store_at(place)) is not None:
         return store
     assert not isinstance(place, Model | Store)
-    preparation = _like(model, asked) if model is not None else replace(asked, crop="squash")
-    return prepare(open_source(os.fspath(place), split=asked.split), preparation, progress=plain_console().is_terminal)
+    preprocessing = _like(model, asked) if model is not None else replace(asked, crop="squash")
+    return prepare(open_source(os.fspath(place), split=asked.split), preprocessing, progress=plain_console().is_terminal)
 
 
 def whereabouts_of(*places: Judgeable | None) -> str:
@@ -275,7 +275,7 @@ class FrechetJudge:
 
     def __init__(self, store: Store, extractor: str, samples: int, seed: int) -> None:
         if len(store) < 2:
-            raise DataError("A single image has no covariance to judge by: train without judge_every.")
+            raise DataError("A single image has no covariance to judge by: train without evaluate_every.")
         self.store, self.extractor, self.samples, self.seed = store, open_extractor(extractor, store=store), samples, seed
 
     @cached_property

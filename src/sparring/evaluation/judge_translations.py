@@ -17,7 +17,7 @@ from sparring.core.errors import SettingsError
 from sparring.core.parallel import progress_bar
 from sparring.data.pairs.made_inputs import Made
 from sparring.data.pairs.pairs import Pairing, Pairs, native_size, open_pairs, open_to_judge
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import Store
 from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.feature_cache import see
@@ -36,7 +36,7 @@ from sparring.metrics.sliced_wasserstein import coarse, sliced_wasserstein
 from sparring.nets.feature_extractors import efficientnet_lite0
 from sparring.runs.config import from_json
 from sparring.runs.run_directory import RunDirectory
-from sparring.runs.training_data import preparation_of, refuse_changed, refuse_moved, source_of
+from sparring.runs.training_data import preprocessing_of, refuse_changed, refuse_moved, source_of
 
 Place = str | os.PathLike[str]
 Way = Callable[[Float[Tensor, "n _ h w"]], Float[Tensor, "n o h w"]]
@@ -49,11 +49,11 @@ Moments = tuple[Float[Tensor, "1 c 1 1"], Float[Tensor, "1 c 1 1"]]
 """Mean and standard deviation of each channel."""
 
 
-def pairs_of(data: Place, recipe: TranslationRecipe, preparation: Preparation, pairing: Pairing, *, progress: bool) -> Pairs:
+def pairs_of(data: Place, recipe: TranslationRecipe, preprocessing: Preprocessing, pairing: Pairing, *, progress: bool) -> Pairs:
     """The pairs of some data, at the recipe's size unless one is named."""
-    if preparation.size is None:
-        preparation = replace(preparation, size=recipe.size_for(native_size(os.fspath(data), pairing, preparation)))
-    return open_pairs(os.fspath(data), pairing, preparation, recipe.translates, progress=progress)
+    if preprocessing.size is None:
+        preprocessing = replace(preprocessing, size=recipe.size_for(native_size(os.fspath(data), pairing, preprocessing)))
+    return open_pairs(os.fspath(data), pairing, preprocessing, recipe.translates, progress=progress)
 
 
 def in_color(images: Float[Tensor, "n c h w"]) -> UInt8[np.ndarray, "n h w 3"]:
@@ -109,10 +109,10 @@ def pairs_for(model: Model) -> Pairs:
     data, run = source_of(model), RunDirectory(model.source)
     recorded = run.read_config()["data"]
     refuse_moved(run, recorded)
-    preparation = replace(model.preparation, size=model.spec.height)
+    preprocessing = replace(model.preprocessing, size=model.spec.height)
     pairing = from_json(Pairing, recorded["pairing"] or {})
     assert isinstance(model.recipe, TranslationRecipe)
-    pairs = pairs_of(data, model.recipe, preparation, pairing, progress=console().is_terminal)
+    pairs = pairs_of(data, model.recipe, preprocessing, pairing, progress=console().is_terminal)
     refuse_changed(run, recorded, data, pairs.fingerprint, len(pairs), f"Or name others to judge by: sparring judge {run.path} INPUTS.")
     return pairs
 
@@ -120,10 +120,10 @@ def pairs_for(model: Model) -> Pairs:
 def pairs_named(model: Model, data: Place, pairing: Pairing, size: int | None = None) -> Pairs:
     """Pairs to judge a model by, all of them: prepared as what it was trained on, but for `size`."""
     channels = model.translation_game.channels_of("a2b")
-    preparation = preparation_of(model)
-    preparation = preparation if size is None else replace(preparation, size=size)
+    preprocessing = preprocessing_of(model)
+    preprocessing = preprocessing if size is None else replace(preprocessing, size=size)
     assert isinstance(model.spec, PairSpec)
-    return open_to_judge(os.fspath(data), pairing, preparation, channels, paired=model.spec.paired, progress=console().is_terminal)
+    return open_to_judge(os.fspath(data), pairing, preprocessing, channels, paired=model.spec.paired, progress=console().is_terminal)
 
 
 def moments(pieces: Iterable[Float[Tensor, "_ c _ _"]]) -> Moments:

@@ -182,9 +182,7 @@ def refuse_few(*sides: Images) -> None:
     """Raise a DataError if there is a side with too few images."""
     for images in sides:
         if images.count <= COVERAGE_NEIGHBORS:
-            raise DataError(
-                f"{images.name} has too few images, {images.count}: at least {COVERAGE_NEIGHBORS + 1} are needed to judge."
-            )
+            raise DataError(f"{images.name} has too few images, {images.count}: at least {COVERAGE_NEIGHBORS + 1} are needed to judge.")
 
 
 def protocol_of(real: Images, fake: Images, seen_real: Seen, seen_fake: Seen, extractor: Extractor) -> Protocol:

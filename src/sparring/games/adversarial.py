@@ -21,7 +21,7 @@ from sparring.core.random_streams import Streams
 from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.games.game import Player, Turn
 from sparring.games.latent_game import LatentGame
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.losses import penalties
 from sparring.losses.objectives import Losses, objective
 from sparring.nets.blocks.layers import spectrally_normalized
@@ -53,7 +53,7 @@ class TwoPlayerGame(LatentGame):
         self.discriminator = spectrally_normalized(discriminator) if rules.spectral_norm else discriminator
         self.rules = rules
         ada = rules.augment == "ada"
-        self.augmentation = ada.AdaptiveChance(rules.augment_target, rules.augment_images, rules.augment_chance) if ada else None
+        self.augmentation = ada.AdaptiveChance(rules.augment_target, rules.augment_samples, rules.augment_chance) if ada else None
         self.r1 = rules.r1_for(spec)
         self.objective = objective(rules.objective, rules.label_smoothing)
         self.players = (
@@ -89,43 +89,43 @@ class TwoPlayerGame(LatentGame):
             latents = truncated(latents, truncation) if self.rules.latent == "normal" else latents * min(1.0, truncation)
         return self.generator(latents, condition)
 
-    def drawn(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
+    def drawn(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
         """Images that the generator draws in training."""
-        return self.generator(self.latents(moment.streams, moment.batch_size), self.condition(labels))
+        return self.generator(self.latents(context.streams, context.batch_size), self.condition(labels))
 
-    def generator_penalties(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
+    def generator_penalties(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
         """What the generator minimizes beside its losses."""
         if not self.rules.orthogonal:
             return {}
         # an embedding of classes has no filters
         filters = (weight for name, weight in self.generator.named_parameters() if not name.startswith("embed."))
         weighted = self.rules.orthogonal * penalties.orthogonal(filters)
-        return {"orthogonal": weighted.expand(moment.batch_size)}
+        return {"orthogonal": weighted.expand(context.batch_size)}
 
     # ------------------------------------------------------------------------------------------- turns
 
-    def play_discriminator(self, moment: Moment) -> Losses:
+    def play_discriminator(self, context: StepContext) -> Losses:
         """Tell real images from generated ones of the same classes."""
-        moment = self.grown(moment)
-        labels = moment.batch.labels
+        context = self.grown(context)
+        labels = context.batch.labels
         with torch.no_grad():
-            generated = self.drawn(moment, labels)
-        losses = self.discriminator_losses(moment, moment.batch.images, generated, labels)
+            generated = self.drawn(context, labels)
+        losses = self.discriminator_losses(context, context.batch.images, generated, labels)
         if self.augmentation is not None:
-            self.adapt(self.augmentation, moment)
+            self.adapt(self.augmentation, context)
         return losses
 
-    def play_generator(self, moment: Moment) -> Losses:
+    def play_generator(self, context: StepContext) -> Losses:
         """Draw images that the discriminator takes for real: the one there is, or the one it would become (unrolling)."""
-        rules, moment = self.rules, self.grown(moment)
+        rules, context = self.rules, self.grown(context)
         for network in self.growing:
-            network.shown.fill_(moment.images)
+            network.shown.fill_(context.real_samples)
         sees_data = self.objective.compares or rules.unroll > 0
-        labels = None if not self.conditional else moment.batch.labels if sees_data else moment.draw_labels()
-        generated = self.drawn(moment, labels)
-        weights = self.unrolled(moment, generated, labels) if rules.unroll else None
-        logits, class_logits = self.verdict(self.shown(generated, "generated", moment), labels, weights)
-        real = self.verdict(self.shown(moment.batch.images, "real", moment), labels, weights)[0] if sees_data else logits.detach()
+        labels = None if not self.conditional else context.batch.labels if sees_data else context.draw_labels()
+        generated = self.drawn(context, labels)
+        weights = self.unrolled(context, generated, labels) if rules.unroll else None
+        logits, class_logits = self.verdict(self.shown(generated, "generated", context), labels, weights)
+        real = self.verdict(self.shown(context.batch.images, "real", context), labels, weights)[0] if sees_data else logits.detach()
         if rules.unroll and self.objective.zero_sum:
             # Whatever the discriminator will lose is gained, its losses on real images included: they depend on its next steps.
             losses = {name: -loss for name, loss in self.objective.discriminator(real, logits).items()}
@@ -133,28 +133,28 @@ class TwoPlayerGame(LatentGame):
             losses = dict(self.objective.generator(real, logits))
         if rules.condition == "auxiliary":
             losses["class"] = class_losses(class_logits, labels)
-        return losses | self.generator_penalties(moment, labels)
+        return losses | self.generator_penalties(context, labels)
 
-    def grown(self, moment: Moment) -> Moment:
-        """The moment at the level that growing networks have come to: they are told it, and real images have its side."""
+    def grown(self, context: StepContext) -> StepContext:
+        """The context at the level that growing networks have come to: they are told it, and real images have its side."""
         growth = self.growth
         if growth is None:
-            return moment
-        level = growth.level(moment.images)
+            return context
+        level = growth.level(context.real_samples)
         for network in self.growing:
             network.training_level = level
-        return replace(moment, draw=lambda: Batch(shrunk(moment.batch.images, growth, level), moment.batch.labels))
+        return replace(context, draw=lambda: Batch(shrunk(context.batch.images, growth, level), context.batch.labels))
 
     # ---------------------------------------------------------------------------- what the discriminator sees
 
-    def shown(self, images: Float[Tensor, "n c h w"], name: str, moment: Moment) -> Float[Tensor, "packs packed h w"]:
+    def shown(self, images: Float[Tensor, "n c h w"], name: str, context: StepContext) -> Float[Tensor, "packs packed h w"]:
         """Images as the discriminator sees them: augmented, with noise (Arjovsky and Bottou 2017), and packed (Lin et al. 2018)."""
         if self.augmentation is not None:
-            images = ada.adaptive(images, self.augmentation.chance.item(), moment.streams, name)
+            images = ada.adaptive(images, self.augmentation.chance.item(), context.streams, name)
         elif self.rules.augment == "diffaugment":
-            images = ada.differentiable(images, moment.streams, name)
-        if level := self.rules.noise_at(moment.images):
-            images = images + level * moment.streams.normal(f"noise/{name}", *images.shape)
+            images = ada.differentiable(images, context.streams, name)
+        if level := self.rules.noise_at(context.real_samples):
+            images = images + level * context.streams.normal(f"noise/{name}", *images.shape)
         return packed(images, self.rules.packing)
 
     def verdict(
@@ -175,7 +175,7 @@ class TwoPlayerGame(LatentGame):
 
     def discriminator_losses(
         self,
-        moment: Moment,
+        context: StepContext,
         real: Float[Tensor, "n c h w"],
         generated: Float[Tensor, "n c h w"],
         labels: Int64[Tensor, " n"] | None,
@@ -184,14 +184,14 @@ class TwoPlayerGame(LatentGame):
         """All that the discriminator minimizes; `weights` in place of its own."""
         rules = self.rules
         # Lazily (Karras et al. 2020, section 3.1): seldom, and as much stronger.
-        strength = 0 if moment.step % rules.penalty_every else rules.penalty_every
+        strength = 0 if context.step % rules.penalty_every else rules.penalty_every
         # R1 and R2 are of gradients through augmentation (as in the code of Karras et al.)
         real = differentiable(real) if strength and self.r1 else real
         generated = differentiable(generated) if strength and rules.r2 else generated
-        shown_real, shown_generated = self.shown(real, "real", moment), self.shown(generated, "generated", moment)
+        shown_real, shown_generated = self.shown(real, "real", context), self.shown(generated, "generated", context)
         real_logits, real_classes = self.verdict(shown_real, labels, weights)
         generated_logits, generated_classes = self.verdict(shown_generated, labels, weights)
-        moment.signals.update({"logits/real": real_logits, "logits/generated": generated_logits})
+        context.signals.update({"logits/real": real_logits, "logits/generated": generated_logits})
         losses = dict(self.objective.discriminator(real_logits, generated_logits))
         if rules.drift:
             losses["drift"] = rules.drift * real_logits.square()
@@ -206,11 +206,11 @@ class TwoPlayerGame(LatentGame):
             losses["r2"] = strength * rules.r2 / 2 * penalties.squared_gradients(generated_logits, generated)
         if rules.gradient_penalty:
             sides = penalties.one_sided if rules.gradient_penalty_sides == "one" else penalties.two_sided
-            share = (moment.streams.uniform("penalty/share", len(shown_real)) + 1) / 2
+            share = (context.streams.uniform("penalty/share", len(shown_real)) + 1) / 2
             points = penalties.between(shown_real, shown_generated, share)
             losses["gradient_penalty"] = strength * rules.gradient_penalty * sides(self.gradient_norms(points, labels, weights))
         if rules.dragan:
-            points = penalties.around(shown_real, moment.streams.normal("penalty/noise", *shown_real.shape))
+            points = penalties.around(shown_real, context.streams.normal("penalty/noise", *shown_real.shape))
             losses["dragan"] = strength * rules.dragan * penalties.two_sided(self.gradient_norms(points, labels, weights))
         return losses
 
@@ -221,28 +221,28 @@ class TwoPlayerGame(LatentGame):
         points.requires_grad_()
         return penalties.gradient_norms(self.verdict(points, labels, weights)[0], points)
 
-    def adapt(self, augmentation: ada.AdaptiveChance, moment: Moment) -> None:
+    def adapt(self, augmentation: ada.AdaptiveChance, context: StepContext) -> None:
         """Augment more or less, as sure as the discriminator is. Where logits have no zero of their own (objectives that compare, critics)
         they are compared with those of generated images.
         """
-        logits = moment.signals["logits/real"].detach()
+        logits = context.signals["logits/real"].detach()
         if self.objective.compares or self.rules.objective == "wasserstein":
-            logits = logits - moment.signals["logits/generated"].detach()
-        augmentation.adapt(logits, moment.batch_size)
-        moment.signals.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sure.clone()})
+            logits = logits - context.signals["logits/generated"].detach()
+        augmentation.adapt(logits, context.batch_size)
+        context.signals.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sure.clone()})
 
     # ------------------------------------------------------------------------------- the discriminator's weights
 
-    def unrolled(self, moment: Moment, generated: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None) -> Weights:
+    def unrolled(self, context: StepContext, generated: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None) -> Weights:
         """The discriminator's weights after its next steps on this batch, as a function of the generated images: equations
         7 to 9 of Metz et al. 2017. The steps are its own optimizer's; nothing of them is kept.
         """
         names = [name for name, _ in self.discriminator.named_parameters()]
         weights: list[Tensor] = [weight.detach().requires_grad_() for weight in self.discriminator.parameters()]
-        steps = DifferentiableSteps(moment.optimizers["discriminator"])
-        apart = replace(moment, signals={})
+        steps = DifferentiableSteps(context.optimizers["discriminator"])
+        apart = replace(context, signals={})
         for _ in range(self.rules.unroll):
-            losses = self.discriminator_losses(apart, moment.batch.images, generated, labels, dict(zip(names, weights, strict=True)))
+            losses = self.discriminator_losses(apart, context.batch.images, generated, labels, dict(zip(names, weights, strict=True)))
             total = torch.stack([loss.mean() for loss in losses.values()]).sum()
             gradients = torch.autograd.grad(total, weights, create_graph=True, allow_unused=True, materialize_grads=True)
             weights = steps.take(weights, gradients)

@@ -36,10 +36,10 @@ class AdversarialSettings(Recipe):
         "orthogonal": {"at least": 0},
         "discriminator_weight_decay": {"at least": 0},
         "input_noise": {"at least": 0},
-        "input_noise_images": {"at least": 1},
+        "input_noise_samples": {"at least": 1},
         "augment_target": {"at least": -1, "at most": 1},
         "augment_chance": {"at least": 0, "at most": 1},
-        "augment_images": {"at least": 1},
+        "augment_samples": {"at least": 1},
         "packing": {"at least": 1, "at most": 64},
         "unroll": {"at least": 0, "at most": 1000},
     }
@@ -92,7 +92,7 @@ class AdversarialSettings(Recipe):
     """Added to the discriminator's gradient: so many times its weights."""
     input_noise: float = 0.0
     """Standard deviation of the noise on all that the discriminator sees (Arjovsky and Bottou 2017)."""
-    input_noise_images: int | None = None
+    input_noise_samples: int | None = None
     """The noise fades to nothing in a straight line over so many images. None: it stays."""
     augment: Literal["none", "ada", "diffaugment"] = "none"
     """What is done to all that the discriminator sees, for small data sets: ada (Karras 2020: pixels, geometry, colors, by a chance that
@@ -101,7 +101,7 @@ class AdversarialSettings(Recipe):
     """ada: how sure the discriminator may be of real images, the mean sign of its logits; above it images are augmented more."""
     augment_chance: float | None = None
     """ada: a fixed chance of each operation, from 0 to 1. None: one that adapts."""
-    augment_images: int = 500_000
+    augment_samples: int = 500_000
     """ada: the chance rises from 0 to 1 over so many images at the fastest."""
     packing: int = 1
     """So many samples are judged together, as one (PacGAN, Lin 2018)."""
@@ -113,9 +113,9 @@ class AdversarialSettings(Recipe):
     unroll: int = 0
     """The generator looks ahead so many steps of the discriminator (Metz 2017)."""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec)
+        found = super().incompatibilities(spec)
         if self.condition != "none" and not spec.classes:
             found.append(
                 f"condition={self.condition!r} needs data with classes; this has none. "
@@ -129,14 +129,13 @@ class AdversarialSettings(Recipe):
             found.append(f"packing must divide the batch of {self.batch_size}; {self.packing} does not. Change packing or batch_size.")
         if self.packing > 1 and self.condition == "auxiliary":
             found.append(
-                "condition='auxiliary' names the class of one image, and packing shows several at once: "
-                "use packing=1 or another condition."
+                "condition='auxiliary' names the class of one image, and packing shows several at once: use packing=1 or another condition."
             )
-        for name in ("augment_target", "augment_chance", "augment_images"):
+        for name in ("augment_target", "augment_chance", "augment_samples"):
             if self.augment != "ada" and getattr(self, name) != getattr(type(self), name):
                 found.append(f"{name} is of augment='ada': give that too, or leave it out.")
-        if self.input_noise_images is not None and not self.input_noise:
-            found.append("input_noise_images says when the noise is gone, but there is none: give input_noise too.")
+        if self.input_noise_samples is not None and not self.input_noise:
+            found.append("input_noise_samples says when the noise is gone, but there is none: give input_noise too.")
         if self.gradient_penalty_sides == "one" and not self.gradient_penalty:
             found.append("gradient_penalty_sides='one' changes nothing without a gradient penalty: give gradient_penalty too.")
         return found
@@ -161,7 +160,7 @@ class AdversarialSettings(Recipe):
 
     def noise_at(self, images: int) -> float:
         """The standard deviation of the discriminator's input noise after so many real images."""
-        left = 1.0 if self.input_noise_images is None else max(0.0, 1 - images / self.input_noise_images)
+        left = 1.0 if self.input_noise_samples is None else max(0.0, 1 - images / self.input_noise_samples)
         return self.input_noise * left
 
 

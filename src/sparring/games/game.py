@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from sparring.core.data_spec import ImageSpec
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses
 
 
@@ -36,8 +36,8 @@ class Turn:
 
     name: str
     player: str
-    play: Callable[[Moment], Losses]
-    """From the moment to named losses, one number per sample. Only the player's own parameters require gradients while it runs."""
+    play: Callable[[StepContext], Losses]
+    """From the context to named losses, one number per sample. Only the player's own parameters require gradients while it runs."""
     every: int = 1
     """Played in every so many steps (lazy regularizers)."""
     repeat: int = 1

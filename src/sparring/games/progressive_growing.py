@@ -22,8 +22,8 @@ class GrowingRecipe(AdversarialRecipe):
         "channel_base": {"at least": 1, "at most": 2**20},
         "channel_max": {"at least": 1, "at most": 4096},
         "start_side": {"at least": 4},
-        "stable_images": {"at least": 1},
-        "fading_images": {"at least": 0},
+        "stable_samples": {"at least": 1},
+        "fading_samples": {"at least": 0},
     }
 
     learning_rate: float = 1e-3
@@ -38,14 +38,14 @@ class GrowingRecipe(AdversarialRecipe):
     """...and at most so many."""
     start_side: int = 4
     """The side to begin with."""
-    stable_images: int = 800_000
+    stable_samples: int = 800_000
     """Images shown at each side alone."""
-    fading_images: int = 800_000
+    fading_samples: int = 800_000
     """Images over which the next side is faded in."""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec) + square_problems(spec, SMALLEST, LARGEST) + width_problems(spec, self.channel_base)
+        found = super().incompatibilities(spec) + square_problems(spec, SMALLEST, LARGEST) + width_problems(spec, self.channel_base)
         if self.start_side & (self.start_side - 1) or self.start_side > spec.height:
             found.append(f"start_side must be a power of two and at most the images' {spec.height}, not {self.start_side}.")
         return found
@@ -56,7 +56,7 @@ class GrowingRecipe(AdversarialRecipe):
 
     def growth(self, spec: ImageSpec) -> Growth:
         """When which side is played."""
-        return Growth(self.start_side, spec.height, self.stable_images, self.fading_images)
+        return Growth(self.start_side, spec.height, self.stable_samples, self.fading_samples)
 
     def channels(self, spec: ImageSpec) -> tuple[int, ...]:
         """Of the maps of 4x4, 8x8, ..."""

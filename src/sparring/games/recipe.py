@@ -21,8 +21,8 @@ class Recipe:
     """The kind of data it accepts, for a person."""
     ranges: ClassVar[Ranges] = {
         "batch_size": {"at least": 1, "at most": 2**20},
-        "average_images": {"at least": 0},
-        "warm_up_images": {"at least": 0},
+        "ema_samples": {"at least": 0},
+        "warmup_samples": {"at least": 0},
         "learning_rate": {"more than": 0},
         "betas": {"at least": 0, "less than": 1},
         "latent_size": {"at least": 1, "at most": 2**16},
@@ -30,34 +30,36 @@ class Recipe:
     """Where the numbers of settings must lie, those that many recipes have included; a recipe with others: `{**Recipe.ranges, ...}`."""
 
     batch_size: int = 64
-    """Real images in each turn's batch."""
-    average_images: float = 10_000
-    """Half-life, in images shown, of the moving average of the weights that samples are drawn from. 0: no average."""
-    warm_up_images: int = 0
-    """Learning rates rise from zero over so many images."""
-    decay_from_images: int | None = None
-    """From this many images on, learning rates fall in a straight line. None: never."""
-    decay_until_images: int | None = None
-    """Learning rates reach zero at this many images."""
+    """Real samples in each turn's batch."""
+    ema_samples: float = 10_000
+    """Half-life, in samples shown, of the moving average of the weights that samples are drawn from. 0: no average."""
+    warmup_samples: int = 0
+    """Learning rates rise from zero over this many real samples."""
+    decay_from_samples: int | None = None
+    """From this many real samples on, learning rates fall in a straight line. None: never."""
+    decay_until_samples: int | None = None
+    """Learning rates reach zero at this many real samples."""
 
     @final
     def problems(self, spec: ImageSpec) -> list[str]:
         """Everything that is wrong with these settings for such data, each a sentence that says what to change.
-        Values of wrong types are all that is said if there are any. A recipe has its say in `ranges` and `misfits`.
+        Values of wrong types are all that is said if there are any. A recipe has its say in `ranges` and `incompatibilities`.
         """
-        return type_problems(self) or [*range_problems(self, self.ranges), *self.misfits(spec)]
+        return type_problems(self) or [*range_problems(self, self.ranges), *self.incompatibilities(spec)]
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """What does not fit together, or such data. Every value has its type by then, though perhaps not its range."""
         found = []
-        if (self.decay_from_images is None) != (self.decay_until_images is None):
-            found.append("decay_from_images and decay_until_images go together: give both or neither.")
+        if (self.decay_from_samples is None) != (self.decay_until_samples is None):
+            found.append("decay_from_samples and decay_until_samples go together: give both or neither.")
         elif (
-            self.decay_from_images is not None
-            and self.decay_until_images is not None
-            and not 0 <= self.decay_from_images < self.decay_until_images
+            self.decay_from_samples is not None
+            and self.decay_until_samples is not None
+            and not 0 <= self.decay_from_samples < self.decay_until_samples
         ):
-            found.append(f"decay_from_images ({self.decay_from_images}) must lie before decay_until_images ({self.decay_until_images}).")
+            found.append(
+                f"decay_from_samples ({self.decay_from_samples}) must lie before decay_until_samples ({self.decay_until_samples})."
+            )
         return found
 
     def refuse_to_begin(self) -> None:
@@ -76,13 +78,13 @@ class Recipe:
         """The game for such data, with fresh weights from torch's random numbers."""
         raise NotImplementedError
 
-    def rate_factor(self, images: int) -> float:
-        """What the learning rates are multiplied with after so many images."""
+    def rate_factor(self, real_samples: int) -> float:
+        """What the learning rates are multiplied with after this many real samples."""
         factor = 1.0
-        if self.warm_up_images:
-            factor = min(1.0, (images + self.batch_size) / self.warm_up_images)
-        if self.decay_from_images is not None and self.decay_until_images is not None:
-            left = (self.decay_until_images - images) / (self.decay_until_images - self.decay_from_images)
+        if self.warmup_samples:
+            factor = min(1.0, (real_samples + self.batch_size) / self.warmup_samples)
+        if self.decay_from_samples is not None and self.decay_until_samples is not None:
+            left = (self.decay_until_samples - real_samples) / (self.decay_until_samples - self.decay_from_samples)
             factor *= min(1.0, max(0.0, left))
         return factor
 

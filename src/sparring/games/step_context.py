@@ -13,7 +13,7 @@ from sparring.core.random_streams import Streams
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepContext:
     """What a turn may use when it is played."""
 
     draw: Callable[[], Batch]
@@ -26,8 +26,8 @@ class Moment:
     """Random numbers of this turn alone."""
     step: int
     """Steps of the game completed before this one."""
-    images: int
-    """Real images shown before this step."""
+    real_samples: int
+    """Real samples shown before this step."""
     signals: dict[str, Tensor] = field(default_factory=dict)
     """What the turn wants logged beside its losses: tensors, of which the mean is taken."""
     optimizers: Mapping[str, torch.optim.Optimizer] = field(default_factory=dict)

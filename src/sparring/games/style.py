@@ -12,7 +12,7 @@ from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
 from sparring.games.adversarial_settings import equalized_problems
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.nets.progressive_growing import Growth
 from sparring.nets.style_generator import StyleGenerator
 
@@ -40,32 +40,32 @@ class StyleGame(TwoPlayerGame):
         """See LatentGame. Truncation is in w."""
         return self.generator.synthesize(self.generator.map(latents, condition, 1.0 if truncation is None else truncation)).clamp(-1, 1)
 
-    def styles(self, moment: Moment, n: int, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n layers style"]:
+    def styles(self, context: StepContext, n: int, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n layers style"]:
         """Styles to draw from in training: with a chance of `style_mixing` those of one latent up to a layer, of another from there on."""
         condition = self.condition(labels)
-        w, layers = self.generator.map(self.latents(moment.streams, n), condition), self.generator.layers_in_use
-        if (moment.streams.uniform("mixing/chance", 1).item() + 1) / 2 < self.style_rules.style_mixing:
-            others = self.generator.map(moment.streams.normal("mixing/latent", n, self.rules.latent_size), condition)
-            place = 1 + int(moment.streams.integers("mixing/place", layers - 1, 1))
+        w, layers = self.generator.map(self.latents(context.streams, n), condition), self.generator.layers_in_use
+        if (context.streams.uniform("mixing/chance", 1).item() + 1) / 2 < self.style_rules.style_mixing:
+            others = self.generator.map(context.streams.normal("mixing/latent", n, self.rules.latent_size), condition)
+            place = 1 + int(context.streams.integers("mixing/place", layers - 1, 1))
             w = torch.cat([w[:, :place], others[:, place:]], dim=1)
         return w
 
-    def drawn(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
+    def drawn(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
         """See TwoPlayerGame."""
-        return self.generator.synthesize(self.styles(moment, moment.batch_size, labels), "random")
+        return self.generator.synthesize(self.styles(context, context.batch_size, labels), "random")
 
-    def generator_penalties(self, moment: Moment, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
+    def generator_penalties(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
         """See TwoPlayerGame; every few steps the path lengths are among them, and as much stronger."""
-        losses = super().generator_penalties(moment, labels)
+        losses = super().generator_penalties(context, labels)
         weight = self.style_rules.path_length
-        if weight and moment.step % PATH_EVERY == 0:
-            n = max(1, int(moment.batch_size * PATH_SHARE))
-            streams = replace(moment.streams, scope=f"{moment.streams.scope}/path")  # latents of its own
-            w = self.styles(replace(moment, streams=streams), n, None if labels is None else labels[:n])
+        if weight and context.step % PATH_EVERY == 0:
+            n = max(1, int(context.batch_size * PATH_SHARE))
+            streams = replace(context.streams, scope=f"{context.streams.scope}/path")  # latents of its own
+            w = self.styles(replace(context, streams=streams), n, None if labels is None else labels[:n])
             images = self.generator.synthesize(w, "random")
             lengths = path_lengths(images, w, streams.normal("noise", *images.shape))
             self.path_mean.lerp_(lengths.detach().mean(), PATH_DECAY)
-            moment.signals["path_length"] = lengths.detach()
+            context.signals["path_length"] = lengths.detach()
             losses["path_length"] = PATH_EVERY * weight * (lengths - self.path_mean).square()
         return losses
 
@@ -113,9 +113,9 @@ class StyleRecipe(AdversarialRecipe):
     embedding_size: int | None = None
     """Numbers that a class is turned into before the mapping. None: style_size."""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec)
+        found = super().incompatibilities(spec)
         if self.condition == "concatenate":
             found.append("condition='concatenate' is not for networks with styles: use 'projection' or 'auxiliary'.")
         return found + equalized_problems(self)

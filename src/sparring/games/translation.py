@@ -18,7 +18,7 @@ from sparring.core.settings import Ranges
 from sparring.games.game import Game, Player, Turn, evaluating
 from sparring.games.latent_game import SAMPLE_CHUNK
 from sparring.games.recipe import Recipe
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses, Objective, objective
 from sparring.losses.penalties import squared_gradients
 from sparring.nets.image_translation import NormName, PatchDiscriminator
@@ -72,16 +72,16 @@ class TranslationGame(Game):
                 found.append(network(full.contiguous(memory_format=torch.channels_last))[: len(piece), :, :height, :width])
         return torch.cat(found)
 
-    def seen(self, moment: Moment) -> tuple[Images, Float[Tensor, "n o h w"]]:
-        """Inputs and targets of this moment, jittered and flipped: pairs in the same way."""
-        inputs, targets = moment.batch.inputs, moment.batch.images
+    def seen(self, context: StepContext) -> tuple[Images, Float[Tensor, "n o h w"]]:
+        """Inputs and targets of this context, jittered and flipped: pairs in the same way."""
+        inputs, targets = context.batch.inputs, context.batch.images
         assert inputs is not None, "data of pairs has inputs"
         rules = self.rules
         if self.spec.paired:
-            inputs, targets = jittered((inputs, targets), moment.streams, "pair", jitter=rules.jitter, flip=rules.flip)
+            inputs, targets = jittered((inputs, targets), context.streams, "pair", jitter=rules.jitter, flip=rules.flip)
         else:
-            (inputs,) = jittered((inputs,), moment.streams, "inputs", jitter=rules.jitter, flip=rules.flip)
-            (targets,) = jittered((targets,), moment.streams, "targets", jitter=rules.jitter, flip=rules.flip)
+            (inputs,) = jittered((inputs,), context.streams, "inputs", jitter=rules.jitter, flip=rules.flip)
+            (targets,) = jittered((targets,), context.streams, "targets", jitter=rules.jitter, flip=rules.flip)
         return inputs, targets
 
 
@@ -104,15 +104,15 @@ class PatchGame(TranslationGame):
         (loss,) = self.objective.generator(flat.detach(), flat).values()
         return WEIGHTS[self.patch_rules.objective] * _each(loss, len(logits))
 
-    def told_apart(self, discriminator: nn.Module, real: Parts, generated: Parts, moment: Moment, name: str = "") -> Losses:
+    def told_apart(self, discriminator: nn.Module, real: Parts, generated: Parts, context: StepContext, name: str = "") -> Losses:
         """A discriminator's losses, by name."""
         rules = self.patch_rules
-        strength = 0 if moment.step % rules.penalty_every else rules.penalty_every * rules.r1
+        strength = 0 if context.step % rules.penalty_every else rules.penalty_every * rules.r1
         if strength:
             real = tuple(part.detach().requires_grad_() for part in real)
-        shown = self.judged(real, moment, f"real{name}"), self.judged(generated, moment, f"generated{name}")
+        shown = self.judged(real, context, f"real{name}"), self.judged(generated, context, f"generated{name}")
         logits = self.judged_together(discriminator, *shown)
-        moment.signals.update({f"logits/real{name}": logits[0], f"logits/generated{name}": logits[1]})
+        context.signals.update({f"logits/real{name}": logits[0], f"logits/generated{name}": logits[1]})
         weight = OBJECTIVE_SHARE * WEIGHTS[rules.objective]
         losses = self.objective.discriminator(*(each.flatten() for each in logits))
         found = {f"{kind}{name}": weight * _each(loss, len(logits[0])) for kind, loss in losses.items()}
@@ -122,10 +122,10 @@ class PatchGame(TranslationGame):
             found[f"r1{name}"] = strength / 2 * squared / logits[0][0].numel()
         return found
 
-    def judged(self, parts: Sequence[Float[Tensor, "n _ h w"]], moment: Moment, name: str) -> Float[Tensor, "n judged h w"]:
+    def judged(self, parts: Sequence[Float[Tensor, "n _ h w"]], context: StepContext, name: str) -> Float[Tensor, "n judged h w"]:
         """What a discriminator sees: the parts as the channels of one image, augmented."""
         if self.patch_rules.augment == "diffaugment":
-            return differentiable_together(parts, moment.streams, name)
+            return differentiable_together(parts, context.streams, name)
         return torch.cat([*parts], dim=1) if len(parts) > 1 else parts[0]
 
     def judged_together(self, discriminator: nn.Module, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
@@ -149,7 +149,7 @@ class OneWayGame(PatchGame):
         self.discriminator = self.patch_discriminator(judged_channels)
         moved = ("generator",) if heads is None else ("generator", "heads")
         self.players = (
-            Player("generator", moved, rules.optimizer, averaged=rules.average_images > 0),
+            Player("generator", moved, rules.optimizer, averaged=rules.ema_samples > 0),
             Player("discriminator", ("discriminator",), rules.optimizer),
         )
         self.turns = (
@@ -161,13 +161,13 @@ class OneWayGame(PatchGame):
         self.drawn: deque[tuple[Parts, Parts]] = deque()
         """What the discriminator is to judge, real and generated, from the generator's turn to its own."""
 
-    def play_generator(self, moment: Moment) -> Losses:
+    def play_generator(self, context: StepContext) -> Losses:
         """Draw, and leave in `drawn` what the discriminator is to judge."""
         raise NotImplementedError
 
-    def play_discriminator(self, moment: Moment) -> Losses:
+    def play_discriminator(self, context: StepContext) -> Losses:
         """Tell what is real from what was drawn."""
-        return self.told_apart(self.discriminator, *self.drawn.popleft(), moment)
+        return self.told_apart(self.discriminator, *self.drawn.popleft(), context)
 
 
 def extended(images: Images, below: int, right: int) -> Float[Tensor, "n c p q"]:
@@ -241,7 +241,7 @@ class TranslationRecipe(Recipe):
 
     batch_size: int = 1
     """Images in each turn's batch."""
-    average_images: float = 0
+    ema_samples: float = 0
     """Half-life, in images shown, of the moving average of the weights that translate. 0: no average."""
     learning_rate: float = 2e-4
     """Adam's rate, for all networks."""
@@ -256,9 +256,9 @@ class TranslationRecipe(Recipe):
     flip: bool = True
     """Half of the images are mirrored. (Pairs alike.)"""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec)
+        found = super().incompatibilities(spec)
         if not isinstance(spec, PairSpec):
             return [*found, "This recipe makes images of images: it needs data of pairs or of two kinds. See --target and --inputs."]
         if self.translates == "paired" and not spec.paired:
@@ -267,7 +267,7 @@ class TranslationRecipe(Recipe):
 
     def build(self, spec: ImageSpec) -> TranslationGame:
         """See Recipe."""
-        assert isinstance(spec, PairSpec), "`misfits` refuses others"
+        assert isinstance(spec, PairSpec), "`incompatibilities` refuses others"
         return self.game(spec)
 
     def game(self, spec: PairSpec) -> TranslationGame:
@@ -314,9 +314,9 @@ class PatchRecipe(TranslationRecipe):
         """The discriminators'."""
         return self.norm if self.discriminator_norm is None else self.discriminator_norm
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec)
+        found = super().incompatibilities(spec)
         if self.r1 and self.judging_norm == "batch":
             found.append("r1 is of each image's gradient, and batch norm mixes images: use discriminator_norm='instance' or 'none'.")
         if self.patch_layers >= 1 and spec.height >> self.patch_layers < 4:

@@ -112,9 +112,9 @@ class Examiner:
                 signs |= self.discriminator_signs(game, Batch(images, labels), logits)
             signs |= self.image_signs(images, labels)
             rows = [rows_of(images.cpu())]
-            if isinstance(state.average, LatentGame) and state.average is not game:
-                rows.append(rows_of(state.average.sample(len(self.real), self.seed, self.asked_for(game)).cpu()))
-                signs |= {f"average/{name}": value for name, value in self.variety(rows[1]).items()}
+            if isinstance(state.ema, LatentGame) and state.ema is not game:
+                rows.append(rows_of(state.ema.sample(len(self.real), self.seed, self.asked_for(game)).cpu()))
+                signs |= {f"ema/{name}": value for name, value in self.variety(rows[1]).items()}
             places = squared_distances(torch.cat(rows), self.rows).argmin(dim=1)
             signs["kinds"] = shares(self.kinds[places], self.kinds_there_are)
         return {name: rounded(value) if isinstance(value, float) else value for name, value in signs.items()}

@@ -17,13 +17,13 @@ from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import CheckpointError, SettingsError
 from sparring.core.file_kinds import kind_of, refusal
 from sparring.data.pairs.input_statistics import InputStatistics
-from sparring.data.preprocessing import Preparation, checked_background
+from sparring.data.preprocessing import Preprocessing, checked_background
 from sparring.games.recipe import Recipe, check
 from sparring.inference.model import Model
 from sparring.runs.config import described, from_json
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
-from sparring.training.state import load_named, refuse_misfits, select
+from sparring.training.state import load_named, refuse_mismatches, select
 
 IMPORTED = "imported.safetensors"
 """In a folder that `import_weights` made: all of the model."""
@@ -65,14 +65,14 @@ def _load_run(run: RunDirectory, checkpoint: str | int, whole: bool) -> Model:
         console().print(
             f"{run.path}: these weights were not trained for a single step, so all that comes of them is noise. Train: {run.resume_command}"
         )
-    tensors = dict(select(tensors, "game/")) | dict(select(tensors, "average/"))
+    tensors = dict(select(tensors, "game/")) | dict(select(tensors, "ema/"))
     if config.get("interventions"):  # a coach has changed settings, perhaps since then
         config["recipe_settings"] |= {name: facts["identity"][name] for name in config["recipe_settings"]}
     model = _model(config, tensors, run.path, {name.partition(".")[0] for name in tensors} if whole else None)
     return replace(
         model,
         step=facts["progress"]["step"],
-        preparation=_preparation(config["data"], run.path),
+        preprocessing=_preparation(config["data"], run.path),
         input_statistics=_input_statistics(config["data"], run.path),
     )
 
@@ -93,17 +93,17 @@ def _load_packed(path: Path) -> Model:
     except (OSError, SafetensorError, KeyError, ValueError, AttributeError) as problem:
         raise CheckpointError(f"{path} is a model that `sparring pack` wrote, and is damaged: {problem!r}. Copy or pack it anew.") from None
     model = _model(about, tensors, path, networks)
-    return replace(model, preparation=_preparation(about, path), input_statistics=_input_statistics(about, path))
+    return replace(model, preprocessing=_preparation(about, path), input_statistics=_input_statistics(about, path))
 
 
-def _preparation(about: Mapping[str, Any], source: Path) -> Preparation:
+def _preparation(about: Mapping[str, Any], source: Path) -> Preprocessing:
     """What a file says of how images were prepared: older ones say nothing. A CheckpointError if it is of the wrong kind."""
     try:
-        preparation = from_json(Preparation, about.get("preparation") or {})
-        checked_background(preparation)
+        preprocessing = from_json(Preprocessing, about.get("preprocessing") or {})
+        checked_background(preprocessing)
     except (TypeError, AttributeError, SettingsError) as problem:
         raise CheckpointError(f"{source} does not describe how its images were prepared: {problem}") from None
-    return preparation
+    return preprocessing
 
 
 def _input_statistics(about: Mapping[str, Any], source: Path) -> dict[str, InputStatistics]:
@@ -140,7 +140,7 @@ def _built(
     names = list(game.state_dict())
     own = {name for name in names if name.partition(".")[0] in wanted}
     given = {name: tensor for name, tensor in tensors.items() if name in own or name not in names}
-    refuse_misfits(game, given, own, called)
+    refuse_mismatches(game, given, own, called)
     for name, network in game.named_children():
         if name in wanted:
             network.to_empty(device="cpu")

@@ -17,7 +17,7 @@ from sparring.core.data_spec import IMAGE_CHANNELS, ImageSpec
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean
 from sparring.core.hardware import refuse_absent_gpu
 from sparring.data.pairs.input_statistics import InputStatistics
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
@@ -45,7 +45,7 @@ class Model:
     """The step of the run whose weights these are, if it was loaded from a run."""
     ending: "Ending | None" = None
     """How training ended, if it just did."""
-    preparation: Preparation = field(default_factory=Preparation)
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
     """How images became what it was trained on, as far as that is known."""
 
     input_statistics: Mapping[str, InputStatistics] = field(default_factory=dict)

@@ -46,7 +46,7 @@ def _write(model: Model, networks: Iterable[str], path: Path) -> Path:
         "recipe": recipes.name_of(model.recipe),
         "recipe_settings": asdict(model.recipe),
         "spec": model.spec.to_json(),
-        "preparation": asdict(model.preparation),
+        "preprocessing": asdict(model.preprocessing),
         "networks": sorted(wanted),
     }
     if model.input_statistics:

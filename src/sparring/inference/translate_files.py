@@ -38,7 +38,7 @@ from sparring.media.image_files import WRITABLE, encoded, output_at, save_film, 
 from sparring.media.pixels import float_to_pixels, pixels_to_float
 from sparring.media.video_files import FILMS, durations_of, frames_of, has_sound, rate_of
 from sparring.media.video_files import count_of as frames_in
-from sparring.runs.training_data import preparation_of
+from sparring.runs.training_data import preprocessing_of
 
 Pixels = UInt8[np.ndarray, "h w c"]
 FORGIVEN = 0.02
@@ -153,7 +153,7 @@ class _Way:
         """A file, or a film's frame, as the network wants it, and whether the file holds more frames than that. `subject`: what chance is
         drawn by where an input is made, `name` by default.
         """
-        learned = self.model.preparation.value_range  # of images of more than 8 bits a value
+        learned = self.model.preprocessing.value_range  # of images of more than 8 bits a value
         loaded = load(content, black_white=None if learned is None else lambda: learned, max_pixels=self.max_pixels)
         channels = self.model.translation_game.channels_of(self.direction)[0]
         image = loaded.image
@@ -233,7 +233,7 @@ def translate(
     keep_freed_memory()
     model.noisy(direction, noise)  # says if there is none, before anything is written
     watch = _Watch(model.input_statistics.get(direction), kind)
-    way = _Way(model, direction, size, tile, noise, preparation_of(model).background, kind, max_pixels, watch)
+    way = _Way(model, direction, size, tile, noise, preprocessing_of(model).background, kind, max_pixels, watch)
     if source.is_dir() or source.suffix.lower() == ".zip":
         return _folder(way, source, target, advance)
     film = source.suffix.lower() in FILMS

@@ -10,7 +10,7 @@ from torch import Tensor
 from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import CheckpointError
 from sparring.interop.official_files import Official
-from sparring.recipes.biggan import Biggan
+from sparring.recipes.biggan import BigGAN
 
 State = dict[str, Tensor]
 PARTS = {"conv1": "first", "conv2": "second", "conv_sc": "shortcut", "bn1": "norms.0", "bn2": "norms.1"}
@@ -91,7 +91,7 @@ def _generator(state: State) -> Official:
         classes, shared_size = shared.shape
         chunk = gain.shape[1] - shared_size
     latent_size = inputs if not chunk else chunk if depth else chunk * len(widths)
-    recipe = Biggan(
+    recipe = BigGAN(
         latent_size=latent_size,
         widths=widths,
         shared_size=shared_size,
@@ -129,7 +129,7 @@ def _discriminator(state: State) -> Official:
         channels = state["blocks.0.0.conv1.weight"].shape[1]
     side = 32 if halvings == 2 else 4 << halvings  # two halvings: the authors' networks for 32x32 end at 8x8
     classes = state["embed.weight"].shape[0] if "embed.weight" in state else 0
-    recipe = Biggan(
+    recipe = BigGAN(
         condition="projection" if classes else "none",
         discriminator_widths=widths,
         discriminator_depth=depth,

@@ -15,7 +15,7 @@ from sparring.core.data_spec import PairSpec
 from sparring.core.errors import CheckpointError, listed
 from sparring.interop.official_files import Official
 from sparring.nets.image_translation import NormName
-from sparring.recipes.pix2pix import Pix2pix
+from sparring.recipes.pix2pix import Pix2Pix
 
 State = dict[str, Tensor]
 SIDE = 256
@@ -102,7 +102,7 @@ def _residual(state: State, path: Path) -> Official:
     channels, _ = _channels(state, f"model.{end + 7}", path)
     spec = PairSpec(SIDE, SIDE, channels, input_channels=inputs)
     dropout = 0.5 if dropped else 0.0
-    rules = Pix2pix(network="residual", width=width, discriminator_width=width, blocks=blocks, dropout=dropout)
+    rules = Pix2Pix(network="residual", width=width, discriminator_width=width, blocks=blocks, dropout=dropout)
     return _found(state, path, "generator", layers, spec, rules)
 
 
@@ -121,7 +121,7 @@ def _unet(state: State, path: Path) -> Official:
     _, channels = _channels(state, "model.model.3", path)
     side = max(SMALLEST_SIDE, 1 << halvings)
     spec = PairSpec(side, side, channels, input_channels=inputs)
-    rules = Pix2pix(network="unet", width=width, discriminator_width=width, halvings=halvings, dropout=0.0)
+    rules = Pix2Pix(network="unet", width=width, discriminator_width=width, halvings=halvings, dropout=0.0)
     return _found(state, path, "generator", layers, spec, rules)
 
 
@@ -151,7 +151,7 @@ def _judge(state: State, path: Path, layers: list[Layer], patch_layers: int) -> 
     inputs, channels = JUDGED.get(judged, (judged, judged))
     side = max(SIDE, 4 << patch_layers)
     spec = PairSpec(side, side, channels, input_channels=inputs)
-    rules = Pix2pix(
+    rules = Pix2Pix(
         network="residual",  # a small one, of which the file has nothing
         width=max(1, width // 4),
         blocks=1,
@@ -174,7 +174,7 @@ def _channels(state: State, place: str, path: Path) -> tuple[int, int]:
     return weight.shape[0], weight.shape[1]
 
 
-def _found(state: State, path: Path, network: str, layers: list[Layer], spec: PairSpec, rules: Pix2pix) -> Official:
+def _found(state: State, path: Path, network: str, layers: list[Layer], spec: PairSpec, rules: Pix2Pix) -> Official:
     """What is to be loaded, by rules that lack only the norm. Tensors that no layer has keep their names in the file, so that the loader
     says what is left over.
     """

@@ -16,7 +16,7 @@ from sparring.interop import nvidia_tensorflow
 from sparring.interop.official_files import Official
 from sparring.interop.safe_unpickling import Part, TensorflowNetwork
 from sparring.nets.blocks.resampling import TAPS
-from sparring.recipes.stylegan2 import Stylegan2
+from sparring.recipes.stylegan2 import StyleGAN2
 
 Value = TypeVar("Value")
 PARTS_OF_A_BLOCK = {"conv0": "first", "conv1": "second", "torgb": "draw", "fromrgb": "see", "skip": "skip"}
@@ -61,7 +61,7 @@ def official(pickled: dict[str, Part | TensorflowNetwork], path: Path) -> Offici
         if not 0 <= classes <= MOST_CLASSES:
             raise ValueError(f"c_dim = {classes}")
         spec = ImageSpec(side, side, channels, tuple(map(str, range(classes))))
-        recipe = Stylegan2(condition="projection" if classes else "none", **settings)
+        recipe = StyleGAN2(condition="projection" if classes else "none", **settings)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as problem:
         raise CheckpointError(f"{path} does not describe StyleGAN2's networks: {problem!r} is missing or wrong.") from None
     return Official(recipe, spec, tensors, names)

@@ -13,7 +13,7 @@ from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
 from sparring.latent import directions as ways
 from sparring.latent.mixing import COARSE
-from sparring.latent.space import Label, Images, Points, Space
+from sparring.latent.space import Images, Label, Points, Space
 from sparring.nets import biggan
 from sparring.nets.blocks.equalized_lr import Linear
 from sparring.nets.style_generator import StyleGenerator

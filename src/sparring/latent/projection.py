@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d
 
 from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
-from sparring.latent.space import Label, Images, Points, Space, _fixed
+from sparring.latent.space import Images, Label, Points, Space, _fixed
 
 RISE, FALL = 0.05, 0.25
 """Shares of the steps in which the rate rises from zero and falls back to it (Karras et al. 2020, appendix D)."""
@@ -107,9 +107,7 @@ def projected(
     if steps < 0 or not rate > 0:
         raise SettingsError(f"steps must be at least 0 and rate more than 0, not {steps} and {rate}.")
     if targets.shape[1:] != torch.Size(model.spec.shape):
-        raise SettingsError(
-            f"The images are {tuple(targets.shape[1:])}, and the model draws {model.spec.shape} (channels, height, width)."
-        )
+        raise SettingsError(f"The images are {tuple(targets.shape[1:])}, and the model draws {model.spec.shape} (channels, height, width).")
     targets = targets.to(room.game.device)
     labels = room.labels(CANDIDATES, label, seed)
     points = room.many(CANDIDATES, seed, label)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sparring.nets.blocks.convolution import Convolution, TransposedConvolution
-from sparring.nets.blocks.layers import ConditionalBatchNorm, MinibatchDeviation, ImageNorm
+from sparring.nets.blocks.layers import ConditionalBatchNorm, ImageNorm, MinibatchDeviation
 
 SMALLEST, LARGEST = 16, 256
 

@@ -133,7 +133,7 @@ def playground(
     chosen, rules = PlaygroundSettings(**own), replace(given, **{name: settings[name] for name in settings.keys() - own.keys()})  # pyright: ignore[reportArgumentType]
     points = Points(mixture(data), seed=chosen.seed)
     # Not `problems`: what the recipe's own networks cannot draw does not matter here.
-    problems = type_problems(rules) or range_problems(rules, rules.ranges) + AdversarialRecipe.misfits(rules, points.spec)
+    problems = type_problems(rules) or range_problems(rules, rules.ranges) + AdversarialRecipe.incompatibilities(rules, points.spec)
     if rules.augment != "none":
         problems.append(f"augment={rules.augment!r} changes images, and points are none: leave it out.")
     ours = AdversarialRecipe.__dataclass_fields__
@@ -154,7 +154,7 @@ def playground(
         raise missing_extra("matplotlib", "plots", "Drawing the playground")  # before the game, not after it
     if chosen.linear_decay:
         images = chosen.steps * rules.batch_size * rules.discriminator_steps
-        rules = replace(rules, decay_from_images=images // 2, decay_until_images=images)
+        rules = replace(rules, decay_from_samples=images // 2, decay_until_samples=images)
     title = f"{recipes.name_of(kind)} on {data}"
     return _played(rules, points, chosen, title, image, movie, None if run is None else RunDirectory(Path(run)), console)
 
@@ -198,13 +198,13 @@ def _played(
                 note_ending(run, state, problem)
             raise
         seconds = time.perf_counter() - began - watch.seconds
-        assert isinstance(state.average, TwoPlayerGame)
-        samples = sampled(state.average)
+        assert isinstance(state.ema, TwoPlayerGame)
+        samples = sampled(state.ema)
         count = count_modes(samples, points.mixture)
         sheet = None
         if image is not None or movie is not None:
             sheet = draw(snapshot(state, points.mixture), points.mixture, title)
-        outcome = Outcome(count, samples, state.average, state.progress.step, seconds, sheet, watch.frames)
+        outcome = Outcome(count, samples, state.ema, state.progress.step, seconds, sheet, watch.frames)
     if image is not None and sheet is not None:
         save_image(sheet, Path(image))
     if movie is not None and sheet is not None:
@@ -279,7 +279,7 @@ def snapshot(state: State, mixture: Mixture) -> Snapshot:
     """What a image shows of the game as it stands: samples of the moving average, the networks' own field and gradients."""
     game = state.game
     assert isinstance(game, TwoPlayerGame)
-    samples = sampled(state.average)  # pyright: ignore[reportArgumentType]
+    samples = sampled(state.ema)  # pyright: ignore[reportArgumentType]
     moving = sampled(game, ARROWS * game.rules.packing)
     with evaluating(game):
         places = field_points(mixture.extent, FIELD_SIDE)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sparring.games.adversarial_settings import Condition
-from sparring.recipes.dcgan import Dcgan
+from sparring.recipes.dcgan import DCGAN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Acgan(Dcgan):
+class ACGAN(DCGAN):
     """DCGAN's networks; both players gain when the class of a image can be told."""
 
     title: ClassVar[str] = "Classes by an auxiliary classifier in the discriminator"
@@ -21,4 +21,4 @@ class Acgan(Dcgan):
     """How classes enter: see `sparring train dcgan --help`."""
 
 
-RECIPE = Acgan
+RECIPE = ACGAN

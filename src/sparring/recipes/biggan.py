@@ -14,7 +14,7 @@ from sparring.nets import biggan as nets
 
 
 @dataclass(frozen=True, kw_only=True)
-class Biggan(AdversarialRecipe):
+class BigGAN(AdversarialRecipe):
     """Residual networks with spectral norm and self-attention; classes by conditional batch norm and projection.
 
     The paper's batch is 2,048 and its width 96, on 128 processors. `--width 16` to 32 suits two cores. Truncation trades variety for
@@ -85,9 +85,9 @@ class Biggan(AdversarialRecipe):
     discriminator_attended: tuple[int, ...] | None = None
     """Stages of the discriminator."""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
+        found = super().incompatibilities(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
         if self.condition == "concatenate":
             found.append("condition='concatenate' is not for BigGAN's networks: use 'projection' or 'auxiliary'.")
         if not found:
@@ -162,4 +162,4 @@ class Biggan(AdversarialRecipe):
         return generator, discriminator
 
 
-RECIPE = Biggan
+RECIPE = BigGAN

@@ -6,11 +6,11 @@ from typing import ClassVar
 from sparring.games.adversarial_settings import Condition
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets.dcgan import Norm
-from sparring.recipes.dcgan import Dcgan
+from sparring.recipes.dcgan import DCGAN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cgan(Dcgan):
+class CGAN(DCGAN):
     """The paper's way to tell both networks the class, with networks and a game of today.
 
     The paper's own networks are fully connected, which leaves a grain on images: `sparring train gan --condition concatenate`
@@ -44,4 +44,4 @@ class Cgan(Dcgan):
     """Between the discriminator's layers: none, or layer norm over each image."""
 
 
-RECIPE = Cgan
+RECIPE = CGAN

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.games.translation import OneWayGame, PatchRecipe, divisor_problems
 from sparring.losses.contrastive import contrastive
 from sparring.losses.objectives import Losses
@@ -23,20 +23,20 @@ class CutGame(OneWayGame):
 
     generator: nets.ResidualGenerator
 
-    def __init__(self, spec: PairSpec, rules: "Cut") -> None:
+    def __init__(self, spec: PairSpec, rules: "CUT") -> None:
         generator = nets.ResidualGenerator(
             spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm, resized=rules.resized, shortcut=rules.shortcut
         )
         super().__init__(spec, rules, generator, spec.channels, heads=nets.PatchHeads(generator.feature_widths()))
         self.recipe = rules
 
-    def play_generator(self, moment: Moment) -> Losses:
+    def play_generator(self, context: StepContext) -> Losses:
         """Draw images that convince, each patch of which tells the patch that it was made of from all others (equation 4)."""
-        inputs, targets = self.seen(moment)
+        inputs, targets = self.seen(context)
         n, rules = len(inputs), self.recipe
         shown = torch.cat([inputs, targets]) if rules.identity else inputs
         if rules.flip_equivariance:
-            which = (moment.streams.uniform("flipped", n) < 0).repeat(len(shown) // n)
+            which = (context.streams.uniform("flipped", n) < 0).repeat(len(shown) // n)
             with torch.no_grad():  # what patches are compared with gets no gradients
                 before = self.generator.features(shown)
             drawn = self.generator(flipped(shown, which))
@@ -46,19 +46,19 @@ class CutGame(OneWayGame):
             after = self.generator.features(drawn)
         generated = drawn[:n]
         self.drawn.append(((targets,), (generated.detach(),)))
-        shown = self.judged([generated], moment, "convincing")
+        shown = self.judged([generated], context, "convincing")
         losses: dict[str, Tensor] = {"adversarial": self.convincing(self.discriminator(shown))}
-        contrast = self.contrast(before, after, moment)
+        contrast = self.contrast(before, after, context)
         losses["contrast"] = rules.contrast * contrast[:n]
         if rules.identity:
             losses["contrast/identity"] = rules.identity * contrast[n:]
         return losses
 
-    def contrast(self, before: Maps, after: Maps, moment: Moment) -> Float[Tensor, " n"]:
+    def contrast(self, before: Maps, after: Maps, context: StepContext) -> Float[Tensor, " n"]:
         """How badly patches are told: the mean over maps of equation 3."""
         found = []
         for place, (old, new) in enumerate(zip(before, after, strict=True)):
-            patches = places(old.shape[2] * old.shape[3], self.recipe.patches, moment, place)
+            patches = places(old.shape[2] * old.shape[3], self.recipe.patches, context, place)
             keys, queries = (self.heads(place, of.flatten(2).transpose(1, 2)[:, patches]) for of in (old, new))
             found.append(contrastive(queries, keys.detach(), self.recipe.temperature))
         return torch.stack(found).mean(dim=0)
@@ -69,13 +69,13 @@ def flipped(maps: Float[Tensor, "n c h w"], which: Bool[Tensor, " n"]) -> Float[
     return torch.where(which[:, None, None, None], maps.flip(3), maps)
 
 
-def places(count: int, most: int, moment: Moment, place: int) -> Int64[Tensor, " patches"]:
+def places(count: int, most: int, context: StepContext, place: int) -> Int64[Tensor, " patches"]:
     """Some of `count` places, each once."""
-    return torch.randperm(count, generator=moment.streams.generator(f"patches/{place}"))[:most].to(moment.streams.device)
+    return torch.randperm(count, generator=context.streams.generator(f"patches/{place}"))[:most].to(context.streams.device)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cut(PatchRecipe):
+class CUT(PatchRecipe):
     """Residual generator, least-squares PatchGAN, contrast of patches: half of CycleGAN's networks.
 
     FastCUT is `--contrast 10 --identity 0 --flip-equivariance`. `--blocks 6` suits images below 256x256, and on a laptop `--width 24` to
@@ -94,9 +94,9 @@ class Cut(PatchRecipe):
         "temperature": {"more than": 0},
     }
 
-    decay_from_images: int | None = 200_000
+    decay_from_samples: int | None = 200_000
     """From this many images on, learning rates fall in a straight line. None: never."""
-    decay_until_images: int | None = 400_000
+    decay_until_samples: int | None = 400_000
     """Learning rates reach zero at this many images."""
     blocks: int = 9
     """Residual blocks of the generator."""
@@ -115,9 +115,9 @@ class Cut(PatchRecipe):
     temperature: float = 0.07
     """Of that comparison."""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
+        found = super().incompatibilities(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
         if isinstance(spec, PairSpec) and spec.input_channels != spec.channels:
             found.append("The generator looks at what it drew, too: inputs and targets need the same channels. Give --channels.")
         return found
@@ -127,4 +127,4 @@ class Cut(PatchRecipe):
         return CutGame(spec, self)
 
 
-RECIPE = Cut
+RECIPE = CUT

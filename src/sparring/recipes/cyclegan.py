@@ -11,16 +11,16 @@ from torch import Tensor
 from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
 from sparring.games.game import Player, Turn
-from sparring.games.step_context import Moment
-from sparring.games.translation import PatchGame, PatchRecipe, ImagePool, divisor_problems, mean_difference
+from sparring.games.step_context import StepContext
+from sparring.games.translation import ImagePool, PatchGame, PatchRecipe, divisor_problems, mean_difference
 from sparring.losses.objectives import Losses
 from sparring.nets import image_translation as nets
 
 
-class CycleganGame(PatchGame):
+class CycleGANGame(PatchGame):
     """Two generators, each the other's way back, and two discriminators."""
 
-    def __init__(self, spec: PairSpec, rules: "Cyclegan") -> None:
+    def __init__(self, spec: PairSpec, rules: "CycleGAN") -> None:
         super().__init__(spec, rules)
         self.recipe = rules
         a, b = spec.input_channels, spec.channels
@@ -32,7 +32,7 @@ class CycleganGame(PatchGame):
         self.discriminator_b = self.patch_discriminator(b)
         self.pool_a, self.pool_b = ImagePool(rules.pool, spec, a), ImagePool(rules.pool, spec, b)
         self.players = (
-            Player("generators", ("a2b", "b2a"), rules.optimizer, averaged=rules.average_images > 0),
+            Player("generators", ("a2b", "b2a"), rules.optimizer, averaged=rules.ema_samples > 0),
             Player("discriminators", ("discriminator_a", "discriminator_b"), rules.optimizer),
         )
         self.turns = (
@@ -44,17 +44,17 @@ class CycleganGame(PatchGame):
         self.drawn: deque[tuple[Tensor, Tensor, Tensor, Tensor]] = deque()
         """Real and generated images of both kinds, from the generators' turn to the discriminators': no image is drawn twice."""
 
-    def play_generators(self, moment: Moment) -> Losses:
+    def play_generators(self, context: StepContext) -> Losses:
         """Draw images of the other kind that convince, that lead back (equation 2), and of images of its own kind the same ones."""
-        a, b = self.seen(moment)
+        a, b = self.seen(context)
         rules = self.recipe
         images_b, *same_b = self.passed(self.a2b, a, *([b] if rules.identity else []))
         images_a, back_a, *same_a = self.passed(self.b2a, b, images_b, *([a] if rules.identity else []))
         (back_b,) = self.passed(self.a2b, images_a)
         self.drawn.append((a, images_a.detach(), b, images_b.detach()))
         losses = {
-            "adversarial/a2b": self.convincing(self.discriminator_b(self.judged([images_b], moment, "convincing/b"))),
-            "adversarial/b2a": self.convincing(self.discriminator_a(self.judged([images_a], moment, "convincing/a"))),
+            "adversarial/a2b": self.convincing(self.discriminator_b(self.judged([images_b], context, "convincing/b"))),
+            "adversarial/b2a": self.convincing(self.discriminator_a(self.judged([images_a], context, "convincing/a"))),
             "cycle/a": rules.cycle * mean_difference(back_a, a),
             "cycle/b": rules.cycle * mean_difference(back_b, b),
         }
@@ -68,7 +68,7 @@ class CycleganGame(PatchGame):
             return [generator(batch) for batch in batches]
         return generator(torch.cat(batches)).split([len(batch) for batch in batches])
 
-    def play_discriminators(self, moment: Moment) -> Losses:
+    def play_discriminators(self, context: StepContext) -> Losses:
         """Tell images of each kind from those that were drawn, now or some time ago."""
         a, drawn_a, b, drawn_b = self.drawn.popleft()
         losses: dict[str, Tensor] = {}
@@ -76,13 +76,13 @@ class CycleganGame(PatchGame):
             ("a", a, drawn_a, self.pool_a, self.discriminator_a),
             ("b", b, drawn_b, self.pool_b, self.discriminator_b),
         ):
-            shown = pool.exchanged(drawn, moment.streams, kind)
-            losses |= self.told_apart(discriminator, (real,), (shown,), moment, f"/{kind}")
+            shown = pool.exchanged(drawn, context.streams, kind)
+            losses |= self.told_apart(discriminator, (real,), (shown,), context, f"/{kind}")
         return losses
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cyclegan(PatchRecipe):
+class CycleGAN(PatchRecipe):
     """Residual generators, least-squares PatchGANs, and the way back.
 
     The paper trains 100 passes of about 1,000 images at full rate and 100 more while it falls. `--blocks 6` suits images below 256x256,
@@ -102,9 +102,9 @@ class Cyclegan(PatchRecipe):
         "pool": {"at least": 0, "at most": 10_000},
     }
 
-    decay_from_images: int | None = 100_000
+    decay_from_samples: int | None = 100_000
     """From this many images on, learning rates fall in a straight line. None: never."""
-    decay_until_images: int | None = 200_000
+    decay_until_samples: int | None = 200_000
     """Learning rates reach zero at this many images."""
     blocks: int = 9
     """Residual blocks of each generator."""
@@ -119,9 +119,9 @@ class Cyclegan(PatchRecipe):
     pool: int = 50
     """Images of the past that are kept for each discriminator. 0: none."""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
+        found = super().incompatibilities(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
         if isinstance(spec, PairSpec) and spec.input_channels != spec.channels:
             differ = "images of both kinds, and these have different channels"
             if self.identity:
@@ -130,9 +130,9 @@ class Cyclegan(PatchRecipe):
                 found.append(f"shortcut adds {differ}: leave it out, or give --channels.")
         return found
 
-    def game(self, spec: PairSpec) -> CycleganGame:
+    def game(self, spec: PairSpec) -> CycleGANGame:
         """See TranslationRecipe."""
-        return CycleganGame(spec, self)
+        return CycleGANGame(spec, self)
 
 
-RECIPE = Cyclegan
+RECIPE = CycleGAN

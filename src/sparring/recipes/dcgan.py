@@ -13,7 +13,7 @@ from sparring.nets import dcgan as nets
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dcgan(AdversarialRecipe):
+class DCGAN(AdversarialRecipe):
     """Images from fractionally strided convolutions with batch norm."""
 
     title: ClassVar[str] = "Convolutional GAN with batch norm: the one to start with"
@@ -36,9 +36,9 @@ class Dcgan(AdversarialRecipe):
     discriminator_norm: nets.Norm = "batch"
     """Between the discriminator's layers: batch norm, layer norm over each image, or none."""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
+        found = super().incompatibilities(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
         if self.penalized and self.discriminator_norm == "batch":
             found.append(
                 "Penalties on gradients are for each image, and batch norm mixes images (Gulrajani 2017, section 4): "
@@ -65,4 +65,4 @@ class Dcgan(AdversarialRecipe):
         return generator, discriminator
 
 
-RECIPE = Dcgan
+RECIPE = DCGAN

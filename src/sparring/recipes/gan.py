@@ -12,7 +12,7 @@ from sparring.nets import mlp as nets
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gan(AdversarialRecipe):
+class GAN(AdversarialRecipe):
     """Fully connected networks play the minimax game.
 
     Its generator minimizes -log D(G(z)); `objective="saturating"` is the minimax game itself (section 3 of the paper).
@@ -69,4 +69,4 @@ class Gan(AdversarialRecipe):
         return generator, discriminator
 
 
-RECIPE = Gan
+RECIPE = GAN

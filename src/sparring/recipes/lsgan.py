@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sparring.losses.objectives import ObjectiveName
-from sparring.recipes.dcgan import Dcgan
+from sparring.recipes.dcgan import DCGAN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lsgan(Dcgan):
+class LSGAN(DCGAN):
     """DCGAN's networks with least-squares losses, which pull samples towards the data even where they already pass for real."""
 
     title: ClassVar[str] = "Least-squares losses on DCGAN's networks"
@@ -24,4 +24,4 @@ class Lsgan(Dcgan):
     """The optimizer's rate, for both networks. (0.0002 for the paper's faces and digits, 0.001 for its scenes.)"""
 
 
-RECIPE = Lsgan
+RECIPE = LSGAN

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.recipes.dcgan import Dcgan
+from sparring.recipes.dcgan import DCGAN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pacgan(Dcgan):
+class PacGAN(DCGAN):
     """DCGAN's networks with packed samples."""
 
     title: ClassVar[str] = "Packs of samples are judged together, against mode collapse"
@@ -19,4 +19,4 @@ class Pacgan(Dcgan):
     """So many samples are judged together, as one."""
 
 
-RECIPE = Pacgan
+RECIPE = PacGAN

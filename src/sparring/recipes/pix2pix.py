@@ -7,25 +7,25 @@ from torch import Tensor
 
 from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.games.translation import OneWayGame, Parts, PatchObjective, PatchRecipe, divisor_problems, mean_difference
 from sparring.losses.objectives import Losses
 from sparring.nets import image_translation as nets
 
 
-class Pix2pixGame(OneWayGame):
+class Pix2PixGame(OneWayGame):
     """A generator draws targets of inputs; a discriminator judges patches of pairs."""
 
-    def __init__(self, spec: PairSpec, rules: "Pix2pix") -> None:
+    def __init__(self, spec: PairSpec, rules: "Pix2Pix") -> None:
         judged = spec.channels + (spec.input_channels if rules.judges == "pair" else 0)
         super().__init__(spec, rules, rules.generator_for(spec), judged)
         self.recipe = rules
 
-    def play_generator(self, moment: Moment) -> Losses:
+    def play_generator(self, context: StepContext) -> Losses:
         """Draw what the discriminator takes for real, and near the target (equation 4)."""
-        inputs, targets = self.seen(moment)
+        inputs, targets = self.seen(context)
         generated = self.generator(inputs)
-        logits = self.discriminator(self.judged(self.parts(inputs, generated), moment, "convincing"))
+        logits = self.discriminator(self.judged(self.parts(inputs, generated), context, "convincing"))
         self.drawn.append((self.parts(inputs, targets), self.parts(inputs, generated.detach())))
         return {"adversarial": self.convincing(logits), "l1": self.recipe.l1 * mean_difference(generated, targets)}
 
@@ -35,7 +35,7 @@ class Pix2pixGame(OneWayGame):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pix2pix(PatchRecipe):
+class Pix2Pix(PatchRecipe):
     """U-Net, 70x70 PatchGAN on the pair, L1; dropout is the noise.
 
     The paper trains 200 passes of its images. At 64x64 `--patch-layers 2` suits, and the U-Net has six halvings.
@@ -77,10 +77,10 @@ class Pix2pix(PatchRecipe):
         possible = (spec.height & -spec.height).bit_length() - 1
         return max(2, min(8, possible)) if self.halvings is None else self.halvings
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         divisor = 4 if self.network == "residual" else 1 << max(0, min(self.halvings_for(spec), 12))
-        return super().misfits(spec) + divisor_problems(spec, divisor)
+        return super().incompatibilities(spec) + divisor_problems(spec, divisor)
 
     def generator_for(self, spec: PairSpec) -> nets.UNet | nets.ResidualGenerator:
         """The network that draws."""
@@ -89,9 +89,9 @@ class Pix2pix(PatchRecipe):
             return nets.ResidualGenerator(*ends, self.width, self.blocks, norm=self.norm, dropout=self.dropout)
         return nets.UNet(*ends, self.width, self.halvings_for(spec), norm=self.norm, dropout=self.dropout)
 
-    def game(self, spec: PairSpec) -> Pix2pixGame:
+    def game(self, spec: PairSpec) -> Pix2PixGame:
         """See TranslationRecipe."""
-        return Pix2pixGame(spec, self)
+        return Pix2PixGame(spec, self)
 
 
-RECIPE = Pix2pix
+RECIPE = Pix2Pix

@@ -12,11 +12,11 @@ from sparring.nets import progressive_growing as nets
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progan(GrowingRecipe):
+class ProGAN(GrowingRecipe):
     """New sides are faded in; pixel norm, equalized learning rate, minibatch standard deviation; WGAN-GP with a drift penalty.
 
-    The paper shows 800,000 images at each side and as many while the next comes in. On a laptop give less: `--stable-images 30000
-    --fading-images 30000`, and `--channel-max 64` to 128.
+    The paper shows 800,000 images at each side and as many while the next comes in. On a laptop give less: `--stable-samples 30000
+    --fading-samples 30000`, and `--channel-max 64` to 128.
     """
 
     title: ClassVar[str] = "Grows from 4x4 to the full side, each new side faded in"
@@ -36,9 +36,9 @@ class Progan(GrowingRecipe):
     drift: float = 0.001
     """Weight of the squared logits of real samples, which keeps the critic near zero."""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec) + equalized_problems(self)
+        found = super().incompatibilities(spec) + equalized_problems(self)
         if self.condition in {"concatenate", "projection"}:
             found.append(f"condition={self.condition!r} is not for ProGAN's networks: use 'auxiliary', as the paper does.")
         return found
@@ -58,4 +58,4 @@ class Progan(GrowingRecipe):
         return TwoPlayerGame(spec, generator, discriminator, self, growth)
 
 
-RECIPE = Progan
+RECIPE = ProGAN

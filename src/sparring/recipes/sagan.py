@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.recipes.biggan import Biggan
+from sparring.recipes.biggan import BigGAN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sagan(Biggan):
+class SAGAN(BigGAN):
     """The networks that BigGAN grew out of: classes by conditional batch norms of their own and projection, one latent for all sides.
 
     The paper's batch is 256.
@@ -40,4 +40,4 @@ class Sagan(Biggan):
     """Side of the maps that have self-attention. None: half the image's, at most the paper's 32. 0: none."""
 
 
-RECIPE = Sagan
+RECIPE = SAGAN

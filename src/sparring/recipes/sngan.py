@@ -14,7 +14,7 @@ from sparring.nets import sngan as nets
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sngan(AdversarialRecipe):
+class SNGAN(AdversarialRecipe):
     """Residual networks with a spectrally normalized discriminator; with condition="projection", the classes of Miyato and Koyama
     2018. (Two things of the authors' code are left out: the generator's batch is twice the discriminator's, and the rate falls to
     zero in a straight line.)
@@ -42,9 +42,9 @@ class Sngan(AdversarialRecipe):
     """Channels of the largest maps at 64x64 and above; each halving of the side doubles them. At 16x16 and 32x32 all of the
     generator's maps have four times, the discriminator's twice as many (64: the paper's 256 and 128)."""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        return super().misfits(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
+        return super().incompatibilities(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
@@ -63,4 +63,4 @@ class Sngan(AdversarialRecipe):
         return generator, discriminator
 
 
-RECIPE = Sngan
+RECIPE = SNGAN

@@ -8,7 +8,7 @@ import torch
 from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
 from sparring.games.game import Player, Turn
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.games.translation import TranslationGame, TranslationRecipe, divisor_problems
 from sparring.losses.objectives import Losses
 from sparring.losses.perceptual import correlations, style_distance, total_variation
@@ -28,7 +28,7 @@ class StyleTransferGame(TranslationGame):
         self.generator = nets.ResidualGenerator(
             spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm, resized=True
         )
-        self.players = (Player("generator", ("generator",), rules.optimizer, averaged=rules.average_images > 0),)
+        self.players = (Player("generator", ("generator",), rules.optimizer, averaged=rules.ema_samples > 0),)
         self.turns = (Turn("generator", "generator", self.play_generator),)
         self.translators = {"a2b": "generator"}
         self.sampling_networks = ("generator",)
@@ -42,9 +42,9 @@ class StyleTransferGame(TranslationGame):
             self.eye.append(open_perception(self.recipe.weights).to(self.device))
         return self.eye[0]
 
-    def play_generator(self, moment: Moment) -> Losses:
+    def play_generator(self, context: StepContext) -> Losses:
         """Paint inputs (section 3.2): near them in a middle map, near the style in the correlations of all, and smooth."""
-        inputs, styles = self.seen(moment)
+        inputs, styles = self.seen(context)
         painted = self.generator(inputs)
         rules, eye = self.recipe, self.perception
         with torch.no_grad():
@@ -100,9 +100,9 @@ class StyleTransfer(TranslationRecipe):
     """A file with VGG-16's weights (torchvision's .pth, whole or of its features alone), whose maps the paper compares. None:
     EfficientNet-lite0, which comes with Sparring."""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec) + divisor_problems(spec, DIVISOR)
+        found = super().incompatibilities(spec) + divisor_problems(spec, DIVISOR)
         if isinstance(spec, PairSpec) and 4 in spec.known_channels:
             found.append("Published networks see no transparency: give --channels 3.")
         return found

@@ -11,11 +11,11 @@ from sparring.nets import progressive_growing, stylegan
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stylegan(GrowingRecipe, StyleRecipe):
+class StyleGAN(GrowingRecipe, StyleRecipe):
     """Mapping network, adaptive instance norm, noise inputs, style mixing; non-saturating losses with R1.
 
-    The paper shows 600,000 images at each side and as many while the next comes in. On a laptop give less: `--stable-images 30000
-    --fading-images 30000`, and `--channel-max 64` to 128.
+    The paper shows 600,000 images at each side and as many while the next comes in. On a laptop give less: `--stable-samples 30000
+    --fading-samples 30000`, and `--channel-max 64` to 128.
     """
 
     title: ClassVar[str] = "Styles by adaptive instance norm, noise inputs, style mixing; grown"
@@ -33,9 +33,9 @@ class Stylegan(GrowingRecipe, StyleRecipe):
     """Gamma: gamma / 2 times the squared gradient at real samples."""
     start_side: int = 8
     """The side to begin with."""
-    stable_images: int = 600_000
+    stable_samples: int = 600_000
     """Images shown at each side alone."""
-    fading_images: int = 600_000
+    fading_samples: int = 600_000
     """Images over which the next side is faded in."""
 
     def build(self, spec: ImageSpec) -> StyleGame:
@@ -66,4 +66,4 @@ class Stylegan(GrowingRecipe, StyleRecipe):
         return StyleGame(spec, generator, discriminator, self, growth)
 
 
-RECIPE = Stylegan
+RECIPE = StyleGAN

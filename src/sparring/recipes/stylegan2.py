@@ -11,7 +11,7 @@ from sparring.nets import stylegan2 as nets
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stylegan2(StyleRecipe):
+class StyleGAN2(StyleRecipe):
     """Weight demodulation, skip and residual networks, lazy R1 and path-length regularization.
 
     `channel_max` decides what it costs: 64 or 128 suit two cores at 32x32 and 64x64. For images of 32x32 the authors take
@@ -84,9 +84,9 @@ class Stylegan2(StyleRecipe):
     class_size: int | None = None
     """Numbers that image and class are compared in. None: the channels at 4x4."""
 
-    def misfits(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().misfits(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
+        found = super().incompatibilities(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
         if not found:
             for name in ("widths", "discriminator_widths"):
                 given, wanted = len(getattr(self, name)), spec.height.bit_length() - 2
@@ -139,4 +139,4 @@ class Stylegan2(StyleRecipe):
         return StyleGame(spec, generator, discriminator, self)
 
 
-RECIPE = Stylegan2
+RECIPE = StyleGAN2

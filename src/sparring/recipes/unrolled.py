@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sparring.losses.objectives import ObjectiveName
-from sparring.recipes.dcgan import Dcgan
+from sparring.recipes.dcgan import DCGAN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unrolled(Dcgan):
+class UnrolledGAN(DCGAN):
     """DCGAN's networks; a generator that puts all on one mode sees that the discriminator is about to learn it."""
 
     title: ClassVar[str] = "The generator looks ahead: cures mode collapse by unrolling the discriminator"
@@ -29,4 +29,4 @@ class Unrolled(Dcgan):
     """The generator looks ahead so many steps of the discriminator."""
 
 
-RECIPE = Unrolled
+RECIPE = UnrolledGAN

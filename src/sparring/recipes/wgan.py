@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from sparring.losses.objectives import ObjectiveName
 from sparring.optimizers.optimizers import OptimizerName
-from sparring.recipes.dcgan import Dcgan
+from sparring.recipes.dcgan import DCGAN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wgan(Dcgan):
+class WGAN(DCGAN):
     """DCGAN's networks; the critic's loss falls as samples get better."""
 
     title: ClassVar[str] = "Wasserstein distance by a critic with clipped weights"
@@ -31,4 +31,4 @@ class Wgan(Dcgan):
     """Critic steps for each generator step."""
 
 
-RECIPE = Wgan
+RECIPE = WGAN

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets.dcgan import Norm
-from sparring.recipes.dcgan import Dcgan
+from sparring.recipes.dcgan import DCGAN
 
 
 @dataclass(frozen=True, kw_only=True)
-class WganGp(Dcgan):
+class WGANGP(DCGAN):
     """DCGAN's networks; the critic's gradients between real and generated images are drawn to length 1."""
 
     title: ClassVar[str] = "Wasserstein distance by a critic with a gradient penalty"
@@ -38,4 +38,4 @@ class WganGp(Dcgan):
     """Between the critic's layers: layer norm over each image, or none. (Batch norm makes the penalty meaningless.)"""
 
 
-RECIPE = WganGp
+RECIPE = WGANGP

@@ -9,7 +9,7 @@ from sparring import recipes
 from sparring.core.data_spec import ImageSpec, spec_from_json
 from sparring.core.errors import CheckpointError
 from sparring.data.pairs.pairs import Pairing
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.games.adversarial import AdversarialRecipe
 from sparring.games.recipe import Recipe
 from sparring.health.diagnosis.record import plain
@@ -32,8 +32,8 @@ def other_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     is left out.
     """
     data, training = config["data"], config["train_settings"]
-    own = {**(data.get("preparation") or {}), **(data.get("pairing") or {})}
-    found = differing(own, {**asdict(Preparation()), **asdict(Pairing())})
+    own = {**(data.get("preprocessing") or {}), **(data.get("pairing") or {})}
+    found = differing(own, {**asdict(Preprocessing()), **asdict(Pairing())})
     if data.get("points"):
         return found | {name: value for name, value in training.items() if value}
     usual = asdict(TrainSettings()) | {name: training.get(name) for name in ("coach", "coach_tries")} | dict.fromkeys(BUDGETS)

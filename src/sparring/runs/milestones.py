@@ -50,7 +50,7 @@ PACE_LINES = 5
 class Whereabouts:
     """How far a run is on the way to its next milestone."""
 
-    images: int
+    real_samples: int
     """Images shown so far."""
     goal: int
     """Images shown at the milestone."""
@@ -66,9 +66,9 @@ class Whereabouts:
     @property
     def sentence(self) -> str:
         """All of it, for a person."""
-        share = 100 * self.images / self.goal
+        share = 100 * self.real_samples / self.goal
         percent = f"{share:.0f}" if share >= 1 else f"{share:.1g}"
-        far = f"{percent} % of the way to {self.aim} ({self.images:,} of {self.goal:,} images"
+        far = f"{percent} % of the way to {self.aim} ({self.real_samples:,} of {self.goal:,} images"
         left = "" if self.minutes is None else f"; about {_duration(self.minutes)} more at its pace"
         if not self.command:
             return f"{far}{left}); it is being trained right now: let it go on."
@@ -83,7 +83,7 @@ def whereabouts(run: RunDirectory, config: Mapping[str, Any], *, at_rest: bool =
     if config.get("data", {}).get("points"):
         return None
     progress = checkpoints.newest_progress(run.checkpoints)
-    images = max([progress.images, *(int(line.get("images", 0)) for line in _lines(run.log)[-1:])])
+    images = max([progress.real_samples, *(int(line.get("real_samples", 0)) for line in _lines(run.log)[-1:])])
     try:
         ahead = [(aim, goal) for aim, goal in milestones(config, run) if images < goal]
     except SparringError:  # a recipe or a config.json that is not known here, which is others' to say
@@ -94,7 +94,7 @@ def whereabouts(run: RunDirectory, config: Mapping[str, Any], *, at_rest: bool =
     pace = pace_of(run, progress)
     left = None if pace is None else (goal - images) / pace / 60
     limits = config.get("train_settings", {})
-    command = "" if not at_rest and run.in_use() else resume_command(run, limits, progress, goal - progress.images, pace)
+    command = "" if not at_rest and run.in_use() else resume_command(run, limits, progress, goal - progress.real_samples, pace)
     return Whereabouts(images, goal, aim, aim == FIRST, left, command)
 
 
@@ -103,7 +103,7 @@ def milestones(config: Mapping[str, Any], run: RunDirectory) -> list[tuple[str, 
     recipe, spec = described(config, run.config)
     if isinstance(recipe, GrowingRecipe):  # before the last side is there in full, there is nothing to see at that side
         sides = int(math.log2(spec.height / recipe.start_side))
-        return [(FIRST, sides * (recipe.stable_images + recipe.fading_images))]
+        return [(FIRST, sides * (recipe.stable_samples + recipe.fading_samples))]
     name = name_of(recipe)
     good = GOOD_AT_32 * max(32, spec.height) // 32 if name in SCALED_GOOD else GOOD.get(name)
     return [(aim, goal) for aim, goal in ((FIRST, FIRST_LOOKS.get(name)), (LAST, good)) if goal is not None]
@@ -111,10 +111,10 @@ def milestones(config: Mapping[str, Any], run: RunDirectory) -> list[tuple[str, 
 
 def pace_of(run: RunDirectory, progress: Progress) -> float | None:
     """Images a second: the median of the newest lines of timing.jsonl, or the run's mean; None if it has none."""
-    newest = sorted(float(line["images_per_second"]) for line in _lines(run.timing)[-PACE_LINES:] if line.get("images_per_second"))
+    newest = sorted(float(line["samples_per_second"]) for line in _lines(run.timing)[-PACE_LINES:] if line.get("samples_per_second"))
     if newest:
         return newest[len(newest) // 2]
-    return progress.images / progress.seconds if progress.images and progress.seconds else None
+    return progress.real_samples / progress.seconds if progress.real_samples and progress.seconds else None
 
 
 def resume_command(run: RunDirectory, settings: Mapping[str, Any], progress: Progress, images_left: int, pace: float | None) -> str:
@@ -122,18 +122,21 @@ def resume_command(run: RunDirectory, settings: Mapping[str, Any], progress: Pro
     named in minutes where its pace is known, else in images.
     """
     spent = progress.spent
-    need: dict[str, float] = {"images": spent["images"] + images_left}
-    if progress.images:
-        need["steps"] = spent["steps"] + math.ceil(images_left * progress.step / progress.images)
+    need: dict[str, float] = {"real_samples": spent["real_samples"] + images_left}
+    if progress.real_samples:
+        need["steps"] = spent["steps"] + math.ceil(images_left * progress.step / progress.real_samples)
     if pace is not None:
         need["minutes"] = _round_up(spent["minutes"] + images_left / pace / 60)
     limits = {name: float(limit) for name in BUDGETS if (limit := settings.get(name)) is not None}
     open_limits = {name: limit for name, limit in limits.items() if spent[name] < limit}
     raised = {name: need[name] for name, limit in open_limits.items() if name in need and limit < need[name]}
-    unit = "minutes" if "minutes" in need else "images"
+    unit = "minutes" if "minutes" in need else "real_samples"
     if len(open_limits) < len(limits) and not raised:  # what is used up is dropped where something else is named
         raised[unit] = max(need[unit], open_limits.get(unit, 0))
-    flags = (f"--{name} {value:.0f}" if value == int(value) else f"--{name} {value:g}" for name, value in raised.items())
+    flags = (
+        f"--{name.replace('_', '-')} {value:.0f}" if value == int(value) else f"--{name.replace('_', '-')} {value:g}"
+        for name, value in raised.items()
+    )
     return " ".join([run.resume_command, *flags])
 
 

@@ -9,15 +9,15 @@ from typing import Any
 from sparring.core.console import console
 from sparring.core.errors import DataError, SettingsError, listed
 from sparring.data.open_source import open_source
-from sparring.data.store import Preparation, Store, prepare, store_at
+from sparring.data.store import Preprocessing, Store, prepare, store_at
 from sparring.inference.model import Model
 from sparring.runs.run_directory import RunDirectory
 
 
-def preparation_of(model: Model) -> Preparation:
+def preprocessing_of(model: Model) -> Preprocessing:
     """How data becomes what a model was trained on. A SettingsError if that is no images."""
     model.refuse_unless_images()
-    return replace(model.preparation, size=model.spec.height, channels=model.spec.channels, split=None)
+    return replace(model.preprocessing, size=model.spec.height, channels=model.spec.channels, split=None)
 
 
 def source_of(model: Model) -> str:
@@ -33,9 +33,9 @@ def training_data(model: Model) -> Store:
     source, run = source_of(model), RunDirectory(model.source)
     recorded = run.read_config()["data"]
     # With the run's own settings but for the size, which its recipe chose: so it is prepared already.
-    preparation = replace(model.preparation, size=model.spec.height)
+    preprocessing = replace(model.preprocessing, size=model.spec.height)
     refuse_moved(run, recorded)
-    store = store_at(Path(source)) or prepare(open_source(source, split=preparation.split), preparation, progress=console().is_terminal)
+    store = store_at(Path(source)) or prepare(open_source(source, split=preprocessing.split), preprocessing, progress=console().is_terminal)
     refuse_changed(run, recorded, source, store.fingerprint, len(store), f"Or name other data to this command, beside {run.path}.")
     return store
 
@@ -86,7 +86,7 @@ def data_of(model: Model, data: str | os.PathLike[str] | Store | None) -> Store:
     if isinstance(data, Store):
         store, data = data, data.folder
     else:
-        store = store_at(Path(data)) or prepare(open_source(os.fspath(data)), preparation_of(model), progress=console().is_terminal)
+        store = store_at(Path(data)) or prepare(open_source(os.fspath(data)), preprocessing_of(model), progress=console().is_terminal)
     if store.spec.shape != model.spec.shape:
         raise SettingsError(f"{data} has images of {store.spec}, and {model.source} was trained on images of {model.spec}.")
     return store

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sparring.training.state import State, averaged_tensors
+from sparring.training.state import State, ema_tensors
 
 
 class Average:
@@ -13,8 +13,8 @@ class Average:
     """The half-life is at most this share of the images shown, so that the first weights are soon forgotten (as in StyleGAN2)."""
 
     def __init__(self, state: State, half_life: float) -> None:
-        names = [name for name, _ in averaged_tensors(state.average)] if state.average is not state.game else []
-        ours = dict(averaged_tensors(state.average))
+        names = [name for name, _ in ema_tensors(state.ema)] if state.ema is not state.game else []
+        ours = dict(ema_tensors(state.ema))
         theirs = state.game.state_dict(keep_vars=True)
         # a spectral norm's singular vectors have length 1, which their mean has not
         floating = [name for name in names if ours[name].is_floating_point() and not name.endswith(("._u", "._v"))]
@@ -23,12 +23,12 @@ class Average:
         self.sources: list[Tensor] = [theirs[name] for name in floating]
         self.counts = [(ours[name], theirs[name]) for name in names if name not in set(floating)]
 
-    def follow(self, images: int, images_so_far: int) -> None:
-        """One step, in which `images` images were shown."""
-        if not self.averages or not images:
+    def follow(self, samples: int, samples_so_far: int) -> None:
+        """One step, in which `samples` real samples were shown."""
+        if not self.averages or not samples:
             return
-        half_life = min(self.half_life, images_so_far * self.RAMP)
+        half_life = min(self.half_life, samples_so_far * self.RAMP)
         with torch.no_grad():
-            torch._foreach_lerp_(self.averages, self.sources, 1 - 0.5 ** (images / half_life))  # pyright: ignore[reportPrivateImportUsage]
+            torch._foreach_lerp_(self.averages, self.sources, 1 - 0.5 ** (samples / half_life))  # pyright: ignore[reportPrivateImportUsage]
             for average, source in self.counts:
                 average.copy_(source)

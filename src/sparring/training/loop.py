@@ -21,7 +21,7 @@ from sparring.core.random_streams import Streams
 from sparring.data.dataset import Data
 from sparring.games.game import Game, Player, Turn
 from sparring.games.recipe import Recipe
-from sparring.games.step_context import Moment
+from sparring.games.step_context import StepContext
 from sparring.training.data_order import batch_indices
 from sparring.training.ema import Average
 from sparring.training.settings import TrainSettings
@@ -42,7 +42,7 @@ Signals = dict[str, list[Tensor]]
 
 @runtime_checkable
 class Watcher(Protocol):
-    """What the loop tells of itself: a recorder, a keeper of checkpoints."""
+    """What the loop tells of itself: a recorder, a checkpointer of checkpoints."""
 
     def after_step(self, state: State, signals: Signals) -> None:
         """Called when a step is complete, with what its turns measured."""
@@ -62,25 +62,25 @@ class Table:
 def play(state: State, table: Table, watchers: list[Watcher], stop_asked: Callable[[], bool]) -> str:
     """Play until the budget is spent ("budget") or a stop is asked for ("stopped"); `state` moves with every step."""
     settings, progress = table.settings, state.progress
-    began = time.monotonic() - progress.seconds - progress.judging_seconds
-    average = Average(state, table.recipe.average_images)
+    began = time.monotonic() - progress.seconds - progress.evaluation_seconds
+    average = Average(state, table.recipe.ema_samples)
     turns = [TurnTaker(state.game, turn) for turn in state.game.turns]
     while share_spent(progress, settings) < 1:
         if stop_asked():
             return "stopped"
         signals: Signals = {}
-        factor = table.recipe.rate_factor(progress.images)
+        factor = table.recipe.rate_factor(progress.real_samples)
         for optimizer in state.optimizers.values():
             set_rate(optimizer, factor)
-        before = progress.images
+        before = progress.real_samples
         for turn in turns:
             if turn.turn.due(progress.step):
                 for repeat in range(turn.turn.repeat):
                     for name, values in turn.take(state, table, repeat, before).items():
                         signals.setdefault(name, []).extend(values)
         progress.step += 1
-        average.follow(progress.images - before, progress.images)
-        progress.seconds = time.monotonic() - began - progress.judging_seconds
+        average.follow(progress.real_samples - before, progress.real_samples)
+        progress.seconds = time.monotonic() - began - progress.evaluation_seconds
         for watcher in watchers:
             watcher.after_step(state, signals)
     return "budget"
@@ -134,20 +134,20 @@ class TurnTaker:
             for module in self.frozen_parametrizations:
                 module.training = True
 
-    def take(self, state: State, table: Table, repeat: int, images: int) -> Signals:
+    def take(self, state: State, table: Table, repeat: int, real_samples: int) -> Signals:
         """One optimizer step on a fresh batch; gives the losses and signals. A NonFiniteError leaves the player as it was."""
         settings, progress, optimizer = table.settings, state.progress, state.optimizers[self.player.name]
         found: Signals = {}
         used_data = False
         with self.moving_only_the_player():
             for part in range(settings.gradient_accumulation):
-                moment = self.moment(state, table, repeat, part, images)
-                seed_torch(moment.streams.seed_of("torch"), table.fabric.device)
-                loss, measured = self.losses(moment, table.fabric)
+                context = self.step_context(state, table, repeat, part, real_samples)
+                seed_torch(context.streams.seed_of("torch"), table.fabric.device)
+                loss, measured = self.losses(context, table.fabric)
                 table.fabric.backward(loss if settings.gradient_accumulation == 1 else loss / settings.gradient_accumulation)
                 for name, value in measured.items():
                     found.setdefault(name, []).append(value.detach())
-                used_data |= moment.used_data
+                used_data |= context.used_data
         state.gradients[self.turn.name] = norms = self.gradient_norms()
         found[f"gradient/{self.turn.name}"] = [norms.norm()]
         self.check_finite(found, progress.step)
@@ -156,17 +156,17 @@ class TurnTaker:
             self.player.after_step()
         optimizer.zero_grad(set_to_none=True)
         progress.batches += used_data
-        progress.images += table.recipe.batch_size if self.counts_images else 0
+        progress.real_samples += table.recipe.batch_size if self.counts_samples else 0
         return found
 
-    def losses(self, moment: Moment, fabric: Fabric) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+    def losses(self, context: StepContext, fabric: Fabric) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """What is minimized, and its terms and the turn's signals by name."""
         with fabric.autocast():
-            losses = self.turn.play(moment)
+            losses = self.turn.play(context)
         means = {f"loss/{self.turn.name}/{name}": loss.mean() for name, loss in losses.items()}
-        return functools.reduce(torch.add, means.values()), means | moment.signals
+        return functools.reduce(torch.add, means.values()), means | context.signals
 
-    def moment(self, state: State, table: Table, repeat: int, part: int, images: int) -> Moment:
+    def step_context(self, state: State, table: Table, repeat: int, part: int, real_samples: int) -> StepContext:
         """What the turn gets to see: its part of the next batch, and streams of its own."""
         settings, progress, device = table.settings, state.progress, table.fabric.device
         size = table.recipe.batch_size // settings.gradient_accumulation
@@ -183,10 +183,10 @@ class TurnTaker:
             return torch.from_numpy(table.data.labels[places]).to(device)
 
         streams = Streams(settings.seed, progress.step, device=device, scope=f"{self.turn.name}/{repeat}/{part}")
-        return Moment(draw, draw_labels, size, streams, progress.step, images, optimizers=state.optimizers)
+        return StepContext(draw, draw_labels, size, streams, progress.step, real_samples, optimizers=state.optimizers)
 
     @property
-    def counts_images(self) -> bool:
+    def counts_samples(self) -> bool:
         """Images shown are counted where the first turn of the game sees them."""
         return self.turn is self.game.turns[0]
 

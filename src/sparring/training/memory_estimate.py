@@ -99,9 +99,9 @@ def measured(recipe: Recipe, spec: ImageSpec, data: Data, settings: TrainSetting
     part = recipe.smallest_part
     with machine_for(settings) as fabric, contextlib.suppress(NonFiniteError, ValueError):
         state = first_state(recipe, lambda: recipe.build(spec), settings.seed)
-        for game in (state.game, state.average):
+        for game in (state.game, state.ema):
             game.to(fabric.device)
-        weights = {id(each): each for game in (state.game, state.average) for each in (*game.parameters(), *game.buffers())}
+        weights = {id(each): each for game in (state.game, state.ema) for each in (*game.parameters(), *game.buffers())}
         mode, before = LiveBytes(), sum(each.nbytes for each in weights.values())
 
         def lived(images: int) -> Float64[np.ndarray, " operations"]:

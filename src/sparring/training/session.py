@@ -24,7 +24,7 @@ from sparring.games.recipe import Recipe
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 from sparring.training.callbacks.callback import Adviser
-from sparring.training.callbacks.checkpointer import Keeper, Score
+from sparring.training.callbacks.checkpointer import Checkpointer, Score
 from sparring.training.callbacks.evaluator import Judge
 from sparring.training.callbacks.health import Examine, Vitals
 from sparring.training.callbacks.log import Log
@@ -68,7 +68,7 @@ def seeded(seed: int) -> Iterator[None]:
 def first_state(recipe: Recipe, build: Callable[[], Game], seed: int) -> State:
     """The state before the first step: weights are a function of the seed."""
     with seeded(stream_seed(seed, "first weights", 0)):
-        return State.fresh(build().train(), averaged=recipe.average_images > 0)
+        return State.fresh(build().train(), averaged=recipe.ema_samples > 0)
 
 
 @contextlib.contextmanager
@@ -120,35 +120,38 @@ def sit(
 ) -> Ending:
     """Play on from the newest whole checkpoint of `run` (from the beginning if there is none) until the budget is spent or Ctrl-C.
 
-    `run` is locked and `settings` are resolved. `score` rates what is drawn: every `judge_every` steps, or else at each
+    `run` is locked and `settings` are resolved. `score` rates what is drawn: every `evaluate_every` steps, or else at each
     checkpoint. `sheet` draws it. `examine` takes its vital signs. `identity`: what every checkpoint of the run must agree on.
     `adviser`: what may end the sitting too. A NonFiniteError ends it with the last good checkpoint in place, unless the adviser knows
     what to do.
     """
     with shortage_said(run, recipe, settings), machine_for(settings) as fabric:
         state = first_state(recipe, build, settings.seed)
-        for game in (state.game, state.average):
+        for game in (state.game, state.ema):
             game.to(fabric.device)
         found = checkpoints.read_newest(run.checkpoints, say=console.print)
         if found is not None:
             state.restore(*found)
         writer = SummaryWriter(str(run.tensorboard), purge_step=state.progress.step + 1 if found else None, flush_secs=30)
         log, speed = Log(run, settings.log_every, writer), Speed(run, settings.log_every, writer)
-        every = settings.judge_every if score is not None else None
+        every = settings.evaluate_every if score is not None else None
         vitals = Vitals(run, examine)
-        samples, keeper = Samples(run, settings, sheet, writer), Keeper(run, settings, log, None if every else score, identity, adviser)
-        judges = [Judge(run, every, score, writer, keeper)] if every and score is not None else []
+        samples, checkpointer = (
+            Samples(run, settings, sheet, writer),
+            Checkpointer(run, settings, log, None if every else score, identity, adviser),
+        )
+        judges = [Judge(run, every, score, writer, checkpointer)] if every and score is not None else []
         run.sweep()
         run.ending.unlink(missing_ok=True)
         if found is not None:
-            keeper.restore(state, found[1])
+            checkpointer.restore(state, found[1])
             log.restore(found[0], found[1]["log"])
             speed.restore(state.progress.step)
             for judge in judges:
                 judge.restore(state.progress.step)
             vitals.restore(state)
             samples.restore(state.progress)
-            at = f"step {state.progress.step:,} ({state.progress.images:,} images, {clock(state.progress.seconds)} of training)"
+            at = f"step {state.progress.step:,} ({state.progress.real_samples:,} images, {clock(state.progress.seconds)} of training)"
             console.print(f"Going on from {at}.")
         else:
             run.log.unlink(missing_ok=True)
@@ -159,15 +162,15 @@ def sit(
             samples.draw(state)
         display = Display(console, settings, log, speed)
         # An adviser sees what the others wrote, and is saved with what it makes of it.
-        watchers: list[Watcher] = [log, speed, vitals, samples, *([adviser] if adviser else []), *judges, keeper, display]
+        watchers: list[Watcher] = [log, speed, vitals, samples, *([adviser] if adviser else []), *judges, checkpointer, display]
         try:
-            reason = play_and_save(state, Table(data, recipe, settings, fabric), watchers, keeper, adviser)
+            reason = play_and_save(state, Table(data, recipe, settings, fabric), watchers, checkpointer, adviser)
             if reason == "budget":
                 samples.draw(state)
         except NonFiniteError as problem:
             note_ending(run, state, problem)
             if adviser is None or not adviser.not_finite(state.progress):
-                raise NonFiniteError(f"{problem}\n{remedy(keeper)}") from None
+                raise NonFiniteError(f"{problem}\n{remedy(checkpointer)}") from None
             reason = "verdict"
         finally:
             display.close()
@@ -177,14 +180,14 @@ def sit(
         return Ending(reason, state.progress)
 
 
-def play_and_save(state: State, table: Table, watchers: list[Watcher], keeper: Keeper, adviser: Adviser | None) -> str:
+def play_and_save(state: State, table: Table, watchers: list[Watcher], checkpointer: Checkpointer, adviser: Adviser | None) -> str:
     """`play`, with a checkpoint at either end. It ends for a "verdict" too: when the adviser asks for it."""
     with stop_requests() as stop_asked:
-        keeper.save(state)
+        checkpointer.save(state)
         reason = play(state, table, watchers, lambda: stop_asked() or (adviser is not None and adviser.asks))
         if reason == "stopped" and not stop_asked():
             reason = "verdict"
-        keeper.save(state)
+        checkpointer.save(state)
     return reason
 
 
@@ -193,11 +196,11 @@ def note_ending(run: RunDirectory, state: State, problem: NonFiniteError) -> Non
     write_json(run.ending, {"reason": "not finite", "step": state.progress.step, "message": str(problem)})
 
 
-def remedy(keeper: Keeper) -> str:
+def remedy(checkpointer: Checkpointer) -> str:
     """What to do when a run is no longer finite."""
     where = "No checkpoint was written yet."
-    if keeper.saved_step is not None:
-        where = f"The last good checkpoint is that of step {keeper.saved_step:,}, in {keeper.folder}."
+    if checkpointer.saved_step is not None:
+        where = f"The last good checkpoint is that of step {checkpointer.saved_step:,}, in {checkpointer.folder}."
     return f"{where} Lower learning rates, or float32 in place of bfloat16, are the usual remedies: start a new run with them."
 
 

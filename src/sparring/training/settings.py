@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from sparring.core.settings import Ranges, range_problems, type_problems
 
 DEFAULT_MINUTES = 10.0
-BUDGETS = ("images", "steps", "minutes")
+BUDGETS = ("real_samples", "steps", "minutes")
 """Settings that end a training, the first that is reached."""
 COACHING = ("coach", "coach_tries")
 """Settings that a run without a coach may be given when it is gone on with. (What a coach did is in its checkpoints.)"""
@@ -20,7 +20,7 @@ class TrainSettings:
     """How long, how precisely and how closely watched a game is played."""
 
     ranges: ClassVar[Ranges] = {
-        "images": {"at least": 1},
+        "real_samples": {"at least": 1},
         "steps": {"at least": 1},
         "minutes": {"at least": 0},
         "seed": {"at least": 0, "at most": 2**63 - 1},
@@ -32,14 +32,14 @@ class TrainSettings:
         "checkpoint_minutes": {"at least": 0},
         "checkpoint_every": {"at least": 1},
         "keep": {"at least": 1},
-        "judge_every": {"at least": 1},
-        "judge_samples": {"at least": 2, "at most": 2**24},
-        "kept_back": {"at least": 0},
+        "evaluate_every": {"at least": 1},
+        "evaluate_samples": {"at least": 2, "at most": 2**24},
+        "holdout": {"at least": 0},
         "coach_tries": {"at least": 1, "at most": 1000},
     }
 
-    images: int | None = None
-    """Stop after so many real images. None: as the other two say."""
+    real_samples: int | None = None
+    """Stop after this many real samples were shown to the first player. None: the other two decide."""
     steps: int | None = None
     """Stop after so many steps of the game. None: as the other two say."""
     minutes: float | None = None
@@ -66,14 +66,14 @@ class TrainSettings:
     """Steps between two checkpoints, instead of minutes. None: minutes decide."""
     keep: int = 3
     """How many of the newest checkpoints are kept, beside the best."""
-    judge_every: int | None = None
+    evaluate_every: int | None = None
     """Steps between two judgments: the Fréchet distance of the moving average's samples to the data, by which the best checkpoint is
     then chosen. None: a cheaper distance, found with every checkpoint, chooses."""
-    judge_samples: int = 2000
+    evaluate_samples: int = 2000
     """Samples in a judgment."""
-    judge_extractor: str = "lite0"
+    evaluate_extractor: str = "lite0"
     """The network whose features are judged by: lite0, inception, classifier or timm:NAME."""
-    kept_back: int | None = None
+    holdout: int | None = None
     """Images that are not trained on, to tell whether the discriminator learns the others by heart. None: one in twenty, at most 128.
     (Translators hold pairs out instead.)"""
     coach: bool = False
@@ -84,7 +84,7 @@ class TrainSettings:
 
     def with_budget(self) -> "TrainSettings":
         """These settings with a budget, if they had none."""
-        return replace(self, minutes=DEFAULT_MINUTES) if self.images is self.steps is self.minutes is None else self
+        return replace(self, minutes=DEFAULT_MINUTES) if self.real_samples is self.steps is self.minutes is None else self
 
     def problems(self, batch_size: int, smallest_part: int = 1) -> list[str]:
         """Every value of a wrong type or out of range, in a sentence each. (A wrong `batch_size` is the recipe's to name.)

@@ -17,18 +17,18 @@ class Progress:
 
     step: int = 0
     """Steps of the game."""
-    images: int = 0
-    """Real images shown."""
+    real_samples: int = 0
+    """Real samples shown."""
     batches: int = 0
     """Batches drawn from the data."""
     seconds: float = 0.0
     """Time spent training, interruptions and judging not counted."""
-    judging_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
     """Time spent judging."""
     lost_steps: int = 0
     """Steps of tries that were rolled back. They and the following count towards the budget."""
-    lost_images: int = 0
-    """Real images shown in them."""
+    lost_real_samples: int = 0
+    """Real samples shown in them."""
     lost_seconds: float = 0.0
     """Time spent on them."""
 
@@ -36,7 +36,7 @@ class Progress:
     def spent(self) -> dict[str, float]:
         """How much of each kind of budget is used up."""
         return {
-            "images": self.images + self.lost_images,
+            "real_samples": self.real_samples + self.lost_real_samples,
             "steps": self.step + self.lost_steps,
             "minutes": (self.seconds + self.lost_seconds) / 60,
         }
@@ -59,13 +59,13 @@ class State:
         """The state before the first step."""
         game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
         optimizers = {player.name: player.optimizer([weight for _, weight in weights_of(game, player)]) for player in game.players}
-        return cls(game, averaging_copy(game) if averaged else game, optimizers)
+        return cls(game, ema_copy(game) if averaged else game, optimizers)
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by name."""
         found = {f"game/{name}": tensor for name, tensor in self.game.state_dict().items()}
         if self.average is not self.game:
-            found |= {f"average/{name}": tensor for name, tensor in averaged_tensors(self.average)}
+            found |= {f"ema/{name}": tensor for name, tensor in ema_tensors(self.average)}
         for player in self.game.players:
             optimizer = self.optimizers[player.name]
             for name, weight in weights_of(self.game, player):
@@ -83,7 +83,7 @@ class State:
         self.progress = Progress(**facts["progress"])  # pyright: ignore[reportArgumentType] (whole numbers stay whole in JSON)
         load_named(self.game, dict(select(tensors, "game/")))
         if self.average is not self.game:
-            load_named(self.average, dict(select(tensors, "average/")), {name for name, _ in averaged_tensors(self.average)})
+            load_named(self.average, dict(select(tensors, "ema/")), {name for name, _ in ema_tensors(self.average)})
         for player in self.game.players:
             optimizer = self.optimizers[player.name]
             saved = dict(select(tensors, f"optimizer/{player.name}/"))
@@ -106,14 +106,14 @@ def _like(weight: Tensor, value: Tensor) -> Tensor:
 
 def load_named(game: nn.Module, tensors: dict[str, Tensor], expected: set[str] | None = None) -> None:
     """Copy tensors into a game by name. Those in `expected` (None: all there are) must be there, and no others."""
-    refuse_misfits(game, tensors, expected)
+    refuse_mismatches(game, tensors, expected)
     own = game.state_dict(keep_vars=True)
     with torch.no_grad():
         for name, tensor in tensors.items():
             own[name].copy_(tensor)
 
 
-def refuse_misfits(
+def refuse_mismatches(
     game: nn.Module, tensors: dict[str, Tensor], expected: set[str] | None = None, names: Mapping[str, str] | None = None
 ) -> None:
     """Raise a CheckpointError that lists all tensors that are missing, not known or of another shape, as `load_named` wants them.
@@ -139,7 +139,7 @@ def weights_of(game: Game, player: Player) -> list[tuple[str, nn.Parameter]]:
     return [(f"{network}.{name}", weight) for network in player.networks for name, weight in game.get_submodule(network).named_parameters()]
 
 
-def averaging_copy(game: Game) -> Game:
+def ema_copy(game: Game) -> Game:
     """A game that shares all networks with `game` but those of averaged players, which it has copies of."""
     averaged = {id(network) for player in game.players if player.averaged for network in game.networks_of(player)}
     shared = {id(module): module for module in game.children() if id(module) not in averaged}
@@ -151,7 +151,7 @@ def averaging_copy(game: Game) -> Game:
     return average
 
 
-def averaged_tensors(average: Game) -> list[tuple[str, Tensor]]:
+def ema_tensors(average: Game) -> list[tuple[str, Tensor]]:
     """The weights and statistics that are moving averages, by name in the game."""
     return [
         (f"{network}.{name}", tensor)

@@ -11,7 +11,7 @@ from sparring.core.errors import DataError
 from sparring.core.formatting import plural
 from sparring.core.parallel import in_order, progress_bar
 from sparring.data.images.sizes_and_range import SharedRange, range_taken, shared_range
-from sparring.data.preprocessing import Preparation, checked_background
+from sparring.data.preprocessing import Preprocessing, checked_background
 from sparring.data.source import Problem, Source
 from sparring.media.image_decoding import UnusableError, fit, load
 from sparring.media.image_files import grid
@@ -82,22 +82,24 @@ class _Seen:
     small: UInt8[np.ndarray, "side side 3"] | None
 
 
-def inspect(source: Source, preparation: Preparation | None = None, *, progress: bool = False, workers: int | None = None) -> Inspection:
-    """Decode every image of a source, and keep none but those for the contact sheet. Of the preparation, what tells how files are read
+def inspect(
+    source: Source, preprocessing: Preprocessing | None = None, *, progress: bool = False, workers: int | None = None
+) -> Inspection:
+    """Decode every image of a source, and keep none but those for the contact sheet. Of the preprocessing, what tells how files are read
     counts: background, value_range, max_pixels.
 
     Raises DataError only if the source as a whole is broken: unusable images are what it is there to find.
     """
-    preparation = preparation or Preparation()
-    color = checked_background(preparation)
-    black_white = shared_range([source], preparation, workers)
+    preprocessing = preprocessing or Preprocessing()
+    color = checked_background(preprocessing)
+    black_white = shared_range([source], preprocessing, workers)
     count = len(source)
     on_sheet = set(np.linspace(0, count - 1, min(count, SHEET)).round().astype(int).tolist())
     side = min(LARGEST_ON_SHEET, max(source.native_size or (LARGEST_ON_SHEET,)))
 
     def look(indices: range) -> list[_Seen | str]:
         shown = ((index, side if index in on_sheet else None) for index in indices)
-        return [_look(source, index, on, color, black_white, preparation.max_pixels) for index, on in shown]
+        return [_look(source, index, on, color, black_white, preprocessing.max_pixels) for index, on in shown]
 
     images: list[np.ndarray] = []
     bad, deep = list(source.problems), []
@@ -132,7 +134,7 @@ def inspect(source: Source, preparation: Preparation | None = None, *, progress:
         notes=(
             *source.notes,
             *_warned(sizes),
-            *range_taken(deep, black_white.found, preparation),
+            *range_taken(deep, black_white.found, preprocessing),
             *(f"{note}: {times:,}." for note, times in notes.items()),
         ),
         layout=source.layout,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from sparring.core.errors import DataError
 from sparring.core.parallel import in_order
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.data.source import Source, examples
 from sparring.media.image_decoding import extremes_of, open_header
 from sparring.media.value_range import Range, described, joined, range_of
@@ -52,18 +52,18 @@ class SharedRange:
             return self.found
 
 
-def shared_range(sources: Sequence[Source], preparation: Preparation, workers: int | None = None) -> SharedRange:
-    """The values that are black and white in images of more than 8 bits a value: as the preparation says, or from all of these sources."""
+def shared_range(sources: Sequence[Source], preprocessing: Preprocessing, workers: int | None = None) -> SharedRange:
+    """The values that are black and white in images of more than 8 bits a value: as the preprocessing says, or from all of these sources."""
 
     def find() -> Range:
-        if preparation.value_range is not None:
-            return preparation.value_range
+        if preprocessing.value_range is not None:
+            return preprocessing.value_range
         found: Range | None = None
         whole = True
         for source in sources:
 
             def look(indices: range, source: Source = source) -> list[tuple[Range, bool]]:
-                seen = (_extremes(source, index, preparation.max_pixels) for index in indices)
+                seen = (_extremes(source, index, preprocessing.max_pixels) for index in indices)
                 return [one for one in seen if one is not None]
 
             for extremes, are_whole in itertools.chain.from_iterable(in_order(look, len(source), workers, chunk=8)):
@@ -82,13 +82,13 @@ def _extremes(source: Source, index: int, max_pixels: int | None) -> tuple[Range
         return None
 
 
-def range_taken(deep: Sequence[str], taken: Range | None, preparation: Preparation) -> list[str]:
+def range_taken(deep: Sequence[str], taken: Range | None, preprocessing: Preprocessing) -> list[str]:
     """What is said where images have more than 8 bits a value."""
     if not deep or taken is None:
         return []
     how = (
         "as value_range says"
-        if preparation.value_range is not None
+        if preprocessing.value_range is not None
         else "from what all of them hold; --value-range BLACK WHITE chooses otherwise"
     )
     return [f"More than 8 bits a value: of {len(deep):,} images ({examples(deep)}) {described(taken)} was taken as black to white, {how}."]

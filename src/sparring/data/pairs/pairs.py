@@ -18,7 +18,7 @@ from sparring.data.images.bundled import STYLES
 from sparring.data.pairs.alignment import position_warnings, refuse_other_shapes
 from sparring.data.pairs.pairing import Pairing, refuse_wrong_pairing
 from sparring.data.pairs.sides import Channels, Side, native_size, sides_of
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import Store
 from sparring.media.pixels import pixels_to_float
 
@@ -100,16 +100,16 @@ class Pairs:
         return [*(line for store in stores for line in store.report.lines()), *self.notes]
 
 
-def open_pairs(data: str, pairing: Pairing, preparation: Preparation, kind: Kind, *, progress: bool = False) -> Pairs:
-    """Prepare both sides and find what goes together. `preparation` has a size. A DataError lists what has no partner, if that is too
+def open_pairs(data: str, pairing: Pairing, preprocessing: Preprocessing, kind: Kind, *, progress: bool = False) -> Pairs:
+    """Prepare both sides and find what goes together. `preprocessing` has a size. A DataError lists what has no partner, if that is too
     much.
     """
     refuse_wrong_pairing(pairing)
-    sides = sides_of(data, pairing, preparation, None, progress, judged=False)
+    sides = sides_of(data, pairing, preprocessing, None, progress, judged=False)
     until = ("-" if data.startswith("emoji") and data in STYLES else "") if pairing.subject_until is None else pairing.subject_until
     shared = sorted(set(sides[0].stems) & set(sides[1].stems))
     if kind == "paired":
-        return _paired(sides, shared, until, pairing, preparation)
+        return _paired(sides, shared, until, pairing, preprocessing)
     twins = _are_emoji(data, pairing) if pairing.twins is None else pairing.twins
     inputs, targets = sides[0].store, sides[1].store
     spec = _spec(inputs, targets, paired=False)
@@ -122,15 +122,15 @@ def open_pairs(data: str, pairing: Pairing, preparation: Preparation, kind: Kind
 
 
 def open_to_judge(
-    data: str, pairing: Pairing, preparation: Preparation, channels: Channels, *, paired: bool, progress: bool = False
+    data: str, pairing: Pairing, preprocessing: Preprocessing, channels: Channels, *, paired: bool, progress: bool = False
 ) -> Pairs:
-    """Pairs, or two sets, that nothing was trained on: all are held out. `preparation` has a size.
+    """Pairs, or two sets, that nothing was trained on: all are held out. `preprocessing` has a size.
 
     `paired`: whether what is to be judged has learned from pairs. Then two sets are pairs by their names; else they are two sets of which
     (`pairing.twins`, or emoji) those of the same names are pairs, too. A DataError lists what has no partner, if that is too much.
     """
     refuse_wrong_pairing(pairing)
-    sides = sides_of(data, pairing, preparation, channels, progress, judged=True)
+    sides = sides_of(data, pairing, preprocessing, channels, progress, judged=True)
     shared = sorted(set(sides[0].stems) & set(sides[1].stems))
     inputs, targets = sides[0].store, sides[1].store
     every = np.arange(len(inputs)), np.arange(len(targets))
@@ -141,7 +141,7 @@ def open_to_judge(
         return Pairs(inputs, targets, _spec(inputs, targets, paired=False), every, none, twins=False)
     try:
         sides = (replace(sides[0], parts_held_out=None), replace(sides[1], parts_held_out=None))  # all are judged by
-        pairs = _paired(sides, shared, "", replace(pairing, held_out=0.0), preparation)
+        pairs = _paired(sides, shared, "", replace(pairing, held_out=0.0), preprocessing)
     except DataError as problem:
         if not two_sets or "--no-twins" in str(problem):
             raise
@@ -190,7 +190,7 @@ def _split(stems: Sequence[str], until: str, share: float, parts_held_out: Bool[
     return np.flatnonzero(~out), np.flatnonzero(out)
 
 
-def _paired(sides: tuple[Side, Side], shared: list[str], until: str, pairing: Pairing, preparation: Preparation) -> Pairs:
+def _paired(sides: tuple[Side, Side], shared: list[str], until: str, pairing: Pairing, preprocessing: Preprocessing) -> Pairs:
     inputs, targets, stems = sides[0].store, sides[1].store, [side.stems for side in sides]
     together = set(shared)
     lacking = [
@@ -211,7 +211,7 @@ def _paired(sides: tuple[Side, Side], shared: list[str], until: str, pairing: Pa
     first, second = ({stem: place for place, stem in enumerate(one)} for one in stems)
     places = tuple(np.array([where[stem] for stem in shared], np.int64) for where in (first, second))
     if pairing.inputs == "given":  # those that are made of their targets, and halves of one image, lie as they should
-        notes += _position_notes(inputs, targets, places, shared, pairing, preparation)
+        notes += _position_notes(inputs, targets, places, shared, pairing, preprocessing)
     parts = sides[0].parts_held_out
     rest, held = _split(shared, until, pairing.held_out, None if parts is None else parts[places[0]])
     both = [(places[0][chosen], places[1][chosen]) for chosen in (rest, held)]
@@ -220,12 +220,12 @@ def _paired(sides: tuple[Side, Side], shared: list[str], until: str, pairing: Pa
 
 
 def _position_notes(
-    inputs: Store, targets: Store, places: tuple[Places, ...], shared: list[str], pairing: Pairing, preparation: Preparation
+    inputs: Store, targets: Store, places: tuple[Places, ...], shared: list[str], pairing: Pairing, preprocessing: Preprocessing
 ) -> list[str]:
     """What is to be said of how the two images of a pair lie on each other. A DataError if they would show different places."""
     first, second = inputs.origins[places[0]], targets.origins[places[1]]
     if pairing.side_by_side == "none":
-        refuse_other_shapes(shared, first, second, preparation.crop)
+        refuse_other_shapes(shared, first, second, preprocessing.crop)
     return position_warnings(
         lambda numbers: inputs.pixels.view(np.ndarray)[places[0][numbers]],
         lambda numbers: targets.pixels.view(np.ndarray)[places[1][numbers]],

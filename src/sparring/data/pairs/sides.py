@@ -16,7 +16,7 @@ from sparring.data.images.sizes_and_range import common_size
 from sparring.data.open_source import open_source
 from sparring.data.pairs.made_inputs import MAKERS
 from sparring.data.pairs.pairing import Pairing
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.data.readers.folder_layouts import is_training, part_of, set_of
 from sparring.data.source import Item, Source, key_of
 from sparring.data.store import NAMES, Store, prepare
@@ -39,26 +39,26 @@ class Side:
     """Which images are of parts that are not trained on; None where the data has no such parts."""
 
 
-def native_size(data: str, pairing: Pairing, preparation: Preparation) -> tuple[int, int] | None:
+def native_size(data: str, pairing: Pairing, preprocessing: Preprocessing) -> tuple[int, int] | None:
     """(height, width) of all images of the data, or of the halves that they hold, if it is the same."""
-    size = common_size(_opened(open_source, data, preparation.split, judged=False).source, preparation.max_pixels)
+    size = common_size(_opened(open_source, data, preprocessing.split, judged=False).source, preprocessing.max_pixels)
     return size if size is None or pairing.side_by_side == "none" else (size[0], size[1] // 2)
 
 
 def sides_of(
-    data: str, pairing: Pairing, preparation: Preparation, channels: Channels | None, progress: bool, *, judged: bool
+    data: str, pairing: Pairing, preprocessing: Preprocessing, channels: Channels | None, progress: bool, *, judged: bool
 ) -> tuple[Side, Side]:
     """Both sides, prepared. `judged`: nothing is trained on them, so of data in parts those are taken that are not for training."""
-    of_inputs, of_targets = channels or (preparation.channels, preparation.channels)
-    for_inputs, for_targets = (replace(preparation, channels=each, split=None) for each in (of_inputs, of_targets))
+    of_inputs, of_targets = channels or (preprocessing.channels, preprocessing.channels)
+    for_inputs, for_targets = (replace(preprocessing, channels=each, split=None) for each in (of_inputs, of_targets))
 
-    def side(opened: _Opened, preparation: Preparation) -> Side:
-        store = prepare(opened.source, preparation, progress=progress)
+    def side(opened: _Opened, preprocessing: Preprocessing) -> Side:
+        store = prepare(opened.source, preprocessing, progress=progress)
         return Side(store, *_stems(store.names, opened.source.top, opened.parts))
 
-    first = _opened(open_source, data, preparation.split, judged)
+    first = _opened(open_source, data, preprocessing.split, judged)
     if pairing.target is not None:
-        second = _opened(open_target, pairing.target, preparation.split, judged)
+        second = _opened(open_target, pairing.target, preprocessing.split, judged)
         return side(first, for_inputs), side(second, for_targets)
     sets = {set_of(part) for part in first.parts}
     if pairing.inputs == "given" and pairing.side_by_side == "none":
@@ -86,7 +86,7 @@ def sides_of(
         lambda: key_of("made", MAKING, pairing.inputs, targets.fingerprint, sha256_of_file(targets.folder / NAMES)),
         native_size=(targets.spec.height, targets.spec.width),
     )
-    alike = replace(Preparation(size=targets.spec.height), channels=of_inputs if channels else None)
+    alike = replace(Preprocessing(size=targets.spec.height), channels=of_inputs if channels else None)
     return replace(of_photographs, store=prepare(made, alike, progress=progress)), of_photographs
 
 

@@ -70,7 +70,7 @@ class Bench:
             "before": {name: before[name] for name in verdict["changes"]},
             "lost": {
                 "steps": progress.step - origin.step,
-                "images": progress.images - origin.images,
+                "real_samples": progress.real_samples - origin.real_samples,
                 "seconds": progress.seconds - origin.seconds,
             },
         }
@@ -108,7 +108,7 @@ class Bench:
         with machine_for(self.settings):
             state = first_state(recipe, lambda: recipe.build(self.spec), self.settings.seed)
         tensors, fresh = taken_over(state, old, optimizers="optimizer" not in entry["changes"])
-        lost = {f"lost_{name}": sum(one["lost"][name] for one in interventions) for name in ("steps", "images", "seconds")}
+        lost = {f"lost_{name}": sum(one["lost"][name] for one in interventions) for name in ("steps", "real_samples", "seconds")}
         coach = Coach(self.run, recipe, self.spec, self.settings, interventions, self.console)
         coach.healthy, coach.checkup, coach.wait = [step] if step else [], step, WAIT
         facts = {**facts, "progress": {**facts["progress"], **lost}, "identity": self.identity(config), **coach.facts()}
@@ -147,7 +147,7 @@ def taken_over(state: State, old: Mapping[str, Tensor], *, optimizers: bool) -> 
     """
     found, fresh = {}, []
     for name, tensor in state.tensors().items():
-        before = old.get(name, old.get(name.replace("average/", "game/", 1)))
+        before = old.get(name, old.get(name.replace("ema/", "game/", 1)))
         if before is not None and before.shape == tensor.shape:
             found[name] = before
         else:

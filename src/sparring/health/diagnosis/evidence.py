@@ -15,14 +15,14 @@ YOUNG = 300
 """Steps before which a game is not judged by its samples."""
 SURE = 4.0
 """Standard deviations beyond which an agreement of labels is no chance."""
-MATURE, MATURE_IMAGES = 1000, 40_000
+MATURE, MATURE_SAMPLES = 1000, 40_000
 """Steps, and images shown, before which it is not expected to have found everything, or to have come to rest."""
 
 
 def mature(record: Record) -> bool:
     """Whether a game has had its time."""
     last = record.checkups[-1] if record.checkups else {}
-    return record.last_step >= MATURE and last.get("images", MATURE_IMAGES) >= MATURE_IMAGES
+    return record.last_step >= MATURE and last.get("real_samples", MATURE_SAMPLES) >= MATURE_SAMPLES
 
 
 def imaged(record: Record) -> bool:

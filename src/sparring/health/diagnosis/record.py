@@ -176,7 +176,7 @@ def columns(lines: list[dict[str, Any]]) -> dict[str, Series]:
     found: dict[str, list[tuple[int, float]]] = {}
     for line in lines:
         for name, value in line.items():
-            if name not in {"step", "images"} and isinstance(value, int | float):
+            if name not in {"step", "real_samples"} and isinstance(value, int | float):
                 found.setdefault(name, []).append((line["step"], value))
     return {
         name: Series(np.array([step for step, _ in pairs], np.int64), np.array([v for _, v in pairs], np.float64))

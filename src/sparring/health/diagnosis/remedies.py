@@ -101,7 +101,7 @@ def for_generator(record: Record) -> tuple[Remedy, ...]:
     else:
         found += _remedy(record, "Take the recipe's own rates and steps.", usual)
     found += _remedy(record, "Hold the discriminator back with R1.", {"r1": 1.0, **usual})
-    found += _remedy(record, "Let it see images through noise that fades.", {"input_noise": 0.1, "input_noise_images": 200_000, **usual})
+    found += _remedy(record, "Let it see images through noise that fades.", {"input_noise": 0.1, "input_noise_samples": 200_000, **usual})
     found += _stable(record) + _wasserstein(record)
     return _distinct(found) or (Remedy("Weaken the discriminator: a lower rate, noise on its input, or R1."),)
 

@@ -141,9 +141,7 @@ def few_images(signs: Mapping[str, Any]) -> Difficulty | None:
         "note": "enough to begin with. In a long training the discriminator comes to know them by heart.",
     }[severity]
     helps = "Augmentation puts that off, and is in the command below" if count < FEW else "--augment diffaugment (or ada) puts that off"
-    return Difficulty(
-        "few images", f"{plural(count, 'image', 'images')}: {says}", severity, f"{helps}. Some thousands more are better."
-    )
+    return Difficulty("few images", f"{plural(count, 'image', 'images')}: {says}", severity, f"{helps}. Some thousands more are better.")
 
 
 def near_duplicates(signs: Mapping[str, Any]) -> Difficulty | None:

@@ -14,7 +14,7 @@ from sparring.core.formatting import flags, plural
 from sparring.data.open_source import open_source
 from sparring.data.pairs.made_inputs import Made, kind_called
 from sparring.data.pairs.pairs import Pairing
-from sparring.data.store import Preparation, Store, prepare, store_at
+from sparring.data.store import Preprocessing, Store, prepare, store_at
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import (
     BUSY,
@@ -30,7 +30,7 @@ from sparring.health.doctor.recommend_recipe import LARGEST_AT_FIRST, recommende
 from sparring.health.doctor.time_estimate import Pace, duration, pace_of, round_minutes, two_figures, unusual
 from sparring.health.doctor.translators import TranslatorAdvice, advise, holds_two_sets
 from sparring.health.measurements import Examiner
-from sparring.recipes.stylegan2 import Stylegan2
+from sparring.recipes.stylegan2 import StyleGAN2
 from sparring.runs.milestones import FIRST_LOOK, GOOD_AT_32, GOOD_STYLES
 from sparring.training.session import resolve
 from sparring.training.settings import TrainSettings
@@ -58,7 +58,7 @@ class Advice:
     recipe: str
     """The recipe to start with..."""
     settings: Mapping[str, Any]
-    """...and its settings, with those of preparation and training: keywords for `sparring.train`."""
+    """...and its settings, with those of preprocessing and training: keywords for `sparring.train`."""
     reason: str
     """Why these, in sentences."""
     pace: Pace
@@ -74,7 +74,7 @@ class Advice:
 
     def minutes_for(self, images: float) -> float:
         """How long it takes to show so many images on this machine."""
-        return images / self.pace.images_per_second / 60
+        return images / self.pace.samples_per_second / 60
 
     def lines(self) -> list[str]:
         """For the terminal."""
@@ -85,9 +85,9 @@ class Advice:
             lines += ["", f"{each.name.capitalize()}: {each.severity}", f"  {each.says}", f"  To do: {each.remedy}"]
         lines += ["", "Start with:", "", f"  {self.command}", "", self.reason, ""]
         memory = f", {self.pace.mebibytes / 1024:.1f} GiB of memory" if self.pace.mebibytes else ""
-        lines.append(f"Here ({self.pace.machine}): {two_figures(self.pace.images_per_second)} images a second{memory}.")
+        lines.append(f"Here ({self.pace.machine}): {two_figures(self.pace.samples_per_second)} images a second{memory}.")
         moments = {FIRST_LOOK: "a first look: shapes can be made out", self.good: "little more is to be had of these networks"}
-        budget = self.settings["minutes"] * 60 * self.pace.images_per_second
+        budget = self.settings["minutes"] * 60 * self.pace.samples_per_second
         if budget and not any(0.9 < budget / images < 1.1 for images in moments):
             moments[budget] = "where that command ends"
         for images, what in sorted(moments.items()):
@@ -118,21 +118,21 @@ def doctor(
     inputs: Made | Literal["gray", "given"] = "given",
     side_by_side: Literal["none", "left", "right"] = "none",
     console: "Console | None" = None,
-    **preparation: Any,  # noqa: ANN401 (fields of `Preparation`)
+    **preprocessing: Any,  # noqa: ANN401 (fields of `Preprocessing`)
 ) -> Advice | TranslatorAdvice:
     """What this data makes hard, what to start with, and how long that takes here: a few steps are played to find out.
 
     `data`: whatever `open_source` takes, or a prepared store. `minutes`: how long training is to last. None: as long as a first look
-    takes, but ten minutes at least. `device`, `threads`: as in training. `preparation`: fields of `Preparation`; without a size, the
+    takes, but ten minutes at least. `device`, `threads`: as in training. `preprocessing`: fields of `Preprocessing`; without a size, the
     power of two that suits the images. `target`, `inputs`, `side_by_side`: as in training translators; with one of them, what is told is
     which of those recipes this data allows. `console` shows a bar while data is prepared. Raises a SparringError for data or settings
     that cannot be used.
     """
-    asked, known = TrainSettings(minutes=minutes, device=device, threads=threads), {one.name for one in fields(Preparation)}
-    unknown = [f"{name!r} is not known. {did_you_mean(name, known)}" for name in preparation if name not in known]
+    asked, known = TrainSettings(minutes=minutes, device=device, threads=threads), {one.name for one in fields(Preprocessing)}
+    unknown = [f"{name!r} is not known. {did_you_mean(name, known)}" for name in preprocessing if name not in known]
     if problems := asked.problems(1) + unknown:
         raise SettingsError(listed("These settings cannot be used:", problems))
-    training, chosen, found = resolve(asked), Preparation(**preparation), []
+    training, chosen, found = resolve(asked), Preprocessing(**preprocessing), []
     named = target is not None or inputs != "given" or side_by_side != "none"
     if named or (not isinstance(data, Store) and chosen.split is None and holds_two_sets(data)):
         if isinstance(data, Store):
@@ -149,13 +149,13 @@ def doctor(
             chosen = replace(chosen, size=suitable_size(sizes, LARGEST_AT_FIRST[training.device]))
         store = prepare(source, chosen, progress=console is not None and console.is_terminal)
         found = of_sizes(sizes, store.spec.height, cut=chosen.crop == "center")
-    elif chosen != Preparation():
+    elif chosen != Preprocessing():
         raise SettingsError(f"{place} is prepared already, so size, crop and the like cannot be chosen. Name its source instead.")
     signs = Examiner(store, None, 0).data_signs()
     recipe, reason = recommended(store.spec, signs, training.device)
     pace = pace_of(recipe, store, training)
     if minutes is None:
-        minutes = round_minutes(FIRST_LOOK / pace.images_per_second / 60 if pace.share >= BUSY else 0)
+        minutes = round_minutes(FIRST_LOOK / pace.samples_per_second / 60 if pace.share >= BUSY else 0)
     found += [*of_store(store), *of_signs(signs), *of_pace(pace, store.spec)]
     return Advice(
         data=place,
@@ -166,14 +166,14 @@ def doctor(
         settings=unusual(chosen) | unusual(recipe) | unusual(replace(asked, minutes=minutes)),
         reason=reason,
         pace=pace,
-        good=GOOD_STYLES if isinstance(recipe, Stylegan2) else GOOD_AT_32 * max(32, store.spec.height) // 32,
+        good=GOOD_STYLES if isinstance(recipe, StyleGAN2) else GOOD_AT_32 * max(32, store.spec.height) // 32,
         signs=signs,
     )
 
 
 def of_pace(pace: Pace, spec: ImageSpec) -> list[Difficulty]:
     """What is slow on this machine, and whether it is the machine's own pace."""
-    minutes = FIRST_LOOK / pace.images_per_second / 60
+    minutes = FIRST_LOOK / pace.samples_per_second / 60
     if (busy := busy_machine(pace.share)) is not None:
         return [busy]
     if minutes < SLOW_MINUTES:

@@ -12,9 +12,9 @@ from sparring.health.doctor.data_checks import (
     FEW,
     FEW_OF_A_CLASS,
 )
-from sparring.recipes.cgan import Cgan
-from sparring.recipes.dcgan import Dcgan
-from sparring.recipes.stylegan2 import Stylegan2
+from sparring.recipes.cgan import CGAN
+from sparring.recipes.dcgan import DCGAN
+from sparring.recipes.stylegan2 import StyleGAN2
 
 if TYPE_CHECKING:
     pass
@@ -45,7 +45,7 @@ def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple
     reasons = []
     if small:
         settings: dict[str, Any] = {"width": 32 if side <= 64 else 16, "augment": "diffaugment" if augmented else "none"}
-        recipe = Cgan(**settings) if told else Dcgan(**STEADY | settings)
+        recipe = CGAN(**settings) if told else DCGAN(**STEADY | settings)
         reasons.append(
             "DCGAN's networks, narrow enough for a processor, in the game that lost fewest modes of those measured (docs/benchmarks.md)."
         )
@@ -54,7 +54,7 @@ def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple
         settings |= {"condition": "projection" if told else "none", "augment": "ada" if augmented else "none"}
         if side <= SMALL_FOR_STYLES:
             settings |= {"style_mixing": 0.0, "path_length": 0.0, "discriminator_architecture": "orig"}
-        recipe = Stylegan2(**settings, mapping_layers=2, batch_size=min(32, 4096 // side))  # as the authors' code chooses
+        recipe = StyleGAN2(**settings, mapping_layers=2, batch_size=min(32, 4096 // side))  # as the authors' code chooses
         reasons.append("StyleGAN2 for the best images." if device == "cuda" else f"StyleGAN2 draws squares of {side} pixels, too.")
     if told:
         reasons.append(
@@ -72,5 +72,5 @@ def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple
 SMALLEST, LARGEST = 8, 1024
 
 
-STEADY: dict[str, Any] = {name: value for name, value in asdict(Cgan()).items() if name != "condition" and value != getattr(Dcgan(), name)}
+STEADY: dict[str, Any] = {name: value for name, value in asdict(CGAN()).items() if name != "condition" and value != getattr(DCGAN(), name)}
 """The game that lost fewest modes in docs/benchmarks.md, as settings of `dcgan`: what `cgan` plays, without classes."""

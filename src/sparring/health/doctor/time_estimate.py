@@ -28,7 +28,7 @@ WARM_UP, TIMED_SECONDS = 2, 3.0
 class Pace:
     """How fast a recipe is played on this machine."""
 
-    images_per_second: float
+    samples_per_second: float
     mebibytes: int | None
     """Memory: the most that the GPU held, or what the process holds. None where the system does not tell."""
     machine: str
@@ -44,19 +44,19 @@ class Stopwatch:
         self.cycle = cycle
         """Steps until lazy penalties come round again: whole cycles are timed, where there is time for one."""
         self.marks: list[tuple[float, int]] = []
-        """Seconds of training and images shown, after the last step of warming up and after each that is timed."""
+        """Seconds of training and samples shown, after the last step of warming up and after each that is timed."""
 
     def after_step(self, state: State, signals: Signals) -> None:
         """See Watcher."""
         if state.progress.step >= WARM_UP:
-            self.marks.append((state.progress.seconds, state.progress.images))
+            self.marks.append((state.progress.seconds, state.progress.real_samples))
 
     def enough(self) -> bool:
         """Whether it has watched for long enough."""
         return len(self.marks) > 1 and self.marks[-1][0] - self.marks[0][0] > TIMED_SECONDS
 
     @property
-    def images_per_second(self) -> float:
+    def samples_per_second(self) -> float:
         """Images shown a second."""
         steps = len(self.marks) - 1
         (start, before), (end, after) = self.marks[0], self.marks[steps // self.cycle * self.cycle or steps]
@@ -70,7 +70,7 @@ def pace_of(recipe: Recipe, store: Store | Pairs, settings: TrainSettings) -> Pa
     watch, gpu = Stopwatch(recipe.penalty_every if isinstance(recipe, PatchRecipe) else cycle), settings.device == "cuda"
     with machine_for(settings) as fabric:
         state = first_state(recipe, lambda: recipe.build(store.spec), settings.seed)
-        for game in (state.game, state.average):
+        for game in (state.game, state.ema):
             game.to(fabric.device)
         if gpu:
             torch.cuda.reset_peak_memory_stats()
@@ -79,7 +79,7 @@ def pace_of(recipe: Recipe, store: Store | Pairs, settings: TrainSettings) -> Pa
         share = 1.0 if gpu else (time.process_time() - used) / (time.monotonic() - began) / settings.threads
         held = torch.cuda.max_memory_allocated() // 2**20 if gpu else resident_mebibytes()
     machine = torch.cuda.get_device_name() if gpu else plural(settings.threads, "thread", "threads")
-    return Pace(watch.images_per_second, held, f"{machine}, {settings.precision}", share)
+    return Pace(watch.samples_per_second, held, f"{machine}, {settings.precision}", share)
 
 
 def unusual(settings: Any) -> dict[str, Any]:  # noqa: ANN401 (a dataclass of settings)

@@ -13,16 +13,16 @@ from sparring.core.file_kinds import kind_of
 from sparring.core.formatting import flags
 from sparring.data.open_source import open_source
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
-from sparring.data.preprocessing import Preparation
+from sparring.data.preprocessing import Preprocessing
 from sparring.data.readers.folder_layouts import set_of
 from sparring.games.recipe import check
 from sparring.games.translation import TranslationRecipe
 from sparring.health.diagnosis.verdict import plural
 from sparring.health.doctor.data_checks import Difficulty, busy_machine, native_sizes, of_sizes, of_store, suitable_size
 from sparring.health.doctor.time_estimate import Pace, duration, pace_of, round_minutes, two_figures, unusual
-from sparring.recipes.cut import Cut
-from sparring.recipes.cyclegan import Cyclegan
-from sparring.recipes.pix2pix import Pix2pix
+from sparring.recipes.cut import CUT
+from sparring.recipes.cyclegan import CycleGAN
+from sparring.recipes.pix2pix import Pix2Pix
 from sparring.recipes.style_transfer import StyleTransfer
 from sparring.runs.milestones import FIRST_LOOKS, GOOD
 from sparring.training.settings import TrainSettings
@@ -60,7 +60,7 @@ class Wish:
 
 WISHES: dict[str, Wish] = {
     "pix2pix": Wish(
-        Pix2pix,
+        Pix2Pix,
         "pairs: for each input its true target",
         "the target, as sure as pairs tell it",
         FIRST_LOOKS["pix2pix"],
@@ -68,7 +68,7 @@ WISHES: dict[str, Wish] = {
         "docs/benchmarks.md, at 64x64",
     ),
     "cut": Wish(
-        Cut,
+        CUT,
         "two sets without pairs, of the same channels",
         "one way, with half of CycleGAN's networks",
         FIRST_LOOKS["cut"],
@@ -76,7 +76,7 @@ WISHES: dict[str, Wish] = {
         "docs/benchmarks.md, at 64x64, and the recipe's schedule",
     ),
     "cyclegan": Wish(
-        Cyclegan,
+        CycleGAN,
         "two sets without pairs",
         "both ways: b2a, too",
         FIRST_LOOKS["cyclegan"],
@@ -111,14 +111,14 @@ class Possible:
 
     def minutes_for(self, images: float) -> float:
         """How long it takes to show so many images on this machine."""
-        return images / self.pace.images_per_second / 60
+        return images / self.pace.samples_per_second / 60
 
     def line(self) -> str:
         """For the terminal: what it gives, and when."""
         wish = WISHES[self.name]
         looks = "" if wish.first_look is None else f"a first look after about {duration(self.minutes_for(wish.first_look))}, "
         end = f"little more to be had after about {duration(self.minutes_for(wish.good))}"
-        return f"  {self.name}: {wish.makes}. {two_figures(self.pace.images_per_second)} images a second: {looks}{end} ({wish.origin})."
+        return f"  {self.name}: {wish.makes}. {two_figures(self.pace.samples_per_second)} images a second: {looks}{end} ({wish.origin})."
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +186,7 @@ class TranslatorAdvice:
 def advise(
     data: str | os.PathLike[str],
     pairing: Pairing,
-    preparation: Preparation,
+    preprocessing: Preprocessing,
     asked: TrainSettings,
     training: TrainSettings,
     largest: int,
@@ -201,7 +201,7 @@ def advise(
     if problems := pairing.problems():
         raise SettingsError(listed("These settings cannot be used:", problems))
     sizes = native_sizes(open_source(place))
-    chosen = preparation if preparation.size is not None else replace(preparation, size=suitable_size(sizes, largest))
+    chosen = preprocessing if preprocessing.size is not None else replace(preprocessing, size=suitable_size(sizes, largest))
     found: list[Difficulty] = []
     possible, impossible = list[Possible](), dict[str, str]()
     opened = dict[str, Pairs]()

@@ -19,7 +19,7 @@ Score = Callable[[Game], dict[str, Any]]
 """Rates a game by its images: "value", lower is better, and the protocol it was found by."""
 
 
-class Keeper:
+class Checkpointer:
     """checkpoints/: the newest few, the best by the score that is handed in (lower is better), and those that an adviser wants."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Keeper:
         if self.adviser is not None:
             facts |= self.adviser.facts()
         if score is None and self.score is not None:
-            score = self.score(state.average)
+            score = self.score(state.ema)
         if score is not None:
             facts["score"] = score
         checkpoints.write(self.folder, step, tensors, facts)

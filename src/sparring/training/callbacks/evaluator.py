@@ -8,7 +8,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from sparring.core.jsonl import drop_later
 from sparring.runs.run_directory import RunDirectory
-from sparring.training.callbacks.checkpointer import Keeper, Score
+from sparring.training.callbacks.checkpointer import Checkpointer, Score
 from sparring.training.loop import Signals
 from sparring.training.state import State
 
@@ -16,8 +16,8 @@ from sparring.training.state import State
 class Judge:
     """scores.jsonl: the moving average judged in every so many steps, and a checkpoint with each judgment."""
 
-    def __init__(self, run: RunDirectory, every: int, score: Score, writer: SummaryWriter, keeper: Keeper) -> None:
-        self.path, self.every, self.score, self.writer, self.keeper = run.scores, every, score, writer, keeper
+    def __init__(self, run: RunDirectory, every: int, score: Score, writer: SummaryWriter, checkpointer: Checkpointer) -> None:
+        self.path, self.every, self.score, self.writer, self.checkpointer = run.scores, every, score, writer, checkpointer
 
     def after_step(self, state: State, signals: Signals) -> None:
         """Judge if it is time. What it takes is not counted as training."""
@@ -25,15 +25,15 @@ class Judge:
         if progress.step % self.every:
             return
         began = time.monotonic()
-        self.keeper.finite_tensors(state)  # what is not finite has no score
-        found = self.score(state.average)
-        progress.judging_seconds += time.monotonic() - began
+        self.checkpointer.finite_tensors(state)  # what is not finite has no score
+        found = self.score(state.ema)
+        progress.evaluation_seconds += time.monotonic() - began
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": progress.step, "images": progress.images, **found}) + "\n")
+            file.write(json.dumps({"step": progress.step, "real_samples": progress.real_samples, **found}) + "\n")
             file.flush()
             os.fsync(file.fileno())  # a checkpoint of this step must not outlive its line
         self.writer.add_scalar(found["name"], found["value"], progress.step)
-        self.keeper.save(state, found)
+        self.checkpointer.save(state, found)
 
     def restore(self, step: int) -> None:
         """Drop the judgments of later steps, and one that was cut off."""

@@ -50,13 +50,13 @@ class Vitals:
     def begin(self) -> None:
         """A new file, with the data's signs."""
         self.path.unlink(missing_ok=True)
-        self.write({"step": 0, "images": 0, "data": self.examine.data_signs()})
+        self.write({"step": 0, "real_samples": 0, "data": self.examine.data_signs()})
 
     def after_step(self, state: State, signals: Signals) -> None:
         """Take the signs if it is time."""
         progress = state.progress
         if checkup_due(progress.step):
-            line = {"step": progress.step, "images": progress.images, **self.of_weights(state), **self.examine(state)}
+            line = {"step": progress.step, "real_samples": progress.real_samples, **self.of_weights(state), **self.examine(state)}
             self.write(line)
         self.keep(state)
 

@@ -38,7 +38,7 @@ class Log:
         self.latest = {name: self.sums[name] / self.counts[name] for name in sorted(self.sums)} | rates
         self.sums, self.counts = {}, {}
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": progress.step, "images": progress.images, **self.latest}) + "\n")
+            file.write(json.dumps({"step": progress.step, "real_samples": progress.real_samples, **self.latest}) + "\n")
         for name, value in self.latest.items():
             self.writer.add_scalar(name, value, progress.step)
 

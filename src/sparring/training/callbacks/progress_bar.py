@@ -66,11 +66,11 @@ class Display:
 
     def parts(self, state: State, share: float, left: float) -> list[str]:
         """What there is to say, the most important first. `share`: of the budget, that is spent; `left`: seconds."""
-        progress, speed = state.progress, self.speed.images_per_second
+        progress, speed = state.progress, self.speed.samples_per_second
         pace = [f"{speed:,.0f} img/s"] if math.isfinite(speed) else []
         time_left = [f"{clock(left)} left"] if math.isfinite(left) else []
         losses = [self.losses()] if self.log.latest else []
-        return [f"{share:4.0%}", *time_left, *pace, f"step {progress.step:,}", *losses, f"{progress.images:,} images"]
+        return [f"{share:4.0%}", *time_left, *pace, f"step {progress.step:,}", *losses, f"{progress.real_samples:,} images"]
 
     def losses(self) -> str:
         """The latest mean loss of each turn."""

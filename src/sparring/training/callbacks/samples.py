@@ -21,7 +21,7 @@ from sparring.training.state import Progress, State
 FRAMES_A_DOUBLING = 4
 
 
-FIRST_FRAME_IMAGES = 4000
+FIRST_FRAME_SAMPLES = 4000
 
 
 TIMELAPSE_WIDTH = 400
@@ -31,9 +31,9 @@ Sheet = Callable[[Game], UInt8[np.ndarray, "h w c"]]
 """Draws what a game can do as one image."""
 
 
-def frame_number(images: int) -> int:
+def frame_number(real_samples: int) -> int:
     """Grows by one four times for every doubling of the images shown: early images change fastest."""
-    return math.floor(FRAMES_A_DOUBLING * math.log2(1 + images / FIRST_FRAME_IMAGES))
+    return math.floor(FRAMES_A_DOUBLING * math.log2(1 + real_samples / FIRST_FRAME_SAMPLES))
 
 
 class Samples:
@@ -41,18 +41,18 @@ class Samples:
 
     def __init__(self, run: RunDirectory, settings: TrainSettings, sheet: Sheet, writer: SummaryWriter) -> None:
         self.folder, self.settings, self.sheet, self.writer = run.samples, settings, sheet, writer
-        self.last_images = 0
+        self.last_samples = 0
 
     def after_step(self, state: State, signals: Signals) -> None:
         """Draw a grid if it is time."""
         progress, every = state.progress, self.settings.sample_every
-        before, self.last_images = self.last_images, progress.images
-        if progress.step % every == 0 if every else frame_number(progress.images) > frame_number(before):
+        before, self.last_samples = self.last_samples, progress.real_samples
+        if progress.step % every == 0 if every else frame_number(progress.real_samples) > frame_number(before):
             self.draw(state)
 
     def draw(self, state: State) -> None:
         """Draw a grid now."""
-        sheet = self.sheet(state.average)
+        sheet = self.sheet(state.ema)
         height, width, channels = sheet.shape
         file = png(sheet)
         write_bytes(self.folder / f"{self.stem(state.progress.step)}.png", file)
@@ -62,7 +62,7 @@ class Samples:
 
     def restore(self, progress: Progress) -> None:
         """Drop the grids of later steps."""
-        self.last_images = progress.images
+        self.last_samples = progress.real_samples
         for path in self.folder.glob("step-*.png"):
             if path.stem > self.stem(progress.step):
                 path.unlink()

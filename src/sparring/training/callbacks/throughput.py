@@ -19,28 +19,28 @@ class Speed:
     def __init__(self, run: RunDirectory, every: int, writer: SummaryWriter) -> None:
         self.path, self.every, self.writer = run.timing, every, writer
         self.last: tuple[float, int] | None = None
-        self.images_per_second = math.nan
+        self.samples_per_second = math.nan
 
     def after_step(self, state: State, signals: Signals) -> None:
         """Write a line if it is time."""
         progress = state.progress
         if self.last is None:
-            self.last = (progress.seconds, progress.images)
+            self.last = (progress.seconds, progress.real_samples)
         if progress.step % self.every:
             return
-        now, (since, images) = progress.seconds, self.last
-        self.last = (now, progress.images)
-        if progress.images == images:
+        now, (since, samples) = progress.seconds, self.last
+        self.last = (now, progress.real_samples)
+        if progress.real_samples == samples:
             return
-        self.images_per_second = (progress.images - images) / (now - since)
-        line = {"step": progress.step, "seconds": round(progress.seconds, 3), "images_per_second": round(self.images_per_second, 2)}
+        self.samples_per_second = (progress.real_samples - samples) / (now - since)
+        line = {"step": progress.step, "seconds": round(progress.seconds, 3), "samples_per_second": round(self.samples_per_second, 2)}
         if resident := resident_mebibytes():
             line["resident_mebibytes"] = resident
-        if progress.judging_seconds:
-            line["judging_share"] = round(progress.judging_seconds / (progress.judging_seconds + progress.seconds), 4)
+        if progress.evaluation_seconds:
+            line["evaluation_share"] = round(progress.evaluation_seconds / (progress.evaluation_seconds + progress.seconds), 4)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        self.writer.add_scalar("images_per_second", self.images_per_second, progress.step)
+        self.writer.add_scalar("samples_per_second", self.samples_per_second, progress.step)
 
     def restore(self, step: int) -> None:
         """Drop the lines of later steps, and one that was cut off."""

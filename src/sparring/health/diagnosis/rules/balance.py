@@ -2,7 +2,7 @@
 
 import math
 
-from sparring.health.diagnosis.evidence import CHECKUPS, YOUNG, logistic, mature, median_updates, imaged
+from sparring.health.diagnosis.evidence import CHECKUPS, YOUNG, imaged, logistic, mature, median_updates
 from sparring.health.diagnosis.finding import Finding, Remedy
 from sparring.health.diagnosis.record import Record
 from sparring.health.diagnosis.remedies import against_overfitting, for_generator, for_weak_discriminator

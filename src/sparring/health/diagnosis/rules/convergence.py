@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from sparring.health.diagnosis.evidence import CHECKUPS, YOUNG, came_back, mature, of_critic, imaged
+from sparring.health.diagnosis.evidence import CHECKUPS, YOUNG, came_back, imaged, mature, of_critic
 from sparring.health.diagnosis.finding import Finding, Remedy
 from sparring.health.diagnosis.record import NOTHING, Record, Series
 from sparring.health.diagnosis.remedies import against_unrest, for_rates

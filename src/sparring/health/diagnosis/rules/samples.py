@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparring.health.diagnosis.evidence import CHECKUPS, YOUNG, labels_tell, mature, onto, imaged, told_classes
+from sparring.health.diagnosis.evidence import CHECKUPS, YOUNG, imaged, labels_tell, mature, onto, told_classes
 from sparring.health.diagnosis.finding import Finding, Remedy
 from sparring.health.diagnosis.record import Record, Series
 from sparring.health.diagnosis.remedies import against_collapse, against_unrest, for_rates

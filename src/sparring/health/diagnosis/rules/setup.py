@@ -9,10 +9,10 @@ from sparring.health.diagnosis.evidence import (
     CHECKUPS,
     died_at_once,
     first_layer,
+    imaged,
     labels_tell,
     median_updates,
     norms_batches,
-    imaged,
     rate_factor,
     reached_weights,
     satisfied,
@@ -158,7 +158,7 @@ def frozen_network(record: Record) -> Finding | None:
         checkups = [values for _, values in recorded[-CHECKUPS:]]
         if len(checkups) < 2 or not all(all(map(math.isfinite, values.values())) for values in checkups):
             continue
-        weights = {name for name in checkups[-1] if name in reached or "stable_images" not in record.settings}  # others are to grow yet
+        weights = {name for name in checkups[-1] if name in reached or "stable_samples" not in record.settings}  # others are to grow yet
         still = {name for name in weights if all(values.get(name, 0.0) < 1e-8 for values in checkups)}
         if not weights or len(still) < 0.4 * len(weights):
             continue
