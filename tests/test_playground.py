@@ -65,7 +65,7 @@ def test_filming_changes_nothing(quiet: Console, tmp_path: Path) -> None:
 
 
 def test_linear_decay_ends_at_a_rate_of_zero(quiet: Console) -> None:
-    rules = sparring.playground("wgan-gp", "ring8", linear_decay=True, console=quiet, **SHORT).game.rules
+    rules = sparring.playground("wgan-gp", "ring8", linear_decay=True, console=quiet, **SHORT).game.settings
     whole = 12 * 16 * 5  # five critic steps, each on a batch of its own
     assert [rules.rate_factor(images) for images in (0, whole // 2, 3 * whole // 4, whole)] == pytest.approx([1, 1, 0.5, 0])
 

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal, Optional
 import pytest
 
 from sparring import recipes
-from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.errors import SettingsError
 from sparring.core.settings import COMPARISONS, range_problems, type_problems
+from sparring.data.images.image_spec import ImageSpec
+from sparring.data.pairs.pair_spec import PairSpec
 from sparring.data.preprocessing import Preprocessing, checked_background
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.recipe import Recipe, check

@@ -52,13 +52,11 @@ def resume_budget() -> type:
 def train_arguments(name: str) -> type:
     """What `sparring train NAME` takes."""
     from sparring import recipes as known
-    from sparring.data.pairs.pairs import Pairing
-    from sparring.data.store import Preprocessing
-    from sparring.games.translation import TranslationRecipe
+    from sparring.modalities import MODALITIES
     from sparring.training.settings import TrainSettings
 
     recipe = known.get(name)
-    pairing = [("pairing", OmitArgPrefixes[Pairing], field(default_factory=Pairing))] if issubclass(recipe, TranslationRecipe) else []
+    of_data = [(each, OmitArgPrefixes[kind], field(default_factory=kind)) for each, kind in MODALITIES[recipe.modality].settings.items()]
     return make_dataclass(
         "Arguments",
         [
@@ -71,8 +69,7 @@ def train_arguments(name: str) -> type:
             ),
             ("out", Annotated[Path | None, arg(help="The run directory to make. Default: runs/RECIPE-DATA-NUMBER.")], None),
             ("training", OmitArgPrefixes[TrainSettings], field(default_factory=TrainSettings)),
-            ("preprocessing", OmitArgPrefixes[Preprocessing], field(default_factory=Preprocessing)),
-            *pairing,
+            *of_data,
             ("recipe", OmitArgPrefixes[recipe], field(default_factory=recipe)),
         ],
     )
@@ -104,12 +101,11 @@ def playground_arguments(name: str) -> type:
 
 def resume_arguments(run: Path) -> type:
     """What `sparring resume RUN` takes: every setting, for those that differ are refused by name."""
-    from sparring import api
+    from sparring.runs.config import read_config, settings_of
     from sparring.runs.run_directory import RunDirectory
 
-    config = RunDirectory(run).read_config()
-    recipe, _ = api.described(config, run)
-    before = dict(zip(PARTS, (recipe, *api.recorded_settings(config)), strict=False))
+    own = settings_of(read_config(RunDirectory(run)), run)
+    before = {"recipe": own.recipe, "training": own.training, **own.data}
     return make_dataclass(
         "Arguments",
         [

@@ -1,9 +1,9 @@
 """A recipe: one published system, its settings, and the game that they make."""
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
-from sparring.core.data_spec import ImageSpec, default_size
+from sparring.core.data_spec import Spec
 from sparring.core.errors import SettingsError, listed
 from sparring.core.settings import Ranges, range_problems, type_problems
 from sparring.games.game import Game
@@ -17,6 +17,8 @@ class Recipe:
     """One line for the list of recipes."""
     paper: ClassVar[str]
     """Authors, year, title."""
+    modality: ClassVar[str]
+    """The kind of data that it learns from: the name of an adapter in `modalities/`."""
     data: ClassVar[str]
     """The kind of data it accepts, for a person."""
     ranges: ClassVar[Ranges] = {
@@ -41,13 +43,15 @@ class Recipe:
     """Learning rates reach zero at this many real samples."""
 
     @final
-    def problems(self, spec: ImageSpec) -> list[str]:
+    def problems(self, spec: Spec) -> list[str]:
         """Everything that is wrong with these settings for such data, each a sentence that says what to change.
         Values of wrong types are all that is said if there are any. A recipe has its say in `ranges` and `incompatibilities`.
         """
+        if spec.kind != self.modality:
+            return [f"This recipe learns from {self.modality}, and this data is {spec.kind}. It takes: {self.data}."]
         return type_problems(self) or [*range_problems(self, self.ranges), *self.incompatibilities(spec)]
 
-    def incompatibilities(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: Any) -> list[str]:  # noqa: ANN401 (the Spec of its kind of data)
         """What does not fit together, or such data. Every value has its type by then, though perhaps not its range."""
         found = []
         if (self.decay_from_samples is None) != (self.decay_until_samples is None):
@@ -67,14 +71,10 @@ class Recipe:
 
     @property
     def smallest_part(self) -> int:
-        """Images that must stay together: a batch is split into multiples of so many."""
+        """Number of samples that must stay together when a batch is split."""
         return 1
 
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """The side that images are brought to if the user names none; `native`: (height, width) if all have the same."""
-        return default_size(native)
-
-    def build(self, spec: ImageSpec) -> Game:
+    def build(self, spec: Any) -> Game:  # noqa: ANN401 (the Spec of its kind of data)
         """The game for such data, with fresh weights from torch's random numbers."""
         raise NotImplementedError
 
@@ -89,7 +89,7 @@ class Recipe:
         return factor
 
 
-def check(recipe: Recipe, spec: ImageSpec) -> None:
+def check(recipe: Recipe, spec: Spec) -> None:
     """Raise a SettingsError that lists all that is wrong with `recipe` for such data, if anything is."""
     if problems := recipe.problems(spec):
         raise SettingsError(listed("These settings do not fit:", problems))

@@ -8,6 +8,8 @@ from sparring.core.settings import Ranges, range_problems, type_problems
 DEFAULT_MINUTES = 10.0
 BUDGETS = ("real_samples", "steps", "minutes")
 """Settings that end a training, the first that is reached."""
+EVALUATION = ("evaluate_every", "evaluate_samples", "evaluate_extractor")
+"""Settings of evaluation while training, which change nothing of what is learned."""
 COACHING = ("coach", "coach_tries")
 """Settings that a run without a coach may be given when it is gone on with. (What a coach did is in its checkpoints.)"""
 MACHINE = ("device", "precision", "threads", "gradient_accumulation")
