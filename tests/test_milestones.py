@@ -14,7 +14,7 @@ from sparring.runs.milestones import FIRST, FIRST_LOOK, FIRST_LOOKS, GOOD, GOOD_
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 
-SPEC = {"height": 32, "width": 32, "channels": 1, "classes": []}
+SPEC = {"kind": "images", "height": 32, "width": 32, "channels": 1, "classes": []}
 
 
 def run_at(

@@ -70,9 +70,8 @@ GROUPS: Mapping[str, Mapping[str, Verb]] = {
 def recipes_of(verb: Verb) -> list[str]:
     """The recipes that `train` takes, or `playground`: there, those of a generator against a discriminator."""
     from sparring import recipes as known
-    from sparring.games.adversarial import AdversarialRecipe
 
-    return [name for name in known.names() if verb is train or issubclass(known.get(name), AdversarialRecipe)]
+    return [name for name in known.names() if verb is train or "points" in known.get(name).settings_for]
 
 
 def _verb(function: Callable[[Any], int], kind: type, description: str | None = None) -> Callable[..., int]:

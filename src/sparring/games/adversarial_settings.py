@@ -1,7 +1,7 @@
 """What can be set in every game of a generator against a discriminator."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -45,7 +45,9 @@ class AdversarialSettings(Recipe):
         "packing": {"at least": 1, "at most": 64},
         "unroll": {"at least": 0, "at most": 1000},
     }
-    on_points: ClassVar[dict[str, object]] = {"batch_size": 256, "latent": "normal", "latent_size": 16, "learning_rate": 1e-3}
+    settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "points": {"batch_size": 256, "latent": "normal", "latent_size": 16, "learning_rate": 1e-3}
+    }
     """What the playground starts with in place of settings for images: what the authors use for points in the plane, if they say."""
 
     latent_size: int = 128
@@ -141,6 +143,11 @@ class AdversarialSettings(Recipe):
         if self.gradient_penalty_sides == "one" and not self.gradient_penalty:
             found.append("gradient_penalty_sides='one' changes nothing without a gradient penalty: give gradient_penalty too.")
         return found
+
+    @property
+    def steps_per_cycle(self) -> int:
+        """See Recipe."""
+        return self.penalty_every
 
     @property
     def smallest_part(self) -> int:

@@ -1,5 +1,6 @@
 """A recipe: one published system, its settings, and the game that they make."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -41,6 +42,24 @@ class Recipe:
     """From this many real samples on, learning rates fall in a straight line. None: never."""
     decay_until_samples: int | None = None
     """Learning rates reach zero at this many real samples."""
+
+    settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    """Settings that differ from the defaults for another kind of data than its own, by the name of that kind: the kinds that it can be
+    played on, too."""
+
+    @classmethod
+    def usual(cls, modality: str) -> "Recipe":
+        """The recipe with its settings for that kind of data, where nobody changes them."""
+        return cls(**cls.settings_for.get(modality, {}))  # pyright: ignore[reportArgumentType]
+
+    @property
+    def steps_per_cycle(self) -> int:
+        """Number of steps after which whatever is not done in every step (lazy penalties) comes round again."""
+        return 1
+
+    def samples_until_full_size(self, spec: Any) -> int:  # noqa: ANN401
+        """Number of real samples until networks that grow have their full size; 0 for others."""
+        return 0
 
     @final
     def problems(self, spec: Spec) -> list[str]:

@@ -113,6 +113,11 @@ class StyleRecipe(AdversarialRecipe):
     embedding_size: int | None = None
     """Numbers that a class is turned into before the mapping. None: style_size."""
 
+    @property
+    def steps_per_cycle(self) -> int:
+        """See Recipe."""
+        return math.lcm(self.penalty_every, PATH_EVERY)
+
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec)

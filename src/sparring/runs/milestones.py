@@ -8,7 +8,6 @@ from typing import Any
 
 from sparring.core.errors import DataError, SparringError
 from sparring.core.jsonl import read_lines
-from sparring.games.progressive_growing import GrowingRecipe
 from sparring.health.diagnosis.verdict import plural
 from sparring.recipes import name_of
 from sparring.runs.config import described
@@ -80,7 +79,7 @@ def whereabouts(run: RunDirectory, config: Mapping[str, Any], *, at_rest: bool =
     """Where a run is. None if it is beyond all milestones of its recipe, or if none is known. `config`: the content of its config.json.
     `at_rest`: the process that trained it asks, and has done; else whether one trains it is found out.
     """
-    if config.get("data", {}).get("points"):
+    if config.get("data", {}).get("fingerprint") is None:  # a game that cannot be gone on with: on points
         return None
     progress = checkpoints.newest_progress(run.checkpoints)
     images = max([progress.real_samples, *(int(line.get("real_samples", 0)) for line in _lines(run.log)[-1:])])
@@ -101,9 +100,8 @@ def whereabouts(run: RunDirectory, config: Mapping[str, Any], *, at_rest: bool =
 def milestones(config: Mapping[str, Any], run: RunDirectory) -> list[tuple[str, int]]:
     """What can be expected of a run after how many images, in their order; as far as that is known of its recipe."""
     recipe, spec = described(config, run.config)
-    if isinstance(recipe, GrowingRecipe):  # before the last side is there in full, there is nothing to see at that side
-        sides = int(math.log2(spec.height / recipe.start_side))
-        return [(FIRST, sides * (recipe.stable_samples + recipe.fading_samples))]
+    if growth := recipe.samples_until_full_size(spec):  # before, there is nothing to see at the full side
+        return [(FIRST, growth)]
     name = name_of(recipe)
     good = GOOD_AT_32 * max(32, spec.height) // 32 if name in SCALED_GOOD else GOOD.get(name)
     return [(aim, goal) for aim, goal in ((FIRST, FIRST_LOOKS.get(name)), (LAST, good)) if goal is not None]
