@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 SMALLEST, LARGEST = 8, 1024
 SMALL_FOR_STYLES = 32
 """Up to this side StyleGAN2 goes without what it was given for faces, as its authors train CIFAR-10. (Measured here with narrow networks on
-two cores: docs/benchmarks.md.)"""
+two cores: docs/benchmarks/training.md.)"""
 LARGEST_AT_FIRST = {"cpu": 64, "cuda": 128}
 """Sides of pictures where none is named."""
 ADAPTIVE_BELOW = 30_000
@@ -58,7 +58,7 @@ TRANSLATORS = (
     "To make images of images instead (pix2pix, cut, cyclegan, style-transfer), ask again with --target, --inputs or --side-by-side."
 )
 STEADY: dict[str, Any] = {name: value for name, value in asdict(Cgan()).items() if name != "condition" and value != getattr(Dcgan(), name)}
-"""The game that lost fewest modes in docs/benchmarks.md, as settings of `dcgan`: what `cgan` plays, without classes."""
+"""The game that lost fewest modes in docs/benchmarks/modes.md, as settings of `dcgan`: what `cgan` plays, without classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +202,7 @@ def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple
         settings: dict[str, Any] = {"width": 32 if side <= 64 else 16, "augment": "diffaugment" if augmented else "none"}
         recipe = Cgan(**settings) if told else Dcgan(**STEADY | settings)
         reasons.append(
-            "DCGAN's networks, narrow enough for a processor, in the game that lost fewest modes of those measured (docs/benchmarks.md)."
+            "DCGAN's networks, narrow enough for a processor, in the game that lost fewest modes of those measured (docs/benchmarks)."
         )
     else:
         settings = {"channel_base": 16 * side, "channel_max": 128, "latent_size": 128, "style_size": 128} if device == "cpu" else {}
