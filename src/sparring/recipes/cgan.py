@@ -15,7 +15,7 @@ class CGAN(DCGAN):
 
     The paper's own networks are fully connected, which leaves a grain on images: `sparring train gan --condition concatenate`
     has them. Here they are DCGAN's, without batch norm in the discriminator, and the game is the one that covers most modes in
-    our measurements (docs/benchmarks.md): relativistic in pairs, with R1 and R2 (after Huang et al. 2024, arXiv:2501.05441).
+    our measurements (docs/benchmarks/modes.md): relativistic in pairs, with R1 and R2 (after Huang et al. 2024, arXiv:2501.05441).
     """
 
     title: ClassVar[str] = "Both networks are told the class: ask for what you want drawn"

@@ -16,7 +16,7 @@ class StyleGAN2(StyleRecipe):
 
     `channel_max` decides what it costs: 64 or 128 suit two cores at 32x32 and 64x64. For images of 32x32 the authors take
     `--mapping-layers 2 --style-mixing 0 --path-length 0 --discriminator-architecture orig` (Karras et al. 2020b, arXiv:2006.06676), which
-    halves FD-lite0 after ten minutes on two cores (docs/benchmarks.md). R1's strength is that of their code for any data.
+    halves FD-lite0 after ten minutes on two cores (docs/benchmarks/training.md). R1's strength is that of their code for any data.
     """
 
     title: ClassVar[str] = "Styles by weight demodulation, lazy R1, smooth paths: the one for the best images"

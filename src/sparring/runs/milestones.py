@@ -18,7 +18,7 @@ from sparring.training.state import Progress
 
 FIRST_LOOK, GOOD_AT_32, GOOD_STYLES = 200_000, 1_000_000, 5_000_000
 """Images shown until shapes can be made out, and until little more is to be had of networks for two cores or of StyleGAN2. In
-docs/benchmarks.md, at 32x32, the first are the three minutes of `best` on Stacked Fashion, the second the ten of `dcgan`; for larger sides,
+docs/benchmarks/, at 32x32, the first are the three minutes of `best` on Stacked Fashion, the second the ten of `dcgan`; for larger sides,
 and for StyleGAN2, they are estimates."""
 FIRST_LOOKS: Mapping[str, int] = {
     **dict.fromkeys(("dcgan", "cgan", "lsgan", "pacgan", "acgan", "stylegan2"), FIRST_LOOK),  # DCGAN's networks; the doctor's estimate
@@ -30,7 +30,7 @@ FIRST_LOOKS: Mapping[str, int] = {
     "cyclegan": 18_000,  # the same: 9,138 steps of 2, colors and outlines are the targets'
     "cut": 7_000,  # the same: 3,434 steps of 2, shapes stay and colors turn
 }
-"""Images shown until the recipe's results can be recognized, by its name, from the named section of docs/benchmarks.md. Recipes that
+"""Images shown until the recipe's results can be recognized, by its name, from the named section of docs/benchmarks/. Recipes that
 were never seen to get there, or only under other settings, are not here: nothing is said of them."""
 GOOD: Mapping[str, int] = {
     "stylegan2": GOOD_STYLES,
