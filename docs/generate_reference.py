@@ -7,8 +7,9 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import MISSING, fields
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -131,7 +132,7 @@ def general_settings() -> str:
 def recipe_settings() -> str:
     """The page of every recipe's settings. What many recipes share stands once."""
     kinds = {name: recipes.get(name) for name in recipes.names()}
-    shared = {name: common_base(kind) for name, kind in kinds.items()}
+    shared = shared_bases(kinds)
     lines = [
         "# Settings of recipes",
         "",
@@ -140,17 +141,26 @@ def recipe_settings() -> str:
     ]
     for base in dict.fromkeys(shared.values()):
         names = [name for name, one in shared.items() if one is base]
-        lines += ["", f"## Shared by {listing(names)}", "", *table(base, [field.name for field in fields(base)])]
+        if len(names) == 1:
+            continue
+        lines += ["", f"## Shared by {len(names)} recipes", "", f"These are settings of {listing(names)}.", ""]
+        lines += table(base, [field.name for field in fields(base)])
     for name, kind in kinds.items():
-        own = differing(kind, shared[name])
+        alone = list(shared.values()).count(shared[name]) == 1
+        own = [field.name for field in fields(kind)] if alone else differing(kind, shared[name])
         lines += ["", f"## {name}", "", f"{kind.title}. {kind.paper}.", "", f"Data: {kind.data}.", ""]
         lines += table(kind, own) if own else ["No settings of its own, and no other defaults."]
     return "\n".join(lines) + "\n"
 
 
-def common_base(recipe: type) -> type:
-    """The nearest class above a recipe that is not itself a recipe."""
-    return next(one for one in recipe.__mro__ if not one.__module__.startswith(f"{recipes.__name__}."))
+def shared_bases(kinds: Mapping[str, type]) -> dict[str, type]:
+    """For each recipe the nearest class above it that several recipes have above them, and that is not a recipe itself."""
+    above = {
+        name: [one for one in kind.__mro__ if is_dataclass(one) and not one.__module__.startswith(f"{recipes.__name__}.")]
+        for name, kind in kinds.items()
+    }
+    nearest = Counter(classes[0] for classes in above.values())
+    return {name: next((one for one in classes if nearest[one] > 1), classes[-1]) for name, classes in above.items()}
 
 
 def differing(kind: type, base: type) -> list[str]:
@@ -243,6 +253,14 @@ def listing(names: Sequence[str]) -> str:
 
 # ----------------------------------------------------------------------------------------------------------- Python API
 
+FIRST = ("train", "resume", "load", "Model", "save_images", "pack", "doctor", "diagnose", "judge", "compare", "translate")
+"""The names that most users want come first; the others follow by the alphabet."""
+
+
+def internal_of(kind: type) -> str:
+    """Methods of a class that only check what a caller asked for."""
+    return ", ".join(name for name in vars(kind) if name.startswith("refuse"))
+
 
 def python_api() -> str:
     """The page of all that `import sparring` gives."""
@@ -256,14 +274,14 @@ def python_api() -> str:
         ".. module:: sparring",
         "",
     ]
-    for name in sorted(sparring.__all__, key=lambda name: (not callable(getattr(sparring, name)), name.lower())):
+    for name in sorted(sparring.__all__, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name.lower())):
         found = getattr(sparring, name)
         real = getattr(found, "_verb", found)  # a module that can be called stands for a function
         setattr(sparring, name, real)
         if isinstance(real, type) and issubclass(real, Exception):
             lines += [f".. autoexception:: sparring.{name}", ""]
         elif isinstance(real, type):
-            lines += [f".. autoclass:: sparring.{name}", "   :members:", ""]
+            lines += [f".. autoclass:: sparring.{name}", "   :members:", f"   :exclude-members: {internal_of(real)}", ""]
         elif callable(real):
             lines += [f".. autofunction:: sparring.{name}", ""]
     return "\n".join([*lines, "```"]) + "\n"
