@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)
 PAGES = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "README.md", *DOCS)}
 GENERATED = re.compile(r"docs/reference/(command-line|settings|recipe-settings|python-api)\.md")
-FENCED = re.compile(r"^```(\S*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+FENCED = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROMPT = re.compile(r"^(?:    )?(?:\$ )?(?:[A-Z_]+=\S+ )?(sparring .*)", re.MULTILINE)
 TINY = {
     "minutes=5": "steps=2, batch_size=8, width=4, samples=4, log_every=1, threads=1, device='cpu'",
