@@ -99,6 +99,29 @@ def test_commands_within_sentences_exist(
     assert [line for line in problems if " is missing" not in line and "Name a recipe first" not in line] == []
 
 
+def test_flags_within_sentences_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [[], *(["train", name] for name in recipes.names())]
+    pages += [
+        [verb] for verb in ("data prepare", "data inspect", "doctor", "resume", "diagnose", "sample", "interpolate", "translate", "pack")
+    ]
+    pages += [[verb] for verb in ("import", "judge", "compare", "playground gan", "eye filters", "eye classify")]
+    pages += [[f"latent {name}"] for name in ("mix", "truncation", "project", "directions", "move", "arithmetic", "drop")]
+    for page in pages:
+        with pytest.raises(SystemExit):
+            main(["help", *(word for part in page for word in part.split())])
+    known = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", capsys.readouterr().out)) | {"--eval"}  # which is another program's
+    shown = {
+        (page, flag)
+        for page, text in PAGES.items()
+        if not GENERATED.match(page)
+        for code in re.findall(r"(?<!`)`((?:--|sparring )[^`\n]+)`(?!`)", FENCED.sub("", text))
+        for flag in re.findall(r"(?<![\w-])--[a-z][\w-]*", code)
+    }
+    assert len(shown) > 50
+    # in British or American spelling, as the command line takes them
+    assert sorted(one for one in shown if one[1] not in known and one[1].replace("iz", "is") not in known) == []
+
+
 def test_a_command_that_cannot_be_typed_is_found(desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for wrong in (
         "sparring sample RUN --zork",
