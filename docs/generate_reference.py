@@ -25,7 +25,7 @@ from sparring.train.settings import TrainSettings
 VERSION = sparring.__version__
 WIDTH = 96
 """Columns of the help pages."""
-TYPES = {int: "whole number", float: "number", str: "text"}
+TYPES = {int: "integer", float: "number", str: "text"}
 SYMBOLS = {"at least": "≥", "more than": ">", "at most": "≤", "less than": "<"}
 NOTABLE = 2**17
 """Bounds above it are left out."""
