@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -54,45 +55,55 @@ EXAMPLES = sorted(page for page, text in PAGES.items() if python_in(text) and no
 
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory, squares: Path) -> Path:
-    """A folder with what the examples name: a run, a packed model, a translator and images for it."""
+    """A folder with what the examples name: a run, a packed model and images to translate."""
     folder = tmp_path_factory.mktemp("desk")
     quiet = Console(file=(folder / "said.txt").open("w"))
     tiny = {"steps": 2, "batch_size": 8, "width": 4, "samples": 4, "log_every": 1, "threads": 1, "device": "cpu", "console": quiet}
     model = sparring.train("cgan", data=squares, out=folder / "runs/first", latent_size=5, **tiny)  # pyright: ignore[reportArgumentType]
     sparring.pack(model, folder / "garments.safetensors")
     pixels = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
-    for place in ("in", "photos"):
-        (folder / place).mkdir()
-        for number, image in enumerate(pixels):
-            Image.fromarray(image).save(folder / place / f"{number}.png")
-    small = {"steps": 1, "width": 4, "discriminator_width": 4, "patch_layers": 1, "samples": 2, "threads": 1, "device": "cpu"}
-    sparring.train("pix2pix", data=folder / "photos", inputs="edges", size=16, out=folder / "runs/sketches", console=quiet, **small)  # pyright: ignore[reportArgumentType]
+    (folder / "in").mkdir()
+    for number, image in enumerate(pixels):
+        Image.fromarray(image).save(folder / "in" / f"{number}.png")
     return folder
 
 
-def refusal_of(command: str, run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
+@pytest.fixture(scope="session")
+def translator(desk: Path) -> Path:
+    """A run of pix2pix, on the same desk."""
+    quiet = Console(file=(desk / "said.txt").open("a"))
+    tiny = {"steps": 1, "width": 4, "discriminator_width": 4, "patch_layers": 1, "samples": 2, "threads": 1, "device": "cpu"}
+    sparring.train("pix2pix", data=desk / "in", inputs="edges", size=16, out=desk / "runs/sketches", console=quiet, **tiny)  # pyright: ignore[reportArgumentType]
+    return desk / "runs/sketches"
+
+
+Said = Callable[[str], str]
+
+
+@pytest.fixture
+def said_of(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Said:
     """What the command line says against a command, without doing it; nothing if it would do it."""
     monkeypatch.setattr("tyro.cli", lambda *_, **__: 0)
-    words = shlex.split(command, comments=True)[1:]
-    if words[0] == "resume":  # which takes the flags of the run's own recipe
-        words[1] = str(run)
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    return capsys.readouterr().err if ended.value.code else ""
+
+    def said(command: str) -> str:
+        words = shlex.split(command, comments=True)[1:]
+        if words[0] == "resume":  # which takes the flags of the run's own recipe
+            words[1] = str(request.getfixturevalue("desk") / "runs/first")
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        return capsys.readouterr().err if ended.value.code else ""
+
+    return said
 
 
 @pytest.mark.parametrize(("page", "command"), COMMANDS)
-def test_commands_that_are_shown_can_be_typed(
-    page: str, command: str, desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert refusal_of(command, desk / "runs/first", capsys, monkeypatch) == ""
+def test_commands_that_are_shown_can_be_typed(page: str, command: str, said_of: Said) -> None:
+    assert said_of(command) == ""
 
 
 @pytest.mark.parametrize(("page", "command"), NAMED)
-def test_commands_within_sentences_exist(
-    page: str, command: str, desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said = refusal_of(command, desk / "runs/first", capsys, monkeypatch)
+def test_commands_within_sentences_exist(page: str, command: str, said_of: Said) -> None:
+    said = said_of(command)
     if said.startswith("usage: "):  # the bare name of several commands, which shows their page
         return
     problems = [line for line in said.removeprefix("sparring: ").splitlines() if not re.match(r"\d+ problems:|Every flag: ", line)]
@@ -122,14 +133,14 @@ def test_flags_within_sentences_exist(capsys: pytest.CaptureFixture[str]) -> Non
     assert sorted(one for one in shown if one[1] not in known and one[1].replace("iz", "is") not in known) == []
 
 
-def test_a_command_that_cannot_be_typed_is_found(desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_cannot_be_typed_is_found(said_of: Said) -> None:
     for wrong in (
         "sparring sample RUN --zork",
         "sparring train dcgan --data x --size big",
         "sparring smaple RUN",
         "sparring resume RUN --lr 1",
     ):
-        assert refusal_of(wrong, desk / "runs/first", capsys, monkeypatch)
+        assert said_of(wrong)
     assert len(COMMANDS) > 60
     assert len(NAMED) > 5
 
@@ -169,8 +180,10 @@ def test_the_quickstart_can_be_followed(
 
 
 @pytest.mark.parametrize("page", EXAMPLES)
-def test_python_examples_run(page: str, desk: Path, squares: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_examples_run(page: str, desk: Path, squares: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(desk)
+    if "runs/sketches" in PAGES[page]:
+        request.getfixturevalue("translator")
     names: dict[str, object] = {"SQUARES": str(squares)}
     for code in python_in(PAGES[page]):
         for shown, tiny in TINY.items():
