@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SMALL_FOR_STYLES = 32
 """Up to this side StyleGAN2 goes without what it was given for faces, as its authors train CIFAR-10. (Measured here with narrow networks on
-two cores: docs/benchmarks.md.)"""
+two cores: docs/benchmarks/training.md.)"""
 
 
 LARGEST_AT_FIRST = {"cpu": 64, "cuda": 128}
