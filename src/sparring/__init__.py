@@ -13,6 +13,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from sparring.core.openmp import shorten_waiting as _shorten_waiting
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -99,6 +101,8 @@ class _House(ModuleType):
 
 
 sys.modules[__name__].__class__ = _House
+
+_shorten_waiting()  # here, since any module of ours may be the first to load torch: the command line's too
 
 
 def __getattr__(name: str) -> object:

@@ -20,6 +20,7 @@ from sparring.core.batch import float_to_pixels
 from sparring.core.errors import CheckpointError, MemoryShortageError, SettingsError, did_you_mean, listed
 from sparring.core.machine import has_fast_bfloat16
 from sparring.core.numbers import plural
+from sparring.core.openmp import remark_once
 from sparring.core.pictures import grid
 from sparring.core.runs import RunDirectory
 from sparring.core.settings import range_problems, type_problems
@@ -244,6 +245,8 @@ def play_on(
     """Play the game of a locked run, from where it stands to the end of its budget."""
     from sparring.train.session import sit
 
+    if settings.device == "cpu" and settings.threads > 1:
+        remark_once(console.print)
     if isinstance(store, Pairs):
         score, sheet = rating.score_on(store), rating.sheet_of(store)
         data, examine = store, Examiner(store, None, settings.seed)
