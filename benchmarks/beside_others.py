@@ -16,6 +16,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from sides import started_with
+from sparring.core import openmp
+
 Setting = tuple[int, dict[str, str]]
 """Threads and environment."""
 Times = dict[str, dict[str, list[float]]]
@@ -23,6 +26,8 @@ Times = dict[str, dict[str, list[float]]]
 
 
 class Case(NamedTuple):
+    side: int
+    channels: int
     batch: int
     width: int
     precision: str
@@ -31,13 +36,13 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "batch 64, width 64, bfloat16": Case(64, 64, "bfloat16", 12),
-    "batch 64, width 64, float32": Case(64, 64, "float32", 8),
-    "batch 32, width 32, bfloat16": Case(32, 32, "bfloat16", 40),
-    "batch 32, width 32, float32": Case(32, 32, "float32", 30),
+    "32x32x1, batch 64, width 64, bfloat16": Case(32, 1, 64, 64, "bfloat16", 6),
+    "32x32x1, batch 64, width 64, float32": Case(32, 1, 64, 64, "float32", 4),
+    "32x32x1, batch 32, width 32, bfloat16": Case(32, 1, 32, 32, "bfloat16", 20),
+    "32x32x1, batch 32, width 32, float32": Case(32, 1, 32, 32, "float32", 15),
+    "64x64x3, batch 128, width 64, bfloat16": Case(64, 3, 128, 64, "bfloat16", 1),
 }
-OWN = {"SPARRING_KEEP_OPENMP": "1"}
-"""OpenMP's own setting is kept."""
+OWN = {openmp.KEEP: "1"}
 VARIANTS: dict[str, Setting] = {
     "OpenMP's own setting": (2, OWN),
     "as shipped": (2, {}),
@@ -77,7 +82,9 @@ def serve(name: str, threads: int) -> None:
 
     case = CASES[name]
     keep_freed_memory()
-    _, _, step = steps_of(recipes.get("dcgan")(batch_size=case.batch, width=case.width), ImageSpec(32, 32, 1), case.precision)
+    _, _, step = steps_of(
+        recipes.get("dcgan")(batch_size=case.batch, width=case.width), ImageSpec(case.side, case.side, case.channels), case.precision
+    )
     torch.set_num_threads(threads)
     for number in range(3):
         step(number + 1)
@@ -93,14 +100,9 @@ class Server:
     """A variant's process."""
 
     def __init__(self, case: str, threads: int, settings: dict[str, str]) -> None:
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("GOMP_", "OMP_"))}
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", case, str(threads)],
-            env={**own, **settings},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        command = [sys.executable, __file__, "--serve", case, str(threads)]
+        with started_with(settings):
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, steps: int) -> None:
         assert self.process.stdin is not None
