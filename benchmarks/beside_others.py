@@ -193,6 +193,7 @@ def main() -> None:
     if asked.serve:
         serve(asked.serve[0], int(asked.serve[1]))
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no other program is left behind
     found = {}
     for name in asked.cases:
         found[name] = measure(name, asked.rounds, VARIANTS, asked.company)
