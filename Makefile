@@ -43,7 +43,7 @@ docs: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/overhead.py
-	$(BIN)/python benchmarks/company.py
+	$(BIN)/python benchmarks/beside_others.py
 	$(BIN)/python benchmarks/vitals.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/footprint.py
