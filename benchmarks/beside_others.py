@@ -74,8 +74,8 @@ TRAINING = "another training"
 def serve(name: str, threads: int) -> None:
     """Take as many steps as each line of the input says, and say how long one took."""
     from sparring import recipes
-    from sparring.core.machine import keep_freed_memory
-    from sparring.core.specs import ImageSpec
+    from sparring.core.hardware import keep_freed_memory
+    from sparring.data.images.image_spec import ImageSpec
     from turns import steps_of
 
     import torch  # isort: skip  (after sparring, which sets what is set before torch is loaded)

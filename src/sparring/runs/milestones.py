@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sparring.core.errors import DataError, SparringError
+from sparring.core.formatting import plural
 from sparring.core.jsonl import read_lines
-from sparring.health.diagnosis.verdict import plural
 from sparring.recipes import name_of
 from sparring.runs.config import described
 from sparring.runs.run_directory import RunDirectory
