@@ -120,13 +120,13 @@ def resume_command(run: RunDirectory, settings: Mapping[str, Any], progress: Pro
     named in minutes where its pace is known, else in images.
     """
     used = progress.used_budget
-    need: dict[str, float] = {"real_samples": spent["real_samples"] + images_left}
+    need: dict[str, float] = {"real_samples": used["real_samples"] + images_left}
     if progress.real_samples:
-        need["steps"] = spent["steps"] + math.ceil(images_left * progress.step / progress.real_samples)
+        need["steps"] = used["steps"] + math.ceil(images_left * progress.step / progress.real_samples)
     if pace is not None:
-        need["minutes"] = _round_up(spent["minutes"] + images_left / pace / 60)
+        need["minutes"] = _round_up(used["minutes"] + images_left / pace / 60)
     limits = {name: float(limit) for name in BUDGETS if (limit := settings.get(name)) is not None}
-    open_limits = {name: limit for name, limit in limits.items() if spent[name] < limit}
+    open_limits = {name: limit for name, limit in limits.items() if used[name] < limit}
     raised = {name: need[name] for name, limit in open_limits.items() if name in need and limit < need[name]}
     unit = "minutes" if "minutes" in need else "real_samples"
     if len(open_limits) < len(limits) and not raised:  # what is used up is dropped where something else is named
