@@ -47,7 +47,7 @@ class State:
     """A game in play."""
 
     game: Game
-    average: Game
+    ema: Game
     """The game to sample from: the moving averages where a player is averaged, the networks themselves where not."""
     optimizers: dict[str, torch.optim.Optimizer]
     progress: Progress = field(default_factory=Progress)
@@ -64,8 +64,8 @@ class State:
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by name."""
         found = {f"game/{name}": tensor for name, tensor in self.game.state_dict().items()}
-        if self.average is not self.game:
-            found |= {f"ema/{name}": tensor for name, tensor in ema_tensors(self.average)}
+        if self.ema is not self.game:
+            found |= {f"ema/{name}": tensor for name, tensor in ema_tensors(self.ema)}
         for player in self.game.players:
             optimizer = self.optimizers[player.name]
             for name, weight in weights_of(self.game, player):
@@ -82,8 +82,8 @@ class State:
         """Take up the state of a checkpoint; a CheckpointError lists tensors that are missing or too many."""
         self.progress = Progress(**facts["progress"])  # pyright: ignore[reportArgumentType] (whole numbers stay whole in JSON)
         load_named(self.game, dict(select(tensors, "game/")))
-        if self.average is not self.game:
-            load_named(self.average, dict(select(tensors, "ema/")), {name for name, _ in ema_tensors(self.average)})
+        if self.ema is not self.game:
+            load_named(self.ema, dict(select(tensors, "ema/")), {name for name, _ in ema_tensors(self.ema)})
         for player in self.game.players:
             optimizer = self.optimizers[player.name]
             saved = dict(select(tensors, f"optimizer/{player.name}/"))

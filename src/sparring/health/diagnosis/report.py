@@ -98,7 +98,7 @@ def html(verdict: Verdict) -> str:
     """The page."""
     record = verdict.record
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("sparring.diagnose", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("sparring.health.diagnosis", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("report.html.jinja").render(
         version=__version__,
