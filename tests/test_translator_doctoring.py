@@ -1,6 +1,7 @@
 """What the doctor says to those who want to make images of images."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from sparring.core.errors import SettingsError
 from sparring.core.files import read_json
 from sparring.health.doctor import translators
 from sparring.health.doctor.time_estimate import Pace, duration
-from sparring.health.doctor.translators import WISHES, TranslatorAdvice
+from sparring.health.doctor.translators import TRANSLATORS, TranslatorAdvice
+from sparring.runs.milestones import FIRST_LOOKS
 from test_cli import call
 from test_translation import places  # noqa: F401 (a fixture)
 
@@ -25,7 +27,7 @@ Places = tuple[str, str]
 
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(translators, "pace_of", lambda *_: FAST)
+    monkeypatch.setattr(translators, "measure_pace", lambda *_: FAST)
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_what_the_arguments_allow(places: Places, strangers: str) -> None:  # no
         advice = advised(first, size=32, **settings)
         assert [one.name for one in advice.possible] == possible, settings
         assert advice.possible[0].count > 0
-        assert set(advice.impossible) == set(WISHES) - set(possible)
+        assert set(advice.impossible) == {one.name for one in TRANSLATORS} - set(possible)
         assert f"sparring train {possible[0]} --data" in advice.command
         for name, why in advice.impossible.items():
             assert any(name in line and why in line for line in advice.lines())
@@ -92,11 +94,11 @@ def test_times_are_images_over_the_measured_pace(places: Places, tmp_path: Path,
     assert call(*arguments) == 0
     said = " ".join(capsys.readouterr().out.split())
     for one in read_json(tmp_path / "a.json")["possible"]:
-        wish = WISHES[one["recipe"]]
-        assert wish.first_look is not None
-        assert one["minutes"]["first look"] == pytest.approx(wish.first_look / 100 / 60)
-        assert one["minutes"]["good"] == pytest.approx(wish.good / 100 / 60)
-        assert f"first look after about {duration(wish.first_look / 6000)}" in said
+        translator = next(each for each in TRANSLATORS if each.name == one["recipe"])
+        assert translator.first_look_images is not None
+        assert one["minutes"]["first look"] == pytest.approx(translator.first_look_images / 100 / 60)
+        assert one["minutes"]["good"] == pytest.approx(translator.good_images / 100 / 60)
+        assert f"first look after about {duration(translator.first_look_images / 6000)}" in said
     assert "--minutes 10" in said, "six minutes, and ten at least"
 
 
@@ -104,17 +106,18 @@ def test_each_possible_recipe_is_played(places: Places, monkeypatch: pytest.Monk
     monkeypatch.setattr("sparring.health.doctor.time_estimate.TIMED_SECONDS", 0.0)
     small = {"width": 4, "discriminator_width": 4, "patch_layers": 1, "batch_size": 2}
     own = {"pix2pix": small, "cut": {**small, "blocks": 1}, "cyclegan": {**small, "blocks": 1}, "style-transfer": {"width": 4, "blocks": 1}}
-    monkeypatch.setattr(translators, "ON_A_PROCESSOR", own)
+    monkeypatch.setattr(translators, "TRANSLATORS", tuple(replace(each, cpu_settings=own[each.name]) for each in TRANSLATORS))
     advice = advised(places[0], target=places[1], size=32, threads=1)
     assert [one.name for one in advice.possible] == ["pix2pix", "cut", "cyclegan"]
     assert all(one.pace.samples_per_second > 0 for one in advice.possible)
 
 
 def test_a_busy_machine_is_said_and_no_long_budget_made_of_it(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    monkeypatch.setattr(translators, "pace_of", lambda *_: Pace(0.1, None, "2 threads", 0.3))
+    monkeypatch.setattr(translators, "measure_pace", lambda *_: Pace(0.1, None, "2 threads", 0.3))
     advice = advised(places[0], target=places[1], size=32)
     assert "busy machine" in [one.name for one in advice.difficulties]
-    assert advice.settings["minutes"] == 10
+    assert advice.settings["real_samples"] == FIRST_LOOKS["pix2pix"], "the budget is a first look, however long that takes"
+    assert "minutes" not in advice.settings
 
 
 @pytest.mark.usefixtures("fast")
@@ -124,7 +127,7 @@ def test_what_cannot_be_is_refused(places: Places) -> None:  # noqa: F811
 
 
 def test_generators_are_told_of_translators(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("sparring.health.doctor.doctor.pace_of", lambda *_: FAST)
+    monkeypatch.setattr("sparring.health.doctor.doctor.measure_pace", lambda *_: FAST)
     for number in range(20):
         Image.fromarray(np.random.default_rng(number).integers(0, 256, (16, 16, 3), np.uint8)).save(tmp_path / f"{number}.png")
     lines = sparring.doctor(tmp_path, device="cpu").lines()

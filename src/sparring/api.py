@@ -35,8 +35,9 @@ from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe, check
 from sparring.games.translation import TranslationRecipe
 from sparring.health.diagnosis.diagnose import diagnose
-from sparring.health.doctor.doctor import doctor, unusual
-from sparring.health.measurements import Examiner
+from sparring.health.doctor.doctor import doctor
+from sparring.health.doctor.recommend_recipe import changed_settings
+from sparring.health.measurements import HealthMeasurements
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.inference.pack import pack
@@ -226,7 +227,7 @@ def prepared(
     if preprocessing.size is None:
         preprocessing = replace(preprocessing, size=recipe.size_for(common_size(source, preprocessing.max_pixels)))
     store = prepare(source, preprocessing, progress=console.is_terminal)
-    prepares = " ".join(["sparring data prepare", shlex.quote(os.fspath(data)), *flags(unusual(preprocessing))])
+    prepares = " ".join(["sparring data prepare", shlex.quote(os.fspath(data)), *flags(changed_settings(preprocessing))])
     for line in (f"{plural(len(store), 'image', 'images')} of {store.spec} from {source.name}.", *store.report.summary(prepares)):
         console.print(line)
     return store
@@ -254,7 +255,7 @@ def play_on(
 
     if isinstance(store, Pairs):
         score, sheet = score_on(store), sheet_of(store)
-        data, examine = store, Examiner(store, None, settings.seed)
+        data, measurements = store, HealthMeasurements(store, None, settings.seed)
     else:
         score, sheet = score_for(store, settings), sheet_for(settings)
         data, holdout = split_holdout(store, settings.holdout, settings.seed)
@@ -263,16 +264,16 @@ def play_on(
                 f"Of these {len(store):,}, {len(holdout):,} {'is' if len(holdout) == 1 else 'are'} held out, to tell whether the "
                 f"discriminator learns the other {len(data):,} by heart (--holdout)."
             )
-        examine = Examiner(data, holdout, settings.seed)
+        measurements = HealthMeasurements(data, holdout, settings.seed)
 
     def sitting(recipe: Recipe, config: Mapping[str, Any], coach: "Coach | None") -> "Ending":
         whole = identity(config)
-        return sit(run, recipe, lambda: recipe.build(store.spec), data, settings, score, sheet, examine, whole, console, coach)
+        return sit(run, recipe, lambda: recipe.build(store.spec), data, settings, score, sheet, measurements, whole, console, coach)
 
     if settings.coach:
-        from sparring.health.coach.interventions import Bench
+        from sparring.health.coach.interventions import CoachedTraining
 
-        ending = Bench(run, store.spec, settings, identity, console).play(sitting)
+        ending = CoachedTraining(run, store.spec, settings, identity, console).train(sitting)
     else:
         ending = sitting(recipe, config, None)
     progress = ending.progress

@@ -226,7 +226,7 @@ class TwoPlayerGame(LatentGame):
         they are compared with those of generated images.
         """
         logits = context.signals["logits/real"].detach()
-        if self.objective.compares or self.rules.objective == "wasserstein":
+        if self.objective.compares or self.objective.is_critic:
             logits = logits - context.signals["logits/generated"].detach()
         augmentation.adapt(logits, context.batch_size)
         context.signals.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sure.clone()})

@@ -27,13 +27,13 @@ from sparring.core.settings import range_problems, type_problems
 from sparring.data.points.mixtures import Mixture, Points, histogram, mixture
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, packed
 from sparring.games.game import Game, evaluating
-from sparring.health.measurements import Examiner
+from sparring.health.measurements import HealthMeasurements
 from sparring.media.image_files import save_film, save_gif, save_image
 from sparring.metrics.mode_coverage import ModeCount, count_modes
 from sparring.nets import mlp
 from sparring.playground_2d.drawing import Snapshot, draw, field_points
 from sparring.runs.run_directory import RunDirectory
-from sparring.training.callbacks.health import Vitals
+from sparring.training.callbacks.health import HealthRecorder
 from sparring.training.callbacks.log import Log
 from sparring.training.callbacks.samples import Samples
 from sparring.training.loop import Signals, Table, Watcher, play
@@ -232,11 +232,11 @@ def recorders(run: RunDirectory, rules: AdversarialRecipe, points: Points, setti
         return histogram(sampled(game), points.mixture.extent)
 
     writer = SummaryWriter(str(run.tensorboard))
-    vitals = Vitals(run, Examiner(points, Points(points.mixture, HELD_OUT, settings.seed + 1), settings.seed))
-    vitals.begin()
+    health = HealthRecorder(run, HealthMeasurements(points, Points(points.mixture, HELD_OUT, settings.seed + 1), settings.seed))
+    health.begin()
     samples = Samples(run, settings, sheet, writer)
     samples.draw(state)
-    return [Log(run, settings.log_every, writer), vitals, samples]
+    return [Log(run, settings.log_every, writer), health, samples]
 
 
 class Watch:

@@ -4,7 +4,7 @@ config.json    recipe, every setting, the data's fingerprint, versions
 log.jsonl      losses and signals by step; the same to the byte however often the run was interrupted
 timing.jsonl   speed by step; differs from run to run
 scores.jsonl   judgments by step, if there are any
-vitals.jsonl   vital signs by step, those of the data first: what a diagnosis is made from
+health.jsonl   measurements of the data, the networks and the samples by step: what a diagnosis is made from
 ending.json    why training ended, if it had to
 coach.md       what a coach did and why; config.json lists it under "interventions"
 tries/         N/: what the run had written when the coach stepped in for the N-th time
@@ -14,7 +14,6 @@ tensorboard/   the same numbers and images for TensorBoard
 """
 
 import contextlib
-import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Any
 from sparring.core.errors import CheckpointError, SparringError
 from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.files import read_json, write_json
+from sparring.core.jsonl import read_lines
 
 FORMAT = 1
 
@@ -55,9 +55,9 @@ class RunDirectory:
         return self.path / "scores.jsonl"
 
     @property
-    def vitals(self) -> Path:
-        """Vital signs, a JSON object a line."""
-        return self.path / "vitals.jsonl"
+    def health(self) -> Path:
+        """Measurements of the data, the networks and the samples, a JSON object a line."""
+        return self.path / "health.jsonl"
 
     @property
     def ending(self) -> Path:
@@ -143,9 +143,7 @@ class RunDirectory:
 
     def read_log(self) -> list[dict[str, Any]]:
         """All whole lines of log.jsonl (the last may be in the making)."""
-        if not self.log.is_file():
-            return []
-        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").split("\n")[:-1]]
+        return read_lines(self.log)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -149,7 +149,7 @@ def forget_untrained(run: RunDirectory) -> None:
     if not run.exists():
         return
     run.sweep()
-    written = [run.config, run.log, run.timing, run.scores, run.vitals, run.ending]
+    written = [run.config, run.log, run.timing, run.scores, run.health, run.ending]
     written += [*run.tensorboard.glob("events.out.tfevents.*"), *run.samples.glob("step-*.png"), *_paths(run.checkpoints, 0)]
     for path in written:
         path.unlink(missing_ok=True)

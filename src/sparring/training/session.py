@@ -26,7 +26,7 @@ from sparring.training import checkpoints
 from sparring.training.callbacks.callback import Adviser
 from sparring.training.callbacks.checkpointer import Checkpointer, Score
 from sparring.training.callbacks.evaluator import Judge
-from sparring.training.callbacks.health import Examine, Vitals
+from sparring.training.callbacks.health import HealthRecorder, Measurements
 from sparring.training.callbacks.log import Log
 from sparring.training.callbacks.progress_bar import Display, clock
 from sparring.training.callbacks.samples import Samples, Sheet
@@ -113,7 +113,7 @@ def sit(
     settings: TrainSettings,
     score: Score | None,
     sheet: Sheet,
-    examine: Examine,
+    measurements: Measurements,
     identity: dict[str, Any],
     console: Console,
     adviser: Adviser | None = None,
@@ -121,7 +121,7 @@ def sit(
     """Play on from the newest whole checkpoint of `run` (from the beginning if there is none) until the budget is spent or Ctrl-C.
 
     `run` is locked and `settings` are resolved. `score` rates what is drawn: every `evaluate_every` steps, or else at each
-    checkpoint. `sheet` draws it. `examine` takes its vital signs. `identity`: what every checkpoint of the run must agree on.
+    checkpoint. `sheet` draws it. `measurements` measure its health. `identity`: what every checkpoint of the run must agree on.
     `adviser`: what may end the sitting too. A NonFiniteError ends it with the last good checkpoint in place, unless the adviser knows
     what to do.
     """
@@ -135,7 +135,7 @@ def sit(
         writer = SummaryWriter(str(run.tensorboard), purge_step=state.progress.step + 1 if found else None, flush_secs=30)
         log, speed = Log(run, settings.log_every, writer), Speed(run, settings.log_every, writer)
         every = settings.evaluate_every if score is not None else None
-        vitals = Vitals(run, examine)
+        health = HealthRecorder(run, measurements)
         samples, checkpointer = (
             Samples(run, settings, sheet, writer),
             Checkpointer(run, settings, log, None if every else score, identity, adviser),
@@ -149,7 +149,7 @@ def sit(
             speed.restore(state.progress.step)
             for judge in judges:
                 judge.restore(state.progress.step)
-            vitals.restore(state)
+            health.restore(state)
             samples.restore(state.progress)
             at = f"step {state.progress.step:,} ({state.progress.real_samples:,} images, {clock(state.progress.seconds)} of training)"
             console.print(f"Going on from {at}.")
@@ -157,12 +157,12 @@ def sit(
             run.log.unlink(missing_ok=True)
             run.timing.unlink(missing_ok=True)
             run.scores.unlink(missing_ok=True)
-            vitals.begin()
+            health.begin()
             samples.restore(Progress())
             samples.draw(state)
         display = Display(console, settings, log, speed)
         # An adviser sees what the others wrote, and is saved with what it makes of it.
-        watchers: list[Watcher] = [log, speed, vitals, samples, *([adviser] if adviser else []), *judges, checkpointer, display]
+        watchers: list[Watcher] = [log, speed, health, samples, *([adviser] if adviser else []), *judges, checkpointer, display]
         try:
             reason = play_and_save(state, Table(data, recipe, settings, fabric), watchers, checkpointer, adviser)
             if reason == "budget":
