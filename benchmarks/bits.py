@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
+from sparring.core.jsonl import read_lines
+
 STEPS = 50
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "dcgan": ("squares", {"batch_size": 32, "width": 16}),
@@ -55,7 +57,7 @@ def numbers(value: object) -> list[bytes]:
 def of_run(folder: Path) -> dict[str, str]:
     newest = sorted((folder / "checkpoints").glob("*.safetensors"), key=lambda path: int(path.stem.rpartition("-")[2]))[-1]
     tensors = load_file(newest)
-    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    log = read_lines(folder / "log.jsonl")
     return {
         "tensors": digest(str(array.shape).encode() + array.tobytes() for array in tensors.values()),
         "log": digest(b"%d" % place + digest(numbers(line)).encode() for place, line in enumerate(log)),
@@ -90,7 +92,7 @@ def main() -> None:
             found[name]["scores"] = digest(numbers({"scores": scores["scores"]}))
             print(name, found[name], flush=True)
         outcome = sparring.playground("gan", data="ring8", out=Path(scratch) / "gan", steps=STEPS, seed=5)
-        log = [json.loads(line) for line in (Path(scratch) / "gan" / "log.jsonl").read_text().splitlines()]
+        log = read_lines(Path(scratch) / "gan" / "log.jsonl")
         found["gan on ring8"] = {
             "log": digest(b"%d" % place + digest(numbers(line)).encode() for place, line in enumerate(log)),
             "samples": digest([np.asarray(outcome.samples).tobytes()]),

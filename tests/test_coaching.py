@@ -13,6 +13,7 @@ from rich.console import Console
 import sparring
 from sparring import recipes
 from sparring.core.errors import CheckpointError, NonFiniteError, SettingsError
+from sparring.core.jsonl import read_lines
 from sparring.data.store import Store
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.health.coach.coach import untried
@@ -86,14 +87,14 @@ def report(run: Path) -> str:
     return RunDirectory(run).coach.read_text()
 
 
-def lines_to(path: Path, step: int) -> list[str]:
-    return [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
+def lines_to(path: Path, step: int) -> list[dict[str, object]]:
+    return [line for line in read_lines(path) if line["step"] <= step]
 
 
 # ----------------------------------------------------------------------------------------------- nothing
 
 
-def test_a_coach_who_finds_nothing_changes_nothing(tmp_path: Path, found: Callable[..., None], common: dict[str, object]) -> None:
+def test_a_coach_that_finds_nothing_changes_nothing(tmp_path: Path, found: Callable[..., None], common: dict[str, object]) -> None:
     """A note is nothing, nor is what no setting cures, nor what stands in every other checkup alone."""
 
     def diagnose(record: Record) -> tuple[Finding, ...]:
@@ -121,7 +122,7 @@ def test_a_coach_who_finds_nothing_changes_nothing(tmp_path: Path, found: Callab
 # ---------------------------------------------------------------------------------------- an intervention
 
 
-def test_it_goes_back_and_on_with_changed_settings(
+def test_the_coach_goes_back_and_trains_with_changed_settings(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
 ) -> None:
     """Checkups: 4, 8 and 12 healthy, 16 and 20 sick. The checkpoints of 4 and 12 are kept, for those are every other one."""
@@ -160,7 +161,7 @@ def test_it_goes_back_and_on_with_changed_settings(
 
 
 @pytest.mark.parametrize(("since", "back_to"), [(None, 12), (12, 12), (11, 4), (3, 0)])
-def test_it_goes_back_to_before_it_began(
+def test_the_coach_goes_back_to_before_the_finding_began(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], since: int | None, back_to: int
 ) -> None:
     found(sick_from(16, SLOWER, since=since, healed_by="learning_rate"))
@@ -176,7 +177,7 @@ def test_it_goes_back_to_before_it_began(
         assert same_run(run, fresh)
 
 
-def test_the_last_checkpoint_is_used_in_place_of_a_damaged_one(
+def test_an_older_checkpoint_replaces_a_damaged_one(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The newest healthy one is torn while it is not needed."""
@@ -193,7 +194,7 @@ def test_the_last_checkpoint_is_used_in_place_of_a_damaged_one(
     assert interventions(run)[0]["back_to"] == 4
 
 
-def test_a_coached_run_can_be_used_and_gone_on_with(
+def test_a_coached_run_can_be_used_and_resumed(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
 ) -> None:
     """A pack of two changes the discriminator; checkpoints from before can be loaded all the same."""
@@ -220,7 +221,7 @@ def test_a_coached_run_can_be_used_and_gone_on_with(
         sparring.resume(run, steps=40, console=quiet)
 
 
-def test_a_run_may_be_given_a_coach_when_it_is_gone_on_with(
+def test_a_run_may_get_a_coach_when_it_is_resumed(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
 ) -> None:
     """It goes through the checkpoints that are kept, and back to the newest of them that was healthy."""
@@ -238,7 +239,7 @@ def test_a_run_may_be_given_a_coach_when_it_is_gone_on_with(
         sparring.resume(run, steps=70, coach_tries=3, console=quiet)
 
 
-def test_a_coach_who_comes_late_may_have_to_begin_anew(
+def test_a_late_coach_may_have_to_start_from_the_beginning(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All checkpoints that are kept are sick; what was found before stands already, so that the first checkup is enough."""
@@ -251,7 +252,7 @@ def test_a_coach_who_comes_late_may_have_to_begin_anew(
     assert (entry["step"], entry["back_to"]) == (24, 0)
 
 
-def test_checkpoints_that_name_their_coach_can_be_gone_on_with(
+def test_checkpoints_that_name_their_coach_can_be_resumed(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
 ) -> None:
     """As they were written at first."""
@@ -266,7 +267,9 @@ def test_checkpoints_that_name_their_coach_can_be_gone_on_with(
 # --------------------------------------------------------------------------------------------- escalation
 
 
-def test_it_waits_escalates_and_gives_up(tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console) -> None:
+def test_the_coach_waits_escalates_and_gives_up(
+    tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
+) -> None:
     """Of the three measurements after step 12 nothing is made; the one of 28 is the first that counts, and so it goes on."""
     found(sick_from(16, SLOWER, SLOWEST, NOISE, {"r1": 1.0}))
     run = tmp_path / "run"
@@ -275,7 +278,7 @@ def test_it_waits_escalates_and_gives_up(tmp_path: Path, found: Callable[..., No
     config = RunDirectory(run).read_config()
     assert config["recipe_settings"] == {**config["first_recipe_settings"], **SLOWEST}
     assert kept(run)[-1] == 90 - 8 - 16
-    assert (run / "tries/2/log.jsonl").read_text().splitlines() == lines_to(run / "tries/2/log.jsonl", 28)
+    assert read_lines(run / "tries/2/log.jsonl")[-1]["step"] <= 28
     said = quiet.file.getvalue()
     assert said.count("The coach gives up. After 2 tries, as many as are allowed, collapse (warning) is still found at step 28.") == 1
     for words in (
@@ -300,14 +303,14 @@ def test_remedies_are_tried_in_their_order_and_once(tmp_path: Path, found: Calla
     assert [one["changes"] for one in interventions(run)] == [NOISE, SLOWER, SLOWEST, {"betas": [0.0, 0.9]}]
 
 
-def test_what_was_changed_is_not_changed_back(tmp_path: Path, found: Callable[..., None], common: dict[str, object]) -> None:
+def test_changed_settings_are_not_changed_back(tmp_path: Path, found: Callable[..., None], common: dict[str, object]) -> None:
     found(sick_from(16, SLOWER, {"learning_rate": 0.0002}, NOISE))
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=120, coach=True, **common)
     assert [one["changes"] for one in interventions(run)] == [SLOWER, NOISE]
 
 
-def test_rates_that_were_changed_stay_so_and_no_game_is_gone_back_to() -> None:
+def test_changed_rates_stay_and_an_earlier_objective_does_not_come_back() -> None:
     slower = {"before": {"learning_rate": 2e-4}, "changes": {"learning_rate": 5e-5}}
     packed = Remedy(action="Pack.", settings={"packing": 2, "learning_rate": 2e-4}, optional=frozenset({"learning_rate"}))
     assert [remedy.settings for remedy in untried([packed], [slower])] == [{"packing": 2}]
@@ -321,7 +324,7 @@ def test_rates_that_were_changed_stay_so_and_no_game_is_gone_back_to() -> None:
     assert [remedy.settings for remedy in untried([critic], [game])] == [critic.settings], "a game comes whole"
 
 
-def test_what_does_not_fit_or_changes_nothing_is_no_remedy(
+def test_settings_that_do_not_fit_or_change_nothing_are_no_remedy(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
 ) -> None:
     """Packs of three do not divide a batch of eight, nor packs of four its halves' halves; where no remedy is left, others may be found."""
@@ -357,7 +360,7 @@ def broken(*settings: Mapping[str, object]) -> Diagnose:
     return diagnose
 
 
-def test_what_is_not_finite_is_a_verdict(
+def test_infinite_numbers_cause_an_intervention(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sparring.games.adversarial.TwoPlayerGame", Poisoned)
@@ -373,7 +376,7 @@ def test_what_is_not_finite_is_a_verdict(
     assert not (run / "ending.json").exists()
 
 
-def test_what_is_not_finite_and_has_no_remedy_ends_the_run(
+def test_infinite_numbers_without_a_remedy_end_the_run(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sparring.games.adversarial.TwoPlayerGame", Poisoned)
@@ -438,7 +441,7 @@ def whole(tmp_path: Path, found: Callable[..., None], common: dict[str, object])
 
 
 @pytest.mark.parametrize("stops", [(13, 21, 33, 37), (20, 23, 36, 42), (19, 40, 50, 60)])
-def test_a_coached_run_that_was_stopped_is_the_whole_one(
+def test_a_coached_run_that_was_stopped_equals_one_that_was_not(
     tmp_path: Path, common: dict[str, object], quiet: Console, whole: Path, stops: tuple[int, ...]
 ) -> None:
     """Verdicts fall after 20 and after 36 steps, counting those lost: at the end of a sitting, too."""
@@ -482,7 +485,7 @@ def killing_at(call: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def test_killed_at_any_moment_of_an_intervention(
+def test_a_run_that_is_killed_during_an_intervention_ends_the_same(
     tmp_path: Path, common: dict[str, object], quiet: Console, found: Callable[..., None]
 ) -> None:
     """In place of every call that changes a file, from the verdict to the next sitting."""
@@ -528,7 +531,7 @@ def played(store: Store, steps: int, **settings: object) -> State:
     return state
 
 
-def test_tensors_are_taken_over_by_name_and_shape(store: Store) -> None:
+def test_tensors_are_carried_over_by_name_and_shape(store: Store) -> None:
     old = played(store, 2).tensors() | {"log/loss": torch.tensor(3.0)}
     state = played(store, 0, packing=2, augment="ada")
     own = {name: tensor.clone() for name, tensor in state.tensors().items()}
@@ -547,7 +550,7 @@ def test_tensors_are_taken_over_by_name_and_shape(store: Store) -> None:
     state.restore(taken, {"progress": {"step": 2}})  # a CheckpointError if it did not fit
 
 
-def test_a_new_average_starts_at_the_weights(store: Store) -> None:
+def test_a_new_ema_starts_at_the_weights(store: Store) -> None:
     old = played(store, 2, ema_samples=0).tensors()
     assert not any(name.startswith("ema/") for name in old)
     taken, fresh = carry_over(played(store, 0), old, optimizers=True)
@@ -556,7 +559,9 @@ def test_a_new_average_starts_at_the_weights(store: Store) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "sgd"])
-def test_another_optimizer_begins_anew(tmp_path: Path, found: Callable[..., None], common: dict[str, object], optimizer: str) -> None:
+def test_another_optimizer_starts_without_state(
+    tmp_path: Path, found: Callable[..., None], common: dict[str, object], optimizer: str
+) -> None:
     found(sick_from(16, {"optimizer": optimizer}, healed_by="optimizer"))
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=30, coach=True, **common)

@@ -41,6 +41,7 @@ from sparring.health.signals import (
     SHEET_RETURN,
     SHEET_SATURATION,
     SHEET_SPREAD,
+    declared,
 )
 from sparring.media.image_files import grid, save_image
 from sparring.runs.config import usual_settings
@@ -283,6 +284,7 @@ def test_losses_on_real_and_generated_images_are_added_up(tmp_path: Path) -> Non
     record = read_losses(path)
     assert record.signal(DISCRIMINATOR_LOSS).values.tolist() == [0.75, 0.75]
     assert record.signal(LOGITS_OF_REAL).values.tolist() == [3, 4, 5]
+    assert all(any(signal.matches(key) for signal in declared("training")) for key in record.log)
     assert record.signal(LOGITS_OF_GENERATED).values.tolist() == [-3, -4, -5]
     path.write_text("epoch,G_GAN,G_L1,D_real,D_fake\n1,0.5,9,0.3,0.4\n2,0.6,8,0.2,0.2\n")  # as pix2pix's own program calls them
     assert read_losses(path).signal(DISCRIMINATOR_LOSS).values.tolist() == [0.7, 0.4]
@@ -363,6 +365,7 @@ def test_sheets_are_cut_and_followed(sheets: Callable[..., Path]) -> None:
     rows = learning(5)[..., 0].reshape(6, -1) / 127.5 - 1  # blocks are larger than what is averaged over
     expected = np.mean([np.sqrt(np.mean((a - b) ** 2)) for i, a in enumerate(rows) for j, b in enumerate(rows) if i != j])
     assert spread.values[-1] == pytest.approx(expected, rel=0.1)
+    assert set(record.measurements[-1]) == {"step", *(signal.name for signal in declared("sheets"))}
     assert record.signal(SHEET_MOVEMENT).steps[0] == 20
     assert (record.signal(SHEET_MOVEMENT).values > 0.05).all()
     assert record.signal(SHEET_RETURN).steps[0] == 40
@@ -435,7 +438,7 @@ def test_images_in_folders_by_step_and_lossy_ones(tmp_path: Path) -> None:
     assert any("1 of 4 moments" in note for note in record.data_config["notes"])
 
 
-def test_whole_images_where_no_tiles_are_told(tmp_path: Path) -> None:
+def test_whole_images_are_samples_where_no_tiles_are_found(tmp_path: Path) -> None:
     for time in range(3):
         save_image(learning(time, 1, 48)[0], tmp_path / f"run2_iter{time}_epoch7.png")
     record = read_sample_sheets(tmp_path, measure_pixels)
@@ -458,7 +461,7 @@ def verdict_of(run: Path, *findings: Finding, training_settings: dict[str, Any] 
     return Verdict(read_run(RunDirectory(run), USUAL), findings, training_settings or {})
 
 
-def test_healthy_is_what_has_nothing_above_a_note(made: Callable[..., Path]) -> None:
+def test_a_run_is_healthy_if_nothing_above_a_note_is_found(made: Callable[..., Path]) -> None:
     run = made()
     assert verdict_of(run).healthy
     assert verdict_of(run, finding(severity="note")).healthy
@@ -490,6 +493,15 @@ def test_a_run_before_its_first_look_gets_no_clean_bill_of_health(made: Callable
     assert Page(html(replace(young, findings=(finding(),)))).all("p", "sick")
 
 
+def test_a_sick_run_gets_no_command_to_resume(made: Callable[..., Path]) -> None:
+    run = made(about={"spec": {"height": 32, "width": 32, "channels": 1, "classes": []}})
+    assert "go on: sparring resume" in sparring.diagnose(run).milestone
+    (run / "ending.json").write_text(json.dumps({"reason": "not finite", "step": 812, "message": "the loss is nan"}))
+    verdict = sparring.diagnose(run)
+    assert not verdict.healthy
+    assert verdict.milestone == "0 % of the way to a first look (0 of 200,000 images)."
+
+
 @pytest.mark.parametrize(("lines", "measured", "early"), [(16, 3, False), (16, 2, True), (1, 1, True), (16, 0, False), (9, 0, True)])
 def test_young_runs_are_not_called_healthy(made: Callable[..., Path], lines: int, measured: int, early: bool) -> None:
     verdict = verdict_of(made(lines=lines, measured=measured))
@@ -517,7 +529,7 @@ def test_samples_of_a_healthy_run_and_of_one_without(made: Callable[..., Path]) 
     assert verdict_of(run, finding()).before_and_after == ()
 
 
-def test_what_could_not_be_looked_at_is_said(made: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_verdict_names_what_could_not_be_examined(made: Callable[..., Path], tmp_path: Path) -> None:
     assert [one.partition(" are only looked for")[0] for one in verdict_of(made()).limits] == ["Copies of training images"]
     (tmp_path / "run" / "health.jsonl").unlink()
     assert "no measurements" in verdict_of(tmp_path / "run").limits[0]
@@ -624,7 +636,7 @@ class Page(HTMLParser):
         ]
 
 
-def test_the_page_shows_it_all(made: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_page_shows_everything(made: Callable[..., Path], tmp_path: Path) -> None:
     verdict = verdict_of(made(), finding(), finding("checkerboard artifacts", "note", 0.6, None), training_settings={"steps": 800})
     path = write(verdict, tmp_path / "out")
     assert path == tmp_path / "out" / HTML
@@ -650,7 +662,7 @@ def test_the_page_shows_it_all(made: Callable[..., Path], tmp_path: Path) -> Non
     assert titles[titles.index("step 200, before it began") + 1] == "step 800, the newest"
 
 
-def test_what_a_coach_did_is_told(made: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_page_names_what_a_coach_did(made: Callable[..., Path], tmp_path: Path) -> None:
     run = RunDirectory(made())
     entry = {"step": 400, "finding": "mode collapse", "severity": "severe", "back_to": 0, "changes": {"r1": 1.0}, "before": {"r1": 0.0}}
     run.write_config({**run.read_config(), "interventions": [entry]})

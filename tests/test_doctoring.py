@@ -24,6 +24,7 @@ from sparring.health.measurements import HealthMeasurements
 from sparring.recipes.cgan import CGAN
 from sparring.recipes.dcgan import DCGAN
 from sparring.recipes.stylegan2 import StyleGAN2
+from sparring.runs.milestones import FIRST_LOOK
 
 FAST = Pace(1000.0, 512, "2 threads, float32")
 Write = Callable[..., Path]
@@ -57,12 +58,12 @@ def found(path: Path, **settings: object) -> dict[str, data_checks.Difficulty]:
     return {one.name: one for one in doctor(path, **settings).difficulties}
 
 
-def signs(count: int = 10_000, **others: object) -> dict[str, object]:
-    """Those of good data in two classes that can be told apart."""
+def measured(count: int = 10_000, **others: object) -> dict[str, object]:
+    """What is measured of good data in two classes that look different."""
     names = {"agreement": "label_agreement", "agreement_by_chance": "label_agreement/by_chance"}
-    measured = {"count": count, "measured": min(count, 2048), "pairwise_distance": 0.5, "near_duplicates": 0.0, "standard_deviation": 0.5}
+    values = {"count": count, "measured": min(count, 2048), "pairwise_distance": 0.5, "near_duplicates": 0.0, "standard_deviation": 0.5}
     classes = {"classes": [0.5, 0.5], "label_agreement": 0.9, "label_agreement/by_chance": 0.5}
-    return measured | classes | {names.get(name, name): value for name, value in others.items()}
+    return values | classes | {names.get(name, name): value for name, value in others.items()}
 
 
 # ------------------------------------------------------------------------------------------------------------ difficulties
@@ -82,13 +83,13 @@ def test_nothing_is_hard_about_good_data(write: Write) -> None:
     [(1, "severe"), (99, "severe"), (100, "warning"), (999, "warning"), (1000, "note"), (4999, "note"), (5000, None)],
 )
 def test_few_images(count: int, severity: str | None) -> None:
-    one = data_checks.few_images(signs(count))
+    one = data_checks.few_images(measured(count))
     assert (one and one.severity) == severity
     assert one is None or one.description.startswith(f"{count:,} image")
 
 
 @pytest.mark.usefixtures("fast")
-def test_twenty_images(write: Write) -> None:
+def test_twenty_images_are_far_too_few(write: Write) -> None:
     advice = doctor(write(patches(20)), device="cpu")
     assert [(one.name, one.severity) for one in advice.difficulties] == [("few images", "severe")]
     assert advice.settings["augment"] == "diffaugment"
@@ -113,7 +114,7 @@ def test_images_that_are_all_the_same(write: Write) -> None:
 
 
 def test_more_near_duplicates_than_were_looked_at() -> None:
-    one = data_checks.near_duplicates(signs(10_000, near_duplicates=0.6))
+    one = data_checks.near_duplicates(measured(10_000, near_duplicates=0.6))
     assert one is not None
     assert one.severity == "severe"
     assert one.description == "60% of the 2,048 images measured have a near-duplicate among them; among all there will be more."
@@ -161,13 +162,13 @@ def test_shuffled_labels(write: Write) -> None:
     assert "images do not show them" in advice.reason
 
 
-def test_what_labels_tell_by_chance_alone() -> None:
+def test_labels_are_judged_against_chance() -> None:
     # half by chance, 400 looked at: a standard error of 0.025, so 0.6 is just not enough
-    assert not labels_match_images(signs(400, agreement=0.6))
-    assert labels_match_images(signs(400, agreement=0.61))
-    assert data_checks.uninformative_labels(signs(400, agreement=0.6)) is not None
-    assert data_checks.uninformative_labels(signs(99, agreement=0.5)) is None  # too few to tell
-    assert data_checks.uninformative_labels(signs(400, classes=[1.0], agreement=1.0, agreement_by_chance=1.0)) is None
+    assert not labels_match_images(measured(400, agreement=0.6))
+    assert labels_match_images(measured(400, agreement=0.61))
+    assert data_checks.uninformative_labels(measured(400, agreement=0.6)) is not None
+    assert data_checks.uninformative_labels(measured(99, agreement=0.5)) is None  # too few to tell
+    assert data_checks.uninformative_labels(measured(400, classes=[1.0], agreement=1.0, agreement_by_chance=1.0)) is None
 
 
 def named(sizes: list[tuple[int, int]], size: int, *, cropped: bool = True) -> list[str]:
@@ -236,19 +237,19 @@ def test_recommendations_fit_their_data(device: str, classes: tuple[str, ...], c
         for channels in (1, 3, 4):
             spec = ImageSpec(side, side, channels, classes)
             for agreement in (0.5, 0.9):
-                recommendation = recommend(spec, signs(count, agreement=agreement), device)
+                recommendation = recommend(spec, measured(count, agreement=agreement), device)
                 assert recommendation.recipe.problems(spec) == []
                 assert recommendation.reason
 
 
 def test_recommendations() -> None:
     pets, plain = ImageSpec(32, 32, 3, ("cat", "dog")), ImageSpec(32, 32, 3)
-    assert recommend(pets, signs(), "cpu").recipe == CGAN(width=32)
-    assert recommend(pets, signs(500), "cpu").recipe == CGAN(width=32, augment="diffaugment")
-    assert isinstance(recommend(pets, signs(99), "cpu").recipe, DCGAN)  # fewer than fifty of each
-    assert not isinstance(recommend(pets, signs(99), "cpu").recipe, CGAN)
-    assert not isinstance(recommend(pets, signs(agreement=0.5), "cpu").recipe, CGAN)
-    assert recommend(plain, signs(), "cpu").recipe == DCGAN(
+    assert recommend(pets, measured(), "cpu").recipe == CGAN(width=32)
+    assert recommend(pets, measured(500), "cpu").recipe == CGAN(width=32, augment="diffaugment")
+    assert isinstance(recommend(pets, measured(99), "cpu").recipe, DCGAN)  # fewer than fifty of each
+    assert not isinstance(recommend(pets, measured(99), "cpu").recipe, CGAN)
+    assert not isinstance(recommend(pets, measured(agreement=0.5), "cpu").recipe, CGAN)
+    assert recommend(plain, measured(), "cpu").recipe == DCGAN(
         width=32,
         batch_size=64,
         objective="relativistic",
@@ -260,16 +261,16 @@ def test_recommendations() -> None:
         discriminator_norm="none",
     )
     as_for_cifar: dict[str, Any] = {"style_mixing": 0.0, "path_length": 0.0, "discriminator_architecture": "orig"}
-    assert recommend(pets, signs(), "cuda").recipe == StyleGAN2(condition="projection", augment="ada", mapping_layers=2, **as_for_cifar)
-    assert recommend(plain, signs(30_000), "cuda").recipe == StyleGAN2(mapping_layers=2, **as_for_cifar)
-    assert recommend(ImageSpec(64, 64, 3), signs(30_000), "cuda").recipe == StyleGAN2(mapping_layers=2)
-    assert recommend(ImageSpec(512, 512, 3), signs(30_000), "cuda").recipe.batch_size == 8
+    assert recommend(pets, measured(), "cuda").recipe == StyleGAN2(condition="projection", augment="ada", mapping_layers=2, **as_for_cifar)
+    assert recommend(plain, measured(30_000), "cuda").recipe == StyleGAN2(mapping_layers=2, **as_for_cifar)
+    assert recommend(ImageSpec(64, 64, 3), measured(30_000), "cuda").recipe == StyleGAN2(mapping_layers=2)
+    assert recommend(ImageSpec(512, 512, 3), measured(30_000), "cuda").recipe.batch_size == 8
 
 
 @pytest.mark.parametrize(("side", "width", "near"), [(48, 48, 32), (100, 100, 64), (4, 4, 8), (2048, 2048, 1024), (32, 64, 32)])
 def test_sides_that_nothing_suits(side: int, width: int, near: int) -> None:
     with pytest.raises(SettingsError, match=rf"not {side}x{width}. Give --size {near}\.$"):
-        recommend(ImageSpec(side, width, 3, ("a", "b")), signs(), "cpu")
+        recommend(ImageSpec(side, width, 3, ("a", "b")), measured(), "cpu")
 
 
 class StoppedError(SparringError):
@@ -305,6 +306,16 @@ def test_a_real_training_starts_as_advised(squares: Path, tmp_path: Path) -> Non
     assert advice.pace.machine.startswith("1 thread, ")
     model = sparring.train(advice.recipe, squares, tmp_path / "run", **{**advice.settings, "steps": 1, "samples": 4})
     assert model.sample(2).shape == (2, 1, 16, 16)
+
+
+def test_on_a_busy_machine_the_command_ends_with_the_first_look_that_it_names(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_module, "measure_pace", lambda *_: Pace(50.0, None, "2 threads, float32", share=0.4))
+    advice = doctor(store, device="cpu")
+    assert advice.settings["real_samples"] == FIRST_LOOK
+    assert "minutes" not in advice.settings
+    assert "--real-samples 200000" in advice.command
+    assert not any("where that command ends" in line for line in advice.lines()), "it is the first look"
+    assert doctor(store, device="cpu", minutes=5).settings["minutes"] == 5
 
 
 def test_a_prepared_store(store: Store, fast: None) -> None:
@@ -345,7 +356,7 @@ def test_stopwatch_times_whole_cycles() -> None:
     assert watch.samples_per_second == 50.0  # the first four: 400 images in 8 seconds
 
 
-def test_words() -> None:
+def test_durations_and_numbers_in_words() -> None:
     assert [time_estimate.round_up_minutes(minutes) for minutes in (0, 10, 10.1, 45, 46, 61)] == [10, 10, 15, 45, 60, 120]
     assert [time_estimate.duration(minutes) for minutes in (0.1, 1.4, 119, 120, 2879, 2880)] == [
         "1 minute", "1 minute", "119 minutes", "2 hours", "48 hours", "2 days",
@@ -394,5 +405,5 @@ def test_no_data_ends_in_a_sentence(
     assert capsys.readouterr().err.startswith("sparring: ")
 
 
-def test_signs_are_those_of_training(squares: Path, fast: None) -> None:
+def test_measurements_are_those_of_training(squares: Path, fast: None) -> None:
     assert doctor(squares).measurements == HealthMeasurements(opened(squares), None, 0).measure_data()

@@ -14,6 +14,7 @@ from torch import nn
 import sparring
 from sparring import recipes
 from sparring.core.batch import Batch
+from sparring.core.jsonl import read_lines
 from sparring.data.open_source import open_source
 from sparring.data.points.mixtures import Points, mixture
 from sparring.data.store import Preprocessing, Store, prepare
@@ -143,7 +144,7 @@ def measured(store: Store, *, collapsed: bool) -> dict[str, Any]:
     return HealthMeasurements(data, held_out, 0).measure_game(State(state.game, state.game, state.optimizers))
 
 
-def test_a_generator_that_draws_the_data_is_as_varied_and_one_image_is_not(store: Store) -> None:
+def test_a_generator_of_the_data_is_as_diverse_and_one_of_a_single_image_is_not(store: Store) -> None:
     whole, one = measured(store, collapsed=False), measured(store, collapsed=True)
     assert whole["diversity"] == pytest.approx(1, abs=0.1)
     assert whole["coverage"] > 0.95
@@ -187,7 +188,7 @@ def test_images_without_classes_are_clustered(store: Store) -> None:
     assert "label_agreement" not in measurements
 
 
-def test_rows_have_sixteen_by_sixteen_places_at_most() -> None:
+def test_rows_have_sixteen_by_sixteen_pixels_at_most() -> None:
     assert rows_of(torch.zeros(2, 3, 64, 64)).shape == (2, 768)
     assert rows_of(torch.zeros(2, 2, 1, 1)).shape == (2, 2)
 
@@ -217,10 +218,10 @@ def tensors(run: Path) -> dict[str, torch.Tensor]:
 
 def test_looking_changes_nothing(store: Store, tmp_path: Path, quiet: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     sparring.train("dcgan", store, tmp_path / "watched", console=quiet, **SEEN)
-    assert len((tmp_path / "watched" / "health.jsonl").read_text().splitlines()) == 3
+    assert len(read_lines(tmp_path / "watched" / "health.jsonl")) == 3
     monkeypatch.setattr(recorder, "measurement_due", lambda step: False)
     sparring.train("dcgan", store, tmp_path / "alone", console=quiet, **SEEN)
-    assert len((tmp_path / "alone" / "health.jsonl").read_text().splitlines()) == 1
+    assert len(read_lines(tmp_path / "alone" / "health.jsonl")) == 1
     watched, alone = tensors(tmp_path / "watched"), tensors(tmp_path / "alone")
     assert watched.keys() == alone.keys()
     assert all(torch.equal(watched[name], alone[name]) for name in watched)
@@ -233,7 +234,7 @@ def test_a_resumed_run_has_the_same_measurements(stop: int, store: Store, tmp_pa
     sparring.resume(tmp_path / "parts", steps=SEEN["steps"], console=quiet)
     whole, parts = ((tmp_path / name / "health.jsonl").read_bytes() for name in ("whole", "parts"))
     assert whole == parts
-    assert json.loads(whole.splitlines()[1])["relative_updates"]
+    assert read_lines(tmp_path / "whole" / "health.jsonl")[1]["relative_updates"]
 
 
 def test_held_out_images_are_not_trained_on(store: Store) -> None:
@@ -276,7 +277,7 @@ def test_images_that_are_all_the_same_are_measured(store: Store) -> None:
     assert "auc/real_vs_generated" in taken
 
 
-def test_a_conditional_game_is_asked_for_classes_as_often_as_there_are(store: Store) -> None:
+def test_a_conditional_game_is_asked_for_classes_as_often_as_the_data_has_them(store: Store) -> None:
     from dataclasses import replace
 
     uneven = replace(store, labels=(np.arange(60) % 6 == 0).astype(np.int64))
@@ -288,7 +289,7 @@ def test_a_conditional_game_is_asked_for_classes_as_often_as_there_are(store: St
     assert labels.float().mean().item() == pytest.approx(1 / 6, abs=0.01)
 
 
-def test_what_is_asked_for_is_compared_class_by_class(tmp_path: Path) -> None:
+def test_class_agreement_is_measured_by_class(tmp_path: Path) -> None:
     """Four classes of gray. For the third, the second is drawn."""
     labels = np.arange(80) % 4
     grays = 60 * labels[:, None, None, None] + np.random.default_rng(0).integers(0, 30, (80, 16, 16, 1))

@@ -27,14 +27,14 @@ TABLES = (".csv", ".tsv", ".txt", ".log", ".json", ".jsonl")
 WANTED = "Give a run directory, a table of losses, or a folder of samples that were generated during training."
 
 
-def diagnose(place: str | os.PathLike[str], *, out: str | os.PathLike[str] | None = None, tile: int | None = None) -> Verdict:
+def diagnose(source: str | os.PathLike[str], *, out: str | os.PathLike[str] | None = None, tile: int | None = None) -> Verdict:
     """What is wrong with a training, how sure that is, since when, and what to do.
 
-    `place`: a run directory (also of a run in progress: it is only read), losses of another program (.csv, .jsonl, loss_log.txt), or a
+    `source`: a run directory (also of a run in progress: it is only read), losses of another program (.csv, .jsonl, loss_log.txt), or a
     folder of the samples that it generated as it trained. `tile`: the side of the tiles in that program's sample sheets, in pixels, if it
     is not found. `out`: a folder for report.html and diagnosis.json. Raises a SparringError for anything that a user can correct.
     """
-    path, run = Path(place), RunDirectory(Path(place))
+    path, run = Path(source), RunDirectory(Path(source))
     if tile is not None and tile < 1:
         raise SettingsError(f"tile must be at least 1, not {tile}.")
     if run.exists():

@@ -145,24 +145,24 @@ def doctor(
         made = inputs if inputs == "given" else kind_called(inputs)
         pairing = Pairing(target=None if target is None else os.fspath(target), inputs=made, side_by_side=side_by_side)
         return advise_translators(data, pairing, chosen, asked, training, largest, console)
-    place = os.fspath(data.folder if isinstance(data, Store) else data)
+    name = os.fspath(data.folder if isinstance(data, Store) else data)
     store = data if isinstance(data, Store) else store_at(Path(data))
     if store is None:
-        source = open_source(place, split=chosen.split)
+        source = open_source(name, split=chosen.split)
         sizes = native_sizes(source)
         if chosen.size is None:
             chosen = replace(chosen, size=suitable_size(sizes, largest))
         store = prepare(source, chosen, progress=console is not None and console.is_terminal)
         found = check_sizes(sizes, store.spec.height, cropped=chosen.crop == "center")
     elif chosen != Preprocessing():
-        raise SettingsError(f"{place} is prepared already, so size, crop and the like cannot be chosen. Give its source instead.")
+        raise SettingsError(f"{name} is prepared already, so size, crop and the like cannot be chosen. Give its source instead.")
     measurements = HealthMeasurements(store, None, 0).measure_data()
     recommendation = recommend(store.spec, measurements, training.device)
     pace = measure_pace(recommendation.recipe, store, training)
     found += [*check_store(store), *check_measurements(measurements), *check_pace(pace, store.spec)]
     budget = asked if minutes is not None else budget_for(FIRST_LOOK, pace, asked)
     return Advice(
-        data=place,
+        data=name,
         count=len(store),
         spec=store.spec,
         difficulties=tuple(sorted(found, key=lambda one: -WEIGHTS[one.severity])),

@@ -229,10 +229,10 @@ def advise_translators(
     `asked`: settings as they were given; `training`: the same, resolved. `largest`: the largest side of images if no size is given. Raises
     a SettingsError if no translator is possible, and a DataError if the data cannot be used.
     """
-    place, progress = os.fspath(data), console is not None and console.is_terminal
+    name, progress = os.fspath(data), console is not None and console.is_terminal
     if problems := pairing.problems():
         raise SettingsError(listed("These settings cannot be used:", problems))
-    sizes = native_sizes(open_source(place))
+    sizes = native_sizes(open_source(name))
     chosen = preprocessing if preprocessing.size is not None else replace(preprocessing, size=suitable_size(sizes, largest))
     targets = count_targets(pairing)
     possible, impossible = list[Possible](), dict[str, str]()
@@ -244,7 +244,7 @@ def advise_translators(
             if (problem := why_unsuitable(translator, pairing, targets)) is not None:
                 raise SettingsError(problem)
             if kind not in opened:
-                opened[kind] = open_pairs(place, pairing, chosen, kind, progress=progress)
+                opened[kind] = open_pairs(name, pairing, chosen, kind, progress=progress)
             check(recipe, opened[kind].spec)
         except (SettingsError, DataError) as problem:
             impossible[translator.name] = str(problem).splitlines()[0]
@@ -269,7 +269,7 @@ def advise_translators(
         budget = budget_for(first.translator.first_look_images, first.pace, asked)
     named = {name: value for name, value in changed_settings(pairing).items() if name in {"target", "inputs", "side_by_side"}}
     settings = named | changed_settings(chosen) | dict(first.settings) | changed_settings(budget)
-    return TranslatorAdvice(place, tuple(found), tuple(possible), impossible, settings)
+    return TranslatorAdvice(name, tuple(found), tuple(possible), impossible, settings)
 
 
 def holds_two_sets(data: str | os.PathLike[str]) -> bool:

@@ -100,10 +100,10 @@ def key_of(name: str) -> str:
     """The key of the losses or logits in a column: "loss/generator", "loss/discriminator/real", "logits/real" and the like; "" if it holds
     neither.
     """
-    told = set(words(name))
-    kind = next((kind for kind, called in KINDS.items() if told & called), "")
-    term = kind or next((direction for direction in TRANSLATION_DIRECTIONS if direction in told), "")
-    rest = told - KINDS["real"] - KINDS["generated"] - {*TRANSLATION_DIRECTIONS}
+    own = set(words(name))
+    kind = next((kind for kind, called in KINDS.items() if own & called), "")
+    term = kind or next((direction for direction in TRANSLATION_DIRECTIONS if direction in own), "")
+    rest = own - KINDS["real"] - KINDS["generated"] - {*TRANSLATION_DIRECTIONS}
     if kind and rest and rest <= LOGIT_WORDS | LOSS_WORDS | {"d"} and (rest & LOGIT_WORDS or rest == {"d"}):
         return LOGITS[kind].name
     for player, called in PLAYERS.items():

@@ -1,4 +1,4 @@
-"""Findings in what another program left: losses alone, or sheets of samples alone."""
+"""Findings in the losses or in the sample sheets of another program, where nothing else is known."""
 
 import numpy as np
 
@@ -100,11 +100,11 @@ def unchanging_losses(record: Record) -> Finding | None:
     losses = {"discriminator": record.signal(DISCRIMINATOR_LOSS), "generator": record.signal(GENERATOR_LOSS)}
     if record.kind != "losses" or not all(len(loss) >= thresholds.MIN_LOSSES and is_still(loss) for loss in losses.values()):
         return None
-    seen = ", ".join(f"{loss.last:.6g} ({player})" for player, loss in losses.items())
+    values = ", ".join(f"{loss.last:.6g} ({player})" for player, loss in losses.items())
     return Finding(
         name="frozen network",
         summary="Neither network learns: the losses do not change at all.",
-        evidence=(f"The losses are {seen}.",),
+        evidence=(f"The losses are {values}.",),
         severity="severe",
         confidence=0.8,
         since=0,
@@ -151,13 +151,13 @@ def collapsed_sheets(record: Record) -> Finding | None:
     after_start = spread.values[len(spread) // 4 :] if len(spread) > thresholds.MANY_SHEETS else spread.values
     if not (end < thresholds.SHEET_SAME or duplicated or end <= thresholds.SHEET_COLLAPSE * float(np.max(after_start))):
         return None
-    seen = f"Two images of a recent sheet differ by {end:.2g}; at most it was {largest:.2g}."
+    difference = f"Two images of a recent sheet differ by {end:.2g}; at most it was {largest:.2g}."
     if duplicated:
-        seen += f" {duplicates.recent.median:.0%} of them have a near-duplicate on it."
+        difference += f" {duplicates.recent.median:.0%} of them have a near-duplicate on it."
     return Finding(
         name="mode collapse",
         summary="Mode collapse: the images of a sheet are nearly the same.",
-        evidence=(seen,),
+        evidence=(difference,),
         severity="severe",
         confidence=0.6,
         since=duplicates.holds_since(lambda values: values > thresholds.SHEET_DUPLICATES_ONSET)
