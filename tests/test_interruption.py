@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 import sparring
+from sparring.core.jsonl import read_lines
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 from sparring.training.loop import TurnRunner
@@ -43,7 +44,7 @@ def timing_of(run: Path) -> list[dict[str, float]]:
     """Every line of timing.jsonl; an error if one is torn."""
     text = RunDirectory(run).timing.read_text()
     assert text.endswith("\n")
-    return [json.loads(line) for line in text.splitlines()]
+    return read_lines(RunDirectory(run).timing)
 
 
 def assert_side_files_agree(run: Path, whole: Path) -> None:

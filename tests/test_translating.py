@@ -30,6 +30,7 @@ from sparring.evaluation import judge_translations as translations
 from sparring.evaluation.judge_translations import color_shift, judge_translations, moments, pairs_for, sheet_of, with_as_many
 from sparring.inference.model import Model
 from sparring.inference.tiling import reduced
+from sparring.inference.training_data import preprocessing_of
 from sparring.inference.translate_files import MARK, _Way, _written_names
 from sparring.interpret.linear_probe import probe
 from sparring.media import video_files
@@ -39,7 +40,6 @@ from sparring.nets.blocks.layers import shared_statistics
 from sparring.nets.feature_maps import dropping
 from sparring.nets.image_translation import ResidualGenerator
 from sparring.recipes.pix2pix import Pix2Pix
-from sparring.inference.training_data import preprocessing_of
 from test_cli import call
 from test_translation import SMALL, places  # noqa: F401 (a fixture)
 

@@ -14,7 +14,7 @@ from sparring.evaluation.judge_translations import judge_translations
 from sparring.health.coach.interventions import coached
 from sparring.health.diagnosis.diagnose import diagnose
 from sparring.health.doctor.doctor import doctor
-from sparring.health.measurements import Examiner
+from sparring.health.measurements import HealthMeasurements
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.inference.pack import pack
@@ -38,7 +38,7 @@ __all__ = [
 
 Place = str | os.PathLike[str]
 INSTRUMENTS = Instruments(
-    measure_health=Examiner,
+    measure_health=HealthMeasurements,
     evaluate=lambda data, settings: FrechetJudge(data, settings.evaluate_extractor, settings.evaluate_samples, settings.seed),
     coach=coached,
 )

@@ -15,6 +15,7 @@ from rich.console import Console
 import sparring
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.files import sha256_of_file
+from sparring.core.jsonl import read_lines
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, Store, prepare
 from sparring.evaluation.extractors import open_extractor
@@ -231,7 +232,7 @@ def test_names_of_classes_and_files_are_no_markup(tmp_path: Path, lite0: Extract
 
 
 def test_training_is_judged_now_and_then(trained: Path) -> None:
-    lines = [json.loads(line) for line in (trained / "scores.jsonl").read_text().splitlines()]
+    lines = read_lines(trained / "scores.jsonl")
     assert [line["step"] for line in lines] == [3, 6]
     assert {line["name"] for line in lines} == {"FD-lite0"}
     model = sparring.load(trained, checkpoint="3")
@@ -253,7 +254,7 @@ def test_an_interrupted_run_is_judged_as_one_that_was_not(squares: Path, tmp_pat
         file.write('{"step": 4, "value": 1}\n{"st')
     sparring.resume(tmp_path / "parts", steps=6, console=QUIET)
     assert scores.read_bytes() == (tmp_path / "whole" / "scores.jsonl").read_bytes()
-    timing = [json.loads(line) for line in (tmp_path / "parts" / "timing.jsonl").read_text().splitlines()]
+    timing = read_lines(tmp_path / "parts" / "timing.jsonl")
     assert 0 < timing[-1]["evaluation_share"] < 1
 
 

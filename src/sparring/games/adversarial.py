@@ -239,7 +239,7 @@ class TwoPlayerGame(LatentGame):
         they are compared with those of generated images.
         """
         logits = context.metrics["logits/real"].detach()
-        if self.objective.compares or self.settings.objective == "wasserstein":
+        if self.objective.compares or self.objective.is_critic:
             logits = logits - context.metrics["logits/generated"].detach()
         augmentation.adapt(logits, context.batch_size)
         context.metrics.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sure.clone()})

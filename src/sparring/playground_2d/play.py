@@ -27,7 +27,7 @@ from sparring.data.points.mixtures import Mixture, Points, mixture
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, pack_samples
 from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.games.game import evaluating
-from sparring.health.measurements import Examiner
+from sparring.health.measurements import HealthMeasurements
 from sparring.media.image_files import save_film, save_gif, save_image
 from sparring.metrics.mode_coverage import ModeCount, count_modes
 from sparring.modalities import MODALITIES
@@ -228,7 +228,7 @@ def recorders(run: RunDirectory, recipe: AdversarialRecipe, points: Points, sett
         },
     )
     board = TensorBoard(run.tensorboard)
-    health = HealthRecorder(run.vitals, Examiner(*modality.split_holdout(points, None, settings.seed), settings.seed))
+    health = HealthRecorder(run.health, HealthMeasurements(*modality.split_holdout(points, None, settings.seed), settings.seed))
     grids = SampleGrids(run.samples, settings.sample_every, modality.sample_grid(points, 0, 0), board)
     return [board, Log(run.log, settings.log_every, board), health, grids]
 

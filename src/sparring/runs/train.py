@@ -28,7 +28,7 @@ from sparring.training import checkpoints
 from sparring.training.callbacks.callback import Callback, InterveningCallback
 from sparring.training.callbacks.checkpointer import Checkpointer, Score
 from sparring.training.callbacks.evaluator import Evaluator
-from sparring.training.callbacks.health import Examine, HealthRecorder
+from sparring.training.callbacks.health import HealthRecorder, Measurements
 from sparring.training.callbacks.log import Log
 from sparring.training.callbacks.progress_bar import ProgressBar
 from sparring.training.callbacks.samples import SampleGrids
@@ -58,7 +58,7 @@ class Coaching(Protocol):
 class Instruments:
     """What training is handed from packages above this one."""
 
-    measure_health: Callable[[Dataset, Dataset | None, int], Examine]
+    measure_health: Callable[[Dataset, Dataset | None, int], Measurements]
     """Makes what measures the health of games on this data (the second: what is held out; the third: the seed)."""
     evaluate: Callable[[Any, TrainSettings], Score]
     """Makes what scores games on this data, as the settings of evaluation say."""
@@ -131,12 +131,12 @@ def continue_run(
     every = training.evaluate_every
     score = modality.checkpoint_score(dataset, training.seed) if every is None else instruments.evaluate(dataset, training)
     grid = modality.sample_grid(dataset, training.samples, training.seed)
-    examine = instruments.measure_health(trained_on, held_out, training.seed)
+    measurements = instruments.measure_health(trained_on, held_out, training.seed)
 
     def play(recipe: Recipe, config: Config, coach: InterveningCallback | None) -> SessionResult:
         board = TensorBoard(run.tensorboard)
         log, throughput = Log(run.log, training.log_every, board), Throughput(run.timing, training.log_every, board)
-        health, grids = HealthRecorder(run.vitals, examine), SampleGrids(run.samples, training.sample_every, grid, board)
+        health, grids = HealthRecorder(run.health, measurements), SampleGrids(run.samples, training.sample_every, grid, board)
         # A coach sees what the others wrote, and is saved with what it makes of it.
         coaches: list[Any] = [] if coach is None else [coach]
         checkpointer = Checkpointer(run.checkpoints, training, identity(config), [log, *coaches], None if every else score, coach)
@@ -248,7 +248,7 @@ def forget_untrained(run: RunDirectory) -> None:
     if not run.exists():
         return
     run.sweep()
-    written = [run.config, run.log, run.timing, run.scores, run.vitals, run.ending]
+    written = [run.config, run.log, run.timing, run.scores, run.health, run.ending]
     written += [*run.tensorboard.glob("events.out.tfevents.*"), *run.samples.glob("step-*.png"), *checkpoints.paths_of(run.checkpoints, 0)]
     for path in written:
         path.unlink(missing_ok=True)
