@@ -23,13 +23,13 @@ from sparring.core.hardware import has_fast_bfloat16
 from sparring.core.settings import range_problems, type_problems
 from sparring.data.images.sizes_and_range import common_size
 from sparring.data.open_source import open_source, source_names
-from sparring.data.pairs.input_statistics import statistics_of_pairs
+from sparring.data.pairs.input_statistics import pair_statistics
 from sparring.data.pairs.pairs import Pairing, Pairs
-from sparring.data.store import Preprocessing, Store, prepare, store_at
+from sparring.data.store import Preprocessing, Store, prepare, open_store_if_present
 from sparring.data.subset import split_holdout
 from sparring.evaluation.compare import compare
-from sparring.evaluation.judge import FrechetJudge, judge
-from sparring.evaluation.judge_translations import judge_translations, pairs_of, score_on, sheet_of
+from sparring.evaluation.judge import FrechetScorer, judge
+from sparring.evaluation.judge_translations import judge_translations, open_training_pairs, checkpoint_score, translation_sheet
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe, check
@@ -45,7 +45,7 @@ from sparring.interop.import_weights import import_weights
 from sparring.media.image_files import grid
 from sparring.media.pixels import float_to_pixels
 from sparring.media.save_images import save_images
-from sparring.metrics.sliced_wasserstein import coarse, sliced_wasserstein
+from sparring.metrics.sliced_wasserstein import downsampled_rows, sliced_wasserstein
 from sparring.nets.blocks.layers import MinibatchDeviation
 from sparring.playground_2d.play import playground
 from sparring.runs.config import described, from_json
@@ -134,7 +134,7 @@ def train(recipe: str | Recipe, data: Place | Store | Pairs, out: Place, *, cons
 def _inputs_of(pairs: Pairs, pairing: Pairing | None) -> dict[str, Any]:
     """What the inputs of each direction look like, for those who translate others."""
     made = None if pairing is None or pairing.inputs == "given" else pairing.inputs
-    return {way: found.to_json() for way, found in statistics_of_pairs(pairs, made).items()}
+    return {way: found.to_json() for way, found in pair_statistics(pairs, made).items()}
 
 
 def parts_of(kind: type[Recipe]) -> tuple[type, ...]:
@@ -210,15 +210,15 @@ def prepared(
 ) -> Store | Pairs:
     """The data, ready for training, at the recipe's size unless one is named; what could not be used is said."""
     if isinstance(recipe, TranslationRecipe):
-        pairs = pairs_of(data, recipe, preprocessing, pairing or Pairing(), progress=console.is_terminal)
-        said = f"{plural(len(pairs), 'input', 'inputs')} to train on, {len(pairs.held_out[0]):,} held out: {pairs.spec}."
+        pairs = open_training_pairs(data, recipe, preprocessing, pairing or Pairing(), progress=console.is_terminal)
+        said = f"{plural(len(pairs), 'input', 'inputs')} to train on, {len(pairs.holdout_indices[0]):,} held out: {pairs.spec}."
         places = {pairs.inputs.folder: str(data), pairs.targets.folder: (pairing and pairing.target) or str(data)}
         stores = {store.folder: store for store in (pairs.inputs, pairs.targets)}
         looks = [stores[folder].report.summary(f"sparring data inspect {shlex.quote(place)}") for folder, place in places.items()]
         for line in (said, *itertools.chain(*looks), *pairs.notes):
             console.print(line)
         return pairs
-    if (store := store_at(Path(data))) is not None:
+    if (store := open_store_if_present(Path(data))) is not None:
         if preprocessing != Preprocessing():
             raise SettingsError(f"{data} is prepared already, so size, crop and the like cannot be chosen. Name its source instead.")
         return store
@@ -253,7 +253,7 @@ def play_on(
     from sparring.training.session import sit
 
     if isinstance(store, Pairs):
-        score, sheet = score_on(store), sheet_of(store)
+        score, sheet = checkpoint_score(store), translation_sheet(store)
         data, examine = store, Examiner(store, None, settings.seed)
     else:
         score, sheet = score_for(store, settings), sheet_for(settings)
@@ -299,7 +299,7 @@ def score_for(store: Store, settings: TrainSettings) -> Callable[[Game], dict[st
     """What rates the games of a run."""
     if settings.evaluate_every is None:
         return distance_to(store, settings.seed)
-    return FrechetJudge(store, settings.evaluate_extractor, settings.evaluate_samples, settings.seed)
+    return FrechetScorer(store, settings.evaluate_extractor, settings.evaluate_samples, settings.seed)
 
 
 def sheet_for(settings: TrainSettings) -> Callable[[Game], UInt8[np.ndarray, "h w c"]]:
@@ -315,11 +315,11 @@ def sheet_for(settings: TrainSettings) -> Callable[[Game], UInt8[np.ndarray, "h 
 def distance_to(store: Store, seed: int) -> Callable[[Game], dict[str, Any]]:
     """A score of games, lower is better: the distance of their samples to images of the store, with its protocol."""
     count = min(SCORED_SAMPLES, len(store))
-    real = coarse(store.batch(np.linspace(0, len(store) - 1, count).astype(np.int64)).images)
+    real = downsampled_rows(store.batch(np.linspace(0, len(store) - 1, count).astype(np.int64)).images)
 
     def score(game: Game) -> dict[str, Any]:
         assert isinstance(game, LatentGame)
-        value = sliced_wasserstein(real, coarse(game.sample(count, seed)).cpu())
+        value = sliced_wasserstein(real, downsampled_rows(game.sample(count, seed)).cpu())
         return {
             "name": "sliced Wasserstein distance, 256 directions, at most 32x32",
             "value": value,

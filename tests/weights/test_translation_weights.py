@@ -179,7 +179,7 @@ def test_what_is_missing_left_over_or_misshapen_is_named(tmp_path: Path) -> None
     message = refusal(state | {f"{deepest}.9.weight": torch.zeros(1)}, tmp_path)
     assert f"missing: {deepest}.1.weight, here generator.down.4.convolution.weight" in message
     assert f"missing: {deepest}.1.bias, here generator.down.4.offset" in message
-    assert "missing: model.model.3.bias, here generator.draw.bias" in message
+    assert "missing: model.model.3.bias, here generator.to_image.bias" in message
     assert f"not known: {deepest}.9.weight" in message
     assert message.count("\n") == 4
 
@@ -244,12 +244,14 @@ def test_a_network_is_found_beside_what_training_programs_write(tmp_path: Path) 
     for wrapped in ({"state_dict": state, "epoch": 5}, {"netG": state, "optimizer": {"state": {}, "param_groups": [1]}}):
         torch.save(wrapped, tmp_path / "wrapped.pth")
         network = import_weights(tmp_path / "wrapped.pth").game.state_dict()
-        assert all(torch.equal(bare[f"generator.{name}"], network[f"generator.{name}"]) for name in ("draw.weight", "draw.bias"))
+        assert all(torch.equal(bare[f"generator.{name}"], network[f"generator.{name}"]) for name in ("to_image.weight", "to_image.bias"))
     torch.save({"netG": state, "netD": state}, tmp_path / "two.pth")
     with pytest.raises(CheckpointError, match=r"several networks \(netG, netD\)"):
         import_weights(tmp_path / "two.pth")
     save_file(state, tmp_path / "same.safetensors")
-    assert torch.equal(import_weights(tmp_path / "same.safetensors").game.state_dict()["generator.draw.bias"], bare["generator.draw.bias"])
+    assert torch.equal(
+        import_weights(tmp_path / "same.safetensors").game.state_dict()["generator.to_image.bias"], bare["generator.to_image.bias"]
+    )
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ import torch
 from golden import GOLDEN, golden
 from sparring.core.errors import CheckpointError
 from sparring.interop.import_weights import import_weights
-from sparring.interop.safe_unpickling import read_persistent
+from sparring.interop.safe_unpickling import read_nvidia_pickle
 
 
 class Calls:
@@ -116,7 +116,7 @@ def test_source_text_in_a_file_is_never_run(tmp_path: Path) -> None:
         import_weights(tmp_path / "f")
     whole = b"\x80\x04}" + pickled("G") + call("torch_utils.persistence", "_reconstruct_persistent_obj", described)[2:-1] + b"s."
     (tmp_path / "f").write_bytes(whole)
-    assert read_persistent(tmp_path / "f")["G"].kind == "Generator"
+    assert read_nvidia_pickle(tmp_path / "f")["G"].kind == "Generator"
     with pytest.raises(CheckpointError, match="'synthesis'"):
         import_weights(tmp_path / "f")
     assert not mark.exists()

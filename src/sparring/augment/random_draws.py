@@ -12,7 +12,7 @@ Images = Float[Tensor, "n c h w"]
 PerImage = Float[Tensor, " n"]
 
 
-class Draws:
+class RandomDraws:
     """Random numbers for `n` images, each kind a stream of its own; what is applied by chance is drawn together with its chance."""
 
     def __init__(self, streams: Streams, name: str, n: int, chance: float) -> None:
@@ -27,11 +27,11 @@ class Draws:
         """Standard normal."""
         return self.streams.normal(f"augment/{self.name}/{name}", self.n)
 
-    def chosen(self, name: str, value: PerImage, otherwise: float = 0.0) -> PerImage:
+    def with_chance(self, name: str, value: PerImage, otherwise: float = 0.0) -> PerImage:
         """`value` where chance has it, and elsewhere what changes nothing."""
         happens = (self.uniform(f"{name}/chance") + 1) / 2 < self.chance
         return torch.where(happens, value, torch.full_like(value, otherwise))
 
 
-def _spread(value: PerImage) -> Float[Tensor, "n 1 1 1"]:
+def per_image_factor(value: PerImage) -> Float[Tensor, "n 1 1 1"]:
     return value.view(-1, 1, 1, 1)

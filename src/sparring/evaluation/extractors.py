@@ -20,9 +20,9 @@ from sparring.nets.feature_extractors.resize import RESIZES, ResizeName
 from sparring.nets.feature_extractors.weight_files import read_weights
 
 NAMES = ("lite0", "inception", "classifier")
-TIMM = "timm:"
-HASH_FIGURES = 12
-FIRST_RESIZE: ResizeName = "bilinear, TensorFlow 1"
+TIMM_PREFIX = "timm:"
+HASH_LENGTH = 12
+STANDARD_FID_RESIZE: ResizeName = "bilinear, TensorFlow 1"
 """With which the published FID came into the world."""
 
 
@@ -58,16 +58,16 @@ def open_extractor(
         file = weights or inception_v3.weights_file()
         network = inception_v3.load(file)
         if not exact and has_fast_bfloat16(torch.device(device)):
-            network.hurry()
+            network.use_bfloat16()
             about["precision"] = "bfloat16 behind the stem"
         about |= {"network": network, "side": inception_v3.SIDE, "center": (inception_v3.CENTER,), "scale": (inception_v3.SCALE,)}
         hashed = hash_of_file(file)
-        fields_own = hashed.startswith(inception_v3.HASH) and resize in {None, FIRST_RESIZE}
-        about |= {"weights": hashed, "resize": resize or FIRST_RESIZE, "established": fields_own}
+        fields_own = hashed.startswith(inception_v3.HASH_PREFIX) and resize in {None, STANDARD_FID_RESIZE}
+        about |= {"weights": hashed, "resize": resize or STANDARD_FID_RESIZE, "established": fields_own}
     elif name == "classifier":
-        about |= _classifier(store, weights)
-    elif name.startswith(TIMM):
-        about |= _timm(name.removeprefix(TIMM), weights)
+        about |= _classifier_settings(store, weights)
+    elif name.startswith(TIMM_PREFIX):
+        about |= _timm_settings(name.removeprefix(TIMM_PREFIX), weights)
     else:
         raise SettingsError(f"There is no extractor {name!r}. {did_you_mean(name, [*NAMES, 'timm:NAME'])}")
     about["network"].to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
@@ -79,7 +79,7 @@ def hash_of_file(file: Path) -> str:
     """The first figures of its SHA-256; a CheckpointError if it is not there."""
     if not file.is_file():
         raise CheckpointError(f"There is no file of weights at {file}.")
-    return sha256_of_file(file)[:HASH_FIGURES]
+    return sha256_of_file(file)[:HASH_LENGTH]
 
 
 def hash_of_tensors(tensors: Mapping[str, Tensor]) -> str:
@@ -88,15 +88,15 @@ def hash_of_tensors(tensors: Mapping[str, Tensor]) -> str:
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:HASH_FIGURES]
+    return digest.hexdigest()[:HASH_LENGTH]
 
 
-def _classifier(store: Store | None, weights: Path | None) -> dict[str, Any]:
+def _classifier_settings(store: Store | None, weights: Path | None) -> dict[str, Any]:
     if weights is not None:
         raise SettingsError("The extractor 'classifier' is trained on the data itself: it takes no weights.")
     if store is None:
         raise SettingsError("The extractor 'classifier' is trained on the real data, which must be data with classes here.")
-    trained = classifier.trained(store)
+    trained = classifier.load_or_train_classifier(store)
     return {
         "network": trained.network,
         "weights": hash_of_tensors(trained.network.state_dict()),
@@ -124,7 +124,7 @@ class TimmNetwork(nn.Module):
         return features, classify(features) if isinstance(classify, nn.Module) and self.model.num_classes else None
 
 
-def _timm(name: str, weights: Path | None) -> dict[str, Any]:
+def _timm_settings(name: str, weights: Path | None) -> dict[str, Any]:
     try:
         import timm  # noqa: PLC0415 (an extra)
         from timm.data.config import resolve_model_data_config  # noqa: PLC0415

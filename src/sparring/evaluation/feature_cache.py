@@ -15,30 +15,30 @@ from torch import Tensor
 from sparring.core.errors import DataError, listed
 from sparring.core.files import cache_folder, replacing
 from sparring.data.images.sizes_and_range import SharedRange
-from sparring.data.source import Problem, examples, key_of
+from sparring.data.source import Problem, hash_key, name_examples
 from sparring.evaluation.features import Extractor
-from sparring.evaluation.image_sets import Images
-from sparring.metrics.blank_and_noise import contrast_of, roughness_of
+from sparring.evaluation.image_sets import ImageSet
+from sparring.metrics.contrast_and_roughness import image_contrast, image_roughness
 from sparring.metrics.inception_score import InceptionScore, inception_score
 
-FORMAT = 3
-SPLITS, FEWEST_IN_A_PART = 10, 10
-SHUFFLE = 2020
-MOST_UNUSABLE = 0.1
+FORMAT = 4
+INCEPTION_SPLITS, MIN_IMAGES_PER_SPLIT = 10, 10
+SHUFFLE_SEED = 2020
+MAX_UNUSABLE_SHARE = 0.1
 """Share of the files that may be unusable: more, and what is left is another set."""
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class ImageFeatures:
     """Of each image that could be used, in order."""
 
     rows: Float32[Tensor, "n d"]
     """Features."""
-    named: Int64[Tensor, " n"] | None
+    predicted_classes: Int64[Tensor, " n"] | None
     """The class of the extractor's own that it takes each for, if it has classes."""
     inception: InceptionScore | None
     """Over those classes."""
-    numbers: Int64[Tensor, " n"]
+    indices: Int64[Tensor, " n"]
     """Which images these are."""
     sizes: Int64[Tensor, "n 2"]
     """Height and width in pixels, before anything was resized."""
@@ -55,25 +55,25 @@ class Seen:
         return len(self.rows)
 
 
-def see(images: Images, extractor: Extractor, advance: Callable[[int], object] | None = None) -> Seen:
+def load_or_extract_features(images: ImageSet, extractor: Extractor, advance: Callable[[int], object] | None = None) -> ImageFeatures:
     """Look at all images, or remember what was seen: data is looked at once for each extractor, weights and resize.
     `advance` is told how many more are done. A DataError if too many cannot be used.
     """
     if images.fingerprint is None:
-        return _look(images, extractor, advance)
-    path = cache_folder() / "judge" / f"seen-{key_of(FORMAT, images.fingerprint, sorted(extractor.identity().items()))}.safetensors"
+        return _extract_features(images, extractor, advance)
+    path = cache_folder() / "judge" / f"features-{hash_key(FORMAT, images.fingerprint, sorted(extractor.identity().items()))}.safetensors"
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["sparring"])
         seen = _from_file(load_file(path), about)
         same_range = seen.black_white is None or images.black_white is None or tuple(seen.black_white) == images.black_white()
-        if len(seen.numbers) + len(seen.problems) == images.count and same_range:
+        if len(seen.indices) + len(seen.problems) == images.count and same_range:
             if advance is not None:
                 advance(images.count)
             return seen
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         pass  # not there yet, or damaged: looked at again
-    seen = _look(images, extractor, advance)
+    seen = _extract_features(images, extractor, advance)
     tensors = {name: value for name, value in vars(seen).items() if isinstance(value, Tensor)}
     about = {name: getattr(seen, name) for name in ("problems", "black_white")}
     about["inception"] = None if seen.inception is None else asdict(seen.inception)
@@ -82,19 +82,19 @@ def see(images: Images, extractor: Extractor, advance: Callable[[int], object] |
     return seen
 
 
-def _from_file(tensors: dict[str, Tensor], about: dict[str, object]) -> Seen:
+def _from_file(tensors: dict[str, Tensor], about: dict[str, object]) -> ImageFeatures:
     inception, problems, black_white = about["inception"], about["problems"], about["black_white"]
-    return Seen(
+    return ImageFeatures(
         tensors["rows"],
-        tensors.get("named"),
+        tensors.get("predicted_classes"),
         InceptionScore(**inception) if isinstance(inception, dict) else None,
-        *(tensors[name] for name in ("numbers", "sizes", "contrast", "roughness")),
+        *(tensors[name] for name in ("indices", "sizes", "contrast", "roughness")),
         problems=tuple(Problem(*problem) for problem in problems) if isinstance(problems, list) else (),
         black_white=(float(black_white[0]), float(black_white[1])) if isinstance(black_white, list) else None,
     )
 
 
-def _look(images: Images, extractor: Extractor, advance: Callable[[int], object] | None) -> Seen:
+def _extract_features(images: ImageSet, extractor: Extractor, advance: Callable[[int], object] | None) -> ImageFeatures:
     problems: list[Problem] = []
     numbers: list[int] = []
     sizes: list[tuple[int, ...]] = []
@@ -109,7 +109,7 @@ def _look(images: Images, extractor: Extractor, advance: Callable[[int], object]
                 continue
             numbers.extend(range(number, number + len(batch)))
             sizes.extend([batch.shape[1:3]] * len(batch))
-            statistics.append(np.stack([contrast_of(batch), roughness_of(batch)]))
+            statistics.append(np.stack([image_contrast(batch), image_roughness(batch)]))
             number += len(batch)
             yield batch
 
@@ -119,37 +119,37 @@ def _look(images: Images, extractor: Extractor, advance: Callable[[int], object]
         features = None
         if not problems:
             raise
-    if features is None or len(problems) > MOST_UNUSABLE * images.count:
+    if features is None or len(problems) > MAX_UNUSABLE_SHARE * images.count:
         heading = f"{images.name}: {len(problems):,} of {images.count:,} images cannot be used, so it is not judged. Mend or remove:"
         raise DataError(listed(heading, [f"{name}: {reason}" for name, reason in problems]))
     contrast, roughness = torch.from_numpy(np.concatenate(statistics, axis=1).astype(np.float32))
     found = images.black_white.found if isinstance(images.black_white, SharedRange) else None
-    seen = Seen(
+    seen = ImageFeatures(
         features.rows, None, None, torch.tensor(numbers), torch.tensor(sizes), contrast.clone(), roughness.clone(), tuple(problems), found
     )
     if features.probabilities is None:
         return seen
     # Images often come sorted by class, and a part must not hold one class alone. (In torch-fidelity's order.)
-    order = torch.from_numpy(np.random.RandomState(SHUFFLE).permutation(len(features)))
-    score = inception_score(features.probabilities[order], max(1, min(SPLITS, len(features) // FEWEST_IN_A_PART)))
-    return replace(seen, named=features.probabilities.argmax(dim=1), inception=score)
+    order = torch.from_numpy(np.random.RandomState(SHUFFLE_SEED).permutation(len(features)))
+    score = inception_score(features.probabilities[order], max(1, min(INCEPTION_SPLITS, len(features) // MIN_IMAGES_PER_SPLIT)))
+    return replace(seen, predicted_classes=features.probabilities.argmax(dim=1), inception=score)
 
 
-def usable_images(images: Images, seen: Seen) -> Images:
+def usable_images(images: ImageSet, seen: ImageFeatures) -> ImageSet:
     """The images that were seen, with a note on those that could not be used."""
     names = [problem.name for problem in seen.problems]
-    left_out = f"{images.name}: {len(names):,} of {images.count:,} images could not be used and are not judged ({examples(names)})."
-    return images.only(seen.numbers.numpy(), [left_out] if names else [])
+    left_out = f"{images.name}: {len(names):,} of {images.count:,} images could not be used and are not judged ({name_examples(names)})."
+    return images.subset(seen.indices.numpy(), [left_out] if names else [])
 
 
-def sizes_in_words(seen: Seen) -> str:
+def describe_sizes(seen: ImageFeatures) -> str:
     """Width x height of the images, or from which to which they go."""
     sizes = seen.sizes.unique(dim=0)
     (height, width), (most_high, most_wide) = sizes.amin(dim=0).tolist(), sizes.amax(dim=0).tolist()
     if len(sizes) == 1:
         return f"{width}x{height}"
-    return f"{len(sizes):,} sizes, {_span(width, most_wide)} wide and {_span(height, most_high)} high"
+    return f"{len(sizes):,} sizes, {_format_span(width, most_wide)} wide and {_format_span(height, most_high)} high"
 
 
-def _span(least: int, most: int) -> str:
+def _format_span(least: int, most: int) -> str:
     return f"{least}" if least == most else f"{least} to {most}"

@@ -49,12 +49,12 @@ class Extractor:
     precision: str
     note: str = ""
     """What a reader of its scores should know."""
-    established: bool = False
+    is_standard_fid: bool = False
     """Whether these are the network and weights of the field's own scores."""
 
     def score_name(self, initials: str) -> str:
         """FID and the like are names for scores from the field's own Inception; others say what they come from."""
-        if self.established:
+        if self.is_standard_fid:
             return {"FD": "FID", "KD": "KID", "IS": "IS"}[initials]
         return f"{initials}-{self.name}"
 
@@ -67,9 +67,9 @@ class Extractor:
             "precision": self.precision,
         }
 
-    def shown(self, pixels: UInt8[np.ndarray, "n h w c"]) -> Float[Tensor, "n _ side side"]:
+    def preprocess(self, pixels: UInt8[np.ndarray, "n h w c"]) -> Float[Tensor, "n _ side side"]:
         """What the network is shown: the whole of each image, brought to its side, with one channel where gray is enough."""
-        images = torch.from_numpy(with_channels(pixels, self.channels).astype(np.float32)).permute(0, 3, 1, 2)
+        images = torch.from_numpy(convert_channels(pixels, self.channels).astype(np.float32)).permute(0, 3, 1, 2)
         center, scale = (torch.tensor(each).view(-1, 1, 1) for each in (self.center, self.scale))
         if self.channels == 3 and pixels.shape[3] == 1 and len(self.center) == 1:
             images = images[:, :1]
@@ -78,7 +78,7 @@ class Extractor:
         return torch.cat(small).expand(-1, self.channels, -1, -1)
 
     @torch.no_grad()
-    def chunk(self, shown: Float[Tensor, "n _ side side"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]:
+    def forward_chunk(self, shown: Float[Tensor, "n _ side side"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]:
         """Features and logits of one chunk of what is shown."""
         device = next(self.network.parameters()).device
         shown = shown.to(device, memory_format=torch.channels_last)
@@ -91,9 +91,9 @@ class Extractor:
         more are done.
         """
         rows, logits = [], []
-        for shown in rebatched(self.shown(piece) for batch in batches for piece in np.array_split(batch, -(-len(batch) // CHUNK))):
+        for shown in rebatch(self.preprocess(piece) for batch in batches for piece in np.array_split(batch, -(-len(batch) // CHUNK))):
             n = len(shown)
-            features, named = self.chunk(pad(shown, (0, 0, 0, 0, 0, 0, 0, CHUNK - n)))
+            features, named = self.forward_chunk(pad(shown, (0, 0, 0, 0, 0, 0, 0, CHUNK - n)))
             rows.append(features[:n])
             if named is not None:
                 logits.append(named[:n].softmax(dim=1))
@@ -104,7 +104,7 @@ class Extractor:
         return Features(torch.cat(rows), torch.cat(logits) if logits else None)
 
 
-def rebatched(batches: Iterable[Float[Tensor, "_ c h w"]], size: int = CHUNK) -> Iterator[Float[Tensor, "_ c h w"]]:
+def rebatch(batches: Iterable[Float[Tensor, "_ c h w"]], size: int = CHUNK) -> Iterator[Float[Tensor, "_ c h w"]]:
     """The same images in the same order, `size` at a time."""
     waiting: list[Tensor] = []
     for batch in batches:
@@ -117,16 +117,16 @@ def rebatched(batches: Iterable[Float[Tensor, "_ c h w"]], size: int = CHUNK) ->
         yield torch.cat(waiting)
 
 
-def with_channels(pixels: UInt8[np.ndarray, "n h w c"], channels: int) -> UInt8[np.ndarray, "n h w channels"]:
+def convert_channels(pixels: UInt8[np.ndarray, "n h w c"], channels: int) -> UInt8[np.ndarray, "n h w channels"]:
     """Gray as color or color as gray (luma, as Pillow weighs it); alpha is laid on white."""
     if pixels.shape[3] == channels:
         return pixels
     if pixels.shape[3] == 4:
         alpha = pixels[..., 3:].astype(np.float32) / 255
         laid = pixels[..., :3] * alpha + 255 * (1 - alpha)
-        return with_channels(laid.round().astype(np.uint8), channels)
+        return convert_channels(laid.round().astype(np.uint8), channels)
     if channels == 4:
-        return np.concatenate([with_channels(pixels, 3), np.full((*pixels.shape[:3], 1), 255, np.uint8)], axis=3)
+        return np.concatenate([convert_channels(pixels, 3), np.full((*pixels.shape[:3], 1), 255, np.uint8)], axis=3)
     if channels == 1:
         return (pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)).round().astype(np.uint8)
     return pixels.repeat(3, axis=3)

@@ -16,20 +16,20 @@ from sparring.core.hardware import keep_freed_memory
 from sparring.core.parallel import progress_bar
 from sparring.data.images.sizes_and_range import shared_range
 from sparring.data.open_source import open_source
-from sparring.data.preprocessing import Preprocessing, checked_background
-from sparring.data.store import Store, prepare, store_at, usable_source
+from sparring.data.preprocessing import Preprocessing, check_and_parse_background
+from sparring.data.store import Store, open_store_if_present, prepare, usable_source
 from sparring.evaluation import report
 from sparring.evaluation.extractors import hash_of_tensors, open_extractor
-from sparring.evaluation.feature_cache import see
-from sparring.evaluation.image_sets import Images, of_source, of_store
+from sparring.evaluation.feature_cache import load_or_extract_features
+from sparring.evaluation.image_sets import ImageSet, image_set_from_source, image_set_from_store
 from sparring.evaluation.scores import Judgment, judge_images
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.inference.load import IMPORTED, load
 from sparring.inference.model import Model
 from sparring.media.pixels import float_to_pixels
-from sparring.metrics.feature_arrays import checked
-from sparring.metrics.frechet_distance import Gaussian, between
+from sparring.metrics.feature_arrays import check_features
+from sparring.metrics.frechet_distance import Gaussian, gaussian_frechet_distance
 from sparring.nets.feature_extractors.resize import ResizeName
 from sparring.runs.milestones import whereabouts
 from sparring.runs.run_directory import RunDirectory
@@ -38,8 +38,8 @@ from sparring.runs.training_data import preprocessing_of, source_of, training_da
 if TYPE_CHECKING:
     from rich.console import Console
 
-Place = str | os.PathLike[str]
-Judgeable = Model | Store | Place
+PathLike = str | os.PathLike[str]
+Judgeable = Model | Store | PathLike
 DEFAULT_SAMPLES = 10_000
 
 
@@ -52,15 +52,15 @@ def judge(
     seed: int = 0,
     truncation: float | None = None,
     checkpoint: str = "last",
-    held_out: Store | Place | None = None,
-    weights: Place | None = None,
+    held_out: Store | PathLike | None = None,
+    weights: PathLike | None = None,
     resize: ResizeName | None = None,
     exact: bool = False,
     device: str = "cpu",
     split: str | None = None,
     value_range: tuple[float, float] | None = None,
     max_pixels: int | None = None,
-    out: Place | None = None,
+    out: PathLike | None = None,
     console: "Console | None" = None,
 ) -> Judgment:
     """Score images against real ones.
@@ -79,13 +79,15 @@ def judge(
     """
     if samples < 1:
         raise SettingsError(f"samples must be at least 1, not {samples}.")
-    refuse_checkpoint(checkpoint, first, second)
+    check_checkpoint_option(checkpoint, first, second)
     keep_freed_memory()
     screen = console or plain_console()
     asked = Preprocessing(split=split, value_range=value_range, max_pixels=max_pixels)
-    checked_background(asked)  # refuses wrong settings
-    real, fake, others = _sides(first, second, held_out, lambda model: of_model(model, samples, seed, truncation), checkpoint, asked)
-    store = _learned_by(first, second, checkpoint, asked) if extractor == "classifier" else None
+    check_and_parse_background(asked)  # refuses wrong settings
+    real, fake, others = _open_sides(
+        first, second, held_out, lambda model: image_set_from_model(model, samples, seed, truncation), checkpoint, asked
+    )
+    store = _classifier_data(first, second, checkpoint, asked) if extractor == "classifier" else None
     network = open_extractor(
         extractor, weights=None if weights is None else Path(weights), resize=resize, exact=exact, store=store, device=device
     )
@@ -94,56 +96,56 @@ def judge(
         screen.print(f"Looking at {total:,} images ({network.name}); real ones are looked at once, and remembered.")
     with progress_bar(f"Looking at images ({network.name})", total, screen.is_terminal) as advance:
         judgment = judge_images(real, fake, network, held_out=others, advance=advance)
-    if where := whereabouts_of(first, second):
+    if where := milestone_sentence(first, second):
         judgment = replace(judgment, sentences=(where, *judgment.sentences))
     if out is not None:
-        report.write(judgment, Path(out))
+        report.write_report(judgment, Path(out))
     return judgment
 
 
-def _sides(
+def _open_sides(
     first: Judgeable,
     second: Judgeable | None,
-    held_out: Store | Place | None,
-    drawn: Callable[[Model], Images],
+    held_out: Store | PathLike | None,
+    drawn: Callable[[Model], ImageSet],
     checkpoint: str,
     asked: Preprocessing,
-) -> tuple[Images, Images, Images | None]:
+) -> tuple[ImageSet, ImageSet, ImageSet | None]:
     """The real side, the fake side, and held-out real images, if there are any."""
-    model, other, data = _models(first, second, checkpoint)
+    model, other, data = _open_models(first, second, checkpoint)
     if model is None:
         if second is None:
-            _as_they_are([first], asked)  # says so if there is nothing
+            _open_unprocessed([first], asked)  # says so if there is nothing
             raise SettingsError(f"{first} is data: name what it is judged against, too.")
-        fake, real, *held = _as_they_are([first, second, *([] if held_out is None else [held_out])], asked)
+        fake, real, *held = _open_unprocessed([first, second, *([] if held_out is None else [held_out])], asked)
         return real, fake, held[0] if held else None
     fake = drawn(model)  # refuses translators
-    like = _like(model, asked)
-    held = None if held_out is None else _prepared(held_out, like)
+    like = _preprocessing_like(model, asked)
+    held = None if held_out is None else _open_prepared(held_out, like)
     if other is not None:
         return drawn(other), fake, held
     if data is None:
         store = training_data(model)
-        return of_store(store, source_of(model), _brought(model.preprocessing, store)), fake, held
-    return _prepared(data, like), fake, held
+        return image_set_from_store(store, source_of(model), _describe_preparation(model.preprocessing, store)), fake, held
+    return _open_prepared(data, like), fake, held
 
 
-def _models(first: Judgeable, second: Judgeable | None, checkpoint: str) -> tuple[Model | None, Model | None, Judgeable | None]:
+def _open_models(first: Judgeable, second: Judgeable | None, checkpoint: str) -> tuple[Model | None, Model | None, Judgeable | None]:
     """The model that is judged, the model that it is judged against, and the data that it is judged against, as far as there are such."""
-    model = model_at(first, checkpoint)
-    other = None if second is None else model_at(second, checkpoint)
+    model = load_if_model(first, checkpoint)
+    other = None if second is None else load_if_model(second, checkpoint)
     if model is None and other is not None:
         return other, None, first
     return model, other, None if other is not None else second
 
 
-def _like(model: Model, asked: Preprocessing) -> Preprocessing:
+def _preprocessing_like(model: Model, asked: Preprocessing) -> Preprocessing:
     """How data becomes like what a model learned from."""
     own = preprocessing_of(model)
     return replace(own, split=asked.split, value_range=asked.value_range or own.value_range, max_pixels=asked.max_pixels or own.max_pixels)
 
 
-def _as_they_are(places: Sequence[Judgeable], asked: Preprocessing) -> list[Images]:
+def _open_unprocessed(places: Sequence[Judgeable], asked: Preprocessing) -> list[ImageSet]:
     """Data, each image as it is; what was prepared already, as it was prepared. All share one range of values."""
     stores = [_store_at(place) for place in places]
     sources = {
@@ -153,29 +155,29 @@ def _as_they_are(places: Sequence[Judgeable], asked: Preprocessing) -> list[Imag
     }
     black_white = shared_range(list(sources.values()), asked)
     return [
-        of_source(sources[number], asked, black_white) if store is None else of_store(store, str(store.folder))
+        image_set_from_source(sources[number], asked, black_white) if store is None else image_set_from_store(store, str(store.folder))
         for number, store in enumerate(stores)
     ]
 
 
-def _prepared(place: Judgeable, preprocessing: Preprocessing) -> Images:
+def _open_prepared(place: Judgeable, preprocessing: Preprocessing) -> ImageSet:
     """Data, prepared in that way."""
     store = _store_at(place)
     if store is not None:
-        return of_store(store, str(store.folder))
+        return image_set_from_store(store, str(store.folder))
     assert not isinstance(place, Model | Store)
     store = prepare(open_source(os.fspath(place), split=preprocessing.split), preprocessing, progress=plain_console().is_terminal)
-    return of_store(store, str(place), _brought(preprocessing, store))
+    return image_set_from_store(store, str(place), _describe_preparation(preprocessing, store))
 
 
 def _store_at(place: Judgeable) -> Store | None:
     """Prepared data, if that is what lies there."""
     if isinstance(place, Store):
         return place
-    return None if isinstance(place, Model) else store_at(Path(place))
+    return None if isinstance(place, Model) else open_store_if_present(Path(place))
 
 
-def _brought(preprocessing: Preprocessing, store: Store) -> str:
+def _describe_preparation(preprocessing: Preprocessing, store: Store) -> str:
     """How prepared data became what it is, for a protocol."""
     ways = {"center": "the middle square of each cut out", "squash": "each squeezed to a square", "pad": "each padded to a square"}
     side = store.spec.height
@@ -185,9 +187,9 @@ def _brought(preprocessing: Preprocessing, store: Store) -> str:
     return f"prepared as what the model learned from: {'' if square else f'{ways[preprocessing.crop]} and '}resized to {side}x{side}"
 
 
-def _learned_by(first: Judgeable, second: Judgeable | None, checkpoint: str, asked: Preprocessing) -> Store:
+def _classifier_data(first: Judgeable, second: Judgeable | None, checkpoint: str, asked: Preprocessing) -> Store:
     """The real data, for the extractor that learns its classes."""
-    model, other, data = _models(first, second, checkpoint)
+    model, other, data = _open_models(first, second, checkpoint)
     if other is not None:
         raise SettingsError("The extractor 'classifier' learns the classes of real data, and here are two models: take another extractor.")
     if model is not None and data is None:
@@ -197,11 +199,11 @@ def _learned_by(first: Judgeable, second: Judgeable | None, checkpoint: str, ask
     if (store := _store_at(place)) is not None:
         return store
     assert not isinstance(place, Model | Store)
-    preprocessing = _like(model, asked) if model is not None else replace(asked, crop="squash")
+    preprocessing = _preprocessing_like(model, asked) if model is not None else replace(asked, crop="squash")
     return prepare(open_source(os.fspath(place), split=asked.split), preprocessing, progress=plain_console().is_terminal)
 
 
-def whereabouts_of(*places: Judgeable | None) -> str:
+def milestone_sentence(*places: Judgeable | None) -> str:
     """How far the first run among these is on the way to its next milestone, in a sentence; "" if there is none, or nothing is known."""
     for place in places:
         source = place.source if isinstance(place, Model) else place
@@ -211,7 +213,7 @@ def whereabouts_of(*places: Judgeable | None) -> str:
     return ""
 
 
-def model_at(place: Judgeable, checkpoint: str = "last") -> Model | None:
+def load_if_model(place: Judgeable, checkpoint: str = "last") -> Model | None:
     """The model that is meant, or None if it is data."""
     if isinstance(place, Model):
         return place
@@ -223,14 +225,14 @@ def model_at(place: Judgeable, checkpoint: str = "last") -> Model | None:
     return load(path, checkpoint=checkpoint if is_run else "last") if is_model else None
 
 
-def refuse_checkpoint(checkpoint: str, *places: Judgeable | None) -> None:
+def check_checkpoint_option(checkpoint: str, *places: Judgeable | None) -> None:
     """Raise a SettingsError if a checkpoint is named and none of these is a run, which alone has several (or a model, loaded already)."""
     runs = (isinstance(place, Model) or (isinstance(place, str | os.PathLike) and RunDirectory(Path(place)).exists()) for place in places)
     if checkpoint != "last" and not any(runs):
         raise SettingsError(f"There is no run here to take checkpoint {checkpoint} of: leave --checkpoint out.")
 
 
-def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -> Images:
+def image_set_from_model(model: Model, n: int, seed: int, truncation: float | None = None) -> ImageSet:
     """Samples of a model; those of a conditional one are of every class in turn. A SettingsError for translators."""
     if not isinstance(model.game, LatentGame):
         raise SettingsError(
@@ -249,7 +251,7 @@ def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -
 
     game = model.game
     labels = game.labels_of(seed, n).cpu().numpy() if game.conditional else None
-    return Images(
+    return ImageSet(
         str(model.source),
         n,
         model.spec.classes,
@@ -258,19 +260,19 @@ def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -
         labels,
         seed=seed,
         step=model.step,
-        weights=_weights_of(model),
+        weights=sampling_weights_hash(model),
         truncation=truncation,
-        brought="as the generator draws them",
+        provenance="as the generator draws them",
     )
 
 
-def _weights_of(model: Model) -> str:
+def sampling_weights_hash(model: Model) -> str:
     """The first figures of the SHA-256 of the weights that draw."""
     networks = model.game.sampling_networks
     return hash_of_tensors({name: tensor for name, tensor in model.game.state_dict().items() if name.partition(".")[0] in networks})
 
 
-class FrechetJudge:
+class FrechetScorer:
     """Rates a game by the Fréchet distance of its samples (of one seed) to the data; the data is looked at once, and remembered."""
 
     def __init__(self, store: Store, extractor: str, samples: int, seed: int) -> None:
@@ -281,17 +283,17 @@ class FrechetJudge:
     @cached_property
     def real(self) -> Gaussian:
         """The data, as the extractor sees it."""
-        return Gaussian.of(see(of_store(self.store, "training data"), self.extractor).rows)
+        return Gaussian.fit(load_or_extract_features(image_set_from_store(self.store, "training data"), self.extractor).rows)
 
     def __call__(self, game: Game) -> dict[str, Any]:
         """The score and its protocol; lower is better."""
         assert isinstance(game, LatentGame), "translators are judged in another way"
         pieces = (range(first, min(first + 256, self.samples)) for first in range(0, self.samples, 256))
         batches = (float_to_pixels(game.sample(len(piece), self.seed, first=piece.start)).cpu().numpy() for piece in pieces)
-        rows = checked(self.extractor.extract(batches).rows, "features of samples")
+        rows = check_features(self.extractor.extract(batches).rows, "features of samples")
         return {
             "name": self.extractor.score_name("FD"),
-            "value": between(self.real, Gaussian.of(rows)),
+            "value": gaussian_frechet_distance(self.real, Gaussian.fit(rows)),
             "real": self.real.n,
             "generated": self.samples,
             "seed": self.seed,

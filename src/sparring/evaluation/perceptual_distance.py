@@ -7,7 +7,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from sparring.metrics.paired_images import WINDOW, absolute_error, in_chunks, peak_ratio, structural_similarity
+from sparring.metrics.paired_images import WINDOW, mean_absolute_error, peak_signal_to_noise_ratio, score_in_chunks, structural_similarity
 from sparring.nets.feature_extractors.efficientnet_lite0 import CENTER, SCALE, SIDE, Lite0, stage_maps
 from sparring.nets.feature_extractors.resize import resize
 
@@ -25,7 +25,7 @@ class PerceptualDistance:
     @torch.no_grad()
     def __call__(self, images: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
         """Of images with 1 (gray), 3 (RGB) or 4 (RGBA) channels; what alpha says is left out."""
-        return in_chunks(self._distance, images, targets)
+        return score_in_chunks(self._distance, images, targets)
 
     def _distance(self, images: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"]) -> Float64[Tensor, " n"]:
         maps = zip(self._maps(images), self._maps(targets), strict=True)
@@ -40,13 +40,13 @@ class PerceptualDistance:
             return stage_maps(self.network, shown)
 
 
-def scored(
+def paired_scores(
     images: Float[Tensor, "n c h w"], targets: Float[Tensor, "n c h w"], distance: PerceptualDistance
 ) -> dict[str, Float64[Tensor, " n"]]:
     """Each score of each image, by name. SSIM is left out of images that are smaller than its window."""
     return {
-        "L1": absolute_error(images, targets),
-        "PSNR": peak_ratio(images, targets),
+        "L1": mean_absolute_error(images, targets),
+        "PSNR": peak_signal_to_noise_ratio(images, targets),
         **({"SSIM": structural_similarity(images, targets)} if min(images.shape[2:]) >= WINDOW else {}),
         "distance-lite0": distance(images, targets),
     }

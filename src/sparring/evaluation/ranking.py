@@ -9,12 +9,12 @@ from pathlib import Path
 from sparring.core.errors import DataError, missing_extra
 from sparring.core.files import replacing
 
-BESIDE = ("precision", "recall", "density", "coverage", "memorization")
+SHOWN_SCORES = ("precision", "recall", "density", "coverage", "memorization")
 """Scores that are shown beside the distances."""
 
 
 @dataclass(frozen=True)
-class Judged:
+class RunScores:
     """One run's scores."""
 
     name: str
@@ -23,7 +23,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Line:
+class ComparisonRow:
     """The runs of one name."""
 
     name: str
@@ -33,35 +33,35 @@ class Line:
     """Standard deviation over the runs (n - 1); not a number for a single one."""
 
 
-def ranked(runs: Sequence[Judged], by: str) -> list[Line]:
+def rank_runs(runs: Sequence[RunScores], by: str) -> list[ComparisonRow]:
     """A line for each name, the lowest mean of the score `by` first; the columns are the scores that every run has."""
     shared = [score for score in runs[0].scores if all(score in run.scores for run in runs)]
     if by not in shared:
         raise DataError(f"Not every run has the score {by!r}, by which they are ranked. Judge them all in the same way.")
-    columns = [score for score in shared if score == by or score.startswith("KD") or score == "KID" or score in BESIDE]
+    columns = [score for score in shared if score == by or score.startswith("KD") or score == "KID" or score in SHOWN_SCORES]
     lines = []
     for name in dict.fromkeys(run.name for run in runs):
         own = [run.scores for run in runs if run.name == name]
         means = {column: statistics.fmean(scores[column] for scores in own) for column in columns}
         spreads = {column: statistics.stdev(scores[column] for scores in own) if len(own) > 1 else math.nan for column in columns}
-        lines.append(Line(name, len(own), means, spreads))
+        lines.append(ComparisonRow(name, len(own), means, spreads))
     return sorted(lines, key=lambda line: line.means[by])
 
 
-def cell(line: Line, column: str) -> str:
+def format_cell(line: ComparisonRow, column: str) -> str:
     """Mean, and spread if there is one."""
     mean, spread = line.means[column], line.spreads[column]
     return f"{mean:.4g}" if math.isnan(spread) else f"{mean:.4g} ± {spread:.2g}"
 
 
-def markdown(lines: Sequence[Line]) -> str:
+def markdown_table(lines: Sequence[ComparisonRow]) -> str:
     """A table in Markdown."""
     columns = list(lines[0].means)
-    rows = [[line.name, str(line.runs), *(cell(line, column) for column in columns)] for line in lines]
+    rows = [[line.name, str(line.runs), *(format_cell(line, column) for column in columns)] for line in lines]
     return "".join(f"| {' | '.join(row)} |\n" for row in (["", "runs", *columns], ["---"] * (2 + len(columns)), *rows))
 
 
-def plot(lines: Sequence[Line], path: Path) -> None:
+def plot_comparison(lines: Sequence[ComparisonRow], path: Path) -> None:
     """A panel of bars for each score, with the spread over seeds, as a image."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra)

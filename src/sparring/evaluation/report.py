@@ -12,13 +12,13 @@ from jaxtyping import UInt8
 from sparring import __version__
 from sparring.core.files import write_bytes, write_json
 from sparring.core.random_streams import Streams
-from sparring.evaluation.image_sets import Images
+from sparring.evaluation.image_sets import ImageSet
 from sparring.evaluation.scores import Judgment, Score
 from sparring.media.image_files import grid, png
 
-JSON, HTML = "report.json", "report.html"
-SHOWN, COLUMNS = 64, 8
-SMALLEST_SIDE = 64
+JSON_FILE, HTML_FILE = "report.json", "report.html"
+SHEET_SIZE, SHEET_COLUMNS = 64, 8
+MIN_DISPLAY_SIDE = 64
 """Images are enlarged by whole pixels until they are about so large."""
 
 MEANINGS = {
@@ -62,16 +62,16 @@ MEANINGS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreRow:
     """A score as a person reads it."""
 
     name: str
     value: str
-    doubt: str
+    error: str
     better: str
     warning: str
     meaning: str
-    blind: str
+    limitation: str
 
 
 @dataclass(frozen=True)
@@ -84,18 +84,18 @@ class Bar:
     """Of the longest bar, in percent."""
 
 
-def write(judgment: Judgment, folder: Path) -> Path:
+def write_report(judgment: Judgment, folder: Path) -> Path:
     """Write report.json and report.html into `folder`; gives the path of the page."""
-    write_json(folder / JSON, {"sparring": __version__, **judgment.to_json()})
-    page = folder / HTML
-    write_bytes(page, html(judgment).encode())
+    write_json(folder / JSON_FILE, {"sparring": __version__, **judgment.to_json()})
+    page = folder / HTML_FILE
+    write_bytes(page, report_html(judgment).encode())
     return page
 
 
-def html(judgment: Judgment) -> str:
+def report_html(judgment: Judgment) -> str:
     """The page."""
     real, fake = judgment.real, judgment.fake
-    rows = [row(score) for score in judgment.scores]
+    rows = [score_row(score) for score in judgment.scores]
     pairs = judgment.pairs
     return _template().render(
         version=__version__,
@@ -106,12 +106,12 @@ def html(judgment: Judgment) -> str:
         notes=judgment.notes,
         rows=rows,
         groups=_bars(judgment.by_class),
-        real_sheet=_image(_sheet(real.pick(_some(real)))),
-        fake_sheet=_image(_sheet(fake.pick(_some(fake)))),
+        real_sheet=_data_url(_sheet(real.pick(_sheet_indices(real)))),
+        fake_sheet=_data_url(_sheet(fake.pick(_sheet_indices(fake)))),
         pairs=[
             {
-                "sample": _image(_enlarged(sample)),
-                "training": _image(_enlarged(training)),
+                "sample": _data_url(_enlarge(sample)),
+                "training": _data_url(_enlarge(training)),
                 "about": f"sample {pair.sample}, {pair.training_name}: {pair.distance:.2f}",
             }
             for pair, sample, training in zip(
@@ -121,14 +121,14 @@ def html(judgment: Judgment) -> str:
     )
 
 
-def row(score: Score) -> Row:
+def score_row(score: Score) -> ScoreRow:
     """A score in words."""
-    meaning, blind = MEANINGS[meaning_of(score.name)]
-    value, doubt = formatted(score)
-    return Row(score.name, value, doubt, score.better, score.warning, meaning, blind)
+    meaning, blind = MEANINGS[explanation_key(score.name)]
+    value, doubt = format_score(score)
+    return ScoreRow(score.name, value, doubt, score.better, score.warning, meaning, blind)
 
 
-def meaning_of(name: str) -> str:
+def explanation_key(name: str) -> str:
     """Which of `MEANINGS` a score's name has: FID and FD-lite0 are both FD."""
     if name in MEANINGS:
         return name
@@ -137,7 +137,7 @@ def meaning_of(name: str) -> str:
     return {"F": "FD", "K": "KD", "I": "IS"}[name[0]]
 
 
-def formatted(score: Score) -> tuple[str, str]:
+def format_score(score: Score) -> tuple[str, str]:
     """Value and standard error with as many figures as the doubt deserves."""
     value, error = score.value, score.standard_error
     size = abs(error) if error else abs(value) / 100
@@ -152,32 +152,32 @@ def _bars(scores: Sequence[Score]) -> list[tuple[str, list[Bar]]]:
     for name in names:
         group = [score for score in scores if score.name == name]
         longest = max(*(abs(score.value) for score in group), 1e-12)
-        groups.append((name, [Bar(score.label or "", formatted(score)[0], max(0.0, 100 * score.value / longest)) for score in group]))
+        groups.append((name, [Bar(score.label or "", format_score(score)[0], max(0.0, 100 * score.value / longest)) for score in group]))
     return groups
 
 
-def _some(images: Images) -> list[int]:
+def _sheet_indices(images: ImageSet) -> list[int]:
     """A fair choice of images to show: the first ones of a model's seed are as random as any."""
     if images.seed is not None:
-        return list(range(min(SHOWN, images.count)))
-    return sorted(Streams(0, 0, scope="report").integers("shown", images.count, min(SHOWN, images.count)).tolist())
+        return list(range(min(SHEET_SIZE, images.count)))
+    return sorted(Streams(0, 0, scope="report").integers("shown", images.count, min(SHEET_SIZE, images.count)).tolist())
 
 
 def _sheet(images: UInt8[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "rows columns c"]:
-    return grid(images, columns=COLUMNS)
+    return grid(images, columns=SHEET_COLUMNS)
 
 
-def _enlarged(image: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h2 w2 c"]:
-    times = max(1, round(SMALLEST_SIDE / max(image.shape[:2])))
+def _enlarge(image: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h2 w2 c"]:
+    times = max(1, round(MIN_DISPLAY_SIDE / max(image.shape[:2])))
     return image.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def _image(pixels: UInt8[np.ndarray, "h w c"]) -> str:
+def _data_url(pixels: UInt8[np.ndarray, "h w c"]) -> str:
     return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
 
 
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("sparring.judge", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("sparring.evaluation", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("report.html.jinja")

@@ -25,7 +25,7 @@ from sparring.games.step_context import StepContext
 from sparring.losses import penalties
 from sparring.losses.objectives import Losses, objective
 from sparring.nets.blocks.layers import spectrally_normalized
-from sparring.nets.progressive_growing import Growing, Growth, shrunk
+from sparring.nets.progressive_growing import Growing, Growth, downsample_to_level
 from sparring.optimizers.differentiable_steps import DifferentiableSteps
 
 Weights = dict[str, Tensor]
@@ -119,7 +119,7 @@ class TwoPlayerGame(LatentGame):
         """Draw images that the discriminator takes for real: the one there is, or the one it would become (unrolling)."""
         rules, context = self.rules, self.grown(context)
         for network in self.growing:
-            network.shown.fill_(context.real_samples)
+            network.samples_seen.fill_(context.real_samples)
         sees_data = self.objective.compares or rules.unroll > 0
         labels = None if not self.conditional else context.batch.labels if sees_data else context.draw_labels()
         generated = self.drawn(context, labels)
@@ -143,14 +143,14 @@ class TwoPlayerGame(LatentGame):
         level = growth.level(context.real_samples)
         for network in self.growing:
             network.training_level = level
-        return replace(context, draw=lambda: Batch(shrunk(context.batch.images, growth, level), context.batch.labels))
+        return replace(context, draw=lambda: Batch(downsample_to_level(context.batch.images, growth, level), context.batch.labels))
 
     # ---------------------------------------------------------------------------- what the discriminator sees
 
     def shown(self, images: Float[Tensor, "n c h w"], name: str, context: StepContext) -> Float[Tensor, "packs packed h w"]:
         """Images as the discriminator sees them: augmented, with noise (Arjovsky and Bottou 2017), and packed (Lin et al. 2018)."""
         if self.augmentation is not None:
-            images = ada.adaptive(images, self.augmentation.chance.item(), context.streams, name)
+            images = ada.adaptive_augment(images, self.augmentation.chance.item(), context.streams, name)
         elif self.rules.augment == "diffaugment":
             images = ada.differentiable(images, context.streams, name)
         if level := self.rules.noise_at(context.real_samples):
@@ -229,7 +229,7 @@ class TwoPlayerGame(LatentGame):
         if self.objective.compares or self.rules.objective == "wasserstein":
             logits = logits - context.signals["logits/generated"].detach()
         augmentation.adapt(logits, context.batch_size)
-        context.signals.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sure.clone()})
+        context.signals.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sign_mean.clone()})
 
     # ------------------------------------------------------------------------------- the discriminator's weights
 
@@ -245,7 +245,7 @@ class TwoPlayerGame(LatentGame):
             losses = self.discriminator_losses(apart, context.batch.images, generated, labels, dict(zip(names, weights, strict=True)))
             total = torch.stack([loss.mean() for loss in losses.values()]).sum()
             gradients = torch.autograd.grad(total, weights, create_graph=True, allow_unused=True, materialize_grads=True)
-            weights = steps.take(weights, gradients)
+            weights = steps.step(weights, gradients)
             if clip := self.rules.weight_clip:
                 weights = [weight.clamp(-clip, clip) for weight in weights]
         return dict(zip(names, weights, strict=True))

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from sparring.augment.diffaugment import differentiable_together
+from sparring.augment.diffaugment import diffaugment_together
 from sparring.augment.paired import jittered
 from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.random_streams import Streams
@@ -125,7 +125,7 @@ class PatchGame(TranslationGame):
     def judged(self, parts: Sequence[Float[Tensor, "n _ h w"]], context: StepContext, name: str) -> Float[Tensor, "n judged h w"]:
         """What a discriminator sees: the parts as the channels of one image, augmented."""
         if self.patch_rules.augment == "diffaugment":
-            return differentiable_together(parts, context.streams, name)
+            return diffaugment_together(parts, context.streams, name)
         return torch.cat([*parts], dim=1) if len(parts) > 1 else parts[0]
 
     def judged_together(self, discriminator: nn.Module, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from sparring.data.dataset import Data
 from sparring.games.adversarial import TwoPlayerGame, packed
 from sparring.games.game import Game, as_played
 from sparring.games.latent_game import LatentGame
-from sparring.metrics.nearest_neighbors import best_coverage, squared_distances
+from sparring.metrics.nearest_neighbors import expected_coverage, squared_distances
 from sparring.metrics.pixel_space import (
     agreements,
     checkerboard,
@@ -206,7 +206,7 @@ class Examiner:
             "repeats": (own < NEAR_TWINS * self.spread).double().mean().item(),
             "recall": (between <= sample_radii[None]).any(dim=1).double().mean().item(),
             "precision": (between <= real_radii[:, None]).any(dim=0).double().mean().item(),
-            "coverage": min(1.0, covered / max(best_coverage(len(real), len(rows), k), 1e-6)),
+            "coverage": min(1.0, covered / max(expected_coverage(len(real), len(rows), k), 1e-6)),
         }
 
     def place(self, rows: Float[Tensor, "n d"]) -> list[float]:

@@ -24,7 +24,7 @@ from sparring.games.recipe import Recipe
 from sparring.games.translation import Direction, TranslationGame
 from sparring.inference.interpolation import spherical, walk
 from sparring.inference.tiling import TILE, in_tiles, refuse_tile
-from sparring.nets.feature_maps import dropping
+from sparring.nets.forward_hooks import fixed_dropout
 from sparring.nets.style_generator import StyleGenerator
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class Model:
                 f"{self.source} has a network without dropout, so its translations have no noise: leave noise out. "
                 "(Of pix2pix's U-Nets those with six halvings and more have some, as for 64x64 pixels, unless they were imported.)"
             )
-        return dropping(network, seed)
+        return fixed_dropout(network, seed)
 
     def refuse_direction(self, direction: str) -> None:
         """Raise a SparringError if this model does not translate that way."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import CheckpointError
-from sparring.interop.official_files import Official
+from sparring.interop.official_files import OfficialWeights
 from sparring.recipes.biggan import BigGAN
 
 State = dict[str, Tensor]
@@ -18,22 +18,28 @@ DEEP_PARTS = {"conv1": "narrow", "conv2": "first", "conv3": "second", "conv4": "
 DEEP_PARTS |= {f"bn{i + 1}": f"norms.{i}" for i in range(4)}
 ATTENTION_PARTS = {"theta": "query", "phi": "key", "g": "value", "o": "out"}
 BUFFERS = {"stored_mean": "norm.running_mean", "stored_var": "norm.running_var", "gain": "scale", "bias": "offset"}
-LEAVES = {"bias": "bias", "norm.weight": "gain", "norm.bias": "bias", "norm.running_mean": "stored_mean", "norm.running_var": "stored_var"}
+LEAF_NAMES = {
+    "bias": "bias",
+    "norm.weight": "gain",
+    "norm.bias": "bias",
+    "norm.running_mean": "stored_mean",
+    "norm.running_var": "stored_var",
+}
 for _ours, _theirs in (("", ""), ("scale.", "gain."), ("offset.", "bias.")):
-    LEAVES |= {f"{_ours}{name}": f"{_theirs}weight" for name in ("weight", "parametrizations.weight.original")}
-    LEAVES |= {f"{_ours}parametrizations.weight.0.{vector}": f"{_theirs}u0" for vector in ("_u", "_v")}
+    LEAF_NAMES |= {f"{_ours}{name}": f"{_theirs}weight" for name in ("weight", "parametrizations.weight.original")}
+    LEAF_NAMES |= {f"{_ours}parametrizations.weight.0.{vector}": f"{_theirs}u0" for vector in ("_u", "_v")}
 """The ends of our names of parameters, and of the file's."""
-ENDS = {"linear": "project", "shared": "embed", "output_layer.0": "last_norm", "output_layer.2": "draw"}
-DISCRIMINATOR_ENDS = {"linear": "judge", "embed": "project", "input_conv": "see"}
-PLACE = re.compile(r"blocks\.(\d+)\.(\d+)\.?(.*)")
+TOP_LEVEL_NAMES = {"linear": "project", "shared": "embed", "output_layer.0": "last_norm", "output_layer.2": "to_image"}
+DISCRIMINATOR_TOP_LEVEL_NAMES = {"linear": "head", "embed": "project", "input_conv": "from_image"}
+BLOCK_NAME = re.compile(r"blocks\.(\d+)\.(\d+)\.?(.*)")
 
 
-def fits(state: State) -> bool:
+def is_biggan_state(state: State) -> bool:
     """Whether these are the names of BigGAN's networks."""
     return {"linear.weight", "blocks.0.0.conv1.weight"} <= set(state)
 
 
-def official(state: State, path: Path) -> Official:
+def convert_biggan(state: State, path: Path) -> OfficialWeights:
     """A generator or a discriminator as BigGAN's of ours. A CheckpointError if shapes do not go together."""
     usual = {
         name: re.sub(r"\.bn\.(?:stored|running)_", ".stored_", name)
@@ -42,7 +48,7 @@ def official(state: State, path: Path) -> Official:
     }
     state = {usual[name]: state[name].float() for name in usual}
     try:
-        found = _generator(state) if "output_layer.2.weight" in state else _discriminator(state)
+        found = _convert_generator(state) if "output_layer.2.weight" in state else _convert_discriminator(state)
     except (KeyError, ValueError, IndexError, RuntimeError) as problem:
         raise CheckpointError(f"{path} does not describe BigGAN's networks: {problem!r} is missing or wrong.") from None
     given = {name: own for own, name in usual.items()}
@@ -51,11 +57,11 @@ def official(state: State, path: Path) -> Official:
 
 def _stages(state: State) -> list[list[str]]:
     """The parts of each list of blocks, by their places in the file: "blocks.0.0" and the like. A list is a stage (but see `_joined`)."""
-    places = sorted({(int(match[1]), int(match[2])) for name in state if (match := PLACE.match(name))})
+    places = sorted({(int(match[1]), int(match[2])) for name in state if (match := BLOCK_NAME.match(name))})
     return [[f"blocks.{stage}.{i}" for at, i in places if at == stage] for stage in sorted({stage for stage, _ in places})]
 
 
-def _attended(state: State, stages: list[list[str]]) -> tuple[int, ...]:
+def _attention_stages(state: State, stages: list[list[str]]) -> tuple[int, ...]:
     return tuple(number for number, places in enumerate(stages) if f"{places[-1]}.gamma" in state)
 
 
@@ -64,7 +70,7 @@ def _depth(state: State, stages: list[list[str]]) -> int:
     return sum(f"{place}.conv4.weight" in state for place in stages[0])
 
 
-def _joined(state: State, lists: list[list[str]]) -> list[list[str]]:
+def _generator_stages(state: State, lists: list[list[str]]) -> list[list[str]]:
     """The stages of a generator. The authors' BigGAN-deep has a list for each of its blocks, the last of a stage with the attention. Only
     with two blocks in a stage do its widths change; where none do it is for 32x32, with three stages of any number of blocks.
     """
@@ -77,8 +83,8 @@ def _joined(state: State, lists: list[list[str]]) -> list[list[str]]:
     return [[place for places in lists[start : start + depth] for place in places] for start in range(0, len(lists), depth)]
 
 
-def _generator(state: State) -> Official:
-    stages = _joined(state, _stages(state))
+def _convert_generator(state: State) -> OfficialWeights:
+    stages = _generator_stages(state, _stages(state))
     depth = _depth(state, stages)
     blocks = [[place for place in places if f"{place}.conv1.weight" in state] for places in stages]
     first, last = "conv1.weight", f"conv{4 if depth else 2}.weight"
@@ -96,7 +102,7 @@ def _generator(state: State) -> Official:
         widths=widths,
         shared_size=shared_size,
         hierarchical=chunk > 0,
-        attended=_attended(state, stages),
+        attended=_attention_stages(state, stages),
         depth=depth,
         discriminator_depth=0,  # a small one, of which the file has nothing
         generator_spectral_norm="linear.u0" in state,
@@ -109,14 +115,14 @@ def _generator(state: State) -> Official:
         if name in state:
             rest = state[name].shape[1:] if name != "linear.u0" else ()
             state[name] = state[name].reshape(widths[0], 16, *rest).transpose(0, 1).reshape(-1, *rest)
-    tensors, names = _renamed(state, "generator", stages, DEEP_PARTS if depth else PARTS, ENDS)
+    tensors, names = _rename_tensors(state, "generator", stages, DEEP_PARTS if depth else PARTS, TOP_LEVEL_NAMES)
     if shared is None:  # rows for classes, where ours are columns
         tensors = {name: tensor.t() if name.endswith(("scale.weight", "offset.weight")) else tensor for name, tensor in tensors.items()}
     counts = {name.replace("running_mean", "num_batches_tracked"): torch.tensor(0) for name in tensors if name.endswith("running_mean")}
-    return Official(recipe, spec, tensors | counts, names)
+    return OfficialWeights(recipe, spec, tensors | counts, names)
 
 
-def _discriminator(state: State) -> Official:
+def _convert_discriminator(state: State) -> OfficialWeights:
     stages = _stages(state)
     depth = _depth(state, stages)
     if depth:
@@ -133,15 +139,17 @@ def _discriminator(state: State) -> Official:
         condition="projection" if classes else "none",
         discriminator_widths=widths,
         discriminator_depth=depth,
-        discriminator_attended=_attended(state, stages),
+        discriminator_attended=_attention_stages(state, stages),
         spectral_norm="linear.u0" in state,
         width=max(1, widths[0] // 4),
     )
     spec = ImageSpec(side, side, channels, tuple(map(str, range(classes))))
-    return Official(recipe, spec, *_renamed(state, "discriminator", stages, DEEP_PARTS if depth else PARTS, DISCRIMINATOR_ENDS))
+    return OfficialWeights(
+        recipe, spec, *_rename_tensors(state, "discriminator", stages, DEEP_PARTS if depth else PARTS, DISCRIMINATOR_TOP_LEVEL_NAMES)
+    )
 
 
-def _renamed(
+def _rename_tensors(
     state: State, network: str, stages: list[list[str]], parts: dict[str, str], ends: dict[str, str]
 ) -> tuple[State, dict[str, str]]:
     """Tensors by their names in our networks, and what the file calls each. Weights with a spectral norm come with the singular vectors
@@ -155,17 +163,17 @@ def _renamed(
 
     numbers = {place: number for number, place in enumerate(place for places in stages for place in places)}
     for name in (*(f"{place}.{part}" for place in numbers for part in (*parts, *ATTENTION_PARTS)), *ends):
-        ours = f"{network}.{_module(name, numbers, parts, ends)}"
-        names |= {f"{ours}.{leaf}": f"{name}.{called}" for leaf, called in LEAVES.items()}
+        ours = f"{network}.{_module_name(name, numbers, parts, ends)}"
+        names |= {f"{ours}.{leaf}": f"{name}.{called}" for leaf, called in LEAF_NAMES.items()}
     for name, tensor in state.items():
         module, _, last = name.rpartition(".")
         if re.fullmatch(r"(u|sv)\d+", last) and f"{module}.weight" in state:
             continue
-        ours = _module(module, numbers, parts, ends)
+        ours = _module_name(module, numbers, parts, ends)
         turned = module in {"shared", "embed"}  # our linear maps from classes have classes as columns
         vector = state.get(f"{module}.u0")
         if last != "weight" or vector is None:
-            take(name, f"{ours}.{_leaf(module, last)}".lstrip("."), tensor.t() if turned else tensor)
+            take(name, f"{ours}.{_leaf_name(module, last)}".lstrip("."), tensor.t() if turned else tensor)
             continue
         matrix = tensor.flatten(1)
         right = torch.nn.functional.normalize(vector.flatten() @ matrix, dim=0)
@@ -176,8 +184,8 @@ def _renamed(
     return tensors, names
 
 
-def _module(name: str, numbers: dict[str, int], parts: dict[str, str], ends: dict[str, str]) -> str:
-    match = PLACE.match(name)
+def _module_name(name: str, numbers: dict[str, int], parts: dict[str, str], ends: dict[str, str]) -> str:
+    match = BLOCK_NAME.match(name)
     if match is None:
         return ends.get(name, name)
     part, _, rest = match[3].partition(".")
@@ -186,7 +194,7 @@ def _module(name: str, numbers: dict[str, int], parts: dict[str, str], ends: dic
     return ".".join(filter(None, (f"blocks.{number}", ours, BUFFERS.get(rest, rest))))
 
 
-def _leaf(module: str, last: str) -> str:
+def _leaf_name(module: str, last: str) -> str:
     """The last part of a name: batch norms of ours lie one deeper."""
     if last in {"stored_mean", "stored_var"}:
         return BUFFERS[last]

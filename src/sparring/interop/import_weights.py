@@ -9,7 +9,7 @@ from sparring.core.file_kinds import refusal
 from sparring.inference.load import IMPORTED, _built
 from sparring.inference.model import Model
 from sparring.inference.pack import _write
-from sparring.interop.official_files import read
+from sparring.interop.official_files import read_official_file
 
 
 def import_weights(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Model:
@@ -24,7 +24,7 @@ def import_weights(path: str | os.PathLike[str], out: str | os.PathLike[str] | N
         raise CheckpointError(f"{place} does not exist. Give the file with the official weights.")
     if place.is_dir():
         raise CheckpointError(refusal(place, "a file with official weights", importing=True))
-    found = read(place)
+    found = read_official_file(place)
     networks = {name.partition(".")[0] for name in found.tensors}
     model = _built(found.recipe, found.spec, found.tensors, place, networks, found.names)
     if out is not None:

@@ -13,28 +13,28 @@ from torch import Tensor
 from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import CheckpointError, listed
 from sparring.interop import nvidia_tensorflow
-from sparring.interop.official_files import Official
-from sparring.interop.safe_unpickling import Part, TensorflowNetwork
+from sparring.interop.official_files import OfficialWeights
+from sparring.interop.safe_unpickling import PickledModule, TensorflowNetwork
 from sparring.nets.blocks.resampling import TAPS
 from sparring.recipes.stylegan2 import StyleGAN2
 
 Value = TypeVar("Value")
-PARTS_OF_A_BLOCK = {"conv0": "first", "conv1": "second", "torgb": "draw", "fromrgb": "see", "skip": "skip"}
-PARTS_OF_THE_EPILOGUE = {"fromrgb": "see", "conv": "last", "fc": "hidden", "out": "judge"}
-LEAVES = ("weight", "bias", "affine.weight", "affine.bias", "noise_const", "noise_strength")
-MOST_CLASSES = 1_000_000
+BLOCK_LAYERS = {"conv0": "first", "conv1": "second", "torgb": "to_image", "fromrgb": "from_image", "skip": "skip"}
+EPILOGUE_LAYERS = {"fromrgb": "from_image", "conv": "last", "fc": "hidden", "out": "head"}
+LEAF_NAMES = ("weight", "bias", "affine.weight", "affine.bias", "noise_const", "noise_strength")
+MAX_CLASSES = 1_000_000
 BUFFERS = {"noise_const": "noise", "const": "constant"}
 
 
-def official(pickled: dict[str, Part | TensorflowNetwork], path: Path) -> Official:
+def convert_stylegan2(pickled: dict[str, PickledModule | TensorflowNetwork], path: Path) -> OfficialWeights:
     """G_ema (or G) and D as a StyleGAN2 of ours. A CheckpointError lists all that does not fit."""
-    networks = _as_parts(pickled, path)
+    networks = _as_pytorch_modules(pickled, path)
     drawing = "G_ema" if "G_ema" in networks else "G"
     generator, discriminator = networks.get(drawing), networks.get("D")
     if generator is None and discriminator is None:
         raise CheckpointError(f"{path} has neither G_ema, G nor D. It has: {', '.join(networks)}.")
     try:
-        found = [problem for part in (generator, discriminator) if part is not None for problem in _unusual(part)]
+        found = [problem for part in (generator, discriminator) if part is not None for problem in _unsupported_features(part)]
         if found:
             raise CheckpointError(listed(f"{path} has networks of a kind that is not known here:", found))
         settings: dict[str, Any] = {}
@@ -42,10 +42,10 @@ def official(pickled: dict[str, Part | TensorflowNetwork], path: Path) -> Offici
         names: dict[str, str] = {}
 
         def take(place: str, network: str, name_of: Callable[[str], str]) -> None:
-            for name, tensor in _weights(networks[place]):
+            for name, tensor in _weight_tensors(networks[place]):
                 ours = f"{network}.{name_of(name)}"
                 tensors[ours], names[ours] = tensor, f"{place}.{name}"
-            for name in _usual_names(networks[place]):
+            for name in _expected_names(networks[place]):
                 names.setdefault(f"{network}.{name_of(name)}", f"{place}.{name}")
 
         if discriminator is not None:
@@ -58,33 +58,38 @@ def official(pickled: dict[str, Part | TensorflowNetwork], path: Path) -> Offici
         described = generator if generator is not None else discriminator
         assert described is not None
         side, channels, classes = (int(described.settings[name]) for name in ("img_resolution", "img_channels", "c_dim"))
-        if not 0 <= classes <= MOST_CLASSES:
+        if not 0 <= classes <= MAX_CLASSES:
             raise ValueError(f"c_dim = {classes}")
         spec = ImageSpec(side, side, channels, tuple(map(str, range(classes))))
         recipe = StyleGAN2(condition="projection" if classes else "none", **settings)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as problem:
         raise CheckpointError(f"{path} does not describe StyleGAN2's networks: {problem!r} is missing or wrong.") from None
-    return Official(recipe, spec, tensors, names)
+    return OfficialWeights(recipe, spec, tensors, names)
 
 
-def _as_parts(pickled: dict[str, Part | TensorflowNetwork], path: Path) -> dict[str, Part]:
+def _as_pytorch_modules(pickled: dict[str, PickledModule | TensorflowNetwork], path: Path) -> dict[str, PickledModule]:
     """All of them as PyTorch programs have them."""
     wanted = {name: one for name, one in pickled.items() if name != "G" or "G_ema" not in pickled}
     try:
         if found := [
-            problem for one in wanted.values() if isinstance(one, TensorflowNetwork) for problem in nvidia_tensorflow.problems(one)
+            problem
+            for one in wanted.values()
+            if isinstance(one, TensorflowNetwork)
+            for problem in nvidia_tensorflow.unsupported_features(one)
         ]:
             raise CheckpointError(listed(f"{path} has networks of a kind that is not known here:", found))
-        return {name: nvidia_tensorflow.as_part(one) if isinstance(one, TensorflowNetwork) else one for name, one in wanted.items()}
+        return {
+            name: nvidia_tensorflow.as_pytorch_module(one) if isinstance(one, TensorflowNetwork) else one for name, one in wanted.items()
+        }
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as problem:
         raise CheckpointError(f"{path} does not describe StyleGAN2's networks: {problem!r} is missing or wrong.") from None
 
 
-def _unusual(network: Part) -> list[str]:
+def _unsupported_features(network: PickledModule) -> list[str]:
     """What a network has that ours cannot have."""
     square = torch.outer(torch.tensor(TAPS), torch.tensor(TAPS)) / sum(TAPS) ** 2
     found = []
-    for name, part in network.every():
+    for name, part in network.walk():
         filter_ = part.own.get("resample_filter")
         if filter_ is not None and (filter_.shape != square.shape or not torch.allclose(filter_.float(), square)):
             found.append(f"{name}: a filter of shape {tuple(filter_.shape)}, not (1, 3, 3, 1)")
@@ -93,19 +98,19 @@ def _unusual(network: Part) -> list[str]:
     return found
 
 
-def _weights(network: Part) -> Iterable[tuple[str, Tensor]]:
+def _weight_tensors(network: PickledModule) -> Iterable[tuple[str, Tensor]]:
     """What is not the same in all networks. A layer without noise is one with noise of strength zero."""
     for name, tensor in network.tensors().items():
         if not name.endswith("resample_filter"):
             yield name, tensor.float()
-    for name, part in network.every():
+    for name, part in network.walk():
         if part.settings.get("use_noise") is False:
             side = int(part.settings["resolution"])
             yield f"{name}.noise_const", torch.zeros(side, side)
             yield f"{name}.noise_strength", torch.zeros(())
 
 
-def _usual_names(network: Part) -> Iterable[str]:
+def _expected_names(network: PickledModule) -> Iterable[str]:
     """What parameters of such a network are called, whether it has them or not."""
     mapping, synthesis = network.parts.get("mapping"), network.parts.get("synthesis")
     if mapping is not None:
@@ -114,16 +119,16 @@ def _usual_names(network: Part) -> Iterable[str]:
     prefix, holder = ("", network) if synthesis is None else ("synthesis.", synthesis)
     for block in (name for name in holder.parts if re.fullmatch(r"b\d+", name)):
         yield f"{prefix}{block}.const"
-        parts = PARTS_OF_A_BLOCK if block != "b4" or synthesis is not None else PARTS_OF_THE_EPILOGUE
-        yield from (f"{prefix}{block}.{part}.{leaf}" for part in parts for leaf in LEAVES)
+        parts = BLOCK_LAYERS if block != "b4" or synthesis is not None else EPILOGUE_LAYERS
+        yield from (f"{prefix}{block}.{part}.{leaf}" for part in parts for leaf in LEAF_NAMES)
 
 
-def _blocks(network: Part) -> list[Part]:
+def _blocks(network: PickledModule) -> list[PickledModule]:
     """The blocks for sides 4, 8, ..."""
     return [network.parts[f"b{4 << i}"] for i in range(sum(name[:1] == "b" and name[1:].isdigit() for name in network.parts))]
 
 
-def _mapping_settings(mapping: Part, prefix: str) -> dict[str, Any]:
+def _mapping_settings(mapping: PickledModule, prefix: str) -> dict[str, Any]:
     layers = [part for name, part in mapping.parts.items() if name.startswith("fc")]
     found = {
         f"{prefix}mapping_layers": len(layers),
@@ -135,27 +140,27 @@ def _mapping_settings(mapping: Part, prefix: str) -> dict[str, Any]:
     return found
 
 
-def _generator_settings(generator: Part) -> dict[str, Any]:
+def _generator_settings(generator: PickledModule) -> dict[str, Any]:
     synthesis, mapping = generator.parts["synthesis"], generator.parts["mapping"]
     blocks = _blocks(synthesis)
     return {
         "latent_size": int(generator.settings["z_dim"]),
         "style_size": int(generator.settings["w_dim"]),
         "widths": tuple(block.parts["conv1"].own["weight"].shape[0] for block in blocks),
-        "architecture": _same(block.settings["architecture"] for block in blocks),
+        "architecture": _only_value(block.settings["architecture"] for block in blocks),
         "clamp": _clamp(synthesis),
         **_mapping_settings(mapping, ""),
     }
 
 
-def _discriminator_settings(discriminator: Part) -> dict[str, Any]:
+def _discriminator_settings(discriminator: PickledModule) -> dict[str, Any]:
     blocks = _blocks(discriminator)
     epilogue = blocks[0]
     narrow = epilogue.parts["conv"].own["weight"]
     deviation = epilogue.parts.get("mbstd")
     found: dict[str, Any] = {
         "discriminator_widths": (narrow.shape[0], *(block.parts["conv0"].own["weight"].shape[0] for block in blocks[1:])),
-        "discriminator_architecture": _same(block.settings["architecture"] for block in blocks),
+        "discriminator_architecture": _only_value(block.settings["architecture"] for block in blocks),
         "minibatch_deviation": deviation is not None,
         "discriminator_clamp": _clamp(discriminator),
     }
@@ -169,18 +174,18 @@ def _discriminator_settings(discriminator: Part) -> dict[str, Any]:
     return found
 
 
-def _clamp(network: Part) -> float | None:
-    values = {part.settings["conv_clamp"] for _, part in network.every() if "conv_clamp" in part.settings}
+def _clamp(network: PickledModule) -> float | None:
+    values = {part.settings["conv_clamp"] for _, part in network.walk() if "conv_clamp" in part.settings}
     given = values - {None}
-    return float(_same(given)) if given else None
+    return float(_only_value(given)) if given else None
 
 
-def _same(values: Iterable[Value]) -> Value:
+def _only_value(values: Iterable[Value]) -> Value:
     (value,) = set(values)
     return value
 
 
-def _renamed(name: str, parts: dict[str, str], block: Callable[[str], str]) -> str:
+def _rename(name: str, parts: dict[str, str], block: Callable[[str], str]) -> str:
     """`b8.conv0.weight` as `blocks.1.first.weight`, if `block` says `blocks.1` for b8."""
     place, _, rest = name.partition(".")
     part, dot, rest = rest.partition(".")
@@ -196,12 +201,12 @@ def _generator_name(name: str) -> str:
         return "mean"
     if name.startswith("mapping."):
         return _mapping_name(name)
-    return _renamed(name.removeprefix("synthesis."), PARTS_OF_A_BLOCK, lambda place: f"synthesis.blocks.{int(place[1:]).bit_length() - 3}.")
+    return _rename(name.removeprefix("synthesis."), BLOCK_LAYERS, lambda place: f"synthesis.blocks.{int(place[1:]).bit_length() - 3}.")
 
 
 def _discriminator_name(name: str, levels: int) -> str:
     if name.startswith("mapping."):
         return _mapping_name(name)
     if name.startswith("b4."):
-        return _renamed(name, PARTS_OF_THE_EPILOGUE, lambda _: "")
-    return _renamed(name, PARTS_OF_A_BLOCK, lambda place: f"blocks.{levels - int(place[1:]).bit_length()}.")
+        return _rename(name, EPILOGUE_LAYERS, lambda _: "")
+    return _rename(name, BLOCK_LAYERS, lambda place: f"blocks.{levels - int(place[1:]).bit_length()}.")

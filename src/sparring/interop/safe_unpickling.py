@@ -22,16 +22,16 @@ from torch import Tensor
 from sparring.core.errors import CheckpointError
 from sparring.core.file_kinds import refusal
 
-MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 """What torch's older files begin with, as a pickle of its own."""
-MOST_MODULES = 10_000
-LONGEST_HEADING = 100_000_000
+MAX_MODULES = 10_000
+MAX_HEADER_BYTES = 100_000_000
 """Of a safetensors file, in bytes, as its own library has it."""
-AGAIN = "Download or copy it anew."
+DOWNLOAD_AGAIN = "Download or copy it anew."
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PickledModule:
     """A module of NVIDIA's, as a pickle describes it."""
 
     kind: str
@@ -40,7 +40,7 @@ class Part:
     """Its attributes that are not tensors."""
     own: dict[str, Tensor] = field(default_factory=dict)
     """Its own weights and buffers."""
-    parts: "dict[str, Part]" = field(default_factory=dict)
+    parts: "dict[str, PickledModule]" = field(default_factory=dict)
 
     size: int = 1
     """How many modules it has, itself counted."""
@@ -55,9 +55,9 @@ class Part:
             found |= part.tensors(f"{prefix}{name}.")
         return found
 
-    def every(self) -> "list[tuple[str, Part]]":
+    def walk(self) -> "list[tuple[str, PickledModule]]":
         """It and all of its parts, by dotted name."""
-        return [("", self)] + [(f"{name}.{below}".rstrip("."), part) for name, one in self.parts.items() for below, part in one.every()]
+        return [("", self)] + [(f"{name}.{below}".rstrip("."), part) for name, one in self.parts.items() for below, part in one.walk()]
 
 
 class TensorflowNetwork:
@@ -89,12 +89,12 @@ def _as_tensor(value: object) -> Tensor:
     """A numpy array, or a number."""
     if isinstance(value, int | float):
         return torch.tensor(float(value))
-    if not isinstance(value, _Array):
+    if not isinstance(value, _PickledArray):
         raise pickle.UnpicklingError(f"a variable is a {type(value).__name__}, not an array")
     return torch.from_numpy(value.value.astype(np.float32))
 
 
-class _Allowed:
+class _AllowedFunction:
     """One of our functions, for a pickle to call and not to change."""
 
     __slots__ = ("_function",)
@@ -109,7 +109,7 @@ class _Allowed:
         raise pickle.UnpicklingError(f"it sets {name!r} of a function")
 
 
-class _Held:
+class _Sealed:
     """A tensor or a storage, out of a pickle's reach: its own methods would do as they are told."""
 
     __slots__ = ("value",)
@@ -121,7 +121,7 @@ class _Held:
         raise pickle.UnpicklingError(f"it sets {name!r} of a tensor")
 
 
-class _Kind:
+class _PickledDtype:
     """A numpy type in the making: its state (byte order and the like) comes after its name."""
 
     def __init__(self, name: str) -> None:
@@ -134,7 +134,7 @@ class _Kind:
             self.type = self.type.newbyteorder(">")
 
 
-class _Array:
+class _PickledArray:
     """A numpy array in the making."""
 
     def __init__(self) -> None:
@@ -146,25 +146,25 @@ class _Array:
         self.value = value.reshape(shape, order="F" if columns_first else "C")
 
 
-def asked_for(problem: Exception) -> str:
+def refused_global(problem: Exception) -> str:
     """The name that torch's allow-list refused; "" if it was something else."""
     named = re.search(r"GLOBAL ([\w.]+)", str(problem))
     return named[1] if named else ""
 
 
-def _storage(content: bytes) -> _Held:
+def _load_storage(content: bytes) -> _Sealed:
     """A storage that is a pickle of its own, inside the pickle."""
     try:
         storage = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
-        raise (_RefusedError(asked) if (asked := asked_for(problem)) else pickle.UnpicklingError("a storage is damaged")) from None
+        raise (_RefusedError(asked) if (asked := refused_global(problem)) else pickle.UnpicklingError("a storage is damaged")) from None
     if not isinstance(storage, torch.storage.TypedStorage | torch.UntypedStorage):
         raise pickle.UnpicklingError(f"a storage holds a {type(storage).__name__}")
-    return _Held(storage)
+    return _Sealed(storage)
 
 
-def _tensor(held: object, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *rest: object) -> _Held:
-    storage = held.value if isinstance(held, _Held) else None
+def _rebuild_tensor(held: object, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *rest: object) -> _Sealed:
+    storage = held.value if isinstance(held, _Sealed) else None
     if not isinstance(storage, torch.storage.TypedStorage | torch.UntypedStorage):
         raise pickle.UnpicklingError(f"a tensor is made of a {type(held).__name__}, not of a storage")
     with warnings.catch_warnings(action="ignore", category=UserWarning):  # torch means to part with typed storages one day
@@ -174,29 +174,29 @@ def _tensor(held: object, offset: int, size: tuple[int, ...], stride: tuple[int,
     places = max(last + 1, math.prod(size))  # by strides of zero a tensor can have more places than its storage
     if offset < 0 or any(step < 0 for step in stride) or places * kind.itemsize > untyped.nbytes():
         raise pickle.UnpicklingError(f"a tensor of shape {tuple(size)} reaches beyond its storage")
-    return _Held(torch.empty(0, dtype=kind).set_(untyped, offset, tuple(size), tuple(stride)))
+    return _Sealed(torch.empty(0, dtype=kind).set_(untyped, offset, tuple(size), tuple(stride)))
 
 
-def _parameter(held: object, *rest: object) -> _Held:
-    if not isinstance(held, _Held) or not isinstance(held.value, Tensor):
+def _rebuild_parameter(held: object, *rest: object) -> _Sealed:
+    if not isinstance(held, _Sealed) or not isinstance(held.value, Tensor):
         raise pickle.UnpicklingError(f"a parameter is made of a {type(held).__name__}, not of a tensor")
     return held
 
 
-def _part(description: object) -> Part:
+def _rebuild_module(description: object) -> PickledModule:
     """What NVIDIA's loader would run the description's source text for."""
     if not isinstance(description, Mapping) or not isinstance(description.get("state"), Mapping):
         raise pickle.UnpicklingError("a module has no description")
     state = description["state"]
     held = {
-        name: one.value for place in ("_parameters", "_buffers") for name, one in state.get(place, {}).items() if isinstance(one, _Held)
+        name: one.value for place in ("_parameters", "_buffers") for name, one in state.get(place, {}).items() if isinstance(one, _Sealed)
     }
     tensors = {str(name): tensor for name, tensor in held.items() if isinstance(tensor, Tensor)}
-    parts = {str(name): part for name, part in state.get("_modules", {}).items() if isinstance(part, Part)}
+    parts = {str(name): part for name, part in state.get("_modules", {}).items() if isinstance(part, PickledModule)}
     size = 1 + sum(part.size for part in parts.values())
-    if size > MOST_MODULES:
+    if size > MAX_MODULES:
         raise pickle.UnpicklingError(f"it has {size:,} modules")
-    return Part(str(description.get("class_name")), dict(state), tensors, parts, size)
+    return PickledModule(str(description.get("class_name")), dict(state), tensors, parts, size)
 
 
 def _allow_list() -> dict[str, object]:
@@ -212,20 +212,20 @@ def _allow_list() -> dict[str, object]:
 
     names: dict[str, Callable[..., Any]] = {
         "collections.OrderedDict": dict,
-        "torch_utils.persistence._reconstruct_persistent_obj": _part,
-        "torch._utils._rebuild_parameter": _parameter,
-        "torch._utils._rebuild_tensor_v2": _tensor,
-        "torch._utils._rebuild_tensor": _tensor,
-        "torch.storage._load_from_bytes": _storage,
-        "numpy.dtype": lambda name, *_: _Kind(name),
+        "torch_utils.persistence._reconstruct_persistent_obj": _rebuild_module,
+        "torch._utils._rebuild_parameter": _rebuild_parameter,
+        "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
+        "torch._utils._rebuild_tensor": _rebuild_tensor,
+        "torch.storage._load_from_bytes": _load_storage,
+        "numpy.dtype": lambda name, *_: _PickledDtype(name),
         "_codecs.encode": lambda text, kind: text.encode("latin1"),
         "builtins.set": set,
         "builtins.bytes": lambda *_: b"",  # only empty ones are made so; of a number it would take as much memory
     }
     for room in ("numpy.core.multiarray", "numpy._core.multiarray"):
         names[f"{room}.scalar"] = lambda kind, content: np.frombuffer(content, kind.type)[0].item()
-        names[f"{room}._reconstruct"] = lambda *rest: _Array()
-    allowed: dict[str, object] = {name: _Allowed(function) for name, function in names.items()}
+        names[f"{room}._reconstruct"] = lambda *rest: _PickledArray()
+    allowed: dict[str, object] = {name: _AllowedFunction(function) for name, function in names.items()}
     # numpy names its own class beside `_reconstruct`, which does not call it; dnnlib's dictionaries are made by their class
     return allowed | {
         "numpy.ndarray": None,
@@ -235,7 +235,7 @@ def _allow_list() -> dict[str, object]:
     }
 
 
-class _Reader(pickle.Unpickler):
+class _RestrictedUnpickler(pickle.Unpickler):
     def __init__(self, file: io.BufferedIOBase) -> None:
         super().__init__(file)
         self.allowed = _allow_list()
@@ -254,11 +254,11 @@ class _RefusedError(Exception):
     pass
 
 
-def read_persistent(path: Path) -> dict[str, Part | TensorflowNetwork]:
+def read_nvidia_pickle(path: Path) -> dict[str, PickledModule | TensorflowNetwork]:
     """The networks in a pickle of NVIDIA's, by name (G, D, G_ema). A CheckpointError if it is none, or asks for anything else."""
     try:
         with path.open("rb") as file:
-            content = _Reader(file).load()
+            content = _RestrictedUnpickler(file).load()
     except _RefusedError as name:
         raise CheckpointError(f"{path} asks for {name}, which is not among what official weights need. Nothing of it was run.") from None
     except OSError:
@@ -275,31 +275,33 @@ def read_persistent(path: Path) -> dict[str, Part | TensorflowNetwork]:
         content = dict(zip(("G", "D", "G_ema"), content, strict=False))
     found = content.items() if isinstance(content, dict) else ()
     parts = {
-        name: one for name, one in found if isinstance(one, Part) or (isinstance(one, TensorflowNetwork) and hasattr(one, "variables"))
+        name: one
+        for name, one in found
+        if isinstance(one, PickledModule) or (isinstance(one, TensorflowNetwork) and hasattr(one, "variables"))
     }
     if not parts:
         raise CheckpointError(f"{path} is a Python pickle, but has no networks of NVIDIA's in it (G, D, G_ema).")
     return parts
 
 
-def is_state(path: Path) -> bool:
+def is_state_dict_file(path: Path) -> bool:
     """Whether it has tensors by name: torch wrote the file (its older format or its newer), or safetensors; else it may be a
     pickle of Python's. A CheckpointError if it is empty.
     """
     with path.open("rb") as file:
         start = file.read(32)
-    if start.startswith(b"PK\x03\x04") or MAGIC.to_bytes(10, "little") in start or _is_safetensors(start):
+    if start.startswith(b"PK\x03\x04") or LEGACY_TORCH_MAGIC.to_bytes(10, "little") in start or _is_safetensors(start):
         return True
     if not start:
-        raise CheckpointError(f"{path} is empty. {AGAIN}")
+        raise CheckpointError(f"{path} is empty. {DOWNLOAD_AGAIN}")
     return False
 
 
 def _is_safetensors(start: bytes) -> bool:
-    return start[8:9] == b"{" and 0 < int.from_bytes(start[:8], "little") < LONGEST_HEADING
+    return start[8:9] == b"{" and 0 < int.from_bytes(start[:8], "little") < MAX_HEADER_BYTES
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
+def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Tensors by name, out of a file that torch wrote, by torch's own allow-list, or out of a safetensors file. A CheckpointError if there
     is anything else in it.
     """
@@ -308,13 +310,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         content = load_file(path) if plain else torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
-        asked = asked_for(problem)
+        asked = refused_global(problem)
         asks = f"asks for {asked}, which is not" if asked else "holds what is not"
         raise CheckpointError(f"{path} {asks} among what official weights need. Nothing of it was run.") from None
     except Exception as problem:  # a damaged file raises anything at all
         said = str(problem).partition(". ")[0].rstrip(".") or type(problem).__name__
-        raise CheckpointError(f"{path} is damaged or cut short ({said}). {AGAIN}") from None
-    state = {str(name): tensor for name, tensor in _network(content, path).items()}
+        raise CheckpointError(f"{path} is damaged or cut short ({said}). {DOWNLOAD_AGAIN}") from None
+    state = {str(name): tensor for name, tensor in _only_state_dict(content, path).items()}
     if unusual := [name for name, tensor in state.items() if tensor.layout != torch.strided or tensor.is_meta or tensor.is_complex()]:
         raise CheckpointError(f"{path} has tensors that are sparse, complex or without content: {', '.join(unusual[:5])}.")
     if stretched := [name for name, tensor in state.items() if tensor.nbytes > tensor.untyped_storage().nbytes()]:
@@ -323,7 +325,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return {re.sub(r"^(?:(?:_orig_mod|module)\.)+", "", name): tensor for name, tensor in state.items()}
 
 
-def _network(content: object, path: Path) -> dict[Any, Tensor]:
+def _only_state_dict(content: object, path: Path) -> dict[Any, Tensor]:
     """The only tensors by name that a file holds: all of it, or one entry, as training programs write them beside the epoch and such."""
     if _are_tensors(content):
         return content

@@ -14,14 +14,14 @@ from torch.overrides import TorchFunctionMode
 from sparring.core.errors import SettingsError
 from sparring.data.store import Store
 from sparring.inference.model import Model
-from sparring.interpret.feature_maps import Maps, _judging, _maps
+from sparring.interpret.discriminator_features import Maps, maps_of_images, open_discriminator
 from sparring.media.image_files import grid
 from sparring.media.pixels import float_to_pixels
-from sparring.nets.feature_maps import recording
+from sparring.nets.forward_hooks import record_feature_maps
 from sparring.runs.training_data import data_of
 
 
-def filters(
+def filter_sheet(
     model: Model,
     data: str | os.PathLike[str] | Store | None = None,
     *,
@@ -39,27 +39,27 @@ def filters(
     patches = min(patches, len(store))
     numbers = np.linspace(0, len(store) - 1, min(searched, len(store))).astype(np.int64)
     pieces, module = [], ""
-    for recorder in _maps(model, store, numbers):
+    for recorder in maps_of_images(model, store, numbers):
         sides = sorted(one for one in recorder.maps if one > 1)
         side = sides[min(1, len(sides) - 1)] if side is None else side
         if side not in recorder.maps:
             raise SettingsError(f"The discriminator has no maps of {side}x{side}. It has maps of: {', '.join(map(str, sides))}.")
         module, output = recorder.maps[side]
         pieces.append(output)
-    network, judge = _judging(model)
+    network, judge = open_discriminator(model)
     shown: list[UInt8[np.ndarray, "h w c"]] = []
     largest = store.spec.height
-    for answer in strongest(pieces, patches, count):
+    for answer in strongest_responses(pieces, patches, count):
         images = store.batch(numbers[answer.images.numpy()]).images
-        guided, boxes = explained(network, judge, images, module, answer)
+        guided, boxes = explain_responses(network, judge, images, module, answer)
         guided = guided / guided.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
         for row in (images, guided):
             for image, (down, right) in zip(row, boxes, strict=True):
-                shown.append(_enlarged(float_to_pixels(image[None, :, down, right])[0].numpy(), largest))
+                shown.append(_enlarge(float_to_pixels(image[None, :, down, right])[0].numpy(), largest))
     return grid(np.stack(shown), columns=patches)
 
 
-def _enlarged(patch: UInt8[np.ndarray, "h w c"], side: int) -> UInt8[np.ndarray, "side side c"]:
+def _enlarge(patch: UInt8[np.ndarray, "h w c"], side: int) -> UInt8[np.ndarray, "side side c"]:
     """To that side, by repeating pixels."""
     rows = np.arange(side) * patch.shape[0] // side
     columns = np.arange(side) * patch.shape[1] // side
@@ -83,7 +83,7 @@ class _GuidedRelu(torch.autograd.Function):
         return gradient.clamp_min(0) * positive, None
 
 
-class Guided(TorchFunctionMode):
+class GuidedBackpropagation(TorchFunctionMode):
     """In the block all rectifiers guide gradients back (guided backpropagation: Springenberg et al. 2015)."""
 
     def __torch_function__(
@@ -99,7 +99,7 @@ class Guided(TorchFunctionMode):
 
 
 @dataclass(frozen=True)
-class Answer:
+class FilterResponses:
     """Where a filter answers most."""
 
     channel: int
@@ -112,7 +112,7 @@ class Answer:
     columns: Int64[Tensor, " k"]
 
 
-def strongest(pieces: Iterable[Maps], count: int, filters: int) -> list[Answer]:
+def strongest_responses(pieces: Iterable[Maps], count: int, filters: int) -> list[FilterResponses]:
     """Of maps that come in pieces, the `filters` channels whose answers vary most between images, and for each the `count` images
     that it answers to most.
     """
@@ -128,16 +128,16 @@ def strongest(pieces: Iterable[Maps], count: int, filters: int) -> list[Answer]:
     for channel in selective.argsort(descending=True)[:filters].tolist():
         order = answers[:, channel].argsort(descending=True)[:count]
         place = where[order, channel]
-        found.append(Answer(channel, answers[order, channel], order, place // width, place % width))
+        found.append(FilterResponses(channel, answers[order, channel], order, place // width, place % width))
     return found
 
 
-def explained(
-    network: nn.Module, judge: Callable[[Images], object], images: Images, module: str, answer: Answer
+def explain_responses(
+    network: nn.Module, judge: Callable[[Images], object], images: Images, module: str, answer: FilterResponses
 ) -> tuple[Float[Tensor, "k c h w"], list[tuple[slice, slice]]]:
     """What in each image its answer came from, by guided backpropagation, and the part of the image that the filter saw at all."""
     shown = images.detach().clone().requires_grad_()
-    with recording(network) as recorder, Guided():
+    with record_feature_maps(network) as recorder, GuidedBackpropagation():
         judge(shown)
     output = next(output for name, output in recorder.maps.values() if name == module)
     picked = output[torch.arange(len(images)), answer.channel, answer.rows, answer.columns]
@@ -145,11 +145,11 @@ def explained(
     seen = []
     side_ratio = images.shape[2] / output.shape[2]
     for row, column, gradient in zip(answer.rows.tolist(), answer.columns.tolist(), guided, strict=True):
-        seen.append(_box(gradient.abs().sum(dim=0), (row + 0.5) * side_ratio, (column + 0.5) * side_ratio))
+        seen.append(_receptive_square(gradient.abs().sum(dim=0), (row + 0.5) * side_ratio, (column + 0.5) * side_ratio))
     return guided, seen
 
 
-def _box(strength: Float[Tensor, "h w"], row: float, column: float) -> tuple[slice, slice]:
+def _receptive_square(strength: Float[Tensor, "h w"], row: float, column: float) -> tuple[slice, slice]:
     """The smallest square about a place that holds all that is not zero, within the image."""
     height, width = strength.shape
     places = strength.nonzero()

@@ -11,10 +11,10 @@ from jaxtyping import Float, Int64, UInt8
 
 from sparring.core.errors import DataError, missing_extra
 from sparring.data.store import Store
-from sparring.evaluation.classifier import split
+from sparring.evaluation.classifier import split_by_class
 from sparring.evaluation.extractors import open_extractor
 from sparring.inference.model import Model
-from sparring.interpret.feature_maps import PIECE, _maps, features
+from sparring.interpret.discriminator_features import CHUNK, maps_of_images, pooled_features
 from sparring.runs.training_data import data_of
 
 PENALTIES = tuple(10.0**power for power in range(7))
@@ -22,7 +22,7 @@ PENALTIES = tuple(10.0**power for power in range(7))
 
 
 @dataclass(frozen=True)
-class Probe:
+class ProbeResult:
     """How well a linear classifier names the classes of images from some features."""
 
     features: str
@@ -35,7 +35,7 @@ class Probe:
     """The ridge penalty, chosen on a part of the training images."""
 
 
-def probe(model: Model, data: str | os.PathLike[str] | Store | None = None) -> list[Probe]:
+def probe_discriminator(model: Model, data: str | os.PathLike[str] | Store | None = None) -> list[ProbeResult]:
     """Linear classifiers of the data's classes on pixels, on `lite0`'s features, and on the discriminator's: DCGAN's experiment (Radford
     et al. 2016, section 5.1). 15 % of each class are held out. The best first.
     """
@@ -47,24 +47,24 @@ def probe(model: Model, data: str | os.PathLike[str] | Store | None = None) -> l
     store = data_of(model, data)
     if store.labels is None or len(store.spec.classes) < 2:
         raise DataError("A classifier needs data with two classes or more. Use folders as classes, or a labels.csv.")
-    training, held_out = split(store.labels)
+    training, held_out = split_by_class(store.labels)
     everything = np.concatenate([training, held_out])
     pixels: UInt8[np.ndarray, "n h w c"] = store.pixels.view(np.ndarray)[everything]
-    lite0 = open_extractor("lite0").extract(pixels[start : start + PIECE] for start in range(0, len(pixels), PIECE)).rows.numpy()
-    seen = np.concatenate([features(recorder).numpy() for recorder in _maps(model, store, everything)])
+    lite0 = open_extractor("lite0").extract(pixels[start : start + CHUNK] for start in range(0, len(pixels), CHUNK)).rows.numpy()
+    seen = np.concatenate([pooled_features(recorder).numpy() for recorder in maps_of_images(model, store, everything)])
     sets = {"pixels": pixels.reshape(len(pixels), -1).astype(np.float32), "lite0": lite0, "discriminator": seen}
-    found = [_fitted(RidgeClassifier, LinAlgWarning, name, rows, store.labels[everything], len(training)) for name, rows in sets.items()]
+    found = [_fit_probe(RidgeClassifier, LinAlgWarning, name, rows, store.labels[everything], len(training)) for name, rows in sets.items()]
     return sorted(found, key=lambda one: -one.accuracy)
 
 
-def _fitted(
+def _fit_probe(
     classifier: Callable[..., Any],
     complaint: type[Warning],
     name: str,
     rows: Float[np.ndarray, "n d"],
     labels: Int64[np.ndarray, " n"],
     training: int,
-) -> Probe:
+) -> ProbeResult:
     """A ridge classifier on standardized features; its penalty is chosen on every sixth training image."""
     rows = (rows - rows[:training].mean(axis=0)) / (rows[:training].std(axis=0) + 1e-6)
     chosen = np.arange(training) % 6 == 0
@@ -77,4 +77,4 @@ def _fitted(
     numbers = np.arange(len(rows))
     scores = {penalty: accuracy(penalty, numbers[:training][~chosen], numbers[:training][chosen]) for penalty in PENALTIES}
     best = max(scores, key=lambda penalty: scores[penalty])
-    return Probe(name, rows.shape[1], accuracy(best, numbers[:training], numbers[training:]), len(rows) - training, best)
+    return ProbeResult(name, rows.shape[1], accuracy(best, numbers[:training], numbers[training:]), len(rows) - training, best)

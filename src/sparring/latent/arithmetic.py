@@ -8,8 +8,8 @@ from torch import Tensor
 
 from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
-from sparring.latent.directions import SAMPLES, _flat
-from sparring.latent.space import Label, Space
+from sparring.latent.directions import SEARCH_SAMPLES, flatten_points
+from sparring.latent.space import Label, LatentSpace
 
 
 def arithmetic(
@@ -19,28 +19,28 @@ def arithmetic(
     and the seeds whose mean is meant. Gives the image of each mean, and of the sum with `n` - 1 more about it. A network that is told
     classes beside z draws the same sum of their classes, brought to a weight of 1; or `label`.
     """
-    space = Space(model)
+    space = LatentSpace(model)
     if n < 1:
         raise SettingsError(f"n must be at least 1, not {n}.")
-    means = torch.stack([space.points(seeds, label).mean(dim=0) for _, seeds in terms])
+    means = torch.stack([space.points_of_seeds(seeds, label).mean(dim=0) for _, seeds in terms])
     total = sum((weight * mean for (weight, _), mean in zip(terms, means, strict=True)), torch.zeros_like(means[0]))
     noise = torch.randn(n - 1, *means.shape[1:], generator=torch.Generator().manual_seed(seed)) if n > 1 else means[:0]
     noise = noise.to(means.device)
     if noise.ndim == 3:
         noise = noise[:, :1].expand(-1, means.shape[1], -1)
-    unit = _flat(space.many(SAMPLES, seed)).std(dim=0).mean()
+    unit = flatten_points(space.sample_points(SEARCH_SAMPLES, seed)).std(dim=0).mean()
     about = torch.cat([total[None], total + spread * unit * noise])
-    if space.styled or not space.game.conditional:
-        return space.draw(means), space.draw(about)
-    rows = torch.stack([_mean_class(space, seeds, label) for _, seeds in terms])
+    if space.has_styles or not space.game.conditional:
+        return space.generate(means), space.generate(about)
+    rows = torch.stack([_mean_condition(space, seeds, label) for _, seeds in terms])
     weights = torch.tensor([weight for weight, _ in terms], device=rows.device)[:, None]
     if label is None and weights.sum() <= 0:
         raise SettingsError("As much is taken away as is given, so no class is left to draw: name one with --label, or add some seeds.")
     result = rows[:1] if label is not None else (weights * rows).sum(dim=0, keepdim=True) / weights.sum()
-    return space.draw(means, rows), space.draw(about, result.expand(n, -1))
+    return space.generate(means, rows), space.generate(about, result.expand(n, -1))
 
 
-def _mean_class(space: Space, seeds: Sequence[int], label: Label) -> Float[Tensor, " classes"]:
-    condition = space.game.condition(space.labels([*seeds], label))
+def _mean_condition(space: LatentSpace, seeds: Sequence[int], label: Label) -> Float[Tensor, " classes"]:
+    condition = space.game.condition(space.sample_labels([*seeds], label))
     assert condition is not None
     return condition.mean(dim=0)

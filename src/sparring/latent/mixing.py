@@ -8,11 +8,11 @@ from torch import Tensor
 
 from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
-from sparring.latent.space import Label, Space
+from sparring.latent.space import Label, LatentSpace
 from sparring.nets.style_generator import StyleGenerator
 
 
-def mixed(
+def mix_styles(
     coarse: Float[Tensor, "rows layers style"], fine: Float[Tensor, "columns layers style"], layer: int
 ) -> Float[Tensor, "rows columns layers style"]:
     """The styles of each row up to `layer` with those of each column from there on."""
@@ -23,11 +23,11 @@ def mixed(
     )
 
 
-COARSE = 4
+POOLED_SIDE = 4
 """The side that maps are brought to before their components are found."""
 
 
-def mix(
+def style_mixing_grid(
     model: Model, coarse: Sequence[int], fine: Sequence[int], *, layer: int | None = None, label: Label = None
 ) -> Float[Tensor, "rows_and_one columns_and_one c h w"]:
     """A grid of styles mixed: the coarse ones of each row's image with the fine ones of each column's. The first column shows the rows'
@@ -36,21 +36,23 @@ def mix(
     `coarse`, `fine`: seeds, whose first samples are meant. `layer`: the first with fine styles; by default the first of 16x16.
     A SettingsError for generators without styles.
     """
-    space = Space(model)
+    space = LatentSpace(model)
     if not isinstance(space.generator, StyleGenerator):
         raise SettingsError(f"{model.source} has a generator without styles, so there are none to mix. Train stylegan or stylegan2.")
     layers = space.generator.layers
     layer = min(space.generator.coarse_layers, layers - 1) if layer is None else layer
     if not 0 < layer < layers:
         raise SettingsError(f"layer must be from 1 to {layers - 1}, for this generator has {layers}; it is {layer}.")
-    rows, columns = space.points(coarse, label), space.points(fine, label)
-    images = space.draw(mixed(rows, columns, layer).flatten(0, 1)).unflatten(0, (len(coarse), len(fine)))
+    rows, columns = space.points_of_seeds(coarse, label), space.points_of_seeds(fine, label)
+    images = space.generate(mix_styles(rows, columns, layer).flatten(0, 1)).unflatten(0, (len(coarse), len(fine)))
     corner = torch.ones(1, 1, *images.shape[2:], device=images.device)
-    top = torch.cat([corner, space.draw(columns)[None]], dim=1)
-    return torch.cat([top, torch.cat([space.draw(rows)[:, None], images], dim=1)])
+    top = torch.cat([corner, space.generate(columns)[None]], dim=1)
+    return torch.cat([top, torch.cat([space.generate(rows)[:, None], images], dim=1)])
 
 
-def truncations(model: Model, values: Sequence[float], n: int, *, seed: int = 0, label: Label = None) -> Float[Tensor, "values n c h w"]:
+def truncation_grid(
+    model: Model, values: Sequence[float], n: int, *, seed: int = 0, label: Label = None
+) -> Float[Tensor, "values n c h w"]:
     """The first `n` samples of a seed at each truncation (see `Model.sample`)."""
     if not values:
         raise SettingsError("Name at least one truncation.")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import DataError, listed
-from sparring.media.value_range import Range, described, extremes, range_of, to_8_bits
+from sparring.media.value_range import ValueRange, choose_range, describe_range, extremes, to_8_bits
 
 Color = tuple[int, int, int]
 Crop = Literal["center", "squash", "pad"]
@@ -32,14 +32,14 @@ ENDINGS = {
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
     "QOI": (".qoi",),
 }
-UNREAD_ENDINGS = (".heic", ".heif", ".jxl", ".psd", ".tga")
+UNSUPPORTED_ENDINGS = (".heic", ".heif", ".jxl", ".psd", ".tga")
 """Images without doubt, so they count as unusable rather than as something else."""
-IMAGE_ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings) | frozenset(UNREAD_ENDINGS)
-LARGEST_FILE = 512 * 2**20
+IMAGE_ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings) | frozenset(UNSUPPORTED_ENDINGS)
+MAX_FILE_BYTES = 512 * 2**20
 SEVERAL_FRAMES = "several frames: the first is used"
-ORIENTATION = 0x0112
+ORIENTATION_TAG = 0x0112
 """The EXIF tag that says how a camera was held."""
-TURNS = {
+ORIENTATION_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -49,19 +49,19 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What brings an image upright, by that tag."""
-PNG_START = b"\x89PNG\r\n\x1a\n"
-LONGEST_XMP = 2**20
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_XMP_BYTES = 2**20
 """Bytes of a PNG's XMP block, which may hold the orientation, that Pillow reads."""
-DIM = 63
+DARK_LEVEL = 63
 """Colors of 16 bits that Pillow reduces to no more than this have lost what made them differ."""
 
 
-class UnusableError(Exception):
+class UnusableImageError(Exception):
     """One image cannot be used; the text is the reason. It never leaves this package: the image is quarantined."""
 
 
 @dataclass(frozen=True)
-class Header:
+class ImageHeader:
     """What a file says about its image before a pixel is decoded."""
 
     height: int
@@ -71,25 +71,25 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class DecodedImage:
     """A decoded image, upright, in mode L, LA, RGB or RGBA, with notes on what was done to it."""
 
     image: Image.Image
-    header: Header
+    header: ImageHeader
     notes: tuple[str, ...]
     orientation: int = 1
     """The EXIF orientation, 1 to 8, that it was turned by."""
-    black_white: Range | None = None
+    black_white: ValueRange | None = None
     """Of an image of more than 8 bits a value: what was taken as black and white."""
 
     @property
-    def upright(self) -> tuple[int, int]:
+    def upright_size(self) -> tuple[int, int]:
         """Height and width in pixels of the whole image, as it is to be seen."""
         height, width = self.header.height, self.header.width
         return (width, height) if self.orientation > 4 else (height, width)
 
 
-def looks_like_image(head: bytes) -> bool:
+def has_image_signature(head: bytes) -> bool:
     """Whether the first 16 bytes are those of a image: for files whose ending says nothing."""
     starts = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"qoif")
     riff = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
@@ -97,28 +97,28 @@ def looks_like_image(head: bytes) -> bool:
     return head.startswith(starts) or riff or bitmap or head[4:12] == b"ftypavif"
 
 
-def open_header(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | None = None) -> tuple[Image.Image, Header]:
+def read_header(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | None = None) -> tuple[Image.Image, ImageHeader]:
     """The image, not yet decoded, and what it says about itself. `max_pixels`: of its height times its width (None: Pillow's limit).
     An UnusableError if it is larger.
     """
     if isinstance(content, np.ndarray):
         image = Image.fromarray(content[:, :, 0] if content.shape[2] == 1 else content)
-        return image, Header(image.height, image.width, image.mode, "array")
+        return image, ImageHeader(image.height, image.width, image.mode, "array")
     if not content:
-        raise UnusableError("the file is empty")
-    image = _opened(content)
-    header = Header(image.height, image.width, image.mode, image.format or "?")
+        raise UnusableImageError("the file is empty")
+    image = _open_with_pillow(content)
+    header = ImageHeader(image.height, image.width, image.mode, image.format or "?")
     limit = Image.MAX_IMAGE_PIXELS if max_pixels is None else max_pixels
     pixels = header.height * header.width
     if limit is not None and pixels > limit:
-        raise UnusableError(
+        raise UnusableImageError(
             f"{header.width} x {header.height} pixels are more than the limit against decompression bombs ({limit:,} pixels); "
             f"if you trust it: --max-pixels {pixels}"
         )
     return image, header
 
 
-def _opened(content: bytes) -> Image.Image:
+def _open_with_pillow(content: bytes) -> Image.Image:
     # Not Image.open: that warns of large images, and warnings can only be silenced for all threads of a process at once.
     _load_plugins()
     reasons = []
@@ -130,7 +130,7 @@ def _opened(content: bytes) -> Image.Image:
             return factory(io.BytesIO(content), "")
         except Exception as problem:  # a plugin fed with junk raises anything
             reasons.append(f"{kind}: {problem}")
-    raise UnusableError("; ".join(["not a image of a kind that is read here", *reasons]))
+    raise UnusableImageError("; ".join(["not a image of a kind that is read here", *reasons]))
 
 
 def _load_plugins() -> None:
@@ -138,53 +138,53 @@ def _load_plugins() -> None:
         Image.init()
 
 
-def load(
+def decode_image(
     content: bytes | UInt8[np.ndarray, "h w c"],
-    wanted: int | None = None,
+    target_side: int | None = None,
     *,
-    black_white: Callable[[], Range] | None = None,
+    black_white: Callable[[], ValueRange] | None = None,
     max_pixels: int | None = None,
-) -> Loaded:
+) -> DecodedImage:
     """Decode a whole image. `wanted`: the side in pixels that it will be reduced to; a JPEG far larger than that is decoded at
     a fraction of its size (never below four times the side), which is several times as fast. `black_white`: gives the values that are
     black and white in images of more than 8 bits a value (None: by the image's own values). `max_pixels`: see `open_header`.
     """
     try:
-        image, header = open_header(_without_texts(content), max_pixels)
+        image, header = read_header(_strip_png_text(content), max_pixels)
         notes = []
         if getattr(image, "is_animated", False):
             notes.append(SEVERAL_FRAMES)
-        if wanted is not None and header.format in ("JPEG", "MPO"):
-            image.draft(None, (4 * wanted, 4 * wanted))  # type: ignore[arg-type]  (None is documented: keep the mode)
+        if target_side is not None and header.format in ("JPEG", "MPO"):
+            image.draft(None, (4 * target_side, 4 * target_side))  # type: ignore[arg-type]  (None is documented: keep the mode)
         image.load()
-        orientation = 1 if header.format == "array" else _orientation(image, notes)
-        deep, taken = deep_values(content, image), None
+        orientation = 1 if header.format == "array" else _read_orientation(image, notes)
+        deep, taken = high_bit_values(content, image), None
         if deep is None:
-            image = _plain(image, notes)
+            image = _to_plain_mode(image, notes)
         else:
-            taken = _range_of_one(deep) if black_white is None else black_white()
-            image = _in_8_bits(deep, taken)
+            taken = _own_range(deep) if black_white is None else black_white()
+            image = _reduce_to_8_bits(deep, taken)
             if black_white is None:
-                notes.append(f"more than 8 bits a value: {described(taken)} taken as black to white")
-        if orientation in TURNS:
-            image = image.transpose(TURNS[orientation])
+                notes.append(f"more than 8 bits a value: {describe_range(taken)} taken as black to white")
+        if orientation in ORIENTATION_TRANSPOSES:
+            image = image.transpose(ORIENTATION_TRANSPOSES[orientation])
             notes.append("turned as the EXIF orientation says")
-        return Loaded(image, header, tuple(notes), orientation, taken)
-    except UnusableError:
+        return DecodedImage(image, header, tuple(notes), orientation, taken)
+    except UnusableImageError:
         raise
     except Exception as problem:  # decoders raise anything on damaged files
-        raise UnusableError(str(problem) or type(problem).__name__) from None
+        raise UnusableImageError(str(problem) or type(problem).__name__) from None
 
 
-def _without_texts(content: bytes | UInt8[np.ndarray, "h w c"]) -> bytes | UInt8[np.ndarray, "h w c"]:
+def _strip_png_text(content: bytes | UInt8[np.ndarray, "h w c"]) -> bytes | UInt8[np.ndarray, "h w c"]:
     """A PNG without its texts and color profile, for which Pillow refuses images that have much of them: they are not needed here."""
-    if not isinstance(content, bytes) or not content.startswith(PNG_START):
+    if not isinstance(content, bytes) or not content.startswith(PNG_SIGNATURE):
         return content
-    kept, start, dropped = [PNG_START], len(PNG_START), False
+    kept, start, dropped = [PNG_SIGNATURE], len(PNG_SIGNATURE), False
     while start + 8 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, start)
         piece = content[start : start + length + 12]
-        may_turn = kind == b"iTXt" and length <= LONGEST_XMP and piece[8:].startswith(b"XML:com.adobe.xmp\0\0")
+        may_turn = kind == b"iTXt" and length <= MAX_XMP_BYTES and piece[8:].startswith(b"XML:com.adobe.xmp\0\0")
         if kind in (b"tEXt", b"zTXt", b"iTXt", b"iCCP") and not may_turn:
             dropped = True
         else:
@@ -193,28 +193,28 @@ def _without_texts(content: bytes | UInt8[np.ndarray, "h w c"]) -> bytes | UInt8
     return b"".join([*kept, content[start:]]) if dropped else content
 
 
-def _orientation(image: Image.Image, notes: list[str]) -> int:
+def _read_orientation(image: Image.Image, notes: list[str]) -> int:
     try:
-        orientation = image.getexif().get(ORIENTATION, 1)
+        orientation = image.getexif().get(ORIENTATION_TAG, 1)
     except Exception:  # the pixels are good even where the EXIF block is not
         notes.append("EXIF block cannot be read: taken as upright")
         return 1
-    return orientation if orientation in TURNS else 1
+    return orientation if orientation in ORIENTATION_TRANSPOSES else 1
 
 
-def deep_values(content: bytes | UInt8[np.ndarray, "h w c"], image: Image.Image) -> Shaped[np.ndarray, "h w _"] | None:
+def high_bit_values(content: bytes | UInt8[np.ndarray, "h w c"], image: Image.Image) -> Shaped[np.ndarray, "h w _"] | None:
     """The values of a loaded image of more than 8 bits each, with 1 to 4 channels, as whole numbers or floats; None if 8 bits hold them.
     An UnusableError if some are not finite, or are lost.
     """
     values: np.ndarray | None = None
     if image.mode[0] in "IF":
         values = np.asarray(image)[:, :, None]
-    elif isinstance(content, bytes) and content.startswith(PNG_START) and content[24:26] in (b"\x10\x02", b"\x10\x04", b"\x10\x06"):
+    elif isinstance(content, bytes) and content.startswith(PNG_SIGNATURE) and content[24:26] in (b"\x10\x02", b"\x10\x04", b"\x10\x06"):
         values = _png_of_16_bits(content)  # 16 bits a value, with color or alpha: Pillow would keep the upper 8 alone
-    elif image.format == "TIFF" and max(image.tag_v2.get(258, (8,))) > 8 and max(high for _, high in _color_extremes(image)) <= DIM:  # pyright: ignore[reportAttributeAccessIssue] (of TIFFs)
-        raise UnusableError("its 16-bit colors are so small that 8 bits would lose them: save it as a PNG of 16 bits, or of 8")
+    elif image.format == "TIFF" and max(image.tag_v2.get(258, (8,))) > 8 and max(high for _, high in _color_extremes(image)) <= DARK_LEVEL:  # pyright: ignore[reportAttributeAccessIssue] (of TIFFs)
+        raise UnusableImageError("its 16-bit colors are so small that 8 bits would lose them: save it as a PNG of 16 bits, or of 8")
     if values is not None and not np.isfinite(values).all():
-        raise UnusableError("some of its pixels are infinite or no numbers")
+        raise UnusableImageError("some of its pixels are infinite or no numbers")
     return values
 
 
@@ -231,38 +231,40 @@ def _png_of_16_bits(content: bytes) -> UInt16[np.ndarray, "h w _"]:
     return decode_png(data, ImageReadMode.UNCHANGED).permute(1, 2, 0).contiguous().numpy()
 
 
-def _range_of_one(values: Shaped[np.ndarray, "h w _"]) -> Range:
-    return range_of(*extremes(_colors(values)), whole=values.dtype.kind in "iu")
+def _own_range(values: Shaped[np.ndarray, "h w _"]) -> ValueRange:
+    return choose_range(*extremes(_without_alpha(values)), whole=values.dtype.kind in "iu")
 
 
-def _colors(values: Shaped[np.ndarray, "h w _"]) -> Shaped[np.ndarray, "h w _"]:
+def _without_alpha(values: Shaped[np.ndarray, "h w _"]) -> Shaped[np.ndarray, "h w _"]:
     """Values without those of alpha."""
     return values[:, :, : {2: 1, 4: 3}.get(values.shape[2])]
 
 
-def _in_8_bits(values: Shaped[np.ndarray, "h w _"], black_white: Range) -> Image.Image:
+def _reduce_to_8_bits(values: Shaped[np.ndarray, "h w _"], black_white: ValueRange) -> Image.Image:
     pixels = to_8_bits(values, black_white)
     if values.shape[2] in (2, 4):
         pixels[:, :, -1] = to_8_bits(values[:, :, -1], (0, 65535))
     return Image.fromarray(pixels[:, :, 0] if values.shape[2] == 1 else pixels)
 
 
-def extremes_of(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | None = None) -> tuple[Range, bool] | None:
+def value_extremes(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | None = None) -> tuple[ValueRange, bool] | None:
     """The least and the greatest value of an image of more than 8 bits a value, and whether they are whole numbers. None for others, and
     for what cannot be used.
     """
     try:
-        image, _ = open_header(_without_texts(content), max_pixels)
-        if image.mode[0] not in "IF" and not (isinstance(content, bytes) and content.startswith(PNG_START) and content[24:25] == b"\x10"):
+        image, _ = read_header(_strip_png_text(content), max_pixels)
+        if image.mode[0] not in "IF" and not (
+            isinstance(content, bytes) and content.startswith(PNG_SIGNATURE) and content[24:25] == b"\x10"
+        ):
             return None
         image.load()
-        values = deep_values(content, image)
+        values = high_bit_values(content, image)
     except Exception:  # what is wrong with it is found and told when it is decoded
         return None
-    return None if values is None else (extremes(_colors(values)), values.dtype.kind in "iu")
+    return None if values is None else (extremes(_without_alpha(values)), values.dtype.kind in "iu")
 
 
-def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
+def _to_plain_mode(image: Image.Image, notes: list[str]) -> Image.Image:
     """The image in mode L, LA, RGB or RGBA."""
     if image.has_transparency_data:
         return image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
@@ -280,7 +282,7 @@ def _is_gray_palette(image: Image.Image) -> bool:
     return bool((colors == colors[:, :1]).all())
 
 
-def fit(image: Image.Image, size: int, crop: Crop, background: Color, channels: int | None) -> UInt8[np.ndarray, "size size c"]:
+def fit_to_square(image: Image.Image, size: int, crop: Crop, background: Color, channels: int | None) -> UInt8[np.ndarray, "size size c"]:
     """A image in mode L, LA, RGB or RGBA as a square. `channels` None: 1 if it is gray (and stays so on the background), else 3.
 
     With 4 channels, fully transparent pixels and padding have the background's color and alpha 0; otherwise all is laid on it.
@@ -288,20 +290,20 @@ def fit(image: Image.Image, size: int, crop: Crop, background: Color, channels: 
     if channels == 4:
         image = image.convert("RGBA")
     else:
-        image = _laid_on(image, background)
+        image = _lay_on_background(image, background)
         if channels is None and crop == "pad" and image.width != image.height and not _is_gray(background):
             image = image.convert("RGB")
         elif channels is not None:
             image = image.convert("L" if channels == 1 else "RGB")
-    pixels = np.array(_square(image, size, crop, background))
+    pixels = np.array(_resize_to_square(image, size, crop, background))
     if channels == 4:
         pixels[pixels[:, :, 3] == 0, :3] = background
     return pixels.reshape(size, size, -1)
 
 
-def whole(image: Image.Image, background: Color) -> UInt8[np.ndarray, "h w c"]:
+def image_pixels(image: Image.Image, background: Color) -> UInt8[np.ndarray, "h w c"]:
     """All of a image in mode L, LA, RGB or RGBA as it is, laid on the background: gray with one channel, color with three."""
-    pixels = np.array(_laid_on(image, background))
+    pixels = np.array(_lay_on_background(image, background))
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
@@ -312,11 +314,11 @@ def read_images(paths: Sequence[Path], spec: ImageSpec) -> UInt8[np.ndarray, "n 
     pixels, problems = [], []
     for path in paths:
         try:
-            loaded = load(path.read_bytes(), spec.height)
-            pixels.append(fit(loaded.image, spec.height, "center", (255, 255, 255), spec.channels))
+            loaded = decode_image(path.read_bytes(), spec.height)
+            pixels.append(fit_to_square(loaded.image, spec.height, "center", (255, 255, 255), spec.channels))
         except OSError as problem:
             problems.append(f"{path}: {problem.strerror or problem}")
-        except UnusableError as problem:
+        except UnusableImageError as problem:
             problems.append(f"{path}: {problem}")
     if problems:
         raise DataError(listed("These images cannot be read:", problems))
@@ -329,21 +331,21 @@ def _is_gray(color: Color) -> bool:
     return color[0] == color[1] == color[2]
 
 
-def _fill(mode: str, background: Color) -> Image.Image:
+def _background_pixel(mode: str, background: Color) -> Image.Image:
     """One pixel of the background in that mode."""
     return Image.new("RGB", (1, 1), background).convert(mode)
 
 
-def _laid_on(image: Image.Image, background: Color) -> Image.Image:
+def _lay_on_background(image: Image.Image, background: Color) -> Image.Image:
     if image.mode not in ("LA", "RGBA"):
         return image
     mode = "L" if image.mode == "LA" and _is_gray(background) else "RGB"
-    base = _fill(mode, background).resize(image.size, Image.Resampling.NEAREST)
+    base = _background_pixel(mode, background).resize(image.size, Image.Resampling.NEAREST)
     base.paste(image.convert(mode), mask=image.getchannel("A"))
     return base
 
 
-def _square(image: Image.Image, size: int, crop: Crop, background: Color) -> Image.Image:
+def _resize_to_square(image: Image.Image, size: int, crop: Crop, background: Color) -> Image.Image:
     width, height = image.size
     if crop == "pad":
         scale = size / max(width, height)
@@ -352,7 +354,9 @@ def _square(image: Image.Image, size: int, crop: Crop, background: Color) -> Ima
         if inner == (size, size):
             return resized
         clear = image.mode == "RGBA"
-        square = Image.new("RGBA", (size, size), (*background, 0)) if clear else _fill(image.mode, background).resize((size, size))
+        square = (
+            Image.new("RGBA", (size, size), (*background, 0)) if clear else _background_pixel(image.mode, background).resize((size, size))
+        )
         square.paste(resized, ((size - inner[0]) // 2, (size - inner[1]) // 2))
         return square
     side = min(width, height)

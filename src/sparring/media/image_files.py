@@ -15,28 +15,28 @@ from PIL import Image
 from sparring.core.errors import SettingsError, SparringError, missing_extra
 from sparring.core.files import replacing, write_bytes
 
-FASTEST_GIF = 50
+MAX_GIF_RATE = 50
 """Frames a second: browsers show shorter ones for a tenth of a second each."""
-Output = Literal["image", "film", "array", "folder"]
+OutputKind = Literal["image", "film", "array", "folder"]
 IMAGE_ENDINGS = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif")
-OUTPUT_ENDINGS: dict[Output, tuple[str, ...]] = {"image": IMAGE_ENDINGS, "film": (".gif", ".mp4"), "array": (".npz",), "folder": ()}
+OUTPUT_ENDINGS: dict[OutputKind, tuple[str, ...]] = {"image": IMAGE_ENDINGS, "film": (".gif", ".mp4"), "array": (".npz",), "folder": ()}
 """What can be written, and the endings that say so. A folder of images has none."""
-WRITABLE = set(IMAGE_ENDINGS)
-FINE: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
+WRITABLE_ENDINGS = set(IMAGE_ENDINGS)
+HIGH_QUALITY: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
 """How formats that lose something are written: so that it is not seen."""
 
 
-def as_image(pixels: UInt8[np.ndarray, "h w c"]) -> Image.Image:
+def to_pillow_image(pixels: UInt8[np.ndarray, "h w c"]) -> Image.Image:
     """A Pillow image of 1 (gray), 3 (RGB) or 4 (RGBA) channels."""
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
 def save_image(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> None:
     """Write one image, in the format that the file's ending names (PNG, WebP, ...), atomically."""
-    write_bytes(path, encoded(pixels, path))
+    write_bytes(path, encode_image(pixels, path))
 
 
-def output_at(path: Path, *wanted: Output) -> Output:
+def output_kind(path: Path, *wanted: OutputKind) -> OutputKind:
     """What is to be written at a path: the first of `wanted` that has its ending, in capitals or not; a folder where there is one, or
     where there is no ending. A SettingsError names every ending that works.
     """
@@ -50,10 +50,10 @@ def output_at(path: Path, *wanted: Output) -> Output:
             if ending in OUTPUT_ENDINGS[kind]:
                 return kind
         problem = f"cannot be written as {path.suffix!r}"
-    raise SettingsError(f"{path} {problem}. {_choices(wanted)}")
+    raise SettingsError(f"{path} {problem}. {_valid_endings(wanted)}")
 
 
-def _choices(wanted: Sequence[Output]) -> str:
+def _valid_endings(wanted: Sequence[OutputKind]) -> str:
     """A sentence that names every ending that works, each once."""
     named, said = dict[str, str](), []
     for kind in wanted:
@@ -65,24 +65,24 @@ def _choices(wanted: Sequence[Output]) -> str:
     return f"Use {'; or '.join(said)}."
 
 
-def encoded(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> bytes:
+def encode_image(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> bytes:
     """One image as a file of the format that the ending of `path` names."""
-    output_at(path, "image")
+    output_kind(path, "image")
     Image.init()
     kind = Image.EXTENSION[path.suffix.lower()]
     if kind == "PNG":
         return png(pixels)
-    image, file = as_image(pixels), io.BytesIO()
+    image, file = to_pillow_image(pixels), io.BytesIO()
     if kind == "JPEG" and image.mode == "RGBA":  # which it cannot hold
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    image.save(file, format=kind, **FINE.get(kind, {}))
+    image.save(file, format=kind, **HIGH_QUALITY.get(kind, {}))
     return file.getvalue()
 
 
 def png(pixels: UInt8[np.ndarray, "h w c"]) -> bytes:
     """One image as a PNG file, made for speed: twice as fast as Pillow's usual level, one hundredth larger."""
     file = io.BytesIO()
-    as_image(pixels).save(file, format="PNG", compress_level=4)
+    to_pillow_image(pixels).save(file, format="PNG", compress_level=4)
     return file.getvalue()
 
 
@@ -119,10 +119,10 @@ def save_gif(
     """
     if not frames:
         raise SparringError(f"{path}: a film needs frames, and there are none.")
-    images = [as_image(frame) for frame in frames]
+    images = [to_pillow_image(frame) for frame in frames]
     images = [image.convert("RGB") if image.mode == "RGBA" else image for image in images]
     if not durations:
-        every = math.ceil(frames_per_second / FASTEST_GIF)
+        every = math.ceil(frames_per_second / MAX_GIF_RATE)
         images = images[::every]
         hundredths = [round(100 * number * every / frames_per_second) for number in range(len(images) + 1)]
         durations = [10 * (end - begin) for begin, end in pairwise(hundredths)]
@@ -132,7 +132,7 @@ def save_gif(
         images[0].save(temporary, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=False)
 
 
-def save_film(
+def save_video(
     frames: Iterable[UInt8[np.ndarray, "h w c"]], path: Path, frames_per_second: float = 24, *, sound: Path | None = None
 ) -> None:
     """Write an MP4 (H.264) through imageio-ffmpeg, a frame at a time. Odd sides get a last row or column again, as H.264 asks for even
@@ -176,9 +176,9 @@ def save_film(
             raise SparringError(f"{path} cannot be written whole: {written:,} of {sent:,} frames were. Is there room for it?")
 
 
-def save_gif_or_film(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, *, hold_last: float = 0.0) -> None:
+def save_gif_or_video(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, *, hold_last: float = 0.0) -> None:
     """Write a film in the format that the file's ending names: `.gif` or `.mp4` (which does not hold the last frame)."""
     if path.suffix.lower() == ".gif":
         save_gif(frames, path, hold_last=hold_last)
     else:
-        save_film(frames, path)
+        save_video(frames, path)

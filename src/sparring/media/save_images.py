@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sparring.core.errors import SettingsError
 from sparring.core.files import replacing
-from sparring.media.image_files import grid, output_at, save_image
+from sparring.media.image_files import grid, output_kind, save_image
 from sparring.media.pixels import float_to_pixels
 
 
@@ -24,8 +24,8 @@ def save_images(images: Tensor | Iterable[Tensor], path: Path | str, *, columns:
     for images or endings that cannot be written.
     """
     place = Path(path)
-    kind = output_at(place, "image", "array", "folder")
-    pieces = (_pixels_of(piece) for piece in ([images] if isinstance(images, Tensor) else images))
+    kind = output_kind(place, "image", "array", "folder")
+    pieces = (_to_checked_pixels(piece) for piece in ([images] if isinstance(images, Tensor) else images))
     if kind == "folder":
         for index, image in enumerate(image for piece in pieces for image in piece):
             save_image(image, place / f"{index:05d}.png")
@@ -42,7 +42,7 @@ def save_images(images: Tensor | Iterable[Tensor], path: Path | str, *, columns:
     return place
 
 
-def _pixels_of(images: Tensor) -> UInt8[np.ndarray, "n h w c"]:
+def _to_checked_pixels(images: Tensor) -> UInt8[np.ndarray, "n h w c"]:
     if not isinstance(images, Tensor) or not images.is_floating_point():
         kind = f"a tensor of {images.dtype}" if isinstance(images, Tensor) else f"a {type(images).__name__}"
         raise SettingsError(f"Images to write are a tensor of floating-point numbers in [-1, 1], not {kind}.")

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from sparring.core.errors import DataError
 
-Rows = Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."]
+FeatureArray = Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."]
 """A row of features for each image, of shape (n, d): what has another shape is refused in words, so not by its type."""
 
 
-def checked(rows: Rows, name: str, least: int = 2) -> Float[Tensor, "n d"]:
+def check_features(rows: FeatureArray, name: str, least: int = 2) -> Float[Tensor, "n d"]:
     """Rows as a tensor on the CPU, in their own precision (float32 at least). A DataError for other shapes, too few rows and
     numbers that are not finite.
     """
@@ -28,9 +28,9 @@ def checked(rows: Rows, name: str, least: int = 2) -> Float[Tensor, "n d"]:
     return tensor
 
 
-def both(real: Rows, fake: Rows, least: int = 2) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
+def check_feature_pair(real: FeatureArray, fake: FeatureArray, least: int = 2) -> tuple[Float[Tensor, "n d"], Float[Tensor, "m d"]]:
     """Real and fake rows, checked, in the finer precision of the two. A DataError too if they are not of one dimension."""
-    a, b = checked(real, "real", least), checked(fake, "fake", least)
+    a, b = check_features(real, "real", least), check_features(fake, "fake", least)
     if a.shape[1] != b.shape[1]:
         raise DataError(f"real has {a.shape[1]} features and fake has {b.shape[1]}: they must come from the same extractor.")
     precision = torch.promote_types(a.dtype, b.dtype)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from sparring.core.errors import DataError
-from sparring.metrics.feature_arrays import Rows, checked
+from sparring.metrics.feature_arrays import FeatureArray, check_features
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class InceptionScore:
         return None if self.splits == 1 else self.std / (self.splits - 1) ** 0.5
 
 
-def inception_score(probabilities: Rows, splits: int = 10) -> InceptionScore:
+def inception_score(probabilities: FeatureArray, splits: int = 10) -> InceptionScore:
     """Exp of the mean divergence of each row's class probabilities from their part's mean (section 4), over `splits` parts in the
     order of the rows, of shape (n, classes).
     """
-    rows = checked(probabilities, "probabilities").double()
+    rows = check_features(probabilities, "probabilities").double()
     if (rows < 0).any() or ((rows.sum(dim=1) - 1).abs() > 1e-3).any():
         raise DataError("Each row of probabilities must be 0 or more and sum to 1: give the softmax of the logits.")
     if not 1 <= splits <= len(rows):

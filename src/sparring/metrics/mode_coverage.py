@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sparring.data.points.mixtures import Mixture
 
-DEVIATIONS = 3
+HIGH_QUALITY_DEVIATIONS = 3
 """A sample within so many deviations of a center is of high quality."""
 
 
@@ -49,27 +49,27 @@ def count_modes(points: Float[Tensor, "n 2"], mixture: Mixture) -> ModeCount:
     finite = points.detach().cpu()[points.isfinite().all(dim=1).cpu()]
     distances, centers = mixture.nearest(finite)
     modes = mixture.mode_of_center[centers]
-    good = distances <= DEVIATIONS * mixture.deviation
+    good = distances <= HIGH_QUALITY_DEVIATIONS * mixture.deviation
     counts = torch.bincount(modes, minlength=of)
     return ModeCount(
         modes=len(modes[good].unique()),
         of=of,
         high_quality=good.sum().item() / max(1, n),
-        kl=_divergence(counts, mixture.mode_shares),
+        kl=_kl_divergence(counts, mixture.mode_shares),
         shares=tuple((counts.double() / max(1, n)).tolist()),
         n=n,
     )
 
 
-def mode_statistics(labels: Int64[Tensor, " n"], classes: int) -> tuple[int, float]:
+def class_coverage(labels: Int64[Tensor, " n"], classes: int) -> tuple[int, float]:
     """From the classes that a classifier sees in samples: how many of `classes` are there, and the divergence (in nats, as
     `ModeCount.kl`) of their shares from equal ones. PacGAN's protocol for stacked MNIST: 1,000 classes, 26,000 samples.
     """
     counts = torch.bincount(labels.cpu(), minlength=classes)
-    return int(counts.count_nonzero()), _divergence(counts, torch.full((classes,), 1 / classes, dtype=torch.float64))
+    return int(counts.count_nonzero()), _kl_divergence(counts, torch.full((classes,), 1 / classes, dtype=torch.float64))
 
 
-def _divergence(counts: Int64[Tensor, " k"], shares: Float[Tensor, " k"]) -> float:
+def _kl_divergence(counts: Int64[Tensor, " k"], shares: Float[Tensor, " k"]) -> float:
     """Of observed counts from true shares; 0 log 0 = 0, infinite if nothing was observed."""
     if not counts.any():
         return math.inf

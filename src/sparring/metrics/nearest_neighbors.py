@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from sparring.core.errors import DataError
-from sparring.metrics.feature_arrays import Rows, both
+from sparring.metrics.feature_arrays import FeatureArray, check_feature_pair
 
-PIECE = 1024
+CHUNK = 1024
 COPY_QUANTILE = 0.01
 """A sample is called a copy if it is nearer to a training image than all but this share of the images it is compared with."""
 
@@ -25,7 +25,7 @@ def squared_distances(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float
 
 
 @dataclass(frozen=True)
-class Own:
+class OwnNeighbors:
     """Each row of a sample within its own sample."""
 
     radii: Float[Tensor, "n k"]
@@ -38,20 +38,20 @@ class Own:
     """To its nearest neighbor, exactly: 0 for a duplicate."""
 
     @classmethod
-    def of(cls, rows: Float[Tensor, "n d"], k: int) -> "Own":
+    def find(cls, rows: Float[Tensor, "n d"], k: int) -> "OwnNeighbors":
         """With `k` neighbors. A DataError if there are not so many."""
         n, nearest, means, apart = len(rows), [], [], []
         if n <= k:
             raise DataError(f"{k} neighbors were asked for in a sample of {n}: at least {k + 1} are needed.")
         rows = rows - rows.mean(dim=0)  # distances stay as they are, and rounding is less
-        for start in range(0, n, PIECE):
-            distances = squared_distances(rows[start : start + PIECE], rows)
+        for start in range(0, n, CHUNK):
+            distances = squared_distances(rows[start : start + CHUNK], rows)
             distances.diagonal(start).zero_()
             means.append(distances.sqrt().sum(dim=1, dtype=torch.float64) / (n - 1))
             distances.diagonal(start).fill_(torch.inf)
             least = distances.topk(k, largest=False)
             nearest.append(least.values)
-            apart.append((rows[start : start + PIECE] - rows[least.indices[:, 0]]).norm(dim=1))
+            apart.append((rows[start : start + CHUNK] - rows[least.indices[:, 0]]).norm(dim=1))
         mean = torch.cat(means)
         return cls(torch.cat(nearest), mean.mean().item(), 2 * mean.std().item() / n**0.5, torch.cat(apart))
 
@@ -64,7 +64,7 @@ class Neighborhoods:
     """By k: in how many real rows' balls each fake row lies."""
     in_fake_balls: dict[int, Bool[Tensor, " n"]]
     """By k: whether each real row lies in a fake row's ball."""
-    hit: dict[int, Bool[Tensor, " n"]]
+    real_balls_hit: dict[int, Bool[Tensor, " n"]]
     """By k: whether a fake row lies in each real row's ball."""
     nearest: Int64[Tensor, " m"]
     """Each fake row's nearest real row."""
@@ -72,8 +72,8 @@ class Neighborhoods:
     """And how far away that is."""
 
     @classmethod
-    def of(
-        cls, real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], ks: tuple[int, ...], real_own: Own, fake_own: Own
+    def find(
+        cls, real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], ks: tuple[int, ...], real_own: OwnNeighbors, fake_own: OwnNeighbors
     ) -> "Neighborhoods":
         """Of two samples and their own neighbors, for each number of neighbors in `ks`."""
         center = real.mean(dim=0)
@@ -81,13 +81,13 @@ class Neighborhoods:
         counts: dict[int, list[Tensor]] = {k: [] for k in ks}
         in_fake, hit = ({k: torch.zeros(len(real), dtype=torch.bool) for k in ks} for _ in range(2))
         nearest = []
-        for start in range(0, len(fake), PIECE):
-            distances = squared_distances(moved_fake[start : start + PIECE], moved_real)
+        for start in range(0, len(fake), CHUNK):
+            distances = squared_distances(moved_fake[start : start + CHUNK], moved_real)
             for k in ks:
                 within = distances <= real_own.radii[:, k - 1]
                 counts[k].append(within.sum(dim=1))
                 hit[k] |= within.any(dim=0)
-                in_fake[k] |= (distances <= fake_own.radii[start : start + PIECE, k - 1, None]).any(dim=0)
+                in_fake[k] |= (distances <= fake_own.radii[start : start + CHUNK, k - 1, None]).any(dim=0)
             nearest.append(distances.argmin(dim=1))
         places = torch.cat(nearest)
         apart = (fake - real[places]).norm(dim=1)  # once more, without the rounding of products: 0 for a copy
@@ -99,7 +99,7 @@ class Neighborhoods:
 
     def density_coverage(self, k: int) -> "DensityCoverage":
         """With k-balls."""
-        return DensityCoverage(self.in_real_balls[k].double().mean().item() / k, self.hit[k].double().mean().item())
+        return DensityCoverage(self.in_real_balls[k].double().mean().item() / k, self.real_balls_hit[k].double().mean().item())
 
 
 @dataclass(frozen=True)
@@ -122,32 +122,32 @@ class DensityCoverage:
     """Share of real samples whose ball holds a fake one."""
 
 
-def precision_recall(real: Rows, fake: Rows, k: int = 3) -> PrecisionRecall:
+def precision_recall(real: FeatureArray, fake: FeatureArray, k: int = 3) -> PrecisionRecall:
     """Of samples of shape (n, d) and (m, d)."""
-    return _neighborhoods(real, fake, k).precision_recall(k)
+    return _find_neighborhoods(real, fake, k).precision_recall(k)
 
 
-def density_coverage(real: Rows, fake: Rows, k: int = 5) -> DensityCoverage:
+def density_coverage(real: FeatureArray, fake: FeatureArray, k: int = 5) -> DensityCoverage:
     """Of samples of shape (n, d) and (m, d)."""
-    return _neighborhoods(real, fake, k).density_coverage(k)
+    return _find_neighborhoods(real, fake, k).density_coverage(k)
 
 
-def _neighborhoods(real: Rows, fake: Rows, k: int) -> Neighborhoods:
+def _find_neighborhoods(real: FeatureArray, fake: FeatureArray, k: int) -> Neighborhoods:
     if k < 1:
         raise DataError(f"k must be at least 1, not {k}.")
-    a, b = both(real, fake)
-    return Neighborhoods.of(a, b, (k,), Own.of(a, k), Own.of(b, k))
+    a, b = check_feature_pair(real, fake)
+    return Neighborhoods.find(a, b, (k,), OwnNeighbors.find(a, k), OwnNeighbors.find(b, k))
 
 
 def nearest_distances(rows: Float[Tensor, "n d"], to: Float[Tensor, "m d"]) -> Float[Tensor, " n"]:
     """From each row to the nearest of the others, exactly: 0 for a copy."""
     center = to.mean(dim=0)
     moved = to - center
-    places = torch.cat([squared_distances(piece - center, moved).argmin(dim=1) for piece in rows.split(PIECE)])
+    places = torch.cat([squared_distances(piece - center, moved).argmin(dim=1) for piece in rows.split(CHUNK)])
     return (rows - to[places]).norm(dim=1)
 
 
-def best_coverage(n_real: int, n_fake: int, k: int) -> float:
+def expected_coverage(n_real: int, n_fake: int, k: int) -> float:
     """What coverage is to be expected of as many samples of the very distribution of the real ones: little if they are few
     (Naeem et al. 2020, lemma 2).
     """

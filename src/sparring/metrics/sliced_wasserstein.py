@@ -6,7 +6,7 @@ from torch import Tensor
 
 from sparring.core.random_streams import Streams
 
-LARGEST_SIDE = 32
+MAX_SIDE = 32
 """Images are averaged down to this side before they are compared."""
 
 
@@ -22,7 +22,7 @@ def sliced_wasserstein(real: Float[Tensor, "n d"], generated: Float[Tensor, "n d
     return differences.abs().mean().item()
 
 
-def coarse(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
+def downsampled_rows(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
     """Images as rows of numbers, averaged down to a side of 32 at most."""
-    height, width = (min(LARGEST_SIDE, size) for size in images.shape[2:])
+    height, width = (min(MAX_SIDE, size) for size in images.shape[2:])
     return torch.nn.functional.adaptive_avg_pool2d(images, (height, width)).flatten(1)

@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu
 
-from sparring.nets.blocks.layers import MinibatchDeviation, precise, spectrally_normalized
-from sparring.nets.sngan import double, halve
-from sparring.nets.style_generator import Label, as_rows
+from sparring.nets.blocks.layers import MinibatchDeviation, at_least_float32, spectrally_normalized
+from sparring.nets.sngan import convolve_downsample, upsample_convolve
+from sparring.nets.style_generator import Label, label_rows
 
-SMALLEST, LARGEST = 16, 512
+MIN_SIDE, MAX_SIDE = 16, 512
 BOTTLENECK = 4
 """BigGAN-deep's 3x3 convolutions have so many times fewer channels."""
 
@@ -81,12 +81,12 @@ class Attention(nn.Module):
             y.flatten(2).transpose(1, 2) for y in (self.query(x), max_pool2d(self.key(x), 2), max_pool2d(self.value(x), 2))
         )
         # not `scaled`, and by plain products where second derivatives may be wanted
-        weights = torch.softmax(precise(query @ key.transpose(1, 2)), dim=2).to(value.dtype)
+        weights = torch.softmax(at_least_float32(query @ key.transpose(1, 2)), dim=2).to(value.dtype)
         seen = (weights @ value).transpose(1, 2).reshape(len(x), -1, *x.shape[2:]).contiguous(memory_format=torch.channels_last)
         return torch.add(x, self.gamma.to(x.dtype) * self.out(seen))
 
 
-class Norm(nn.Module):
+class ConditionalNormReLU(nn.Module):
     """Batch norm, then ReLU; scales and offsets are linear in a `condition` of so many numbers, if it has any."""
 
     def __init__(self, channels: int, condition: int) -> None:
@@ -110,14 +110,14 @@ class UpBlock(nn.Module):
     def __init__(self, before: int, after: int, condition: int, stage: int) -> None:
         super().__init__()
         self.stage = stage
-        self.norms = nn.ModuleList([Norm(before, condition), Norm(after, condition)])
+        self.norms = nn.ModuleList([ConditionalNormReLU(before, condition), ConditionalNormReLU(after, condition)])
         self.first, self.second = nn.Conv2d(before, after, 3, padding=1), nn.Conv2d(after, after, 3, padding=1)
         self.shortcut = nn.Conv2d(before, after, 1)
 
     def forward(self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n condition"] | None) -> Float[Tensor, "n o 2*h 2*w"]:
         """(n, before, h, w) to (n, after, 2h, 2w)."""
         first, second = self.norms
-        y = self.second(second(double(first(x, condition), self.first), condition))
+        y = self.second(second(upsample_convolve(first(x, condition), self.first), condition))
         return y + interpolate(self.shortcut(x), scale_factor=2.0)
 
 
@@ -130,7 +130,7 @@ class DeepUpBlock(nn.Module):
         super().__init__()
         self.stage, self.doubles, self.after = stage, doubles, after
         hidden = before // BOTTLENECK
-        self.norms = nn.ModuleList([Norm(before, condition), *(Norm(hidden, condition) for _ in range(3))])
+        self.norms = nn.ModuleList([ConditionalNormReLU(before, condition), *(ConditionalNormReLU(hidden, condition) for _ in range(3))])
         self.narrow = nn.Conv2d(before, hidden, 1)
         self.first, self.second = nn.Conv2d(hidden, hidden, 3, padding=1), nn.Conv2d(hidden, hidden, 3, padding=1)
         self.widen = nn.Conv2d(hidden, after, 1)
@@ -139,7 +139,7 @@ class DeepUpBlock(nn.Module):
         """(n, before, h, w) to (n, after, h, w), or twice the side."""
         norms = list(self.norms)
         y = norms[1](self.narrow(norms[0](x, condition)), condition)
-        y = double(y, self.first) if self.doubles else self.first(y)
+        y = upsample_convolve(y, self.first) if self.doubles else self.first(y)
         y = self.second(norms[2](y, condition))
         y = self.widen(norms[3](y, condition))
         x = x[:, : self.after]
@@ -188,20 +188,20 @@ class Generator(nn.Module):
             if stage in attended:
                 blocks.append(Attention(after))
         self.blocks = nn.ModuleList(blocks)
-        self.last_norm = Norm(widths[-1], 0)
-        self.draw = nn.Conv2d(widths[-1], channels, 3, padding=1)
+        self.last_norm = ConditionalNormReLU(widths[-1], 0)
+        self.to_image = nn.Conv2d(widths[-1], channels, 3, padding=1)
         initialize(self)
         if spectral_norm:
             for name, module in self.named_children():
                 if name != "embed":
-                    spectrally_normalized(module, apart_from=() if self.embed is not None or not classes else (Norm,))
+                    spectrally_normalized(module, apart_from=() if self.embed is not None or not classes else (ConditionalNormReLU,))
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Label = None) -> Float[Tensor, "n c h w"]:
         """Images in [-1, 1]. `condition`: one-hot rows (or weights for each class), or numbers."""
-        told = as_rows(condition, self.classes, latent.dtype)
+        told = label_rows(condition, self.classes, latent.dtype)
         if told is not None and self.embed is not None:
             told = self.embed(told).to(latent.dtype)
-        conditions = self.conditions(latent, told)
+        conditions = self.stage_conditions(latent, told)
         start = latent[:, : self.chunk]
         if self.hierarchical and self.deep:
             assert conditions[0] is not None
@@ -210,9 +210,9 @@ class Generator(nn.Module):
         x = self.project(start).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
         for block in self.blocks:
             x = block(x, conditions[block.stage]) if isinstance(block, UpBlock | DeepUpBlock) else block(x)
-        return precise(self.draw(self.last_norm(x, None)).tanh())
+        return at_least_float32(self.to_image(self.last_norm(x, None)).tanh())
 
-    def weights_of_latents(self) -> list[Float[Tensor, "outputs latent"]]:
+    def latent_weights(self) -> list[Float[Tensor, "outputs latent"]]:
         """Of all linear maps that a latent meets, whichever part of it: the first map's, and if it is hierarchical the norms'."""
 
         def placed(weight: Float[Tensor, "outputs _"], chunk: int) -> Float[Tensor, "outputs latent"]:
@@ -225,12 +225,12 @@ class Generator(nn.Module):
         if self.hierarchical:
             for block in self.blocks:
                 if isinstance(block, UpBlock | DeepUpBlock):
-                    norms = [norm for norm in block.norms if isinstance(norm, Norm)]
+                    norms = [norm for norm in block.norms if isinstance(norm, ConditionalNormReLU)]
                     maps = [part for norm in norms for part in (norm.scale, norm.offset) if part is not None]
                     found += [placed(part.weight, 0 if self.deep else block.stage + 1) for part in maps]
         return found
 
-    def conditions(
+    def stage_conditions(
         self, latent: Float[Tensor, "n latent"], told: Float[Tensor, "n told"] | None
     ) -> list[Float[Tensor, "n condition"] | None]:
         """What the norms of each stage are told."""
@@ -256,7 +256,7 @@ class DownBlock(nn.Module):
         y = relu(self.first(x if self.images else relu(x)), inplace=True)
         if not self.halves:
             return self.second(y) + self.shortcut(x)
-        return halve(y, self.second) + self.shortcut(avg_pool2d(x, 2))
+        return convolve_downsample(y, self.second) + self.shortcut(avg_pool2d(x, 2))
 
 
 class DeepDownBlock(nn.Module):
@@ -303,7 +303,7 @@ class Discriminator(nn.Module):
         named: int = 0,
     ) -> None:
         super().__init__()
-        self.see = nn.Conv2d(channels, widths[0], 3, padding=1) if depth else None
+        self.from_image = nn.Conv2d(channels, widths[0], 3, padding=1) if depth else None
         blocks: list[nn.Module] = []
         for stage, (before, after) in enumerate(itertools.pairwise(widths if depth else (channels, *widths))):
             if depth:
@@ -315,18 +315,18 @@ class Discriminator(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.deviation = MinibatchDeviation() if minibatch_deviation else nn.Identity()
         features = widths[-1] + minibatch_deviation
-        self.judge = nn.Linear(features, 1 + named)
+        self.head = nn.Linear(features, 1 + named)
         self.project = nn.Linear(projected, features, bias=False) if projected else None
         self.classes = projected
         initialize(self)
 
     def forward(self, images: Float[Tensor, "n c h w"], label: Label = None) -> Float[Tensor, "n outputs"]:
         """A logit for each image, then one for each class that is named. `label`: one-hot rows or numbers, if it is told classes."""
-        x = images if self.see is None else self.see(images)
+        x = images if self.from_image is None else self.from_image(images)
         for block in self.blocks:
             x = block(x)
         features = self.deviation(relu(x, inplace=True).sum(dim=(2, 3)))
-        outputs = self.judge(features)
+        outputs = self.head(features)
         if self.project is not None:
-            outputs = outputs + (self.project(as_rows(label, self.classes, images.dtype)) * features).sum(dim=1, keepdim=True)
+            outputs = outputs + (self.project(label_rows(label, self.classes, images.dtype)) * features).sum(dim=1, keepdim=True)
         return outputs

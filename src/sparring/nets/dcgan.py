@@ -9,14 +9,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sparring.nets.blocks.convolution import Convolution, TransposedConvolution
-from sparring.nets.blocks.layers import ConditionalBatchNorm, ImageNorm, MinibatchDeviation
+from sparring.nets.blocks.layers import ConditionalBatchNorm, ImageLayerNorm, MinibatchDeviation
 
-SMALLEST, LARGEST = 16, 256
+MIN_SIDE, MAX_SIDE = 16, 256
 
 Norm = Literal["batch", "image", "none"]
 NORMS: dict[Norm, Callable[[int], list[nn.Module]]] = {
     "batch": lambda channels: [nn.BatchNorm2d(channels)],
-    "image": lambda channels: [ImageNorm(channels)],
+    "image": lambda channels: [ImageLayerNorm(channels)],
     "none": lambda channels: [],
 }
 
@@ -101,7 +101,7 @@ class Discriminator(nn.Module):
             layers.append(MinibatchDeviation())
         self.layers = nn.Sequential(*layers)
         features = (widths[-1] + minibatch_deviation) * 16
-        self.judge = nn.Linear(features, 1 + named, bias=False)
+        self.head = nn.Linear(features, 1 + named, bias=False)
         self.project = nn.Linear(projected, features, bias=False) if projected else None
         initialize(self)
 
@@ -111,7 +111,7 @@ class Discriminator(nn.Module):
             maps = condition[:, :, None, None].expand(-1, -1, *images.shape[2:])
             images = torch.cat([images, maps], dim=1).contiguous(memory_format=torch.channels_last)
         features = self.layers(images).permute(0, 2, 3, 1).reshape(len(images), -1)
-        outputs = self.judge(features)
+        outputs = self.head(features)
         if self.project is not None:
             outputs = outputs + (self.project(condition) * features).sum(dim=1, keepdim=True)
         return outputs

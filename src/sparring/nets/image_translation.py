@@ -19,14 +19,14 @@ from sparring.nets.blocks.layers import InstanceNorm
 
 NormName = Literal["instance", "batch", "none"]
 Images = Float[Tensor, "n c h w"]
-SLOPE = 0.2
-FIRST_DEVIATION = 0.02
+LEAKY_SLOPE = 0.2
+INITIAL_DEVIATION = 0.02
 """Of the first weights."""
-LARGEST_CARRIED = 0.99
+SHORTCUT_LIMIT = 0.99
 """What a shortcut takes for white, and the negative of it for black: at 1 the inverse of tanh is infinite."""
 
 
-def norm_of(name: NormName, channels: int) -> nn.Module:
+def make_norm(name: NormName, channels: int) -> nn.Module:
     """A norm for maps with so many channels."""
     if name == "none":
         return nn.Identity()
@@ -34,24 +34,24 @@ def norm_of(name: NormName, channels: int) -> nn.Module:
 
 
 @torch.no_grad()
-def started(network: nn.Module) -> None:
+def initialize(network: nn.Module) -> None:
     """Draw first weights as DCGAN and its heirs do: normal, with a small deviation."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0.0, FIRST_DEVIATION)
+            nn.init.normal_(module.weight, 0.0, INITIAL_DEVIATION)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1.0, FIRST_DEVIATION)
+            nn.init.normal_(module.weight, 1.0, INITIAL_DEVIATION)
 
 
-class Reflected(nn.Module):
+class ReflectionConvolution(nn.Module):
     """A convolution that keeps the side, its edges mirrored, then norm and, if `activated`, a rectifier."""
 
     def __init__(self, before: int, after: int, kernel: int, norm: NormName, *, activated: bool = True) -> None:
         super().__init__()
         self.convolution = Convolution(before, after, kernel, 1, 0)
-        self.norm = norm_of(norm, after)
+        self.norm = make_norm(norm, after)
         self.margin, self.activated = kernel // 2, activated
 
     def forward(self, x: Images) -> Float[Tensor, "n o h w"]:
@@ -60,20 +60,20 @@ class Reflected(nn.Module):
         return relu(x, inplace=True) if self.activated else x
 
 
-class Halving(nn.Module):
+class DownsamplingLayer(nn.Module):
     """A 3x3 convolution to half the side, norm, rectifier."""
 
     def __init__(self, before: int, after: int, norm: NormName) -> None:
         super().__init__()
         self.convolution = Convolution(before, after, 3, 2, 1)
-        self.norm = norm_of(norm, after)
+        self.norm = make_norm(norm, after)
 
     def forward(self, x: Images) -> Float[Tensor, "n o h/2 w/2"]:
         """(n, before, h, w) to (n, after, h / 2, w / 2)."""
         return relu(self.norm(self.convolution(x)), inplace=True)
 
 
-class Doubling(nn.Module):
+class UpsamplingLayer(nn.Module):
     """A 3x3 convolution to twice the side, norm, rectifier: transposed, or `resized` by nearest neighbors before it, which leaves no
     checkerboard (Odena et al. 2016).
     """
@@ -82,7 +82,7 @@ class Doubling(nn.Module):
         super().__init__()
         transposed = nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1, bias=False)
         self.convolution = Convolution(before, after, 3, 1, 1) if resized else transposed
-        self.norm = norm_of(norm, after)
+        self.norm = make_norm(norm, after)
         self.resized = resized
 
     def forward(self, x: Images) -> Float[Tensor, "n o 2*h 2*w"]:
@@ -96,9 +96,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, norm: NormName, dropout: float) -> None:
         super().__init__()
-        self.first = Reflected(channels, channels, 3, norm)
+        self.first = ReflectionConvolution(channels, channels, 3, norm)
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
-        self.second = Reflected(channels, channels, 3, norm, activated=False)
+        self.second = ReflectionConvolution(channels, channels, 3, norm, activated=False)
 
     def forward(self, x: Images) -> Images:
         """The same shape."""
@@ -127,14 +127,16 @@ class ResidualGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.shortcut = shortcut
-        self.first = Reflected(before, width, 7, norm)
-        self.down = nn.ModuleList([Halving(width, 2 * width, norm), Halving(2 * width, 4 * width, norm)])
+        self.first = ReflectionConvolution(before, width, 7, norm)
+        self.down = nn.ModuleList([DownsamplingLayer(width, 2 * width, norm), DownsamplingLayer(2 * width, 4 * width, norm)])
         self.blocks = nn.ModuleList(ResidualBlock(4 * width, norm, dropout) for _ in range(blocks))
-        self.up = nn.ModuleList([Doubling(4 * width, 2 * width, norm, resized=resized), Doubling(2 * width, width, norm, resized=resized)])
-        self.draw = nn.Conv2d(width, after, 7)
-        started(self)
+        self.up = nn.ModuleList(
+            [UpsamplingLayer(4 * width, 2 * width, norm, resized=resized), UpsamplingLayer(2 * width, width, norm, resized=resized)]
+        )
+        self.to_image = nn.Conv2d(width, after, 7)
+        initialize(self)
         if shortcut:
-            nn.init.zeros_(self.draw.weight)
+            nn.init.zeros_(self.to_image.weight)
 
     def forward(self, images: Images) -> Float[Tensor, "n o h w"]:
         """(n, before, h, w) to (n, after, h, w)."""
@@ -142,39 +144,39 @@ class ResidualGenerator(nn.Module):
 
     def with_features(self, images: Images) -> tuple[Float[Tensor, "n o h w"], list[Float[Tensor, "n _ _ _"]]]:
         """Images, and the `features` of what came in."""
-        x, found = self._encoded(images)
-        for layer in itertools.chain(list(self.blocks)[self.featured_blocks :], self.up):
+        x, found = self._encode(images)
+        for layer in itertools.chain(list(self.blocks)[self.feature_block_count :], self.up):
             x = layer(x)
-        drawn = self.draw(mirrored(x, 3, 3)).float()
+        drawn = self.to_image(mirrored(x, 3, 3)).float()
         if self.shortcut:
-            drawn = drawn + torch.atanh(images.float().clamp(-LARGEST_CARRIED, LARGEST_CARRIED))
+            drawn = drawn + torch.atanh(images.float().clamp(-SHORTCUT_LIMIT, SHORTCUT_LIMIT))
         return torch.tanh(drawn), found
 
     def features(self, images: Images) -> list[Float[Tensor, "n _ _ _"]]:
         """Maps that contrastive translation compares patches by (Park et al. 2020, section 4): the pixels, the two halvings, and the first
         and the fifth block (or the last, if there are fewer).
         """
-        return self._encoded(images)[1]
+        return self._encode(images)[1]
 
     @property
-    def featured_blocks(self) -> int:
+    def feature_block_count(self) -> int:
         """Blocks up to the last that has features."""
         return min(5, len(self.blocks))
 
-    def _encoded(self, images: Images) -> tuple[Float[Tensor, "n f p q"], list[Float[Tensor, "n _ _ _"]]]:
+    def _encode(self, images: Images) -> tuple[Float[Tensor, "n f p q"], list[Float[Tensor, "n _ _ _"]]]:
         x, found = self.first(images), [images]
         for layer in self.down:
             x = layer(x)
             found.append(x)
-        for place, block in enumerate(list(self.blocks)[: self.featured_blocks]):
+        for place, block in enumerate(list(self.blocks)[: self.feature_block_count]):
             x = block(x)
-            if place in {0, self.featured_blocks - 1}:
+            if place in {0, self.feature_block_count - 1}:
                 found.append(x)
         return x, found
 
     def feature_widths(self) -> list[int]:
         """Channels of `features`."""
-        width = self.draw.in_channels
+        width = self.to_image.in_channels
         return [self.first.convolution.in_channels, 2 * width, 4 * width, *[4 * width] * min(2, len(self.blocks))]
 
 
@@ -192,34 +194,34 @@ class UNet(nn.Module):
         last = halvings - 1
         offset = norm == "instance"
         self.down = nn.ModuleList(
-            _Down(inner, outer, norm=norm if 0 < place < last else None, offset=offset)
+            _UNetDown(inner, outer, norm=norm if 0 < place < last else None, offset=offset)
             for place, (inner, outer) in enumerate(zip([before, *widths], widths, strict=False))
         )
         self.up = nn.ModuleList(
-            _Up(widths[place] * (1 if place == last else 2), widths[place - 1], norm, dropout if 4 <= place < last else 0.0)
+            _UNetUp(widths[place] * (1 if place == last else 2), widths[place - 1], norm, dropout if 4 <= place < last else 0.0)
             for place in range(last, 0, -1)
         )
-        self.draw = nn.ConvTranspose2d(2 * width if halvings > 1 else width, after, 4, 2, 1)
-        started(self)
+        self.to_image = nn.ConvTranspose2d(2 * width if halvings > 1 else width, after, 4, 2, 1)
+        initialize(self)
 
     def forward(self, images: Images) -> Float[Tensor, "n o h w"]:
         """(n, before, h, w) to (n, after, h, w)."""
         x = self.down[0](images)
         kept = [x]
         for layer in list(self.down)[1:]:
-            x = layer(leaky_relu(x, SLOPE))
+            x = layer(leaky_relu(x, LEAKY_SLOPE))
             kept.append(x)
         x = relu(kept.pop())
         for layer in self.up:
             x = torch.cat([relu(kept.pop()), relu(layer(x))], dim=1)
-        return torch.tanh(self.draw(x).float())
+        return torch.tanh(self.to_image(x).float())
 
 
-class _Down(nn.Module):
+class _UNetDown(nn.Module):
     def __init__(self, before: int, after: int, *, norm: NormName | None, offset: bool) -> None:
         super().__init__()
         self.convolution = Convolution(before, after, 4, 2, 1)
-        self.norm = None if norm is None else norm_of(norm, after)
+        self.norm = None if norm is None else make_norm(norm, after)
         self.offset = nn.Parameter(torch.zeros(after)) if norm is None and offset else None
 
     def forward(self, x: Images) -> Float[Tensor, "n o h/2 w/2"]:
@@ -229,11 +231,11 @@ class _Down(nn.Module):
         return x if self.offset is None else x + self.offset.to(x.dtype)[:, None, None]
 
 
-class _Up(nn.Module):
+class _UNetUp(nn.Module):
     def __init__(self, before: int, after: int, norm: NormName, dropout: float) -> None:
         super().__init__()
         self.convolution = TransposedConvolution(before, after, 4, 2, 1)
-        self.norm = norm_of(norm, after)
+        self.norm = make_norm(norm, after)
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
 
     def forward(self, x: Images) -> Float[Tensor, "n o 2*h 2*w"]:
@@ -254,15 +256,15 @@ class PatchDiscriminator(nn.Module):
             Convolution(before, after, kernel, 1 if place >= layers else halving, margin)
             for place, (before, after) in enumerate(itertools.pairwise(widths), start=1)
         )
-        self.norms = nn.ModuleList(norm_of(norm, after) for after in widths[1:])
+        self.norms = nn.ModuleList(make_norm(norm, after) for after in widths[1:])
         self.last = nn.Conv2d(widths[-1], 1, kernel, 1, margin)
-        started(self)
+        initialize(self)
 
     def forward(self, images: Images) -> Float[Tensor, "n 1 p q"]:
         """(n, channels, h, w) to the logits of patches."""
-        x = leaky_relu(self.first(images), SLOPE, inplace=True)
+        x = leaky_relu(self.first(images), LEAKY_SLOPE, inplace=True)
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = leaky_relu(norm(layer(x)), SLOPE, inplace=True)
+            x = leaky_relu(norm(layer(x)), LEAKY_SLOPE, inplace=True)
         return self.last(x).float()
 
 
@@ -274,7 +276,7 @@ class PatchHeads(nn.Module):
         self.heads = nn.ModuleList(nn.Sequential(nn.Linear(width, size), nn.ReLU(), nn.Linear(size, size)) for width in widths)
         for module in self.modules():
             if isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0.0, FIRST_DEVIATION)
+                nn.init.normal_(module.weight, 0.0, INITIAL_DEVIATION)
                 nn.init.zeros_(module.bias)
 
     def forward(self, place: int, rows: Float[Tensor, "n patches f"]) -> Float[Tensor, "n patches size"]:

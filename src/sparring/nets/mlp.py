@@ -76,30 +76,30 @@ class Discriminator(nn.Module):
         super().__init__()
         self.concatenated = concatenated
         sizes = (math.prod(shape) + concatenated, *hidden)
-        self.drop = nn.Dropout(input_dropout)
+        self.input_dropout = nn.Dropout(input_dropout)
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(sizes):
             layers += [Maxout(before, after, pieces)] if pieces else [nn.Linear(before, after), nn.ReLU(inplace=True)]
-            layers += dropping(dropout)
+            layers += dropout_layers(dropout)
         if minibatch_deviation:
             layers.append(MinibatchDeviation())
         self.layers = nn.Sequential(*layers)
         features = sizes[-1] + minibatch_deviation
-        self.judge = nn.Linear(features, 1 + named)
+        self.head = nn.Linear(features, 1 + named)
         self.project = nn.Linear(projected, features, bias=False) if projected else None
 
     def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
         """A logit for each image, then one for each class that is named."""
-        pixels = self.drop(images.flatten(1))  # and never the class
+        pixels = self.input_dropout(images.flatten(1))  # and never the class
         if condition is not None and self.concatenated:
             pixels = torch.cat([pixels, condition], dim=1)
         features = self.layers(pixels)
-        outputs = self.judge(features)
+        outputs = self.head(features)
         if self.project is not None:
             outputs = outputs + (self.project(condition) * features).sum(dim=1, keepdim=True)
         return outputs
 
 
-def dropping(share: float) -> list[nn.Module]:
+def dropout_layers(share: float) -> list[nn.Module]:
     """Dropout of that share, if it is any."""
     return [nn.Dropout(share)] if share else []

@@ -13,11 +13,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from sparring.nets.blocks.equalized_lr import Convolution, Linear, normalized
-from sparring.nets.blocks.layers import MinibatchDeviation, precise
-from sparring.nets.style_generator import Label, as_rows
+from sparring.nets.blocks.equalized_lr import Convolution, Linear, pixel_norm
+from sparring.nets.blocks.layers import MinibatchDeviation, at_least_float32
+from sparring.nets.style_generator import Label, label_rows
 
-FIRST, LARGEST = 4, 1024
+FIRST_SIDE, MAX_SIDE = 4, 1024
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,18 @@ class Growth:
         return self.first << -int(-level // 1)
 
 
-def shrunk(images: Float[Tensor, "n c h w"], growth: Growth, level: float) -> Float[Tensor, "n c p q"]:
+def downsample_to_level(images: Float[Tensor, "n c h w"], growth: Growth, level: float) -> Float[Tensor, "n c p q"]:
     """Real images at a level: as large as those of the generator are, and while a side is faded in as blurred as they are."""
     small = avg_pool2d(images, growth.last // growth.side(level)) if growth.side(level) < growth.last else images
-    return small if level == int(level) else torch.lerp(doubled(halved(small)), small, level % 1)
+    return small if level == int(level) else torch.lerp(upsample_nearest(downsample_average(small)), small, level % 1)
 
 
-def doubled(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
+def upsample_nearest(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
     """Each place repeated two by two."""
     return interpolate(x, scale_factor=2.0)
 
 
-def halved(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h/2 w/2"]:
+def downsample_average(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h/2 w/2"]:
     """Means of two by two places."""
     return avg_pool2d(x, 2)
 
@@ -68,12 +68,12 @@ def halved(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h/2 w/2"]:
 class Growing(nn.Module):
     """A network that knows its level: in training the game says it, and for use it is kept with the weights."""
 
-    shown: Int64[Tensor, ""]
+    samples_seen: Int64[Tensor, ""]
 
     def __init__(self, growth: Growth) -> None:
         super().__init__()
         self.growth = growth
-        self.first_place = growth.first.bit_length() - 3
+        self.first_stage = growth.first.bit_length() - 3
         """Of the first side among 4, 8, ..."""
         self.training_level = 0.0
         # a whole number: what is whole is copied into moving averages as it is
@@ -82,19 +82,19 @@ class Growing(nn.Module):
     @property
     def level(self) -> float:
         """See `Growth.level`."""
-        return self.training_level if self.training else self.growth.level(int(self.shown))
+        return self.training_level if self.training else self.growth.level(int(self.samples_seen))
 
     @property
-    def newest(self) -> int:
+    def newest_level(self) -> int:
         """The number of the side that is there or coming, 0 for the first."""
         return -int(-self.level // 1)
 
     @property
     def fading(self) -> bool:
         """Whether that side is being faded in."""
-        return self.level != self.newest
+        return self.level != self.newest_level
 
-    def drawn(
+    def synthesize_at_level(
         self, x: Float[Tensor, "n c h w"], blocks: Sequence[Callable[[Tensor], Tensor]], draw: nn.ModuleList
     ) -> Float[Tensor, "n channels _ _"]:
         """Images, of the level's side in training and of the last side in use: the map `x` through these blocks, of which the last is
@@ -104,28 +104,28 @@ class Growing(nn.Module):
         for block in blocks[:-1]:
             x = block(x)
         if blocks:
-            before = draw[self.newest - 1](x) if self.fading else None
+            before = draw[self.newest_level - 1](x) if self.fading else None
             x = blocks[-1](x)
-        return precise(self.faded(before, draw[self.newest](x)))
+        return at_least_float32(self.fade_in(before, draw[self.newest_level](x)))
 
-    def faded(self, before: Float[Tensor, "n c p q"] | None, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c _ _"]:
+    def fade_in(self, before: Float[Tensor, "n c p q"] | None, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c _ _"]:
         """`images` of the newest side over those of the side `before`, as far as it is faded in. In use, in [-1, 1] and as large as
         they will be in the end.
         """
         if before is not None:
-            images = torch.lerp(doubled(before).to(images.dtype), images, self.level % 1)  # a GPU doubles in float32
+            images = torch.lerp(upsample_nearest(before).to(images.dtype), images, self.level % 1)  # a GPU doubles in float32
         if self.training:
             return images
         factor = self.growth.last // images.shape[2]
         return interpolate(images.clamp(-1, 1), scale_factor=float(factor)) if factor > 1 else images.clamp(-1, 1)
 
 
-def drawers(widths: Sequence[int], channels: int) -> nn.ModuleList:
+def to_image_layers(widths: Sequence[int], channels: int) -> nn.ModuleList:
     """What makes images of maps with so many channels: 1x1, no rectifier."""
     return nn.ModuleList(Convolution(width, channels, 1, activated=False) for width in widths)
 
 
-class PixelNormed(nn.Module):
+class PixelNormConvolution(nn.Module):
     """A convolution with its leaky ReLU, then pixel norm."""
 
     def __init__(self, before: int, after: int) -> None:
@@ -134,34 +134,34 @@ class PixelNormed(nn.Module):
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o h w"]:
         """(n, before, h, w) to (n, after, h, w)."""
-        return normalized(self.convolution(x))
+        return pixel_norm(self.convolution(x))
 
 
-class Start(nn.Module):
+class LatentBlock(nn.Module):
     """A latent of length 1 as a 4x4 map."""
 
     def __init__(self, latent_size: int, width: int) -> None:
         super().__init__()
         self.linear = Linear(latent_size, width * 16, activated=True)
-        self.convolution = PixelNormed(width, width)
+        self.convolution = PixelNormConvolution(width, width)
 
     def forward(self, latent: Float[Tensor, "n latent"]) -> Float[Tensor, "n width 4 4"]:
         """(n, latent) to (n, width, 4, 4)."""
         # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
-        x = self.linear(normalized(latent)).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
-        return self.convolution(normalized(x))
+        x = self.linear(pixel_norm(latent)).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
+        return self.convolution(pixel_norm(x))
 
 
-class Up(nn.Module):
+class UpBlock(nn.Module):
     """Nearest neighbors, 3x3, 3x3."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
-        self.first, self.second = PixelNormed(before, after), PixelNormed(after, after)
+        self.first, self.second = PixelNormConvolution(before, after), PixelNormConvolution(after, after)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o 2*h 2*w"]:
         """(n, before, h, w) to (n, after, 2h, 2w)."""
-        return self.second(self.first(doubled(x)))
+        return self.second(self.first(upsample_nearest(x)))
 
 
 class Generator(Growing):
@@ -170,18 +170,18 @@ class Generator(Growing):
     def __init__(self, widths: Sequence[int], channels: int, latent_size: int, growth: Growth, *, concatenated: int = 0) -> None:
         super().__init__(growth)
         self.classes = concatenated
-        self.start = Start(latent_size + concatenated, widths[0])
-        self.blocks = nn.ModuleList(Up(before, after) for before, after in itertools.pairwise(widths))
-        self.draw = drawers(widths[self.first_place :], channels)
+        self.start = LatentBlock(latent_size + concatenated, widths[0])
+        self.blocks = nn.ModuleList(UpBlock(before, after) for before, after in itertools.pairwise(widths))
+        self.to_image = to_image_layers(widths[self.first_stage :], channels)
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Label = None) -> Float[Tensor, "n c h w"]:
         """Images, of the level's side in training and of the last side in use."""
-        rows = as_rows(condition, self.classes, latent.dtype)
+        rows = label_rows(condition, self.classes, latent.dtype)
         x = self.start(latent if rows is None else torch.cat([latent, rows], dim=1))
-        return self.drawn(x, list(self.blocks)[: self.first_place + self.newest], self.draw)
+        return self.synthesize_at_level(x, list(self.blocks)[: self.first_stage + self.newest_level], self.to_image)
 
 
-class Down(nn.Module):
+class DownBlock(nn.Module):
     """3x3, 3x3, half the side: by means (ProGAN), or `smoothly`, by the binomial filter before the second (StyleGAN)."""
 
     def __init__(self, before: int, after: int, *, smoothly: bool) -> None:
@@ -193,7 +193,7 @@ class Down(nn.Module):
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o h/2 w/2"]:
         """(n, before, h, w) to (n, after, h / 2, w / 2)."""
         x = self.second(self.first(x))
-        return x if self.smoothly else halved(x)
+        return x if self.smoothly else downsample_average(x)
 
 
 class Discriminator(Growing):
@@ -214,26 +214,26 @@ class Discriminator(Growing):
     ) -> None:
         super().__init__(growth)
         self.projected = projected
-        self.see = nn.ModuleList(Convolution(channels, width, 1) for width in widths[self.first_place :])
-        self.blocks = nn.ModuleList(Down(after, before, smoothly=smoothly) for before, after in itertools.pairwise(widths))
+        self.from_image = nn.ModuleList(Convolution(channels, width, 1) for width in widths[self.first_stage :])
+        self.blocks = nn.ModuleList(DownBlock(after, before, smoothly=smoothly) for before, after in itertools.pairwise(widths))
         self.deviation = MinibatchDeviation() if minibatch_deviation else nn.Identity()
         self.last = Convolution(widths[0] + minibatch_deviation, widths[0], 3)
         self.hidden = Linear(widths[0] * 16, widths[0], activated=True)
-        self.judge = Linear(widths[0], (projected or 1) + named)
+        self.head = Linear(widths[0], (projected or 1) + named)
 
     def forward(self, images: Float[Tensor, "n c h w"], label: Label = None) -> Float[Tensor, "n outputs"]:
         """A logit for each image of the level's side, then one for each class that is named."""
         if not self.training:  # in use, images have the last side
-            images = shrunk(images, self.growth, self.level)
-        x = self.see[self.newest](images)
-        for place in range(self.first_place + self.newest, 0, -1):
+            images = downsample_to_level(images, self.growth, self.level)
+        x = self.from_image[self.newest_level](images)
+        for place in range(self.first_stage + self.newest_level, 0, -1):
             x = self.blocks[place - 1](x)
-            if self.fading and place == self.first_place + self.newest:
-                x = torch.lerp(self.see[self.newest - 1](halved(images)).to(x.dtype), x, self.level % 1)
-        outputs = self.judge(self.hidden(self.last(self.deviation(x)).flatten(1)))
+            if self.fading and place == self.first_stage + self.newest_level:
+                x = torch.lerp(self.from_image[self.newest_level - 1](downsample_average(images)).to(x.dtype), x, self.level % 1)
+        outputs = self.head(self.hidden(self.last(self.deviation(x)).flatten(1)))
         if not self.projected:
             return outputs
-        rows = as_rows(label, self.projected, images.dtype)
+        rows = label_rows(label, self.projected, images.dtype)
         assert rows is not None
         logits, names = outputs.split([self.projected, outputs.shape[1] - self.projected], dim=1)
         return torch.cat([(logits * rows).sum(dim=1, keepdim=True), names], dim=1)

@@ -10,17 +10,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolate, pad, relu
 
-from sparring.nets.blocks.layers import ConditionalBatchNorm, MinibatchDeviation, precise
+from sparring.nets.blocks.layers import ConditionalBatchNorm, MinibatchDeviation, at_least_float32
 
-SMALLEST, LARGEST = 16, 256
-SMALL = 32
+MIN_SIDE, MAX_SIDE = 16, 256
+UNIFORM_WIDTH_SIDE = 32
 """Up to this side all maps are equally wide (table 4); beyond it, each halving of the side doubles the channels (table 6)."""
 
 
 def generator_widths(resolution: int, width: int) -> list[int]:
     """Channels at sides 4, 8, ... resolution. With a width of 64: 256 for all in table 4; 1024, ... 128, 64 in table 6."""
     doublings = resolution.bit_length() - 3
-    if resolution <= SMALL:
+    if resolution <= UNIFORM_WIDTH_SIDE:
         return [4 * width] * (doublings + 1)
     return [width * min(2**power, 16) for power in range(doublings, -1, -1)]
 
@@ -28,12 +28,12 @@ def generator_widths(resolution: int, width: int) -> list[int]:
 def discriminator_widths(resolution: int, width: int) -> list[int]:
     """Channels after each block. With a width of 64: 128 for all in table 4; 64, 128, ... 1024, 1024 in table 6."""
     blocks = resolution.bit_length() - 2
-    if resolution <= SMALL:
+    if resolution <= UNIFORM_WIDTH_SIDE:
         return [2 * width] * blocks
     return [width * min(2**power, 16) for power in range(blocks)]
 
 
-def convolution(before: int, after: int, kernel: int, gain: float = 1.0) -> nn.Conv2d:
+def glorot_convolution(before: int, after: int, kernel: int, gain: float = 1.0) -> nn.Conv2d:
     """A convolution that keeps the side: Glorot's uniform weights times the gain (`initialW` in the authors' code), offsets zero."""
     layer = nn.Conv2d(before, after, kernel, padding=kernel // 2)
     nn.init.xavier_uniform_(layer.weight, gain)
@@ -41,7 +41,7 @@ def convolution(before: int, after: int, kernel: int, gain: float = 1.0) -> nn.C
     return layer
 
 
-def linear(before: int, after: int, *, bias: bool = True) -> nn.Linear:
+def glorot_linear(before: int, after: int, *, bias: bool = True) -> nn.Linear:
     """A linear map with Glorot's uniform weights and offsets zero."""
     layer = nn.Linear(before, after, bias=bias)
     nn.init.xavier_uniform_(layer.weight)
@@ -50,12 +50,12 @@ def linear(before: int, after: int, *, bias: bool = True) -> nn.Linear:
     return layer
 
 
-def norm(channels: int, classes: int) -> nn.Module:
+def make_norm(channels: int, classes: int) -> nn.Module:
     """Batch norm; with scales and offsets of each class, if there are classes."""
     return ConditionalBatchNorm(channels, classes) if classes else nn.BatchNorm2d(channels)
 
 
-def rectified(layer: nn.Module, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n c h w"]:
+def norm_relu(layer: nn.Module, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n c h w"]:
     """ReLU(norm(x)); `layer` is the norm."""
     normal = layer(x, condition) if isinstance(layer, ConditionalBatchNorm) else layer(x)
     return relu(normal, inplace=True)
@@ -67,21 +67,21 @@ def rectified(layer: nn.Module, x: Float[Tensor, "n c h w"], condition: Float[Te
 # sum of the 3x3 one in the four places of a 2x2 square. That is exact, borders included, for 4/9 of the multiplications: twice as fast.
 
 
-def _kernel_of_four(weight: Float[Tensor, "o c 3 3"]) -> Float[Tensor, "o c 4 4"]:
+def _merged_kernel(weight: Float[Tensor, "o c 3 3"]) -> Float[Tensor, "o c 4 4"]:
     """The kernel in each corner of a 4x4 one, summed."""
     tall = pad(weight, (0, 0, 0, 1)) + pad(weight, (0, 0, 1, 0))
     return pad(tall, (0, 1)) + pad(tall, (1, 0))
 
 
-def double(x: Float[Tensor, "n c h w"], layer: nn.Conv2d) -> Float[Tensor, "n o 2*h 2*w"]:
+def upsample_convolve(x: Float[Tensor, "n c h w"], layer: nn.Conv2d) -> Float[Tensor, "n o 2*h 2*w"]:
     """`layer` (3x3) of each pixel repeated two by two."""
-    kernel = _kernel_of_four(layer.weight.flip(2, 3)).transpose(0, 1)
+    kernel = _merged_kernel(layer.weight.flip(2, 3)).transpose(0, 1)
     return conv_transpose2d(x, kernel, layer.bias, stride=2, padding=1)
 
 
-def halve(x: Float[Tensor, "n c h w"], layer: nn.Conv2d) -> Float[Tensor, "n o h/2 w/2"]:
+def convolve_downsample(x: Float[Tensor, "n c h w"], layer: nn.Conv2d) -> Float[Tensor, "n o h/2 w/2"]:
     """Means of two by two pixels of `layer` (3x3)."""
-    return conv2d(x, _kernel_of_four(layer.weight) / 4, layer.bias, stride=2, padding=1)
+    return conv2d(x, _merged_kernel(layer.weight) / 4, layer.bias, stride=2, padding=1)
 
 
 # -------------------------------------------------------------------------------------------------------- blocks
@@ -92,16 +92,16 @@ class UpBlock(nn.Module):
 
     def __init__(self, before: int, after: int, classes: int) -> None:
         super().__init__()
-        self.first_norm = norm(before, classes)
-        self.first = convolution(before, after, 3, math.sqrt(2))
-        self.second_norm = norm(after, classes)
-        self.second = convolution(after, after, 3, math.sqrt(2))
-        self.shortcut = convolution(before, after, 1)
+        self.first_norm = make_norm(before, classes)
+        self.first = glorot_convolution(before, after, 3, math.sqrt(2))
+        self.second_norm = make_norm(after, classes)
+        self.second = glorot_convolution(after, after, 3, math.sqrt(2))
+        self.shortcut = glorot_convolution(before, after, 1)
 
     def forward(self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n o 2*h 2*w"]:
         """(n, before, h, w) to (n, after, 2h, 2w)."""
-        residual = double(rectified(self.first_norm, x, condition), self.first)
-        residual = self.second(rectified(self.second_norm, residual, condition))
+        residual = upsample_convolve(norm_relu(self.first_norm, x, condition), self.first)
+        residual = self.second(norm_relu(self.second_norm, residual, condition))
         # a 1x1 commutes with nearest neighbors, and costs a fourth before them
         return residual + interpolate(self.shortcut(x), scale_factor=2.0)
 
@@ -116,9 +116,9 @@ class DownBlock(nn.Module):
         super().__init__()
         self.halves, self.images = halves, images
         hidden = after if images else before
-        self.first = convolution(before, hidden, 3, math.sqrt(2))
-        self.second = convolution(hidden, after, 3, math.sqrt(2))
-        self.shortcut = convolution(before, after, 1) if halves or before != after else nn.Identity()
+        self.first = glorot_convolution(before, hidden, 3, math.sqrt(2))
+        self.second = glorot_convolution(hidden, after, 3, math.sqrt(2))
+        self.shortcut = glorot_convolution(before, after, 1) if halves or before != after else nn.Identity()
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n o p q"]:
         """(n, before, h, w) to (n, after, h / 2, w / 2), or without pooling (n, after, h, w)."""
@@ -126,7 +126,7 @@ class DownBlock(nn.Module):
         if not self.halves:
             return self.second(hidden) + self.shortcut(x)
         # a 1x1 commutes with means, and costs a fourth after them
-        return halve(hidden, self.second) + self.shortcut(avg_pool2d(x, 2))
+        return convolve_downsample(hidden, self.second) + self.shortcut(avg_pool2d(x, 2))
 
 
 # ------------------------------------------------------------------------------------------------------ networks
@@ -143,10 +143,10 @@ class Generator(nn.Module):
         super().__init__()
         self.concatenated = concatenated
         widths = generator_widths(resolution, width)
-        self.project = linear(latent_size + concatenated, widths[0] * 16)
+        self.project = glorot_linear(latent_size + concatenated, widths[0] * 16)
         self.blocks = nn.ModuleList(UpBlock(before, after, normalized) for before, after in itertools.pairwise(widths))
-        self.last_norm = norm(widths[-1], normalized)
-        self.draw = convolution(widths[-1], channels, 3)
+        self.last_norm = make_norm(widths[-1], normalized)
+        self.to_image = glorot_convolution(widths[-1], channels, 3)
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
         """Images in [-1, 1]."""
@@ -156,7 +156,7 @@ class Generator(nn.Module):
         x = self.project(latent).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
         for block in self.blocks:
             x = block(x, condition)
-        return precise(self.draw(rectified(self.last_norm, x, condition)).tanh())
+        return at_least_float32(self.to_image(norm_relu(self.last_norm, x, condition)).tanh())
 
 
 class Discriminator(nn.Module):
@@ -182,15 +182,15 @@ class Discriminator(nn.Module):
         super().__init__()
         self.concatenated = concatenated
         widths = discriminator_widths(resolution, width)
-        halvings = resolution.bit_length() - (4 if resolution <= SMALL else 3)
+        halvings = resolution.bit_length() - (4 if resolution <= UNIFORM_WIDTH_SIDE else 3)
         self.blocks = nn.Sequential(
             DownBlock(channels + concatenated, widths[0], halves=True, images=True),
             *(DownBlock(widths[i - 1], widths[i], halves=i < halvings) for i in range(1, len(widths))),
         )
         self.deviation = MinibatchDeviation() if minibatch_deviation else nn.Identity()
         features = widths[-1] + minibatch_deviation
-        self.judge = linear(features, 1 + named)
-        self.project = linear(projected, features, bias=False) if projected else None
+        self.head = glorot_linear(features, 1 + named)
+        self.project = glorot_linear(projected, features, bias=False) if projected else None
 
     def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
         """A logit for each image, then one for each class that is named."""
@@ -198,7 +198,7 @@ class Discriminator(nn.Module):
             maps = condition[:, :, None, None].expand(-1, -1, *images.shape[2:])
             images = torch.cat([images, maps], dim=1).contiguous(memory_format=torch.channels_last)
         features = self.deviation(relu(self.blocks(images), inplace=True).sum(dim=(2, 3)))
-        outputs = self.judge(features)
+        outputs = self.head(features)
         if self.project is not None:
             outputs = outputs + (self.project(condition) * features).sum(dim=1, keepdim=True)
         return outputs

@@ -7,17 +7,17 @@ from jaxtyping import Bool, Float, Integer, Num
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from sparring.nets.blocks.equalized_lr import Linear, normalized
+from sparring.nets.blocks.equalized_lr import Linear, pixel_norm
 
 Noise = Literal["const", "random", "none"]
 """The noise inputs of a synthesis network: the same at each call, fresh from torch's random numbers, or zero."""
 Label = Num[Tensor, "n classes"] | Bool[Tensor, "n classes"] | Integer[Tensor, " n"] | None
 """Rows with a weight for each class, one-hot or not, or a number for each sample."""
-AVERAGE_DECAY = 0.995
+MEAN_DECAY = 0.995
 """Of the running mean of w, at each step of training (the authors' value)."""
 
 
-def as_rows(label: Label, classes: int, kind: torch.dtype = torch.float32) -> Float[Tensor, "n classes"] | None:
+def label_rows(label: Label, classes: int, kind: torch.dtype = torch.float32) -> Float[Tensor, "n classes"] | None:
     """Labels, numbers or rows with a weight for each class, as rows of that `kind`. ValueError if they do not suit the network."""
     if label is not None and label.ndim == 2 and not label.shape[1]:
         label = None  # what the official code gives networks without classes
@@ -59,10 +59,10 @@ class Mapping(nn.Module):
 
     def forward(self, z: Float[Tensor, "n latent"] | None, condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n style"]:
         """(n, latent) and (n, classes) to (n, style)."""
-        parts = [] if z is None else [normalized(z)]
+        parts = [] if z is None else [pixel_norm(z)]
         if self.embed is not None:
             assert condition is not None
-            parts.append(normalized(self.embed(condition)))
+            parts.append(pixel_norm(self.embed(condition)))
         return self.layers(torch.cat(parts, dim=1))
 
 
@@ -93,7 +93,7 @@ class StyleGenerator(nn.Module):
         """w, one for each latent. In training their running mean is kept, for truncation."""
         w = self.mapping(z, condition)
         if self.training and torch.is_grad_enabled():
-            self.mean.lerp_(w.detach().mean(dim=0), 1 - AVERAGE_DECAY)
+            self.mean.lerp_(w.detach().mean(dim=0), 1 - MEAN_DECAY)
         return w
 
     def map(
@@ -106,7 +106,7 @@ class StyleGenerator(nn.Module):
         """W for each layer. `truncation`: how far from the mean of all w they are, 1 where they fall, 0 at the mean (Karras et al. 2019,
         appendix B); in the first `truncated_layers`, or all. `label`: one-hot rows or numbers.
         """
-        w = self.styles(z, as_rows(label, self.mapping.classes, z.dtype))[:, None].repeat(1, self.layers, 1)
+        w = self.styles(z, label_rows(label, self.mapping.classes, z.dtype))[:, None].repeat(1, self.layers, 1)
         if truncation == 1:
             return w
         nearer = self.mean.lerp(w, truncation)

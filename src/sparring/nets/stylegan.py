@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sparring.nets.blocks.equalized_lr import Convolution, Linear, rectified
-from sparring.nets.blocks.layers import precise
-from sparring.nets.progressive_growing import Growing, Growth, drawers
+from sparring.nets.blocks.equalized_lr import Convolution, Linear, leaky_relu_in_place
+from sparring.nets.blocks.layers import at_least_float32
+from sparring.nets.progressive_growing import Growing, Growth, to_image_layers
 from sparring.nets.style_generator import Mapping, Noise, StyleGenerator
 
 
-class Styled(nn.Module):
+class StyledLayer(nn.Module):
     """Noise, an offset, a leaky ReLU, and adaptive instance norm (figure 1b of the paper): each channel of each image brought to mean
     0 and variance 1, then scaled and moved as the style says (equation 1).
     """
@@ -37,8 +37,8 @@ class Styled(nn.Module):
             x = x + strength * torch.randn(len(x), 1, *x.shape[2:], device=x.device).to(x.dtype)
         elif noise == "const":
             x = x + strength * self.noise.to(x.dtype)
-        x = rectified(x)
-        variance, mean = torch.var_mean(precise(x), dim=(2, 3), unbiased=False)
+        x = leaky_relu_in_place(x)
+        variance, mean = torch.var_mean(at_least_float32(x), dim=(2, 3), unbiased=False)
         scale, offset = self.affine(w).chunk(2, dim=1)
         scale = (1 + scale) * (variance + 1e-8).rsqrt()
         offset = offset - scale * mean
@@ -52,9 +52,9 @@ class Block(nn.Module):
         super().__init__()
         self.constant = nn.Parameter(torch.ones(after, side, side)) if not before else None
         self.up = Convolution(before, after, 3, bias=False, activated=False, up=True) if before else None
-        self.first = Styled(after, style, side)
+        self.first = StyledLayer(after, style, side)
         self.convolution = Convolution(after, after, 3, bias=False, activated=False)
-        self.second = Styled(after, style, side)
+        self.second = StyledLayer(after, style, side)
 
     def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n 2 style"], noise: Noise) -> Float[Tensor, "n o p q"]:
         """(n, before, h, w) to (n, after, 2h, 2w)."""
@@ -71,13 +71,13 @@ class Synthesis(Growing):
     def __init__(self, widths: Sequence[int], channels: int, style: int, growth: Growth) -> None:
         super().__init__(growth)
         self.blocks = nn.ModuleList(Block(widths[i - 1] if i else 0, widths[i], style, 4 << i) for i in range(len(widths)))
-        self.draw = drawers(widths[self.first_place :], channels)
+        self.to_image = to_image_layers(widths[self.first_stage :], channels)
         self.layers = 2 * len(widths)
 
     @property
     def layers_in_use(self) -> int:
         """Those of sides that are there or coming."""
-        return 2 * (self.first_place + self.newest + 1)
+        return 2 * (self.first_stage + self.newest_level + 1)
 
     @property
     def coarse_layers(self) -> int:
@@ -88,7 +88,7 @@ class Synthesis(Growing):
         """Images, of the level's side in training and of the last side in use."""
         styles = w[:, : self.layers_in_use].split(2, dim=1)
         blocks = [functools.partial(block, w=pair, noise=noise) for block, pair in zip(self.blocks, styles, strict=False)]
-        return self.drawn(w.new_zeros(len(w), 1, 1, 1), blocks, self.draw)  # the first block begins with its constant
+        return self.synthesize_at_level(w.new_zeros(len(w), 1, 1, 1), blocks, self.to_image)  # the first block begins with its constant
 
 
 class Generator(StyleGenerator):

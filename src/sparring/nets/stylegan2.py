@@ -12,12 +12,12 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from sparring.core.data_spec import ImageSpec
-from sparring.nets.blocks.equalized_lr import GAIN, Convolution, Linear, rectified, resampling_convolution
+from sparring.nets.blocks.equalized_lr import LEAKY_GAIN, Convolution, Linear, leaky_relu_in_place, resampling_convolution
 from sparring.nets.blocks.layers import MinibatchDeviation
-from sparring.nets.blocks.resampling import downsampled, upsampled
-from sparring.nets.style_generator import Mapping, Noise, StyleGenerator, as_rows
+from sparring.nets.blocks.resampling import downsample, upsample
+from sparring.nets.style_generator import Mapping, Noise, StyleGenerator, label_rows
 
-SMALLEST, LARGEST = 8, 1024
+MIN_SIDE, MAX_SIDE = 8, 1024
 GeneratorArchitecture = Literal["skip", "resnet", "orig"]
 DiscriminatorArchitecture = Literal["resnet", "skip", "orig"]
 
@@ -51,7 +51,7 @@ class StyledConvolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(after))
         self.register_buffer("noise", torch.randn(side, side))
         self.noise_strength = nn.Parameter(torch.zeros(()))
-        self.up, self.gain = up, GAIN * gain
+        self.up, self.gain = up, LEAKY_GAIN * gain
         self.clamp = None if clamp is None else clamp * gain
 
     def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n style"], noise: Noise) -> Float[Tensor, "n o p q"]:
@@ -65,7 +65,7 @@ class StyledConvolution(nn.Module):
             y += (self.gain * self.noise_strength * torch.randn(len(y), 1, *y.shape[2:], device=y.device)).to(y.dtype)
         elif noise == "const":
             y += (self.gain * self.noise_strength * self.noise).to(y.dtype)
-        return rectified(y, self.clamp)
+        return leaky_relu_in_place(y, self.clamp)
 
     def demodulation(self, styles: Float[Tensor, "n before"]) -> Float[Tensor, "n after"]:
         """One over the length of each modulated filter."""
@@ -103,7 +103,7 @@ class SynthesisBlock(nn.Module):
         self.first = StyledConvolution(before, after, style, side, up=True, clamp=clamp) if before else None
         self.second = StyledConvolution(after, after, style, side, gain=half, clamp=clamp)
         self.skip = Convolution(before, after, 1, bias=False, activated=False, up=True, gain=half) if residual and before else None
-        self.draw = ToImage(after, channels, style, clamp) if draws else None
+        self.to_image = ToImage(after, channels, style, clamp) if draws else None
 
     @property
     def styles(self) -> int:
@@ -123,7 +123,7 @@ class SynthesisBlock(nn.Module):
         y: Tensor = self.second(x, w[:, self.styles - 1], noise)
         if skip is not None:
             y = skip + y
-        return y, None if self.draw is None else self.draw(y, w[:, self.styles])
+        return y, None if self.to_image is None else self.to_image(y, w[:, self.styles])
 
 
 class Synthesis(nn.Module):
@@ -179,7 +179,7 @@ class Synthesis(nn.Module):
             x, part = block(x, w[:, used : used + block.styles + 1], noise)
             used += block.styles
             if part is not None:
-                image = part if image is None else upsampled(image) + part
+                image = part if image is None else upsample(image) + part
         assert image is not None
         return image
 
@@ -224,7 +224,7 @@ class DiscriminatorBlock(nn.Module):
     def __init__(self, before: int, after: int, channels: int, *, residual: bool, sees: bool, clamp: float | None) -> None:
         super().__init__()
         half = math.sqrt(0.5) if residual else 1.0
-        self.see = Convolution(channels, before, 1, clamp=clamp) if sees else None
+        self.from_image = Convolution(channels, before, 1, clamp=clamp) if sees else None
         self.first = Convolution(before, before, 3, clamp=clamp)
         self.second = Convolution(before, after, 3, down=True, gain=half, clamp=clamp)
         self.skip = Convolution(before, after, 1, bias=False, activated=False, down=True, gain=half) if residual else None
@@ -267,11 +267,11 @@ class Discriminator(nn.Module):
             DiscriminatorBlock(before, after, channels, residual=architecture == "resnet", sees=self.skips or place == 0, clamp=clamp)
             for place, (before, after) in enumerate(itertools.pairwise(falling))
         )
-        self.see = Convolution(channels, widths[0], 1) if self.skips else None
+        self.from_image = Convolution(channels, widths[0], 1) if self.skips else None
         self.deviation = MinibatchDeviation(deviation_group, deviation_channels) if deviation_channels else nn.Identity()
         self.last = Convolution(widths[0] + deviation_channels, widths[0], 3, clamp=clamp)
         self.hidden = Linear(widths[0] * 16, widths[0], activated=True)
-        self.judge = Linear(widths[0], (class_size or 1) + named)
+        self.head = Linear(widths[0], (class_size or 1) + named)
         self.mapping = (
             Mapping(0, classes, class_size, layers=mapping_layers, rate=mapping_rate, width=mapping_width, embedding=embedding)
             if classes
@@ -286,19 +286,19 @@ class Discriminator(nn.Module):
         x: Tensor | None = None
         for block in self.blocks:
             assert isinstance(block, DiscriminatorBlock)
-            if block.see is not None:
-                seen = block.see(images)
+            if block.from_image is not None:
+                seen = block.from_image(images)
                 x = seen if x is None else x + seen
-                images = downsampled(images) if self.skips else images
+                images = downsample(images) if self.skips else images
             assert x is not None
             x = block(x)
         assert x is not None
-        if self.see is not None:
-            x = x + self.see(images)
-        outputs = self.judge(self.hidden(self.last(self.deviation(x)).flatten(1)))
+        if self.from_image is not None:
+            x = x + self.from_image(images)
+        outputs = self.head(self.hidden(self.last(self.deviation(x)).flatten(1)))
         if self.mapping is None:
             return outputs
         logits, names = outputs.split([outputs.shape[1] - self.named, self.named], dim=1)
-        told = self.mapping(None, as_rows(label, self.mapping.classes, images.dtype))
+        told = self.mapping(None, label_rows(label, self.mapping.classes, images.dtype))
         # the inner product of image and class (Miyato and Koyama 2018), scaled to variance 1
         return torch.cat([(logits * told).sum(dim=1, keepdim=True) / math.sqrt(told.shape[1]), names], dim=1)

@@ -24,11 +24,11 @@ class DifferentiableSteps:
         (self.kind,) = known
         self.states: list[dict[str, Any]] = [dict(optimizer.state.get(weight, {})) for weight in self.settings["params"]]
 
-    def take(self, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:
+    def step(self, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:
         """The weights after one more step."""
-        return [self._moved(*each) for each in zip(weights, gradients, self.states, strict=True)]
+        return [self._updated_weight(*each) for each in zip(weights, gradients, self.states, strict=True)]
 
-    def _moved(self, weight: Tensor, gradient: Tensor, state: dict[str, Any]) -> Tensor:
+    def _updated_weight(self, weight: Tensor, gradient: Tensor, state: dict[str, Any]) -> Tensor:
         settings = self.settings
         gradient = gradient + settings["weight_decay"] * weight if settings["weight_decay"] else gradient
         if self.kind is Adam:

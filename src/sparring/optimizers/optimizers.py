@@ -20,7 +20,7 @@ def maker(
     def make(weights: list[nn.Parameter]) -> Optimizer:
         if name == "adam":
             # torch refuses whole numbers beside fractions
-            return AdamInPlace(weights, lr=rate, betas=(float(betas[0]), float(betas[1])), weight_decay=weight_decay, fused=True)
+            return ChannelsLastAdam(weights, lr=rate, betas=(float(betas[0]), float(betas[1])), weight_decay=weight_decay, fused=True)
         if name == "rmsprop":
             return RMSprop(weights, lr=rate, weight_decay=weight_decay, foreach=True)
         return SGD(weights, lr=rate, momentum=momentum, weight_decay=weight_decay, fused=True)
@@ -28,7 +28,7 @@ def maker(
     return make
 
 
-class AdamInPlace(Adam):
+class ChannelsLastAdam(Adam):
     """Torch's fused Adam, which on a processor copies weights that lie in channels-last memory at every step. It is shown them, and all
     that belongs to them, in the order in which they lie: to the bit the same step, in a third of the time.
     """

@@ -28,7 +28,7 @@ from sparring.data.points.mixtures import Mixture, Points, histogram, mixture
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, packed
 from sparring.games.game import Game, evaluating
 from sparring.health.measurements import Examiner
-from sparring.media.image_files import save_film, save_gif, save_image
+from sparring.media.image_files import save_video, save_gif, save_image
 from sparring.metrics.mode_coverage import ModeCount, count_modes
 from sparring.nets import mlp
 from sparring.playground_2d.drawing import Snapshot, draw, field_points
@@ -212,7 +212,7 @@ def _played(
         if Path(movie).suffix == ".gif":
             save_gif(frames, Path(movie), hold_last=2)
         else:
-            save_film(frames, Path(movie))
+            save_video(frames, Path(movie))
     return outcome
 
 

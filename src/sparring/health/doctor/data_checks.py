@@ -13,7 +13,7 @@ from sparring.data.source import Source
 from sparring.data.store import Store
 from sparring.health.diagnosis.evidence import labels_tell
 from sparring.health.diagnosis.finding import Severity
-from sparring.media.image_decoding import open_header
+from sparring.media.image_decoding import read_header
 
 FAR_TOO_FEW, FEW, RATHER_FEW = 100, 1000, 5000
 FEW_OF_A_CLASS, UNEVEN = 50, 10
@@ -56,7 +56,7 @@ def native_sizes(source: Source) -> list[tuple[int, int]]:
     found = []
     for index in np.unique(np.linspace(0, len(source) - 1, min(len(source), HEADERS)).astype(int)).tolist():
         with contextlib.suppress(Exception):  # whatever is wrong with it is found and told when it is decoded
-            header = open_header(source.read(index))[1]
+            header = read_header(source.read(index))[1]
             found.append((header.height, header.width))
     return found
 

@@ -14,7 +14,7 @@ from sparring.core.formatting import flags
 from sparring.data.open_source import open_source
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.readers.folder_layouts import set_of
+from sparring.data.readers.folder_layouts import split_set
 from sparring.games.recipe import check
 from sparring.games.translation import TranslationRecipe
 from sparring.health.diagnosis.verdict import plural
@@ -244,7 +244,7 @@ def _order(pairing: Pairing) -> tuple[str, ...]:
 def holds_two_sets(data: str | os.PathLike[str]) -> bool:
     """Whether the data is a folder or zip of two sets, as CycleGAN's and pix2pix's are: trainA and trainB, A/train and B/train."""
     try:
-        return {set_of(part) for part in open_source(os.fspath(data)).splits} == {"a", "b"}
+        return {split_set(part) for part in open_source(os.fspath(data)).splits} == {"a", "b"}
     except DataError:  # which is said where it is opened to be used
         return False
 

@@ -16,7 +16,7 @@ WIDE_CHANNELS = 128
 """Narrower inputs leave too little work in the product (measured: docs/benchmarks.md)."""
 SMALL_SIDE = 8
 """Largest side of the larger map; unfolding beyond it costs more than it saves."""
-FEW_PLACES, MANY_WEIGHTS = 128, 2**20
+FEW_POSITIONS, MANY_WEIGHTS = 128, 2**20
 """With at most so many places in the smaller maps of a batch, and so many weights at least, all is done by products."""
 
 
@@ -80,7 +80,7 @@ class _Convolve(torch.autograd.Function):
             smaller = height, width
         else:
             smaller = (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1
-        few = len(x) * smaller[0] * smaller[1] <= FEW_PLACES and weight.numel() >= MANY_WEIGHTS
+        few = len(x) * smaller[0] * smaller[1] <= FEW_POSITIONS and weight.numel() >= MANY_WEIGHTS
         ctx.save_for_backward(x, weight)
         ctx.geometry = (stride, padding, transposed, few)
         if not few:

@@ -11,19 +11,19 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu_
 
 from sparring.nets.blocks.convolution import convolve, convolve_transposed
-from sparring.nets.blocks.resampling import downsampled, filtered, upsampled
+from sparring.nets.blocks.resampling import downsample, smooth, upsample
 
-SLOPE, GAIN = 0.2, math.sqrt(2)
+LEAKY_SLOPE, LEAKY_GAIN = 0.2, math.sqrt(2)
 """Of the leaky rectifiers: the slope below zero, and what keeps their output's variance at that of their input."""
 
 
-def rectified(x: Float[Tensor, "n c *places"], clamp: float | None = None) -> Float[Tensor, "n c *places"]:
+def leaky_relu_in_place(x: Float[Tensor, "n c *places"], clamp: float | None = None) -> Float[Tensor, "n c *places"]:
     """Leaky ReLU, in place. The gain is the caller's: it can go before, for positive factors pass through. `clamp`: largest size."""
-    x = leaky_relu_(x, SLOPE)
+    x = leaky_relu_(x, LEAKY_SLOPE)
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
-def normalized(x: Float[Tensor, "n c *places"]) -> Float[Tensor, "n c *places"]:
+def pixel_norm(x: Float[Tensor, "n c *places"]) -> Float[Tensor, "n c *places"]:
     """Each place's vector (along dimension 1) brought to a mean square of 1: pixel norm (Karras et al. 2018, section 4.2)."""
     return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
 
@@ -38,14 +38,14 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(torch.randn(outputs, inputs) / rate)
         self.bias = nn.Parameter(torch.full((outputs,), offset / rate))
         self.activated = activated
-        gain = rate * (GAIN if activated else 1.0)
+        gain = rate * (LEAKY_GAIN if activated else 1.0)
         self.weight_gain, self.bias_gain = gain / math.sqrt(inputs), gain
 
     def forward(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
         """(n, inputs) to (n, outputs)."""
         with torch.autocast(x.device.type, enabled=False):
             x = torch.addmm(self.bias, x.to(self.weight.dtype), self.weight.t(), beta=self.bias_gain, alpha=self.weight_gain)
-        return rectified(x) if self.activated else x
+        return leaky_relu_in_place(x) if self.activated else x
 
 
 class Convolution(nn.Module):
@@ -70,7 +70,7 @@ class Convolution(nn.Module):
         self.weight = nn.Parameter(torch.randn(after, before, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(after)) if bias else None
         self.up, self.down, self.activated = up, down, activated
-        self.gain = gain * (GAIN if activated else 1.0)
+        self.gain = gain * (LEAKY_GAIN if activated else 1.0)
         self.weight_gain = self.gain / math.sqrt(before * kernel**2)
         self.clamp = None if clamp is None else clamp * gain
 
@@ -82,7 +82,7 @@ class Convolution(nn.Module):
         else:
             x = torch.add((self.bias * self.gain).to(x.dtype)[:, None, None], x, alpha=self.weight_gain)
         if self.activated:
-            return rectified(x, self.clamp)
+            return leaky_relu_in_place(x, self.clamp)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
 
@@ -96,10 +96,10 @@ def resampling_convolution(
     padding = weight.shape[2] // 2
     if up:
         if pointwise:
-            return upsampled(convolve(x, weight))
-        return filtered(convolve_transposed(x, weight.transpose(0, 1), stride=2), padding=1, gain=4)
+            return upsample(convolve(x, weight))
+        return smooth(convolve_transposed(x, weight.transpose(0, 1), stride=2), padding=1, gain=4)
     if down:
         if pointwise:
-            return convolve(downsampled(x), weight)
-        return convolve(filtered(x, padding=2), weight, stride=2)
+            return convolve(downsample(x), weight)
+        return convolve(smooth(x, padding=2), weight, stride=2)
     return convolve(x, weight, padding=padding)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 
-def precise(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+def at_least_float32(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """As float32 at least, where numbers were computed with fewer bits."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
@@ -30,7 +30,7 @@ class ConditionalBatchNorm(nn.Module):
         return torch.addcmul(offset[:, :, None, None], self.norm(x), scale[:, :, None, None])
 
 
-class ImageNorm(nn.Module):
+class ImageLayerNorm(nn.Module):
     """Layer norm over all of a image's channels and places, with a scale and an offset for each channel: what WGAN-GP's critics
     have in place of batch norm (Gulrajani et al. 2017, section 4).
     """
@@ -47,7 +47,7 @@ class ImageNorm(nn.Module):
         return torch.addcmul(self.bias, normal, self.weight).permute(0, 3, 1, 2)
 
 
-LARGE_MAPS = 2**17
+MAX_BATCHED_VALUES = 2**17
 """Numbers in a image's maps beyond which they are normalized image by image."""
 
 
@@ -68,7 +68,7 @@ class InstanceNorm(nn.Module):
             return nn.functional.batch_norm(x, *self.shared, training=False)
         if x.device.type != "cpu":
             return nn.functional.instance_norm(x)
-        if n == 1 or c * h * w > LARGE_MAPS:
+        if n == 1 or c * h * w > MAX_BATCHED_VALUES:
             normal = [nn.functional.batch_norm(image, None, None, training=True) for image in x.split(1)]
             return normal[0] if n == 1 else torch.cat(normal)
         beside = x.permute(2, 3, 0, 1).reshape(1, h, w, n * c).permute(0, 3, 1, 2)
@@ -115,7 +115,7 @@ class MinibatchDeviation(nn.Module):
         """(n, features, ...) to (n, features + channels, ...)."""
         n, count = len(x), self.channels
         size = self.group if self.group and n % self.group == 0 else n
-        groups = precise(x).reshape(size, n // size, count, -1)  # as in the authors' code, group j is samples j, j + n/size, ...
+        groups = at_least_float32(x).reshape(size, n // size, count, -1)  # as in the authors' code, group j is samples j, j + n/size, ...
         variance = (groups - groups.mean(dim=0)).square().mean(dim=0)  # many times as fast as `var` over the first dimension
         deviation = (variance + 1e-8).sqrt().mean(dim=2)
         columns = deviation.repeat(size, 1).to(x.dtype).view(n, count, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])

@@ -36,7 +36,7 @@ class _Filter(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
         padding, gain = ctx.settings
-        return filtered(gradients[0], SIDE - 1 - padding, gain), None, None  # the filter is symmetric
+        return smooth(gradients[0], SIDE - 1 - padding, gain), None, None  # the filter is symmetric
 
 
 class _Down(torch.autograd.Function):
@@ -65,16 +65,16 @@ class _Up(torch.autograd.Function):
         return _Down.apply(gradients[0], ctx.gain), None  # pyright: ignore[reportReturnType]
 
 
-def filtered(x: Float[Tensor, "n c h w"], padding: int, gain: float = 1.0) -> Float[Tensor, "n c p q"]:
+def smooth(x: Float[Tensor, "n c h w"], padding: int, gain: float = 1.0) -> Float[Tensor, "n c p q"]:
     """Each channel smoothed, on `padding` rows and columns of zeros on every side: (n, c, h + 2 padding - 3, ...)."""
     return _Filter.apply(x, padding, gain)  # pyright: ignore[reportReturnType]
 
 
-def downsampled(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h/2 w/2"]:
+def downsample(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h/2 w/2"]:
     """Half the side: smoothed at every second place."""
     return _Down.apply(x, 1.0)  # pyright: ignore[reportReturnType]
 
 
-def upsampled(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
+def upsample(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
     """Twice the side: zeros between the places, smoothed, and four times as strong for them."""
     return _Up.apply(x, 4.0)  # pyright: ignore[reportReturnType]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sparring.core.errors import CheckpointError
 from sparring.nets.feature_extractors import efficientnet_lite0
-from sparring.nets.feature_extractors.weight_files import Weights, read_weights
+from sparring.nets.feature_extractors.weight_files import WeightReader, read_weights
 
 Maps = list[Float[Tensor, "n _ _ _"]]
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -49,17 +49,17 @@ class Lite0Perception(Perception):
     def maps(self, images: Float[Tensor, "n 3 h w"]) -> Maps:
         """See Perception. For sides that 16 divides."""
         shown = (images + 1) * (255 / 2 / efficientnet_lite0.SCALE) - efficientnet_lite0.CENTER / efficientnet_lite0.SCALE
-        x = self.network.stemmed(shown)
+        x = self.network.stem_maps(shown)
         found = [x]
         for block in self.network.blocks:
             assert isinstance(block, efficientnet_lite0.Block)
             if block.stride == 1:
                 x = block(x)
                 continue
-            found.append(block.expanded(x))
+            found.append(block.expand_channels(x))
             if len(found) == LITE0_MAPS:
                 break
-            x = block.projected(found[-1])
+            x = block.filter_and_project(found[-1])
         return found
 
 
@@ -80,12 +80,12 @@ class Vgg16Perception(Perception):
 
         found = read_weights(path)
         prefix = "features." if any(name.startswith("features.") for name in found) else ""
-        weights = Weights({name: tensor for name, tensor in found.items() if name.startswith(prefix)}, str(path))
+        weights = WeightReader({name: tensor for name, tensor in found.items() if name.startswith(prefix)}, str(path))
         with torch.device("meta"):  # its classifier, half a gigabyte, is not wanted
             network: nn.Sequential = vgg16(weights=None).features  # pyright: ignore[reportAssignmentType] (its type says Module)
         taken = {name: weights.take(prefix + name, *tensor.shape) for name, tensor in network.state_dict().items()}
         try:
-            weights.finish()
+            weights.check_all_used()
         except CheckpointError as problem:
             raise CheckpointError(f"{problem}\nWanted is the state dict of torchvision's vgg16, or of its features alone.") from None
         network.load_state_dict(taken, assign=True)

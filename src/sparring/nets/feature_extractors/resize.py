@@ -14,14 +14,14 @@ COLUMNS = 1024
 RESIZES: tuple[ResizeName, ...] = get_args(ResizeName)
 
 
-def bicubic(before: int, after: int) -> Float[Tensor, "after before"]:
+def bicubic_matrix(before: int, after: int) -> Float[Tensor, "after before"]:
     """Antialiased, as Pillow does it (a = -0.5)."""
     columns = torch.arange(before).split(COLUMNS)  # a few at a time, for memory's sake
     lines = [(torch.arange(before)[:, None] == some).float()[None, None] for some in columns]
     return torch.cat([interpolate(line, size=(after, line.shape[3]), mode="bicubic", antialias=True)[0, 0] for line in lines], dim=1)
 
 
-def tensorflow_bilinear(before: int, after: int) -> Float[Tensor, "after before"]:
+def tensorflow_bilinear_matrix(before: int, after: int) -> Float[Tensor, "after before"]:
     """As TensorFlow 1 does it, and so the first FID: without antialiasing, from the corner of the pixels."""
     places = torch.arange(after, dtype=torch.float32) * (before / after)
     low = places.floor().long()
@@ -33,15 +33,15 @@ def tensorflow_bilinear(before: int, after: int) -> Float[Tensor, "after before"
     return weights
 
 
-WAYS: dict[ResizeName, Callable[[int, int], Tensor]] = {
-    "bicubic, antialiased": bicubic,
-    "bilinear, TensorFlow 1": tensorflow_bilinear,
+MATRICES: dict[ResizeName, Callable[[int, int], Tensor]] = {
+    "bicubic, antialiased": bicubic_matrix,
+    "bilinear, TensorFlow 1": tensorflow_bilinear_matrix,
 }
 
 
 @functools.lru_cache(maxsize=64)
 def _matrix(way: ResizeName, before: int, after: int) -> Float[Tensor, "after before"]:
-    return WAYS[way](before, after)
+    return MATRICES[way](before, after)
 
 
 def resize(images: Float[Tensor, "n c h w"], side: int, way: ResizeName) -> Float[Tensor, "n c side side"]:

@@ -26,7 +26,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return dict(weights)
 
 
-class Weights:
+class WeightReader:
     """Tensors by name that remember which of them were used."""
 
     def __init__(self, tensors: Mapping[str, Tensor], source: str) -> None:
@@ -43,7 +43,7 @@ class Weights:
             return torch.zeros(shape)
         return tensor.detach().float()
 
-    def convolution(
+    def fold_batch_norm(
         self, convolution: str, norm: str, before: int, after: int, kernel: tuple[int, int], *, stride: int = 1, groups: int = 1
     ) -> nn.Conv2d:
         """A convolution without padding, and the batch norm after it, as one convolution. Exact but for rounding."""
@@ -60,7 +60,7 @@ class Weights:
         folded.bias = nn.Parameter((offset - mean * factor).float())
         return folded
 
-    def finish(self) -> None:
+    def check_all_used(self) -> None:
         """A CheckpointError that lists every tensor that is missing, of a wrong shape or left over."""
         self.problems += [f"{name}: not a part of this network" for name in self.tensors if name not in self.used]
         if self.problems:

@@ -9,28 +9,28 @@ from torch import Tensor, nn
 
 from sparring.core.random_streams import Streams
 
-MOST_IMAGE_CHANNELS = 4
+MAX_IMAGE_CHANNELS = 4
 
 
-class Recorder:
+class FeatureMapRecorder:
     """The last map of each side that a network gave, with the name of the module that gave it; in the order of the network."""
 
     def __init__(self) -> None:
         self.maps: dict[int, tuple[str, Float[Tensor, "n c h w"]]] = {}
 
-    def note(self, name: str, output: object) -> None:
+    def record(self, name: str, output: object) -> None:
         """Keep a module's output if it is a map: of four dimensions, and with more channels than images have."""
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[1] > MOST_IMAGE_CHANNELS:
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[1] > MAX_IMAGE_CHANNELS:
             self.maps[output.shape[2]] = (name, output)
 
 
 @contextlib.contextmanager
-def recording(network: nn.Module) -> Iterator[Recorder]:
+def record_feature_maps(network: nn.Module) -> Iterator[FeatureMapRecorder]:
     """Keeps the maps that the network's modules give in the block."""
-    recorder = Recorder()
+    recorder = FeatureMapRecorder()
 
     def listen(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
-        return module.register_forward_hook(lambda _, __, output: recorder.note(name, output))
+        return module.register_forward_hook(lambda _, __, output: recorder.record(name, output))
 
     # a parametrization gives weights, not maps
     handles = [listen(name, module) for name, module in network.named_modules() if name and "parametrizations" not in name]
@@ -42,7 +42,7 @@ def recording(network: nn.Module) -> Iterator[Recorder]:
 
 
 @contextlib.contextmanager
-def without(network: nn.Module, module: str, channels: Int64[Tensor, " k"]) -> Iterator[None]:
+def zero_channels(network: nn.Module, module: str, channels: Int64[Tensor, " k"]) -> Iterator[None]:
     """In the block these channels of what that module gives are zero."""
 
     def silence(_: nn.Module, __: object, output: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ def without(network: nn.Module, module: str, channels: Int64[Tensor, " k"]) -> I
 
 
 @contextlib.contextmanager
-def dropping(network: nn.Module, seed: int) -> Iterator[None]:
+def fixed_dropout(network: nn.Module, seed: int) -> Iterator[None]:
     """In the block dropout is played in use, too: the same places of every image, which `seed` decides."""
 
     def listen(module: nn.Dropout, streams: Streams) -> torch.utils.hooks.RemovableHandle:
