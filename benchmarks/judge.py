@@ -34,7 +34,7 @@ from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.features import CHUNK, Extractor
 from sparring.evaluation.image_sets import image_set_from_store
-from sparring.evaluation.scores import judge_images
+from sparring.evaluation.judgment import judge_images
 from sparring.media.pixels import float_to_pixels
 from sparring.metrics.frechet_distance import Gaussian, extrapolate_distance, frechet_distance, gaussian_frechet_distance
 

@@ -15,7 +15,8 @@ from rows import arguments, rows, say
 from sparring import recipes
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preprocessing import Preprocessing
-from sparring.evaluation.judge_translations import judge_translations, translation_sheet
+from sparring.evaluation.judge_translations import judge_translations
+from sparring.evaluation.translation_progress import translation_sheet
 from sparring.inference.model import Model
 from sparring.media.image_files import save_image
 

@@ -27,7 +27,9 @@ from sparring.core.errors import CheckpointError, DataError, SettingsError, Spar
 from sparring.core.files import put_bytes
 from sparring.core.parallel import progress_bar
 from sparring.evaluation import judge_translations as translations
-from sparring.evaluation.judge_translations import color_matching, judge_translations, channel_moments, pairs_of_run, translation_sheet, match_channel_count
+from sparring.evaluation.judge_translations import channel_moments, color_matching, judge_translations, match_channel_count
+from sparring.evaluation.translation_pairs import pairs_of_run
+from sparring.evaluation.translation_progress import translation_sheet
 from sparring.inference.model import Model
 from sparring.inference.tiling import reduced
 from sparring.inference.translate_files import MARK, _Way, _written_names

@@ -29,7 +29,9 @@ from sparring.data.store import Preprocessing, Store, prepare, open_store_if_pre
 from sparring.data.subset import split_holdout
 from sparring.evaluation.compare import compare
 from sparring.evaluation.judge import FrechetScorer, judge
-from sparring.evaluation.judge_translations import judge_translations, open_training_pairs, checkpoint_score, translation_sheet
+from sparring.evaluation.judge_translations import judge_translations
+from sparring.evaluation.translation_pairs import open_training_pairs
+from sparring.evaluation.translation_progress import checkpoint_score, translation_sheet
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe, check

@@ -12,7 +12,6 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from sparring.core.errors import DataError
-from sparring.metrics import inception_score
 from sparring.metrics.frechet_distance import (
     Gaussian,
     blocks_have_full_rank,
@@ -20,6 +19,7 @@ from sparring.metrics.frechet_distance import (
     frechet_distance,
     gaussian_frechet_distance,
 )
+from sparring.metrics.inception_score import inception_score
 from sparring.metrics.kernel_distance import kernel_distance
 from sparring.metrics.nearest_neighbors import OwnNeighbors, density_coverage, expected_coverage, memorization, precision_recall
 

@@ -138,7 +138,7 @@ def test_the_classifier_learns_and_is_remembered(store: Store, monkeypatch: pyte
     assert store.labels is not None
     assert found.probabilities is not None
     assert (found.probabilities.argmax(dim=1).numpy() == store.labels).mean() > 0.95  # bright on black and dark on white
-    assert "held-out images rightly" in extractor.note
+    assert "held-out images" in extractor.note
     monkeypatch.setattr(classifier, "train_classifier", lambda *_: pytest.fail("trained twice"))
     assert open_extractor("classifier", store=store).weights == extractor.weights
 
@@ -182,7 +182,7 @@ def test_every_wrong_tensor_is_named(tmp_path: Path) -> None:
 def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"no extractor 'lite1'\. Did you mean 'lite0'"):
         open_extractor("lite1")
-    with pytest.raises(CheckpointError, match="no weights at"):
+    with pytest.raises(CheckpointError, match="no weights (file )?at"):
         open_extractor("lite0", weights=tmp_path / "nothing.pth")
     with pytest.raises(SettingsError, match="trained on the real data"):
         open_extractor("classifier")

@@ -20,7 +20,7 @@ from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import ImageSet, image_set_from_source
-from sparring.evaluation.scores import judge_images
+from sparring.evaluation.judgment import judge_images
 from sparring.metrics.contrast_and_roughness import image_contrast, image_roughness
 from sparring.nets.feature_extractors import efficientnet_lite0
 

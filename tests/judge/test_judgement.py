@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,11 +18,11 @@ from sparring.core.errors import DataError, SettingsError
 from sparring.core.files import sha256_of_file
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, Store, prepare
+from sparring.evaluation.compare import RunScores, markdown_table, plot_comparison, rank_runs
 from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import ImageSet, image_set_from_store
-from sparring.evaluation.ranking import RunScores, markdown_table, plot_comparison, rank_runs
-from sparring.evaluation.scores import Judgment, judge_images
+from sparring.evaluation.judgment import Judgment, judge_images
 from sparring.nets.feature_extractors.efficientnet_lite0 import weights_file
 
 QUIET = Console(quiet=True)
@@ -209,7 +210,7 @@ def test_a_run_is_judged_against_its_own_data(trained: Path, squares: Path, tmp_
     page = (tmp_path / "report.html").read_text()
     assert not re.search(r"(src|href)=\"(?!data:)", page)  # nothing is fetched
     assert page.count("data:image/png") == 2 + 2 * len(judged.pairs)
-    for words in ("what it cannot see", "By class", "Nearest training images", judged["FD-lite0"].protocol.weights):
+    for words in ("what it cannot show", "By class", "Nearest training images", judged["FD-lite0"].protocol.weights):
         assert words in page
     packed = sparring.pack(trained, tmp_path / "model.safetensors")
     by_file = sparring.judge(squares, packed, samples=30, console=QUIET)  # whichever comes first, the model is what is judged
@@ -272,13 +273,15 @@ def test_runs_are_ranked_with_means_and_spread(tmp_path: Path) -> None:
 
 
 def test_compare_judges_each_run_once(trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    lines = sparring.compare([trained], samples=12, out=tmp_path / "table.md", console=QUIET)
-    assert lines[0].name.startswith("dcgan batch_size=8 latent_size=5 condition=concatenate width=4") or "width=4" in lines[0].name
+    again = shutil.copytree(trained, tmp_path / "again")
+    (row,) = sparring.compare([trained, again], samples=12, out=tmp_path / "table.md", console=QUIET)
+    assert row.runs == 2
+    assert "width=4" in row.name
     assert "FD-lite0" in (tmp_path / "table.md").read_text()
-    monkeypatch.setattr("sparring.evaluation.judge.judge", lambda *_, **__: pytest.fail("judged again"))
-    assert sparring.compare([trained], samples=12, console=QUIET) == lines
+    monkeypatch.setattr("sparring.evaluation.compare.judge", lambda *_, **__: pytest.fail("judged again"))
+    assert sparring.compare([trained, again], samples=12, console=QUIET) == [row]
     with pytest.raises(pytest.fail.Exception):
-        sparring.compare([trained], samples=13, console=QUIET)
+        sparring.compare([trained, again], samples=13, console=QUIET)
 
 
 # --------------------------------------------------------------------------------------------- bad input
@@ -336,10 +339,13 @@ def test_held_out_images_that_were_trained_on_tie_with_copies(tmp_path: Path) ->
 
 
 def test_what_cannot_be_compared_is_refused_before_anything_is_judged(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sparring.evaluation.judge.judge", lambda *_, **__: pytest.fail("judged"))
+    monkeypatch.setattr("sparring.evaluation.compare.judge", lambda *_, **__: pytest.fail("judged"))
     with pytest.raises(SettingsError, match="each once"):
         sparring.compare([trained, trained], console=QUIET)
+    for too_few in ([trained], []):
+        with pytest.raises(SettingsError, match="at least two runs"):
+            sparring.compare(too_few, console=QUIET)
     with pytest.raises(SettingsError, match=r"written as \.md"):
-        sparring.compare([trained], out="table.txt", console=QUIET)
+        sparring.compare([trained, trained.parent], out="table.txt", console=QUIET)
     with pytest.raises(DataError, match="does not exist"):
         sparring.judge("runs/tpyo")

@@ -53,7 +53,7 @@ class AdaptiveChance(nn.Module):
         super().__init__()
         self.target, self.images, self.fixed = target, images, fixed is not None
         self.register_buffer("chance", torch.tensor(fixed or 0.0))
-        self.register_buffer("sure", torch.zeros(()))
+        self.register_buffer("sign_mean", torch.zeros(()))
 
     def adapt(self, logits: Float[Tensor, " packs"], shown: int) -> None:
         """After a step that showed so many images; `logits` are those of real ones, positive where they are taken for real."""

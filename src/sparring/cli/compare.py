@@ -27,7 +27,7 @@ def compare(
         out: A .md file for the table, or a .png, .pdf or .svg for a plot. Several runs of this command do both.
     """
     from sparring import api
-    from sparring.evaluation.ranking import format_cell
+    from sparring.evaluation.compare import format_cell
 
     screen = console()
     lines = api.compare(runs, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=out, console=screen)

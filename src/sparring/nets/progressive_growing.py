@@ -77,7 +77,7 @@ class Growing(nn.Module):
         """Of the first side among 4, 8, ..."""
         self.training_level = 0.0
         # a whole number: what is whole is copied into moving averages as it is
-        self.register_buffer("shown", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64))
 
     @property
     def level(self) -> float:

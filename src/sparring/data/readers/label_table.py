@@ -13,7 +13,7 @@ from sparring.core.errors import DataError
 from sparring.data.source import Problem, name_examples
 
 LABELS_FILE = "labels.csv"
-FILE_COLUMNS = ("file", "filename", "file_name", "path", "filepath", "file_path", "image", "image_path", "image")
+FILE_COLUMNS = ("file", "filename", "file_name", "path", "filepath", "file_path", "image", "image_path", "picture")
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "category", "target", "y")
 
 
