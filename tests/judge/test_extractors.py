@@ -182,7 +182,7 @@ def test_every_wrong_tensor_is_named(tmp_path: Path) -> None:
 def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"no extractor 'lite1'\. Did you mean 'lite0'"):
         open_extractor("lite1")
-    with pytest.raises(CheckpointError, match="no weights (file )?at"):
+    with pytest.raises(CheckpointError, match=r"no weights (file )?at"):
         open_extractor("lite0", weights=tmp_path / "nothing.pth")
     with pytest.raises(SettingsError, match="trained on the real data"):
         open_extractor("classifier")

@@ -133,7 +133,7 @@ def test_a_copy_of_the_training_set_is_named(garments: Store, real: ImageSet, li
     assert (judged["precision"].value, judged["recall"].value) == (1, 1)
     assert judged["memorization"].value == 1
     assert judged["copies"].value == 1
-    assert judged.sentences == ("Copies: the two sides are the same images. Distances of 0 say nothing of a generator then.",)
+    assert judged.sentences == ("Copies: the two sides are the same images, so distances of 0 say nothing about a generator.",)
     assert all(pair.distance == 0 and pair.sample == pair.training for pair in judged.pairs)
     assert judged.notes == ()
 
@@ -328,7 +328,7 @@ def test_one_and_the_same_image(tmp_path: Path) -> None:
     judged = sparring.judge(tmp_path / "same", real, console=QUIET)
     assert judged["diversity"].value == pytest.approx(0, abs=1e-3)
     assert judged["recall"].value < 0.2
-    with pytest.raises(DataError, match="All real images look the same"):
+    with pytest.raises(DataError, match="All 12 real images have the same lite0 features"):
         sparring.judge(real, tmp_path / "same", console=QUIET)
 
 

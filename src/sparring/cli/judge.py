@@ -44,7 +44,7 @@ def judge(
 
     Args:
         extractor: The network whose features are compared: lite0, inception (for FID), classifier (learns the data's classes), timm:NAME.
-        samples: How many images a model draws.
+        samples: Number of images that a model generates. All real images are used; their features are extracted once and cached.
         seed: Of those images.
         truncation: With which they are drawn, as in `sparring sample`. Default: none.
         held_out: Real images that were not trained on, to tell copies by.

@@ -1,4 +1,4 @@
-"""A trained discriminator's feature maps and features of images."""
+"""Feature maps of a trained discriminator, and feature vectors of images made from them."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,45 +17,53 @@ Maps = Float[Tensor, "_ channels p q"]
 
 
 POOLED_SIDE = 4
-"""Each map's strongest places in a grid of 4x4 are its features (Radford et al. 2016, section 5.1)."""
+"""Each map is max-pooled to a 4x4 grid of features (Radford et al. 2016, section 5.1)."""
 
 
 def record_discriminator_maps(network: nn.Module, run: Callable[[], object], name: str) -> FeatureMapRecorder:
-    """The last maps of each side that a network gives while it runs. A SettingsError for networks without maps."""
+    """The last feature maps of each side that a network outputs while `run` is called.
+
+    `name` is used in messages. Raises a SettingsError for networks without feature maps.
+    """
     with record_feature_maps(network) as recorder:
         run()
     if not recorder.maps:
-        raise SettingsError(f"{name} has a discriminator without maps: its layers are fully connected. Use a convolutional recipe.")
+        raise SettingsError(f"{name} has a discriminator without feature maps: its layers are fully connected. Use a convolutional recipe.")
     return recorder
 
 
 def pooled_features(recorder: FeatureMapRecorder) -> Float[Tensor, "n features"]:
-    """All maps, each reduced to the strongest places of a 4x4 grid, as one vector for each image."""
+    """One feature vector for each image: all feature maps, each max-pooled to a 4x4 grid."""
     return torch.cat([adaptive_max_pool2d(output.float(), POOLED_SIDE).flatten(1) for _, output in recorder.maps.values()], dim=1)
 
 
 CHUNK = 250
+"""Number of images that pass through the discriminator at once."""
 
 
 def open_discriminator(model: Model) -> tuple[nn.Module, Callable[[Float[Tensor, "n c h w"]], object]]:
-    """A model's discriminator, and what runs it on images. Where it is told classes it is told none of them: zeros."""
+    """A model's discriminator, and a function that runs it on images, without a class (zeros) where it expects one.
+
+    Raises a SettingsError if the model has no discriminator.
+    """
     discriminator = model.discriminator
     if discriminator is None:
-        raise SettingsError(f"{model.source} holds no discriminator: a packed model has none. Give the run.")
+        raise SettingsError(f"{model.source} holds no discriminator: a packed model has none. Name the run instead.")
     packing = getattr(model.recipe, "packing", 1)
-    told = len(model.spec.classes) * packing if getattr(model.recipe, "condition", "none") in {"concatenate", "projection"} else 0
+    class_inputs = len(model.spec.classes) * packing if getattr(model.recipe, "condition", "none") in {"concatenate", "projection"} else 0
     discriminator.eval()
 
-    def judge(images: Float[Tensor, "n c h w"]) -> object:
-        nothing = torch.zeros(len(images), told) if told else None
-        return discriminator(images.repeat(1, packing, 1, 1), nothing)
+    def discriminate(images: Float[Tensor, "n c h w"]) -> object:
+        no_class = torch.zeros(len(images), class_inputs) if class_inputs else None
+        return discriminator(images.repeat(1, packing, 1, 1), no_class)
 
-    return discriminator, judge
+    return discriminator, discriminate
 
 
-def maps_of_images(model: Model, store: Store, numbers: Int64[np.ndarray, " n"]) -> Iterator[FeatureMapRecorder]:
-    network, judge = open_discriminator(model)
-    for start in range(0, len(numbers), CHUNK):
-        images = store.batch(numbers[start : start + CHUNK]).images
+def maps_of_images(model: Model, store: Store, indices: Int64[np.ndarray, " n"]) -> Iterator[FeatureMapRecorder]:
+    """The discriminator's feature maps of the store's images at `indices`, one chunk after the other."""
+    network, discriminate = open_discriminator(model)
+    for start in range(0, len(indices), CHUNK):
+        images = store.batch(indices[start : start + CHUNK]).images
         with torch.no_grad():
-            yield record_discriminator_maps(network, lambda images=images: judge(images), str(model.source))
+            yield record_discriminator_maps(network, lambda images=images: discriminate(images), str(model.source))

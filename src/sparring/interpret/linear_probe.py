@@ -1,4 +1,4 @@
-"""What a trained discriminator sees. Its features as a representation, and what its filters respond to."""
+"""Linear probes: how well a linear classifier recognizes the data's classes from a discriminator's features."""
 
 import os
 import warnings
@@ -18,26 +18,30 @@ from sparring.interpret.discriminator_features import CHUNK, maps_of_images, poo
 from sparring.runs.training_data import data_of
 
 PENALTIES = tuple(10.0**power for power in range(7))
-"""Ridge penalties to choose from, for features of unit variance."""
+"""Candidate ridge penalties, for features of unit variance."""
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """How well a linear classifier names the classes of images from some features."""
+    """Accuracy of a linear classifier of images on one kind of features."""
 
     features: str
+    """Kind of features: "pixels", "lite0" or "discriminator"."""
     dimensions: int
+    """Number of features."""
     accuracy: float
-    """Share of held-out images named rightly."""
+    """Share of held-out images that are classified correctly, from 0 to 1."""
     held_out: int
-    """How many those are."""
+    """Number of held-out images."""
     penalty: float
-    """The ridge penalty, chosen on a part of the training images."""
+    """The ridge penalty, chosen on part of the training images."""
 
 
 def probe_discriminator(model: Model, data: str | os.PathLike[str] | Store | None = None) -> list[ProbeResult]:
-    """Linear classifiers of the data's classes on pixels, on `lite0`'s features, and on the discriminator's: DCGAN's experiment (Radford
-    et al. 2016, section 5.1). 15 % of each class are held out. The best first.
+    """Train linear classifiers of the data's classes on pixels, on lite0's features and on the discriminator's features, the best first.
+
+    This is DCGAN's experiment (Radford et al. 2016, section 5.1). 15 % of each class are held out. Raises a DataError for data with fewer
+    than two classes, and a SettingsError if the model has no convolutional discriminator.
     """
     try:
         from scipy.linalg import LinAlgWarning  # noqa: PLC0415 (comes with it)
@@ -46,15 +50,20 @@ def probe_discriminator(model: Model, data: str | os.PathLike[str] | Store | Non
         raise missing_extra("scikit-learn", "learn", "A linear classifier") from None
     store = data_of(model, data)
     if store.labels is None or len(store.spec.classes) < 2:
-        raise DataError("A classifier needs data with two classes or more. Use folders as classes, or a labels.csv.")
+        raise DataError(
+            f"A classifier needs data with at least two classes, and this data has {len(store.spec.classes)}. Put the images of each class "
+            "into a folder of its own, or add a labels.csv."
+        )
     training, held_out = split_by_class(store.labels)
-    everything = np.concatenate([training, held_out])
-    pixels: UInt8[np.ndarray, "n h w c"] = store.pixels.view(np.ndarray)[everything]
+    indices = np.concatenate([training, held_out])
+    pixels: UInt8[np.ndarray, "n h w c"] = store.pixels.view(np.ndarray)[indices]
     lite0 = open_extractor("lite0").extract(pixels[start : start + CHUNK] for start in range(0, len(pixels), CHUNK)).rows.numpy()
-    seen = np.concatenate([pooled_features(recorder).numpy() for recorder in maps_of_images(model, store, everything)])
-    sets = {"pixels": pixels.reshape(len(pixels), -1).astype(np.float32), "lite0": lite0, "discriminator": seen}
-    found = [_fit_probe(RidgeClassifier, LinAlgWarning, name, rows, store.labels[everything], len(training)) for name, rows in sets.items()]
-    return sorted(found, key=lambda one: -one.accuracy)
+    learned = np.concatenate([pooled_features(recorder).numpy() for recorder in maps_of_images(model, store, indices)])
+    features = {"pixels": pixels.reshape(len(pixels), -1).astype(np.float32), "lite0": lite0, "discriminator": learned}
+    results = [
+        _fit_probe(RidgeClassifier, LinAlgWarning, name, rows, store.labels[indices], len(training)) for name, rows in features.items()
+    ]
+    return sorted(results, key=lambda result: -result.accuracy)
 
 
 def _fit_probe(
@@ -65,7 +74,10 @@ def _fit_probe(
     labels: Int64[np.ndarray, " n"],
     training: int,
 ) -> ProbeResult:
-    """A ridge classifier on standardized features; its penalty is chosen on every sixth training image."""
+    """Fit a ridge classifier to standardized features of the first `training` rows, and measure its accuracy on the others.
+
+    The penalty is chosen on every sixth training image. `complaint` is the warning class that numerically poor penalties raise.
+    """
     rows = (rows - rows[:training].mean(axis=0)) / (rows[:training].std(axis=0) + 1e-6)
     chosen = np.arange(training) % 6 == 0
 

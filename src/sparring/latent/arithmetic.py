@@ -1,4 +1,4 @@
-"""Latent arithmetic: sums and differences of mean latents (Radford et al. 2016, section 6.3.3)."""
+"""Latent arithmetic: images of sums and differences of mean latents (Radford et al. 2016, section 6.3.3)."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,11 @@ from sparring.latent.space import Label, LatentSpace
 def arithmetic(
     model: Model, terms: Sequence[tuple[float, Sequence[int]]], *, n: int = 9, spread: float = 0.25, seed: int = 0, label: Label = None
 ) -> tuple[Float[Tensor, "terms c h w"], Float[Tensor, "n c h w"]]:
-    """A sum of mean latents, as DCGAN's smiling woman - woman + man (Radford et al. 2016, section 6.3.3). Each term is a sign (or weight)
-    and the seeds whose mean is meant. Gives the image of each mean, and of the sum with `n` - 1 more about it. A network that is told
-    classes beside z draws the same sum of their classes, brought to a weight of 1; or `label`.
+    """Images of mean latents and of their weighted sum, such as smiling woman - woman + man (Radford et al. 2016, section 6.3.3).
+
+    Each term is a weight and the seeds whose latents are averaged. Returns the image of each mean, and `n` images of the sum: the sum
+    itself and `n` - 1 points around it at `spread` standard deviations. A generator that gets the class beside z is conditioned on the same
+    sum of the terms' classes, scaled to a total weight of 1, or on `label`. Raises a SettingsError if there is no class to condition on.
     """
     space = LatentSpace(model)
     if n < 1:
@@ -35,7 +37,7 @@ def arithmetic(
     rows = torch.stack([_mean_condition(space, seeds, label) for _, seeds in terms])
     weights = torch.tensor([weight for weight, _ in terms], device=rows.device)[:, None]
     if label is None and weights.sum() <= 0:
-        raise SettingsError("As much is taken away as is given, so no class is left to draw: name one with --label, or add some seeds.")
+        raise SettingsError("The weights of the terms sum to 0 or less, so no class is left: name one with --label, or add seeds.")
     result = rows[:1] if label is not None else (weights * rows).sum(dim=0, keepdim=True) / weights.sum()
     return space.generate(means, rows), space.generate(about, result.expand(n, -1))
 

@@ -1,4 +1,4 @@
-"""Real images brought into a latent space: the point from which the generator draws what is nearest."""
+"""Projection of real images into latent space: finds the points whose generated images are nearest to given ones."""
 
 import math
 from collections.abc import Callable
@@ -15,31 +15,32 @@ from sparring.inference.model import Model
 from sparring.latent.space import Images, Label, LatentSpace, Points, frozen
 
 WARMUP_SHARE, DECAY_SHARE = 0.05, 0.25
-"""Shares of the steps in which the rate rises from zero and falls back to it (Karras et al. 2020, appendix D)."""
+"""Shares of the steps in which the learning rate rises from zero and falls back to zero (Karras et al. 2020, appendix D)."""
 HALVINGS = 3
-"""Halvings of the side at which images are compared too: far from the target, fine detail leads nowhere."""
+"""Number of times that images are halved and compared again: far from the target, fine details give no useful gradient."""
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Where images were found."""
+    """Points in latent space that were found for target images."""
 
     points: Points
-    """In the latent space."""
+    """Points in w or z."""
     images: Images
-    """What is drawn from there."""
+    """Images generated from these points."""
     losses: Float[Tensor, "steps n"]
-    """The distance of each image to its target, step by step."""
+    """Distance of each image to its target at each step."""
 
     def peak_signal_to_noise_ratios(self, targets: Images) -> Float[Tensor, " n"]:
-        """Peak signal-to-noise ratio of each image to its target, in decibels; pixels in [-1, 1], outside of which they are clipped."""
+        """Peak signal-to-noise ratio of each image to its target, in decibels. Pixels are clipped to [-1, 1]."""
         error = (self.images.clamp(-1, 1) - targets).square().mean(dim=(1, 2, 3))
         return 10 * torch.log10(4 / error.clamp_min(1e-12))
 
 
 def multiscale_distances(images: Images, targets: Images) -> Float[Tensor, " n"]:
-    """Mean squared differences of pixels, summed over the full side and its halvings. A image is cut at white and black: where the target
-    is either, what lies beyond is no difference.
+    """Mean squared pixel differences of each image to its target, summed over the full side and its halvings.
+
+    Where the target is white or black, pixels beyond that value do not count as different, because images are clipped.
     """
     beyond = ((targets >= 1) & (images > 1)) | ((targets <= -1) & (images < -1))
     images = torch.where(beyond, targets, images)
@@ -53,7 +54,7 @@ def multiscale_distances(images: Images, targets: Images) -> Float[Tensor, " n"]
 
 
 def nearest_points(images: Images, points: Points, targets: Float[Tensor, "m c h w"]) -> Float[Tensor, "m ..."]:
-    """Of the points from which `images` were drawn, that whose image is nearest to each target."""
+    """For each target, the point whose image among `images` is nearest to it."""
     return points[torch.stack([multiscale_distances(images, target.expand_as(images)).argmin() for target in targets])]
 
 
@@ -66,7 +67,7 @@ def optimize_points(
     rate: float,
     distance: Callable[[Images, Images], Float[Tensor, " n"]] = multiscale_distances,
 ) -> Projection:
-    """Move each point by gradient descent (Adam) on the distance of its image to its target; the best point met is kept."""
+    """Optimize each point with Adam so that its image approaches its target. Returns the best point of all steps."""
     points = start.detach().clone().requires_grad_()
     optimizer = torch.optim.Adam([points], lr=rate, betas=(0.9, 0.99))
     losses = torch.full((steps + 1, len(start)), math.inf)
@@ -87,7 +88,7 @@ def optimize_points(
 
 
 START_CANDIDATES = 512
-"""Points that the start of a projection is found among."""
+"""Number of random points among which the starting point of a projection is chosen."""
 
 
 def project_images(
@@ -100,25 +101,30 @@ def project_images(
     label: Label = None,
     seed: int = 0,
 ) -> Projection:
-    """Points from which the model draws what is nearest to these images in [-1, 1]: in "w" one style for all layers, in "w+" one for each
-    (Abdal et al. 2019). Without styles both are z. Of many samples the nearest is the start.
+    """Find the points whose generated images are nearest to `targets`, images in [-1, 1] of the model's shape.
+
+    `space` "w" has one style for all layers, "w+" one for each layer (Abdal et al. 2019); without styles both mean z. The nearest of 512
+    random samples is the starting point. Raises a SettingsError for targets of another shape.
     """
-    room = LatentSpace(model)
+    latent_space = LatentSpace(model)
     if steps < 0 or not rate > 0:
         raise SettingsError(f"steps must be at least 0 and rate more than 0, not {steps} and {rate}.")
     if targets.shape[1:] != torch.Size(model.spec.shape):
-        raise SettingsError(f"The images are {tuple(targets.shape[1:])}, and the model draws {model.spec.shape} (channels, height, width).")
-    targets = targets.to(room.game.device)
-    labels = room.sample_labels(START_CANDIDATES, label, seed)
-    points = room.sample_points(START_CANDIDATES, seed, label)
-    if room.has_styles:  # the mean of all w is a good start too
+        raise SettingsError(
+            f"The images have shape {tuple(targets.shape[1:])} (channels, height, width), but the model generates {model.spec.shape}. "
+            "Resize the images."
+        )
+    targets = targets.to(latent_space.game.device)
+    labels = latent_space.sample_labels(START_CANDIDATES, label, seed)
+    points = latent_space.sample_points(START_CANDIDATES, seed, label)
+    if latent_space.has_styles:  # the mean of all w is a good start too
         mean = points.mean(dim=0, keepdim=True)
         points, labels = torch.cat([points, mean]), None
-    start = nearest_points(room.generate(points, labels), points, targets)
+    start = nearest_points(latent_space.generate(points, labels), points, targets)
     labels = None if labels is None else labels[[int((points == one).flatten(1).all(dim=1).nonzero()[0]) for one in start]]
-    draw = room.generation_function(labels)
-    with frozen(room.generator):
-        if not room.has_styles or space == "w+":
+    draw = latent_space.generation_function(labels)
+    with frozen(latent_space.generator):
+        if not latent_space.has_styles or space == "w+":
             return optimize_points(draw, start, targets, steps=steps, rate=rate)
         layers = start.shape[1]
         found = optimize_points(lambda w: draw(w[:, None].expand(-1, layers, -1)), start[:, 0], targets, steps=steps, rate=rate)

@@ -1,4 +1,4 @@
-"""A classifier of a model's samples, so that directions towards classes can be found."""
+"""A classifier of a model's samples, for finding latent directions towards classes."""
 
 import os
 from collections.abc import Callable
@@ -16,8 +16,9 @@ from sparring.runs.training_data import data_of
 def load_sample_classifier(
     model: Model, data: str | os.PathLike[str] | Store | None = None
 ) -> tuple[Callable[[Images], Int64[Tensor, " n"]], tuple[str, ...]]:
-    """What names the classes of images (a small classifier, trained on the data once), and the classes' names. `data`: by default what
-    the model was trained on.
+    """A function that predicts the class of each image, and the names of the classes.
+
+    The classifier is trained on `data` once and cached; by default the data is the model's training data.
     """
     store = data_of(model, data)
     network = load_or_train_classifier(store).network

@@ -1,6 +1,6 @@
-"""The latent space of a trained model: w where the generator has styles, z where not.
+"""The latent space of a trained model: w for generators with styles, z for others.
 
-Points are tensors: (n, layers, style) in w, (n, latent) in z.
+Points are tensors of shape (n, layers, style) in w and (n, latent) in z.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,11 +21,14 @@ Images = Float[Tensor, "n c h w"]
 Points = Float[Tensor, "n *point"]
 Maps = Float[Tensor, "_ channels h w"]
 Classes = Int64[Tensor, " n"] | Float[Tensor, "n classes"] | None
-"""Numbers of classes, or a weight for each class."""
+"""Class indices, a weight for each class, or None without classes."""
 
 
 class LatentSpace:
-    """The latent space of a model: w if its generator has styles, else z. All methods are without gradients but `drawing`."""
+    """The latent space of a model: w if its generator has styles, else z.
+
+    Only images from `generation_function` can be differentiated. Raises a SettingsError if the model has no generator.
+    """
 
     def __init__(self, model: Model) -> None:
         game, generator = model.latent_game, model.generator
@@ -35,19 +38,21 @@ class LatentSpace:
         self.has_styles = isinstance(generator, StyleGenerator)
 
     def points_of_seeds(self, seeds: Sequence[int], label: Label = None) -> Points:
-        """Where the first sample of each seed is drawn from."""
+        """The point of the first sample of each seed."""
         if not seeds:
             raise SettingsError("Name at least one seed.")
         latents = torch.cat([self.game.chunk_of_latents(seed, 0)[:1] for seed in seeds])
         return self.points_from_latents(latents, self.sample_labels([*seeds], label))
 
     def sample_points(self, n: int, seed: int, label: Label = None) -> Points:
-        """Where the first `n` samples of a seed are drawn from."""
+        """The points of the first `n` samples of a seed."""
         latents = torch.cat([self.game.chunk_of_latents(seed, chunk) for chunk in range(-(-n // SAMPLE_CHUNK))])[:n]
         return self.points_from_latents(latents, self.sample_labels(n, label, seed))
 
     def sample_labels(self, which: Sequence[int] | int, label: Label, seed: int = 0) -> Int64[Tensor, " n"] | None:
-        """The classes of samples: the first of each of some seeds, or the first so many of one."""
+        """The classes of samples, or None without classes: of the first sample of each seed in `which`, or of the first `which` samples of
+        `seed`. A `label` replaces them.
+        """
         n = which if isinstance(which, int) else len(which)
         if label is not None:
             return torch.full((n,), self.model.label_of(label), device=self.game.device)
@@ -57,14 +62,14 @@ class LatentSpace:
 
     @torch.no_grad()
     def points_from_latents(self, latents: Float[Tensor, "n latent"], labels: Int64[Tensor, " n"] | None) -> Points:
-        """The points of latents z."""
+        """The points of latents z: z itself, or its styles w for all layers."""
         if isinstance(self.generator, StyleGenerator):
             with evaluating(self.generator):
                 return self.generator.map(latents, self.game.condition(labels))
         return latents
 
     def generation_function(self, classes: Classes = None) -> Callable[[Points], Images]:
-        """What draws from points. `classes` are needed in z alone: w knows them."""
+        """A function that maps points to images and can be differentiated. `classes` are used for z only, because w depends on them."""
         if isinstance(self.generator, StyleGenerator):
             return self.generator.synthesize
         condition = classes if classes is not None and classes.is_floating_point() else self.game.condition(classes)
@@ -72,16 +77,18 @@ class LatentSpace:
 
     @torch.no_grad()
     def generate(self, points: Points, classes: Classes = None) -> Images:
-        """Images in [-1, 1], in chunks."""
-        pieces = [slice(start, start + SAMPLE_CHUNK) for start in range(0, len(points), SAMPLE_CHUNK)]
+        """Images in [-1, 1] of points, generated in chunks."""
+        chunks = [slice(start, start + SAMPLE_CHUNK) for start in range(0, len(points), SAMPLE_CHUNK)]
         with evaluating(self.game):
-            drawn = [self.generation_function(None if classes is None else classes[rows])(points[rows]) for rows in pieces]
-        return torch.cat(drawn).clamp(-1, 1)
+            images = [self.generation_function(None if classes is None else classes[rows])(points[rows]) for rows in chunks]
+        return torch.cat(images).clamp(-1, 1)
 
     def generate_with_features(
         self, points: Points, labels: Int64[Tensor, " n"] | None, summary: Callable[[Maps], Float[Tensor, "_ features"]]
     ) -> tuple[Images, dict[int, Float[Tensor, "n features"]], dict[int, str]]:
-        """What is drawn from points, and by its side what the generator's last map of each side comes to, with the name of its module."""
+        """Images of points; for each side of the generator's feature maps, a `summary` of the last map of that side; and for each side the
+        name of the module that outputs this map.
+        """
         found: dict[int, list[Tensor]] = {}
         names: dict[int, str] = {}
         images = []
@@ -98,7 +105,7 @@ class LatentSpace:
 
 
 class frozen:  # noqa: N801 (a context manager)
-    """In use, and with weights that need no gradients."""
+    """Context manager that puts a network into evaluation mode without gradients for its weights, and restores both afterwards."""
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network

@@ -1,12 +1,12 @@
-"""What pixels alone tell of images that have failed: blank ones, and noise."""
+"""Contrast and roughness of images: pixel statistics that detect blank images and noise."""
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 WINDOW = 512
-"""Side in pixels of the middle of large images that is looked at."""
+"""Side in pixels of the central crop of large images that is measured."""
 MIN_VARIANCE = 0.5**2
-"""Of pixels from 0 to 255: below it there is only rounding."""
+"""Variance of pixels in [0, 255] below which there is nothing but rounding."""
 
 
 def _central_crop(pixels: UInt8[np.ndarray, "n h w c"]) -> Float[np.ndarray, "n _ _ c"]:
@@ -15,19 +15,21 @@ def _central_crop(pixels: UInt8[np.ndarray, "n h w c"]) -> Float[np.ndarray, "n 
 
 
 def image_contrast(pixels: UInt8[np.ndarray, "n h w c"]) -> Float[np.ndarray, " n"]:
-    """Of each image the standard deviation of its pixels, where black and white are 1 apart, of the channel where it is greatest: 0 if it
-    is of one color.
+    """Standard deviation of each image's pixels on a scale from 0 (black) to 1 (white), in the channel where it is largest.
+
+    It is 0 for an image of a single color.
     """
     return _central_crop(pixels).std(axis=(1, 2)).max(axis=1) / 255
 
 
 def image_roughness(pixels: UInt8[np.ndarray, "n h w c"]) -> Float[np.ndarray, " n"]:
-    """Of each image the mean squared difference of neighbors in a row and in a column over twice the variance: 1 for noise whose pixels
-    know nothing of each other, near 0 for smooth images, 0 for those of one color or of a single row or column.
+    """Mean squared difference of horizontally and vertically neighboring pixels, divided by twice the variance of the image.
+
+    It is 1 for noise of independent pixels, close to 0 for smooth images, and 0 for images of a single color, row or column.
     """
     gray = _central_crop(pixels).mean(axis=3)
     if min(gray.shape[1:]) < 2:
         return np.zeros(len(gray), np.float32)
-    apart = (np.square(np.diff(gray, axis=1)).mean(axis=(1, 2)) + np.square(np.diff(gray, axis=2)).mean(axis=(1, 2))) / 2
+    differences = (np.square(np.diff(gray, axis=1)).mean(axis=(1, 2)) + np.square(np.diff(gray, axis=2)).mean(axis=(1, 2))) / 2
     variance = gray.var(axis=(1, 2))
-    return np.where(variance > MIN_VARIANCE, apart / np.maximum(2 * variance, MIN_VARIANCE), 0)
+    return np.where(variance > MIN_VARIANCE, differences / np.maximum(2 * variance, MIN_VARIANCE), 0)
