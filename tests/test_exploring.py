@@ -350,7 +350,7 @@ def test_recording_keeps_the_last_map_of_each_side_and_leaves_no_trace() -> None
     before = network(x)
     with record_feature_maps(network) as recorder:
         network(x)
-    assert {side: name for side, (name, _) in recorder.maps.items()} == {8: "1", 4: "2"}, "three channels are a image"
+    assert {side: name for side, (name, _) in recorder.maps.items()} == {8: "1", 4: "2"}, "three channels are an image"
     assert (recorder.maps[8][1] >= 0).all()
     with zero_channels(network, "2", torch.tensor([0, 4])):
         silenced = network(x)

@@ -158,7 +158,7 @@ def test_a_folder_keeps_names_reports_what_is_bad_and_is_gone_on_with(negative: 
     found = sparring.translate(negative, source, out)
     assert (found.written, found.there) == (4, 0)
     assert [problem.partition(":")[0] for problem in found.problems] == ["e.png"]
-    assert found.notes == ("passed over: notes.txt: not a image, by its ending and its first bytes",)
+    assert found.notes == ("passed over: notes.txt: not an image by its ending or its first bytes",)
     written = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file() and path.name != MARK)
     assert written == ["a.png", "b.jpg", "deep/c.png", "deep/d.png"]
     assert np.array_equal(np.asarray(Image.open(out / "a.png")), 255 - noise(20, 30, 0))
@@ -364,7 +364,7 @@ def test_films(negative: Model, tmp_path: Path, ending: str) -> None:
     (tmp_path / "bad.mp4").write_bytes(b"junk")
     (tmp_path / "bad.gif").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0")  # which Pillow would hand to another program
     for name in ("bad.mp4", "bad.gif"):
-        with pytest.raises(DataError, match="cannot be read as a film"):
+        with pytest.raises(DataError, match="cannot be read as a video"):
             sparring.translate(negative, tmp_path / name, tmp_path / "x.mp4")
     with pytest.raises(SettingsError, match="give OUT the ending"):
         sparring.translate(negative, tmp_path / "bad.mp4", tmp_path / "x.png")
@@ -776,7 +776,7 @@ def test_films_keep_their_sound(negative: Model, tmp_path: Path) -> None:
         file.setparams((1, 2, 8000, 0, "NONE", "none"))
         file.writeframes((8000 * np.sin(np.arange(8000) / 3)).astype("<i2").tobytes())
     frames = [noise(32, 32, number) for number in range(10)]
-    save_video(frames, tmp_path / "in.mp4", 10, sound=tmp_path / "tone.wav")
+    save_video(frames, tmp_path / "in.mp4", 10, audio=tmp_path / "tone.wav")
     assert video_files.has_audio(tmp_path / "in.mp4")
     sparring.translate(negative, tmp_path / "in.mp4", tmp_path / "out.mp4")
     assert video_files.has_audio(tmp_path / "out.mp4")
@@ -793,7 +793,7 @@ def test_a_film_that_does_not_fit_on_the_disk_is_not_left_in_half(tmp_path: Path
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
-        with pytest.raises(SparringError, match="Is there room for it"):
+        with pytest.raises(SparringError, match="Is the disk full"):
             save_video(frames, tmp_path / "film.mp4")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

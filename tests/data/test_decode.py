@@ -220,12 +220,12 @@ def bomb() -> bytes:
     ("content", "reason"),
     [
         (b"", "empty"),
-        (b"this is no image", "not a image"),
+        (b"this is no image", "not an image"),
         (encoded(noise(32, 32))[:-400], "truncated"),
         (encoded(noise(64, 64), "JPEG")[:2000], "truncated"),
         (encoded(noise(64, 64), "BMP")[:2000], "truncated"),
         (bomb(), "bomb"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a image"),  # would start Ghostscript
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),  # would start Ghostscript
     ],
 )
 def test_unusable(content: bytes, reason: str) -> None:

@@ -176,7 +176,7 @@ def test_the_report_says_how_each_side_was_brought_to_the_extractor(tmp_path: Pa
     protocol = judged["FD-lite0"].protocol
     assert "80x40; the whole of each image, from its own pixels; 100% of them are not square" in protocol.fake_images
     assert "6 sizes, 40 to 45 wide and 40 high" in protocol.real_images
-    assert any("two shapes" in note and "2.00" in note for note in judged.notes)
+    assert any("different shapes" in note and "2.00" in note for note in judged.notes)
     page = (tmp_path / "out" / "report.html").read_text()
     assert protocol.fake_images in page
     assert json.loads((tmp_path / "out" / "report.json").read_text())["scores"][0]["real_images"] == protocol.real_images
@@ -200,7 +200,7 @@ def test_deep_images_share_one_range_with_the_other_side(tmp_path: Path) -> None
     dim = folder(tmp_path / "dim", [Image.fromarray((ramp // 8).astype(np.uint16)) for ramp in ramps])
     both = sparring.judge(dim, whole, console=QUIET)
     assert both["FD-lite0"].value > 1, "an eighth of the brightness is not the same images"
-    assert all("0 to 4,095 taken" in text for text in (both["FD-lite0"].protocol.real_images, both["FD-lite0"].protocol.fake_images))
+    assert all("0 to 4,095 used" in text for text in (both["FD-lite0"].protocol.real_images, both["FD-lite0"].protocol.fake_images))
     given = sparring.judge(whole, whole, value_range=(0.0, 8000.0), console=QUIET)
     assert "0 to 8,000" in given["FD-lite0"].protocol.real_images
 
@@ -213,5 +213,5 @@ def test_what_cannot_be_used_is_left_out_and_said_or_too_much(tmp_path: Path) ->
         assert (judged.real.count, judged.real.name_of(0)) == (10, "01.png")
         assert any("1 of 11" in note and "00.png" in note for note in judged.notes)
     (real / "01.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"2 of 11(.|\n)*01\.png: not a image"):
+    with pytest.raises(DataError, match=r"2 of its 11(.|\n)*01\.png: not an image"):
         sparring.judge(real, real, console=QUIET)

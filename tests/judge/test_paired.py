@@ -19,7 +19,7 @@ from sparring.nets.feature_extractors import efficientnet_lite0
 
 
 def constant(*values: float, channels: int = 1, side: int = 16) -> Tensor:
-    """A image for each value in [0, 1]."""
+    """An image for each value in [0, 1]."""
     return torch.tensor(values)[:, None, None, None].expand(-1, channels, side, side) * 2 - 1
 
 

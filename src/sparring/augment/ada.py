@@ -2,7 +2,7 @@
 
 `differentiable` is DiffAugment (Zhao et al. 2020: Differentiable Augmentation for Data-Efficient GAN Training). `adaptive` is ADA's pixel,
 geometric and color operations (Karras et al. 2020: Training Generative Adversarial Networks with Limited Data, appendix B), each applied
-to a image with a chance that `AdaptiveChance` adapts. Gradients pass through both, twice.
+to an image with a chance that `AdaptiveChance` adapts. Gradients pass through both, twice.
 """
 
 import functools

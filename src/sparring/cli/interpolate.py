@@ -34,10 +34,10 @@ def interpolate(
     from sparring.media.pixels import float_to_pixels
 
     out = out or Path(f"{run.resolve().stem}-walk.gif")
-    kind = output_kind(out, "film", "image")
+    kind = output_kind(out, "video", "image")
     model = api.load(run, checkpoint=checkpoint).on(device)
     images = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames, space=space)).cpu().numpy()
-    if kind == "film":
+    if kind == "video":
         save_gif_or_video([grid(image[None], gap=0, scale=max(1, 256 // model.spec.height)) for image in images], out)
     else:
         save_image(grid(images, columns=frames if len(images) > frames + 1 else len(images)), out)

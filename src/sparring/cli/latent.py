@@ -249,7 +249,7 @@ def move(
     from sparring.media.save_images import save_images
 
     out = out or Path(f"{run.resolve().stem}-move.gif")
-    film = output_kind(out, "film", "image") == "film"
+    film = output_kind(out, "video", "image") == "video"
     model = load(run, checkpoint=checkpoint)
     if which < 0:
         raise SettingsError(f"Directions are numbered from 0; there is no {which}.")

@@ -246,7 +246,7 @@ def translate(
         return _film_translated(way, source, target, advance)
     if film and source.suffix.lower() != ".gif":
         raise SettingsError(f"{source} is a film, so its translation is one: give OUT the ending .mp4 or .gif, not {target.name!r}.")
-    output_kind(target, "image") if not film else output_kind(target, "film", "image")  # before anything is translated
+    output_kind(target, "image") if not film else output_kind(target, "video", "image")  # before anything is translated
     try:
         image, more = way.opened(source.read_bytes(), source.name)
     except OSError as problem:
@@ -493,7 +493,7 @@ def _film_translated(way: _Way, source: Path, target: Path, advance: Callable[[i
     if target.suffix.lower() == ".gif":
         save_gif(list(drawn()), target, frames_per_second=frame_rate(source), durations=gif_frame_durations(source) if from_gif else ())
     else:
-        save_video(drawn(), target, frames_per_second=frame_rate(source), sound=source if has_audio(source) else None)
+        save_video(drawn(), target, frames_per_second=frame_rate(source), audio=source if has_audio(source) else None)
     short = count < (1 - FORGIVEN) * expected - 1
     problems = (f"{source}: it breaks off after {count:,} of about {expected:,} frames.",) if short else ()
     return Translated(count, 0, problems, way.watch.notes())

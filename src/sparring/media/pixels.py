@@ -1,4 +1,4 @@
-"""8-bit pixels as networks see them, and back: the one place where pixels change their range."""
+"""Converts 8-bit pixels to the networks' range [-1, 1] and back. Pixels change their range nowhere else."""
 
 import torch
 from jaxtyping import Float, UInt8

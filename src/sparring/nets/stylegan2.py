@@ -85,14 +85,14 @@ class ToImage(nn.Module):
         self.gain, self.clamp = 1 / math.sqrt(before), clamp
 
     def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n style"]) -> Float[Tensor, "n channels h w"]:
-        """Its part of a image; parts are summed in full precision."""
+        """Its part of an image; parts are summed in full precision."""
         styles = (self.gain * self.affine(w)).to(x.dtype)
         y = nn.functional.conv2d(x * styles[:, :, None, None], self.weight).to(self.bias.dtype) + self.bias[:, None, None]
         return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
 
 
 class SynthesisBlock(nn.Module):
-    """Two convolutions at one side, the first of them from half of it; and what makes a image of that, if `draws`."""
+    """Two convolutions at one side, the first of them from half of it; and what makes an image of that, if `draws`."""
 
     def __init__(
         self, before: int, after: int, style: int, side: int, channels: int, *, residual: bool, draws: bool, clamp: float | None

@@ -47,7 +47,7 @@ def edges(pixels: Pixels, index: int) -> Pixels:
 
 
 def scribble(pixels: Pixels, index: int) -> Pixels:
-    """The coarse lines alone, thick and unsteady, as by hand; the same for a image each time. How coarse depends on the shorter side, to
+    """The coarse lines alone, thick and unsteady, as by hand; the same for an image each time. How coarse depends on the shorter side, to
     which images are brought: a wide one is drawn as its middle would be.
     """
     height, width = pixels.shape[:2]

@@ -150,7 +150,7 @@ def _half_of_images(source: Source, side: int) -> Source:
 
 
 def _pair_names(names: Sequence[str], top: str, parts: Sequence[str]) -> tuple[list[str], Bool[np.ndarray, " n"] | None]:
-    """Names without a image's ending, and without the folders that all of them lie in; and which are of parts that are not trained on.
+    """Names without an image's ending, and without the folders that all of them lie in; and which are of parts that are not trained on.
 
     Of data in parts (trainA, testA, ...) the part's own name stands before, without its set: "train/1", "test/1".
     """

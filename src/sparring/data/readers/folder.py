@@ -182,12 +182,12 @@ def _find_images(place: FileListing, names: Sequence[str], findings: _Findings, 
         try:
             is_image = has_image_signature(place.head(name))
         except Exception as problem:  # a damaged entry of a zip, a file that may not be read
-            findings.skipped.append(Problem(name, f"not a image by its ending, and it cannot be read: {problem}"))
+            findings.skipped.append(Problem(name, f"not an image by its ending, and it cannot be read: {problem}"))
             continue
         if is_image:
             images.append(name)
         else:
-            findings.skipped.append(Problem(name, "not a image, by its ending and its first bytes"))
+            findings.skipped.append(Problem(name, "not an image by its ending or its first bytes"))
     return images
 
 

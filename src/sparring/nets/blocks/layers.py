@@ -31,7 +31,7 @@ class ConditionalBatchNorm(nn.Module):
 
 
 class ImageLayerNorm(nn.Module):
-    """Layer norm over all of a image's channels and places, with a scale and an offset for each channel: what WGAN-GP's critics
+    """Layer norm over all of an image's channels and places, with a scale and an offset for each channel: what WGAN-GP's critics
     have in place of batch norm (Gulrajani et al. 2017, section 4).
     """
 
@@ -48,7 +48,7 @@ class ImageLayerNorm(nn.Module):
 
 
 MAX_BATCHED_VALUES = 2**17
-"""Numbers in a image's maps beyond which they are normalized image by image."""
+"""Numbers in an image's maps beyond which they are normalized image by image."""
 
 
 class InstanceNorm(nn.Module):

@@ -1,4 +1,4 @@
-"""Published networks whose maps say what a image shows and how it is painted: EfficientNet-lite0, or VGG-16 from a file."""
+"""Published networks whose maps say what an image shows and how it is painted: EfficientNet-lite0, or VGG-16 from a file."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class Perception(nn.Module):
     """A network's maps at several depths, of images in [-1, 1] of any size, gray or color."""
 
     content: int
-    """Which of the maps says what a image shows."""
+    """Which of the maps says what an image shows."""
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> Maps:
         """From fine to coarse."""
