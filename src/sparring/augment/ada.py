@@ -1,8 +1,7 @@
-"""Changes to all that a discriminator sees, real and generated alike, so that few images are not learned by heart.
+"""Adaptive discriminator augmentation (ADA; Karras et al. 2020: Training Generative Adversarial Networks with Limited Data, appendix B).
 
-`differentiable` is DiffAugment (Zhao et al. 2020: Differentiable Augmentation for Data-Efficient GAN Training). `adaptive` is ADA's pixel,
-geometric and color operations (Karras et al. 2020: Training Generative Adversarial Networks with Limited Data, appendix B), each applied
-to an image with a chance that `AdaptiveChance` adapts. Gradients pass through both, twice.
+`adaptive_augment` applies pixel blitting, geometric and color operations, each to an image with a probability that `AdaptiveChance` adapts.
+It can be differentiated twice.
 """
 
 import functools
@@ -19,31 +18,25 @@ from sparring.core.mirror_padding import mirrored
 from sparring.core.random_streams import Streams
 
 SIGN_MEAN_WEIGHT = 0.25
-"""Of the running mean of how sure the discriminator is, for each step. (The authors take the mean of every four steps.)"""
+"""Weight of a new step in the running mean of the sign of the discriminator's logits. (The authors average over four steps.)"""
 MAX_CHANCE = 0.8
-"""Beyond it, what is generated begins to look augmented too (section 2.2)."""
+"""Largest probability: beyond it, generated images begin to look augmented, too (section 2.2)."""
 LUMA_AXIS = torch.tensor([1.0, 1.0, 1.0, 0.0]) / math.sqrt(3)
-"""The axis of grays in the colors' space."""
+"""The axis of gray values in homogeneous color space (red, green, blue, 1)."""
 COLOR_IDENTITY = torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.0]))
 SYM6 = (
     0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633, 0.4910559419267466, 0.787641141030194,
     0.3379294217276218, -0.07263752278646252, -0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148,
 )  # fmt: skip
-"""Low-pass filter of the symlet of order 6 (Daubechies 1992), with which images are warped at twice their side."""
-
-
-# ---------------------------------------------------------------------------------------------- pairs together
-
-
-# ------------------------------------------------------------------------------------------------- DiffAugment
-
-
-# --------------------------------------------------------------------------------------------------------- ADA
+"""Low-pass filter of the symlet of order 6 (Daubechies 1992), used for warping images at twice their side."""
 
 
 class AdaptiveChance(nn.Module):
-    """The chance of each operation. It rises while the discriminator is too sure that real images are real, and falls else: equation 1
-    (r_t) and section 3. A `fixed` chance stays.
+    """The probability of each operation. It rises while the discriminator is too confident on real images, and falls otherwise (equation 1,
+    r_t, and section 3). A `fixed` probability never changes.
+
+    `target` is the mean sign of real logits to hold, and `images` the number of training images in which the probability can go from 0 to
+    1.
     """
 
     chance: Float[Tensor, ""]
@@ -55,16 +48,19 @@ class AdaptiveChance(nn.Module):
         self.register_buffer("chance", torch.tensor(fixed or 0.0))
         self.register_buffer("sign_mean", torch.zeros(()))
 
-    def adapt(self, logits: Float[Tensor, " packs"], shown: int) -> None:
-        """After a step that showed so many images; `logits` are those of real ones, positive where they are taken for real."""
+    def adapt(self, logits: Float[Tensor, " packs"], images: int) -> None:
+        """Update the probability after a step with `images` real images, whose `logits` are positive where they are judged real."""
         self.sign_mean.lerp_(torch.sign(logits).mean(), SIGN_MEAN_WEIGHT)
         if not self.fixed:
-            self.chance += torch.sign(self.sign_mean - self.target) * shown / self.images
+            self.chance += torch.sign(self.sign_mean - self.target) * images / self.images
             self.chance.clamp_(0, MAX_CHANCE)
 
 
 def adaptive_augment(images: Images, chance: float, streams: Streams, name: str) -> Images:
-    """Every operation of ADA's "bgc" to each image with that chance. 0 gives the images as they are."""
+    """Apply each operation of ADA's "bgc" to each image with probability `chance`; at 0, return the images unchanged.
+
+    `name` is part of the names of the random streams.
+    """
     if chance <= 0:
         return images
     draws = RandomDraws(streams, name, len(images), chance)
@@ -74,8 +70,9 @@ def adaptive_augment(images: Images, chance: float, streams: Streams, name: str)
 
 
 def geometric_matrices(draws: RandomDraws, height: int, width: int) -> Float[Tensor, "n 3 3"]:
-    """Pixel blitting and general geometric transformations as one matrix for each image, from where a pixel goes to where it comes from,
-    in pixels from the middle (appendix B, table 2: the inverse of its product).
+    """Pixel blitting and general geometric transformations as one matrix for each image (appendix B, table 2: the inverse of its product).
+
+    It maps the position of an output pixel to that of the input pixel, in pixels from the center.
     """
     one = torch.ones(draws.n)
     matrix = torch.eye(3).expand(draws.n, 3, 3)
@@ -86,7 +83,7 @@ def geometric_matrices(draws: RandomDraws, height: int, width: int) -> Float[Ten
     matrix = matrix @ _translation(torch.round(right * width), torch.round(down * height))
     scale = draws.with_chance("scale", torch.exp2(draws.normal("scale") * 0.2), 1.0)
     matrix = matrix @ _scaling(1 / scale, 1 / scale)
-    # two rotations with as much chance together as the others have alone
+    # two rotations that together have the probability of one other operation
     before, after = (
         RandomDraws(draws.streams, draws.name, draws.n, 1 - math.sqrt(1 - draws.chance)).with_chance(turn, draws.uniform(turn) * math.pi)
         for turn in ("rotation/before", "rotation/after")
@@ -98,7 +95,7 @@ def geometric_matrices(draws: RandomDraws, height: int, width: int) -> Float[Ten
 
 
 def color_matrices(draws: RandomDraws) -> Float[Tensor, "n 4 4"]:
-    """Brightness, contrast, luma flip, hue and saturation as one matrix on (red, green, blue, 1) for each image (table 3)."""
+    """Brightness, contrast, luma flip, hue and saturation as one matrix for each image, on (red, green, blue, 1) (table 3)."""
     matrix = torch.eye(4).expand(draws.n, 4, 4).clone()
     matrix[:, :3, 3] = draws.with_chance("brightness", draws.normal("brightness") * 0.2)[:, None]
     contrast = draws.with_chance("contrast", torch.exp2(draws.normal("contrast") * 0.5), 1.0)
@@ -128,7 +125,7 @@ def _rotation(angle: PerImage) -> Float[Tensor, "n 3 3"]:
 
 
 def _hue(angle: PerImage) -> Float[Tensor, "n 4 4"]:
-    """A turn of colors about the axis of grays (Rodrigues' formula)."""
+    """Rotation of colors around the axis of gray values (Rodrigues' formula)."""
     x, y, z, _ = LUMA_AXIS.tolist()
     across = torch.tensor([[0, -z, y, 0], [z, 0, -x, 0], [-y, x, 0, 0], [0, 0, 0, 0]])
     cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
@@ -136,7 +133,7 @@ def _hue(angle: PerImage) -> Float[Tensor, "n 4 4"]:
 
 
 def _apply_color_matrices(x: Images, matrix: Float[Tensor, "n 4 4"]) -> Images:
-    """Red, green and blue, or gray as the mean of what three equal ones become; a fourth channel (alpha) stays."""
+    """Multiply red, green and blue by the matrix; gray becomes the mean of three equal channels' results, and alpha is unchanged."""
     matrix = matrix.to(x)
     if x.shape[1] == 1:
         row = matrix[:, :3].mean(dim=1)
@@ -153,8 +150,8 @@ def _wavelet(channels: int, device: torch.device) -> tuple[Float[Tensor, "c 1 12
 
 
 class _GridSample(torch.autograd.Function):
-    """Images sampled at the places of a grid, zeros beyond them. Linear in the images: the gradient is `_Scattered`, whose own is this.
-    (Older versions of PyTorch differentiate their own once.)
+    """Samples images at the positions of a grid, with zeros outside. It is linear in the images: its gradient is `_GridScatter`, whose
+    gradient is `_GridSample`. (Older versions of PyTorch differentiate their own function only once.)
     """
 
     @staticmethod
@@ -169,7 +166,7 @@ class _GridSample(torch.autograd.Function):
 
 
 class _GridScatter(torch.autograd.Function):
-    """The transpose of `_Sampled`."""
+    """The transpose of `_GridSample`."""
 
     @staticmethod
     def forward(ctx: Any, gradient: Tensor, grid: Tensor, size: torch.Size) -> Tensor:  # noqa: ANN401
@@ -185,10 +182,10 @@ class _GridScatter(torch.autograd.Function):
 
 
 def _warp(x: Images, matrix: Float[Tensor, "n 3 3"]) -> Images:
-    """Each image seen through its matrix: mirrored beyond its edges, sampled at twice the side between wavelet filters (appendix B.2)."""
+    """Transform each image by its matrix, with reflection padding, at twice the side between wavelet filters (appendix B.2)."""
     n, channels, height, width = x.shape
     taps = len(SYM6)
-    # how far beyond the edges images are looked at, at most as far as they can be mirrored
+    # how far beyond the edges images are sampled, limited by how far they can be mirrored
     middle, ends = torch.tensor([width, height]) / 2, torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
     corners = torch.cat([ends * middle, torch.ones(4, 1)], dim=1)
     reach = (corners @ matrix.transpose(1, 2))[..., :2].abs().amax(dim=(0, 1)) - middle + taps // 4 + 2
@@ -200,14 +197,14 @@ def _warp(x: Images, matrix: Float[Tensor, "n 3 3"]) -> Images:
     x = conv_transpose2d(x, 2 * column, stride=(2, 1), padding=(taps // 2 - 1, 0), groups=channels)
     margin = taps // 2 - 1
     size = torch.tensor([width, height]) * 2 + 2 * margin
-    # from the output's coordinates in [-1, 1] by pixels of the finer grid to the input's in [-1, 1]
+    # from the output's coordinates in [-1, 1] through pixels of the finer grid to the input's coordinates in [-1, 1]
     outward = torch.diag(torch.cat([size / 2, torch.ones(1)]))
     inward = torch.diag(torch.tensor([2 / (2 * wide), 2 / (2 * tall), 1.0]))
-    # the filter is not quite symmetric: its middle lies beside that of its taps
-    beside = sum(place * tap for place, tap in enumerate(SYM6)) / sum(SYM6) - (taps - 1) / 2
-    finer = torch.tensor([[2.0, 0, beside], [0, 2, beside], [0, 0, 1]])
-    whole = inward @ finer @ matrix @ torch.linalg.inv(finer) @ outward
-    grid = affine_grid(whole[:, :2].to(x), [n, channels, int(size[1]), int(size[0])], align_corners=False)
+    # the filter is not quite symmetric: its center of mass is off the middle of its taps
+    offset = sum(index * tap for index, tap in enumerate(SYM6)) / sum(SYM6) - (taps - 1) / 2
+    finer = torch.tensor([[2.0, 0, offset], [0, 2, offset], [0, 0, 1]])
+    combined = inward @ finer @ matrix @ torch.linalg.inv(finer) @ outward
+    grid = affine_grid(combined[:, :2].to(x), [n, channels, int(size[1]), int(size[0])], align_corners=False)
     x = _GridSample.apply(x, grid)  # pyright: ignore[reportAssignmentType] (a tensor)
     x = conv2d(x, row, stride=(1, 2), groups=channels)
     return conv2d(x, column, stride=(2, 1), groups=channels)

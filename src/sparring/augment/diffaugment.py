@@ -1,4 +1,4 @@
-"""DiffAugment (Zhao et al. 2020: Differentiable Augmentation for Data-Efficient GAN Training). Gradients pass through it, twice."""
+"""DiffAugment (Zhao et al. 2020: Differentiable Augmentation for Data-Efficient GAN Training). It can be differentiated twice."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,15 @@ from sparring.core.random_streams import Streams
 
 
 def diffaugment(images: Images, streams: Streams, name: str) -> Images:
-    """Color, translation by up to an eighth of the side, and a square of half the side cut out: DiffAugment's whole policy."""
+    """DiffAugment's full policy: color changes, translation by up to an eighth of the side, and a cutout of half the side.
+
+    `name` is part of the names of the random streams.
+    """
     return diffaugment_together([images], streams, name)
 
 
 def diffaugment_together(parts: Sequence[Float[Tensor, "n _ h w"]], streams: Streams, name: str) -> Float[Tensor, "n c h w"]:
-    """The same to images that belong together, which become the channels of one: each in colors of its own, moved and cut alike."""
+    """DiffAugment of images that belong together, concatenated along the channels: translation and cutout are the same, colors differ."""
     n, _, height, width = parts[0].shape
     draws = RandomDraws(streams, name, n, 1.0)
 
@@ -44,7 +47,7 @@ def diffaugment_together(parts: Sequence[Float[Tensor, "n _ h w"]], streams: Str
 
 
 def _translate(x: Images, down: Tensor, right: Tensor) -> Images:
-    """Each image moved by whole pixels, zeros coming in."""
+    """Each image translated by whole pixels, with zeros at the free edges."""
     n, _, height, width = x.shape
     rows = torch.arange(height, device=x.device)[None] - down[:, None]
     columns = torch.arange(width, device=x.device)[None] - right[:, None]

@@ -1,4 +1,4 @@
-"""What the modules of a network give while it runs, and a network without some of it."""
+"""Context managers that hook into the forward pass of a network: they record feature maps, set channels to zero, or fix dropout."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,26 +13,26 @@ MAX_IMAGE_CHANNELS = 4
 
 
 class FeatureMapRecorder:
-    """The last map of each side that a network gave, with the name of the module that gave it; in the order of the network."""
+    """Holds the last feature map of each side that a network output, with the name of its module, in the order of the network."""
 
     def __init__(self) -> None:
         self.maps: dict[int, tuple[str, Float[Tensor, "n c h w"]]] = {}
 
     def record(self, name: str, output: object) -> None:
-        """Keep a module's output if it is a map: of four dimensions, and with more channels than images have."""
+        """Keep a module's output if it is a feature map: four-dimensional, with more channels than images have."""
         if isinstance(output, Tensor) and output.ndim == 4 and output.shape[1] > MAX_IMAGE_CHANNELS:
             self.maps[output.shape[2]] = (name, output)
 
 
 @contextlib.contextmanager
 def record_feature_maps(network: nn.Module) -> Iterator[FeatureMapRecorder]:
-    """Keeps the maps that the network's modules give in the block."""
+    """Record the feature maps that the network's modules output within the context."""
     recorder = FeatureMapRecorder()
 
     def listen(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
         return module.register_forward_hook(lambda _, __, output: recorder.record(name, output))
 
-    # a parametrization gives weights, not maps
+    # a parametrization outputs weights, not feature maps
     handles = [listen(name, module) for name, module in network.named_modules() if name and "parametrizations" not in name]
     try:
         yield recorder
@@ -43,7 +43,7 @@ def record_feature_maps(network: nn.Module) -> Iterator[FeatureMapRecorder]:
 
 @contextlib.contextmanager
 def zero_channels(network: nn.Module, module: str, channels: Int64[Tensor, " k"]) -> Iterator[None]:
-    """In the block these channels of what that module gives are zero."""
+    """Set these channels of the output of `module`, a dotted name, to zero within the context."""
 
     def silence(_: nn.Module, __: object, output: Tensor) -> Tensor:
         kept = torch.ones(output.shape[1], dtype=output.dtype, device=output.device)
@@ -59,7 +59,7 @@ def zero_channels(network: nn.Module, module: str, channels: Int64[Tensor, " k"]
 
 @contextlib.contextmanager
 def fixed_dropout(network: nn.Module, seed: int) -> Iterator[None]:
-    """In the block dropout is played in use, too: the same places of every image, which `seed` decides."""
+    """Apply dropout in evaluation mode within the context, at the same positions of every image, which depend on `seed`."""
 
     def listen(module: nn.Dropout, streams: Streams) -> torch.utils.hooks.RemovableHandle:
         def drop(_: nn.Module, __: object, output: Tensor) -> Tensor:

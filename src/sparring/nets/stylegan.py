@@ -1,5 +1,5 @@
 """StyleGAN's synthesis network (Karras et al. 2019: A Style-Based Generator Architecture for GANs). Its discriminator is ProGAN's with
-smooth downsampling (nets/growing.py).
+smooth downsampling (nets/progressive_growing.py).
 """
 
 import functools
@@ -16,8 +16,10 @@ from sparring.nets.style_generator import Mapping, Noise, StyleGenerator
 
 
 class StyledLayer(nn.Module):
-    """Noise, an offset, a leaky ReLU, and adaptive instance norm (figure 1b of the paper): each channel of each image brought to mean
-    0 and variance 1, then scaled and moved as the style says (equation 1).
+    """Noise, bias, leaky ReLU and adaptive instance norm (figure 1b of the paper).
+
+    Adaptive instance norm normalizes each channel of each image to mean 0 and variance 1, then scales and shifts it by the style
+    (equation 1). `side` is the side of the feature map.
     """
 
     noise: Float[Tensor, "side side"]
@@ -46,7 +48,7 @@ class StyledLayer(nn.Module):
 
 
 class Block(nn.Module):
-    """Two styled layers at one side, the first of them from half of it, or from a learned constant."""
+    """Two styled layers at one side. The first gets the upsampled map of half the side, or a learned constant if `before` is 0."""
 
     def __init__(self, before: int, after: int, style: int, side: int) -> None:
         super().__init__()
@@ -66,7 +68,7 @@ class Block(nn.Module):
 
 
 class Synthesis(Growing):
-    """Images from styles. `widths`: channels at 4, 8, ..."""
+    """Growing synthesis network from styles to images. `widths` are the numbers of channels at sides 4, 8, and so on."""
 
     def __init__(self, widths: Sequence[int], channels: int, style: int, growth: Growth) -> None:
         super().__init__(growth)
@@ -76,23 +78,23 @@ class Synthesis(Growing):
 
     @property
     def layers_in_use(self) -> int:
-        """Those of sides that are there or coming."""
+        """Number of styles of the sides that are used or being faded in."""
         return 2 * (self.first_stage + self.newest_level + 1)
 
     @property
     def coarse_layers(self) -> int:
-        """Those up to 8x8."""
+        """Number of styles for feature maps up to 8x8."""
         return 4
 
     def forward(self, w: Float[Tensor, "n layers style"], noise: Noise) -> Float[Tensor, "n channels h w"]:
-        """Images, of the level's side in training and of the last side in use."""
+        """Images of styles, of the level's side in training and of the last side otherwise."""
         styles = w[:, : self.layers_in_use].split(2, dim=1)
         blocks = [functools.partial(block, w=pair, noise=noise) for block, pair in zip(self.blocks, styles, strict=False)]
         return self.synthesize_at_level(w.new_zeros(len(w), 1, 1, 1), blocks, self.to_image)  # the first block begins with its constant
 
 
 class Generator(StyleGenerator):
-    """Mapping network and growing synthesis network."""
+    """StyleGAN's generator: mapping network and growing synthesis network. `latent_size` and `style_size` are the sizes of z and w."""
 
     synthesis: Synthesis
 

@@ -1,6 +1,6 @@
-"""Inception-v3 as the field's scores use it: TensorFlow's network of 2015, with the names and the weights of torch-fidelity.
+"""Inception-v3 as published FID values use it: TensorFlow's network of 2015, with the tensor names and weights of torch-fidelity.
 
-It differs from torchvision's: average pooling leaves padding out, the last block pools by maximum, and there are 1,008 classes.
+It differs from torchvision's network: average pooling ignores padding, the last block uses maximum pooling, and there are 1,008 classes.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ CENTER, SCALE = 128.0, 128.0
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FILE}"
 HASH_PREFIX = "6726825d"
-"""How the SHA-256 of that file begins: only these weights give the FID that papers report."""
+"""First digits of the file's SHA-256: only these weights give the FID that papers report."""
 
 Pool = Callable[[Tensor], Tensor]
 AVERAGE: Pool = partial(avg_pool2d, kernel_size=3, stride=1, padding=1, count_include_pad=False)
@@ -29,31 +29,31 @@ HALVE: Pool = partial(max_pool2d, kernel_size=3, stride=2)
 
 
 class Concatenated(nn.Module):
-    """Several ways on from the same input, their outputs one after the other."""
+    """Several branches with the same input, whose outputs are concatenated along the channels."""
 
-    def __init__(self, *ways: nn.Module) -> None:
+    def __init__(self, *branches: nn.Module) -> None:
         super().__init__()
-        self.ways = nn.ModuleList(ways)
+        self.branches = nn.ModuleList(branches)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h2 w2"]:
-        """All ways, side by side."""
-        return torch.cat([way(x) for way in self.ways], dim=1)
+        """Outputs of all branches, concatenated."""
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
 
 
 class PoolingLayer(nn.Module):
-    """A pooling as a module."""
+    """A pooling function as a module."""
 
     def __init__(self, pool: Pool) -> None:
         super().__init__()
         self.pool = pool
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
-        """Pooled."""
+        """The pooled maps."""
         return self.pool(x)
 
 
 class BlockBuilder:
-    """Makes the parts of the network out of its weights."""
+    """Builds the network's blocks from its weights."""
 
     def __init__(self, weights: WeightReader) -> None:
         self.weights = weights
@@ -61,7 +61,7 @@ class BlockBuilder:
     def convolution(
         self, name: str, before: int, after: int, kernel: int | tuple[int, int], *, stride: int = 1, padded: bool = True
     ) -> nn.Sequential:
-        """A convolution with its batch norm, and a rectifier."""
+        """A convolution with its batch norm folded in, followed by ReLU."""
         height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         convolution = self.weights.fold_batch_norm(f"{name}.conv", f"{name}.bn", before, after, (height, width), stride=stride)
         if padded and stride == 1:
@@ -69,19 +69,19 @@ class BlockBuilder:
         return nn.Sequential(convolution, nn.ReLU(inplace=True))
 
     def convolution_chain(self, name: str, before: int, *links: tuple[str, int, int | tuple[int, int]], stride: int = 1) -> nn.Sequential:
-        """Convolutions one after the other, the last with the stride; each link: name, channels, kernel."""
-        made = nn.Sequential()
-        for place, (link, after, kernel) in enumerate(links):
-            made.append(self.convolution(f"{name}.{link}", before, after, kernel, stride=stride if place == len(links) - 1 else 1))
+        """Consecutive convolutions, the last of which has the stride. Each link is (name, channels, kernel)."""
+        chain = nn.Sequential()
+        for index, (link, after, kernel) in enumerate(links):
+            chain.append(self.convolution(f"{name}.{link}", before, after, kernel, stride=stride if index == len(links) - 1 else 1))
             before = after
-        return made
+        return chain
 
     def pool_and_convolve(self, name: str, before: int, after: int, pool: Pool) -> nn.Sequential:
-        """Pooling and a convolution."""
+        """Pooling followed by a 1x1 convolution."""
         return nn.Sequential(PoolingLayer(pool), self.convolution(f"{name}.branch_pool", before, after, 1))
 
     def inception_a(self, name: str, before: int, pool_channels: int) -> Concatenated:
-        """35x35: paths of 1x1, 5x5 and two 3x3."""
+        """Block at 35x35 with branches of 1x1, 5x5, two 3x3, and pooling."""
         return Concatenated(
             self.convolution_chain(name, before, ("branch1x1", 64, 1)),
             self.convolution_chain(name, before, ("branch5x5_1", 48, 1), ("branch5x5_2", 64, 5)),
@@ -90,7 +90,7 @@ class BlockBuilder:
         )
 
     def inception_b(self, name: str, before: int) -> Concatenated:
-        """35x35 to 17x17."""
+        """Block from 35x35 to 17x17."""
         return Concatenated(
             self.convolution_chain(name, before, ("branch3x3", 384, 3), stride=2),
             self.convolution_chain(name, before, ("branch3x3dbl_1", 64, 1), ("branch3x3dbl_2", 96, 3), ("branch3x3dbl_3", 96, 3), stride=2),
@@ -98,7 +98,7 @@ class BlockBuilder:
         )
 
     def inception_c(self, name: str, before: int, middle: int) -> Concatenated:
-        """17x17: 7x7 as rows and columns, once and twice."""
+        """Block at 17x17 with 7x7 convolutions, factorized into rows and columns, once and twice."""
         row, column = (1, 7), (7, 1)
         twice = [("branch7x7dbl_1", middle, 1), ("branch7x7dbl_2", middle, column), ("branch7x7dbl_3", middle, row)]
         return Concatenated(
@@ -109,7 +109,7 @@ class BlockBuilder:
         )
 
     def inception_d(self, name: str, before: int) -> Concatenated:
-        """17x17 to 8x8."""
+        """Block from 17x17 to 8x8."""
         rows = [("branch7x7x3_1", 192, 1), ("branch7x7x3_2", 192, (1, 7)), ("branch7x7x3_3", 192, (7, 1))]
         return Concatenated(
             self.convolution_chain(name, before, ("branch3x3_1", 192, 1), ("branch3x3_2", 320, 3), stride=2),
@@ -118,11 +118,11 @@ class BlockBuilder:
         )
 
     def inception_e(self, name: str, before: int, pool: Pool) -> Concatenated:
-        """8x8: paths that fork into a row and a column."""
+        """Block at 8x8 whose branches fork into a row and a column convolution."""
 
         def fork(path: str) -> Concatenated:
-            ways = ((f"{name}.{path}a", (1, 3)), (f"{name}.{path}b", (3, 1)))
-            return Concatenated(*(self.convolution(way, 384, 384, kernel) for way, kernel in ways))
+            branches = ((f"{name}.{path}a", (1, 3)), (f"{name}.{path}b", (3, 1)))
+            return Concatenated(*(self.convolution(branch, 384, 384, kernel) for branch, kernel in branches))
 
         return Concatenated(
             self.convolution_chain(name, before, ("branch1x1", 320, 1)),
@@ -133,7 +133,10 @@ class BlockBuilder:
 
 
 class Inception(nn.Module):
-    """2,048 features, and the logits of 1,008 classes without their offsets (which the Inception Score leaves out)."""
+    """Inception-v3 with 2,048 features and the logits of 1,008 classes without their biases, which the Inception Score leaves out.
+
+    `source` names the origin of `tensors` in messages. Raises a CheckpointError that lists tensors that do not fit.
+    """
 
     def __init__(self, tensors: Mapping[str, Tensor], source: str) -> None:
         super().__init__()
@@ -166,19 +169,22 @@ class Inception(nn.Module):
         weights.check_all_used()
 
     def forward(self, images: Float[Tensor, "n 3 299 299"]) -> tuple[Float[Tensor, "n 2048"], Float[Tensor, "n 1008"]]:
-        """Of images from which `CENTER` was taken, divided by `SCALE`."""
+        """Features and logits of pixels from which `CENTER` was subtracted and which were divided by `SCALE`."""
         x = self.stem(images)
         x = self.blocks(x.to(next(self.blocks.parameters()).dtype))
         features = x.float().mean(dim=(2, 3))
         return features, linear(features, self.class_weight)
 
     def use_bfloat16(self) -> None:
-        """Compute in bfloat16 behind the stem. In the stem, which sees the pixels, it would move Fréchet distances by a percent."""
+        """Compute everything after the stem in bfloat16. In the stem, which reads the pixels, it would change Fréchet distances by 1 %."""
         self.blocks.to(torch.bfloat16)
 
 
 def weights_file(folder: Path | None = None) -> Path:
-    """The file with the field's weights, out of torch's cache, downloaded if it is not there; an error says where to put it by hand."""
+    """Path of the standard weights file in torch's cache, downloaded if it is missing.
+
+    Raises a CheckpointError that says where to put the file by hand if it cannot be downloaded.
+    """
     path = (folder or Path(torch.hub.get_dir()) / "checkpoints") / FILE
     if not path.exists():
         try:
@@ -186,12 +192,12 @@ def weights_file(folder: Path | None = None) -> Path:
             torch.hub.download_url_to_file(URL, str(path), hash_prefix=HASH_PREFIX, progress=False)
         except (OSError, RuntimeError) as problem:
             raise CheckpointError(
-                f"The weights of Inception-v3 are not here, and cannot be downloaded ({problem}). Fetch {URL} where there is a "
-                f"network and put it at {path}, or name the file with --weights. Offline, the extractor 'lite0' needs no download."
+                f"The weights of Inception-v3 are missing and could not be downloaded ({problem}). Download {URL} on a machine with a "
+                f"network connection and put it at {path}, or name the file with --weights. The extractor 'lite0' needs no download."
             ) from None
     return path
 
 
 def load(path: Path) -> Inception:
-    """The network with the weights in a file."""
+    """The network with weights from a file. Raises a CheckpointError if the file does not fit."""
     return Inception(read_weights(path), str(path))
