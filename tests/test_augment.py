@@ -1,4 +1,4 @@
-"""Augmentation: exact where it must be, centerd on the image, differentiable, and adapted by how sure the discriminator is."""
+"""Augmentation: exact where it must be, centered on the image, differentiable, and adapted by how sure the discriminator is."""
 
 import math
 
@@ -206,7 +206,7 @@ def test_the_chance_rises_where_the_discriminator_is_sure_and_falls_where_not() 
 def test_objectives_that_compare_are_sure_by_comparison() -> None:
     game = game_of(objective="relativistic")
     game.adapt(game.augmentation, context({"logits/real": torch.full((8,), -5.0), "logits/generated": torch.full((8,), -6.0)}))
-    assert game.augmentation.sure.item() == pytest.approx(SIGN_MEAN_WEIGHT)
+    assert game.augmentation.sign_mean.item() == pytest.approx(SIGN_MEAN_WEIGHT)
 
 
 @pytest.mark.parametrize("packing", [1, 2])

@@ -304,7 +304,7 @@ def test_in_use_images_have_the_last_side_at_the_level_reached(kind: type[ProGAN
     recipe = kind(channel_max=8, latent_size=5, start_side=4, stable_samples=100, fading_samples=100, batch_size=4)
     game = recipe.build(ImageSpec(16, 16, 1)).train()
     images = torch.rand(4, 1, 16, 16)
-    shown = StepContext(lambda: Batch(images), lambda: None, 4, Streams(0, 0), 0, images=150)
+    shown = StepContext(lambda: Batch(images), lambda: None, 4, Streams(0, 0), 0, real_samples=150)
     game.play_discriminator(shown)
     assert shown.used_data
     game.play_generator(shown)

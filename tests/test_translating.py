@@ -109,7 +109,7 @@ def test_tensors_of_any_precision_are_translated_and_others_refused(negative: Mo
         negative.translate(torch.rand(1, 1, 8, 8))
 
 
-class Centerd(nn.Module):
+class Centered(nn.Module):
     """A translator that depends on all that it sees, as norms do."""
 
     divisor, smallest = 4, 4
@@ -119,12 +119,12 @@ class Centerd(nn.Module):
 
 
 def test_tiles_fade_into_each_other(negative: Model) -> None:
-    """A slope of 900 pixels in tiles of 300: where each is centerd by itself, neighboring tiles are 13 to 20 brightnesses apart."""
-    negative.game.a2b = Centerd()
+    """A slope of 900 pixels in tiles of 300: where each is centered by itself, neighboring tiles are 13 to 20 brightnesses apart."""
+    negative.game.a2b = Centered()
     negative.game.a2b.register_parameter("weight", nn.Parameter(torch.zeros(1)))
     slope = np.linspace(0, 255, 900)[None, :, None].repeat(40, axis=0).repeat(3, axis=2).astype(np.uint8)
     drawn = translated(negative, slope, tile=300).astype(int)
-    assert np.ptp(drawn) < 60, "each tile is centerd by itself"
+    assert np.ptp(drawn) < 60, "each tile is centered by itself"
     assert np.abs(np.diff(drawn, axis=1)).max() <= 1
 
 

@@ -199,12 +199,12 @@ def test_instance_norms_with_weights_are_left_over(tmp_path: Path) -> None:
 def test_networks_of_other_kinds_are_refused_in_words(tmp_path: Path) -> None:
     torch.manual_seed(0)
     zeros = residual(3, 3, 4, 2, "instance", zeros=True).state_dict()
-    assert "residual blocks with zeros at the edges" in refusal(dict(zeros), tmp_path)
+    assert "residual blocks with zero padding" in refusal(dict(zeros), tmp_path)
 
     half = random_state(patches, 3, 4, 3, "instance")
     del half["model.5.bias"]
     message = refusal(half, tmp_path)
-    assert "biases that come before instance norms in some places, but not in" in message
+    assert "some convolutions have the biases that precede instance norms, but not" in message
     assert message.endswith("- model.5")
 
     assert "blocks must be at most 64, not 9990" in refusal(
@@ -214,11 +214,11 @@ def test_networks_of_other_kinds_are_refused_in_words(tmp_path: Path) -> None:
     )
     headless = random_state(patches, 3, 4, 2, "instance")
     del headless["model.8.weight"]
-    assert "no convolution to a single channel at its end" in refusal(headless, tmp_path)
+    assert "does not end in a convolution to a single channel" in refusal(headless, tmp_path)
     blind = random_state(residual, 3, 3, 4, 1, "instance")
     del blind["model.1.weight"]
     assert "has no convolution model.1, whose weights" in refusal(blind, tmp_path)
-    assert "not those of a network known here" in refusal({"model.0.weight": torch.zeros(4), "model.2.weight": torch.zeros(4)}, tmp_path)
+    assert "not those of a supported network" in refusal({"model.0.weight": torch.zeros(4), "model.2.weight": torch.zeros(4)}, tmp_path)
 
 
 @torch.no_grad()

@@ -1,7 +1,8 @@
-"""Networks of pytorch-CycleGAN-and-pix2pix (`latest_net_G.pth`, `latest_net_D.pth`): their settings are read off names and shapes.
+"""Converts networks of pytorch-CycleGAN-and-pix2pix (`latest_net_G.pth`, `latest_net_D.pth`). Their settings follow from tensor names and
+shapes.
 
-A file holds one network, and does not say what it was trained for or how much a U-Net dropped: each becomes a network of pix2pix's,
-as it is in evaluation mode.
+A file holds one network and says neither what it was trained for nor a U-Net's dropout, so each becomes a network of pix2pix as it is in
+evaluation mode.
 """
 
 import re
@@ -19,11 +20,11 @@ from sparring.recipes.pix2pix import Pix2Pix
 
 State = dict[str, Tensor]
 DEFAULT_SIDE = 256
-"""Of the images that most of these networks were trained on. Only a U-Net's depth says more of it."""
+"""Image side that most of these networks were trained at. Only a U-Net's depth tells more."""
 MIN_SIDE = 32
-"""Of images for the authors' shallowest U-Net."""
+"""Smallest image side of the authors' U-Nets."""
 PAIR_CHANNELS = {2: (1, 1), 4: (3, 1), 5: (4, 1), 6: (3, 3), 7: (4, 3), 8: (4, 4)}
-"""Channels of input and image, by those of the pair. (4 could be 1 and 3, too: the network is the same.)"""
+"""Channels of input and target, by the discriminator's number of input channels. (4 could also mean 1 and 3: the network is the same.)"""
 FIRST_BLOCK = 10
 BLOCK = re.compile(r"model\.(\d{1,4})\.conv_block\.")
 DEEPER = ".model.3"
@@ -33,32 +34,33 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A convolution and perhaps a norm after it: where the file has them, and our names."""
+    """Names of a convolution, and of the norm after it if there is one, in the file and in Sparring's network."""
 
     source: str
-    """The convolution's in the file."""
+    """Name of the convolution in the file."""
     convolution: str
+    """Name of the convolution in Sparring's network."""
     norm: str = ""
-    """Empty if none follows."""
+    """Name of the norm in Sparring's network; empty if no norm follows."""
     offset: str = ""
-    """What the convolution's bias is called, if no norm follows."""
+    """Name of the convolution's bias in Sparring's network, if no norm follows."""
 
     @property
     def norm_source(self) -> str:
-        """The norm's in the file: right after the convolution."""
-        sequence, _, number = self.source.rpartition(".")
-        return f"{sequence}.{int(number) + 1}"
+        """Name of the norm in the file, which comes right after the convolution."""
+        sequence, _, index = self.source.rpartition(".")
+        return f"{sequence}.{int(index) + 1}"
 
 
 def is_translation_state(state: State) -> bool:
-    """Whether these are the names of the authors' networks."""
+    """Whether a state dict has the tensor names of the authors' networks."""
     return (
         _is_unet_state(state) or _is_residual_state(state) or _is_patch_discriminator_state(state) or _is_pixel_discriminator_state(state)
     )
 
 
 def convert_translation_network(state: State, path: Path) -> OfficialWeights:
-    """A generator or a discriminator as pix2pix's of ours. A CheckpointError if it is of a kind that is not known here."""
+    """Convert a generator or a discriminator to Sparring's pix2pix. Raises a CheckpointError for unsupported kinds of networks."""
     state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     if _is_unet_state(state):
         return _convert_unet(state, path)
@@ -88,8 +90,8 @@ def _is_pixel_discriminator_state(state: State) -> bool:
 def _convert_residual_generator(state: State, path: Path) -> OfficialWeights:
     if any(BLOCK.match(name) and name.endswith(".conv_block.0.weight") for name in state):
         raise CheckpointError(
-            f"{path} has residual blocks with zeros at the edges (their first convolution is conv_block.0). The residual network here "
-            "mirrors edges, so it would not give what that one gives. Networks with reflection padding, the authors' default, can be read."
+            f"{path} has residual blocks with zero padding (their first convolution is conv_block.0), but Sparring's residual network uses "
+            "reflection padding, so its outputs would differ. Networks with reflection padding, the authors' default, can be imported."
         )
     blocks = max(int(match[1]) for name in state if (match := BLOCK.match(name))) + 1 - FIRST_BLOCK
     dropped = any(name.endswith(".conv_block.6.weight") and tensor.ndim == 4 for name, tensor in state.items())
@@ -104,8 +106,8 @@ def _convert_residual_generator(state: State, path: Path) -> OfficialWeights:
     channels, _ = _convolution_channels(state, f"model.{end + 7}", path)
     spec = PairSpec(DEFAULT_SIDE, DEFAULT_SIDE, channels, input_channels=inputs)
     dropout = 0.5 if dropped else 0.0
-    rules = Pix2Pix(network="residual", width=width, discriminator_width=width, blocks=blocks, dropout=dropout)
-    return _rename_tensors(state, path, "generator", layers, spec, rules)
+    recipe = Pix2Pix(network="residual", width=width, discriminator_width=width, blocks=blocks, dropout=dropout)
+    return _rename_tensors(state, path, "generator", layers, spec, recipe)
 
 
 def _convert_unet(state: State, path: Path) -> OfficialWeights:
@@ -123,8 +125,8 @@ def _convert_unet(state: State, path: Path) -> OfficialWeights:
     _, channels = _convolution_channels(state, "model.model.3", path)
     side = max(MIN_SIDE, 1 << halvings)
     spec = PairSpec(side, side, channels, input_channels=inputs)
-    rules = Pix2Pix(network="unet", width=width, discriminator_width=width, halvings=halvings, dropout=0.0)
-    return _rename_tensors(state, path, "generator", layers, spec, rules)
+    recipe = Pix2Pix(network="unet", width=width, discriminator_width=width, halvings=halvings, dropout=0.0)
+    return _rename_tensors(state, path, "generator", layers, spec, recipe)
 
 
 def _convert_patch_discriminator(state: State, path: Path) -> OfficialWeights:
@@ -132,7 +134,7 @@ def _convert_patch_discriminator(state: State, path: Path) -> OfficialWeights:
     number = next((end for end in ends if state[f"model.{2 + 3 * end}.weight"].shape[:1] == (1,)), None)
     if number is None:
         raise CheckpointError(
-            f"{path} has no convolution to a single channel at its end (model.5, model.8, model.11 or later), as judges of patches have."
+            f"{path} does not end in a convolution to a single channel (model.5, model.8, model.11 or later), as patch discriminators do."
         )
     layers = [Layer("model.0", "first", offset="first.bias")]
     layers += [Layer(f"model.{2 + 3 * layer}", f"layers.{layer}", f"norms.{layer}") for layer in range(number)]
@@ -142,26 +144,26 @@ def _convert_patch_discriminator(state: State, path: Path) -> OfficialWeights:
 
 def _convert_pixel_discriminator(state: State, path: Path) -> OfficialWeights:
     first, last = Layer("net.0", "first", offset="first.bias"), Layer("net.5", "last", offset="last.bias")
-    if not {"net.2.bias", "net.5.bias"} & state.keys():  # as the authors have it, unless norms are instance norms
+    if not {"net.2.bias", "net.5.bias"} & state.keys():  # the authors use biases only with instance norms
         state = {**state, "net.5.bias": torch.zeros(1)}
     return _convert_discriminator(state, path, [first, Layer("net.2", "layers.0", "norms.0"), last], 0)
 
 
 def _convert_discriminator(state: State, path: Path, layers: list[Layer], patch_layers: int) -> OfficialWeights:
-    """A discriminator."""
-    width, judged = _convolution_channels(state, layers[0].source, path)
-    inputs, channels = PAIR_CHANNELS.get(judged, (judged, judged))
+    """Convert a discriminator with these layers, of which `patch_layers` are between the first and the last convolution."""
+    width, pair_channels = _convolution_channels(state, layers[0].source, path)
+    inputs, channels = PAIR_CHANNELS.get(pair_channels, (pair_channels, pair_channels))
     side = max(DEFAULT_SIDE, 4 << patch_layers)
     spec = PairSpec(side, side, channels, input_channels=inputs)
-    rules = Pix2Pix(
-        network="residual",  # a small one, of which the file has nothing
+    recipe = Pix2Pix(
+        network="residual",  # a small generator: the file has none
         width=max(1, width // 4),
         blocks=1,
         discriminator_width=width,
         patch_layers=patch_layers,
-        judges="pair" if judged in PAIR_CHANNELS else "image",
+        judges="pair" if pair_channels in PAIR_CHANNELS else "image",
     )
-    return _rename_tensors(state, path, "discriminator", layers, spec, rules)
+    return _rename_tensors(state, path, "discriminator", layers, spec, recipe)
 
 
 def _normed_layer(place: str, ours: str) -> Layer:
@@ -169,19 +171,20 @@ def _normed_layer(place: str, ours: str) -> Layer:
 
 
 def _convolution_channels(state: State, place: str, path: Path) -> tuple[int, int]:
-    """The first two sides of a convolution's weights."""
+    """Number of output and input channels of a convolution in the file. Raises a CheckpointError if there is no such convolution."""
     weight = state.get(f"{place}.weight")
     if weight is None or weight.ndim != 4:
-        raise CheckpointError(f"{path} has no convolution {place}, whose weights say how many channels its network has.")
+        raise CheckpointError(f"{path} has no convolution {place}, whose weights determine the network's number of channels.")
     return weight.shape[0], weight.shape[1]
 
 
-def _rename_tensors(state: State, path: Path, network: str, layers: list[Layer], spec: PairSpec, rules: Pix2Pix) -> OfficialWeights:
-    """What is to be loaded, by rules that lack only the norm. Tensors that no layer has keep their names in the file, so that the loader
-    says what is left over.
+def _rename_tensors(state: State, path: Path, network: str, layers: list[Layer], spec: PairSpec, recipe: Pix2Pix) -> OfficialWeights:
+    """Tensors by their names in Sparring's network, with a recipe that is complete except for its norm.
+
+    Tensors that belong to no layer keep their names in the file, so that the loader reports them as left over.
     """
     norm = _norm_kind(state, layers)
-    recipe = replace(rules, norm=norm)
+    recipe = replace(recipe, norm=norm)
     if problems := recipe.problems(spec):
         raise CheckpointError(listed(f"{path} describes a network that cannot be built here:", problems))
     names = _names_with_batch_norms(layers) if norm == "batch" else _names_without_norms(layers)
@@ -191,7 +194,7 @@ def _rename_tensors(state: State, path: Path, network: str, layers: list[Layer],
         removed = _unused_with_instance_norms(state, layers)
     ours = {name: f"{network}.{names.get(name, name)}" for name in state if name not in removed}
     tensors = {ours[name]: state[name] for name in ours}
-    if norm == "batch":  # which files from before PyTorch 0.4.1 do not count
+    if norm == "batch":  # files from before PyTorch 0.4.1 have no num_batches_tracked
         tensors = {f"{network}.{layer.norm}.num_batches_tracked": torch.tensor(0) for layer in layers if layer.norm} | tensors
     return OfficialWeights(
         recipe, spec, tensors, {f"{network}.{mine}": name for name, mine in names.items()} | {mine: name for name, mine in ours.items()}
@@ -199,23 +202,25 @@ def _rename_tensors(state: State, path: Path, network: str, layers: list[Layer],
 
 
 def _norm_kind(state: State, layers: list[Layer]) -> NormName:
-    """Instance norms leave nothing in a file but the biases before them, which batch norms and networks without norms do without."""
-    normed = [layer for layer in layers if layer.norm]
-    if any({f"{layer.norm_source}.weight", f"{layer.norm_source}.running_mean"} <= state.keys() for layer in normed):
+    """The kind of norm that a network has. Instance norms have no tensors, but the convolutions before them have biases; with batch norms
+    or no norms, they have none.
+    """
+    with_norm = [layer for layer in layers if layer.norm]
+    if any({f"{layer.norm_source}.weight", f"{layer.norm_source}.running_mean"} <= state.keys() for layer in with_norm):
         return "batch"
-    return "instance" if any(f"{layer.source}.bias" in state for layer in normed) else "none"
+    return "instance" if any(f"{layer.source}.bias" in state for layer in with_norm) else "none"
 
 
 def _check_instance_norm_biases(state: State, path: Path, layers: list[Layer]) -> None:
-    """Instance norms have biases before all of them."""
+    """Raise a CheckpointError if only some of the convolutions before instance norms have biases."""
     bare = [layer.source for layer in layers if layer.norm and f"{layer.source}.weight" in state and f"{layer.source}.bias" not in state]
     if bare:
-        heading = f"{path} has no batch norms, and the biases that come before instance norms in some places, but not in:"
+        heading = f"{path} has no batch norms, and some convolutions have the biases that precede instance norms, but not:"
         raise CheckpointError(listed(heading, bare))
 
 
 def _names_without_norms(layers: list[Layer]) -> dict[str, str]:
-    """Our name of each of the file's tensors, norms' apart."""
+    """Name in Sparring's network of each tensor in the file, except those of norms."""
     names = {f"{layer.source}.weight": f"{layer.convolution}.weight" for layer in layers}
     return names | {f"{layer.source}.bias": layer.offset for layer in layers if not layer.norm}
 
@@ -227,8 +232,8 @@ def _names_with_batch_norms(layers: list[Layer]) -> dict[str, str]:
 
 
 def _unused_with_instance_norms(state: State, layers: list[Layer]) -> set[str]:
-    """What changes nothing: the biases of convolutions, which the norm's mean takes away, and the statistics that instance norms kept
-    before PyTorch 0.4 and did not use. A norm with weights of its own is another kind, of which nothing is removed.
+    """Names of tensors without effect: biases that an instance norm subtracts, and the unused statistics that instance norms had before
+    PyTorch 0.4. Norms with weights are of another kind, of which nothing is removed.
     """
     removed = set[str]()
     for layer in layers:

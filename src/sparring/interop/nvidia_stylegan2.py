@@ -1,5 +1,5 @@
-"""NVIDIA's StyleGAN2 and StyleGAN2-ADA networks (`.pkl`), as they are pickled by PyTorch programs of theirs, or (see `tensorflow`) by those
-before them.
+"""Converts NVIDIA's StyleGAN2 and StyleGAN2-ADA networks (`.pkl`), pickled by their PyTorch programs or (see `nvidia_tensorflow`) by their
+TensorFlow programs.
 """
 
 import re
@@ -27,26 +27,26 @@ BUFFERS = {"noise_const": "noise", "const": "constant"}
 
 
 def convert_stylegan2(pickled: dict[str, PickledModule | TensorflowNetwork], path: Path) -> OfficialWeights:
-    """G_ema (or G) and D as a StyleGAN2 of ours. A CheckpointError lists all that does not fit."""
+    """Convert G_ema (or G) and D to Sparring's StyleGAN2. Raises a CheckpointError that lists everything that does not fit."""
     networks = _as_pytorch_modules(pickled, path)
-    drawing = "G_ema" if "G_ema" in networks else "G"
-    generator, discriminator = networks.get(drawing), networks.get("D")
+    generator_name = "G_ema" if "G_ema" in networks else "G"
+    generator, discriminator = networks.get(generator_name), networks.get("D")
     if generator is None and discriminator is None:
         raise CheckpointError(f"{path} has neither G_ema, G nor D. It has: {', '.join(networks)}.")
     try:
         found = [problem for part in (generator, discriminator) if part is not None for problem in _unsupported_features(part)]
         if found:
-            raise CheckpointError(listed(f"{path} has networks of a kind that is not known here:", found))
+            raise CheckpointError(listed(f"{path} has networks with unsupported features:", found))
         settings: dict[str, Any] = {}
         tensors: dict[str, Tensor] = {}
         names: dict[str, str] = {}
 
-        def take(place: str, network: str, name_of: Callable[[str], str]) -> None:
-            for name, tensor in _weight_tensors(networks[place]):
+        def take(source: str, network: str, name_of: Callable[[str], str]) -> None:
+            for name, tensor in _weight_tensors(networks[source]):
                 ours = f"{network}.{name_of(name)}"
-                tensors[ours], names[ours] = tensor, f"{place}.{name}"
-            for name in _expected_names(networks[place]):
-                names.setdefault(f"{network}.{name_of(name)}", f"{place}.{name}")
+                tensors[ours], names[ours] = tensor, f"{source}.{name}"
+            for name in _expected_names(networks[source]):
+                names.setdefault(f"{network}.{name_of(name)}", f"{source}.{name}")
 
         if discriminator is not None:
             settings |= _discriminator_settings(discriminator)
@@ -54,7 +54,7 @@ def convert_stylegan2(pickled: dict[str, PickledModule | TensorflowNetwork], pat
             take("D", "discriminator", lambda name: _discriminator_name(name, levels))
         if generator is not None:
             settings |= _generator_settings(generator)
-            take(drawing, "generator", _generator_name)
+            take(generator_name, "generator", _generator_name)
         described = generator if generator is not None else discriminator
         assert described is not None
         side, channels, classes = (int(described.settings[name]) for name in ("img_resolution", "img_channels", "c_dim"))
@@ -68,7 +68,7 @@ def convert_stylegan2(pickled: dict[str, PickledModule | TensorflowNetwork], pat
 
 
 def _as_pytorch_modules(pickled: dict[str, PickledModule | TensorflowNetwork], path: Path) -> dict[str, PickledModule]:
-    """All of them as PyTorch programs have them."""
+    """The networks as modules of NVIDIA's PyTorch program. Raises a CheckpointError for unsupported TensorFlow networks."""
     wanted = {name: one for name, one in pickled.items() if name != "G" or "G_ema" not in pickled}
     try:
         if found := [
@@ -77,7 +77,7 @@ def _as_pytorch_modules(pickled: dict[str, PickledModule | TensorflowNetwork], p
             if isinstance(one, TensorflowNetwork)
             for problem in nvidia_tensorflow.unsupported_features(one)
         ]:
-            raise CheckpointError(listed(f"{path} has networks of a kind that is not known here:", found))
+            raise CheckpointError(listed(f"{path} has networks with unsupported features:", found))
         return {
             name: nvidia_tensorflow.as_pytorch_module(one) if isinstance(one, TensorflowNetwork) else one for name, one in wanted.items()
         }
@@ -86,7 +86,7 @@ def _as_pytorch_modules(pickled: dict[str, PickledModule | TensorflowNetwork], p
 
 
 def _unsupported_features(network: PickledModule) -> list[str]:
-    """What a network has that ours cannot have."""
+    """Features of a network that Sparring's StyleGAN2 does not support, as messages."""
     square = torch.outer(torch.tensor(TAPS), torch.tensor(TAPS)) / sum(TAPS) ** 2
     found = []
     for name, part in network.walk():
@@ -99,7 +99,7 @@ def _unsupported_features(network: PickledModule) -> list[str]:
 
 
 def _weight_tensors(network: PickledModule) -> Iterable[tuple[str, Tensor]]:
-    """What is not the same in all networks. A layer without noise is one with noise of strength zero."""
+    """Weights and buffers by name, except the resampling filters, which are all equal. Layers without noise get noise of strength 0."""
     for name, tensor in network.tensors().items():
         if not name.endswith("resample_filter"):
             yield name, tensor.float()
@@ -111,7 +111,7 @@ def _weight_tensors(network: PickledModule) -> Iterable[tuple[str, Tensor]]:
 
 
 def _expected_names(network: PickledModule) -> Iterable[str]:
-    """What parameters of such a network are called, whether it has them or not."""
+    """Names of the parameters that such a network can have, whether it has them or not."""
     mapping, synthesis = network.parts.get("mapping"), network.parts.get("synthesis")
     if mapping is not None:
         yield "mapping.w_avg"
@@ -124,7 +124,7 @@ def _expected_names(network: PickledModule) -> Iterable[str]:
 
 
 def _blocks(network: PickledModule) -> list[PickledModule]:
-    """The blocks for sides 4, 8, ..."""
+    """The blocks for sides 4, 8, and so on."""
     return [network.parts[f"b{4 << i}"] for i in range(sum(name[:1] == "b" and name[1:].isdigit() for name in network.parts))]
 
 
@@ -186,10 +186,10 @@ def _only_value(values: Iterable[Value]) -> Value:
 
 
 def _rename(name: str, parts: dict[str, str], block: Callable[[str], str]) -> str:
-    """`b8.conv0.weight` as `blocks.1.first.weight`, if `block` says `blocks.1` for b8."""
-    place, _, rest = name.partition(".")
+    """A tensor's new name: `b8.conv0.weight` becomes `blocks.1.first.weight` if `block` maps b8 to `blocks.1.`."""
+    block_name, _, rest = name.partition(".")
     part, dot, rest = rest.partition(".")
-    return f"{block(place)}{parts.get(part, BUFFERS.get(part, part))}{dot}{BUFFERS.get(rest, rest)}"
+    return f"{block(block_name)}{parts.get(part, BUFFERS.get(part, part))}{dot}{BUFFERS.get(rest, rest)}"
 
 
 def _mapping_name(name: str) -> str:

@@ -1,5 +1,6 @@
-"""NVIDIA's StyleGAN2 and StyleGAN2-ADA files by TensorFlow, as the modules that their PyTorch program makes of them: which tensor is which
-is as in its `legacy.py`. Neither is needed for it.
+"""Converts StyleGAN2 and StyleGAN2-ADA networks of NVIDIA's TensorFlow programs to modules of their PyTorch program.
+
+Tensors correspond as in that program's `legacy.py`. Neither program is needed.
 """
 
 import itertools
@@ -11,13 +12,13 @@ from torch import Tensor
 from sparring.interop.safe_unpickling import PickledModule, TensorflowNetwork
 
 OLDEST_VERSION = 4
-"""Of the versions of such files that can be read."""
+"""Oldest version of network files that can be read."""
 EXPECTED_FILTER = [1, 3, 3, 1]
 IGNORED_SETTINGS = {
     "truncation_psi", "truncation_cutoff", "style_mixing_prob", "structure", "w_avg_beta", "num_fp16_res", "freeze_layers", "fmap_base",
     "fmap_max", "mapping_fmaps", "label_fmaps", "mapping_layers", "dlatent_size",
 }  # fmt: skip
-"""Settings that change nothing of what is drawn, or that shapes tell."""
+"""Settings that do not affect generated images, or that follow from shapes."""
 READ_SETTINGS = {
     "latent_size", "label_size", "resolution", "num_channels", "mapping_nonlinearity", "mapping_lrmul", "conv_clamp", "architecture",
     "resample_kernel", "use_noise", "nonlinearity", "mbstd_group_size", "mbstd_num_features",
@@ -26,11 +27,10 @@ Variables = dict[str, Tensor]
 
 
 def unsupported_features(network: TensorflowNetwork) -> list[str]:
-    """What such a network has that is not known here."""
+    """Features of a network that cannot be converted, as messages."""
     settings, name = network.settings, network.name
-    found = (
-        [f"{name}: version {network.version}, and {OLDEST_VERSION} is the oldest that is known"] if network.version < OLDEST_VERSION else []
-    )
+    too_old = f"{name}: version {network.version}, but the oldest supported version is {OLDEST_VERSION}"
+    found = [too_old] if network.version < OLDEST_VERSION else []
     unknown = sorted(settings.keys() - IGNORED_SETTINGS - READ_SETTINGS)
     found += [f"{name}: the setting {setting} = {settings[setting]!r}" for setting in unknown]
     if list(settings.get("resample_kernel") or EXPECTED_FILTER) != EXPECTED_FILTER:
@@ -39,17 +39,17 @@ def unsupported_features(network: TensorflowNetwork) -> list[str]:
 
 
 def as_pytorch_module(network: TensorflowNetwork) -> PickledModule:
-    """A generator or a discriminator. A ValueError names tensors that have no place in it, a KeyError one that it lacks."""
+    """A generator or a discriminator as a PyTorch module. Raises a ValueError for unknown tensors, and a KeyError for a missing one."""
     variables = network.all_variables()
     variables = {name: tensor for name, tensor in variables.items() if name.rpartition("/")[2] != "lod"}
     part = (_generator if "dlatent_avg" in variables else _discriminator)(variables, network.settings)
     if variables:
-        raise ValueError(f"{network.name} has tensors that are not known: {', '.join(variables)}")
+        raise ValueError(f"{network.name} has unknown tensors: {', '.join(variables)}")
     return part
 
 
 def _sides(settings: dict[str, Any]) -> list[int]:
-    """The sides of a network's maps, from 4 on."""
+    """Sides of a network's feature maps, from 4 on. Raises a ValueError unless the resolution is a power of two."""
     side = int(settings.get("resolution", 1024))
     if side < 4 or side & (side - 1):
         raise ValueError(f"resolution = {side}")
@@ -70,12 +70,12 @@ def _dense(variables: Variables, place: str, weight: str = "weight", bias: str =
 
 
 def _kernel(weight: Tensor) -> Tensor:
-    """(height, width, in, out) as (out, in, height, width)."""
+    """A convolution's weight from (height, width, in, out) to (out, in, height, width)."""
     return weight.permute(3, 2, 0, 1)
 
 
 def _flipped_kernel(weight: Tensor) -> Tensor:
-    """The same of a convolution that enlarges, whose kernel is turned round there."""
+    """The weight of an upsampling convolution, whose kernel TensorFlow rotates by 180 degrees."""
     return _kernel(weight.flip(0, 1))
 
 
@@ -88,7 +88,7 @@ def _convolution(variables: Variables, place: str, order: Callable[[Tensor], Ten
 
 def _modulated(variables: Variables, place: str, order: Callable[[Tensor], Tensor] = _kernel) -> PickledModule:
     affine = _dense(variables, place, "mod_weight", "mod_bias")
-    affine.own["bias"] = affine.own["bias"] + 1  # which is added there when it is used
+    affine.own["bias"] = affine.own["bias"] + 1  # TensorFlow's program adds it in the forward pass
     part = _convolution(variables, place, order)
     part.parts["affine"] = affine
     return part
@@ -157,8 +157,7 @@ def _discriminator(variables: Variables, settings: dict[str, Any]) -> PickledMod
         group = {"group_size": settings.get("mbstd_group_size"), "num_channels": settings.get("mbstd_num_features", 1)}
         epilogue.parts["mbstd"] = PickledModule("MinibatchStdLayer", group)
     if network.settings["c_dim"]:
-        told = {"w_dim": epilogue.parts["out"].own["weight"].shape[0]}
-        network.parts["mapping"] = _mapping_network(
-            variables, "LabelEmbed", "Mapping", activation, settings.get("mapping_lrmul", 0.1), told
-        )
+        class_size = {"w_dim": epilogue.parts["out"].own["weight"].shape[0]}
+        rate = settings.get("mapping_lrmul", 0.1)
+        network.parts["mapping"] = _mapping_network(variables, "LabelEmbed", "Mapping", activation, rate, class_size)
     return network

@@ -1,4 +1,4 @@
-"""Official weights in, without running anything that a file asks for."""
+"""Reads files with official weights, without running any code from them."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,25 +10,26 @@ from sparring.core.errors import CheckpointError
 from sparring.core.file_kinds import kind_of, refusal
 from sparring.games.recipe import Recipe
 
-EXPECTED_FILE = "a file with official weights that are known here"
+EXPECTED_FILE = "a file with official weights of a supported program"
 
 
 @dataclass(frozen=True)
 class OfficialWeights:
-    """What an official file holds, in Sparring's terms."""
+    """The content of an official file, converted to a recipe of Sparring."""
 
     recipe: Recipe
-    """With the settings of the file's networks."""
+    """The recipe with the settings of the file's networks."""
     spec: ImageSpec
+    """Size, channels and classes of the networks' images."""
     tensors: dict[str, Tensor]
-    """Weights and buffers, by their names in the recipe's game. Networks that the file lacks have none."""
+    """Weights and buffers by their names in the recipe's game. Networks that the file lacks have none."""
     names: dict[str, str] = field(default_factory=dict)
-    """What the file calls them, or would call what it lacks, where that differs: an error about one says so."""
+    """Name in the file for each tensor whose name differs, also for missing tensors. Error messages mention it."""
 
 
 def read_official_file(path: Path) -> OfficialWeights:
-    """Networks out of an official file: StyleGAN2's or StyleGAN2-ADA's `.pkl`; BigGAN's, CycleGAN's or pix2pix's `.pth`, or the same
-    tensors as `.safetensors`. A CheckpointError says what is wrong.
+    """Read the networks of an official file: `.pkl` of StyleGAN2 and StyleGAN2-ADA; `.pth` of BigGAN, CycleGAN and pix2pix, or the same
+    tensors as `.safetensors`. Raises a CheckpointError for everything else.
     """
     from sparring.interop import biggan_pytorch, cyclegan_pix2pix_pytorch, nvidia_stylegan2  # noqa: PLC0415 (torch's readers are not needed to name a kind)
     from sparring.interop.safe_unpickling import is_state_dict_file, read_nvidia_pickle, read_state_dict  # noqa: PLC0415
@@ -46,6 +47,6 @@ def read_official_file(path: Path) -> OfficialWeights:
     if cyclegan_pix2pix_pytorch.is_translation_state(state):
         return cyclegan_pix2pix_pytorch.convert_translation_network(state, path)
     raise CheckpointError(
-        f"{refusal(path, EXPECTED_FILE, importing=True)} It holds tensors by name, but not those of a network known here: "
+        f"{refusal(path, EXPECTED_FILE, importing=True)} It holds tensors by name, but not those of a supported network: "
         f"{', '.join(list(state)[:5])}{', ...' if len(state) > 5 else ''}."
     )

@@ -1,7 +1,7 @@
-"""Official files without their code: pickles are read by an allow-list that can make tensors, numbers and names, and nothing else.
+"""Reads pickled weights without running code from them: an allow-list can create tensors, numbers and text, and nothing else.
 
-A pickle is a program: it names functions and calls them. Here each name that NVIDIA's files need stands for a function of
-ours; every other is refused by name before anything is called. The source text that those files carry is never looked at.
+A pickle is a program that names functions and calls them. Here, each name that NVIDIA's files need is bound to a function of this module;
+every other name is refused before anything is called. The source code that those files contain is never used.
 """
 
 import io
@@ -23,45 +23,45 @@ from sparring.core.errors import CheckpointError
 from sparring.core.file_kinds import refusal
 
 LEGACY_TORCH_MAGIC = 0x1950A86A20F9469CFC6C
-"""What torch's older files begin with, as a pickle of its own."""
+"""Number that files of torch's legacy format begin with, pickled separately."""
 MAX_MODULES = 10_000
 MAX_HEADER_BYTES = 100_000_000
-"""Of a safetensors file, in bytes, as its own library has it."""
-DOWNLOAD_AGAIN = "Download or copy it anew."
+"""Largest header of a safetensors file in bytes, as in its own library."""
+DOWNLOAD_AGAIN = "Download or copy it again."
 
 
 @dataclass(frozen=True, slots=True)
 class PickledModule:
-    """A module of NVIDIA's, as a pickle describes it."""
+    """A module of NVIDIA's PyTorch programs, as a pickle describes it."""
 
     kind: str
-    """Its class's name."""
+    """Name of the module's class."""
     settings: dict[str, Any] = field(default_factory=dict)
-    """Its attributes that are not tensors."""
+    """Attributes that are not tensors."""
     own: dict[str, Tensor] = field(default_factory=dict)
-    """Its own weights and buffers."""
+    """Weights and buffers of the module itself, by name."""
     parts: "dict[str, PickledModule]" = field(default_factory=dict)
 
     size: int = 1
-    """How many modules it has, itself counted."""
+    """Number of modules in it, including itself."""
 
     def __setstate__(self, state: object) -> None:
-        raise pickle.UnpicklingError("it changes a module that is there")
+        raise pickle.UnpicklingError("it changes an existing module")
 
     def tensors(self, prefix: str = "") -> dict[str, Tensor]:
-        """Weights and buffers of it and of its parts, by dotted name."""
+        """Weights and buffers of the module and of its parts, by dotted name."""
         found = {prefix + name: tensor for name, tensor in self.own.items()}
         for name, part in self.parts.items():
             found |= part.tensors(f"{prefix}{name}.")
         return found
 
     def walk(self) -> "list[tuple[str, PickledModule]]":
-        """It and all of its parts, by dotted name."""
+        """The module and all of its parts, with dotted names."""
         return [("", self)] + [(f"{name}.{below}".rstrip("."), part) for name, one in self.parts.items() for below, part in one.walk()]
 
 
 class TensorflowNetwork:
-    """A network of NVIDIA's TensorFlow programs, as a pickle describes it. The source text in it is not kept."""
+    """A network of NVIDIA's TensorFlow programs, as a pickle describes it, without the source code in the pickle."""
 
     __slots__ = ("components", "name", "settings", "variables", "version")
     name: str
@@ -72,7 +72,7 @@ class TensorflowNetwork:
 
     def __setstate__(self, state: object) -> None:
         if hasattr(self, "variables") or not isinstance(state, Mapping):
-            raise pickle.UnpicklingError("it changes a network that is there")
+            raise pickle.UnpicklingError("it changes an existing network")
         self.name, self.version = str(state.get("name")), int(state.get("version", 0))
         self.settings = {str(name): value for name, value in dict(state["static_kwargs"]).items()}
         self.variables = {str(name): _as_tensor(value) for name, value in state["variables"]}
@@ -80,13 +80,13 @@ class TensorflowNetwork:
         self.components = {name: one for name, one in below.items() if isinstance(one, TensorflowNetwork) and hasattr(one, "variables")}
 
     def all_variables(self) -> dict[str, Tensor]:
-        """Its own and those of its components (which have none), by names with slashes."""
+        """Variables of the network and of its components, by names with slashes. Components have no components of their own."""
         found = {f"{name}/{own}": tensor for name, below in self.components.items() for own, tensor in below.variables.items()}
         return {**self.variables, **found}
 
 
 def _as_tensor(value: object) -> Tensor:
-    """A numpy array, or a number."""
+    """A pickled array or a number as a tensor."""
     if isinstance(value, int | float):
         return torch.tensor(float(value))
     if not isinstance(value, _PickledArray):
@@ -95,7 +95,7 @@ def _as_tensor(value: object) -> Tensor:
 
 
 class _AllowedFunction:
-    """One of our functions, for a pickle to call and not to change."""
+    """A function of this module that a pickle can call but not change."""
 
     __slots__ = ("_function",)
 
@@ -110,7 +110,7 @@ class _AllowedFunction:
 
 
 class _Sealed:
-    """A tensor or a storage, out of a pickle's reach: its own methods would do as they are told."""
+    """A tensor or storage that a pickle can pass on but not change, because it cannot reach the value's own methods."""
 
     __slots__ = ("value",)
 
@@ -122,7 +122,7 @@ class _Sealed:
 
 
 class _PickledDtype:
-    """A numpy type in the making: its state (byte order and the like) comes after its name."""
+    """A numpy dtype under construction: a pickle sets its state (such as the byte order) after creating it by name."""
 
     def __init__(self, name: str) -> None:
         self.type = np.dtype(name)
@@ -135,7 +135,7 @@ class _PickledDtype:
 
 
 class _PickledArray:
-    """A numpy array in the making."""
+    """A numpy array under construction: a pickle sets its state after creating it."""
 
     def __init__(self) -> None:
         self.value = np.zeros(0)
@@ -147,13 +147,13 @@ class _PickledArray:
 
 
 def refused_global(problem: Exception) -> str:
-    """The name that torch's allow-list refused; "" if it was something else."""
+    """The name that torch's allow-list refused, or "" if the error has another reason."""
     named = re.search(r"GLOBAL ([\w.]+)", str(problem))
     return named[1] if named else ""
 
 
 def _load_storage(content: bytes) -> _Sealed:
-    """A storage that is a pickle of its own, inside the pickle."""
+    """A storage from a nested pickle, read with torch's allow-list."""
     try:
         storage = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
@@ -167,12 +167,12 @@ def _rebuild_tensor(held: object, offset: int, size: tuple[int, ...], stride: tu
     storage = held.value if isinstance(held, _Sealed) else None
     if not isinstance(storage, torch.storage.TypedStorage | torch.UntypedStorage):
         raise pickle.UnpicklingError(f"a tensor is made of a {type(held).__name__}, not of a storage")
-    with warnings.catch_warnings(action="ignore", category=UserWarning):  # torch means to part with typed storages one day
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # torch plans to remove typed storages
         untyped = storage if isinstance(storage, torch.UntypedStorage) else storage.untyped()
     kind = torch.float32 if isinstance(storage, torch.UntypedStorage) else storage.dtype
-    last = offset + sum((places - 1) * step for places, step in zip(size, stride, strict=True)) if all(size) else offset - 1
-    places = max(last + 1, math.prod(size))  # by strides of zero a tensor can have more places than its storage
-    if offset < 0 or any(step < 0 for step in stride) or places * kind.itemsize > untyped.nbytes():
+    last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True)) if all(size) else offset - 1
+    elements = max(last + 1, math.prod(size))  # with strides of zero, a tensor can have more elements than its storage
+    if offset < 0 or any(step < 0 for step in stride) or elements * kind.itemsize > untyped.nbytes():
         raise pickle.UnpicklingError(f"a tensor of shape {tuple(size)} reaches beyond its storage")
     return _Sealed(torch.empty(0, dtype=kind).set_(untyped, offset, tuple(size), tuple(stride)))
 
@@ -184,7 +184,7 @@ def _rebuild_parameter(held: object, *rest: object) -> _Sealed:
 
 
 def _rebuild_module(description: object) -> PickledModule:
-    """What NVIDIA's loader would run the description's source text for."""
+    """A module from its description, from which NVIDIA's loader would run the source code."""
     if not isinstance(description, Mapping) or not isinstance(description.get("state"), Mapping):
         raise pickle.UnpicklingError("a module has no description")
     state = description["state"]
@@ -200,13 +200,13 @@ def _rebuild_module(description: object) -> PickledModule:
 
 
 def _allow_list() -> dict[str, object]:
-    """By the names that NVIDIA's files use, functions of ours. Made anew for each file, so that no file changes another's."""
+    """Functions of this module by the names that NVIDIA's files use. Created anew for each file, so that no file can affect another."""
 
     class Plain(dict[Any, Any]):
         """A dictionary."""
 
     class Network(TensorflowNetwork):
-        """A network in the making."""
+        """A network under construction."""
 
         __slots__ = ()
 
@@ -220,13 +220,13 @@ def _allow_list() -> dict[str, object]:
         "numpy.dtype": lambda name, *_: _PickledDtype(name),
         "_codecs.encode": lambda text, kind: text.encode("latin1"),
         "builtins.set": set,
-        "builtins.bytes": lambda *_: b"",  # only empty ones are made so; of a number it would take as much memory
+        "builtins.bytes": lambda *_: b"",  # files only create empty ones; with a number as argument it would allocate as many bytes
     }
     for room in ("numpy.core.multiarray", "numpy._core.multiarray"):
         names[f"{room}.scalar"] = lambda kind, content: np.frombuffer(content, kind.type)[0].item()
         names[f"{room}._reconstruct"] = lambda *rest: _PickledArray()
     allowed: dict[str, object] = {name: _AllowedFunction(function) for name, function in names.items()}
-    # numpy names its own class beside `_reconstruct`, which does not call it; dnnlib's dictionaries are made by their class
+    # numpy passes its own class to `_reconstruct`, which does not call it; dnnlib's dictionaries are created by their class
     return allowed | {
         "numpy.ndarray": None,
         "dnnlib.util.EasyDict": Plain,
@@ -247,7 +247,7 @@ class _RestrictedUnpickler(pickle.Unpickler):
         return self.allowed[name]
 
     def persistent_load(self, pid: object) -> object:
-        raise pickle.UnpicklingError(f"it refers to something outside of it: {pid!r}")
+        raise pickle.UnpicklingError(f"it refers to an object outside of it: {pid!r}")
 
 
 class _RefusedError(Exception):
@@ -255,12 +255,15 @@ class _RefusedError(Exception):
 
 
 def read_nvidia_pickle(path: Path) -> dict[str, PickledModule | TensorflowNetwork]:
-    """The networks in a pickle of NVIDIA's, by name (G, D, G_ema). A CheckpointError if it is none, or asks for anything else."""
+    """The networks in one of NVIDIA's pickles, by name (G, D, G_ema).
+
+    Raises a CheckpointError if the file is something else, is damaged, or refers to anything outside the allow-list.
+    """
     try:
         with path.open("rb") as file:
             content = _RestrictedUnpickler(file).load()
     except _RefusedError as name:
-        raise CheckpointError(f"{path} asks for {name}, which is not among what official weights need. Nothing of it was run.") from None
+        raise CheckpointError(f"{path} asks for {name}, which official weights do not need. Nothing in it was run.") from None
     except OSError:
         raise
     except Exception as problem:  # a damaged pickle raises anything at all
@@ -268,10 +271,10 @@ def read_nvidia_pickle(path: Path) -> dict[str, PickledModule | TensorflowNetwor
             start = file.read(16)
         if not start.startswith(pickle.PROTO):
             raise CheckpointError(refusal(path, "a file with weights (official ones are .pkl, .pth or .safetensors)")) from None
-        raise CheckpointError(f"{path} is not a pickle of NVIDIA's, or is damaged: {str(problem).rstrip('.')}.") from None
+        raise CheckpointError(f"{path} is not one of NVIDIA's pickles, or is damaged: {str(problem).rstrip('.')}.") from None
     if isinstance(content, TensorflowNetwork):
         content = {"G_ema": content}
-    elif isinstance(content, tuple):  # as TensorFlow's programs write them
+    elif isinstance(content, tuple):  # as NVIDIA's TensorFlow programs write them
         content = dict(zip(("G", "D", "G_ema"), content, strict=False))
     found = content.items() if isinstance(content, dict) else ()
     parts = {
@@ -280,13 +283,13 @@ def read_nvidia_pickle(path: Path) -> dict[str, PickledModule | TensorflowNetwor
         if isinstance(one, PickledModule) or (isinstance(one, TensorflowNetwork) and hasattr(one, "variables"))
     }
     if not parts:
-        raise CheckpointError(f"{path} is a Python pickle, but has no networks of NVIDIA's in it (G, D, G_ema).")
+        raise CheckpointError(f"{path} is a Python pickle without any of NVIDIA's networks (G, D, G_ema).")
     return parts
 
 
 def is_state_dict_file(path: Path) -> bool:
-    """Whether it has tensors by name: torch wrote the file (its older format or its newer), or safetensors; else it may be a
-    pickle of Python's. A CheckpointError if it is empty.
+    """Whether a file was written by torch (in its old or new format) or safetensors, so that it holds tensors by name. Otherwise it may be
+    a plain pickle. Raises a CheckpointError if the file is empty.
     """
     with path.open("rb") as file:
         start = file.read(32)
@@ -302,37 +305,41 @@ def _is_safetensors(start: bytes) -> bool:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Tensors by name, out of a file that torch wrote, by torch's own allow-list, or out of a safetensors file. A CheckpointError if there
-    is anything else in it.
+    """Tensors by name from a file written by torch, read with torch's own allow-list, or from a safetensors file.
+
+    Raises a CheckpointError if the file is damaged or holds anything else.
     """
     with path.open("rb") as file:
         plain = _is_safetensors(file.read(32))
     try:
         content = load_file(path) if plain else torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
-        asked = refused_global(problem)
-        asks = f"asks for {asked}, which is not" if asked else "holds what is not"
-        raise CheckpointError(f"{path} {asks} among what official weights need. Nothing of it was run.") from None
-    except Exception as problem:  # a damaged file raises anything at all
-        said = str(problem).partition(". ")[0].rstrip(".") or type(problem).__name__
-        raise CheckpointError(f"{path} is damaged or cut short ({said}). {DOWNLOAD_AGAIN}") from None
+        refused = refused_global(problem)
+        content = f"asks for {refused}, which" if refused else "holds objects that"
+        raise CheckpointError(f"{path} {content} official weights do not need. Nothing in it was run.") from None
+    except Exception as problem:  # damaged files raise arbitrary errors
+        reason = str(problem).partition(". ")[0].rstrip(".") or type(problem).__name__
+        raise CheckpointError(f"{path} is damaged or cut short ({reason}). {DOWNLOAD_AGAIN}") from None
     state = {str(name): tensor for name, tensor in _only_state_dict(content, path).items()}
     if unusual := [name for name, tensor in state.items() if tensor.layout != torch.strided or tensor.is_meta or tensor.is_complex()]:
-        raise CheckpointError(f"{path} has tensors that are sparse, complex or without content: {', '.join(unusual[:5])}.")
+        raise CheckpointError(f"{path} has tensors that are sparse, complex or empty of data: {', '.join(unusual[:5])}.")
     if stretched := [name for name, tensor in state.items() if tensor.nbytes > tensor.untyped_storage().nbytes()]:
-        raise CheckpointError(f"{path} has tensors with more places than their storage: {', '.join(stretched[:5])}.")
-    # of networks that were compiled, or trained on several GPUs
+        raise CheckpointError(f"{path} has tensors with more elements than their storage: {', '.join(stretched[:5])}.")
+    # prefixes of networks that were compiled, or trained on several GPUs
     return {re.sub(r"^(?:(?:_orig_mod|module)\.)+", "", name): tensor for name, tensor in state.items()}
 
 
 def _only_state_dict(content: object, path: Path) -> dict[Any, Tensor]:
-    """The only tensors by name that a file holds: all of it, or one entry, as training programs write them beside the epoch and such."""
+    """The only dictionary of tensors in a file: the whole content, or one entry, as training programs write it beside the epoch and so on.
+
+    Raises a CheckpointError if there are several or none.
+    """
     if _are_tensors(content):
         return content
     within = {str(name): entry for name, entry in content.items() if _are_tensors(entry)} if isinstance(content, dict) else {}
     if len(within) > 1:
         raise CheckpointError(
-            f"{path} holds several networks ({', '.join(list(within)[:5])}): save the one that is meant in a file of its own."
+            f"{path} holds several networks ({', '.join(list(within)[:5])}): save the one to import in a file of its own."
         )
     if not within:
         raise CheckpointError(f"{path} does not hold tensors by name.")
