@@ -537,7 +537,7 @@ def test_tensors_are_carried_over_by_name_and_shape(store: Store) -> None:
     state = played(store, 0, packing=2, augment="ada")
     own = {name: tensor.clone() for name, tensor in state.tensors().items()}
     taken, fresh = carry_over(state, old, optimizers=True)
-    assert fresh == ["game/discriminator.layers.0.weight", "game/augmentation.chance", "game/augmentation.sure"]
+    assert fresh == ["game/discriminator.layers.0.weight", "game/augmentation.chance", "game/augmentation.sign_mean"]
     for name in fresh:
         assert torch.equal(taken[name], own[name])
     for name in old:

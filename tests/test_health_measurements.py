@@ -140,7 +140,7 @@ def measured(store: Store, *, collapsed: bool) -> dict[str, Any]:
     recipe = recipes.get("dcgan")(**{name: value for name, value in TINY.items() if name in {"width", "batch_size", "latent_size"}})
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     assert isinstance(state.game, TwoPlayerGame)
-    state.game.generator = Drawing(data.batch(np.arange(50)).images, collapsed=collapsed)
+    state.game.generator = Drawing(data.batch(np.arange(50)).samples, collapsed=collapsed)
     return HealthMeasurements(data, held_out, 0).measure_game(State(state.game, state.game, state.optimizers))
 
 

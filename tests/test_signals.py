@@ -13,9 +13,9 @@ from rich.console import Console
 import sparring
 from sparring import recipes
 from sparring.augment.ada import AdaptiveChance
-from sparring.data.images.image_spec import ImageSpec
 from sparring.core.jsonl import read_lines
 from sparring.core.random_streams import Streams
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.step_context import StepContext
 from sparring.health import signals

@@ -9,7 +9,7 @@ from sparring.cli.arguments import Checkpoint, Device, Run
 from sparring.core.console import console
 
 if TYPE_CHECKING:
-    from sparring.evaluation.judge_translations import Ratings
+    from sparring.evaluation.judge_translations import TranslationScores
 
 
 def translate(
@@ -68,7 +68,7 @@ def translate(
     return 1 if found.problems else 0
 
 
-def print_scores(ratings: "Ratings", step: int | None, place: Path) -> None:
+def print_scores(ratings: "TranslationScores", step: int | None, place: Path) -> None:
     """Show how good a translator is, beside doing nothing and shifting colors, and write it."""
     from sparring.core.files import write_json
 

@@ -26,7 +26,7 @@ from sparring.games.step_context import StepContext
 from sparring.losses import penalties
 from sparring.losses.objectives import Losses, objective
 from sparring.nets.blocks.layers import spectrally_normalized
-from sparring.nets.progressive_growing import Growing, Growth, shrunk
+from sparring.nets.progressive_growing import Growing, Growth, downsample_to_level
 from sparring.optimizers.differentiable_steps import DifferentiableSteps
 
 Weights = dict[str, Tensor]
@@ -151,7 +151,7 @@ class TwoPlayerGame(LatentGame):
         level = growth.level(context.real_samples)
         for network in self.growing:
             network.training_level = level
-        return replace(context, draw=lambda: Batch(shrunk(context.batch.samples, growth, level), context.batch.labels))
+        return replace(context, draw=lambda: Batch(downsample_to_level(context.batch.samples, growth, level), context.batch.labels))
 
     # ---------------------------------------------------------------------------- what the discriminator sees
 

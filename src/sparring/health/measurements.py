@@ -21,7 +21,7 @@ from sparring.games.adversarial import TwoPlayerGame, pack_samples
 from sparring.games.game import Game, as_played
 from sparring.games.latent_game import LatentGame
 from sparring.health import signals
-from sparring.metrics.nearest_neighbors import best_coverage, squared_distances
+from sparring.metrics.nearest_neighbors import expected_coverage, squared_distances
 from sparring.metrics.pixel_space import (
     agreements,
     checkerboard,
@@ -80,7 +80,7 @@ class HealthMeasurements:
         self.rows, self.labels, self.pixel_statistics = read_rows(data, indices)
         self.unit_distance = max(mean_distance(self.rows[:COMPARED_IMAGES]), 1e-6)
         """Mean distance of two real images: the unit of all distances."""
-        self.has_images = min(self.real.images.shape[2:]) > 1
+        self.has_images = min(self.real.samples.shape[2:]) > 1
         """Whether the data are images, and not points in the plane."""
 
     def measure_data(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class HealthMeasurements:
         found: dict[signals.Signal, Any] = {
             signals.IMAGE_COUNT: len(self.data),
             signals.HOLDOUT_COUNT: 0 if self.holdout is None else len(self.holdout),
-            signals.SHAPE: list(self.real.images.shape[1:]),
+            signals.SHAPE: list(self.real.samples.shape[1:]),
             **self.pixel_statistics,
             signals.PAIRWISE_DISTANCE: self.unit_distance / rows.shape[1] ** 0.5,
             signals.NEAREST_OTHER: nearest.median().item() / self.unit_distance,
@@ -174,7 +174,7 @@ class HealthMeasurements:
         if self.has_images:
             found[signals.CHECKERBOARD] = checkerboard(images)
         if self.held_out is not None:
-            distances = squared_distances(rows_of(self.held_out.images), self.rows).sqrt().amin(dim=1)
+            distances = squared_distances(rows_of(self.held_out.samples), self.rows).sqrt().amin(dim=1)
             found[signals.NEAREST_REAL_OF_HOLDOUT] = distances.median().item() / self.unit_distance
         if self.labels is not None and labels is not None:
             found[signals.CLASS_AGREEMENT] = (self.labels[indices] == labels.cpu()).double().mean().item()
@@ -211,7 +211,7 @@ class HealthMeasurements:
             signals.SAMPLE_NEAR_DUPLICATES: (own < near).double().mean().item(),
             signals.RECALL: (between <= sample_radii[None]).any(dim=1).double().mean().item(),
             signals.PRECISION: (between <= real_radii[:, None]).any(dim=0).double().mean().item(),
-            signals.COVERAGE: min(1.0, covered / max(best_coverage(len(real), len(rows), k), 1e-6)),
+            signals.COVERAGE: min(1.0, covered / max(expected_coverage(len(real), len(rows), k), 1e-6)),
         }
 
     def project(self, rows: Float[Tensor, "n d"]) -> list[float]:

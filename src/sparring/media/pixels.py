@@ -1,4 +1,5 @@
-"""8-bit pixels as networks see them, and back: the one place where pixels change their range."""
+"""Converts 8-bit pixels to the networks' range [-1, 1] and back. Pixels change their range nowhere else."""
+
 
 import numpy as np
 import torch
@@ -27,6 +28,25 @@ def with_channels(pixels: UInt8[np.ndarray, "n h w c"], channels: int) -> UInt8[
         return with_channels(laid.round().astype(np.uint8), channels)
     if channels == 4:
         return np.concatenate([with_channels(pixels, 3), np.full((*pixels.shape[:3], 1), 255, np.uint8)], axis=3)
+    if channels == 1:
+        return (pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)).round().astype(np.uint8)
+    return pixels.repeat(3, axis=3)
+
+
+def convert_channels(pixels: UInt8[np.ndarray, "n h w c"], channels: int) -> UInt8[np.ndarray, "n h w channels"]:
+    """Pixels with another number of channels (1 gray, 3 RGB, 4 RGBA).
+
+    Color becomes gray by Pillow's luma weights, gray is repeated for color, transparent pixels are laid on white, and a new alpha channel
+    is opaque.
+    """
+    if pixels.shape[3] == channels:
+        return pixels
+    if pixels.shape[3] == 4:
+        alpha = pixels[..., 3:].astype(np.float32) / 255
+        on_white = pixels[..., :3] * alpha + 255 * (1 - alpha)
+        return convert_channels(on_white.round().astype(np.uint8), channels)
+    if channels == 4:
+        return np.concatenate([convert_channels(pixels, 3), np.full((*pixels.shape[:3], 1), 255, np.uint8)], axis=3)
     if channels == 1:
         return (pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)).round().astype(np.uint8)
     return pixels.repeat(3, axis=3)

@@ -28,7 +28,7 @@ from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, pack_sa
 from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.games.game import evaluating
 from sparring.health.measurements import HealthMeasurements
-from sparring.media.image_files import save_film, save_gif, save_image
+from sparring.media.image_files import save_gif, save_image, save_video
 from sparring.metrics.mode_coverage import ModeCount, count_modes
 from sparring.modalities import MODALITIES
 from sparring.nets import mlp
@@ -210,7 +210,7 @@ def _played(
         if Path(movie).suffix == ".gif":
             save_gif(frames, Path(movie), hold_last=2)
         else:
-            save_film(frames, Path(movie))
+            save_video(frames, Path(movie))
     return outcome
 
 

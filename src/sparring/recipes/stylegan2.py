@@ -86,7 +86,7 @@ class StyleGAN2(StyleRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
+        found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
         if not found:
             for name in ("widths", "discriminator_widths"):
                 given, wanted = len(getattr(self, name)), spec.height.bit_length() - 2
@@ -101,7 +101,7 @@ class StyleGAN2(StyleRecipe):
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), nets.SMALLEST)
+        return nearest_square(super().size_for(native), nets.MIN_SIDE)
 
     def build(self, spec: ImageSpec) -> StyleGame:
         """See Recipe."""

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from sparring.core.errors import SettingsError, listed
 from sparring.core.settings import Ranges, range_problems, type_problems
-from sparring.data.pairs.made_inputs import Made
+from sparring.data.pairs.derived_inputs import DerivedInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +16,7 @@ class Pairing:
 
     target: str | None = None
     """Where the targets lie: as --data, or a single image. Names that are the same (but for the ending) make pairs."""
-    inputs: Made | Literal["given"] = "given"
+    inputs: DerivedInput | Literal["given"] = "given"
     """What inputs are: given, or made of each image, which is then the target: edges, scribble, gray, low-resolution, masked."""
     side_by_side: Literal["none", "left", "right"] = "none"
     """Each image holds both halves of a pair, and the input is on this side."""
@@ -37,7 +37,7 @@ class Pairing:
         return found
 
 
-def refuse_wrong_pairing(pairing: Pairing) -> None:
+def check_pairing(pairing: Pairing) -> None:
     """Raise a SettingsError that lists all that is wrong with it, if anything is."""
     if problems := pairing.problems():
         raise SettingsError(listed("These settings cannot be used:", problems))

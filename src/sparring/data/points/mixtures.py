@@ -159,7 +159,7 @@ def histogram(points: Float[Tensor, "n 2"], extent: float, side: int = 192) -> U
 
 
 class Points:
-    """A sample of a mixture, drawn once, as the training loop asks for data."""
+    """A sample of a mixture, drawn once, as the training loop asks for data. A point is an image of one pixel with two channels."""
 
     def __init__(self, mixture: Mixture, count: int = 100_000, seed: int = 0) -> None:
         points, modes = mixture.sample(count, Streams(seed, 0, scope="points"))

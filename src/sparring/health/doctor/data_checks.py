@@ -23,7 +23,7 @@ from sparring.health.signals import (
     PAIRWISE_DISTANCE,
     STANDARD_DEVIATION,
 )
-from sparring.media.image_decoding import open_header
+from sparring.media.image_decoding import read_header
 
 FAR_TOO_FEW_IMAGES, FEW_IMAGES, RATHER_FEW_IMAGES = 100, 1000, 5000
 FAR_TOO_FEW_PAIRS, FEW_PAIRS = 91, 400
@@ -70,7 +70,7 @@ def native_sizes(source: Source) -> list[tuple[int, int]]:
     found = []
     for index in np.unique(np.linspace(0, len(source) - 1, min(len(source), MAX_HEADERS)).astype(int)).tolist():
         with contextlib.suppress(Exception):  # whatever is wrong with it is reported when it is decoded
-            header = open_header(source.read(index))[1]
+            header = read_header(source.read(index))[1]
             found.append((header.height, header.width))
     return found
 

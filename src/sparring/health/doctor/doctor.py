@@ -12,9 +12,9 @@ from sparring.core.errors import SettingsError, did_you_mean, listed
 from sparring.core.formatting import flags, plural
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.open_source import open_source
-from sparring.data.pairs.made_inputs import Made, kind_called
+from sparring.data.pairs.derived_inputs import DerivedInput, parse_derived_input
 from sparring.data.pairs.pairs import Pairing
-from sparring.data.store import Preprocessing, Store, prepare, store_at
+from sparring.data.store import Preprocessing, Store, open_store_if_present, prepare
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import (
     Difficulty,
@@ -119,7 +119,7 @@ def doctor(
     device: Literal["auto", "cpu", "cuda"] = "auto",
     threads: int = 0,
     target: str | os.PathLike[str] | None = None,
-    inputs: Made | Literal["gray", "given"] = "given",
+    inputs: DerivedInput | Literal["gray", "given"] = "given",
     side_by_side: Literal["none", "left", "right"] = "none",
     console: "Console | None" = None,
     **preprocessing: Any,  # noqa: ANN401 (fields of `Preprocessing`)
@@ -142,11 +142,11 @@ def doctor(
     if names_pairs or (not isinstance(data, Store) and chosen.split is None and holds_two_sets(data)):
         if isinstance(data, Store):
             raise SettingsError("A prepared store has no pairs: give the source of the data instead.")
-        made = inputs if inputs == "given" else kind_called(inputs)
+        made = inputs if inputs == "given" else parse_derived_input(inputs)
         pairing = Pairing(target=None if target is None else os.fspath(target), inputs=made, side_by_side=side_by_side)
         return advise_translators(data, pairing, chosen, asked, training, largest, console)
     name = os.fspath(data.folder if isinstance(data, Store) else data)
-    store = data if isinstance(data, Store) else store_at(Path(data))
+    store = data if isinstance(data, Store) else open_store_if_present(Path(data))
     if store is None:
         source = open_source(name, split=chosen.split)
         sizes = native_sizes(source)

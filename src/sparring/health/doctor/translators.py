@@ -15,7 +15,7 @@ from sparring.data.open_source import open_source
 from sparring.data.pairs.pair_spec import PairSpec
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.readers.folder_layouts import set_of
+from sparring.data.readers.folder_layouts import split_set
 from sparring.games.recipe import check
 from sparring.games.translation import TranslationRecipe
 from sparring.health.doctor.data_checks import (
@@ -275,7 +275,7 @@ def advise_translators(
 def holds_two_sets(data: str | os.PathLike[str]) -> bool:
     """Whether the data is a folder or zip of two sets, as CycleGAN's and pix2pix's are: trainA and trainB, A/train and B/train."""
     try:
-        return {set_of(split) for split in open_source(os.fspath(data)).splits} == {"a", "b"}
+        return {split_set(split) for split in open_source(os.fspath(data)).splits} == {"a", "b"}
     except DataError:  # which is reported where the data is opened to be used
         return False
 
