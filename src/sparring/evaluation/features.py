@@ -126,5 +126,3 @@ def rebatch(batches: Iterable[Float[Tensor, "_ c h w"]], size: int = CHUNK) -> I
             waiting = [joined[size:]] if n > size else []
     if waiting:
         yield torch.cat(waiting)
-
-

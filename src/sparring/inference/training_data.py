@@ -35,7 +35,9 @@ def training_data(model: Model) -> Store:
     # With the run's own settings but for the size, which its recipe chose: so it is prepared already.
     preprocessing = replace(model.preprocessing, size=model.spec.height)
     refuse_moved(run, recorded)
-    store = open_store_if_present(Path(source)) or prepare(open_source(source, split=preprocessing.split), preprocessing, progress=console().is_terminal)
+    store = open_store_if_present(Path(source)) or prepare(
+        open_source(source, split=preprocessing.split), preprocessing, progress=console().is_terminal
+    )
     refuse_changed(run, recorded, source, store.fingerprint, len(store), f"Or name other data to this command, beside {run.path}.")
     return store
 
@@ -50,7 +52,9 @@ def data_of(model: Model, data: str | os.PathLike[str] | Store | None) -> Store:
     if isinstance(data, Store):
         store, data = data, data.folder
     else:
-        store = open_store_if_present(Path(data)) or prepare(open_source(os.fspath(data)), preprocessing_of(model), progress=console().is_terminal)
+        store = open_store_if_present(Path(data)) or prepare(
+            open_source(os.fspath(data)), preprocessing_of(model), progress=console().is_terminal
+        )
     if store.spec.shape != model.spec.shape:
         raise SettingsError(f"{data} has images of {store.spec}, and {model.source} was trained on images of {model.spec}.")
     return store

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-
 @dataclass(frozen=True)
 class CoachedTraining:
     """A run that is trained with a coach, whatever its recipe's settings come to be."""
