@@ -43,7 +43,7 @@ def nothing(run: RunDirectory) -> bool:
 def test_a_young_run_by_hand(tmp_path: Path) -> None:
     """19,968 images took 200 s; 180,032 more at a hundred a second are 1,800 s: 30 minutes, and 34 (35) in all."""
     found = where(run_at(tmp_path / "a run", 19_968, minutes=3.0))
-    assert (found.images, found.goal, found.aim, found.young) == (19_968, 200_000, FIRST, True)
+    assert (found.real_samples, found.goal, found.aim, found.young) == (19_968, 200_000, FIRST, True)
     assert found.minutes == pytest.approx(30.0, abs=0.01)
     assert found.command == f"sparring resume '{tmp_path}/a run' --minutes 35"
     assert found.sentence.startswith("10 % of the way to a first look (19,968 of 200,000 images; about 30 minutes more")

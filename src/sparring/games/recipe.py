@@ -30,15 +30,16 @@ class Recipe:
     """Where the numbers of settings must lie, those that many recipes have included; a recipe with others: `{**Recipe.ranges, ...}`."""
 
     batch_size: int = 64
-    """Real samples in each turn's batch."""
+    """Number of real samples in each batch."""
     ema_samples: float = 10_000
-    """Half-life, in samples shown, of the moving average of the weights that samples are drawn from. 0: no average."""
+    """Half-life, in real samples, of the exponential moving average (EMA) of the weights. Samples are generated with the averaged
+    weights. 0: no EMA."""
     warmup_samples: int = 0
-    """Learning rates rise from zero over this many real samples."""
+    """Number of real samples over which learning rates rise linearly from zero. 0: no warmup."""
     decay_from_samples: int | None = None
-    """From this many real samples on, learning rates fall in a straight line. None: never."""
+    """Number of real samples from which learning rates fall linearly. None: they stay constant."""
     decay_until_samples: int | None = None
-    """Learning rates reach zero at this many real samples."""
+    """Number of real samples at which learning rates have fallen to zero. None: they stay constant."""
 
     @final
     def problems(self, spec: ImageSpec) -> list[str]:

@@ -228,7 +228,7 @@ class ImagePool(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class TranslationRecipe(Recipe):
-    """What can be set in every game from image to image. A recipe adds the game."""
+    """Settings of every game of image translation. A recipe adds the game."""
 
     translates: ClassVar[Literal["paired", "unpaired", "style"]]
     """What data it takes: pairs; two kinds; or one kind and images of a style."""
@@ -240,21 +240,22 @@ class TranslationRecipe(Recipe):
     }
 
     batch_size: int = 1
-    """Images in each turn's batch."""
+    """Number of images in each batch."""
     ema_samples: float = 0
-    """Half-life, in images shown, of the moving average of the weights that translate. 0: no average."""
+    """Half-life, in images, of the exponential moving average (EMA) of the generators' weights. Images are translated with the averaged
+    weights. 0: no EMA."""
     learning_rate: float = 2e-4
-    """Adam's rate, for all networks."""
+    """Learning rate of all networks."""
     betas: tuple[float, float] = (0.5, 0.999)
-    """Adam's decay rates."""
+    """Adam's decay rates, for the mean and the variance of gradients."""
     norm: NormName = "instance"
-    """Of all networks (see discriminator_norm, too): instance norm, batch norm or none."""
+    """Normalization in all networks: instance, batch or none. (For the discriminators, see discriminator_norm.)"""
     width: int = 64
-    """Channels of the generators' largest maps."""
+    """Number of channels of the generators' largest feature maps."""
     jitter: float = 0.12
-    """Images are enlarged by so much and cut back at a place of chance. 0: not."""
+    """Enlarge images by this fraction, 0 to 1, and crop them back at a random position. 0: no jitter."""
     flip: bool = True
-    """Half of the images are mirrored. (Pairs alike.)"""
+    """Flip half of the images horizontally, at random; the images of a pair together."""
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
@@ -281,7 +282,7 @@ class TranslationRecipe(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class PatchRecipe(TranslationRecipe):
-    """What can be set in every game with discriminators of patches."""
+    """Settings of every game of image translation whose discriminators score patches."""
 
     ranges: ClassVar[Ranges] = {
         **TranslationRecipe.ranges,
@@ -292,22 +293,23 @@ class PatchRecipe(TranslationRecipe):
     }
 
     objective: PatchObjective = "least-squares"
-    """The pair of losses, for each patch."""
+    """Losses of generator and discriminator, for each patch: non-saturating, least-squares or hinge."""
     r1: float = 0.0
-    """Gamma: gamma / 2 times the squared gradient, at a real image, of its patches' sum, over how many they are: a patch's own, as far as
-    they do not overlap (Mescheder 2018). Of patches of 34x34 some seventy cover a pixel and add up, so 0.001 is much. Papers of
-    translators have none."""
+    """Weight gamma of R1 for each patch: gamma / 2 times the squared gradient, at a real image, of the sum over its patches, divided by
+    their number (Mescheder 2018). Some seventy patches of 34x34 cover a pixel and add up, so 0.001 is already strong. 0: no penalty, as
+    in the papers of these recipes."""
     penalty_every: int = 1
-    """R1 is computed in every so many steps, and is as much stronger (Karras 2020: 16)."""
+    """Compute R1 only every this many steps, with a weight that is as many times larger (lazy regularization, Karras 2020: 16)."""
     discriminator_width: int = 64
-    """Channels of the discriminators' largest maps."""
+    """Number of channels of the discriminators' largest feature maps."""
     augment: Literal["none", "diffaugment"] = "none"
-    """What is done to all that the discriminators see, so that few images are not learned by heart: none, or diffaugment (Zhao 2020:
-    color, translation, cutout; pairs alike, but for color)."""
+    """Augmentation of all inputs of the discriminators, for small data sets: none or diffaugment (Zhao 2020: color, translation, cutout;
+    the images of a pair alike, except for color)."""
     patch_layers: int = 3
-    """Halvings that the discriminators look through: 3 judge patches of 70x70 pixels, 2 of 34x34, 1 of 16x16, 0 single pixels."""
+    """Number of halvings in the discriminators, which sets the size of the patches: 3 for 70x70 pixels, 2 for 34x34, 1 for 16x16, 0 for
+    single pixels."""
     discriminator_norm: NormName | None = None
-    """Of the discriminators. None: as `norm`."""
+    """Normalization in the discriminators: instance, batch or none. None: the same as norm."""
 
     @property
     def judging_norm(self) -> NormName:

@@ -57,16 +57,16 @@ IMAGES, MOVIES = (".png", ".webp", ".jpg", ".jpeg"), (".gif", ".mp4")
 
 @dataclass(frozen=True, kw_only=True)
 class PlaygroundSettings:
-    """How long and with what networks a game is played on points."""
+    """How long and with which networks a recipe is trained on points."""
 
     steps: int = 5000
-    """Steps of the game."""
+    """Number of training steps."""
     seed: int = 0
-    """Where all randomness comes from."""
+    """Seed of all random numbers."""
     hidden: tuple[int, ...] = (128, 128, 128)
-    """Rectified units in each hidden layer of both networks."""
+    """Number of ReLU units in each hidden layer of both networks."""
     linear_decay: bool = False
-    """Learning rates fall in a straight line to zero over the second half."""
+    """Let learning rates fall linearly to zero over the second half of training."""
 
     def problems(self) -> list[str]:
         """Every value of a wrong type or out of range, in a sentence each."""

@@ -20,13 +20,14 @@ def find_recipe(command: str, words: Sequence[str], names: Sequence[str]) -> str
 
     first = words[0] if words else ""
     if first and not is_flag(first):
-        if (name := recipes.found(first)) in names:
+        name = recipes.found(first)
+        if name is not None and name in names:
             return name
         if command == "train" and (first in source_names() or Path(first).exists()):
             raise UsageError(
                 f"{first!r} is data, and the recipe is missing. Type: {_typed(command, _likely_recipe(words), ['--data', *words])}"
             )
-        if recipes.found(first) is not None:
+        if name is not None:
             raise UsageError(f"The recipe {first!r} does not work on points. These do: {', '.join(names)}.")
         raise UsageError(f"Unknown recipe {first!r}. {did_you_mean(first, names)}")
     for at, word in enumerate(words):

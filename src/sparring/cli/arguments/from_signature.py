@@ -97,6 +97,8 @@ def arguments_of(command: Callable[..., object], defaults: object = None, group:
 def _without_none(kind: Any) -> Any:  # noqa: ANN401 (a type annotation)
     if get_origin(kind) in (Union, UnionType):
         kinds = [one for one in get_args(kind) if one is not NoneType]
+        if all(get_origin(one) is Literal for one in kinds):  # one list of choices
+            return Literal[tuple(choice for one in kinds for choice in get_args(one))]
         return kinds[0] if len(kinds) == 1 else Union[tuple(kinds)]  # noqa: UP007 (made at run time)
     return getattr(kind, "__origin__", kind) if hasattr(kind, "__metadata__") else kind
 
