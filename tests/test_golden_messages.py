@@ -127,14 +127,15 @@ def settled(place: Path) -> Iterator[None]:
 
 
 def run(command: str) -> tuple[int, str]:
-    """The exit code of a command, and all that it prints."""
+    """The exit code of a command, and its error message or what it prints."""
     printed, code = io.StringIO(), 0
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+    errors = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(errors):
         try:
             main.main(shlex.split(command))
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 0
-    return code, printed.getvalue().rstrip()
+    return code, (errors.getvalue() or printed.getvalue()).rstrip().replace(str(Path.cwd()), "(the working directory)")
 
 
 def page(command: str, place: Path) -> str:

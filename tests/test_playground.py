@@ -75,9 +75,9 @@ def test_all_that_is_wrong_is_named_at_once(quiet: Console) -> None:
         sparring.playground("gan", "ring8", steps=0, hidden=(0,), packing=3, batch_size=100, console=quiet)
     for words in ("steps must be at least 1", "hidden must each be at least 1", "packing must divide the batch of 100"):
         assert words in str(error.value)
-    with pytest.raises(SettingsError, match=r"a\.txt: a movie is one of \.gif, \.mp4"):
+    with pytest.raises(SettingsError, match=r"a\.txt: .*\.gif, \.mp4"):
         sparring.playground("gan", "ring8", movie="a.txt", console=quiet)
-    with pytest.raises(SettingsError, match=r"a\.xyz: a image is one of \.png"):
+    with pytest.raises(SettingsError, match=r"a\.xyz: .*\.png"):
         sparring.playground("gan", "ring8", image="a.xyz", console=quiet)
     with pytest.raises(SettingsError, match=r"step: Did you mean 'steps'"):
         sparring.playground("gan", "ring8", step=5, console=quiet)

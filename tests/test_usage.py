@@ -322,7 +322,9 @@ def test_british_spelling_is_accepted_in_values_and_flags(british: str, american
 
 def every_command() -> dict[str, Callable[..., object]]:
     commands = {f"sparring {verb}": verbs.command_function(verb, "", []) for verb in (*verbs.PLAIN, "resume")}
-    commands |= {f"sparring {verb} {name}": verbs.command_function(verb, name, []) for verb, group in verbs.GROUPS.items() for name in group}
+    commands |= {
+        f"sparring {verb} {name}": verbs.command_function(verb, name, []) for verb, group in verbs.GROUPS.items() for name in group
+    }
     return commands | {f"sparring train {name}": verbs.command_function("train", name, []) for name in recipes.names()}
 
 
@@ -337,7 +339,10 @@ def every_command() -> dict[str, Callable[..., object]]:
         ("say coach=True, or coach=False.", "say --coach, or --no-coach."),
         ("width: the run has 8, asked for was 9", "--width: the run has 8, asked for was 9"),
         ("betas must each be less than 1, not (1.5, 2.0).", "--betas must each be less than 1, not 1.5 2.0."),
-        ("runs/learning_rate/x, 'learning_rate' and learning_rate.png stay", "runs/learning_rate/x, 'learning_rate' and learning_rate.png stay"),
+        (
+            "runs/learning_rate/x, 'learning_rate' and learning_rate.png stay",
+            "runs/learning_rate/x, 'learning_rate' and learning_rate.png stay",
+        ),
         ("Widths are other words.", "Widths are other words."),
     ],
 )
@@ -347,7 +352,21 @@ def test_settings_in_messages_are_written_as_flags(text: str, written: str) -> N
 
 
 def test_settings_errors_of_commands_name_flags(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    words = ["train", "dcgan", "--data", "emoji", "--out", tmp_path / "run", "--learning-rate", -1, "--width", 0, "--no-coach", "--coach-tries", 2]
+    words = [
+        "train",
+        "dcgan",
+        "--data",
+        "emoji",
+        "--out",
+        tmp_path / "run",
+        "--learning-rate",
+        -1,
+        "--width",
+        0,
+        "--no-coach",
+        "--coach-tries",
+        2,
+    ]
     with pytest.raises(SystemExit) as ended:
         main.main([str(word) for word in words])
     assert ended.value.code == exit_codes.EXIT_ERROR

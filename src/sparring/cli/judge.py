@@ -14,7 +14,8 @@ from sparring.core.errors import SettingsError
 
 def judge(
     first: Annotated[
-        Positional[str], arg(metavar="A", help="What to score: a run, a packed or imported model, or images (a folder, a zip, a data set).")
+        Positional[str],
+        arg(metavar="A", help="The samples to score: a run, a packed or imported model, or images (a folder, a zip, a data set)."),
     ],
     second: Annotated[
         Positional[str | None], arg(metavar="B", help="The real images to compare with. Default: the training data of the run.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def translate(
     run: Run,
     images: Annotated[Positional[Path], arg(metavar="IN", help="An image, a folder or zip of images, or a video.")],
-    out: Annotated[Positional[Path], arg(metavar="OUT", help="What to write: an image, a folder, or a video (.mp4, .gif).")],
+    out: Annotated[Positional[Path], arg(metavar="OUT", help="The output: an image, a folder, or a video (.mp4, .gif).")],
     direction: Literal["a2b", "b2a"] = "a2b",
     size: int | None = None,
     tile: int = 1024,

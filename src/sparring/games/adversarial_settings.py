@@ -122,26 +122,26 @@ class AdversarialSettings(Recipe):
         found = super().incompatibilities(spec)
         if self.condition != "none" and not spec.classes:
             found.append(
-                f"condition={self.condition!r} needs data with classes; this has none. "
-                "Use folders as classes, a labels.csv, or condition='none'."
+                f"condition={self.condition!r} needs data with classes, and this data has none. Make a folder for each class, add a "
+                "labels.csv, or use condition='none'."
             )
         if self.label_smoothing and self.objective not in HAVE_TARGETS:
             found.append(
                 f"label_smoothing needs an objective with targets ({', '.join(HAVE_TARGETS)}); {self.objective!r} has none. Set it to 0."
             )
         if self.packing >= 1 and self.batch_size % self.packing:
-            found.append(f"packing must divide the batch of {self.batch_size}; {self.packing} does not. Change packing or batch_size.")
+            found.append(f"packing must divide the batch of {self.batch_size}; {self.packing} does not. Change one of them.")
         if self.packing > 1 and self.condition == "auxiliary":
             found.append(
-                "condition='auxiliary' names the class of one image, and packing shows several at once: use packing=1 or another condition."
+                "condition='auxiliary' classifies single images, and packing shows several at once. Use packing=1 or another condition."
             )
         for name in ("augment_target", "augment_chance", "augment_samples"):
             if self.augment != "ada" and getattr(self, name) != getattr(type(self), name):
-                found.append(f"{name} is of augment='ada': give that too, or leave it out.")
+                found.append(f"{name} only works with augment='ada'. Set that too, or leave it out.")
         if self.input_noise_samples is not None and not self.input_noise:
-            found.append("input_noise_samples says when the noise is gone, but there is none: give input_noise too.")
+            found.append("input_noise_samples does nothing without input_noise. Set that too, or leave it out.")
         if self.gradient_penalty_sides == "one" and not self.gradient_penalty:
-            found.append("gradient_penalty_sides='one' changes nothing without a gradient penalty: give gradient_penalty too.")
+            found.append("gradient_penalty_sides='one' does nothing without gradient_penalty. Set that too, or leave it out.")
         return found
 
     @property
@@ -159,7 +159,7 @@ class AdversarialSettings(Recipe):
         return 0.0002 * spec.height * spec.width / self.batch_size if self.r1 is None else self.r1
 
     def optimizer_maker(self, rate: float, weight_decay: float = 0.0) -> Callable[[list[nn.Parameter]], torch.optim.Optimizer]:
-        """What makes a player's optimizer."""
+        """Makes the optimizer of a player from its weights."""
         return maker(self.optimizer, rate, betas=self.betas, momentum=self.momentum, weight_decay=weight_decay)
 
     def noise_at(self, images: int) -> float:
@@ -169,24 +169,24 @@ class AdversarialSettings(Recipe):
 
 
 def square_problems(spec: ImageSpec, smallest: int, largest: int) -> list[str]:
-    """What is wrong with the images for networks that draw squares of a power of two."""
+    """What is wrong with the images for networks that generate squares with a side that is a power of two."""
     side = spec.height
     if spec.width == side and not side & (side - 1) and smallest <= side <= largest:
         return []
     sides = [str(1 << power) for power in range(smallest.bit_length() - 1, largest.bit_length())]
     return [
-        f"These networks draw squares with a side of {', '.join(sides[:-1])} or {sides[-1]} pixels, not {spec.height}x{spec.width}. "
-        f"Give --size, for instance {nearest_square(side, smallest)}."
+        f"These networks generate square images with a side of {', '.join(sides[:-1])} or {sides[-1]} pixels, not "
+        f"{spec.height}x{spec.width}. Use --size, for example {nearest_square(side, smallest)}."
     ]
 
 
 def equalized_problems(recipe: AdversarialSettings) -> list[str]:
-    """What does not suit networks with an equalized learning rate."""
+    """Settings that do not work with an equalized learning rate."""
     if not recipe.spectral_norm:
         return []
-    return ["spectral_norm is not for networks with an equalized learning rate, which have scales of their own: leave it out."]
+    return ["spectral_norm does not work with an equalized learning rate, which rescales weights itself. Leave it out."]
 
 
 def nearest_square(side: int, smallest: int) -> int:
-    """The power of two that is nearest to a image's own side without losing pixels, at most 64."""
+    """The smallest power of two that is not below an image's own side, but at most 64."""
     return min(64, max(smallest, 1 << (side - 1).bit_length()))

@@ -1,4 +1,4 @@
-"""A recipe: one published system, its settings, and the game that they make."""
+"""A recipe: one published system, its settings, and the game that they define."""
 
 from dataclasses import dataclass
 from typing import ClassVar, final
@@ -11,14 +11,14 @@ from sparring.games.game import Game
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A published system: its settings, with the paper's values as defaults, and the game they make."""
+    """A published system: its settings, with the paper's values as defaults, and the game that they define."""
 
     title: ClassVar[str]
     """One line for the list of recipes."""
     paper: ClassVar[str]
     """Authors, year, title."""
     data: ClassVar[str]
-    """The kind of data it accepts, for a person."""
+    """The data that it accepts, in words."""
     ranges: ClassVar[Ranges] = {
         "batch_size": {"at least": 1, "at most": 2**20},
         "ema_samples": {"at least": 0},
@@ -27,7 +27,7 @@ class Recipe:
         "betas": {"at least": 0, "less than": 1},
         "latent_size": {"at least": 1, "at most": 2**16},
     }
-    """Where the numbers of settings must lie, those that many recipes have included; a recipe with others: `{**Recipe.ranges, ...}`."""
+    """Ranges of numeric settings, including those that many recipes share. A recipe with more writes `{**Recipe.ranges, ...}`."""
 
     batch_size: int = 64
     """Number of real samples in each batch."""
@@ -43,44 +43,44 @@ class Recipe:
 
     @final
     def problems(self, spec: ImageSpec) -> list[str]:
-        """Everything that is wrong with these settings for such data, each a sentence that says what to change.
-        Values of wrong types are all that is said if there are any. A recipe has its say in `ranges` and `incompatibilities`.
+        """Everything that is wrong with these settings for such data, each a sentence that says what to change. If values have wrong
+        types, only those are reported. A recipe defines `ranges` and `incompatibilities`.
         """
         return type_problems(self) or [*range_problems(self, self.ranges), *self.incompatibilities(spec)]
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
-        """What does not fit together, or such data. Every value has its type by then, though perhaps not its range."""
+        """Settings that do not work together, or with such data. All values have the right type by then, but may be out of range."""
         found = []
         if (self.decay_from_samples is None) != (self.decay_until_samples is None):
-            found.append("decay_from_samples and decay_until_samples go together: give both or neither.")
+            found.append("decay_from_samples and decay_until_samples belong together: give both or neither.")
         elif (
             self.decay_from_samples is not None
             and self.decay_until_samples is not None
             and not 0 <= self.decay_from_samples < self.decay_until_samples
         ):
             found.append(
-                f"decay_from_samples ({self.decay_from_samples}) must lie before decay_until_samples ({self.decay_until_samples})."
+                f"decay_from_samples ({self.decay_from_samples}) must be less than decay_until_samples ({self.decay_until_samples})."
             )
         return found
 
     def refuse_to_begin(self) -> None:
-        """Raise a SparringError if something that training needs beside the data is not there. (Drawing may not need it.)"""
+        """Raise a SparringError if something that training needs besides the data is missing. (Sampling may not need it.)"""
 
     @property
     def smallest_part(self) -> int:
-        """Images that must stay together: a batch is split into multiples of so many."""
+        """Number of images that have to stay together when a batch is split."""
         return 1
 
     def size_for(self, native: tuple[int, int] | None) -> int:
-        """The side that images are brought to if the user names none; `native`: (height, width) if all have the same."""
+        """Side, in pixels, that images are resized to by default. `native`: (height, width) if all images have the same size."""
         return default_size(native)
 
     def build(self, spec: ImageSpec) -> Game:
-        """The game for such data, with fresh weights from torch's random numbers."""
+        """The game for such data, with new weights from torch's random numbers."""
         raise NotImplementedError
 
     def rate_factor(self, real_samples: int) -> float:
-        """What the learning rates are multiplied with after this many real samples."""
+        """Factor on the learning rates after this many real samples."""
         factor = 1.0
         if self.warmup_samples:
             factor = min(1.0, (real_samples + self.batch_size) / self.warmup_samples)
@@ -91,6 +91,6 @@ class Recipe:
 
 
 def check(recipe: Recipe, spec: ImageSpec) -> None:
-    """Raise a SettingsError that lists all that is wrong with `recipe` for such data, if anything is."""
+    """Raise a SettingsError that lists everything that is wrong with `recipe` for such data, if anything is."""
     if problems := recipe.problems(spec):
-        raise SettingsError(listed("These settings do not fit:", problems))
+        raise SettingsError(listed("These settings do not work:", problems))

@@ -119,5 +119,7 @@ class StyleRecipe(AdversarialRecipe):
         """See Recipe."""
         found = super().incompatibilities(spec)
         if self.condition == "concatenate":
-            found.append("condition='concatenate' is not for networks with styles: use 'projection' or 'auxiliary'.")
+            found.append(
+                "condition='concatenate' does not work with style generators. Use condition='projection' or condition='auxiliary'."
+            )
         return found + equalized_problems(self)

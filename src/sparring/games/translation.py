@@ -261,9 +261,12 @@ class TranslationRecipe(Recipe):
         """See Recipe."""
         found = super().incompatibilities(spec)
         if not isinstance(spec, PairSpec):
-            return [*found, "This recipe makes images of images: it needs data of pairs or of two kinds. See --target and --inputs."]
+            return [
+                *found,
+                "This recipe translates images: it needs pairs, or two sets of images. See --target, --inputs and --side-by-side.",
+            ]
         if self.translates == "paired" and not spec.paired:
-            found.append("This recipe needs pairs, and these two sets have none. Use cyclegan or cut, which do without.")
+            found.append("This recipe needs pairs, and these two sets have none. Without pairs, use cyclegan or cut.")
         return found
 
     def build(self, spec: ImageSpec) -> TranslationGame:
@@ -320,11 +323,14 @@ class PatchRecipe(TranslationRecipe):
         """See Recipe."""
         found = super().incompatibilities(spec)
         if self.r1 and self.judging_norm == "batch":
-            found.append("r1 is of each image's gradient, and batch norm mixes images: use discriminator_norm='instance' or 'none'.")
+            found.append(
+                "r1 needs gradients of single images, and batch norm mixes images. Use discriminator_norm='instance' or "
+                "discriminator_norm='none'."
+            )
         if self.patch_layers >= 1 and spec.height >> self.patch_layers < 4:
             found.append(
-                f"{self.patch_layers} patch_layers leave no patch to judge of {spec.height}x{spec.width} images: "
-                f"use at most {max(1, spec.height.bit_length() - 3)}, or larger images (--size)."
+                f"patch_layers={self.patch_layers} leaves no patch of {spec.height}x{spec.width} images. Use at most "
+                f"{max(1, spec.height.bit_length() - 3)}, or larger images (--size)."
             )
         return found
 
@@ -333,4 +339,4 @@ def divisor_problems(spec: ImageSpec, divisor: int) -> list[str]:
     """What is wrong with the images' size for networks that halve it."""
     if not spec.height % divisor and not spec.width % divisor:
         return []
-    return [f"The sides of the images must divide by {divisor}, and they are {spec.height}x{spec.width}. Give --size."]
+    return [f"The sides of the images must be divisible by {divisor}, and they are {spec.height}x{spec.width}. Use --size."]

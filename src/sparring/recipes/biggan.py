@@ -91,7 +91,9 @@ class BigGAN(AdversarialRecipe):
         """See Recipe."""
         found = super().incompatibilities(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
         if self.condition == "concatenate":
-            found.append("condition='concatenate' is not for BigGAN's networks: use 'projection' or 'auxiliary'.")
+            found.append(
+                "condition='concatenate' does not work with BigGAN's networks. Use condition='projection' or condition='auxiliary'."
+            )
         if not found:
             found += self.size_problems(spec)
         if not found and len(self.widths) not in {0, spec.height.bit_length() - 2}:
@@ -113,7 +115,9 @@ class BigGAN(AdversarialRecipe):
                 f"A hierarchical latent is cut into {stages + 1} chunks: latent_size must be at least that, not {self.latent_size}."
             )
         if self.attention and (self.attention & (self.attention - 1) or not 8 <= self.attention < spec.height):
-            found.append(f"attention must be the side of a map, a power of two from 8 to {spec.height // 2}, or 0; it is {self.attention}.")
+            found.append(
+                f"attention must be 0 or the side of a feature map, a power of two from 8 to {spec.height // 2}, not {self.attention}."
+            )
         for name in ("attended", "discriminator_attended"):
             if any(stage >= wanted for stage in getattr(self, name) or ()):
                 found.append(f"{name} must be numbers of stages, from 0 to {wanted - 1}, not {getattr(self, name)}.")
@@ -121,7 +125,7 @@ class BigGAN(AdversarialRecipe):
         if self.depth if self.discriminator_depth is None else self.discriminator_depth:
             deep += (self.discriminator_widths or nets.discriminator_widths(spec.height, self.width))[1:]  # the first is of no block
         if deep and min(deep) < nets.BOTTLENECK:
-            found.append(f"BigGAN-deep's narrowest maps need at least {nets.BOTTLENECK} channels, not {min(deep)}.")
+            found.append(f"BigGAN-deep's narrowest feature maps need at least {nets.BOTTLENECK} channels, not {min(deep)}.")
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:

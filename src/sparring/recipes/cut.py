@@ -121,7 +121,7 @@ class CUT(PatchRecipe):
         """See Recipe."""
         found = super().incompatibilities(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
         if isinstance(spec, PairSpec) and spec.input_channels != spec.channels:
-            found.append("The generator looks at what it drew, too: inputs and targets need the same channels. Give --channels.")
+            found.append("The generator also translates targets, so inputs and targets need the same number of channels. Use --channels.")
         return found
 
     def game(self, spec: PairSpec) -> CutGame:

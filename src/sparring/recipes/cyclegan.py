@@ -127,9 +127,9 @@ class CycleGAN(PatchRecipe):
         if isinstance(spec, PairSpec) and spec.input_channels != spec.channels:
             differ = "images of both kinds, and these have different channels"
             if self.identity:
-                found.append(f"identity compares {differ}: set it to 0, or give --channels.")
+                found.append(f"identity compares {differ}: set it to 0, or use --channels.")
             if self.shortcut:
-                found.append(f"shortcut adds {differ}: leave it out, or give --channels.")
+                found.append(f"shortcut adds {differ}: leave it out, or use --channels.")
         return found
 
     def game(self, spec: PairSpec) -> CycleGANGame:

@@ -42,8 +42,8 @@ class DCGAN(AdversarialRecipe):
         found = super().incompatibilities(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
         if self.penalized and self.discriminator_norm == "batch":
             found.append(
-                "Penalties on gradients are for each image, and batch norm mixes images (Gulrajani 2017, section 4): "
-                "give discriminator_norm='none' or 'image'."
+                "Gradient penalties need gradients of single images, and batch norm mixes images (Gulrajani 2017, section 4). Use "
+                "discriminator_norm='none' or discriminator_norm='image'."
             )
         return found
 

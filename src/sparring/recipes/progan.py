@@ -40,7 +40,7 @@ class ProGAN(GrowingRecipe):
         """See Recipe."""
         found = super().incompatibilities(spec) + equalized_problems(self)
         if self.condition in {"concatenate", "projection"}:
-            found.append(f"condition={self.condition!r} is not for ProGAN's networks: use 'auxiliary', as the paper does.")
+            found.append(f"condition={self.condition!r} does not work with ProGAN's networks. Use condition='auxiliary', as in the paper.")
         return found
 
     def build(self, spec: ImageSpec) -> TwoPlayerGame:

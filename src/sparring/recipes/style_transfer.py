@@ -104,7 +104,7 @@ class StyleTransfer(TranslationRecipe):
         """See Recipe."""
         found = super().incompatibilities(spec) + divisor_problems(spec, DIVISOR)
         if isinstance(spec, PairSpec) and 4 in spec.known_channels:
-            found.append("Published networks see no transparency: give --channels 3.")
+            found.append("Pretrained feature networks do not support transparency. Use --channels 3.")
         return found
 
     def refuse_to_begin(self) -> None:
