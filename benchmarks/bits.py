@@ -21,10 +21,10 @@ STEPS = 50
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "dcgan": ("squares", {"batch_size": 32, "width": 16}),
     "cgan": ("squares", {"batch_size": 32, "width": 16}),
-    "stylegan2": ("emoji-google", {"batch_size": 16, "channel_max": 16, "latent_size": 32, "style_size": 32, "size": 32, "augment": "ada"}),
+    "stylegan2": ("emoji:google", {"batch_size": 16, "channel_max": 16, "latent_size": 32, "style_size": 32, "size": 32, "augment": "ada"}),
     "progan": ("squares", {"batch_size": 16, "channel_max": 16, "stable_samples": 200, "fading_samples": 200}),
-    "cyclegan": ("emoji-google", {"target": "emoji-twitter", "size": 32, "batch_size": 2, "width": 8, "blocks": 2}),
-    "pix2pix": ("emoji-google", {"target": "emoji-twitter", "size": 32, "batch_size": 4, "width": 8}),
+    "cyclegan": ("emoji:google", {"target": "emoji:twitter", "size": 32, "batch_size": 2, "width": 8, "blocks": 2}),
+    "pix2pix": ("emoji:google", {"target": "emoji:twitter", "size": 32, "batch_size": 4, "width": 8}),
 }
 
 
@@ -57,7 +57,7 @@ def of_run(folder: Path) -> dict[str, str]:
     tensors = load_file(newest)
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return {
-        "tensors": digest(str(array.shape).encode() + array.tobytes() for array in tensors.values()),
+        "tensors": digest(str(array.shape).encode() + array.tobytes() for name, array in tensors.items() if not name.startswith("log/")),
         "log": digest(b"%d" % place + digest(numbers(line)).encode() for place, line in enumerate(log)),
     }
 
@@ -89,7 +89,7 @@ def main() -> None:
                 scores = sparring.judge(model, samples=200, out=Path(scratch) / f"{name}-report").to_json()
             found[name]["scores"] = digest(numbers({"scores": scores["scores"]}))
             print(name, found[name], flush=True)
-        outcome = sparring.playground("gan", data="ring8", out=Path(scratch) / "gan", steps=STEPS, seed=5)
+        outcome = sparring.playground("gan", data="ring8", run=Path(scratch) / "gan", steps=STEPS, seed=5)
         log = [json.loads(line) for line in (Path(scratch) / "gan" / "log.jsonl").read_text().splitlines()]
         found["gan on ring8"] = {
             "log": digest(b"%d" % place + digest(numbers(line)).encode() for place, line in enumerate(log)),

@@ -27,7 +27,7 @@ def serve(batch: int, width: int, threads: int) -> None:
     import torch
 
     from sparring import recipes
-    from sparring.core.data_spec import ImageSpec
+    from sparring.data.images.image_spec import ImageSpec
     from sparring.core.hardware import keep_freed_memory
     from turns import steps_of
 

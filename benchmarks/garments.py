@@ -24,7 +24,7 @@ def held_out(classifier: Classifier) -> tuple[Int64[Tensor, " n"], Int64[Tensor,
     assert store.labels is not None
     batch = store.batch(split(store.labels)[1])
     assert batch.labels is not None
-    return names(classifier, batch.images), batch.labels
+    return names(classifier, batch.samples), batch.labels
 
 
 def modes(classifier: Classifier, images: Float[Tensor, "n 3 32 32"]) -> Int64[Tensor, " n"]:

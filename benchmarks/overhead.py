@@ -50,9 +50,9 @@ def clock_the_step() -> None:
     """The parts of the step, on the very objects that the loop calls, and the loop itself."""
     from sparring.training import loop, session
 
-    play, step_context = session.play, loop.TurnTaker.step_context
+    play, step_context = session.play, loop.TurnRunner.step_context
 
-    def played(state: loop.State, table: loop.Table, *rest: object) -> str:
+    def played(state: loop.State, table: loop.TrainingContext, *rest: object) -> str:
         for optimizer in state.optimizers.values():
             optimizer.step = clocked("optimizer", optimizer.step)
             optimizer.zero_grad = clocked("zero_grad", optimizer.zero_grad)
@@ -63,8 +63,8 @@ def clock_the_step() -> None:
         found = step_context(*arguments)
         return dataclasses.replace(found, draw=clocked(DATA, found.draw))
 
-    session.play, loop.TurnTaker.step_context = played, with_clocked_data
-    loop.TurnTaker.losses = clocked("forward", loop.TurnTaker.losses)
+    session.play, loop.TurnRunner.step_context = played, with_clocked_data
+    loop.TurnRunner.losses = clocked("forward", loop.TurnRunner.losses)
 
 
 def clock_the_rest() -> None:
@@ -74,9 +74,9 @@ def clock_the_rest() -> None:
 
     for owner, attribute, name in [
         (loop.Average, "follow", "moving average"),
-        (loop.TurnTaker, "check_finite", "finite checks"),
-        (loop.TurnTaker, "gradient_norms", "gradient norm"),
-        (loop.TurnTaker, "step_context", "random streams"),
+        (loop.TurnRunner, "check_finite", "finite checks"),
+        (loop.TurnRunner, "gradient_norms", "gradient norm"),
+        (loop.TurnRunner, "step_context", "random streams"),
         (loop, "seed_torch", "random streams"),
         (loop, "set_rate", "learning rates"),
         (watchers.Log, "after_step", "log"),
@@ -87,10 +87,10 @@ def clock_the_rest() -> None:
     ]:
         setattr(owner, attribute, clocked(name, getattr(owner, attribute)))
 
-    freezing = loop.TurnTaker.moving_only_the_player
+    freezing = loop.TurnRunner.moving_only_the_player
 
     @contextmanager
-    def clocked_freezing(self: loop.TurnTaker) -> Iterator[None]:
+    def clocked_freezing(self: loop.TurnRunner) -> Iterator[None]:
         manager = freezing(self)
         clocked("freezing", manager.__enter__)()
         try:
@@ -98,7 +98,7 @@ def clock_the_rest() -> None:
         finally:
             clocked("freezing", manager.__exit__)(None, None, None)
 
-    loop.TurnTaker.moving_only_the_player = clocked_freezing
+    loop.TurnRunner.moving_only_the_player = clocked_freezing
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ def bare(steps: int) -> float:
     torch.manual_seed(0)
     rules = started("gan")
     points = Points(mixture("ring8"))
-    real_points = points.batch(torch.arange(len(points)).numpy()).images
+    real_points = points.batch(torch.arange(len(points)).numpy()).samples
     game = networks(rules, points, (128, 128, 128))
     generator, discriminator = game.generator, game.discriminator
     averages = [weight.detach().clone() for weight in generator.parameters()]

@@ -263,7 +263,7 @@ def lacking_classes() -> Iterator[None]:
 
 
 def with_images(change: Callable[[Tensor], Tensor]) -> Callable[[Batch], Batch]:
-    return lambda batch: replace(batch, images=change(batch.images))
+    return lambda batch: replace(batch, samples=change(batch.samples))
 
 
 def deaden(game: TwoPlayerGame) -> None:
@@ -334,7 +334,7 @@ def one_image() -> Iterator[None]:
     whole = Store.batch
 
     def batch(self: Store, places: np.ndarray) -> Batch:
-        images = whole(self, 0 * places).images
+        images = whole(self, 0 * places).samples
         noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(int(places.sum())))
         return replace(whole(self, places), images=images + 0.004 * noise)
 

@@ -56,7 +56,7 @@ def numbers(found: Int64[Tensor, " n"]) -> str:
 
 def ceilings(classifier: Classifier, store: Store) -> list[str]:
     """What real images get: less than everything, for samples are finite and the classifier errs, more so on garments it has not seen."""
-    real = torch.cat([modes(classifier, store.batch(piece.numpy()).images) for piece in torch.arange(SAMPLES).split(1024)])
+    real = torch.cat([modes(classifier, store.batch(piece.numpy()).samples) for piece in torch.arange(SAMPLES).split(1024)])
     unseen, _ = held_out(classifier)
     a, b, c = unseen[Streams(0, 0, scope="ceiling").integers("choices", len(unseen), 3, SAMPLES)]
     found = {"real images": real, "real images of held-out garments": 100 * a + 10 * b + c}

@@ -61,7 +61,7 @@ def our_steps(case: tuple[int, int, int, int], precision: str) -> Steps:
     from torch.utils.flop_counter import FlopCounterMode
 
     from sparring import recipes
-    from sparring.core.data_spec import ImageSpec
+    from sparring.data.images.image_spec import ImageSpec
     from turns import steps_of
 
     side, channels, batch, width = case

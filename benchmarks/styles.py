@@ -88,7 +88,7 @@ def our_steps(side: int, batch: int, precision: str) -> dict[str, Callable[[], o
     import torch
 
     from sparring import recipes
-    from sparring.core.data_spec import ImageSpec
+    from sparring.data.images.image_spec import ImageSpec
     from turns import steps_of
 
     recipe = recipes.get("stylegan2")(batch_size=batch, mapping_layers=LAYERS, r1=R1, path_length=PATH, style_mixing=1.0)

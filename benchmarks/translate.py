@@ -16,7 +16,7 @@ import torch
 
 from sides import THREADS
 from sparring import recipes
-from sparring.core.data_spec import PairSpec
+from sparring.data.pairs.pair_spec import PairSpec
 from sparring.core.hardware import keep_freed_memory
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, prepare
@@ -40,7 +40,7 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     keep_freed_memory()
     store = prepare(open_source("emoji"), Preprocessing(size=SIDE))
-    images = store.batch(torch.arange(COUNT).numpy()).images
+    images = store.batch(torch.arange(COUNT).numpy()).samples
     models = {
         "pix2pix, width 32": model_of("pix2pix", SIDE, True, width=32),
         "pix2pix": model_of("pix2pix", SIDE, True),

@@ -84,7 +84,7 @@ def plain_pix2pix(batch: int) -> Steps:
 
 def our_steps(name: str, batch: int, precision: str) -> Steps:
     from sparring import recipes
-    from sparring.core.data_spec import PairSpec
+    from sparring.data.pairs.pair_spec import PairSpec
     from turns import steps_of
 
     recipe = recipes.get(name)(batch_size=batch, jitter=0.0, flip=False, norm="batch" if name == "pix2pix" else "instance")

@@ -7,10 +7,11 @@ import torch
 
 from sides import THREADS
 from sparring.core.batch import Batch
-from sparring.core.data_spec import ImageSpec
+from sparring.data.pairs.pair_spec import PairBatch
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.recipe import Recipe
 from sparring.media.pixels import pixels_to_float
-from sparring.training.loop import Table, TurnTaker
+from sparring.training.loop import TrainingContext, TurnRunner
 from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State
@@ -33,20 +34,20 @@ class Noise:
 
     def batch(self, indices: np.ndarray) -> Batch:
         images, *inputs = (pixels_to_float(torch.from_numpy(pixels[indices])) for pixels in self.pixels)
-        return Batch(images, inputs=inputs[0] if inputs else None)
+        return PairBatch(images, inputs=inputs[0]) if inputs else Batch(images)
 
 
-def steps_of(recipe: Recipe, spec: ImageSpec, precision: str) -> tuple[State, Table, Callable[[int], None]]:
+def steps_of(recipe: Recipe, spec: ImageSpec, precision: str) -> tuple[State, TrainingContext, Callable[[int], None]]:
     """The state before the first step, where it is played, and what plays the step of a number."""
     settings = resolve(TrainSettings(steps=1, threads=THREADS, precision=precision))
     state = first_state(recipe, lambda: recipe.build(spec), 0)
-    table = Table(Noise(spec), recipe, settings, fabric_for(settings))
-    takers = [TurnTaker(state.game, turn) for turn in state.game.turns]
+    table = TrainingContext(Noise(spec), recipe, settings, fabric_for(settings))
+    takers = [TurnRunner(state.game, turn) for turn in state.game.turns]
 
     def step(number: int) -> None:
         state.progress.step = number
         for taker in takers:
             for repeat in range(taker.turn.repeat if taker.turn.due(number) else 0):
-                taker.take(state, table, repeat, state.progress.real_samples)
+                taker.run(state, table, repeat, state.progress.real_samples)
 
     return state, table, step

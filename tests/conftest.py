@@ -8,8 +8,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from sparring.core.data_spec import ImageSpec
 from sparring.core.hardware import core_count
+from sparring.data.images.image_spec import ImageSpec
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, Store, prepare
 from tiny import TINY

@@ -12,17 +12,17 @@ from torch import Tensor, nn
 import sparring
 from sparring import recipes
 from sparring.core.batch import Batch
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError
 from sparring.core.random_streams import Streams
+from sparring.data.images.image_spec import ImageSpec
 from sparring.data.store import Store
-from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, packed
+from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, pack_samples
 from sparring.games.recipe import check
 from sparring.games.step_context import StepContext
 from sparring.optimizers.differentiable_steps import DifferentiableSteps
 from sparring.optimizers.optimizers import maker
 from sparring.training import checkpoints
-from sparring.training.loop import Table, TurnTaker
+from sparring.training.loop import TrainingContext, TurnRunner
 from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings
 
@@ -51,21 +51,21 @@ def real_images(n: int = 8) -> torch.Tensor:
 LABELS = torch.tensor([0, 1, 0, 1, 1, 0, 0, 1])
 
 
-def state_and_table(store: Store, recipe: AdversarialRecipe, **settings: object) -> tuple[object, Table]:
+def state_and_table(store: Store, recipe: AdversarialRecipe, **settings: object) -> tuple[object, TrainingContext]:
     table_settings = resolve(TrainSettings(steps=9, threads=1, device="cpu", precision="float32", **settings))
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
-    return state, Table(store, recipe, table_settings, fabric_for(table_settings))
+    return state, TrainingContext(store, recipe, table_settings, fabric_for(table_settings))
 
 
 def play(store: Store, steps: int, name: str = "dcgan", **settings: object) -> dict[str, torch.Tensor]:
     """The weights after so many steps of every turn."""
     recipe = recipes.get(name)(**{**SMALL, **settings})
     state, table = state_and_table(store, recipe)
-    takers = [TurnTaker(state.game, turn) for turn in state.game.turns]
+    takers = [TurnRunner(state.game, turn) for turn in state.game.turns]
     for _ in range(steps):
         for taker in takers:
             for repeat in range(taker.turn.repeat):
-                taker.take(state, table, repeat, state.progress.real_samples)
+                taker.run(state, table, repeat, state.progress.real_samples)
         state.progress.step += 1
     return {name: tensor.clone() for name, tensor in state.game.state_dict().items()}
 
@@ -154,14 +154,16 @@ def test_noise_fades_to_nothing() -> None:
     assert recipes.get("dcgan")(input_noise=0.5).noise_at(10**9) == 0.5
     game = build(input_noise=0.5, input_noise_samples=1000)
     images = torch.zeros(8, 1, 16, 16)
-    assert game.shown(images, "real", context(images)).std().item() == pytest.approx(0.5, rel=0.05)
-    assert not torch.equal(game.shown(images, "real", context(images)), game.shown(images, "generated", context(images)))
-    assert game.shown(images, "real", context(images, shown=1000)).equal(images)
+    assert game.discriminator_input(images, "real", context(images)).std().item() == pytest.approx(0.5, rel=0.05)
+    assert not torch.equal(
+        game.discriminator_input(images, "real", context(images)), game.discriminator_input(images, "generated", context(images))
+    )
+    assert game.discriminator_input(images, "real", context(images, shown=1000)).equal(images)
 
 
 def test_packing_puts_neighbors_into_one() -> None:
     images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 2, 2)
-    joined = packed(images, 2)
+    joined = pack_samples(images, 2)
     assert joined.shape == (2, 6, 2, 2)
     assert joined[:, :, 0, 0].tolist() == [[0, 0, 0, 1, 1, 1], [2, 2, 2, 3, 3, 3]]
     assert build(packing=4).play_discriminator(context(real_images()))["real"].shape == (2,)
@@ -170,13 +172,13 @@ def test_packing_puts_neighbors_into_one() -> None:
 
 def test_spectral_norms_estimate_moves_in_the_discriminators_turn_alone(store: Store) -> None:
     state, table = state_and_table(store, recipes.get("dcgan")(**SMALL, spectral_norm=True, discriminator_norm="none"))
-    discriminate, generate = (TurnTaker(state.game, turn) for turn in state.game.turns)
+    discriminate, generate = (TurnRunner(state.game, turn) for turn in state.game.turns)
     vectors = {name: tensor for name, tensor in state.game.named_buffers() if name.endswith("._v")}
     assert vectors
     before = {name: tensor.clone() for name, tensor in vectors.items()}
-    generate.take(state, table, 0, 0)
+    generate.run(state, table, 0, 0)
     assert all(torch.equal(before[name], vectors[name]) for name in vectors)
-    discriminate.take(state, table, 0, 0)
+    discriminate.run(state, table, 0, 0)
     assert not all(torch.equal(before[name], vectors[name]) for name in vectors)
 
 
@@ -359,10 +361,10 @@ def test_the_unrolled_gradient_against_finite_differences(objective: str, optimi
 
 def test_unrolling_leaves_the_discriminator_and_its_optimizer_alone(store: Store) -> None:
     state, table = state_and_table(store, recipes.get("unrolled")(**SMALL))
-    discriminate, generate = (TurnTaker(state.game, turn) for turn in state.game.turns)
-    discriminate.take(state, table, 0, 0)
+    discriminate, generate = (TurnRunner(state.game, turn) for turn in state.game.turns)
+    discriminate.run(state, table, 0, 0)
     before = copy.deepcopy((state.game.discriminator.state_dict(), state.optimizers["discriminator"].state_dict()["state"]))
-    generate.take(state, table, 0, 0)
+    generate.run(state, table, 0, 0)
     after = (state.game.discriminator.state_dict(), state.optimizers["discriminator"].state_dict()["state"])
     assert all(torch.equal(before[0][name], after[0][name]) for name in before[0])
     assert all(torch.equal(before[1][i][key], after[1][i][key]) for i in before[1] for key in before[1][i])

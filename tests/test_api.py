@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 import sparring
 from sparring import recipes
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import CheckpointError, SettingsError, SparringError
+from sparring.data.images.image_spec import ImageSpec
 from sparring.inference.interpolation import spherical
 from sparring.inference.model import Model
 from sparring.metrics.sliced_wasserstein import sliced_wasserstein

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from sparring.augment import ada
+from sparring.augment import ada, diffaugment
 from sparring.augment.ada import MEMORY
 from sparring.augment.random_draws import Draws
 from sparring.core.batch import Batch
-from sparring.core.data_spec import ImageSpec
 from sparring.core.random_streams import Streams
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.recipe import check
 from sparring.games.step_context import StepContext
@@ -27,7 +27,7 @@ def smooth(n: int = 3, channels: int = 3, side: int = 32) -> Tensor:
 
 def test_no_chance_changes_nothing() -> None:
     images = smooth()
-    assert ada.adaptive(images, 0.0, Streams(0, 0), "real") is images
+    assert ada.adaptive_augment(images, 0.0, Streams(0, 0), "real") is images
 
 
 def test_warping_by_nothing_or_by_whole_pixels_is_exact() -> None:
@@ -103,7 +103,7 @@ def test_gradients_pass_and_the_same_streams_do_the_same(kind: str) -> None:
 
     def change(x: Tensor) -> Tensor:
         if kind == "differentiable":
-            return ada.differentiable(x, streams, "real")
+            return diffaugment.diffaugment(x, streams, "real")
         # in float32 inside, so its parts are checked: they are linear in the image
         draws = Draws(streams, "real", len(x), 0.9)
         geometry, color = ada.geometry(draws, 16, 16), ada.color(draws)
@@ -134,7 +134,7 @@ def test_gradients_of_gradients_pass() -> None:
 
 def test_differentiable_cuts_a_square_out_and_moves_by_an_eighth() -> None:
     images = torch.full((300, 3, 16, 16), 0.5)
-    changed = ada.differentiable(images, Streams(0, 0), "real")
+    changed = diffaugment.diffaugment(images, Streams(0, 0), "real")
     zeros = (changed == 0).all(dim=1).float()
     assert zeros.mean(dim=(1, 2)).min().item() >= 15 / 256, "a corner of the square at least"
     assert (zeros.sum(dim=(1, 2)) <= 64 + 2 * 2 * 16 + 16).all(), "the square, and two rows and columns"
@@ -144,8 +144,8 @@ def test_images_together_are_cut_alike_in_colors_of_their_own() -> None:
     torch.manual_seed(0)
     one, other = torch.rand(6, 3, 16, 16) + 2, torch.rand(6, 1, 16, 16) + 2
     streams = Streams(0, 0)
-    changed = ada.differentiable_together([one, other], streams, "real")
-    assert torch.equal(changed[:, :3], ada.differentiable(one, streams, "real")), "the first as if it were alone"
+    changed = diffaugment.diffaugment_together([one, other], streams, "real")
+    assert torch.equal(changed[:, :3], diffaugment.diffaugment(one, streams, "real")), "the first as if it were alone"
     assert ((changed[:, 3:] == 0) == (changed[:, :1] == 0)).all()
     brighter = [(part.amax(dim=(1, 2, 3)) - 3) for part in (changed[:, :3], changed[:, 3:])]
     assert (brighter[0] - brighter[1]).abs().mean() > 0.25
@@ -153,7 +153,7 @@ def test_images_together_are_cut_alike_in_colors_of_their_own() -> None:
 
 def test_differentiable_moves_as_often_by_each_number_of_pixels() -> None:
     rows = torch.arange(16.0).view(1, 1, 16, 1).expand(4000, 1, 16, 16) + 100  # bright, so that brightness hardly matters
-    changed = ada.differentiable(rows, Streams(0, 0), "real")
+    changed = diffaugment.diffaugment(rows, Streams(0, 0), "real")
     above = (changed[:, 0, :3] == 0).all(dim=2)
     below = (changed[:, 0, -3:] == 0).all(dim=2)
     counts = torch.stack([above[:, :2].all(1) & ~above[:, 2], above[:, 0] & ~above[:, 1], below[:, 2] & ~below[:, 1], below[:, 1:].all(1)])
@@ -215,8 +215,8 @@ def test_r1_is_of_gradients_through_augmentation(kind: str, packing: int) -> Non
     assert isinstance(game, TwoPlayerGame)
     found = game.play_discriminator(now)["r1"]
     assert found.shape == (8 // packing,)
-    images = now.batch.images.clone().requires_grad_()
-    logits, _ = game.verdict(game.shown(images, "real", now), None)
+    images = now.batch.samples.clone().requires_grad_()
+    logits, _ = game.discriminate(game.discriminator_input(images, "real", now), None)
     for pack in range(len(logits)):
         (gradient,) = torch.autograd.grad(logits[pack], images, retain_graph=True)
         assert found[pack].item() == pytest.approx(1.5 * gradient.square().sum().item(), rel=1e-4)
@@ -228,12 +228,12 @@ def test_r1_is_of_gradients_through_augmentation(kind: str, packing: int) -> Non
 def test_real_and_generated_are_augmented_apart_and_the_chance_survives() -> None:
     game = game_of(augment_chance=0.8)
     images, now = torch.rand(8, 1, 16, 16), context({})
-    real, generated = (game.shown(images, name, now) for name in ("real", "generated"))
+    real, generated = (game.discriminator_input(images, name, now) for name in ("real", "generated"))
     assert not torch.equal(real, generated)
-    assert torch.equal(real, game.shown(images, "real", now))
+    assert torch.equal(real, game.discriminator_input(images, "real", now))
     losses = game.play_discriminator(now)
     torch.stack([loss.mean() for loss in losses.values()]).sum().backward()
-    assert "augment/chance" in now.signals
+    assert "augment/chance" in now.metrics
     other = game_of(augment_chance=0.1)
     other.load_state_dict(game.state_dict())
     assert other.augmentation.chance.item() == pytest.approx(0.8)

@@ -19,9 +19,10 @@ from sparring.health.coach.coach import untried
 from sparring.health.coach.interventions import Bench, taken_over
 from sparring.health.diagnosis.finding import Finding, Remedy
 from sparring.health.diagnosis.record import Record
+from sparring.runs.config import read_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
-from sparring.training.loop import Table, TurnTaker
+from sparring.training.loop import TrainingContext, TurnRunner
 from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State
@@ -71,7 +72,7 @@ def common(squares: Path, quiet: Console, tiny: dict[str, object]) -> dict[str, 
 
 
 def interventions(run: Path) -> list[dict[str, object]]:
-    return RunDirectory(run).read_config().get("interventions", [])
+    return read_config(RunDirectory(run)).get("interventions", [])
 
 
 def story(run: Path) -> str:
@@ -121,7 +122,7 @@ def test_it_goes_back_and_on_with_changed_settings(
     plain, run = tmp_path / "plain", tmp_path / "run"
     sparring.train("dcgan", out=plain, steps=20, **common)
     model = sparring.train("dcgan", out=run, steps=40, coach=True, **common)
-    config = RunDirectory(run).read_config()
+    config = read_config(RunDirectory(run))
     (entry,) = config["interventions"]
     wanted = {"try": 1, "step": 20, "back_to": 12, "finding": "collapse", "changes": SLOWER, "before": {"learning_rate": 0.0002}}
     assert entry | wanted == entry
@@ -224,7 +225,7 @@ def test_a_run_may_be_given_a_coach_when_it_is_gone_on_with(
     (entry,) = interventions(run)
     assert (entry["step"], entry["back_to"], entry["changes"]) == (24, 12, {"packing": 2})
     assert sparring.load(run).recipe.packing == 2
-    training = RunDirectory(run).read_config()["train_settings"]
+    training = read_config(RunDirectory(run))["train_settings"]
     assert (training["coach"], training["coach_tries"]) == (True, 2)
     with pytest.raises(SettingsError, match="coach_tries: the run has 2"):
         sparring.resume(run, steps=70, coach_tries=3, console=quiet)
@@ -264,7 +265,7 @@ def test_it_waits_escalates_and_gives_up(tmp_path: Path, found: Callable[..., No
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=90, coach=True, coach_tries=2, **common)
     assert [(one["step"], one["back_to"], one["changes"]) for one in interventions(run)] == [(20, 12, SLOWER), (28, 12, SLOWEST)]
-    config = RunDirectory(run).read_config()
+    config = read_config(RunDirectory(run))
     assert config["recipe_settings"] == {**config["first_recipe_settings"], **SLOWEST}
     assert kept(run)[-1] == 90 - 8 - 16
     assert (run / "tries/2/log.jsonl").read_text().splitlines() == lines_to(run / "tries/2/log.jsonl", 28)
@@ -401,7 +402,7 @@ def assert_same(run: Path, whole: Path) -> None:
         assert one[0].keys() == other[0].keys()
         assert all(torch.equal(one[0][name], other[0][name]) for name in one[0])
         assert timeless(one[1]) == timeless(other[1])
-    assert timeless(RunDirectory(run).read_config()) == timeless(RunDirectory(whole).read_config())
+    assert timeless(read_config(RunDirectory(run))) == timeless(read_config(RunDirectory(whole)))
     assert not list(run.rglob("*.tmp"))
     assert not list(run.rglob("origin"))
 
@@ -512,7 +513,7 @@ def played(store: Store, steps: int, **settings: object) -> State:
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     for _ in range(steps):
         for turn in state.game.turns:
-            TurnTaker(state.game, turn).take(state, Table(store, recipe, resolved, fabric_for(resolved)), 0, 0)
+            TurnRunner(state.game, turn).run(state, TrainingContext(store, recipe, resolved, fabric_for(resolved)), 0, 0)
         state.progress.step += 1
     return state
 

@@ -27,7 +27,7 @@ from sparring.health.diagnosis.record import Record, Series, read_run
 from sparring.health.diagnosis.report import HTML, JSON, html, write
 from sparring.health.diagnosis.verdict import Verdict, certainty, since
 from sparring.media.image_files import grid, save_image
-from sparring.runs.config import usual_settings
+from sparring.runs.config import read_config, usual_settings, write_config
 from sparring.runs.run_directory import RunDirectory
 
 USUAL = usual_settings("dcgan", False)
@@ -90,13 +90,14 @@ def made(tmp_path: Path) -> Callable[..., Path]:
     def make(recipe: str = "dcgan", lines: int = 16, vital: int = 8, about: dict[str, Any] | None = None, **settings: object) -> Path:
         run = RunDirectory(tmp_path / "run")
         recorded = json.loads(json.dumps(usual_settings(recipe, bool((about or {}).get("points"))))) | settings
-        run.write_config(
+        write_config(
+            run,
             {
                 "recipe": recipe,
                 "recipe_settings": recorded,
                 "train_settings": {"real_samples": None, "steps": 800, "minutes": None},
                 "data": {"source": "/my images", "preprocessing": {"size": 32, "crop": "pad"}, "pairing": None, **(about or {})},
-            }
+            },
         )
         run.log.write_text("".join(json.dumps(line) + "\n" for line in log(lines)))
         if vital:
@@ -515,14 +516,14 @@ def test_commands_train_as_the_run_but_for_the_remedy(made: Callable[..., Path],
 
 def test_commands_name_how_the_run_was_trained(made: Callable[..., Path]) -> None:
     run = RunDirectory(made())
-    config = run.read_config()
+    config = read_config(run)
     training = {**config["train_settings"], "seed": 7, "keep": 3, "gradient_accumulation": 2, "coach": True, "coach_tries": 9}
-    run.write_config({**config, "train_settings": training})
+    write_config(run, {**config, "train_settings": training})
     assert sparring.diagnose(run.path).command(Remedy("", {"r1": 1.0})) == (
         "sparring train dcgan --data '/my images' --size 32 --crop pad --steps 800 --seed 7 --gradient-accumulation 2 --r1 1.0"
     )
     points = {"source": "ring8", "points": True, "preprocessing": None}
-    run.write_config({**config, "data": points, "train_settings": {"steps": 800, "seed": 0, "hidden": [64, 64], "linear_decay": True}})
+    write_config(run, {**config, "data": points, "train_settings": {"steps": 800, "seed": 0, "hidden": [64, 64], "linear_decay": True}})
     assert sparring.diagnose(run.path).command(Remedy("", {"r1": 1.0})).endswith("--steps 800 --hidden 64 64 --linear-decay --r1 1.0")
 
 
@@ -600,7 +601,7 @@ def test_the_page_shows_it_all(made: Callable[..., Path], tmp_path: Path) -> Non
 def test_what_a_coach_did_is_told(made: Callable[..., Path], tmp_path: Path) -> None:
     run = RunDirectory(made())
     entry = {"step": 400, "finding": "mode collapse", "severity": "severe", "back_to": 0, "changes": {"r1": 1.0}, "before": {"r1": 0.0}}
-    run.write_config({**run.read_config(), "interventions": [entry]})
+    write_config(run, {**read_config(run), "interventions": [entry]})
     verdict = sparring.diagnose(run.path, out=tmp_path / "out")
     told = ["At step 400: mode collapse (severe). Back to the beginning, now with r1=1.0 (was 0.0)."]
     assert [text for _, text in Page((tmp_path / "out" / HTML).read_text()).all("li")][:1] == told

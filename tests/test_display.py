@@ -9,8 +9,8 @@ from rich.console import Console
 
 from sparring.core.parallel import progress_bar
 from sparring.training.callbacks.log import Log
-from sparring.training.callbacks.progress_bar import Display, clock, fitting
-from sparring.training.callbacks.throughput import Speed
+from sparring.training.callbacks.progress_bar import ProgressBar, clock, fitting
+from sparring.training.callbacks.throughput import Throughput
 from sparring.training.settings import TrainSettings
 from sparring.training.state import Progress, State
 
@@ -22,10 +22,12 @@ def shown(width: int, monkeypatch: pytest.MonkeyPatch, *, terminal: bool = True,
     console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
     clock = Mock(**{"monotonic.return_value": 1000.0})
     monkeypatch.setattr("sparring.training.callbacks.progress_bar.time", clock)
-    display = Display(console, TrainSettings(steps=400), Mock(spec=Log, latest=latest), Mock(spec=Speed, samples_per_second=1234.25))
+    display = ProgressBar(
+        console, TrainSettings(steps=400), Mock(spec=Log, latest=latest), Mock(spec=Throughput, samples_per_second=1234.25)
+    )
     for now, step in ((1000.0, 0), (1060.0, 100)):
         clock.monotonic.return_value = now
-        display.after_step(Mock(spec=State, progress=Progress(step=step, real_samples=step * 128)), {})
+        display.on_step_end(Mock(spec=State, progress=Progress(step=step, real_samples=step * 128)), {})
     written = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue] (it is the one above)
     display.close()
     return written.strip().splitlines()[-1].split("\r")[-1].removeprefix("\x1b[2K")

@@ -10,8 +10,8 @@ from PIL import Image
 
 import sparring
 from sparring.cli import main
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError, SparringError
+from sparring.data.images.image_spec import ImageSpec
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, Store, prepare
 from sparring.health.diagnosis.evidence import labels_tell

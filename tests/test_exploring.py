@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.recipe import Recipe
 from sparring.inference.model import Model
 from sparring.latent import directions as ways
@@ -279,7 +279,7 @@ def test_arithmetic_that_cancels_gives_the_rest(name: str) -> None:
 def test_projecting_a_sample_comes_near_it(name: str) -> None:
     model = model_of(name)
     target = model.sample(1, seed=9)
-    label = None if not model.game.conditional else int(model.game.labels_of(9, 1))
+    label = None if not model.game.conditional else int(model.game.default_labels(9, 1))
     found = projected(model, target, steps=120, label=label)
     assert found.losses.min() < found.losses[0] / 3
     assert all(weight.grad is None for weight in model.game.parameters())

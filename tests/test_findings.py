@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sparring import recipes
-from sparring.core.data_spec import ImageSpec
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
 from sparring.health.diagnosis.all_rules import EXPLAINS, NAMES, RULES, diagnose
 from sparring.health.diagnosis.evidence import RELATIVISTIC_RATE

@@ -5,9 +5,9 @@ from torch import nn
 
 from sparring import recipes
 from sparring.core.batch import Batch
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError
 from sparring.core.random_streams import Streams
+from sparring.data.images.image_spec import ImageSpec
 from sparring.data.store import Store
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
 from sparring.games.game import Turn
@@ -15,9 +15,11 @@ from sparring.games.latent_game import SAMPLE_CHUNK, LatentGame
 from sparring.games.recipe import check
 from sparring.games.step_context import StepContext
 from sparring.media.pixels import pixels_to_float
-from sparring.training.loop import Signals, Table, TurnTaker, play
+from sparring.training.callbacks.callback import Callback, Metrics
+from sparring.training.loop import TrainingContext, TurnRunner, train
 from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings
+from sparring.training.state import State
 
 OF_NOISE = [name for name in recipes.names() if issubclass(recipes.get(name), AdversarialRecipe)]
 """Recipes that make images of noise."""
@@ -94,12 +96,12 @@ def test_every_recipe_takes_its_turns_and_learns(recipe: str, store: Store) -> N
     settings = resolve(TrainSettings(steps=1, threads=1, device="cpu"))
     made = recipes.get(recipe)(batch_size=16, **SMALL.get(recipe, {}), **ALL_OF_IT.get(recipe, {}))
     state = first_state(made, lambda: made.build(store.spec), 0)
-    table = Table(store, made, settings, fabric_for(settings))
-    takers = {turn.name: TurnTaker(state.game, turn) for turn in state.game.turns}
+    table = TrainingContext(store, made, settings, fabric_for(settings))
+    takers = {turn.name: TurnRunner(state.game, turn) for turn in state.game.turns}
     for taker in takers.values():
         player = taker.player
         before = {name: tensor.clone() for name, tensor in state.game.state_dict().items()}
-        signals = taker.take(state, table, 0, 0)
+        signals = taker.run(state, table, 0, 0)
         changed = {name for name, tensor in state.game.state_dict().items() if not torch.equal(tensor, before[name])}
         others = {network for other in state.game.players if other is not player for network in other.networks}
         own = {name for name in before if name.partition(".")[0] not in others}
@@ -110,7 +112,7 @@ def test_every_recipe_takes_its_turns_and_learns(recipe: str, store: Store) -> N
     discriminator = takers["discriminator"]
     losses = []
     for _ in range(40):
-        found = discriminator.take(state, table, 0, 0)
+        found = discriminator.run(state, table, 0, 0)
         losses.append(sum(value.item() for name, (value,) in found.items() if name.startswith("loss/")))
     assert losses[-1] < losses[0] / 2, "forty steps against a generator that stands still must win"
 
@@ -160,23 +162,23 @@ def test_k_discriminator_steps_see_k_batches_and_log_their_mean(store: Store) ->
     recipe = recipes.get("gan")(batch_size=10, discriminator_steps=3, condition="concatenate")
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     seen: list[float] = []
-    real_take = TurnTaker.take
+    real_run = TurnRunner.run
     with pytest.MonkeyPatch.context() as patch:
 
-        def take(self: TurnTaker, *arguments: object) -> Signals:
-            found = real_take(self, *arguments)
+        def run(self: TurnRunner, *arguments: object) -> dict[str, list[torch.Tensor]]:
+            found = real_run(self, *arguments)
             if "loss/discriminator/real" in found:
                 seen.append(found["loss/discriminator/real"][0].item())
             return found
 
-        patch.setattr(TurnTaker, "take", take)
+        patch.setattr(TurnRunner, "run", run)
         logged: list[float] = []
 
-        class Watcher:
-            def after_step(self, state: object, signals: dict[str, list[torch.Tensor]]) -> None:
-                logged.append(torch.stack(signals["loss/discriminator/real"]).mean().item())
+        class Recorder(Callback):
+            def on_step_end(self, state: State, metrics: Metrics) -> None:
+                logged.append(torch.stack(metrics["loss/discriminator/real"]).mean().item())
 
-        play(state, Table(Watched(), recipe, settings, fabric_for(settings)), [Watcher()], lambda: False)
+        train(state, TrainingContext(Watched(), recipe, settings, fabric_for(settings)), [Recorder()], lambda: False)
     assert (state.progress.step, state.progress.batches, state.progress.real_samples) == (2, 6, 60)
     assert sorted(index for batch in drawn for index in batch) == list(range(60)), "one pass shows every image once"
     assert logged == pytest.approx([np.mean(seen[:3]), np.mean(seen[3:])])

@@ -17,7 +17,7 @@ from rich.console import Console
 import sparring
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
-from sparring.training.loop import TurnTaker
+from sparring.training.loop import TurnRunner
 from test_train import flipped, same_run
 from tiny import TINY
 
@@ -231,13 +231,13 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        take = TurnTaker.take
+        take = TurnRunner.take
 
         def taken(*arguments: object) -> object:
             self.now += 0.125
             return take(*arguments)
 
-        monkeypatch.setattr(TurnTaker, "take", taken)
+        monkeypatch.setattr(TurnRunner, "take", taken)
         monkeypatch.setattr("sparring.training.loop.time", SimpleNamespace(monotonic=lambda: self.now))
 
 

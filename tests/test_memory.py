@@ -15,8 +15,8 @@ from sparring.core import hardware
 from sparring.core.errors import MemoryShortageError
 from sparring.data.store import Store
 from sparring.training import checkpoints
-from sparring.training.loop import TurnTaker
-from sparring.training.memory_estimate import BESIDE, FROM, LiveBytes, Need, measured, refuse_too_large
+from sparring.training.loop import TurnRunner
+from sparring.training.memory_estimate import BESIDE, FROM, LiveBytes, Need, estimate, refuse_too_large
 from sparring.training.memory_shortage import is_shortage, ways_out
 from sparring.training.session import resolve
 from sparring.training.settings import TrainSettings
@@ -50,10 +50,10 @@ def test_a_need_is_the_highest_of_many_lines() -> None:
 def test_what_is_measured_of_tiny_batches_holds_for_a_larger_one(store: Store) -> None:
     """Against a count of all that lives in such a step itself: what is reckoned from 2 and 4 images is right within a tenth for 40."""
     recipe = recipes.get("dcgan")(width=8, batch_size=40)
-    need = measured(recipe, store.spec, store, SETTINGS)
+    need = estimate(recipe, store.spec, store, SETTINGS)
     assert need is not None
 
-    from sparring.training.loop import Table
+    from sparring.training.loop import TrainingContext
     from sparring.training.memory_estimate import step
     from sparring.training.session import first_state, machine_for
 
@@ -62,8 +62,8 @@ def test_what_is_measured_of_tiny_batches_holds_for_a_larger_one(store: Store) -
         held = sum(each.nbytes for game in (state.game, state.ema) for each in game.state_dict().values())
         mode = LiveBytes()
         with mode:
-            step(state, Table(store, recipe, SETTINGS, fabric))
-            step(state, Table(store, recipe, SETTINGS, fabric))
+            step(state, TrainingContext(store, recipe, SETTINGS, fabric))
+            step(state, TrainingContext(store, recipe, SETTINGS, fabric))
     assert need.of(40) == pytest.approx(BESIDE["cpu"] * (held + max(mode.timeline)), rel=0.1)
     assert need.of(4000) > 40 * need.of(40)
 
@@ -72,7 +72,7 @@ def test_what_is_measured_of_tiny_batches_holds_for_a_larger_one(store: Store) -
 def test_a_batch_that_cannot_fit_is_refused_with_what_would(store: Store, recipe: str, settings: dict[str, int]) -> None:
     """With just what 32 images take, 2**20 do not fit, and 32 do; growing networks are measured at their full side."""
     game = recipes.get(recipe)(batch_size=2**20, **settings)
-    need = measured(game, store.spec, store, SETTINGS)
+    need = estimate(game, store.spec, store, SETTINGS)
     assert need is not None
     free = int(need.of(32)) + 1
     with pytest.raises(MemoryShortageError, match=r"up to \d+ fit") as error:
@@ -120,15 +120,15 @@ def test_out_of_memory_is_a_sentence_and_blocks_no_name(
     trained: int,
 ) -> None:
     run = tmp_path / "run"
-    take = TurnTaker.take
+    take = TurnRunner.take
 
-    def short(self: TurnTaker, state: object, *arguments: object) -> object:
+    def short(self: TurnRunner, state: object, *arguments: object) -> object:
         if state.progress.step >= trained:  # pyright: ignore[reportAttributeAccessIssue]
             allocate()
         return take(self, state, *arguments)  # pyright: ignore[reportArgumentType]
 
     with monkeypatch.context() as patch:
-        patch.setattr(TurnTaker, "take", short)
+        patch.setattr(TurnRunner, "take", short)
         with pytest.raises(MemoryShortageError) as error:
             sparring.train("dcgan", squares, run, steps=5, checkpoint_every=1, console=quiet, **tiny)
     assert "8 images at once" in str(error.value)

@@ -9,11 +9,12 @@ import torch
 
 from sparring.health.diagnosis.diagnose import diagnose
 from sparring.recipes import names
+from sparring.runs.config import read_config, write_config
 from sparring.runs.milestones import FIRST, FIRST_LOOK, FIRST_LOOKS, GOOD, GOOD_AT_32, LAST, SCALED_GOOD, Whereabouts, whereabouts
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 
-SPEC = {"height": 32, "width": 32, "channels": 1, "classes": []}
+SPEC = {"kind": "images", "height": 32, "width": 32, "channels": 1, "classes": []}
 
 
 def run_at(
@@ -22,7 +23,7 @@ def run_at(
     """A run of batches of 64 that has shown so many images at a hundred a second, and lost none."""
     run, step = RunDirectory(folder), shown // 64
     budget = {"real_samples": None, "steps": None, "minutes": None} | limits
-    run.write_config({"recipe": recipe, "recipe_settings": {}, "train_settings": budget, "data": {"spec": spec}})
+    write_config(run, {"recipe": recipe, "recipe_settings": {}, "train_settings": budget, "data": {"spec": spec}})
     progress = {"step": step, "real_samples": shown, "batches": step, "seconds": shown / 100}
     run.checkpoints.mkdir()
     checkpoints.write(run.checkpoints, step, {"game/w": torch.zeros(1)}, {"progress": progress})
@@ -31,13 +32,13 @@ def run_at(
 
 
 def where(run: RunDirectory) -> Whereabouts:
-    found = whereabouts(run, run.read_config())
+    found = whereabouts(run, read_config(run))
     assert found is not None
     return found
 
 
 def nothing(run: RunDirectory) -> bool:
-    return whereabouts(run, run.read_config()) is None
+    return whereabouts(run, read_config(run)) is None
 
 
 def test_a_young_run_by_hand(tmp_path: Path) -> None:
@@ -92,9 +93,9 @@ def test_growing_networks_must_have_grown(tmp_path: Path) -> None:
 def test_nothing_is_said_where_nothing_is_known(tmp_path: Path) -> None:
     assert nothing(run_at(tmp_path / "a", 64, recipe="wgan-gp"))
     run = run_at(tmp_path / "b", 64)
-    run.write_config({**run.read_config(), "data": {"points": "ring8", "spec": SPEC}})
+    write_config(run, {**read_config(run), "data": {"points": "ring8", "spec": SPEC}})
     assert nothing(run)
-    run.write_config({**run.read_config(), "recipe": "of another version", "data": {"spec": SPEC}})
+    write_config(run, {**read_config(run), "recipe": "of another version", "data": {"spec": SPEC}})
     assert nothing(run)
 
 
@@ -108,7 +109,7 @@ def test_while_it_is_trained_no_second_trainer_is_advised(tmp_path: Path) -> Non
 
 def test_a_run_of_a_few_steps_is_diagnosed_as_too_early(tmp_path: Path) -> None:
     run = run_at(tmp_path / "run", 38 * 64)
-    run.write_config({**run.read_config(), "data": {"spec": SPEC, "source": "x"}})
+    write_config(run, {**read_config(run), "data": {"spec": SPEC, "source": "x"}})
     verdict = diagnose(run.path)
     assert verdict.too_early
     assert verdict.record.last_step == 38

@@ -65,7 +65,7 @@ def test_filming_changes_nothing(quiet: Console, tmp_path: Path) -> None:
 
 
 def test_linear_decay_ends_at_a_rate_of_zero(quiet: Console) -> None:
-    rules = sparring.playground("wgan-gp", "ring8", linear_decay=True, console=quiet, **SHORT).game.rules
+    rules = sparring.playground("wgan-gp", "ring8", linear_decay=True, console=quiet, **SHORT).game.settings
     whole = 12 * 16 * 5  # five critic steps, each on a batch of its own
     assert [rules.rate_factor(images) for images in (0, whole // 2, 3 * whole // 4, whole)] == pytest.approx([1, 1, 0.5, 0])
 
@@ -81,14 +81,14 @@ def test_all_that_is_wrong_is_named_at_once(quiet: Console) -> None:
         sparring.playground("gan", "ring8", image="a.xyz", console=quiet)
     with pytest.raises(SettingsError, match=r"step: Did you mean 'steps'"):
         sparring.playground("gan", "ring8", step=5, console=quiet)
-    with pytest.raises(SettingsError, match="path_length is of stylegan2's own networks"):
+    with pytest.raises(SettingsError, match="path_length .*stylegan2"):
         sparring.playground("stylegan2", "ring8", path_length=1.0, console=quiet)
     with pytest.raises(SettingsError, match="Did you mean 'ring8'"):
         sparring.playground("gan", "ring", console=quiet)
 
 
 def test_every_adversarial_recipe_starts_with_settings_for_points() -> None:
-    with pytest.raises(SettingsError, match="cyclegan is another game"):
+    with pytest.raises(SettingsError, match="cyclegan"):
         started("cyclegan")
     for name in OF_NOISE:
         rules = started(name)
@@ -104,7 +104,7 @@ def test_the_command_writes_image_and_numbers(tmp_path: Path, capsys: pytest.Cap
     numbers = json.loads((tmp_path / "n.json").read_text())
     assert {"modes", "high_quality", "kl"} <= numbers.keys()
     assert numbers["of"] == 8
-    assert numbers["rules"]["batch_size"] == 8
+    assert numbers["recipe_settings"]["batch_size"] == 8
     said = capsys.readouterr().out
     assert f"modes {numbers['modes']} of 8" in said
     assert (tmp_path / "playground-gan-ring8.png").exists()

@@ -173,16 +173,16 @@ def test_points_are_a_function_of_the_seed_and_look_like_images() -> None:
     batch = points.batch(indices)
     everything = points.batch(np.arange(1000))
     assert len(points) == 1000
-    assert points.spec.shape == (2, 1, 1) == tuple(batch.images.shape[1:])
+    assert points.spec.shape == (2, 1, 1) == tuple(batch.samples.shape[1:])
     assert points.spec.classes[-1] == "mode 7"
-    assert torch.equal(batch.images, everything.images[torch.from_numpy(indices)])
+    assert torch.equal(batch.samples, everything.samples[torch.from_numpy(indices)])
     assert batch.labels is not None
     assert batch.labels.tolist() == points.labels[indices].tolist()
-    assert batch.images.is_contiguous(memory_format=torch.channels_last)
-    nearest = ring8().nearest(everything.images.flatten(1))[1]
+    assert batch.samples.is_contiguous(memory_format=torch.channels_last)
+    nearest = ring8().nearest(everything.samples.flatten(1))[1]
     assert nearest.tolist() == points.labels.tolist()
-    assert torch.equal(everything.images, again.batch(np.arange(1000)).images)
-    assert not torch.equal(everything.images, other.batch(np.arange(1000)).images)
+    assert torch.equal(everything.samples, again.batch(np.arange(1000)).samples)
+    assert not torch.equal(everything.samples, other.batch(np.arange(1000)).samples)
     with pytest.raises(IndexError):
         points.batch(np.array([1000]))
 

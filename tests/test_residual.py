@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
-from sparring.core.data_spec import ImageSpec
+from sparring.data.images.image_spec import ImageSpec
 from sparring.nets.blocks.layers import spectrally_normalized
 from sparring.nets.sngan import Discriminator, DownBlock, Generator, UpBlock, discriminator_widths, generator_widths
 from sparring.recipes.sngan import SNGAN

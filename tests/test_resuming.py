@@ -13,6 +13,7 @@ from rich.console import Console
 
 import sparring
 from sparring.core.errors import DataError, SettingsError
+from sparring.runs.config import read_config, write_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints, session
 from tiny import TINY
@@ -32,8 +33,8 @@ def run(begun: Path, tmp_path: Path) -> Path:
     """A copy of it, whose data can be moved."""
     shutil.copytree(begun, tmp_path / "work")
     run = RunDirectory(tmp_path / "work" / "run")
-    config = run.read_config()
-    run.write_config({**config, "data": {**config["data"], "source": str(tmp_path / "work" / "data.npz")}})
+    config = read_config(run)
+    write_config(run, {**config, "data": {**config["data"], "source": str(tmp_path / "work" / "data.npz")}})
     return run.path
 
 
@@ -109,8 +110,8 @@ def test_a_gpu_that_is_not_there(run: Path, quiet: Console, monkeypatch: pytest.
     with pytest.raises(SettingsError, match="sees no GPU"):
         sparring.resume(run, steps=3, device="cuda", console=quiet)
     directory = RunDirectory(run)
-    config = directory.read_config()
-    directory.write_config({**config, "train_settings": {**config["train_settings"], "device": "cuda", "precision": "bfloat16"}})
+    config = read_config(directory)
+    write_config(directory, {**config, "train_settings": {**config["train_settings"], "device": "cuda", "precision": "bfloat16"}})
     with pytest.raises(SettingsError, match="--device cpu"):
         sparring.resume(run, steps=3, console=quiet)
     monkeypatch.setattr("sparring.api.has_fast_bfloat16", lambda _: False)

@@ -44,7 +44,7 @@ def model_of(store: Store, **settings: object) -> Model:
 
 def test_features_are_each_maps_strongest_places(stripes: Store) -> None:
     model = model_of(stripes)
-    images = stripes.batch(np.arange(3)).images
+    images = stripes.batch(np.arange(3)).samples
     discriminator = model.discriminator
     assert discriminator is not None
     recorder = feature_maps.maps(discriminator, lambda: discriminator(images), "run")

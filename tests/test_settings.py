@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal, Optional
 import pytest
 
 from sparring import recipes
-from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.errors import SettingsError
 from sparring.core.settings import COMPARISONS, range_problems, type_problems
+from sparring.data.images.image_spec import ImageSpec
+from sparring.data.pairs.pair_spec import PairSpec
 from sparring.data.preprocessing import Preprocessing, checked_background
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.recipe import Recipe, check
@@ -219,6 +220,7 @@ def test_recipes_name_all_that_is_out_of_range_or_does_not_fit_at_once() -> None
 def test_a_recipe_needs_no_checks_of_its_own() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Short(Recipe):
+        modality = "images"
         learning_rate: float = 2e-4
         sharpness: Literal["low", "high"] = "low"
 

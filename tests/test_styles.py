@@ -11,8 +11,8 @@ from torch import Tensor, nn
 import plain_stylegan2 as plain
 from sparring import recipes
 from sparring.core.batch import Batch
-from sparring.core.data_spec import ImageSpec
 from sparring.core.random_streams import Streams
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.step_context import StepContext
 from sparring.games.style import StyleGame, path_lengths
 from sparring.nets import progressive_growing, stylegan, stylegan2
@@ -221,7 +221,7 @@ def test_the_path_penalty_comes_every_fourth_step_and_follows_its_mean() -> None
     game, images = game_of(path_length=2.0), torch.rand(8, 1, 16, 16)
     with_path = game.play_generator(first := context(4, images))
     assert "path_length" not in game.play_generator(context(5, images))
-    lengths = first.signals["path_length"]
+    lengths = first.metrics["path_length"]
     assert len(lengths) == 4, "on half of the batch"
     torch.testing.assert_close(game.path_mean, 0.01 * lengths.mean())
     torch.testing.assert_close(with_path["path_length"], 4 * 2.0 * (lengths - game.path_mean).square(), rtol=1e-4, atol=1e-4)
@@ -304,7 +304,7 @@ def test_in_use_images_have_the_last_side_at_the_level_reached(kind: type[ProGAN
     recipe = kind(channel_max=8, latent_size=5, start_side=4, stable_samples=100, fading_samples=100, batch_size=4)
     game = recipe.build(ImageSpec(16, 16, 1)).train()
     images = torch.rand(4, 1, 16, 16)
-    shown = StepContext(lambda: Batch(images), lambda: None, 4, Streams(0, 0), 0, images=150)
+    shown = StepContext(lambda: Batch(images), lambda: None, 4, Streams(0, 0), 0, real_samples=150)
     game.play_discriminator(shown)
     assert shown.used_data
     game.play_generator(shown)

@@ -12,16 +12,17 @@ from rich.console import Console
 import sparring
 from sparring import recipes
 from sparring.core.batch import Batch
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import CheckpointError, NonFiniteError, SettingsError
+from sparring.data.images.image_spec import ImageSpec
 from sparring.data.store import Store
 from sparring.games.adversarial import TwoPlayerGame
+from sparring.runs.config import read_config, write_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 from sparring.training.callbacks.samples import frame_number
 from sparring.training.data_order import batch_indices
 from sparring.training.ema import Average
-from sparring.training.loop import Table, TurnTaker
+from sparring.training.loop import TrainingContext, TurnRunner
 from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State
@@ -197,10 +198,10 @@ def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------ steps by hand
 
 
-def table_for(store: Store, recipe: object, **settings: object) -> tuple[State, Table]:
+def table_for(store: Store, recipe: object, **settings: object) -> tuple[State, TrainingContext]:
     resolved = resolve(TrainSettings(steps=1, threads=1, device="cpu", precision="float32", **settings))
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
-    return state, Table(store, recipe, resolved, fabric_for(resolved))
+    return state, TrainingContext(store, recipe, resolved, fabric_for(resolved))
 
 
 def test_accumulated_gradients_are_those_of_the_whole_batch(store: Store) -> None:
@@ -212,7 +213,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(store: Store) -> Non
         for weight in state.game.generator.parameters():
             torch.nn.init.zeros_(weight)
         before = [weight.detach().clone() for weight in state.game.discriminator.parameters()]
-        TurnTaker(state.game, state.game.turns[0]).take(state, table, 0, 0)
+        TurnRunner(state.game, state.game.turns[0]).run(state, table, 0, 0)
         assert (state.progress.batches, state.progress.real_samples) == (1, 16)
         gradients.append([old - new.detach() for old, new in zip(before, state.game.discriminator.parameters(), strict=True)])
     for one, four in zip(*gradients, strict=True):
@@ -259,12 +260,12 @@ def test_a_non_finite_loss_stops_the_step_and_names_it(
 def test_an_infinite_gradient_leaves_the_player_as_it_was(store: Store) -> None:
     recipe = recipes.get("dcgan")(width=4, batch_size=8)
     state, table = table_for(store, recipe)
-    taker = TurnTaker(state.game, state.game.turns[0])
+    taker = TurnRunner(state.game, state.game.turns[0])
     weight = state.game.discriminator.judge.weight
     weight.register_hook(lambda gradient: gradient * math.inf)
     before = weight.detach().clone()
     with pytest.raises(NonFiniteError, match="gradient/discriminator"):
-        taker.take(state, table, 0, 0)
+        taker.run(state, table, 0, 0)
     assert torch.equal(weight, before)
     assert weight.grad is None
     assert state.progress.batches == 0
@@ -331,15 +332,15 @@ def test_a_file_from_a_newer_version_is_refused(tmp_path: Path, squares: Path, q
     run = tmp_path / "run"
     sparring.train("dcgan", data=squares, out=run, steps=2, console=quiet, **tiny)
     directory = RunDirectory(run)
-    config = directory.read_config()
-    directory.write_config({**config, "recipe_settings": {**config["recipe_settings"], "telepathy": 1}})
+    config = read_config(directory)
+    write_config(directory, {**config, "recipe_settings": {**config["recipe_settings"], "telepathy": 1}})
     with pytest.raises(CheckpointError, match="telepathy"):
         sparring.load(run)
     (run / "config.json").write_text(json.dumps({**config, "format": 99}))
     with pytest.raises(CheckpointError, match="99"):
         sparring.load(run)
     shutil.rmtree(run / "checkpoints")
-    directory.write_config(config)
+    write_config(directory, config)
     with pytest.raises(CheckpointError, match="no checkpoint yet"):
         sparring.load(run)
 
@@ -357,5 +358,5 @@ def test_data_without_labels_trains_unconditionally(store: Store, tmp_path: Path
 
     recipe = recipes.get("dcgan")(width=4, batch_size=8)
     state, table = table_for(store, recipe)
-    found = TurnTaker(state.game, state.game.turns[0]).take(state, replace(table, data=Bare()), 0, 0)
+    found = TurnRunner(state.game, state.game.turns[0]).run(state, replace(table, data=Bare()), 0, 0)
     assert torch.isfinite(found["gradient/discriminator"][0])

@@ -22,10 +22,10 @@ from rich.console import Console
 from torch import nn
 
 import sparring
-from sparring.core.data_spec import PairSpec
 from sparring.core.errors import CheckpointError, DataError, SettingsError, SparringError
 from sparring.core.files import put_bytes
 from sparring.core.parallel import progress_bar
+from sparring.data.pairs.pair_spec import PairSpec
 from sparring.evaluation import judge_translations as translations
 from sparring.evaluation.judge_translations import color_shift, judge_translations, moments, pairs_for, sheet_of, with_as_many
 from sparring.inference.model import Model
@@ -445,8 +445,8 @@ def test_scores_stand_beside_those_of_doing_nothing(negative: Model, run: Path) 
     assert scores["inputs"].keys() == {"L1", "PSNR", "SSIM", "distance-lite0", "FD-lite0"}
     held = pairs.shown(100)
     assert held.inputs is not None
-    assert scores["inputs"]["L1"] == pytest.approx((held.inputs - held.images).abs().mean().item() / 2, rel=1e-5)
-    assert scores["translations"]["L1"] == pytest.approx((-held.inputs - held.images).abs().mean().item() / 2, rel=1e-4)
+    assert scores["inputs"]["L1"] == pytest.approx((held.inputs - held.samples).abs().mean().item() / 2, rel=1e-5)
+    assert scores["translations"]["L1"] == pytest.approx((-held.inputs - held.samples).abs().mean().item() / 2, rel=1e-4)
 
 
 def test_the_other_direction_is_judged_with_sides_exchanged(negative: Model) -> None:
@@ -465,7 +465,7 @@ def test_a_sheet_shows_input_output_target_and_the_way_back(negative: Model) -> 
     held = pairs.shown(2)
     assert held.inputs is not None
     assert len(held) == 1
-    columns = (held.inputs, -held.inputs, held.images, -held.images)
+    columns = (held.inputs, -held.inputs, held.samples, -held.samples)
     images = torch.stack(columns, dim=1).flatten(0, 1)
     assert np.array_equal(sheet_of(pairs, 2)(negative.game), grid(float_to_pixels(images).numpy(), columns=4))
 

@@ -15,10 +15,10 @@ from torchvision.models.vgg import cfgs, make_layers
 import sparring
 from sparring import recipes
 from sparring.augment.paired import jittered
-from sparring.core.batch import Batch
-from sparring.core.data_spec import ImageSpec, PairSpec, spec_from_json
 from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.core.random_streams import Streams
+from sparring.data.images.image_spec import ImageSpec
+from sparring.data.pairs.pair_spec import PairBatch, PairSpec
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preprocessing import Preprocessing
 from sparring.games.recipe import check
@@ -26,10 +26,11 @@ from sparring.games.step_context import StepContext
 from sparring.games.translation import ImagePool, TranslationGame
 from sparring.losses.contrastive import contrastive
 from sparring.losses.perceptual import correlations, style_distance, total_variation
+from sparring.modalities import spec_from_json
 from sparring.nets import image_translation as nets
 from sparring.nets.blocks.layers import InstanceNorm
 from sparring.nets.feature_extractors.perceptual import Lite0Perception, Perception, open_perception
-from sparring.training.loop import Table, TurnTaker
+from sparring.training.loop import TrainingContext, TurnRunner
 from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings
 from style_transfer import GENERATED, centered, generated
@@ -64,7 +65,7 @@ def pairs_for(name: str, places: tuple[str, str]) -> Pairs:
 
 
 def context(inputs: Tensor, targets: Tensor, step: int = 0) -> StepContext:
-    return StepContext(lambda: Batch(targets, inputs=inputs), lambda: None, len(inputs), Streams(0, step, scope="test"), step, 0)
+    return StepContext(lambda: PairBatch(targets, inputs=inputs), lambda: None, len(inputs), Streams(0, step, scope="test"), step, 0)
 
 
 # ----------------------------------------------------------------------------------------------------- networks
@@ -530,12 +531,12 @@ def test_every_translator_takes_its_turns(name: str, places: tuple[str, str]) ->
     check(recipe, pairs.spec)
     settings = resolve(TrainSettings(steps=1, threads=1, device="cpu"))
     state = first_state(recipe, lambda: recipe.build(pairs.spec), 0)
-    table = Table(pairs, recipe, settings, fabric_for(settings))
+    table = TrainingContext(pairs, recipe, settings, fabric_for(settings))
     moved: set[str] = set()
     for turn in state.game.turns:
         before = {weight: tensor.clone() for weight, tensor in state.game.named_parameters()}
-        taker = TurnTaker(state.game, turn)
-        signals = taker.take(state, table, 0, 0)
+        taker = TurnRunner(state.game, turn)
+        signals = taker.run(state, table, 0, 0)
         changed = {weight for weight, tensor in state.game.named_parameters() if not torch.equal(tensor, before[weight])}
         assert {weight.partition(".")[0] for weight in changed} == set(taker.player.networks)
         moved |= changed

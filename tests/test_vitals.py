@@ -131,7 +131,7 @@ def examined(store: Store, *, collapsed: bool) -> dict[str, Any]:
     recipe = recipes.get("dcgan")(**{name: value for name, value in TINY.items() if name in {"width", "batch_size", "latent_size"}})
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     assert isinstance(state.game, TwoPlayerGame)
-    state.game.generator = Drawing(data.batch(np.arange(50)).images, collapsed=collapsed)
+    state.game.generator = Drawing(data.batch(np.arange(50)).samples, collapsed=collapsed)
     return Examiner(data, held_out, 0)(State(state.game, state.game, state.optimizers))
 
 
@@ -235,7 +235,7 @@ def test_images_kept_back_are_not_trained_on(store: Store) -> None:
     assert data.labels is not None
     assert store.labels is not None
     assert (data.labels == store.labels[data.places]).all()
-    assert torch.equal(data.batch(np.array([2])).images, store.batch(data.places[[2]]).images)
+    assert torch.equal(data.batch(np.array([2])).samples, store.batch(data.places[[2]]).samples)
     assert set(split_holdout(store, 5, 1)[1].places) != set(split_holdout(store, 5, 0)[1].places)
     with pytest.raises(sparring.core.errors.SettingsError, match="holdout must leave something"):
         split_holdout(store, 60, 0)
@@ -288,7 +288,7 @@ def test_what_is_asked_for_is_compared_class_by_class(tmp_path: Path) -> None:
     examiner = Examiner(split_holdout(prepare(open_source(tmp_path / "grays.npz"), Preprocessing(size=16)), 0, 0)[0], None, 0)
     assert examiner.data_signs()["agreements"] == [1.0] * 4
     asked = torch.tensor([0, 1, 2, 2, 3])
-    drawn = torch.stack([examiner.real.images[examiner.real.labels == label][0] for label in (0, 1, 1, 1, 3)])
+    drawn = torch.stack([examiner.real.samples[examiner.real.labels == label][0] for label in (0, 1, 1, 1, 3)])
     assert examiner.image_signs(drawn, asked)["as_asked/kinds"] == [1.0, 1.0, 0.0, 1.0]
 
 

@@ -28,7 +28,7 @@ def folder(path: Path, numbers: list[int], ending: str = ".png", add: int = 0) -
 def brightness(pairs: Pairs, indices: list[int]) -> list[tuple[int, int]]:
     batch = pairs.batch(np.array(indices))
     assert batch.inputs is not None
-    levels = [((side.mean(dim=(1, 2, 3)) + 1) * 127.5).round().int().tolist() for side in (batch.inputs, batch.images)]
+    levels = [((side.mean(dim=(1, 2, 3)) + 1) * 127.5).round().int().tolist() for side in (batch.inputs, batch.samples)]
     return list(zip(*levels, strict=True))
 
 
@@ -123,7 +123,7 @@ def test_each_kind_is_shown_once_before_any_comes_again(emoji: Pairs) -> None:
     assert not np.array_equal(order[:, 0], order[:, 1])
     batch = emoji.batch(order[:4])
     assert batch.inputs is not None
-    assert batch.inputs.shape == batch.images.shape == (4, 3, 8, 8)
+    assert batch.inputs.shape == batch.samples.shape == (4, 3, 8, 8)
 
 
 def test_made_inputs_follow_their_images_when_files_are_renamed(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_single_image_is_a_style(tmp_path: Path) -> None:
     pairs = open_pairs(str(a), Pairing(target=str(style)), SIZE, "style")
     assert pairs.counts == (9, 1)
     batch = pairs.batch(np.array([[0, 0], [3, 0]]))
-    assert ((batch.images + 1) * 127.5).round().unique().tolist() == [77]
+    assert ((batch.samples + 1) * 127.5).round().unique().tolist() == [77]
     assert len(open_pairs(str(a), Pairing(target=str(style), held_out=0.5), SIZE, "style").shown(8)) == 5
 
 
@@ -234,7 +234,7 @@ def test_pairs_of_two_shapes_are_refused_unless_both_are_squeezed(tmp_path: Path
     pairs = opened(a, b, "squash")
     batch = pairs.batch(np.arange(3))
     assert batch.inputs is not None
-    assert (batch.inputs - batch.images).abs().mean() < 0.05, "both show the whole scene"
+    assert (batch.inputs - batch.samples).abs().mean() < 0.05, "both show the whole scene"
     for file in b.iterdir():  # the same shape but for the rounding of a side
         scene(int(file.stem), 160, 320).resize((107, 53)).save(file)
     assert opened(a, b).counts == (3,)
@@ -322,6 +322,6 @@ def test_pix2pixs_parts_are_held_out_by_their_names(tmp_path: Path) -> None:
         pairs = open_pairs(str(data), pairing, SIZE, "paired")
         assert sorted(brightness(pairs, [0, 1, 2])) == [(10, 15), (20, 25), (30, 35)]
         held = pairs.shown(8)
-        assert sorted(((held.images.mean(dim=(1, 2, 3)) + 1) * 127.5).round().tolist()) == [45, 55]
+        assert sorted(((held.samples.mean(dim=(1, 2, 3)) + 1) * 127.5).round().tolist()) == [45, 55]
     with pytest.raises(SettingsError, match="--side-by-side left"):
         open_pairs(str(tmp_path / "sheets"), Pairing(), SIZE, "paired")

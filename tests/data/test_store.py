@@ -200,14 +200,14 @@ def test_many_threads_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.Mo
 def test_batch_gathers_the_images(photos: Path) -> None:
     store = prepare(open_source(photos))
     batch = store.batch(np.array([5, 0, 5]))
-    assert batch.images.shape == (3, 3, 8, 8)
-    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    assert batch.samples.shape == (3, 3, 8, 8)
+    assert batch.samples.is_contiguous(memory_format=torch.channels_last)
     expected = [130 / 127.5 - 1, 10 / 127.5 - 1, 130 / 127.5 - 1]
-    torch.testing.assert_close(batch.images[:, 0, 3, 4], torch.tensor(expected))
-    assert (batch.images[:, 1:] == -1).all()
+    torch.testing.assert_close(batch.samples[:, 0, 3, 4], torch.tensor(expected))
+    assert (batch.samples[:, 1:] == -1).all()
     assert batch.labels is not None
     assert batch.labels.tolist() == [1, 0, 1]
-    batch.images.zero_()
+    batch.samples.zero_()
     assert store.pixels[5, 0, 0, 0] == 130
     with pytest.raises(IndexError):
         store.batch(np.array([6]))

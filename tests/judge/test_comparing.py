@@ -8,8 +8,10 @@ from rich.console import Console
 
 import sparring
 from sparring import recipes
-from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.errors import SettingsError
+from sparring.data.images.image_spec import ImageSpec
+from sparring.data.pairs.pair_spec import PairSpec
+from sparring.runs.config import write_config
 from sparring.runs.run_directory import RunDirectory
 
 QUIET = Console(quiet=True)
@@ -20,8 +22,8 @@ def run_of(folder: Path, recipe: str) -> Path:
     folder.mkdir()
     spec = ImageSpec(16, 16, 3, ()) if recipe == "dcgan" else PairSpec(16, 16, 3, (), 3, paired=recipe == "pix2pix")
     data = {"spec": spec.to_json(), "fingerprint": "", "source": "somewhere"}
-    RunDirectory(folder).write_config(
-        {"recipe": recipe, "recipe_settings": asdict(recipes.get(recipe)()), "train_settings": {}, "data": data}
+    write_config(
+        RunDirectory(folder), {"recipe": recipe, "recipe_settings": asdict(recipes.get(recipe)()), "train_settings": {}, "data": data}
     )
     return folder
 

@@ -15,7 +15,8 @@ from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.data.store import Store
 from sparring.evaluation import classifier
 from sparring.evaluation.extractors import open_extractor
-from sparring.evaluation.features import rebatched, with_channels
+from sparring.evaluation.features import rebatched
+from sparring.media.pixels import with_channels
 from sparring.nets.feature_extractors import efficientnet_lite0
 from sparring.nets.feature_extractors.resize import resize
 from sparring.nets.feature_extractors.weight_files import read_weights

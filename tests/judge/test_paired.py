@@ -146,18 +146,18 @@ def test_distance_grows_with_blur_and_tells_a_step_aside_from_another_garment(di
     store = prepare(open_source("fashion10k"))
     assert store.labels is not None
     by_class = np.stack([np.flatnonzero(store.labels == label)[:2] for label in range(10)])
-    garments = store.batch(by_class.ravel()).images
+    garments = store.batch(by_class.ravel()).samples
     blurred = [distance(gaussian_blur(garments, [15, 15], [sigma, sigma]), garments) for sigma in (0.5, 0.8, 1.3, 2.0, 4.0)]
     assert all((less < more).all() for less, more in itertools.pairwise(blurred))
     aside = pad(garments, (1, 0, 0, 0), value=-1)[..., :-1]
-    others = store.batch(np.roll(by_class, 1, axis=0).ravel()).images
+    others = store.batch(np.roll(by_class, 1, axis=0).ravel()).samples
     assert (distance(aside, garments) < distance(others, garments)).all()
 
 
 def test_distance_knows_an_emoji_in_another_hand_better_than_pixels_do(distance: PerceptualDistance) -> None:
     google, twitter = (prepare(open_source(f"emoji:{style}")) for style in ("google", "twitter"))
     chosen = np.arange(0, len(google), len(google) // 40)
-    targets, redrawn, others = google.batch(chosen).images, twitter.batch(chosen).images, google.batch(np.roll(chosen, 7)).images
+    targets, redrawn, others = google.batch(chosen).samples, twitter.batch(chosen).samples, google.batch(np.roll(chosen, 7)).samples
     known = (distance(redrawn, targets) < distance(others, targets)).double().mean()
     by_pixels = (absolute_error(redrawn, targets) < absolute_error(others, targets)).double().mean()
     assert known > 0.9

@@ -63,7 +63,7 @@ class AdaptiveChance(nn.Module):
             self.chance.clamp_(0, LARGEST_CHANCE)
 
 
-def adaptive(images: Images, chance: float, streams: Streams, name: str) -> Images:
+def adaptive_augment(images: Images, chance: float, streams: Streams, name: str) -> Images:
     """Every operation of ADA's "bgc" to each image with that chance. 0 gives the images as they are."""
     if chance <= 0:
         return images

@@ -10,12 +10,12 @@ from sparring.augment.random_draws import Draws, Images, PerImage, _spread
 from sparring.core.random_streams import Streams
 
 
-def differentiable(images: Images, streams: Streams, name: str) -> Images:
+def diffaugment(images: Images, streams: Streams, name: str) -> Images:
     """Color, translation by up to an eighth of the side, and a square of half the side cut out: DiffAugment's whole policy."""
-    return differentiable_together([images], streams, name)
+    return diffaugment_together([images], streams, name)
 
 
-def differentiable_together(parts: Sequence[Float[Tensor, "n _ h w"]], streams: Streams, name: str) -> Float[Tensor, "n c h w"]:
+def diffaugment_together(parts: Sequence[Float[Tensor, "n _ h w"]], streams: Streams, name: str) -> Float[Tensor, "n c h w"]:
     """The same to images that belong together, which become the channels of one: each in colors of its own, moved and cut alike."""
     n, _, height, width = parts[0].shape
     draws = Draws(streams, name, n, 1.0)

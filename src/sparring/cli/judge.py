@@ -55,7 +55,7 @@ def judge(
             feature network defines it.
         exact: Compute Inception's features in float32, even if bfloat16 is faster.
         device: Device for the feature network.
-        direction: For translation models: a2b translates inputs to targets, b2a targets to inputs (only cyclegan).
+        direction: For translation models: from inputs to targets (a2b), or from targets to inputs (b2a, only cyclegan).
         target: For translation models, if B holds only inputs: their targets, or images that the translations should look like.
         inputs: For translation models: how the input is made from each image of B, which is its target.
         side_by_side: For translation models: each file of B holds a pair side by side, with the input on this side.

@@ -35,7 +35,7 @@ def translate(
     """Translate images with a trained translation model. Images that exist in OUT are skipped, so an interrupted command can be repeated.
 
     Args:
-        direction: a2b translates inputs to targets, b2a targets to inputs (only cyclegan).
+        direction: From inputs to targets (a2b), or from targets to inputs (b2a, only cyclegan).
         size: Resize images first, so that their shorter side has this many pixels. Default: images keep their size.
         tile: Images larger than this, in pixels, are translated in overlapping square tiles of this side.
         noise: Seed of the dropout noise, for one of many possible translations (pix2pix). Default: dropout is off.

@@ -1,6 +1,6 @@
-"""A batch of real data on its way into a game, and the one place where pixels change their range."""
+"""A batch of real samples on its way into a game."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float, Int64
@@ -9,18 +9,17 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """Real images that one turn sees."""
+    """Real samples that one turn sees. A kind of data with more than samples and classes adds fields."""
 
-    images: Float[Tensor, "n c h w"]
-    """Pixels in [-1, 1], in channels-last memory."""
+    samples: Float[Tensor, "n ..."]
+    """Samples as networks see them. Images: pixels in [-1, 1], in channels-last memory."""
     labels: Int64[Tensor, " n"] | None = None
-    """Class of each image, or None for data without classes."""
-    inputs: Float[Tensor, "n inputs h w"] | None = None
-    """What each image is to be made of, or images of another kind; None where there is no such thing. As `images`."""
+    """Class of each sample, or None for data without classes."""
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device."""
-        return Batch(*(None if part is None else part.to(device) for part in (self.images, self.labels, self.inputs)))  # pyright: ignore[reportArgumentType] (there are images)
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: tensor.to(device) for name, tensor in tensors.items() if tensor is not None})
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.samples)

@@ -1,5 +1,6 @@
 """Numbers as they are written down."""
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,3 +26,11 @@ def flags(settings: Mapping[str, Any]) -> Iterator[str]:
             yield " ".join([f"--{flag}", *(shlex.quote(str(each)) for each in value)])
         elif value is not None:
             yield f"--{flag} {shlex.quote(str(value))}"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 1:02 or 1:02:03."""
+    if not math.isfinite(seconds):
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"

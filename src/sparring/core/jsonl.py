@@ -8,9 +8,11 @@ from sparring.core.errors import CheckpointError, DataError
 from sparring.core.files import write_bytes
 
 
-def drop_later(path: Path, step: int) -> None:
-    """Take from a file with a JSON object a line those of later steps, and one that was cut off."""
-    if path.exists():
+def cut_back(path: Path, step: int) -> None:
+    """Remove lines of later steps, and one that was cut off. At step 0 the whole file goes."""
+    if not step:
+        path.unlink(missing_ok=True)
+    elif path.exists():
         try:
             lines = path.read_text(encoding="utf-8").split("\n")[:-1]
             kept = [line for line in lines if json.loads(line)["step"] <= step]

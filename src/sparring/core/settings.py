@@ -83,3 +83,13 @@ def _wanted(kind: Any) -> str:  # noqa: ANN401
 def _seen(value: object) -> str:
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def non_default(settings: Any) -> dict[str, Any]:  # noqa: ANN401 (a dataclass of settings)
+    """The settings that are not their dataclass's own."""
+    return {one.name: value for one in fields(settings) if (value := getattr(settings, one.name)) != one.default}
+
+
+def plain(value: object) -> object:
+    """A setting as JSON has it: tuples are lists there."""
+    return list(value) if isinstance(value, tuple) else value

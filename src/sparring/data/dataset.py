@@ -9,7 +9,7 @@ from sparring.core.batch import Batch
 
 
 @runtime_checkable
-class Data(Protocol):
+class Dataset(Protocol):
     """What the loop asks of a store."""
 
     @property

@@ -17,11 +17,11 @@ import torch
 from jaxtyping import Int64, UInt8
 
 from sparring.core.batch import Batch
-from sparring.core.data_spec import ImageSpec, default_size, spec_from_json
 from sparring.core.errors import DataError, listed
 from sparring.core.files import cache_folder, read_json, replacing, sha256_of_file, write_json
 from sparring.core.formatting import plural
 from sparring.core.parallel import in_order, progress_bar
+from sparring.data.images.image_spec import ImageSpec, default_size
 from sparring.data.images.sizes_and_range import SharedRange, common_size, range_taken, shared_range
 from sparring.data.import_report import Report, _report_from_json
 from sparring.data.preprocessing import Preprocessing, checked_background
@@ -103,7 +103,7 @@ def open_store(folder: Path) -> Store:
     torn = f"The prepared data in {folder} is torn or altered. Delete that folder and prepare the data again."
     if not isinstance(described, dict) or described.get("checksum") != _checksum(described) or described.get("format") != FORMAT:
         raise DataError(torn)
-    spec = spec_from_json(described["spec"])
+    spec = ImageSpec.from_json(described["spec"])
     shape = (described["count"], spec.height, spec.width, spec.channels)
     try:
         whole = (folder / PIXELS).stat().st_size == math.prod(shape) and sha256_of_file(folder / NAMES) == described["names_sha256"]

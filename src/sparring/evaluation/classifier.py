@@ -103,7 +103,7 @@ def trained(store: Store) -> Trained:
     except (OSError, SafetensorError, KeyError, RuntimeError, TypeError, ValueError):  # not there yet, or damaged
         network = train(store, training)
         pieces = [store.batch(numbers) for numbers in np.array_split(held_out, -(-len(held_out) // PIECE))]
-        right = sum(int((names(network, piece.images) == piece.labels).sum()) for piece in pieces)
+        right = sum(int((names(network, piece.samples) == piece.labels).sum()) for piece in pieces)
         about = {"accuracy": right / len(held_out), "held_out": len(held_out)}
         with contextlib.suppress(OSError, SafetensorError), replacing(path) as temporary:  # a full disk only costs training again
             tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
@@ -142,7 +142,7 @@ def _batches(store: Store, numbers: Int64[np.ndarray, " n"]) -> Iterator[tuple[F
             batch = store.batch(order[start : start + BATCH])
             assert batch.labels is not None
             down, right = moves[:, start : start + BATCH]
-            moved = _shifted(resize(batch.images, SIDE, RESIZE), down, right)
+            moved = _shifted(resize(batch.samples, SIDE, RESIZE), down, right)
             yield moved.contiguous(memory_format=torch.channels_last), batch.labels
 
 

@@ -14,7 +14,7 @@ from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.ranking import Judged, Line, markdown, plot, ranked
 from sparring.games.translation import TranslationRecipe
 from sparring.inference.load import IMPORTED, load
-from sparring.runs.config import described, from_json
+from sparring.runs.config import described, from_json, read_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 from sparring.training.settings import TrainSettings
@@ -82,7 +82,7 @@ def _comparable(directories: Sequence[RunDirectory]) -> list[dict[str, Any]]:
     for directory in directories:
         path = directory.path
         if directory.exists():
-            configs.append(directory.read_config())
+            configs.append(read_config(directory))
             if issubclass(type(described(configs[-1], path)[0]), TranslationRecipe):
                 translators.append(str(path))
         elif path.suffix == ".safetensors" or (path / IMPORTED).is_file():

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from sparring.core.errors import DataError
+from sparring.media.pixels import with_channels
 from sparring.nets.feature_extractors.resize import ResizeName, resize
 
 CHUNK = 16
@@ -115,18 +116,3 @@ def rebatched(batches: Iterable[Float[Tensor, "_ c h w"]], size: int = CHUNK) ->
             waiting = [joined[size:]] if n > size else []
     if waiting:
         yield torch.cat(waiting)
-
-
-def with_channels(pixels: UInt8[np.ndarray, "n h w c"], channels: int) -> UInt8[np.ndarray, "n h w channels"]:
-    """Gray as color or color as gray (luma, as Pillow weighs it); alpha is laid on white."""
-    if pixels.shape[3] == channels:
-        return pixels
-    if pixels.shape[3] == 4:
-        alpha = pixels[..., 3:].astype(np.float32) / 255
-        laid = pixels[..., :3] * alpha + 255 * (1 - alpha)
-        return with_channels(laid.round().astype(np.uint8), channels)
-    if channels == 4:
-        return np.concatenate([with_channels(pixels, 3), np.full((*pixels.shape[:3], 1), 255, np.uint8)], axis=3)
-    if channels == 1:
-        return (pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)).round().astype(np.uint8)
-    return pixels.repeat(3, axis=3)

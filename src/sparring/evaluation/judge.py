@@ -31,6 +31,7 @@ from sparring.media.pixels import float_to_pixels
 from sparring.metrics.feature_arrays import checked
 from sparring.metrics.frechet_distance import Gaussian, between
 from sparring.nets.feature_extractors.resize import ResizeName
+from sparring.runs.config import read_config
 from sparring.runs.milestones import whereabouts
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.training_data import preprocessing_of, source_of, training_data
@@ -206,7 +207,7 @@ def whereabouts_of(*places: Judgeable | None) -> str:
     for place in places:
         source = place.source if isinstance(place, Model) else place
         if isinstance(source, str | os.PathLike) and (run := RunDirectory(Path(source))).exists():
-            where = whereabouts(run, run.read_config())
+            where = whereabouts(run, read_config(run))
             return "" if where is None else f"{'Young' if where.young else 'Not at its end'}: {where.sentence}"
     return ""
 
@@ -248,7 +249,7 @@ def of_model(model: Model, n: int, seed: int, truncation: float | None = None) -
         return np.concatenate([float_to_pixels(image).cpu().numpy() for image in chosen])
 
     game = model.game
-    labels = game.labels_of(seed, n).cpu().numpy() if game.conditional else None
+    labels = game.default_labels(seed, n).cpu().numpy() if game.conditional else None
     return Images(
         str(model.source),
         n,

@@ -12,16 +12,17 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from sparring.core.console import console
-from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.errors import SettingsError
 from sparring.core.parallel import progress_bar
+from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.made_inputs import Made
+from sparring.data.pairs.pair_spec import PairSpec
 from sparring.data.pairs.pairs import Pairing, Pairs, native_size, open_pairs, open_to_judge
 from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import Store
 from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.feature_cache import see
-from sparring.evaluation.features import Extractor, with_channels
+from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import of_store
 from sparring.evaluation.perceptual_distance import PerceptualDistance, scored
 from sparring.evaluation.scores import few_for_features
@@ -29,12 +30,12 @@ from sparring.games.game import Game
 from sparring.games.translation import Direction, TranslationGame, TranslationRecipe, mean_difference
 from sparring.inference.model import Model
 from sparring.media.image_files import grid
-from sparring.media.pixels import float_to_pixels, pixels_to_float
+from sparring.media.pixels import float_to_pixels, pixels_to_float, with_channels
 from sparring.metrics.frechet_distance import Gaussian, between
 from sparring.metrics.paired_images import means
 from sparring.metrics.sliced_wasserstein import coarse, sliced_wasserstein
 from sparring.nets.feature_extractors import efficientnet_lite0
-from sparring.runs.config import from_json
+from sparring.runs.config import from_json, read_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.training_data import preprocessing_of, refuse_changed, refuse_moved, source_of
 
@@ -64,15 +65,14 @@ def in_color(images: Float[Tensor, "n c h w"]) -> UInt8[np.ndarray, "n h w 3"]:
 def sheet_of(pairs: Pairs, count: int = SHOWN) -> Callable[[Game], UInt8[np.ndarray, "h w 3"]]:
     """What draws held-out images and what becomes of them: input | output | target (| what becomes of the target)."""
     shown = pairs.shown(count)
-    assert shown.inputs is not None
-    inputs, targets = shown.inputs, shown.images
+    inputs, targets = shown.inputs, shown.targets
 
     def sheet(game: Game) -> UInt8[np.ndarray, "h w 3"]:
         assert isinstance(game, TranslationGame)
         columns = [inputs, game.translate(inputs), targets]
         if "b2a" in game.translators:
             columns.append(game.translate(targets, "b2a"))
-        elif game.rules.translates == "style":
+        elif game.settings.translates == "style":
             columns.pop()
         rows = np.stack([in_color(column) for column in columns], axis=1)
         return grid(rows.reshape(-1, *rows.shape[2:]), columns=len(columns) * (2 if len(rows) > 1 else 1))
@@ -83,8 +83,7 @@ def sheet_of(pairs: Pairs, count: int = SHOWN) -> Callable[[Game], UInt8[np.ndar
 def score_on(pairs: Pairs) -> Callable[[Game], dict[str, Any]]:
     """What rates translators by held-out images, lower is better: L1 for pairs, else how far translations are from targets."""
     shown = pairs.shown(SCORED)
-    assert shown.inputs is not None
-    inputs, targets = shown.inputs, shown.images
+    inputs, targets = shown.inputs, shown.targets
     paired = pairs.spec.paired
 
     def score(game: Game) -> dict[str, Any]:
@@ -107,7 +106,7 @@ def pairs_for(model: Model) -> Pairs:
             "second set), --inputs (what to make of each image) or --side-by-side."
         )
     data, run = source_of(model), RunDirectory(model.source)
-    recorded = run.read_config()["data"]
+    recorded = read_config(run)["data"]
     refuse_moved(run, recorded)
     preprocessing = replace(model.preprocessing, size=model.spec.height)
     pairing = from_json(Pairing, recorded["pairing"] or {})
@@ -204,7 +203,7 @@ def judge_translations(
     pairing = Pairing(target=None if target is None else os.fspath(target), inputs=inputs, side_by_side=side_by_side, twins=twins)
     pairs, about, notes = _judged_by(model, data, pairing, size)
     pairs = pairs if direction == "a2b" else pairs.reversed()
-    fair = not pairs.spec.paired and model.translation_game.rules.translates != "style" and min(pairs.counts) > 1
+    fair = not pairs.spec.paired and model.translation_game.settings.translates != "style" and min(pairs.counts) > 1
     known = pairs.twins and len(pairs.held_out[0]) > 0
     if not fair and not known:
         raise SettingsError(
@@ -273,7 +272,7 @@ def _beside_targets(pairs: Pairs, ways: Mapping[str, Way], advance: Callable[[in
     for held in pairs.shown_in_pieces(JUDGED, _at_a_time(pairs.spec)):
         assert held.inputs is not None
         for name, way in ways.items():
-            pieces[name].append(scored(laid_on_white(way(held.inputs)), laid_on_white(held.images), distance))
+            pieces[name].append(scored(laid_on_white(way(held.inputs)), laid_on_white(held.targets), distance))
         advance(len(held))
     return {name: means(each) for name, each in pieces.items()}
 

@@ -6,7 +6,7 @@ its networks are. A recipe gives the networks; this file plays the game.
 
 import math
 from dataclasses import dataclass, replace
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import torch
 from jaxtyping import Float, Int64
@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from sparring.augment import ada
+from sparring.augment import ada, diffaugment
 from sparring.core.batch import Batch
-from sparring.core.data_spec import ImageSpec
+from sparring.core.data_spec import Spec
 from sparring.core.random_streams import Streams
 from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.games.game import Player, Turn
+from sparring.games.image_recipe import ImageRecipe
 from sparring.games.latent_game import LatentGame
 from sparring.games.step_context import StepContext
 from sparring.losses import penalties
@@ -44,29 +45,32 @@ class TwoPlayerGame(LatentGame):
     """
 
     def __init__(
-        self, spec: ImageSpec, generator: nn.Module, discriminator: nn.Module, rules: AdversarialSettings, growth: Growth | None = None
+        self, spec: Spec, generator: nn.Module, discriminator: nn.Module, settings: AdversarialSettings, growth: Growth | None = None
     ) -> None:
         super().__init__(spec)
         self.growth = growth
         self.growing = [module for network in (generator, discriminator) for module in network.modules() if isinstance(module, Growing)]
         self.generator = generator
-        self.discriminator = spectrally_normalized(discriminator) if rules.spectral_norm else discriminator
-        self.rules = rules
-        ada = rules.augment == "ada"
-        self.augmentation = ada.AdaptiveChance(rules.augment_target, rules.augment_samples, rules.augment_chance) if ada else None
-        self.r1 = rules.r1_for(spec)
-        self.objective = objective(rules.objective, rules.label_smoothing)
+        self.discriminator = spectrally_normalized(discriminator) if settings.spectral_norm else discriminator
+        self.settings = settings
+        self.augmentation = None
+        if settings.augment == "ada":
+            self.augmentation = ada.AdaptiveChance(settings.augment_target, settings.augment_samples, settings.augment_chance)
+        self.r1 = settings.r1_for(spec)
+        self.objective = objective(settings.objective, settings.label_smoothing)
         self.players = (
-            Player("generator", ("generator",), rules.optimizer_maker(rules.learning_rate), averaged=True),
+            Player("generator", ("generator",), settings.optimizer_maker(settings.learning_rate), has_ema=True),
             Player(
                 "discriminator",
                 ("discriminator",),
-                rules.optimizer_maker(rules.discriminator_learning_rate or rules.learning_rate, rules.discriminator_weight_decay),
-                after_step=self.clip_weights if rules.weight_clip else None,
+                settings.optimizer_maker(
+                    settings.discriminator_learning_rate or settings.learning_rate, settings.discriminator_weight_decay
+                ),
+                after_step=self.clip_weights if settings.weight_clip else None,
             ),
         )
         self.turns = (
-            Turn("discriminator", "discriminator", self.play_discriminator, repeat=rules.discriminator_steps),
+            Turn("discriminator", "discriminator", self.play_discriminator, repeat=settings.discriminator_steps),
             Turn("generator", "generator", self.play_generator),
         )
         self.sampling_networks = ("generator",)
@@ -74,68 +78,72 @@ class TwoPlayerGame(LatentGame):
     @property
     def conditional(self) -> bool:
         """Whether the generator is told a class."""
-        return self.rules.condition != "none"
+        return self.settings.condition != "none"
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """Normal or uniform in [-1, 1), as the recipe says."""
-        draw = streams.normal if self.rules.latent == "normal" else streams.uniform
-        return draw("latent", n, self.rules.latent_size)
+        draw = streams.normal if self.settings.latent == "normal" else streams.uniform
+        return draw("latent", n, self.settings.latent_size)
 
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
-    ) -> Float[Tensor, "n c h w"]:
+    ) -> Float[Tensor, "n ..."]:
         """See LatentGame. Truncation is in the latents: each number within so much of zero (Brock et al. 2019, section 3.1)."""
         if truncation is not None:
-            latents = truncated(latents, truncation) if self.rules.latent == "normal" else latents * min(1.0, truncation)
+            latents = truncated(latents, truncation) if self.settings.latent == "normal" else latents * min(1.0, truncation)
         return self.generator(latents, condition)
 
-    def drawn(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
+    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n ..."]:
         """Images that the generator draws in training."""
         return self.generator(self.latents(context.streams, context.batch_size), self.condition(labels))
 
     def generator_penalties(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
         """What the generator minimizes beside its losses."""
-        if not self.rules.orthogonal:
+        if not self.settings.orthogonal:
             return {}
         # an embedding of classes has no filters
         filters = (weight for name, weight in self.generator.named_parameters() if not name.startswith("embed."))
-        weighted = self.rules.orthogonal * penalties.orthogonal(filters)
+        weighted = self.settings.orthogonal * penalties.orthogonal(filters)
         return {"orthogonal": weighted.expand(context.batch_size)}
 
     # ------------------------------------------------------------------------------------------- turns
 
     def play_discriminator(self, context: StepContext) -> Losses:
         """Tell real images from generated ones of the same classes."""
-        context = self.grown(context)
+        context = self.at_current_level(context)
         labels = context.batch.labels
         with torch.no_grad():
-            generated = self.drawn(context, labels)
-        losses = self.discriminator_losses(context, context.batch.images, generated, labels)
+            generated = self.generate_fakes(context, labels)
+        losses = self.discriminator_losses(context, context.batch.samples, generated, labels)
         if self.augmentation is not None:
             self.adapt(self.augmentation, context)
         return losses
 
     def play_generator(self, context: StepContext) -> Losses:
         """Draw images that the discriminator takes for real: the one there is, or the one it would become (unrolling)."""
-        rules, context = self.rules, self.grown(context)
+        settings, context = self.settings, self.at_current_level(context)
         for network in self.growing:
             network.shown.fill_(context.real_samples)
-        sees_data = self.objective.compares or rules.unroll > 0
+        sees_data = self.objective.compares or settings.unroll > 0
         labels = None if not self.conditional else context.batch.labels if sees_data else context.draw_labels()
-        generated = self.drawn(context, labels)
-        weights = self.unrolled(context, generated, labels) if rules.unroll else None
-        logits, class_logits = self.verdict(self.shown(generated, "generated", context), labels, weights)
-        real = self.verdict(self.shown(context.batch.images, "real", context), labels, weights)[0] if sees_data else logits.detach()
-        if rules.unroll and self.objective.zero_sum:
+        generated = self.generate_fakes(context, labels)
+        weights = self.unrolled_weights(context, generated, labels) if settings.unroll else None
+        logits, class_logits = self.discriminate(self.discriminator_input(generated, "generated", context), labels, weights)
+        real = (
+            self.discriminate(self.discriminator_input(context.batch.samples, "real", context), labels, weights)[0]
+            if sees_data
+            else logits.detach()
+        )
+        if settings.unroll and self.objective.zero_sum:
             # Whatever the discriminator will lose is gained, its losses on real images included: they depend on its next steps.
             losses = {name: -loss for name, loss in self.objective.discriminator(real, logits).items()}
         else:
             losses = dict(self.objective.generator(real, logits))
-        if rules.condition == "auxiliary":
+        if settings.condition == "auxiliary":
             losses["class"] = class_losses(class_logits, labels)
         return losses | self.generator_penalties(context, labels)
 
-    def grown(self, context: StepContext) -> StepContext:
+    def at_current_level(self, context: StepContext) -> StepContext:
         """The context at the level that growing networks have come to: they are told it, and real images have its side."""
         growth = self.growth
         if growth is None:
@@ -143,26 +151,28 @@ class TwoPlayerGame(LatentGame):
         level = growth.level(context.real_samples)
         for network in self.growing:
             network.training_level = level
-        return replace(context, draw=lambda: Batch(shrunk(context.batch.images, growth, level), context.batch.labels))
+        return replace(context, draw=lambda: Batch(shrunk(context.batch.samples, growth, level), context.batch.labels))
 
     # ---------------------------------------------------------------------------- what the discriminator sees
 
-    def shown(self, images: Float[Tensor, "n c h w"], name: str, context: StepContext) -> Float[Tensor, "packs packed h w"]:
-        """Images as the discriminator sees them: augmented, with noise (Arjovsky and Bottou 2017), and packed (Lin et al. 2018)."""
+    def discriminator_input(
+        self, samples: Float[Tensor, "n c *rest"], name: str, context: StepContext
+    ) -> Float[Tensor, "packs packed *rest"]:
+        """Samples as the discriminator sees them: augmented, with noise (Arjovsky and Bottou 2017), and packed (Lin et al. 2018)."""
         if self.augmentation is not None:
-            images = ada.adaptive(images, self.augmentation.chance.item(), context.streams, name)
-        elif self.rules.augment == "diffaugment":
-            images = ada.differentiable(images, context.streams, name)
-        if level := self.rules.noise_at(context.real_samples):
-            images = images + level * context.streams.normal(f"noise/{name}", *images.shape)
-        return packed(images, self.rules.packing)
+            samples = ada.adaptive_augment(samples, self.augmentation.chance.item(), context.streams, name)
+        elif self.settings.augment == "diffaugment":
+            samples = diffaugment.diffaugment(samples, context.streams, name)
+        if level := self.settings.noise_at(context.real_samples):
+            samples = samples + level * context.streams.normal(f"noise/{name}", *samples.shape)
+        return pack_samples(samples, self.settings.packing)
 
-    def verdict(
-        self, shown: Float[Tensor, "packs packed h w"], labels: Int64[Tensor, " n"] | None, weights: Weights | None = None
+    def discriminate(
+        self, shown: Float[Tensor, "packs ..."], labels: Int64[Tensor, " n"] | None, weights: Weights | None = None
     ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"]]:
         """The discriminator's logits, and its class logits if it names classes; `weights` in place of its own."""
         condition = None
-        if self.rules.condition in {"concatenate", "projection"}:
+        if self.settings.condition in {"concatenate", "projection"}:
             one_hot = self.condition(labels)
             assert one_hot is not None
             condition = one_hot.reshape(len(shown), -1)
@@ -176,77 +186,80 @@ class TwoPlayerGame(LatentGame):
     def discriminator_losses(
         self,
         context: StepContext,
-        real: Float[Tensor, "n c h w"],
-        generated: Float[Tensor, "n c h w"],
+        real: Float[Tensor, "n ..."],
+        generated: Float[Tensor, "n ..."],
         labels: Int64[Tensor, " n"] | None,
         weights: Weights | None = None,
     ) -> dict[str, Float[Tensor, " packs"]]:
         """All that the discriminator minimizes; `weights` in place of its own."""
-        rules = self.rules
+        settings = self.settings
         # Lazily (Karras et al. 2020, section 3.1): seldom, and as much stronger.
-        strength = 0 if context.step % rules.penalty_every else rules.penalty_every
+        strength = 0 if context.step % settings.penalty_every else settings.penalty_every
         # R1 and R2 are of gradients through augmentation (as in the code of Karras et al.)
-        real = differentiable(real) if strength and self.r1 else real
-        generated = differentiable(generated) if strength and rules.r2 else generated
-        shown_real, shown_generated = self.shown(real, "real", context), self.shown(generated, "generated", context)
-        real_logits, real_classes = self.verdict(shown_real, labels, weights)
-        generated_logits, generated_classes = self.verdict(shown_generated, labels, weights)
-        context.signals.update({"logits/real": real_logits, "logits/generated": generated_logits})
+        real = requiring_gradients(real) if strength and self.r1 else real
+        generated = requiring_gradients(generated) if strength and settings.r2 else generated
+        shown_real, shown_generated = (
+            self.discriminator_input(real, "real", context),
+            self.discriminator_input(generated, "generated", context),
+        )
+        real_logits, real_classes = self.discriminate(shown_real, labels, weights)
+        generated_logits, generated_classes = self.discriminate(shown_generated, labels, weights)
+        context.metrics.update({"logits/real": real_logits, "logits/generated": generated_logits})
         losses = dict(self.objective.discriminator(real_logits, generated_logits))
-        if rules.drift:
-            losses["drift"] = rules.drift * real_logits.square()
-        if rules.condition == "auxiliary":
+        if settings.drift:
+            losses["drift"] = settings.drift * real_logits.square()
+        if settings.condition == "auxiliary":
             losses["class/real"] = class_losses(real_classes, labels)
             losses["class/generated"] = class_losses(generated_classes, labels)
         if not strength:
             return losses
         if self.r1:
             losses["r1"] = strength * self.r1 / 2 * penalties.squared_gradients(real_logits, real)
-        if rules.r2:
-            losses["r2"] = strength * rules.r2 / 2 * penalties.squared_gradients(generated_logits, generated)
-        if rules.gradient_penalty:
-            sides = penalties.one_sided if rules.gradient_penalty_sides == "one" else penalties.two_sided
+        if settings.r2:
+            losses["r2"] = strength * settings.r2 / 2 * penalties.squared_gradients(generated_logits, generated)
+        if settings.gradient_penalty:
+            sides = penalties.one_sided if settings.gradient_penalty_sides == "one" else penalties.two_sided
             share = (context.streams.uniform("penalty/share", len(shown_real)) + 1) / 2
             points = penalties.between(shown_real, shown_generated, share)
-            losses["gradient_penalty"] = strength * rules.gradient_penalty * sides(self.gradient_norms(points, labels, weights))
-        if rules.dragan:
+            losses["gradient_penalty"] = strength * settings.gradient_penalty * sides(self.gradient_norms(points, labels, weights))
+        if settings.dragan:
             points = penalties.around(shown_real, context.streams.normal("penalty/noise", *shown_real.shape))
-            losses["dragan"] = strength * rules.dragan * penalties.two_sided(self.gradient_norms(points, labels, weights))
+            losses["dragan"] = strength * settings.dragan * penalties.two_sided(self.gradient_norms(points, labels, weights))
         return losses
 
     def gradient_norms(
-        self, points: Float[Tensor, "packs packed h w"], labels: Int64[Tensor, " n"] | None, weights: Weights | None
+        self, points: Float[Tensor, "packs ..."], labels: Int64[Tensor, " n"] | None, weights: Weights | None
     ) -> Float[Tensor, " packs"]:
         """How long the logits' gradients are at these points."""
         points.requires_grad_()
-        return penalties.gradient_norms(self.verdict(points, labels, weights)[0], points)
+        return penalties.gradient_norms(self.discriminate(points, labels, weights)[0], points)
 
     def adapt(self, augmentation: ada.AdaptiveChance, context: StepContext) -> None:
         """Augment more or less, as sure as the discriminator is. Where logits have no zero of their own (objectives that compare, critics)
         they are compared with those of generated images.
         """
-        logits = context.signals["logits/real"].detach()
-        if self.objective.compares or self.rules.objective == "wasserstein":
-            logits = logits - context.signals["logits/generated"].detach()
+        logits = context.metrics["logits/real"].detach()
+        if self.objective.compares or self.settings.objective == "wasserstein":
+            logits = logits - context.metrics["logits/generated"].detach()
         augmentation.adapt(logits, context.batch_size)
-        context.signals.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sure.clone()})
+        context.metrics.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sure.clone()})
 
     # ------------------------------------------------------------------------------- the discriminator's weights
 
-    def unrolled(self, context: StepContext, generated: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None) -> Weights:
+    def unrolled_weights(self, context: StepContext, generated: Float[Tensor, "n ..."], labels: Int64[Tensor, " n"] | None) -> Weights:
         """The discriminator's weights after its next steps on this batch, as a function of the generated images: equations
         7 to 9 of Metz et al. 2017. The steps are its own optimizer's; nothing of them is kept.
         """
         names = [name for name, _ in self.discriminator.named_parameters()]
         weights: list[Tensor] = [weight.detach().requires_grad_() for weight in self.discriminator.parameters()]
         steps = DifferentiableSteps(context.optimizers["discriminator"])
-        apart = replace(context, signals={})
-        for _ in range(self.rules.unroll):
-            losses = self.discriminator_losses(apart, context.batch.images, generated, labels, dict(zip(names, weights, strict=True)))
+        apart = replace(context, metrics={})
+        for _ in range(self.settings.unroll):
+            losses = self.discriminator_losses(apart, context.batch.samples, generated, labels, dict(zip(names, weights, strict=True)))
             total = torch.stack([loss.mean() for loss in losses.values()]).sum()
             gradients = torch.autograd.grad(total, weights, create_graph=True, allow_unused=True, materialize_grads=True)
             weights = steps.take(weights, gradients)
-            if clip := self.rules.weight_clip:
+            if clip := self.settings.weight_clip:
                 weights = [weight.clamp(-clip, clip) for weight in weights]
         return dict(zip(names, weights, strict=True))
 
@@ -254,7 +267,7 @@ class TwoPlayerGame(LatentGame):
         """Bring every weight of the critic back into [-clip, clip] (Arjovsky et al. 2017, algorithm 1)."""
         with torch.no_grad():
             for weight in self.discriminator.parameters():
-                weight.clamp_(-self.rules.weight_clip, self.rules.weight_clip)
+                weight.clamp_(-self.settings.weight_clip, self.settings.weight_clip)
 
 
 def class_losses(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"] | None) -> Float[Tensor, " n"]:
@@ -271,17 +284,17 @@ def truncated(latents: Float[Tensor, "n latent"], threshold: float) -> Float[Ten
     return math.sqrt(2) * torch.erfinv(share * torch.erf(latents.double() / math.sqrt(2))).to(latents.dtype)
 
 
-def differentiable(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """The images, by which what they come to can be differentiated."""
-    return images if images.requires_grad else images.detach().requires_grad_()
+def requiring_gradients(samples: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
+    """The samples as a tensor that losses can be differentiated by."""
+    return samples if samples.requires_grad else samples.detach().requires_grad_()
 
 
-def packed(images: Float[Tensor, "n c h w"], packing: int) -> Float[Tensor, "packs packed h w"]:
-    """Every `packing` images in a row as one, their channels one after the other."""
+def pack_samples(samples: Float[Tensor, "n c *rest"], packing: int) -> Float[Tensor, "packs packed *rest"]:
+    """Every `packing` samples in a row as one, their channels (or columns) one after the other."""
     if packing == 1:
-        return images
-    joined = images.reshape(len(images) // packing, -1, *images.shape[2:])
-    return joined.contiguous(memory_format=torch.channels_last)
+        return samples
+    joined = samples.reshape(len(samples) // packing, -1, *samples.shape[2:])
+    return joined.contiguous(memory_format=torch.channels_last) if joined.ndim == 4 else joined
 
 
 class GeneratorClasses(TypedDict):
@@ -300,18 +313,18 @@ class DiscriminatorClasses(TypedDict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdversarialRecipe(AdversarialSettings):
+class AdversarialRecipe(AdversarialSettings, ImageRecipe):
     """A game of a generator against a discriminator. A recipe adds the networks."""
 
-    def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
+    def networks(self, spec: Any) -> tuple[nn.Module, nn.Module]:  # noqa: ANN401 (the Spec of its kind of data)
         """A generator and a discriminator for such data, as `TwoPlayerGame` wants them."""
         raise NotImplementedError
 
-    def build(self, spec: ImageSpec) -> TwoPlayerGame:
+    def build(self, spec: Any) -> TwoPlayerGame:  # noqa: ANN401 (the Spec of its kind of data)
         """See Recipe."""
-        return TwoPlayerGame(spec, *self.networks(spec), rules=self)
+        return TwoPlayerGame(spec, *self.networks(spec), settings=self)
 
-    def generator_classes(self, spec: ImageSpec) -> GeneratorClasses:
+    def generator_classes(self, spec: Spec) -> GeneratorClasses:
         """How many classes the generator's network is told, and how."""
         concatenated = self.condition in {"concatenate", "auxiliary"}
         return {
@@ -319,7 +332,7 @@ class AdversarialRecipe(AdversarialSettings):
             "normalized": len(spec.classes) if self.condition == "projection" else 0,
         }
 
-    def discriminator_classes(self, spec: ImageSpec) -> DiscriminatorClasses:
+    def discriminator_classes(self, spec: Spec) -> DiscriminatorClasses:
         """How many classes the discriminator's network is told, and how, or how many it names."""
         count = len(spec.classes)
         return {

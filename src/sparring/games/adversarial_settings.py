@@ -1,14 +1,16 @@
 """Settings of every game between a generator and a discriminator."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
 
-from sparring.core.data_spec import ImageSpec
+from sparring.core.data_spec import Spec
 from sparring.core.settings import Ranges
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.recipe import Recipe
 from sparring.losses.objectives import HAVE_TARGETS, ObjectiveName
 from sparring.optimizers.optimizers import OptimizerName, maker
@@ -117,7 +119,7 @@ class AdversarialSettings(Recipe):
     unroll: int = 0
     """Number of discriminator steps that the generator looks ahead (Metz 2017). 0: no unrolling."""
 
-    def incompatibilities(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: Any) -> list[str]:  # noqa: ANN401 (the Spec of its kind of data)
         """See Recipe."""
         found = super().incompatibilities(spec)
         if self.condition != "none" and not spec.classes:
@@ -154,9 +156,9 @@ class AdversarialSettings(Recipe):
         """Whether there is a penalty on gradients per image."""
         return any((self.gradient_penalty, self.dragan, self.r1 != 0, self.r2))
 
-    def r1_for(self, spec: ImageSpec) -> float:
+    def r1_for(self, spec: Spec) -> float:
         """R1's gamma for such data."""
-        return 0.0002 * spec.height * spec.width / self.batch_size if self.r1 is None else self.r1
+        return 0.0002 * math.prod(spec.shape[1:]) / self.batch_size if self.r1 is None else self.r1
 
     def optimizer_maker(self, rate: float, weight_decay: float = 0.0) -> Callable[[list[nn.Parameter]], torch.optim.Optimizer]:
         """Makes the optimizer of a player from its weights."""

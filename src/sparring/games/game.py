@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from sparring.core.data_spec import ImageSpec
+from sparring.core.data_spec import Spec
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses
 
@@ -24,7 +24,7 @@ class Player:
     networks: tuple[str, ...]
     """Names of the game's attributes that hold them."""
     optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer]
-    averaged: bool = False
+    has_ema: bool = False
     """Whether a moving average of the weights is kept, to sample from."""
     after_step: Callable[[], None] | None = None
     """Called after each step of its optimizer: brings the weights back to where they must stay."""
@@ -92,7 +92,7 @@ class Game(nn.Module):
     sampling_networks: tuple[str, ...]
     """The networks that draw: all that a packed model holds."""
 
-    def __init__(self, spec: ImageSpec) -> None:
+    def __init__(self, spec: Spec) -> None:
         super().__init__()
         self.spec = spec
 

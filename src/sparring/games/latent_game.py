@@ -16,7 +16,7 @@ many are asked for: kernels round differently for batches of different sizes."""
 
 
 class LatentGame(Game):
-    """A game whose images come of latents: of noise."""
+    """A game that makes samples from latents: from noise."""
 
     @property
     def conditional(self) -> bool:
@@ -29,9 +29,9 @@ class LatentGame(Game):
 
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
-    ) -> Float[Tensor, "n c h w"]:
-        """Images in [-1, 1] from latents and, if the game is conditional, a weight for each class. `truncation`: how far from the
-        mean latents may be; nearer, images are more typical and less varied. None: as far as they fall.
+    ) -> Float[Tensor, "n ..."]:
+        """Samples (images in [-1, 1]) from latents and, if the game is conditional, a weight for each class. `truncation`: how far from
+        the mean latents may be; nearer, samples are more typical and less varied. None: no limit.
         """
         raise NotImplementedError
 
@@ -47,18 +47,18 @@ class LatentGame(Game):
         """The latents of samples 16 * chunk up to 16 * chunk + 15 of `seed`."""
         return self.latents(Streams(seed, chunk, device=self.device, scope="sample"), SAMPLE_CHUNK)
 
-    def labels_of(self, seed: int, n: int) -> Int64[Tensor, " n"]:
+    def default_labels(self, seed: int, n: int) -> Int64[Tensor, " n"]:
         """The classes of the first `n` samples of `seed` where none is asked for: each class in turn, so that all are there."""
         return (torch.arange(n, device=self.device) + seed) % max(1, len(self.spec.classes))
 
     def sample(
         self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0, truncation: float | None = None
-    ) -> Float[Tensor, "n c h w"]:
-        """Samples `first` to `first + n - 1` of `seed`, in [-1, 1]: the same images, to the bit, however they are split into calls.
+    ) -> Float[Tensor, "n ..."]:
+        """Samples `first` to `first + n - 1` of `seed`, the same, to the bit, however they are split into calls.
         `labels`: the class of each; by default every class in turn (ignored by games without classes).
         """
         if self.conditional and labels is None:
-            labels = self.labels_of(seed, first + n)[first:]
+            labels = self.default_labels(seed, first + n)[first:]
         latents, last = [], first + n
         for chunk in range(first // SAMPLE_CHUNK, -(-last // SAMPLE_CHUNK)):
             start = chunk * SAMPLE_CHUNK
@@ -71,7 +71,7 @@ class LatentGame(Game):
         condition: Float[Tensor, "n classes"] | None,
         offset: int = 0,
         truncation: float | None = None,
-    ) -> Float[Tensor, "n c h w"]:
+    ) -> Float[Tensor, "n ..."]:
         """`generate` in evaluation mode, in chunks; the first row is at place `offset` of its chunk."""
         return self.in_chunks(lambda rows, conditions: self.generate(rows, conditions, truncation), latents, condition, offset)
 
@@ -81,15 +81,15 @@ class LatentGame(Game):
         latents: Float[Tensor, "n latent"],
         condition: Float[Tensor, "n classes"] | None,
         offset: int = 0,
-    ) -> Float[Tensor, "n c h w"]:
+    ) -> Float[Tensor, "n ..."]:
         """What `draw` makes of latents (or of other vectors), in evaluation mode and always in whole chunks, padded with zeros."""
         n = len(latents)
         padding = (offset, -(offset + n) % SAMPLE_CHUNK)
         padded = nn.functional.pad(latents, (0, 0, *padding))
         conditions = None if condition is None else nn.functional.pad(condition, (0, 0, *padding))
-        images = []
+        samples = []
         with evaluating(self):
             for start in range(0, len(padded), SAMPLE_CHUNK):
                 rows = slice(start, start + SAMPLE_CHUNK)
-                images.append(draw(padded[rows], None if conditions is None else conditions[rows]))
-        return torch.cat(images)[offset : offset + n]
+                samples.append(draw(padded[rows], None if conditions is None else conditions[rows]))
+        return torch.cat(samples)[offset : offset + n]

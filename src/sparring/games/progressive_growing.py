@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
 from sparring.games.adversarial_settings import nearest_square, square_problems
 from sparring.nets.progressive_growing import LARGEST, Growth
@@ -47,7 +47,7 @@ class GrowingRecipe(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, SMALLEST, LARGEST) + width_problems(spec, self.channel_base)
+        found = super().incompatibilities(spec) + square_problems(spec, SMALLEST, LARGEST) + width_problems(spec.height, self.channel_base)
         if self.start_side & (self.start_side - 1) or self.start_side > spec.height:
             found.append(f"start_side must be a power of two and at most the images' {spec.height}, not {self.start_side}.")
         return found

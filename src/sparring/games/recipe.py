@@ -1,9 +1,9 @@
 """A recipe: one published system, its settings, and the game that they define."""
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
-from sparring.core.data_spec import ImageSpec, default_size
+from sparring.core.data_spec import Spec
 from sparring.core.errors import SettingsError, listed
 from sparring.core.settings import Ranges, range_problems, type_problems
 from sparring.games.game import Game
@@ -17,6 +17,8 @@ class Recipe:
     """One line for the list of recipes."""
     paper: ClassVar[str]
     """Authors, year, title."""
+    modality: ClassVar[str]
+    """The kind of data that it learns from: the name of an adapter in `modalities/`."""
     data: ClassVar[str]
     """The data that it accepts, in words."""
     ranges: ClassVar[Ranges] = {
@@ -42,13 +44,15 @@ class Recipe:
     """Number of real samples at which learning rates have fallen to zero. None: they stay constant."""
 
     @final
-    def problems(self, spec: ImageSpec) -> list[str]:
+    def problems(self, spec: Spec) -> list[str]:
         """Everything that is wrong with these settings for such data, each a sentence that says what to change. If values have wrong
         types, only those are reported. A recipe defines `ranges` and `incompatibilities`.
         """
+        if spec.kind != self.modality:
+            return [f"This recipe learns from {self.modality}, and this data is {spec.kind}. It takes: {self.data}."]
         return type_problems(self) or [*range_problems(self, self.ranges), *self.incompatibilities(spec)]
 
-    def incompatibilities(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: Any) -> list[str]:  # noqa: ANN401 (the Spec of its kind of data)
         """Settings that do not work together, or with such data. All values have the right type by then, but may be out of range."""
         found = []
         if (self.decay_from_samples is None) != (self.decay_until_samples is None):
@@ -68,14 +72,10 @@ class Recipe:
 
     @property
     def smallest_part(self) -> int:
-        """Number of images that have to stay together when a batch is split."""
+        """Number of samples that have to stay together when a batch is split."""
         return 1
 
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """Side, in pixels, that images are resized to by default. `native`: (height, width) if all images have the same size."""
-        return default_size(native)
-
-    def build(self, spec: ImageSpec) -> Game:
+    def build(self, spec: Any) -> Game:  # noqa: ANN401 (the Spec of its kind of data)
         """The game for such data, with new weights from torch's random numbers."""
         raise NotImplementedError
 
@@ -90,7 +90,7 @@ class Recipe:
         return factor
 
 
-def check(recipe: Recipe, spec: ImageSpec) -> None:
+def check(recipe: Recipe, spec: Spec) -> None:
     """Raise a SettingsError that lists everything that is wrong with `recipe` for such data, if anything is."""
     if problems := recipe.problems(spec):
         raise SettingsError(listed("These settings do not work:", problems))

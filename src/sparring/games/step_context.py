@@ -28,7 +28,7 @@ class StepContext:
     """Steps of the game completed before this one."""
     real_samples: int
     """Real samples shown before this step."""
-    signals: dict[str, Tensor] = field(default_factory=dict)
+    metrics: dict[str, Tensor] = field(default_factory=dict)
     """What the turn wants logged beside its losses: tensors, of which the mean is taken."""
     optimizers: Mapping[str, torch.optim.Optimizer] = field(default_factory=dict)
     """Every player's, to look at and not to move."""

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
 from sparring.games.adversarial_settings import equalized_problems
 from sparring.games.step_context import StepContext
@@ -28,10 +28,10 @@ class StyleGame(TwoPlayerGame):
     path_mean: Float[Tensor, ""]
 
     def __init__(
-        self, spec: ImageSpec, generator: StyleGenerator, discriminator: nn.Module, rules: "StyleRecipe", growth: Growth | None = None
+        self, spec: ImageSpec, generator: StyleGenerator, discriminator: nn.Module, settings: "StyleRecipe", growth: Growth | None = None
     ) -> None:
-        super().__init__(spec, generator, discriminator, rules, growth)
-        self.style_rules = rules
+        super().__init__(spec, generator, discriminator, settings, growth)
+        self.style_rules = settings
         self.register_buffer("path_mean", torch.zeros(()))
 
     def generate(
@@ -45,12 +45,12 @@ class StyleGame(TwoPlayerGame):
         condition = self.condition(labels)
         w, layers = self.generator.map(self.latents(context.streams, n), condition), self.generator.layers_in_use
         if (context.streams.uniform("mixing/chance", 1).item() + 1) / 2 < self.style_rules.style_mixing:
-            others = self.generator.map(context.streams.normal("mixing/latent", n, self.rules.latent_size), condition)
+            others = self.generator.map(context.streams.normal("mixing/latent", n, self.settings.latent_size), condition)
             place = 1 + int(context.streams.integers("mixing/place", layers - 1, 1))
             w = torch.cat([w[:, :place], others[:, place:]], dim=1)
         return w
 
-    def drawn(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
+    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
         """See TwoPlayerGame."""
         return self.generator.synthesize(self.styles(context, context.batch_size, labels), "random")
 
@@ -65,7 +65,7 @@ class StyleGame(TwoPlayerGame):
             images = self.generator.synthesize(w, "random")
             lengths = path_lengths(images, w, streams.normal("noise", *images.shape))
             self.path_mean.lerp_(lengths.detach().mean(), PATH_DECAY)
-            context.signals["path_length"] = lengths.detach()
+            context.metrics["path_length"] = lengths.detach()
             losses["path_length"] = PATH_EVERY * weight * (lengths - self.path_mean).square()
         return losses
 

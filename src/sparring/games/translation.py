@@ -3,20 +3,23 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from sparring.augment.diffaugment import differentiable_together
+from sparring.augment.diffaugment import diffaugment_together
 from sparring.augment.paired import jittered
-from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.random_streams import Streams
 from sparring.core.settings import Ranges
+from sparring.data.images.image_spec import ImageSpec
+from sparring.data.pairs.pair_spec import PairBatch, PairSpec
 from sparring.games.game import Game, Player, Turn, evaluating
+from sparring.games.image_recipe import ImageRecipe
 from sparring.games.latent_game import SAMPLE_CHUNK
+from sparring.games.protocols import Direction
 from sparring.games.recipe import Recipe
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses, Objective, objective
@@ -27,7 +30,6 @@ from sparring.optimizers.optimizers import maker
 Images = Float[Tensor, "n c h w"]
 Parts = tuple[Float[Tensor, "n _ h w"], ...]
 """Images that a discriminator sees together."""
-Direction = Literal["a2b", "b2a"]
 PatchObjective = Literal["non-saturating", "least-squares", "hinge"]
 LARGEST_IN_COMPANY = 128
 """Images of at most this side are translated many at a time."""
@@ -45,9 +47,9 @@ class TranslationGame(Game):
     translators: Mapping[Direction, str]
     """The network of each direction, by name."""
 
-    def __init__(self, spec: PairSpec, rules: "TranslationRecipe") -> None:
+    def __init__(self, spec: PairSpec, settings: "TranslationRecipe") -> None:
         super().__init__(spec)
-        self.rules = rules
+        self.settings = settings
 
     def channels_of(self, direction: Direction) -> tuple[int, int]:
         """How many go in, and come out."""
@@ -72,48 +74,50 @@ class TranslationGame(Game):
                 found.append(network(full.contiguous(memory_format=torch.channels_last))[: len(piece), :, :height, :width])
         return torch.cat(found)
 
-    def seen(self, context: StepContext) -> tuple[Images, Float[Tensor, "n o h w"]]:
+    def augmented_batch(self, context: StepContext) -> tuple[Images, Float[Tensor, "n o h w"]]:
         """Inputs and targets of this context, jittered and flipped: pairs in the same way."""
-        inputs, targets = context.batch.inputs, context.batch.images
-        assert inputs is not None, "data of pairs has inputs"
-        rules = self.rules
+        batch = cast(PairBatch, context.batch)
+        inputs, targets = batch.inputs, batch.targets
+        settings = self.settings
         if self.spec.paired:
-            inputs, targets = jittered((inputs, targets), context.streams, "pair", jitter=rules.jitter, flip=rules.flip)
+            inputs, targets = jittered((inputs, targets), context.streams, "pair", jitter=settings.jitter, flip=settings.flip)
         else:
-            (inputs,) = jittered((inputs,), context.streams, "inputs", jitter=rules.jitter, flip=rules.flip)
-            (targets,) = jittered((targets,), context.streams, "targets", jitter=rules.jitter, flip=rules.flip)
+            (inputs,) = jittered((inputs,), context.streams, "inputs", jitter=settings.jitter, flip=settings.flip)
+            (targets,) = jittered((targets,), context.streams, "targets", jitter=settings.jitter, flip=settings.flip)
         return inputs, targets
 
 
 class PatchGame(TranslationGame):
     """A game with discriminators that judge patches."""
 
-    def __init__(self, spec: PairSpec, rules: "PatchRecipe") -> None:
-        super().__init__(spec, rules)
-        self.patch_rules = rules
-        self.objective: Objective = objective(rules.objective)
+    def __init__(self, spec: PairSpec, settings: "PatchRecipe") -> None:
+        super().__init__(spec, settings)
+        self.patch_settings = settings
+        self.objective: Objective = objective(settings.objective)
 
     def patch_discriminator(self, channels: int) -> PatchDiscriminator:
         """A fresh one."""
-        rules = self.patch_rules
-        return PatchDiscriminator(channels, rules.discriminator_width, rules.patch_layers, norm=rules.judging_norm)
+        settings = self.patch_settings
+        return PatchDiscriminator(channels, settings.discriminator_width, settings.patch_layers, norm=settings.patch_norm)
 
-    def convincing(self, logits: Float[Tensor, "n 1 p q"]) -> Float[Tensor, " n"]:
+    def patch_generator_loss(self, logits: Float[Tensor, "n 1 p q"]) -> Float[Tensor, " n"]:
         """The generator's loss for images whose patches are judged so."""
         flat = logits.flatten()
         (loss,) = self.objective.generator(flat.detach(), flat).values()
-        return WEIGHTS[self.patch_rules.objective] * _each(loss, len(logits))
+        return WEIGHTS[self.patch_settings.objective] * _each(loss, len(logits))
 
-    def told_apart(self, discriminator: nn.Module, real: Parts, generated: Parts, context: StepContext, name: str = "") -> Losses:
+    def patch_discriminator_losses(
+        self, discriminator: nn.Module, real: Parts, generated: Parts, context: StepContext, name: str = ""
+    ) -> Losses:
         """A discriminator's losses, by name."""
-        rules = self.patch_rules
-        strength = 0 if context.step % rules.penalty_every else rules.penalty_every * rules.r1
+        settings = self.patch_settings
+        strength = 0 if context.step % settings.penalty_every else settings.penalty_every * settings.r1
         if strength:
             real = tuple(part.detach().requires_grad_() for part in real)
-        shown = self.judged(real, context, f"real{name}"), self.judged(generated, context, f"generated{name}")
-        logits = self.judged_together(discriminator, *shown)
-        context.signals.update({f"logits/real{name}": logits[0], f"logits/generated{name}": logits[1]})
-        weight = OBJECTIVE_SHARE * WEIGHTS[rules.objective]
+        shown = self.discriminator_input(real, context, f"real{name}"), self.discriminator_input(generated, context, f"generated{name}")
+        logits = self.discriminate_together(discriminator, *shown)
+        context.metrics.update({f"logits/real{name}": logits[0], f"logits/generated{name}": logits[1]})
+        weight = OBJECTIVE_SHARE * WEIGHTS[settings.objective]
         losses = self.objective.discriminator(*(each.flatten() for each in logits))
         found = {f"{kind}{name}": weight * _each(loss, len(logits[0])) for kind, loss in losses.items()}
         if strength:
@@ -122,15 +126,17 @@ class PatchGame(TranslationGame):
             found[f"r1{name}"] = strength / 2 * squared / logits[0][0].numel()
         return found
 
-    def judged(self, parts: Sequence[Float[Tensor, "n _ h w"]], context: StepContext, name: str) -> Float[Tensor, "n judged h w"]:
+    def discriminator_input(
+        self, parts: Sequence[Float[Tensor, "n _ h w"]], context: StepContext, name: str
+    ) -> Float[Tensor, "n judged h w"]:
         """What a discriminator sees: the parts as the channels of one image, augmented."""
-        if self.patch_rules.augment == "diffaugment":
-            return differentiable_together(parts, context.streams, name)
+        if self.patch_settings.augment == "diffaugment":
+            return diffaugment_together(parts, context.streams, name)
         return torch.cat([*parts], dim=1) if len(parts) > 1 else parts[0]
 
-    def judged_together(self, discriminator: nn.Module, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
+    def discriminate_together(self, discriminator: nn.Module, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
         """A discriminator's logits of real and generated images: in one pass, where its norm does not mix images."""
-        if self.patch_rules.judging_norm == "batch":
+        if self.patch_settings.patch_norm == "batch":
             return discriminator(real), discriminator(generated)
         real_logits, generated_logits = discriminator(torch.cat([real, generated])).split([len(real), len(generated)])
         return real_logits, generated_logits
@@ -140,17 +146,17 @@ class OneWayGame(PatchGame):
     """One generator, from inputs to targets, against one discriminator. Both turns of a step see the same images: none is drawn twice."""
 
     def __init__(
-        self, spec: PairSpec, rules: "PatchRecipe", generator: nn.Module, judged_channels: int, heads: nn.Module | None = None
+        self, spec: PairSpec, settings: "PatchRecipe", generator: nn.Module, judged_channels: int, heads: nn.Module | None = None
     ) -> None:
-        super().__init__(spec, rules)
+        super().__init__(spec, settings)
         self.generator = generator
         if heads is not None:
             self.heads = heads
         self.discriminator = self.patch_discriminator(judged_channels)
         moved = ("generator",) if heads is None else ("generator", "heads")
         self.players = (
-            Player("generator", moved, rules.optimizer, averaged=rules.ema_samples > 0),
-            Player("discriminator", ("discriminator",), rules.optimizer),
+            Player("generator", moved, settings.optimizer, has_ema=settings.ema_samples > 0),
+            Player("discriminator", ("discriminator",), settings.optimizer),
         )
         self.turns = (
             Turn("generator", "generator", self.play_generator),
@@ -167,7 +173,7 @@ class OneWayGame(PatchGame):
 
     def play_discriminator(self, context: StepContext) -> Losses:
         """Tell what is real from what was drawn."""
-        return self.told_apart(self.discriminator, *self.drawn.popleft(), context)
+        return self.patch_discriminator_losses(self.discriminator, *self.drawn.popleft(), context)
 
 
 def extended(images: Images, below: int, right: int) -> Float[Tensor, "n c p q"]:
@@ -227,9 +233,10 @@ class ImagePool(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TranslationRecipe(Recipe):
+class TranslationRecipe(ImageRecipe):
     """Settings of every game of image translation. A recipe adds the game."""
 
+    modality: ClassVar[str] = "pairs"
     translates: ClassVar[Literal["paired", "unpaired", "style"]]
     """What data it takes: pairs; two kinds; or one kind and images of a style."""
     ranges: ClassVar[Ranges] = {
@@ -257,21 +264,15 @@ class TranslationRecipe(Recipe):
     flip: bool = True
     """Flip half of the images horizontally, at random; the images of a pair together."""
 
-    def incompatibilities(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec)
-        if not isinstance(spec, PairSpec):
-            return [
-                *found,
-                "This recipe translates images: it needs pairs, or two sets of images. See --target, --inputs and --side-by-side.",
-            ]
         if self.translates == "paired" and not spec.paired:
             found.append("This recipe needs pairs, and these two sets have none. Without pairs, use cyclegan or cut.")
         return found
 
-    def build(self, spec: ImageSpec) -> TranslationGame:
+    def build(self, spec: PairSpec) -> TranslationGame:
         """See Recipe."""
-        assert isinstance(spec, PairSpec), "`incompatibilities` refuses others"
         return self.game(spec)
 
     def game(self, spec: PairSpec) -> TranslationGame:
@@ -315,14 +316,14 @@ class PatchRecipe(TranslationRecipe):
     """Normalization in the discriminators: instance, batch or none. None: the same as norm."""
 
     @property
-    def judging_norm(self) -> NormName:
+    def patch_norm(self) -> NormName:
         """The discriminators'."""
         return self.norm if self.discriminator_norm is None else self.discriminator_norm
 
-    def incompatibilities(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec)
-        if self.r1 and self.judging_norm == "batch":
+        if self.r1 and self.patch_norm == "batch":
             found.append(
                 "r1 needs gradients of single images, and batch norm mixes images. Use discriminator_norm='instance' or "
                 "discriminator_norm='none'."

@@ -16,10 +16,11 @@ from torch.nn.utils.parametrize import is_parametrized
 from sparring.core.batch import Batch
 from sparring.core.formatting import rounded
 from sparring.core.random_streams import Streams
-from sparring.data.dataset import Data
-from sparring.games.adversarial import TwoPlayerGame, packed
+from sparring.data.dataset import Dataset
+from sparring.games.adversarial import TwoPlayerGame, pack_samples
 from sparring.games.game import Game, as_played
 from sparring.games.latent_game import LatentGame
+from sparring.games.protocols import HasDiscriminator, Samples
 from sparring.metrics.nearest_neighbors import best_coverage, squared_distances
 from sparring.metrics.pixel_space import (
     agreements,
@@ -67,18 +68,18 @@ def evenly(count: int, most: int) -> Int64[np.ndarray, " _"]:
 class Examiner:
     """Takes the signs of games that are played on `data`; `held_out`: images like these that are not trained on, if there are any."""
 
-    def __init__(self, data: Data, held_out: Data | None, seed: int) -> None:
+    def __init__(self, data: Dataset, held_out: Dataset | None, seed: int) -> None:
         self.data, self.held_out, self.seed = data, held_out, seed
         places = evenly(len(data), REFERENCE)
-        most = max(8, min(SAMPLES, LARGEST // math.prod(shown(data, places[:1]).images.shape[1:])))
+        most = max(8, min(SAMPLES, LARGEST // math.prod(shown(data, places[:1]).samples.shape[1:])))
         self.real = shown(data, places[:most])
         """Those that the discriminator is shown."""
         self.apart = shown(held_out, evenly(len(held_out), most)) if held_out is not None and len(held_out) > 1 else None
         self.rows, self.labels, self.looks = looked_over(data, places)
         self.spread = max(mean_distance(self.rows[:COMPARED]), 1e-6)
         """Mean distance of two real images: the unit of all distances."""
-        self.imaged = min(self.real.images.shape[2:]) > 1
-        """Whether these are images, and not points in the plane."""
+        self.imaged = self.real.samples.ndim == 4
+        """Whether samples have pixels, in which networks leave traces."""
 
     def data_signs(self) -> dict[str, Any]:
         """What can be said of the data alone."""
@@ -86,7 +87,7 @@ class Examiner:
         signs: dict[str, Any] = {
             "count": len(self.data),
             "held_out": 0 if self.held_out is None else len(self.held_out),
-            "shape": list(self.real.images.shape[1:]),
+            "shape": list(self.real.samples.shape[1:]),
             **self.looks,
             "spread": self.spread / rows.shape[1] ** 0.5,
             "nearest": nearest.median().item() / self.spread,
@@ -103,23 +104,23 @@ class Examiner:
         """The signs of the game as it stands."""
         signs: dict[str, Any] = {"spectral": spectral_norms(state.game)}
         game = state.game
-        if isinstance(game, LatentGame):
+        if isinstance(game, Samples):
             with channels_watched(game) as constant:
                 images, labels = self.draw(game)
-                logits = self.logits_of_real(game) if isinstance(game, TwoPlayerGame) else None
+                logits = self.logits_of_real(game) if isinstance(game, HasDiscriminator) else None
             signs["constant"] = constant
-            if isinstance(game, TwoPlayerGame) and logits is not None:
+            if isinstance(game, HasDiscriminator) and logits is not None:
                 signs |= self.discriminator_signs(game, Batch(images, labels), logits)
             signs |= self.image_signs(images, labels)
             rows = [rows_of(images.cpu())]
-            if isinstance(state.ema, LatentGame) and state.ema is not game:
+            if isinstance(state.ema, Samples) and state.ema is not game:
                 rows.append(rows_of(state.ema.sample(len(self.real), self.seed, self.asked_for(game)).cpu()))
                 signs |= {f"ema/{name}": value for name, value in self.variety(rows[1]).items()}
             places = squared_distances(torch.cat(rows), self.rows).argmin(dim=1)
             signs["kinds"] = shares(self.kinds[places], self.kinds_there_are)
         return {name: rounded(value) if isinstance(value, float) else value for name, value in signs.items()}
 
-    def draw(self, game: LatentGame) -> tuple[Float[Tensor, "n c h w"], Int64[Tensor, " n"] | None]:
+    def draw(self, game: LatentGame) -> tuple[Float[Tensor, "n ..."], Int64[Tensor, " n"] | None]:
         """Images of the same latents throughout, as the generator draws them in training, and the classes asked for."""
         latents = game.latents(Streams(self.seed, 0, device=game.device, scope="vitals"), len(self.real))
         labels = self.asked_for(game)
@@ -142,7 +143,7 @@ class Examiner:
         one of the first kind has the higher logit (0.5: not at all).
         """
         logits = {"generated": logits_of(game, generated), "real": real}
-        if self.apart is not None and len(self.apart) >= game.rules.packing:
+        if self.apart is not None and len(self.apart) >= game.settings.packing:
             logits["held_out"] = logits_of(game, self.apart)
         signs: dict[str, Any] = {f"logit/{name}": each.mean().item() for name, each in logits.items()}
         signs["batch_norm"] = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in game.discriminator.modules())
@@ -153,7 +154,7 @@ class Examiner:
             signs["told/trained"] = chance_higher(logits["real"], logits["held_out"])
         return signs
 
-    def image_signs(self, images: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None) -> dict[str, Any]:
+    def image_signs(self, images: Float[Tensor, "n ..."], labels: Int64[Tensor, " n"] | None) -> dict[str, Any]:
         """What samples look like beside real images."""
         images = images.cpu()
         rows = rows_of(images)
@@ -170,7 +171,7 @@ class Examiner:
             signs["checkerboard"] = checkerboard(images)
         if self.apart is not None:
             signs["nearest/held_out"] = (
-                squared_distances(rows_of(self.apart.images), self.rows).sqrt().amin(dim=1).median().item() / self.spread
+                squared_distances(rows_of(self.apart.samples), self.rows).sqrt().amin(dim=1).median().item() / self.spread
             )
         if self.labels is not None and labels is not None:
             signs["as_asked"] = (self.labels[places] == labels.cpu()).double().mean().item()
@@ -217,7 +218,9 @@ class Examiner:
         return [rounded(value) for value in (rows.flatten() @ axes / (len(rows) ** 0.5 * self.spread)).tolist()]
 
 
-def looked_over(data: Data, places: Int64[np.ndarray, " n"]) -> tuple[Float[Tensor, "n d"], Int64[Tensor, " n"] | None, dict[str, float]]:
+def looked_over(
+    data: Dataset, places: Int64[np.ndarray, " n"]
+) -> tuple[Float[Tensor, "n d"], Int64[Tensor, " n"] | None, dict[str, float]]:
     """Rows of these images, their labels as the game gets them, and signs of their pixels; a few images at a time, for they may be
     large.
     """
@@ -227,12 +230,12 @@ def looked_over(data: Data, places: Int64[np.ndarray, " n"]) -> tuple[Float[Tens
     least, most = math.inf, -math.inf
     for start in range(0, len(places), PIECE):
         batch = shown(data, places[start : start + PIECE])
-        images = batch.images
+        images = batch.samples
         rows.append(rows_of(images))
         labels += [] if batch.labels is None else [batch.labels]
         least, most = min(least, images.min().item()), max(most, images.max().item())
         measured = {"mean": images.mean().item(), "square": images.square().mean().item(), "saturation": saturation(images)}
-        if min(images.shape[2:]) > 1:
+        if images.ndim == 4:
             measured["checkerboard"] = checkerboard(images)
         for name, value in measured.items():
             sums[name] += value * len(images) / len(places)
@@ -240,7 +243,7 @@ def looked_over(data: Data, places: Int64[np.ndarray, " n"]) -> tuple[Float[Tens
     return torch.cat(rows), torch.cat(labels) if labels else None, {"least": least, "most": most, "deviation": deviation, **sums}
 
 
-def shown(data: Data, chosen: Int64[np.ndarray, " n"]) -> Batch:
+def shown(data: Dataset, chosen: Int64[np.ndarray, " n"]) -> Batch:
     """Some of the data as the game gets it."""
     batch = data.batch(chosen if len(data.counts) == 1 else np.stack([chosen % count for count in data.counts], axis=1))
     return batch.to(torch.device("cpu"))
@@ -248,14 +251,14 @@ def shown(data: Data, chosen: Int64[np.ndarray, " n"]) -> Batch:
 
 def logits_of(game: TwoPlayerGame, batch: Batch) -> Float[Tensor, " packs"]:
     """The discriminator's logits of images as they are, without augmentation or noise."""
-    whole = len(batch) - len(batch) % game.rules.packing
-    images = packed(batch.images[:whole].to(game.device), game.rules.packing)
+    whole = len(batch) - len(batch) % game.settings.packing
+    images = pack_samples(batch.samples[:whole].to(game.device), game.settings.packing)
     labels = None if batch.labels is None else batch.labels[:whole].to(game.device)
     told = labels if game.conditional else None
     packs = torch.arange(len(images), device=game.device).split(at_once(game))
     of_pack = None if told is None else told.view(len(images), -1)
     with as_played(game):
-        found = [game.verdict(images[some], None if of_pack is None else of_pack[some].flatten())[0] for some in packs]
+        found = [game.discriminate(images[some], None if of_pack is None else of_pack[some].flatten())[0] for some in packs]
     return torch.cat(found).float().cpu()
 
 

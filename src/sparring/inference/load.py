@@ -13,14 +13,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sparring.core.console import console
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import CheckpointError, SettingsError
 from sparring.core.file_kinds import kind_of, refusal
+from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing, checked_background
 from sparring.games.recipe import Recipe, check
 from sparring.inference.model import Model
-from sparring.runs.config import described, from_json
+from sparring.runs.config import FORMAT, described, from_json, read_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 from sparring.training.state import load_named, refuse_mismatches, select
@@ -47,7 +47,7 @@ def load(path: str | os.PathLike[str], *, checkpoint: str | int = "last", whole:
 
 
 def _load_run(run: RunDirectory, checkpoint: str | int, whole: bool) -> Model:
-    config = run.read_config()
+    config = read_config(run)
     if checkpoint == "last":
         found = checkpoints.read_newest(run.checkpoints, say=console().print)
         if found is None:
@@ -86,6 +86,11 @@ def _load_packed(path: Path) -> Model:
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["sparring"])
+        if about.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{path} is a model of format {about.get('format')!r}, and this version of Sparring reads format {FORMAT}. Pack its run "
+                "again."
+            )
         tensors = load_file(path)
         networks = about.get("networks")
         if networks is not None and not (isinstance(networks, list) and all(isinstance(name, str) for name in networks)):

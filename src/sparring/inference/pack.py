@@ -13,6 +13,7 @@ from sparring.core.errors import SettingsError
 from sparring.core.files import replacing
 from sparring.inference.load import load
 from sparring.inference.model import Model
+from sparring.runs.config import FORMAT
 
 
 def refuse_unpackable(file: Path) -> None:
@@ -43,6 +44,7 @@ def _write(model: Model, networks: Iterable[str], path: Path) -> Path:
     wanted = set(networks)
     tensors = {name: tensor.contiguous() for name, tensor in model.game.state_dict().items() if name.partition(".")[0] in wanted}
     about = {
+        "format": FORMAT,
         "recipe": recipes.name_of(model.recipe),
         "recipe_settings": asdict(model.recipe),
         "spec": model.spec.to_json(),

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import CheckpointError
+from sparring.data.images.image_spec import ImageSpec
 from sparring.interop.official_files import Official
 from sparring.recipes.biggan import BigGAN
 

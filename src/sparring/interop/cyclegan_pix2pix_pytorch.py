@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sparring.core.data_spec import PairSpec
 from sparring.core.errors import CheckpointError, listed
+from sparring.data.pairs.pair_spec import PairSpec
 from sparring.interop.official_files import Official
 from sparring.nets.image_translation import NormName
 from sparring.recipes.pix2pix import Pix2Pix

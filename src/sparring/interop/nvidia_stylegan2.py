@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import CheckpointError, listed
+from sparring.data.images.image_spec import ImageSpec
 from sparring.interop import nvidia_tensorflow
 from sparring.interop.official_files import Official
 from sparring.interop.safe_unpickling import Part, TensorflowNetwork

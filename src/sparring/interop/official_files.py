@@ -5,9 +5,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import CheckpointError
 from sparring.core.file_kinds import kind_of, refusal
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.recipe import Recipe
 
 OFFICIAL = "a file with official weights that are known here"

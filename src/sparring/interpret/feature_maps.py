@@ -56,6 +56,6 @@ def _judging(model: Model) -> tuple[nn.Module, Callable[[Float[Tensor, "n c h w"
 def _maps(model: Model, store: Store, numbers: Int64[np.ndarray, " n"]) -> Iterator[Recorder]:
     network, judge = _judging(model)
     for start in range(0, len(numbers), PIECE):
-        images = store.batch(numbers[start : start + PIECE]).images
+        images = store.batch(numbers[start : start + PIECE]).samples
         with torch.no_grad():
             yield maps(network, lambda images=images: judge(images), str(model.source))

@@ -50,7 +50,7 @@ def filters(
     shown: list[UInt8[np.ndarray, "h w c"]] = []
     largest = store.spec.height
     for answer in strongest(pieces, patches, count):
-        images = store.batch(numbers[answer.images.numpy()]).images
+        images = store.batch(numbers[answer.images.numpy()]).samples
         guided, boxes = explained(network, judge, images, module, answer)
         guided = guided / guided.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
         for row in (images, guided):

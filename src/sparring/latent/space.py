@@ -53,7 +53,9 @@ class Space:
             return torch.full((n,), self.model.label_of(label), device=self.game.device)
         if not self.game.conditional:
             return None
-        return self.game.labels_of(seed, n) if isinstance(which, int) else torch.cat([self.game.labels_of(one, 1) for one in which])
+        return (
+            self.game.default_labels(seed, n) if isinstance(which, int) else torch.cat([self.game.default_labels(one, 1) for one in which])
+        )
 
     @torch.no_grad()
     def of_latents(self, latents: Float[Tensor, "n latent"], labels: Int64[Tensor, " n"] | None) -> Points:

@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Shaped, UInt8, UInt16
 from PIL import Image
 
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import DataError, listed
 from sparring.media.value_range import Range, described, extremes, range_of, to_8_bits
 
@@ -305,15 +304,15 @@ def whole(image: Image.Image, background: Color) -> UInt8[np.ndarray, "h w c"]:
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def read_images(paths: Sequence[Path], spec: ImageSpec) -> UInt8[np.ndarray, "n h w c"]:
+def read_images(paths: Sequence[Path], size: int, channels: int) -> UInt8[np.ndarray, "n h w c"]:
     """Image files as squares of that size and so many channels, on white, the middle cut out. A DataError lists all that cannot be
     read.
     """
     pixels, problems = [], []
     for path in paths:
         try:
-            loaded = load(path.read_bytes(), spec.height)
-            pixels.append(fit(loaded.image, spec.height, "center", (255, 255, 255), spec.channels))
+            loaded = load(path.read_bytes(), size)
+            pixels.append(fit(loaded.image, size, "center", (255, 255, 255), channels))
         except OSError as problem:
             problems.append(f"{path}: {problem.strerror or problem}")
         except UnusableError as problem:

@@ -1,5 +1,6 @@
 """8-bit pixels as networks see them, and back: the one place where pixels change their range."""
 
+import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
@@ -14,3 +15,18 @@ def float_to_pixels(images: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w c"
     """Images in [-1, 1] (what lies outside is clipped) as 8-bit pixels, rounded to the nearest: the inverse of `pixels_to_float`."""
     scaled = images.to(torch.float32).add(1.0).mul_(127.5).round_().clamp_(0, 255)
     return scaled.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
+
+
+def with_channels(pixels: UInt8[np.ndarray, "n h w c"], channels: int) -> UInt8[np.ndarray, "n h w channels"]:
+    """Gray as color or color as gray (luma, as Pillow weighs it); alpha is laid on white."""
+    if pixels.shape[3] == channels:
+        return pixels
+    if pixels.shape[3] == 4:
+        alpha = pixels[..., 3:].astype(np.float32) / 255
+        laid = pixels[..., :3] * alpha + 255 * (1 - alpha)
+        return with_channels(laid.round().astype(np.uint8), channels)
+    if channels == 4:
+        return np.concatenate([with_channels(pixels, 3), np.full((*pixels.shape[:3], 1), 255, np.uint8)], axis=3)
+    if channels == 1:
+        return (pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)).round().astype(np.uint8)
+    return pixels.repeat(3, axis=3)

@@ -18,8 +18,11 @@ SATURATED = 0.98
 LLOYD_STEPS = 20
 
 
-def rows_of(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
-    """Images as rows of numbers, averaged down to a side of 16 at most."""
+def rows_of(samples: Float[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
+    """Samples as rows of numbers: images averaged down to a side of 16 at most, others as they are."""
+    if samples.ndim != 4:
+        return samples.float().flatten(1)
+    images = samples
     height, width = (min(SIDE, side) for side in images.shape[2:])
     return nn.functional.adaptive_avg_pool2d(images.float(), (height, width)).flatten(1)
 
@@ -81,7 +84,7 @@ def label_signs(rows: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> dict
     }
 
 
-def saturation(images: Float[Tensor, "n c h w"]) -> float:
+def saturation(images: Float[Tensor, "n ..."]) -> float:
     """The share of numbers at either end of the range."""
     return (images.abs() > SATURATED).double().mean().item()
 

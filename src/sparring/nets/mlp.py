@@ -30,7 +30,7 @@ class Generator(nn.Module):
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         latent_size: int,
         hidden: tuple[int, ...],
         *,
@@ -46,7 +46,7 @@ class Generator(nn.Module):
             layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], math.prod(shape)), *([nn.Tanh()] if bounded else []))
 
-    def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
+    def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n ..."]:
         """Images, in [-1, 1] if they are bounded."""
         if condition is not None:
             latent = torch.cat([latent, condition], dim=1)
@@ -62,7 +62,7 @@ class Discriminator(nn.Module):
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         hidden: tuple[int, ...],
         *,
         pieces: int = 0,
@@ -88,7 +88,7 @@ class Discriminator(nn.Module):
         self.judge = nn.Linear(features, 1 + named)
         self.project = nn.Linear(projected, features, bias=False) if projected else None
 
-    def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
+    def forward(self, images: Float[Tensor, "n ..."], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
         """A logit for each image, then one for each class that is named."""
         pixels = self.drop(images.flatten(1))  # and never the class
         if condition is not None and self.concatenated:

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from sparring.core.data_spec import ImageSpec
 from sparring.nets.blocks.equalized_lr import GAIN, Convolution, Linear, rectified, resampling_convolution
 from sparring.nets.blocks.layers import MinibatchDeviation
 from sparring.nets.blocks.resampling import downsampled, upsampled
@@ -27,9 +26,9 @@ def widths(resolution: int, base: int, largest: int) -> tuple[int, ...]:
     return tuple(min(base >> power, largest) for power in range(2, resolution.bit_length()))
 
 
-def width_problems(spec: ImageSpec, base: int) -> list[str]:
+def width_problems(side: int, base: int) -> list[str]:
     """What is wrong with the channels that there would be."""
-    return [] if base >= spec.height else [f"channel_base must be at least the images' side of {spec.height}, not {base}."]
+    return [] if base >= side else [f"channel_base must be at least the images' side of {side}, not {base}."]
 
 
 # ------------------------------------------------------------------------------------------------------ generator

@@ -17,27 +17,30 @@ import torch
 from jaxtyping import Float, UInt8
 from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
-from torch.utils.tensorboard.writer import SummaryWriter
 
 from sparring import recipes
 from sparring.core.console import console as plain_console
-from sparring.core.errors import NonFiniteError, SettingsError, did_you_mean, listed, missing_extra
+from sparring.core.errors import SettingsError, did_you_mean, listed, missing_extra
 from sparring.core.random_streams import Streams
 from sparring.core.settings import range_problems, type_problems
-from sparring.data.points.mixtures import Mixture, Points, histogram, mixture
-from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, packed
-from sparring.games.game import Game, evaluating
+from sparring.data.points.mixtures import Mixture, Points, mixture
+from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, pack_samples
+from sparring.games.adversarial_settings import AdversarialSettings
+from sparring.games.game import evaluating
 from sparring.health.measurements import Examiner
 from sparring.media.image_files import save_film, save_gif, save_image
 from sparring.metrics.mode_coverage import ModeCount, count_modes
+from sparring.modalities import MODALITIES
 from sparring.nets import mlp
 from sparring.playground_2d.drawing import Snapshot, draw, field_points
+from sparring.runs.config import write_config
 from sparring.runs.run_directory import RunDirectory
-from sparring.training.callbacks.health import Vitals
+from sparring.training.callbacks.callback import Callback, Metrics
+from sparring.training.callbacks.health import HealthRecorder
 from sparring.training.callbacks.log import Log
-from sparring.training.callbacks.samples import Samples
-from sparring.training.loop import Signals, Table, Watcher, play
-from sparring.training.session import first_state, machine_for, note_ending, resolve, stop_requests
+from sparring.training.callbacks.samples import SampleGrids
+from sparring.training.callbacks.tensorboard import TensorBoard
+from sparring.training.session import Session, resolve
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State
 
@@ -96,7 +99,7 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """What `--json` writes."""
-        return {**self.count.to_json(), "steps": self.steps, "seconds": self.seconds, "rules": asdict(self.game.rules)}
+        return {**self.count.to_json(), "steps": self.steps, "seconds": self.seconds, "recipe_settings": asdict(self.game.settings)}
 
 
 def started(recipe: str | type[AdversarialRecipe]) -> AdversarialRecipe:
@@ -130,17 +133,17 @@ def playground(
     if unknown := sorted(set(settings) - known):
         raise SettingsError(listed("Unknown settings:", [f"{name}: {did_you_mean(name, known)}" for name in unknown]))
     own = {name: value for name, value in settings.items() if name in PlaygroundSettings.__dataclass_fields__}
-    chosen, rules = PlaygroundSettings(**own), replace(given, **{name: settings[name] for name in settings.keys() - own.keys()})  # pyright: ignore[reportArgumentType]
+    chosen, recipe = PlaygroundSettings(**own), replace(given, **{name: settings[name] for name in settings.keys() - own.keys()})  # pyright: ignore[reportArgumentType]
     points = Points(mixture(data), seed=chosen.seed)
     # Not `problems`: what the recipe's own networks cannot draw does not matter here.
-    problems = type_problems(rules) or range_problems(rules, rules.ranges) + AdversarialRecipe.incompatibilities(rules, points.spec)
-    if rules.augment != "none":
-        problems.append(f"augment={rules.augment!r} works on images, not on points. Leave it out.")
+    problems = type_problems(recipe) or range_problems(recipe, recipe.ranges) + AdversarialSettings.incompatibilities(recipe, points.spec)
+    if recipe.augment != "none":
+        problems.append(f"augment={recipe.augment!r} works on images, not on points. Leave it out.")
     ours = AdversarialRecipe.__dataclass_fields__
     problems += [
         f"{name} belongs to {recipes.name_of(kind)}'s own networks, and on points small fully connected networks are used. Leave it out."
-        for name in asdict(rules)
-        if name not in ours and getattr(rules, name) != getattr(given, name)
+        for name in asdict(recipe)
+        if name not in ours and getattr(recipe, name) != getattr(given, name)
     ]
     if movie is not None and Path(movie).suffix not in MOVIES:
         problems.append(f"{movie}: a movie has to end in one of {', '.join(MOVIES)}.")
@@ -153,27 +156,27 @@ def playground(
     if (image is not None or movie is not None) and find_spec("matplotlib") is None:
         raise missing_extra("matplotlib", "plots", "Plotting the playground")  # before the game, not after it
     if chosen.linear_decay:
-        images = chosen.steps * rules.batch_size * rules.discriminator_steps
-        rules = replace(rules, decay_from_samples=images // 2, decay_until_samples=images)
+        samples = chosen.steps * recipe.batch_size * recipe.discriminator_steps
+        recipe = replace(recipe, decay_from_samples=samples // 2, decay_until_samples=samples)
     title = f"{recipes.name_of(kind)} on {data}"
-    return _played(rules, points, chosen, title, image, movie, None if run is None else RunDirectory(Path(run)), console)
+    return _played(recipe, points, chosen, title, image, movie, None if run is None else RunDirectory(Path(run)), console)
 
 
-def networks(rules: AdversarialRecipe, points: Points, hidden: tuple[int, ...]) -> TwoPlayerGame:
+def networks(recipe: AdversarialRecipe, points: Points, hidden: tuple[int, ...]) -> TwoPlayerGame:
     """The game with small networks, fresh from torch's random numbers."""
     spec = points.spec
-    generator = mlp.Generator(spec.shape, rules.latent_size, hidden, bounded=False, **rules.generator_classes(spec))
+    generator = mlp.Generator(spec.shape, recipe.latent_size, hidden, bounded=False, **recipe.generator_classes(spec))
     discriminator = mlp.Discriminator(
-        (spec.channels * rules.packing, 1, 1),
+        (spec.dimensions * recipe.packing,),
         hidden,
-        minibatch_deviation=rules.minibatch_deviation,
-        **rules.discriminator_classes(spec),
+        minibatch_deviation=recipe.minibatch_deviation,
+        **recipe.discriminator_classes(spec),
     )
-    return TwoPlayerGame(spec, generator, discriminator, rules)
+    return TwoPlayerGame(spec, generator, discriminator, recipe)
 
 
 def _played(
-    rules: AdversarialRecipe,
+    recipe: AdversarialRecipe,
     points: Points,
     chosen: PlaygroundSettings,
     title: str,
@@ -184,31 +187,26 @@ def _played(
 ) -> Outcome:
     # One thread: these networks are too small to share out.
     settings = resolve(TrainSettings(steps=chosen.steps, seed=chosen.seed, device="cpu", precision="float32", threads=1))
-    with machine_for(settings) as fabric, stop_requests() as stop_asked, _bar(console, chosen.steps) as bar:
-        state = first_state(rules, lambda: networks(rules, points, chosen.hidden), chosen.seed)
-        watch = Watch(points.mixture, chosen.steps, title, bar, filmed=movie is not None)
-        watchers: list[Watcher] = [watch]
-        if run is not None:
-            watchers += recorders(run, rules, points, settings, state)
-        began = time.perf_counter()
-        try:
-            play(state, Table(points, rules, settings, fabric), watchers, stop_asked)
-        except NonFiniteError as problem:
-            if run is not None:
-                note_ending(run, state, problem)
-            raise
-        seconds = time.perf_counter() - began - watch.seconds
-        assert isinstance(state.ema, TwoPlayerGame)
-        samples = sampled(state.ema)
-        count = count_modes(samples, points.mixture)
-        sheet = None
-        if image is not None or movie is not None:
-            sheet = draw(snapshot(state, points.mixture), points.mixture, title)
-        outcome = Outcome(count, samples, state.ema, state.progress.step, seconds, sheet, watch.frames)
-    if image is not None and sheet is not None:
-        save_image(sheet, Path(image))
-    if movie is not None and sheet is not None:
-        frames = [*watch.frames, sheet]
+    with _bar(console, chosen.steps) as bar:
+        watch = Watch(points.mixture, chosen.steps, title, bar, filmed=movie is not None, drawn=image is not None or movie is not None)
+        callbacks: list[Callback] = [] if run is None else recorders(run, recipe, points, settings)
+        session = Session(
+            recipe=recipe,
+            build=lambda: networks(recipe, points, chosen.hidden),
+            data=points,
+            settings=settings,
+            callbacks=[watch, *callbacks],
+            ending=None if run is None else run.ending,
+        )
+        session.run(console)
+    state, samples, drawing = watch.state_at_end, watch.samples, watch.drawing
+    assert state is not None and samples is not None, "the session has ended in order"
+    count, seconds = count_modes(samples, points.mixture), state.progress.seconds - watch.seconds
+    outcome = Outcome(count, samples, state.ema, state.progress.step, seconds, drawing, watch.frames)  # pyright: ignore[reportArgumentType]
+    if image is not None and drawing is not None:
+        save_image(drawing, Path(image))
+    if movie is not None and drawing is not None:
+        frames = [*watch.frames, drawing]
         if Path(movie).suffix == ".gif":
             save_gif(frames, Path(movie), hold_last=2)
         else:
@@ -216,42 +214,41 @@ def _played(
     return outcome
 
 
-def recorders(run: RunDirectory, rules: AdversarialRecipe, points: Points, settings: TrainSettings, state: State) -> list[Watcher]:
-    """What keeps the log, the vital signs and images of a game on points in a run directory. It holds no checkpoints."""
-    run.write_config(
+def recorders(run: RunDirectory, recipe: AdversarialRecipe, points: Points, settings: TrainSettings) -> list[Callback]:
+    """What keeps log, health and sample grids of a game on points in a run directory. It holds no checkpoints."""
+    modality = MODALITIES["points"]
+    source = {"source": points.mixture.name, **modality.record(points, {})}
+    write_config(
+        run,
         {
-            "recipe": recipes.name_of(type(rules)),
-            "recipe_settings": asdict(rules),
+            "recipe": recipes.name_of(type(recipe)),
+            "recipe_settings": asdict(recipe),
             "train_settings": asdict(settings),
-            "data": {"source": points.mixture.name, "spec": points.spec.to_json(), "count": len(points), "points": True},
-        }
+            "data": source,
+        },
     )
-
-    def sheet(game: Game) -> UInt8[np.ndarray, "h w c"]:
-        assert isinstance(game, TwoPlayerGame)
-        return histogram(sampled(game), points.mixture.extent)
-
-    writer = SummaryWriter(str(run.tensorboard))
-    vitals = Vitals(run, Examiner(points, Points(points.mixture, HELD_OUT, settings.seed + 1), settings.seed))
-    vitals.begin()
-    samples = Samples(run, settings, sheet, writer)
-    samples.draw(state)
-    return [Log(run, settings.log_every, writer), vitals, samples]
+    board = TensorBoard(run.tensorboard)
+    health = HealthRecorder(run.vitals, Examiner(*modality.split_holdout(points, None, settings.seed), settings.seed))
+    grids = SampleGrids(run.samples, settings.sample_every, modality.sample_grid(points, 0, 0), board)
+    return [board, Log(run.log, settings.log_every, board), health, grids]
 
 
-class Watch:
+class Watch(Callback):
     """Moves the bar, and takes the movie's frames: every step counts at first, and then less and less."""
 
-    def __init__(self, mixture: Mixture, steps: int, title: str, bar: Progress, filmed: bool) -> None:
-        self.mixture, self.title, self.bar = mixture, title, bar
+    def __init__(self, mixture: Mixture, steps: int, title: str, bar: Progress, *, filmed: bool, drawn: bool) -> None:
+        self.mixture, self.title, self.bar, self.drawn = mixture, title, bar, drawn
         share = np.linspace(0, 1, FRAMES) ** 2
         self.due = {int(step) for step in np.ceil(share * (steps - 1))} - {0} | {1} if filmed else set()
         self.frames: list[UInt8[np.ndarray, "h w 3"]] = []
         self.seconds = 0.0
         self.shown = time.monotonic()
+        self.state_at_end: State | None = None
+        self.samples: Float[Tensor, "n 2"] | None = None
+        self.drawing: UInt8[np.ndarray, "h w 3"] | None = None
 
-    def after_step(self, state: State, signals: Signals) -> None:
-        """See `Watcher`."""
+    def on_step_end(self, state: State, metrics: Metrics) -> None:
+        """See Callback."""
         step = state.progress.step
         if step in self.due:
             began = time.perf_counter()
@@ -260,6 +257,12 @@ class Watch:
         if not step % 100 and time.monotonic() - self.shown > BAR_SECONDS:
             self.shown = time.monotonic()
             self.bar.update(self.bar.task_ids[0], completed=step, description=f"step {step:,}", refresh=self.bar.live.is_started)
+
+    def on_end(self, state: State, reason: str) -> None:
+        """See Callback. Drawn here, for samples are computed as the session computes: with its threads."""
+        self.state_at_end, self.samples = state, sampled(state.ema)  # pyright: ignore[reportArgumentType]
+        if self.drawn:
+            self.drawing = draw(snapshot(state, self.mixture), self.mixture, self.title)
 
 
 @contextmanager
@@ -272,7 +275,7 @@ def _bar(console: "Console", steps: int) -> Iterator[Progress]:
 
 def sampled(game: TwoPlayerGame, n: int = COUNTED_SAMPLES) -> Float[Tensor, "n 2"]:
     """The first `n` samples of seed 0, as points."""
-    return game.sample(n).flatten(1)
+    return game.sample(n)
 
 
 def snapshot(state: State, mixture: Mixture) -> Snapshot:
@@ -280,13 +283,13 @@ def snapshot(state: State, mixture: Mixture) -> Snapshot:
     game = state.game
     assert isinstance(game, TwoPlayerGame)
     samples = sampled(state.ema)  # pyright: ignore[reportArgumentType]
-    moving = sampled(game, ARROWS * game.rules.packing)
+    moving = sampled(game, ARROWS * game.settings.packing)
     with evaluating(game):
         places = field_points(mixture.extent, FIELD_SIDE)
         # Alone in its pack, a place is judged in company of itself.
-        labels = mixture.mode_of_center[mixture.nearest(places)[1]].repeat_interleave(game.rules.packing)
-        seen = packed(places.repeat_interleave(game.rules.packing, dim=0)[:, :, None, None], game.rules.packing)
-        field = game.verdict(seen, labels if game.conditional else None)[0].view(FIELD_SIDE, FIELD_SIDE)
+        labels = mixture.mode_of_center[mixture.nearest(places)[1]].repeat_interleave(game.settings.packing)
+        seen = pack_samples(places.repeat_interleave(game.settings.packing, dim=0), game.settings.packing)
+        field = game.discriminate(seen, labels if game.conditional else None)[0].view(FIELD_SIDE, FIELD_SIDE)
         with torch.enable_grad():
             arrows = _pushes(game, moving, mixture)
     return Snapshot(state.progress.step, samples, field, moving[:ARROWS], arrows[:ARROWS], count_modes(samples, mixture))
@@ -295,10 +298,10 @@ def snapshot(state: State, mixture: Mixture) -> Snapshot:
 def _pushes(game: TwoPlayerGame, points: Float[Tensor, "n 2"], mixture: Mixture) -> Float[Tensor, "n 2"]:
     """Minus the gradient of each point's loss, against as many true points where the loss compares."""
     true = mixture.sample(len(points), Streams(0, 0, scope="arrows"))[0]
-    labels = game.labels_of(0, len(points)) if game.conditional else None
+    labels = game.default_labels(0, len(points)) if game.conditional else None
     moved = points.detach().requires_grad_()
-    logits, _ = game.verdict(packed(moved[:, :, None, None], game.rules.packing), labels)
-    real, _ = game.verdict(packed(true[:, :, None, None], game.rules.packing), labels)
+    logits, _ = game.discriminate(pack_samples(moved, game.settings.packing), labels)
+    real, _ = game.discriminate(pack_samples(true, game.settings.packing), labels)
     losses = game.objective.generator(real.detach(), logits)
     total = torch.stack([loss.sum() for loss in losses.values()]).sum()
     return -torch.autograd.grad(total, moved)[0]

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
 from sparring.games.adversarial_settings import Condition, nearest_square, square_problems
 from sparring.losses.objectives import ObjectiveName

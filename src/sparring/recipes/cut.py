@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
+from sparring.data.pairs.pair_spec import PairSpec
 from sparring.games.step_context import StepContext
 from sparring.games.translation import OneWayGame, PatchRecipe, divisor_problems
 from sparring.losses.contrastive import contrastive
@@ -23,19 +23,25 @@ class CutGame(OneWayGame):
 
     generator: nets.ResidualGenerator
 
-    def __init__(self, spec: PairSpec, rules: "CUT") -> None:
+    def __init__(self, spec: PairSpec, settings: "CUT") -> None:
         generator = nets.ResidualGenerator(
-            spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm, resized=rules.resized, shortcut=rules.shortcut
+            spec.input_channels,
+            spec.channels,
+            settings.width,
+            settings.blocks,
+            norm=settings.norm,
+            resized=settings.resized,
+            shortcut=settings.shortcut,
         )
-        super().__init__(spec, rules, generator, spec.channels, heads=nets.PatchHeads(generator.feature_widths()))
-        self.recipe = rules
+        super().__init__(spec, settings, generator, spec.channels, heads=nets.PatchHeads(generator.feature_widths()))
+        self.settings = settings
 
     def play_generator(self, context: StepContext) -> Losses:
         """Draw images that convince, each patch of which tells the patch that it was made of from all others (equation 4)."""
-        inputs, targets = self.seen(context)
-        n, rules = len(inputs), self.recipe
-        shown = torch.cat([inputs, targets]) if rules.identity else inputs
-        if rules.flip_equivariance:
+        inputs, targets = self.augmented_batch(context)
+        n, settings = len(inputs), self.recipe
+        shown = torch.cat([inputs, targets]) if settings.identity else inputs
+        if settings.flip_equivariance:
             which = (context.streams.uniform("flipped", n) < 0).repeat(len(shown) // n)
             with torch.no_grad():  # what patches are compared with gets no gradients
                 before = self.generator.features(shown)
@@ -46,21 +52,21 @@ class CutGame(OneWayGame):
             after = self.generator.features(drawn)
         generated = drawn[:n]
         self.drawn.append(((targets,), (generated.detach(),)))
-        shown = self.judged([generated], context, "convincing")
-        losses: dict[str, Tensor] = {"adversarial": self.convincing(self.discriminator(shown))}
+        shown = self.discriminator_input([generated], context, "convincing")
+        losses: dict[str, Tensor] = {"adversarial": self.patch_generator_loss(self.discriminator(shown))}
         contrast = self.contrast(before, after, context)
-        losses["contrast"] = rules.contrast * contrast[:n]
-        if rules.identity:
-            losses["contrast/identity"] = rules.identity * contrast[n:]
+        losses["contrast"] = settings.contrast * contrast[:n]
+        if settings.identity:
+            losses["contrast/identity"] = settings.identity * contrast[n:]
         return losses
 
     def contrast(self, before: Maps, after: Maps, context: StepContext) -> Float[Tensor, " n"]:
         """How badly patches are told: the mean over maps of equation 3."""
         found = []
         for place, (old, new) in enumerate(zip(before, after, strict=True)):
-            patches = places(old.shape[2] * old.shape[3], self.recipe.patches, context, place)
+            patches = places(old.shape[2] * old.shape[3], self.settings.patches, context, place)
             keys, queries = (self.heads(place, of.flatten(2).transpose(1, 2)[:, patches]) for of in (old, new))
-            found.append(contrastive(queries, keys.detach(), self.recipe.temperature))
+            found.append(contrastive(queries, keys.detach(), self.settings.temperature))
         return torch.stack(found).mean(dim=0)
 
 
@@ -117,10 +123,10 @@ class CUT(PatchRecipe):
     temperature: float = 0.07
     """Temperature of the contrastive loss."""
 
-    def incompatibilities(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
-        if isinstance(spec, PairSpec) and spec.input_channels != spec.channels:
+        if spec.input_channels != spec.channels:
             found.append("The generator also translates targets, so inputs and targets need the same number of channels. Use --channels.")
         return found
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
+from sparring.data.pairs.pair_spec import PairSpec
 from sparring.games.game import Player, Turn
 from sparring.games.step_context import StepContext
 from sparring.games.translation import ImagePool, PatchGame, PatchRecipe, divisor_problems, mean_difference
@@ -20,20 +20,22 @@ from sparring.nets import image_translation as nets
 class CycleGANGame(PatchGame):
     """Two generators, each the other's way back, and two discriminators."""
 
-    def __init__(self, spec: PairSpec, rules: "CycleGAN") -> None:
-        super().__init__(spec, rules)
-        self.recipe = rules
+    def __init__(self, spec: PairSpec, settings: "CycleGAN") -> None:
+        super().__init__(spec, settings)
+        self.settings = settings
         a, b = spec.input_channels, spec.channels
         self.a2b, self.b2a = (
-            nets.ResidualGenerator(*ends, rules.width, rules.blocks, norm=rules.norm, resized=rules.resized, shortcut=rules.shortcut)
+            nets.ResidualGenerator(
+                *ends, settings.width, settings.blocks, norm=settings.norm, resized=settings.resized, shortcut=settings.shortcut
+            )
             for ends in ((a, b), (b, a))
         )
         self.discriminator_a = self.patch_discriminator(a)
         self.discriminator_b = self.patch_discriminator(b)
-        self.pool_a, self.pool_b = ImagePool(rules.pool, spec, a), ImagePool(rules.pool, spec, b)
+        self.pool_a, self.pool_b = ImagePool(settings.pool, spec, a), ImagePool(settings.pool, spec, b)
         self.players = (
-            Player("generators", ("a2b", "b2a"), rules.optimizer, averaged=rules.ema_samples > 0),
-            Player("discriminators", ("discriminator_a", "discriminator_b"), rules.optimizer),
+            Player("generators", ("a2b", "b2a"), settings.optimizer, has_ema=settings.ema_samples > 0),
+            Player("discriminators", ("discriminator_a", "discriminator_b"), settings.optimizer),
         )
         self.turns = (
             Turn("generators", "generators", self.play_generators),
@@ -46,25 +48,29 @@ class CycleGANGame(PatchGame):
 
     def play_generators(self, context: StepContext) -> Losses:
         """Draw images of the other kind that convince, that lead back (equation 2), and of images of its own kind the same ones."""
-        a, b = self.seen(context)
-        rules = self.recipe
-        images_b, *same_b = self.passed(self.a2b, a, *([b] if rules.identity else []))
-        images_a, back_a, *same_a = self.passed(self.b2a, b, images_b, *([a] if rules.identity else []))
+        a, b = self.augmented_batch(context)
+        settings = self.recipe
+        images_b, *same_b = self.passed(self.a2b, a, *([b] if settings.identity else []))
+        images_a, back_a, *same_a = self.passed(self.b2a, b, images_b, *([a] if settings.identity else []))
         (back_b,) = self.passed(self.a2b, images_a)
         self.drawn.append((a, images_a.detach(), b, images_b.detach()))
         losses = {
-            "adversarial/a2b": self.convincing(self.discriminator_b(self.judged([images_b], context, "convincing/b"))),
-            "adversarial/b2a": self.convincing(self.discriminator_a(self.judged([images_a], context, "convincing/a"))),
-            "cycle/a": rules.cycle * mean_difference(back_a, a),
-            "cycle/b": rules.cycle * mean_difference(back_b, b),
+            "adversarial/a2b": self.patch_generator_loss(
+                self.discriminator_b(self.discriminator_input([images_b], context, "convincing/b"))
+            ),
+            "adversarial/b2a": self.patch_generator_loss(
+                self.discriminator_a(self.discriminator_input([images_a], context, "convincing/a"))
+            ),
+            "cycle/a": settings.cycle * mean_difference(back_a, a),
+            "cycle/b": settings.cycle * mean_difference(back_b, b),
         }
         for kind, same, own in (("a", same_a, a), ("b", same_b, b)):
-            losses |= {f"identity/{kind}": rules.identity * mean_difference(one, own) for one in same}
+            losses |= {f"identity/{kind}": settings.identity * mean_difference(one, own) for one in same}
         return losses
 
     def passed(self, generator: nets.ResidualGenerator, *batches: Tensor) -> Sequence[Tensor]:
         """What a generator makes of each of some batches: in one pass, where its norm does not mix images."""
-        if self.rules.norm == "batch":
+        if self.settings.norm == "batch":
             return [generator(batch) for batch in batches]
         return generator(torch.cat(batches)).split([len(batch) for batch in batches])
 
@@ -77,7 +83,7 @@ class CycleGANGame(PatchGame):
             ("b", b, drawn_b, self.pool_b, self.discriminator_b),
         ):
             shown = pool.exchanged(drawn, context.streams, kind)
-            losses |= self.told_apart(discriminator, (real,), (shown,), context, f"/{kind}")
+            losses |= self.patch_discriminator_losses(discriminator, (real,), (shown,), context, f"/{kind}")
         return losses
 
 
@@ -121,10 +127,10 @@ class CycleGAN(PatchRecipe):
     pool: int = 50
     """Number of earlier translations that are kept to train each discriminator on. 0: none."""
 
-    def incompatibilities(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
-        if isinstance(spec, PairSpec) and spec.input_channels != spec.channels:
+        if spec.input_channels != spec.channels:
             differ = "images of both kinds, and these have different channels"
             if self.identity:
                 found.append(f"identity compares {differ}: set it to 0, or use --channels.")

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
+from sparring.data.pairs.pair_spec import PairSpec
 from sparring.games.step_context import StepContext
 from sparring.games.translation import OneWayGame, Parts, PatchObjective, PatchRecipe, divisor_problems, mean_difference
 from sparring.losses.objectives import Losses
@@ -16,22 +16,22 @@ from sparring.nets import image_translation as nets
 class Pix2PixGame(OneWayGame):
     """A generator draws targets of inputs; a discriminator judges patches of pairs."""
 
-    def __init__(self, spec: PairSpec, rules: "Pix2Pix") -> None:
-        judged = spec.channels + (spec.input_channels if rules.judges == "pair" else 0)
-        super().__init__(spec, rules, rules.generator_for(spec), judged)
-        self.recipe = rules
+    def __init__(self, spec: PairSpec, settings: "Pix2Pix") -> None:
+        judged = spec.channels + (spec.input_channels if settings.judges == "pair" else 0)
+        super().__init__(spec, settings, settings.generator_for(spec), judged)
+        self.settings = settings
 
     def play_generator(self, context: StepContext) -> Losses:
         """Draw what the discriminator takes for real, and near the target (equation 4)."""
-        inputs, targets = self.seen(context)
+        inputs, targets = self.augmented_batch(context)
         generated = self.generator(inputs)
-        logits = self.discriminator(self.judged(self.parts(inputs, generated), context, "convincing"))
+        logits = self.discriminator(self.discriminator_input(self.parts(inputs, generated), context, "convincing"))
         self.drawn.append((self.parts(inputs, targets), self.parts(inputs, generated.detach())))
-        return {"adversarial": self.convincing(logits), "l1": self.recipe.l1 * mean_difference(generated, targets)}
+        return {"adversarial": self.patch_generator_loss(logits), "l1": self.settings.l1 * mean_difference(generated, targets)}
 
     def parts(self, inputs: Tensor, images: Tensor) -> Parts:
         """What the discriminator sees: the pair, or the image alone."""
-        return (inputs, images) if self.recipe.judges == "pair" else (images,)
+        return (inputs, images) if self.settings.judges == "pair" else (images,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +72,12 @@ class Pix2Pix(PatchRecipe):
     judges: Literal["pair", "image"] = "pair"
     """What the discriminator sees: input and output together (pair), or the output alone (image)."""
 
-    def halvings_for(self, spec: ImageSpec) -> int:
+    def halvings_for(self, spec: PairSpec) -> int:
         """Of the U-Net, for such images."""
         possible = (spec.height & -spec.height).bit_length() - 1
         return max(2, min(8, possible)) if self.halvings is None else self.halvings
 
-    def incompatibilities(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         divisor = 4 if self.network == "residual" else 1 << max(0, min(self.halvings_for(spec), 12))
         return super().incompatibilities(spec) + divisor_problems(spec, divisor)

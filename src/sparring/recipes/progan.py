@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.core.data_spec import ImageSpec
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.adversarial_settings import equalized_problems
 from sparring.games.progressive_growing import GrowingRecipe

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import torch
 
-from sparring.core.data_spec import ImageSpec, PairSpec
 from sparring.core.settings import Ranges
+from sparring.data.pairs.pair_spec import PairSpec
 from sparring.games.game import Player, Turn
 from sparring.games.step_context import StepContext
 from sparring.games.translation import TranslationGame, TranslationRecipe, divisor_problems
@@ -22,13 +22,13 @@ DIVISOR = 16
 class StyleTransferGame(TranslationGame):
     """One player: a generator that keeps what a image shows and takes on how the style's image is painted."""
 
-    def __init__(self, spec: PairSpec, rules: "StyleTransfer") -> None:
-        super().__init__(spec, rules)
-        self.recipe = rules
+    def __init__(self, spec: PairSpec, settings: "StyleTransfer") -> None:
+        super().__init__(spec, settings)
+        self.settings = settings
         self.generator = nets.ResidualGenerator(
-            spec.input_channels, spec.channels, rules.width, rules.blocks, norm=rules.norm, resized=True
+            spec.input_channels, spec.channels, settings.width, settings.blocks, norm=settings.norm, resized=True
         )
-        self.players = (Player("generator", ("generator",), rules.optimizer, averaged=rules.ema_samples > 0),)
+        self.players = (Player("generator", ("generator",), settings.optimizer, has_ema=settings.ema_samples > 0),)
         self.turns = (Turn("generator", "generator", self.play_generator),)
         self.translators = {"a2b": "generator"}
         self.sampling_networks = ("generator",)
@@ -39,23 +39,23 @@ class StyleTransferGame(TranslationGame):
     def perception(self) -> Perception:
         """The network whose maps say what a image shows and how it is painted. Opened when first asked for: drawing needs none."""
         if not self.eye:
-            self.eye.append(open_perception(self.recipe.weights).to(self.device))
+            self.eye.append(open_perception(self.settings.weights).to(self.device))
         return self.eye[0]
 
     def play_generator(self, context: StepContext) -> Losses:
         """Paint inputs (section 3.2): near them in a middle map, near the style in the correlations of all, and smooth."""
-        inputs, styles = self.seen(context)
+        inputs, styles = self.augmented_batch(context)
         painted = self.generator(inputs)
-        rules, eye = self.recipe, self.perception
+        settings, eye = self.recipe, self.perception
         with torch.no_grad():
             wanted = eye(inputs)[eye.content]
             manner = [correlations(of) for of in eye(styles)]
         seen = eye(painted)
         content = (seen[eye.content] - wanted).square().flatten(1).mean(dim=1)
         return {
-            "content": rules.content * content / wanted.square().mean().clamp_min(1e-8),
-            "style": rules.style * style_distance(seen, manner),
-            "variation": rules.variation * total_variation(painted),
+            "content": settings.content * content / wanted.square().mean().clamp_min(1e-8),
+            "style": settings.style * style_distance(seen, manner),
+            "variation": settings.variation * total_variation(painted),
         }
 
 
@@ -100,10 +100,10 @@ class StyleTransfer(TranslationRecipe):
     """A file with the weights of VGG-16, the paper's feature network (torchvision's .pth, with or without the classifier). None:
     EfficientNet-lite0, which comes with Sparring."""
 
-    def incompatibilities(self, spec: ImageSpec) -> list[str]:
+    def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + divisor_problems(spec, DIVISOR)
-        if isinstance(spec, PairSpec) and 4 in spec.known_channels:
+        if 4 in spec.known_channels:
             found.append("Pretrained feature networks do not support transparency. Use --channels 3.")
         return found
 

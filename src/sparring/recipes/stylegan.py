@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.progressive_growing import GrowingRecipe
 from sparring.games.style import StyleGame, StyleRecipe
 from sparring.nets import progressive_growing, stylegan

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from sparring.core.data_spec import ImageSpec
 from sparring.core.settings import Ranges
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial_settings import nearest_square, square_problems
 from sparring.games.style import StyleGame, StyleRecipe
 from sparring.nets import stylegan2 as nets
@@ -102,7 +102,7 @@ class StyleGAN2(StyleRecipe):
             found.append(
                 f"deviation_channels must divide the discriminator's {narrow} channels at 4x4; {self.deviation_channels} does not."
             )
-        return found if self.widths else found + nets.width_problems(spec, self.channel_base)
+        return found if self.widths else found + nets.width_problems(spec.height, self.channel_base)
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the images' own side without losing pixels, at most 64."""

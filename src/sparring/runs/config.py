@@ -1,55 +1,86 @@
-"""What a command needs to train as a run was trained."""
+"""config.json: how a run is trained. Only this module reads and writes it, and says in which settings two runs differ."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sparring import recipes
-from sparring.core.data_spec import ImageSpec, spec_from_json
+from sparring import modalities, recipes
+from sparring.core.data_spec import Spec
 from sparring.core.errors import CheckpointError
-from sparring.data.pairs.pairs import Pairing
-from sparring.data.preprocessing import Preprocessing
+from sparring.core.file_kinds import kind_of, refusal
+from sparring.core.files import read_json, write_json
+from sparring.core.settings import plain
 from sparring.games.adversarial import AdversarialRecipe
 from sparring.games.recipe import Recipe
-from sparring.health.diagnosis.record import plain
-from sparring.training.settings import BUDGETS, TrainSettings
+from sparring.modalities.modality import DataSettings, Modality
+from sparring.runs.run_directory import RunDirectory
+from sparring.training.settings import BUDGETS, COACHING, EVALUATION, MACHINE, TrainSettings
 
-
-def usual_settings(recipe: str, on_points: bool) -> dict[str, Any]:
-    """A recipe's settings where nobody changes them."""
-    kind = recipes.get(recipe)
-    return asdict(kind(**kind.on_points) if on_points and issubclass(kind, AdversarialRecipe) else kind())  # pyright: ignore[reportArgumentType]
-
-
-def differing(own: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
-    """Those settings that are not as usual."""
-    return {name: value for name, value in own.items() if plain(value) != plain(usual.get(name))}
-
-
-def other_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """From a config.json, the budget, and how the run was trained and its data prepared and paired, as far as that is not as usual. A coach
-    is left out.
-    """
-    data, training = config["data"], config["train_settings"]
-    own = {**(data.get("preprocessing") or {}), **(data.get("pairing") or {})}
-    found = differing(own, {**asdict(Preprocessing()), **asdict(Pairing())})
-    if data.get("points"):
-        return found | {name: value for name, value in training.items() if value}
-    usual = asdict(TrainSettings()) | {name: training.get(name) for name in ("coach", "coach_tries")} | dict.fromkeys(BUDGETS)
-    return found | differing(training, usual)
-
-
+FORMAT = 2
 Kind = TypeVar("Kind")
+Config = dict[str, Any]
+"""The content of a config.json."""
+Entry = Mapping[str, Any]
+"""An intervention of a coach in config.json."""
 
 
-def described(about: Any, source: Path) -> tuple[Recipe, ImageSpec]:  # noqa: ANN401 (JSON is any)
-    """Recipe and spec from a config.json or a packed file's heading; a CheckpointError if they are not of the right kind."""
+@dataclass(frozen=True)
+class RunSettings:
+    """All settings of a run."""
+
+    recipe: Recipe
+    training: TrainSettings
+    data: DataSettings
+    """How data became a dataset, by name."""
+
+    @property
+    def modality(self) -> Modality:
+        """The adapter of the kind of data."""
+        return modalities.MODALITIES[self.recipe.modality]
+
+
+def read_config(run: RunDirectory) -> Config:
+    """The content of config.json; a CheckpointError says what is wrong with it."""
+    if not run.exists():
+        wanted = "a run directory: it has no config.json"
+        said = refusal(run.path, wanted) if run.path.exists() else f"{run.path} is not {wanted}."
+        raise CheckpointError(f"{said} Give the folder that `sparring train --out` wrote.")
+    config = read_json(run.config, CheckpointError)
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        if kind_of(run.path).holds == "weights":
+            raise CheckpointError(refusal(run.path, "a run directory"))
+        seen = config.get("format") if isinstance(config, dict) else type(config).__name__
+        raise CheckpointError(
+            f"{run.config} has the format {seen!r}, and this version of Sparring reads format {FORMAT}. Use the version that wrote it, or "
+            "train again."
+        )
+    return config
+
+
+def write_config(run: RunDirectory, config: Config) -> None:
+    """Write config.json atomically."""
+    write_json(run.config, {"format": FORMAT, **config})
+
+
+def described(about: Any, source: Path) -> tuple[Recipe, Spec]:  # noqa: ANN401 (JSON is any)
+    """Recipe and spec from a config.json or the header of a packed file; a CheckpointError if they are not of the right kind."""
     try:
         spec = about["spec"] if "spec" in about else about["data"]["spec"]
-        return from_json(recipes.get(about["recipe"]), about["recipe_settings"]), spec_from_json(spec)
+        return from_json(recipes.get(about["recipe"]), about["recipe_settings"]), modalities.spec_from_json(spec)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
         raise CheckpointError(f"{source} does not describe a recipe and its data: {problem!r}. It is damaged, or was altered.") from None
+
+
+def settings_of(config: Config, source: Path) -> RunSettings:
+    """All settings in a config.json; a CheckpointError if it is damaged."""
+    recipe, _ = described(config, source)
+    try:
+        training = from_json(TrainSettings, config["train_settings"])
+        kinds = modalities.MODALITIES[recipe.modality].settings
+        return RunSettings(recipe, training, {name: from_json(kind, config["data"][name]) for name, kind in kinds.items()})
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise CheckpointError(f"The run's config.json is damaged, or was altered: {problem!r}") from None
 
 
 def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
@@ -57,6 +88,42 @@ def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
     known = {field.name for field in fields(kind)}  # pyright: ignore[reportArgumentType] (a dataclass)
     if unknown := sorted(set(values) - known):
         raise CheckpointError(
-            f"Settings of {kind.__name__} that this version does not know: {', '.join(unknown)}. A newer version wrote them."
+            f"Settings of {kind.__name__} that this version does not know: {', '.join(unknown)}. Another version wrote them."
         )
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """What every checkpoint of a run must agree on with its config.json: all but the budget, how it is evaluated, whether a coach looks
+    on, and what computes it.
+    """
+    free = (*BUDGETS, *EVALUATION, *COACHING, *MACHINE)
+    training = {name: value for name, value in config["train_settings"].items() if name not in free}
+    return {"recipe": config["recipe"], "data": config["data"]["fingerprint"], **config["recipe_settings"], **training}
+
+
+def differing(own: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Those settings whose values differ; values as JSON has them."""
+    return {name: value for name, value in own.items() if plain(value) != plain(usual.get(name))}
+
+
+def usual_settings(recipe: str, kind_of_data: str) -> dict[str, Any]:
+    """The settings of a recipe where nobody changes them, for that kind of data."""
+    known = recipes.get(recipe)
+    on_points = kind_of_data == "points" and issubclass(known, AdversarialRecipe)
+    return asdict(known(**known.on_points) if on_points else known())  # pyright: ignore[reportArgumentType]
+
+
+def other_settings(config: Config) -> dict[str, Any]:
+    """The settings of a config.json beside the recipe's: its budget, and how it was trained and its data prepared, as far as that is not
+    as usual. What computed it and a coach are left out.
+    """
+    data, training = config["data"], config["train_settings"]
+    modality = modalities.MODALITIES[data["spec"]["kind"]]
+    found: dict[str, Any] = {}
+    for name, kind in modality.settings.items():
+        found |= differing(data.get(name) or {}, asdict(kind()))
+    if modality.name == "points":
+        return found | {name: training[name] for name in ("steps", "seed") if training.get(name)}
+    left_out = {name: training.get(name) for name in (*COACHING, *(set(MACHINE) - {"gradient_accumulation"}))}
+    return found | differing(training, asdict(TrainSettings()) | left_out | dict.fromkeys(BUDGETS))

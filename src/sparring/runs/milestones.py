@@ -121,7 +121,7 @@ def resume_command(run: RunDirectory, settings: Mapping[str, Any], progress: Pro
     """The command that trains for so many images more. Limits that the run has, and that would end it before, are raised; its total is
     named in minutes where its pace is known, else in images.
     """
-    spent = progress.spent
+    spent = progress.used_budget
     need: dict[str, float] = {"real_samples": spent["real_samples"] + images_left}
     if progress.real_samples:
         need["steps"] = spent["steps"] + math.ceil(images_left * progress.step / progress.real_samples)

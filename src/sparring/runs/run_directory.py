@@ -14,18 +14,14 @@ tensorboard/   the same numbers and images for TensorBoard
 """
 
 import contextlib
-import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sparring.core.errors import CheckpointError, SparringError
-from sparring.core.file_kinds import kind_of, refusal
-from sparring.core.files import read_json, write_json
-
-FORMAT = 1
+from sparring.core.errors import SparringError
+from sparring.core.jsonl import read_lines
 
 
 @dataclass(frozen=True)
@@ -123,29 +119,9 @@ class RunDirectory:
         """Whether a run was ever started here."""
         return self.config.is_file()
 
-    def read_config(self) -> dict[str, Any]:
-        """The content of config.json; a CheckpointError says what is wrong with it."""
-        if not self.exists():
-            wanted = "a run directory: it has no config.json"
-            said = refusal(self.path, wanted) if self.path.exists() else f"{self.path} is not {wanted}."
-            raise CheckpointError(f"{said} Give the folder that `sparring train --out` wrote.")
-        config = read_json(self.config, CheckpointError)
-        if not isinstance(config, dict) or config.get("format") != FORMAT:
-            if kind_of(self.path).holds == "weights":
-                raise CheckpointError(refusal(self.path, "a run directory"))
-            seen = config.get("format") if isinstance(config, dict) else type(config).__name__
-            raise CheckpointError(f"{self.config} has the format {seen!r}; this version of Sparring reads format {FORMAT}.")
-        return config
-
-    def write_config(self, config: dict[str, Any]) -> None:
-        """Write config.json atomically."""
-        write_json(self.config, {"format": FORMAT, **config})
-
     def read_log(self) -> list[dict[str, Any]]:
-        """All whole lines of log.jsonl (the last may be in the making)."""
-        if not self.log.is_file():
-            return []
-        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").split("\n")[:-1]]
+        """The lines of log.jsonl (the last may be in the making)."""
+        return read_lines(self.log)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

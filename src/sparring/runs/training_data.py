@@ -11,6 +11,7 @@ from sparring.core.errors import DataError, SettingsError, listed
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, Store, prepare, store_at
 from sparring.inference.model import Model
+from sparring.runs.config import read_config
 from sparring.runs.run_directory import RunDirectory
 
 
@@ -25,13 +26,13 @@ def source_of(model: Model) -> str:
     run = RunDirectory(model.source)
     if not run.exists():
         raise SettingsError(f"{model.source} is a packed or imported model, which does not know its training data: name the data, too.")
-    return run.read_config()["data"]["source"]
+    return read_config(run)["data"]["source"]
 
 
 def training_data(model: Model) -> Store:
     """What a run was trained on."""
     source, run = source_of(model), RunDirectory(model.source)
-    recorded = run.read_config()["data"]
+    recorded = read_config(run)["data"]
     # With the run's own settings but for the size, which its recipe chose: so it is prepared already.
     preprocessing = replace(model.preprocessing, size=model.spec.height)
     refuse_moved(run, recorded)

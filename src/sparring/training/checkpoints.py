@@ -17,14 +17,14 @@ from torch import Tensor
 
 from sparring.core.errors import CheckpointError, listed
 from sparring.core.files import read_json, replacing, sha256_of_file, write_json
-from sparring.runs.run_directory import RunDirectory
 from sparring.training.state import Progress
 
 Facts = dict[str, Any]
 """What a checkpoint holds beside tensors: JSON."""
 
 
-def _paths(folder: Path, step: int) -> tuple[Path, Path]:
+def paths_of(folder: Path, step: int) -> tuple[Path, Path]:
+    """Files of the checkpoint of a step: tensors, and the rest."""
     stem = folder / f"step-{step:09d}"
     return stem.with_suffix(".safetensors"), stem.with_suffix(".json")
 
@@ -35,7 +35,7 @@ def _checksum(facts: Facts) -> str:
 
 def write(folder: Path, step: int, tensors: dict[str, Tensor], facts: Facts) -> None:
     """Write the checkpoint of `step`; it is there when this returns, whatever happens then."""
-    tensor_path, facts_path = _paths(folder, step)
+    tensor_path, facts_path = paths_of(folder, step)
     with replacing(tensor_path) as temporary:
         save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary)
         checksum = sha256_of_file(temporary)
@@ -51,7 +51,7 @@ def steps(folder: Path) -> list[int]:
 
 def read_facts(folder: Path, step: int) -> Facts:
     """The facts of a checkpoint; a CheckpointError if they were torn or altered."""
-    _, facts_path = _paths(folder, step)
+    _, facts_path = paths_of(folder, step)
     facts = read_json(facts_path, CheckpointError)
     if not isinstance(facts, dict) or facts.pop("checksum", None) != _checksum(facts):
         raise CheckpointError(f"{facts_path} was altered or is not whole: its checksum does not fit.")
@@ -60,7 +60,7 @@ def read_facts(folder: Path, step: int) -> Facts:
 
 def read(folder: Path, step: int) -> tuple[dict[str, Tensor], Facts]:
     """The tensors and facts of a checkpoint; a CheckpointError if either was torn or altered."""
-    tensor_path, _ = _paths(folder, step)
+    tensor_path, _ = paths_of(folder, step)
     facts = read_facts(folder, step)
     try:
         if sha256_of_file(tensor_path) != facts["tensors_sha256"]:
@@ -111,7 +111,7 @@ def best(folder: Path) -> int | None:
 
 def remove(folder: Path, step: int) -> None:
     """Delete a checkpoint. The JSON goes first: what is left without it is no checkpoint."""
-    for path in reversed(_paths(folder, step)):
+    for path in reversed(paths_of(folder, step)):
         path.unlink(missing_ok=True)
 
 
@@ -133,26 +133,3 @@ def remove_after(folder: Path, step: int) -> None:
     for later in steps(folder):
         if later > step:
             remove(folder, later)
-
-
-def trained(run: RunDirectory) -> bool:
-    """Whether a run holds anything that was trained: a checkpoint of a step, or what a coach took back."""
-    try:
-        coached = run.exists() and bool(run.read_config().get("interventions"))
-    except CheckpointError:
-        return True  # damaged, or of another version: not ours to judge
-    return run.exists() and (coached or any(steps(run.checkpoints)))
-
-
-def forget_untrained(run: RunDirectory) -> None:
-    """Delete what a run wrote before its first step, and its folders that are empty then; nothing else. For who holds the run's lock."""
-    if not run.exists():
-        return
-    run.sweep()
-    written = [run.config, run.log, run.timing, run.scores, run.vitals, run.ending]
-    written += [*run.tensorboard.glob("events.out.tfevents.*"), *run.samples.glob("step-*.png"), *_paths(run.checkpoints, 0)]
-    for path in written:
-        path.unlink(missing_ok=True)
-    for folder in (run.tensorboard, run.samples, run.checkpoints):
-        with contextlib.suppress(OSError):  # there is something else in it, or it is not there
-            folder.rmdir()

@@ -6,11 +6,11 @@ from torch import Tensor
 from sparring.training.state import State, ema_tensors
 
 
-class Average:
-    """The moving average of the averaged players' weights and statistics."""
+class EMA:
+    """Moves the averages in `state.ema` after the weights and statistics of `state.game`. `half_life`: in real samples."""
 
     RAMP = 0.05
-    """The half-life is at most this share of the images shown, so that the first weights are soon forgotten (as in StyleGAN2)."""
+    """The half-life is at most this share of the real samples so far, so that the first weights are soon forgotten (as in StyleGAN2)."""
 
     def __init__(self, state: State, half_life: float) -> None:
         names = [name for name, _ in ema_tensors(state.ema)] if state.ema is not state.game else []
@@ -23,8 +23,8 @@ class Average:
         self.sources: list[Tensor] = [theirs[name] for name in floating]
         self.counts = [(ours[name], theirs[name]) for name in names if name not in set(floating)]
 
-    def follow(self, samples: int, samples_so_far: int) -> None:
-        """One step, in which `samples` real samples were shown."""
+    def update(self, samples: int, samples_so_far: int) -> None:
+        """Take one step, in which the game saw `samples` real samples."""
         if not self.averages or not samples:
             return
         half_life = min(self.half_life, samples_so_far * self.RAMP)

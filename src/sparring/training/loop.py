@@ -1,12 +1,11 @@
-"""The loop: turns in order, one optimizer step each, until the budget is spent."""
+"""The training loop: turns in order, one optimizer step each, until the budget is used up."""
 
 import contextlib
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,88 +17,71 @@ from torch.nn.utils.parametrize import is_parametrized
 from sparring.core.batch import Batch
 from sparring.core.errors import NonFiniteError
 from sparring.core.random_streams import Streams
-from sparring.data.dataset import Data
+from sparring.data.dataset import Dataset
 from sparring.games.game import Game, Player, Turn
 from sparring.games.recipe import Recipe
 from sparring.games.step_context import StepContext
+from sparring.training.callbacks.callback import Callback
 from sparring.training.data_order import batch_indices
-from sparring.training.ema import Average
+from sparring.training.ema import EMA
 from sparring.training.settings import TrainSettings
-from sparring.training.state import Progress, State, weights_of
-
-
-def indices_of(data: Data, seed: int, batch_size: int, batch: int) -> Int64[np.ndarray, "n ..."]:
-    """The places of the items that batch number `batch` holds."""
-    orders = [batch_indices(seed, count, batch_size, batch, kind) for kind, count in enumerate(data.counts)]
-    return orders[0] if len(orders) == 1 else np.stack(orders, axis=1)
-
+from sparring.training.state import State, weights_of
 
 Labels = Int64[Tensor, " n"] | None
-"""Named here, for annotations of inner functions are worked out at every call."""
-Signals = dict[str, list[Tensor]]
-"""What a step measured, by name: a tensor for each repeat of a turn. Their means are what is meant; whoever wants them takes them."""
-
-
-@runtime_checkable
-class Watcher(Protocol):
-    """What the loop tells of itself: a recorder, a checkpointer of checkpoints."""
-
-    def after_step(self, state: State, signals: Signals) -> None:
-        """Called when a step is complete, with what its turns measured."""
-        ...
+"""Named here, for annotations of inner functions are evaluated at every call."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """Where a game is played: the data, the settings and the device. Fixed for the whole run."""
+class TrainingContext:
+    """What stays the same for a whole session."""
 
-    data: Data
+    data: Dataset
     recipe: Recipe
     settings: TrainSettings
     fabric: Fabric
 
 
-def play(state: State, table: Table, watchers: list[Watcher], stop_asked: Callable[[], bool]) -> str:
-    """Play until the budget is spent ("budget") or a stop is asked for ("stopped"); `state` moves with every step."""
-    settings, progress = table.settings, state.progress
+def train(state: State, context: TrainingContext, callbacks: Sequence[Callback], stop_requested: Callable[[], bool]) -> str:
+    """Train until the budget is used up ("budget") or a stop is requested ("stopped"). `state` changes with every step."""
+    settings, progress = context.settings, state.progress
     began = time.monotonic() - progress.seconds - progress.evaluation_seconds
-    average = Average(state, table.recipe.ema_samples)
-    turns = [TurnTaker(state.game, turn) for turn in state.game.turns]
-    while share_spent(progress, settings) < 1:
-        if stop_asked():
+    ema = EMA(state, context.recipe.ema_samples)
+    turns = [TurnRunner(state.game, turn) for turn in state.game.turns]
+    while progress.share_of(settings) < 1:
+        if stop_requested():
             return "stopped"
-        signals: Signals = {}
-        factor = table.recipe.rate_factor(progress.real_samples)
+        metrics: dict[str, list[Tensor]] = {}
+        factor = context.recipe.rate_factor(progress.real_samples)
         for optimizer in state.optimizers.values():
             set_rate(optimizer, factor)
         before = progress.real_samples
         for turn in turns:
             if turn.turn.due(progress.step):
                 for repeat in range(turn.turn.repeat):
-                    for name, values in turn.take(state, table, repeat, before).items():
-                        signals.setdefault(name, []).extend(values)
+                    for name, values in turn.run(state, context, repeat, before).items():
+                        metrics.setdefault(name, []).extend(values)
         progress.step += 1
-        average.follow(progress.real_samples - before, progress.real_samples)
+        ema.update(progress.real_samples - before, progress.real_samples)
         progress.seconds = time.monotonic() - began - progress.evaluation_seconds
-        for watcher in watchers:
-            watcher.after_step(state, signals)
+        for callback in callbacks:
+            callback.on_step_end(state, metrics)
     return "budget"
 
 
-def share_spent(progress: Progress, settings: TrainSettings) -> float:
-    """How much of the budget is used up: 1 or more when one of its limits is reached."""
-    limits = ((used, getattr(settings, name)) for name, used in progress.spent.items())
-    return max((used / limit if limit else math.inf for used, limit in limits if limit is not None), default=0.0)
-
-
 def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Set every group's learning rate to `factor` times what it was made with."""
+    """Set the learning rate of every group to `factor` times the one that it was made with."""
     for group in optimizer.param_groups:
         group["lr"] = group.setdefault("first_lr", group["lr"]) * factor
 
 
-class TurnTaker:
-    """Plays one turn of a game: losses, gradients, and the player's optimizer step if all is finite."""
+def indices_of(data: Dataset, seed: int, batch_size: int, batch: int) -> Int64[np.ndarray, "n ..."]:
+    """Indices of the samples in batch number `batch`: a column for each set, where data consists of several."""
+    orders = [batch_indices(seed, count, batch_size, batch, number) for number, count in enumerate(data.counts)]
+    return orders[0] if len(orders) == 1 else np.stack(orders, axis=1)
+
+
+class TurnRunner:
+    """Runs one turn of a game: losses, gradients, and the player's optimizer step if all is finite."""
 
     def __init__(self, game: Game, turn: Turn) -> None:
         self.game, self.turn = game, turn
@@ -116,8 +98,8 @@ class TurnTaker:
         ]
 
     @contextlib.contextmanager
-    def moving_only_the_player(self) -> Iterator[None]:
-        """Other players' weights get no gradients, and their batch norms count nothing."""
+    def other_players_frozen(self) -> Iterator[None]:
+        """Weights of other players get no gradients, and their batch norms update no statistics."""
         for weight in self.frozen_weights:
             weight.requires_grad_(False)
         for module in self.frozen_statistics:
@@ -134,20 +116,20 @@ class TurnTaker:
             for module in self.frozen_parametrizations:
                 module.training = True
 
-    def take(self, state: State, table: Table, repeat: int, real_samples: int) -> Signals:
-        """One optimizer step on a fresh batch; gives the losses and signals. A NonFiniteError leaves the player as it was."""
-        settings, progress, optimizer = table.settings, state.progress, state.optimizers[self.player.name]
-        found: Signals = {}
+    def run(self, state: State, context: TrainingContext, repeat: int, real_samples: int) -> dict[str, list[Tensor]]:
+        """One optimizer step on a fresh batch; gives losses and metrics by name. A NonFiniteError leaves the player as it was."""
+        settings, progress, optimizer = context.settings, state.progress, state.optimizers[self.player.name]
+        found: dict[str, list[Tensor]] = {}
         used_data = False
-        with self.moving_only_the_player():
+        with self.other_players_frozen():
             for part in range(settings.gradient_accumulation):
-                context = self.step_context(state, table, repeat, part, real_samples)
-                seed_torch(context.streams.seed_of("torch"), table.fabric.device)
-                loss, measured = self.losses(context, table.fabric)
-                table.fabric.backward(loss if settings.gradient_accumulation == 1 else loss / settings.gradient_accumulation)
+                step_context = self.step_context(state, context, repeat, part, real_samples)
+                seed_torch(step_context.streams.seed_of("torch"), context.fabric.device)
+                loss, measured = self.losses(step_context, context.fabric)
+                context.fabric.backward(loss if settings.gradient_accumulation == 1 else loss / settings.gradient_accumulation)
                 for name, value in measured.items():
                     found.setdefault(name, []).append(value.detach())
-                used_data |= context.used_data
+                used_data |= step_context.used_data
         state.gradients[self.turn.name] = norms = self.gradient_norms()
         found[f"gradient/{self.turn.name}"] = [norms.norm()]
         self.check_finite(found, progress.step)
@@ -156,38 +138,38 @@ class TurnTaker:
             self.player.after_step()
         optimizer.zero_grad(set_to_none=True)
         progress.batches += used_data
-        progress.real_samples += table.recipe.batch_size if self.counts_samples else 0
+        progress.real_samples += context.recipe.batch_size if self.counts_samples else 0
         return found
 
-    def losses(self, context: StepContext, fabric: Fabric) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """What is minimized, and its terms and the turn's signals by name."""
+    def losses(self, step_context: StepContext, fabric: Fabric) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """The scalar that is minimized, and its terms and the turn's metrics by name."""
         with fabric.autocast():
-            losses = self.turn.play(context)
+            losses = self.turn.play(step_context)
         means = {f"loss/{self.turn.name}/{name}": loss.mean() for name, loss in losses.items()}
-        return functools.reduce(torch.add, means.values()), means | context.signals
+        return functools.reduce(torch.add, means.values()), means | step_context.metrics
 
-    def step_context(self, state: State, table: Table, repeat: int, part: int, real_samples: int) -> StepContext:
-        """What the turn gets to see: its part of the next batch, and streams of its own."""
-        settings, progress, device = table.settings, state.progress, table.fabric.device
-        size = table.recipe.batch_size // settings.gradient_accumulation
+    def step_context(self, state: State, context: TrainingContext, repeat: int, part: int, real_samples: int) -> StepContext:
+        """What the turn gets to see: its part of the next batch, and random streams of its own."""
+        settings, progress, device = context.settings, state.progress, context.fabric.device
+        data, size = context.data, context.recipe.batch_size // settings.gradient_accumulation
         batch = progress.batches
 
         def draw() -> Batch:
-            places = indices_of(table.data, settings.seed, table.recipe.batch_size, batch)
-            return table.data.batch(places[part * size : (part + 1) * size]).to(device)
+            indices = indices_of(data, settings.seed, context.recipe.batch_size, batch)
+            return data.batch(indices[part * size : (part + 1) * size]).to(device)
 
         def draw_labels() -> Labels:
-            if table.data.labels is None:
+            if data.labels is None:
                 return None
-            places = streams.integers("labels", len(table.data), size).cpu().numpy()
-            return torch.from_numpy(table.data.labels[places]).to(device)
+            indices = streams.integers("labels", len(data), size).cpu().numpy()
+            return torch.from_numpy(data.labels[indices]).to(device)
 
         streams = Streams(settings.seed, progress.step, device=device, scope=f"{self.turn.name}/{repeat}/{part}")
         return StepContext(draw, draw_labels, size, streams, progress.step, real_samples, optimizers=state.optimizers)
 
     @property
     def counts_samples(self) -> bool:
-        """Images shown are counted where the first turn of the game sees them."""
+        """Whether real samples are counted in this turn: in the first of the game."""
         return self.turn is self.game.turns[0]
 
     def gradient_norms(self) -> Float[Tensor, " weights"]:
@@ -196,7 +178,7 @@ class TurnTaker:
             return torch.stack(torch._foreach_norm([weight.grad for weight in self.weights]))  # pyright: ignore[reportPrivateImportUsage, reportArgumentType]
         return torch.stack([weight.new_zeros(()) if weight.grad is None else weight.grad.norm() for weight in self.weights])
 
-    def check_finite(self, found: Signals, step: int) -> None:
+    def check_finite(self, found: dict[str, list[Tensor]], step: int) -> None:
         """Raise a NonFiniteError that names the turn and every term that is infinite or not a number."""
         device = self.weights[0].device
         terms = torch.stack([value.to(device, torch.float64) for values in found.values() for value in values if value.ndim == 0])
@@ -213,7 +195,7 @@ class TurnTaker:
 
 
 def parametrizations_of(module: nn.Module) -> list[nn.Module]:
-    """What computes the weights of `module` from others (spectral norm)."""
+    """Modules that compute the weights of `module` from others (spectral norm)."""
     lists = module.get_submodule("parametrizations").children()
     return [one for each in lists for one in each.children()]
 

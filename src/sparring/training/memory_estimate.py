@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import math
 import weakref
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,12 +15,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from sparring.core.data_spec import ImageSpec
+from sparring.core.data_spec import Spec
 from sparring.core.errors import MemoryShortageError, NonFiniteError
 from sparring.core.hardware import free_memory
-from sparring.data.dataset import Data
+from sparring.data.dataset import Dataset
 from sparring.games.recipe import Recipe
-from sparring.training.loop import Table, TurnTaker
+from sparring.training.loop import TrainingContext, TurnRunner
 from sparring.training.memory_shortage import gibibytes, ways_out
 from sparring.training.session import first_state, machine_for
 from sparring.training.settings import TrainSettings
@@ -92,7 +93,7 @@ class Need:
         return int(((free - self.fixed[growing]) / self.each[growing]).min())
 
 
-def measured(recipe: Recipe, spec: ImageSpec, data: Data, settings: TrainSettings) -> Need | None:
+def estimate(recipe: Recipe, spec: Spec, data: Dataset, settings: TrainSettings) -> Need | None:
     """What a step takes, by steps of two tiny batches, with all turns and penalties, on the settings' device. Nothing of them is kept. None
     if such steps cannot be played.
     """
@@ -107,7 +108,10 @@ def measured(recipe: Recipe, spec: ImageSpec, data: Data, settings: TrainSetting
         def lived(images: int) -> Float64[np.ndarray, " operations"]:
             mode.timeline.clear()
             with mode:
-                step(state, Table(data, replace(recipe, batch_size=images * part), replace(settings, gradient_accumulation=1), fabric))
+                step(
+                    state,
+                    TrainingContext(data, replace(recipe, batch_size=images * part), replace(settings, gradient_accumulation=1), fabric),
+                )
             return np.array(mode.timeline, np.float64) + before
 
         lived(SMALL)  # the optimizers' states are made here
@@ -120,16 +124,16 @@ def measured(recipe: Recipe, spec: ImageSpec, data: Data, settings: TrainSetting
     return None
 
 
-def step(state: State, table: Table) -> None:
+def step(state: State, context: TrainingContext) -> None:
     """One step with all turns that there ever are."""
     for turn in state.game.turns:
         state.progress.step = turn.start
-        TurnTaker(state.game, turn).take(state, table, 0, FULLY_GROWN)
+        TurnRunner(state.game, turn).run(state, context, 0, FULLY_GROWN)
     state.gradients.clear()
 
 
 def refuse_too_large(
-    recipe: Recipe, spec: ImageSpec, data: Data, settings: TrainSettings, *, resuming: str = "", free: int | None = None
+    recipe: Recipe, spec: Spec, data: Dataset, settings: TrainSettings, *, resuming: str = "", free: int | None = None
 ) -> Need | None:
     """Raise a MemoryShortageError if a step will not fit into memory: how much it takes, what there is, and what would fit. Gives what was
     measured; None where that was not worth while, or cannot be done. `resuming`: the command that goes on with the run, if there is one.
@@ -139,9 +143,9 @@ def refuse_too_large(
     if microbatch <= FROM * recipe.smallest_part:
         return None
     free = free_memory(settings.device) if free is None else free
-    if free is None or microbatch * spec.height * spec.width * LAVISH <= free:
+    if free is None or microbatch * math.prod(spec.shape[1:]) * LAVISH <= free:
         return None
-    need = measured(recipe, spec, data, settings)
+    need = estimate(recipe, spec, data, settings)
     gc.collect()
     if need is not None and need.of(microbatch) > free:
         fits = need.most(free) // recipe.smallest_part * recipe.smallest_part

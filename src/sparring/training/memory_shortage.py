@@ -3,15 +3,13 @@
 import contextlib
 import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
 from sparring.core.errors import MemoryShortageError
 from sparring.core.hardware import free_memory
 from sparring.games.recipe import Recipe
-from sparring.runs.run_directory import RunDirectory
-from sparring.training import checkpoints
 from sparring.training.settings import TrainSettings
 
 
@@ -54,8 +52,10 @@ def is_shortage(problem: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def shortage_said(run: RunDirectory, recipe: Recipe, settings: TrainSettings) -> Iterator[None]:
-    """In the block, in which a run is trained, running out of memory is a MemoryShortageError that says what was tried and what to do."""
+def shortage_explained(recipe: Recipe, settings: TrainSettings, resume_command: Callable[[], str]) -> Iterator[None]:
+    """In the block, running out of memory is raised as a MemoryShortageError that says what was tried and what to do. `resume_command`: gives
+    the command that goes on with the run, "" if there is nothing to go on with.
+    """
     try:
         yield
     except (MemoryError, RuntimeError) as problem:
@@ -69,10 +69,9 @@ def shortage_said(run: RunDirectory, recipe: Recipe, settings: TrainSettings) ->
     free = free_memory(settings.device)
     there = "" if free is None else f" {gibibytes(free)} are free now."
     where = " on the GPU" if settings.device == "cuda" else ""
-    begun = run.resume_command if any(checkpoints.steps(run.checkpoints)) else ""
     raise MemoryShortageError(
         f"Out of memory{where} in training with {recipe.batch_size // settings.gradient_accumulation:,} images at once{asked}.{there} "
-        f"{ways_out(recipe, settings, None, begun)}"
+        f"{ways_out(recipe, settings, None, resume_command())}"
     )
 
 

@@ -1,50 +1,119 @@
-"""One sitting of a run: from its last checkpoint, or its beginning, to the end of its budget or a request to stop."""
+"""One session of a run: from its last checkpoint, or its beginning, to the end of its budget or a request to stop."""
 
 import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
 from rich.console import Console
-from torch.utils.tensorboard.writer import SummaryWriter
 
 from sparring.core.errors import NonFiniteError
 from sparring.core.files import write_json
+from sparring.core.formatting import clock
 from sparring.core.hardware import core_count, has_fast_bfloat16, keep_freed_memory, refuse_absent_gpu, repeatable
 from sparring.core.random_streams import stream_seed
-from sparring.data.dataset import Data
+from sparring.data.dataset import Dataset
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
-from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
-from sparring.training.callbacks.callback import Adviser
-from sparring.training.callbacks.checkpointer import Checkpointer, Score
-from sparring.training.callbacks.evaluator import Judge
-from sparring.training.callbacks.health import Examine, Vitals
-from sparring.training.callbacks.log import Log
-from sparring.training.callbacks.progress_bar import Display, clock
-from sparring.training.callbacks.samples import Samples, Sheet
-from sparring.training.callbacks.throughput import Speed
-from sparring.training.loop import Table, Watcher, play
-from sparring.training.memory_shortage import shortage_said
+from sparring.training.callbacks.callback import Callback, InterveningCallback
+from sparring.training.callbacks.checkpointer import Checkpointer
+from sparring.training.loop import TrainingContext, train
+from sparring.training.memory_shortage import shortage_explained
 from sparring.training.settings import TrainSettings
 from sparring.training.state import Progress, State
 
+EndReason = Literal["budget", "stopped", "intervention"]
+
 
 @dataclass(frozen=True)
-class Ending:
-    """How a sitting ended."""
+class SessionResult:
+    """How a session ended."""
 
-    reason: str
-    """"budget" or "stopped"; "verdict" if the run's adviser asked for it."""
+    reason: EndReason
+    """"budget": it is used up. "stopped": Ctrl-C. "intervention": a coach wants to change the run."""
     progress: Progress
     """How far the run has come."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A game to train, on what data, and what happens meanwhile. `settings` are resolved (see `resolve`)."""
+
+    recipe: Recipe
+    build: Callable[[], Game]
+    """Makes the game, with fresh weights from torch's random numbers."""
+    data: Dataset
+    settings: TrainSettings
+    callbacks: Sequence[Callback]
+    """In the order in which they are called. A Checkpointer among them makes the run one that can be resumed."""
+    ending: Path | None = None
+    """ending.json: where it is written that training is no longer finite."""
+    resume_command: str = ""
+    """The command that goes on with the run, for messages."""
+
+    def run(self, console: Console) -> SessionResult:
+        """Train from the newest whole checkpoint (from the beginning if there is none) until the budget is used up, Ctrl-C, or an
+        intervention. A NonFiniteError ends it with the last good checkpoint in place, unless a coach knows what to do. A
+        MemoryShortageError says what would fit.
+        """
+        checkpointer = next((callback for callback in self.callbacks if isinstance(callback, Checkpointer)), None)
+        coach = next((callback for callback in self.callbacks if isinstance(callback, InterveningCallback)), None)
+
+        def resumable() -> str:
+            return self.resume_command if checkpointer is not None and any(checkpoints.steps(checkpointer.folder)) else ""
+
+        with shortage_explained(self.recipe, self.settings, resumable), machine_for(self.settings) as fabric:
+            state = first_state(self.recipe, self.build, self.settings.seed)
+            for game in (state.game, state.ema):
+                game.to(fabric.device)
+            if checkpointer is not None:
+                self.restore(state, checkpointer, console)
+            if self.ending is not None:
+                self.ending.unlink(missing_ok=True)
+            try:
+                for callback in self.callbacks:
+                    callback.on_start(state)
+                context = TrainingContext(self.data, self.recipe, self.settings, fabric)
+                with stop_requests() as stopped:
+                    reason = train(state, context, self.callbacks, lambda: stopped() or (coach is not None and coach.wants_stop))
+                    if reason == "stopped" and not stopped():
+                        reason = "intervention"
+                    for callback in self.callbacks:
+                        callback.on_end(state, reason)
+            except NonFiniteError as problem:
+                if self.ending is not None:
+                    write_json(self.ending, {"reason": "not finite", "step": state.progress.step, "message": str(problem)})
+                if coach is None or not coach.on_not_finite(state):
+                    raise NonFiniteError(f"{problem}\n{remedy(checkpointer)}" if checkpointer is not None else str(problem)) from None
+                reason = "intervention"
+            finally:
+                for callback in self.callbacks:
+                    callback.close()
+        assert reason in {"budget", "stopped", "intervention"}
+        return SessionResult(reason, state.progress)  # pyright: ignore[reportArgumentType]
+
+    def restore(self, state: State, checkpointer: Checkpointer, console: Console) -> None:
+        """Go back to the newest whole checkpoint, if there is one."""
+        found = checkpoints.read_newest(checkpointer.folder, say=console.print)
+        if found is None:
+            return
+        tensors, facts = found
+        state.restore(tensors, facts)
+        checkpointer.refuse_altered_settings(facts)
+        for callback in self.callbacks:
+            if callback.name:
+                callback.load_state(facts["callbacks"].get(callback.name, {}))
+        progress = state.progress
+        at = f"step {progress.step:,} ({progress.real_samples:,} real samples, {clock(progress.seconds)} of training)"
+        console.print(f"Resuming at {at}.")
 
 
 def resolve(settings: TrainSettings) -> TrainSettings:
@@ -59,7 +128,7 @@ def resolve(settings: TrainSettings) -> TrainSettings:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Torch's random numbers start at `seed` in the block, and go on as before after it."""
+    """In the block torch's random numbers start at `seed`; after it they go on as before."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
@@ -68,7 +137,7 @@ def seeded(seed: int) -> Iterator[None]:
 def first_state(recipe: Recipe, build: Callable[[], Game], seed: int) -> State:
     """The state before the first step: weights are a function of the seed."""
     with seeded(stream_seed(seed, "first weights", 0)):
-        return State.fresh(build().train(), averaged=recipe.ema_samples > 0)
+        return State.fresh(build().train(), has_ema=recipe.ema_samples > 0)
 
 
 @contextlib.contextmanager
@@ -103,97 +172,6 @@ def machine_for(settings: TrainSettings) -> Iterator[Fabric]:
             yield fabric_for(settings)
     finally:
         torch.set_num_threads(threads)
-
-
-def sit(
-    run: RunDirectory,
-    recipe: Recipe,
-    build: Callable[[], Game],
-    data: Data,
-    settings: TrainSettings,
-    score: Score | None,
-    sheet: Sheet,
-    examine: Examine,
-    identity: dict[str, Any],
-    console: Console,
-    adviser: Adviser | None = None,
-) -> Ending:
-    """Play on from the newest whole checkpoint of `run` (from the beginning if there is none) until the budget is spent or Ctrl-C.
-
-    `run` is locked and `settings` are resolved. `score` rates what is drawn: every `evaluate_every` steps, or else at each
-    checkpoint. `sheet` draws it. `examine` takes its vital signs. `identity`: what every checkpoint of the run must agree on.
-    `adviser`: what may end the sitting too. A NonFiniteError ends it with the last good checkpoint in place, unless the adviser knows
-    what to do.
-    """
-    with shortage_said(run, recipe, settings), machine_for(settings) as fabric:
-        state = first_state(recipe, build, settings.seed)
-        for game in (state.game, state.ema):
-            game.to(fabric.device)
-        found = checkpoints.read_newest(run.checkpoints, say=console.print)
-        if found is not None:
-            state.restore(*found)
-        writer = SummaryWriter(str(run.tensorboard), purge_step=state.progress.step + 1 if found else None, flush_secs=30)
-        log, speed = Log(run, settings.log_every, writer), Speed(run, settings.log_every, writer)
-        every = settings.evaluate_every if score is not None else None
-        vitals = Vitals(run, examine)
-        samples, checkpointer = (
-            Samples(run, settings, sheet, writer),
-            Checkpointer(run, settings, log, None if every else score, identity, adviser),
-        )
-        judges = [Judge(run, every, score, writer, checkpointer)] if every and score is not None else []
-        run.sweep()
-        run.ending.unlink(missing_ok=True)
-        if found is not None:
-            checkpointer.restore(state, found[1])
-            log.restore(found[0], found[1]["log"])
-            speed.restore(state.progress.step)
-            for judge in judges:
-                judge.restore(state.progress.step)
-            vitals.restore(state)
-            samples.restore(state.progress)
-            at = f"step {state.progress.step:,} ({state.progress.real_samples:,} images, {clock(state.progress.seconds)} of training)"
-            console.print(f"Going on from {at}.")
-        else:
-            run.log.unlink(missing_ok=True)
-            run.timing.unlink(missing_ok=True)
-            run.scores.unlink(missing_ok=True)
-            vitals.begin()
-            samples.restore(Progress())
-            samples.draw(state)
-        display = Display(console, settings, log, speed)
-        # An adviser sees what the others wrote, and is saved with what it makes of it.
-        watchers: list[Watcher] = [log, speed, vitals, samples, *([adviser] if adviser else []), *judges, checkpointer, display]
-        try:
-            reason = play_and_save(state, Table(data, recipe, settings, fabric), watchers, checkpointer, adviser)
-            if reason == "budget":
-                samples.draw(state)
-        except NonFiniteError as problem:
-            note_ending(run, state, problem)
-            if adviser is None or not adviser.not_finite(state.progress):
-                raise NonFiniteError(f"{problem}\n{remedy(checkpointer)}") from None
-            reason = "verdict"
-        finally:
-            display.close()
-            writer.close()
-        if reason != "verdict":
-            samples.timelapse()
-        return Ending(reason, state.progress)
-
-
-def play_and_save(state: State, table: Table, watchers: list[Watcher], checkpointer: Checkpointer, adviser: Adviser | None) -> str:
-    """`play`, with a checkpoint at either end. It ends for a "verdict" too: when the adviser asks for it."""
-    with stop_requests() as stop_asked:
-        checkpointer.save(state)
-        reason = play(state, table, watchers, lambda: stop_asked() or (adviser is not None and adviser.asks))
-        if reason == "stopped" and not stop_asked():
-            reason = "verdict"
-        checkpointer.save(state)
-    return reason
-
-
-def note_ending(run: RunDirectory, state: State, problem: NonFiniteError) -> None:
-    """Write down that the game is no longer finite."""
-    write_json(run.ending, {"reason": "not finite", "step": state.progress.step, "message": str(problem)})
 
 
 def remedy(checkpointer: Checkpointer) -> str:

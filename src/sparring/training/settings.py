@@ -8,6 +8,8 @@ from sparring.core.settings import Ranges, range_problems, type_problems
 DEFAULT_MINUTES = 10.0
 BUDGETS = ("real_samples", "steps", "minutes")
 """Settings that limit training; the first limit that is reached ends it."""
+EVALUATION = ("evaluate_every", "evaluate_samples", "evaluate_extractor")
+"""Settings of the evaluations during training, which do not change what is trained."""
 COACHING = ("coach", "coach_tries")
 """Settings that may be added when a run without a coach is resumed. (What a coach did is part of its checkpoints.)"""
 MACHINE = ("device", "precision", "threads", "gradient_accumulation")

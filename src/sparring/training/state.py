@@ -1,6 +1,7 @@
 """All that moves while a game is played, and its form in a checkpoint."""
 
 import copy
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from sparring.core.errors import CheckpointError, listed
 from sparring.games.game import Game, Player
+from sparring.training.settings import TrainSettings
 
 
 @dataclass
@@ -22,9 +24,9 @@ class Progress:
     batches: int = 0
     """Batches drawn from the data."""
     seconds: float = 0.0
-    """Time spent training, interruptions and judging not counted."""
+    """Time spent training, without interruptions and evaluation."""
     evaluation_seconds: float = 0.0
-    """Time spent judging."""
+    """Time spent on evaluation."""
     lost_steps: int = 0
     """Steps of tries that were rolled back. They and the following count towards the budget."""
     lost_real_samples: int = 0
@@ -33,7 +35,7 @@ class Progress:
     """Time spent on them."""
 
     @property
-    def spent(self) -> dict[str, float]:
+    def used_budget(self) -> dict[str, float]:
         """How much of each kind of budget is used up."""
         return {
             "real_samples": self.real_samples + self.lost_real_samples,
@@ -41,13 +43,18 @@ class Progress:
             "minutes": (self.seconds + self.lost_seconds) / 60,
         }
 
+    def share_of(self, settings: TrainSettings) -> float:
+        """Share of the budget that is used up: 1 or more when one of its limits is reached."""
+        limits = ((used, getattr(settings, name)) for name, used in self.used_budget.items())
+        return max((used / limit if limit else math.inf for used, limit in limits if limit is not None), default=0.0)
+
 
 @dataclass
 class State:
     """A game in play."""
 
     game: Game
-    average: Game
+    ema: Game
     """The game to sample from: the moving averages where a player is averaged, the networks themselves where not."""
     optimizers: dict[str, torch.optim.Optimizer]
     progress: Progress = field(default_factory=Progress)
@@ -55,17 +62,17 @@ class State:
     """The norm of each weight's gradient in each turn of the last step, in the order of `weights_of`. Not in checkpoints."""
 
     @classmethod
-    def fresh(cls, game: Game, averaged: bool) -> "State":
+    def fresh(cls, game: Game, has_ema: bool) -> "State":
         """The state before the first step."""
         game.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
         optimizers = {player.name: player.optimizer([weight for _, weight in weights_of(game, player)]) for player in game.players}
-        return cls(game, ema_copy(game) if averaged else game, optimizers)
+        return cls(game, ema_copy(game) if has_ema else game, optimizers)
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by name."""
         found = {f"game/{name}": tensor for name, tensor in self.game.state_dict().items()}
-        if self.average is not self.game:
-            found |= {f"ema/{name}": tensor for name, tensor in ema_tensors(self.average)}
+        if self.ema is not self.game:
+            found |= {f"ema/{name}": tensor for name, tensor in ema_tensors(self.ema)}
         for player in self.game.players:
             optimizer = self.optimizers[player.name]
             for name, weight in weights_of(self.game, player):
@@ -82,8 +89,8 @@ class State:
         """Take up the state of a checkpoint; a CheckpointError lists tensors that are missing or too many."""
         self.progress = Progress(**facts["progress"])  # pyright: ignore[reportArgumentType] (whole numbers stay whole in JSON)
         load_named(self.game, dict(select(tensors, "game/")))
-        if self.average is not self.game:
-            load_named(self.average, dict(select(tensors, "ema/")), {name for name, _ in ema_tensors(self.average)})
+        if self.ema is not self.game:
+            load_named(self.ema, dict(select(tensors, "ema/")), {name for name, _ in ema_tensors(self.ema)})
         for player in self.game.players:
             optimizer = self.optimizers[player.name]
             saved = dict(select(tensors, f"optimizer/{player.name}/"))
@@ -141,11 +148,11 @@ def weights_of(game: Game, player: Player) -> list[tuple[str, nn.Parameter]]:
 
 def ema_copy(game: Game) -> Game:
     """A game that shares all networks with `game` but those of averaged players, which it has copies of."""
-    averaged = {id(network) for player in game.players if player.averaged for network in game.networks_of(player)}
+    averaged = {id(network) for player in game.players if player.has_ema for network in game.networks_of(player)}
     shared = {id(module): module for module in game.children() if id(module) not in averaged}
     average = copy.deepcopy(game, shared)
     for player in average.players:
-        if player.averaged:
+        if player.has_ema:
             for network in average.networks_of(player):
                 network.requires_grad_(False).eval()
     return average
@@ -156,7 +163,7 @@ def ema_tensors(average: Game) -> list[tuple[str, Tensor]]:
     return [
         (f"{network}.{name}", tensor)
         for player in average.players
-        if player.averaged
+        if player.has_ema
         for network in player.networks
         for name, tensor in average.get_submodule(network).state_dict(keep_vars=True).items()
     ]

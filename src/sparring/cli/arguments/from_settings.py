@@ -54,21 +54,18 @@ def resume_arguments_without_run() -> type:
 def train_arguments(name: str) -> type:
     """The arguments of `sparring train NAME`."""
     from sparring import recipes as known
-    from sparring.data.pairs.pairs import Pairing
-    from sparring.data.store import Preprocessing
-    from sparring.games.translation import TranslationRecipe
+    from sparring.modalities import MODALITIES
     from sparring.training.settings import TrainSettings
 
     recipe = known.get(name)
-    pairing = [("pairing", OmitArgPrefixes[Pairing], field(default_factory=Pairing))] if issubclass(recipe, TranslationRecipe) else []
+    of_data = [(each, OmitArgPrefixes[kind], field(default_factory=kind)) for each, kind in MODALITIES[recipe.modality].settings.items()]
     return make_dataclass(
         "Arguments",
         [
             ("data", TrainingData),
             ("out", Annotated[Path | None, arg(help="The run directory to create. Default: runs/RECIPE-DATA-NUMBER.")], None),
             ("training", OmitArgPrefixes[TrainSettings], field(default_factory=TrainSettings)),
-            ("preprocessing", OmitArgPrefixes[Preprocessing], field(default_factory=Preprocessing)),
-            *pairing,
+            *of_data,
             ("recipe", OmitArgPrefixes[recipe], field(default_factory=recipe)),
         ],
     )
@@ -96,13 +93,11 @@ def playground_arguments(name: str) -> type:
 
 def resume_arguments(run: Path) -> type:
     """The arguments of `sparring resume RUN`: all settings of the run. (Those that may not change are refused by name if they differ.)"""
-    from sparring import api
-    from sparring.runs.config import described
+    from sparring.runs.config import read_config, settings_of
     from sparring.runs.run_directory import RunDirectory
 
-    config = RunDirectory(run).read_config()
-    recipe, _ = described(config, run)
-    before = dict(zip(PARTS, (recipe, *api.recorded_settings(config)), strict=False))
+    own = settings_of(read_config(RunDirectory(run)), run)
+    before = {"recipe": own.recipe, "training": own.training, **own.data}
     return make_dataclass(
         "Arguments",
         [

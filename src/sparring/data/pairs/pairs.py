@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int64
 
-from sparring.core.batch import Batch
-from sparring.core.data_spec import PairSpec
 from sparring.core.errors import DataError, listed
 from sparring.data.images.bundled import STYLES
 from sparring.data.pairs.alignment import position_warnings, refuse_other_shapes
+from sparring.data.pairs.pair_spec import PairBatch, PairSpec
 from sparring.data.pairs.pairing import Pairing, refuse_wrong_pairing
 from sparring.data.pairs.sides import Channels, Side, native_size, sides_of
 from sparring.data.preprocessing import Preprocessing
@@ -63,17 +62,17 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.places[0])
 
-    def batch(self, indices: Int64[np.ndarray, "n ..."]) -> Batch:
+    def batch(self, indices: Int64[np.ndarray, "n ..."]) -> PairBatch:
         """Pairs, or (with a column for each kind) an input and a target that have nothing to do with each other."""
         a, b = (indices, indices) if indices.ndim == 1 else indices.T
         return self._of(self.places[0][a], self.places[1][b])
 
-    def shown(self, most: int) -> Batch:
+    def shown(self, most: int) -> PairBatch:
         """So many held-out inputs and targets, from all of them (pairs and twins go together); trained ones where none are held out."""
         (whole,) = self.shown_in_pieces(most, most)
         return whole
 
-    def shown_in_pieces(self, most: int, size: int) -> Iterator[Batch]:
+    def shown_in_pieces(self, most: int, size: int) -> Iterator[PairBatch]:
         """The same, `size` at a time."""
         first, second = self.held_out if min(map(len, self.held_out)) else self.places
         count = min(len(first), len(second))
@@ -86,10 +85,10 @@ class Pairs:
         spec = replace(self.spec, channels=self.spec.input_channels, input_channels=self.spec.channels)
         return replace(self, inputs=self.targets, targets=self.inputs, spec=spec, places=self.places[::-1], held_out=self.held_out[::-1])
 
-    def _of(self, inputs: Places, targets: Places) -> Batch:
+    def _of(self, inputs: Places, targets: Places) -> PairBatch:
         images = (pixels_to_float(torch.from_numpy(store.pixels.view(np.ndarray)[at])) for store, at in self._sides(inputs, targets))
         inputs_there, targets_there = images
-        return Batch(targets_there, inputs=inputs_there)
+        return PairBatch(targets_there, inputs=inputs_there)
 
     def _sides(self, inputs: Places, targets: Places) -> tuple[tuple[Store, Places], tuple[Store, Places]]:
         return (self.inputs, inputs), (self.targets, targets)

@@ -13,9 +13,9 @@ from jaxtyping import Float, Float64, Int64, UInt8
 from torch import Tensor
 
 from sparring.core.batch import Batch
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError, did_you_mean
 from sparring.core.random_streams import Streams
+from sparring.data.points.point_spec import PointSpec
 
 CENTERS_OF_A_STRETCH = 40
 """How many Gaussians make up one mode of a curve."""
@@ -159,18 +159,18 @@ def histogram(points: Float[Tensor, "n 2"], extent: float, side: int = 192) -> U
 
 
 class Points:
-    """A sample of a mixture, drawn once, as the training loop asks for data. A point is a image of one pixel with two channels."""
+    """A sample of a mixture, drawn once, as the training loop asks for data."""
 
     def __init__(self, mixture: Mixture, count: int = 100_000, seed: int = 0) -> None:
         points, modes = mixture.sample(count, Streams(seed, 0, scope="points"))
         self.mixture = mixture
-        self._images: Float[Tensor, "n 2 1 1"] = points.view(count, 2, 1, 1)
+        self._points: Float[Tensor, "n 2"] = points
         self._modes: Int64[Tensor, " n"] = modes
 
     @property
-    def spec(self) -> ImageSpec:
-        """One pixel, two channels, the modes as classes."""
-        return ImageSpec(height=1, width=1, channels=2, classes=tuple(f"mode {i}" for i in range(self.mixture.modes)))
+    def spec(self) -> PointSpec:
+        """Two coordinates, the modes as classes."""
+        return PointSpec(2, tuple(f"mode {i}" for i in range(self.mixture.modes)))
 
     @property
     def labels(self) -> Int64[np.ndarray, " n"]:
@@ -183,9 +183,9 @@ class Points:
         return (len(self),)
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self._points)
 
     def batch(self, indices: Int64[np.ndarray, " n"]) -> Batch:
         """The points at these places, in the mixture's own unit (not in [-1, 1]), with their modes. IndexError for one outside."""
         places = torch.from_numpy(indices)
-        return Batch(self._images.index_select(0, places), self._modes.index_select(0, places))
+        return Batch(self._points.index_select(0, places), self._modes.index_select(0, places))

@@ -4,11 +4,3 @@ goes back to the last healthy checkpoint, changes the mildest setting that is kn
 Whatever it decides follows from what is recorded, and is in the checkpoints. An intervention is written to config.json first and carried
 out from there: if that is cut short, at whatever moment, it is carried out again, with the same end.
 """
-
-from collections.abc import Mapping
-from typing import Any
-
-Config = dict[str, Any]
-"""The content of a config.json."""
-Entry = Mapping[str, Any]
-"""An intervention in config.json."""

@@ -4,20 +4,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from sparring.core.data_spec import ImageSpec
+from sparring.core.data_spec import Spec
+from sparring.core.settings import plain
 from sparring.games.recipe import Recipe
-from sparring.health.coach import Entry
 from sparring.health.coach.report import named, say, times, tries, write_story
 from sparring.health.diagnosis import all_rules
 from sparring.health.diagnosis.finding import Finding, Remedy
-from sparring.health.diagnosis.record import Record, plain, read_run
+from sparring.health.diagnosis.record import Record, read_run
+from sparring.runs.config import Entry, read_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
+from sparring.training.callbacks.callback import Callback, Metrics
 from sparring.training.callbacks.health import checkup_due
-from sparring.training.loop import Signals
-from sparring.training.session import Ending
+from sparring.training.session import SessionResult
 from sparring.training.settings import TrainSettings
-from sparring.training.state import Progress, State
+from sparring.training.state import State
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,21 +32,26 @@ NOT_FINITE = "not finite"
 """The finding that comes first where training broke off."""
 
 
-class Coach:
-    """Watches a run: see `sparring.training.callbacks.callback.Adviser`."""
+class Coach(Callback):
+    """Watches a run, and may ask for an intervention: see `InterveningCallback`."""
+
+    name = "coach"
 
     def __init__(
         self,
         run: RunDirectory,
         recipe: Recipe,
-        spec: ImageSpec,
+        spec: Spec,
         settings: TrainSettings,
         interventions: Sequence[Entry],
         console: "Console",
     ) -> None:
         self.run, self.recipe, self.spec, self.settings, self.console = run, recipe, spec, settings, console
         self.interventions = interventions
-        self.healthy: list[int] = []
+        self.steps_to_keep: list[int] = []
+        """Steps of healthy checkpoints, to which it may go back."""
+        self.known = False
+        """Whether the checkpoint that a session begins with knows a coach."""
         self.standing: list[str] = []
         """What was found in the last checkup."""
         self.checkup = 0
@@ -60,11 +66,11 @@ class Coach:
         """Why, in a sentence, once it has."""
 
     @property
-    def asks(self) -> bool:
-        """See Adviser."""
+    def wants_stop(self) -> bool:
+        """See InterveningCallback."""
         return self.verdict is not None
 
-    def after_step(self, state: State, signals: Signals) -> None:
+    def on_step_end(self, state: State, metrics: Metrics) -> None:
         """After a checkup: what a setting could cure and has stood in two checkups in a row is acted upon."""
         step = state.progress.step
         if self.given_up or not checkup_due(step):
@@ -79,11 +85,12 @@ class Coach:
         elif again and not self.decide(again, step):
             self.hopeless += [finding.name for finding in again]
             say(self.console, f"The coach knows no remedy that is left against {named(again)} (step {step:,}). It watches on.")
-        if not found and before not in self.healthy[-1:]:
-            self.healthy = [*self.healthy, step][-HEALTHY_KEPT:]
+        if not found and before not in self.steps_to_keep[-1:]:
+            self.steps_to_keep = [*self.steps_to_keep, step][-HEALTHY_KEPT:]
 
-    def not_finite(self, progress: Progress) -> bool:
-        """See Adviser. There is nothing to wait for."""
+    def on_not_finite(self, state: State) -> bool:
+        """See InterveningCallback. There is nothing to wait for."""
+        progress = state.progress
         if self.given_up:
             return False
         self.verdict, done, at = None, len(self.interventions), f"training is no longer finite at step {progress.step:,}"
@@ -91,7 +98,7 @@ class Coach:
             self.give_up(f"After {tries(done)}, as many as were allowed, {at}.")
         elif not self.decide(sorted(self.curable(), key=lambda finding: finding.name != NOT_FINITE), progress.step):
             self.give_up(f"No remedy that is left is known to help: {at}.")
-        return self.asks
+        return self.wants_stop
 
     def record(self) -> Record:
         """What the run holds as it stands."""
@@ -129,42 +136,46 @@ class Coach:
     def give_up(self, why: str) -> None:
         """Say that nothing more will be done, and what was."""
         self.given_up = why
-        write_story(self.run, self.run.read_config(), why)
+        write_story(self.run, read_config(self.run), why)
         say(self.console, f"The coach gives up. {why}", f"What was tried, and what was seen then: {self.run.coach}")
 
-    def facts(self) -> dict[str, Any]:
-        """See Adviser."""
+    def state(self) -> dict[str, Any]:
+        """See Callback."""
         return {
-            "coach": {
-                "interventions": self.interventions,
-                "healthy": self.healthy,
-                "standing": self.standing,
-                "checkup": self.checkup,
-                "wait": self.wait,
-                "verdict": self.verdict,
-                "hopeless": self.hopeless,
-                "given_up": self.given_up,
-            }
+            "interventions": self.interventions,
+            "healthy": self.steps_to_keep,
+            "standing": self.standing,
+            "checkup": self.checkup,
+            "wait": self.wait,
+            "verdict": self.verdict,
+            "hopeless": self.hopeless,
+            "given_up": self.given_up,
         }
 
-    def restore(self, facts: dict[str, Any]) -> None:
-        """See Adviser. A run that had no coach yet is gone through for checkpoints that were healthy."""
-        known = facts.get("coach")
-        if known is None:
-            now = self.record().until(facts["progress"]["step"])
-            kept = [step for step in checkpoints.steps(self.run.checkpoints) if step <= now.last_step]
-            self.healthy = [step for step in kept if not self.curable(now.until(step))][-HEALTHY_KEPT:]
-            self.standing = [finding.name for finding in self.curable(now)]
-            self.checkup = now.checkups[-1]["step"] if now.checkups else 0
-            if not any(self.healthy):
-                say(self.console, "No checkpoint that is kept was healthy: if the coach steps in, it goes back to the beginning.")
-            return
-        self.healthy, self.standing, self.checkup = known["healthy"], known["standing"], known["checkup"]
-        self.wait, self.verdict, self.hopeless, self.given_up = known["wait"], known["verdict"], known["hopeless"], known["given_up"]
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """See Callback."""
+        self.known = bool(state)
+        if state:
+            self.steps_to_keep, self.standing, self.checkup = state["healthy"], state["standing"], state["checkup"]
+            self.wait, self.verdict = state["wait"], state["verdict"]
+            self.hopeless, self.given_up = state["hopeless"], state["given_up"]
 
-    def conclude(self, ending: Ending) -> None:
+    def on_start(self, state: State) -> None:
+        """A run that had no coach until now is searched for checkpoints that were healthy."""
+        step = state.progress.step
+        if self.known or not step:
+            return
+        now = self.record().until(step)
+        kept = [step for step in checkpoints.steps(self.run.checkpoints) if step <= now.last_step]
+        self.steps_to_keep = [step for step in kept if not self.curable(now.until(step))][-HEALTHY_KEPT:]
+        self.standing = [finding.name for finding in self.curable(now)]
+        self.checkup = now.checkups[-1]["step"] if now.checkups else 0
+        if not any(self.steps_to_keep):
+            say(self.console, "No checkpoint that is kept was healthy: if the coach steps in, it goes back to the beginning.")
+
+    def conclude(self, ending: SessionResult) -> None:
         """Tell the story of a run that came to its end, or was stopped."""
-        config, found = self.run.read_config(), self.curable()
+        config, found = read_config(self.run), self.curable()
         step, struck = ending.progress.step, max((entry["step"] for entry in self.interventions), default=0)
         end = "the end" if ending.reason == "budget" else "the time it was stopped"
         seen = f"By {end}, step {step:,}, {named(found) or 'nothing that a setting could cure'} was found."

@@ -2,33 +2,28 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from sparring.core.data_spec import ImageSpec
+from sparring.core.data_spec import Spec
 from sparring.core.errors import CheckpointError
 from sparring.games.recipe import Recipe
-from sparring.health.coach import Config, Entry
 from sparring.health.coach.coach import WAIT, Coach
 from sparring.health.coach.report import folder_of, said, say, write_story
 from sparring.health.diagnosis.record import sheets
-from sparring.runs.config import described
+from sparring.runs.config import Config, Entry, described, identity, read_config, write_config
 from sparring.runs.run_directory import RunDirectory
+from sparring.runs.train import PlaySession
 from sparring.training import checkpoints
-from sparring.training.session import Ending, first_state, machine_for
+from sparring.training.session import SessionResult, first_state, machine_for
 from sparring.training.settings import TrainSettings
 from sparring.training.state import Progress, State
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-Identity = Callable[[Config], dict[str, Any]]
-"""What every checkpoint must agree on with config.json."""
-Sitting = Callable[[Recipe, Config, Coach], Ending]
-"""Plays on, with that recipe and a coach, from where the run stands."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +31,14 @@ class Bench:
     """What a coached run is played with, whatever its recipe's settings come to be."""
 
     run: RunDirectory
-    spec: ImageSpec
+    spec: Spec
     settings: TrainSettings
-    identity: Identity
     console: "Console"
 
-    def play(self, sitting: Sitting) -> Ending:
+    def play(self, play_session: PlaySession) -> SessionResult:
         """Play on from where the run stands to the end of its budget, with all the interventions that it takes."""
         while True:
-            config = self.run.read_config()
+            config = read_config(self.run)
             recipe, _ = described(config, self.run.config)
             interventions = config.get("interventions", [])
             if self.unfinished(interventions):
@@ -52,17 +46,17 @@ class Bench:
             for left in self.run.tries.glob("*/origin"):
                 shutil.rmtree(left)
             coach = Coach(self.run, recipe, self.spec, self.settings, interventions, self.console)
-            ending = sitting(recipe, config, coach)
-            if ending.reason != "verdict":
+            ending = play_session(recipe, config, coach)
+            if ending.reason != "intervention":
                 coach.conclude(ending)
                 return ending
-            self.run.write_config(self.changed(config, coach, ending.progress))
+            write_config(self.run, self.changed(config, coach, ending.progress))
 
     def changed(self, config: Config, coach: Coach, progress: Progress) -> Config:
         """A config.json with one more intervention. All that follows is made from it."""
         assert coach.verdict is not None
         verdict, before = coach.verdict, config["recipe_settings"]
-        back_to, origin = self.way_back(coach.healthy, verdict["since"])
+        back_to, origin = self.way_back(coach.steps_to_keep, verdict["since"])
         entry = {
             "try": len(coach.interventions) + 1,
             "back_to": back_to,
@@ -94,7 +88,7 @@ class Bench:
         for step in reversed(checkpoints.steps(self.run.checkpoints)):
             with contextlib.suppress(CheckpointError):
                 facts = checkpoints.read_facts(self.run.checkpoints, step)
-                return len(facts.get("coach", {}).get("interventions", [])) < len(interventions)
+                return len(facts["callbacks"].get("coach", {}).get("interventions", [])) < len(interventions)
         return bool(interventions)
 
     def roll_back(self, config: Config, recipe: Recipe, interventions: Sequence[Entry]) -> None:
@@ -110,8 +104,13 @@ class Bench:
         tensors, fresh = taken_over(state, old, optimizers="optimizer" not in entry["changes"])
         lost = {f"lost_{name}": sum(one["lost"][name] for one in interventions) for name in ("steps", "real_samples", "seconds")}
         coach = Coach(self.run, recipe, self.spec, self.settings, interventions, self.console)
-        coach.healthy, coach.checkup, coach.wait = [step] if step else [], step, WAIT
-        facts = {**facts, "progress": {**facts["progress"], **lost}, "identity": self.identity(config), **coach.facts()}
+        coach.steps_to_keep, coach.checkup, coach.wait = [step] if step else [], step, WAIT
+        facts = {
+            **facts,
+            "progress": {**facts["progress"], **lost},
+            "identity": identity(config),
+            "callbacks": {**facts["callbacks"], "coach": coach.state()},
+        }
         checkpoints.write(folder, step, tensors, facts)
         checkpoints.remove_after(folder, step)
         write_story(self.run, config, "What came of it is not known yet.")
@@ -121,7 +120,7 @@ class Bench:
         """What is gone back to: a copy of the checkpoint as it was, or nothing at all for the beginning."""
         step = entry["back_to"]
         if not step:
-            return {}, {"progress": asdict(Progress()), "log": {"bytes": 0, "counts": {}}}
+            return {}, {"progress": asdict(Progress()), "callbacks": {"log": {"bytes": 0, "sums": {}, "counts": {}}}}
         copy = folder_of(self.run, entry) / "origin"
         try:
             return checkpoints.read(copy, step)
@@ -157,6 +156,11 @@ def taken_over(state: State, old: Mapping[str, Tensor], *, optimizers: bool) -> 
     for name, tensor in old.items():
         kind, _, rest = name.partition("/")
         weight = rest.partition("/")[2].rpartition("/")[0]
-        if kind == "log" or (kind == "optimizer" and optimizers and f"game/{weight}" in same):
+        if kind == "optimizer" and optimizers and f"game/{weight}" in same:
             found[name] = tensor
     return found, fresh
+
+
+def coached(run: RunDirectory, spec: Spec, settings: TrainSettings, play: PlaySession, console: "Console") -> SessionResult:
+    """See `sparring.runs.train.Coaching`."""
+    return Bench(run, spec, settings, console).play(play)

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparring.core.files import write_bytes
-from sparring.health.coach import Config, Entry
 from sparring.health.diagnosis.finding import Finding
 from sparring.health.diagnosis.verdict import changes_of, command, origin_of
-from sparring.runs.config import differing, other_settings, usual_settings
+from sparring.runs.config import Config, Entry, differing, other_settings, usual_settings
 from sparring.runs.run_directory import RunDirectory
 from sparring.training.settings import TrainSettings
 
@@ -86,5 +85,5 @@ def write_story(run: RunDirectory, config: Config, outcome: str, *, cured: bool 
 
 def repeating(config: Config) -> str:
     """The command that trains a new run with the present settings of this one."""
-    own = differing(config["recipe_settings"], usual_settings(config["recipe"], on_points=False))
+    own = differing(config["recipe_settings"], usual_settings(config["recipe"], "images"))
     return command("train", config["recipe"], config["data"]["source"], own | other_settings(config))

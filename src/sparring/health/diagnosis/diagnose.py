@@ -17,7 +17,7 @@ from sparring.health.diagnosis.record import Record, read_run
 from sparring.health.diagnosis.verdict import Verdict
 from sparring.media.pixels import pixels_to_float
 from sparring.metrics.pixel_space import checkerboard, saturation
-from sparring.runs.config import other_settings, usual_settings
+from sparring.runs.config import other_settings, read_config, usual_settings
 from sparring.runs.milestones import whereabouts
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
@@ -55,9 +55,9 @@ def diagnose(place: str | os.PathLike[str], *, out: str | os.PathLike[str] | Non
 
 def of_run(run: RunDirectory) -> Verdict:
     """A run directory's."""
-    config = run.read_config()
+    config = read_config(run)
     try:
-        usual, also = usual_settings(config["recipe"], bool(config["data"].get("points"))), other_settings(config)
+        usual, also = usual_settings(config["recipe"], config["data"]["spec"]["kind"]), other_settings(config)
     except (KeyError, TypeError, AttributeError) as problem:
         raise CheckpointError(f"{run.config} is damaged, or was altered: {problem!r}") from None
     try:

@@ -12,6 +12,7 @@ from jaxtyping import Float64, Int64
 
 from sparring.core.files import read_json
 from sparring.core.jsonl import read_lines
+from sparring.runs.config import read_config
 from sparring.runs.run_directory import RunDirectory
 
 Kind = Literal["run", "losses", "samples"]
@@ -152,7 +153,7 @@ class Record:
 
 def read_run(run: RunDirectory, usual: Mapping[str, Any] | None = None) -> Record:
     """What a run directory holds. `usual`: the recipe's settings where nobody changes them. A SparringError if it is none."""
-    config = run.read_config()
+    config = read_config(run)
     lines = read_lines(run.vitals)
     first = lines[0] if lines and "data" in lines[0] else {}
     return Record(
@@ -188,8 +189,3 @@ def sheets(folder: Path) -> tuple[tuple[int, Path], ...]:
     """The sample grids of a run, by step."""
     found = ((re.fullmatch(r"step-(\d+)", path.stem), path) for path in sorted(folder.glob("step-*.png")))
     return tuple((int(match[1]), path) for match, path in found if match)
-
-
-def plain(value: object) -> object:
-    """A setting as JSON has it: tuples are lists there."""
-    return list(value) if isinstance(value, tuple) else value

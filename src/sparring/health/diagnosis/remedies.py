@@ -5,8 +5,9 @@ Which is the mildest depends on the settings there are.
 from collections.abc import Mapping
 from typing import Any
 
+from sparring.core.settings import plain
 from sparring.health.diagnosis.finding import Remedy
-from sparring.health.diagnosis.record import Record, plain
+from sparring.health.diagnosis.record import Record
 
 STABLE = {"objective": "relativistic", "betas": (0.0, 0.99), "discriminator_steps": 1}
 """The game that covers most modes in our measurements: relativistic in pairs with R1 and R2 (after Huang et al. 2024)."""

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from sparring.core.formatting import flags, plural
+from sparring.core.settings import plain
 from sparring.health.diagnosis.evidence import imaged, trained_on, translates
 from sparring.health.diagnosis.finding import Finding, Remedy
-from sparring.health.diagnosis.record import Record, plain
+from sparring.health.diagnosis.record import Record
 
 FEWEST_CHECKUPS, FEWEST_LINES = 3, 10
 """Below them nothing can be said of a training in which nothing was found."""

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sparring import recipes
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError, did_you_mean, listed
 from sparring.core.formatting import flags, plural
+from sparring.core.settings import non_default
+from sparring.data.images.image_spec import ImageSpec
 from sparring.data.open_source import open_source
 from sparring.data.pairs.made_inputs import Made, kind_called
 from sparring.data.pairs.pairs import Pairing
@@ -27,7 +28,7 @@ from sparring.health.doctor.data_checks import (
     suitable_size,
 )
 from sparring.health.doctor.recommend_recipe import LARGEST_AT_FIRST, recommended
-from sparring.health.doctor.time_estimate import Pace, duration, pace_of, round_minutes, two_figures, unusual
+from sparring.health.doctor.time_estimate import Pace, duration, pace_of, round_minutes, two_figures
 from sparring.health.doctor.translators import TranslatorAdvice, advise, holds_two_sets
 from sparring.health.measurements import Examiner
 from sparring.recipes.stylegan2 import StyleGAN2
@@ -163,7 +164,7 @@ def doctor(
         spec=store.spec,
         difficulties=tuple(sorted(found, key=lambda one: -WEIGHTS[one.severity])),
         recipe=recipes.name_of(recipe),
-        settings=unusual(chosen) | unusual(recipe) | unusual(replace(asked, minutes=minutes)),
+        settings=non_default(chosen) | non_default(recipe) | non_default(replace(asked, minutes=minutes)),
         reason=reason,
         pace=pace,
         good=GOOD_STYLES if isinstance(recipe, StyleGAN2) else GOOD_AT_32 * max(32, store.spec.height) // 32,

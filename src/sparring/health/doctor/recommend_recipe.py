@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sparring.core.data_spec import ImageSpec
 from sparring.core.errors import SettingsError
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
 from sparring.health.diagnosis.evidence import labels_tell
 from sparring.health.doctor.data_checks import (

@@ -2,8 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -14,8 +13,9 @@ from sparring.games.adversarial import AdversarialRecipe
 from sparring.games.recipe import Recipe, check
 from sparring.games.style import PATH_EVERY
 from sparring.games.translation import PatchRecipe
+from sparring.training.callbacks.callback import Callback, Metrics
 from sparring.training.callbacks.throughput import resident_mebibytes
-from sparring.training.loop import Signals, Table, play
+from sparring.training.loop import TrainingContext, train
 from sparring.training.session import first_state, machine_for
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State
@@ -37,7 +37,7 @@ class Pace:
     """Of the time that its threads could have had on the processor: less than 1 where other programs run. (Not found out for a GPU.)"""
 
 
-class Stopwatch:
+class Stopwatch(Callback):
     """Watches steps until their pace is known."""
 
     def __init__(self, cycle: int) -> None:
@@ -46,8 +46,8 @@ class Stopwatch:
         self.marks: list[tuple[float, int]] = []
         """Seconds of training and samples shown, after the last step of warming up and after each that is timed."""
 
-    def after_step(self, state: State, signals: Signals) -> None:
-        """See Watcher."""
+    def on_step_end(self, state: State, metrics: Metrics) -> None:
+        """See Callback."""
         if state.progress.step >= WARM_UP:
             self.marks.append((state.progress.seconds, state.progress.real_samples))
 
@@ -75,16 +75,11 @@ def pace_of(recipe: Recipe, store: Store | Pairs, settings: TrainSettings) -> Pa
         if gpu:
             torch.cuda.reset_peak_memory_stats()
         began, used = time.monotonic(), time.process_time()
-        play(state, Table(store, recipe, replace(settings, minutes=None), fabric), [watch], watch.enough)
+        train(state, TrainingContext(store, recipe, replace(settings, minutes=None), fabric), [watch], watch.enough)
         share = 1.0 if gpu else (time.process_time() - used) / (time.monotonic() - began) / settings.threads
         held = torch.cuda.max_memory_allocated() // 2**20 if gpu else resident_mebibytes()
     machine = torch.cuda.get_device_name() if gpu else plural(settings.threads, "thread", "threads")
     return Pace(watch.samples_per_second, held, f"{machine}, {settings.precision}", share)
-
-
-def unusual(settings: Any) -> dict[str, Any]:  # noqa: ANN401 (a dataclass of settings)
-    """The settings that are not their dataclass's own."""
-    return {one.name: value for one in fields(settings) if (value := getattr(settings, one.name)) != one.default}
 
 
 def round_minutes(minutes: float) -> int:

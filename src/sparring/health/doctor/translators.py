@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparring.core.data_spec import PairSpec
 from sparring.core.errors import DataError, SettingsError, listed
 from sparring.core.file_kinds import kind_of
 from sparring.core.formatting import flags
+from sparring.core.settings import non_default
 from sparring.data.open_source import open_source
+from sparring.data.pairs.pair_spec import PairSpec
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preprocessing import Preprocessing
 from sparring.data.readers.folder_layouts import set_of
@@ -19,7 +20,7 @@ from sparring.games.recipe import check
 from sparring.games.translation import TranslationRecipe
 from sparring.health.diagnosis.verdict import plural
 from sparring.health.doctor.data_checks import Difficulty, busy_machine, native_sizes, of_sizes, of_store, suitable_size
-from sparring.health.doctor.time_estimate import Pace, duration, pace_of, round_minutes, two_figures, unusual
+from sparring.health.doctor.time_estimate import Pace, duration, pace_of, round_minutes, two_figures
 from sparring.recipes.cut import CUT
 from sparring.recipes.cyclegan import CycleGAN
 from sparring.recipes.pix2pix import Pix2Pix
@@ -219,7 +220,7 @@ def advise(
             impossible[name] = str(problem).splitlines()[0]
             continue
         pairs = opened[kind]
-        possible.append(Possible(name, len(pairs), pairs.spec, unusual(recipe), pace_of(recipe, pairs, training)))
+        possible.append(Possible(name, len(pairs), pairs.spec, non_default(recipe), pace_of(recipe, pairs, training)))
     if not possible:
         raise SettingsError(listed("No translator can be trained on this:", [f"{name}: {why}" for name, why in impossible.items()]))
     pairs = opened[WISHES[possible[0].name].recipe.translates]
@@ -230,8 +231,8 @@ def advise(
     busy = busy_machine(min(one.pace.share for one in possible))
     found += [] if busy is None else [busy]
     minutes = asked.minutes or round_minutes(0 if busy or look is None else first.minutes_for(look))
-    named = {name: value for name, value in unusual(pairing).items() if name in {"target", "inputs", "side_by_side"}}
-    settings = named | unusual(chosen) | dict(first.settings) | unusual(replace(asked, minutes=minutes))
+    named = {name: value for name, value in non_default(pairing).items() if name in {"target", "inputs", "side_by_side"}}
+    settings = named | non_default(chosen) | dict(first.settings) | non_default(replace(asked, minutes=minutes))
     return TranslatorAdvice(place, tuple(found), tuple(possible), impossible, settings)
 
 

@@ -2,15 +2,15 @@
 
 import json
 import os
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from sparring.core.formatting import rounded
-from sparring.core.jsonl import drop_later
-from sparring.runs.run_directory import RunDirectory
-from sparring.training.loop import Signals
+from sparring.core.jsonl import cut_back
+from sparring.training.callbacks.callback import Callback, Metrics
 from sparring.training.state import State, weights_of
 
 FIRST_SPACING = 100
@@ -38,21 +38,23 @@ def checkup_due(step: int) -> bool:
     return step > 0 and step % spacing == 0
 
 
-class Vitals:
+class HealthRecorder(Callback):
     """Takes the signs when it is time: those of the game and its images, and of each weight how large its gradient and its last step
     were, relative to itself. The data's own come first, before the first step.
     """
 
-    def __init__(self, run: RunDirectory, examine: Examine) -> None:
-        self.path, self.examine = run.vitals, examine
+    def __init__(self, path: Path, examine: Examine) -> None:
+        self.path, self.examine = path, examine
         self.before: dict[str, list[Tensor]] = {}
 
-    def begin(self) -> None:
-        """A new file, with the data's signs."""
-        self.path.unlink(missing_ok=True)
-        self.write({"step": 0, "real_samples": 0, "data": self.examine.data_signs()})
+    def on_start(self, state: State) -> None:
+        """A new file with the data's measurements; or drop lines of later steps, and one that was cut off."""
+        cut_back(self.path, state.progress.step)
+        if not state.progress.step:
+            self.write({"step": 0, "real_samples": 0, "data": self.examine.data_signs()})
+        self.keep(state)
 
-    def after_step(self, state: State, signals: Signals) -> None:
+    def on_step_end(self, state: State, metrics: Metrics) -> None:
         """Take the signs if it is time."""
         progress = state.progress
         if checkup_due(progress.step):
@@ -88,13 +90,6 @@ class Vitals:
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())
-
-    def restore(self, state: State) -> None:
-        """Go back to where a checkpoint was written: drop the signs of later steps, and a line that was cut off."""
-        if not self.path.exists():  # a run that was begun before there were vital signs
-            self.begin()
-        drop_later(self.path, state.progress.step)
-        self.keep(state)
 
 
 def norms(tensors: list[Tensor]) -> Tensor:

@@ -1,34 +1,44 @@
 """log.jsonl: losses and metrics by step."""
 
 import json
+import math
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.tensorboard.writer import SummaryWriter
 
-from sparring.core.errors import CheckpointError
-from sparring.runs.run_directory import RunDirectory
-from sparring.training.loop import Signals
-from sparring.training.state import State, select
+from sparring.core.errors import CheckpointError, NonFiniteError
+from sparring.training.callbacks.callback import Callback, Metrics
+from sparring.training.callbacks.tensorboard import TensorBoard
+from sparring.training.state import State
 
 
-class Log:
-    """log.jsonl: the mean of every signal over the steps since the last line, and the learning rates. It holds nothing
-    that depends on time, so an interrupted run's log is the same to the byte as one that was never interrupted.
+class Log(Callback):
+    """The mean of every metric over the steps since the last line, and the learning rates. It holds nothing that depends on time, so the
+    log of an interrupted run is the same, to the byte, as that of a run that was never interrupted.
     """
 
-    def __init__(self, run: RunDirectory, every: int, writer: SummaryWriter) -> None:
-        self.path, self.every, self.writer = run.log, every, writer
-        self.waiting: Signals = {}
+    name = "log"
+
+    def __init__(self, path: Path, every: int, board: TensorBoard) -> None:
+        self.path, self.every, self.board = path, every, board
+        self.waiting: dict[str, list[Tensor]] = {}
         self.sums: dict[str, float] = {}
         self.counts: dict[str, int] = {}
         self.latest: dict[str, float] = {}
+        """The newest line, without its step."""
 
-    def after_step(self, state: State, signals: Signals) -> None:
+    def on_start(self, state: State) -> None:
+        """A run that begins has an empty log."""
+        if not state.progress.step:
+            self.path.unlink(missing_ok=True)
+
+    def on_step_end(self, state: State, metrics: Metrics) -> None:
         """Take note, and write a line if it is time."""
-        for name, values in signals.items():
+        for name, values in metrics.items():
             self.waiting.setdefault(name, []).extend(values)
         progress = state.progress
         if progress.step % self.every:
@@ -40,11 +50,11 @@ class Log:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": progress.step, "real_samples": progress.real_samples, **self.latest}) + "\n")
         for name, value in self.latest.items():
-            self.writer.add_scalar(name, value, progress.step)
+            self.board.scalar(name, value, progress.step)
 
     def add_up(self) -> None:
-        """Take what waits into the sums: many steps at once, for a step has better things to do. The sums are the same, to the
-        bit, whenever it is done: a mean for each value, added in their order.
+        """Move what waits into the sums: many steps at once, for a step has better things to do. The sums are the same, to the bit,
+        whenever it is done: a mean for each value, added in their order.
         """
         for name, values in self.waiting.items():
             for value in torch.stack(values).cpu().double().numpy().reshape(len(values), -1):
@@ -52,24 +62,22 @@ class Log:
             self.counts[name] = self.counts.get(name, 0) + len(values)
         self.waiting = {}
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The sums of the line in the making, for a checkpoint."""
+    def state(self) -> dict[str, Any]:
+        """How long the file is, synced to the disk, and the line in the making. A NonFiniteError names metrics that are not finite."""
         self.add_up()
-        return {f"log/{name}": torch.tensor(value, dtype=torch.float64) for name, value in self.sums.items()}
-
-    def facts(self) -> dict[str, Any]:
-        """How long the log is, synced to the disk, and the counts of the line in the making."""
+        if bad := [name for name, value in self.sums.items() if not math.isfinite(value)]:
+            raise NonFiniteError(f"These metrics are no longer finite: {', '.join(bad)}. No checkpoint was written.")
         with self.path.open("ab") as file:
             os.fsync(file.fileno())
-            return {"bytes": file.tell(), "counts": self.counts}
+            return {"bytes": file.tell(), "sums": self.sums, "counts": self.counts}
 
-    def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    def load_state(self, state: Mapping[str, Any]) -> None:
         """Go back to where a checkpoint was written. A CheckpointError if the log has lost lines since."""
-        self.waiting, self.counts = {}, facts["counts"]
-        self.sums = {name: value.item() for name, value in select(tensors, "log/")}
+        self.waiting, self.sums, self.counts = {}, dict(state["sums"]), dict(state["counts"])
         size = self.path.stat().st_size if self.path.exists() else 0
-        if size < facts["bytes"]:
+        if size < state["bytes"]:
             raise CheckpointError(
-                f"{self.path} has {size} bytes, and had {facts['bytes']} at the last checkpoint: restore it, or lines are lost."
+                f"{self.path} has {size} bytes, and had {state['bytes']} at the last checkpoint: restore it, or lines are lost."
             )
-        os.truncate(self.path, facts["bytes"])
+        if size:
+            os.truncate(self.path, state["bytes"])

@@ -9,28 +9,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
+from sparring.core.formatting import clock
+from sparring.training.callbacks.callback import Callback, Metrics
 from sparring.training.callbacks.log import Log
-from sparring.training.callbacks.throughput import Speed
-from sparring.training.loop import Signals, share_spent
+from sparring.training.callbacks.throughput import Throughput
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State
 
 BAR_SECONDS, LINE_SECONDS = 0.5, 15.0
 
 
-def clock(seconds: float) -> str:
-    """Seconds as 1:02 or 1:02:03."""
-    if not math.isfinite(seconds):
-        return "-"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
-
-
-class Display:
+class ProgressBar(Callback):
     """A progress bar on a terminal, a line now and then elsewhere: the time that is left, speed and losses."""
 
-    def __init__(self, console: Console, settings: TrainSettings, log: Log, speed: Speed) -> None:
-        self.console, self.settings, self.log, self.speed = console, settings, log, speed
+    def __init__(self, console: Console, settings: TrainSettings, log: Log, throughput: Throughput) -> None:
+        self.console, self.settings, self.log, self.throughput = console, settings, log, throughput
         self.bar_width = max(8, min(40, console.width // 6))
         # Not refreshed by a thread of its own: that takes the interpreter's lock from the step in mid-flight.
         self.bar = Progress(
@@ -46,10 +39,10 @@ class Display:
         if console.is_terminal:
             self.bar.start()
 
-    def after_step(self, state: State, signals: Signals) -> None:
+    def on_step_end(self, state: State, metrics: Metrics) -> None:
         """Refresh, if it is time."""
         now = time.monotonic()
-        share = min(1.0, share_spent(state.progress, self.settings))
+        share = min(1.0, state.progress.share_of(self.settings))
         if self.began is None:
             self.began = (now, share)
         if now - self.shown < (BAR_SECONDS if self.console.is_terminal else LINE_SECONDS):
@@ -66,7 +59,7 @@ class Display:
 
     def parts(self, state: State, share: float, left: float) -> list[str]:
         """What there is to say, the most important first. `share`: of the budget, that is spent; `left`: seconds."""
-        progress, speed = state.progress, self.speed.samples_per_second
+        progress, speed = state.progress, self.throughput.samples_per_second
         pace = [f"{speed:,.0f} img/s"] if math.isfinite(speed) else []
         time_left = [f"{clock(left)} left"] if math.isfinite(left) else []
         losses = [self.losses()] if self.log.latest else []

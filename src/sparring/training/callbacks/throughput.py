@@ -5,23 +5,25 @@ import math
 import os
 from pathlib import Path
 
-from torch.utils.tensorboard.writer import SummaryWriter
-
-from sparring.core.jsonl import drop_later
-from sparring.runs.run_directory import RunDirectory
-from sparring.training.loop import Signals
+from sparring.core.jsonl import cut_back
+from sparring.training.callbacks.callback import Callback, Metrics
+from sparring.training.callbacks.tensorboard import TensorBoard
 from sparring.training.state import State
 
 
-class Speed:
-    """timing.jsonl: images a second and memory, at the log's steps."""
+class Throughput(Callback):
+    """Real samples per second and memory, at the log's steps."""
 
-    def __init__(self, run: RunDirectory, every: int, writer: SummaryWriter) -> None:
-        self.path, self.every, self.writer = run.timing, every, writer
+    def __init__(self, path: Path, every: int, board: TensorBoard) -> None:
+        self.path, self.every, self.board = path, every, board
         self.last: tuple[float, int] | None = None
         self.samples_per_second = math.nan
 
-    def after_step(self, state: State, signals: Signals) -> None:
+    def on_start(self, state: State) -> None:
+        """Drop lines of later steps, and one that was cut off."""
+        cut_back(self.path, state.progress.step)
+
+    def on_step_end(self, state: State, metrics: Metrics) -> None:
         """Write a line if it is time."""
         progress = state.progress
         if self.last is None:
@@ -40,15 +42,11 @@ class Speed:
             line["evaluation_share"] = round(progress.evaluation_seconds / (progress.evaluation_seconds + progress.seconds), 4)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        self.writer.add_scalar("samples_per_second", self.samples_per_second, progress.step)
-
-    def restore(self, step: int) -> None:
-        """Drop the lines of later steps, and one that was cut off."""
-        drop_later(self.path, step)
+        self.board.scalar("samples_per_second", self.samples_per_second, progress.step)
 
 
 def resident_mebibytes() -> int | None:
-    """Memory that this process holds, where the system tells (Linux)."""
+    """Memory that this process holds, in MiB; None where the system does not tell (other than Linux)."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):

@@ -1,0 +1,119 @@
+"""What models that sample can do: samples, by class, and walks through the latent space."""
+
+import math
+import operator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sparring.core.errors import SettingsError, did_you_mean
+from sparring.inference.interpolation import spherical, walk
+from sparring.nets.style_generator import StyleGenerator
+
+if TYPE_CHECKING:
+    from sparring.inference.model import Model
+
+PIECE = 1024
+"""Number of samples that are made at a time where many are wanted."""
+
+
+def label_of(model: "Model", label: str | int) -> int:
+    """The number of a class given by name or number; a SettingsError says which there are. Text is a name first, and where classes are
+    called by numbers nothing else: the class called 2 need not be class number 2.
+    """
+    classes = model.spec.classes
+    if not model.latent_game.conditional:
+        raise SettingsError(
+            f"{model.source} was trained without classes, so none can be asked for. Train with a --condition, on data that has classes."
+        )
+    if isinstance(label, str) and label in classes:
+        return classes.index(label)
+    if isinstance(label, str) and any(name.lstrip("-").isdecimal() for name in classes):
+        raise SettingsError(f"There is no class called {label!r}. They are called: {', '.join(classes)}.")
+    try:
+        number = int(label) if isinstance(label, str) else operator.index(label)
+    except (ValueError, TypeError):
+        raise SettingsError(f"There is no class {label!r}. {did_you_mean(str(label), classes)}") from None
+    if not 0 <= number < len(classes):
+        raise SettingsError(f"There is no class number {number}: they go from 0 ({classes[0]}) to {len(classes) - 1} ({classes[-1]}).")
+    return number
+
+
+def sample(
+    model: "Model", n: int, *, seed: int = 0, label: str | int | None = None, first: int = 0, truncation: float | None = None
+) -> Float[Tensor, "n c h w"]:
+    """`n` images in [-1, 1]. Image i of a seed is the same, to the bit, whatever `n` and `first` (where to start) are.
+
+    `label`: the class of all of them, by name or number; by default every class in turn. `truncation`: more typical and less varied
+    images, from latents nearer to the mean. For networks with styles the share of the way from the mean of w, 1 being all of it
+    (Karras et al. 2019, appendix B); for others the farthest from zero that numbers of a latent may be (Brock et al. 2019).
+    """
+    if n < 1 or first < 0:
+        raise SettingsError(f"n must be at least 1 and first at least 0, not {n} and {first}.")
+    if truncation is not None and not 0 < truncation < math.inf:
+        raise SettingsError(f"truncation must be more than 0, not {truncation}.")
+    labels = None if label is None else torch.full((n,), label_of(model, label), device=model.game.device)
+    model.refuse_without_generator()
+    return model.latent_game.sample(n, seed, labels, first, truncation)
+
+
+def sample_in_pieces(
+    model: "Model", n: int, *, seed: int = 0, label: str | int | None = None, truncation: float | None = None
+) -> Iterator[Float[Tensor, "m c h w"]]:
+    """`sample`, about a thousand at a time, for numbers that should not lie in memory at once."""
+    for first in range(0, n, PIECE):
+        yield sample(model, min(PIECE, n - first), seed=seed, label=label, first=first, truncation=truncation)
+
+
+def interpolate(
+    model: "Model",
+    seeds: Sequence[int] | None = None,
+    *,
+    labels: Sequence[str | int] | None = None,
+    frames: int = 16,
+    space: Literal["z", "w"] = "z",
+) -> Float[Tensor, "n c h w"]:
+    """A walk through the first sample of each seed, `frames` images from one to the next, the last included; in [-1, 1].
+
+    Latents move along great circles; in "w", which networks with styles have, in straight lines. `labels`: a class for each seed,
+    or one for all; between two classes their weights cross-fade. By default seeds 0 to 3, or seed 0 if two labels or more are given.
+    """
+    if frames < 1:
+        raise SettingsError(f"frames must be at least 1, not {frames}.")
+    model.refuse_without_generator()
+    game = model.latent_game
+    numbers = [label_of(model, label) for label in labels or ()]
+    seeds = list((0,) if len(numbers) > 1 else range(4)) if seeds is None else list(seeds)
+    stops = max(len(seeds), len(numbers))
+    seeds = seeds * stops if len(seeds) == 1 else seeds
+    if not numbers and game.conditional:
+        numbers = [int(game.default_labels(seed, 1)) for seed in seeds]
+    numbers = numbers * stops if len(numbers) == 1 else numbers
+    if stops < 2:
+        raise SettingsError("An interpolation needs two seeds or more, or two classes or more.")
+    if len(seeds) != stops or len(numbers) not in {0, stops}:
+        raise SettingsError(f"{len(seeds)} seeds and {len(numbers)} classes do not pair up: give one class for each seed, or one for all.")
+    latents = torch.stack([game.chunk_of_latents(seed, 0)[0] for seed in seeds])
+    conditions = game.condition(torch.tensor(numbers, device=game.device)) if numbers else None
+    if space == "w":
+        return _walk_in_w(model, latents, conditions, frames)
+    between = None if conditions is None else walk(conditions, frames, torch.lerp)
+    return game.generate_chunked(walk(latents, frames, spherical), between)
+
+
+def _walk_in_w(
+    model: "Model", latents: Float[Tensor, "stops latent"], conditions: Float[Tensor, "stops classes"] | None, frames: int
+) -> Float[Tensor, "n c h w"]:
+    generator = model.generator
+    if not isinstance(generator, StyleGenerator):
+        raise SettingsError(f"{model.source} has a generator without styles, so there is no w to walk through: use space='z'.")
+    with torch.no_grad():
+        stops = generator.map(latents, conditions)[:, 0]
+
+    def draw(w: Tensor, _: Tensor | None) -> Tensor:
+        return generator.synthesize(w[:, None].expand(-1, generator.layers, -1)).clamp(-1, 1)
+
+    return model.latent_game.in_chunks(draw, walk(stops, frames, torch.lerp), None)

@@ -1,0 +1,128 @@
+"""The adapter of images."""
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+from jaxtyping import UInt8
+
+from sparring.core.errors import SettingsError
+from sparring.core.formatting import flags, plural
+from sparring.core.settings import non_default, type_problems
+from sparring.data.dataset import Dataset
+from sparring.data.images.image_spec import ImageSpec
+from sparring.data.images.sizes_and_range import common_size
+from sparring.data.open_source import open_source, source_names
+from sparring.data.pairs.pairs import Pairs
+from sparring.data.preprocessing import Preprocessing
+from sparring.data.store import Store, prepare, store_at
+from sparring.data.subset import split_holdout
+from sparring.games.game import Game
+from sparring.games.image_recipe import ImageRecipe
+from sparring.games.protocols import Samples
+from sparring.games.recipe import Recipe
+from sparring.media.image_files import grid
+from sparring.media.pixels import float_to_pixels
+from sparring.metrics.sliced_wasserstein import coarse, sliced_wasserstein
+from sparring.modalities.modality import DataSettings, Place
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SCORED_SAMPLES = 512
+
+
+class Images:
+    """Images of one size, with or without classes."""
+
+    name: ClassVar[str] = "images"
+    settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing}
+
+    def spec_from_json(self, value: Mapping[str, Any]) -> ImageSpec:
+        """See Modality."""
+        return ImageSpec.from_json(value)
+
+    def is_dataset(self, data: object) -> bool:
+        """See Modality."""
+        return isinstance(data, Store)
+
+    def setting_problems(self, settings: DataSettings, training: Mapping[str, Any]) -> list[str]:
+        """See Modality."""
+        return type_problems(settings["preprocessing"])
+
+    def refuse_dataset(self, data: object, recipe_name: str) -> None:
+        """See Modality."""
+        if isinstance(data, Pairs):
+            raise SettingsError(f"{recipe_name} learns from images, not from pairs of them: give one of the pairs' stores.")
+
+    def located(self, settings: DataSettings) -> DataSettings:
+        """See Modality."""
+        return settings
+
+    def location(self, data: Store | Place) -> str:
+        """See Modality."""
+        return str(data.folder) if isinstance(data, Store) else place_of(data)
+
+    def open(self, data: Place, recipe: Recipe, settings: DataSettings, console: "Console") -> Store:
+        """See Modality. At the recipe's size unless one is named."""
+        preprocessing: Preprocessing = settings["preprocessing"]
+        if (store := store_at(Path(data))) is not None:
+            if preprocessing != Preprocessing():
+                raise SettingsError(f"{data} is prepared already, so size, crop and the like cannot be chosen. Name its source instead.")
+            return store
+        source = open_source(os.fspath(data), split=preprocessing.split)
+        if preprocessing.size is None:
+            size = cast(ImageRecipe, recipe).size_for(common_size(source, preprocessing.max_pixels))
+            preprocessing = replace(preprocessing, size=size)
+        store = prepare(source, preprocessing, progress=console.is_terminal)
+        prepares = " ".join(["sparring data prepare", shlex.quote(os.fspath(data)), *flags(non_default(preprocessing))])
+        for line in (f"{plural(len(store), 'image', 'images')} of {store.spec} from {source.name}.", *store.report.summary(prepares)):
+            console.print(line)
+        return store
+
+    def record(self, dataset: Store, settings: DataSettings) -> dict[str, Any]:
+        """See Modality."""
+        return {
+            "preprocessing": asdict(with_found_range(settings["preprocessing"], dataset)),
+            "spec": dataset.spec.to_json(),
+            "count": len(dataset),
+            "fingerprint": dataset.fingerprint,
+        }
+
+    def split_holdout(self, dataset: Store, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:
+        """See Modality."""
+        return split_holdout(dataset, count, seed)
+
+    def sample_grid(self, dataset: Store, count: int, seed: int) -> Callable[[Game], UInt8[np.ndarray, "h w c"]]:
+        """See Modality."""
+        return lambda game: grid(float_to_pixels(cast(Samples, game).sample(count, seed)).cpu().numpy())
+
+    def checkpoint_score(self, dataset: Store, seed: int) -> Callable[[Game], dict[str, Any]]:
+        """See Modality. The sliced Wasserstein distance to some of the images."""
+        count = min(SCORED_SAMPLES, len(dataset))
+        real = coarse(dataset.batch(np.linspace(0, len(dataset) - 1, count).astype(np.int64)).samples)
+
+        def score(game: Game) -> dict[str, Any]:
+            value = sliced_wasserstein(real, coarse(cast(Samples, game).sample(count, seed)).cpu())
+            name = "sliced Wasserstein distance, 256 directions, at most 32x32"
+            return {"name": name, "value": value, "real": count, "generated": count, "seed": seed}
+
+        return score
+
+
+def place_of(data: Place) -> str:
+    """How to find a place again from any working directory; names of data stay as they are."""
+    path = Path(data).expanduser()
+    return str(path.resolve()) if str(data) not in source_names() and path.exists() else str(data)
+
+
+def with_found_range(preprocessing: Preprocessing, *stores: Store) -> Preprocessing:
+    """The preprocessing with the values that were found to be black and white in images of more than 8 bits, so that the model reads
+    other images in the same way.
+    """
+    ranges = {each.black_white for each in stores} - {None}
+    return replace(preprocessing, value_range=ranges.pop()) if len(ranges) == 1 else preprocessing

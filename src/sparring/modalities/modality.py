@@ -1,0 +1,78 @@
+"""What an adapter answers for its kind of data."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import UInt8
+
+from sparring.core.data_spec import Spec
+from sparring.data.dataset import Dataset
+from sparring.games.game import Game
+from sparring.games.recipe import Recipe
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Place = str | os.PathLike[str]
+DataSettings = Mapping[str, Any]
+"""By name in config.json, the settings of how data becomes a dataset: dataclasses of the types in `Modality.settings`."""
+
+
+@runtime_checkable
+class Modality(Protocol):
+    """The adapter of a kind of data."""
+
+    name: ClassVar[str]
+    """As recipes and specs call the kind."""
+    settings: ClassVar[Mapping[str, type]]
+    """By name in config.json, dataclasses of settings of how data becomes a dataset. Their fields are settings of training."""
+
+    def spec_from_json(self, value: Mapping[str, Any]) -> Spec:
+        """The inverse of the spec's `to_json`. KeyError, TypeError or ValueError for what is no spec."""
+        ...
+
+    def is_dataset(self, data: object) -> bool:
+        """Whether this is a dataset of this kind already, and not the name or place of one."""
+        ...
+
+    def setting_problems(self, settings: DataSettings, training: Mapping[str, Any]) -> list[str]:
+        """A sentence for every setting of the wrong type or out of range, and for settings of training that this kind of data has no use
+        for (by name, where they are set).
+        """
+        ...
+
+    def refuse_dataset(self, data: object, recipe_name: str) -> None:
+        """Raise a SettingsError if this is a dataset of another kind that could be taken for one of this kind."""
+        ...
+
+    def located(self, settings: DataSettings) -> DataSettings:
+        """The settings, with places in them to be found from any working directory."""
+        ...
+
+    def location(self, data: Any) -> str:  # noqa: ANN401 (a place or a dataset)
+        """How to find the data again from any working directory."""
+        ...
+
+    def open(self, data: Place, recipe: Recipe, settings: DataSettings, console: "Console") -> Dataset:
+        """The data as a dataset, read and checked. What was found and what could not be used is printed. A DataError if it cannot be
+        used, a SettingsError if settings do not fit.
+        """
+        ...
+
+    def record(self, dataset: Any, settings: DataSettings) -> dict[str, Any]:  # noqa: ANN401 (the dataset of this kind)
+        """What config.json says of the data beside its source, for JSON: settings, spec, count, fingerprint."""
+        ...
+
+    def split_holdout(self, dataset: Any, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:  # noqa: ANN401
+        """What is trained on, and what is held out to tell memorizing from learning. A SettingsError if nothing would be left."""
+        ...
+
+    def sample_grid(self, dataset: Any, count: int, seed: int) -> Callable[[Game], UInt8[np.ndarray, "h w c"]]:  # noqa: ANN401
+        """Draws what a game can do as one image: samples of the same latents, or translations of the same inputs, every time."""
+        ...
+
+    def checkpoint_score(self, dataset: Any, seed: int) -> Callable[[Game], dict[str, Any]]:  # noqa: ANN401
+        """A quick score of games, lower is better, that picks the best checkpoint: "value", and the protocol that it was found by."""
+        ...

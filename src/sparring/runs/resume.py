@@ -1,0 +1,154 @@
+"""How a run is gone on with: exactly as if it had never been interrupted, or for longer than was planned."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from sparring.core.errors import SettingsError, listed
+from sparring.core.hardware import has_fast_bfloat16
+from sparring.games.game import Game
+from sparring.games.recipe import Recipe
+from sparring.modalities.modality import DataSettings
+from sparring.nets.blocks.layers import MinibatchDeviation
+from sparring.runs.config import RunSettings, read_config, settings_of, write_config
+from sparring.runs.run_directory import RunDirectory
+from sparring.runs.train import Instruments, continue_run, dataclasses_of, refuse_wrong_values, sort_settings, versions
+from sparring.runs.training_data import refuse_changed, refuse_moved
+from sparring.training import checkpoints
+from sparring.training.memory_estimate import refuse_too_large
+from sparring.training.session import SessionResult, resolve
+from sparring.training.settings import BUDGETS, COACHING, MACHINE, TrainSettings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def go_on(run: RunDirectory, data: Any, instruments: Instruments, console: "Console", settings: Mapping[str, object]) -> SessionResult:  # noqa: ANN401
+    """Go on with a run. `data`: where it lies now (or the dataset), if it was moved. `settings`: what may change (see `resume` in
+    `sparring.api`); anything else is refused by name if it differs from the run's.
+    """
+    read_config(run)  # nothing is made where there is no run
+    with run.locked():
+        config = read_config(run)
+        own = settings_of(config, run.config)
+        modality = own.modality
+        chosen = sort_settings(settings, *dataclasses_of(type(own.recipe)))
+        moved = with_moved_target(own.data, chosen)
+        longer = {name: value for name in BUDGETS if (value := chosen[TrainSettings].pop(name, None)) is not None}
+        refuse_wrong_values(replace(own, data=moved))
+        asked = replace(own.training, **chosen[TrainSettings], **longer)
+        refuse_wrong_values(RunSettings(replace(own.recipe, **chosen[type(own.recipe)]), asked, moved))
+        coaching = {name: chosen[TrainSettings].pop(name) for name in COACHING if not own.training.coach and name in chosen[TrainSettings]}
+        machine = {name: chosen[TrainSettings].pop(name) for name in MACHINE if name in chosen[TrainSettings]}
+        refuse_differences((own.recipe, own.training, *own.data.values()), chosen, longer)
+        new = replace(with_longer_budget(run, on_machine(run, own.training, machine), longer, console), **coaching)
+        modality.refuse_dataset(data, config["recipe"])
+        own.recipe.refuse_to_begin()
+        place = config["data"]["source"] if data is None else data
+        located = modality.located(moved)
+        now = {"source": modality.location(place), **{name: asdict(each) for name, each in located.items() if each != own.data[name]}}
+        if not modality.is_dataset(place):
+            refuse_moved(run, {**config["data"], **now})
+        dataset = place if modality.is_dataset(place) else modality.open(place, own.recipe, moved, console)
+        refuse_changed(run, config["data"], place, dataset.fingerprint, len(dataset))
+        if (data is not None or moved != own.data) and {name: config["data"].get(name) for name in now} != now:
+            config = {**config, "data": {**config["data"], **now}}
+            console.print("The data is the same. Its new place is remembered in config.json.")
+        for name, value in versions().items():
+            if (before := config.get("versions", {}).get(name)) != value:
+                console.print(f"The run was begun with {name} {before}, this is {value}: the last bits may differ.")
+        changes = {
+            name: [getattr(own.training, name), value] for name in MACHINE if (value := getattr(new, name)) != getattr(own.training, name)
+        }
+        if changes:
+            step = checkpoints.newest_progress(run.checkpoints).step
+            config = {**config, "machine_changes": [*config.get("machine_changes", []), {"step": step, "changes": changes}]}
+            for line in changes_explained(changes, step, own.recipe.build(dataset.spec), own.recipe):
+                console.print(line)
+        refuse_too_large(own.recipe, dataset.spec, dataset, new, resuming=run.resume_command)
+        config = {**config, "train_settings": asdict(new)}
+        write_config(run, config)
+        return continue_run(run, config, replace(own, training=new), dataset, instruments, console)
+
+
+def with_moved_target(own: DataSettings, chosen: Mapping[type, dict[str, Any]]) -> DataSettings:
+    """The settings of data, with the place where the second set of pairs lies now, if one is named. (The fingerprint says whether it is
+    the same.)
+    """
+    if "pairing" not in own or (target := chosen[type(own["pairing"])].pop("target", None)) is None:
+        return own
+    return {**own, "pairing": replace(own["pairing"], target=target)}
+
+
+def on_machine(run: RunDirectory, old: TrainSettings, asked: Mapping[str, Any]) -> TrainSettings:
+    """The settings of a run with those that were asked for of `MACHINE`, resolved. A run keeps its precision unless another is asked for,
+    but where it moves to another device that computes bfloat16 slowly (or not at all), it goes on in float32, which every device has.
+    """
+    if "device" not in asked and old.device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError(
+            f"{run.path} was trained on a GPU, and torch sees none here. To go on without one: {run.resume_command} --device cpu"
+        )
+    new = resolve(replace(old, **asked))
+    moved = new.device != old.device and "precision" not in asked
+    if moved and new.precision == "bfloat16" and not has_fast_bfloat16(torch.device(new.device)):
+        new = replace(new, precision="float32")
+    return new
+
+
+def changes_explained(changes: Mapping[str, Sequence[Any]], step: int, game: Game, recipe: Recipe) -> list[str]:
+    """What it means that a run goes on under other settings of `MACHINE`: old and new value of each, by name."""
+    listing = ", ".join(f"{name} {after} (was {before})" for name, (before, after) in changes.items())
+    lines = [
+        f"From step {step:,} on: {listing}. Recorded in config.json. The run is no longer the same, to the bit, as one without this change."
+    ]
+    if "gradient_accumulation" in changes:
+        before, after = (recipe.batch_size // parts for parts in changes["gradient_accumulation"])
+        mixes = any(isinstance(module, nn.modules.batchnorm._BatchNorm | MinibatchDeviation) for module in game.modules())
+        mixes = mixes or getattr(recipe, "objective", "") == "relativistic-average"
+        lines.append(
+            f"Statistics of a batch (batch norm, minibatch deviation) are now those of {after} samples, not {before}: training changes a "
+            "little, the more the smaller the parts are."
+            if mixes
+            else f"Parts of {after} samples draw other latents than parts of {before} did; gradients are the same on average."
+        )
+    return lines
+
+
+def refuse_differences(own: tuple[object, ...], chosen: Mapping[type, Mapping[str, Any]], longer: Mapping[str, Any]) -> None:
+    """Raise a SettingsError that names every setting that differs from the run's own, and every budget that is not longer."""
+    settings = {name: getattr(part, name) for part in own for name in chosen[type(part)]}
+    asked = {name: value for part in own for name, value in chosen[type(part)].items()}
+    problems = [
+        f"{name}: the run has {settings[name]!r}, asked for was {value!r}" for name, value in asked.items() if settings[name] != value
+    ]
+    budget = {name: getattr(part, name) for part in own for name in longer if hasattr(part, name)}
+    problems += [
+        f"{name}: the run's budget is {budget[name]}, and {value} is not longer"
+        for name, value in longer.items()
+        if budget[name] is not None and value < budget[name]
+    ]
+    if problems:
+        raise SettingsError(
+            listed(
+                "A resumed run keeps its settings; only a longer budget, a coach, and what computes (device, precision, "
+                "threads, gradient_accumulation) may be given. These differ:",
+                problems,
+            )
+        )
+
+
+def with_longer_budget(run: RunDirectory, old: TrainSettings, longer: Mapping[str, Any], console: "Console") -> TrainSettings:
+    """The settings with the budgets that were named; budgets that were not named stay, unless they are used up by now."""
+    used = checkpoints.newest_progress(run.checkpoints).used_budget
+    used_up = {name: limit for name in BUDGETS if name not in longer and (limit := getattr(old, name)) is not None and used[name] >= limit}
+    if used_up and not longer:
+        limits = ", ".join(f"{name} {limit:g}" for name, limit in used_up.items())
+        flag = next(iter(used_up)).replace("_", "-")
+        console.print(f"The budget of this run is used up ({limits}). For more: {run.resume_command} --{flag} NUMBER")
+        return old
+    for name, limit in used_up.items():
+        console.print(f"The old budget of {limit:g} {name} is used up, and no longer counts.")
+    return replace(old, **dict.fromkeys(used_up), **longer)

@@ -1,0 +1,255 @@
+"""How a run is begun, and how its sessions are played."""
+
+import contextlib
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import torch
+
+import sparring
+from sparring import modalities, recipes
+from sparring.core.data_spec import Spec
+from sparring.core.errors import CheckpointError, MemoryShortageError, SettingsError, did_you_mean, listed
+from sparring.core.formatting import plural
+from sparring.core.settings import range_problems, type_problems
+from sparring.data.dataset import Dataset
+from sparring.games.recipe import Recipe, check
+from sparring.modalities.images import place_of
+from sparring.modalities.modality import Place
+from sparring.runs.config import Config, RunSettings, identity, read_config, write_config
+from sparring.runs.milestones import whereabouts
+from sparring.runs.run_directory import RunDirectory
+from sparring.training import checkpoints
+from sparring.training.callbacks.callback import Callback, InterveningCallback
+from sparring.training.callbacks.checkpointer import Checkpointer, Score
+from sparring.training.callbacks.evaluator import Evaluator
+from sparring.training.callbacks.health import Examine, HealthRecorder
+from sparring.training.callbacks.log import Log
+from sparring.training.callbacks.progress_bar import ProgressBar
+from sparring.training.callbacks.samples import SampleGrids
+from sparring.training.callbacks.tensorboard import TensorBoard
+from sparring.training.callbacks.throughput import Throughput
+from sparring.training.memory_estimate import refuse_too_large
+from sparring.training.session import Session, SessionResult, resolve
+from sparring.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PlaySession = Callable[[Recipe, Config, InterveningCallback | None], SessionResult]
+"""Trains with a recipe, perhaps with a coach, from where the run stands."""
+
+
+@runtime_checkable
+class Coaching(Protocol):
+    """Plays sessions of a run to the end of its budget, with all the interventions that it takes."""
+
+    def __call__(self, run: RunDirectory, spec: Spec, settings: TrainSettings, play: PlaySession, console: "Console") -> SessionResult:
+        """How the last session ended."""
+        ...
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What training is handed from packages above this one."""
+
+    measure_health: Callable[[Dataset, Dataset | None, int], Examine]
+    """Makes what measures the health of games on this data (the second: what is held out; the third: the seed)."""
+    evaluate: Callable[[Any, TrainSettings], Score]
+    """Makes what scores games on this data, as the settings of evaluation say."""
+    coach: Coaching
+
+
+def begin(
+    recipe: str | Recipe,
+    data: Any,
+    out: Place,
+    instruments: Instruments,
+    console: "Console",
+    settings: Mapping[str, object],  # noqa: ANN401
+) -> SessionResult:
+    """Begin a run in the folder `out`, and train it to the end of its budget. `data`: a place, or a dataset. `settings`: fields of the
+    recipe, of TrainSettings, and of the settings of its kind of data. Raises a SparringError for anything a user can mend.
+    """
+    run = RunDirectory(Path(out))
+    refuse_another_run(run)
+    chosen = chosen_settings(recipe, settings)
+    refuse_wrong_values(chosen)
+    modality = chosen.modality
+    modality.refuse_dataset(data, recipes.name_of(chosen.recipe))
+    chosen.recipe.refuse_to_begin()
+    resolved = resolve(chosen.training.with_budget())
+    dataset = data if modality.is_dataset(data) else modality.open(data, chosen.recipe, chosen.data, console)
+    check(chosen.recipe, dataset.spec)
+    modality.split_holdout(dataset, resolved.holdout, resolved.seed)  # refuses what leaves nothing, before anything is written
+    refuse_too_large(chosen.recipe, dataset.spec, dataset, resolved)
+    if chosen.training.with_budget() is not chosen.training:
+        console.print(f"No budget given: training for {chosen.training.with_budget().minutes:g} minutes.")
+    config = {
+        "recipe": recipes.name_of(chosen.recipe),
+        "recipe_settings": asdict(chosen.recipe),
+        "train_settings": asdict(resolved),
+        "data": {"source": modality.location(data), **modality.record(dataset, chosen.data)},
+        "versions": versions(),
+    }
+    with run.locked():
+        refuse_another_run(run)
+        forget_untrained(run)
+        write_config(run, config)
+        try:
+            return continue_run(run, config, replace(chosen, training=resolved), dataset, instruments, console)
+        except MemoryShortageError:
+            if not trained(run):
+                forget_untrained(run)
+            raise
+        finally:
+            run.vacate()
+
+
+def continue_run(
+    run: RunDirectory,
+    config: Config,
+    settings: RunSettings,
+    dataset: Any,
+    instruments: Instruments,
+    console: "Console",  # noqa: ANN401
+) -> SessionResult:
+    """Train a locked run from where it stands to the end of its budget, and say how far it is."""
+    modality, training = settings.modality, settings.training
+    trained_on, held_out = modality.split_holdout(dataset, training.holdout, training.seed)
+    if held_out is not None and len(held_out):
+        console.print(
+            f"Of these {len(dataset):,}, {len(held_out):,} {'is' if len(held_out) == 1 else 'are'} held out, to tell whether the "
+            f"discriminator memorizes the other {len(trained_on):,} (--holdout)."
+        )
+    every = training.evaluate_every
+    score = modality.checkpoint_score(dataset, training.seed) if every is None else instruments.evaluate(dataset, training)
+    grid = modality.sample_grid(dataset, training.samples, training.seed)
+    examine = instruments.measure_health(trained_on, held_out, training.seed)
+
+    def play(recipe: Recipe, config: Config, coach: InterveningCallback | None) -> SessionResult:
+        board = TensorBoard(run.tensorboard)
+        log, throughput = Log(run.log, training.log_every, board), Throughput(run.timing, training.log_every, board)
+        health, grids = HealthRecorder(run.vitals, examine), SampleGrids(run.samples, training.sample_every, grid, board)
+        # A coach sees what the others wrote, and is saved with what it makes of it.
+        coaches: list[Any] = [] if coach is None else [coach]
+        checkpointer = Checkpointer(run.checkpoints, training, identity(config), [log, *coaches], None if every else score, coach)
+        evaluators: list[Callback] = [Evaluator(run.scores, every, score, board, checkpointer)] if every else []
+        progress_bar = ProgressBar(console, training, log, throughput)
+        run.sweep()
+        return Session(
+            recipe=recipe,
+            build=lambda: recipe.build(dataset.spec),
+            data=trained_on,
+            settings=training,
+            callbacks=[board, log, throughput, health, grids, *coaches, *evaluators, checkpointer, progress_bar],
+            ending=run.ending,
+            resume_command=run.resume_command,
+        ).run(console)
+
+    if training.coach:
+        result = instruments.coach(run, dataset.spec, training, play, console)
+    else:
+        result = play(settings.recipe, config, None)
+    progress = result.progress
+    end = "Done" if result.reason == "budget" else "Stopped and saved"
+    console.print(f"{end}: step {progress.step:,}, {plural(progress.real_samples, 'real sample', 'real samples')} shown.")
+    if result.reason == "stopped":
+        console.print(f"To go on: {run.resume_command}")
+    if (where := whereabouts(run, read_config(run), at_rest=True)) is not None:
+        console.print(f"{where.sentence[:1].upper()}{where.sentence[1:]}")
+    return result
+
+
+# ------------------------------------------------------------------------------------------------------- settings
+
+
+def chosen_settings(recipe: str | Recipe, settings: Mapping[str, object]) -> RunSettings:
+    """A recipe (by name, or with settings) and fields of any of its run's dataclasses as all settings of a run."""
+    kind = recipes.get(recipe) if isinstance(recipe, str) else type(recipe)
+    sorted_ = sort_settings(settings, *dataclasses_of(kind))
+    made = kind(**sorted_[kind]) if isinstance(recipe, str) else replace(recipe, **sorted_[kind])
+    data = {name: each(**sorted_[each]) for name, each in modalities.MODALITIES[kind.modality].settings.items()}
+    return RunSettings(with_located_files(made), TrainSettings(**sorted_[TrainSettings]), data)
+
+
+def dataclasses_of(recipe: type[Recipe]) -> tuple[type, ...]:
+    """The dataclasses that the settings of a run are made of."""
+    return (recipe, TrainSettings, *modalities.MODALITIES[recipe.modality].settings.values())
+
+
+def sort_settings(settings: Mapping[str, object], *kinds: type) -> dict[type, dict[str, Any]]:
+    """Settings by the dataclass that has a field of that name, paths as text; a SettingsError lists all unknown names."""
+
+    settings = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in settings.items()}
+    homes = {field.name: kind for kind in kinds for field in fields(kind)}
+    assert len(homes) == sum(len(fields(kind)) for kind in kinds), "two dataclasses have a field of the same name"
+    unknown = [f"{name!r}. {did_you_mean(name, homes)}" for name in settings if name not in homes]
+    if unknown:
+        raise SettingsError(listed("These settings are not known:", unknown))
+    as_tuples = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    return {kind: {name: value for name, value in as_tuples.items() if homes[name] is kind} for kind in kinds}
+
+
+def refuse_wrong_values(settings: RunSettings) -> None:
+    """Raise a SettingsError that names every value of a wrong type or out of its range, before anything is done with them."""
+    recipe, training = settings.recipe, settings.training
+    problems = type_problems(recipe) or range_problems(recipe, recipe.ranges)
+    problems += training.problems(recipe.batch_size, recipe.smallest_part)
+    problems += settings.modality.setting_problems(settings.data, asdict(training))
+    if problems:
+        raise SettingsError(listed("These settings cannot be used:", problems))
+
+
+def with_located_files(recipe: Recipe) -> Recipe:
+    """The recipe, with a file that it names to be found from any working directory."""
+    weights = getattr(recipe, "weights", None)
+    return replace(recipe, weights=place_of(weights)) if isinstance(weights, str) else recipe  # pyright: ignore[reportCallIssue]
+
+
+def versions() -> dict[str, str]:
+    """What the last bits of a result depend on, beside the settings."""
+    return {
+        "sparring": sparring.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "processor": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+# -------------------------------------------------------------------------------------------------- the directory
+
+
+def refuse_another_run(run: RunDirectory) -> None:
+    """Raise a SettingsError if something was trained in that directory already: a run that ended before its first step leaves it free."""
+    if trained(run):
+        raise SettingsError(f"{run.path} holds a run already. Go on with it: {run.resume_command}. Or choose another --out.")
+    if not run.exists() and checkpoints.steps(run.checkpoints):
+        raise SettingsError(f"{run.path} holds checkpoints of a run without its config.json. Choose another --out.")
+
+
+def trained(run: RunDirectory) -> bool:
+    """Whether a run holds anything that was trained: a checkpoint of a step, or what a coach rolled back."""
+    try:
+        coached = run.exists() and bool(read_config(run).get("interventions"))
+    except CheckpointError:
+        return True  # damaged, or of another version: not ours to judge
+    return run.exists() and (coached or any(checkpoints.steps(run.checkpoints)))
+
+
+def forget_untrained(run: RunDirectory) -> None:
+    """Delete what a run wrote before its first step, and its folders that are empty then; nothing else. For who holds the run's lock."""
+    if not run.exists():
+        return
+    run.sweep()
+    written = [run.config, run.log, run.timing, run.scores, run.vitals, run.ending]
+    written += [*run.tensorboard.glob("events.out.tfevents.*"), *run.samples.glob("step-*.png"), *checkpoints.paths_of(run.checkpoints, 0)]
+    for path in written:
+        path.unlink(missing_ok=True)
+    for folder in (run.tensorboard, run.samples, run.checkpoints):
+        with contextlib.suppress(OSError):  # there is something else in it, or it is not there
+            folder.rmdir()
