@@ -81,7 +81,7 @@ def test_all_that_is_wrong_is_named_at_once(quiet: Console) -> None:
         sparring.playground("gan", "ring8", image="a.xyz", console=quiet)
     with pytest.raises(SettingsError, match=r"step: Did you mean 'steps'"):
         sparring.playground("gan", "ring8", step=5, console=quiet)
-    with pytest.raises(SettingsError, match="path_length .*stylegan2"):
+    with pytest.raises(SettingsError, match=r"path_length .*stylegan2"):
         sparring.playground("stylegan2", "ring8", path_length=1.0, console=quiet)
     with pytest.raises(SettingsError, match="Did you mean 'ring8'"):
         sparring.playground("gan", "ring", console=quiet)

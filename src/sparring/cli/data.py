@@ -11,7 +11,7 @@ def inspect_data(data: Source, split: str | None = None, max_pixels: int | None 
     """Inspect data: sizes, color modes, classes, and files that cannot be used and why. Writes a contact sheet.
 
     Args:
-        split: Part of the data to read, if it has parts (train, test). Default: see `sparring train RECIPE --help`.
+        split: Part of the data to read, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
         max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
         out: The contact sheet to write. Default: DATA-contact-sheet.png.
     """

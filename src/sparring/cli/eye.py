@@ -13,7 +13,7 @@ Data = Annotated[str | None, arg(help="The images to use. Default: the training 
 
 
 def classify(run: Run, data: Data = None, checkpoint: Checkpoint = "last") -> int:
-    """Accuracy of linear classifiers of the data's classes, on the discriminator's features, on pixels and on lite0's features."""
+    """Measure how well linear classifiers recognize the data's classes from the discriminator's features, pixels, or lite0's features."""
     from sparring.inference.load import load
     from sparring.interpret.linear_probe import probe
 

@@ -51,7 +51,7 @@ def command_page(command: Callable[..., object], called: str) -> str:
     """The page with all flags of one command, as wide as the terminal. `called`: the command as it is typed, "sparring train dcgan"."""
     width = max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
     arguments = _with_flags(list(arguments_of(command)))
-    words = [one.name if one.required else f"[{one.name}]" for one in arguments if one.positional]
+    words = [_in_usage(one) for one in arguments if one.positional]
     words += [f"{one.name} {one.metavar}" for one in arguments if one.required and not one.positional]
     usage = " ".join([called, *words, *(["[flags]"] if any(not one.required for one in arguments) else [])])
     lines = [*_wrapped(f"usage: {usage}", width, "    "), ""]
@@ -66,6 +66,12 @@ def command_page(command: Callable[..., object], called: str) -> str:
             lines += [*([""] if lines[-1] else []), *_heading(group.title, group.about, width)]
         lines += _entry(one, width)
     return "\n".join(lines)
+
+
+def _in_usage(argument: Argument) -> str:
+    """How a positional argument is written in the line that begins with "usage:"."""
+    name = f"{argument.name} [{argument.name} ...]" if argument.count is None else argument.name
+    return name if argument.required else f"[{name}]"
 
 
 def help_text(argument: Argument) -> str:

@@ -46,7 +46,7 @@ def judge(
 
     Args:
         extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
-        samples: Number of images that a model generates.
+        samples: Number of images that a model generates. Real images are all used; their features are computed once and cached.
         seed: Seed of those images.
         truncation: Truncation of those images, as in `sparring sample`. Default: no truncation.
         held_out: Real images that were not used for training, to detect copies of training images.
@@ -62,7 +62,7 @@ def judge(
         twins: For translation models: whether files of the same name in B and --target are pairs. Default: as in training; for imported
             models, they are pairs.
         size: For translation models: side, in pixels, that B and the targets are resized to. Default: as in training.
-        split: Part of the named data to use, if it has parts (train, test).
+        split: Part of the named data to use, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
         value_range: Values of black and white in images with more than 8 bits per channel. Default: measured from all images, and printed.
         max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
         out: Folder for report.json and report.html. Default: the run directory; for models and images, judgment.

@@ -23,8 +23,9 @@ SCORES = ("FD-lite0", "precision", "recall", "coverage")
 DirectionMethod = Annotated[
     Literal["weights", "principal", "class"],
     arg(
-        help="How directions are found. weights: closed-form factorization of the first layers (SeFa). principal: principal components of "
-        "w, or of the generator's features (GANSpace). class: towards each class of the data, for unconditional generators."
+        help="How directions are found. weights: closed-form factorization of the weights that the latent enters (SeFa). principal: "
+        "principal components of w, or of the generator's features (GANSpace). class: towards each class of the data; not for conditional "
+        "generators without styles."
     ),
 ]
 
@@ -117,7 +118,8 @@ def project(
     """Project real images into the latent space. Writes a grid (real images above, their projections below), the latents and the losses.
 
     Args:
-        space: w: one style vector for all layers. w+: one for each layer, which fits the image better, but edits less well.
+        space: w: one style vector for all layers. w+: one for each layer, which is closer to the image, but farther from what the
+            network has learned.
         steps: Number of gradient descent steps.
         rate: Learning rate of gradient descent.
         label: Class of the images, for conditional generators.
