@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test lint bench bench-training clean
+.PHONY: demo test lint docs bench bench-training clean
 
 $(BIN)/sparring: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -36,10 +36,14 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
+# the site, in docs/_build/html; a warning is an error
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/overhead.py
-	$(BIN)/python benchmarks/company.py
+	$(BIN)/python benchmarks/beside_others.py
 	$(BIN)/python benchmarks/vitals.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/footprint.py

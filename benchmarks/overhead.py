@@ -50,44 +50,44 @@ def clock_the_step() -> None:
     """The parts of the step, on the very objects that the loop calls, and the loop itself."""
     from sparring.training import loop, session
 
-    play, step_context = session.play, loop.TurnRunner.step_context
+    train, step_context = session.train, loop.TurnRunner.step_context
 
-    def played(state: loop.State, table: loop.TrainingContext, *rest: object) -> str:
+    def played(state: loop.State, context: loop.TrainingContext, *rest: object) -> str:
         for optimizer in state.optimizers.values():
             optimizer.step = clocked("optimizer", optimizer.step)
             optimizer.zero_grad = clocked("zero_grad", optimizer.zero_grad)
-        table.fabric.backward = clocked("backward", table.fabric.backward)
-        return clocked("loop", play)(state, table, *rest)
+        context.fabric.backward = clocked("backward", context.fabric.backward)
+        return clocked("loop", train)(state, context, *rest)
 
     def with_clocked_data(*arguments: object) -> object:
         found = step_context(*arguments)
         return dataclasses.replace(found, draw=clocked(DATA, found.draw))
 
-    session.play, loop.TurnRunner.step_context = played, with_clocked_data
+    session.train, loop.TurnRunner.step_context = played, with_clocked_data
     loop.TurnRunner.losses = clocked("forward", loop.TurnRunner.losses)
 
 
 def clock_the_rest() -> None:
     """What is known to be done beside the step. No two of these contain each other."""
     from sparring.training import loop
-    from sparring.training.callbacks import progress_bar, watchers
+    from sparring.training.callbacks import checkpointer, log, progress_bar, samples, throughput
 
     for owner, attribute, name in [
-        (loop.Average, "follow", "moving average"),
+        (loop.EMA, "update", "EMA"),
         (loop.TurnRunner, "check_finite", "finite checks"),
         (loop.TurnRunner, "gradient_norms", "gradient norm"),
         (loop.TurnRunner, "step_context", "random streams"),
         (loop, "seed_torch", "random streams"),
         (loop, "set_rate", "learning rates"),
-        (watchers.Log, "after_step", "log"),
-        (watchers.Speed, "after_step", "speed"),
-        (watchers.Samples, "after_step", "sample grids"),
-        (watchers.Checkpointer, "after_step", "checkpoints"),
-        (progress_bar.Display, "after_step", "progress"),
+        (log.Log, "on_step_end", "log"),
+        (throughput.Throughput, "on_step_end", "throughput"),
+        (samples.SampleGrids, "on_step_end", "sample grids"),
+        (checkpointer.Checkpointer, "on_step_end", "checkpoints"),
+        (progress_bar.ProgressBar, "on_step_end", "progress"),
     ]:
         setattr(owner, attribute, clocked(name, getattr(owner, attribute)))
 
-    freezing = loop.TurnRunner.moving_only_the_player
+    freezing = loop.TurnRunner.other_players_frozen
 
     @contextmanager
     def clocked_freezing(self: loop.TurnRunner) -> Iterator[None]:
@@ -98,7 +98,7 @@ def clock_the_rest() -> None:
         finally:
             clocked("freezing", manager.__exit__)(None, None, None)
 
-    loop.TurnRunner.moving_only_the_player = clocked_freezing
+    loop.TurnRunner.other_players_frozen = clocked_freezing
 
 
 def main() -> None:

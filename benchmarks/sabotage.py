@@ -213,7 +213,7 @@ def usual_settings(ground: Ground) -> dict[str, Any]:
     from sparring import recipes
 
     kind = recipes.get(ground.recipe)
-    return {**asdict(kind()), **(kind.on_points if ground.points else {}), **ground.settings}  # pyright: ignore[reportAttributeAccessIssue]
+    return {**asdict(kind()), **(kind.settings_for["points"] if ground.points else {}), **ground.settings}  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # ------------------------------------------------------------------------------------------- faults

@@ -1,10 +1,12 @@
-"""Steps timed side by side: each variant lives in a process of its own, with its own allocator settings, and the processes take turns,
-a few steps at a time, so that a slow moment of the machine hits all."""
+"""Steps timed side by side: each variant lives in a process of its own, with its own allocator and OpenMP settings, and the processes take
+turns, a few steps at a time, so that a slow moment of the machine hits all."""
 
+import contextlib
 import multiprocessing
+import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
@@ -18,7 +20,23 @@ class Variant(NamedTuple):
     """Called in the variant's process."""
     arguments: tuple[object, ...]
     tuned: bool
-    """Whether glibc's allocator is told to keep freed memory, as Sparring's trainer does."""
+    """Whether glibc's allocator is told to keep freed memory, and OpenMP's threads to sleep soon, as by Sparring's trainer."""
+
+
+@contextlib.contextmanager
+def started_with(settings: Mapping[str, str]) -> Iterator[None]:
+    """In the block, processes start with these environment variables and with no other that says how long OpenMP's threads wait."""
+    from sparring.core import openmp
+
+    before = dict(os.environ)
+    for name in (*openmp.VARIABLES, openmp.KEEP):
+        os.environ.pop(name, None)
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _serve(pipe: Connection, variant: Variant) -> None:
@@ -46,12 +64,15 @@ class Sides:
     """The processes of some variants."""
 
     def __init__(self, variants: Mapping[str, Variant]) -> None:
+        from sparring.core import openmp
+
         context = multiprocessing.get_context("spawn")
         self.pipes: dict[str, Connection] = {}
         self.names: dict[str, list[str]] = {}
         for name, variant in variants.items():
             self.pipes[name], theirs = context.Pipe()
-            context.Process(target=_serve, args=(theirs, variant), daemon=True).start()
+            with started_with({"GOMP_SPINCOUNT": str(openmp.SPIN_COUNT)} if variant.tuned else {openmp.KEEP: "1"}):
+                context.Process(target=_serve, args=(theirs, variant), daemon=True).start()
             theirs.close()  # a process that dies is noticed
             self.names[name] = self.pipes[name].recv()
 

@@ -38,10 +38,10 @@ def test_train_is_a_verb_and_a_room() -> None:
         _ = sparring.trian
 
 
-def test_rooms_are_there_after_a_plain_import() -> None:
-    program = "import sparring; print(sparring.latent.space.__name__, sparring.interpret.linear_probe.__name__, sparring.latent.__name__)"
+def test_packages_are_there_after_a_plain_import() -> None:
+    program = "import sparring; print(sparring.latent.__name__, sparring.runs.__name__)"
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert out.split() == ["sparring.latent.space", "sparring.interpret.linear_probe", "sparring.latent"]
+    assert out.split() == ["sparring.latent", "sparring.runs"]
 
 
 def test_a_packed_model_draws_the_same_images_without_a_discriminator(trained: Path, tmp_path: Path) -> None:
@@ -140,7 +140,12 @@ def test_files_that_are_no_models_are_refused(tmp_path: Path, content: bytes) ->
 def test_a_model_file_names_no_code_of_its_own(trained: Path, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    about = {"recipe": "../../evil", "recipe_settings": {}, "spec": {"height": 16, "width": 16, "channels": 1, "classes": []}}
+    about = {
+        "format": 2,
+        "recipe": "../../evil",
+        "recipe_settings": {},
+        "spec": {"kind": "images", "height": 16, "width": 16, "channels": 1, "classes": []},
+    }
     save_file({"w": torch.zeros(1)}, tmp_path / "evil.safetensors", metadata={"sparring": json.dumps(about)})
     with pytest.raises(SettingsError, match="no recipe"):
         sparring.load(tmp_path / "evil.safetensors")

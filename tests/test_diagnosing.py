@@ -686,7 +686,7 @@ def test_numbers_beside_axes() -> None:
 def test_exit_status_and_words(made: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     run = made()
     found: list[Finding] = []
-    monkeypatch.setattr("sparring.health.diagnosis.diagnose.findings.diagnose", lambda record: tuple(found))
+    monkeypatch.setattr("sparring.health.diagnosis.all_rules.diagnose", lambda record: tuple(found))
     assert call("diagnose", run) == 0
     out = capsys.readouterr().out
     assert out.startswith("Healthy, as far as can be told from 8 checkups to step 800.\n")

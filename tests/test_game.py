@@ -48,8 +48,7 @@ def test_the_shapes_in_the_types_are_checked_in_this_run() -> None:
     ("turn", "wanted"),
     [
         (Turn("t", "p", lambda context: {}), [0, 1, 2, 3, 4, 5, 6]),
-        (Turn("t", "p", lambda context: {}, every=3), [0, 3, 6]),
-        (Turn("t", "p", lambda context: {}, every=2, start=1, stop=5), [1, 3]),
+        (Turn("t", "p", lambda context: {}, start=1, stop=5), [1, 2, 3, 4]),
     ],
 )
 def test_when_a_turn_is_due(turn: Turn, wanted: list[int]) -> None:

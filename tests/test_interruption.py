@@ -237,7 +237,7 @@ class Clock:
             self.now += 0.125
             return take(*arguments)
 
-        monkeypatch.setattr(TurnRunner, "take", taken)
+        monkeypatch.setattr(TurnRunner, "run", taken)
         monkeypatch.setattr("sparring.training.loop.time", SimpleNamespace(monotonic=lambda: self.now))
 
 

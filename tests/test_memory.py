@@ -128,7 +128,7 @@ def test_out_of_memory_is_a_sentence_and_blocks_no_name(
         return take(self, state, *arguments)  # pyright: ignore[reportArgumentType]
 
     with monkeypatch.context() as patch:
-        patch.setattr(TurnRunner, "take", short)
+        patch.setattr(TurnRunner, "run", short)
         with pytest.raises(MemoryShortageError) as error:
             sparring.train("dcgan", squares, run, steps=5, checkpoint_every=1, console=quiet, **tiny)
     assert "8 images at once" in str(error.value)

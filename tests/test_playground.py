@@ -93,7 +93,7 @@ def test_every_adversarial_recipe_starts_with_settings_for_points() -> None:
     for name in OF_NOISE:
         rules = started(name)
         assert isinstance(rules, AdversarialRecipe)
-        assert {key: getattr(rules, key) for key in rules.on_points} == rules.on_points
+        assert {key: getattr(rules, key) for key in rules.settings_for["points"]} == rules.settings_for["points"]
 
 
 def test_the_command_writes_image_and_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

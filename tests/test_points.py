@@ -167,18 +167,17 @@ def test_count_as_json() -> None:
     assert set(value) == {"modes", "of", "high_quality", "kl", "shares", "n"}
 
 
-def test_points_are_a_function_of_the_seed_and_look_like_images() -> None:
+def test_points_are_a_function_of_the_seed_and_its_classes_are_modes() -> None:
     points, again, other = Points(ring8(), 1000, seed=5), Points(ring8(), 1000, seed=5), Points(ring8(), 1000, seed=6)
     indices = np.array([7, 0, 999, 7])
     batch = points.batch(indices)
     everything = points.batch(np.arange(1000))
     assert len(points) == 1000
-    assert points.spec.shape == (2, 1, 1) == tuple(batch.samples.shape[1:])
+    assert points.spec.shape == (2,) == tuple(batch.samples.shape[1:])
     assert points.spec.classes[-1] == "mode 7"
     assert torch.equal(batch.samples, everything.samples[torch.from_numpy(indices)])
     assert batch.labels is not None
     assert batch.labels.tolist() == points.labels[indices].tolist()
-    assert batch.samples.is_contiguous(memory_format=torch.channels_last)
     nearest = ring8().nearest(everything.samples.flatten(1))[1]
     assert nearest.tolist() == points.labels.tolist()
     assert torch.equal(everything.samples, again.batch(np.arange(1000)).samples)

@@ -16,6 +16,7 @@ from sparring.core.errors import DataError, SettingsError
 from sparring.runs.config import read_config, write_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints, session
+from sparring.training.settings import TrainSettings
 from tiny import TINY
 
 
@@ -114,18 +115,18 @@ def test_a_gpu_that_is_not_there(run: Path, quiet: Console, monkeypatch: pytest.
     write_config(directory, {**config, "train_settings": {**config["train_settings"], "device": "cuda", "precision": "bfloat16"}})
     with pytest.raises(SettingsError, match="--device cpu"):
         sparring.resume(run, steps=3, console=quiet)
-    monkeypatch.setattr("sparring.api.has_fast_bfloat16", lambda _: False)
+    monkeypatch.setattr("sparring.runs.resume.has_fast_bfloat16", lambda _: False)
     sparring.resume(run, steps=3, device="cpu", console=quiet)
     assert config_of(run)["machine_changes"][-1]["changes"] == {"device": ["cuda", "cpu"], "precision": ["bfloat16", "float32"]}
 
 
 def test_a_run_keeps_its_precision_where_the_other_device_has_it(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sparring.api import on_machine
+    from sparring.runs.resume import on_machine
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    old = session.resolve(sparring.api.TrainSettings(device="cpu", precision="bfloat16", threads=1))
+    old = session.resolve(TrainSettings(device="cpu", precision="bfloat16", threads=1))
     for fast, precision in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr("sparring.api.has_fast_bfloat16", lambda _, fast=fast: fast)
+        monkeypatch.setattr("sparring.runs.resume.has_fast_bfloat16", lambda _, fast=fast: fast)
         new = on_machine(RunDirectory(run), old, {"device": "cuda"})
         assert (new.device, new.precision) == ("cuda", precision)
         assert on_machine(RunDirectory(run), old, {}) == old

@@ -21,7 +21,7 @@ from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 from sparring.training.callbacks.samples import frame_number
 from sparring.training.data_order import batch_indices
-from sparring.training.ema import Average
+from sparring.training.ema import EMA
 from sparring.training.loop import TrainingContext, TurnRunner
 from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings
@@ -227,12 +227,12 @@ def test_the_moving_average_by_hand() -> None:
     mean = state.ema.generator.layers[0].weight
     assert state.ema.discriminator is state.game.discriminator
     first = weight.detach().clone()
-    average = Average(state, half_life=1000.0)
+    average = EMA(state, half_life=1000.0)
     with torch.no_grad():
         weight.add_(1.0)
-    average.follow(samples=100, samples_so_far=1_000_000)
+    average.update(samples=100, samples_so_far=1_000_000)
     torch.testing.assert_close(mean, first + (1 - 0.5**0.1))
-    average.follow(samples=100, samples_so_far=1000)  # early on the half-life is a twentieth of what was shown: 50
+    average.update(samples=100, samples_so_far=1000)  # early on the half-life is a twentieth of what was shown: 50
     torch.testing.assert_close(mean, first + 1 - 0.5**0.1 * 0.25)
 
 

@@ -39,7 +39,7 @@ from sparring.nets.blocks.layers import shared_statistics
 from sparring.nets.feature_maps import dropping
 from sparring.nets.image_translation import ResidualGenerator
 from sparring.recipes.pix2pix import Pix2Pix
-from sparring.runs.training_data import preprocessing_of
+from sparring.inference.training_data import preprocessing_of
 from test_cli import call
 from test_translation import SMALL, places  # noqa: F401 (a fixture)
 

@@ -11,10 +11,14 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING
 
+from sparring.core.openmp import shorten_waiting as _shorten_waiting
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from sparring.api import *  # noqa: F403 (the names are written in sparring.api alone)
+
+_shorten_waiting()  # here, since any module of ours may be the first to load torch: the command line's too
 
 
 def __getattr__(name: str) -> object:

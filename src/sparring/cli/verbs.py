@@ -92,9 +92,8 @@ def command_function(command: str, name: str, words: Sequence[str]) -> Command:
 def recipes_for(command: str) -> list[str]:
     """The recipes that `train` or `playground` accepts. (The playground needs a generator against a discriminator.)"""
     from sparring import recipes as known
-    from sparring.games.adversarial import AdversarialRecipe
 
-    return [name for name in known.names() if command == "train" or issubclass(known.get(name), AdversarialRecipe)]
+    return [name for name in known.names() if command == "train" or "points" in known.get(name).settings_for]
 
 
 def with_recipe(command: str, name: str) -> Command:

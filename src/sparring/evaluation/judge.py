@@ -27,6 +27,7 @@ from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.inference.load import IMPORTED, load
 from sparring.inference.model import Model
+from sparring.inference.training_data import preprocessing_of, source_of, training_data
 from sparring.media.pixels import float_to_pixels
 from sparring.metrics.feature_arrays import checked
 from sparring.metrics.frechet_distance import Gaussian, between
@@ -34,7 +35,6 @@ from sparring.nets.feature_extractors.resize import ResizeName
 from sparring.runs.config import read_config
 from sparring.runs.milestones import whereabouts
 from sparring.runs.run_directory import RunDirectory
-from sparring.runs.training_data import preprocessing_of, source_of, training_data
 
 if TYPE_CHECKING:
     from rich.console import Console

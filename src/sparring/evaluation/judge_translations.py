@@ -29,6 +29,7 @@ from sparring.evaluation.scores import few_for_features
 from sparring.games.game import Game
 from sparring.games.translation import Direction, TranslationGame, TranslationRecipe, mean_difference
 from sparring.inference.model import Model
+from sparring.inference.training_data import preprocessing_of, source_of
 from sparring.media.image_files import grid
 from sparring.media.pixels import float_to_pixels, pixels_to_float, with_channels
 from sparring.metrics.frechet_distance import Gaussian, between
@@ -36,8 +37,8 @@ from sparring.metrics.paired_images import means
 from sparring.metrics.sliced_wasserstein import coarse, sliced_wasserstein
 from sparring.nets.feature_extractors import efficientnet_lite0
 from sparring.runs.config import from_json, read_config
+from sparring.runs.data_changes import refuse_changed, refuse_moved
 from sparring.runs.run_directory import RunDirectory
-from sparring.runs.training_data import preprocessing_of, refuse_changed, refuse_moved, source_of
 
 Place = str | os.PathLike[str]
 Way = Callable[[Float[Tensor, "n _ h w"]], Float[Tensor, "n o h w"]]

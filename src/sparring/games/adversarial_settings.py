@@ -1,7 +1,7 @@
 """Settings of every game between a generator and a discriminator."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -45,7 +45,9 @@ class AdversarialSettings(Recipe):
         "packing": {"at least": 1, "at most": 64},
         "unroll": {"at least": 0, "at most": 1000},
     }
-    on_points: ClassVar[dict[str, object]] = {"batch_size": 256, "latent": "normal", "latent_size": 16, "learning_rate": 1e-3}
+    settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "points": {"batch_size": 256, "latent": "normal", "latent_size": 16, "learning_rate": 1e-3}
+    }
     """Defaults on the playground, in place of those for images: the authors' settings for 2D points, if they published any."""
 
     latent_size: int = 128
@@ -145,6 +147,11 @@ class AdversarialSettings(Recipe):
         if self.gradient_penalty_sides == "one" and not self.gradient_penalty:
             found.append("gradient_penalty_sides='one' does nothing without gradient_penalty. Set that too, or leave it out.")
         return found
+
+    @property
+    def steps_per_cycle(self) -> int:
+        """See Recipe."""
+        return self.penalty_every
 
     @property
     def smallest_part(self) -> int:

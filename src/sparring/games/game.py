@@ -38,8 +38,6 @@ class Turn:
     player: str
     play: Callable[[StepContext], Losses]
     """From the context to named losses, one number per sample. Only the player's own parameters require gradients while it runs."""
-    every: int = 1
-    """Played in every so many steps (lazy regularizers)."""
     repeat: int = 1
     """How often in a step, with a fresh batch each time (critic steps)."""
     start: int = 0
@@ -49,7 +47,7 @@ class Turn:
 
     def due(self, step: int) -> bool:
         """Whether the turn is played in step number `step` (from 0)."""
-        return self.start <= step and (self.stop is None or step < self.stop) and (step - self.start) % self.every == 0
+        return self.start <= step and (self.stop is None or step < self.stop)
 
 
 @contextlib.contextmanager

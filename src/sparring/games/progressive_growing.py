@@ -1,5 +1,6 @@
 """Settings of every game whose networks grow during training."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -55,6 +56,10 @@ class GrowingRecipe(AdversarialRecipe):
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
         return nearest_square(super().size_for(native), SMALLEST)
+
+    def samples_until_full_size(self, spec: ImageSpec) -> int:
+        """See Recipe."""
+        return int(math.log2(spec.height / self.start_side)) * (self.stable_samples + self.fading_samples)
 
     def growth(self, spec: ImageSpec) -> Growth:
         """When which side is played."""

@@ -1,5 +1,6 @@
 """A recipe: one published system, its settings, and the game that they define."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -42,6 +43,24 @@ class Recipe:
     """Number of real samples from which learning rates fall linearly. None: they stay constant."""
     decay_until_samples: int | None = None
     """Number of real samples at which learning rates have fallen to zero. None: they stay constant."""
+
+    settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    """Settings that differ from the defaults for another kind of data than its own, by the name of that kind: the kinds that it can be
+    played on, too."""
+
+    @classmethod
+    def usual(cls, modality: str) -> "Recipe":
+        """The recipe with its settings for that kind of data, where nobody changes them."""
+        return cls(**cls.settings_for.get(modality, {}))  # pyright: ignore[reportArgumentType]
+
+    @property
+    def steps_per_cycle(self) -> int:
+        """Number of steps after which whatever is not done in every step (lazy penalties) comes round again."""
+        return 1
+
+    def samples_until_full_size(self, spec: Any) -> int:  # noqa: ANN401
+        """Number of real samples until networks that grow have their full size; 0 for others."""
+        return 0
 
     @final
     def problems(self, spec: Spec) -> list[str]:

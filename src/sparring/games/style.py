@@ -115,6 +115,11 @@ class StyleRecipe(AdversarialRecipe):
     embedding_size: int | None = None
     """Number of dimensions of the class embedding that enters the mapping network. None: style_size."""
 
+    @property
+    def steps_per_cycle(self) -> int:
+        """See Recipe."""
+        return math.lcm(self.penalty_every, PATH_EVERY)
+
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec)

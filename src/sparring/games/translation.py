@@ -320,6 +320,11 @@ class PatchRecipe(TranslationRecipe):
         """The discriminators'."""
         return self.norm if self.discriminator_norm is None else self.discriminator_norm
 
+    @property
+    def steps_per_cycle(self) -> int:
+        """See Recipe."""
+        return self.penalty_every
+
     def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec)

@@ -33,12 +33,12 @@ from sparring.games.translation import LARGEST_IN_COMPANY, Direction
 from sparring.inference.load import load as load_model
 from sparring.inference.model import Model
 from sparring.inference.tiling import TILE, refuse_tile
+from sparring.inference.training_data import preprocessing_of
 from sparring.media.image_decoding import SEVERAL_FRAMES, UnusableError, load
 from sparring.media.image_files import WRITABLE, encoded, output_at, save_film, save_gif, save_image
 from sparring.media.pixels import float_to_pixels, pixels_to_float
 from sparring.media.video_files import FILMS, durations_of, frames_of, has_sound, rate_of
 from sparring.media.video_files import count_of as frames_in
-from sparring.runs.training_data import preprocessing_of
 
 Pixels = UInt8[np.ndarray, "h w c"]
 FORGIVEN = 0.02

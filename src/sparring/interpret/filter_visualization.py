@@ -14,11 +14,11 @@ from torch.overrides import TorchFunctionMode
 from sparring.core.errors import SettingsError
 from sparring.data.store import Store
 from sparring.inference.model import Model
+from sparring.inference.training_data import data_of
 from sparring.interpret.feature_maps import Maps, _judging, _maps
 from sparring.media.image_files import grid
 from sparring.media.pixels import float_to_pixels
 from sparring.nets.feature_maps import recording
-from sparring.runs.training_data import data_of
 
 
 def filters(

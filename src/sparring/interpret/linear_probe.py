@@ -14,8 +14,8 @@ from sparring.data.store import Store
 from sparring.evaluation.classifier import split
 from sparring.evaluation.extractors import open_extractor
 from sparring.inference.model import Model
+from sparring.inference.training_data import data_of
 from sparring.interpret.feature_maps import PIECE, _maps, features
-from sparring.runs.training_data import data_of
 
 PENALTIES = tuple(10.0**power for power in range(7))
 """Ridge penalties to choose from, for features of unit variance."""

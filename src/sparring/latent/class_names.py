@@ -9,8 +9,8 @@ from torch import Tensor
 from sparring.data.store import Store
 from sparring.evaluation.classifier import names, trained
 from sparring.inference.model import Model
+from sparring.inference.training_data import data_of
 from sparring.latent.space import Images
-from sparring.runs.training_data import data_of
 
 
 def class_names(

@@ -6,9 +6,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparring.games.translation import Images
-from sparring.nets.feature_extractors.perceptual import Maps
-
 
 def correlations(maps: Float[Tensor, "n f p q"]) -> Float[Tensor, "n f f"]:
     """How often features come together: the Gram matrix of equation 3."""
@@ -17,7 +14,7 @@ def correlations(maps: Float[Tensor, "n f p q"]) -> Float[Tensor, "n f f"]:
         return rows @ rows.transpose(1, 2) / (rows.shape[1] * rows.shape[2])
 
 
-def style_distance(maps: Maps, manner: Sequence[Float[Tensor, "n _ _"]]) -> Float[Tensor, " n"]:
+def style_distance(maps: Sequence[Float[Tensor, "n _ _ _"]], manner: Sequence[Float[Tensor, "n _ _"]]) -> Float[Tensor, " n"]:
     """Each image's squared distances between the Gram matrices of its maps and those of the style, each over the mean square of the
     style's, averaged over the maps. It can only tell colors from their opposites by maps whose features are not also seen negated:
     f and -f have the same Gram matrix.
@@ -27,7 +24,7 @@ def style_distance(maps: Maps, manner: Sequence[Float[Tensor, "n _ _"]]) -> Floa
     return torch.stack([distance / size for distance, size in zip(distances, sizes, strict=True)]).mean(dim=0)
 
 
-def total_variation(images: Images) -> Float[Tensor, " n"]:
+def total_variation(images: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
     """Mean squared differences of neighbors."""
     down, across = images.diff(dim=2), images.diff(dim=3)
     return down.square().flatten(1).mean(dim=1) + across.square().flatten(1).mean(dim=1)

@@ -105,9 +105,9 @@ class Outcome:
 def started(recipe: str | type[AdversarialRecipe]) -> AdversarialRecipe:
     """A recipe with its settings for points; a SettingsError if it is no game of a generator against a discriminator."""
     kind = recipes.get(recipe) if isinstance(recipe, str) else recipe
-    if not issubclass(kind, AdversarialRecipe):
+    if "points" not in kind.settings_for:
         raise SettingsError(f"The recipe {recipes.name_of(kind)} does not work on points, which need a generator and a discriminator.")
-    return kind(**kind.on_points)  # pyright: ignore[reportArgumentType]
+    return kind.usual("points")  # pyright: ignore[reportReturnType]
 
 
 def playground(

@@ -14,8 +14,8 @@ class CGAN(DCGAN):
     """Both networks receive the class, as in the paper, but networks and losses are newer.
 
     The paper's networks are fully connected, which leaves grainy images: `sparring train gan --condition concatenate` has them. Here
-    they are DCGAN's, without batch norm in the discriminator, and the losses are those that cover most modes in our benchmarks:
-    relativistic in pairs, with R1 and R2 (after Huang et al. 2024, arXiv:2501.05441).
+    they are DCGAN's, without batch norm in the discriminator, and the losses are those that cover most modes in our benchmarks
+    (docs/benchmarks/modes.md): relativistic in pairs, with R1 and R2 (after Huang et al. 2024, arXiv:2501.05441).
     """
 
     title: ClassVar[str] = "Class-conditional: choose the class of each image"

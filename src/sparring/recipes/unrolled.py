@@ -1,5 +1,6 @@
 """Unrolled GAN: the generator looks some steps of the discriminator ahead."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,12 +14,14 @@ class UnrolledGAN(DCGAN):
 
     title: ClassVar[str] = "The generator looks ahead by unrolling the discriminator, against mode collapse"
     paper: ClassVar[str] = "Metz et al. 2017: Unrolled Generative Adversarial Networks (arXiv:1611.02163)"
-    on_points: ClassVar[dict[str, object]] = {
-        "batch_size": 512,
-        "latent": "normal",
-        "latent_size": 256,
-        "learning_rate": 1e-3,
-        "discriminator_learning_rate": 1e-4,
+    settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "points": {
+            "batch_size": 512,
+            "latent": "normal",
+            "latent_size": 256,
+            "learning_rate": 1e-3,
+            "discriminator_learning_rate": 1e-4,
+        }
     }
 
     batch_size: int = 64

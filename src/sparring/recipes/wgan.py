@@ -1,5 +1,6 @@
 """WGAN: a critic that estimates the Wasserstein distance, with clipped weights."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ class WGAN(DCGAN):
     title: ClassVar[str] = "Wasserstein distance, estimated by a critic with clipped weights"
     paper: ClassVar[str] = "Arjovsky, Chintala, Bottou 2017: Wasserstein GAN (arXiv:1701.07875), algorithm 1"
 
-    on_points: ClassVar[dict[str, object]] = {"batch_size": 256, "latent": "normal", "latent_size": 16}
+    settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {"points": {"batch_size": 256, "latent": "normal", "latent_size": 16}}
 
     batch_size: int = 64
     """Number of real images in each critic batch."""

@@ -1,5 +1,6 @@
 """WGAN-GP: a Wasserstein critic with a gradient penalty."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,12 +15,14 @@ class WGANGP(DCGAN):
 
     title: ClassVar[str] = "Wasserstein distance, estimated by a critic with a gradient penalty"
     paper: ClassVar[str] = "Gulrajani et al. 2017: Improved Training of Wasserstein GANs (arXiv:1704.00028), algorithm 1"
-    on_points: ClassVar[dict[str, object]] = {
-        "batch_size": 256,
-        "latent": "normal",
-        "latent_size": 2,
-        "betas": (0.5, 0.9),
-        "gradient_penalty": 0.1,
+    settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "points": {
+            "batch_size": 256,
+            "latent": "normal",
+            "latent_size": 2,
+            "betas": (0.5, 0.9),
+            "gradient_penalty": 0.1,
+        }
     }
 
     batch_size: int = 64

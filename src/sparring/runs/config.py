@@ -11,7 +11,6 @@ from sparring.core.errors import CheckpointError
 from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.files import read_json, write_json
 from sparring.core.settings import plain
-from sparring.games.adversarial import AdversarialRecipe
 from sparring.games.recipe import Recipe
 from sparring.modalities.modality import DataSettings, Modality
 from sparring.runs.run_directory import RunDirectory
@@ -109,9 +108,7 @@ def differing(own: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any
 
 def usual_settings(recipe: str, kind_of_data: str) -> dict[str, Any]:
     """The settings of a recipe where nobody changes them, for that kind of data."""
-    known = recipes.get(recipe)
-    on_points = kind_of_data == "points" and issubclass(known, AdversarialRecipe)
-    return asdict(known(**known.on_points) if on_points else known())  # pyright: ignore[reportArgumentType]
+    return asdict(recipes.get(recipe).usual(kind_of_data))
 
 
 def other_settings(config: Config) -> dict[str, Any]:

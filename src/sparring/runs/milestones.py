@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sparring.core.errors import DataError, SparringError
+from sparring.core.formatting import plural
 from sparring.core.jsonl import read_lines
-from sparring.games.progressive_growing import GrowingRecipe
-from sparring.health.diagnosis.verdict import plural
 from sparring.recipes import name_of
 from sparring.runs.config import described
 from sparring.runs.run_directory import RunDirectory
@@ -19,7 +18,7 @@ from sparring.training.state import Progress
 
 FIRST_LOOK, GOOD_AT_32, GOOD_STYLES = 200_000, 1_000_000, 5_000_000
 """Images shown until shapes can be made out, and until little more is to be had of networks for two cores or of StyleGAN2. In
-docs/benchmarks.md, at 32x32, the first are the three minutes of `best` on Stacked Fashion, the second the ten of `dcgan`; for larger sides,
+docs/benchmarks/, at 32x32, the first are the three minutes of `best` on Stacked Fashion, the second the ten of `dcgan`; for larger sides,
 and for StyleGAN2, they are estimates."""
 FIRST_LOOKS: Mapping[str, int] = {
     **dict.fromkeys(("dcgan", "cgan", "lsgan", "pacgan", "acgan", "stylegan2"), FIRST_LOOK),  # DCGAN's networks; the doctor's estimate
@@ -31,7 +30,7 @@ FIRST_LOOKS: Mapping[str, int] = {
     "cyclegan": 18_000,  # the same: 9,138 steps of 2, colors and outlines are the targets'
     "cut": 7_000,  # the same: 3,434 steps of 2, shapes stay and colors turn
 }
-"""Images shown until the recipe's results can be recognized, by its name, from the named section of docs/benchmarks.md. Recipes that
+"""Images shown until the recipe's results can be recognized, by its name, from the named section of docs/benchmarks/. Recipes that
 were never seen to get there, or only under other settings, are not here: nothing is said of them."""
 GOOD: Mapping[str, int] = {
     "stylegan2": GOOD_STYLES,
@@ -80,7 +79,7 @@ def whereabouts(run: RunDirectory, config: Mapping[str, Any], *, at_rest: bool =
     """Where a run is. None if it is beyond all milestones of its recipe, or if none is known. `config`: the content of its config.json.
     `at_rest`: the process that trained it asks, and has done; else whether one trains it is found out.
     """
-    if config.get("data", {}).get("points"):
+    if config.get("data", {}).get("fingerprint") is None:  # a game that cannot be gone on with: on points
         return None
     progress = checkpoints.newest_progress(run.checkpoints)
     images = max([progress.real_samples, *(int(line.get("real_samples", 0)) for line in _lines(run.log)[-1:])])
@@ -101,9 +100,8 @@ def whereabouts(run: RunDirectory, config: Mapping[str, Any], *, at_rest: bool =
 def milestones(config: Mapping[str, Any], run: RunDirectory) -> list[tuple[str, int]]:
     """What can be expected of a run after how many images, in their order; as far as that is known of its recipe."""
     recipe, spec = described(config, run.config)
-    if isinstance(recipe, GrowingRecipe):  # before the last side is there in full, there is nothing to see at that side
-        sides = int(math.log2(spec.height / recipe.start_side))
-        return [(FIRST, sides * (recipe.stable_samples + recipe.fading_samples))]
+    if growth := recipe.samples_until_full_size(spec):  # before, there is nothing to see at the full side
+        return [(FIRST, growth)]
     name = name_of(recipe)
     good = GOOD_AT_32 * max(32, spec.height) // 32 if name in SCALED_GOOD else GOOD.get(name)
     return [(aim, goal) for aim, goal in ((FIRST, FIRST_LOOKS.get(name)), (LAST, good)) if goal is not None]
@@ -121,14 +119,14 @@ def resume_command(run: RunDirectory, settings: Mapping[str, Any], progress: Pro
     """The command that trains for so many images more. Limits that the run has, and that would end it before, are raised; its total is
     named in minutes where its pace is known, else in images.
     """
-    spent = progress.used_budget
-    need: dict[str, float] = {"real_samples": spent["real_samples"] + images_left}
+    used = progress.used_budget
+    need: dict[str, float] = {"real_samples": used["real_samples"] + images_left}
     if progress.real_samples:
-        need["steps"] = spent["steps"] + math.ceil(images_left * progress.step / progress.real_samples)
+        need["steps"] = used["steps"] + math.ceil(images_left * progress.step / progress.real_samples)
     if pace is not None:
-        need["minutes"] = _round_up(spent["minutes"] + images_left / pace / 60)
+        need["minutes"] = _round_up(used["minutes"] + images_left / pace / 60)
     limits = {name: float(limit) for name in BUDGETS if (limit := settings.get(name)) is not None}
-    open_limits = {name: limit for name, limit in limits.items() if spent[name] < limit}
+    open_limits = {name: limit for name, limit in limits.items() if used[name] < limit}
     raised = {name: need[name] for name, limit in open_limits.items() if name in need and limit < need[name]}
     unit = "minutes" if "minutes" in need else "real_samples"
     if len(open_limits) < len(limits) and not raised:  # what is used up is dropped where something else is named

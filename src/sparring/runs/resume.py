@@ -14,9 +14,9 @@ from sparring.games.recipe import Recipe
 from sparring.modalities.modality import DataSettings
 from sparring.nets.blocks.layers import MinibatchDeviation
 from sparring.runs.config import RunSettings, read_config, settings_of, write_config
+from sparring.runs.data_changes import refuse_changed, refuse_moved
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.train import Instruments, continue_run, dataclasses_of, refuse_wrong_values, sort_settings, versions
-from sparring.runs.training_data import refuse_changed, refuse_moved
 from sparring.training import checkpoints
 from sparring.training.memory_estimate import refuse_too_large
 from sparring.training.session import SessionResult, resolve

@@ -15,6 +15,7 @@ from sparring import modalities, recipes
 from sparring.core.data_spec import Spec
 from sparring.core.errors import CheckpointError, MemoryShortageError, SettingsError, did_you_mean, listed
 from sparring.core.formatting import plural
+from sparring.core.openmp import remark_once
 from sparring.core.settings import range_problems, type_problems
 from sparring.data.dataset import Dataset
 from sparring.games.recipe import Recipe, check
@@ -119,6 +120,7 @@ def continue_run(
     console: "Console",  # noqa: ANN401
 ) -> SessionResult:
     """Train a locked run from where it stands to the end of its budget, and say how far it is."""
+    remark_once(console.print)
     modality, training = settings.modality, settings.training
     trained_on, held_out = modality.split_holdout(dataset, training.holdout, training.seed)
     if held_out is not None and len(held_out):

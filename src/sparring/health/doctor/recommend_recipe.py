@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SMALL_FOR_STYLES = 32
 """Up to this side StyleGAN2 goes without what it was given for faces, as its authors train CIFAR-10. (Measured here with narrow networks on
-two cores: docs/benchmarks.md.)"""
+two cores: docs/benchmarks/training.md.)"""
 
 
 LARGEST_AT_FIRST = {"cpu": 64, "cuda": 128}
@@ -47,7 +47,7 @@ def recommended(spec: ImageSpec, signs: Mapping[str, Any], device: str) -> tuple
         settings: dict[str, Any] = {"width": 32 if side <= 64 else 16, "augment": "diffaugment" if augmented else "none"}
         recipe = CGAN(**settings) if told else DCGAN(**STEADY | settings)
         reasons.append(
-            "DCGAN's networks, narrow enough for a processor, in the game that lost fewest modes of those measured (docs/benchmarks.md)."
+            "DCGAN's networks, narrow enough for a processor, in the game that lost fewest modes of those measured (docs/benchmarks/training.md)."
         )
     else:
         settings = {"channel_base": 16 * side, "channel_max": 128, "latent_size": 128, "style_size": 128} if device == "cpu" else {}
@@ -73,4 +73,4 @@ SMALLEST, LARGEST = 8, 1024
 
 
 STEADY: dict[str, Any] = {name: value for name, value in asdict(CGAN()).items() if name != "condition" and value != getattr(DCGAN(), name)}
-"""The game that lost fewest modes in docs/benchmarks.md, as settings of `dcgan`: what `cgan` plays, without classes."""
+"""The game that lost fewest modes in docs/benchmarks/modes.md, as settings of `dcgan`: what `cgan` plays, without classes."""

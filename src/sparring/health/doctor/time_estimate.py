@@ -9,10 +9,7 @@ import torch
 from sparring.core.formatting import plural
 from sparring.data.pairs.pairs import Pairs
 from sparring.data.store import Store
-from sparring.games.adversarial import AdversarialRecipe
 from sparring.games.recipe import Recipe, check
-from sparring.games.style import PATH_EVERY
-from sparring.games.translation import PatchRecipe
 from sparring.training.callbacks.callback import Callback, Metrics
 from sparring.training.callbacks.throughput import resident_mebibytes
 from sparring.training.loop import TrainingContext, train
@@ -66,8 +63,7 @@ class Stopwatch(Callback):
 def pace_of(recipe: Recipe, store: Store | Pairs, settings: TrainSettings) -> Pace:
     """Play some steps of `recipe` on a store, or on pairs, with resolved settings, and tell how fast that went. Nothing is kept."""
     check(recipe, store.spec)
-    cycle = math.lcm(recipe.penalty_every, PATH_EVERY) if isinstance(recipe, AdversarialRecipe) else 1
-    watch, gpu = Stopwatch(recipe.penalty_every if isinstance(recipe, PatchRecipe) else cycle), settings.device == "cuda"
+    watch, gpu = Stopwatch(recipe.steps_per_cycle), settings.device == "cuda"
     with machine_for(settings) as fabric:
         state = first_state(recipe, lambda: recipe.build(store.spec), settings.seed)
         for game in (state.game, state.ema):

@@ -66,7 +66,7 @@ WISHES: dict[str, Wish] = {
         "the target, as sure as pairs tell it",
         FIRST_LOOKS["pix2pix"],
         GOOD["pix2pix"],
-        "docs/benchmarks.md, at 64x64",
+        "docs/benchmarks/translation.md, at 64x64",
     ),
     "cut": Wish(
         CUT,
@@ -74,7 +74,7 @@ WISHES: dict[str, Wish] = {
         "one way, with half of CycleGAN's networks",
         FIRST_LOOKS["cut"],
         GOOD["cut"],
-        "docs/benchmarks.md, at 64x64, and the recipe's schedule",
+        "docs/benchmarks/translation.md, at 64x64, and the recipe's schedule",
     ),
     "cyclegan": Wish(
         CycleGAN,
@@ -82,17 +82,17 @@ WISHES: dict[str, Wish] = {
         "both ways: b2a, too",
         FIRST_LOOKS["cyclegan"],
         GOOD["cyclegan"],
-        "docs/benchmarks.md, at 64x64, and the paper",
+        "docs/benchmarks/translation.md, at 64x64, and the paper",
     ),
     "style-transfer": Wish(
         StyleTransfer,
         "images of any kind, and one image (or a few) of the style",
         "the style's colors and strokes, many images a second",
-        # docs/benchmarks.md has three minutes at 128x128, but not how good less is. The end: Johnson et al. 2016, section 4.1, has 40,000
-        # batches of 4.
+        # docs/benchmarks/translation.md has three minutes at 128x128, but not how good less is. The end: Johnson et al. 2016, section 4.1,
+        # has 40,000 batches of 4.
         None,
         160_000,
-        "the paper; docs/benchmarks.md shows three minutes at 128x128",
+        "the paper; docs/benchmarks/translation.md shows three minutes at 128x128",
     ),
 }
 

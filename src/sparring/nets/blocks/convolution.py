@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 WIDE_CHANNELS = 128
-"""Narrower inputs leave too little work in the product (measured: docs/benchmarks.md)."""
+"""Narrower inputs leave too little work in the product (measured: docs/benchmarks/speed.md)."""
 SMALL_SIDE = 8
 """Largest side of the larger map; unfolding beyond it costs more than it saves."""
 FEW_PLACES, MANY_WEIGHTS = 128, 2**20

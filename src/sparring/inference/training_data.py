@@ -1,17 +1,16 @@
 """What a model was trained on, and other data prepared as for it."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from sparring.core.console import console
-from sparring.core.errors import DataError, SettingsError, listed
+from sparring.core.errors import SettingsError
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, Store, prepare, store_at
 from sparring.inference.model import Model
 from sparring.runs.config import read_config
+from sparring.runs.data_changes import refuse_changed, refuse_moved
 from sparring.runs.run_directory import RunDirectory
 
 
@@ -39,42 +38,6 @@ def training_data(model: Model) -> Store:
     store = store_at(Path(source)) or prepare(open_source(source, split=preprocessing.split), preprocessing, progress=console().is_terminal)
     refuse_changed(run, recorded, source, store.fingerprint, len(store), f"Or name other data to this command, beside {run.path}.")
     return store
-
-
-def refuse_moved(run: RunDirectory, recorded: Mapping[str, Any]) -> None:
-    """Raise a DataError that names all of a run's data that is no longer where it was, and the command that says where it is now.
-    `recorded`: what config.json says of the data. Names that are no paths (embedded data, hubs) are passed over.
-    """
-    places = {"data": recorded["source"], "target": (recorded.get("pairing") or {}).get("target")}
-    gone = {flag: place for flag, place in places.items() if place and Path(place).is_absolute() and not Path(place).exists()}
-    if gone:
-        flags = " ".join(f"--{flag} NEW_{flag.upper()}" for flag in gone)
-        problems = [f"--{flag} was {place}, and nothing is there now" for flag, place in gone.items()]
-        raise DataError(
-            listed(f"{run.path} was trained on data that is gone from its place:", problems)
-            + f"\nIf it was moved or renamed, say once where it is now: {run.resume_command} {flags}"
-            + "\n(The same images are known by their content, and their new place is remembered.)"
-        )
-
-
-def refuse_changed(
-    run: RunDirectory, recorded: Mapping[str, Any], place: object, fingerprint: str, count: int, otherwise: str = ""
-) -> None:
-    """Raise a SettingsError if data is not what a run was trained on: how many images there were and are, and what can be done.
-    `recorded`: what config.json says of the data. `fingerprint`, `count`: of the data as it is now. `otherwise`: one more way out.
-    """
-    before = recorded["count"]
-    if fingerprint == recorded["fingerprint"]:
-        return
-    if count != before:
-        what = f"{count:,} images now, {before:,} then ({abs(count - before):,} {'more' if count > before else 'fewer'})"
-    else:
-        what = f"{count:,} images now as then, but not the same ones, or with other labels or in another order"
-    raise SettingsError(
-        f"{place} is no longer what {run.path} was trained on: {what}. A run goes on with the same images only. Put the old state back; if "
-        f"it lies elsewhere: {run.resume_command} --data PLACE. Or train a new run on the new data, into another --out. "
-        f"{otherwise}".rstrip()
-    )
 
 
 def data_of(model: Model, data: str | os.PathLike[str] | Store | None) -> Store:
