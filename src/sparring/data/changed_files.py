@@ -11,13 +11,13 @@ from sparring.data.source import examples
 from sparring.data.store import DESCRIPTION, Store, open_store
 
 
-def changes_since(fingerprint: str, now: Store) -> list[str]:
+def changes_since(fingerprint: str, now: object) -> list[str]:
     """Sentences that name the files that were removed, added or changed since the data had this fingerprint.
 
-    What was prepared then is looked for in the cache; if it is gone, nothing is known and the list is empty.
+    What was prepared then is looked for in the cache. If it is gone, or if `now` is not a `Store`, nothing is known and the list is empty.
     """
     then = _prepared_with(fingerprint)
-    if then is None:
+    if then is None or not isinstance(now, Store):
         return []
     before, after = ({name: index for index, name in enumerate(store.names)} for store in (then, now))
     removed, added = [name for name in before if name not in after], [name for name in after if name not in before]
