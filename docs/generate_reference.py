@@ -16,7 +16,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import sparring
 from sparring import recipes
 from sparring.__main__ import main
-from sparring.cli.command_arguments import field_docstrings
+from sparring.cli.arguments.from_signature import field_docstrings
 from sparring.data.pairs.pairing import Pairing
 from sparring.data.preprocessing import Preprocessing
 from sparring.playground_2d.play import PlaygroundSettings

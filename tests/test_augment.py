@@ -244,7 +244,7 @@ def test_real_and_generated_are_augmented_apart_and_the_chance_survives() -> Non
     other = game_of(augment_chance=0.1)
     other.load_state_dict(game.state_dict())
     assert other.augmentation.chance.item() == pytest.approx(0.8)
-    with pytest.raises(Exception, match="augment_chance is of augment='ada'"):
+    with pytest.raises(Exception, match=r"augment_chance .*augment='ada'"):
         check(DCGAN(augment_chance=0.5), ImageSpec(16, 16, 1))
-    with pytest.raises(Exception, match="augment_target is of augment='ada'"):
+    with pytest.raises(Exception, match=r"augment_target .*augment='ada'"):
         check(DCGAN(augment="diffaugment", augment_target=0.5), ImageSpec(16, 16, 1))

@@ -279,7 +279,7 @@ def test_arithmetic_that_cancels_gives_the_rest(name: str) -> None:
 def test_projecting_a_sample_comes_near_it(name: str) -> None:
     model = model_of(name)
     target = model.sample(1, seed=9)
-    label = None if not model.game.conditional else int(model.game.labels_of(9, 1))
+    label = None if not model.game.conditional else int(model.game.default_labels(9, 1))
     found = project_images(model, target, steps=120, label=label)
     assert found.losses.min() < found.losses[0] / 3
     assert all(weight.grad is None for weight in model.game.parameters())

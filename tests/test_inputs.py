@@ -241,7 +241,9 @@ def test_what_is_made_is_what_training_makes(
     sparring.translate(model, tmp_path / "film.gif", tmp_path / "y.gif", made="scribble")
     frames = [np.asarray(Image.fromarray(frame).resize((32, 32), Image.Resampling.LANCZOS)) for frame in read_frames(tmp_path / "film.gif")]
     drawn = np.round((torch.cat(shown)[:, 0].numpy() + 1) * 127.5)
-    expected = [DERIVATIONS["scribble"](frame, zlib.crc32(b"film.gif"))[:, :, 0] for frame in frames]  # chance is the film's, not the frame's
+    expected = [
+        DERIVATIONS["scribble"](frame, zlib.crc32(b"film.gif"))[:, :, 0] for frame in frames
+    ]  # chance is the film's, not the frame's
     assert np.array_equal(drawn, np.stack(expected))
 
 

@@ -23,7 +23,7 @@ def run_at(
     """A run of batches of 64 that has shown so many images at a hundred a second, and lost none."""
     run, step = RunDirectory(folder), shown // 64
     budget = {"real_samples": None, "steps": None, "minutes": None} | limits
-    write_config(run, {"recipe": recipe, "recipe_settings": {}, "train_settings": budget, "data": {"spec": spec}})
+    write_config(run, {"recipe": recipe, "recipe_settings": {}, "train_settings": budget, "data": {"spec": spec, "fingerprint": "f"}})
     progress = {"step": step, "real_samples": shown, "batches": step, "seconds": shown / 100}
     run.checkpoints.mkdir()
     checkpoints.write(run.checkpoints, step, {"game/w": torch.zeros(1)}, {"progress": progress})
@@ -95,7 +95,7 @@ def test_nothing_is_said_where_nothing_is_known(tmp_path: Path) -> None:
     run = run_at(tmp_path / "b", 64)
     write_config(run, {**read_config(run), "data": {"points": "ring8", "spec": SPEC}})
     assert nothing(run)
-    write_config(run, {**read_config(run), "recipe": "of another version", "data": {"spec": SPEC}})
+    write_config(run, {**read_config(run), "recipe": "of another version", "data": {"spec": SPEC, "fingerprint": "f"}})
     assert nothing(run)
 
 
@@ -109,7 +109,7 @@ def test_while_it_is_trained_no_second_trainer_is_advised(tmp_path: Path) -> Non
 
 def test_a_run_of_a_few_steps_is_diagnosed_as_too_early(tmp_path: Path) -> None:
     run = run_at(tmp_path / "run", 38 * 64)
-    write_config(run, {**read_config(run), "data": {"spec": SPEC, "source": "x"}})
+    write_config(run, {**read_config(run), "data": {"spec": SPEC, "fingerprint": "f", "source": "x"}})
     verdict = diagnose(run.path)
     assert verdict.too_early
     assert verdict.record.last_step == 38

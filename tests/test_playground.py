@@ -75,20 +75,20 @@ def test_all_that_is_wrong_is_named_at_once(quiet: Console) -> None:
         sparring.playground("gan", "ring8", steps=0, hidden=(0,), packing=3, batch_size=100, console=quiet)
     for words in ("steps must be at least 1", "hidden must each be at least 1", "packing must divide the batch of 100"):
         assert words in str(error.value)
-    with pytest.raises(SettingsError, match=r"a\.txt: a movie is one of \.gif, \.mp4"):
+    with pytest.raises(SettingsError, match=r"a\.txt: .*\.gif, \.mp4"):
         sparring.playground("gan", "ring8", movie="a.txt", console=quiet)
-    with pytest.raises(SettingsError, match=r"a\.xyz: a image is one of \.png"):
+    with pytest.raises(SettingsError, match=r"a\.xyz: .*\.png"):
         sparring.playground("gan", "ring8", image="a.xyz", console=quiet)
     with pytest.raises(SettingsError, match=r"step: Did you mean 'steps'"):
         sparring.playground("gan", "ring8", step=5, console=quiet)
-    with pytest.raises(SettingsError, match="path_length is of stylegan2's own networks"):
+    with pytest.raises(SettingsError, match=r"path_length .*stylegan2"):
         sparring.playground("stylegan2", "ring8", path_length=1.0, console=quiet)
     with pytest.raises(SettingsError, match="Did you mean 'ring8'"):
         sparring.playground("gan", "ring", console=quiet)
 
 
 def test_every_adversarial_recipe_starts_with_settings_for_points() -> None:
-    with pytest.raises(SettingsError, match="cyclegan is another game"):
+    with pytest.raises(SettingsError, match="cyclegan"):
         started("cyclegan")
     for name in OF_NOISE:
         rules = started(name)

@@ -220,6 +220,7 @@ def test_recipes_name_all_that_is_out_of_range_or_does_not_fit_at_once() -> None
 def test_a_recipe_needs_no_checks_of_its_own() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Short(Recipe):
+        modality = "images"
         learning_rate: float = 2e-4
         sharpness: Literal["low", "high"] = "low"
 
@@ -267,7 +268,7 @@ def test_good_train_settings_pass() -> None:
         ("size", 8193, "size is 8193: it must lie between 1 and 8192."),
         ("channels", 2, "channels must be 1 or 3 or 4 or None, not 2."),
         ("channels", True, "channels must be 1 or 3 or 4 or None, not True."),
-        ("crop", "center", "crop cannot be 'center'. Did you mean 'center'?"),
+        ("crop", "centre", "crop cannot be 'centre'. Did you mean 'center'?"),
         ("max_bad", 1.5, "max_bad is 1.5: it is a share, from 0 to 1."),
         ("max_bad", math.nan, "max_bad is nan: it is a share, from 0 to 1."),
         ("background", None, "background must be text, not None."),

@@ -11,7 +11,7 @@ from PIL import Image
 import sparring
 from sparring import recipes
 from sparring.cli import verbs
-from sparring.cli.usage import checked
+from sparring.cli.arguments.correct_flags import correct_flags
 from sparring.core.errors import SettingsError
 from sparring.core.files import read_json
 from sparring.health.doctor import translators
@@ -81,7 +81,7 @@ def test_two_sets_in_one_folder_are_two_sets(places: Places, tmp_path: Path) -> 
 def test_the_command_is_valid(places: Places, strangers: str) -> None:  # noqa: F811
     advice = advised(places[0], target=strangers, size=32)
     words = shlex.split(advice.command)
-    arguments = checked(words[3:], verbs.function_of("train", words[2], words[3:]), " ".join(words[:3]))
+    arguments = correct_flags(words[3:], verbs.command_function("train", words[2], words[3:]), " ".join(words[:3]))
     given = dict(one.split("=", 1) for one in arguments)
     assert given["--target"] == strangers
     assert given["--size"] == "32"

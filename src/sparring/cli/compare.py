@@ -5,26 +5,26 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from sparring.cli.arguments import Checkpoint
+from sparring.cli.arguments.shared import Checkpoint
 from sparring.core.console import console
 
 
 def compare(
-    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN", help="Two run directories or more, trained on the same data.")],
+    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN", help="Two or more run directories, trained on the same data.")],
     extractor: str = "lite0",
     samples: int = 10_000,
     seed: int = 0,
     checkpoint: Checkpoint = "last",
     out: Path | None = None,
 ) -> int:
-    """Rank runs by their scores: means, and spread over runs that differ by their seed alone. What has to be judged first is reported in
-    RUN/comparison.
+    """Rank runs by their scores. Runs that differ only in their seed are grouped: mean and spread. Missing scores are computed first, and
+    reported in RUN/comparison.
 
     Args:
-        extractor: The network whose features are compared.
-        samples: How many images each draws.
-        seed: Where the randomness of those images comes from.
-        out: A .md file for the table, or a .png, .pdf or .svg for a plot. Several runs of this command do both.
+        extractor: Feature network for the scores: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
+        samples: Number of images that each run generates.
+        seed: Seed of those images.
+        out: File to write: a table (.md) or a plot (.png, .pdf, .svg).
     """
     from sparring import api
     from sparring.evaluation.compare import format_cell

@@ -1,19 +1,19 @@
-"""`sparring data`: look data over, and prepare it."""
+"""`sparring data`: inspect data, and prepare it for training."""
 
 from pathlib import Path
 from typing import Any
 
-from sparring.cli.arguments import Source
+from sparring.cli.arguments.shared import Source
 from sparring.core.console import console
 
 
 def inspect_data(data: Source, split: str | None = None, max_pixels: int | None = None, out: Path | None = None) -> int:
-    """Look data over: sizes, modes, classes, what cannot be used and why. Writes a contact sheet.
+    """Inspect data: sizes, color modes, classes, and files that cannot be used and why. Writes a contact sheet.
 
     Args:
-        split: Which part of the data, where it has parts (train, test).
-        max_pixels: Largest height times width of an image that is read. Default: 89,478,485, against decompression bombs.
-        out: Where the contact sheet goes. Default: DATA-contact-sheet.png here.
+        split: Part of the data to read, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
+        max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
+        out: The contact sheet to write. Default: DATA-contact-sheet.png.
     """
     from sparring.data.images.inspect import inspect_source
     from sparring.data.open_source import open_source
@@ -33,8 +33,8 @@ def inspect_data(data: Source, split: str | None = None, max_pixels: int | None 
     return 0
 
 
-def prepare_data(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `prepare_arguments`)
-    """Decode, crop and resize data once into the cache, ready for training."""
+def prepare_data(arguments: Any) -> int:  # noqa: ANN401 (made by `prepare_arguments`)
+    """Decode, crop and resize data once, and keep the result in the cache for training."""
     from sparring.core.formatting import plural
     from sparring.data.open_source import open_source
     from sparring.data.store import prepare

@@ -1,4 +1,4 @@
-"""`sparring diagnose`: what is wrong with a training."""
+"""`sparring diagnose`: what is wrong with a training run."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,21 +20,21 @@ def diagnose(
         Positional[Path],
         arg(
             metavar="RUN",
-            help="A run directory, also of a run in progress; another program's losses (.csv, .jsonl, loss_log.txt); or a folder of its "
-            "samples over time.",
+            help="A run directory (training may still be running), losses logged by another program (.csv, .jsonl, loss_log.txt), or a "
+            "folder of its samples over time.",
         ),
     ],
     out: Path | None = None,
     json: Path | None = None,
     tile: int | None = None,
 ) -> int:
-    """Say what is wrong with a training, since when, how sure that is, and what to do; with a page. Exit status: 0 healthy, 4 sick, 5 too
-    early to tell.
+    """Find out what is wrong with a training run: what, since when, how certain, and what to do. Writes a report. Exit code: 0 healthy,
+    4 something is wrong, 5 too early to tell.
 
     Args:
-        out: Folder for report.html and diagnosis.json. Default: RUN/diagnosis for a run, else diagnosis here.
-        json: One more file for what diagnosis.json holds.
-        tile: Side in pixels of the tiles in another program's sheets, where it is not found.
+        out: Folder for report.html and diagnosis.json. Default: RUN/diagnosis for a run, else diagnosis.
+        json: A second file with the content of diagnosis.json.
+        tile: Side, in pixels, of the single images in another program's sample grids. Default: detected.
     """
     from sparring import api
     from sparring.core.files import write_json
@@ -63,7 +63,7 @@ def diagnose(
 
 
 def lines_of(finding: "Finding", verdict: "Verdict") -> "Iterator[str]":
-    """A finding for the terminal."""
+    """The lines that are printed for one finding."""
     from sparring.health.diagnosis.verdict import certainty, since, title
 
     name = title(finding)

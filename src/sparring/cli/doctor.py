@@ -1,15 +1,14 @@
-"""`sparring doctor`: what to know before training."""
+"""`sparring doctor`: check data before training, and recommend a command."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from tyro.conf import arg
-
+from sparring.cli.arguments.shared import TrainingData
 from sparring.core.console import console
 
 
 def doctor(
-    data: Annotated[str, arg(help="What to learn from: fashion10k, emoji, a folder, zip, IDX, .npy or .npz, torchvision:NAME, hf:NAME.")],
+    data: TrainingData,
     size: int | None = None,
     channels: Literal[1, 3, 4] | None = None,
     crop: Literal["center", "squash", "pad"] | None = None,
@@ -22,20 +21,20 @@ def doctor(
     threads: int = 0,
     json: Path | None = None,
 ) -> int:
-    """Before training: what this data makes hard, the command to start with, and how long that takes on this machine.
+    """Check data before training: what makes it difficult, which command to start with, and how long it will train on this machine.
 
     Args:
-        size: Side in pixels of the square images. Default: the power of two that suits them, at most 64 (128 on a GPU).
-        channels: 1 gray, 3 color, 4 color with alpha. Default: 1 if every image is stored as gray, else 3.
-        crop: What becomes of images that are not square. Default: center.
-        max_bad: Largest share of unusable images that is put up with, from 0 to 1. Default: 0.1.
-        target: For translators: where the targets lie, as --data, or a single image of a style.
-        inputs: For translators: what is made of each image to be its input; the image is the target.
-        side_by_side: For translators: each image holds both halves of a pair, and the input is on this side.
-        minutes: How long training is to last. Default: as long as a first look takes, but ten minutes at least.
-        device: What is to compute.
-        threads: CPU threads; 0: as many as there are cores.
-        json: A file for all that is said, and for what was measured.
+        size: Side, in pixels, that images are resized to. Default: the power of two that suits the data, at most 64 (128 on a GPU).
+        channels: Number of color channels: 1 gray, 3 color, 4 color with transparency. Default: 1 if all images are gray, else 3.
+        crop: How images become square: center cuts out the middle, squash distorts, pad adds background. Default: center.
+        max_bad: Largest fraction of images that may be unreadable, 0 to 1. Default: 0.1.
+        target: For image translation: the target images (like --data), or one image whose style is transferred.
+        inputs: For image translation: how the input is made from each image, which is its target. given: inputs are part of the data.
+        side_by_side: For image translation: each file holds a pair side by side, with the input on this side.
+        minutes: Training time to plan for. Default: until first results can be recognized, but at least 10 minutes.
+        device: Device to train on. auto: a GPU if there is one.
+        threads: Number of CPU threads. 0: one per core.
+        json: A JSON file to write, with the advice and all measurements.
     """
     from sparring import api
     from sparring.core.files import write_json

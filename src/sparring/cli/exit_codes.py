@@ -1,14 +1,14 @@
-"""Exit statuses of the command line, beside 0 for success."""
+"""Exit codes of the command line, besides 0 for success."""
 
 EXIT_ERROR = 1
-"""Something that a person can mend: data, settings, files."""
+"""Something that the user can fix: data, settings, files."""
 EXIT_USAGE = 2
-"""The command was not written as it must be."""
+"""The command line was wrong: an unknown command or flag, a missing or invalid value."""
 EXIT_NOT_FINITE = 3
-"""Training became infinite or not a number."""
+"""A loss or gradient became infinite or NaN during training."""
 EXIT_SICK = 4
-"""`diagnose` found something wrong."""
+"""`sparring diagnose` found a problem."""
 EXIT_TOO_EARLY = 5
-"""`diagnose` cannot tell yet."""
+"""`sparring diagnose` needs more training before it can tell."""
 EXIT_STOPPED = 130
-"""Ctrl-C ended training; what was learned is saved."""
+"""Ctrl-C ended training early; a checkpoint was saved."""

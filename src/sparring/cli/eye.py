@@ -1,19 +1,19 @@
-"""`sparring eye`: what a trained discriminator sees."""
+"""`sparring eye`: what a discriminator has learned."""
 
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import arg
 
-from sparring.cli.arguments import Checkpoint, Run
+from sparring.cli.arguments.shared import Checkpoint, Run
 from sparring.core.console import console
 from sparring.core.formatting import plural
 
-Data = Annotated[str | None, arg(help="The images to look at. Default: what the run was trained on.")]
+Data = Annotated[str | None, arg(help="The images to use. Default: the training data of the run.")]
 
 
 def classify(run: Run, data: Data = None, checkpoint: Checkpoint = "last") -> int:
-    """Name the data's classes by linear classifiers on the discriminator's features, on pixels, and on lite0's features."""
+    """Measure how well linear classifiers recognize the data's classes from the discriminator's features, pixels, or lite0's features."""
     from sparring.inference.load import load
     from sparring.interpret.linear_probe import probe_discriminator
 
@@ -32,13 +32,14 @@ def filters(
     out: Path | None = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Show what filters respond to: for each a row of the patches it answers to most, and below what in them it was.
+    """Show what the discriminator's filters respond to. Each filter has a row of the patches with the largest response; below, what in the
+    patch caused it.
 
     Args:
-        side: Side in pixels of the maps whose filters are looked at. Default: the second smallest there is.
-        count: How many filters: the most selective ones.
-        patches: How many patches of each filter.
-        out: The image to write. Default: RUN-filters.png here.
+        side: Side, in pixels, of the feature maps whose filters are shown. Default: the second smallest.
+        count: Number of filters to show; the most selective are chosen.
+        patches: Number of patches for each filter.
+        out: The image to write. Default: RUN-filters.png.
     """
     from sparring.inference.load import load
     from sparring.interpret.filter_visualization import filter_sheet
@@ -51,5 +52,5 @@ def filters(
     return 0
 
 
-VERBS = {verb.__name__: verb for verb in (classify, filters)}
-"""All of them, by name."""
+COMMANDS = {command.__name__: command for command in (classify, filters)}
+"""The commands of `sparring eye`, by name."""

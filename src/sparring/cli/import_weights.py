@@ -11,14 +11,17 @@ from sparring.core.console import console
 def import_weights(
     file: Annotated[
         Positional[Path],
-        arg(metavar="FILE", help="StyleGAN2's or StyleGAN2-ADA's .pkl (NVIDIA), BigGAN-PyTorch's or pytorch-CycleGAN-and-pix2pix's .pth."),
+        arg(
+            metavar="FILE",
+            help="The weights: a .pkl of StyleGAN2 or StyleGAN2-ADA (NVIDIA), or a .pth of BigGAN-PyTorch or pytorch-CycleGAN-and-pix2pix.",
+        ),
     ],
     out: Path | None = None,
 ) -> int:
-    """Read official weights, without running anything that their file asks for, into a folder that verbs that draw or pack take.
+    """Read official weights into a folder that sample, interpolate, translate, latent and pack accept. No code in the file is executed.
 
     Args:
-        out: The folder. Default: runs/FILE.
+        out: The folder to create. Default: runs/FILE.
     """
     from sparring import api
     from sparring import recipes as known
@@ -29,5 +32,5 @@ def import_weights(
     screen = console()
     screen.print(f"{known.name_of(model.recipe)}, {' and '.join(found)}, {model.spec}: {out}")
     if "generator" in found:
-        screen.print(f"Use it with: {model.use}")
+        screen.print(f"To use it: {model.use}")
     return 0

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from sparring.cli.arguments import Checkpoint, Device, Run
+from sparring.cli.arguments.shared import Checkpoint, Device, Run
 from sparring.core.console import console
 
 
@@ -19,14 +19,15 @@ def interpolate(
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Walk from one image to the next through the latent space.
+    """Interpolate between generated images in latent space, as a video or a strip.
 
     Args:
-        seeds: The stops of the walk: the first image of each seed. Default: 0 1 2 3, or 0 where there are several labels.
-        labels: A class for each stop, or one for all. Several labels and one seed walk between classes.
-        frames: Images from one stop to the next.
-        space: z, along great circles, or w (networks with styles), in straight lines.
-        out: .gif or .mp4 for a film, .png (or .webp, .jpg) for a strip. Default: RUN-walk.gif here.
+        seeds: Images to interpolate between: the first of each seed. Default: 0 1 2 3; 0 if several labels are given.
+        labels: Class of each image, or one class for all. One seed with several labels interpolates between classes. Default: as in
+            `sparring sample`.
+        frames: Number of frames from one image to the next.
+        space: Latent space: z (spherical interpolation), or w of style generators (linear interpolation).
+        out: File to write: a video (.gif, .mp4) or a strip (.png, .webp, .jpg). Default: RUN-walk.gif.
     """
     from sparring import api
     from sparring.core.formatting import plural

@@ -1,4 +1,4 @@
-"""`sparring judge`, `compare`: how good samples are."""
+"""`sparring judge`: how good samples are."""
 
 import re
 from dataclasses import replace
@@ -7,17 +7,18 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from sparring.cli.arguments import Checkpoint
+from sparring.cli.arguments.shared import Checkpoint
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
 
 
 def judge(
     first: Annotated[
-        Positional[str], arg(metavar="A", help="A run, a packed or imported model, or data: an embedded name, a folder, a zip.")
+        Positional[str],
+        arg(metavar="A", help="The samples to score: a run, a packed or imported model, or images (a folder, a zip, a data set)."),
     ],
     second: Annotated[
-        Positional[str | None], arg(metavar="B", help="What it is judged against. A run is judged against its own data by default.")
+        Positional[str | None], arg(metavar="B", help="The real images to compare with. Default: the training data of the run.")
     ] = None,
     extractor: str = "lite0",
     samples: int = 10_000,
@@ -40,29 +41,31 @@ def judge(
     max_pixels: int | None = None,
     out: Path | None = None,
 ) -> int:
-    """Score samples against real images: FD, KD, Inception Score, precision, recall, density, coverage, copies; with doubt and a report.
+    """Score samples against real images: FD, KD, Inception Score, precision, recall, density, coverage and copied training images, with
+    standard errors and a report. Translation models are scored by pairs, or by two sets of images.
 
     Args:
-        extractor: The network whose features are compared: lite0, inception (for FID), classifier (learns the data's classes), timm:NAME.
-        samples: Number of images that a model generates. All real images are used; their features are extracted once and cached.
-        seed: Of those images.
-        truncation: With which they are drawn, as in `sparring sample`. Default: none.
-        held_out: Real images that were not trained on, to tell copies by.
-        weights: A file with the extractor's weights, in place of the published ones.
-        resize: How images are brought to the extractor's size: "bicubic, antialiased" or "bilinear, TensorFlow 1" (the first word is
-            enough). Default: the extractor's own way.
-        exact: Compute Inception's features in float32 throughout, even where bfloat16 is faster.
-        device: What computes features.
-        direction: Of a translator: a2b makes targets of inputs; b2a inputs of targets, where the recipe learns it (cyclegan).
-        target: Of a translator that is judged by inputs B: where their targets lie, or the set that they should look like.
-        inputs: Of a translator: what is made of each image of B to be its input; the image is the target.
-        side_by_side: Of a translator: each image of B holds both halves of a pair, and the input is on this side.
-        twins: Of a translator: whether B and its target set are pairs by their names. Default: as it was trained (imported ones: pairs).
-        size: Of a translator: side in pixels that B and its targets are brought to. Default: what the model was trained on.
-        split: Which part of data that is named, where it has parts (train, test).
-        value_range: Black and white in images of more than 8 bits a value. Default: found out from all of them, and said.
-        max_pixels: Largest height times width of an image that is read. Default: 89,478,485, against decompression bombs.
-        out: Folder for report.json and report.html. Default: the run directory, or judgment here.
+        extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
+        samples: Number of images that a model generates. Real images are all used; their features are computed once and cached.
+        seed: Seed of those images.
+        truncation: Truncation of those images, as in `sparring sample`. Default: no truncation.
+        held_out: Real images that were not used for training, to detect copies of training images.
+        weights: A file with other weights for the feature network. Default: the published weights.
+        resize: How images are resized for the feature network: bicubic (antialiased) or bilinear (as in TensorFlow 1). Default: as the
+            feature network defines it.
+        exact: Compute Inception's features in float32, even if bfloat16 is faster.
+        device: Device for the feature network.
+        direction: For translation models: from inputs to targets (a2b), or from targets to inputs (b2a, only cyclegan).
+        target: For translation models, if B holds only inputs: their targets, or images that the translations should look like.
+        inputs: For translation models: how the input is made from each image of B, which is its target.
+        side_by_side: For translation models: each file of B holds a pair side by side, with the input on this side.
+        twins: For translation models: whether files of the same name in B and --target are pairs. Default: as in training; for imported
+            models, they are pairs.
+        size: For translation models: side, in pixels, that B and the targets are resized to. Default: as in training.
+        split: Part of the named data to use, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
+        value_range: Values of black and white in images with more than 8 bits per channel. Default: measured from all images, and printed.
+        max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
+        out: Folder for report.json and report.html. Default: the run directory; for models and images, judgment.
     """
     from sparring import api
     from sparring.cli.translate import print_scores
@@ -79,7 +82,7 @@ def judge(
         ours = {"held-out": held_out, "weights": weights, "extractor": extractor != "lite0"}
         ours |= {"split": split, "value-range": value_range, "max-pixels": max_pixels}
         if refused := [f"--{name}" for name, value in ours.items() if value]:
-            raise SettingsError(f"{first} is a translator: it is judged by pairs or two sets, with lite0. Leave {', '.join(refused)} out.")
+            raise SettingsError(f"{first} is a translation model, which is always scored with lite0. Leave out {', '.join(refused)}.")
         ratings = api.judge_translations(
             model, second, direction=direction, size=size, target=target, inputs=inputs, side_by_side=side_by_side, twins=twins
         )
@@ -90,7 +93,7 @@ def judge(
         return 0
     given = {"direction": direction != "a2b", "target": target, "inputs": inputs != "given", "side-by-side": side_by_side != "none"}
     if refused := [f"--{name}" for name, value in (given | {"twins": twins is not None, "size": size}).items() if value]:
-        raise SettingsError(f"{first} is no translator, and only those are judged with {', '.join(refused)}: leave that out.")
+        raise SettingsError(f"{first} is not a translation model, and {', '.join(refused)} only works with those. Leave it out.")
     judgment = api.judge(
         model or first,
         second,
@@ -115,8 +118,8 @@ def judge(
         value, doubt = format_score(score)
         screen.print(f"{score.name:{width}}  {value:>9} {doubt:11} ({score.better})" + (f"  {score.warning}" if score.warning else ""))
     protocol = judgment.scores[0].protocol
-    screen.print(f"Judged: {protocol.fake_images}.")
-    screen.print(f"Against: {protocol.real_images}.")
+    screen.print(f"Samples: {protocol.fake_images}.")
+    screen.print(f"Real images: {protocol.real_images}.")
     for line in (*judgment.sentences, *judgment.notes):
         screen.print(line)
     screen.print(f"Report: {out / HTML_FILE}")

@@ -1,4 +1,4 @@
-"""`sparring latent`: a trained model's latent space as a tool."""
+"""`sparring latent`: exploring the latent space of a trained model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from sparring.cli.arguments import Checkpoint, Run
+from sparring.cli.arguments.shared import Checkpoint, Run
 from sparring.core.console import console
 from sparring.core.errors import SettingsError, did_you_mean
+from sparring.latent.directions import move_along_direction
+from sparring.latent.mixing import truncation_grid
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -18,19 +20,20 @@ if TYPE_CHECKING:
     from sparring.latent.directions import Directions, Method
 
 Seeds = tuple[int, ...]
-Out = Annotated[Path | None, arg(help="The image to write. Default: RUN-COMMAND.png here.")]
+Out = Annotated[Path | None, arg(help="The image to write. Default: RUN-COMMAND.png.")]
 SCORES = ("FD-lite0", "precision", "recall", "coverage")
-Finding = Annotated[
+DirectionMethod = Annotated[
     Literal["weights", "principal", "class"],
     arg(
-        help="weights: closed-form factorization (SeFa). principal: components of w, or of what is made of z (GANSpace). class: towards "
-        "each class of the data, unless the network is told it beside z."
+        help="How directions are found. weights: closed-form factorization of the weights that the latent enters (SeFa). principal: "
+        "principal components of w, or of the generator's features (GANSpace). class: towards each class of the data; not for conditional "
+        "generators without styles."
     ),
 ]
 
 
-def _place(out: Path | None, run: Path, what: str) -> Path:
-    """Where the image goes. A SettingsError, before anything is loaded, if its ending is not an image's."""
+def _image_to_write(out: Path | None, run: Path, what: str) -> Path:
+    """The image to write. Raises a SettingsError, before anything is loaded, if its ending is not that of an image format."""
     from sparring.media.image_files import output_kind
 
     out = out or Path(f"{run.resolve().stem}-{what}.png")
@@ -47,19 +50,19 @@ def mix(
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Style mixing: the coarse styles of each row's image with the fine ones of each column's.
+    """Style mixing: a grid in which each image has the coarse styles of its row and the fine styles of its column.
 
     Args:
-        coarse: Seeds of the images that give each row its coarse styles: pose, shape.
-        fine: Seeds of the images that give each column its fine styles: color, texture.
-        layer: First layer with fine styles. Default: the first of 16x16.
-        label: Class of all images, for networks with classes.
+        coarse: Seeds of the images whose coarse styles (pose, shape) the rows have.
+        fine: Seeds of the images whose fine styles (color, texture) the columns have.
+        layer: First layer with fine styles, counted from 0. Default: the first layer at 16x16.
+        label: Class of all images, for conditional generators.
     """
     from sparring.inference.load import load
     from sparring.latent.mixing import style_mixing_grid
     from sparring.media.save_images import save_images
 
-    out = _place(out, run, "mix")
+    out = _image_to_write(out, run, "mix")
     images = style_mixing_grid(load(run, checkpoint=checkpoint), coarse, fine, layer=layer, label=label)
     console().print(f"Style mixing: {save_images(images.flatten(0, 1), out, columns=len(fine) + 1)}")
     return 0
@@ -68,7 +71,7 @@ def mix(
 def truncation(
     run: Run,
     at: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5),
-    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many images at each.")] = 10,
+    number: Annotated[int, arg(name="number", aliases=("-n",), help="Number of images in each row.")] = 10,
     seed: int = 0,
     label: str | None = None,
     judged: int = 0,
@@ -76,26 +79,25 @@ def truncation(
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """The same images at several truncations, a row for each: from typical to varied. With --judged, what that does to the scores.
+    """Compare truncation values: the same images, with one row for each value. With --judged also the scores at each value.
 
     Args:
-        at: The truncations: shares of the way from the mean of w, or how far from zero numbers of a latent may be.
-        seed: Where the images come from: the first ones of this seed.
-        label: Class of all images. Those that are judged are of every class.
-        judged: How many samples are judged at each truncation, by lite0. 0: none.
-        data: What they are judged against. Default: what the run was trained on.
+        at: The truncation values; see `sparring sample --help`.
+        seed: Seed of the images.
+        label: Class of the images in the grid. (Samples for scores have all classes.)
+        judged: Number of samples to score at each value, with lite0. 0: no scores.
+        data: The real images to compare with. Default: the training data of the run.
     """
     from sparring import api
-    from sparring.latent.mixing import truncation_grid
     from sparring.media.save_images import save_images
 
-    out = _place(out, run, "truncation")
+    out = _image_to_write(out, run, "truncation")
     model, screen = api.load(run, checkpoint=checkpoint), console()
     if judged < 0:
-        raise SettingsError(f"judged must be at least 0, not {judged}.")
+        raise SettingsError(f"--judged must be at least 0, not {judged}.")
     images = truncation_grid(model, at, number, seed=seed, label=label)
     judgments = [api.judge(model, data, samples=judged, seed=seed, truncation=value) for value in at] if judged else []
-    screen.print(f"Truncated at {', '.join(map(str, at))}: {save_images(images.flatten(0, 1), out, columns=number)}")
+    screen.print(f"Truncation {', '.join(map(str, at))}: {save_images(images.flatten(0, 1), out, columns=number)}")
     if judged:
         screen.print("  ".join(f"{heading:>10}" for heading in ("truncation", *SCORES)))
     for value, judgment in zip(at, judgments, strict=False):
@@ -105,7 +107,7 @@ def truncation(
 
 def project(
     run: Run,
-    images: Annotated[Positional[tuple[Path, ...]], arg(metavar="IMAGE", help="Images to find in the latent space.")],
+    images: Annotated[Positional[tuple[Path, ...]], arg(metavar="IMAGE", help="The real images to find in the latent space.")],
     space: Literal["w", "w+"] = "w",
     steps: int = 500,
     rate: float = 0.05,
@@ -114,15 +116,16 @@ def project(
     out: Path | None = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Find real images in the latent space: a sheet (above what was asked for, below what was found), the points, the losses.
+    """Project real images into the latent space. Writes a grid (real images above, their projections below), the latents and the losses.
 
     Args:
-        space: w: one style for all layers. w+: one for each, nearer to the image and farther from what the network has learned.
-        steps: Steps of gradient descent.
-        rate: Learning rate of the gradient descent.
-        label: Class that is asked for, if the network has classes.
-        seed: Seed of the samples among which the start is chosen.
-        out: Folder for image.png, points.npz, losses.json and losses.png. Default: RUN-projected here.
+        space: w: one style vector for all layers. w+: one for each layer, which is closer to the image, but farther from what the
+            network has learned.
+        steps: Number of gradient descent steps.
+        rate: Learning rate of gradient descent.
+        label: Class of the images, for conditional generators.
+        seed: Seed of the samples from which the starting point is chosen.
+        out: Folder for image.png, points.npz, losses.json and losses.png. Default: RUN-projected.
     """
     import numpy as np
     import torch
@@ -136,7 +139,7 @@ def project(
 
     out = out or Path(f"{run.resolve().stem}-projected")
     if out.suffix.lower() in {ending for endings in OUTPUT_ENDINGS.values() for ending in endings} and not out.is_dir():
-        raise SettingsError(f"{out}: what is projected goes into a folder, and {out.suffix!r} is the ending of a file. Name a folder.")
+        raise SettingsError(f"{out}: --out has to be a folder here, and {out.suffix!r} is the ending of a file.")
     model, screen = load(run, checkpoint=checkpoint), console()
     targets = pixels_to_float(torch.from_numpy(read_images(images, model.spec)))
     found = project_images(model, targets, space=space, steps=steps, rate=rate, label=label, seed=seed)
@@ -156,7 +159,7 @@ def _curve(losses: "Float[Tensor, 'steps n']", names: Sequence[Path], out: Path)
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        return "(With pip install 'sparring[plots]' there is a plot of the losses, too.)"
+        return "(To also plot the losses: pip install 'sparring[plots]')"
     from sparring.core.files import replacing
 
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -182,7 +185,7 @@ def _directions(model: "Model", method: "Method", count: int, data: str | None) 
 
 def directions(
     run: Run,
-    method: Finding = "weights",
+    method: DirectionMethod = "weights",
     count: int = 8,
     seed: int = 0,
     reach: float = 3.0,
@@ -192,15 +195,15 @@ def directions(
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Find directions of change, and show one image moved along each: a row for each direction.
+    """Find directions in latent space, and show one image moved along each: one row for each direction.
 
     Args:
-        count: How many directions.
-        seed: Where the image that is moved comes from: the first one of this seed.
-        reach: How far to go either way, in standard deviations.
-        steps: Images in a row.
-        label: Class of the image.
-        data: Data with classes for the method "class". Default: what the run was trained on.
+        count: Number of directions.
+        seed: Seed of the image; its first image is moved.
+        reach: Distance to move in both directions, in standard deviations.
+        steps: Number of images in each row.
+        label: Class of the image, for conditional generators.
+        data: Data with classes, for --method class. Default: the training data of the run.
     """
     import torch
 
@@ -208,7 +211,7 @@ def directions(
     from sparring.latent.directions import move_along_direction
     from sparring.media.save_images import save_images
 
-    out = _place(out, run, f"directions-{method}")
+    out = _image_to_write(out, run, f"directions-{method}")
     model = load(run, checkpoint=checkpoint)
     found = _directions(model, method, count, data)
     rows = [move_along_direction(model, (seed,), found, which=i, reach=reach, steps=steps, label=label)[0] for i in range(len(found.names))]
@@ -222,7 +225,7 @@ def directions(
 def move(
     run: Run,
     which: int = 0,
-    method: Finding = "weights",
+    method: DirectionMethod = "weights",
     seeds: Seeds = (0, 1, 2, 3),
     reach: float = 3.0,
     layers: tuple[int, int] | None = None,
@@ -231,19 +234,18 @@ def move(
     out: Path | None = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Move images along one direction, as `latent directions` numbers them: a film there and back, or a sheet.
+    """Move images along one direction, as a video (there and back) or a grid.
 
     Args:
-        which: Number of the direction.
-        seeds: The first image of each seed is moved.
-        reach: How far to go either way, in standard deviations.
-        layers: In w, only these layers are moved: the first, and the one after the last.
-        label: Class of the images.
-        data: Data with classes for the method "class". Default: what the run was trained on.
-        out: .gif or .mp4 for a film, .png (or .webp, .jpg) for a sheet. Default: RUN-move.gif here.
+        which: Number of the direction, as `sparring latent directions` prints it.
+        seeds: Seeds of the images; the first image of each is moved.
+        reach: Distance to move in both directions, in standard deviations.
+        layers: For style generators, move only the layers from the first number up to, but not including, the second. Default: all.
+        label: Class of the images, for conditional generators.
+        data: Data with classes, for --method class. Default: the training data of the run.
+        out: File to write: a video (.gif, .mp4) or a grid (.png, .webp, .jpg). Default: RUN-move.gif.
     """
     from sparring.inference.load import load
-    from sparring.latent.directions import move_along_direction
     from sparring.media.image_files import grid, output_kind, save_gif_or_video
     from sparring.media.pixels import float_to_pixels
     from sparring.media.save_images import save_images
@@ -252,10 +254,10 @@ def move(
     film = output_kind(out, "video", "image") == "video"
     model = load(run, checkpoint=checkpoint)
     if which < 0:
-        raise SettingsError(f"Directions are numbered from 0; there is no {which}.")
+        raise SettingsError(f"--which is {which}, but directions are numbered from 0.")
     found = _directions(model, method, which + 1, data)
     if which >= len(found.names):
-        raise SettingsError(f"There is no direction {which}: they go from 0 to {len(found.names) - 1}.")
+        raise SettingsError(f"There is no direction {which}. The last one is {len(found.names) - 1}.")
     images = move_along_direction(model, seeds, found, which=which, reach=reach, steps=24 if film else 9, label=label, layers=layers)
     if not film:
         save_images(images.flatten(0, 1), out, columns=images.shape[1])
@@ -271,18 +273,18 @@ def arithmetic(
     first: Seeds,
     minus: Seeds = (),
     plus: Seeds = (),
-    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many images about the result.")] = 9,
+    number: Annotated[int, arg(name="number", aliases=("-n",), help="Number of images near the result.")] = 9,
     label: str | None = None,
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Latent arithmetic: the mean of some images - the mean of others + the mean of others. Above the means, below the result.
+    """Latent arithmetic: mean latent of the first images, minus a second mean, plus a third. Shows the means above and the result below.
 
     Args:
-        first: Seeds of the images to begin with (for instance of smiling women).
-        minus: Seeds of the images to take away (of women). Default: none.
-        plus: Seeds of the images to add (of men). Default: none.
-        label: Class of all images, for networks with classes.
+        first: Seeds of the images to start from (for example, smiling women).
+        minus: Seeds of the images to subtract (women). Default: none.
+        plus: Seeds of the images to add (men). Default: none.
+        label: Class of all images, for conditional generators.
     """
     import torch
 
@@ -292,7 +294,7 @@ def arithmetic(
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
-    out = _place(out, run, "arithmetic")
+    out = _image_to_write(out, run, "arithmetic")
     terms = [(weight, seeds) for weight, seeds in ((1.0, first), (-1.0, minus), (1.0, plus)) if seeds]
     means, results = arithmetic(load(run, checkpoint=checkpoint), terms, n=number, label=label)
     columns = max(len(terms), number)
@@ -306,18 +308,18 @@ def drop(
     label: str,
     channels: int = 16,
     side: int | None = None,
-    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many images.")] = 10,
+    number: Annotated[int, arg(name="number", aliases=("-n",), help="Number of images.")] = 10,
     data: str | None = None,
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Remove what makes a class: images of it before (above) and after its channels are dropped from the generator's maps.
+    """Remove a class from the generator: find the channels that draw it, and zero them. Shows images before (above) and after.
 
     Args:
-        label: The class, as a classifier of the data names images.
-        channels: How many channels, at most.
-        side: Side in pixels of the maps whose channels are dropped. Default: the second largest there is.
-        data: Data with classes. Default: what the run was trained on.
+        label: The class to remove, by name.
+        channels: Largest number of channels to zero.
+        side: Side, in pixels, of the feature maps whose channels are zeroed. Default: the second largest.
+        data: Data with classes, for the classifier that recognizes the class. Default: the training data of the run.
     """
     import torch
 
@@ -326,18 +328,18 @@ def drop(
     from sparring.latent.sample_classifier import load_sample_classifier
     from sparring.media.save_images import save_images
 
-    out = _place(out, run, "drop")
+    out = _image_to_write(out, run, "drop")
     model = load(run, checkpoint=checkpoint)
     name_of, classes = load_sample_classifier(model, data)
     if label not in classes:
-        raise SettingsError(f"There is no class {label!r}. {did_you_mean(label, classes)}")
+        raise SettingsError(f"Unknown class {label!r}. {did_you_mean(label, classes)}")
     wanted = classes.index(label)
     before, after = remove_feature(model, lambda images: name_of(images) == wanted, side=side, channels=channels, n=number)
     still = (name_of(after) == wanted).float().mean().item()
     console().print(f"Before and after: {save_images(torch.cat([before, after]), out, columns=len(before))}")
-    console().print(f"{still:.0%} of them are still taken for {label}.")
+    console().print(f"{still:.0%} of them are still classified as {label}.")
     return 0
 
 
-VERBS = {verb.__name__: verb for verb in (mix, truncation, project, directions, move, arithmetic, drop)}
-"""All of them, by name."""
+COMMANDS = {command.__name__: command for command in (mix, truncation, project, directions, move, arithmetic, drop)}
+"""The commands of `sparring latent`, by name."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from sparring.cli.arguments import Checkpoint, Run
+from sparring.cli.arguments.shared import Checkpoint, Run
 from sparring.core.console import console
 
 
@@ -14,11 +14,11 @@ def pack(
     file: Annotated[Positional[Path], arg(metavar="FILE", help="The .safetensors file to write.")],
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Write one file with only what sampling needs; the discriminator is thrown out."""
+    """Export the generator to a single file, without the discriminator and the optimizers' state."""
     from sparring import api
     from sparring.inference.pack import refuse_unpackable
 
     refuse_unpackable(file)  # before anything is loaded
     path = api.pack(api.load(run, checkpoint=checkpoint), file)
-    console().print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB. Use it with: {api.load(path).use}")
+    console().print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB. To use it: {api.load(path).use}")
     return 0

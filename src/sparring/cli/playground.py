@@ -3,19 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from sparring.cli.arguments import values
+from sparring.cli.arguments.from_settings import values
 from sparring.cli.exit_codes import EXIT_STOPPED
 from sparring.core.console import console
 
 
-def playground(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `playground_arguments`)
-    """Play a recipe on points in the plane, see what happens and count the modes it covers: `sparring playground RECIPE --data ring8`."""
+def playground(arguments: Any) -> int:  # noqa: ANN401 (made by `playground_arguments`)
+    """Train a recipe on 2D points, plot what happens, and count the modes that it covers: `sparring playground RECIPE --data ring8`."""
     from sparring import api, recipes
     from sparring.core.files import write_json
 
     name = recipes.name_of(arguments.recipe)
     out = arguments.out or Path(f"playground-{name}-{arguments.data}.png")
-    settings = dict(values(arguments.recipe) + values(arguments.playing))
+    settings = dict(values(arguments.recipe) + values(arguments.training))
     outcome = api.playground(name, arguments.data, image=out, movie=arguments.movie, run=arguments.run, console=console(), **settings)
     count, screen = outcome.count, console()
     screen.print(f"{outcome.steps:,} steps in {outcome.seconds:.1f} s, then {count.n:,} samples:")
@@ -25,4 +25,4 @@ def playground(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `playgr
         screen.print(f"Movie: {arguments.movie}")
     if arguments.json is not None:
         write_json(arguments.json, outcome.to_json())
-    return EXIT_STOPPED if outcome.steps < arguments.playing.steps else 0
+    return EXIT_STOPPED if outcome.steps < arguments.training.steps else 0

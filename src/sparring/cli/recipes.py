@@ -4,30 +4,30 @@ import textwrap
 
 from sparring.core.console import console
 
-KINDS_OF_DATA = {
-    None: ("From noise to images. Data: images", "dcgan"),
-    "paired": ("From image to image, learned from pairs", "pix2pix"),
-    "unpaired": ("From image to image, learned from two sets without pairs", "cyclegan"),
-    "style": ("Any image in the style of one", "style-transfer"),
+TASKS = {
+    None: ("Image generation from noise", "dcgan"),
+    "paired": ("Image translation from pairs", "pix2pix"),
+    "unpaired": ("Image translation from two sets of images without pairs", "cyclegan"),
+    "style": ("Style transfer", "style-transfer"),
 }
-"""By what recipes translate: a heading, and the recipe to begin with."""
+"""By what recipes translate (None: nothing, they generate images from noise): a heading, and the recipe to start with."""
 
 
 def recipes() -> int:
-    """List the published systems there are, by the kind of data they need, and which to begin with."""
+    """List the published GANs to choose from, by task, and which to start with."""
     from sparring import recipes as known
 
     screen = console()
-    screen.print("Which suits your data, with the command to start with:  sparring doctor --data DATA")
+    screen.print("For a recommendation for your data:  sparring doctor --data DATA")
     found = {name: known.get(name) for name in known.names()}
-    for kind, (heading, first) in KINDS_OF_DATA.items():
+    for kind, (heading, first) in TASKS.items():
         of_kind = {name: recipe for name, recipe in found.items() if getattr(recipe, "translates", None) == kind}
-        screen.print(f"\n{heading}. Begin with {first}.", style="bold")
+        screen.print(f"\n{heading}. Start with {first}.", style="bold")
         for name in sorted(of_kind, key=lambda name: name != first):
             recipe = of_kind[name]
             screen.print(f"\n  {name}", style="bold", end="")
             screen.print(f"  {recipe.title}")
             for line in (f"Data: {recipe.data}", recipe.paper):
                 screen.print(textwrap.fill(line, screen.width, initial_indent="      ", subsequent_indent="        "))
-    screen.print("\nEvery setting of a recipe:  sparring train RECIPE --help")
+    screen.print("\nAll settings of a recipe:  sparring train RECIPE --help")
     return 0

@@ -1,18 +1,18 @@
-"""`sparring sample`, `interpolate`, `pack`, `import`: models in use, and on their way in and out."""
+"""`sparring sample`."""
 
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import arg
 
-from sparring.cli.arguments import Checkpoint, Device, Run
+from sparring.cli.arguments.shared import Checkpoint, Device, Run
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
 
 
 def sample(
     run: Run,
-    number: Annotated[int, arg(name="number", aliases=("-n",), help="How many images (with --label all: of each class).")] = 64,
+    number: Annotated[int, arg(name="number", aliases=("-n",), help="Number of images (of each class, with --label all).")] = 64,
     seed: int = 0,
     label: str | None = None,
     truncation: float | None = None,
@@ -20,14 +20,14 @@ def sample(
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Draw images from a trained run.
+    """Generate images with a trained model.
 
     Args:
-        seed: Image i of a seed is the same however many are drawn.
-        truncation: More typical, less varied images: for styles the share of the way from the mean of w (0.7), else the farthest
-            from zero that numbers of a latent may be (0.5). Default: not truncated.
-        label: Class of the images, by name or number; "all": a row for each class. By default every class in turn.
-        out: A image (.png, .webp, .jpg) for one grid, a .npz for an array, or a folder for single files. Default: RUN-seed-SEED.png here.
+        seed: Seed of the images. Image i of a seed does not depend on the number of images.
+        truncation: Trades variety for quality. For style generators: w is moved towards its mean, and this fraction of the distance is
+            kept (try 0.7). For others: the largest absolute value in a latent vector (try 0.5). Default: no truncation.
+        label: Class of the images, by name or number. all: one row for each class. Default: all classes in turn.
+        out: What to write: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images. Default: RUN-seed-SEED.png.
     """
     from sparring import api
     from sparring.core.formatting import plural

@@ -1,54 +1,40 @@
-"""`sparring train` and `sparring resume`."""
+"""`sparring train`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparring.cli.arguments import all_values
+from sparring.cli.arguments.from_settings import all_values
+from sparring.cli.exit_codes import EXIT_STOPPED
 from sparring.core.console import console
 
 if TYPE_CHECKING:
     from sparring.api import Model
-from sparring.cli.exit_codes import EXIT_STOPPED
 
 
-def train(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `train_arguments`)
+def train(arguments: Any) -> int:  # noqa: ANN401 (made by `train_arguments`)
     """Train a recipe on data: `sparring train RECIPE --data DATA`."""
     from sparring import api
 
-    out = arguments.out or _free_run_directory(arguments.recipe, arguments.data)
+    run = arguments.out or _unused_run_directory(arguments.recipe, arguments.data)
     settings = {name: value for _, name, value in all_values(arguments)}
-    return _ended(api.train(type(arguments.recipe)(), arguments.data, out, console=console(), **settings), out)
+    return print_results(api.train(type(arguments.recipe)(), arguments.data, run, console=console(), **settings), run)
 
 
-def resume(arguments: Any) -> int:  # noqa: ANN401 (the dataclass of `resume_arguments`)
-    """Go on with a run exactly where its last checkpoint left it, or for longer than was planned: --minutes, --steps, --real-samples. These are
-    totals of the whole run, not added to what it has done: a run of 10 minutes goes on to 30 with --minutes 30.
-
-    A run without a coach can be given one (--coach). Data that was moved is named once (--data, --target). Another device, precision,
-    number of threads or --gradient-accumulation is taken from now on; the run is no longer the same to the bit then. All else stays.
-    """
-    from sparring import api
-
-    changed = {name: value for part, name, value in all_values(arguments) if value != getattr(arguments.before[part], name)}
-    if arguments.data is not None:
-        changed["data"] = arguments.data
-    return _ended(api.resume(arguments.run, console=console(), **changed), arguments.run)
-
-
-def _ended(model: "Model", run: Path) -> int:
+def print_results(model: "Model", run: Path) -> int:
+    """Say where the results of a training are, and return the exit code."""
     from sparring.runs.run_directory import RunDirectory
 
     folder, screen = RunDirectory(run).samples, console()
     for path in sorted(folder.glob("step-*.png"))[-1:]:
-        screen.print(f"Images: {path}")
+        screen.print(f"Samples: {path}")
     if (folder / "timelapse.gif").exists():
-        screen.print(f"Timelapse: {folder / 'timelapse.gif'}")
-    screen.print(f"More: {model.use}")
+        screen.print(f"Samples over time: {folder / 'timelapse.gif'}")
+    screen.print(f"To use the model: {model.use}")
     return EXIT_STOPPED if model.ending is not None and model.ending.reason == "stopped" else 0
 
 
-def _free_run_directory(recipe: object, data: str) -> Path:
-    from sparring import recipes as known
+def _unused_run_directory(recipe: object, data: str) -> Path:
+    from sparring import recipes
 
-    stem = f"runs/{known.name_of(type(recipe))}-{Path(data).stem.replace(':', '-')}"  # pyright: ignore[reportArgumentType]
+    stem = f"runs/{recipes.name_of(type(recipe))}-{Path(data).stem.replace(':', '-')}"  # pyright: ignore[reportArgumentType]
     return next(path for number in range(1, 10**6) if not (path := Path(f"{stem}-{number}")).exists())

@@ -1,11 +1,11 @@
-"""`sparring translate`: images made of images."""
+"""`sparring translate`: image-to-image translation."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from sparring.cli.arguments import Checkpoint, Device, Run
+from sparring.cli.arguments.shared import Checkpoint, Device, Run
 from sparring.core.console import console
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def translate(
     run: Run,
-    images: Annotated[Positional[Path], arg(metavar="IN", help="A image, a folder or zip of images, or a film.")],
-    out: Annotated[Positional[Path], arg(metavar="OUT", help="A image, a folder, or a film (.mp4, .gif).")],
+    images: Annotated[Positional[Path], arg(metavar="IN", help="An image, a folder or zip of images, or a video.")],
+    out: Annotated[Positional[Path], arg(metavar="OUT", help="The output: an image, a folder, or a video (.mp4, .gif).")],
     direction: Literal["a2b", "b2a"] = "a2b",
     size: int | None = None,
     tile: int = 1024,
@@ -24,22 +24,22 @@ def translate(
         Literal["edges", "scribble", "gray", "low-resolution", "masked"] | None,
         arg(
             name="as",
-            help="What to make of each image first, for models that learned from made inputs (--inputs). Lines and holes are made at the "
-            "size it learned at, unless --size is another. Default: images are inputs already.",
+            help="Make this input from each image first, for models that were trained with --inputs. Edges, scribbles and masks are made "
+            "at the size of the training images, or at --size. Default: the images are inputs already.",
         ),
     ] = None,
     max_pixels: int | None = None,
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Make images of images with a trained translator. What is there already is passed over: a half-done folder is gone on with.
+    """Translate images with a trained translation model. Images that exist in OUT are skipped, so an interrupted command can be repeated.
 
     Args:
-        direction: a2b makes targets of inputs; b2a inputs of targets, where the recipe learns it (cyclegan).
-        size: Bring the shorter side to so many pixels first. Default: as they are.
-        tile: Larger images are translated in tiles of this side, which fade into each other.
-        noise: Seed of one of the translations that dropout gives (pix2pix). Default: the typical one.
-        max_pixels: Largest height times width of an image that is read. Default: 89,478,485, against decompression bombs.
+        direction: From inputs to targets (a2b), or from targets to inputs (b2a, only cyclegan).
+        size: Resize images first, so that their shorter side has this many pixels. Default: images keep their size.
+        tile: Images larger than this, in pixels, are translated in overlapping square tiles of this side.
+        noise: Seed of the dropout noise, for one of many possible translations (pix2pix). Default: dropout is off.
+        max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
     """
     from sparring.core.parallel import progress_bar
     from sparring.inference.load import load
@@ -63,13 +63,13 @@ def translate(
         screen.print(note)
     for problem in found.problems:
         screen.print(f"not translated: {problem}")
-    before = f", {found.there:,} were there" if found.there else ""
+    before = f", {found.there:,} skipped because they exist" if found.there else ""
     screen.print(f"{found.written:,} written{before}, {len(found.problems):,} not translated: {out}")
     return 1 if found.problems else 0
 
 
 def print_scores(ratings: "TranslationScores", step: int | None, place: Path) -> None:
-    """Show how good a translator is, beside doing nothing and shifting colors, and write it."""
+    """Print the scores of a translation model, beside those of unchanged and of recolored inputs, and write them to a file."""
     from sparring.core.files import write_json
 
     screen = console()

@@ -1,4 +1,4 @@
-"""The verbs of the command line: what each is called, what it does in a few words, and the function with its flags."""
+"""The table of commands: their sections and summaries in `sparring --help`, and the function behind each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,141 +8,138 @@ from tyro.conf import OmitArgPrefixes, arg
 from tyro.extras import SubcommandApp
 
 from sparring.cli import compare, data, diagnose, doctor, eye, import_weights, interpolate, judge, latent, pack, sample, translate
-from sparring.cli.arguments import (
+from sparring.cli.arguments.from_settings import (
     playground_arguments,
     prepare_arguments,
     resume_arguments,
-    resume_budget,
+    resume_arguments_without_run,
     train_arguments,
 )
 from sparring.cli.completion import completion
 from sparring.cli.playground import playground
 from sparring.cli.recipes import recipes
-from sparring.cli.train import resume, train
+from sparring.cli.resume import resume
+from sparring.cli.train import train
 
-Verb = Callable[..., Any]
-
+Command = Callable[..., Any]
+"""A function whose parameters are the arguments of a command. It returns the exit code; None counts as 0."""
 
 SECTIONS = {
-    "Begin": {
-        "recipes": "the published systems there are, and which to begin with",
-        "data": "look data over (data inspect), prepare it (data prepare)",
-        "doctor": "what your data makes hard, and the command to start with",
+    "Get started": {
+        "recipes": "list the published GANs to choose from, and which to start with",
+        "data": "inspect a data set, or prepare it for training",
+        "doctor": "check data before training, and recommend a command",
     },
     "Train": {
-        "train": "train a recipe on data",
-        "resume": "go on with a run exactly where it stopped, or for longer",
-        "diagnose": "what is wrong with a training, and what to do",
-        "playground": "play a recipe on points in the plane",
+        "train": "train a recipe (a published GAN) on data",
+        "resume": "continue a run exactly where it stopped, or train it for longer",
+        "diagnose": "find out what is wrong with a run, and what to do",
+        "playground": "train a recipe on 2D points, and plot what happens",
     },
     "Use": {
-        "sample": "draw images from a run",
-        "interpolate": "walk from image to image: a film or a strip",
-        "translate": "make images of images: pix2pix, CycleGAN, CUT, style transfer",
-        "latent": "the latent space as a tool: mix, project, directions, ...",
-        "eye": "what the discriminator sees: classify, filters",
-        "pack": "write one file with only what drawing needs",
+        "sample": "generate images",
+        "interpolate": "interpolate between images, as a video or a strip",
+        "translate": "translate images: pix2pix, CycleGAN, CUT, style transfer",
+        "latent": "explore the latent space: mix, project, directions, ...",
+        "eye": "show what the discriminator has learned: classify, filters",
+        "pack": "export the generator to a single file",
         "import": "read official weights",
     },
-    "Judge": {
-        "judge": "scores against real images, with a report",
+    "Evaluate": {
+        "judge": "score samples against real images, with a report",
         "compare": "rank runs by their scores",
     },
     "More": {
-        "completion": "completion for bash, zsh or tcsh",
-        "help": "the page of a command: sparring help train dcgan",
+        "completion": "print a completion script for bash, zsh or tcsh",
+        "help": "show the help of a command: sparring help train dcgan",
     },
 }
-"""Every verb with what it does in a few words, as `sparring --help` shows them."""
+"""By heading, all commands with their summaries, as `sparring --help` lists them."""
 
+SUMMARIES = {command: summary for commands in SECTIONS.values() for command, summary in commands.items()}
 
-VERBS = tuple(verb for verbs in SECTIONS.values() for verb in verbs)
+COMMANDS = tuple(SUMMARIES)
 
-
-GROUPS: Mapping[str, Mapping[str, Verb]] = {
-    "data": {"inspect": data.inspect_data, "prepare": data.prepare_data},
-    "latent": latent.VERBS,
-    "eye": eye.VERBS,
-}
-"""Commands that have commands of their own, such as `data inspect` and `data prepare`."""
-
-
-def recipes_of(verb: Verb) -> list[str]:
-    """The recipes that `train` takes, or `playground`: there, those of a generator against a discriminator."""
-    from sparring import recipes as known
-
-    return [name for name in known.names() if verb is train or "points" in known.get(name).settings_for]
-
-
-def _verb(function: Callable[[Any], int], kind: type, description: str | None = None) -> Callable[..., int]:
-    """A function that tyro makes flags from, one for each field of the dataclass `kind`."""
-
-    def verb(arguments: Annotated[OmitArgPrefixes[kind], arg(name="")]) -> int:  # pyright: ignore[reportInvalidTypeForm] (made at run time)
-        return function(arguments)
-
-    verb.__doc__ = description or function.__doc__
-    return verb
-
-
-def function_of(verb: str, name: str, words: Sequence[str]) -> Verb:
-    """What a command calls. `name`: its recipe, or which verb of a group; `words`: what follows."""
-    if verb in WITH_RECIPE:
-        return with_recipe(WITH_RECIPE[verb], name)
-    if verb == "resume":
-        return resume_verb([verb, *words])
-    if (verb, name) == ("data", "prepare"):
-        return _verb(data.prepare_data, prepare_arguments())
-    return GROUPS[verb][name] if verb in GROUPS else PLAIN[verb]
-
-
-WITH_RECIPE: Mapping[str, Verb] = {"train": train, "playground": playground}
-
-
-PLAIN: Mapping[str, Verb] = {
+PLAIN: Mapping[str, Command] = {
     "recipes": recipes, "doctor": doctor.doctor, "diagnose": diagnose.diagnose, "sample": sample.sample,
     "interpolate": interpolate.interpolate, "translate": translate.translate, "pack": pack.pack, "import": import_weights.import_weights,
     "judge": judge.judge, "compare": compare.compare, "completion": completion,
 }  # fmt: skip
+"""Commands whose arguments are the parameters of a function."""
+
+GROUPS: Mapping[str, Mapping[str, Command]] = {
+    "data": {"inspect": data.inspect_data, "prepare": data.prepare_data},
+    "latent": latent.COMMANDS,
+    "eye": eye.COMMANDS,
+}
+"""Commands that consist of several, such as `data inspect` and `data prepare`."""
+
+NEED_RECIPE: Mapping[str, Command] = {"train": train, "playground": playground}
+"""Commands that are followed by the name of a recipe."""
 
 
-SUMMARIES = {verb: summary for verbs in SECTIONS.values() for verb, summary in verbs.items()}
+def command_function(command: str, name: str, words: Sequence[str]) -> Command:
+    """The function of a command. `name`: its recipe, or its command within a group; `words`: all that follows."""
+    if command in NEED_RECIPE:
+        return with_recipe(command, name)
+    if command == "resume":
+        return resume_command(words)
+    if (command, name) == ("data", "prepare"):
+        return _with_arguments(data.prepare_data, prepare_arguments())
+    return GROUPS[command][name] if command in GROUPS else PLAIN[command]
 
 
-def with_recipe(verb: Verb, name: str) -> Verb:
+def recipes_for(command: str) -> list[str]:
+    """The recipes that `train` or `playground` accepts. (The playground needs a generator against a discriminator.)"""
+    from sparring import recipes as known
+
+    return [name for name in known.names() if command == "train" or "points" in known.get(name).settings_for]
+
+
+def with_recipe(command: str, name: str) -> Command:
     """`train` or `playground` with the flags of one recipe."""
     from sparring import recipes as known
 
     recipe = known.get(name)
-    place = f"{verb.__name__} {name}"
-    if verb is playground:
-        start = f"sparring {place} --data ring8"
+    if command == "playground":
+        example, arguments = f"sparring playground {name} --data ring8", playground_arguments(name)
     else:
-        start = f"sparring {place} --data DATA{' --target DATA' if getattr(recipe, 'translates', None) else ''} --minutes 10"
-    arguments = train_arguments(name) if verb is train else playground_arguments(name)
-    return _verb(verb, arguments, f"{recipe.title}. {recipe.paper}\n\nData: {recipe.data}.\n\nTo start: {start}")
+        target = " --target DATA" if getattr(recipe, "translates", None) else ""
+        example, arguments = f"sparring train {name} --data DATA{target} --minutes 10", train_arguments(name)
+    description = f"{recipe.title}. {recipe.paper}\n\nData: {recipe.data}.\n\nFor example: {example}"
+    return _with_arguments(NEED_RECIPE[command], arguments, description)
 
 
-def resume_verb(argv: Sequence[str]) -> Verb:
-    """`resume` with the flags of the run's own recipe, if a run is named."""
+def resume_command(words: Sequence[str]) -> Command:
+    """`resume` with the flags of the run's recipe, if a run is named."""
     from sparring.runs.run_directory import RunDirectory
 
-    named = [Path(argument) for argument in argv[1:] if not argument.startswith("-")]
-    if argv[0] == "resume" and named:
-        runs = [path for path in named if RunDirectory(path).exists()]
-        return _verb(resume, resume_arguments((runs or named)[0]))
-    return _verb(resume, resume_budget())
+    named = [Path(word) for word in words if not word.startswith("-")]
+    if not named:
+        return _with_arguments(resume, resume_arguments_without_run())
+    runs = [path for path in named if RunDirectory(path).exists()]
+    return _with_arguments(resume, resume_arguments((runs or named)[0]))
 
 
 def everything() -> SubcommandApp:
-    """All that can be typed, for the completion of shells."""
+    """All commands in one app, from which completion scripts are made."""
     app = SubcommandApp()
-    for verb in VERBS:
-        if verb in GROUPS or verb in WITH_RECIPE:
-            under = SubcommandApp()
-            names = GROUPS[verb] if verb in GROUPS else recipes_of(WITH_RECIPE[verb])
-            for name in names:
-                under.command(name=name)(function_of(verb, name, []))
-            app.command(name=verb, help=SUMMARIES[verb])(under)  # pyright: ignore[reportArgumentType] (a SubcommandApp is taken too)
-        elif verb != "help":
-            app.command(name=verb)(function_of(verb, "", []))
+    for command in COMMANDS:
+        if command in GROUPS or command in NEED_RECIPE:
+            group = SubcommandApp()
+            for name in GROUPS[command] if command in GROUPS else recipes_for(command):
+                group.command(name=name)(command_function(command, name, []))
+            app.command(name=command, help=SUMMARIES[command])(group)  # pyright: ignore[reportArgumentType] (a SubcommandApp is accepted too)
+        elif command != "help":
+            app.command(name=command)(command_function(command, "", []))
     return app
+
+
+def _with_arguments(function: Callable[[Any], int], kind: type, description: str | None = None) -> Callable[..., int]:
+    """The function as a command with one flag for each field of the dataclass `kind`."""
+
+    def command(arguments: Annotated[OmitArgPrefixes[kind], arg(name="")]) -> int:  # pyright: ignore[reportInvalidTypeForm] (made at run time)
+        return function(arguments)
+
+    command.__doc__ = description or function.__doc__
+    return command

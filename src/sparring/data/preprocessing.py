@@ -1,4 +1,4 @@
-"""The settings of preparing data."""
+"""Settings for preparing data."""
 
 import math
 from dataclasses import dataclass
@@ -15,28 +15,29 @@ MAX_SIDE = 8192
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How the images of a source become squares of one size."""
+    """How the images of a data set become squares of one size."""
 
     size: int | None = None
-    """Side in pixels of the square images. None: the images' own side if all are equal squares of at most 64 pixels, else 64 (recipes
-    take the nearest side that their networks can draw)."""
+    """Side, in pixels, that images are resized to. None: their own side if all are squares of the same size up to 64 pixels, else 64 (or
+    the nearest side that the recipe supports)."""
     channels: Literal[1, 3, 4] | None = None
-    """1 gray, 3 color, 4 color with alpha. None: 1 if every image is stored as gray, else 3."""
+    """Number of color channels: 1 gray, 3 color, 4 color with transparency. None: 1 if all images are stored as gray, else 3."""
     crop: Crop = "center"
-    """What becomes of images that are not square: 'center' cuts the middle out, 'squash' distorts, 'pad' adds background."""
+    """How images become square: center cuts out the middle, squash distorts, pad adds background."""
     background: str = "white"
-    """Color under transparency and in padding: a name or #rrggbb. With 4 channels both stay transparent."""
+    """Color behind transparent pixels and in padding: a name or #rrggbb. With 4 channels, both stay transparent."""
     max_bad: float = 0.1
-    """Largest share of unusable images that is put up with, from 0 to 1."""
+    """Largest fraction of images that may be unusable, 0 to 1."""
     split: str | None = None
-    """Which part of the data, where it has parts: a folder (train, trainA), a set of IDX files, x_SPLIT of a .npz, a split of a hub."""
+    """Part of the data to use, if it has parts: a folder (train, trainA), a set of IDX files, x_SPLIT of a .npz, or a split of a hub
+    data set. None: train, where data has named splits (torchvision, hf)."""
     classes: Literal["given", "none"] = "given"
-    """Classes as the data gives them (by folders or a table), or none: then folders only hold images."""
+    """given: use the classes of the data (folders or a table). none: ignore them; folders then only contain images."""
     value_range: tuple[float, float] | None = None
-    """Values that are black and white in images of more than 8 bits a value (16-bit PNGs, signed and floating-point TIFFs). None: found
-    out from all of them, and said."""
+    """Values of black and white in images with more than 8 bits per channel (16-bit PNG, signed and floating-point TIFF). None: measured
+    from all images, and printed."""
     max_pixels: int | None = None
-    """Largest height times width of an image that is read. None: 89,478,485, Pillow's limit against decompression bombs."""
+    """Largest image to read, as height times width. None: 89,478,485, Pillow's limit against decompression bombs."""
 
 
 def check_and_parse_background(preprocessing: Preprocessing) -> Color:

@@ -93,7 +93,7 @@ def judge_translations(
     pairing = Pairing(target=None if target is None else os.fspath(target), inputs=inputs, side_by_side=side_by_side, twins=twins)
     pairs, about_data, notes = _open_judged_pairs(model, data, pairing, size)
     pairs = pairs if direction == "a2b" else pairs.swapped()
-    sets_should_match = not pairs.spec.paired and model.translation_game.rules.translates != "style" and min(pairs.counts) > 1
+    sets_should_match = not pairs.spec.paired and model.translation_game.settings.translates != "style" and min(pairs.counts) > 1
     targets_known = pairs.twins and len(pairs.holdout_indices[0]) > 0
     if not sets_should_match and not targets_known:
         raise SettingsError(

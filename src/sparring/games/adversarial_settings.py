@@ -1,4 +1,4 @@
-"""What can be set in every game of a generator against a discriminator."""
+"""Settings of every game between a generator and a discriminator."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ Condition = Literal["none", "concatenate", "projection", "auxiliary"]
 
 @dataclass(frozen=True, kw_only=True)
 class AdversarialSettings(Recipe):
-    """What can be set in every game of a generator against a discriminator."""
+    """Settings of every game between a generator and a discriminator."""
 
     ranges: ClassVar[Ranges] = {
         **Recipe.ranges,
@@ -48,100 +48,104 @@ class AdversarialSettings(Recipe):
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {
         "points": {"batch_size": 256, "latent": "normal", "latent_size": 16, "learning_rate": 1e-3}
     }
-    """What the playground starts with in place of settings for images: what the authors use for points in the plane, if they say."""
+    """Defaults on the playground, in place of those for images: the authors' settings for 2D points, if they published any."""
 
     latent_size: int = 128
-    """Numbers in a latent vector."""
+    """Number of dimensions of the latent vector."""
     latent: Literal["normal", "uniform"] = "normal"
-    """What latents are drawn from: standard normal, or uniform in [-1, 1]."""
+    """Distribution of latent vectors: standard normal, or uniform in [-1, 1]."""
     objective: ObjectiveName = "non-saturating"
-    """The pair of losses: of Goodfellow 2014 (non-saturating, saturating), Mao 2017 (least-squares), Lim and Ye 2017 (hinge),
-    Arjovsky 2017 (wasserstein), Jolicoeur-Martineau 2019 (relativistic: in pairs; relativistic-average)."""
+    """Losses of generator and discriminator: non-saturating or saturating (Goodfellow 2014), least-squares (Mao 2017), hinge (Lim and Ye
+    2017), wasserstein (Arjovsky 2017), relativistic (in pairs) or relativistic-average (Jolicoeur-Martineau 2019)."""
     label_smoothing: float = 0.0
-    """How far the target on real samples is lowered from 1 (one-sided, Salimans 2016); for objectives with targets."""
+    """How far the discriminator's target for real samples is lowered from 1 (one-sided, Salimans 2016), 0 to 1. Only for objectives with
+    targets."""
     optimizer: OptimizerName = "adam"
-    """adam; rmsprop; sgd: gradient descent with momentum."""
+    """Optimizer of both networks: adam, rmsprop, or sgd (gradient descent with momentum)."""
     learning_rate: float = 2e-4
-    """The optimizer's rate, for both networks unless the discriminator has its own."""
+    """Learning rate of both networks, unless discriminator_learning_rate is given."""
     discriminator_learning_rate: float | None = None
-    """A rate of the discriminator's own (two time scales, Heusel 2017). None: learning_rate."""
+    """Learning rate of the discriminator (two time-scale update rule, Heusel 2017). None: learning_rate."""
     betas: tuple[float, float] = (0.5, 0.999)
-    """Adam's decay rates."""
+    """Adam's decay rates, for the mean and the variance of gradients."""
     momentum: float = 0.5
-    """Of gradient descent; the others do not use it."""
+    """Momentum of sgd. The other optimizers do not use it."""
     discriminator_steps: int = 1
-    """Discriminator steps for each generator step."""
+    """Number of discriminator updates per generator update."""
     gradient_penalty: float = 0.0
-    """Weight of (gradient norm - 1)^2 between real and generated samples (Gulrajani 2017: 10)."""
+    """Weight of the gradient penalty (gradient norm - 1)^2 at points between real and generated samples (WGAN-GP, Gulrajani 2017: 10).
+    0: no penalty."""
     gradient_penalty_sides: Literal["both", "one"] = "both"
-    """both: norms are drawn to 1; one: only those above 1 are punished."""
+    """both: gradient norms are pulled towards 1. one: only norms above 1 are penalized."""
     dragan: float = 0.0
-    """Weight of (gradient norm - 1)^2 about real samples (Kodali 2017: 10)."""
+    """Weight of the gradient penalty (gradient norm - 1)^2 near real samples (DRAGAN, Kodali 2017: 10). 0: no penalty."""
     r1: float | None = 0.0
-    """Gamma: gamma / 2 times the squared gradient at real samples (Mescheder 2018: 10). None: 0.0002 * side^2 / batch_size (Karras
-    2020, Training GANs with Limited Data)."""
+    """Weight gamma of R1, which is gamma / 2 times the squared gradient at real samples (Mescheder 2018: 10). 0: no penalty. None:
+    0.0002 * side^2 / batch_size (Karras 2020, Training GANs with Limited Data)."""
     r2: float = 0.0
-    """Gamma: gamma / 2 times the squared gradient at generated samples (Mescheder 2018)."""
+    """Weight gamma of R2, which is gamma / 2 times the squared gradient at generated samples (Mescheder 2018). 0: no penalty."""
     penalty_every: int = 1
-    """Penalties are computed in every so many steps, and are as much stronger (Karras 2020: 16)."""
+    """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization, Karras
+    2020: 16)."""
     drift: float = 0.0
-    """Weight of the squared logits of real samples, which keeps a critic near zero (Karras 2018: 0.001)."""
+    """Weight of the squared logits of real samples, which keeps a critic near zero (Karras 2018: 0.001). 0: no penalty."""
     weight_clip: float = 0.0
-    """After each step the discriminator's weights are clipped to so much either side of zero (Arjovsky 2017: 0.01). 0: not."""
+    """Largest absolute value of the discriminator's weights, which are clipped after each update (WGAN, Arjovsky 2017: 0.01). 0: no
+    clipping."""
     spectral_norm: bool = False
-    """Divide every weight of the discriminator by its largest singular value (Miyato 2018)."""
+    """Apply spectral normalization to the discriminator (Miyato 2018)."""
     orthogonal: float = 0.0
-    """Weight of the inner products between the generator's filters (Brock 2019: 1e-4)."""
+    """Weight of the generator's orthogonal regularization (Brock 2019: 1e-4). 0: no regularization."""
     discriminator_weight_decay: float = 0.0
-    """Added to the discriminator's gradient: so many times its weights."""
+    """Weight decay of the discriminator: this many times its weights are added to the gradient."""
     input_noise: float = 0.0
-    """Standard deviation of the noise on all that the discriminator sees (Arjovsky and Bottou 2017)."""
+    """Standard deviation of the noise that is added to all inputs of the discriminator (Arjovsky and Bottou 2017). 0: no noise."""
     input_noise_samples: int | None = None
-    """The noise fades to nothing in a straight line over so many images. None: it stays."""
+    """Number of real samples over which the input noise falls linearly to zero. None: it stays constant."""
     augment: Literal["none", "ada", "diffaugment"] = "none"
-    """What is done to all that the discriminator sees, for small data sets: ada (Karras 2020: pixels, geometry, colors, by a chance that
-    adapts) or diffaugment (Zhao 2020: color, translation, cutout)."""
+    """Augmentation of all inputs of the discriminator, for small data sets: ada (Karras 2020: pixels, geometry and colors, with a
+    probability that adapts) or diffaugment (Zhao 2020: color, translation, cutout)."""
     augment_target: float = 0.6
-    """ada: how sure the discriminator may be of real images, the mean sign of its logits; above it images are augmented more."""
+    """For ada: target for the mean sign of the discriminator's logits of real images, -1 to 1. Above it, images are augmented more."""
     augment_chance: float | None = None
-    """ada: a fixed chance of each operation, from 0 to 1. None: one that adapts."""
+    """For ada: fixed probability of each operation, 0 to 1. None: the probability adapts."""
     augment_samples: int = 500_000
-    """ada: the chance rises from 0 to 1 over so many images at the fastest."""
+    """For ada: number of real samples over which the probability rises from 0 to 1 at the fastest."""
     packing: int = 1
-    """So many samples are judged together, as one (PacGAN, Lin 2018)."""
+    """Number of samples that the discriminator scores together as one (PacGAN, Lin 2018)."""
     minibatch_deviation: bool = False
-    """The discriminator sees how much its batch varies (Karras 2018)."""
+    """Show the discriminator how much the samples of its batch differ (minibatch standard deviation, Karras 2018)."""
     condition: Condition = "none"
-    """How classes enter: not at all; one-hot, concatenated to latent and image (Mirza and Osindero 2014); conditional batch
-    norm and projection (Miyato and Koyama 2018); an auxiliary classifier in the discriminator (Odena 2017)."""
+    """How the networks are conditioned on classes: none; concatenate (one-hot, joined to latent and image, Mirza and Osindero 2014);
+    projection (with conditional batch norm, Miyato and Koyama 2018); auxiliary (a classifier in the discriminator, Odena 2017)."""
     unroll: int = 0
-    """The generator looks ahead so many steps of the discriminator (Metz 2017)."""
+    """Number of discriminator steps that the generator looks ahead (Metz 2017). 0: no unrolling."""
 
     def incompatibilities(self, spec: Any) -> list[str]:  # noqa: ANN401 (the Spec of its kind of data)
         """See Recipe."""
         found = super().incompatibilities(spec)
         if self.condition != "none" and not spec.classes:
             found.append(
-                f"condition={self.condition!r} needs data with classes; this has none. "
-                "Use folders as classes, a labels.csv, or condition='none'."
+                f"condition={self.condition!r} needs data with classes, and this data has none. Make a folder for each class, add a "
+                "labels.csv, or use condition='none'."
             )
         if self.label_smoothing and self.objective not in HAVE_TARGETS:
             found.append(
                 f"label_smoothing needs an objective with targets ({', '.join(HAVE_TARGETS)}); {self.objective!r} has none. Set it to 0."
             )
         if self.packing >= 1 and self.batch_size % self.packing:
-            found.append(f"packing must divide the batch of {self.batch_size}; {self.packing} does not. Change packing or batch_size.")
+            found.append(f"packing must divide the batch of {self.batch_size}; {self.packing} does not. Change one of them.")
         if self.packing > 1 and self.condition == "auxiliary":
             found.append(
-                "condition='auxiliary' names the class of one image, and packing shows several at once: use packing=1 or another condition."
+                "condition='auxiliary' classifies single images, and packing shows several at once. Use packing=1 or another condition."
             )
         for name in ("augment_target", "augment_chance", "augment_samples"):
             if self.augment != "ada" and getattr(self, name) != getattr(type(self), name):
-                found.append(f"{name} is of augment='ada': give that too, or leave it out.")
+                found.append(f"{name} only works with augment='ada'. Set that too, or leave it out.")
         if self.input_noise_samples is not None and not self.input_noise:
-            found.append("input_noise_samples says when the noise is gone, but there is none: give input_noise too.")
+            found.append("input_noise_samples does nothing without input_noise. Set that too, or leave it out.")
         if self.gradient_penalty_sides == "one" and not self.gradient_penalty:
-            found.append("gradient_penalty_sides='one' changes nothing without a gradient penalty: give gradient_penalty too.")
+            found.append("gradient_penalty_sides='one' does nothing without gradient_penalty. Set that too, or leave it out.")
         return found
 
     @property
@@ -164,7 +168,7 @@ class AdversarialSettings(Recipe):
         return 0.0002 * math.prod(spec.shape[1:]) / self.batch_size if self.r1 is None else self.r1
 
     def optimizer_maker(self, rate: float, weight_decay: float = 0.0) -> Callable[[list[nn.Parameter]], torch.optim.Optimizer]:
-        """What makes a player's optimizer."""
+        """Makes the optimizer of a player from its weights."""
         return maker(self.optimizer, rate, betas=self.betas, momentum=self.momentum, weight_decay=weight_decay)
 
     def noise_at(self, images: int) -> float:
@@ -174,24 +178,24 @@ class AdversarialSettings(Recipe):
 
 
 def square_problems(spec: ImageSpec, smallest: int, largest: int) -> list[str]:
-    """What is wrong with the images for networks that draw squares of a power of two."""
+    """What is wrong with the images for networks that generate squares with a side that is a power of two."""
     side = spec.height
     if spec.width == side and not side & (side - 1) and smallest <= side <= largest:
         return []
     sides = [str(1 << power) for power in range(smallest.bit_length() - 1, largest.bit_length())]
     return [
-        f"These networks draw squares with a side of {', '.join(sides[:-1])} or {sides[-1]} pixels, not {spec.height}x{spec.width}. "
-        f"Give --size, for instance {nearest_square(side, smallest)}."
+        f"These networks generate square images with a side of {', '.join(sides[:-1])} or {sides[-1]} pixels, not "
+        f"{spec.height}x{spec.width}. Use --size, for example {nearest_square(side, smallest)}."
     ]
 
 
 def equalized_problems(recipe: AdversarialSettings) -> list[str]:
-    """What does not suit networks with an equalized learning rate."""
+    """Settings that do not work with an equalized learning rate."""
     if not recipe.spectral_norm:
         return []
-    return ["spectral_norm is not for networks with an equalized learning rate, which have scales of their own: leave it out."]
+    return ["spectral_norm does not work with an equalized learning rate, which rescales weights itself. Leave it out."]
 
 
 def nearest_square(side: int, smallest: int) -> int:
-    """The power of two that is nearest to a image's own side without losing pixels, at most 64."""
+    """The smallest power of two that is not below an image's own side, but at most 64."""
     return min(64, max(smallest, 1 << (side - 1).bit_length()))

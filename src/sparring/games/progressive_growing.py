@@ -1,4 +1,4 @@
-"""What can be set in every game whose networks grow while it is played."""
+"""Settings of every game whose networks grow during training."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,9 @@ SMALLEST = 8
 
 @dataclass(frozen=True, kw_only=True)
 class GrowingRecipe(AdversarialRecipe):
-    """A generator and a discriminator that grow from small images to the full side, each new side faded in (Karras et al. 2018)."""
+    """A generator and a discriminator that grow from small images to full resolution; each new resolution is faded in (Karras et al.
+    2018).
+    """
 
     ranges: ClassVar[Ranges] = {
         **AdversarialRecipe.ranges,
@@ -28,21 +30,21 @@ class GrowingRecipe(AdversarialRecipe):
     }
 
     learning_rate: float = 1e-3
-    """Adam's rate, for both networks."""
+    """Learning rate of both networks, unless discriminator_learning_rate is given."""
     betas: tuple[float, float] = (0.0, 0.99)
-    """Adam's decay rates."""
+    """Adam's decay rates, for the mean and the variance of gradients."""
     minibatch_deviation: bool = True
-    """The discriminator sees how much its batch varies."""
+    """Show the discriminator how much the samples of its batch differ (minibatch standard deviation)."""
     channel_base: int = 16384
-    """Channels are so many divided by the side..."""
+    """Feature maps with a side of s pixels have channel_base / s channels, but at most channel_max."""
     channel_max: int = 512
-    """...and at most so many."""
+    """Largest number of channels of a feature map."""
     start_side: int = 4
-    """The side to begin with."""
+    """Side, in pixels, of the images that training starts with; a power of two."""
     stable_samples: int = 800_000
-    """Images shown at each side alone."""
+    """Number of real samples at each resolution before the next one is faded in."""
     fading_samples: int = 800_000
-    """Images over which the next side is faded in."""
+    """Number of real samples over which the next resolution is faded in."""
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""

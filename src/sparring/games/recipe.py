@@ -1,4 +1,4 @@
-"""A recipe: one published system, its settings, and the game that they make."""
+"""A recipe: one published system, its settings, and the game that they define."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from sparring.games.game import Game
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A published system: its settings, with the paper's values as defaults, and the game they make."""
+    """A published system: its settings, with the paper's values as defaults, and the game that they define."""
 
     title: ClassVar[str]
     """One line for the list of recipes."""
@@ -21,7 +21,7 @@ class Recipe:
     modality: ClassVar[str]
     """The kind of data that it learns from: the name of an adapter in `modalities/`."""
     data: ClassVar[str]
-    """The kind of data it accepts, for a person."""
+    """The data that it accepts, in words."""
     ranges: ClassVar[Ranges] = {
         "batch_size": {"at least": 1, "at most": 2**20},
         "ema_samples": {"at least": 0},
@@ -30,18 +30,19 @@ class Recipe:
         "betas": {"at least": 0, "less than": 1},
         "latent_size": {"at least": 1, "at most": 2**16},
     }
-    """Where the numbers of settings must lie, those that many recipes have included; a recipe with others: `{**Recipe.ranges, ...}`."""
+    """Ranges of numeric settings, including those that many recipes share. A recipe with more writes `{**Recipe.ranges, ...}`."""
 
     batch_size: int = 64
-    """Real samples in each turn's batch."""
+    """Number of real samples in each batch."""
     ema_samples: float = 10_000
-    """Half-life, in samples shown, of the moving average of the weights that samples are drawn from. 0: no average."""
+    """Half-life, in real samples, of the exponential moving average (EMA) of the weights. Samples are generated with the averaged
+    weights. 0: no EMA."""
     warmup_samples: int = 0
-    """Learning rates rise from zero over this many real samples."""
+    """Number of real samples over which learning rates rise linearly from zero. 0: no warmup."""
     decay_from_samples: int | None = None
-    """From this many real samples on, learning rates fall in a straight line. None: never."""
+    """Number of real samples from which learning rates fall linearly. None: they stay constant."""
     decay_until_samples: int | None = None
-    """Learning rates reach zero at this many real samples."""
+    """Number of real samples at which learning rates have fallen to zero. None: they stay constant."""
 
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """Settings that differ from the defaults for another kind of data than its own, by the name of that kind: the kinds that it can be
@@ -63,42 +64,42 @@ class Recipe:
 
     @final
     def problems(self, spec: Spec) -> list[str]:
-        """Everything that is wrong with these settings for such data, each a sentence that says what to change.
-        Values of wrong types are all that is said if there are any. A recipe has its say in `ranges` and `incompatibilities`.
+        """Everything that is wrong with these settings for such data, each a sentence that says what to change. If values have wrong
+        types, only those are reported. A recipe defines `ranges` and `incompatibilities`.
         """
         if spec.kind != self.modality:
             return [f"This recipe learns from {self.modality}, and this data is {spec.kind}. It takes: {self.data}."]
         return type_problems(self) or [*range_problems(self, self.ranges), *self.incompatibilities(spec)]
 
     def incompatibilities(self, spec: Any) -> list[str]:  # noqa: ANN401 (the Spec of its kind of data)
-        """What does not fit together, or such data. Every value has its type by then, though perhaps not its range."""
+        """Settings that do not work together, or with such data. All values have the right type by then, but may be out of range."""
         found = []
         if (self.decay_from_samples is None) != (self.decay_until_samples is None):
-            found.append("decay_from_samples and decay_until_samples go together: give both or neither.")
+            found.append("decay_from_samples and decay_until_samples belong together: give both or neither.")
         elif (
             self.decay_from_samples is not None
             and self.decay_until_samples is not None
             and not 0 <= self.decay_from_samples < self.decay_until_samples
         ):
             found.append(
-                f"decay_from_samples ({self.decay_from_samples}) must lie before decay_until_samples ({self.decay_until_samples})."
+                f"decay_from_samples ({self.decay_from_samples}) must be less than decay_until_samples ({self.decay_until_samples})."
             )
         return found
 
     def refuse_to_begin(self) -> None:
-        """Raise a SparringError if something that training needs beside the data is not there. (Drawing may not need it.)"""
+        """Raise a SparringError if something that training needs besides the data is missing. (Sampling may not need it.)"""
 
     @property
     def smallest_part(self) -> int:
-        """Number of samples that must stay together when a batch is split."""
+        """Number of samples that have to stay together when a batch is split."""
         return 1
 
     def build(self, spec: Any) -> Game:  # noqa: ANN401 (the Spec of its kind of data)
-        """The game for such data, with fresh weights from torch's random numbers."""
+        """The game for such data, with new weights from torch's random numbers."""
         raise NotImplementedError
 
     def rate_factor(self, real_samples: int) -> float:
-        """What the learning rates are multiplied with after this many real samples."""
+        """Factor on the learning rates after this many real samples."""
         factor = 1.0
         if self.warmup_samples:
             factor = min(1.0, (real_samples + self.batch_size) / self.warmup_samples)
@@ -109,6 +110,6 @@ class Recipe:
 
 
 def check(recipe: Recipe, spec: Spec) -> None:
-    """Raise a SettingsError that lists all that is wrong with `recipe` for such data, if anything is."""
+    """Raise a SettingsError that lists everything that is wrong with `recipe` for such data, if anything is."""
     if problems := recipe.problems(spec):
-        raise SettingsError(listed("These settings do not fit:", problems))
+        raise SettingsError(listed("These settings do not work:", problems))

@@ -83,7 +83,7 @@ def path_lengths(
 
 @dataclass(frozen=True, kw_only=True)
 class StyleRecipe(AdversarialRecipe):
-    """What can be set in every game of a style generator."""
+    """Settings of every game with a style generator."""
 
     ranges: ClassVar[Ranges] = {
         **AdversarialRecipe.ranges,
@@ -97,21 +97,23 @@ class StyleRecipe(AdversarialRecipe):
     }
 
     latent_size: int = 512
-    """Numbers in a latent vector z."""
+    """Number of dimensions of the latent vector z."""
     style_size: int = 512
-    """Numbers in w."""
+    """Number of dimensions of the style vector w."""
     style_mixing: float = 0.9
-    """Chance that a batch in training has styles of two latents, from some layer on of the second."""
+    """Probability, 0 to 1, that the images of a training batch have the styles of one latent in the first layers and of another in the
+    rest."""
     path_length: float = 0.0
-    """Weight of the path-length penalty: steps in w shall change images by as much everywhere (Karras 2020: 2)."""
+    """Weight of path length regularization: a step in w should change the image by the same amount everywhere (Karras 2020: 2). 0: no
+    regularization."""
     mapping_layers: int = 8
-    """Layers from z to w."""
+    """Number of layers of the mapping network from z to w."""
     mapping_rate: float = 0.01
-    """Their learning rate is so many times the others'."""
+    """Learning rate of the mapping network, as a multiple of the other layers' rate."""
     mapping_width: int | None = None
-    """Units of those layers but the last. None: style_size."""
+    """Number of units in each hidden layer of the mapping network. None: style_size."""
     embedding_size: int | None = None
-    """Numbers that a class is turned into before the mapping. None: style_size."""
+    """Number of dimensions of the class embedding that enters the mapping network. None: style_size."""
 
     @property
     def steps_per_cycle(self) -> int:
@@ -122,5 +124,7 @@ class StyleRecipe(AdversarialRecipe):
         """See Recipe."""
         found = super().incompatibilities(spec)
         if self.condition == "concatenate":
-            found.append("condition='concatenate' is not for networks with styles: use 'projection' or 'auxiliary'.")
+            found.append(
+                "condition='concatenate' does not work with style generators. Use condition='projection' or condition='auxiliary'."
+            )
         return found + equalized_problems(self)

@@ -236,7 +236,7 @@ class ImagePool(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class TranslationRecipe(ImageRecipe):
-    """What can be set in every game from image to image. A recipe adds the game."""
+    """Settings of every game of image translation. A recipe adds the game."""
 
     modality: ClassVar[str] = "pairs"
     translates: ClassVar[Literal["paired", "unpaired", "style"]]
@@ -249,27 +249,28 @@ class TranslationRecipe(ImageRecipe):
     }
 
     batch_size: int = 1
-    """Images in each turn's batch."""
+    """Number of images in each batch."""
     ema_samples: float = 0
-    """Half-life, in images shown, of the moving average of the weights that translate. 0: no average."""
+    """Half-life, in images, of the exponential moving average (EMA) of the generators' weights. Images are translated with the averaged
+    weights. 0: no EMA."""
     learning_rate: float = 2e-4
-    """Adam's rate, for all networks."""
+    """Learning rate of all networks."""
     betas: tuple[float, float] = (0.5, 0.999)
-    """Adam's decay rates."""
+    """Adam's decay rates, for the mean and the variance of gradients."""
     norm: NormName = "instance"
-    """Of all networks (see discriminator_norm, too): instance norm, batch norm or none."""
+    """Normalization in all networks: instance, batch or none. (For the discriminators, see discriminator_norm.)"""
     width: int = 64
-    """Channels of the generators' largest maps."""
+    """Number of channels of the generators' largest feature maps."""
     jitter: float = 0.12
-    """Images are enlarged by so much and cut back at a place of chance. 0: not."""
+    """Enlarge images by this fraction, 0 to 1, and crop them back at a random position. 0: no jitter."""
     flip: bool = True
-    """Half of the images are mirrored. (Pairs alike.)"""
+    """Flip half of the images horizontally, at random; the images of a pair together."""
 
     def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec)
         if self.translates == "paired" and not spec.paired:
-            found.append("This recipe needs pairs, and these two sets have none. Use cyclegan or cut, which do without.")
+            found.append("This recipe needs pairs, and these two sets have none. Without pairs, use cyclegan or cut.")
         return found
 
     def build(self, spec: PairSpec) -> TranslationGame:
@@ -287,7 +288,7 @@ class TranslationRecipe(ImageRecipe):
 
 @dataclass(frozen=True, kw_only=True)
 class PatchRecipe(TranslationRecipe):
-    """What can be set in every game with discriminators of patches."""
+    """Settings of every game of image translation whose discriminators score patches."""
 
     ranges: ClassVar[Ranges] = {
         **TranslationRecipe.ranges,
@@ -298,22 +299,23 @@ class PatchRecipe(TranslationRecipe):
     }
 
     objective: PatchObjective = "least-squares"
-    """The pair of losses, for each patch."""
+    """Losses of generator and discriminator, for each patch: non-saturating, least-squares or hinge."""
     r1: float = 0.0
-    """Gamma: gamma / 2 times the squared gradient, at a real image, of its patches' sum, over how many they are: a patch's own, as far as
-    they do not overlap (Mescheder 2018). Of patches of 34x34 some seventy cover a pixel and add up, so 0.001 is much. Papers of
-    translators have none."""
+    """Weight gamma of R1 for each patch: gamma / 2 times the squared gradient, at a real image, of the sum over its patches, divided by
+    their number (Mescheder 2018). Some seventy patches of 34x34 cover a pixel and add up, so 0.001 is already strong. 0: no penalty, as
+    in the papers of these recipes."""
     penalty_every: int = 1
-    """R1 is computed in every so many steps, and is as much stronger (Karras 2020: 16)."""
+    """Compute R1 only every this many steps, with a weight that is as many times larger (lazy regularization, Karras 2020: 16)."""
     discriminator_width: int = 64
-    """Channels of the discriminators' largest maps."""
+    """Number of channels of the discriminators' largest feature maps."""
     augment: Literal["none", "diffaugment"] = "none"
-    """What is done to all that the discriminators see, so that few images are not learned by heart: none, or diffaugment (Zhao 2020:
-    color, translation, cutout; pairs alike, but for color)."""
+    """Augmentation of all inputs of the discriminators, for small data sets: none or diffaugment (Zhao 2020: color, translation, cutout;
+    the images of a pair alike, except for color)."""
     patch_layers: int = 3
-    """Halvings that the discriminators look through: 3 judge patches of 70x70 pixels, 2 of 34x34, 1 of 16x16, 0 single pixels."""
+    """Number of halvings in the discriminators, which sets the size of the patches: 3 for 70x70 pixels, 2 for 34x34, 1 for 16x16, 0 for
+    single pixels."""
     discriminator_norm: NormName | None = None
-    """Of the discriminators. None: as `norm`."""
+    """Normalization in the discriminators: instance, batch or none. None: the same as norm."""
 
     @property
     def patch_norm(self) -> NormName:
@@ -329,11 +331,14 @@ class PatchRecipe(TranslationRecipe):
         """See Recipe."""
         found = super().incompatibilities(spec)
         if self.r1 and self.patch_norm == "batch":
-            found.append("r1 is of each image's gradient, and batch norm mixes images: use discriminator_norm='instance' or 'none'.")
+            found.append(
+                "r1 needs gradients of single images, and batch norm mixes images. Use discriminator_norm='instance' or "
+                "discriminator_norm='none'."
+            )
         if self.patch_layers >= 1 and spec.height >> self.patch_layers < 4:
             found.append(
-                f"{self.patch_layers} patch_layers leave no patch to judge of {spec.height}x{spec.width} images: "
-                f"use at most {max(1, spec.height.bit_length() - 3)}, or larger images (--size)."
+                f"patch_layers={self.patch_layers} leaves no patch of {spec.height}x{spec.width} images. Use at most "
+                f"{max(1, spec.height.bit_length() - 3)}, or larger images (--size)."
             )
         return found
 
@@ -342,4 +347,4 @@ def divisor_problems(spec: ImageSpec, divisor: int) -> list[str]:
     """What is wrong with the images' size for networks that halve it."""
     if not spec.height % divisor and not spec.width % divisor:
         return []
-    return [f"The sides of the images must divide by {divisor}, and they are {spec.height}x{spec.width}. Give --size."]
+    return [f"The sides of the images must be divisible by {divisor}, and they are {spec.height}x{spec.width}. Use --size."]

@@ -60,16 +60,16 @@ IMAGES, MOVIES = (".png", ".webp", ".jpg", ".jpeg"), (".gif", ".mp4")
 
 @dataclass(frozen=True, kw_only=True)
 class PlaygroundSettings:
-    """How long and with what networks a game is played on points."""
+    """How long and with which networks a recipe is trained on points."""
 
     steps: int = 5000
-    """Steps of the game."""
+    """Number of training steps."""
     seed: int = 0
-    """Where all randomness comes from."""
+    """Seed of all random numbers."""
     hidden: tuple[int, ...] = (128, 128, 128)
-    """Rectified units in each hidden layer of both networks."""
+    """Number of ReLU units in each hidden layer of both networks."""
     linear_decay: bool = False
-    """Learning rates fall in a straight line to zero over the second half."""
+    """Let learning rates fall linearly to zero over the second half of training."""
 
     def problems(self) -> list[str]:
         """Every value of a wrong type or out of range, in a sentence each."""
@@ -106,7 +106,7 @@ def started(recipe: str | type[AdversarialRecipe]) -> AdversarialRecipe:
     """A recipe with its settings for points; a SettingsError if it is no game of a generator against a discriminator."""
     kind = recipes.get(recipe) if isinstance(recipe, str) else recipe
     if "points" not in kind.settings_for:
-        raise SettingsError(f"The playground is for a generator against a discriminator; {recipes.name_of(kind)} is another game.")
+        raise SettingsError(f"The recipe {recipes.name_of(kind)} does not work on points, which need a generator and a discriminator.")
     return kind.usual("points")  # pyright: ignore[reportReturnType]
 
 
@@ -131,30 +131,30 @@ def playground(
     kind = type(given)
     known = {*asdict(given), *PlaygroundSettings.__dataclass_fields__}
     if unknown := sorted(set(settings) - known):
-        raise SettingsError(listed("There are no such settings:", [f"{name}: {did_you_mean(name, known)}" for name in unknown]))
+        raise SettingsError(listed("Unknown settings:", [f"{name}: {did_you_mean(name, known)}" for name in unknown]))
     own = {name: value for name, value in settings.items() if name in PlaygroundSettings.__dataclass_fields__}
     chosen, recipe = PlaygroundSettings(**own), replace(given, **{name: settings[name] for name in settings.keys() - own.keys()})  # pyright: ignore[reportArgumentType]
     points = Points(mixture(data), seed=chosen.seed)
     # Not `problems`: what the recipe's own networks cannot draw does not matter here.
     problems = type_problems(recipe) or range_problems(recipe, recipe.ranges) + AdversarialSettings.incompatibilities(recipe, points.spec)
     if recipe.augment != "none":
-        problems.append(f"augment={recipe.augment!r} changes images, and points are none: leave it out.")
+        problems.append(f"augment={recipe.augment!r} works on images, not on points. Leave it out.")
     ours = AdversarialRecipe.__dataclass_fields__
     problems += [
-        f"{name} is of {recipes.name_of(kind)}'s own networks; on points they are small and fully connected: leave it out."
+        f"{name} belongs to {recipes.name_of(kind)}'s own networks, and on points small fully connected networks are used. Leave it out."
         for name in asdict(recipe)
         if name not in ours and getattr(recipe, name) != getattr(given, name)
     ]
     if movie is not None and Path(movie).suffix not in MOVIES:
-        problems.append(f"{movie}: a movie is one of {', '.join(MOVIES)}. Change the file's ending.")
+        problems.append(f"{movie}: a movie has to end in one of {', '.join(MOVIES)}.")
     if image is not None and Path(image).suffix not in IMAGES:
-        problems.append(f"{image}: a image is one of {', '.join(IMAGES)}. Change the file's ending.")
+        problems.append(f"{image}: an image has to end in one of {', '.join(IMAGES)}.")
     if run is not None and RunDirectory(Path(run)).exists():
-        problems.append(f"{run} holds a run already: choose another folder for this one.")
+        problems.append(f"{run} contains a run already. Choose another folder.")
     if problems := [*chosen.problems(), *problems]:
-        raise SettingsError(listed("These settings do not fit:", problems))
+        raise SettingsError(listed("These settings do not work:", problems))
     if (image is not None or movie is not None) and find_spec("matplotlib") is None:
-        raise missing_extra("matplotlib", "plots", "Drawing the playground")  # before the game, not after it
+        raise missing_extra("matplotlib", "plots", "Plotting the playground")  # before the game, not after it
     if chosen.linear_decay:
         samples = chosen.steps * recipe.batch_size * recipe.discriminator_steps
         recipe = replace(recipe, decay_from_samples=samples // 2, decay_until_samples=samples)

@@ -1,4 +1,4 @@
-"""BigGAN: large batches, a class embedding shared by all norms, a latent that enters at every side, self-attention."""
+"""BigGAN: large batches, a class embedding shared by all norms, a latent that enters at every resolution, self-attention."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,13 +15,13 @@ from sparring.nets import biggan as nets
 
 @dataclass(frozen=True, kw_only=True)
 class BigGAN(AdversarialRecipe):
-    """Residual networks with spectral norm and self-attention; classes by conditional batch norm and projection.
+    """Residual networks with spectral normalization and self-attention; classes by conditional batch norm and projection.
 
-    The paper's batch is 2,048 and its width 96, on 128 processors. `--width 16` to 32 suits two cores. Truncation trades variety for
-    fidelity when sampling: `sparring sample RUN --truncation 0.5`.
+    The paper uses a batch of 2,048 and a width of 96, on 128 processors. On two cores, use `--width 16` to `--width 32`. Truncation
+    trades variety for quality when sampling: `sparring sample RUN --truncation 0.5`.
     """
 
-    title: ClassVar[str] = "Class-conditional at scale: shared embedding, hierarchical latent, attention, truncation"
+    title: ClassVar[str] = "Class-conditional generation at scale: shared class embedding, hierarchical latent, self-attention"
     paper: ClassVar[str] = (
         "Brock, Donahue, Simonyan 2019: Large Scale GAN Training for High Fidelity Natural Image Synthesis (arXiv:1809.11096)"
     )
@@ -40,56 +40,60 @@ class BigGAN(AdversarialRecipe):
     }
 
     largest_attention: ClassVar[int] = 64
-    """The largest side of maps that have self-attention by default."""
+    """Largest side of feature maps that have self-attention by default."""
 
     batch_size: int = 64
-    """Real images in each turn's batch."""
+    """Number of real images in each discriminator batch."""
     latent_size: int = 120
-    """Numbers in a latent vector; a hierarchical one is cut into equal chunks, what is left over is not used."""
+    """Number of dimensions of the latent vector. A hierarchical latent is cut into equal chunks; a remainder is not used."""
     objective: ObjectiveName = "hinge"
-    """The pair of losses."""
+    """Losses of generator and discriminator."""
     learning_rate: float = 5e-5
-    """Adam's rate of the generator."""
+    """Learning rate of the generator."""
     discriminator_learning_rate: float | None = 2e-4
-    """Adam's rate of the discriminator."""
+    """Learning rate of the discriminator."""
     betas: tuple[float, float] = (0.0, 0.999)
-    """Adam's decay rates."""
+    """Adam's decay rates, for the mean and the variance of gradients."""
     discriminator_steps: int = 2
-    """Discriminator steps for each generator step."""
+    """Number of discriminator updates per generator update."""
     spectral_norm: bool = True
-    """Divide every weight of the discriminator by its largest singular value."""
+    """Apply spectral normalization to the discriminator."""
     generator_spectral_norm: bool = True
-    """Divide every weight of the generator by its largest singular value."""
+    """Apply spectral normalization to the generator."""
     orthogonal: float = 1e-4
-    """Weight of the inner products between the generator's filters."""
+    """Weight of the generator's orthogonal regularization. 0: no regularization."""
     condition: Condition = "projection"
-    """How classes enter: projection (conditional batch norm, projection discriminator), auxiliary, or none."""
+    """How the networks are conditioned on classes: projection (with conditional batch norm), auxiliary, or none."""
     width: int = 96
-    """Channels at the full resolution; four to sixteen times as many at the lower ones."""
+    """Number of channels at full resolution; feature maps at lower resolutions have four to sixteen times as many."""
     shared_size: int = 128
-    """Numbers that a class is turned into, once for all norms. 0: each norm has its own rows for classes."""
+    """Number of dimensions of the class embedding that all conditional batch norms share. 0: each has its own embedding."""
     hierarchical: bool = True
-    """Each doubling of the side sees a part of the latent."""
+    """Feed one chunk of the latent to each resolution of the generator."""
     attention: int | None = None
-    """Side of the maps that have self-attention. None: half the image's, at most 64. 0: none."""
+    """Side, in pixels, of the feature maps that have self-attention. 0: no self-attention. None: half the side of the images, at most
+    64."""
     depth: int = 0
-    """Blocks at each side of BigGAN-deep (the paper's: 2). 0: BigGAN."""
+    """Number of residual blocks at each resolution of BigGAN-deep (the paper uses 2). 0: BigGAN, not deep."""
     discriminator_depth: int | None = None
-    """The discriminator's. None: as many."""
+    """The same for the discriminator. None: as depth."""
     widths: tuple[int, ...] = ()
-    """The generator's channels at 4x4, 8x8, ..., in place of `width`."""
+    """Numbers of channels of the generator at 4x4, 8x8, ..., in place of width."""
     discriminator_widths: tuple[int, ...] = ()
-    """The discriminator's after each stage (before them, that of the first convolution of BigGAN-deep)."""
+    """Numbers of channels of the discriminator after each stage (for BigGAN-deep preceded by those of its first convolution), in place
+    of width."""
     attended: tuple[int, ...] | None = None
-    """Stages of the generator, from 0, that are followed by self-attention, in place of `attention`."""
+    """Stages of the generator, counted from 0, that are followed by self-attention, in place of attention. None: attention decides."""
     discriminator_attended: tuple[int, ...] | None = None
-    """Stages of the discriminator."""
+    """Stages of the discriminator, counted from 0, that are followed by self-attention. None: attention decides."""
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
         if self.condition == "concatenate":
-            found.append("condition='concatenate' is not for BigGAN's networks: use 'projection' or 'auxiliary'.")
+            found.append(
+                "condition='concatenate' does not work with BigGAN's networks. Use condition='projection' or condition='auxiliary'."
+            )
         if not found:
             found += self.size_problems(spec)
         if not found and len(self.widths) not in {0, spec.height.bit_length() - 2}:
@@ -111,7 +115,9 @@ class BigGAN(AdversarialRecipe):
                 f"A hierarchical latent is cut into {stages + 1} chunks: latent_size must be at least that, not {self.latent_size}."
             )
         if self.attention and (self.attention & (self.attention - 1) or not 8 <= self.attention < spec.height):
-            found.append(f"attention must be the side of a map, a power of two from 8 to {spec.height // 2}, or 0; it is {self.attention}.")
+            found.append(
+                f"attention must be 0 or the side of a feature map, a power of two from 8 to {spec.height // 2}, not {self.attention}."
+            )
         for name in ("attended", "discriminator_attended"):
             if any(stage >= wanted for stage in getattr(self, name) or ()):
                 found.append(f"{name} must be numbers of stages, from 0 to {wanted - 1}, not {getattr(self, name)}.")
@@ -119,7 +125,7 @@ class BigGAN(AdversarialRecipe):
         if self.depth if self.discriminator_depth is None else self.discriminator_depth:
             deep += (self.discriminator_widths or nets.discriminator_widths(spec.height, self.width))[1:]  # the first is of no block
         if deep and min(deep) < nets.BOTTLENECK:
-            found.append(f"BigGAN-deep's narrowest maps need at least {nets.BOTTLENECK} channels, not {min(deep)}.")
+            found.append(f"BigGAN-deep's narrowest feature maps need at least {nets.BOTTLENECK} channels, not {min(deep)}.")
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:

@@ -1,4 +1,4 @@
-"""CUT: one kind of images made of another, one way only, by contrast of patches."""
+"""CUT: unpaired image translation in one direction, with a contrastive loss on patches."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -83,13 +83,13 @@ def places(count: int, most: int, context: StepContext, place: int) -> Int64[Ten
 
 @dataclass(frozen=True, kw_only=True)
 class CUT(PatchRecipe):
-    """Residual generator, least-squares PatchGAN, contrast of patches: half of CycleGAN's networks.
+    """Residual generator, least-squares PatchGAN, and a contrastive loss on patches: half as many networks as CycleGAN.
 
-    FastCUT is `--contrast 10 --identity 0 --flip-equivariance`. `--blocks 6` suits images below 256x256, and on a laptop `--width 24` to
-    32.
+    For FastCUT, use `--contrast 10 --identity 0 --flip-equivariance`. For images below 256x256, use `--blocks 6`; on a laptop, `--width
+    24` to `--width 32`.
     """
 
-    title: ClassVar[str] = "One kind of images made of another, one way, by contrast of patches"
+    title: ClassVar[str] = "Unpaired image translation in one direction, with a contrastive loss on patches"
     paper: ClassVar[str] = "Park, Efros, Zhang, Zhu 2020: Contrastive Learning for Unpaired Image-to-Image Translation (arXiv:2007.15651)"
     data: ClassVar[str] = "two sets of images: --data and --target"
     translates = "unpaired"
@@ -102,31 +102,33 @@ class CUT(PatchRecipe):
     }
 
     decay_from_samples: int | None = 200_000
-    """From this many images on, learning rates fall in a straight line. None: never."""
+    """Number of images from which learning rates fall linearly. None: they stay constant."""
     decay_until_samples: int | None = 400_000
-    """Learning rates reach zero at this many images."""
+    """Number of images at which learning rates have fallen to zero. None: they stay constant."""
     blocks: int = 9
-    """Residual blocks of the generator."""
+    """Number of residual blocks of the generator."""
     resized: bool = False
-    """Enlarge by nearest neighbors and convolve, where the paper has transposed convolutions, whose checkerboard can stay."""
+    """Upsample by nearest-neighbor interpolation and a convolution, in place of the paper's transposed convolutions, which can leave a
+    checkerboard pattern."""
     shortcut: bool = False
-    """Draw only what changes, and add it to the image: for two kinds that differ in style, not in shape. (Not in the paper.)"""
+    """Let the generator predict only the change, which is added to the input. For sets that differ in style, not in shape. (Not in the
+    paper.)"""
     contrast: float = 1.0
-    """Weight of the contrast between patches of an input and of what is made of it."""
+    """Weight of the contrastive loss between patches of an input and of its translation."""
     identity: float = 1.0
-    """Weight of the same for targets, which should stay as they are. 0: not."""
+    """Weight of the contrastive loss for targets, which the generator should not change. 0: none."""
     flip_equivariance: bool = False
-    """Half of the images are translated mirrored, and their patches compared with those of the image as it was, as FastCUT does."""
+    """Translate half of the images flipped, and compare their patches with those of the image that is not flipped, as in FastCUT."""
     patches: int = 256
-    """Patches of each map that are told from each other."""
+    """Number of patches of each feature map in the contrastive loss."""
     temperature: float = 0.07
-    """Of that comparison."""
+    """Temperature of the contrastive loss."""
 
     def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
         if spec.input_channels != spec.channels:
-            found.append("The generator looks at what it drew, too: inputs and targets need the same channels. Give --channels.")
+            found.append("The generator also translates targets, so inputs and targets need the same number of channels. Use --channels.")
         return found
 
     def game(self, spec: PairSpec) -> CutGame:

@@ -1,4 +1,4 @@
-"""CycleGAN: two kinds of images, each made of the other, without pairs."""
+"""CycleGAN: unpaired image translation in both directions."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -90,13 +90,13 @@ class CycleGANGame(PatchGame):
 
 @dataclass(frozen=True, kw_only=True)
 class CycleGAN(PatchRecipe):
-    """Residual generators, least-squares PatchGANs, and the way back.
+    """Residual generators in both directions, least-squares PatchGANs, and cycle consistency.
 
-    The paper trains 100 passes of about 1,000 images at full rate and 100 more while it falls. `--blocks 6` suits images below 256x256,
-    and on a laptop `--width 24` to 32.
+    The paper trains 100 epochs of about 1,000 images at a constant learning rate, and 100 more while it falls. For images below 256x256,
+    use `--blocks 6`; on a laptop, `--width 24` to `--width 32`.
     """
 
-    title: ClassVar[str] = "One kind of images made of another, and back, without pairs"
+    title: ClassVar[str] = "Unpaired image translation in both directions, with cycle consistency"
     paper: ClassVar[str] = (
         "Zhu, Park, Isola, Efros 2017: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks (arXiv:1703.10593)"
     )
@@ -110,21 +110,23 @@ class CycleGAN(PatchRecipe):
     }
 
     decay_from_samples: int | None = 100_000
-    """From this many images on, learning rates fall in a straight line. None: never."""
+    """Number of images from which learning rates fall linearly. None: they stay constant."""
     decay_until_samples: int | None = 200_000
-    """Learning rates reach zero at this many images."""
+    """Number of images at which learning rates have fallen to zero. None: they stay constant."""
     blocks: int = 9
-    """Residual blocks of each generator."""
+    """Number of residual blocks of each generator."""
     resized: bool = False
-    """Enlarge by nearest neighbors and convolve, where the paper has transposed convolutions, whose checkerboard can stay."""
+    """Upsample by nearest-neighbor interpolation and a convolution, in place of the paper's transposed convolutions, which can leave a
+    checkerboard pattern."""
     shortcut: bool = False
-    """Draw only what changes, and add it to the image: for two kinds that differ in style, not in shape. (Not in the paper.)"""
+    """Let the generator predict only the change, which is added to the input. For sets that differ in style, not in shape. (Not in the
+    paper.)"""
     cycle: float = 10.0
-    """Weight of the mean absolute difference between a image and what comes back of it."""
+    """Weight of cycle consistency: the mean absolute difference between an image and its translation there and back."""
     identity: float = 5.0
-    """Weight of the mean absolute difference between a image and what a generator of its own kind makes of it."""
+    """Weight of the identity loss: a generator should not change an image that already belongs to its output set. 0: none."""
     pool: int = 50
-    """Images of the past that are kept for each discriminator. 0: none."""
+    """Number of earlier translations that are kept to train each discriminator on. 0: none."""
 
     def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
@@ -132,9 +134,9 @@ class CycleGAN(PatchRecipe):
         if spec.input_channels != spec.channels:
             differ = "images of both kinds, and these have different channels"
             if self.identity:
-                found.append(f"identity compares {differ}: set it to 0, or give --channels.")
+                found.append(f"identity compares {differ}: set it to 0, or use --channels.")
             if self.shortcut:
-                found.append(f"shortcut adds {differ}: leave it out, or give --channels.")
+                found.append(f"shortcut adds {differ}: leave it out, or use --channels.")
         return found
 
     def game(self, spec: PairSpec) -> CycleGANGame:

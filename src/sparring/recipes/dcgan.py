@@ -14,9 +14,9 @@ from sparring.nets import dcgan as nets
 
 @dataclass(frozen=True, kw_only=True)
 class DCGAN(AdversarialRecipe):
-    """Images from fractionally strided convolutions with batch norm."""
+    """Strided and transposed convolutions with batch norm."""
 
-    title: ClassVar[str] = "Convolutional GAN with batch norm: the one to start with"
+    title: ClassVar[str] = "Convolutional networks with batch norm: the one to start with"
     paper: ClassVar[str] = (
         "Radford, Metz, Chintala 2016: Unsupervised Representation Learning with Deep Convolutional GANs (arXiv:1511.06434)"
     )
@@ -24,25 +24,26 @@ class DCGAN(AdversarialRecipe):
     ranges: ClassVar[Ranges] = {**AdversarialRecipe.ranges, "width": {"at least": 1, "at most": 4096}, "leak": {"at least": 0}}
 
     batch_size: int = 128
-    """Real images in each turn's batch."""
+    """Number of real images in each discriminator batch."""
     latent_size: int = 100
-    """Numbers in a latent vector."""
+    """Number of dimensions of the latent vector."""
     latent: Literal["normal", "uniform"] = "uniform"
-    """What latents are drawn from: standard normal, or uniform in [-1, 1]."""
+    """Distribution of latent vectors: standard normal, or uniform in [-1, 1]."""
     width: int = 64
-    """Channels at half the resolution; each halving of the side doubles them. (64 in the authors' code; figure 1's generator has 128.)"""
+    """Number of channels at half the resolution; it doubles with each halving of the side. (64 as in the authors' code; the generator in
+    the paper's figure 1 has 128.)"""
     leak: float = 0.2
-    """Slope of the discriminator's leaky rectifiers below zero."""
+    """Slope of the discriminator's leaky ReLU below zero."""
     discriminator_norm: nets.Norm = "batch"
-    """Between the discriminator's layers: batch norm, layer norm over each image, or none."""
+    """Normalization in the discriminator: batch, image (layer norm over each image) or none."""
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
         if self.penalized and self.discriminator_norm == "batch":
             found.append(
-                "Penalties on gradients are for each image, and batch norm mixes images (Gulrajani 2017, section 4): "
-                "give discriminator_norm='none' or 'image'."
+                "Gradient penalties need gradients of single images, and batch norm mixes images (Gulrajani 2017, section 4). Use "
+                "discriminator_norm='none' or discriminator_norm='image'."
             )
         return found
 

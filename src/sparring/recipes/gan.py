@@ -1,4 +1,4 @@
-"""The first GAN: fully connected networks and the minimax game."""
+"""The original GAN: fully connected networks and the minimax game."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -13,14 +13,14 @@ from sparring.nets import mlp as nets
 
 @dataclass(frozen=True, kw_only=True)
 class GAN(AdversarialRecipe):
-    """Fully connected networks play the minimax game.
+    """Fully connected networks.
 
-    Its generator minimizes -log D(G(z)); `objective="saturating"` is the minimax game itself (section 3 of the paper).
-    The paper trains by gradient descent with momentum and gives no rate. (Its authors' code has 0.1, but holds the
-    norm of each unit's weights below 1.9; without that, 0.1 diverges.) Hence Adam here.
+    The generator minimizes -log D(G(z)); for the minimax game itself, use `--objective saturating` (section 3 of the paper). The paper
+    trains by gradient descent with momentum and gives no learning rate. (The authors' code has 0.1, but limits the norm of each unit's
+    weights to 1.9; without that, 0.1 diverges.) So Adam is used here.
     """
 
-    title: ClassVar[str] = "The first GAN: fully connected networks, the minimax game"
+    title: ClassVar[str] = "The original GAN: fully connected networks"
     paper: ClassVar[str] = "Goodfellow et al. 2014: Generative Adversarial Networks (arXiv:1406.2661)"
     data: ClassVar[str] = "small images of any shape, with or without classes"
     ranges: ClassVar[Ranges] = {
@@ -33,21 +33,21 @@ class GAN(AdversarialRecipe):
     }
 
     batch_size: int = 100
-    """Real images in each turn's batch."""
+    """Number of real images in each discriminator batch."""
     latent_size: int = 100
-    """Numbers in a latent vector."""
+    """Number of dimensions of the latent vector."""
     latent: Literal["normal", "uniform"] = "uniform"
-    """What latents are drawn from: standard normal, or uniform in [-1, 1]."""
+    """Distribution of latent vectors: standard normal, or uniform in [-1, 1]."""
     generator_hidden: tuple[int, ...] = (1200, 1200)
-    """Rectified units in each hidden layer of the generator."""
+    """Number of ReLU units in each hidden layer of the generator."""
     discriminator_hidden: tuple[int, ...] = (240, 240)
-    """Maxout units in each hidden layer of the discriminator."""
+    """Number of maxout units in each hidden layer of the discriminator."""
     pieces: int = 5
-    """Linear maps that each maxout unit takes the largest of. 0: rectified units in place of maxout."""
+    """Number of linear maps in each maxout unit, which outputs the largest. 0: ReLU in place of maxout."""
     dropout: float = 0.5
-    """Share of the discriminator's hidden units dropped in training."""
+    """Dropout rate of the discriminator's hidden units, 0 to 1."""
     input_dropout: float = 0.2
-    """Share of the discriminator's input pixels dropped in training."""
+    """Dropout rate of the discriminator's input pixels, 0 to 1."""
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The images' own side, at most 32: the networks see every pixel at once."""

@@ -1,4 +1,4 @@
-"""pix2pix: a image for each image, learned from pairs."""
+"""pix2pix: image translation learned from pairs."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -37,12 +37,12 @@ class Pix2PixGame(OneWayGame):
 
 @dataclass(frozen=True, kw_only=True)
 class Pix2Pix(PatchRecipe):
-    """U-Net, 70x70 PatchGAN on the pair, L1; dropout is the noise.
+    """U-Net generator with dropout as its noise, 70x70 PatchGAN on input and output together, L1 loss.
 
-    The paper trains 200 passes of its images. At 64x64 `--patch-layers 2` suits, and the U-Net has six halvings.
+    The paper trains 200 epochs. For images of 64x64, use `--patch-layers 2`; the U-Net then has six halvings.
     """
 
-    title: ClassVar[str] = "A image for each image, from pairs: sketches to photographs, maps to views"
+    title: ClassVar[str] = "Paired image translation: sketches to photographs, maps to aerial views"
     paper: ClassVar[str] = (
         "Isola, Zhu, Zhou, Efros 2017: Image-to-Image Translation with Conditional Adversarial Networks (arXiv:1611.07004)"
     )
@@ -56,22 +56,22 @@ class Pix2Pix(PatchRecipe):
     }
 
     objective: PatchObjective = "non-saturating"
-    """The pair of losses, for each patch."""
+    """Losses of generator and discriminator, for each patch."""
     norm: nets.NormName = "instance"
-    """Of both networks, unless discriminator_norm is given: instance norm, batch norm for larger batches, or none. (The paper's is batch
-    norm of single images, when drawing too: instance norm.)"""
+    """Normalization in both networks, unless discriminator_norm is given: instance, batch (for larger batches) or none. (The paper uses
+    batch norm with batches of one image, also when sampling, which is instance norm.)"""
     l1: float = 100.0
-    """Weight of the mean absolute difference from the target."""
+    """Weight of the L1 loss: the mean absolute difference to the target."""
     network: Literal["unet", "residual"] = "unet"
-    """The generator's: U-Net, or CycleGAN's residual one."""
+    """Architecture of the generator: unet, or residual (CycleGAN's)."""
     halvings: int | None = None
-    """Of the U-Net. None: as often as the side can be halved, eight times at most."""
+    """Number of halvings of the U-Net. None: as many as the side allows, at most eight."""
     blocks: int = 9
-    """Residual blocks, of the residual network."""
+    """Number of residual blocks of the residual generator."""
     dropout: float = 0.5
-    """Share of the inner maps that is dropped in training: the U-Net's noise."""
+    """Dropout rate of the generator's inner feature maps, 0 to 1. It is the source of noise."""
     judges: Literal["pair", "image"] = "pair"
-    """The discriminator sees input and image, or the image alone."""
+    """What the discriminator sees: input and output together (pair), or the output alone (image)."""
 
     def halvings_for(self, spec: PairSpec) -> int:
         """Of the U-Net, for such images."""

@@ -1,4 +1,4 @@
-"""ProGAN: both networks grow while they train, from 4x4 images to the full side."""
+"""ProGAN: both networks grow during training, from 4x4 to full resolution."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,34 +13,34 @@ from sparring.nets import progressive_growing as nets
 
 @dataclass(frozen=True, kw_only=True)
 class ProGAN(GrowingRecipe):
-    """New sides are faded in; pixel norm, equalized learning rate, minibatch standard deviation; WGAN-GP with a drift penalty.
+    """Progressive growing, pixel norm, equalized learning rate, minibatch standard deviation; WGAN-GP with a drift penalty.
 
-    The paper shows 800,000 images at each side and as many while the next comes in. On a laptop give less: `--stable-samples 30000
-    --fading-samples 30000`, and `--channel-max 64` to 128.
+    The paper trains on 800,000 images at each resolution, and on as many while the next one fades in. On a laptop, use fewer:
+    `--stable-samples 30000 --fading-samples 30000`, and `--channel-max 64` to `--channel-max 128`.
     """
 
-    title: ClassVar[str] = "Grows from 4x4 to the full side, each new side faded in"
+    title: ClassVar[str] = "Progressive growing from 4x4 to full resolution"
     paper: ClassVar[str] = (
         "Karras, Aila, Laine, Lehtinen 2018: Progressive Growing of GANs for Improved Quality, Stability, and Variation (arXiv:1710.10196)"
     )
     data: ClassVar[str] = "images, 8x8 to 1024x1024 (a power of two), with or without classes"
 
     batch_size: int = 16
-    """Real images in each turn's batch. (The paper's falls from 128 to 3 as images grow, to fit into memory.)"""
+    """Number of real images in each discriminator batch. (In the paper it falls from 128 to 3 as images grow, to fit into memory.)"""
     latent_size: int = 512
-    """Numbers in a latent vector."""
+    """Number of dimensions of the latent vector."""
     objective: ObjectiveName = "wasserstein"
-    """The pair of losses."""
+    """Losses of generator and discriminator."""
     gradient_penalty: float = 10.0
-    """Weight of (gradient norm - 1)^2 between real and generated samples."""
+    """Weight of the gradient penalty (gradient norm - 1)^2 at points between real and generated samples. 0: no penalty."""
     drift: float = 0.001
-    """Weight of the squared logits of real samples, which keeps the critic near zero."""
+    """Weight of the squared logits of real samples, which keeps the critic near zero. 0: no penalty."""
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + equalized_problems(self)
         if self.condition in {"concatenate", "projection"}:
-            found.append(f"condition={self.condition!r} is not for ProGAN's networks: use 'auxiliary', as the paper does.")
+            found.append(f"condition={self.condition!r} does not work with ProGAN's networks. Use condition='auxiliary', as in the paper.")
         return found
 
     def build(self, spec: ImageSpec) -> TwoPlayerGame:

@@ -1,4 +1,4 @@
-"""SAGAN: self-attention in both networks, spectral norm in both."""
+"""SAGAN: self-attention and spectral normalization in both networks."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,36 +8,38 @@ from sparring.recipes.biggan import BigGAN
 
 @dataclass(frozen=True, kw_only=True)
 class SAGAN(BigGAN):
-    """The networks that BigGAN grew out of: classes by conditional batch norms of their own and projection, one latent for all sides.
+    """The predecessor of BigGAN: classes by conditional batch norms without a shared embedding, and by projection; the latent only enters
+    at 4x4.
 
-    The paper's batch is 256.
+    The paper uses a batch of 256.
     """
 
-    title: ClassVar[str] = "Self-attention, spectral norm in both networks, two time scales"
+    title: ClassVar[str] = "Self-attention, spectral normalization in both networks, two learning rates"
     paper: ClassVar[str] = "Zhang, Goodfellow, Metaxas, Odena 2019: Self-Attention Generative Adversarial Networks (arXiv:1805.08318)"
 
     largest_attention: ClassVar[int] = 32
 
     latent_size: int = 128
-    """Numbers in a latent vector."""
+    """Number of dimensions of the latent vector."""
     learning_rate: float = 1e-4
-    """Adam's rate of the generator."""
+    """Learning rate of the generator."""
     discriminator_learning_rate: float | None = 4e-4
-    """Adam's rate of the discriminator."""
+    """Learning rate of the discriminator."""
     betas: tuple[float, float] = (0.0, 0.9)
-    """Adam's decay rates."""
+    """Adam's decay rates, for the mean and the variance of gradients."""
     discriminator_steps: int = 1
-    """Discriminator steps for each generator step."""
+    """Number of discriminator updates per generator update."""
     orthogonal: float = 0.0
-    """Weight of the inner products between the generator's filters."""
+    """Weight of the generator's orthogonal regularization. 0: no regularization."""
     width: int = 64
-    """Channels at the full resolution; four to sixteen times as many at the lower ones."""
+    """Number of channels at full resolution; feature maps at lower resolutions have four to sixteen times as many."""
     shared_size: int = 0
-    """Numbers that a class is turned into, once for all norms. 0: each norm has its own rows for classes."""
+    """Number of dimensions of the class embedding that all conditional batch norms share. 0: each has its own embedding."""
     hierarchical: bool = False
-    """Each doubling of the side sees a part of the latent."""
+    """Feed one chunk of the latent to each resolution of the generator."""
     attention: int | None = None
-    """Side of the maps that have self-attention. None: half the image's, at most the paper's 32. 0: none."""
+    """Side, in pixels, of the feature maps that have self-attention. 0: no self-attention. None: half the side of the images, at most
+    32, as in the paper."""
 
 
 RECIPE = SAGAN

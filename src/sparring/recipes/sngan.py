@@ -1,4 +1,4 @@
-"""SNGAN: residual networks, the discriminator's weights divided by their spectral norms."""
+"""SNGAN: residual networks with a spectrally normalized discriminator."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,12 +15,12 @@ from sparring.nets import sngan as nets
 
 @dataclass(frozen=True, kw_only=True)
 class SNGAN(AdversarialRecipe):
-    """Residual networks with a spectrally normalized discriminator; with condition="projection", the classes of Miyato and Koyama
-    2018. (Two things of the authors' code are left out: the generator's batch is twice the discriminator's, and the rate falls to
-    zero in a straight line.)
+    """Residual networks with a spectrally normalized discriminator. With `--condition projection`, class-conditional as in Miyato and
+    Koyama 2018. (Two details of the authors' code are left out: the generator's batch is twice as large as the discriminator's, and the
+    learning rate falls linearly to zero.)
     """
 
-    title: ClassVar[str] = "Residual networks and spectral norm; classes by projection"
+    title: ClassVar[str] = "Residual networks with spectral normalization; classes by projection"
     paper: ClassVar[str] = (
         "Miyato, Kataoka, Koyama, Yoshida 2018: Spectral Normalization for Generative Adversarial Networks (arXiv:1802.05957); "
         "Miyato, Koyama 2018: cGANs with Projection Discriminator (arXiv:1802.05637)"
@@ -29,18 +29,19 @@ class SNGAN(AdversarialRecipe):
     ranges: ClassVar[Ranges] = {**AdversarialRecipe.ranges, "width": {"at least": 1, "at most": 1024}}
 
     batch_size: int = 64
-    """Real images in each turn's batch."""
+    """Number of real images in each discriminator batch."""
     objective: ObjectiveName = "hinge"
-    """The pair of losses."""
+    """Losses of generator and discriminator."""
     betas: tuple[float, float] = (0.0, 0.9)
-    """Adam's decay rates."""
+    """Adam's decay rates, for the mean and the variance of gradients."""
     discriminator_steps: int = 5
-    """Discriminator steps for each generator step."""
+    """Number of discriminator updates per generator update."""
     spectral_norm: bool = True
-    """Divide every weight of the discriminator by its largest singular value."""
+    """Apply spectral normalization to the discriminator."""
     width: int = 64
-    """Channels of the largest maps at 64x64 and above; each halving of the side doubles them. At 16x16 and 32x32 all of the
-    generator's maps have four times, the discriminator's twice as many (64: the paper's 256 and 128)."""
+    """Number of channels of the largest feature maps, at 64x64 and above; it doubles with each halving of the side. At 16x16 and 32x32
+    all feature maps of the generator have four times as many channels, those of the discriminator twice as many (with 64: 256 and 128,
+    as in the paper)."""
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""

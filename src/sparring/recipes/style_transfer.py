@@ -1,4 +1,4 @@
-"""Style transfer: a small network that paints any image in the style of one."""
+"""Style transfer: a small network that renders any image in the style of one."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -62,17 +62,17 @@ class StyleTransferGame(TranslationGame):
 
 @dataclass(frozen=True, kw_only=True)
 class StyleTransfer(TranslationRecipe):
-    """A feed-forward network trained against the maps of a published one: `--data photos/ --target style.jpg`.
+    """A feed-forward network, trained with losses on the feature maps of a pretrained one: `--data photos/ --target style.jpg`.
 
-    Both losses are taken relative to the size of what they compare, so that their weights mean the same for every style and network. The
-    network is a quarter as wide as the paper's, and of 2 MB: it runs on a phone.
+    Content and style losses are relative to the size of what they compare, so that their weights mean the same for every style and
+    feature network. The network is a quarter as wide as the paper's and takes 2 MB, so that it runs on a phone.
     """
 
-    title: ClassVar[str] = "Any image painted in the style of one, many times a second"
+    title: ClassVar[str] = "Fast style transfer: any image in the style of one image"
     paper: ClassVar[str] = (
         "Johnson, Alahi, Fei-Fei 2016: Perceptual Losses for Real-Time Style Transfer and Super-Resolution (arXiv:1603.08155)"
     )
-    data: ClassVar[str] = "images (--data), and a image, or several, of the style (--target)"
+    data: ClassVar[str] = "images (--data), and one or more images of the style (--target)"
     translates = "style"
     ranges: ClassVar[Ranges] = {
         **TranslationRecipe.ranges,
@@ -82,30 +82,30 @@ class StyleTransfer(TranslationRecipe):
     }
 
     batch_size: int = 4
-    """Images in each turn's batch."""
+    """Number of images in each batch."""
     learning_rate: float = 1e-3
-    """Adam's rate."""
+    """Learning rate."""
     betas: tuple[float, float] = (0.9, 0.999)
-    """Adam's decay rates."""
+    """Adam's decay rates, for the mean and the variance of gradients."""
     width: int = 16
-    """Channels of the largest maps. (The paper's: 32.)"""
+    """Number of channels of the largest feature maps. (The paper uses 32.)"""
     blocks: int = 5
-    """Residual blocks."""
+    """Number of residual blocks."""
     content: float = 1.0
-    """Weight of what a image shows."""
+    """Weight of the content loss."""
     style: float = 1.0
-    """Weight of how it is painted."""
+    """Weight of the style loss."""
     variation: float = 0.1
-    """Weight of smoothness."""
+    """Weight of total variation, for smooth images."""
     weights: str | None = None
-    """A file with VGG-16's weights (torchvision's .pth, whole or of its features alone), whose maps the paper compares. None:
+    """A file with the weights of VGG-16, the paper's feature network (torchvision's .pth, with or without the classifier). None:
     EfficientNet-lite0, which comes with Sparring."""
 
     def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + divisor_problems(spec, DIVISOR)
         if 4 in spec.known_channels:
-            found.append("Published networks see no transparency: give --channels 3.")
+            found.append("Pretrained feature networks do not support transparency. Use --channels 3.")
         return found
 
     def refuse_to_begin(self) -> None:

@@ -1,4 +1,4 @@
-"""StyleGAN: the generator draws from styles, which a mapping network makes of the latent; grown like ProGAN."""
+"""StyleGAN: a style generator with a mapping network, grown like ProGAN."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,11 +14,11 @@ from sparring.nets import progressive_growing, stylegan
 class StyleGAN(GrowingRecipe, StyleRecipe):
     """Mapping network, adaptive instance norm, noise inputs, style mixing; non-saturating losses with R1.
 
-    The paper shows 600,000 images at each side and as many while the next comes in. On a laptop give less: `--stable-samples 30000
-    --fading-samples 30000`, and `--channel-max 64` to 128.
+    The paper trains on 600,000 images at each resolution, and on as many while the next one fades in. On a laptop, use fewer:
+    `--stable-samples 30000 --fading-samples 30000`, and `--channel-max 64` to `--channel-max 128`.
     """
 
-    title: ClassVar[str] = "Styles by adaptive instance norm, noise inputs, style mixing; grown"
+    title: ClassVar[str] = "Style generator with adaptive instance norm, noise inputs and style mixing; grows progressively"
     paper: ClassVar[str] = (
         "Karras, Laine, Aila 2019: A Style-Based Generator Architecture for Generative Adversarial Networks (arXiv:1812.04948)"
     )
@@ -26,17 +26,17 @@ class StyleGAN(GrowingRecipe, StyleRecipe):
     ranges: ClassVar[Ranges] = {**StyleRecipe.ranges, **GrowingRecipe.ranges}
 
     latent_size: int = 512
-    """Numbers in a latent vector z."""
+    """Number of dimensions of the latent vector z."""
     batch_size: int = 32
-    """Real images in each turn's batch. (The authors' falls from 256 to 4 on each processor as images grow.)"""
+    """Number of real images in each discriminator batch. (The authors' falls from 256 to 4 on each processor as images grow.)"""
     r1: float | None = 10.0
-    """Gamma: gamma / 2 times the squared gradient at real samples."""
+    """Weight gamma of R1, which is gamma / 2 times the squared gradient at real samples. 0: no penalty."""
     start_side: int = 8
-    """The side to begin with."""
+    """Side, in pixels, of the images that training starts with; a power of two."""
     stable_samples: int = 600_000
-    """Images shown at each side alone."""
+    """Number of real samples at each resolution before the next one is faded in."""
     fading_samples: int = 600_000
-    """Images over which the next side is faded in."""
+    """Number of real samples over which the next resolution is faded in."""
 
     def build(self, spec: ImageSpec) -> StyleGame:
         """See Recipe."""

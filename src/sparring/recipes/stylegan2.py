@@ -1,4 +1,4 @@
-"""StyleGAN2: styles scale the weights of convolutions; the generator's map is kept smooth."""
+"""StyleGAN2: styles scale the weights of convolutions, and path lengths are regularized."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -12,14 +12,15 @@ from sparring.nets import stylegan2 as nets
 
 @dataclass(frozen=True, kw_only=True)
 class StyleGAN2(StyleRecipe):
-    """Weight demodulation, skip and residual networks, lazy R1 and path-length regularization.
+    """Weight demodulation, skip and residual networks, lazy R1 and path length regularization.
 
-    `channel_max` decides what it costs: 64 or 128 suit two cores at 32x32 and 64x64. For images of 32x32 the authors take
-    `--mapping-layers 2 --style-mixing 0 --path-length 0 --discriminator-architecture orig` (Karras et al. 2020b, arXiv:2006.06676), which
-    halves FD-lite0 after ten minutes on two cores (docs/benchmarks/training.md). R1's strength is that of their code for any data.
+    Its cost depends on channel_max: use 64 or 128 for images of 32x32 and 64x64 on two cores. For 32x32 the authors use
+    `--mapping-layers 2 --style-mixing 0 --path-length 0 --discriminator-architecture orig` (Karras et al. 2020b, arXiv:2006.06676),
+    which halves FD-lite0 after ten minutes on two cores (docs/benchmarks/training.md). The weight of R1 is that of the authors' code for any
+    data.
     """
 
-    title: ClassVar[str] = "Styles by weight demodulation, lazy R1, smooth paths: the one for the best images"
+    title: ClassVar[str] = "Style generator with weight demodulation, lazy R1 and path length regularization: the best images"
     paper: ClassVar[str] = "Karras et al. 2020: Analyzing and Improving the Image Quality of StyleGAN (arXiv:1912.04958)"
     data: ClassVar[str] = "images, 8x8 to 1024x1024 (a power of two), with or without classes"
     ranges: ClassVar[Ranges] = {
@@ -40,49 +41,53 @@ class StyleGAN2(StyleRecipe):
     }
 
     batch_size: int = 32
-    """Real images in each turn's batch."""
+    """Number of real images in each discriminator batch."""
     learning_rate: float = 2.5e-3
-    """Adam's rate, for both networks unless the discriminator has its own. (The authors take 0.002 for 1024x1024.)"""
+    """Learning rate of both networks, unless discriminator_learning_rate is given. (The authors use 0.002 for 1024x1024.)"""
     betas: tuple[float, float] = (0.0, 0.99)
-    """Adam's decay rates."""
+    """Adam's decay rates, for the mean and the variance of gradients."""
     r1: float | None = None
-    """Gamma: gamma / 2 times the squared gradient at real samples. None: 0.0002 * side^2 / batch_size."""
+    """Weight gamma of R1, which is gamma / 2 times the squared gradient at real samples. 0: no penalty. None: 0.0002 * side^2 /
+    batch_size."""
     penalty_every: int = 16
-    """R1 is computed in every so many steps, and is as much stronger."""
+    """Compute R1 only every this many steps, with a weight that is as many times larger (lazy regularization)."""
     path_length: float = 2.0
-    """Weight of the path-length penalty: steps in w shall change images by as much everywhere. 0: none."""
+    """Weight of path length regularization: a step in w should change the image by the same amount everywhere. 0: no regularization."""
     minibatch_deviation: bool = True
-    """The discriminator sees how much its batch varies."""
+    """Show the discriminator how much the samples of its batch differ (minibatch standard deviation)."""
     channel_base: int = 16384
-    """Channels are so many divided by the side... (32768 in the paper, and the authors' choice for 1024x1024)"""
+    """Feature maps with a side of s pixels have channel_base / s channels, but at most channel_max. (The paper, and the authors for
+    1024x1024, use 32768.)"""
     channel_max: int = 512
-    """...and at most so many."""
+    """Largest number of channels of a feature map."""
     architecture: Literal["skip", "resnet", "orig"] = "skip"
-    """The generator's (figure 7): skip sums images of all sides, resnet has shortcuts, orig neither."""
+    """Architecture of the generator (figure 7 of the paper): skip sums images of all resolutions, resnet has residual connections, orig
+    neither."""
     discriminator_architecture: Literal["skip", "resnet", "orig"] = "resnet"
-    """The discriminator's."""
+    """Architecture of the discriminator: skip, resnet or orig, as for the generator."""
     widths: tuple[int, ...] = ()
-    """The generator's channels at 4x4, 8x8, ..., in place of channel_base and channel_max; and the discriminator's, if it has none."""
+    """Numbers of channels of the generator at 4x4, 8x8, ..., in place of channel_base and channel_max. They also apply to the
+    discriminator, unless discriminator_widths is given."""
     discriminator_widths: tuple[int, ...] = ()
-    """The discriminator's own."""
+    """Numbers of channels of the discriminator at 4x4, 8x8, ..., in place of channel_base and channel_max."""
     deviation_group: int = 4
-    """Samples that the minibatch deviation is taken over. 0: the whole batch."""
+    """Number of samples over which minibatch standard deviation is computed. 0: the whole batch."""
     deviation_channels: int = 1
-    """Channels that show it."""
+    """Number of channels for minibatch standard deviation."""
     clamp: float | None = None
-    """The generator's activations are held within so much either side of zero (the authors' float16 networks: 256)."""
+    """Largest absolute value of the generator's activations (256 in the authors' float16 networks). None: no limit."""
     discriminator_clamp: float | None = None
-    """The discriminator's."""
+    """Largest absolute value of the discriminator's activations. None: no limit."""
     discriminator_mapping_layers: int = 8
-    """Layers from the class to what the discriminator's features are compared with."""
+    """Number of layers of the discriminator's mapping network, from the class to the vector that image features are compared with."""
     discriminator_mapping_rate: float = 0.01
-    """Those layers' learning rate is so many times the others'."""
+    """Learning rate of the discriminator's mapping network, as a multiple of the other layers' rate."""
     discriminator_mapping_width: int | None = None
-    """Units of those layers but the last. None: class_size."""
+    """Number of units in each hidden layer of the discriminator's mapping network. None: class_size."""
     discriminator_embedding_size: int | None = None
-    """Numbers that a class is turned into before those layers. None: class_size."""
+    """Number of dimensions of the class embedding that enters the discriminator's mapping network. None: class_size."""
     class_size: int | None = None
-    """Numbers that image and class are compared in. None: the channels at 4x4."""
+    """Number of dimensions in which the discriminator compares image and class. None: the number of channels at 4x4."""
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""

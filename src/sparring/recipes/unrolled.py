@@ -10,9 +10,9 @@ from sparring.recipes.dcgan import DCGAN
 
 @dataclass(frozen=True, kw_only=True)
 class UnrolledGAN(DCGAN):
-    """DCGAN's networks; a generator that puts all on one mode sees that the discriminator is about to learn it."""
+    """DCGAN's networks. A generator that produces only one mode sees that the discriminator is about to recognize it."""
 
-    title: ClassVar[str] = "The generator looks ahead: cures mode collapse by unrolling the discriminator"
+    title: ClassVar[str] = "The generator looks ahead by unrolling the discriminator, against mode collapse"
     paper: ClassVar[str] = "Metz et al. 2017: Unrolled Generative Adversarial Networks (arXiv:1611.02163)"
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {
         "points": {
@@ -25,11 +25,11 @@ class UnrolledGAN(DCGAN):
     }
 
     batch_size: int = 64
-    """Real images in each turn's batch."""
+    """Number of real images in each discriminator batch."""
     objective: ObjectiveName = "saturating"
-    """The pair of losses: here the minimax game itself, of which both sides are unrolled."""
+    """Losses of generator and discriminator; saturating is the minimax game itself, which is unrolled on both sides."""
     unroll: int = 5
-    """The generator looks ahead so many steps of the discriminator."""
+    """Number of discriminator steps that the generator looks ahead. 0: no unrolling."""
 
 
 RECIPE = UnrolledGAN

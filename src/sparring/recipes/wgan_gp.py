@@ -1,4 +1,4 @@
-"""WGAN-GP: a Wasserstein critic held by a penalty on its gradient."""
+"""WGAN-GP: a Wasserstein critic with a gradient penalty."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from sparring.recipes.dcgan import DCGAN
 
 @dataclass(frozen=True, kw_only=True)
 class WGANGP(DCGAN):
-    """DCGAN's networks; the critic's gradients between real and generated images are drawn to length 1."""
+    """DCGAN's networks. The critic's gradient norms at points between real and generated images are pulled towards 1."""
 
-    title: ClassVar[str] = "Wasserstein distance by a critic with a gradient penalty"
+    title: ClassVar[str] = "Wasserstein distance, estimated by a critic with a gradient penalty"
     paper: ClassVar[str] = "Gulrajani et al. 2017: Improved Training of Wasserstein GANs (arXiv:1704.00028), algorithm 1"
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {
         "points": {
@@ -26,19 +26,19 @@ class WGANGP(DCGAN):
     }
 
     batch_size: int = 64
-    """Real images in each turn's batch."""
+    """Number of real images in each critic batch."""
     objective: ObjectiveName = "wasserstein"
-    """The pair of losses."""
+    """Losses of generator and critic."""
     learning_rate: float = 1e-4
-    """The optimizer's rate, for both networks."""
+    """Learning rate of both networks, unless discriminator_learning_rate is given."""
     betas: tuple[float, float] = (0.0, 0.9)
-    """Adam's decay rates."""
+    """Adam's decay rates, for the mean and the variance of gradients."""
     gradient_penalty: float = 10.0
-    """Weight of (gradient norm - 1)^2 between real and generated samples."""
+    """Weight of the gradient penalty (gradient norm - 1)^2 at points between real and generated samples. 0: no penalty."""
     discriminator_steps: int = 5
-    """Critic steps for each generator step."""
+    """Number of critic updates per generator update."""
     discriminator_norm: Norm = "image"
-    """Between the critic's layers: layer norm over each image, or none. (Batch norm makes the penalty meaningless.)"""
+    """Normalization in the critic: image (layer norm over each image), none, or batch (which makes the penalty meaningless)."""
 
 
 RECIPE = WGANGP

@@ -1,4 +1,4 @@
-"""How a run is trained, whatever the game is."""
+"""Settings of training that all recipes share."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -7,19 +7,19 @@ from sparring.core.settings import Ranges, range_problems, type_problems
 
 DEFAULT_MINUTES = 10.0
 BUDGETS = ("real_samples", "steps", "minutes")
-"""Settings that end a training, the first that is reached."""
+"""Settings that limit training; the first limit that is reached ends it."""
 EVALUATION = ("evaluate_every", "evaluate_samples", "evaluate_extractor")
-"""Settings of evaluation while training, which change nothing of what is learned."""
+"""Settings of the evaluations during training, which do not change what is trained."""
 COACHING = ("coach", "coach_tries")
-"""Settings that a run without a coach may be given when it is gone on with. (What a coach did is in its checkpoints.)"""
+"""Settings that may be added when a run without a coach is resumed. (What a coach did is part of its checkpoints.)"""
 MACHINE = ("device", "precision", "threads", "gradient_accumulation")
-"""Settings that say how a machine computes a run, and not what is trained: another machine may need others, so a run may be gone on with
-under others. It is no longer the same to the bit then."""
+"""Settings of the hardware, which do not change what is trained. A run may be resumed with others, for example on another machine; its
+results are then no longer the same to the bit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """How long, how precisely and how closely watched a game is played."""
+    """How long a run trains, on which hardware, and what is logged and saved."""
 
     ranges: ClassVar[Ranges] = {
         "real_samples": {"at least": 1},
@@ -41,56 +41,58 @@ class TrainSettings:
     }
 
     real_samples: int | None = None
-    """Stop after this many real samples were shown to the first player. None: the other two decide."""
+    """Stop after this many real samples; an image that is used again counts again. None: no limit."""
     steps: int | None = None
-    """Stop after so many steps of the game. None: as the other two say."""
+    """Stop after this many training steps. None: no limit."""
     minutes: float | None = None
-    """Stop after so many minutes of training. Without any of the three: 10 minutes; with several: the first reached."""
+    """Stop after this many minutes of training. If several limits are given, the first one reached ends training. None: no limit, or 10
+    minutes if no other limit is given."""
     seed: int = 0
-    """Where all randomness comes from."""
+    """Seed of all random numbers: initial weights, order of the data, latents, augmentation."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """What computes; auto: a GPU if there is one."""
+    """Device to train on. auto: a GPU if there is one, else the CPU."""
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
-    """Of the networks' arithmetic; weights are float32 always. auto: bfloat16 where the processor has it."""
+    """Precision of the networks' arithmetic; weights are always float32. auto: bfloat16 if the hardware computes it fast, else float32."""
     threads: int = 0
-    """CPU threads; 0: as many as there are cores."""
+    """Number of CPU threads. 0: one per core."""
     gradient_accumulation: int = 1
-    """Split each batch in so many parts and sum their gradients: less memory, the same step (batch norm sees the parts)."""
+    """Number of parts that each batch is split into; their gradients are summed. More parts need less memory for the same step (but
+    batch norm only sees one part at a time)."""
     log_every: int = 50
-    """Steps between two lines of the log."""
+    """Number of steps between two lines of the log."""
     sample_every: int | None = None
-    """Steps between two sample grids. None: four for every doubling of the images shown."""
+    """Number of steps between two grids of samples. None: four grids for every doubling of the number of real samples."""
     samples: int = 64
-    """Images in a sample grid."""
+    """Number of samples in a grid."""
     checkpoint_minutes: float = 2.0
-    """Minutes between two checkpoints."""
+    """Minutes of training between two checkpoints."""
     checkpoint_every: int | None = None
-    """Steps between two checkpoints, instead of minutes. None: minutes decide."""
+    """Number of steps between two checkpoints, in place of checkpoint_minutes. None: checkpoint_minutes decides."""
     keep: int = 3
-    """How many of the newest checkpoints are kept, beside the best."""
+    """Number of newest checkpoints to keep, besides the best one."""
     evaluate_every: int | None = None
-    """Steps between two judgments: the Fréchet distance of the moving average's samples to the data, by which the best checkpoint is
-    then chosen. None: a cheaper distance, found with every checkpoint, chooses."""
+    """Number of steps between two evaluations: the Fréchet distance of the EMA's samples to the data, which then selects the best
+    checkpoint. None: a faster distance, computed at every checkpoint, selects it."""
     evaluate_samples: int = 2000
-    """Samples in a judgment."""
+    """Number of samples in an evaluation."""
     evaluate_extractor: str = "lite0"
-    """The network whose features are judged by: lite0, inception, classifier or timm:NAME."""
+    """Feature network of the evaluations: lite0, inception, classifier or timm:NAME."""
     holdout: int | None = None
-    """Images that are not trained on, to tell whether the discriminator learns the others by heart. None: one in twenty, at most 128.
-    (Translators hold pairs out instead.)"""
+    """Number of images held out from training, to measure whether the discriminator memorizes the others. (Image translation has
+    --held-out instead.) None: one in twenty images, at most 128."""
     coach: bool = False
-    """Act on verdicts: when vital signs show that training fails, go back to the last healthy checkpoint, change the mildest setting that
-    is known to help, and go on. What was done and why is written to coach.md."""
+    """Intervene when training fails: go back to the last healthy checkpoint, change the mildest setting that is known to help, and
+    continue. The file coach.md says what was changed and why."""
     coach_tries: int = 4
-    """How often the coach may step in before it gives up."""
+    """Number of interventions after which the coach gives up."""
 
     def with_budget(self) -> "TrainSettings":
-        """These settings with a budget, if they had none."""
+        """These settings; without any limit, with the default of 10 minutes."""
         return replace(self, minutes=DEFAULT_MINUTES) if self.real_samples is self.steps is self.minutes is None else self
 
     def problems(self, batch_size: int, smallest_part: int = 1) -> list[str]:
-        """Every value of a wrong type or out of range, in a sentence each. (A wrong `batch_size` is the recipe's to name.)
-        `smallest_part`: images that must stay together when a batch is split.
+        """One sentence for every value that has a wrong type or is out of range. (Except `batch_size`, which the recipe checks.)
+        `smallest_part`: number of images that have to stay together when a batch is split.
         """
         problems = type_problems(self) + range_problems(self, self.ranges)
         whole = type(batch_size) is type(self.gradient_accumulation) is type(smallest_part) is int
@@ -100,5 +102,5 @@ class TrainSettings:
                 f"gradient_accumulation must divide the batch of {batch_size}{together}; {self.gradient_accumulation} does not."
             )
         if not self.coach and self.coach_tries != type(self).coach_tries:
-            problems.append("coach_tries says how often the coach may step in, but there is none: give coach too, or leave it out.")
+            problems.append("coach_tries does nothing without a coach: give coach too, or leave it out.")
         return problems

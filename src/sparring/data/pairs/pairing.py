@@ -1,4 +1,4 @@
-"""Which images go together, as settings."""
+"""Settings that say which images belong together."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -10,23 +10,26 @@ from sparring.data.pairs.derived_inputs import DerivedInput
 
 @dataclass(frozen=True, kw_only=True)
 class Pairing:
-    """Which images go together, and as what."""
+    """Which images belong together, for image translation."""
 
     ranges: ClassVar[Ranges] = {"held_out": {"at least": 0, "less than": 1}}
 
     target: str | None = None
-    """Where the targets lie: as --data, or a single image. Names that are the same (but for the ending) make pairs."""
+    """The target images: anything that --data accepts, or one image whose style is transferred. Files of the same name (ignoring the
+    ending) are pairs. None: the data holds the targets too."""
     inputs: DerivedInput | Literal["given"] = "given"
-    """What inputs are: given, or made of each image, which is then the target: edges, scribble, gray, low-resolution, masked."""
+    """How the input is made from each image, which is its target: edges, scribble, gray, low-resolution or masked. given: inputs are
+    part of the data."""
     side_by_side: Literal["none", "left", "right"] = "none"
-    """Each image holds both halves of a pair, and the input is on this side."""
+    """Each file holds a pair side by side, with the input on this side. none: files hold single images."""
     held_out: float = 0.1
-    """Share of the images that are not trained on, to show and judge by."""
+    """Fraction of the images held out from training, for samples and scores, 0 to 1."""
     subject_until: str | None = None
-    """Names are of one subject up to this text; all of its images are held out together. None: "-" for emoji, else the whole name."""
+    """Part of a file name, up to this text, that names the subject. All images of a subject are held out together. None: the whole name,
+    or for emoji up to "-"."""
     twins: bool | None = None
-    """Two sets without pairs show the same subjects, under the same names: each is trained on in one set alone, and judged by its twin.
-    None: so it is for emoji."""
+    """For two sets without pairs: files of the same name show the same subject. Each subject is then trained on in one set only, and
+    held-out images are scored against those of the same name. None: only for emoji."""
 
     def problems(self) -> list[str]:
         """All that is wrong with it, in a sentence each."""

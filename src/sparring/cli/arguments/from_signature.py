@@ -1,4 +1,4 @@
-"""What a command takes, read from its function's signature, its docstrings and the dataclasses among its parameters."""
+"""The arguments of a command, read from its function's signature, its docstring and the dataclasses among its parameters."""
 
 import ast
 import functools
@@ -18,11 +18,11 @@ METAVARS = {int: "INT", float: "FLOAT", str: "TEXT"}
 
 @dataclass(frozen=True)
 class Group:
-    """A heading of a help page, under which arguments stand that belong together."""
+    """Arguments that stand under one heading of a help page."""
 
     title: str
     about: str = ""
-    """What is said of all of them: paragraphs with an empty line between two."""
+    """Text below the heading: paragraphs separated by empty lines."""
 
 
 FLAGS = Group("Flags")
@@ -30,29 +30,29 @@ FLAGS = Group("Flags")
 
 @dataclass(frozen=True)
 class Argument:
-    """One flag, or one word with a place of its own, that a command takes."""
+    """One flag or one positional argument of a command."""
 
     names: tuple[str, ...]
-    """Flags with their dashes, the long one last; of a positional argument its name in capitals alone."""
+    """The flag with its dashes, short forms first; for a positional argument only its name in capitals."""
     kind: Any
     """The type of its value, without None."""
     positional: bool
     required: bool
     default: Any = None
     help: str = ""
-    """What it is, in sentences without line breaks."""
+    """The help text, without line breaks."""
     metavar: str = ""
-    """How its value is shown in help."""
+    """How its value is written in help pages, such as INT."""
     group: Group = FLAGS
 
     @property
     def name(self) -> str:
-        """The name that messages use: the long flag, or the word in capitals that stands for its place."""
+        """The name used in messages: the long flag, or the positional argument's name in capitals."""
         return self.names[0] if self.positional else self.names[-1]
 
     @property
     def count(self) -> int | None:
-        """How many words its value takes; None: any number."""
+        """Number of words that its value takes; None for any number."""
         if self.kind is bool:
             return 0
         if get_origin(self.kind) is tuple:
@@ -62,8 +62,8 @@ class Argument:
 
 
 def arguments_of(command: Callable[..., object], defaults: object = None, group: Group = FLAGS) -> Iterator[Argument]:
-    """All that a function takes, with the fields of dataclasses among its parameters as flags of their own. `command` may be such a
-    dataclass, and `defaults` one of its instances, whose values stand for the class's own.
+    """All arguments of a function. A parameter that is a dataclass stands for one flag for each of its fields. `command` may be such a
+    dataclass itself; then `defaults` is an instance whose values replace the defaults of the class.
     """
     hints = get_type_hints(command, include_extras=True)
     documented = field_docstrings(command) if isinstance(command, type) else argument_docstrings(command)
@@ -80,8 +80,8 @@ def arguments_of(command: Callable[..., object], defaults: object = None, group:
         positional, kind = Positional in extras, _without_none(kind)
         flag = f"--{(getattr(about, 'name', None) or name).replace('_', '-')}"
         names = (getattr(about, "metavar", None) or name.upper(),) if positional else (*(getattr(about, "aliases", None) or ()), flag)
-        endless = positional and get_origin(kind) is tuple
-        required = default is inspect.Parameter.empty or endless
+        takes_many = positional and get_origin(kind) is tuple
+        required = default is inspect.Parameter.empty or takes_many
         yield Argument(
             names=names,
             kind=kind,
@@ -94,15 +94,17 @@ def arguments_of(command: Callable[..., object], defaults: object = None, group:
         )
 
 
-def _without_none(kind: Any) -> Any:  # noqa: ANN401 (a type as it is written)
+def _without_none(kind: Any) -> Any:  # noqa: ANN401 (a type annotation)
     if get_origin(kind) in (Union, UnionType):
         kinds = [one for one in get_args(kind) if one is not NoneType]
+        if all(get_origin(one) is Literal for one in kinds):  # one list of choices
+            return Literal[tuple(choice for one in kinds for choice in get_args(one))]
         return kinds[0] if len(kinds) == 1 else Union[tuple(kinds)]  # noqa: UP007 (made at run time)
     return getattr(kind, "__origin__", kind) if hasattr(kind, "__metadata__") else kind
 
 
-def metavar_of(kind: Any) -> str:  # noqa: ANN401 (a type as it is written)
-    """How a value of this type is shown in help."""
+def metavar_of(kind: Any) -> str:  # noqa: ANN401 (a type annotation)
+    """How a value of this type is written in help pages."""
     if kind is bool:
         return ""
     if get_origin(kind) is Literal:
@@ -116,18 +118,18 @@ def metavar_of(kind: Any) -> str:  # noqa: ANN401 (a type as it is written)
 
 
 def group_of(name: str, kind: type) -> Group:
-    """The group of a dataclass's fields."""
+    """The group of a dataclass's fields: its heading is the parameter's name, its text the class's docstring."""
     about = inspect.cleandoc(kind.__doc__ or "")
     return Group(name.capitalize(), "\n\n".join(" ".join(paragraph.split()) for paragraph in about.split("\n\n")))
 
 
 def summary_of(command: Callable[..., object]) -> str:
-    """A function's docstring without what it says of its arguments."""
+    """A function's docstring without its section on arguments."""
     return inspect.cleandoc(command.__doc__ or "").partition("\nArgs:")[0].strip()
 
 
 def argument_docstrings(command: Callable[..., object]) -> dict[str, str]:
-    """What a function's docstring says of its arguments, below "Args:"."""
+    """The help texts of a function's arguments, from the section "Args:" of its docstring."""
     listed = textwrap.dedent(inspect.cleandoc(command.__doc__ or "").partition("\nArgs:\n")[2])
     found = re.findall(r"^(\w+): (.*(?:\n +.*)*)", listed, re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in found}
@@ -135,7 +137,7 @@ def argument_docstrings(command: Callable[..., object]) -> dict[str, str]:
 
 @functools.cache
 def field_docstrings(kind: type) -> Mapping[str, str]:
-    """The docstrings below a dataclass's fields, its parents' among them. (Python does not keep them: they are read from the source.)"""
+    """The docstrings below the fields of a dataclass and its base classes. (Python does not keep them; they are read from the source.)"""
     found: dict[str, str] = {}
     for one in reversed(kind.__mro__):
         try:
