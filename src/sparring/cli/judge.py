@@ -10,6 +10,7 @@ from tyro.conf import Positional, arg
 from sparring.cli.arguments.shared import Checkpoint
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
+from sparring.games.protocols import Translates
 
 
 def judge(
@@ -71,14 +72,13 @@ def judge(
     from sparring.cli.translate import print_scores
     from sparring.evaluation.judge import check_checkpoint_option, load_if_model, milestone_sentence
     from sparring.evaluation.report import HTML_FILE, format_score
-    from sparring.games.translation import TranslationGame
     from sparring.runs.run_directory import RunDirectory
 
     out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgment"))
     screen = console()
     check_checkpoint_option(checkpoint, first, second)
     model = load_if_model(first, checkpoint)
-    if model is not None and isinstance(model.game, TranslationGame):
+    if model is not None and isinstance(model.game, Translates):
         ours = {"held-out": held_out, "weights": weights, "extractor": extractor != "lite0"}
         ours |= {"split": split, "value-range": value_range, "max-pixels": max_pixels}
         if refused := [f"--{name}" for name, value in ours.items() if value]:

@@ -14,8 +14,8 @@ from sparring.core.files import read_json, replacing, write_bytes
 from sparring.evaluation import report
 from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
-from sparring.games.translation import TranslationRecipe
 from sparring.inference.load import IMPORTED, load
+from sparring.modalities import MODALITIES
 from sparring.runs.config import described, from_json, read_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
@@ -115,7 +115,7 @@ def _read_comparable_configs(directories: Sequence[RunDirectory]) -> list[dict[s
         path = directory.path
         if directory.exists():
             configs.append(read_config(directory))
-            if issubclass(type(described(configs[-1], path)[0]), TranslationRecipe):
+            if MODALITIES[described(configs[-1], path)[0].modality].judged_by == "translations":
                 translators.append(str(path))
         elif path.suffix == ".safetensors" or (path / IMPORTED).is_file():
             problems.append(f"{path} is a model without its run: judge it against data that you name, with: sparring judge {path} DATA")

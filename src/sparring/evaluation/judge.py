@@ -24,7 +24,7 @@ from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.image_sets import ImageSet, image_set_from_source, image_set_from_store
 from sparring.evaluation.judgment import Judgment, judge_images
 from sparring.games.game import Game
-from sparring.games.latent_game import LatentGame
+from sparring.games.protocols import Samples
 from sparring.inference.load import IMPORTED, load
 from sparring.inference.model import Model
 from sparring.inference.training_data import preprocessing_of, source_of, training_data
@@ -32,6 +32,7 @@ from sparring.media.pixels import float_to_pixels
 from sparring.metrics.feature_arrays import check_features
 from sparring.metrics.frechet_distance import Gaussian, gaussian_frechet_distance
 from sparring.nets.feature_extractors.resize import ResizeName
+from sparring.runs.config import read_config
 from sparring.runs.milestones import whereabouts
 from sparring.runs.run_directory import RunDirectory
 
@@ -175,16 +176,16 @@ def _open_prepared(data: Judgeable, preprocessing: Preprocessing) -> ImageSet:
     store = _open_if_store(data)
     if store is not None:
         return image_set_from_store(store, str(store.folder))
-    assert not isinstance(data, Model | Store)
+    assert isinstance(data, str | os.PathLike)
     store = prepare(open_source(os.fspath(data), split=preprocessing.split), preprocessing, progress=plain_console().is_terminal)
     return image_set_from_store(store, str(data), _describe_preparation(preprocessing, store))
 
 
 def _open_if_store(data: Judgeable) -> Store | None:
     """Prepared data, or None if `data` is a model or has to be prepared first."""
-    if isinstance(data, Store):
-        return data
-    return None if isinstance(data, Model) else open_store_if_present(Path(data))
+    if isinstance(data, str | os.PathLike):
+        return open_store_if_present(Path(data))
+    return None if isinstance(data, Model) else data
 
 
 def _describe_preparation(preprocessing: Preprocessing, store: Store) -> str:
@@ -210,7 +211,7 @@ def _classifier_data(first: Judgeable, second: Judgeable | None, checkpoint: str
     assert real is not None
     if (store := _open_if_store(real)) is not None:
         return store
-    assert not isinstance(real, Model | Store)
+    assert isinstance(real, str | os.PathLike)
     preprocessing = _preprocessing_like(model, requested) if model is not None else replace(requested, crop="squash")
     return prepare(open_source(os.fspath(real), split=requested.split), preprocessing, progress=plain_console().is_terminal)
 
@@ -220,7 +221,7 @@ def milestone_sentence(*judged: Judgeable | None) -> str:
     for each in judged:
         source = each.source if isinstance(each, Model) else each
         if isinstance(source, str | os.PathLike) and (run := RunDirectory(Path(source))).exists():
-            milestone = whereabouts(run, run.read_config())
+            milestone = whereabouts(run, read_config(run))
             return "" if milestone is None else f"{'Young' if milestone.young else 'Not at its end'}: {milestone.sentence}"
     return ""
 
@@ -229,7 +230,7 @@ def load_if_model(judged: Judgeable, checkpoint: str = "last") -> Model | None:
     """The model at a path (a run, or a packed or imported model), or None if there is data instead."""
     if isinstance(judged, Model):
         return judged
-    if isinstance(judged, Store):
+    if not isinstance(judged, str | os.PathLike):
         return None
     path = Path(judged)
     is_run = RunDirectory(path).exists()
@@ -248,7 +249,7 @@ def check_checkpoint_option(checkpoint: str, *judged: Judgeable | None) -> None:
 
 def image_set_from_model(model: Model, n: int, seed: int, truncation: float | None = None) -> ImageSet:
     """`n` samples of a model; a conditional model generates its classes in turn. Raises a SettingsError for translators."""
-    if not isinstance(model.game, LatentGame):
+    if not isinstance(model.game, Samples):
         raise SettingsError(
             f"{model.source} translates images, so it is judged by pairs or by two sets (sparring judge {model.source}, or "
             "sparring.judge_translations): a run by its held-out images, or by others that you name."
@@ -301,7 +302,7 @@ class FrechetScorer:
 
     def __call__(self, game: Game) -> dict[str, Any]:
         """The distance under "value" (lower is better), with its name and protocol."""
-        assert isinstance(game, LatentGame), "translators are scored by translation_progress.checkpoint_score"
+        assert isinstance(game, Samples), "translators have another score"
         chunks = (range(first, min(first + SCORING_CHUNK, self.samples)) for first in range(0, self.samples, SCORING_CHUNK))
         batches = (float_to_pixels(game.sample(len(chunk), self.seed, first=chunk.start)).cpu().numpy() for chunk in chunks)
         rows = check_features(self.extractor.extract(batches).rows, "features of samples")

@@ -128,7 +128,7 @@ def _open_judged_pairs(
     model: Model, data: Pairs | PathLike | None, pairing: Pairing, size: int | None
 ) -> tuple[Pairs, dict[str, Any], list[str]]:
     """The pairs to judge by, their description for the protocol, and notes."""
-    if data is None or isinstance(data, Pairs):
+    if not isinstance(data, str | os.PathLike):
         if pairing != Pairing() or size is not None:
             raise SettingsError("target, inputs, side_by_side, twins and size apply to named data only: name data, or leave them out.")
         return pairs_of_run(model) if data is None else data, {}, []

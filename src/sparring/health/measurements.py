@@ -20,6 +20,7 @@ from sparring.data.dataset import Dataset
 from sparring.games.adversarial import TwoPlayerGame, pack_samples
 from sparring.games.game import Game, as_played
 from sparring.games.latent_game import LatentGame
+from sparring.games.protocols import HasDiscriminator, Samples
 from sparring.health import signals
 from sparring.metrics.nearest_neighbors import expected_coverage, squared_distances
 from sparring.metrics.pixel_space import (
@@ -109,16 +110,16 @@ class HealthMeasurements:
         """Everything that is measured of a game as it stands. The game is not changed."""
         found: dict[signals.Signal, Any] = {signals.SPECTRAL_NORMS: spectral_norms(state.game)}
         game = state.game
-        if isinstance(game, LatentGame):
+        if isinstance(game, Samples):
             with watching_constant_channels(game) as constant:
                 images, labels = self.generate(game)
-                logits = logits_of(game, self.real) if isinstance(game, TwoPlayerGame) else None
+                logits = logits_of(game, self.real) if isinstance(game, HasDiscriminator) else None
             found[signals.CONSTANT_CHANNELS] = constant
-            if isinstance(game, TwoPlayerGame) and logits is not None:
+            if isinstance(game, HasDiscriminator) and logits is not None:
                 found |= self.measure_discriminator(game, Batch(images, labels), logits)
             found |= self.measure_samples(images, labels)
             rows = [rows_of(images.cpu())]
-            if isinstance(state.ema, LatentGame) and state.ema is not game:
+            if isinstance(state.ema, Samples) and state.ema is not game:
                 rows.append(rows_of(state.ema.sample(len(self.real), self.seed, self.requested_classes(game)).cpu()))
                 of_ema = self.measure_diversity(rows[1])
                 found |= {own: of_ema[signal] for signal, own in zip(signals.SAMPLE_DIVERSITY, signals.EMA_SAMPLE_DIVERSITY, strict=True)}

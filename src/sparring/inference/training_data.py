@@ -49,7 +49,7 @@ def data_of(model: Model, data: str | os.PathLike[str] | Store | None) -> Store:
     _ = model.latent_game
     if data is None:
         return training_data(model)
-    if isinstance(data, Store):
+    if not isinstance(data, str | os.PathLike):
         store, data = data, data.folder
     else:
         store = open_store_if_present(Path(data)) or prepare(

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -40,6 +40,7 @@ class Images:
     """Images of one size, with or without classes."""
 
     name: ClassVar[str] = "images"
+    judged_by: ClassVar[Literal["samples", "translations", "modes"]] = "samples"
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> ImageSpec:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -26,6 +26,8 @@ class Modality(Protocol):
 
     name: ClassVar[str]
     """As recipes and specs call the kind."""
+    judged_by: ClassVar[Literal["samples", "translations", "modes"]]
+    """What evaluation scores of a model."""
     settings: ClassVar[Mapping[str, type]]
     """By name in config.json, dataclasses of settings of how data becomes a dataset. Their fields are settings of training."""
 

@@ -5,7 +5,7 @@ import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -46,6 +46,7 @@ class PairsOfImages:
     """Inputs and targets for translators."""
 
     name: ClassVar[str] = "pairs"
+    judged_by: ClassVar[Literal["samples", "translations", "modes"]] = "translations"
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing, "pairing": Pairing}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> PairSpec:

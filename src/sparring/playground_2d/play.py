@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -280,8 +280,7 @@ def sampled(game: TwoPlayerGame, n: int = COUNTED_SAMPLES) -> Float[Tensor, "n 2
 
 def snapshot(state: State, mixture: Mixture) -> Snapshot:
     """What a image shows of the game as it stands: samples of the moving average, the networks' own field and gradients."""
-    game = state.game
-    assert isinstance(game, TwoPlayerGame)
+    game = cast(TwoPlayerGame, state.game)
     samples = sampled(state.ema)  # pyright: ignore[reportArgumentType]
     moving = sampled(game, ARROWS * game.settings.packing)
     with evaluating(game):

@@ -139,14 +139,14 @@ def doctor(
     training, chosen, found = resolve(asked), Preprocessing(**preprocessing), []
     largest = LARGEST_SIDE_WITHOUT_SIZE[training.device]
     names_pairs = target is not None or inputs != "given" or side_by_side != "none"
-    if names_pairs or (not isinstance(data, Store) and chosen.split is None and holds_two_sets(data)):
-        if isinstance(data, Store):
+    if names_pairs or (isinstance(data, str | os.PathLike) and chosen.split is None and holds_two_sets(data)):
+        if not isinstance(data, str | os.PathLike):
             raise SettingsError("A prepared store has no pairs: give the source of the data instead.")
         made = inputs if inputs == "given" else parse_derived_input(inputs)
         pairing = Pairing(target=None if target is None else os.fspath(target), inputs=made, side_by_side=side_by_side)
         return advise_translators(data, pairing, chosen, asked, training, largest, console)
-    name = os.fspath(data.folder if isinstance(data, Store) else data)
-    store = data if isinstance(data, Store) else open_store_if_present(Path(data))
+    name = os.fspath(data if isinstance(data, str | os.PathLike) else data.folder)
+    store = open_store_if_present(Path(data)) if isinstance(data, str | os.PathLike) else data
     if store is None:
         source = open_source(name, split=chosen.split)
         sizes = native_sizes(source)
