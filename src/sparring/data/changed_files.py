@@ -14,7 +14,8 @@ from sparring.data.store import DESCRIPTION, Store, open_store
 def changes_since(fingerprint: str, now: object) -> list[str]:
     """Sentences that name the files that were removed, added or changed since the data had this fingerprint.
 
-    What was prepared then is looked for in the cache. If it is gone, or if `now` has no names of files, nothing is known and the list is empty.
+    What was prepared then is looked for in the cache. If it is gone, or if `now` has no names of files, nothing is known, and the list is
+    empty.
     """
     then = _prepared_with(fingerprint)
     if then is None or not hasattr(now, "names"):

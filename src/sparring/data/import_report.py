@@ -39,5 +39,6 @@ class ImportReport:
 
 
 def import_report_from_json(value: dict[str, Any]) -> ImportReport:
+    """The report in the description of a store."""
     quarantined, skipped = (tuple(Problem(*problem) for problem in value[key]) for key in ("quarantined", "skipped"))
     return ImportReport(value["found"], value["used"], quarantined, skipped, tuple(value["notes"]), tuple(value["warnings"]))

@@ -69,7 +69,8 @@ def _open_file(name: str, path: Path, split: str | None) -> Source:
 def _not_found_message(name: str, path: Path) -> str:
     bare = len(path.parts) <= 1 and not path.suffix
     if bare or ":" in name:
-        return f"There is no data called {name!r}, and no such file or folder. {did_you_mean(name, source_names())} A source is {SOURCE_KINDS}."
+        near = did_you_mean(name, source_names())
+        return f"There is no data called {name!r}, and no such file or folder. {near} A source is {SOURCE_KINDS}."
     parent = path.parent
     while not parent.is_dir():
         parent = parent.parent

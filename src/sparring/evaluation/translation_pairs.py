@@ -34,7 +34,7 @@ def pairs_of_run(model: Model) -> Pairs:
     preprocessing = replace(model.preprocessing, size=model.spec.height)
     pairing = from_json(Pairing, recorded["pairing"] or {})
     pairs = pairs_for_recipe(data, cast(TranslationRecipe, model.recipe), preprocessing, pairing, progress=console().is_terminal)
-    refuse_changed(run, recorded, data, pairs.fingerprint, len(pairs), f"Or name others to judge by: sparring judge {run.path} INPUTS.")
+    refuse_changed(run, recorded, data, pairs, f"Or name others to judge by: sparring judge {run.path} INPUTS.")
     return pairs
 
 

@@ -38,7 +38,7 @@ def training_data(model: Model) -> Store:
     store = open_store_if_present(Path(source)) or prepare(
         open_source(source, split=preprocessing.split), preprocessing, progress=console().is_terminal
     )
-    refuse_changed(run, recorded, source, store.fingerprint, len(store), f"Or name other data to this command, beside {run.path}.")
+    refuse_changed(run, recorded, source, store, f"Or name other data to this command, beside {run.path}.")
     return store
 
 

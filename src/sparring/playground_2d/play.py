@@ -200,7 +200,8 @@ def _played(
         )
         session.run(console)
     state, samples, drawing = watch.state_at_end, watch.samples, watch.drawing
-    assert state is not None and samples is not None, "the session has ended in order"
+    assert state is not None, "the session has ended in order"
+    assert samples is not None, "the session has ended in order"
     count, seconds = count_modes(samples, points.mixture), state.progress.seconds - watch.seconds
     outcome = Outcome(count, samples, state.ema, state.progress.step, seconds, drawing, watch.frames)  # pyright: ignore[reportArgumentType]
     if image is not None and drawing is not None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sparring.core.errors import DataError, SettingsError, listed
+from sparring.data.changed_files import changes_since
 from sparring.runs.run_directory import RunDirectory
 
 
@@ -25,20 +26,25 @@ def refuse_moved(run: RunDirectory, recorded: Mapping[str, Any]) -> None:
 
 
 def refuse_changed(
-    run: RunDirectory, recorded: Mapping[str, Any], place: object, fingerprint: str, count: int, otherwise: str = ""
+    run: RunDirectory,
+    recorded: Mapping[str, Any],
+    place: object,
+    dataset: Any,  # noqa: ANN401 (the dataset of some kind)
+    otherwise: str = "",
 ) -> None:
-    """Raise a SettingsError if data is not what a run was trained on: how many images there were and are, and what can be done.
-    `recorded`: what config.json says of the data. `fingerprint`, `count`: of the data as it is now. `otherwise`: one more way out.
+    """Raise a SettingsError if data is not what a run was trained on: what has changed, as far as that is known, and what can be done.
+    `recorded`: what config.json says of the data. `dataset`: the data as it is now. `otherwise`: one more thing that can be done.
     """
-    before = recorded["count"]
-    if fingerprint == recorded["fingerprint"]:
+    before, count = recorded["count"], len(dataset)
+    if dataset.fingerprint == recorded["fingerprint"]:
         return
     if count != before:
         what = f"{count:,} images now, {before:,} then ({abs(count - before):,} {'more' if count > before else 'fewer'})"
     else:
         what = f"{count:,} images now as then, but not the same ones, or with other labels or in another order"
+    files = " ".join(["", *changes_since(recorded["fingerprint"], dataset)])
     raise SettingsError(
-        f"{place} is no longer what {run.path} was trained on: {what}. A run goes on with the same images only. Put the old state back; if "
-        f"it lies elsewhere: {run.resume_command} --data PLACE. Or train a new run on the new data, into another --out. "
+        f"{place} is no longer what {run.path} was trained on: {what}.{files} A run can be resumed with the same images only. Put the old "
+        f"state back; if it lies elsewhere: {run.resume_command} --data PLACE. Or train a new run on the new data, into another --out. "
         f"{otherwise}".rstrip()
     )

@@ -53,7 +53,7 @@ def go_on(run: RunDirectory, data: Any, instruments: Instruments, console: "Cons
         if not modality.is_dataset(place):
             refuse_moved(run, {**config["data"], **now})
         dataset = place if modality.is_dataset(place) else modality.open(place, own.recipe, moved, console)
-        refuse_changed(run, config["data"], place, dataset.fingerprint, len(dataset))
+        refuse_changed(run, config["data"], place, dataset)
         if (data is not None or moved != own.data) and {name: config["data"].get(name) for name in now} != now:
             config = {**config, "data": {**config["data"], **now}}
             console.print("The data is the same. Its new place is remembered in config.json.")

@@ -67,11 +67,11 @@ class Instruments:
 
 def begin(
     recipe: str | Recipe,
-    data: Any,
+    data: Any,  # noqa: ANN401 (a place, or the dataset of some kind)
     out: Place,
     instruments: Instruments,
     console: "Console",
-    settings: Mapping[str, object],  # noqa: ANN401
+    settings: Mapping[str, object],
 ) -> SessionResult:
     """Begin a run in the folder `out`, and train it to the end of its budget. `data`: a place, or a dataset. `settings`: fields of the
     recipe, of TrainSettings, and of the settings of its kind of data. Raises a SparringError for anything a user can mend.
@@ -115,9 +115,9 @@ def continue_run(
     run: RunDirectory,
     config: Config,
     settings: RunSettings,
-    dataset: Any,
+    dataset: Any,  # noqa: ANN401 (that of the recipe's kind)
     instruments: Instruments,
-    console: "Console",  # noqa: ANN401
+    console: "Console",
 ) -> SessionResult:
     """Train a locked run from where it stands to the end of its budget, and say how far it is."""
     remark_once(console.print)
@@ -153,10 +153,8 @@ def continue_run(
             resume_command=run.resume_command,
         ).run(console)
 
-    if training.coach:
-        result = instruments.coach(run, dataset.spec, training, play, console)
-    else:
-        result = play(settings.recipe, config, None)
+    coached = training.coach
+    result = instruments.coach(run, dataset.spec, training, play, console) if coached else play(settings.recipe, config, None)
     progress = result.progress
     end = "Done" if result.reason == "budget" else "Stopped and saved"
     console.print(f"{end}: step {progress.step:,}, {plural(progress.real_samples, 'real sample', 'real samples')} shown.")
@@ -186,7 +184,6 @@ def dataclasses_of(recipe: type[Recipe]) -> tuple[type, ...]:
 
 def sort_settings(settings: Mapping[str, object], *kinds: type) -> dict[type, dict[str, Any]]:
     """Settings by the dataclass that has a field of that name, paths as text; a SettingsError lists all unknown names."""
-
     settings = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in settings.items()}
     homes = {field.name: kind for kind in kinds for field in fields(kind)}
     assert len(homes) == sum(len(fields(kind)) for kind in kinds), "two dataclasses have a field of the same name"

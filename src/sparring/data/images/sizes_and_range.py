@@ -53,7 +53,7 @@ class SharedRange:
 
 
 def shared_range(sources: Sequence[Source], preprocessing: Preprocessing, workers: int | None = None) -> SharedRange:
-    """The values that are black and white in images of more than 8 bits a value: as the preprocessing says, or from all of these sources."""
+    """The values of black and white in images of more than 8 bits a value: as the preprocessing says, or found in all of these sources."""
 
     def find() -> ValueRange:
         if preprocessing.value_range is not None:
@@ -92,5 +92,6 @@ def value_range_notes(deep: Sequence[str], taken: ValueRange | None, preprocessi
         else "from what all of them hold; --value-range BLACK WHITE chooses otherwise"
     )
     return [
-        f"More than 8 bits a value: of {len(deep):,} images ({name_examples(deep)}) {describe_range(taken)} was taken as black to white, {how}."
+        f"More than 8 bits a value: of {len(deep):,} images ({name_examples(deep)}) {describe_range(taken)} was taken as black to white, "
+        f"{how}."
     ]

@@ -154,7 +154,7 @@ def _remedy(record: Record, action: str, settings: Mapping[str, Any]) -> list[Re
 def _without_batch_norm(record: Record, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Penalties on the gradient of each image need a discriminator without batch norm, which mixes images."""
     penalized = any(settings.get(name) for name in PENALTIES)
-    batch = record.settings.get("discriminator_norm") == "batch" and not record.kind_of_data == "points"
+    batch = record.settings.get("discriminator_norm") == "batch" and record.kind_of_data != "points"
     return {"discriminator_norm": "none"} if penalized and batch else {}
 
 

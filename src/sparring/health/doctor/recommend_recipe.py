@@ -55,7 +55,7 @@ def recommend(spec: ImageSpec, data: Mapping[str, Any], device: str) -> Recommen
         settings: dict[str, Any] = {"width": 32 if side <= 64 else 16, "augment": "diffaugment" if augmented else "none"}
         recipe, good = CGAN(**settings) if conditional else DCGAN(**FEWEST_MODES_LOST | settings), GOOD_AT_32 * max(32, side) // 32
         reasons.append(
-            "DCGAN's networks, narrow enough for a processor, in the game that lost fewest modes of those measured (docs/benchmarks/training.md)."
+            "DCGAN's networks, narrow enough for a processor, in the game that lost fewest modes of those measured (docs/benchmarks)."
         )
     else:
         settings = {"channel_base": 16 * side, "channel_max": 128, "latent_size": 128, "style_size": 128} if device == "cpu" else {}
