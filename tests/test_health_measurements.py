@@ -297,7 +297,7 @@ def test_class_agreement_is_measured_by_class(tmp_path: Path) -> None:
     measurements = HealthMeasurements(split_holdout(prepare(open_source(tmp_path / "grays.npz"), Preprocessing(size=16)), 0, 0)[0], None, 0)
     assert measurements.measure_data()["label_agreement/by_class"] == [1.0] * 4
     asked = torch.tensor([0, 1, 2, 2, 3])
-    drawn = torch.stack([measurements.real.images[measurements.real.labels == label][0] for label in (0, 1, 1, 1, 3)])
+    drawn = torch.stack([measurements.real.samples[measurements.real.labels == label][0] for label in (0, 1, 1, 1, 3)])
     assert measurements.measure_samples(drawn, asked)[CLASS_AGREEMENT_BY_CLASS] == [1.0, 1.0, 0.0, 1.0]
 
 

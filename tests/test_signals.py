@@ -74,8 +74,8 @@ def test_an_adaptive_augmentation_logs_what_is_declared() -> None:
     logits = {"logits/real": torch.ones(8), "logits/generated": torch.zeros(8)}
     context = StepContext(lambda: pytest.fail("no data is needed"), lambda: None, 8, Streams(0, 0), 0, 0, signals=logits)
     game.adapt(AdaptiveChance(0.6, 1000, None), context)
-    assert unknown(set(context.signals)) == set()
-    assert sum(AUGMENTATION.matches(key) for key in context.signals) == 2
+    assert unknown(set(context.metrics)) == set()
+    assert sum(AUGMENTATION.matches(key) for key in context.metrics) == 2
 
 
 def unknown(keys: set[str]) -> set[str]:

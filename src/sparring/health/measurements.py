@@ -73,7 +73,7 @@ class HealthMeasurements:
     def __init__(self, data: Dataset, holdout: Dataset | None, seed: int) -> None:
         self.data, self.holdout, self.seed = data, holdout, seed
         indices = spread_indices(len(data), REFERENCE_IMAGES)
-        most = max(8, min(SAMPLE_COUNT, MAX_DISCRIMINATOR_VALUES // math.prod(batch_of(data, indices[:1]).images.shape[1:])))
+        most = max(8, min(SAMPLE_COUNT, MAX_DISCRIMINATOR_VALUES // math.prod(batch_of(data, indices[:1]).samples.shape[1:])))
         self.real = batch_of(data, indices[:most])
         """Images of the data that the discriminator is shown."""
         self.held_out = batch_of(holdout, spread_indices(len(holdout), most)) if holdout is not None and len(holdout) > 1 else None
@@ -81,7 +81,7 @@ class HealthMeasurements:
         self.rows, self.labels, self.pixel_statistics = read_rows(data, indices)
         self.unit_distance = max(mean_distance(self.rows[:COMPARED_IMAGES]), 1e-6)
         """Mean distance of two real images: the unit of all distances."""
-        self.has_images = min(self.real.samples.shape[2:]) > 1
+        self.has_images = self.real.samples.ndim == 4
         """Whether the data are images, and not points in the plane."""
 
     def measure_data(self) -> dict[str, Any]:

@@ -21,10 +21,12 @@ LLOYD_STEPS = 20
 """Number of k-means iterations."""
 
 
-def rows_of(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
-    """Images as rows of pixel values, averaged down to sides of at most 16 pixels."""
-    height, width = (min(SIDE, side) for side in images.shape[2:])
-    return nn.functional.adaptive_avg_pool2d(images.float(), (height, width)).flatten(1)
+def rows_of(samples: Float[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
+    """Samples as rows of numbers: images averaged down to at most 16x16 pixels, others as they are."""
+    if samples.ndim != 4:
+        return samples.float().flatten(1)
+    height, width = (min(SIDE, side) for side in samples.shape[2:])
+    return nn.functional.adaptive_avg_pool2d(samples.float(), (height, width)).flatten(1)
 
 
 def mean_distance(rows: Float[Tensor, "n d"]) -> float:
@@ -84,7 +86,7 @@ def label_signs(rows: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> dict
     }
 
 
-def saturation(images: Float[Tensor, "n c h w"]) -> float:
+def saturation(images: Float[Tensor, "n ..."]) -> float:
     """Share of pixel values at either end of the range [-1, 1]."""
     return (images.abs() > SATURATED).double().mean().item()
 

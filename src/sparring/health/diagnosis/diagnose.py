@@ -18,7 +18,7 @@ from sparring.health.diagnosis.verdict import Verdict
 from sparring.health.signals import SHEET_CHECKERBOARD, SHEET_SATURATION
 from sparring.media.pixels import pixels_to_float
 from sparring.metrics.pixel_space import checkerboard, saturation
-from sparring.runs.config import other_settings, usual_settings
+from sparring.runs.config import other_settings, read_config, usual_settings
 from sparring.runs.milestones import Whereabouts, whereabouts
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
@@ -56,7 +56,7 @@ def diagnose(source: str | os.PathLike[str], *, out: str | os.PathLike[str] | No
 
 def diagnose_run(run: RunDirectory) -> Verdict:
     """The verdict on a run directory."""
-    config = run.read_config()
+    config = read_config(run)
     try:
         defaults = usual_settings(config["recipe"], config["data"]["spec"]["kind"])
         training_settings = other_settings(config)

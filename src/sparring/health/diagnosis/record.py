@@ -14,6 +14,7 @@ from sparring.core.files import read_json
 from sparring.core.jsonl import read_lines
 from sparring.health.signals import REAL_SAMPLES, STEP, Signal
 from sparring.losses.objectives import OBJECTIVES, Objective
+from sparring.runs.config import read_config
 from sparring.runs.run_directory import RunDirectory
 
 Kind = Literal["run", "losses", "samples"]
@@ -172,7 +173,7 @@ class Record:
 
 def read_run(run: RunDirectory, defaults: Mapping[str, Any] | None = None) -> Record:
     """The record of a run directory. `defaults`: the recipe's own settings. Raises a SparringError if it is none."""
-    config = run.read_config()
+    config = read_config(run)
     lines = read_lines(run.health)
     first = lines[0] if lines and "data" in lines[0] else {}
     return Record(
