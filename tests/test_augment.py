@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sparring.augment import ada
 from sparring.augment.ada import SIGN_MEAN_WEIGHT
-from sparring.augment.diffaugment import diffaugment
+from sparring.augment.diffaugment import diffaugment, diffaugment_together
 from sparring.augment.random_draws import RandomDraws
 from sparring.core.batch import Batch
 from sparring.core.random_streams import Streams
@@ -110,7 +110,7 @@ def test_gradients_pass_and_the_same_streams_do_the_same(kind: str) -> None:
 
     def change(x: Tensor) -> Tensor:
         if kind == "differentiable":
-            return diffaugment.diffaugment(x, streams, "real")
+            return diffaugment(x, streams, "real")
         # in float32 inside, so its parts are checked: they are linear in the image
         draws = RandomDraws(streams, "real", len(x), 0.9)
         geometry, color = ada.geometric_matrices(draws, 16, 16), ada.color_matrices(draws)
@@ -141,7 +141,7 @@ def test_gradients_of_gradients_pass() -> None:
 
 def test_differentiable_cuts_a_square_out_and_moves_by_an_eighth() -> None:
     images = torch.full((300, 3, 16, 16), 0.5)
-    changed = diffaugment.diffaugment(images, Streams(0, 0), "real")
+    changed = diffaugment(images, Streams(0, 0), "real")
     zeros = (changed == 0).all(dim=1).float()
     assert zeros.mean(dim=(1, 2)).min().item() >= 15 / 256, "a corner of the square at least"
     assert (zeros.sum(dim=(1, 2)) <= 64 + 2 * 2 * 16 + 16).all(), "the square, and two rows and columns"
@@ -151,8 +151,8 @@ def test_images_together_are_cut_alike_in_colors_of_their_own() -> None:
     torch.manual_seed(0)
     one, other = torch.rand(6, 3, 16, 16) + 2, torch.rand(6, 1, 16, 16) + 2
     streams = Streams(0, 0)
-    changed = diffaugment.diffaugment_together([one, other], streams, "real")
-    assert torch.equal(changed[:, :3], diffaugment.diffaugment(one, streams, "real")), "the first as if it were alone"
+    changed = diffaugment_together([one, other], streams, "real")
+    assert torch.equal(changed[:, :3], diffaugment(one, streams, "real")), "the first as if it were alone"
     assert ((changed[:, 3:] == 0) == (changed[:, :1] == 0)).all()
     brighter = [(part.amax(dim=(1, 2, 3)) - 3) for part in (changed[:, :3], changed[:, 3:])]
     assert (brighter[0] - brighter[1]).abs().mean() > 0.25
@@ -160,7 +160,7 @@ def test_images_together_are_cut_alike_in_colors_of_their_own() -> None:
 
 def test_differentiable_moves_as_often_by_each_number_of_pixels() -> None:
     rows = torch.arange(16.0).view(1, 1, 16, 1).expand(4000, 1, 16, 16) + 100  # bright, so that brightness hardly matters
-    changed = diffaugment.diffaugment(rows, Streams(0, 0), "real")
+    changed = diffaugment(rows, Streams(0, 0), "real")
     above = (changed[:, 0, :3] == 0).all(dim=2)
     below = (changed[:, 0, -3:] == 0).all(dim=2)
     counts = torch.stack([above[:, :2].all(1) & ~above[:, 2], above[:, 0] & ~above[:, 1], below[:, 2] & ~below[:, 1], below[:, 1:].all(1)])

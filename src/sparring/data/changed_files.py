@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from sparring.data.source import name_examples
 from sparring.data.store import DESCRIPTION, Store, open_store
 
 
-def changes_since(fingerprint: str, now: object) -> list[str]:
+def changes_since(fingerprint: str, now: Any) -> list[str]:  # noqa: ANN401 (the dataset of some kind)
     """Sentences that name the files that were removed, added or changed since the data had this fingerprint.
 
     What was prepared then is looked for in the cache. If it is gone, or if `now` has no names of files, nothing is known, and the list is

@@ -264,7 +264,7 @@ def image_set_from_model(model: Model, n: int, seed: int, truncation: float | No
         chosen = [model.sample(1, seed=seed, first=index, truncation=truncation) for index in indices]
         return np.concatenate([float_to_pixels(image).cpu().numpy() for image in chosen])
 
-    game = model.game
+    game = model.latent_game
     labels = game.default_labels(seed, n).cpu().numpy() if game.conditional else None
     return ImageSet(
         str(model.source),

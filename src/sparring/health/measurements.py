@@ -109,7 +109,8 @@ class HealthMeasurements:
     def measure_game(self, state: State) -> dict[str, Any]:
         """Everything that is measured of a game as it stands. The game is not changed."""
         found: dict[signals.Signal, Any] = {signals.SPECTRAL_NORMS: spectral_norms(state.game)}
-        game = state.game
+        game: Any = state.game  # what it can do is asked below
+        ema: Any = state.ema
         if isinstance(game, Samples):
             with watching_constant_channels(game) as constant:
                 images, labels = self.generate(game)
@@ -119,8 +120,8 @@ class HealthMeasurements:
                 found |= self.measure_discriminator(game, Batch(images, labels), logits)
             found |= self.measure_samples(images, labels)
             rows = [rows_of(images.cpu())]
-            if isinstance(state.ema, Samples) and state.ema is not game:
-                rows.append(rows_of(state.ema.sample(len(self.real), self.seed, self.requested_classes(game)).cpu()))
+            if isinstance(ema, Samples) and ema is not game:
+                rows.append(rows_of(ema.sample(len(self.real), self.seed, self.requested_classes(game)).cpu()))
                 of_ema = self.measure_diversity(rows[1])
                 found |= {own: of_ema[signal] for signal, own in zip(signals.SAMPLE_DIVERSITY, signals.EMA_SAMPLE_DIVERSITY, strict=True)}
             nearest = squared_distances(torch.cat(rows), self.rows).argmin(dim=1)

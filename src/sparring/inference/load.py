@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sparring.core.console import console
+from sparring.core.data_spec import Spec
 from sparring.core.errors import CheckpointError, SettingsError
 from sparring.core.file_kinds import kind_of, refusal
-from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.games.recipe import Recipe, check
@@ -126,7 +126,7 @@ def _model(about: Any, tensors: dict[str, Tensor], source: Path, networks: Itera
 
 def _built(
     recipe: Recipe,
-    spec: ImageSpec,
+    spec: Spec,
     tensors: dict[str, Tensor],
     source: Path,
     networks: Iterable[str] | None,
