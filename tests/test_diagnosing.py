@@ -47,7 +47,7 @@ from sparring.media.image_files import grid, save_image
 from sparring.runs.config import read_config, usual_settings, write_config
 from sparring.runs.run_directory import RunDirectory
 
-USUAL = usual_settings("dcgan", False)
+USUAL = usual_settings("dcgan", "images")
 DATA = {
     "count": 9000, "holdout": 128, "shape": [1, 32, 32], "minimum": -1.0, "maximum": 1.0, "mean": 0.1, "standard_deviation": 0.5,
     "pairwise_distance": 0.7, "nearest_other": 0.3,
@@ -123,7 +123,7 @@ def made(tmp_path: Path) -> Callable[..., Path]:
 
     def make(recipe: str = "dcgan", lines: int = 16, measured: int = 8, about: dict[str, Any] | None = None, **settings: object) -> Path:
         run = RunDirectory(tmp_path / "run")
-        recorded = json.loads(json.dumps(usual_settings(recipe, bool((about or {}).get("points"))))) | settings
+        recorded = json.loads(json.dumps(usual_settings(recipe, (about or {}).get("spec", {}).get("kind", "images")))) | settings
         write_config(
             run,
             {
@@ -590,7 +590,7 @@ def test_commands_name_how_the_run_was_trained(made: Callable[..., Path]) -> Non
 
 
 def test_commands_of_the_playground(made: Callable[..., Path]) -> None:
-    assert (usual_settings("gan", True)["latent_size"], usual_settings("gan", False)["latent_size"]) == (16, 100)
+    assert (usual_settings("gan", "points")["latent_size"], usual_settings("gan", "images")["latent_size"]) == (16, 100)
     verdict = sparring.diagnose(made("gan", about={"source": "ring8", "points": True, "preprocessing": None}, learning_rate=0.1))
     assert (
         verdict.command(Remedy(action="", settings={"packing": 2}))
