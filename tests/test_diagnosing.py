@@ -48,6 +48,7 @@ from sparring.runs.config import read_config, usual_settings, write_config
 from sparring.runs.run_directory import RunDirectory
 
 USUAL = usual_settings("dcgan", "images")
+SPEC = {"kind": "images", "height": 32, "width": 32, "channels": 1, "classes": []}
 DATA = {
     "count": 9000, "holdout": 128, "shape": [1, 32, 32], "minimum": -1.0, "maximum": 1.0, "mean": 0.1, "standard_deviation": 0.5,
     "pairwise_distance": 0.7, "nearest_other": 0.3,
@@ -130,7 +131,13 @@ def made(tmp_path: Path) -> Callable[..., Path]:
                 "recipe": recipe,
                 "recipe_settings": recorded,
                 "train_settings": {"real_samples": None, "steps": 800, "minutes": None},
-                "data": {"source": "/my images", "preprocessing": {"size": 32, "crop": "pad"}, "pairing": None, **(about or {})},
+                "data": {
+                    "source": "/my images",
+                    "spec": SPEC,
+                    "preprocessing": {"size": 32, "crop": "pad"},
+                    "pairing": None,
+                    **(about or {}),
+                },
             },
         )
         run.log.write_text("".join(json.dumps(line) + "\n" for line in log(lines)))
@@ -495,7 +502,7 @@ def test_a_run_before_its_first_look_gets_no_clean_bill_of_health(made: Callable
 
 
 def test_a_sick_run_gets_no_command_to_resume(made: Callable[..., Path]) -> None:
-    run = made(about={"spec": {"height": 32, "width": 32, "channels": 1, "classes": []}})
+    run = made(about={"spec": SPEC, "fingerprint": "f"})
     assert "go on: sparring resume" in sparring.diagnose(run).milestone
     (run / "ending.json").write_text(json.dumps({"reason": "not finite", "step": 812, "message": "the loss is nan"}))
     verdict = sparring.diagnose(run)
@@ -580,7 +587,7 @@ def test_commands_name_how_the_run_was_trained(made: Callable[..., Path]) -> Non
     assert sparring.diagnose(run.path).command(Remedy(action="", settings={"r1": 1.0})) == (
         "sparring train dcgan --data '/my images' --size 32 --crop pad --steps 800 --seed 7 --gradient-accumulation 2 --r1 1.0"
     )
-    points = {"source": "ring8", "points": True, "preprocessing": None}
+    points = {"source": "ring8", "spec": {"kind": "points", "dimensions": 2, "classes": []}, "preprocessing": None}
     write_config(run, {**config, "data": points, "train_settings": {"steps": 800, "seed": 0, "hidden": [64, 64], "linear_decay": True}})
     assert (
         sparring.diagnose(run.path)
@@ -591,7 +598,13 @@ def test_commands_name_how_the_run_was_trained(made: Callable[..., Path]) -> Non
 
 def test_commands_of_the_playground(made: Callable[..., Path]) -> None:
     assert (usual_settings("gan", "points")["latent_size"], usual_settings("gan", "images")["latent_size"]) == (16, 100)
-    verdict = sparring.diagnose(made("gan", about={"source": "ring8", "points": True, "preprocessing": None}, learning_rate=0.1))
+    verdict = sparring.diagnose(
+        made(
+            "gan",
+            about={"source": "ring8", "spec": {"kind": "points", "dimensions": 2, "classes": []}, "preprocessing": None},
+            learning_rate=0.1,
+        )
+    )
     assert (
         verdict.command(Remedy(action="", settings={"packing": 2}))
         == "sparring playground gan --data ring8 --learning-rate 0.1 --steps 800 --packing 2"

@@ -145,7 +145,7 @@ FAILURES: dict[str, tuple[tuple[Change, ...], int | None]] = {
     "value range, pale": ((data(minimum=-0.02, maximum=0.02, pairwise_distance=0.014),), 0),
     "value range, half": ((data(minimum=-0.5, maximum=0.5),), 0),
     "uninformative labels, of points": (
-        (data(label_agreement=0.12, label_agreement__by_chance=0.125, shape=[2, 1, 1]), settings(condition="concatenate")),
+        (data(label_agreement=0.12, label_agreement__by_chance=0.125, shape=[2]), settings(condition="concatenate")),
         0,
     ),
     "uninformative labels": ((data(label_agreement=0.11), settings(condition="projection")), 0),
@@ -672,7 +672,7 @@ def test_a_weak_discriminator_under_a_penalty_gets_no_norm_back() -> None:
 
 
 def test_points_around_all_modes_are_on_their_way() -> None:
-    around = data(shape=[2, 1, 1])(measured(auc__real_vs_generated=0.57, coverage=0.04, recall=0.95)(healthy()))
+    around = data(shape=[2])(measured(auc__real_vs_generated=0.57, coverage=0.04, recall=0.95)(healthy()))
     assert [(finding.name, finding.severity) for finding in diagnose(around)] == [("weak discriminator", "note")]
     assert [finding.severity for finding in diagnose(measured(recall=0.1)(around))] == ["severe"]
 
@@ -680,8 +680,8 @@ def test_points_around_all_modes_are_on_their_way() -> None:
 def test_points_that_are_thrown_about_diverge_however_far_they_were_before() -> None:
     far = measured(nearest_real=15.0)(healthy())
     assert "divergence" not in {finding.name for finding in diagnose(far)}, "images of little contrast are as far from a fresh network's"
-    assert diagnose(data(shape=[2, 1, 1])(far))[0].name == "divergence"
-    assert "divergence" not in {finding.name for finding in diagnose(data(shape=[2, 1, 1])(measured(nearest_real=3.0)(healthy())))}
+    assert diagnose(data(shape=[2])(far))[0].name == "divergence"
+    assert "divergence" not in {finding.name for finding in diagnose(data(shape=[2])(measured(nearest_real=3.0)(healthy())))}
 
 
 def test_a_critic_without_bounds_comes_before_what_it_brings_about() -> None:
@@ -715,7 +715,7 @@ def test_a_network_that_never_had_a_gradient_was_not_killed_by_its_rate() -> Non
 def test_points_are_already_in_float32() -> None:
     record = sick("not finite")
     assert "float32" in diagnose(record)[0].remedies[-1].action
-    assert all("float32" not in remedy.action for remedy in diagnose(data(shape=[2, 1, 1])(record))[0].remedies)
+    assert all("float32" not in remedy.action for remedy in diagnose(data(shape=[2])(record))[0].remedies)
 
 
 def test_a_game_that_comes_nearer_has_progress() -> None:
@@ -773,9 +773,9 @@ def test_a_pattern_that_games_begin_with_is_a_note_while_they_are_young() -> Non
 
 def test_a_small_missing_mode_is_a_note() -> None:
     shares = [0.06, *[0.94 / 9] * 9]
-    record = measured(modes=[0.0, *[1 / 9] * 9])(data(modes=shares, shape=[2, 1, 1])(healthy()))
+    record = measured(modes=[0.0, *[1 / 9] * 9])(data(modes=shares, shape=[2])(healthy()))
     assert [(finding.name, finding.severity) for finding in diagnose(record)] == [("missing modes", "note")]
-    more = measured(modes=[0.0, 0.0, *[1 / 8] * 8])(data(modes=shares, shape=[2, 1, 1])(healthy()))
+    more = measured(modes=[0.0, 0.0, *[1 / 8] * 8])(data(modes=shares, shape=[2])(healthy()))
     assert [(finding.name, finding.severity) for finding in diagnose(more)] == [("missing modes", "warning")]
 
 

@@ -93,7 +93,7 @@ def test_growing_networks_must_have_grown(tmp_path: Path) -> None:
 def test_nothing_is_said_where_nothing_is_known(tmp_path: Path) -> None:
     assert nothing(run_at(tmp_path / "a", 64, recipe="wgan-gp"))
     run = run_at(tmp_path / "b", 64)
-    write_config(run, {**read_config(run), "data": {"points": "ring8", "spec": SPEC}})
+    write_config(run, {**read_config(run), "data": {"source": "ring8", "spec": SPEC}})
     assert nothing(run)
     write_config(run, {**read_config(run), "recipe": "of another version", "data": {"spec": SPEC, "fingerprint": "f"}})
     assert nothing(run)

@@ -109,18 +109,19 @@ class HealthMeasurements:
     def measure_game(self, state: State) -> dict[str, Any]:
         """Everything that is measured of a game as it stands. The game is not changed."""
         found: dict[signals.Signal, Any] = {signals.SPECTRAL_NORMS: spectral_norms(state.game)}
-        game: Any = state.game  # what it can do is asked below
+        game: Any = state.game
         ema: Any = state.ema
-        if isinstance(game, Samples):
+        has_discriminator, ema_samples = isinstance(state.game, HasDiscriminator), isinstance(state.ema, Samples)
+        if isinstance(state.game, Samples):
             with watching_constant_channels(game) as constant:
                 images, labels = self.generate(game)
-                logits = logits_of(game, self.real) if isinstance(game, HasDiscriminator) else None
+                logits = logits_of(game, self.real) if has_discriminator else None
             found[signals.CONSTANT_CHANNELS] = constant
-            if isinstance(game, HasDiscriminator) and logits is not None:
+            if logits is not None:
                 found |= self.measure_discriminator(game, Batch(images, labels), logits)
             found |= self.measure_samples(images, labels)
             rows = [rows_of(images.cpu())]
-            if isinstance(ema, Samples) and ema is not game:
+            if ema_samples and ema is not game:
                 rows.append(rows_of(ema.sample(len(self.real), self.seed, self.requested_classes(game)).cpu()))
                 of_ema = self.measure_diversity(rows[1])
                 found |= {own: of_ema[signal] for signal, own in zip(signals.SAMPLE_DIVERSITY, signals.EMA_SAMPLE_DIVERSITY, strict=True)}

@@ -50,7 +50,7 @@ class Signal:
 
 IMAGE_COUNT = Signal("count", "1 or more", "Number of images that the game is trained on.", "data")
 HOLDOUT_COUNT = Signal("holdout", "0 or more", "Number of images that are held out.", "data")
-SHAPE = Signal("shape", "[channels, height, width]", "Shape of an image. Points in the plane have one pixel.", "data")
+SHAPE = Signal("shape", "a list of numbers", "Shape of one sample: of images [channels, height, width].", "data")
 MINIMUM = Signal("minimum", "any; -1 is right", "Smallest value of a pixel.", "data")
 MAXIMUM = Signal("maximum", "any; 1 is right", "Largest value of a pixel.", "data")
 DATA_MEAN = Signal("mean", "-1 to 1", "Mean value of a pixel.", "data")

@@ -94,7 +94,7 @@ class Model:
 
     def refuse_unless_images(self) -> None:
         """Raise a SettingsError if what goes in or comes out has channels that images do not have."""
-        if unusual := sorted(set(self.spec.known_channels) - IMAGE_CHANNELS):
+        if unusual := sorted(set(getattr(self.spec, "known_channels", ())) - IMAGE_CHANNELS):
             raise SettingsError(
                 f"{self.source} has a network for {' and '.join(map(str, unusual))} channels, and images have 1, 3 or 4. In Python its "
                 "generator or discriminator takes tensors."

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sparring.core.data_spec import Spec
-from sparring.data.dataset import Dataset, PreparedDataset
+from sparring.data.dataset import Dataset
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 
@@ -57,7 +57,7 @@ class Modality(Protocol):
         """How to find the data again from any working directory."""
         ...
 
-    def open(self, data: Place, recipe: Recipe, settings: DataSettings, console: "Console") -> PreparedDataset:
+    def open(self, data: Place, recipe: Recipe, settings: DataSettings, console: "Console") -> Any:  # noqa: ANN401 (a PreparedDataset of its kind)
         """The data as a dataset, read and checked. What was found and what could not be used is printed. A DataError if it cannot be
         used, a SettingsError if settings do not fit.
         """

@@ -189,7 +189,7 @@ def _played(
     settings = resolve(TrainSettings(steps=chosen.steps, seed=chosen.seed, device="cpu", precision="float32", threads=1))
     with _bar(console, chosen.steps) as bar:
         watch = Watch(points.mixture, chosen.steps, title, bar, filmed=movie is not None, drawn=image is not None or movie is not None)
-        callbacks: list[Callback] = [] if run is None else recorders(run, recipe, points, settings)
+        callbacks: list[Callback] = [] if run is None else recorders(run, recipe, points, settings, chosen)
         session = Session(
             recipe=recipe,
             build=lambda: networks(recipe, points, chosen.hidden),
@@ -215,7 +215,9 @@ def _played(
     return outcome
 
 
-def recorders(run: RunDirectory, recipe: AdversarialRecipe, points: Points, settings: TrainSettings) -> list[Callback]:
+def recorders(
+    run: RunDirectory, recipe: AdversarialRecipe, points: Points, settings: TrainSettings, chosen: PlaygroundSettings
+) -> list[Callback]:
     """What keeps log, health and sample grids of a game on points in a run directory. It holds no checkpoints."""
     modality = MODALITIES["points"]
     source = {"source": points.mixture.name, **modality.record(points, {})}
@@ -224,7 +226,7 @@ def recorders(run: RunDirectory, recipe: AdversarialRecipe, points: Points, sett
         {
             "recipe": recipes.name_of(type(recipe)),
             "recipe_settings": asdict(recipe),
-            "train_settings": asdict(settings),
+            "train_settings": asdict(chosen),
             "data": source,
         },
     )

@@ -120,6 +120,6 @@ def other_settings(config: Config) -> dict[str, Any]:
     for name, kind in modality.settings.items():
         found |= differing(data.get(name) or {}, asdict(kind()))
     if modality.name == "points":
-        return found | {name: training[name] for name in ("steps", "seed") if training.get(name)}
+        return found | {name: value for name, value in training.items() if value}
     left_out = {name: training.get(name) for name in (*COACHING, *(set(MACHINE) - {"gradient_accumulation"}))}
     return found | differing(training, asdict(TrainSettings()) | left_out | dict.fromkeys(BUDGETS))

@@ -40,7 +40,7 @@ def is_mature(record: Record) -> bool:
 def has_images(record: Record) -> bool:
     """Whether the data are known, and images. (Points in the plane have one pixel.)"""
     shape = SHAPE.of(record.data, None)
-    return bool(shape) and min(shape[1:]) > 1
+    return bool(shape) and len(shape) == 3
 
 
 def describe_image_count(record: Record) -> str:
