@@ -113,8 +113,8 @@ def test_a_run_of_a_few_steps_is_diagnosed_as_too_early(tmp_path: Path) -> None:
     verdict = diagnose(run.path)
     assert verdict.too_early
     assert verdict.record.last_step == 38
-    assert verdict.where == where(run).sentence
-    assert verdict.to_json()["where"] == verdict.where
+    assert verdict.milestone == where(run).sentence
+    assert verdict.to_json()["milestone"] == verdict.milestone
 
 
 def test_milestones_are_of_recipes_that_there_are() -> None:

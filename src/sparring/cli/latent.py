@@ -9,8 +9,6 @@ from tyro.conf import Positional, arg
 from sparring.cli.arguments.shared import Checkpoint, Run
 from sparring.core.console import console
 from sparring.core.errors import SettingsError, did_you_mean
-from sparring.latent.directions import move_along_direction
-from sparring.latent.mixing import truncation_grid
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -89,6 +87,7 @@ def truncation(
         data: The real images to compare with. Default: the training data of the run.
     """
     from sparring import api
+    from sparring.latent.mixing import truncation_grid
     from sparring.media.save_images import save_images
 
     out = _image_to_write(out, run, "truncation")
@@ -246,6 +245,7 @@ def move(
         out: File to write: a video (.gif, .mp4) or a grid (.png, .webp, .jpg). Default: RUN-move.gif.
     """
     from sparring.inference.load import load
+    from sparring.latent.directions import move_along_direction
     from sparring.media.image_files import grid, output_kind, save_gif_or_video
     from sparring.media.pixels import float_to_pixels
     from sparring.media.save_images import save_images
