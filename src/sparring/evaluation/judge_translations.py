@@ -113,7 +113,7 @@ def pairs_for(model: Model) -> Pairs:
     pairing = from_json(Pairing, recorded["pairing"] or {})
     assert isinstance(model.recipe, TranslationRecipe)
     pairs = pairs_of(data, model.recipe, preprocessing, pairing, progress=console().is_terminal)
-    refuse_changed(run, recorded, data, pairs.fingerprint, len(pairs), f"Or name others to judge by: sparring judge {run.path} INPUTS.")
+    refuse_changed(run, recorded, data, pairs, f"Or score with other images: sparring judge {run.path} INPUTS.")
     return pairs
 
 

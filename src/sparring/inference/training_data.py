@@ -36,7 +36,7 @@ def training_data(model: Model) -> Store:
     preprocessing = replace(model.preprocessing, size=model.spec.height)
     refuse_moved(run, recorded)
     store = store_at(Path(source)) or prepare(open_source(source, split=preprocessing.split), preprocessing, progress=console().is_terminal)
-    refuse_changed(run, recorded, source, store.fingerprint, len(store), f"Or name other data to this command, beside {run.path}.")
+    refuse_changed(run, recorded, source, store, "Or name other data in this command.")
     return store
 
 

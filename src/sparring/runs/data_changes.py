@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sparring.core.errors import DataError, SettingsError, listed
+from sparring.data.changed_files import changes_since
 from sparring.runs.run_directory import RunDirectory
 
 
@@ -16,29 +17,34 @@ def refuse_moved(run: RunDirectory, recorded: Mapping[str, Any]) -> None:
     gone = {flag: place for flag, place in places.items() if place and Path(place).is_absolute() and not Path(place).exists()}
     if gone:
         flags = " ".join(f"--{flag} NEW_{flag.upper()}" for flag in gone)
-        problems = [f"--{flag} was {place}, and nothing is there now" for flag, place in gone.items()]
+        problems = [f"--{flag} was {place}, which does not exist" for flag, place in gone.items()]
         raise DataError(
-            listed(f"{run.path} was trained on data that is gone from its place:", problems)
-            + f"\nIf it was moved or renamed, say once where it is now: {run.resume_command} {flags}"
-            + "\n(The same images are known by their content, and their new place is remembered.)"
+            listed(f"The training data of {run.path} is no longer where it was:", problems)
+            + f"\nIf it was moved or renamed, say where it is now: {run.resume_command} {flags}"
+            + "\n(It is recognized by its content, and its new location is saved.)"
         )
 
 
 def refuse_changed(
-    run: RunDirectory, recorded: Mapping[str, Any], place: object, fingerprint: str, count: int, otherwise: str = ""
+    run: RunDirectory,
+    recorded: Mapping[str, Any],
+    place: object,
+    dataset: Any,  # noqa: ANN401 (of any kind)
+    otherwise: str = "",
 ) -> None:
-    """Raise a SettingsError if data is not what a run was trained on: how many images there were and are, and what can be done.
-    `recorded`: what config.json says of the data. `fingerprint`, `count`: of the data as it is now. `otherwise`: one more way out.
+    """Raise a SettingsError if data is not what a run was trained on: what changed, as far as that is known, and what can be done.
+    `recorded`: what config.json says of the data. `dataset`: the data as it is now. `otherwise`: one more way out.
     """
-    before = recorded["count"]
-    if fingerprint == recorded["fingerprint"]:
+    before, count = recorded["count"], len(dataset)
+    if dataset.fingerprint == recorded["fingerprint"]:
         return
     if count != before:
-        what = f"{count:,} images now, {before:,} then ({abs(count - before):,} {'more' if count > before else 'fewer'})"
+        what = f"{count:,} images now, {before:,} then ({abs(count - before):,} {'more' if count > before else 'fewer'})."
     else:
-        what = f"{count:,} images now as then, but not the same ones, or with other labels or in another order"
+        what = f"{count:,} images now as then, but other ones, or with other labels or in another order."
+    what = " ".join([what, *changes_since(recorded["fingerprint"], dataset)])
     raise SettingsError(
-        f"{place} is no longer what {run.path} was trained on: {what}. A run goes on with the same images only. Put the old state back; if "
-        f"it lies elsewhere: {run.resume_command} --data PLACE. Or train a new run on the new data, into another --out. "
+        f"{place} is no longer the data that {run.path} was trained on: {what} A run can only continue with the same images. Restore them; "
+        f"or, if they are elsewhere: {run.resume_command} --data PLACE; or train a new run on the new data, with another --out. "
         f"{otherwise}".rstrip()
     )
