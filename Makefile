@@ -44,7 +44,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/beside_others.py
-	$(BIN)/python benchmarks/vitals.py
+	$(BIN)/python benchmarks/health_measurements.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/footprint.py
 	$(BIN)/python benchmarks/kills.py

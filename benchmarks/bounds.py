@@ -16,11 +16,11 @@ import sparring
 from sparring.data.pairs.pairs import open_pairs
 from sparring.data.preprocessing import Preprocessing
 from sparring.evaluation.extractors import open_extractor
-from sparring.evaluation.feature_cache import see
-from sparring.evaluation.image_sets import of_store
-from sparring.evaluation.judge_translations import JUDGED
+from sparring.evaluation.feature_cache import load_or_extract_features
+from sparring.evaluation.image_sets import image_set_from_store
+from sparring.evaluation.judge_translations import MAX_JUDGED
 from sparring.media.pixels import float_to_pixels, pixels_to_float
-from sparring.metrics.frechet_distance import Gaussian, between
+from sparring.metrics.frechet_distance import Gaussian, gaussian_frechet_distance
 from sparring.nets.feature_extractors.resize import resize
 from translators import SIDE, TWITTER
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="RUN")
     asked = parser.parse_args()
     unpaired, paired = (open_pairs("emoji:google", TWITTER, Preprocessing(size=SIDE), kind) for kind in ("unpaired", "paired"))
-    inputs = np.array(unpaired.inputs.pixels[unpaired.places[0][:JUDGED]])
+    inputs = np.array(unpaired.inputs.pixels[unpaired.training_indices[0][:MAX_JUDGED]])
     place_of = {image.tobytes(): place for place, image in enumerate(np.array(paired.inputs.pixels))}
     twins = np.array(paired.targets.pixels)[[place_of[image.tobytes()] for image in inputs]]
     matched = [match_histograms(one, twin, channel_axis=-1) for one, twin in zip(inputs, twins, strict=True)]
@@ -53,10 +53,10 @@ def main() -> None:
         drawn = sparring.load(run).translate(pixels_to_float(torch.from_numpy(inputs)))
         shown[str(run)] = float_to_pixels(drawn).cpu().numpy()
     extractor = open_extractor("lite0")
-    targets = Gaussian.of(see(of_store(unpaired.targets, "targets"), extractor).rows)
+    targets = Gaussian.fit(load_or_extract_features(image_set_from_store(unpaired.targets, "targets"), extractor).rows)
     print("| of | FD-lite0 to all targets |\n|---|---|")
     for name, images in shown.items():
-        print(f"| {name} | {between(Gaussian.of(extractor.extract([images]).rows), targets):.1f} |", flush=True)
+        print(f"| {name} | {gaussian_frechet_distance(Gaussian.fit(extractor.extract([images]).rows), targets):.1f} |", flush=True)
 
 
 if __name__ == "__main__":

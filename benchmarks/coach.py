@@ -19,7 +19,7 @@ from sabotage import PARTS, WARD, Ground, play
 from sparring.core.errors import SparringError
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, prepare
-from sparring.evaluation.judge import FrechetJudge
+from sparring.evaluation.judge import FrechetScorer
 
 SAMPLES = 1000
 WITHIN = 1.25
@@ -27,8 +27,8 @@ GROUNDS = {ground.name: ground for part in PARTS.values() for ground in part if 
 
 
 @functools.lru_cache(1)
-def judge(data: str) -> FrechetJudge:
-    return FrechetJudge(prepare(open_source(data), Preprocessing(size=32)), "lite0", SAMPLES, 0)
+def judge(data: str) -> FrechetScorer:
+    return FrechetScorer(prepare(open_source(data), Preprocessing(size=32)), "lite0", SAMPLES, 0)
 
 
 def scored(task: tuple[str, str | None, int, bool, int, Path]) -> tuple[str, float, str]:

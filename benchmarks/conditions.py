@@ -16,7 +16,7 @@ from torch import Tensor
 
 from garments import CLASSES, garments, held_out
 from rows import arguments, rows, say
-from sparring.evaluation.classifier import names, trained
+from sparring.evaluation.classifier import load_or_train_classifier, predict_classes
 from sparring.inference.model import Model
 from sparring.media.image_files import grid, save_image
 from sparring.media.pixels import float_to_pixels
@@ -38,12 +38,12 @@ def shares(right: Bool[Tensor, "classes n"]) -> str:
 def main() -> None:
     asked = arguments("runs/benchmarks/conditions.md", 10, CONFIGURATIONS)
     store = garments()
-    classifier = trained(store).network
+    classifier = load_or_train_classifier(store).network
 
     def cells(model: Model, image: Path) -> str:
         samples = torch.stack([model.sample(SAMPLES, label=label) for label in range(CLASSES)])
         save_image(grid(float_to_pixels(samples[:, :SHOWN].flatten(0, 1)).numpy(), columns=SHOWN), image)
-        return shares(torch.stack([names(classifier, images) == label for label, images in enumerate(samples)]))
+        return shares(torch.stack([predict_classes(classifier, images) == label for label, images in enumerate(samples)]))
 
     columns = ["configuration", "all", *store.spec.classes, "steps", "img/s", "minutes"]
     named, true = held_out(classifier)

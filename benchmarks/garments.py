@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, Store, prepare
-from sparring.evaluation.classifier import Classifier, names, split, trained
+from sparring.evaluation.classifier import Classifier, load_or_train_classifier, predict_classes, split_by_class
 
 SIDE, CLASSES = 32, 10
 
@@ -22,20 +22,20 @@ def held_out(classifier: Classifier) -> tuple[Int64[Tensor, " n"], Int64[Tensor,
     """What it takes the garments for that were held out, and what they are."""
     store = garments()
     assert store.labels is not None
-    batch = store.batch(split(store.labels)[1])
+    batch = store.batch(split_by_class(store.labels)[1])
     assert batch.labels is not None
-    return names(classifier, batch.samples), batch.labels
+    return predict_classes(classifier, batch.samples), batch.labels
 
 
 def modes(classifier: Classifier, images: Float[Tensor, "n 3 32 32"]) -> Int64[Tensor, " n"]:
     """Of each image of stacked garments 100 a + 10 b + c, where a, b, c are the classes of its channels."""
-    a, b, c = names(classifier, images.reshape(-1, 1, SIDE, SIDE)).view(-1, 3).T
+    a, b, c = predict_classes(classifier, images.reshape(-1, 1, SIDE, SIDE)).view(-1, 3).T
     return 100 * a + 10 * b + c
 
 
 def main() -> None:
     store = garments()
-    classifier = trained(store)
+    classifier = load_or_train_classifier(store)
     named, true = held_out(classifier.network)
     weights = sum(weight.numel() for weight in classifier.network.parameters())
     print(f"{weights:,} weights; {classifier.accuracy:.1%} of {classifier.held_out:,} held-out garments named rightly:")

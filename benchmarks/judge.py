@@ -31,12 +31,12 @@ from sparring.core.hardware import core_count, keep_freed_memory
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, Store, prepare
 from sparring.evaluation.extractors import open_extractor
-from sparring.evaluation.feature_cache import see
+from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.features import CHUNK, Extractor
-from sparring.evaluation.image_sets import of_store
-from sparring.evaluation.scores import judge_images
+from sparring.evaluation.image_sets import image_set_from_store
+from sparring.evaluation.judgment import judge_images
 from sparring.media.pixels import float_to_pixels
-from sparring.metrics.frechet_distance import Gaussian, between, extrapolated, frechet_distance
+from sparring.metrics.frechet_distance import Gaussian, extrapolate_distance, frechet_distance, gaussian_frechet_distance
 
 ROUNDS = 5
 COMPARED = 1000
@@ -110,7 +110,7 @@ def distance() -> None:
     real = (torch.randn(5000, 2048) @ mixing + 0.5).relu().double()
     fake = (torch.randn(5000, 2048) @ mixing * 1.1 + 0.6).relu().double()
     statistics = [fid_features_to_statistics(each) for each in (real, fake)]
-    gaussians = [Gaussian.of(each) for each in (real, fake)]
+    gaussians = [Gaussian.fit(each) for each in (real, fake)]
 
     def by_root() -> float:
         (m1, c1), (m2, c2) = ((each["mu"], each["sigma"]) for each in statistics)
@@ -121,7 +121,7 @@ def distance() -> None:
         "scipy.linalg.sqrtm": by_root,
         "torch-fidelity (eigvals)": lambda: fid_statistics_to_metric(*statistics, False)["frechet_inception_distance"],
         # Fresh objects, so that the factor is computed each time.
-        "sparring": lambda: between(replace(gaussians[0]), gaussians[1]),
+        "sparring": lambda: gaussian_frechet_distance(replace(gaussians[0]), gaussians[1]),
     }
     values = {name: way() for name, way in ways.items()}
     seconds = interleaved(ways, 3)
@@ -133,7 +133,7 @@ def distance() -> None:
 
 def whole() -> None:
     """Look at the real ones, then judge in a process of its own."""
-    see(of_store(garments(), "real"), open_extractor("lite0"))
+    load_or_extract_features(image_set_from_store(garments(), "real"), open_extractor("lite0"))
     subprocess.run([sys.executable, __file__, "--only", "judged"], check=True)
 
 
@@ -141,7 +141,7 @@ def judged() -> None:
     began = time.perf_counter()
     keep_freed_memory()
     store = garments()
-    real = of_store(store, "real")
+    real = image_set_from_store(store, "real")
     mirrored = np.ascontiguousarray(store.pixels.view(np.ndarray)[:, :, ::-1])
     fake = replace(real, name="mirrored", fingerprint=None, batches=lambda: iter([mirrored]), pick=lambda numbers: mirrored[list(numbers)])
     extractor: Extractor = open_extractor("lite0")
@@ -155,13 +155,13 @@ def judged() -> None:
 def extrapolation(run: Path) -> None:
     model = sparring.load(run)
     extractor, store = open_extractor("lite0"), garments()
-    real = Gaussian.of(see(of_store(store, "real"), extractor).rows)
+    real = Gaussian.fit(load_or_extract_features(image_set_from_store(store, "real"), extractor).rows)
     rows = extractor.extract(float_to_pixels(piece).numpy() for piece in model.sample_in_pieces(10_000)).rows
     print(f"\nSamples of {run.name} against {len(store):,} garments:\n")
     print("| samples | FD-lite0 | extrapolated |\n|---|---|---|")
     for n in (2000, 5000, 10_000):
-        plain = between(real, Gaussian.of(rows[:n]))
-        found = extrapolated(real, rows[:n], plain)
+        plain = gaussian_frechet_distance(real, Gaussian.fit(rows[:n]))
+        found = extrapolate_distance(real, rows[:n], plain)
         print(f"| {n:,} | {plain:.2f} ± {found.standard_error:.2f} | {found.infinite:.2f} ± {found.infinite_error:.2f} |", flush=True)
 
 

@@ -254,10 +254,10 @@ def lacking_classes() -> Iterator[None]:
         vars(part)["whole"] = whole
         return part, apart
 
-    examiner = api.Examiner
+    measurements = api.HealthMeasurements
     with (
         mock.patch.object(api, "split_holdout", some),
-        mock.patch.object(api, "Examiner", lambda data, apart, seed: examiner(vars(data)["whole"], apart, seed)),
+        mock.patch.object(api, "HealthMeasurements", lambda data, apart, seed: measurements(vars(data)["whole"], apart, seed)),
     ):
         yield
 
@@ -381,7 +381,7 @@ WARD: dict[str, Sickness] = {
         curable=True,
     ),
     "saturating": Sickness(
-        ("vanishing gradient",),
+        ("vanishing gradients",),
         lambda usual: {
             **PLAIN,
             "objective": "saturating",
@@ -416,10 +416,10 @@ WARD: dict[str, Sickness] = {
         curable=True,
     ),
     "few images": Sickness(
-        ("discriminator overfitting", "few images", "memorizing"), count=300, steps=2.0, where=imaged, curable=True
+        ("discriminator overfitting", "few images", "memorization"), count=300, steps=2.0, where=imaged, curable=True
     ),
-    "thirty images": Sickness(("few images", "memorizing"), count=30, where=imaged),
-    "one image": Sickness(("duplicates",), patch=one_image, where=imaged),
+    "thirty images": Sickness(("few images", "memorization"), count=30, where=imaged),
+    "one image": Sickness(("near duplicates",), patch=one_image, where=imaged),
     "loader stuck": Sickness(
         ("data loading", "mode collapse"),
         patch=lambda: building(stick_loader),
@@ -427,10 +427,10 @@ WARD: dict[str, Sickness] = {
         steps=2.4,
         onset=LATE,
     ),
-    "pale images": Sickness(("value range", "duplicates"), patch=lambda: seeing(with_images(lambda x: 0.02 * x)), where=imaged),
+    "pale images": Sickness(("value range", "near duplicates"), patch=lambda: seeing(with_images(lambda x: 0.02 * x)), where=imaged),
     "zero to one": Sickness(("value range",), patch=lambda: seeing(with_images(lambda x: (x + 1) / 2)), where=imaged),
     "zero to 255": Sickness(("value range",), patch=lambda: seeing(with_images(lambda x: 127.5 * (x + 1))), where=imaged),
-    "labels shuffled": Sickness(("labels",), where=labeled),
+    "labels shuffled": Sickness(("uninformative labels",), where=labeled),
     "rates ten times": Sickness(("learning rate",), lambda usual: {"learning_rate": 20 * usual["learning_rate"]}, curable=True),
     "rates a tenth": Sickness(("learning rate",), lambda usual: {"learning_rate": usual["learning_rate"] / 20}, curable=True),
     "generator frozen": Sickness(
@@ -439,8 +439,8 @@ WARD: dict[str, Sickness] = {
     "dead rectifiers": Sickness(
         ("dead layers",), patch=lambda: building(deaden), where=lambda ground: ground.recipe != "stylegan2"
     ),
-    "checkers": Sickness(("checkerboard",), patch=lambda: building(add_checkers), where=imaged),
-    "saturated": Sickness(("saturation",), patch=lambda: building(saturate), where=imaged),
+    "checkers": Sickness(("checkerboard artifacts",), patch=lambda: building(add_checkers), where=imaged),
+    "saturated": Sickness(("saturated samples",), patch=lambda: building(saturate), where=imaged),
     "batches mixed": Sickness(("batch norm mixing",), patch=lambda: building(mix_batches), where=normed),
 }  # fmt: skip
 
@@ -485,7 +485,7 @@ def play(ground: Ground, kind: str | None, seed: int, out: Path, **more: Any) ->
             chosen = np.random.default_rng(seed).permutation(len(store))[: sickness.count]
             folder = out.with_name(f"{out.name}-data.npz")
             folder.parent.mkdir(parents=True, exist_ok=True)
-            labels = {} if store.labels is None else {"labels": store.labels[chosen]}
+            labels = {} if store.labels is None else {"uninformative labels": store.labels[chosen]}
             np.savez(folder, images=store.pixels[chosen], **labels)
             store = prepare(open_source(str(folder)), Preprocessing(size=32))
         if kind == "labels shuffled":
@@ -539,7 +539,7 @@ class Told:
     found: str
     """In short."""
     waited: int | None = None
-    """Steps from the onset (the first step, for most) to the checkup at which the verdict was right for the first time."""
+    """Steps from the onset (the first step, for most) to the measurement at which the verdict was right for the first time."""
 
 
 def accused(record: Record) -> list[str]:
@@ -548,14 +548,14 @@ def accused(record: Record) -> list[str]:
 
 
 def diagnosed(task: tuple[Ground, str | None, int, Path]) -> Told:
-    """The verdict on a run; for a sick one also at each checkup, to see how soon it is right."""
+    """The verdict on a run; for a sick one also at each measurement, to see how soon it is right."""
     ground, kind, _, out = task
     record = diagnose_run(out).record
     found = accused(record)
     if kind is None:
         return Told(None, f"{ground.name}, {ground.steps} steps", not found, ", ".join(found))
     right, onset = set(WARD[kind].found), WARD[kind].onset
-    steps = [checkup["step"] for checkup in record.checkups]
+    steps = [line["step"] for line in record.measurements]
     told = {step: bool(right & set(accused(record if step == steps[-1] else record.until(step))[:2])) for step in steps}
     too_soon = any(told[step] for step in steps if step <= onset)
     waited = next((step - onset for step in steps if step > onset and told[step]), None)

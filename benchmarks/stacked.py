@@ -20,11 +20,11 @@ from rows import arguments, rows, say
 from sparring.core.random_streams import Streams
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, Store, prepare
-from sparring.evaluation.classifier import Classifier, trained
+from sparring.evaluation.classifier import Classifier, load_or_train_classifier
 from sparring.inference.model import Model
 from sparring.media.image_files import grid, save_image
 from sparring.media.pixels import float_to_pixels
-from sparring.metrics.mode_coverage import mode_statistics
+from sparring.metrics.mode_coverage import class_coverage
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "dcgan": {"recipe": "dcgan"},
@@ -50,7 +50,7 @@ HEADING = "| configuration | modes | divergence | steps | img/s | minutes |\n|--
 
 
 def numbers(found: Int64[Tensor, " n"]) -> str:
-    reached, divergence = mode_statistics(found, MODES)
+    reached, divergence = class_coverage(found, MODES)
     return f"{reached:,} | {divergence:.3f}"
 
 
@@ -65,7 +65,7 @@ def ceilings(classifier: Classifier, store: Store) -> list[str]:
 
 def main() -> None:
     asked = arguments("runs/benchmarks/stacked.md", 20, CONFIGURATIONS)
-    classifier = trained(garments())
+    classifier = load_or_train_classifier(garments())
     store = prepare(open_source("fashion10k:stacked"), Preprocessing(size=SIDE))
 
     def cells(model: Model, image: Path) -> str:

@@ -16,9 +16,9 @@ import torch
 
 from sides import THREADS
 from sparring import recipes
-from sparring.data.pairs.pair_spec import PairSpec
 from sparring.core.hardware import keep_freed_memory
 from sparring.data.open_source import open_source
+from sparring.data.pairs.pair_spec import PairSpec
 from sparring.data.store import Preprocessing, prepare
 from sparring.inference.model import Model
 from sparring.inference.pack import pack

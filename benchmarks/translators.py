@@ -15,9 +15,10 @@ from rows import arguments, rows, say
 from sparring import recipes
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preprocessing import Preprocessing
-from sparring.evaluation.judge_translations import judge_translations, sheet_of
+from sparring.evaluation.judge_translations import judge_translations
 from sparring.inference.model import Model
 from sparring.media.image_files import save_image
+from sparring.modalities.pairs import translation_grid
 
 SIDE = 64
 TWITTER = Pairing(target="emoji:twitter")
@@ -50,7 +51,7 @@ CONFIGURATIONS: dict[str, tuple[Pairing, dict[str, Any]]] = {
 
 def cells_for(pairs: Pairs, names: list[str]) -> Any:  # noqa: ANN401 (what `rows` takes)
     def cells(model: Model, image: Path) -> str:
-        save_image(sheet_of(pairs, 16)(model.game), image)
+        save_image(translation_grid(pairs, 16)(model.game), image)
         scores = judge_translations(model, pairs).scores
         return " | ".join(
             " / ".join(f"{scores[way][name]:.3g}" if name in scores[way] else "" for way in ("translations", "inputs", "colors shifted"))

@@ -7,8 +7,8 @@ import torch
 
 from sides import THREADS
 from sparring.core.batch import Batch
-from sparring.data.pairs.pair_spec import PairBatch
 from sparring.data.images.image_spec import ImageSpec
+from sparring.data.pairs.pair_spec import PairBatch
 from sparring.games.recipe import Recipe
 from sparring.media.pixels import pixels_to_float
 from sparring.training.loop import TrainingContext, TurnRunner

@@ -1,4 +1,4 @@
-"""Augmentation: exact where it must be, centerd on the image, differentiable, and adapted by how sure the discriminator is."""
+"""Augmentation: exact where it must be, centered on the image, differentiable, and adapted by how sure the discriminator is."""
 
 import math
 
@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from sparring.augment import ada, diffaugment
-from sparring.augment.ada import MEMORY
-from sparring.augment.random_draws import Draws
+from sparring.augment import ada
+from sparring.augment.ada import SIGN_MEAN_WEIGHT
+from sparring.augment.diffaugment import diffaugment, diffaugment_together
+from sparring.augment.random_draws import RandomDraws
 from sparring.core.batch import Batch
 from sparring.core.random_streams import Streams
 from sparring.data.images.image_spec import ImageSpec
@@ -33,9 +34,9 @@ def test_no_chance_changes_nothing() -> None:
 def test_warping_by_nothing_or_by_whole_pixels_is_exact() -> None:
     images = smooth()
     still = torch.eye(3).expand(3, 3, 3)
-    torch.testing.assert_close(ada._warped(images, still), images, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ada._warp(images, still), images, rtol=1e-4, atol=1e-4)
     right, down = torch.tensor([3.0, 0.0, -5.0]), torch.tensor([0.0, 2.0, 4.0])
-    moved = ada._warped(images, ada._translation(right, down))
+    moved = ada._warp(images, ada._translation(right, down))
     torch.testing.assert_close(moved[0, :, :, 3:], images[0, :, :, :-3], rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(moved[1, :, 2:], images[1, :, :-2], rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(moved[2, :, 4:, :-5], images[2, :, :-4, 5:], rtol=1e-3, atol=1e-3)
@@ -53,7 +54,7 @@ def test_turns_and_flips_go_about_the_middle(size: tuple[int, int]) -> None:
         return (weight * rows[:, None]).sum().item(), (weight * columns[None]).sum().item()
 
     flipped, turned, enlarged = (
-        ada._warped(bump, matrix)
+        ada._warp(bump, matrix)
         for matrix in (
             ada._scaling(-torch.ones(3), torch.ones(3)),
             ada._rotation(torch.full((3,), math.pi / 2)),
@@ -66,11 +67,17 @@ def test_turns_and_flips_go_about_the_middle(size: tuple[int, int]) -> None:
 
 
 def test_each_operation_comes_as_often_as_its_chance() -> None:
-    draws = Draws(Streams(0, 0), "real", 4000, 0.3)
-    chosen = draws.chosen("scale", torch.full((4000,), 5.0), 1.0)
+    draws = RandomDraws(Streams(0, 0), "real", 4000, 0.3)
+    chosen = draws.with_chance("scale", torch.full((4000,), 5.0), 1.0)
     assert set(chosen.tolist()) == {1.0, 5.0}
     assert (chosen == 5).float().mean().item() == pytest.approx(0.3, abs=0.03)
-    still = (ada.geometry(Draws(Streams(0, 0), "real", 4000, 0.3), 32, 32) == torch.eye(3)).all(dim=(1, 2)).float().mean().item()
+    still = (
+        (ada.geometric_matrices(RandomDraws(Streams(0, 0), "real", 4000, 0.3), 32, 32) == torch.eye(3))
+        .all(dim=(1, 2))
+        .float()
+        .mean()
+        .item()
+    )
     # flips and quarter turns change nothing in half and a quarter of the cases, whole-pixel moves hardly ever
     wanted = (1 - 0.3 / 2) * (1 - 0.3 * 3 / 4) * 0.7 * 0.7 * 0.7 * 0.7 * 0.7
     assert still == pytest.approx(wanted, abs=0.03)
@@ -83,15 +90,15 @@ def test_colors_by_known_matrices() -> None:
     turned = (third @ red)[:3]
     assert sorted(turned.tolist()) == pytest.approx([0, 0, 1], abs=1e-5), "a third of a turn makes red green or blue"
     assert turned[0].item() == pytest.approx(0, abs=1e-5)
-    every = ada.color(Draws(Streams(0, 0), "real", 500, 1.0))
+    every = ada.color_matrices(RandomDraws(Streams(0, 0), "real", 500, 1.0))
     assert torch.allclose(every[:, 3], torch.tensor([0.0, 0, 0, 1]), atol=1e-6), "offsets stay offsets"
     images = torch.cat([smooth(500, 3, 8), torch.full((500, 1, 8, 8), 0.25)], dim=1)
-    colored = ada._colored(images, every)
+    colored = ada._apply_color_matrices(images, every)
     assert torch.equal(colored[:, 3], images[:, 3]), "alpha stays"
     by_hand = torch.einsum("ij,jhw->ihw", every[7, :3, :3], images[7, :3]) + every[7, :3, 3, None, None]
     torch.testing.assert_close(colored[7, :3], by_hand)
-    one_gray = ada._colored(images[:, :1], every)
-    same_three = ada._colored(images[:, :1].repeat(1, 3, 1, 1), every).mean(dim=1, keepdim=True)
+    one_gray = ada._apply_color_matrices(images[:, :1], every)
+    same_three = ada._apply_color_matrices(images[:, :1].repeat(1, 3, 1, 1), every).mean(dim=1, keepdim=True)
     torch.testing.assert_close(one_gray, same_three, rtol=1e-4, atol=1e-5)
 
 
@@ -103,11 +110,11 @@ def test_gradients_pass_and_the_same_streams_do_the_same(kind: str) -> None:
 
     def change(x: Tensor) -> Tensor:
         if kind == "differentiable":
-            return diffaugment.diffaugment(x, streams, "real")
+            return diffaugment(x, streams, "real")
         # in float32 inside, so its parts are checked: they are linear in the image
-        draws = Draws(streams, "real", len(x), 0.9)
-        geometry, color = ada.geometry(draws, 16, 16), ada.color(draws)
-        return ada._colored(ada._warped(x.float(), geometry), color).double()
+        draws = RandomDraws(streams, "real", len(x), 0.9)
+        geometry, color = ada.geometric_matrices(draws, 16, 16), ada.color_matrices(draws)
+        return ada._apply_color_matrices(ada._warp(x.float(), geometry), color).double()
 
     first = change(images)
     assert torch.equal(first, change(images))
@@ -124,7 +131,7 @@ def test_gradients_of_gradients_pass() -> None:
     x, place = torch.rand(2, 2, 6, 6).double().requires_grad_(), torch.rand(2, 5, 4, 2).double() * 2.4 - 1.2
 
     def sampled(x: Tensor) -> Tensor:
-        return ada._Sampled.apply(x, place).square()  # pyright: ignore
+        return ada._GridSample.apply(x, place).square()  # pyright: ignore
 
     plain = torch.nn.functional.grid_sample(x, place, mode="bilinear", padding_mode="zeros", align_corners=False)
     torch.testing.assert_close(sampled(x), plain.square())
@@ -134,7 +141,7 @@ def test_gradients_of_gradients_pass() -> None:
 
 def test_differentiable_cuts_a_square_out_and_moves_by_an_eighth() -> None:
     images = torch.full((300, 3, 16, 16), 0.5)
-    changed = diffaugment.diffaugment(images, Streams(0, 0), "real")
+    changed = diffaugment(images, Streams(0, 0), "real")
     zeros = (changed == 0).all(dim=1).float()
     assert zeros.mean(dim=(1, 2)).min().item() >= 15 / 256, "a corner of the square at least"
     assert (zeros.sum(dim=(1, 2)) <= 64 + 2 * 2 * 16 + 16).all(), "the square, and two rows and columns"
@@ -144,8 +151,8 @@ def test_images_together_are_cut_alike_in_colors_of_their_own() -> None:
     torch.manual_seed(0)
     one, other = torch.rand(6, 3, 16, 16) + 2, torch.rand(6, 1, 16, 16) + 2
     streams = Streams(0, 0)
-    changed = diffaugment.diffaugment_together([one, other], streams, "real")
-    assert torch.equal(changed[:, :3], diffaugment.diffaugment(one, streams, "real")), "the first as if it were alone"
+    changed = diffaugment_together([one, other], streams, "real")
+    assert torch.equal(changed[:, :3], diffaugment(one, streams, "real")), "the first as if it were alone"
     assert ((changed[:, 3:] == 0) == (changed[:, :1] == 0)).all()
     brighter = [(part.amax(dim=(1, 2, 3)) - 3) for part in (changed[:, :3], changed[:, 3:])]
     assert (brighter[0] - brighter[1]).abs().mean() > 0.25
@@ -153,7 +160,7 @@ def test_images_together_are_cut_alike_in_colors_of_their_own() -> None:
 
 def test_differentiable_moves_as_often_by_each_number_of_pixels() -> None:
     rows = torch.arange(16.0).view(1, 1, 16, 1).expand(4000, 1, 16, 16) + 100  # bright, so that brightness hardly matters
-    changed = diffaugment.diffaugment(rows, Streams(0, 0), "real")
+    changed = diffaugment(rows, Streams(0, 0), "real")
     above = (changed[:, 0, :3] == 0).all(dim=2)
     below = (changed[:, 0, -3:] == 0).all(dim=2)
     counts = torch.stack([above[:, :2].all(1) & ~above[:, 2], above[:, 0] & ~above[:, 1], below[:, 2] & ~below[:, 1], below[:, 1:].all(1)])
@@ -183,7 +190,7 @@ def test_the_chance_rises_where_the_discriminator_is_sure_and_falls_where_not() 
     for _ in range(6):
         game.adapt(game.augmentation, context(dict(sure)))
         seen.append(game.augmentation.chance.item())
-    estimate = [1 - (1 - MEMORY) ** (i + 1) for i in range(6)]
+    estimate = [1 - (1 - SIGN_MEAN_WEIGHT) ** (i + 1) for i in range(6)]
     wanted, chance = [], 0.0
     for one in estimate:
         chance = min(max(chance + (0.08 if one > 0.6 else -0.08), 0.0), 0.8)
@@ -200,7 +207,7 @@ def test_the_chance_rises_where_the_discriminator_is_sure_and_falls_where_not() 
 def test_objectives_that_compare_are_sure_by_comparison() -> None:
     game = game_of(objective="relativistic")
     game.adapt(game.augmentation, context({"logits/real": torch.full((8,), -5.0), "logits/generated": torch.full((8,), -6.0)}))
-    assert game.augmentation.sure.item() == pytest.approx(MEMORY)
+    assert game.augmentation.sign_mean.item() == pytest.approx(SIGN_MEAN_WEIGHT)
 
 
 @pytest.mark.parametrize("packing", [1, 2])

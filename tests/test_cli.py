@@ -1,6 +1,7 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -242,7 +243,8 @@ def test_judge_and_compare_from_the_command_line(
     assert call("judge", squares, squares) == 0
     assert json.loads(Path("judgment/report.json").read_text())["scores"][0]["n_fake"] == 60
     capsys.readouterr()
-    assert call("compare", trained, "--samples", 20, "--out", "table.md") == 0
+    again = shutil.copytree(trained, tmp_path / "again")
+    assert call("compare", trained, again, "--samples", 20, "--out", "table.md") == 0
     out = capsys.readouterr().out
     assert "Judging" not in out  # its report is fresh
     assert "coverage" in out

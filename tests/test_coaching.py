@@ -1,4 +1,4 @@
-"""Training that acts on verdicts. Those are made up here: checkups come every fourth step, and each test says when they find what."""
+"""Training that acts on verdicts. Those are made up here: measurements come every fourth step, and each test says when they find what."""
 
 import json
 import math
@@ -13,10 +13,11 @@ from rich.console import Console
 import sparring
 from sparring import recipes
 from sparring.core.errors import CheckpointError, NonFiniteError, SettingsError
+from sparring.core.jsonl import read_lines
 from sparring.data.store import Store
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.health.coach.coach import untried
-from sparring.health.coach.interventions import Bench, taken_over
+from sparring.health.coach.interventions import CoachedTraining, carry_over
 from sparring.health.diagnosis.finding import Finding, Remedy
 from sparring.health.diagnosis.record import Record
 from sparring.runs.config import read_config
@@ -36,20 +37,28 @@ SLOWER, SLOWEST, NOISE = {"learning_rate": 0.0001}, {"learning_rate": 0.00005}, 
 
 
 def finding(*settings: Mapping[str, object], name: str = "collapse", since: int | None = None, severity: str = "warning") -> Finding:
-    remedies = tuple(Remedy(f"Change {', '.join(one)}.", one) for one in settings)
-    return Finding(name, "Samples are all alike.", ("Diversity is 0.1.",), severity, 0.9, since, remedies=remedies)
+    remedies = tuple(Remedy(action=f"Change {', '.join(one)}.", settings=one) for one in settings)
+    return Finding(
+        name=name,
+        summary="Samples are all alike.",
+        evidence=("Diversity is 0.1.",),
+        severity=severity,
+        confidence=0.9,
+        since=since,
+        remedies=remedies,
+    )
 
 
-def last_checkup(record: Record) -> int:
-    return record.checkups[-1]["step"] if record.checkups else 0
+def last_measurement(record: Record) -> int:
+    return record.measurements[-1]["step"] if record.measurements else 0
 
 
 def sick_from(step: int, *settings: Mapping[str, object], since: int | None = None, healed_by: str = "") -> Diagnose:
     """Something is found from a step on, until the setting `healed_by` is not its usual one."""
 
     def diagnose(record: Record) -> tuple[Finding, ...]:
-        healed = healed_by and record.settings[healed_by] != record.usual[healed_by]
-        return () if healed or last_checkup(record) < step else (finding(*settings, since=since),)
+        healed = healed_by and record.settings[healed_by] != record.defaults[healed_by]
+        return () if healed or last_measurement(record) < step else (finding(*settings, since=since),)
 
     return diagnose
 
@@ -75,22 +84,22 @@ def interventions(run: Path) -> list[dict[str, object]]:
     return read_config(RunDirectory(run)).get("interventions", [])
 
 
-def story(run: Path) -> str:
+def report(run: Path) -> str:
     return RunDirectory(run).coach.read_text()
 
 
-def lines_to(path: Path, step: int) -> list[str]:
-    return [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
+def lines_to(path: Path, step: int) -> list[dict[str, object]]:
+    return [line for line in read_lines(path) if line["step"] <= step]
 
 
 # ----------------------------------------------------------------------------------------------- nothing
 
 
-def test_a_coach_who_finds_nothing_changes_nothing(tmp_path: Path, found: Callable[..., None], common: dict[str, object]) -> None:
+def test_a_coach_that_finds_nothing_changes_nothing(tmp_path: Path, found: Callable[..., None], common: dict[str, object]) -> None:
     """A note is nothing, nor is what no setting cures, nor what stands in every other checkup alone."""
 
     def diagnose(record: Record) -> tuple[Finding, ...]:
-        odd = last_checkup(record) % 8 == 4
+        odd = last_measurement(record) % 8 == 4
         return (*([finding(SLOWER)] if odd else []), finding(name="few images"), finding(SLOWER, name="slow", severity="note"))
 
     found(diagnose)
@@ -98,23 +107,23 @@ def test_a_coach_who_finds_nothing_changes_nothing(tmp_path: Path, found: Callab
     sparring.train("dcgan", out=plain, steps=26, **common)
     sparring.train("dcgan", out=coached, steps=26, coach=True, **common)
     assert same_run(plain, coached)
-    for name in ("vitals.jsonl", "samples/step-000000024.png"):
+    for name in ("health.jsonl", "samples/step-000000024.png"):
         assert (plain / name).read_bytes() == (coached / name).read_bytes()
     assert interventions(coached) == []
     assert not (coached / "tries").exists()
-    assert "It did not step in." in story(coached)
+    assert "The coach did not intervene." in report(coached)
     assert not (plain / "coach.md").exists()
     facts = [checkpoints.read_facts(run / "checkpoints", 26) for run in (plain, coached)]
     assert ["coach" in one for one in facts] == [False, True]
     assert ["coach" in one["identity"] for one in facts] == [False, False]
     assert kept(plain) == [0, 26]
-    assert set(kept(coached)) >= {8, 16, 24, 26}  # checkups without a finding
+    assert set(kept(coached)) >= {8, 16, 24, 26}  # measurements without a finding
 
 
 # ---------------------------------------------------------------------------------------- an intervention
 
 
-def test_it_goes_back_and_on_with_changed_settings(
+def test_the_coach_goes_back_and_trains_with_changed_settings(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
 ) -> None:
     """Checkups: 4, 8 and 12 healthy, 16 and 20 sick. The checkpoints of 4 and 12 are kept, for those are every other one."""
@@ -126,7 +135,7 @@ def test_it_goes_back_and_on_with_changed_settings(
     (entry,) = config["interventions"]
     wanted = {"try": 1, "step": 20, "back_to": 12, "finding": "collapse", "changes": SLOWER, "before": {"learning_rate": 0.0002}}
     assert entry | wanted == entry
-    assert (entry["says"], entry["evidence"]) == ("Samples are all alike.", ["Diversity is 0.1."])
+    assert (entry["summary"], entry["evidence"]) == ("Samples are all alike.", ["Diversity is 0.1."])
     assert config["recipe_settings"] == {**config["first_recipe_settings"], **SLOWER}
     assert config["first_recipe_settings"]["learning_rate"] == 0.0002
     # What was lost counts: 20 + 20 steps were taken.
@@ -140,20 +149,20 @@ def test_it_goes_back_and_on_with_changed_settings(
     assert [line["rate/generator"] for line in log] == [0.0002] * 4 + [0.0001] * 6
     assert lines_to(run / "log.jsonl", 12) == lines_to(plain / "log.jsonl", 12)
     assert (run / "tries/1/log.jsonl").read_bytes() == (plain / "log.jsonl").read_bytes()
-    assert (run / "tries/1/vitals.jsonl").read_bytes() == (plain / "vitals.jsonl").read_bytes()
+    assert (run / "tries/1/health.jsonl").read_bytes() == (plain / "health.jsonl").read_bytes()
     assert [path.name for path in (run / "tries/1/samples").iterdir()] == ["step-000000016.png"]
     assert not (run / "tries/1/origin").exists()
     said = quiet.file.getvalue()
     assert "try 1 of 4. At step 20: collapse. Samples are all alike." in said
     assert "Back to step 12, which was healthy, now with learning_rate=0.0001 (was 0.0002). Change learning_rate." in said
     for words in ("**collapse** (warning)", "- Diversity is 0.1.", "8 steps were lost", "These settings worked", "--learning-rate 0.0001 "):
-        assert words in story(run)
+        assert words in report(run)
     (done,) = sparring.diagnose(run).coached
     assert done == "At step 20: collapse (warning). Back to step 12, which was healthy, now with learning_rate=0.0001 (was 0.0002)."
 
 
 @pytest.mark.parametrize(("since", "back_to"), [(None, 12), (12, 12), (11, 4), (3, 0)])
-def test_it_goes_back_to_before_it_began(
+def test_the_coach_goes_back_to_before_the_finding_began(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], since: int | None, back_to: int
 ) -> None:
     found(sick_from(16, SLOWER, since=since, healed_by="learning_rate"))
@@ -161,39 +170,39 @@ def test_it_goes_back_to_before_it_began(
     sparring.train("dcgan", out=run, steps=30, coach=True, **{**common, "keep": 1})
     assert interventions(run)[0]["back_to"] == back_to
     assert kept(run)[-1] == 30 - (20 - back_to)
-    assert ("That says little" in story(run)) == (kept(run)[-1] < 20)
-    assert ("These settings worked" in story(run)) == (kept(run)[-1] >= 20)
+    assert ("That says little" in report(run)) == (kept(run)[-1] < 20)
+    assert ("These settings worked" in report(run)) == (kept(run)[-1] >= 20)
     if back_to == 0:  # from the beginning it is a run with these settings
         fresh = tmp_path / "fresh"
         sparring.train("dcgan", out=fresh, steps=10, **SLOWER, **common)
         assert same_run(run, fresh)
 
 
-def test_the_last_checkpoint_is_used_in_place_of_a_damaged_one(
+def test_an_older_checkpoint_replaces_a_damaged_one(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The newest healthy one is torn while it is not needed."""
-    run, changed = tmp_path / "run", Bench.changed
+    run, changed = tmp_path / "run", CoachedTraining.with_intervention
 
-    def tearing(bench: Bench, *rest: object) -> dict[str, object]:
+    def tearing(bench: CoachedTraining, *rest: object) -> dict[str, object]:
         path = run / "checkpoints/step-000000012.safetensors"
         path.write_bytes(path.read_bytes()[:-5])
         return changed(bench, *rest)
 
-    monkeypatch.setattr(Bench, "changed", tearing)
+    monkeypatch.setattr(CoachedTraining, "with_intervention", tearing)
     found(sick_from(16, SLOWER, healed_by="learning_rate"))
     sparring.train("dcgan", out=run, steps=30, coach=True, **common)
     assert interventions(run)[0]["back_to"] == 4
 
 
-def test_a_coached_run_can_be_used_and_gone_on_with(
+def test_a_coached_run_can_be_used_and_resumed(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
 ) -> None:
     """A pack of two changes the discriminator; checkpoints from before can be loaded all the same."""
     found(sick_from(16, {"packing": 2}, healed_by="packing"))
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=30, coach=True, **{**common, "keep": 9})
-    assert "start afresh, for they had another shape: discriminator.layers.0.weight" in quiet.file.getvalue()
+    assert "start again, for their shape has changed: discriminator.layers.0.weight" in quiet.file.getvalue()
     model = sparring.load(run, whole=True)
     assert model.recipe.packing == 2
     assert model.sample(3).shape == (3, 1, 16, 16)
@@ -213,7 +222,7 @@ def test_a_coached_run_can_be_used_and_gone_on_with(
         sparring.resume(run, steps=40, console=quiet)
 
 
-def test_a_run_may_be_given_a_coach_when_it_is_gone_on_with(
+def test_a_run_may_get_a_coach_when_it_is_resumed(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
 ) -> None:
     """It goes through the checkpoints that are kept, and back to the newest of them that was healthy."""
@@ -231,7 +240,7 @@ def test_a_run_may_be_given_a_coach_when_it_is_gone_on_with(
         sparring.resume(run, steps=70, coach_tries=3, console=quiet)
 
 
-def test_a_coach_who_comes_late_may_have_to_begin_anew(
+def test_a_late_coach_may_have_to_start_from_the_beginning(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All checkpoints that are kept are sick; what was found before stands already, so that the first checkup is enough."""
@@ -239,12 +248,12 @@ def test_a_coach_who_comes_late_may_have_to_begin_anew(
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=22, **{**common, "checkpoint_every": 4, "keep": 2})
     assert call("resume", run, "--steps", 60, "--coach") == 0
-    assert "No checkpoint that is kept was healthy" in capsys.readouterr().out
+    assert "None of the kept checkpoints is healthy" in capsys.readouterr().out
     (entry,) = interventions(run)
     assert (entry["step"], entry["back_to"]) == (24, 0)
 
 
-def test_checkpoints_that_name_their_coach_can_be_gone_on_with(
+def test_checkpoints_that_name_their_coach_can_be_resumed(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
 ) -> None:
     """As they were written at first."""
@@ -259,8 +268,10 @@ def test_checkpoints_that_name_their_coach_can_be_gone_on_with(
 # --------------------------------------------------------------------------------------------- escalation
 
 
-def test_it_waits_escalates_and_gives_up(tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console) -> None:
-    """Of the three checkups after step 12 nothing is made; the one of 28 is the first that counts, and so it goes on."""
+def test_the_coach_waits_escalates_and_gives_up(
+    tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
+) -> None:
+    """Of the three measurements after step 12 nothing is made; the one of 28 is the first that counts, and so it goes on."""
     found(sick_from(16, SLOWER, SLOWEST, NOISE, {"r1": 1.0}))
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=90, coach=True, coach_tries=2, **common)
@@ -268,16 +279,16 @@ def test_it_waits_escalates_and_gives_up(tmp_path: Path, found: Callable[..., No
     config = read_config(RunDirectory(run))
     assert config["recipe_settings"] == {**config["first_recipe_settings"], **SLOWEST}
     assert kept(run)[-1] == 90 - 8 - 16
-    assert (run / "tries/2/log.jsonl").read_text().splitlines() == lines_to(run / "tries/2/log.jsonl", 28)
+    assert read_lines(run / "tries/2/log.jsonl")[-1]["step"] <= 28
     said = quiet.file.getvalue()
-    assert said.count("The coach gives up. After 2 tries, as many as were allowed, collapse (warning) stands at step 28.") == 1
+    assert said.count("The coach gives up. After 2 tries, as many as are allowed, collapse (warning) is still found at step 28.") == 1
     for words in (
-        "What was seen then: At step 28: collapse",
+        "Outcome: At step 28: collapse",
         "After 2 tries",
         "By the end, step 66, collapse (warning)",
         "## The last settings",
     ):
-        assert words in story(run)
+        assert words in report(run)
 
 
 def test_remedies_are_tried_in_their_order_and_once(tmp_path: Path, found: Callable[..., None], common: dict[str, object]) -> None:
@@ -285,7 +296,7 @@ def test_remedies_are_tried_in_their_order_and_once(tmp_path: Path, found: Calla
     run = tmp_path / "run"
 
     def diagnose(record: Record) -> tuple[Finding, ...]:
-        first = last_checkup(record) < 20 and record.settings["input_noise"] == 0
+        first = last_measurement(record) < 20 and record.settings["input_noise"] == 0
         return (finding(NOISE, SLOWER, name="one") if first else finding(SLOWER, NOISE, SLOWEST, {"betas": (0.0, 0.9)}, name="other"),)
 
     found(diagnose)
@@ -293,39 +304,42 @@ def test_remedies_are_tried_in_their_order_and_once(tmp_path: Path, found: Calla
     assert [one["changes"] for one in interventions(run)] == [NOISE, SLOWER, SLOWEST, {"betas": [0.0, 0.9]}]
 
 
-def test_what_was_changed_is_not_changed_back(tmp_path: Path, found: Callable[..., None], common: dict[str, object]) -> None:
+def test_changed_settings_are_not_changed_back(tmp_path: Path, found: Callable[..., None], common: dict[str, object]) -> None:
     found(sick_from(16, SLOWER, {"learning_rate": 0.0002}, NOISE))
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=120, coach=True, **common)
     assert [one["changes"] for one in interventions(run)] == [SLOWER, NOISE]
 
 
-def test_rates_that_were_changed_stay_so_and_no_game_is_gone_back_to() -> None:
+def test_changed_rates_stay_and_an_earlier_objective_does_not_come_back() -> None:
     slower = {"before": {"learning_rate": 2e-4}, "changes": {"learning_rate": 5e-5}}
-    packed = Remedy("Pack.", {"packing": 2, "learning_rate": 2e-4})
+    packed = Remedy(action="Pack.", settings={"packing": 2, "learning_rate": 2e-4}, optional=frozenset({"learning_rate"}))
     assert [remedy.settings for remedy in untried([packed], [slower])] == [{"packing": 2}]
-    assert list(untried([Remedy("Back.", {"learning_rate": 2e-4})], [slower])) == []
+    assert list(untried([Remedy(action="Back.", settings={"learning_rate": 2e-4})], [slower])) == []
     game = {"before": {"objective": "non-saturating", "r1": 0.0}, "changes": {"objective": "relativistic", "r1": 0.05}}
-    assert list(untried([Remedy("Calm.", {"objective": "non-saturating", "r1": 1.0})], [game])) == []
-    critic = Remedy("Critic.", {"objective": "wasserstein", "r1": 0.0, "gradient_penalty": 10.0})
+    calm = Remedy(action="Calm.", settings={"objective": "non-saturating", "r1": 1.0}, defining=frozenset({"objective"}))
+    assert list(untried([calm], [game])) == []
+    critic = Remedy(
+        action="Critic.", settings={"objective": "wasserstein", "r1": 0.0, "gradient_penalty": 10.0}, defining=frozenset({"objective"})
+    )
     assert [remedy.settings for remedy in untried([critic], [game])] == [critic.settings], "a game comes whole"
 
 
-def test_what_does_not_fit_or_changes_nothing_is_no_remedy(
+def test_settings_that_do_not_fit_or_change_nothing_are_no_remedy(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
 ) -> None:
     """Packs of three do not divide a batch of eight, nor packs of four its halves' halves; where no remedy is left, others may be found."""
     unfit = ({"packing": 3}, {"packing": 4}, {"learning_rate": -1.0}, {"learning_rate": 0.0002}, {"seed": 3})
 
     def diagnose(record: Record) -> tuple[Finding, ...]:
-        later = [finding(*unfit, SLOWER, name="divergence")] if last_checkup(record) >= 20 else []
+        later = [finding(*unfit, SLOWER, name="divergence")] if last_measurement(record) >= 20 else []
         return (*(later if record.settings["learning_rate"] == 0.0002 else []), finding(*unfit))
 
     found(diagnose)
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=40, coach=True, gradient_accumulation=4, **common)
     assert [(one["finding"], one["step"], one["back_to"]) for one in interventions(run)] == [("divergence", 24, 20 - 8)]
-    assert "no remedy that is left against collapse (warning) (step 8)" in quiet.file.getvalue()
+    assert "no other remedy for collapse (warning) (step 8)" in quiet.file.getvalue()
 
 
 # --------------------------------------------------------------------------------------------- not finite
@@ -347,7 +361,7 @@ def broken(*settings: Mapping[str, object]) -> Diagnose:
     return diagnose
 
 
-def test_what_is_not_finite_is_a_verdict(
+def test_infinite_numbers_cause_an_intervention(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sparring.games.adversarial.TwoPlayerGame", Poisoned)
@@ -363,17 +377,17 @@ def test_what_is_not_finite_is_a_verdict(
     assert not (run / "ending.json").exists()
 
 
-def test_what_is_not_finite_and_has_no_remedy_ends_the_run(
+def test_infinite_numbers_without_a_remedy_end_the_run(
     tmp_path: Path, found: Callable[..., None], common: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sparring.games.adversarial.TwoPlayerGame", Poisoned)
     found(broken(NOISE))
     run = tmp_path / "run"
-    for allowed, words in [(4, "No remedy that is left is known to help"), (1, "After one try, as many as were allowed")]:
+    for allowed, words in [(4, "No other remedy is known"), (1, "After one try, as many as are allowed")]:
         with pytest.raises(NonFiniteError, match="In step 15, the turn 'generator'"):
             sparring.train("dcgan", out=run, steps=40, coach=True, coach_tries=allowed, **common)
         assert [one["changes"] for one in interventions(run)] == [NOISE]
-        assert f"{words}" in story(run)
+        assert f"{words}" in report(run)
         shutil.rmtree(run)
 
 
@@ -428,7 +442,7 @@ def whole(tmp_path: Path, found: Callable[..., None], common: dict[str, object])
 
 
 @pytest.mark.parametrize("stops", [(13, 21, 33, 37), (20, 23, 36, 42), (19, 40, 50, 60)])
-def test_a_coached_run_that_was_stopped_is_the_whole_one(
+def test_a_coached_run_that_was_stopped_equals_one_that_was_not(
     tmp_path: Path, common: dict[str, object], quiet: Console, whole: Path, stops: tuple[int, ...]
 ) -> None:
     """Verdicts fall after 20 and after 36 steps, counting those lost: at the end of a sitting, too."""
@@ -439,7 +453,7 @@ def test_a_coached_run_that_was_stopped_is_the_whole_one(
     assert interventions(run)
     assert same_run(run, whole)
     assert timeless(interventions(run)) == timeless(interventions(whole))
-    for name in ("vitals.jsonl", "tries/1/log.jsonl", "tries/2/log.jsonl", "tries/2/vitals.jsonl"):
+    for name in ("health.jsonl", "tries/1/log.jsonl", "tries/2/log.jsonl", "tries/2/health.jsonl"):
         assert (run / name).read_bytes() == (whole / name).read_bytes()
 
 
@@ -447,7 +461,7 @@ def killing_at(call: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """From the first verdict on, kills in place of the n-th call (from 0) of what changes files. Gives the list of calls."""
     calls: list[str] = []
     armed: list[bool] = []
-    changed = Bench.changed
+    changed = CoachedTraining.with_intervention
 
     def arming(*arguments: object) -> object:
         armed.append(True)
@@ -463,7 +477,7 @@ def killing_at(call: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return exploding
 
-    monkeypatch.setattr(Bench, "changed", arming)
+    monkeypatch.setattr(CoachedTraining, "with_intervention", arming)
     monkeypatch.setattr(Path, "replace", bomb("replace", Path.replace))
     monkeypatch.setattr(checkpoints, "remove", bomb("remove", checkpoints.remove))
     monkeypatch.setattr(shutil, "copyfile", bomb("copy", shutil.copyfile))
@@ -472,7 +486,7 @@ def killing_at(call: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def test_killed_at_any_moment_of_an_intervention(
+def test_a_run_that_is_killed_during_an_intervention_ends_the_same(
     tmp_path: Path, common: dict[str, object], quiet: Console, found: Callable[..., None]
 ) -> None:
     """In place of every call that changes a file, from the verdict to the next sitting."""
@@ -484,7 +498,7 @@ def test_killed_at_any_moment_of_an_intervention(
         sparring.train("dcgan", out=ready, steps=26, coach=True, **common)
     assert_same(ready, whole)
     moments = calls.index("sit") + 1
-    # config; log, timing, vitals and a grid; the copy's two files, the new one's; the story; the last checkpoint; the copy
+    # config; log, timing, health and a grid; the copy's two files, the new one's; the story; the last checkpoint; the copy
     assert calls[:moments] == ["replace", *["copy"] * 4, *["replace"] * 4, "remove", "replace", "rmtree", "sit"]
     shutil.rmtree(ready)
     with pytest.MonkeyPatch.context() as patch:
@@ -518,12 +532,12 @@ def played(store: Store, steps: int, **settings: object) -> State:
     return state
 
 
-def test_tensors_are_taken_over_by_name_and_shape(store: Store) -> None:
+def test_tensors_are_carried_over_by_name_and_shape(store: Store) -> None:
     old = played(store, 2).tensors() | {"log/loss": torch.tensor(3.0)}
     state = played(store, 0, packing=2, augment="ada")
     own = {name: tensor.clone() for name, tensor in state.tensors().items()}
-    taken, fresh = taken_over(state, old, optimizers=True)
-    assert fresh == ["game/discriminator.layers.0.weight", "game/augmentation.chance", "game/augmentation.sure"]
+    taken, fresh = carry_over(state, old, optimizers=True)
+    assert fresh == ["game/discriminator.layers.0.weight", "game/augmentation.chance", "game/augmentation.sign_mean"]
     for name in fresh:
         assert torch.equal(taken[name], own[name])
     for name in old:
@@ -532,21 +546,23 @@ def test_tensors_are_taken_over_by_name_and_shape(store: Store) -> None:
             assert torch.equal(taken[name], old[name])
     assert any(name.startswith("optimizer/discriminator/") for name in taken)
     assert not any(name.startswith("optimizer/discriminator/discriminator.layers.0.weight/") for name in taken)
-    without, _ = taken_over(state, old, optimizers=False)
+    without, _ = carry_over(state, old, optimizers=False)
     assert not any(name.startswith("optimizer/") for name in without)
     state.restore(taken, {"progress": {"step": 2}})  # a CheckpointError if it did not fit
 
 
-def test_a_new_average_starts_at_the_weights(store: Store) -> None:
+def test_a_new_ema_starts_at_the_weights(store: Store) -> None:
     old = played(store, 2, ema_samples=0).tensors()
     assert not any(name.startswith("ema/") for name in old)
-    taken, fresh = taken_over(played(store, 0), old, optimizers=True)
+    taken, fresh = carry_over(played(store, 0), old, optimizers=True)
     assert fresh == []
     assert torch.equal(taken["ema/generator.project.weight"], old["game/generator.project.weight"])
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "sgd"])
-def test_another_optimizer_begins_anew(tmp_path: Path, found: Callable[..., None], common: dict[str, object], optimizer: str) -> None:
+def test_another_optimizer_starts_without_state(
+    tmp_path: Path, found: Callable[..., None], common: dict[str, object], optimizer: str
+) -> None:
     found(sick_from(16, {"optimizer": optimizer}, healed_by="optimizer"))
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=30, coach=True, **common)

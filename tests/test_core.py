@@ -14,7 +14,7 @@ from sparring.core.files import read_json, replacing, sha256_of_file, write_json
 from sparring.core.hardware import repeatable, workers
 from sparring.core.mirror_padding import _of_pieces, mirrored
 from sparring.core.random_streams import Streams, stream_seed
-from sparring.media.image_files import grid, save_film, save_gif, save_image
+from sparring.media.image_files import grid, save_gif, save_image, save_video
 from sparring.media.pixels import float_to_pixels, pixels_to_float
 from sparring.runs.run_directory import RunDirectory
 
@@ -117,7 +117,7 @@ def test_images_films_and_gifs_can_be_read_back(tmp_path: Path, channels: int) -
     save_gif(frames, tmp_path / "three.gif", frames_per_second=10, hold_last=1)
     with Image.open(tmp_path / "three.gif") as gif:
         assert (gif.n_frames, gif.size) == (3, (20, 33))
-    save_film(frames, tmp_path / "three.mp4")
+    save_video(frames, tmp_path / "three.mp4")
     assert imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "three.mp4"))[0] == 3
     with pytest.raises(SparringError, match=r"cannot be written as '\.xyz'"):
         save_image(frames[0], tmp_path / "one.xyz")

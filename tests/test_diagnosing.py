@@ -18,29 +18,46 @@ from PIL import Image
 import sparring
 from sparring.cli import exit_codes, main
 from sparring.core.errors import CheckpointError, DataError, SettingsError
-from sparring.health.diagnosis.charts import chart, decades, ticks, written
-from sparring.health.diagnosis.diagnose import examine
+from sparring.health.diagnosis.charts import chart, decades, format_number, ticks
+from sparring.health.diagnosis.diagnose import measure_pixels
 from sparring.health.diagnosis.finding import Finding, Remedy, Severity
 from sparring.health.diagnosis.readers.losses import read_losses
-from sparring.health.diagnosis.readers.sample_sheets import read_samples
-from sparring.health.diagnosis.record import Record, Series, read_run
+from sparring.health.diagnosis.readers.sample_sheets import read_sample_sheets
+from sparring.health.diagnosis.record import Curve, Record, read_run
 from sparring.health.diagnosis.report import HTML, JSON, html, write
 from sparring.health.diagnosis.verdict import Verdict, certainty, since
+from sparring.health.signals import (
+    DISCRIMINATOR_LOSS,
+    DIVERSITY,
+    GENERATOR_GRADIENT,
+    GENERATOR_LOSS,
+    LOGITS_OF_GENERATED,
+    LOGITS_OF_REAL,
+    PROJECTION,
+    RELATIVE_UPDATES,
+    SHEET_CHECKERBOARD,
+    SHEET_MOVEMENT,
+    SHEET_NOISE,
+    SHEET_RETURN,
+    SHEET_SATURATION,
+    SHEET_SPREAD,
+    declared,
+)
 from sparring.media.image_files import grid, save_image
 from sparring.runs.config import read_config, usual_settings, write_config
 from sparring.runs.run_directory import RunDirectory
 
-USUAL = usual_settings("dcgan", False)
+USUAL = usual_settings("dcgan", "images")
 DATA = {
-    "count": 9000, "held_out": 128, "shape": [1, 32, 32], "least": -1.0, "most": 1.0, "mean": 0.1, "deviation": 0.5, "spread": 0.7,
-    "nearest": 0.3,
-    "twins": 0.0, "saturation": 0.2, "looked_at": 2048, "checkerboard": 0.001, "classes": [0.4, 0.6],
-    "agreement": 0.9, "agreement_by_chance": 0.52,
+    "count": 9000, "holdout": 128, "shape": [1, 32, 32], "minimum": -1.0, "maximum": 1.0, "mean": 0.1, "standard_deviation": 0.5,
+    "pairwise_distance": 0.7, "nearest_other": 0.3,
+    "near_duplicates": 0.0, "saturation": 0.2, "measured": 2048, "checkerboard": 0.001, "classes": [0.4, 0.6],
+    "label_agreement": 0.9, "label_agreement/by_chance": 0.52,
 }  # fmt: skip
 CHANGE = "--objective relativistic --r1 0.05 --betas 0.0 0.99"
 PANELS = [
-    "real told from generated",
-    "held-out told from generated",
+    "AUC, real against generated",
+    "AUC, held-out against generated",
     "diversity",
     "coverage",
     "loss of the discriminator",
@@ -56,17 +73,34 @@ def call(*arguments: object) -> int:
 
 def finding(name: str = "mode collapse", severity: Severity = "severe", confidence: float = 0.92, began: int | None = 300) -> Finding:
     curves = {"diversity": series([0.5, 0.4, 0.1, 0.1]), "gradient": series([1e5, 10, math.inf, 0.1])}
-    remedies = (Remedy("Play another game.", {"objective": "relativistic", "r1": 0.05, "betas": (0.0, 0.99)}), Remedy("Sleep <over> it."))
-    says, evidence = "It draws <one> image.", ("Diversity is 0.1.", "It was 0.5.")
-    return Finding(name, says, evidence, severity, confidence, began, curves, remedies)
+    remedies = (
+        Remedy(action="Play another game.", settings={"objective": "relativistic", "r1": 0.05, "betas": (0.0, 0.99)}),
+        Remedy(action="Sleep <over> it."),
+    )
+    summary, evidence = "It draws <one> image.", ("Diversity is 0.1.", "It was 0.5.")
+    return Finding(
+        name=name,
+        summary=summary,
+        evidence=evidence,
+        severity=severity,
+        confidence=confidence,
+        since=began,
+        curves=curves,
+        remedies=remedies,
+    )
 
 
-def series(values: list[float], every: int = 100) -> Series:
-    return Series(np.arange(1, len(values) + 1) * every, np.array(values, np.float64))
+def series(values: list[float], every: int = 100) -> Curve:
+    return Curve(np.arange(1, len(values) + 1) * every, np.array(values, np.float64))
 
 
-def checkups(count: int) -> list[dict[str, Any]]:
-    signs = {"told/real": 0.8, "told/held_out": 0.75, "updates": {"generator.a": 0.01, "discriminator.a": 0.02}, "place": [0.0, 1.0]}
+def measurements(count: int) -> list[dict[str, Any]]:
+    signs = {
+        "auc/real_vs_generated": 0.8,
+        "auc/holdout_vs_generated": 0.75,
+        "relative_updates": {"generator.a": 0.01, "discriminator.a": 0.02},
+        "projection": [0.0, 1.0],
+    }
     return [{"step": 100 * n, "real_samples": 0, "diversity": 0.5 + 0.01 * n, "coverage": 0.5, **signs} for n in range(1, count + 1)]
 
 
@@ -87,9 +121,9 @@ def log(count: int) -> list[dict[str, Any]]:
 def made(tmp_path: Path) -> Callable[..., Path]:
     """Makes a run directory by hand."""
 
-    def make(recipe: str = "dcgan", lines: int = 16, vital: int = 8, about: dict[str, Any] | None = None, **settings: object) -> Path:
+    def make(recipe: str = "dcgan", lines: int = 16, measured: int = 8, about: dict[str, Any] | None = None, **settings: object) -> Path:
         run = RunDirectory(tmp_path / "run")
-        recorded = json.loads(json.dumps(usual_settings(recipe, bool((about or {}).get("points"))))) | settings
+        recorded = json.loads(json.dumps(usual_settings(recipe, (about or {}).get("spec", {}).get("kind", "images")))) | settings
         write_config(
             run,
             {
@@ -100,8 +134,8 @@ def made(tmp_path: Path) -> Callable[..., Path]:
             },
         )
         run.log.write_text("".join(json.dumps(line) + "\n" for line in log(lines)))
-        if vital:
-            run.vitals.write_text("".join(json.dumps(line) + "\n" for line in [{"step": 0, "data": DATA}, *checkups(vital)]))
+        if measured:
+            run.health.write_text("".join(json.dumps(line) + "\n" for line in [{"step": 0, "data": DATA}, *measurements(measured)]))
         for step in (0, 200, 400, 800):
             save_image(np.full((8, 8, 1), step // 4, np.uint8), run.samples / f"step-{step:09d}.png")
         return run.path
@@ -115,27 +149,27 @@ def made(tmp_path: Path) -> Callable[..., Path]:
 def test_a_run_is_read(made: Callable[..., Path]) -> None:
     record = read_run(RunDirectory(made(learning_rate=0.01)), USUAL)
     assert (record.kind, record.recipe, record.last_step) == ("run", "dcgan", 800)
-    assert record.logged("loss/discriminator").values.tolist() == [0.75] * 16
-    assert record.logged("loss/generator").values[-1] == 17
-    assert record.sign("diversity").steps.tolist() == [100, 200, 300, 400, 500, 600, 700, 800]
-    assert record.signs("place")[1].shape == (8, 2)
-    assert record.by_weight("updates", "generator.")[0] == (100, {"generator.a": 0.01})
+    assert record.signal(DISCRIMINATOR_LOSS).values.tolist() == [0.75] * 16
+    assert record.signal(GENERATOR_LOSS).values[-1] == 17
+    assert record.signal(DIVERSITY).steps.tolist() == [100, 200, 300, 400, 500, 600, 700, 800]
+    assert record.vectors(PROJECTION)[1].shape == (8, 2)
+    assert record.per_weight(RELATIVE_UPDATES, "generator.")[0] == (100, {"generator.a": 0.01})
     assert record.data["count"] == 9000
     assert [step for step, _ in record.sheets] == [0, 200, 400, 800]
-    assert (record.settings["learning_rate"], record.usual["learning_rate"]) == (0.01, 0.0002)
+    assert (record.settings["learning_rate"], record.defaults["learning_rate"]) == (0.01, 0.0002)
 
 
 def test_a_torn_last_line_is_left_and_numbers_that_are_none_are_kept(made: Callable[..., Path]) -> None:
     run = RunDirectory(made())
     with run.log.open("a") as file:
         file.write('{"step": 850, "loss/generator/adversarial": NaN, "gradient/generator": Infinity}\n{"step": 900, "loss/gen')
-    with run.vitals.open("a") as file:
+    with run.health.open("a") as file:
         file.write('{"step": 900, "div')
     record = read_run(run)
     assert record.last_step == 850
-    assert math.isnan(record.logged("loss/generator").values[-1])
-    assert record.logged("gradient/generator").values.tolist() == [math.inf]
-    assert len(record.checkups) == 8
+    assert math.isnan(record.signal(GENERATOR_LOSS).values[-1])
+    assert record.signal(GENERATOR_GRADIENT).values.tolist() == [math.inf]
+    assert len(record.measurements) == 8
     with run.log.open("a") as file:
         file.write("\n")
     with pytest.raises(DataError, match=r"log\.jsonl is damaged"):
@@ -185,24 +219,24 @@ def test_losses_of_other_programs(tmp_path: Path, text: str, steps: list[int], e
     path.write_text(text.lstrip("\ufeff") if encoding == "utf-16" else text, encoding=encoding)
     record = read_losses(path)
     assert record.kind == "losses"
-    assert record.logged("loss/discriminator").values.tolist() == [0.5, 0.25]
-    assert record.logged("loss/generator").values.tolist() == [1, 2]
-    assert record.logged("loss/generator").steps.tolist() == steps
+    assert record.signal(DISCRIMINATOR_LOSS).values.tolist() == [0.5, 0.25]
+    assert record.signal(GENERATOR_LOSS).values.tolist() == [1, 2]
+    assert record.signal(GENERATOR_LOSS).steps.tolist() == steps
 
 
 def test_losses_with_gaps_and_without_a_column(tmp_path: Path) -> None:
     path = tmp_path / "losses.csv"
     path.write_text("step,d_loss,g_loss\n1,0.5,nan\n2,,oops\n,1,1\n3,0.25,inf\n4,0.2,-\n")
     record = read_losses(path)
-    assert record.logged("loss/discriminator").steps.tolist() == [1, 3, 4]
-    assert record.logged("loss/discriminator").values.tolist() == [0.5, 0.25, 0.2]
-    assert np.array_equal(record.logged("loss/generator").values, [math.nan, math.inf], equal_nan=True)
-    assert record.about_data["notes"] == (
-        "1 of its rows have no step and are passed over.",
-        "1 of its cells are no numbers and are passed over (g_loss: 'oops').",
+    assert record.signal(DISCRIMINATOR_LOSS).steps.tolist() == [1, 3, 4]
+    assert record.signal(DISCRIMINATOR_LOSS).values.tolist() == [0.5, 0.25, 0.2]
+    assert np.array_equal(record.signal(GENERATOR_LOSS).values, [math.nan, math.inf], equal_nan=True)
+    assert record.data_config["notes"] == (
+        "1 of its rows have no step and are ignored.",
+        "1 of its cells are not numbers and are ignored (g_loss: 'oops').",
     )
     path.write_text("step,d_loss,accuracy\n1,2,3\n")
-    with pytest.raises(DataError, match=r"none tells of the generator; its columns are: step, d_loss, accuracy. Rename them"):
+    with pytest.raises(DataError, match=r"has none of the generator; its columns are: step, d_loss, accuracy. Rename them"):
         read_losses(path)
     for text in ("d_loss,g_loss\n", "d_loss,g_loss\nlow,high\n"):
         path.write_text(text)
@@ -220,7 +254,7 @@ def test_losses_with_gaps_and_without_a_column(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="its columns are: none"):
             read_losses(path)
     path.write_bytes("Verlust für d_loss,d_loss,g_loss\n1,2,3\n".encode("latin-1"))
-    assert read_losses(path).logged("loss/generator").values.tolist() == [3]
+    assert read_losses(path).signal(GENERATOR_LOSS).values.tolist() == [3]
 
 
 @pytest.mark.parametrize(
@@ -239,22 +273,23 @@ def test_columns_are_known_by_many_names(tmp_path: Path, heading: str, critic: b
     path = tmp_path / "losses.csv"
     path.write_text(f"epoch,{heading},lr,grad_g,fid\n1,0.5,1,3,4,5\n2,0.25,2,3,4,5\n")
     record = read_losses(path)
-    assert record.logged("loss/generator").values.tolist() == [0.5, 0.25]
-    assert record.logged("loss/discriminator").values.tolist() == [1, 2]
+    assert record.signal(GENERATOR_LOSS).values.tolist() == [0.5, 0.25]
+    assert record.signal(DISCRIMINATOR_LOSS).values.tolist() == [1, 2]
     assert set(record.log) == {"loss/generator", "loss/discriminator"}
-    assert record.about_data["critic"] is critic
+    assert record.data_config["critic"] is critic
 
 
 def test_losses_on_real_and_generated_images_are_added_up(tmp_path: Path) -> None:
     path = tmp_path / "losses.csv"
     path.write_text("d_loss_real,d_loss_fake,g_loss,real_logits,fake_logits\n0.5,0.25,1,3,-3\n0.25,0.5,2,4,-4\n0.1,,3,5,-5\n")
     record = read_losses(path)
-    assert record.logged("loss/discriminator").values.tolist() == [0.75, 0.75]
-    assert record.logged("logits/real").values.tolist() == [3, 4, 5]
-    assert record.logged("logits/generated").values.tolist() == [-3, -4, -5]
+    assert record.signal(DISCRIMINATOR_LOSS).values.tolist() == [0.75, 0.75]
+    assert record.signal(LOGITS_OF_REAL).values.tolist() == [3, 4, 5]
+    assert all(any(signal.matches(key) for signal in declared("training")) for key in record.log)
+    assert record.signal(LOGITS_OF_GENERATED).values.tolist() == [-3, -4, -5]
     path.write_text("epoch,G_GAN,G_L1,D_real,D_fake\n1,0.5,9,0.3,0.4\n2,0.6,8,0.2,0.2\n")  # as pix2pix's own program calls them
-    assert read_losses(path).logged("loss/discriminator").values.tolist() == [0.7, 0.4]
-    assert read_losses(path).logged("loss/generator").values.tolist() == [0.5, 0.6]
+    assert read_losses(path).signal(DISCRIMINATOR_LOSS).values.tolist() == [0.7, 0.4]
+    assert read_losses(path).signal(GENERATOR_LOSS).values.tolist() == [0.5, 0.6]
 
 
 @pytest.mark.parametrize(
@@ -271,9 +306,9 @@ def test_steps_are_believed_if_they_are_steps(tmp_path: Path, steps: list[str], 
     path = tmp_path / "losses.csv"
     path.write_text("step,d_loss,g_loss\n" + "".join(f"{step},1,{step_number}\n" for step_number, step in enumerate(steps)))
     record = read_losses(path)
-    assert record.logged("loss/generator").steps.tolist() == read
-    assert note in " ".join(record.about_data["notes"])
-    assert bool(note) == bool(record.about_data["notes"])
+    assert record.signal(GENERATOR_LOSS).steps.tolist() == read
+    assert note in " ".join(record.data_config["notes"])
+    assert bool(note) == bool(record.data_config["notes"])
 
 
 def test_losses_that_end_before_the_table_came_to_be_none(tmp_path: Path) -> None:
@@ -286,7 +321,7 @@ def test_losses_that_end_before_the_table_came_to_be_none(tmp_path: Path) -> Non
     path.write_text("step,d_loss,g_loss\n" + "\n".join(once))
     (finding,) = sparring.diagnose(path).findings
     assert (finding.name, finding.severity) == ("not finite", "warning")
-    assert "nothing more" not in finding.says
+    assert "cannot continue" not in finding.summary
 
 
 # ---------------------------------------------------------------------------------------------- samples
@@ -323,28 +358,29 @@ def sheets(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_sheets_are_cut_and_followed(sheets: Callable[..., Path]) -> None:
-    record = read_samples(sheets(learning), examine)
+    record = read_sample_sheets(sheets(learning), measure_pixels)
     assert record.kind == "samples"
-    assert (record.about_data["tiles"], record.about_data["tile"], record.about_data["recognized"]) == (6, 12, True)
-    spread = record.sign("sheet/spread")
+    assert (record.data_config["tiles"], record.data_config["tile"], record.data_config["same_latents"]) == (6, 12, True)
+    spread = record.signal(SHEET_SPREAD)
     assert spread.steps.tolist() == [0, 20, 40, 60, 80, 100]
     rows = learning(5)[..., 0].reshape(6, -1) / 127.5 - 1  # blocks are larger than what is averaged over
     expected = np.mean([np.sqrt(np.mean((a - b) ** 2)) for i, a in enumerate(rows) for j, b in enumerate(rows) if i != j])
     assert spread.values[-1] == pytest.approx(expected, rel=0.1)
-    assert record.sign("sheet/moved").steps[0] == 20
-    assert (record.sign("sheet/moved").values > 0.05).all()
-    assert record.sign("sheet/returned").steps[0] == 40
-    assert (record.sign("sheet/returned").values > 1).all()
-    assert record.sign("saturation").values[-1] > 0.9 > record.sign("saturation").values[0]
-    assert record.sign("checkerboard").values[0] > 5 * record.sign("checkerboard").values[-1]
+    assert set(record.measurements[-1]) == {"step", *(signal.name for signal in declared("sheets"))}
+    assert record.signal(SHEET_MOVEMENT).steps[0] == 20
+    assert (record.signal(SHEET_MOVEMENT).values > 0.05).all()
+    assert record.signal(SHEET_RETURN).steps[0] == 40
+    assert (record.signal(SHEET_RETURN).values > 1).all()
+    assert record.signal(SHEET_SATURATION).values[-1] > 0.9 > record.signal(SHEET_SATURATION).values[0]
+    assert record.signal(SHEET_CHECKERBOARD).values[0] > 5 * record.signal(SHEET_CHECKERBOARD).values[-1]
     assert [step for step, _ in record.sheets] == [0, 20, 40, 60, 80, 100]
 
 
 def test_collapse_and_return_show_in_sheets(sheets: Callable[..., Path]) -> None:
-    spread = read_samples(sheets(collapsing), examine).sign("sheet/spread").values
+    spread = read_sample_sheets(sheets(collapsing), measure_pixels).signal(SHEET_SPREAD).values
     assert spread[0] > 0.5
     assert spread[-1] == 0
-    returned = read_samples(sheets(going_round), examine).sign("sheet/returned").values
+    returned = read_sample_sheets(sheets(going_round), measure_pixels).signal(SHEET_RETURN).values
     assert returned[-3:].tolist() == [0, 0, 0]
 
 
@@ -354,109 +390,124 @@ def test_noise_shows_in_sheets_and_single_images_are_asked_about(tmp_path: Path)
         save_image(random.integers(0, 256, (24, 24, 3), np.uint8), tmp_path / f"{time:05d}.png")
     verdict = sparring.diagnose(tmp_path)
     assert [finding.name for finding in verdict.findings] == ["noise"]
-    grain = verdict.record.sign("sheet/grain")
+    grain = verdict.record.signal(SHEET_NOISE)
     assert np.abs(grain.values - 1).max() < 0.1, "half of the mean squared difference of independent numbers is their variance"
-    assert any("Each of 80 images counts as a moment" in note for note in verdict.record.about_data["notes"])
+    assert any("Each of 80 images counts as a moment" in note for note in verdict.record.data_config["notes"])
     plain = np.full((24, 24, 3), 7, np.uint8)
     ramp = np.arange(24, dtype=np.uint8)[:, None, None].repeat(24, axis=1).repeat(3, axis=2)
     for time in range(80):
         save_image(ramp if time % 2 else plain, tmp_path / f"{time:05d}.png")
-    values = read_samples(tmp_path, examine).sign("sheet/grain").values
+    values = read_sample_sheets(tmp_path, measure_pixels).signal(SHEET_NOISE).values
     assert set(values.tolist()) == {0.0, 0.005217}, "of 0..23: (0 + 1) / 4 over a variance of 575 / 12"
 
 
 def test_tiles_of_all_kinds_of_sheets(sheets: Callable[..., Path]) -> None:
     folder = sheets(learning, "samples_epoch_{}.png", scale=3)
-    record = read_samples(folder, examine)
-    assert record.about_data["tile"] == 36
-    plain = read_samples(sheets(learning), examine)
-    assert record.sign("checkerboard").steps.tolist() == plain.sign("checkerboard").steps.tolist()
-    assert record.sign("checkerboard").values == pytest.approx(plain.sign("checkerboard").values, rel=1e-3)  # made small again
+    record = read_sample_sheets(folder, measure_pixels)
+    assert record.data_config["tile"] == 36
+    plain = read_sample_sheets(sheets(learning), measure_pixels)
+    assert record.signal(SHEET_CHECKERBOARD).steps.tolist() == plain.signal(SHEET_CHECKERBOARD).steps.tolist()
+    assert record.signal(SHEET_CHECKERBOARD).values == pytest.approx(plain.signal(SHEET_CHECKERBOARD).values, rel=1e-3)  # made small again
     for file in folder.glob("*.png"):
         file.unlink()
     seamless = sheets(
         lambda time: np.clip(learning(time, 6, 24) // 4 + 30 * np.arange(6, dtype=np.uint8)[:, None, None, None], 0, 255), gap=0
     )
-    assert read_samples(seamless, examine).about_data["tile"] == 24
+    assert read_sample_sheets(seamless, measure_pixels).data_config["tile"] == 24
     with pytest.raises(SettingsError, match="tile is 23, and the images are 72x48"):
-        read_samples(seamless, examine, tile=23)
-    assert read_samples(seamless, examine, tile=12).about_data["tiles"] == 24
+        read_sample_sheets(seamless, measure_pixels, tile=23)
+    assert read_sample_sheets(seamless, measure_pixels, tile=12).data_config["tiles"] == 24
 
 
 def test_a_last_row_that_is_not_full(sheets: Callable[..., Path]) -> None:
-    record = read_samples(sheets(lambda time: learning(time, 5)), examine)
-    assert record.about_data["tiles"] == 5
+    record = read_sample_sheets(sheets(lambda time: learning(time, 5)), measure_pixels)
+    assert record.data_config["tiles"] == 5
 
 
 def test_images_in_folders_by_step_and_lossy_ones(tmp_path: Path) -> None:
     for time in range(4):
         for number, image in enumerate(learning(time, 4, 24)):
             save_image(image, tmp_path / f"step-{time * 500}" / f"{number}.jpg")
-    record = read_samples(tmp_path, examine)
-    assert record.about_data["tiles"] == 4
-    assert record.sign("sheet/spread").steps.tolist() == [0, 500, 1000, 1500]
-    assert len(record.sign("checkerboard")) == 0
+    record = read_sample_sheets(tmp_path, measure_pixels)
+    assert record.data_config["tiles"] == 4
+    assert record.signal(SHEET_SPREAD).steps.tolist() == [0, 500, 1000, 1500]
+    assert len(record.signal(SHEET_CHECKERBOARD)) == 0
     assert record.sheets[-1] == (1500, tmp_path / "step-1500")
     (tmp_path / "step-1500" / "3.jpg").unlink()  # being written
-    record = read_samples(tmp_path, examine)
-    assert record.sign("sheet/spread").steps.tolist() == [0, 500, 1000]
-    assert any("1 of 4 moments" in note for note in record.about_data["notes"])
+    record = read_sample_sheets(tmp_path, measure_pixels)
+    assert record.signal(SHEET_SPREAD).steps.tolist() == [0, 500, 1000]
+    assert any("1 of 4 moments" in note for note in record.data_config["notes"])
 
 
-def test_whole_images_where_no_tiles_are_told(tmp_path: Path) -> None:
+def test_whole_images_are_samples_where_no_tiles_are_found(tmp_path: Path) -> None:
     for time in range(3):
         save_image(learning(time, 1, 48)[0], tmp_path / f"run2_iter{time}_epoch7.png")
-    record = read_samples(tmp_path, examine)
-    assert record.sign("sheet/moved").steps.tolist() == [1, 2]
-    assert len(record.sign("sheet/spread")) == 0
-    assert any("--tile" in note for note in record.about_data["notes"])
+    record = read_sample_sheets(tmp_path, measure_pixels)
+    assert record.signal(SHEET_MOVEMENT).steps.tolist() == [1, 2]
+    assert len(record.signal(SHEET_SPREAD)) == 0
+    assert any("--tile" in note for note in record.data_config["notes"])
     (tmp_path / "run2_iter1_epoch7.png").write_bytes(b"torn")
     with pytest.raises(DataError, match=r"iter1_epoch7\.png cannot be read"):
-        read_samples(tmp_path, examine)
+        read_sample_sheets(tmp_path, measure_pixels)
     for file in tmp_path.iterdir():
         file.unlink()
     with pytest.raises(DataError, match="has no samples over time"):
-        read_samples(tmp_path, examine)
+        read_sample_sheets(tmp_path, measure_pixels)
 
 
 # --------------------------------------------------------------------------------------------- verdicts
 
 
-def verdict_of(run: Path, *findings: Finding, also: dict[str, Any] | None = None) -> Verdict:
-    return Verdict(read_run(RunDirectory(run), USUAL), findings, also or {})
+def verdict_of(run: Path, *findings: Finding, training_settings: dict[str, Any] | None = None) -> Verdict:
+    return Verdict(read_run(RunDirectory(run), USUAL), findings, training_settings or {})
 
 
-def test_healthy_is_what_has_nothing_above_a_note(made: Callable[..., Path]) -> None:
+def test_a_run_is_healthy_if_nothing_above_a_note_is_found(made: Callable[..., Path]) -> None:
     run = made()
     assert verdict_of(run).healthy
     assert verdict_of(run, finding(severity="note")).healthy
     assert not verdict_of(run, finding(severity="warning", confidence=0.01)).healthy
-    assert verdict_of(run).headline == "Healthy, as far as can be told from 8 checkups to step 800."
+    assert verdict_of(run).headline == "Healthy, as far as 8 measurements up to step 800 can tell."
     assert verdict_of(run, finding(began=1200)).headline == "Sick: mode collapse since step 1,200 (severe, 92 % sure)."
-    assert verdict_of(run, finding("labels", began=0)).headline == "Sick: labels from the start (severe, 92 % sure)."
-    several = verdict_of(
-        run, finding("checkerboard", "note", 1.0), finding(severity="warning", confidence=0.1, began=None), finding("labels")
+    assert (
+        verdict_of(run, finding("uninformative labels", began=0)).headline
+        == "Sick: uninformative labels from the start (severe, 92 % sure)."
     )
-    assert several.headline == "Sick: mode collapse (warning, 10 % sure), and 1 finding more."
+    several = verdict_of(
+        run,
+        finding("checkerboard artifacts", "note", 1.0),
+        finding(severity="warning", confidence=0.1, began=None),
+        finding("uninformative labels"),
+    )
+    assert several.headline == "Sick: mode collapse (warning, 10 % sure), and 1 more finding."
 
 
 def test_a_run_before_its_first_look_gets_no_clean_bill_of_health(made: Callable[..., Path]) -> None:
-    young = replace(verdict_of(made()), where="Not half of the way.", young=True)
+    young = replace(verdict_of(made()), milestone="Not half of the way.", young=True)
     assert young.healthy
     assert "so far" in young.headline
     page = Page(html(young))
     assert [text for _, text in page.all("p", "unsure")] == [young.headline]
     assert page.all("p", "healthy") == []
-    assert [text for _, text in page.all("p", "where")] == ["Not half of the way."]
+    assert [text for _, text in page.all("p", "milestone")] == ["Not half of the way."]
     assert replace(young, findings=(finding(),)).headline.startswith("Sick")
     assert Page(html(replace(young, findings=(finding(),)))).all("p", "sick")
 
 
-@pytest.mark.parametrize(("lines", "vital", "early"), [(16, 3, False), (16, 2, True), (1, 1, True), (16, 0, False), (9, 0, True)])
-def test_young_runs_are_not_called_healthy(made: Callable[..., Path], lines: int, vital: int, early: bool) -> None:
-    verdict = verdict_of(made(lines=lines, vital=vital))
+def test_a_sick_run_gets_no_command_to_resume(made: Callable[..., Path]) -> None:
+    run = made(about={"spec": {"height": 32, "width": 32, "channels": 1, "classes": []}})
+    assert "go on: sparring resume" in sparring.diagnose(run).milestone
+    (run / "ending.json").write_text(json.dumps({"reason": "not finite", "step": 812, "message": "the loss is nan"}))
+    verdict = sparring.diagnose(run)
+    assert not verdict.healthy
+    assert verdict.milestone == "0 % of the way to a first look (0 of 200,000 images)."
+
+
+@pytest.mark.parametrize(("lines", "measured", "early"), [(16, 3, False), (16, 2, True), (1, 1, True), (16, 0, False), (9, 0, True)])
+def test_young_runs_are_not_called_healthy(made: Callable[..., Path], lines: int, measured: int, early: bool) -> None:
+    verdict = verdict_of(made(lines=lines, measured=measured))
     assert verdict.too_early == early
-    assert verdict.headline.startswith("Too early to tell: " if early else "Healthy, as far as can be told from ")
+    assert verdict.headline.startswith("Too early to tell: " if early else "Healthy, as far as ")
     assert not verdict_of(verdict.record.source, finding()).too_early
 
 
@@ -479,13 +530,13 @@ def test_samples_of_a_healthy_run_and_of_one_without(made: Callable[..., Path]) 
     assert verdict_of(run, finding()).before_and_after == ()
 
 
-def test_what_could_not_be_looked_at_is_said(made: Callable[..., Path], tmp_path: Path) -> None:
-    assert [one.partition(" are looked for")[0] for one in verdict_of(made()).limits] == ["Copies of training images"]
-    (tmp_path / "run" / "vitals.jsonl").unlink()
-    assert "no vital signs" in verdict_of(tmp_path / "run").limits[0]
+def test_the_verdict_names_what_could_not_be_examined(made: Callable[..., Path], tmp_path: Path) -> None:
+    assert [one.partition(" are only looked for")[0] for one in verdict_of(made()).limits] == ["Copies of training images"]
+    (tmp_path / "run" / "health.jsonl").unlink()
+    assert "no measurements" in verdict_of(tmp_path / "run").limits[0]
     losses = Verdict(Record(tmp_path, "losses", log={"loss/generator": series([1.0])}), ())
     assert "losses alone" in losses.limits[0]
-    samples = Verdict(Record(tmp_path, "samples", about_data={"notes": ["A note."]}), ())
+    samples = Verdict(Record(tmp_path, "samples", data_config={"notes": ["A note."]}), ())
     assert samples.limits[0] == "A note."
     assert "only pixels" in samples.limits[1]
 
@@ -494,7 +545,14 @@ def test_commands_train_as_the_run_but_for_the_remedy(made: Callable[..., Path],
     run = made(width=16, r1=3.0, spectral_norm=True, discriminator_learning_rate=0.001)
     verdict = sparring.diagnose(run)
     remedy = Remedy(
-        "", {"r1": 0.5, "betas": (0.0, 0.99), "minibatch_deviation": True, "spectral_norm": False, "discriminator_learning_rate": None}
+        action="",
+        settings={
+            "r1": 0.5,
+            "betas": (0.0, 0.99),
+            "minibatch_deviation": True,
+            "spectral_norm": False,
+            "discriminator_learning_rate": None,
+        },
     )
     words = shlex.split(verdict.command(remedy))
     assert words[:2] == ["sparring", "train"]
@@ -510,7 +568,7 @@ def test_commands_train_as_the_run_but_for_the_remedy(made: Callable[..., Path],
     expected = {**USUAL, "width": 16, "r1": 0.5, "betas": (0.0, 0.99), "minibatch_deviation": True}
     assert {name: called[name] for name in expected} == expected
     assert (called["data"], called["steps"], called["size"], called["crop"], called["minutes"]) == ("/my images", 800, 32, "pad", None)
-    assert verdict.command(Remedy("Think.")) == ""
+    assert verdict.command(Remedy(action="Think.")) == ""
     assert Verdict(Record(run, "losses"), ()).command(remedy) == ""
 
 
@@ -519,18 +577,25 @@ def test_commands_name_how_the_run_was_trained(made: Callable[..., Path]) -> Non
     config = read_config(run)
     training = {**config["train_settings"], "seed": 7, "keep": 3, "gradient_accumulation": 2, "coach": True, "coach_tries": 9}
     write_config(run, {**config, "train_settings": training})
-    assert sparring.diagnose(run.path).command(Remedy("", {"r1": 1.0})) == (
+    assert sparring.diagnose(run.path).command(Remedy(action="", settings={"r1": 1.0})) == (
         "sparring train dcgan --data '/my images' --size 32 --crop pad --steps 800 --seed 7 --gradient-accumulation 2 --r1 1.0"
     )
     points = {"source": "ring8", "points": True, "preprocessing": None}
     write_config(run, {**config, "data": points, "train_settings": {"steps": 800, "seed": 0, "hidden": [64, 64], "linear_decay": True}})
-    assert sparring.diagnose(run.path).command(Remedy("", {"r1": 1.0})).endswith("--steps 800 --hidden 64 64 --linear-decay --r1 1.0")
+    assert (
+        sparring.diagnose(run.path)
+        .command(Remedy(action="", settings={"r1": 1.0}))
+        .endswith("--steps 800 --hidden 64 64 --linear-decay --r1 1.0")
+    )
 
 
 def test_commands_of_the_playground(made: Callable[..., Path]) -> None:
-    assert (usual_settings("gan", True)["latent_size"], usual_settings("gan", False)["latent_size"]) == (16, 100)
+    assert (usual_settings("gan", "points")["latent_size"], usual_settings("gan", "images")["latent_size"]) == (16, 100)
     verdict = sparring.diagnose(made("gan", about={"source": "ring8", "points": True, "preprocessing": None}, learning_rate=0.1))
-    assert verdict.command(Remedy("", {"packing": 2})) == "sparring playground gan --data ring8 --learning-rate 0.1 --steps 800 --packing 2"
+    assert (
+        verdict.command(Remedy(action="", settings={"packing": 2}))
+        == "sparring playground gan --data ring8 --learning-rate 0.1 --steps 800 --packing 2"
+    )
 
 
 # ------------------------------------------------------------------------------------------------- page
@@ -572,8 +637,8 @@ class Page(HTMLParser):
         ]
 
 
-def test_the_page_shows_it_all(made: Callable[..., Path], tmp_path: Path) -> None:
-    verdict = verdict_of(made(), finding(), finding("checkerboard", "note", 0.6, None), also={"steps": 800})
+def test_the_page_shows_everything(made: Callable[..., Path], tmp_path: Path) -> None:
+    verdict = verdict_of(made(), finding(), finding("checkerboard artifacts", "note", 0.6, None), training_settings={"steps": 800})
     path = write(verdict, tmp_path / "out")
     assert path == tmp_path / "out" / HTML
     page = Page(path.read_text())
@@ -598,7 +663,7 @@ def test_the_page_shows_it_all(made: Callable[..., Path], tmp_path: Path) -> Non
     assert titles[titles.index("step 200, before it began") + 1] == "step 800, the newest"
 
 
-def test_what_a_coach_did_is_told(made: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_page_names_what_a_coach_did(made: Callable[..., Path], tmp_path: Path) -> None:
     run = RunDirectory(made())
     entry = {"step": 400, "finding": "mode collapse", "severity": "severe", "back_to": 0, "changes": {"r1": 1.0}, "before": {"r1": 0.0}}
     write_config(run, {**read_config(run), "interventions": [entry]})
@@ -677,7 +742,7 @@ def test_numbers_beside_axes() -> None:
     assert len(ticks(0.3, 0.7, 1)) >= 2
     assert decades(-1.5, 2.5) == [0.1, 1, 10, 100]
     assert len(decades(-20, 20)) <= 5
-    assert [written(value) for value in (0.0, 0.25, 1500.0, 1e-5, 2.5e9, -0.5)] == ["0", "0.25", "1,500", "1e-5", "2.5e9", "-0.5"]
+    assert [format_number(value) for value in (0.0, 0.25, 1500.0, 1e-5, 2.5e9, -0.5)] == ["0", "0.25", "1,500", "1e-5", "2.5e9", "-0.5"]
 
 
 # ------------------------------------------------------------------------------------------ from end to end
@@ -689,16 +754,16 @@ def test_exit_status_and_words(made: Callable[..., Path], capsys: pytest.Capture
     monkeypatch.setattr("sparring.health.diagnosis.all_rules.diagnose", lambda record: tuple(found))
     assert call("diagnose", run) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Healthy, as far as can be told from 8 checkups to step 800.\n")
+    assert out.startswith("Healthy, as far as 8 measurements up to step 800 can tell.\n")
     assert out.endswith(f"Page: {run / 'diagnosis' / 'report.html'}\n")
     found.append(finding(severity="note"))
     assert call("diagnose", run) == 0
-    found.append(finding("labels"))
+    found.append(finding("uninformative labels"))
     assert call("diagnose", run, "--out", run / "elsewhere", "--json", run / "told.json") == exit_codes.EXIT_SICK == 4
     out = capsys.readouterr().out
     for line in (
-        "Sick: labels since step 300 (severe, 92 % sure).",
-        "Labels: severe, almost certain (92 %) since step 300",
+        "Sick: uninformative labels since step 300 (severe, 92 % sure).",
+        "Uninformative labels: severe, almost certain (92 %) since step 300",
         "  - Diversity is 0.1.",
         "  To do: Play another game.",
         f"      sparring train dcgan --data '/my images' --size 32 --crop pad --steps 800 {CHANGE}",
@@ -710,7 +775,7 @@ def test_exit_status_and_words(made: Callable[..., Path], capsys: pytest.Capture
 
 
 def test_too_early_has_an_exit_status_of_its_own(made: Callable[..., Path]) -> None:
-    assert call("diagnose", made(vital=2)) == exit_codes.EXIT_TOO_EARLY == 5
+    assert call("diagnose", made(measured=2)) == exit_codes.EXIT_TOO_EARLY == 5
 
 
 def test_a_run_that_broke_off_is_sick(made: Callable[..., Path]) -> None:
@@ -747,7 +812,7 @@ def test_other_programs_from_the_command_line(
 
 
 def test_runs_that_tell_nothing(made: Callable[..., Path]) -> None:
-    run = RunDirectory(made(lines=0, vital=0))
+    run = RunDirectory(made(lines=0, measured=0))
     with pytest.raises(DataError, match="no checkpoint of a step that was trained"):
         sparring.diagnose(run.path)
     config = json.loads(run.config.read_text())

@@ -14,16 +14,17 @@ from sparring.core.errors import SettingsError, SparringError
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, Store, prepare
-from sparring.health.diagnosis.evidence import labels_tell
+from sparring.health.diagnosis.evidence import labels_match_images
 from sparring.health.doctor import data_checks, time_estimate
 from sparring.health.doctor import doctor as doctor_module
 from sparring.health.doctor.doctor import doctor
-from sparring.health.doctor.recommend_recipe import recommended
+from sparring.health.doctor.recommend_recipe import recommend
 from sparring.health.doctor.time_estimate import Pace, Stopwatch
-from sparring.health.measurements import Examiner
+from sparring.health.measurements import HealthMeasurements
 from sparring.recipes.cgan import CGAN
 from sparring.recipes.dcgan import DCGAN
 from sparring.recipes.stylegan2 import StyleGAN2
+from sparring.runs.milestones import FIRST_LOOK
 
 FAST = Pace(1000.0, 512, "2 threads, float32")
 Write = Callable[..., Path]
@@ -46,7 +47,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_module, "pace_of", lambda *_: FAST)
+    monkeypatch.setattr(doctor_module, "measure_pace", lambda *_: FAST)
 
 
 def opened(path: Path) -> Store:
@@ -57,10 +58,12 @@ def found(path: Path, **settings: object) -> dict[str, data_checks.Difficulty]:
     return {one.name: one for one in doctor(path, **settings).difficulties}
 
 
-def signs(count: int = 10_000, **others: object) -> dict[str, object]:
-    """Those of good data in two classes that can be told apart."""
-    classes = {"classes": [0.5, 0.5], "agreement": 0.9, "agreement_by_chance": 0.5}
-    return {"count": count, "looked_at": min(count, 2048), "spread": 0.5, "twins": 0.0, "deviation": 0.5, **classes, **others}
+def measured(count: int = 10_000, **others: object) -> dict[str, object]:
+    """What is measured of good data in two classes that look different."""
+    names = {"agreement": "label_agreement", "agreement_by_chance": "label_agreement/by_chance"}
+    values = {"count": count, "measured": min(count, 2048), "pairwise_distance": 0.5, "near_duplicates": 0.0, "standard_deviation": 0.5}
+    classes = {"classes": [0.5, 0.5], "label_agreement": 0.9, "label_agreement/by_chance": 0.5}
+    return values | classes | {names.get(name, name): value for name, value in others.items()}
 
 
 # ------------------------------------------------------------------------------------------------------------ difficulties
@@ -80,13 +83,13 @@ def test_nothing_is_hard_about_good_data(write: Write) -> None:
     [(1, "severe"), (99, "severe"), (100, "warning"), (999, "warning"), (1000, "note"), (4999, "note"), (5000, None)],
 )
 def test_few_images(count: int, severity: str | None) -> None:
-    one = data_checks.few_images(signs(count))
+    one = data_checks.few_images(measured(count))
     assert (one and one.severity) == severity
-    assert one is None or one.says.startswith(f"{count:,} image")
+    assert one is None or one.description.startswith(f"{count:,} image")
 
 
 @pytest.mark.usefixtures("fast")
-def test_twenty_images(write: Write) -> None:
+def test_twenty_images_are_far_too_few(write: Write) -> None:
     advice = doctor(write(patches(20)), device="cpu")
     assert [(one.name, one.severity) for one in advice.difficulties] == [("few images", "severe")]
     assert advice.settings["augment"] == "diffaugment"
@@ -98,7 +101,7 @@ def test_near_duplicates(write: Write) -> None:
     images = patches(90)
     images = np.concatenate([images, images[:30]])  # 30 and their copies: 60 of 120
     one = found(write(images))["near-duplicates"]
-    assert one.says == "50% of the images have a near-duplicate among them."
+    assert one.description == "50% of the images have a near-duplicate among them."
     assert one.severity == "warning"
     assert "near-duplicates" not in found(write(images[:92]))  # 4 of 92 is less than a twentieth
 
@@ -107,21 +110,21 @@ def test_near_duplicates(write: Write) -> None:
 def test_images_that_are_all_the_same(write: Write) -> None:
     one = found(write(patches(1).repeat(150, axis=0)))["near-duplicates"]
     assert one.severity == "severe"
-    assert "0.0% of the way" in one.says
+    assert "0.0% of the way" in one.description
 
 
 def test_more_near_duplicates_than_were_looked_at() -> None:
-    one = data_checks.near_duplicates(signs(10_000, twins=0.6))
+    one = data_checks.near_duplicates(measured(10_000, near_duplicates=0.6))
     assert one is not None
     assert one.severity == "severe"
-    assert one.says == "60% of 2,048 images looked at have a near-duplicate among them; among all there will be more."
+    assert one.description == "60% of the 2,048 images measured have a near-duplicate among them; among all there will be more."
 
 
 @pytest.mark.usefixtures("fast")
 def test_faint_images(write: Write) -> None:
     # uniform from 120 to 135: deviation 4.61 of 255
     one = found(write(patches(2000, low=120, high=136)))["faint images"]
-    assert "1.8% of the way" in one.says
+    assert "1.8% of the way" in one.description
 
 
 @pytest.mark.parametrize(
@@ -135,41 +138,41 @@ def test_faint_images(write: Write) -> None:
     ],
 )
 def test_classes(counts: dict[str, int], name: str | None, words: str) -> None:
-    every = data_checks.of_classes(counts)
+    every = data_checks.check_classes(counts)
     assert [one.name for one in every] == ([] if name is None else [name])
-    assert all(one.says.endswith(words) for one in every)
+    assert all(one.description.endswith(words) for one in every)
 
 
 @pytest.mark.usefixtures("fast")
 def test_one_class_of_500_and_one_of_5(write: Write) -> None:
     images = np.concatenate([patches(500, low=0, high=120), patches(5, low=136)])
     one = found(write(images, np.arange(505) // 500))["uneven classes"]
-    assert "has 500 images" in one.says
+    assert "has 500 images" in one.description
 
 
 @pytest.mark.usefixtures("fast")
 def test_shuffled_labels(write: Write) -> None:
     images, labels = np.concatenate([patches(200, low=0, high=120), patches(200, low=136)]), np.arange(400) // 200
     advice = doctor(write(images, labels), device="cpu")
-    assert "labels say nothing" not in {one.name for one in advice.difficulties}
+    assert "uninformative labels" not in {one.name for one in advice.difficulties}
     assert advice.recipe == "cgan"
     advice = doctor(write(images, np.random.default_rng(0).permutation(labels)), device="cpu")
-    assert "by chance alone in 50%" in {one.name: one for one in advice.difficulties}["labels say nothing"].says
+    assert "by chance it would in 50%" in {one.name: one for one in advice.difficulties}["uninformative labels"].description
     assert advice.recipe == "dcgan"
     assert "images do not show them" in advice.reason
 
 
-def test_what_labels_tell_by_chance_alone() -> None:
+def test_labels_are_judged_against_chance() -> None:
     # half by chance, 400 looked at: a standard error of 0.025, so 0.6 is just not enough
-    assert not labels_tell(signs(400, agreement=0.6))
-    assert labels_tell(signs(400, agreement=0.61))
-    assert data_checks.meaningless_labels(signs(400, agreement=0.6)) is not None
-    assert data_checks.meaningless_labels(signs(99, agreement=0.5)) is None  # too few to tell
-    assert data_checks.meaningless_labels(signs(400, classes=[1.0], agreement=1.0, agreement_by_chance=1.0)) is None
+    assert not labels_match_images(measured(400, agreement=0.6))
+    assert labels_match_images(measured(400, agreement=0.61))
+    assert data_checks.uninformative_labels(measured(400, agreement=0.6)) is not None
+    assert data_checks.uninformative_labels(measured(99, agreement=0.5)) is None  # too few to tell
+    assert data_checks.uninformative_labels(measured(400, classes=[1.0], agreement=1.0, agreement_by_chance=1.0)) is None
 
 
-def named(sizes: list[tuple[int, int]], size: int, *, cut: bool = True) -> list[str]:
-    return [one.name for one in data_checks.of_sizes(sizes, size, cut=cut)]
+def named(sizes: list[tuple[int, int]], size: int, *, cropped: bool = True) -> list[str]:
+    return [one.name for one in data_checks.check_sizes(sizes, size, cropped=cropped)]
 
 
 def test_sizes() -> None:
@@ -181,9 +184,9 @@ def test_sizes() -> None:
     assert named([(256, 256)], 64) == ["large images"]
     assert named([(64, 80)], 64) == []
     assert named([(64, 81)], 64) == ["oblong images"]
-    assert named([(81, 64)], 64, cut=False) == []
+    assert named([(81, 64)], 64, cropped=False) == []
     assert named([], 64) == []
-    assert data_checks.of_sizes([(20, 20)], 64, cut=True)[0].remedy == "Give --size 16."
+    assert data_checks.check_sizes([(20, 20)], 64, cropped=True)[0].remedy == "Give --size 16."
 
 
 @pytest.mark.parametrize(
@@ -201,7 +204,7 @@ def test_tiny_images_in_a_folder_are_enlarged_only_if_asked_for(tmp_path: Path) 
     advice = doctor(tmp_path)
     assert advice.spec.height == advice.settings["size"] == 16
     assert "small images" not in {one.name for one in advice.difficulties}
-    assert found(tmp_path, size=64)["small images"].says.startswith("100% of the images are much smaller than 64 pixels")
+    assert found(tmp_path, size=64)["small images"].description.startswith("100% of the images are much smaller than 64 pixels")
 
 
 @pytest.mark.usefixtures("fast")
@@ -210,17 +213,17 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
         Image.fromarray(image[..., 0]).save(tmp_path / f"{number}.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     one = found(tmp_path)["unusable files"]
-    assert one.says.startswith("1 of 12 cannot be used. The first: broken.png: ")
+    assert one.description.startswith("1 of 12 files cannot be used. The first: broken.png: ")
     assert one.severity == "warning"
 
 
 def test_pace() -> None:
-    spec, [slow] = ImageSpec(64, 64, 3), doctor_module.of_pace(Pace(50.0, None, ""), ImageSpec(64, 64, 3))
+    spec, [slow] = ImageSpec(64, 64, 3), doctor_module.check_pace(Pace(50.0, None, ""), ImageSpec(64, 64, 3))
     assert (slow.name, slow.remedy) == ("slow", "--size 32 takes about a quarter of that.")  # 200,000 / 50 s: 67 minutes
-    assert doctor_module.of_pace(Pace(60.0, None, ""), spec) == []
-    [busy] = doctor_module.of_pace(Pace(50.0, None, "", share=0.4), spec)
+    assert doctor_module.check_pace(Pace(60.0, None, ""), spec) == []
+    [busy] = doctor_module.check_pace(Pace(50.0, None, "", share=0.4), spec)
     assert (busy.name, busy.severity) == ("busy machine", "note")
-    assert "40%" in busy.says
+    assert "40%" in busy.description
 
 
 # ---------------------------------------------------------------------------------------------------------- what to start with
@@ -234,19 +237,19 @@ def test_recommendations_fit_their_data(device: str, classes: tuple[str, ...], c
         for channels in (1, 3, 4):
             spec = ImageSpec(side, side, channels, classes)
             for agreement in (0.5, 0.9):
-                recipe, reason = recommended(spec, signs(count, agreement=agreement), device)
-                assert recipe.problems(spec) == []
-                assert reason
+                recommendation = recommend(spec, measured(count, agreement=agreement), device)
+                assert recommendation.recipe.problems(spec) == []
+                assert recommendation.reason
 
 
 def test_recommendations() -> None:
     pets, plain = ImageSpec(32, 32, 3, ("cat", "dog")), ImageSpec(32, 32, 3)
-    assert recommended(pets, signs(), "cpu")[0] == CGAN(width=32)
-    assert recommended(pets, signs(500), "cpu")[0] == CGAN(width=32, augment="diffaugment")
-    assert isinstance(recommended(pets, signs(99), "cpu")[0], DCGAN)  # fewer than fifty of each
-    assert not isinstance(recommended(pets, signs(99), "cpu")[0], CGAN)
-    assert not isinstance(recommended(pets, signs(agreement=0.5), "cpu")[0], CGAN)
-    assert recommended(plain, signs(), "cpu")[0] == DCGAN(
+    assert recommend(pets, measured(), "cpu").recipe == CGAN(width=32)
+    assert recommend(pets, measured(500), "cpu").recipe == CGAN(width=32, augment="diffaugment")
+    assert isinstance(recommend(pets, measured(99), "cpu").recipe, DCGAN)  # fewer than fifty of each
+    assert not isinstance(recommend(pets, measured(99), "cpu").recipe, CGAN)
+    assert not isinstance(recommend(pets, measured(agreement=0.5), "cpu").recipe, CGAN)
+    assert recommend(plain, measured(), "cpu").recipe == DCGAN(
         width=32,
         batch_size=64,
         objective="relativistic",
@@ -258,16 +261,16 @@ def test_recommendations() -> None:
         discriminator_norm="none",
     )
     as_for_cifar: dict[str, Any] = {"style_mixing": 0.0, "path_length": 0.0, "discriminator_architecture": "orig"}
-    assert recommended(pets, signs(), "cuda")[0] == StyleGAN2(condition="projection", augment="ada", mapping_layers=2, **as_for_cifar)
-    assert recommended(plain, signs(30_000), "cuda")[0] == StyleGAN2(mapping_layers=2, **as_for_cifar)
-    assert recommended(ImageSpec(64, 64, 3), signs(30_000), "cuda")[0] == StyleGAN2(mapping_layers=2)
-    assert recommended(ImageSpec(512, 512, 3), signs(30_000), "cuda")[0].batch_size == 8
+    assert recommend(pets, measured(), "cuda").recipe == StyleGAN2(condition="projection", augment="ada", mapping_layers=2, **as_for_cifar)
+    assert recommend(plain, measured(30_000), "cuda").recipe == StyleGAN2(mapping_layers=2, **as_for_cifar)
+    assert recommend(ImageSpec(64, 64, 3), measured(30_000), "cuda").recipe == StyleGAN2(mapping_layers=2)
+    assert recommend(ImageSpec(512, 512, 3), measured(30_000), "cuda").recipe.batch_size == 8
 
 
 @pytest.mark.parametrize(("side", "width", "near"), [(48, 48, 32), (100, 100, 64), (4, 4, 8), (2048, 2048, 1024), (32, 64, 32)])
 def test_sides_that_nothing_suits(side: int, width: int, near: int) -> None:
     with pytest.raises(SettingsError, match=rf"not {side}x{width}. Give --size {near}\.$"):
-        recommended(ImageSpec(side, width, 3, ("a", "b")), signs(), "cpu")
+        recommend(ImageSpec(side, width, 3, ("a", "b")), measured(), "cpu")
 
 
 class StoppedError(SparringError):
@@ -292,7 +295,7 @@ def test_the_command_asks_for_what_is_recommended(labeled: bool, write: Write, m
     assert isinstance(asked["recipe"], CGAN if labeled else DCGAN)
     assert asked["data"] == advice.data
     assert {name: asked[name] for name in advice.settings} == advice.settings
-    recipe, _ = recommended(advice.spec, advice.signs, "cpu")
+    recipe = recommend(advice.spec, advice.measurements, "cpu").recipe
     assert {name: value for name, value in vars(recipe).items() if asked[name] != value} == {}
 
 
@@ -303,6 +306,16 @@ def test_a_real_training_starts_as_advised(squares: Path, tmp_path: Path) -> Non
     assert advice.pace.machine.startswith("1 thread, ")
     model = sparring.train(advice.recipe, squares, tmp_path / "run", **{**advice.settings, "steps": 1, "samples": 4})
     assert model.sample(2).shape == (2, 1, 16, 16)
+
+
+def test_on_a_busy_machine_the_command_ends_with_the_first_look_that_it_names(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_module, "measure_pace", lambda *_: Pace(50.0, None, "2 threads, float32", share=0.4))
+    advice = doctor(store, device="cpu")
+    assert advice.settings["real_samples"] == FIRST_LOOK
+    assert "minutes" not in advice.settings
+    assert "--real-samples 200000" in advice.command
+    assert not any("where that command ends" in line for line in advice.lines()), "it is the first look"
+    assert doctor(store, device="cpu", minutes=5).settings["minutes"] == 5
 
 
 def test_a_prepared_store(store: Store, fast: None) -> None:
@@ -335,16 +348,16 @@ def test_settings_that_cannot_be_used(settings: dict[str, object], words: str, s
 def test_stopwatch_times_whole_cycles() -> None:
     watch = Stopwatch(4)
     watch.marks = [(1.0, 100)]
-    assert not watch.enough()
+    assert not watch.is_done()
     watch.marks += [(1.5, 150), (2.0, 200), (3.0, 300)]
     assert watch.samples_per_second == 100.0  # no whole cycle: all three steps
     watch.marks += [(9.0, 500), (99.0, 501)]
-    assert watch.enough()
+    assert watch.is_done()
     assert watch.samples_per_second == 50.0  # the first four: 400 images in 8 seconds
 
 
-def test_words() -> None:
-    assert [time_estimate.round_minutes(minutes) for minutes in (0, 10, 10.1, 45, 46, 61)] == [10, 10, 15, 45, 60, 120]
+def test_durations_and_numbers_in_words() -> None:
+    assert [time_estimate.round_up_minutes(minutes) for minutes in (0, 10, 10.1, 45, 46, 61)] == [10, 10, 15, 45, 60, 120]
     assert [time_estimate.duration(minutes) for minutes in (0.1, 1.4, 119, 120, 2879, 2880)] == [
         "1 minute", "1 minute", "119 minutes", "2 hours", "48 hours", "2 days",
     ]  # fmt: skip
@@ -358,9 +371,9 @@ def test_times_and_passes(store: Store, fast: None) -> None:
     assert "Here (2 threads, float32): 1,000 images a second, 0.5 GiB of memory." in lines
     # 60 images at 1,000 a second
     assert [line.strip() for line in lines[-4:-1]] == [
-        "about 3 minutes: 200,000 images (each 3,300 times), a first look: shapes can be made out",
+        "about 3 minutes: 200,000 images (each 3,300 times), a first look: shapes can be recognized",
         "about 5 minutes: 300,000 images (each 5,000 times), where that command ends",
-        "about 17 minutes: 1,000,000 images (each 17,000 times), little more is to be had of these networks",
+        "about 17 minutes: 1,000,000 images (each 17,000 times), little more can be gained with these networks",
     ]
 
 
@@ -376,7 +389,7 @@ def test_the_verb(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert f"\n  {advice['command']}\n" in out
     assert advice["settings"]["size"] == 32
     assert advice["minutes"]["first look"] == pytest.approx(200 / 60)
-    assert advice["signs"]["count"] == 60
+    assert advice["measurements"]["count"] == 60
     assert {one["name"] for one in advice["difficulties"]} == {"few images", "small classes", "small images"}
 
 
@@ -392,5 +405,5 @@ def test_no_data_ends_in_a_sentence(
     assert capsys.readouterr().err.startswith("sparring: ")
 
 
-def test_signs_are_those_of_training(squares: Path, fast: None) -> None:
-    assert doctor(squares).signs == Examiner(opened(squares), None, 0).data_signs()
+def test_measurements_are_those_of_training(squares: Path, fast: None) -> None:
+    assert doctor(squares).measurements == HealthMeasurements(opened(squares), None, 0).measure_data()

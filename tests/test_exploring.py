@@ -13,13 +13,13 @@ from sparring.games.recipe import Recipe
 from sparring.inference.model import Model
 from sparring.latent import directions as ways
 from sparring.latent.arithmetic import arithmetic
-from sparring.latent.directions import Method, directions, moved
-from sparring.latent.feature_removal import responsible, without_feature
-from sparring.latent.mixing import mix, truncations
-from sparring.latent.projection import Projection, distances, nearest, project, projected
-from sparring.latent.space import Space
+from sparring.latent.directions import Method, find_directions, move_along_direction
+from sparring.latent.feature_removal import remove_feature, responsible_channels
+from sparring.latent.mixing import style_mixing_grid, truncation_grid
+from sparring.latent.projection import Projection, multiscale_distances, nearest_points, optimize_points, project_images
+from sparring.latent.space import LatentSpace
 from sparring.nets import biggan
-from sparring.nets.feature_maps import recording, without
+from sparring.nets.forward_hooks import record_feature_maps, zero_channels
 from sparring.recipes.biggan import BigGAN
 from sparring.recipes.dcgan import DCGAN
 from sparring.recipes.gan import GAN
@@ -59,7 +59,7 @@ def test_closed_form_directions_are_those_that_move_the_outputs_most() -> None:
     rotation, _ = torch.linalg.qr(torch.randn(5, 5))
     # twenty outputs along the first axis, five along the second, one along the third: whatever their lengths are
     weights = [rotation[0] * torch.rand(20, 1) * 9, torch.cat([rotation[1].expand(5, 5), rotation[2][None]])]
-    found = ways.of_weights(weights, 3)
+    found = ways.sefa_directions(weights, 3)
     torch.testing.assert_close((found @ rotation[:3].t()).abs(), torch.eye(3), atol=1e-5, rtol=1e-5)
     assert (found.gather(1, found.abs().argmax(1, keepdim=True)) > 0).all()
 
@@ -68,7 +68,7 @@ def test_principal_components_of_a_known_cloud() -> None:
     torch.manual_seed(0)
     rotation, _ = torch.linalg.qr(torch.randn(4, 4))
     points = torch.randn(5000, 4) * torch.tensor([5.0, 3.0, 1.0, 0.5]) @ rotation + 7
-    found, deviations = ways.principal(points, 2)
+    found, deviations = ways.principal_components(points, 2)
     torch.testing.assert_close((found @ rotation[:2].t()).abs(), torch.eye(2), atol=0.05, rtol=0)
     torch.testing.assert_close(deviations, torch.tensor([5.0, 3.0]), rtol=0.05, atol=0)
 
@@ -80,7 +80,7 @@ def test_points_are_regressed_on_the_components_of_what_they_become() -> None:
     rotation, _ = torch.linalg.qr(torch.randn(6, 6))
     made = torch.cat([2 * (points @ rotation[0])[:, None].tanh(), (points @ rotation[1])[:, None].tanh()], dim=1)
     activations = torch.cat([made, torch.zeros(5000, 8)], dim=1) + 3
-    found = ways.regressed(points, activations, 4)
+    found = ways.regressed_directions(points, activations, 4)
     assert found.shape == (2, 6), "there are two components"
     torch.testing.assert_close((found @ rotation[:2].t()).abs(), torch.eye(2), atol=0.05, rtol=0)
 
@@ -94,9 +94,9 @@ def test_the_discriminant_allows_for_how_points_spread() -> None:
     points = torch.randn(20_000, 2) @ root.t() + has_it[:, None] * torch.tensor([1.0, 0.0])
     shrunk = (1 - ways.SHRINKAGE) * spread + ways.SHRINKAGE * spread.diagonal().mean() * torch.eye(2)
     wanted = torch.linalg.solve(shrunk, torch.tensor([1.0, 0.0]))
-    torch.testing.assert_close(ways.discriminant(points, has_it), wanted / wanted.norm(), atol=0.03, rtol=0)
+    torch.testing.assert_close(ways.discriminant_direction(points, has_it), wanted / wanted.norm(), atol=0.03, rtol=0)
     with pytest.raises(ValueError, match="all points have it, or none"):
-        ways.discriminant(points, torch.ones(20_000, dtype=torch.bool))
+        ways.discriminant_direction(points, torch.ones(20_000, dtype=torch.bool))
 
 
 def test_projection_finds_the_point_a_image_came_from() -> None:
@@ -109,18 +109,18 @@ def test_projection_finds_the_point_a_image_came_from() -> None:
     truth = torch.randn(2, 4)
     targets = draw(truth)
     candidates = torch.randn(50, 4)
-    start = nearest(draw(candidates), candidates, targets)
+    start = nearest_points(draw(candidates), candidates, targets)
     for i in range(2):
         apart = ((draw(candidates) - targets[i]) ** 2).mean(dim=(1, 2, 3))
         blurred = torch.nn.functional.avg_pool2d(draw(candidates) - targets[i], 2)
         smallest = blurred.mean(dim=(2, 3))
         total = apart + blurred.square().mean(dim=(1, 2, 3)) + smallest.square().mean(dim=1)
         assert torch.equal(start[i], candidates[total.argmin()])
-    found = project(draw, start, targets, steps=300, rate=0.05)
+    found = optimize_points(draw, start, targets, steps=300, rate=0.05)
     torch.testing.assert_close(found.points, truth, atol=0.05, rtol=0)
     assert (found.losses.min(dim=0).values < 1e-4).all()
-    assert (found.peak_ratios(targets) > 35).all()
-    torch.testing.assert_close(distances(found.images, targets), found.losses.min(dim=0).values, rtol=1e-3, atol=1e-9)
+    assert (found.peak_signal_to_noise_ratios(targets) > 35).all()
+    torch.testing.assert_close(multiscale_distances(found.images, targets), found.losses.min(dim=0).values, rtol=1e-3, atol=1e-9)
 
 
 def test_projection_finds_points_of_images_that_were_cut_at_white_and_black() -> None:
@@ -133,14 +133,14 @@ def test_projection_finds_points_of_images_that_were_cut_at_white_and_black() ->
     truth = torch.randn(2, 4)
     targets = draw(truth).clamp(-1, 1)
     assert (targets.abs() == 1).float().mean() > 0.4
-    found = project(draw, nearest(draw(torch.randn(20, 4)), torch.randn(20, 4), targets), targets, steps=500, rate=0.05)
-    assert (found.peak_ratios(targets) > 40).all()
+    found = optimize_points(draw, nearest_points(draw(torch.randn(20, 4)), torch.randn(20, 4), targets), targets, steps=500, rate=0.05)
+    assert (found.peak_signal_to_noise_ratios(targets) > 40).all()
 
 
 def test_peak_ratio_by_hand() -> None:
     found = Projection(torch.zeros(1, 2), torch.full((1, 1, 2, 2), 3.0), torch.zeros(1, 1))
     # clipped to 1, so 0.2 away of a range of 2: 20 log10(2 / 0.2)
-    assert found.peak_ratios(torch.full((1, 1, 2, 2), 0.8)).item() == pytest.approx(20)
+    assert found.peak_signal_to_noise_ratios(torch.full((1, 1, 2, 2), 0.8)).item() == pytest.approx(20)
 
 
 def test_responsible_channels_are_those_that_speak_for_it() -> None:
@@ -149,8 +149,8 @@ def test_responsible_channels_are_those_that_speak_for_it() -> None:
     maps = torch.rand(400, 6)
     maps[:, 4] += 5.0 * has_it  # strong where it is there
     maps[:, 1] -= 5.0 * has_it  # strong where it is not
-    assert responsible(maps, has_it, 1).tolist() == [4]
-    assert 1 not in responsible(maps, has_it, 6).tolist()
+    assert responsible_channels(maps, has_it, 1).tolist() == [4]
+    assert 1 not in responsible_channels(maps, has_it, 6).tolist()
 
 
 # ------------------------------------------------------------------------------------------------------- on models
@@ -159,30 +159,30 @@ def test_responsible_channels_are_those_that_speak_for_it() -> None:
 @pytest.mark.parametrize("name", ["stylegan2", "conditional stylegan2"])
 def test_the_mixing_grid(name: str) -> None:
     model = model_of(name)
-    sheet = mix(model, (0, 1), (2, 3, 4), layer=2)
+    sheet = style_mixing_grid(model, (0, 1), (2, 3, 4), layer=2)
     assert sheet.shape == (3, 4, 1, 16, 16)
     assert (sheet[0, 0] == 1).all()
     own = torch.cat([model.sample(1, seed=seed) for seed in range(5)])
     torch.testing.assert_close(sheet[1:, 0], own[:2], atol=1e-5, rtol=0)
     torch.testing.assert_close(sheet[0, 1:], own[2:], atol=1e-5, rtol=0)
-    space = Space(model)
-    w = torch.cat([space.points([1])[:, :2], space.points([4])[:, 2:]], dim=1)
+    space = LatentSpace(model)
+    w = torch.cat([space.points_of_seeds([1])[:, :2], space.points_of_seeds([4])[:, 2:]], dim=1)
     torch.testing.assert_close(sheet[2, 3], model.game.generator.synthesize(w)[0].clamp(-1, 1), atol=1e-5, rtol=0)  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
     for layer in (0, 99):
         with pytest.raises(SettingsError, match="layer must be from 1 to 5"):
-            mix(model, (0,), (1,), layer=layer)
+            style_mixing_grid(model, (0,), (1,), layer=layer)
     with pytest.raises(SettingsError, match="without styles"):
-        mix(model_of("dcgan"), (0,), (1,))
+        style_mixing_grid(model_of("dcgan"), (0,), (1,))
 
 
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("method", ["weights", "principal"])
 def test_a_image_moved_by_nothing_is_the_sample_itself(name: str, method: Method) -> None:
     model = model_of(name)
-    found = directions(model, method, 3)
+    found = find_directions(model, method, 3)
     assert found.vectors.shape[0] == 3
     torch.testing.assert_close(found.vectors.norm(dim=1), torch.ones(3))
-    sheet = moved(model, (5, 6), found, which=1, steps=3)
+    sheet = move_along_direction(model, (5, 6), found, which=1, steps=3)
     own = torch.cat([model.sample(1, seed=seed) for seed in (5, 6)])
     torch.testing.assert_close(sheet[:, 1], own, atol=1e-5, rtol=0)
     assert not torch.allclose(sheet[:, 0], own, atol=1e-3)
@@ -191,8 +191,8 @@ def test_a_image_moved_by_nothing_is_the_sample_itself(name: str, method: Method
 
 def test_some_layers_alone_can_be_moved() -> None:
     model = model_of("stylegan2")
-    found = directions(model, "weights", 2)
-    whole, none, some = (moved(model, (1,), found, steps=3, layers=layers) for layers in ((0, 6), (0, 0), (0, 2)))
+    found = find_directions(model, "weights", 2)
+    whole, none, some = (move_along_direction(model, (1,), found, steps=3, layers=layers) for layers in ((0, 6), (0, 0), (0, 2)))
     own = model.sample(1, seed=1)
     torch.testing.assert_close(none, own[:, None].expand(-1, 3, -1, -1, -1), atol=1e-5, rtol=0)
     assert not torch.allclose(some, none, atol=1e-3)
@@ -206,14 +206,14 @@ def test_directions_towards_a_class_lead_there() -> None:
     def name_of(images: Tensor) -> Tensor:
         return (images.mean(dim=(1, 2, 3)) > middle).long()
 
-    found = directions(model, "class", name_of=name_of, classes=("dark", "light"))
+    found = find_directions(model, "class", predict_classes=name_of, classes=("dark", "light"))
     assert found.names == ("dark", "light")
-    brightness = moved(model, range(8), found, which=1, steps=5).mean(dim=(0, 2, 3, 4))
+    brightness = move_along_direction(model, range(8), found, which=1, steps=5).mean(dim=(0, 2, 3, 4))
     assert (brightness.diff() > 0).all(), brightness
     with pytest.raises(SettingsError, match="All that is drawn is of one class"):
-        directions(model, "class", name_of=lambda x: torch.zeros(len(x), dtype=torch.long), classes=("dark", "light"))
+        find_directions(model, "class", predict_classes=lambda x: torch.zeros(len(x), dtype=torch.long), classes=("dark", "light"))
     with pytest.raises(SettingsError, match="need a classifier"):
-        directions(model, "class")
+        find_directions(model, "class")
 
 
 def test_components_of_z_are_of_what_the_generator_makes_of_it() -> None:
@@ -221,7 +221,7 @@ def test_components_of_z_are_of_what_the_generator_makes_of_it() -> None:
     model = model_of("conditional dcgan")
     project = model.game.generator.project  # pyright: ignore
     project.weight[:, [0, 1, 2, 4, 5]] *= 0.01  # pyright: ignore
-    found = directions(model, "principal", 1)
+    found = find_directions(model, "principal", 1)
     assert found.vectors[0, 3] > 0.99
 
 
@@ -231,7 +231,7 @@ def test_biggans_weights_of_latents_are_its_maps(depth: int) -> None:
     torch.manual_seed(0)
     generator = BigGAN(width=16, latent_size=13, shared_size=5, depth=depth).build(SPEC).generator
     assert isinstance(generator, biggan.Generator)
-    (rows, *others), change = generator.eval().weights_of_latents(), torch.randn(1, 13)
+    (rows, *others), change = generator.eval().latent_weights(), torch.randn(1, 13)
     assert rows.shape == (len(generator.project.weight), 13)
 
     def outputs(latent: Tensor) -> Tensor:
@@ -249,7 +249,7 @@ def test_biggans_weights_of_latents_are_its_maps(depth: int) -> None:
 
 def test_no_direction_in_z_leads_to_a_class_that_is_told_beside_it() -> None:
     with pytest.raises(SettingsError, match="is told the class beside z"):
-        directions(model_of("biggan"), "class", name_of=lambda x: torch.arange(len(x)) % 2, classes=("dark", "light"))
+        find_directions(model_of("biggan"), "class", predict_classes=lambda x: torch.arange(len(x)) % 2, classes=("dark", "light"))
 
 
 def test_arithmetic_in_z_takes_the_classes_along() -> None:
@@ -280,18 +280,18 @@ def test_projecting_a_sample_comes_near_it(name: str) -> None:
     model = model_of(name)
     target = model.sample(1, seed=9)
     label = None if not model.game.conditional else int(model.game.default_labels(9, 1))
-    found = projected(model, target, steps=120, label=label)
+    found = project_images(model, target, steps=120, label=label)
     assert found.losses.min() < found.losses[0] / 3
     assert all(weight.grad is None for weight in model.game.parameters())
-    in_w = projected(model, target, space="w+", steps=5, label=label)
+    in_w = project_images(model, target, space="w+", steps=5, label=label)
     assert in_w.points.shape == found.points.shape
     with pytest.raises(SettingsError, match=r"The images are \(1, 8, 8\), and the model draws \(1, 16, 16\)"):
-        projected(model, torch.zeros(1, 1, 8, 8))
+        project_images(model, torch.zeros(1, 1, 8, 8))
 
 
 def test_truncations_are_samples() -> None:
     model = model_of("biggan")
-    sheet = truncations(model, (0.3, 2.0), 4, seed=2)
+    sheet = truncation_grid(model, (0.3, 2.0), 4, seed=2)
     assert torch.equal(sheet[0], model.sample(4, seed=2, truncation=0.3))
     assert torch.equal(sheet[1], model.sample(4, seed=2, truncation=2.0))
     for wrong in (0, -1, float("inf"), float("nan")):
@@ -325,21 +325,21 @@ def test_dropping_the_channel_that_makes_a_feature_removes_it() -> None:
             norm.weight.fill_(1.0)
         draws[0].weight[5, 2] = 1.0
         draws[1].weight[2] = 1.0
-    found = without_feature(model, lambda images: (images.mean(dim=(1, 2, 3)) > 0.1).long(), side=8, channels=1, n=6)
+    found = remove_feature(model, lambda images: (images.mean(dim=(1, 2, 3)) > 0.1).long(), side=8, channels=1, n=6)
     assert (found[0].mean(dim=(1, 2, 3)) > 0.1).all()
     assert (found[1] == 0).all()
     with pytest.raises(SettingsError, match=r"no maps of 5x5. It has maps of: 4, 8"):
-        without_feature(model, lambda images: (images.mean(dim=(1, 2, 3)) > 0.1).long(), side=5)
+        remove_feature(model, lambda images: (images.mean(dim=(1, 2, 3)) > 0.1).long(), side=5)
     with pytest.raises(SettingsError, match="None of 1,000 samples have it"):
-        without_feature(model, lambda images: torch.zeros(len(images), dtype=torch.long))
+        remove_feature(model, lambda images: torch.zeros(len(images), dtype=torch.long))
     plain = Model(GAN().build(SPEC).eval(), GAN(), Path("run"))
     with pytest.raises(SettingsError, match="without maps"):
-        without_feature(plain, lambda images: torch.ones(len(images), dtype=torch.long))
+        remove_feature(plain, lambda images: torch.ones(len(images), dtype=torch.long))
 
 
 def test_weights_are_no_maps() -> None:
     generator = model_of("biggan").game.generator
-    with recording(generator) as recorder:  # pyright: ignore[reportArgumentType]
+    with record_feature_maps(generator) as recorder:  # pyright: ignore[reportArgumentType]
         generator(torch.randn(2, 12), torch.tensor([0, 1]))  # pyright: ignore[reportCallIssue]
     assert sorted(recorder.maps) == [4, 8, 16], "a spectral norm gives weights of 3x3"
 
@@ -348,11 +348,11 @@ def test_recording_keeps_the_last_map_of_each_side_and_leaves_no_trace() -> None
     network = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(8, 6, 2, stride=2), nn.Conv2d(6, 3, 1))
     x = torch.randn(2, 1, 8, 8)
     before = network(x)
-    with recording(network) as recorder:
+    with record_feature_maps(network) as recorder:
         network(x)
-    assert {side: name for side, (name, _) in recorder.maps.items()} == {8: "1", 4: "2"}, "three channels are a image"
+    assert {side: name for side, (name, _) in recorder.maps.items()} == {8: "1", 4: "2"}, "three channels are an image"
     assert (recorder.maps[8][1] >= 0).all()
-    with without(network, "2", torch.tensor([0, 4])):
+    with zero_channels(network, "2", torch.tensor([0, 4])):
         silenced = network(x)
     kept = network[3](recorder.maps[4][1] * torch.tensor([0, 1, 1, 1, 0, 1]).view(1, -1, 1, 1))
     torch.testing.assert_close(silenced, kept)

@@ -192,8 +192,12 @@ def test_k_discriminator_steps_see_k_batches_and_log_their_mean(store: Store) ->
             ImageSpec(32, 32, 1),
             ["batch_size must be at least 1, not 0", "needs data with classes"],
         ),
-        ({"decay_from_samples": 5}, ImageSpec(32, 32, 1), ["go together"]),
-        ({"decay_from_samples": 5, "decay_until_samples": 5}, ImageSpec(32, 32, 1), ["must lie before"]),
+        ({"decay_from_samples": 5}, ImageSpec(32, 32, 1), ["decay_from_samples", "decay_until_samples", "both or neither"]),
+        (
+            {"decay_from_samples": 5, "decay_until_samples": 5},
+            ImageSpec(32, 32, 1),
+            ["decay_from_samples (5) must be less than decay_until_samples (5)"],
+        ),
     ],
 )
 def test_wrong_settings_are_all_named(settings: dict[str, object], spec: ImageSpec, words: list[str]) -> None:

@@ -15,17 +15,17 @@ from sklearn.datasets import load_sample_images
 
 import sparring
 from sparring.core.errors import CheckpointError, SettingsError
-from sparring.data.pairs.input_statistics import InputStatistics, measured, statistics_of, statistics_of_pairs
-from sparring.data.pairs.made_inputs import MAKERS, kind_called
+from sparring.data.pairs.derived_inputs import DERIVATIONS, parse_derived_input
+from sparring.data.pairs.input_statistics import InputStatistics, input_statistics, measure_image, pair_statistics
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preprocessing import Preprocessing
 from sparring.inference.model import Model
 from sparring.media.image_files import save_gif
-from sparring.media.video_files import frames_of
+from sparring.media.video_files import read_frames
 from test_cli import call
 from test_translation import SMALL
 
-KINDS = tuple(MAKERS)
+KINDS = tuple(DERIVATIONS)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def in_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
 def test_measures_of_an_image_that_are_known_by_hand() -> None:
     halves = np.zeros((8, 8, 3), np.uint8)
     halves[:, 4:] = 255
-    found = measured(halves)
+    found = measure_image(halves)
     known = {
         "midtones": 0,
         "white": 0.5,
@@ -98,26 +98,26 @@ def test_measures_of_an_image_that_are_known_by_hand() -> None:
     assert {name: found[name] for name in known} == pytest.approx(known)
     assert found["detail"] == pytest.approx((0 + 255 / 7) / 2 / 127.5), "one step of 255 in seven across, none down"
     halves[:, 4:] = (255, 0, 0)
-    red = measured(halves)
+    red = measure_image(halves)
     assert (red["saturation"], red["gray"], red["midtones"]) == (0.5, 0, 0.5), "red has a brightness of 76"
 
 
 def test_measures_do_not_depend_on_the_size_nor_on_what_lies_under_alpha() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
     large = pixels.repeat(64, axis=0).repeat(64, axis=1)
-    small, big = measured(pixels), measured(large)
+    small, big = measure_image(pixels), measure_image(large)
     assert {name: value for name, value in big.items() if name != "detail"} == pytest.approx(
         {n: v for n, v in small.items() if n != "detail"}
     )
     clear = np.dstack([pixels, np.zeros((16, 16, 1), np.uint8)])
-    assert measured(clear) == measured(np.full((16, 16, 3), 255, np.uint8))
+    assert measure_image(clear) == measure_image(np.full((16, 16, 3), 255, np.uint8))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_inputs_of_the_same_kind_raise_no_alarm(kind: str, emoji: Callable[[str], Pairs]) -> None:
     pairs = emoji(kind)
-    known = statistics_of(pairs.inputs, pairs.places[0], kind)
-    held = [np.asarray(pairs.inputs.pixels[place]) for place in pairs.held_out[0].tolist()]
+    known = input_statistics(pairs.inputs, pairs.training_indices[0], kind)
+    held = [np.asarray(pairs.inputs.pixels[place]) for place in pairs.holdout_indices[0].tolist()]
     assert len(held) == 80
     assert sum(known.difference(one) is not None for one in held) <= 0.02 * len(held)
 
@@ -125,14 +125,14 @@ def test_inputs_of_the_same_kind_raise_no_alarm(kind: str, emoji: Callable[[str]
 @pytest.mark.parametrize("kind", ["scribble", "edges", "masked"])
 def test_photographs_are_told_from_lines_and_holes_at_any_size(kind: str, emoji: Callable[[str], Pairs], photos: list[np.ndarray]) -> None:
     pairs = emoji(kind)
-    known, channels = statistics_of(pairs.inputs, pairs.places[0], kind), pairs.inputs.spec.channels
+    known, channels = input_statistics(pairs.inputs, pairs.training_indices[0], kind), pairs.inputs.spec.channels
     for photo in photos:
         for side in (32, 100, 640):
             small = np.asarray(Image.fromarray(photo).resize((side, side)))
             assert known.difference(in_channels(small, channels)) is not None
         if kind == "masked":  # around the hole a photograph is still no emoji
             continue
-        own = MAKERS[kind](np.asarray(Image.fromarray(photo).resize((32, 32))), 0)  # pyright: ignore[reportArgumentType]
+        own = DERIVATIONS[kind](np.asarray(Image.fromarray(photo).resize((32, 32))), 0)  # pyright: ignore[reportArgumentType]
         assert known.difference(in_channels(own, channels)) is None
 
 
@@ -151,7 +151,7 @@ def test_gray_images_are_told_from_color_and_color_from_gray(photos: list[np.nda
 
 
 def _ranges(images: np.ndarray) -> dict[str, tuple[float, float]]:
-    rows = [measured(image) for image in images]
+    rows = [measure_image(image) for image in images]
     return {name: (min(row[name] for row in rows), max(row[name] for row in rows)) for name in rows[0]}
 
 
@@ -170,7 +170,7 @@ def test_statistics_stay_with_the_model(scribbler: Path, tmp_path: Path, emoji: 
     model = sparring.load(scribbler)
     assert model.input_statistics["a2b"].made == "scribble"
     assert model.input_statistics["a2b"].side == 32
-    assert dict(model.input_statistics) == statistics_of_pairs(emoji("scribble"), "scribble")
+    assert dict(model.input_statistics) == pair_statistics(emoji("scribble"), "scribble")
     packed = sparring.load(sparring.pack(model, tmp_path / "p.safetensors"))
     assert dict(packed.input_statistics) == dict(model.input_statistics)
     more = sparring.resume(scribbler, steps=2, console=Console(quiet=True))
@@ -217,7 +217,7 @@ def test_inputs_made_of_photographs_are_not_alarming(scribbler: Path, folder: Pa
     assert "'scribble'" in other[0]
     assert "'edges'" in other[0]
     with pytest.raises(SettingsError, match="Did you mean"):
-        kind_called("scrible")
+        parse_derived_input("scrible")
 
 
 def test_what_is_made_is_what_training_makes(
@@ -229,7 +229,7 @@ def test_what_is_made_is_what_training_makes(
     small = np.asarray(Image.open(tmp_path / "square.png").resize((32, 32), Image.Resampling.LANCZOS))
     for kind in ("scribble", "edges", "masked"):
         sparring.translate(model, tmp_path / "square.png", tmp_path / "x.png", made=kind)  # pyright: ignore[reportArgumentType]
-        expected = in_channels(MAKERS[kind_called(kind)](small, zlib.crc32(b"square.png")), 1)
+        expected = in_channels(DERIVATIONS[parse_derived_input(kind)](small, zlib.crc32(b"square.png")), 1)
         assert np.array_equal(np.round((shown[-1][0, 0].numpy() + 1) * 127.5), expected[:, :, 0])
     for kind in ("gray", "grey", "low-resolution"):
         sparring.translate(model, tmp_path / "square.png", tmp_path / "x.png", made=kind)  # pyright: ignore[reportArgumentType]
@@ -239,16 +239,18 @@ def test_what_is_made_is_what_training_makes(
     save_gif([photo[:64, :64] for photo in photos], tmp_path / "film.gif")
     shown.clear()
     sparring.translate(model, tmp_path / "film.gif", tmp_path / "y.gif", made="scribble")
-    frames = [np.asarray(Image.fromarray(frame).resize((32, 32), Image.Resampling.LANCZOS)) for frame in frames_of(tmp_path / "film.gif")]
+    frames = [np.asarray(Image.fromarray(frame).resize((32, 32), Image.Resampling.LANCZOS)) for frame in read_frames(tmp_path / "film.gif")]
     drawn = np.round((torch.cat(shown)[:, 0].numpy() + 1) * 127.5)
-    expected = [MAKERS["scribble"](frame, zlib.crc32(b"film.gif"))[:, :, 0] for frame in frames]  # chance is the film's, not the frame's
+    expected = [
+        DERIVATIONS["scribble"](frame, zlib.crc32(b"film.gif"))[:, :, 0] for frame in frames
+    ]  # chance is the film's, not the frame's
     assert np.array_equal(drawn, np.stack(expected))
 
 
 def test_wide_images_are_drawn_as_their_middle_would_be() -> None:
     square = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
     wide = np.concatenate([square] * 6, axis=1)
-    share = [float((MAKERS["scribble"](image, 3) == 0).mean()) for image in (square, wide)]
+    share = [float((DERIVATIONS["scribble"](image, 3) == 0).mean()) for image in (square, wide)]
     assert share[1] == pytest.approx(share[0], abs=0.1)
 
 

@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 import sparring
+from sparring.core.jsonl import read_lines
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 from sparring.training.loop import TurnRunner
@@ -43,7 +44,7 @@ def timing_of(run: Path) -> list[dict[str, float]]:
     """Every line of timing.jsonl; an error if one is torn."""
     text = RunDirectory(run).timing.read_text()
     assert text.endswith("\n")
-    return [json.loads(line) for line in text.splitlines()]
+    return read_lines(RunDirectory(run).timing)
 
 
 def assert_side_files_agree(run: Path, whole: Path) -> None:
@@ -76,7 +77,7 @@ def test_a_log_ahead_of_the_checkpoint_is_taken_back(
     assert kept(parts) == [0, 5, 10, 22]
     assert RunDirectory(parts).read_log()[-1]["step"] > 20
     sparring.resume(parts, steps=25, console=quiet)
-    assert "Going on from step 10 " in quiet.file.getvalue()
+    assert "Resuming at step 10 " in quiet.file.getvalue()
     assert same_run(parts, whole)
     assert kept(parts) == kept(whole) == [0, 5, 10, 15, 20, 25]
 
@@ -105,7 +106,7 @@ WORST = {"steps": 18, "checkpoint_every": 5, "sample_every": 4, "keep": 9, **TIN
 BOMB = """
 import json, os, signal, sys
 import sparring
-from sparring.train import checkpoints, session
+from sparring.training import checkpoints, session
 
 def killing(function, call, just_before):
     calls = []
@@ -174,7 +175,7 @@ def test_killed_at_the_worst_moment(
     assert as_said(RunDirectory(killed).checkpoints)
     assert kept(killed) == last
     sparring.resume(killed, console=quiet)
-    assert ("Going on from step 10 " in quiet.file.getvalue()) == bool(last)
+    assert ("Resuming at step 10 " in quiet.file.getvalue()) == bool(last)
     sparring.train("dcgan", data=squares, out=whole, console=quiet, **WORST)
     assert same_run(killed, whole)
     assert kept(killed) == kept(whole) == [0, 5, 10, 15, 18]
@@ -231,7 +232,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        take = TurnRunner.take
+        take = TurnRunner.run
 
         def taken(*arguments: object) -> object:
             self.now += 0.125

@@ -120,7 +120,7 @@ def test_out_of_memory_is_a_sentence_and_blocks_no_name(
     trained: int,
 ) -> None:
     run = tmp_path / "run"
-    take = TurnRunner.take
+    take = TurnRunner.run
 
     def short(self: TurnRunner, state: object, *arguments: object) -> object:
         if state.progress.step >= trained:  # pyright: ignore[reportAttributeAccessIssue]

@@ -97,7 +97,7 @@ def test_projection_is_the_inner_product_of_class_and_features() -> None:
     images, condition = torch.randn(4, 1, 2, 2), torch.eye(3)[[0, 2, 1, 0]]
     features = network.layers(images.flatten(1)).detach().numpy()
     embedded = network.project.weight.detach().numpy().T[[0, 2, 1, 0]]
-    plain = features @ network.judge.weight.detach().numpy().T + network.judge.bias.item()
+    plain = features @ network.head.weight.detach().numpy().T + network.head.bias.item()
     expected = plain + (embedded * features).sum(1, keepdims=True)
     torch.testing.assert_close(network(images, condition).detach(), torch.from_numpy(expected))
 

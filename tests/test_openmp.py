@@ -42,7 +42,7 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_any_module_of_ours_sets_it_before_torch_is_loaded() -> None:
-    done = run("-c", "import sparring.core.machine, os; print(os.environ['GOMP_SPINCOUNT'])")
+    done = run("-c", "import sparring.core.hardware, os; print(os.environ['GOMP_SPINCOUNT'])")
     assert told(done) == str(openmp.SPIN_COUNT) != LIBRARYS_OWN
     assert done.stdout == f"{openmp.SPIN_COUNT}\n"  # so that processes that are started from here have it, too
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 import sparring
 from sparring.core.errors import SettingsError
-from sparring.media.image_files import OUTPUT_ENDINGS, output_at
+from sparring.media.image_files import OUTPUT_ENDINGS, output_kind
 from test_cli import call
 
 
@@ -62,18 +62,18 @@ def test_what_are_no_images_is_refused_and_nothing_is_written(tmp_path: Path, im
 
 
 def test_refusals_name_every_ending_that_works(tmp_path: Path) -> None:
-    for wanted in (("image", "array", "folder"), ("film", "image"), ("image",), ("film",)):
+    for wanted in (("image", "array", "folder"), ("video", "image"), ("image",), ("video",)):
         with pytest.raises(SettingsError) as refused:
-            output_at(tmp_path / "a.jpeg2", *wanted)
+            output_kind(tmp_path / "a.jpeg2", *wanted)
         said = str(refused.value)
         assert "'.jpeg2'" in said
         for kind in wanted:
             assert all(f"{ending}" in said for ending in OUTPUT_ENDINGS[kind])
-    assert output_at(Path("a.GIF"), "film", "image") == "film"
-    assert output_at(Path("a.gif"), "image") == "image"
-    assert output_at(tmp_path, "image", "folder") == "folder"
+    assert output_kind(Path("a.GIF"), "video", "image") == "video"
+    assert output_kind(Path("a.gif"), "image") == "image"
+    assert output_kind(tmp_path, "image", "folder") == "folder"
     with pytest.raises(SettingsError, match="folder"):
-        output_at(tmp_path, "image")
+        output_kind(tmp_path, "image")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from sparring.losses import penalties
-from sparring.nets.blocks.layers import ImageNorm, MinibatchDeviation, spectrally_normalized
+from sparring.nets.blocks.layers import ImageLayerNorm, MinibatchDeviation, spectrally_normalized
 
 
 def test_gradients_of_a_known_function() -> None:
@@ -103,7 +103,7 @@ def test_minibatch_deviation_by_hand() -> None:
 
 def test_image_norm_against_torch() -> None:
     torch.manual_seed(0)
-    ours, theirs = ImageNorm(6), nn.GroupNorm(1, 6)
+    ours, theirs = ImageLayerNorm(6), nn.GroupNorm(1, 6)
     state = {"weight": torch.randn(6), "bias": torch.randn(6)}
     ours.load_state_dict(state)
     theirs.load_state_dict(state)

@@ -10,7 +10,7 @@ from torch import Tensor
 from sparring.core.errors import SettingsError, SparringError
 from sparring.core.random_streams import Streams
 from sparring.data.points.mixtures import MIXTURES, Mixture, Points, grid25, mixture, ring8
-from sparring.metrics.mode_coverage import ModeCount, count_modes, mode_statistics
+from sparring.metrics.mode_coverage import ModeCount, class_coverage, count_modes
 
 TRUE_QUALITY = 1 - math.exp(-4.5)
 """The share of a round Gaussian in the plane that lies within 3 deviations."""
@@ -155,10 +155,10 @@ def test_samples_that_are_no_numbers() -> None:
 
 
 def test_mode_statistics_from_classes() -> None:
-    assert mode_statistics(torch.arange(1000), 1000) == (1000, pytest.approx(0))
-    found, kl = mode_statistics(torch.arange(250).repeat(4), 1000)
+    assert class_coverage(torch.arange(1000), 1000) == (1000, pytest.approx(0))
+    found, kl = class_coverage(torch.arange(250).repeat(4), 1000)
     assert (found, kl) == (250, pytest.approx(math.log(4)))
-    assert mode_statistics(torch.zeros(0, dtype=torch.int64), 10) == (0, math.inf)
+    assert class_coverage(torch.zeros(0, dtype=torch.int64), 10) == (0, math.inf)
 
 
 def test_count_as_json() -> None:

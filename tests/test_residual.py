@@ -116,7 +116,7 @@ def test_logit_by_the_formula_of_projection() -> None:
     discriminator = Discriminator(16, 1, 3, projected=4, named=2)
     images, labels = torch.randn(5, 1, 16, 16), torch.tensor([3, 0, 1, 1, 2])
     features = discriminator.blocks(images).clamp(min=0).flatten(2).sum(dim=2)
-    judge, embeddings = discriminator.judge, discriminator.project.weight  # (features, classes)
+    judge, embeddings = discriminator.head, discriminator.project.weight  # (features, classes)
     wanted = torch.stack(
         [
             torch.stack([judge.weight[output] @ phi + judge.bias[output] + embeddings[:, label] @ phi for output in range(3)])
@@ -180,7 +180,7 @@ def test_the_recipe_builds_the_papers_networks() -> None:
     game = SNGAN(condition="projection").build(spec)
     assert count(game.generator) == 4_276_739 + 9 * (3 * 4 * 256 + 2 * 256)
     assert count(game.discriminator) == 1_053_825 + 10 * 128
-    assert parametrize.is_parametrized(game.discriminator.judge, "weight")
+    assert parametrize.is_parametrized(game.discriminator.head, "weight")
     assert SNGAN(r1=1.0).incompatibilities(spec) == []
     (problem,) = SNGAN().incompatibilities(ImageSpec(24, 24, 3, ()))
     assert "--size, for instance 32" in problem

@@ -13,7 +13,7 @@ from sparring.core.errors import SettingsError, SparringError
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, Store, prepare
 from sparring.inference.model import Model
-from sparring.interpret import feature_maps, filter_visualization, linear_probe
+from sparring.interpret import discriminator_features, filter_visualization, linear_probe
 from sparring.recipes.dcgan import DCGAN
 from sparring.recipes.gan import GAN
 
@@ -47,22 +47,22 @@ def test_features_are_each_maps_strongest_places(stripes: Store) -> None:
     images = stripes.batch(np.arange(3)).samples
     discriminator = model.discriminator
     assert discriminator is not None
-    recorder = feature_maps.maps(discriminator, lambda: discriminator(images), "run")
+    recorder = discriminator_features.record_discriminator_maps(discriminator, lambda: discriminator(images), "run")
     assert [(side, output.shape[1]) for side, (_, output) in recorder.maps.items()] == [(8, 8), (4, 16)]
-    found = feature_maps.features(recorder)
+    found = discriminator_features.pooled_features(recorder)
     assert found.shape == (3, (8 + 16) * 16)
     largest = recorder.maps[8][1][1, 3].reshape(4, 2, 4, 2).amax(dim=(1, 3)).flatten()
     assert torch.equal(found[1, 3 * 16 : 4 * 16], largest)
     flat = GAN().build(stripes.spec).discriminator.eval()
     with pytest.raises(SettingsError, match="its layers are fully connected"):
-        feature_maps.maps(flat, lambda: flat(images), "run")  # pyright: ignore[reportCallIssue]
+        discriminator_features.record_discriminator_maps(flat, lambda: flat(images), "run")  # pyright: ignore[reportCallIssue]
 
 
 def test_guided_backpropagation_by_hand() -> None:
     """Gradients pass where the rectifier was on, and only if they are positive; a leak lets nothing by."""
     x = torch.tensor([1.0, -1.0, 2.0, -3.0], requires_grad=True)
     for rectify in (relu, lambda t: leaky_relu(t, 0.2), nn.LeakyReLU(0.2, inplace=True), nn.ReLU(inplace=True), torch.relu):
-        with filter_visualization.Guided():
+        with filter_visualization.GuidedBackpropagation():
             y = rectify(x * 1)
         torch.testing.assert_close(y.clamp_min(0), torch.tensor([1.0, 0, 2.0, 0]))
         (gradient,) = torch.autograd.grad((y * torch.tensor([5.0, 5.0, -5.0, 5.0])).sum(), x)
@@ -73,7 +73,7 @@ def test_the_strongest_answers_and_where() -> None:
     maps = torch.zeros(6, 7, 4, 5)
     maps[:, 0] = 3.0  # always on: says nothing
     maps[4, 2, 1, 3], maps[1, 2, 3, 0] = 9.0, 4.0
-    (answer,) = filter_visualization.strongest([maps[:4], maps[4:]], count=2, filters=1)
+    (answer,) = filter_visualization.strongest_responses([maps[:4], maps[4:]], count=2, filters=1)
     assert answer.channel == 2
     assert answer.images.tolist() == [4, 1]
     assert answer.strengths.tolist() == [9.0, 4.0]
@@ -86,8 +86,8 @@ def test_a_patch_is_what_the_filter_saw() -> None:
     with torch.no_grad():
         for weight in network.parameters():
             weight.abs_()  # so that all that is seen counts
-    answer = filter_visualization.Answer(2, torch.ones(2), torch.tensor([0, 1]), torch.tensor([3, 0]), torch.tensor([4, 0]))
-    guided, boxes = filter_visualization.explained(network, network, torch.rand(2, 1, 16, 16), "3", answer)
+    answer = filter_visualization.FilterResponses(2, torch.ones(2), torch.tensor([0, 1]), torch.tensor([3, 0]), torch.tensor([4, 0]))
+    guided, boxes = filter_visualization.explain_responses(network, network, torch.rand(2, 1, 16, 16), "3", answer)
     seen = guided[0, 0].abs().nonzero()
     # place (3, 4) of the smaller map is about (6, 8) of the image, and sees two pixels either way
     assert (seen.min(dim=0).values.tolist(), seen.max(dim=0).values.tolist()) == ([4, 6], [8, 10])
@@ -102,7 +102,7 @@ def test_a_patch_is_what_the_filter_saw() -> None:
 @pytest.mark.parametrize("settings", [{}, {"condition": "projection"}, {"packing": 2}])
 def test_a_linear_classifier_on_features(stripes: Store, settings: dict[str, object]) -> None:
     """Even random filters see which way a stripe runs, which is no linear function of pixels."""
-    found = {one.features: one for one in linear_probe.probe(model_of(stripes, **settings), stripes)}
+    found = {one.features: one for one in linear_probe.probe_discriminator(model_of(stripes, **settings), stripes)}
     assert found["discriminator"].held_out == 60
     assert found["pixels"].dimensions == 256
     assert found["lite0"].dimensions == 1280
@@ -111,15 +111,15 @@ def test_a_linear_classifier_on_features(stripes: Store, settings: dict[str, obj
 
 
 def test_the_sheet_of_filters(stripes: Store) -> None:
-    sheet = filter_visualization.filters(model_of(stripes), stripes, count=3, patches=5, side=8)
+    sheet = filter_visualization.filter_sheet(model_of(stripes), stripes, count=3, patches=5, side=8)
     assert sheet.ndim == 3
     bright = (sheet > 150).mean()
     assert 0.02 < bright < 0.9
     with pytest.raises(SettingsError, match=r"no maps of 3x3. It has maps of: 4, 8"):
-        filter_visualization.filters(model_of(stripes), stripes, side=3)
+        filter_visualization.filter_sheet(model_of(stripes), stripes, side=3)
     model = model_of(stripes)
     model.game.discriminator.to("meta")  # pyright: ignore[reportCallIssue]
     with pytest.raises(SettingsError, match="holds no discriminator"):
-        filter_visualization.filters(model, stripes)
+        filter_visualization.filter_sheet(model, stripes)
     with pytest.raises(SparringError, match="does not know its training data"):
-        filter_visualization.filters(model_of(stripes))
+        filter_visualization.filter_sheet(model_of(stripes))

@@ -13,7 +13,7 @@ from sparring.core.errors import SettingsError
 from sparring.core.settings import COMPARISONS, range_problems, type_problems
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.pair_spec import PairSpec
-from sparring.data.preprocessing import Preprocessing, checked_background
+from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.recipe import Recipe, check
 from sparring.games.translation import TranslationRecipe
@@ -277,12 +277,12 @@ def test_good_train_settings_pass() -> None:
     ],
 )
 def test_preparation_names_wrong_values(name: str, value: object, sentence: str) -> None:
-    assert told(lambda: checked_background(given(Preprocessing, **{name: value}))).splitlines()[1:] == [f"  - {sentence}"]
+    assert told(lambda: check_and_parse_background(given(Preprocessing, **{name: value}))).splitlines()[1:] == [f"  - {sentence}"]
 
 
 def test_preparation_names_all_wrong_values_at_once() -> None:
     wrong = given(Preprocessing, size=-1, channels="3", crop=None, background="whiet", max_bad=2)
-    lines = told(lambda: checked_background(wrong)).splitlines()[1:]
+    lines = told(lambda: check_and_parse_background(wrong)).splitlines()[1:]
     assert {line.split()[1] for line in lines} == {"size", "channels", "crop", "background", "max_bad"}
 
 
@@ -290,4 +290,4 @@ def test_preparation_names_all_wrong_values_at_once() -> None:
     ("background", "color"), [("white", (255, 255, 255)), ("#0080ff", (0, 128, 255)), ("#0080ff40", (0, 128, 255)), ("Navy", (0, 0, 128))]
 )
 def test_a_good_background_is_a_color(background: str, color: tuple[int, int, int]) -> None:
-    assert checked_background(Preprocessing(background=background)) == color
+    assert check_and_parse_background(Preprocessing(background=background)) == color

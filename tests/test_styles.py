@@ -18,10 +18,10 @@ from sparring.games.style import StyleGame, path_lengths
 from sparring.nets import progressive_growing, stylegan, stylegan2
 from sparring.nets.biggan import Attention
 from sparring.nets.blocks import resampling
-from sparring.nets.blocks.equalized_lr import Convolution, Linear, normalized
+from sparring.nets.blocks.equalized_lr import Convolution, Linear, pixel_norm
 from sparring.nets.blocks.layers import MinibatchDeviation
-from sparring.nets.progressive_growing import Growth, shrunk
-from sparring.nets.style_generator import Mapping, as_rows
+from sparring.nets.progressive_growing import Growth, downsample_to_level
+from sparring.nets.style_generator import Mapping, label_rows
 from sparring.recipes.progan import ProGAN
 from sparring.recipes.stylegan import StyleGAN
 from sparring.recipes.stylegan2 import StyleGAN2
@@ -68,29 +68,29 @@ def test_labels_of_every_kind() -> None:
     rows = torch.tensor([[0.0, 0, 1], [1, 0, 0]])
     kinds = [numbers.to(kind) for kind in (torch.int64, torch.int32, torch.uint8)]
     for label in [*kinds, *(rows.to(kind) for kind in (torch.int64, torch.bool, torch.float64, torch.float32))]:
-        found = as_rows(label, 3)
+        found = label_rows(label, 3)
         assert found is not None
         assert (found.dtype, found.tolist()) == (torch.float32, rows.tolist())
-    assert as_rows(torch.zeros(4, 0), 0) is None
+    assert label_rows(torch.zeros(4, 0), 0) is None
     for label, words in ((torch.tensor([3]), "from 3 to 3; the network has classes 0 to 2"), (torch.tensor([-1, 0]), "from -1")):
         with pytest.raises(ValueError, match=words):
-            as_rows(label, 3)
+            label_rows(label, 3)
 
 
 def test_resampling_is_zeros_between_padding_and_the_filter() -> None:
     torch.manual_seed(0)
     x, square = torch.randn(2, 3, 6, 8), plain.square_filter()
-    torch.testing.assert_close(resampling.upsampled(x), plain.upfirdn(x, square, 2, 1, 2, 1, 4))
-    torch.testing.assert_close(resampling.downsampled(x), plain.upfirdn(x, square, 1, 2, 1, 1, 1))
-    torch.testing.assert_close(resampling.filtered(x, 2, gain=4), plain.upfirdn(x, square, 1, 1, 2, 2, 4))
+    torch.testing.assert_close(resampling.upsample(x), plain.upfirdn(x, square, 2, 1, 2, 1, 4))
+    torch.testing.assert_close(resampling.downsample(x), plain.upfirdn(x, square, 1, 2, 1, 1, 1))
+    torch.testing.assert_close(resampling.smooth(x, 2, gain=4), plain.upfirdn(x, square, 1, 1, 2, 2, 4))
     constant = torch.ones(1, 1, 8, 8)
-    assert torch.allclose(resampling.upsampled(constant)[..., 3:-3, 3:-3], torch.tensor(1.0)), "brightness stays"
-    assert torch.allclose(resampling.downsampled(constant)[..., 1:-1, 1:-1], torch.tensor(1.0))
+    assert torch.allclose(resampling.upsample(constant)[..., 3:-3, 3:-3], torch.tensor(1.0)), "brightness stays"
+    assert torch.allclose(resampling.downsample(constant)[..., 1:-1, 1:-1], torch.tensor(1.0))
 
 
 @pytest.mark.parametrize(
     "change",
-    [lambda x: resampling.filtered(x, 2, 4.0), lambda x: resampling.filtered(x, 1), resampling.downsampled, resampling.upsampled],
+    [lambda x: resampling.smooth(x, 2, 4.0), lambda x: resampling.smooth(x, 1), resampling.downsample, resampling.upsample],
 )
 def test_resampling_has_the_right_gradients_of_both_orders(change: Callable[[Tensor], Tensor]) -> None:
     torch.manual_seed(0)
@@ -117,7 +117,7 @@ def test_equalized_layers_start_with_variance_one_out_for_variance_one_in() -> N
     assert Linear(50, 40, activated=True)(x).square().mean().item() == pytest.approx(1.04, rel=0.05)
     maps = Convolution(16, 300, 3, bias=False, activated=False)(torch.randn(8, 16, 12, 12))
     assert maps[..., 1:-1, 1:-1].var().item() == pytest.approx(1, rel=0.05)
-    assert torch.allclose(normalized(torch.tensor([[3.0, 4.0]])), torch.tensor([[3.0, 4.0]]) / math.sqrt(12.5))
+    assert torch.allclose(pixel_norm(torch.tensor([[3.0, 4.0]])), torch.tensor([[3.0, 4.0]]) / math.sqrt(12.5))
 
 
 def test_minibatch_deviation_by_hand() -> None:
@@ -251,10 +251,10 @@ def test_when_a_network_grows() -> None:
 def test_real_images_of_a_level() -> None:
     growth, images = Growth(4, 16, 100, 100), torch.rand(2, 3, 16, 16)
     mean = nn.functional.avg_pool2d
-    torch.testing.assert_close(shrunk(images, growth, 0), mean(images, 4))
-    torch.testing.assert_close(shrunk(images, growth, 2), images)
+    torch.testing.assert_close(downsample_to_level(images, growth, 0), mean(images, 4))
+    torch.testing.assert_close(downsample_to_level(images, growth, 2), images)
     blurred = mean(images, 4).repeat_interleave(2, 2).repeat_interleave(2, 3)
-    torch.testing.assert_close(shrunk(images, growth, 0.25), 0.75 * blurred + 0.25 * mean(images, 2))
+    torch.testing.assert_close(downsample_to_level(images, growth, 0.25), 0.75 * blurred + 0.25 * mean(images, 2))
 
 
 def networks(kind: str, growth: Growth) -> tuple[nn.Module, progressive_growing.Discriminator]:
@@ -281,14 +281,14 @@ def test_a_new_side_comes_in_without_a_jump(kind: str) -> None:
     growth = Growth(4, 16, 100, 100)
     generator, discriminator = networks(kind, growth)
     for module in generator.modules():  # fresh noise would hide what is the same
-        if isinstance(module, stylegan.Styled):
+        if isinstance(module, stylegan.StyledLayer):
             nn.init.zeros_(module.noise_strength)
     latent, images = torch.randn(4, 5), torch.rand(4, 3, 16, 16)
     drawn, judged = [], []
     for level in (0, 1e-6, 0.5, 1 - 1e-6, 1):
         at(level, generator, discriminator)
         drawn.append(generator(latent))
-        judged.append(discriminator(shrunk(images, growth, level)))
+        judged.append(discriminator(downsample_to_level(images, growth, level)))
     assert [image.shape[2] for image in drawn] == [4, 8, 8, 8, 8]
     doubled = drawn[0].repeat_interleave(2, 2).repeat_interleave(2, 3)
     torch.testing.assert_close(drawn[1], doubled, rtol=1e-3, atol=1e-4)
@@ -325,18 +325,18 @@ def test_gradients_reach_every_layer_of_the_level_and_none_beyond() -> None:
     discriminator(generator(torch.randn(4, 5))).sum().backward()
     touched = {name for name, weight in generator.named_parameters() if weight.grad is not None}
     assert {name for name, _ in generator.named_parameters()} - touched == {
-        name for name, _ in generator.named_parameters() if name.startswith(("blocks.1.", "draw.2."))
+        name for name, _ in generator.named_parameters() if name.startswith(("blocks.1.", "to_image.2."))
     }
     touched = {name for name, weight in discriminator.named_parameters() if weight.grad is not None}
     assert {name for name, _ in discriminator.named_parameters()} - touched == {
-        name for name, _ in discriminator.named_parameters() if name.startswith(("blocks.1.", "see.2."))
+        name for name, _ in discriminator.named_parameters() if name.startswith(("blocks.1.", "from_image.2."))
     }
 
 
 def test_adaptive_instance_norm_by_its_equation() -> None:
     """Equation 1 of the paper, after noise, offset and rectifier."""
     torch.manual_seed(0)
-    layer = stylegan.Styled(3, 4, 6)
+    layer = stylegan.StyledLayer(3, 4, 6)
     nn.init.normal_(layer.noise_strength)
     nn.init.normal_(layer.bias)
     x, w = torch.randn(2, 3, 6, 6), torch.randn(2, 4)

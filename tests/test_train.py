@@ -261,7 +261,7 @@ def test_an_infinite_gradient_leaves_the_player_as_it_was(store: Store) -> None:
     recipe = recipes.get("dcgan")(width=4, batch_size=8)
     state, table = table_for(store, recipe)
     taker = TurnRunner(state.game, state.game.turns[0])
-    weight = state.game.discriminator.judge.weight
+    weight = state.game.discriminator.head.weight
     weight.register_hook(lambda gradient: gradient * math.inf)
     before = weight.detach().clone()
     with pytest.raises(NonFiniteError, match="gradient/discriminator"):

@@ -27,19 +27,21 @@ from sparring.core.files import put_bytes
 from sparring.core.parallel import progress_bar
 from sparring.data.pairs.pair_spec import PairSpec
 from sparring.evaluation import judge_translations as translations
-from sparring.evaluation.judge_translations import color_shift, judge_translations, moments, pairs_for, sheet_of, with_as_many
+from sparring.evaluation.judge_translations import channel_moments, color_matching, judge_translations, match_channel_count
+from sparring.evaluation.translation_pairs import pairs_of_run
 from sparring.inference.model import Model
 from sparring.inference.tiling import reduced
+from sparring.inference.training_data import preprocessing_of
 from sparring.inference.translate_files import MARK, _Way, _written_names
-from sparring.interpret.linear_probe import probe
+from sparring.interpret.linear_probe import probe_discriminator
 from sparring.media import video_files
-from sparring.media.image_files import grid, png, save_film, save_gif
+from sparring.media.image_files import grid, png, save_gif, save_video
 from sparring.media.pixels import float_to_pixels, pixels_to_float
+from sparring.modalities.pairs import translation_grid
 from sparring.nets.blocks.layers import shared_statistics
-from sparring.nets.feature_maps import dropping
+from sparring.nets.forward_hooks import fixed_dropout
 from sparring.nets.image_translation import ResidualGenerator
 from sparring.recipes.pix2pix import Pix2Pix
-from sparring.inference.training_data import preprocessing_of
 from test_cli import call
 from test_translation import SMALL, places  # noqa: F401 (a fixture)
 
@@ -107,7 +109,7 @@ def test_tensors_of_any_precision_are_translated_and_others_refused(negative: Mo
         negative.translate(torch.rand(1, 1, 8, 8))
 
 
-class Centerd(nn.Module):
+class Centered(nn.Module):
     """A translator that depends on all that it sees, as norms do."""
 
     divisor, smallest = 4, 4
@@ -117,12 +119,12 @@ class Centerd(nn.Module):
 
 
 def test_tiles_fade_into_each_other(negative: Model) -> None:
-    """A slope of 900 pixels in tiles of 300: where each is centerd by itself, neighboring tiles are 13 to 20 brightnesses apart."""
-    negative.game.a2b = Centerd()
+    """A slope of 900 pixels in tiles of 300: where each is centered by itself, neighboring tiles are 13 to 20 brightnesses apart."""
+    negative.game.a2b = Centered()
     negative.game.a2b.register_parameter("weight", nn.Parameter(torch.zeros(1)))
     slope = np.linspace(0, 255, 900)[None, :, None].repeat(40, axis=0).repeat(3, axis=2).astype(np.uint8)
     drawn = translated(negative, slope, tile=300).astype(int)
-    assert np.ptp(drawn) < 60, "each tile is centerd by itself"
+    assert np.ptp(drawn) < 60, "each tile is centered by itself"
     assert np.abs(np.diff(drawn, axis=1)).max() <= 1
 
 
@@ -156,7 +158,7 @@ def test_a_folder_keeps_names_reports_what_is_bad_and_is_gone_on_with(negative: 
     found = sparring.translate(negative, source, out)
     assert (found.written, found.there) == (4, 0)
     assert [problem.partition(":")[0] for problem in found.problems] == ["e.png"]
-    assert found.notes == ("passed over: notes.txt: not a image, by its ending and its first bytes",)
+    assert found.notes == ("passed over: notes.txt: not an image by its ending or its first bytes",)
     written = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file() and path.name != MARK)
     assert written == ["a.png", "b.jpg", "deep/c.png", "deep/d.png"]
     assert np.array_equal(np.asarray(Image.open(out / "a.png")), 255 - noise(20, 30, 0))
@@ -350,19 +352,19 @@ def test_zips_files_and_sizes(negative: Model, tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", [".gif", ".mp4"])
 def test_films(negative: Model, tmp_path: Path, ending: str) -> None:
     frames = [np.full((32, 48, 3), level, np.uint8) for level in (0, 120, 240)]
-    (save_gif if ending == ".gif" else save_film)(frames, tmp_path / f"in{ending}", 5)
+    (save_gif if ending == ".gif" else save_video)(frames, tmp_path / f"in{ending}", 5)
     assert sparring.translate(negative, tmp_path / f"in{ending}", tmp_path / f"out{ending}").written == 3
-    drawn = [frame.mean() for frame in video_files.frames_of(tmp_path / f"out{ending}")]
+    drawn = [frame.mean() for frame in video_files.read_frames(tmp_path / f"out{ending}")]
     assert drawn == pytest.approx([255, 135, 15], abs=6)
-    assert video_files.rate_of(tmp_path / f"out{ending}") == pytest.approx(5)
-    assert video_files.count_of(tmp_path / f"in{ending}") == 3
+    assert video_files.frame_rate(tmp_path / f"out{ending}") == pytest.approx(5)
+    assert video_files.frame_count(tmp_path / f"in{ending}") == 3
     (tmp_path / "films").mkdir()
     sparring.translate(negative, tmp_path / f"in{ending}", tmp_path / "films")
     assert (tmp_path / f"films/in{ending}").exists()
     (tmp_path / "bad.mp4").write_bytes(b"junk")
     (tmp_path / "bad.gif").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0")  # which Pillow would hand to another program
     for name in ("bad.mp4", "bad.gif"):
-        with pytest.raises(DataError, match="cannot be read as a film"):
+        with pytest.raises(DataError, match="cannot be read as a video"):
             sparring.translate(negative, tmp_path / name, tmp_path / "x.mp4")
     with pytest.raises(SettingsError, match="give OUT the ending"):
         sparring.translate(negative, tmp_path / "bad.mp4", tmp_path / "x.png")
@@ -374,8 +376,8 @@ def test_animations_keep_their_pace_and_lie_on_the_background(negative: Model, t
         frame.putpixel((place, 0), (200, 0, 0, 255))
     frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=[100, 50, 200], disposal=2)
     assert sparring.translate(negative, tmp_path / "in.gif", tmp_path / "out.gif").written == 3
-    assert video_files.durations_of(tmp_path / "out.gif") == [100, 50, 200]
-    first = next(video_files.frames_of(tmp_path / "out.gif"))
+    assert video_files.gif_frame_durations(tmp_path / "out.gif") == [100, 50, 200]
+    first = next(video_files.read_frames(tmp_path / "out.gif"))
     assert (first[7, 7, :3].max(), first[0, 0, 1]) == (0, 255), "white becomes black, red turquoise"
 
 
@@ -401,7 +403,7 @@ def test_packed_models_know_how_their_images_were_prepared(model: Model, tmp_pat
 
 
 def test_a_film_that_breaks_off_is_said_to(negative: Model, tmp_path: Path) -> None:
-    save_film([noise(64, 64, seed) for seed in range(60)], tmp_path / "in.mp4", 10)
+    save_video([noise(64, 64, seed) for seed in range(60)], tmp_path / "in.mp4", 10)
     content = (tmp_path / "in.mp4").read_bytes()
     (tmp_path / "torn.mp4").write_bytes(content[: len(content) // 2])
     found = sparring.translate(negative, tmp_path / "torn.mp4", tmp_path / "out.mp4")
@@ -437,13 +439,13 @@ def test_killed_in_the_middle_nothing_is_half_written(run: Path, tmp_path: Path)
 
 
 def test_scores_stand_beside_those_of_doing_nothing(negative: Model, run: Path) -> None:
-    pairs = pairs_for(negative)
+    pairs = pairs_of_run(negative)
     ratings = judge_translations(negative, pairs)
     scores = ratings.scores
-    assert ratings.protocol["pairs"] == len(pairs.held_out[0])
+    assert ratings.protocol["pairs"] == len(pairs.holdout_indices[0])
     assert scores.keys() == {"translations", "inputs", "colors shifted"}
     assert scores["inputs"].keys() == {"L1", "PSNR", "SSIM", "distance-lite0", "FD-lite0"}
-    held = pairs.shown(100)
+    held = pairs.holdout_batch(100)
     assert held.inputs is not None
     assert scores["inputs"]["L1"] == pytest.approx((held.inputs - held.samples).abs().mean().item() / 2, rel=1e-5)
     assert scores["translations"]["L1"] == pytest.approx((-held.inputs - held.samples).abs().mean().item() / 2, rel=1e-4)
@@ -451,7 +453,7 @@ def test_scores_stand_beside_those_of_doing_nothing(negative: Model, run: Path) 
 
 def test_the_other_direction_is_judged_with_sides_exchanged(negative: Model) -> None:
     negative.game.b2a = Negative()
-    pairs = pairs_for(negative)
+    pairs = pairs_of_run(negative)
     there, back = judge_translations(negative, pairs).scores, judge_translations(negative, pairs, direction="b2a")
     assert back.protocol["direction"] == "b2a"
     assert back.scores["inputs"]["L1"] == pytest.approx(there["inputs"]["L1"])
@@ -461,13 +463,13 @@ def test_the_other_direction_is_judged_with_sides_exchanged(negative: Model) -> 
 
 def test_a_sheet_shows_input_output_target_and_the_way_back(negative: Model) -> None:
     negative.game.b2a = Negative()
-    pairs = pairs_for(negative)
-    held = pairs.shown(2)
+    pairs = pairs_of_run(negative)
+    held = pairs.holdout_batch(2)
     assert held.inputs is not None
     assert len(held) == 1
     columns = (held.inputs, -held.inputs, held.samples, -held.samples)
     images = torch.stack(columns, dim=1).flatten(0, 1)
-    assert np.array_equal(sheet_of(pairs, 2)(negative.game), grid(float_to_pixels(images).numpy(), columns=4))
+    assert np.array_equal(translation_grid(pairs, 2)(negative.game), grid(float_to_pixels(images).numpy(), columns=4))
 
 
 def saved(folder: Path, images: Iterable[tuple[str, np.ndarray]]) -> str:
@@ -518,9 +520,9 @@ def test_data_that_is_named_is_judged_all_of_it(negative: Model, tmp_path: Path)
 
 
 def test_scores_do_not_depend_on_how_many_are_looked_at_at_a_time(negative: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    pairs = pairs_for(negative)
+    pairs = pairs_of_run(negative)
     whole = judge_translations(negative, pairs).scores
-    monkeypatch.setattr(translations, "PIXELS_AT_A_TIME", 2 * 32 * 32)
+    monkeypatch.setattr(translations, "MAX_BATCH_PIXELS", 2 * 32 * 32)
     for way, scores in judge_translations(negative, pairs).scores.items():
         assert scores == pytest.approx(whole[way], rel=1e-5)
 
@@ -566,30 +568,30 @@ def test_what_cannot_be_judged_is_said(places: tuple[str, str], tmp_path: Path, 
     with pytest.raises(SettingsError, match="judged by pairs or by two sets"):
         sparring.judge(small)
     with pytest.raises(SettingsError, match="makes images of images"):
-        probe(small)
+        probe_discriminator(small)
 
 
 def test_shifted_colors_have_the_targets_mean_and_spread() -> None:
     torch.manual_seed(0)
     inputs, targets = 0.1 * torch.randn(50, 3, 8, 8) + 0.3, 0.05 * torch.randn(40, 3, 8, 8) - 0.4
-    shifted = color_shift(moments([inputs[:20], inputs[20:]]), moments([targets]))(inputs)
+    shifted = color_matching(channel_moments([inputs[:20], inputs[20:]]), channel_moments([targets]))(inputs)
     torch.testing.assert_close(shifted.mean((0, 2, 3)), targets.mean((0, 2, 3)), rtol=0, atol=1e-4)
     torch.testing.assert_close(shifted.std((0, 2, 3)), targets.std((0, 2, 3)), rtol=1e-3, atol=0)
-    gray = moments([with_as_many(inputs, 1)]), moments([targets[:, :1]])
-    assert color_shift(*gray)(inputs).shape == (50, 1, 8, 8)
+    gray = channel_moments([match_channel_count(inputs, 1)]), channel_moments([targets[:, :1]])
+    assert color_matching(*gray)(inputs).shape == (50, 1, 8, 8)
 
 
 def test_dropout_plays_in_use_as_a_seed_says() -> None:
     network = nn.Sequential(nn.Dropout(0.25), nn.Identity(), nn.Dropout(0.5)).eval()
     images = torch.rand(3, 4, 40, 40) + 1
-    with dropping(network, 7):
+    with fixed_dropout(network, 7):
         dropped = network(images)
         assert torch.equal(network(images[1:2]), dropped[1:2]), "whatever is beside it"
     kept = dropped != 0
     assert kept.float().mean().item() == pytest.approx(0.75 * 0.5, abs=0.02)
     assert (kept == kept[:1]).all()
     torch.testing.assert_close(dropped[kept], (images / (0.75 * 0.5))[kept])
-    with dropping(network, 8):
+    with fixed_dropout(network, 8):
         assert not torch.equal(network(images), dropped)
     assert torch.equal(network(images), images)
 
@@ -774,25 +776,25 @@ def test_films_keep_their_sound(negative: Model, tmp_path: Path) -> None:
         file.setparams((1, 2, 8000, 0, "NONE", "none"))
         file.writeframes((8000 * np.sin(np.arange(8000) / 3)).astype("<i2").tobytes())
     frames = [noise(32, 32, number) for number in range(10)]
-    save_film(frames, tmp_path / "in.mp4", 10, sound=tmp_path / "tone.wav")
-    assert video_files.has_sound(tmp_path / "in.mp4")
+    save_video(frames, tmp_path / "in.mp4", 10, audio=tmp_path / "tone.wav")
+    assert video_files.has_audio(tmp_path / "in.mp4")
     sparring.translate(negative, tmp_path / "in.mp4", tmp_path / "out.mp4")
-    assert video_files.has_sound(tmp_path / "out.mp4")
-    assert len(list(video_files.frames_of(tmp_path / "out.mp4"))) == 10
-    save_film(frames, tmp_path / "mute.mp4", 10)
+    assert video_files.has_audio(tmp_path / "out.mp4")
+    assert len(list(video_files.read_frames(tmp_path / "out.mp4"))) == 10
+    save_video(frames, tmp_path / "mute.mp4", 10)
     sparring.translate(negative, tmp_path / "mute.mp4", tmp_path / "still.mp4")
-    assert not video_files.has_sound(tmp_path / "still.mp4")
+    assert not video_files.has_audio(tmp_path / "still.mp4")
 
 
 def test_a_film_that_does_not_fit_on_the_disk_is_not_left_in_half(tmp_path: Path) -> None:
     frames = [noise(128, 128, number) for number in range(48)]
-    save_film(frames[:2], tmp_path / "film.mp4")
+    save_video(frames[:2], tmp_path / "film.mp4")
     good = (tmp_path / "film.mp4").read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
-        with pytest.raises(SparringError, match="Is there room for it"):
-            save_film(frames, tmp_path / "film.mp4")
+        with pytest.raises(SparringError, match="Is the disk full"):
+            save_video(frames, tmp_path / "film.mp4")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (tmp_path / "film.mp4").read_bytes() == good

@@ -105,7 +105,7 @@ def test_upsampling_by_nearest_neighbors_has_no_checkerboard() -> None:
     constant = torch.full((1, 8, 16, 16), 0.5)
     for resized in (False, True):
         drawn = (
-            nets.Doubling(8, 8, "batch", resized=resized)
+            nets.UpsamplingLayer(8, 8, "batch", resized=resized)
             .eval()
             .convolution(torch.nn.functional.interpolate(constant, scale_factor=2.0) if resized else constant)
         )
@@ -119,8 +119,8 @@ def test_a_shortcut_begins_with_images_as_they_are() -> None:
     torch.testing.assert_close(network(images), images)
     torch.testing.assert_close(network(torch.ones(1, 3, 16, 16)), torch.full((1, 3, 16, 16), 0.99))
     network(images).square().sum().backward()
-    assert network.draw.weight.grad is not None
-    assert network.draw.weight.grad.abs().max() > 0  # and it can learn
+    assert network.to_image.weight.grad is not None
+    assert network.to_image.weight.grad.abs().max() > 0  # and it can learn
 
 
 def test_features_are_those_of_the_way_through() -> None:
@@ -360,7 +360,7 @@ def test_lite0_shows_its_stem_and_expansions_rectified() -> None:
     for layer in (eye.network.stem, *(eye.network.blocks[place].expand for place in (1, 3, 5, 11))):
         layer.register_forward_hook(lambda _, __, out: expected.append(out.clamp(0, 6)))
     bytes_shown = torch.randint(256, (2, 3, 32, 48), dtype=torch.float32)
-    eye.network.blocks(eye.network.stemmed((bytes_shown - 127) / 128))
+    eye.network.blocks(eye.network.stem_maps((bytes_shown - 127) / 128))
     wanted, expected[:] = list(expected), []
     found = eye(bytes_shown / 127.5 - 1)
     assert [tuple(of.shape[1:]) for of in found] == [(32, 16, 24), (96, 16, 24), (144, 8, 12), (240, 4, 6), (672, 2, 3)]

@@ -9,12 +9,12 @@ from sparring.core.errors import SparringError
 from sparring.data.open_source import open_source
 from sparring.data.store import prepare
 from sparring.evaluation.compare import compare
-from sparring.evaluation.judge import FrechetJudge, judge
+from sparring.evaluation.judge import FrechetScorer, judge
 from sparring.evaluation.judge_translations import judge_translations
 from sparring.health.coach.interventions import coached
 from sparring.health.diagnosis.diagnose import diagnose
 from sparring.health.doctor.doctor import doctor
-from sparring.health.measurements import Examiner
+from sparring.health.measurements import HealthMeasurements
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.inference.pack import pack
@@ -38,8 +38,8 @@ __all__ = [
 
 Place = str | os.PathLike[str]
 INSTRUMENTS = Instruments(
-    measure_health=Examiner,
-    evaluate=lambda data, settings: FrechetJudge(data, settings.evaluate_extractor, settings.evaluate_samples, settings.seed),
+    measure_health=HealthMeasurements,
+    evaluate=lambda data, settings: FrechetScorer(data, settings.evaluate_extractor, settings.evaluate_samples, settings.seed),
     coach=coached,
 )
 

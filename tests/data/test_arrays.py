@@ -108,8 +108,8 @@ def test_npz_splits_and_faults(tmp_path: Path) -> None:
     assert (len(source), source.classes) == (2, ("a", "b"))
     np.savez(path, COLOR)
     assert open_source(path).classes == ()
-    np.savez(path, images=COLOR)
-    with pytest.raises(DataError, match="It has: images"):
+    np.savez(path, photos=COLOR)
+    with pytest.raises(DataError, match="It has: photos"):
         open_source(path)
     np.savez(path, images=COLOR, labels=np.arange(4))
     with pytest.raises(DataError, match="5 images, but there are 4 labels"):

@@ -10,7 +10,16 @@ from image_files import encoded, noise
 from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
-from sparring.media.image_decoding import IMAGE_ENDINGS, Color, Crop, UnusableError, extremes_of, fit, load, looks_like_image
+from sparring.media.image_decoding import (
+    IMAGE_ENDINGS,
+    Color,
+    Crop,
+    UnusableImageError,
+    decode_image,
+    fit_to_square,
+    has_image_signature,
+    value_extremes,
+)
 
 WHITE, BLUE = (255, 255, 255), (0, 0, 255)
 
@@ -25,7 +34,7 @@ def square(
     channels: int | None = None,
     **settings: object,
 ) -> np.ndarray:
-    return fit(load(encoded(image, kind, **settings)).image, size, crop, background, channels)
+    return fit_to_square(decode_image(encoded(image, kind, **settings)).image, size, crop, background, channels)
 
 
 @pytest.mark.parametrize(
@@ -106,20 +115,20 @@ def test_sixteen_bits_are_scaled_not_clipped(kind: str) -> None:
 
 def test_sixteen_bit_pgm() -> None:
     content = b"P5 2 1 65535\n" + struct.pack(">2H", 65535, 25700)
-    assert np.asarray(load(content).image).tolist() == [[255, 100]]
+    assert np.asarray(decode_image(content).image).tolist() == [[255, 100]]
 
 
 def test_the_range_of_floats_is_the_usual_one_or_that_of_the_values() -> None:
     assert square(Image.fromarray(np.full((2, 2), 0.5, np.float32)), 2, kind="TIFF")[0, 0, 0] == 128
     for values, wanted in (([0.5, 3.0], [0, 255]), ([-1.0, 0.5], [0, 191]), ([0.0, 0.04, 0.08, 0.2], [0, 51, 102, 255])):
         image = Image.fromarray(np.array([values], np.float32))
-        loaded = load(encoded(image, "TIFF"))
+        loaded = decode_image(encoded(image, "TIFF"))
         assert np.asarray(loaded.image)[0].tolist() == wanted
         assert any("black to white" in note for note in loaded.notes)
     for bad in (np.nan, np.inf):
-        with pytest.raises(UnusableError, match="infinite"):
-            load(encoded(Image.fromarray(np.array([[0.5, bad]], np.float32)), "TIFF"))
-    given = load(encoded(Image.fromarray(np.array([[-1000, 400, 0]], np.int32)), "TIFF"), black_white=lambda: (-1000.0, 1000.0))
+        with pytest.raises(UnusableImageError, match="infinite"):
+            decode_image(encoded(Image.fromarray(np.array([[0.5, bad]], np.float32)), "TIFF"))
+    given = decode_image(encoded(Image.fromarray(np.array([[-1000, 400, 0]], np.int32)), "TIFF"), black_white=lambda: (-1000.0, 1000.0))
     assert np.asarray(given.image)[0].tolist() == [0, 179, 128]  # 1400 / 2000 and 1000 / 2000 of 255
 
 
@@ -147,10 +156,10 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same() -> None:
         "RGB", [Image.fromarray(np.tile(gradient, (1024, 1))), *[Image.fromarray(np.tile(gradient[:, None], (1, 1024)))] * 2]
     )
     content = encoded(image, "JPEG", quality=95)
-    small = load(content, 32)
+    small = decode_image(content, 32)
     assert small.image.size == (128, 128)
     assert small.header.width == 1024
-    fast, full = (fit(load(content, wanted).image, 32, "center", WHITE, None) for wanted in (32, None))
+    fast, full = (fit_to_square(decode_image(content, wanted).image, 32, "center", WHITE, None) for wanted in (32, None))
     assert np.abs(fast.astype(int) - full).max() <= 3
 
 
@@ -194,7 +203,7 @@ def test_channels_asked_for() -> None:
 
 def test_animated_uses_the_first_frame() -> None:
     frames = [Image.new("RGB", (4, 4), color) for color in ("red", "lime", "blue")]
-    loaded = load(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    loaded = decode_image(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
     assert loaded.image.convert("RGB").getpixel((0, 0)) == (255, 0, 0)
     assert loaded.notes == ("several frames: the first is used",)
 
@@ -211,17 +220,17 @@ def bomb() -> bytes:
     ("content", "reason"),
     [
         (b"", "empty"),
-        (b"this is no image", "not a image"),
+        (b"this is no image", "not an image"),
         (encoded(noise(32, 32))[:-400], "truncated"),
         (encoded(noise(64, 64), "JPEG")[:2000], "truncated"),
         (encoded(noise(64, 64), "BMP")[:2000], "truncated"),
         (bomb(), "bomb"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a image"),  # would start Ghostscript
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),  # would start Ghostscript
     ],
 )
 def test_unusable(content: bytes, reason: str) -> None:
-    with pytest.raises(UnusableError, match=reason):
-        load(content)
+    with pytest.raises(UnusableImageError, match=reason):
+        decode_image(content)
 
 
 def test_damage_at_any_place_is_a_image_or_a_reason() -> None:
@@ -233,8 +242,8 @@ def test_damage_at_any_place_is_a_image_or_a_reason() -> None:
             for place in random.integers(0, len(whole), 3):
                 broken[place] = int(random.integers(256))
             try:
-                mode = load(bytes(broken)).image.mode
-            except UnusableError:  # nothing else may come out
+                mode = decode_image(bytes(broken)).image.mode
+            except UnusableImageError:  # nothing else may come out
                 continue
             assert mode in ("L", "LA", "RGB", "RGBA")
 
@@ -244,21 +253,21 @@ def test_large_images_warn_nobody_and_change_nothing(monkeypatch: pytest.MonkeyP
     before = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with pytest.raises(UnusableError, match="11 x 10 pixels"):
-            load(encoded(noise(10, 11)))
-        assert load(encoded(noise(10, 10))).image.size == (10, 10)
+        with pytest.raises(UnusableImageError, match="11 x 10 pixels"):
+            decode_image(encoded(noise(10, 11)))
+        assert decode_image(encoded(noise(10, 10))).image.size == (10, 10)
     assert not caught
     assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"])
 def test_first_bytes_tell_a_image(kind: str) -> None:
-    assert looks_like_image(encoded(noise(4, 4), kind)[:16])
+    assert has_image_signature(encoded(noise(4, 4), kind)[:16])
 
 
 @pytest.mark.parametrize("text", [b"P5 is a project", b"BM is short for", b"# Read me", b"{}", b"", b"RIFF....WAVE"])
 def test_first_bytes_tell_what_is_none(text: bytes) -> None:
-    assert not looks_like_image(text[:16])
+    assert not has_image_signature(text[:16])
 
 
 def test_every_ending_is_lower_case_with_a_dot() -> None:
@@ -270,12 +279,12 @@ def test_arrays_pass_through_unchanged() -> None:
     for channels in (1, 3, 4):
         pixels = np.random.default_rng(channels).integers(0, 256, (6, 6, channels), np.uint8)
         pixels[..., 3:] |= 1
-        assert np.array_equal(fit(load(pixels).image, 6, "center", WHITE, channels), pixels)
+        assert np.array_equal(fit_to_square(decode_image(pixels).image, 6, "center", WHITE, channels), pixels)
 
 
 def test_broken_exif_keeps_the_image() -> None:
     content = encoded(noise(8, 8), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
-    assert np.asarray(load(content).image).shape == (8, 8, 3)
+    assert np.asarray(decode_image(content).image).shape == (8, 8, 3)
 
 
 def sixteen_bit_png(values: np.ndarray) -> bytes:
@@ -293,10 +302,12 @@ def sixteen_bit_png(values: np.ndarray) -> bytes:
 def test_sixteen_bit_colors_keep_what_the_lower_bits_hold() -> None:
     values = np.array([[[0, 1023, 4095], [2048, 4095, 0]]], np.uint16)  # of a scanner of 12 bits
     content = sixteen_bit_png(values)
-    assert extremes_of(content) == ((0.0, 4095.0), True)
-    assert np.asarray(load(content).image).tolist() == [[[0, 64, 255], [128, 255, 0]]]
+    assert value_extremes(content) == ((0.0, 4095.0), True)
+    assert np.asarray(decode_image(content).image).tolist() == [[[0, 64, 255], [128, 255, 0]]]
     clear = np.array([[[4095, 0, 0, 65535], [0, 4095, 0, 0]]], np.uint16)
-    assert np.asarray(load(sixteen_bit_png(clear)).image).tolist() == [[[255, 0, 0, 255], [0, 255, 0, 0]]], "alpha has a range of its own"
+    assert np.asarray(decode_image(sixteen_bit_png(clear)).image).tolist() == [[[255, 0, 0, 255], [0, 255, 0, 0]]], (
+        "alpha has a range of its own"
+    )
 
 
 def test_colors_that_8_bits_would_lose_are_refused() -> None:
@@ -318,10 +329,10 @@ def test_colors_that_8_bits_would_lose_are_refused() -> None:
     content = content.replace(struct.pack("<HHII", 258, 3, 1, 16), struct.pack("<HHII", 258, 3, 3, len(content) + 24))
     content = content.replace(struct.pack("<HHII", 273, 4, 1, 134), struct.pack("<HHII", 273, 4, 1, len(content)))
     file = content + values.astype("<u2").tobytes() + struct.pack("<3H", 16, 16, 16)
-    with pytest.raises(UnusableError, match="16 bits"):
-        load(file)
+    with pytest.raises(UnusableImageError, match="16 bits"):
+        decode_image(file)
     bright = content + (values * 16).astype("<u2").tobytes() + struct.pack("<3H", 16, 16, 16)
-    assert np.asarray(load(bright).image)[0, 0].tolist() == [255, 255, 255]
+    assert np.asarray(decode_image(bright).image)[0, 0].tolist() == [255, 255, 255]
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -332,13 +343,13 @@ def test_png_of_much_text_or_a_large_profile_is_read(zipped: bool) -> None:
     image = noise(5, 4)
     exif = Image.Exif()
     exif[0x0112] = 6
-    loaded = load(encoded(image, "PNG", pnginfo=text, icc_profile=bytes(3_000_000), exif=exif))
+    loaded = decode_image(encoded(image, "PNG", pnginfo=text, icc_profile=bytes(3_000_000), exif=exif))
     assert np.array_equal(np.asarray(loaded.image), np.asarray(image.transpose(Image.Transpose.ROTATE_270)))
-    assert loaded.upright == loaded.image.size[::-1]
+    assert loaded.upright_size == loaded.image.size[::-1]
 
 
 def test_more_pixels_are_read_if_they_are_allowed() -> None:
     content = encoded(noise(10, 20), "PNG")
-    with pytest.raises(UnusableError, match="--max-pixels 200"):
-        load(content, max_pixels=199)
-    assert load(content, max_pixels=200).image.size == (20, 10)
+    with pytest.raises(UnusableImageError, match="--max-pixels 200"):
+        decode_image(content, max_pixels=199)
+    assert decode_image(content, max_pixels=200).image.size == (20, 10)

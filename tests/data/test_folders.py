@@ -105,7 +105,7 @@ def test_other_files_are_passed_over_and_hidden_ones_counted(photos: Path) -> No
     (photos / "__MACOSX" / "._0.png").write_bytes(b"x")
     (photos / "cat" / "unnamed").write_bytes(red(40))
     source = open_source(photos)
-    assert [problem.name for problem in source.passed_over] == ["README.txt"]
+    assert [problem.name for problem in source.skipped] == ["README.txt"]
     assert any(note.startswith("2 hidden files") for note in source.notes)
     assert "cat/unnamed" in by_name(source)
     report = prepare(source, Preprocessing(max_bad=0.0)).report

@@ -8,7 +8,7 @@ from image_files import encoded, noise
 from PIL import Image
 
 from sparring.core.errors import DataError
-from sparring.data.images.inspect import inspect
+from sparring.data.images.inspect import inspect_source
 from sparring.data.open_source import open_source
 from sparring.data.preprocessing import Preprocessing
 
@@ -17,7 +17,7 @@ def test_counts_and_reasons(photos: Path) -> None:
     (photos / "dog" / "cut.png").write_bytes(encoded(noise(16, 16))[:-100])
     (photos / "cat" / "wide.jpg").write_bytes(encoded(noise(4, 12).convert("L"), "JPEG"))
     (photos / "README.md").write_text("x")
-    found = inspect(open_source(photos))
+    found = inspect_source(open_source(photos))
     assert found.sizes == {(8, 8): 6, (4, 12): 1}
     assert found.modes == {"RGB": 6, "L": 1}
     assert found.formats == {"PNG": 6, "JPEG": 1}
@@ -34,7 +34,7 @@ def test_counts_and_reasons(photos: Path) -> None:
 
 def test_contact_sheet_shows_the_whole_source(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.arange(250, dtype=np.uint8)[:, None, None].repeat(50, axis=1).repeat(50, axis=2))
-    sheet = inspect(open_source(tmp_path / "a.npy")).contact_sheet
+    sheet = inspect_source(open_source(tmp_path / "a.npy")).contact_sheet
     assert sheet.shape == (10 * 52 + 2, 10 * 52 + 2, 3)
     assert sheet[10, 10].tolist() == [0, 0, 0]
     assert sheet[-10, -10].tolist() == [249, 249, 249]
@@ -45,7 +45,7 @@ def test_contact_sheet_shows_the_whole_source(tmp_path: Path) -> None:
 def test_contact_sheet_shows_whole_images_on_the_background(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     Image.new("RGBA", (96, 48), (255, 0, 0, 255)).save(tmp_path / "p" / "a.png")
-    sheet = inspect(open_source(tmp_path / "p"), Preprocessing(background="blue")).contact_sheet
+    sheet = inspect_source(open_source(tmp_path / "p"), Preprocessing(background="blue")).contact_sheet
     assert sheet[50, 50].tolist() == [255, 0, 0]
     assert sheet[10, 50].tolist() == [0, 0, 255]
 
@@ -53,7 +53,7 @@ def test_contact_sheet_shows_whole_images_on_the_background(tmp_path: Path) -> N
 def test_nothing_usable_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "a.png").write_bytes(b"")
-    found = inspect(open_source(tmp_path / "p"))
+    found = inspect_source(open_source(tmp_path / "p"))
     assert found.usable == 0
     assert found.bad[0].reason == "the file is empty"
     assert found.contact_sheet.shape == (1, 1, 3)
@@ -64,4 +64,4 @@ def test_a_broken_source_is_one(tmp_path: Path) -> None:
     np.save(path, np.zeros((4, 9, 9), np.uint8))
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataError, match="says that it holds"):
-        inspect(open_source(path))
+        inspect_source(open_source(path))

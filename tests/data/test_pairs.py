@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from sparring.core.errors import DataError, SettingsError
-from sparring.data.pairs import made_inputs
-from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs, open_to_judge
+from sparring.data.pairs import derived_inputs
+from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs, open_pairs_for_judging
 from sparring.data.preprocessing import Preprocessing
 from sparring.media.image_decoding import Crop
 from sparring.training.loop import indices_of
@@ -78,10 +78,10 @@ def test_where_pairs_come_from_must_be_said_once(tmp_path: Path) -> None:
 def test_held_out_images_are_not_trained_on_and_the_same_each_time(tmp_path: Path) -> None:
     a, b = folder(tmp_path / "a", list(range(20))), folder(tmp_path / "b", list(range(20)))
     pairs, again = (open_pairs(str(a), Pairing(target=str(b), held_out=0.25), SIZE, "paired") for _ in range(2))
-    assert len(pairs.held_out[0]) == 5
-    assert not set(pairs.places[0]) & set(pairs.held_out[0])
+    assert len(pairs.holdout_indices[0]) == 5
+    assert not set(pairs.training_indices[0]) & set(pairs.holdout_indices[0])
     assert pairs.fingerprint == again.fingerprint
-    assert np.array_equal(pairs.held_out[0], again.held_out[0])
+    assert np.array_equal(pairs.holdout_indices[0], again.holdout_indices[0])
     other = open_pairs(str(a), Pairing(target=str(b), held_out=0.5), SIZE, "paired")
     assert other.fingerprint != pairs.fingerprint
 
@@ -93,8 +93,10 @@ def test_subjects_are_held_out_whole(tmp_path: Path) -> None:
         for variant in range(3):
             Image.fromarray(np.full((8, 8), subject, np.uint8)).save(path / f"cat{subject}_{variant}.png")
     pairs = open_pairs(str(path), Pairing(inputs="gray", held_out=0.25, subject_until="_"), SIZE, "paired")
-    kept, held = ({pairs.targets.names[place].partition("_")[0] for place in places[1]} for places in (pairs.places, pairs.held_out))
-    assert (len(kept), len(held), len(pairs.held_out[1])) == (6, 2, 6)
+    kept, held = (
+        {pairs.targets.names[place].partition("_")[0] for place in places[1]} for places in (pairs.training_indices, pairs.holdout_indices)
+    )
+    assert (len(kept), len(held), len(pairs.holdout_indices[1])) == (6, 2, 6)
     assert not kept & held
 
 
@@ -105,17 +107,19 @@ def emoji() -> Pairs:
 
 def test_no_twin_of_a_image_is_in_the_other_set(emoji: Pairs) -> None:
     first = lambda store, places: {store.names[place].removesuffix(".png").partition("-")[0] for place in places}  # noqa: E731
-    a, b = first(emoji.inputs, emoji.places[0]), first(emoji.targets, emoji.places[1])
-    held = first(emoji.inputs, emoji.held_out[0])
+    a, b = first(emoji.inputs, emoji.training_indices[0]), first(emoji.targets, emoji.training_indices[1])
+    held = first(emoji.inputs, emoji.holdout_indices[0])
     assert not a & b
     assert not (a | b) & held
     assert abs(len(a) - len(b)) <= 1
     assert emoji.twins
-    assert [emoji.inputs.names[place] for place in emoji.held_out[0]] == [emoji.targets.names[place] for place in emoji.held_out[1]]
+    assert [emoji.inputs.names[place] for place in emoji.holdout_indices[0]] == [
+        emoji.targets.names[place] for place in emoji.holdout_indices[1]
+    ]
 
 
 def test_each_kind_is_shown_once_before_any_comes_again(emoji: Pairs) -> None:
-    assert emoji.counts == (len(emoji.places[0]), len(emoji.places[1]))
+    assert emoji.counts == (len(emoji.training_indices[0]), len(emoji.training_indices[1]))
     fewer = min(emoji.counts)
     order = np.concatenate([indices_of(emoji, 3, 10, batch) for batch in range(fewer // 10)])
     assert order.shape == (fewer // 10 * 10, 2)
@@ -142,7 +146,8 @@ def test_names_that_are_the_same_by_chance_make_no_twins(tmp_path: Path) -> None
     more = folder(tmp_path / "c", [1, 2, 3, 4, 5, 6, 7], add=5)
     told = open_pairs(str(a), Pairing(target=str(more), held_out=0.0, twins=True), SIZE, "unpaired")
     first, second = (
-        {int(store.names[place][:2]) for place in places} for store, places in zip((told.inputs, told.targets), told.places, strict=True)
+        {int(store.names[place][:2]) for place in places}
+        for store, places in zip((told.inputs, told.targets), told.training_indices, strict=True)
     )
     assert not first & second
     assert first | second == {1, 2, 3, 4, 5, 6, 7}, "who is in one set alone is not lost"
@@ -164,7 +169,7 @@ def test_a_single_image_is_a_style(tmp_path: Path) -> None:
     assert pairs.counts == (9, 1)
     batch = pairs.batch(np.array([[0, 0], [3, 0]]))
     assert ((batch.samples + 1) * 127.5).round().unique().tolist() == [77]
-    assert len(open_pairs(str(a), Pairing(target=str(style), held_out=0.5), SIZE, "style").shown(8)) == 5
+    assert len(open_pairs(str(a), Pairing(target=str(style), held_out=0.5), SIZE, "style").holdout_batch(8)) == 5
 
 
 # --------------------------------------------------------------------------------------------------- made inputs
@@ -173,30 +178,30 @@ def test_a_single_image_is_a_style(tmp_path: Path) -> None:
 def test_what_inputs_are_made_of_a_image() -> None:
     image = np.zeros((32, 32, 3), np.uint8)
     image[8:24, 8:24] = (255, 0, 0)
-    lines = made_inputs.edges(image, 0)[:, :, 0] == 0
+    lines = derived_inputs.edges(image, 0)[:, :, 0] == 0
     inside = np.zeros((32, 32), bool)
     inside[6:26, 6:26] = True
     inside[11:21, 11:21] = False
     assert lines.any()
     assert not (lines & ~inside).any(), "lines lie where brightness changes"
     assert lines[16].sum() == 2, "one line for each side that a row crosses"
-    assert (made_inputs.edges(np.full((32, 32, 3), 90, np.uint8), 0) == 255).all()
-    assert made_inputs.gray(image, 0).shape == (32, 32, 1)
-    assert made_inputs.gray(image, 0)[16, 16, 0] == 76, "0.299 of red"
-    small = made_inputs.low_resolution(image, 0)
+    assert (derived_inputs.edges(np.full((32, 32, 3), 90, np.uint8), 0) == 255).all()
+    assert derived_inputs.gray(image, 0).shape == (32, 32, 1)
+    assert derived_inputs.gray(image, 0)[16, 16, 0] == 76, "0.299 of red"
+    small = derived_inputs.low_resolution(image, 0)
     assert small.shape == image.shape
     assert np.array_equal(small[14:18, 14:18], image[14:18, 14:18])
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    assert made_inputs.low_resolution(noise, 0).std() < noise.std() / 2
-    holed = made_inputs.masked(noise, 5)
+    assert derived_inputs.low_resolution(noise, 0).std() < noise.std() / 2
+    holed = derived_inputs.masked(noise, 5)
     hole = (holed == 127).all(axis=2)
     assert hole.sum() == pytest.approx(256, abs=3)
     assert np.array_equal(holed[~hole], noise[~hole])
-    places = {np.flatnonzero((made_inputs.masked(noise, i) == 127).all(axis=2))[0] for i in range(8)}
+    places = {np.flatnonzero((derived_inputs.masked(noise, i) == 127).all(axis=2))[0] for i in range(8)}
     assert len(places) > 3, "each image has its own place"
-    assert np.array_equal(made_inputs.scribble(image, 3), made_inputs.scribble(image, 3))
-    assert not np.array_equal(made_inputs.scribble(image, 3), made_inputs.scribble(image, 4))
-    assert 0.02 < (made_inputs.scribble(image, 3) < 128).mean() < 0.4
+    assert np.array_equal(derived_inputs.scribble(image, 3), derived_inputs.scribble(image, 3))
+    assert not np.array_equal(derived_inputs.scribble(image, 3), derived_inputs.scribble(image, 4))
+    assert 0.02 < (derived_inputs.scribble(image, 3) < 128).mean() < 0.4
 
 
 # --------------------------------------------------------------------------------------------------- what lies on what
@@ -295,9 +300,11 @@ def test_cyclegans_folders_are_two_sets_and_their_tests_are_held_out(tmp_path: P
         folder(tmp_path / "data" / part, numbers, add=add)
     pairs = open_pairs(str(tmp_path / "data"), Pairing(), SIZE, "unpaired")
     assert (pairs.counts, pairs.twins) == ((3, 2), False)
-    names = [{store.names[place] for place in places} for store, places in zip((pairs.inputs, pairs.targets), pairs.held_out, strict=True)]
+    names = [
+        {store.names[place] for place in places} for store, places in zip((pairs.inputs, pairs.targets), pairs.holdout_indices, strict=True)
+    ]
     assert names == [{"testA/04.png"}, {"testB/05.png", "testB/06.png"}]
-    judged = open_to_judge(str(tmp_path / "data"), Pairing(), SIZE, (1, 1), paired=False)
+    judged = open_pairs_for_judging(str(tmp_path / "data"), Pairing(), SIZE, (1, 1), paired=False)
     assert judged.counts == (1, 2)
     only = open_pairs(str(tmp_path / "data"), Pairing(held_out=0.0), Preprocessing(size=8, split="test"), "unpaired")
     assert only.counts == (1, 2)
@@ -321,7 +328,7 @@ def test_pix2pixs_parts_are_held_out_by_their_names(tmp_path: Path) -> None:
     ):
         pairs = open_pairs(str(data), pairing, SIZE, "paired")
         assert sorted(brightness(pairs, [0, 1, 2])) == [(10, 15), (20, 25), (30, 35)]
-        held = pairs.shown(8)
+        held = pairs.holdout_batch(8)
         assert sorted(((held.samples.mean(dim=(1, 2, 3)) + 1) * 127.5).round().tolist()) == [45, 55]
     with pytest.raises(SettingsError, match="--side-by-side left"):
         open_pairs(str(tmp_path / "sheets"), Pairing(), SIZE, "paired")

@@ -10,8 +10,8 @@ import pytest
 from jaxtyping import Int64, UInt8
 
 from sparring.core.errors import DataError
-from sparring.data.images.inspect import inspect
-from sparring.data.images.stacked import choices
+from sparring.data.images.inspect import inspect_source
+from sparring.data.images.stacked import stacked_choices
 from sparring.data.open_source import Source, open_source
 from sparring.data.store import Preprocessing, prepare
 
@@ -48,13 +48,13 @@ def test_shape() -> None:
 
 
 def test_it_is_the_same_everywhere_and_always(images: UInt8[np.ndarray, "50000 28 28 3"]) -> None:
-    assert choices(10_000)[:2].tolist() == [[5361, 3770, 4437], [3832, 8244, 9259]]
+    assert stacked_choices(10_000)[:2].tolist() == [[5361, 3770, 4437], [3832, 8244, 9259]]
     assert hashlib.sha256(images.tobytes()).hexdigest()[:16] == "a10c2b4289067f15"
     assert open_source("fashion10k:stacked").key == open_source("fashion10k:stacked").key != open_source("fashion10k").key
 
 
 def test_every_channel_is_a_garment_to_the_bit(garments_seen: Int64[np.ndarray, "50000 3"]) -> None:
-    assert np.array_equal(garments_seen, choices(10_000))
+    assert np.array_equal(garments_seen, stacked_choices(10_000))
 
 
 def test_garments_are_chosen_evenly_and_independently(garments_seen: Int64[np.ndarray, "50000 3"]) -> None:
@@ -75,13 +75,13 @@ def test_preparing_enlarges_each_garment_by_itself() -> None:
     store = prepare(part(open_source("fashion10k:stacked"), some), Preprocessing(size=32))
     assert store.spec.shape == (3, 32, 32)
     assert store.labels is None
-    for image, chosen in zip(store.pixels, choices(10_000)[list(some)].tolist(), strict=True):
+    for image, chosen in zip(store.pixels, stacked_choices(10_000)[list(some)].tolist(), strict=True):
         garments = prepare(part(open_source("fashion10k"), chosen), Preprocessing(size=32)).pixels
         assert np.array_equal(image, np.concatenate(list(garments), axis=2))
 
 
 def test_inspection() -> None:
-    found = inspect(part(open_source("fashion10k:stacked"), range(0, 50_000, 500)))
+    found = inspect_source(part(open_source("fashion10k:stacked"), range(0, 50_000, 500)))
     assert (found.usable, found.bad, found.classes, found.modes) == (100, (), {}, {"RGB": 100})
 
 

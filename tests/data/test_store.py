@@ -73,7 +73,9 @@ def test_another_setting_is_another_store(photos: Path, changed: Preprocessing) 
 
 @pytest.mark.parametrize("settled", [True, False])
 def test_other_pixels_are_another_store_whatever_the_times_say(photos: Path, settled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content_digest, "SETTLED", -(10**12) if settled else 2 * 10**9)  # as if all was written long ago; or just now
+    monkeypatch.setattr(
+        content_digest, "SETTLE_NANOSECONDS", -(10**12) if settled else 2 * 10**9
+    )  # as if all was written long ago; or just now
     file = photos / "cat" / "0.png"
     status = file.stat()
     first = prepare(open_source(photos))
@@ -87,12 +89,12 @@ def test_other_pixels_are_another_store_whatever_the_times_say(photos: Path, set
 
 
 def test_files_that_did_not_change_are_not_read_again(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content_digest, "SETTLED", -(10**12))
+    monkeypatch.setattr(content_digest, "SETTLE_NANOSECONDS", -(10**12))
     names = [f"{kind}/{i}.png" for kind in ("cat", "dog") for i in range(3)]
-    before = content_digest.digests_of(photos, names)
+    before = content_digest.file_digests(photos, names)
     assert len(set(before)) == 6
     monkeypatch.setattr(content_digest.hashlib, "blake2b", None)  # whoever reads now fails
-    assert content_digest.digests_of(photos, names) == before
+    assert content_digest.file_digests(photos, names) == before
 
 
 def test_the_same_files_elsewhere_are_the_same_store(photos: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What `compare` refuses, and that it leaves a run's own report alone."""
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -38,21 +39,22 @@ def test_everything_that_is_no_run_is_named_at_once(tmp_path: Path) -> None:
     assert len(lines) == 3
     assert str(packed) in lines[0]
     assert "images is not a run directory" in lines[1]
-    assert f"{cut} and {pix} make images of images" in lines[2]
+    assert f"{cut} and {pix} translate images" in lines[2]
     assert str(gan) not in "".join(lines).replace(str(cut), "")
-    with pytest.raises(SettingsError, match="makes images of images") as refused:
+    with pytest.raises(SettingsError, match=f"{cut} translates images") as refused:
         sparring.compare([gan, cut], console=QUIET)
     assert "\n" not in str(refused.value)
 
 
 def test_a_report_of_another_protocol_stays(store_run: Path) -> None:
     own = {name: (store_run / name).read_bytes() for name in ("report.json", "report.html")}
-    lines = sparring.compare([store_run], samples=12, console=QUIET)
+    runs = [store_run, shutil.copytree(store_run, store_run.parent / "other")]
+    rows = sparring.compare(runs, samples=12, console=QUIET)
     assert {name: (store_run / name).read_bytes() for name in own} == own
     assert (store_run / "comparison" / "report.html").is_file()
-    assert sparring.compare([store_run], samples=12, console=QUIET) == lines
-    (line,) = sparring.compare([store_run], samples=14, console=QUIET)
-    assert line.means["FD-lite0"] == sparring.judge(store_run, samples=14, console=QUIET)["FD-lite0"].value
+    assert sparring.compare(runs, samples=12, console=QUIET) == rows
+    (row,) = sparring.compare(runs, samples=14, console=QUIET)
+    assert row.means["FD-lite0"] == pytest.approx(sparring.judge(store_run, samples=14, console=QUIET)["FD-lite0"].value)
 
 
 @pytest.fixture

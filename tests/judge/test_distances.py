@@ -12,10 +12,16 @@ from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from sparring.core.errors import DataError
-from sparring.metrics import inception_score
-from sparring.metrics.frechet_distance import Gaussian, between, extrapolated, frechet_distance, full_rank
+from sparring.metrics.frechet_distance import (
+    Gaussian,
+    blocks_have_full_rank,
+    extrapolate_distance,
+    frechet_distance,
+    gaussian_frechet_distance,
+)
+from sparring.metrics.inception_score import inception_score
 from sparring.metrics.kernel_distance import kernel_distance
-from sparring.metrics.nearest_neighbors import Own, best_coverage, density_coverage, memorization, precision_recall
+from sparring.metrics.nearest_neighbors import OwnNeighbors, density_coverage, expected_coverage, memorization, precision_recall
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -103,13 +109,13 @@ def test_the_extrapolated_distance_stays_where_the_plain_one_drifts() -> None:
     mixing = torch.randn(d, d, generator=generator(1), dtype=torch.float64) / d**0.5
     covariance, mean = mixing @ mixing.T + 0.1 * torch.eye(d), torch.full((d,), 0.1, dtype=torch.float64)
     real = Gaussian(10**9, torch.zeros(d, dtype=torch.float64), torch.eye(d, dtype=torch.float64), None)
-    truth = between(real, Gaussian(10**9, mean, covariance, None))
+    truth = gaussian_frechet_distance(real, Gaussian(10**9, mean, covariance, None))
     factor = torch.linalg.cholesky(covariance)
     errors, drifts = [], []
     for seed, n in enumerate([80, 80, 80, 200, 200, 200, 600, 600, 600]):
         fake = torch.randn(n, d, generator=generator(seed), dtype=torch.float64) @ factor.T + mean
-        plain = between(real, Gaussian.of(fake))
-        found = extrapolated(real, fake, plain)
+        plain = gaussian_frechet_distance(real, Gaussian.fit(fake))
+        found = extrapolate_distance(real, fake, plain)
         errors.append((found.infinite - truth) / found.infinite_error)
         drifts.append((plain - truth) / found.standard_error)
     assert max(map(abs, errors)) < 4
@@ -118,14 +124,14 @@ def test_the_extrapolated_distance_stays_where_the_plain_one_drifts() -> None:
 
 
 def test_without_full_rank_the_extrapolation_is_rough_and_says_so() -> None:
-    assert full_rank(127, 100)  # 101 are left without two blocks of 13
-    assert not full_rank(126, 100)
+    assert blocks_have_full_rank(127, 100)  # 101 are left without two blocks of 13
+    assert not blocks_have_full_rank(126, 100)
     d = 60
     real = Gaussian(10**9, torch.zeros(d, dtype=torch.float64), torch.eye(d, dtype=torch.float64), None)
     for n in (20, 40, 60):
         fake = 0.5 + torch.randn(n, d, generator=generator(n), dtype=torch.float64)  # the truth is d / 4 = 15
-        plain = between(real, Gaussian.of(fake))
-        found = extrapolated(real, fake, plain)
+        plain = gaussian_frechet_distance(real, Gaussian.fit(fake))
+        found = extrapolate_distance(real, fake, plain)
         assert plain > 1.5 * 15
         assert abs(found.infinite - 15) < min(2 * found.infinite_error, plain - 15)
 
@@ -162,8 +168,8 @@ def test_neighbor_scores_by_hand() -> None:
     score = density_coverage(real, fake, k=1)
     assert score.density == pytest.approx(2 / 3)  # 0.4 lies in the balls of 0 and 1
     assert score.coverage == pytest.approx(2 / 4)
-    assert Own.of(real, 2).radii.sqrt().tolist() == [[1, 2], [1, 1], [1, 1], [1, 2]]
-    assert Own.of(real, 2).mean_distance == pytest.approx((1 + 2 + 3 + 1 + 2 + 1) / 6)
+    assert OwnNeighbors.find(real, 2).radii.sqrt().tolist() == [[1, 2], [1, 1], [1, 1], [1, 2]]
+    assert OwnNeighbors.find(real, 2).mean_distance == pytest.approx((1 + 2 + 3 + 1 + 2 + 1) / 6)
 
 
 def test_coverage_of_the_same_distribution_is_what_theory_expects() -> None:
@@ -172,8 +178,8 @@ def test_coverage_of_the_same_distribution_is_what_theory_expects() -> None:
             density_coverage(torch.randn(n, 4, generator=generator(seed)), torch.randn(m, 4, generator=generator(seed + 500))).coverage
             for seed in range(50)
         ]
-        assert sum(found) / 50 == pytest.approx(best_coverage(n, m, 5), abs=0.015)
-    assert best_coverage(2, 1, 1) == pytest.approx(1 / 2)
+        assert sum(found) / 50 == pytest.approx(expected_coverage(n, m, 5), abs=0.015)
+    assert expected_coverage(2, 1, 1) == pytest.approx(1 / 2)
 
 
 def test_identical_sets_are_perfect_and_distant_ones_hopeless() -> None:
@@ -189,10 +195,10 @@ def test_identical_sets_are_perfect_and_distant_ones_hopeless() -> None:
 
 def test_pieces_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = clouds(70, 50, 6)
-    whole = precision_recall(real, fake), density_coverage(real, fake), kernel_distance(real, fake), Own.of(real, 3)
-    monkeypatch.setattr("sparring.metrics.nearest_neighbors.PIECE", 16)
-    monkeypatch.setattr("sparring.metrics.kernel_distance.PIECE", 16)
-    parts = precision_recall(real, fake), density_coverage(real, fake), kernel_distance(real, fake), Own.of(real, 3)
+    whole = precision_recall(real, fake), density_coverage(real, fake), kernel_distance(real, fake), OwnNeighbors.find(real, 3)
+    monkeypatch.setattr("sparring.metrics.nearest_neighbors.CHUNK", 16)
+    monkeypatch.setattr("sparring.metrics.kernel_distance.CHUNK", 16)
+    parts = precision_recall(real, fake), density_coverage(real, fake), kernel_distance(real, fake), OwnNeighbors.find(real, 3)
     assert parts[:2] == whole[:2]
     assert parts[2] == pytest.approx(whole[2], rel=1e-12)
     assert torch.allclose(parts[3].radii, whole[3].radii)

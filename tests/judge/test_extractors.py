@@ -15,8 +15,8 @@ from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.data.store import Store
 from sparring.evaluation import classifier
 from sparring.evaluation.extractors import open_extractor
-from sparring.evaluation.features import rebatched
-from sparring.media.pixels import with_channels
+from sparring.evaluation.features import rebatch
+from sparring.media.pixels import convert_channels
 from sparring.nets.feature_extractors import efficientnet_lite0
 from sparring.nets.feature_extractors.resize import resize
 from sparring.nets.feature_extractors.weight_files import read_weights
@@ -57,7 +57,7 @@ def test_inception_is_torch_fidelitys(inception_file: Path) -> None:
     theirs = FeatureExtractorInceptionV3("any", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(inception_file))
     rows, logits = theirs(torch.from_numpy(pixels).permute(0, 3, 1, 2))
     ours = open_extractor("inception", weights=inception_file, exact=True)
-    assert not ours.established  # random weights give no FID
+    assert not ours.is_standard_fid  # random weights give no FID
     assert ours.score_name("FD") == "FD-inception"
     found = ours.extract([pixels])
     assert torch.allclose(found.rows, rows, rtol=1e-4, atol=1e-5 * rows.abs().max().item())
@@ -118,17 +118,17 @@ def test_gray_images_are_seen_as_color_ones() -> None:
 
 
 def test_channels() -> None:
-    assert with_channels(np.full((1, 2, 2, 1), 7, np.uint8), 3).tolist() == np.full((1, 2, 2, 3), 7).tolist()
+    assert convert_channels(np.full((1, 2, 2, 1), 7, np.uint8), 3).tolist() == np.full((1, 2, 2, 3), 7).tolist()
     clear = np.zeros((1, 1, 2, 4), np.uint8)
     clear[0, 0, 1] = (10, 20, 30, 255)
-    assert with_channels(clear, 3).tolist() == [[[[255, 255, 255], [10, 20, 30]]]]
+    assert convert_channels(clear, 3).tolist() == [[[[255, 255, 255], [10, 20, 30]]]]
     color = np.array([[[[255, 0, 0], [0, 255, 0]]]], np.uint8)
-    assert with_channels(color, 1).tolist() == [[[[76], [150]]]]
+    assert convert_channels(color, 1).tolist() == [[[[76], [150]]]]
 
 
 def test_rebatching_keeps_order() -> None:
     batches = [torch.full((n, 1, 1, 1), float(n)) for n in (3, 1, 5, 2)]
-    again = list(rebatched(batches, 4))
+    again = list(rebatch(batches, 4))
     assert [len(batch) for batch in again] == [4, 4, 3]
     assert torch.cat(again).ravel().tolist() == [3] * 3 + [1] + [5] * 5 + [2] * 2
 
@@ -139,13 +139,13 @@ def test_the_classifier_learns_and_is_remembered(store: Store, monkeypatch: pyte
     assert store.labels is not None
     assert found.probabilities is not None
     assert (found.probabilities.argmax(dim=1).numpy() == store.labels).mean() > 0.95  # bright on black and dark on white
-    assert "held-out images rightly" in extractor.note
-    monkeypatch.setattr(classifier, "train", lambda *_: pytest.fail("trained twice"))
+    assert "held-out images" in extractor.note
+    monkeypatch.setattr(classifier, "train_classifier", lambda *_: pytest.fail("trained twice"))
     assert open_extractor("classifier", store=store).weights == extractor.weights
 
 
 def test_held_out_images_are_of_every_class() -> None:
-    training, held_out = classifier.split(np.array([0] * 20 + [1] * 4 + [2]))
+    training, held_out = classifier.split_by_class(np.array([0] * 20 + [1] * 4 + [2]))
     assert sorted([*training, *held_out]) == list(range(25))
     assert held_out.tolist() == [17, 18, 19, 23]
 
@@ -183,7 +183,7 @@ def test_every_wrong_tensor_is_named(tmp_path: Path) -> None:
 def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match=r"no extractor 'lite1'\. Did you mean 'lite0'"):
         open_extractor("lite1")
-    with pytest.raises(CheckpointError, match="no weights at"):
+    with pytest.raises(CheckpointError, match=r"no weights (file )?at"):
         open_extractor("lite0", weights=tmp_path / "nothing.pth")
     with pytest.raises(SettingsError, match="trained on the real data"):
         open_extractor("classifier")

@@ -17,11 +17,11 @@ from sparring.data.images.sizes_and_range import shared_range
 from sparring.data.open_source import open_source
 from sparring.data.preprocessing import Preprocessing
 from sparring.evaluation.extractors import open_extractor
-from sparring.evaluation.feature_cache import see
+from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.features import Extractor
-from sparring.evaluation.image_sets import Images, of_source
-from sparring.evaluation.scores import judge_images
-from sparring.metrics.blank_and_noise import contrast_of, roughness_of
+from sparring.evaluation.image_sets import ImageSet, image_set_from_source
+from sparring.evaluation.judgment import judge_images
+from sparring.metrics.contrast_and_roughness import image_contrast, image_roughness
 from sparring.nets.feature_extractors import efficientnet_lite0
 
 QUIET = Console(quiet=True)
@@ -41,8 +41,8 @@ def garments() -> np.ndarray:
     return np.stack([np.asarray(source.read(numbers[k])) for k in range(12) for numbers in by_class])
 
 
-def images(name: str, pixels: np.ndarray) -> Images:
-    return Images(
+def images(name: str, pixels: np.ndarray) -> ImageSet:
+    return ImageSet(
         name,
         len(pixels),
         (),
@@ -99,16 +99,16 @@ def test_good_samples_and_few_ones(garments: np.ndarray, extractor: Extractor) -
 
 def test_pixel_statistics_by_hand() -> None:
     board = (np.indices((8, 8)).sum(axis=0) % 2 * 200).astype(np.uint8)[None, :, :, None]  # every neighbor differs by 200, deviation 100
-    assert contrast_of(board) == pytest.approx(100 / 255)
-    assert roughness_of(board) == pytest.approx(200**2 / (2 * 100**2))
+    assert image_contrast(board) == pytest.approx(100 / 255)
+    assert image_roughness(board) == pytest.approx(200**2 / (2 * 100**2))
     halves = np.zeros((1, 8, 8, 3), np.uint8)
     halves[:, :, 4:, 1] = 240  # only the green of one half
-    assert contrast_of(halves) == pytest.approx(120 / 255)
-    assert roughness_of(halves) == pytest.approx((80**2 / 7 / 2) / (2 * 40**2)), "of gray: one step of 80 in seven, in rows alone"
+    assert image_contrast(halves) == pytest.approx(120 / 255)
+    assert image_roughness(halves) == pytest.approx((80**2 / 7 / 2) / (2 * 40**2)), "of gray: one step of 80 in seven, in rows alone"
     white = np.random.default_rng(0).integers(0, 256, (1, 400, 400, 1), np.uint8)
-    assert roughness_of(white) == pytest.approx(1, abs=0.02)
+    assert image_roughness(white) == pytest.approx(1, abs=0.02)
     for flat in (np.full((2, 5, 5, 3), 77, np.uint8), np.full((2, 1, 1, 1), 3, np.uint8)):
-        assert contrast_of(flat).tolist() == roughness_of(flat).tolist() == [0, 0]
+        assert image_contrast(flat).tolist() == image_roughness(flat).tolist() == [0, 0]
 
 
 # --------------------------------------------------------------------------- folders of any sizes and shapes
@@ -133,7 +133,7 @@ def test_images_go_from_their_own_pixels_to_the_extractor(tmp_path: Path, extrac
     clear.putalpha(128)
     images = [scene(0, 300, 200), scene(1, 48, 80).convert("L"), clear, scene(3, 224, 224), scene(4, 1000, 31), scene(5, 2, 3)]
     source = open_source(folder(tmp_path / "any", images))
-    seen = see(of_source(source, Preprocessing(), shared_range([source], Preprocessing())), extractor)
+    seen = load_or_extract_features(image_set_from_source(source, Preprocessing(), shared_range([source], Preprocessing())), extractor)
     assert seen.sizes.tolist() == [[200, 300], [80, 48], [90, 50], [224, 224], [31, 1000], [3, 2]]
     shown = []
     for image in images:  # by Pillow alone
@@ -176,7 +176,7 @@ def test_the_report_says_how_each_side_was_brought_to_the_extractor(tmp_path: Pa
     protocol = judged["FD-lite0"].protocol
     assert "80x40; the whole of each image, from its own pixels; 100% of them are not square" in protocol.fake_images
     assert "6 sizes, 40 to 45 wide and 40 high" in protocol.real_images
-    assert any("two shapes" in note and "2.00" in note for note in judged.notes)
+    assert any("different shapes" in note and "2.00" in note for note in judged.notes)
     page = (tmp_path / "out" / "report.html").read_text()
     assert protocol.fake_images in page
     assert json.loads((tmp_path / "out" / "report.json").read_text())["scores"][0]["real_images"] == protocol.real_images
@@ -200,7 +200,7 @@ def test_deep_images_share_one_range_with_the_other_side(tmp_path: Path) -> None
     dim = folder(tmp_path / "dim", [Image.fromarray((ramp // 8).astype(np.uint16)) for ramp in ramps])
     both = sparring.judge(dim, whole, console=QUIET)
     assert both["FD-lite0"].value > 1, "an eighth of the brightness is not the same images"
-    assert all("0 to 4,095 taken" in text for text in (both["FD-lite0"].protocol.real_images, both["FD-lite0"].protocol.fake_images))
+    assert all("0 to 4,095 used" in text for text in (both["FD-lite0"].protocol.real_images, both["FD-lite0"].protocol.fake_images))
     given = sparring.judge(whole, whole, value_range=(0.0, 8000.0), console=QUIET)
     assert "0 to 8,000" in given["FD-lite0"].protocol.real_images
 
@@ -213,5 +213,5 @@ def test_what_cannot_be_used_is_left_out_and_said_or_too_much(tmp_path: Path) ->
         assert (judged.real.count, judged.real.name_of(0)) == (10, "01.png")
         assert any("1 of 11" in note and "00.png" in note for note in judged.notes)
     (real / "01.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"2 of 11(.|\n)*01\.png: not a image"):
+    with pytest.raises(DataError, match=r"2 of its 11(.|\n)*01\.png: not an image"):
         sparring.judge(real, real, console=QUIET)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from rich.console import Console
 import sparring
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.files import sha256_of_file
+from sparring.core.jsonl import read_lines
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, Store, prepare
+from sparring.evaluation.compare import RunScores, markdown_table, plot_comparison, rank_runs
 from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.features import Extractor
-from sparring.evaluation.image_sets import Images, of_store
-from sparring.evaluation.ranking import Judged, markdown, plot, ranked
-from sparring.evaluation.scores import Judgment, judge_images
+from sparring.evaluation.image_sets import ImageSet, image_set_from_store
+from sparring.evaluation.judgment import Judgment, judge_images
 from sparring.nets.feature_extractors.efficientnet_lite0 import weights_file
 
 QUIET = Console(quiet=True)
@@ -37,7 +39,7 @@ def lite0() -> Extractor:
     return open_extractor("lite0")
 
 
-def some(store: Store, numbers: np.ndarray, name: str, change: object = None) -> Images:
+def some(store: Store, numbers: np.ndarray, name: str, change: object = None) -> ImageSet:
     """Images of the store with these numbers, changed."""
     pixels = store.pixels[numbers].view(np.ndarray)
     if callable(change):
@@ -51,7 +53,7 @@ def some(store: Store, numbers: np.ndarray, name: str, change: object = None) ->
         return pixels[list(chosen)]
 
     fingerprint = name if name == "real" else None
-    return Images(name, len(numbers), store.spec.classes, batches, pick, store.labels[numbers], fingerprint=fingerprint)
+    return ImageSet(name, len(numbers), store.spec.classes, batches, pick, store.labels[numbers], fingerprint=fingerprint)
 
 
 def of_each_class(store: Store, n: int, first: int = 0) -> np.ndarray:
@@ -61,12 +63,12 @@ def of_each_class(store: Store, n: int, first: int = 0) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def real(garments: Store) -> Images:
+def real(garments: Store) -> ImageSet:
     return some(garments, of_each_class(garments, 40), "real")
 
 
 @pytest.fixture(scope="module")
-def good(garments: Store, real: Images, lite0: Extractor) -> Judgment:
+def good(garments: Store, real: ImageSet, lite0: Extractor) -> Judgment:
     """Other real images, which is as good as it gets."""
     return judge_images(real, some(garments, of_each_class(garments, 40, 100), "good"), lite0)
 
@@ -87,7 +89,7 @@ def test_other_real_images_score_well(good: Judgment) -> None:
     assert "400 images are few for 1,280 features" in good["FD-lite0"].warning
 
 
-def test_one_image_of_each_class_again_and_again(garments: Store, real: Images, good: Judgment, lite0: Extractor) -> None:
+def test_one_image_of_each_class_again_and_again(garments: Store, real: ImageSet, good: Judgment, lite0: Extractor) -> None:
     judged = judge_images(real, some(garments, np.repeat(of_each_class(garments, 1, 100), 20), "collapsed"), lite0)
     assert judged["IS-lite0"].value > 0.9 * judged["IS-lite0 of the real images"].value  # content with it
     assert judged["recall"].value < 0.03
@@ -99,7 +101,7 @@ def test_one_image_of_each_class_again_and_again(garments: Store, real: Images, 
     assert "Quality without variety" in words
 
 
-def test_half_the_classes_dropped(garments: Store, real: Images, good: Judgment, lite0: Extractor) -> None:
+def test_half_the_classes_dropped(garments: Store, real: ImageSet, good: Judgment, lite0: Extractor) -> None:
     numbers = of_each_class(garments, 40, 100)[: 5 * 40]
     judged = judge_images(real, some(garments, numbers, "half"), lite0)
     assert judged["precision"].value > good["precision"].value - 0.1
@@ -117,7 +119,7 @@ def noisy(pixels: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("change", [blurred, noisy])
-def test_blur_and_noise_cost_quality(change: object, garments: Store, real: Images, good: Judgment, lite0: Extractor) -> None:
+def test_blur_and_noise_cost_quality(change: object, garments: Store, real: ImageSet, good: Judgment, lite0: Extractor) -> None:
     judged = judge_images(real, some(garments, of_each_class(garments, 20, 100), "spoilt", change), lite0)
     assert judged["precision"].value < 0.3 < good["precision"].value
     assert judged["density"].value < good["density"].value / 3
@@ -125,14 +127,14 @@ def test_blur_and_noise_cost_quality(change: object, garments: Store, real: Imag
     assert judged["KD-lite0"].value > 10 * abs(good["KD-lite0"].value)
 
 
-def test_a_copy_of_the_training_set_is_named(garments: Store, real: Images, lite0: Extractor) -> None:
+def test_a_copy_of_the_training_set_is_named(garments: Store, real: ImageSet, lite0: Extractor) -> None:
     held_out = some(garments, of_each_class(garments, 20, 200), "held out")
     judged = judge_images(real, some(garments, of_each_class(garments, 40), "real"), lite0, held_out=held_out)
     assert judged["FD-lite0"].value == pytest.approx(0, abs=1e-2)
     assert (judged["precision"].value, judged["recall"].value) == (1, 1)
     assert judged["memorization"].value == 1
     assert judged["copies"].value == 1
-    assert judged.sentences == ("Copies: the two sides are the same images. Distances of 0 say nothing of a generator then.",)
+    assert judged.sentences == ("Copies: the two sides are the same images, so distances of 0 say nothing about a generator.",)
     assert all(pair.distance == 0 and pair.sample == pair.training for pair in judged.pairs)
     assert judged.notes == ()
 
@@ -179,7 +181,7 @@ def test_the_full_path_agrees_with_torch_fidelity(tmp_path: Path, inception_file
 def test_real_images_are_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = folder_of(tmp_path / "real", 8, 16, 0), folder_of(tmp_path / "fake", 8, 16, 1)
     first = sparring.judge(fake, real, console=QUIET)
-    monkeypatch.setattr(Extractor, "chunk", lambda *_: pytest.fail("looked at again"))
+    monkeypatch.setattr(Extractor, "forward_chunk", lambda *_: pytest.fail("looked at again"))
     again = sparring.judge(fake, real, console=QUIET)
     assert [score.value for score in again.scores] == [score.value for score in first.scores]
     with pytest.raises(pytest.fail.Exception):  # but another resize gives other features
@@ -209,7 +211,7 @@ def test_a_run_is_judged_against_its_own_data(trained: Path, squares: Path, tmp_
     page = (tmp_path / "report.html").read_text()
     assert not re.search(r"(src|href)=\"(?!data:)", page)  # nothing is fetched
     assert page.count("data:image/png") == 2 + 2 * len(judged.pairs)
-    for words in ("what it cannot see", "By class", "Nearest training images", judged["FD-lite0"].protocol.weights):
+    for words in ("what it cannot show", "By class", "Nearest training images", judged["FD-lite0"].protocol.weights):
         assert words in page
     packed = sparring.pack(trained, tmp_path / "model.safetensors")
     by_file = sparring.judge(squares, packed, samples=30, console=QUIET)  # whichever comes first, the model is what is judged
@@ -221,17 +223,17 @@ def test_a_run_is_judged_against_its_own_data(trained: Path, squares: Path, tmp_
 def test_names_of_classes_and_files_are_no_markup(tmp_path: Path, lite0: Extractor) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1), np.uint8)
     classes = ("<script>alert(1)</script>",)
-    images = Images("<b>", 12, classes, lambda: iter([pixels]), lambda chosen: pixels[list(chosen)], np.zeros(12, np.int64), ["<i>"] * 12)
-    from sparring.evaluation.report import html
+    images = ImageSet("<b>", 12, classes, lambda: iter([pixels]), lambda chosen: pixels[list(chosen)], np.zeros(12, np.int64), ["<i>"] * 12)
+    from sparring.evaluation.report import report_html
 
-    page = html(judge_images(images, images, lite0))
+    page = report_html(judge_images(images, images, lite0))
     assert "<script>" not in page
     assert "<b>" not in page
     assert "<i>:" not in page
 
 
 def test_training_is_judged_now_and_then(trained: Path) -> None:
-    lines = [json.loads(line) for line in (trained / "scores.jsonl").read_text().splitlines()]
+    lines = read_lines(trained / "scores.jsonl")
     assert [line["step"] for line in lines] == [3, 6]
     assert {line["name"] for line in lines} == {"FD-lite0"}
     model = sparring.load(trained, checkpoint="3")
@@ -253,32 +255,34 @@ def test_an_interrupted_run_is_judged_as_one_that_was_not(squares: Path, tmp_pat
         file.write('{"step": 4, "value": 1}\n{"st')
     sparring.resume(tmp_path / "parts", steps=6, console=QUIET)
     assert scores.read_bytes() == (tmp_path / "whole" / "scores.jsonl").read_bytes()
-    timing = [json.loads(line) for line in (tmp_path / "parts" / "timing.jsonl").read_text().splitlines()]
+    timing = read_lines(tmp_path / "parts" / "timing.jsonl")
     assert 0 < timing[-1]["evaluation_share"] < 1
 
 
 def test_runs_are_ranked_with_means_and_spread(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     scores = [("b", 4.0, 0.5), ("a", 1.0, 0.9), ("a", 3.0, 0.7)]
-    lines = ranked([Judged(name, {"FD-lite0": fd, "precision": precision, "other": 1}) for name, fd, precision in scores], "FD-lite0")
+    lines = rank_runs([RunScores(name, {"FD-lite0": fd, "precision": precision, "other": 1}) for name, fd, precision in scores], "FD-lite0")
     assert [(line.name, line.runs) for line in lines] == [("a", 2), ("b", 1)]
     assert lines[0].means == {"FD-lite0": 2, "precision": pytest.approx(0.8)}
     assert lines[0].spreads["FD-lite0"] == pytest.approx(2**0.5)
-    assert markdown(lines).splitlines() == [
+    assert markdown_table(lines).splitlines() == [
         "|  | runs | FD-lite0 | precision |", "| --- | --- | --- | --- |", "| a | 2 | 2 ± 1.4 | 0.8 ± 0.14 |", "| b | 1 | 4 | 0.5 |",
     ]  # fmt: skip
-    plot(lines, tmp_path / "plot.png")
+    plot_comparison(lines, tmp_path / "plot.png")
     assert Image.open(tmp_path / "plot.png").width > 300
 
 
 def test_compare_judges_each_run_once(trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    lines = sparring.compare([trained], samples=12, out=tmp_path / "table.md", console=QUIET)
-    assert lines[0].name.startswith("dcgan batch_size=8 latent_size=5 condition=concatenate width=4") or "width=4" in lines[0].name
+    again = shutil.copytree(trained, tmp_path / "again")
+    (row,) = sparring.compare([trained, again], samples=12, out=tmp_path / "table.md", console=QUIET)
+    assert row.runs == 2
+    assert "width=4" in row.name
     assert "FD-lite0" in (tmp_path / "table.md").read_text()
-    monkeypatch.setattr("sparring.evaluation.judge.judge", lambda *_, **__: pytest.fail("judged again"))
-    assert sparring.compare([trained], samples=12, console=QUIET) == lines
+    monkeypatch.setattr("sparring.evaluation.compare.judge", lambda *_, **__: pytest.fail("judged again"))
+    assert sparring.compare([trained, again], samples=12, console=QUIET) == [row]
     with pytest.raises(pytest.fail.Exception):
-        sparring.compare([trained], samples=13, console=QUIET)
+        sparring.compare([trained, again], samples=13, console=QUIET)
 
 
 # --------------------------------------------------------------------------------------------- bad input
@@ -311,7 +315,7 @@ def test_bad_input_is_refused_or_said(tmp_path: Path, squares: Path) -> None:
 
 
 def test_a_store_is_judged_as_it_is(store: Store) -> None:
-    images = of_store(store, "squares")
+    images = image_set_from_store(store, "squares")
     assert np.array_equal(np.concatenate(list(images.batches())), store.pixels)
     assert np.array_equal(images.pick([5, 2]), store.pixels[[5, 2]])
     assert images.name_of(5) == store.names[5]
@@ -325,7 +329,7 @@ def test_one_and_the_same_image(tmp_path: Path) -> None:
     judged = sparring.judge(tmp_path / "same", real, console=QUIET)
     assert judged["diversity"].value == pytest.approx(0, abs=1e-3)
     assert judged["recall"].value < 0.2
-    with pytest.raises(DataError, match="All real images look the same"):
+    with pytest.raises(DataError, match="All 12 real images have the same lite0 features"):
         sparring.judge(real, tmp_path / "same", console=QUIET)
 
 
@@ -336,10 +340,13 @@ def test_held_out_images_that_were_trained_on_tie_with_copies(tmp_path: Path) ->
 
 
 def test_what_cannot_be_compared_is_refused_before_anything_is_judged(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sparring.evaluation.judge.judge", lambda *_, **__: pytest.fail("judged"))
+    monkeypatch.setattr("sparring.evaluation.compare.judge", lambda *_, **__: pytest.fail("judged"))
     with pytest.raises(SettingsError, match="each once"):
         sparring.compare([trained, trained], console=QUIET)
+    for too_few in ([trained], []):
+        with pytest.raises(SettingsError, match="at least two runs"):
+            sparring.compare(too_few, console=QUIET)
     with pytest.raises(SettingsError, match=r"written as \.md"):
-        sparring.compare([trained], out="table.txt", console=QUIET)
+        sparring.compare([trained, trained.parent], out="table.txt", console=QUIET)
     with pytest.raises(DataError, match="does not exist"):
         sparring.judge("runs/tpyo")

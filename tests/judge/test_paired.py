@@ -13,13 +13,13 @@ from torchvision.transforms.functional import gaussian_blur
 
 from sparring.data.open_source import open_source
 from sparring.data.store import prepare
-from sparring.evaluation.perceptual_distance import PerceptualDistance, scored
-from sparring.metrics.paired_images import absolute_error, means, peak_ratio, structural_similarity
+from sparring.evaluation.perceptual_distance import PerceptualDistance, paired_scores
+from sparring.metrics.paired_images import mean_absolute_error, mean_scores, peak_signal_to_noise_ratio, structural_similarity
 from sparring.nets.feature_extractors import efficientnet_lite0
 
 
 def constant(*values: float, channels: int = 1, side: int = 16) -> Tensor:
-    """A image for each value in [0, 1]."""
+    """An image for each value in [0, 1]."""
     return torch.tensor(values)[:, None, None, None].expand(-1, channels, side, side) * 2 - 1
 
 
@@ -42,9 +42,9 @@ def distance() -> PerceptualDistance:
 
 def test_errors_of_constant_images_by_hand() -> None:
     images, targets = constant(0, 0.5, 0.3, 0.8), constant(1, 0.4, 0.31, 0.8)
-    assert absolute_error(images, targets).tolist() == pytest.approx([1, 0.1, 0.01, 0], abs=1e-7)
-    assert peak_ratio(images, targets).tolist()[:3] == pytest.approx([0, 20, 40], abs=1e-4)
-    assert peak_ratio(images, targets)[3] == math.inf
+    assert mean_absolute_error(images, targets).tolist() == pytest.approx([1, 0.1, 0.01, 0], abs=1e-7)
+    assert peak_signal_to_noise_ratio(images, targets).tolist()[:3] == pytest.approx([0, 20, 40], abs=1e-4)
+    assert peak_signal_to_noise_ratio(images, targets)[3] == math.inf
 
 
 def test_errors_of_a_few_pixels_by_hand() -> None:
@@ -52,8 +52,8 @@ def test_errors_of_a_few_pixels_by_hand() -> None:
     images = torch.zeros(1, 3, 2, 2)
     targets = images.clone()
     targets[0, 0, 0, 0], targets[0, 2, 1, 1] = 1.5, -0.5
-    assert absolute_error(images, targets).item() == pytest.approx((0.75 + 0.25) / 12)
-    assert peak_ratio(images, targets).item() == pytest.approx(10 * math.log10(12 / (0.75**2 + 0.25**2)))
+    assert mean_absolute_error(images, targets).item() == pytest.approx((0.75 + 0.25) / 12)
+    assert peak_signal_to_noise_ratio(images, targets).item() == pytest.approx(10 * math.log10(12 / (0.75**2 + 0.25**2)))
 
 
 # ----------------------------------------------------------------------------------------------- structure
@@ -159,7 +159,7 @@ def test_distance_knows_an_emoji_in_another_hand_better_than_pixels_do(distance:
     chosen = np.arange(0, len(google), len(google) // 40)
     targets, redrawn, others = google.batch(chosen).samples, twitter.batch(chosen).samples, google.batch(np.roll(chosen, 7)).samples
     known = (distance(redrawn, targets) < distance(others, targets)).double().mean()
-    by_pixels = (absolute_error(redrawn, targets) < absolute_error(others, targets)).double().mean()
+    by_pixels = (mean_absolute_error(redrawn, targets) < mean_absolute_error(others, targets)).double().mean()
     assert known > 0.9
     assert known > by_pixels
 
@@ -169,15 +169,20 @@ def test_distance_knows_an_emoji_in_another_hand_better_than_pixels_do(distance:
 
 def test_paired_scores_are_means(distance: PerceptualDistance) -> None:
     images, targets = constant(0, 0.5, 0.5), constant(1, 0.4, 0.5)
-    found = means([scored(images[:2], targets[:2], distance), scored(images[2:], targets[2:], distance)])
+    found = mean_scores([paired_scores(images[:2], targets[:2], distance), paired_scores(images[2:], targets[2:], distance)])
     assert list(found) == ["L1", "PSNR", "SSIM", "distance-lite0"]
     assert found["L1"] == pytest.approx(1.1 / 3)
     assert found["PSNR"] == pytest.approx(10, abs=1e-4)  # of 0 and 20: the equal pair is left out
     assert found["SSIM"] == pytest.approx((1e-4 / 1.0001 + 0.4001 / 0.4101 + 1) / 3, abs=1e-6)
     assert found["distance-lite0"] == pytest.approx(distance(images, targets).mean().item())
-    assert means([scored(images, images, distance)]) == {"L1": 0, "PSNR": math.inf, "SSIM": pytest.approx(1), "distance-lite0": 0}
+    assert mean_scores([paired_scores(images, images, distance)]) == {
+        "L1": 0,
+        "PSNR": math.inf,
+        "SSIM": pytest.approx(1),
+        "distance-lite0": 0,
+    }
 
 
 def test_a_image_that_is_not_a_number_is_not_passed_over(distance: PerceptualDistance) -> None:
     images = constant(0, math.nan)
-    assert all(math.isnan(value) for value in means([scored(images, constant(1, 0.5), distance)]).values())
+    assert all(math.isnan(value) for value in mean_scores([paired_scores(images, constant(1, 0.5), distance)]).values())

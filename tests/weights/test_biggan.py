@@ -142,5 +142,5 @@ def test_names_of_synchronized_batch_norms_and_what_is_left_over(tmp_path: Path)
     assert "not known: blocks.1.0.conv9.weight" in str(caught.value)
     assert "not known: blocks.1.0.more.u0" in str(caught.value)
     torch.save({"some": torch.zeros(2), "thing": torch.zeros(3)}, tmp_path / "d.pth")
-    with pytest.raises(CheckpointError, match="not those of a network known here: some, thing"):
+    with pytest.raises(CheckpointError, match="not those of a supported network: some, thing"):
         import_weights(tmp_path / "d.pth")

@@ -18,8 +18,8 @@ from sparring.core.errors import CheckpointError
 from sparring.inference.load import _built
 from sparring.interop import nvidia_stylegan2
 from sparring.interop.import_weights import import_weights
-from sparring.interop.official_files import Official
-from sparring.interop.safe_unpickling import Part, read_persistent
+from sparring.interop.official_files import OfficialWeights
+from sparring.interop.safe_unpickling import PickledModule, read_nvidia_pickle
 
 FILES = ["stylegan2ada-32-cond10", "stylegan2ada-64-uncond"]
 
@@ -56,7 +56,7 @@ def test_golden_networks_give_what_the_official_code_gave(name: str) -> None:
 def test_the_plain_networks_give_what_the_official_code_gave(name: str) -> None:
     """So that what is compared with them is compared with the official code."""
     settings, wanted = json.loads((GOLDEN / f"{name}.json").read_text()), load_file(GOLDEN / f"{name}.safetensors")
-    parts = read_persistent(GOLDEN / f"{name}.pkl")
+    parts = read_nvidia_pickle(GOLDEN / f"{name}.pkl")
     sides = range(settings["G"]["img_resolution"].bit_length() - 2)
     base, most = (settings["D"][key] for key in ("channel_base", "channel_max"))
     widths = [min(base // (4 << i), most) for i in sides]
@@ -71,12 +71,12 @@ def test_the_plain_networks_give_what_the_official_code_gave(name: str) -> None:
     assert relative(discriminator(wanted["image"], label), wanted["logits"]) < 1e-4
 
 
-def as_part(module: nn.Module) -> Part:
+def as_part(module: nn.Module) -> PickledModule:
     """A plain network as a pickle of NVIDIA's would describe it."""
     own = dict(itertools.chain(module.named_parameters(recurse=False), module.named_buffers(recurse=False)))
     settings = {name: value for name, value in vars(module).items() if not name.startswith("_")}
     parts = {name: as_part(child) for name, child in module.named_children()}
-    return Part(type(module).__name__, settings, {name: tensor.detach() for name, tensor in own.items()}, parts)
+    return PickledModule(type(module).__name__, settings, {name: tensor.detach() for name, tensor in own.items()}, parts)
 
 
 def roughened(network: nn.Module) -> nn.Module:
@@ -110,7 +110,7 @@ GENERATORS: dict[str, dict[str, Any]] = {
 def test_generators_of_every_architecture(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = roughened(plain.Generator(**{"z_dim": 9, "w_dim": 10, **GENERATORS[name]}))
-    found = nvidia_stylegan2.official({"G_ema": as_part(reference)}, tmp_path)
+    found = nvidia_stylegan2.convert_stylegan2({"G_ema": as_part(reference)}, tmp_path)
     z = torch.randn(3, 9)
     classes = GENERATORS[name].get("c_dim", 0)
     label = nn.functional.one_hot(torch.arange(3), classes).float() if classes else None
@@ -141,14 +141,14 @@ def test_discriminators_of_every_architecture(name: str, tmp_path: Path) -> None
     side = 2 << len(settings["widths"])
     images = torch.randn(4, settings["channels"], side, side).requires_grad_()
     label = nn.functional.one_hot(torch.arange(4) % settings["c_dim"], settings["c_dim"]).float() if "c_dim" in settings else None
-    discriminator = built(nvidia_stylegan2.official({"D": as_part(reference)}, tmp_path)).discriminator
+    discriminator = built(nvidia_stylegan2.convert_stylegan2({"D": as_part(reference)}, tmp_path)).discriminator
     ours, theirs = discriminator(images, label), reference(images, label)
     assert relative(ours, theirs) < 1e-5
     (gradients,), (wanted,) = (torch.autograd.grad(logits.sum(), images) for logits in (ours, theirs))
     assert relative(gradients, wanted) < 1e-4
 
 
-def built(found: Official) -> Any:  # noqa: ANN401 (whose networks are known to be there)
+def built(found: OfficialWeights) -> Any:  # noqa: ANN401 (whose networks are known to be there)
     return _built(found.recipe, found.spec, found.tensors, Path("file"), {name.partition(".")[0] for name in found.tensors}, found.names)
 
 
@@ -158,19 +158,19 @@ def test_what_does_not_fit_is_listed(tmp_path: Path) -> None:
     part.parts["synthesis"].parts["b4"].own["more"] = torch.zeros(3)
     part.parts["synthesis"].parts["b8"].parts["torgb"].own["bias"] = torch.zeros(2)
     with pytest.raises(CheckpointError) as caught:
-        built(nvidia_stylegan2.official({"G": part}, tmp_path))
+        built(nvidia_stylegan2.convert_stylegan2({"G": part}, tmp_path))
     assert "missing: G.synthesis.b8.conv0.bias, here generator.synthesis.blocks.1.first.bias" in str(caught.value)
     assert "not known: G.synthesis.b4.more" in str(caught.value)
-    wrong = "G.synthesis.b8.torgb.bias, here generator.synthesis.blocks.1.draw.bias: shape (2,) where (3,) is wanted"
+    wrong = "G.synthesis.b8.torgb.bias, here generator.synthesis.blocks.1.to_image.bias: shape (2,) where (3,) is wanted"
     assert wrong in str(caught.value)
 
     part = as_part(plain.Generator((8, 8), 3, 6, 6))
     part.parts["synthesis"].parts["b8"].parts["conv0"].own["resample_filter"] = torch.ones(6, 6) / 36
     part.parts["synthesis"].parts["b4"].parts["conv1"].settings["activation"] = "swish"
     with pytest.raises(CheckpointError, match=r"(?s)synthesis\.b4\.conv1: the activation 'swish'.*conv0: a filter of shape \(6, 6\)"):
-        nvidia_stylegan2.official({"G": part}, tmp_path)
+        nvidia_stylegan2.convert_stylegan2({"G": part}, tmp_path)
     with pytest.raises(CheckpointError, match=r"neither G_ema, G nor D\. It has: augment_pipe"):
-        nvidia_stylegan2.official({"augment_pipe": part}, tmp_path)
+        nvidia_stylegan2.convert_stylegan2({"augment_pipe": part}, tmp_path)
 
 
 @golden

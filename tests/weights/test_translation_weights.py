@@ -179,7 +179,7 @@ def test_what_is_missing_left_over_or_misshapen_is_named(tmp_path: Path) -> None
     message = refusal(state | {f"{deepest}.9.weight": torch.zeros(1)}, tmp_path)
     assert f"missing: {deepest}.1.weight, here generator.down.4.convolution.weight" in message
     assert f"missing: {deepest}.1.bias, here generator.down.4.offset" in message
-    assert "missing: model.model.3.bias, here generator.draw.bias" in message
+    assert "missing: model.model.3.bias, here generator.to_image.bias" in message
     assert f"not known: {deepest}.9.weight" in message
     assert message.count("\n") == 4
 
@@ -199,12 +199,12 @@ def test_instance_norms_with_weights_are_left_over(tmp_path: Path) -> None:
 def test_networks_of_other_kinds_are_refused_in_words(tmp_path: Path) -> None:
     torch.manual_seed(0)
     zeros = residual(3, 3, 4, 2, "instance", zeros=True).state_dict()
-    assert "residual blocks with zeros at the edges" in refusal(dict(zeros), tmp_path)
+    assert "residual blocks with zero padding" in refusal(dict(zeros), tmp_path)
 
     half = random_state(patches, 3, 4, 3, "instance")
     del half["model.5.bias"]
     message = refusal(half, tmp_path)
-    assert "biases that come before instance norms in some places, but not in" in message
+    assert "some convolutions have the biases that precede instance norms, but not" in message
     assert message.endswith("- model.5")
 
     assert "blocks must be at most 64, not 9990" in refusal(
@@ -214,11 +214,11 @@ def test_networks_of_other_kinds_are_refused_in_words(tmp_path: Path) -> None:
     )
     headless = random_state(patches, 3, 4, 2, "instance")
     del headless["model.8.weight"]
-    assert "no convolution to a single channel at its end" in refusal(headless, tmp_path)
+    assert "does not end in a convolution to a single channel" in refusal(headless, tmp_path)
     blind = random_state(residual, 3, 3, 4, 1, "instance")
     del blind["model.1.weight"]
     assert "has no convolution model.1, whose weights" in refusal(blind, tmp_path)
-    assert "not those of a network known here" in refusal({"model.0.weight": torch.zeros(4), "model.2.weight": torch.zeros(4)}, tmp_path)
+    assert "not those of a supported network" in refusal({"model.0.weight": torch.zeros(4), "model.2.weight": torch.zeros(4)}, tmp_path)
 
 
 @torch.no_grad()
@@ -244,12 +244,14 @@ def test_a_network_is_found_beside_what_training_programs_write(tmp_path: Path) 
     for wrapped in ({"state_dict": state, "epoch": 5}, {"netG": state, "optimizer": {"state": {}, "param_groups": [1]}}):
         torch.save(wrapped, tmp_path / "wrapped.pth")
         network = import_weights(tmp_path / "wrapped.pth").game.state_dict()
-        assert all(torch.equal(bare[f"generator.{name}"], network[f"generator.{name}"]) for name in ("draw.weight", "draw.bias"))
+        assert all(torch.equal(bare[f"generator.{name}"], network[f"generator.{name}"]) for name in ("to_image.weight", "to_image.bias"))
     torch.save({"netG": state, "netD": state}, tmp_path / "two.pth")
     with pytest.raises(CheckpointError, match=r"several networks \(netG, netD\)"):
         import_weights(tmp_path / "two.pth")
     save_file(state, tmp_path / "same.safetensors")
-    assert torch.equal(import_weights(tmp_path / "same.safetensors").game.state_dict()["generator.draw.bias"], bare["generator.draw.bias"])
+    assert torch.equal(
+        import_weights(tmp_path / "same.safetensors").game.state_dict()["generator.to_image.bias"], bare["generator.to_image.bias"]
+    )
 
 
 @torch.no_grad()

@@ -1,1 +1,1 @@
-"""Changes to all that a discriminator sees, real and generated alike, so that few images are not memorized."""
+"""Augmentation of the discriminator's inputs, real and generated alike, so that it does not memorize small data sets."""

@@ -1,4 +1,4 @@
-"""DiffAugment (Zhao et al. 2020: Differentiable Augmentation for Data-Efficient GAN Training). Gradients pass through it, twice."""
+"""DiffAugment (Zhao et al. 2020: Differentiable Augmentation for Data-Efficient GAN Training). It can be differentiated twice."""
 
 from collections.abc import Sequence
 
@@ -6,19 +6,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sparring.augment.random_draws import Draws, Images, PerImage, _spread
+from sparring.augment.random_draws import Images, PerImage, RandomDraws, per_image_factor
 from sparring.core.random_streams import Streams
 
 
 def diffaugment(images: Images, streams: Streams, name: str) -> Images:
-    """Color, translation by up to an eighth of the side, and a square of half the side cut out: DiffAugment's whole policy."""
+    """DiffAugment's full policy: color changes, translation by up to an eighth of the side, and a cutout of half the side.
+
+    `name` is part of the names of the random streams.
+    """
     return diffaugment_together([images], streams, name)
 
 
 def diffaugment_together(parts: Sequence[Float[Tensor, "n _ h w"]], streams: Streams, name: str) -> Float[Tensor, "n c h w"]:
-    """The same to images that belong together, which become the channels of one: each in colors of its own, moved and cut alike."""
+    """DiffAugment of images that belong together, concatenated along the channels: translation and cutout are the same, colors differ."""
     n, _, height, width = parts[0].shape
-    draws = Draws(streams, name, n, 1.0)
+    draws = RandomDraws(streams, name, n, 1.0)
 
     def drawn(kind: str) -> PerImage:
         return draws.uniform(kind).to(parts[0].device)
@@ -26,16 +29,16 @@ def diffaugment_together(parts: Sequence[Float[Tensor, "n _ h w"]], streams: Str
     colored = []
     for number, part in enumerate(parts):
         which = f"/{number}" if number else ""
-        x = part + _spread(drawn(f"brightness{which}") / 2)
+        x = part + per_image_factor(drawn(f"brightness{which}") / 2)
         mean = x.mean(dim=1, keepdim=True)
-        x = mean + (x - mean) * _spread(drawn(f"saturation{which}") + 1)
+        x = mean + (x - mean) * per_image_factor(drawn(f"saturation{which}") + 1)
         mean = x.mean(dim=(1, 2, 3), keepdim=True)
-        colored.append(mean + (x - mean) * _spread(drawn(f"contrast{which}") / 2 + 1))
+        colored.append(mean + (x - mean) * per_image_factor(drawn(f"contrast{which}") / 2 + 1))
     x = torch.cat(colored, dim=1) if len(colored) > 1 else colored[0]
     reaches = {"down": (height + 4) // 8, "right": (width + 4) // 8}
     down, right = (((drawn(way) + 1) / 2 * (2 * reach + 1)).floor() - reach for way, reach in reaches.items())
     rows, columns = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
-    x = _moved(x, down.long(), right.long())
+    x = _translate(x, down.long(), right.long())
     top, left = (((drawn(way) + 1) / 2 * (side + 1)).floor() - side // 4 for way, side in (("top", height), ("left", width)))
     out_rows = (rows >= top[:, None]) & (rows < top[:, None] + height // 2)
     out_columns = (columns >= left[:, None]) & (columns < left[:, None] + width // 2)
@@ -43,8 +46,8 @@ def diffaugment_together(parts: Sequence[Float[Tensor, "n _ h w"]], streams: Str
     return x * kept[:, None]
 
 
-def _moved(x: Images, down: Tensor, right: Tensor) -> Images:
-    """Each image moved by whole pixels, zeros coming in."""
+def _translate(x: Images, down: Tensor, right: Tensor) -> Images:
+    """Each image translated by whole pixels, with zeros at the free edges."""
     n, _, height, width = x.shape
     rows = torch.arange(height, device=x.device)[None] - down[:, None]
     columns = torch.arange(width, device=x.device)[None] - right[:, None]

@@ -27,13 +27,13 @@ def compare(
         out: File to write: a table (.md) or a plot (.png, .pdf, .svg).
     """
     from sparring import api
-    from sparring.evaluation.ranking import cell
+    from sparring.evaluation.compare import format_cell
 
     screen = console()
     lines = api.compare(runs, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=out, console=screen)
     for place, line in enumerate(lines, start=1):
         screen.print(f"{place}. {line.name}{f', {line.runs} runs' if line.runs > 1 else ''}")
-        screen.print("   " + ", ".join(f"{column} {cell(line, column)}" for column in line.means))
+        screen.print("   " + ", ".join(f"{column} {format_cell(line, column)}" for column in line.means))
     if out is not None:
         screen.print(f"Written: {out}")
     return 0

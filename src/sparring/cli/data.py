@@ -15,15 +15,15 @@ def inspect_data(data: Source, split: str | None = None, max_pixels: int | None 
         max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
         out: The contact sheet to write. Default: DATA-contact-sheet.png.
     """
-    from sparring.data.images.inspect import inspect
+    from sparring.data.images.inspect import inspect_source
     from sparring.data.open_source import open_source
     from sparring.data.preprocessing import Preprocessing
-    from sparring.media.image_files import output_at, save_image
+    from sparring.media.image_files import output_kind, save_image
 
     screen = console()
     if out is not None:
-        output_at(out, "image")
-    inspection = inspect(open_source(data, split=split), Preprocessing(max_pixels=max_pixels), progress=screen.is_terminal)
+        output_kind(out, "image")
+    inspection = inspect_source(open_source(data, split=split), Preprocessing(max_pixels=max_pixels), progress=screen.is_terminal)
     for line in inspection.lines():
         screen.print(line)
     if inspection.contact_sheet is not None:

@@ -47,8 +47,8 @@ def diagnose(
         write_json(json, verdict.to_json())
     screen = console()
     screen.print(verdict.headline, style="bold")
-    if verdict.where:
-        screen.print(verdict.where)
+    if verdict.milestone:
+        screen.print(verdict.milestone)
     for finding in verdict.findings:
         for line in lines_of(finding, verdict):
             screen.print(line)
@@ -68,10 +68,10 @@ def lines_of(finding: "Finding", verdict: "Verdict") -> "Iterator[str]":
 
     name = title(finding)
     yield f"\n{name[:1].upper()}{name[1:]}: {finding.severity}, {certainty(finding)}{since(finding)}"
-    yield f"  {finding.says}"
+    yield f"  {finding.summary}"
     for sentence in finding.evidence:
         yield f"  - {sentence}"
     for remedy in finding.remedies:
-        yield f"  To do: {remedy.what}"
+        yield f"  To do: {remedy.action}"
         if command := verdict.command(remedy):
             yield f"      {command}"

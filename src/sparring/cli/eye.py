@@ -15,9 +15,9 @@ Data = Annotated[str | None, arg(help="The images to use. Default: the training 
 def classify(run: Run, data: Data = None, checkpoint: Checkpoint = "last") -> int:
     """Measure how well linear classifiers recognize the data's classes from the discriminator's features, pixels, or lite0's features."""
     from sparring.inference.load import load
-    from sparring.interpret.linear_probe import probe
+    from sparring.interpret.linear_probe import probe_discriminator
 
-    for one in probe(load(run, checkpoint=checkpoint, whole=True), data):
+    for one in probe_discriminator(load(run, checkpoint=checkpoint, whole=True), data):
         images = plural(one.held_out, "held-out image", "held-out images")
         console().print(f"{one.features:14} {one.accuracy:6.1%} of {images} ({one.dimensions:,} features)")
     return 0
@@ -42,12 +42,12 @@ def filters(
         out: The image to write. Default: RUN-filters.png.
     """
     from sparring.inference.load import load
-    from sparring.interpret.filter_visualization import filters
-    from sparring.media.image_files import output_at, save_image
+    from sparring.interpret.filter_visualization import filter_sheet
+    from sparring.media.image_files import output_kind, save_image
 
     out = out or Path(f"{run.resolve().stem}-filters.png")
-    output_at(out, "image")
-    save_image(filters(load(run, checkpoint=checkpoint, whole=True), data, side=side, count=count, patches=patches), out)
+    output_kind(out, "image")
+    save_image(filter_sheet(load(run, checkpoint=checkpoint, whole=True), data, side=side, count=count, patches=patches), out)
     console().print(f"Filters: {out}")
     return 0
 

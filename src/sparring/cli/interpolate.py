@@ -31,15 +31,15 @@ def interpolate(
     """
     from sparring import api
     from sparring.core.formatting import plural
-    from sparring.media.image_files import grid, output_at, save_gif_or_film, save_image
+    from sparring.media.image_files import grid, output_kind, save_gif_or_video, save_image
     from sparring.media.pixels import float_to_pixels
 
     out = out or Path(f"{run.resolve().stem}-walk.gif")
-    kind = output_at(out, "film", "image")
+    kind = output_kind(out, "video", "image")
     model = api.load(run, checkpoint=checkpoint).on(device)
     images = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames, space=space)).cpu().numpy()
-    if kind == "film":
-        save_gif_or_film([grid(image[None], gap=0, scale=max(1, 256 // model.spec.height)) for image in images], out)
+    if kind == "video":
+        save_gif_or_video([grid(image[None], gap=0, scale=max(1, 256 // model.spec.height)) for image in images], out)
     else:
         save_image(grid(images, columns=frames if len(images) > frames + 1 else len(images)), out)
     console().print(f"{plural(len(images), 'frame', 'frames')}: {out}")

@@ -10,6 +10,7 @@ from tyro.conf import Positional, arg
 from sparring.cli.arguments.shared import Checkpoint
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
+from sparring.games.protocols import Translates
 
 
 def judge(
@@ -69,16 +70,15 @@ def judge(
     """
     from sparring import api
     from sparring.cli.translate import print_scores
-    from sparring.evaluation.judge import model_at, refuse_checkpoint, whereabouts_of
-    from sparring.evaluation.report import HTML, formatted
-    from sparring.games.translation import TranslationGame
+    from sparring.evaluation.judge import check_checkpoint_option, load_if_model, milestone_sentence
+    from sparring.evaluation.report import HTML_FILE, format_score
     from sparring.runs.run_directory import RunDirectory
 
     out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgment"))
     screen = console()
-    refuse_checkpoint(checkpoint, first, second)
-    model = model_at(first, checkpoint)
-    if model is not None and isinstance(model.game, TranslationGame):
+    check_checkpoint_option(checkpoint, first, second)
+    model = load_if_model(first, checkpoint)
+    if model is not None and isinstance(model.game, Translates):
         ours = {"held-out": held_out, "weights": weights, "extractor": extractor != "lite0"}
         ours |= {"split": split, "value-range": value_range, "max-pixels": max_pixels}
         if refused := [f"--{name}" for name, value in ours.items() if value]:
@@ -86,7 +86,7 @@ def judge(
         ratings = api.judge_translations(
             model, second, direction=direction, size=size, target=target, inputs=inputs, side_by_side=side_by_side, twins=twins
         )
-        if where := whereabouts_of(model):
+        if where := milestone_sentence(model):
             ratings = replace(ratings, notes=(where, *ratings.notes))
         about = [*(["b2a"] if direction == "b2a" else []), *([re.sub(r"\W+", "-", Path(second).name)] if second else [])]
         print_scores(ratings, model.step, out / f"{'-'.join(['translations', *about])}.json")
@@ -115,12 +115,12 @@ def judge(
     )
     width = max(len(score.name) for score in judgment.scores)
     for score in judgment.scores:
-        value, doubt = formatted(score)
+        value, doubt = format_score(score)
         screen.print(f"{score.name:{width}}  {value:>9} {doubt:11} ({score.better})" + (f"  {score.warning}" if score.warning else ""))
     protocol = judgment.scores[0].protocol
     screen.print(f"Samples: {protocol.fake_images}.")
     screen.print(f"Real images: {protocol.real_images}.")
     for line in (*judgment.sentences, *judgment.notes):
         screen.print(line)
-    screen.print(f"Report: {out / HTML}")
+    screen.print(f"Report: {out / HTML_FILE}")
     return 0

@@ -9,6 +9,8 @@ from tyro.conf import Positional, arg
 from sparring.cli.arguments.shared import Checkpoint, Run
 from sparring.core.console import console
 from sparring.core.errors import SettingsError, did_you_mean
+from sparring.latent.directions import move_along_direction
+from sparring.latent.mixing import truncation_grid
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -32,10 +34,10 @@ DirectionMethod = Annotated[
 
 def _image_to_write(out: Path | None, run: Path, what: str) -> Path:
     """The image to write. Raises a SettingsError, before anything is loaded, if its ending is not that of an image format."""
-    from sparring.media.image_files import output_at
+    from sparring.media.image_files import output_kind
 
     out = out or Path(f"{run.resolve().stem}-{what}.png")
-    output_at(out, "image")
+    output_kind(out, "image")
     return out
 
 
@@ -57,11 +59,11 @@ def mix(
         label: Class of all images, for conditional generators.
     """
     from sparring.inference.load import load
-    from sparring.latent.mixing import mix
+    from sparring.latent.mixing import style_mixing_grid
     from sparring.media.save_images import save_images
 
     out = _image_to_write(out, run, "mix")
-    images = mix(load(run, checkpoint=checkpoint), coarse, fine, layer=layer, label=label)
+    images = style_mixing_grid(load(run, checkpoint=checkpoint), coarse, fine, layer=layer, label=label)
     console().print(f"Style mixing: {save_images(images.flatten(0, 1), out, columns=len(fine) + 1)}")
     return 0
 
@@ -87,14 +89,13 @@ def truncation(
         data: The real images to compare with. Default: the training data of the run.
     """
     from sparring import api
-    from sparring.latent.mixing import truncations
     from sparring.media.save_images import save_images
 
     out = _image_to_write(out, run, "truncation")
     model, screen = api.load(run, checkpoint=checkpoint), console()
     if judged < 0:
         raise SettingsError(f"--judged must be at least 0, not {judged}.")
-    images = truncations(model, at, number, seed=seed, label=label)
+    images = truncation_grid(model, at, number, seed=seed, label=label)
     judgments = [api.judge(model, data, samples=judged, seed=seed, truncation=value) for value in at] if judged else []
     screen.print(f"Truncation {', '.join(map(str, at))}: {save_images(images.flatten(0, 1), out, columns=number)}")
     if judged:
@@ -131,7 +132,7 @@ def project(
 
     from sparring.core.files import replacing, write_json
     from sparring.inference.load import load
-    from sparring.latent.projection import projected
+    from sparring.latent.projection import project_images
     from sparring.media.image_decoding import read_images
     from sparring.media.image_files import OUTPUT_ENDINGS, grid, save_image
     from sparring.media.pixels import float_to_pixels, pixels_to_float
@@ -141,14 +142,14 @@ def project(
         raise SettingsError(f"{out}: --out has to be a folder here, and {out.suffix!r} is the ending of a file.")
     model, screen = load(run, checkpoint=checkpoint), console()
     targets = pixels_to_float(torch.from_numpy(read_images(images, model.spec.height, model.spec.channels)))
-    found = projected(model, targets, space=space, steps=steps, rate=rate, label=label, seed=seed)
+    found = project_images(model, targets, space=space, steps=steps, rate=rate, label=label, seed=seed)
     sheet = grid(float_to_pixels(torch.cat([targets, found.images])).numpy(), columns=len(images))
     save_image(sheet, out / "image.png")
     with replacing(out / "points.npz") as temporary, temporary.open("wb") as file:
         np.savez(file, points=found.points.numpy())
     write_json(out / "losses.json", {str(path): found.losses[:, i].tolist() for i, path in enumerate(images)})
     curve = _curve(found.losses, images, out / "losses.png")
-    for path, ratio in zip(images, found.peak_ratios(targets).tolist(), strict=True):
+    for path, ratio in zip(images, found.peak_signal_to_noise_ratios(targets).tolist(), strict=True):
         screen.print(f"{path.name}: {ratio:.1f} dB")
     screen.print(f"Projected: {out / 'image.png'}. {curve}")
     return 0
@@ -172,14 +173,14 @@ def _curve(losses: "Float[Tensor, 'steps n']", names: Sequence[Path], out: Path)
 
 
 def _directions(model: "Model", method: "Method", count: int, data: str | None) -> "Directions":
-    from sparring.latent.class_names import class_names
-    from sparring.latent.directions import directions, refuse_told
+    from sparring.latent.directions import check_class_directions, find_directions
+    from sparring.latent.sample_classifier import load_sample_classifier
 
     if method != "class":
-        return directions(model, method, count)
-    refuse_told(model)
-    name_of, classes = class_names(model, data)
-    return directions(model, method, count, name_of=name_of, classes=classes)
+        return find_directions(model, method, count)
+    check_class_directions(model)
+    name_of, classes = load_sample_classifier(model, data)
+    return find_directions(model, method, count, predict_classes=name_of, classes=classes)
 
 
 def directions(
@@ -207,13 +208,13 @@ def directions(
     import torch
 
     from sparring.inference.load import load
-    from sparring.latent.directions import moved
+    from sparring.latent.directions import move_along_direction
     from sparring.media.save_images import save_images
 
     out = _image_to_write(out, run, f"directions-{method}")
     model = load(run, checkpoint=checkpoint)
     found = _directions(model, method, count, data)
-    rows = [moved(model, (seed,), found, which=i, reach=reach, steps=steps, label=label)[0] for i in range(len(found.names))]
+    rows = [move_along_direction(model, (seed,), found, which=i, reach=reach, steps=steps, label=label)[0] for i in range(len(found.names))]
     screen = console()
     for number, name in enumerate(found.names):
         screen.print(f"{number}: {name}")
@@ -245,25 +246,24 @@ def move(
         out: File to write: a video (.gif, .mp4) or a grid (.png, .webp, .jpg). Default: RUN-move.gif.
     """
     from sparring.inference.load import load
-    from sparring.latent.directions import moved
-    from sparring.media.image_files import grid, output_at, save_gif_or_film
+    from sparring.media.image_files import grid, output_kind, save_gif_or_video
     from sparring.media.pixels import float_to_pixels
     from sparring.media.save_images import save_images
 
     out = out or Path(f"{run.resolve().stem}-move.gif")
-    film = output_at(out, "film", "image") == "film"
+    film = output_kind(out, "video", "image") == "video"
     model = load(run, checkpoint=checkpoint)
     if which < 0:
         raise SettingsError(f"--which is {which}, but directions are numbered from 0.")
     found = _directions(model, method, which + 1, data)
     if which >= len(found.names):
         raise SettingsError(f"There is no direction {which}. The last one is {len(found.names) - 1}.")
-    images = moved(model, seeds, found, which=which, reach=reach, steps=24 if film else 9, label=label, layers=layers)
+    images = move_along_direction(model, seeds, found, which=which, reach=reach, steps=24 if film else 9, label=label, layers=layers)
     if not film:
         save_images(images.flatten(0, 1), out, columns=images.shape[1])
     else:
         frames = [grid(float_to_pixels(images[:, i]).numpy(), columns=len(seeds)) for i in range(images.shape[1])]
-        save_gif_or_film(frames + frames[-2:0:-1], out)
+        save_gif_or_video(frames + frames[-2:0:-1], out)
     console().print(f"Moved along {found.names[which]}: {out}")
     return 0
 
@@ -324,17 +324,17 @@ def drop(
     import torch
 
     from sparring.inference.load import load
-    from sparring.latent.class_names import class_names
-    from sparring.latent.feature_removal import without_feature
+    from sparring.latent.feature_removal import remove_feature
+    from sparring.latent.sample_classifier import load_sample_classifier
     from sparring.media.save_images import save_images
 
     out = _image_to_write(out, run, "drop")
     model = load(run, checkpoint=checkpoint)
-    name_of, classes = class_names(model, data)
+    name_of, classes = load_sample_classifier(model, data)
     if label not in classes:
         raise SettingsError(f"Unknown class {label!r}. {did_you_mean(label, classes)}")
     wanted = classes.index(label)
-    before, after = without_feature(model, lambda images: name_of(images) == wanted, side=side, channels=channels, n=number)
+    before, after = remove_feature(model, lambda images: name_of(images) == wanted, side=side, channels=channels, n=number)
     still = (name_of(after) == wanted).float().mean().item()
     console().print(f"Before and after: {save_images(torch.cat([before, after]), out, columns=len(before))}")
     console().print(f"{still:.0%} of them are still classified as {label}.")

@@ -31,13 +31,13 @@ def sample(
     """
     from sparring import api
     from sparring.core.formatting import plural
-    from sparring.media.image_files import output_at
+    from sparring.media.image_files import output_kind
     from sparring.media.save_images import save_images
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
     out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
-    output_at(out, "image", "array", "folder")  # before anything is loaded
+    output_kind(out, "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
     labels = list(range(len(model.spec.classes))) if label == "all" else [label]
     if label == "all":

@@ -9,7 +9,7 @@ from sparring.cli.arguments.shared import Checkpoint, Device, Run
 from sparring.core.console import console
 
 if TYPE_CHECKING:
-    from sparring.evaluation.judge_translations import Ratings
+    from sparring.evaluation.judge_translations import TranslationScores
 
 
 def translate(
@@ -68,7 +68,7 @@ def translate(
     return 1 if found.problems else 0
 
 
-def print_scores(ratings: "Ratings", step: int | None, place: Path) -> None:
+def print_scores(ratings: "TranslationScores", step: int | None, place: Path) -> None:
     """Print the scores of a translation model, beside those of unchanged and of recolored inputs, and write them to a file."""
     from sparring.core.files import write_json
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Literal
 
 SPIN_COUNT = 1000
-"""Looks at the other threads before one goes to sleep, set by default. The library's own 300,000 take milliseconds: docs/benchmarks/speed.md."""
+"""How often a thread looks at the others before it goes to sleep, set by default. The library's own 300,000 take milliseconds: see
+docs/benchmarks/speed.md."""
 VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 """What decides how long threads wait before they sleep. GCC's OpenMP library, which comes with torch on Linux, reads them once, as it is
 loaded."""

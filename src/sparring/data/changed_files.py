@@ -2,28 +2,30 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sparring.core.errors import SparringError
 from sparring.core.files import cache_folder, read_json
-from sparring.data.source import examples
+from sparring.data.source import name_examples
 from sparring.data.store import DESCRIPTION, Store, open_store
 
 
-def changes_since(fingerprint: str, now: object) -> list[str]:
+def changes_since(fingerprint: str, now: Any) -> list[str]:  # noqa: ANN401 (the dataset of some kind)
     """Sentences that name the files that were removed, added or changed since the data had this fingerprint.
 
-    What was prepared then is looked for in the cache. If it is gone, or if `now` is not a `Store`, nothing is known and the list is empty.
+    What was prepared then is looked for in the cache. If it is gone, or if `now` has no names of files, nothing is known, and the list is
+    empty.
     """
     then = _prepared_with(fingerprint)
-    if then is None or not isinstance(now, Store):
+    if then is None or not hasattr(now, "names"):
         return []
     before, after = ({name: index for index, name in enumerate(store.names)} for store in (then, now))
     removed, added = [name for name in before if name not in after], [name for name in after if name not in before]
     changed = [name for name in before if name in after and not _equal(then, before[name], now, after[name])]
     groups = (("removed", removed), ("added", added), ("changed, or have other labels", changed))
-    found = [f"{len(names):,} {what}: {examples(names)}." for what, names in groups if names]
+    found = [f"{len(names):,} {what}: {name_examples(names)}." for what, names in groups if names]
     return found or ["The files are the same, in another order."]
 
 

@@ -12,54 +12,54 @@ from typing import Any
 from sparring.core.errors import SparringError
 from sparring.core.files import cache_folder, read_json, write_json
 from sparring.core.parallel import in_order
-from sparring.data.source import key_of
+from sparring.data.source import hash_key
 
-SETTLED = 2_000_000_000
+SETTLE_NANOSECONDS = 2_000_000_000
 """Nanoseconds after which a change of a file shows in its times: file systems count them in coarse ticks."""
-TELLING = os.name != "nt"
+CTIME_IS_RELIABLE = os.name != "nt"
 """Whether the system's time of the last change of a file (ctime) cannot be set back. On Windows it is the time of its making."""
-PIECE = 2**20
+CHUNK = 2**20
 
 
-def digests_of(folder: Path, names: Sequence[str]) -> list[str]:
+def file_digests(folder: Path, names: Sequence[str]) -> list[str]:
     """A digest of the content of each of these files of `folder`; of one that cannot be read, the reason.
 
     A file of the same size, inode, time of writing and time of change as before is not read again. The time of change moves with every
     write, also where another program sets the time of writing back.
     """
     began = time.time_ns()
-    memory = cache_folder() / "digests" / f"{key_of(str(folder.resolve()))}.json"
-    remembered = _remembered(memory)
+    memory = cache_folder() / "digests" / f"{hash_key(str(folder.resolve()))}.json"
+    remembered = _read_cache(memory)
 
     def digest(chunk: range) -> list[tuple[list[int] | None, str]]:
-        return [_digest(folder / names[index], remembered.get(names[index])) for index in chunk]
+        return [_digest_if_changed(folder / names[index], remembered.get(names[index])) for index in chunk]
 
     found = list(itertools.chain.from_iterable(in_order(digest, len(names))))
     kept = {
         name: [*status, digest]
         for name, (status, digest) in zip(names, found, strict=True)
-        if status is not None and max(status[2:]) < began - SETTLED
+        if status is not None and max(status[2:]) < began - SETTLE_NANOSECONDS
     }
-    if TELLING and any(remembered.get(name) != entry for name, entry in kept.items()):
+    if CTIME_IS_RELIABLE and any(remembered.get(name) != entry for name, entry in kept.items()):
         with contextlib.suppress(OSError):  # a full disk only costs reading again
             write_json(memory, remembered | kept)
     return [digest for _, digest in found]
 
 
-def digest_of(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """The digest of one file's content: see `digests_of`."""
-    return digests_of(path.parent, [path.name])[0]
+    return file_digests(path.parent, [path.name])[0]
 
 
-def _remembered(memory: Path) -> dict[str, list[Any]]:
+def _read_cache(memory: Path) -> dict[str, list[Any]]:
     try:
         found = read_json(memory)
     except SparringError:  # not there yet, or damaged
         return {}
-    return found if TELLING and isinstance(found, dict) else {}
+    return found if CTIME_IS_RELIABLE and isinstance(found, dict) else {}
 
 
-def _digest(path: Path, before: list[Any] | None) -> tuple[list[int] | None, str]:
+def _digest_if_changed(path: Path, before: list[Any] | None) -> tuple[list[int] | None, str]:
     """Size, inode and times of a file, and its digest."""
     try:
         status = path.stat()
@@ -68,7 +68,7 @@ def _digest(path: Path, before: list[Any] | None) -> tuple[list[int] | None, str
             return seen, str(before[-1])
         whole = hashlib.blake2b(digest_size=16)
         with path.open("rb") as file:
-            while piece := file.read(PIECE):
+            while piece := file.read(CHUNK):
                 whole.update(piece)
         return seen, whole.hexdigest()
     except OSError as problem:

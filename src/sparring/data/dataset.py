@@ -1,6 +1,6 @@
 """What training asks of data of any kind."""
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64
@@ -28,4 +28,19 @@ class Dataset(Protocol):
 
     def batch(self, indices: Int64[np.ndarray, "n ..."]) -> Batch:
         """The items at these places; a column for each kind, where there are several."""
+        ...
+
+
+@runtime_checkable
+class PreparedDataset(Dataset, Protocol):
+    """A dataset that knows what it is."""
+
+    @property
+    def spec(self) -> Any:  # noqa: ANN401 (the Spec of its kind of data)
+        """What one of its samples is."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of its content: two datasets hold the same if theirs are equal."""
         ...

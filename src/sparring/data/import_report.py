@@ -8,7 +8,7 @@ from sparring.data.source import Problem
 
 
 @dataclass(frozen=True)
-class Report:
+class ImportReport:
     """What became of every file of a source."""
 
     found: int
@@ -16,7 +16,7 @@ class Report:
     used: int
     quarantined: tuple[Problem, ...] = ()
     """Unusable images, with reasons."""
-    passed_over: tuple[Problem, ...] = ()
+    skipped: tuple[Problem, ...] = ()
     """Files that are no images and do not claim to be."""
     notes: tuple[str, ...] = ()
     """What was decided or done along the way, in whole sentences."""
@@ -38,6 +38,7 @@ class Report:
         return [*self.warnings, *([f"{said} (in full: {command})"] if said else [])]
 
 
-def _report_from_json(value: dict[str, Any]) -> Report:
-    quarantined, passed_over = (tuple(Problem(*problem) for problem in value[key]) for key in ("quarantined", "passed_over"))
-    return Report(value["found"], value["used"], quarantined, passed_over, tuple(value["notes"]), tuple(value["warnings"]))
+def import_report_from_json(value: dict[str, Any]) -> ImportReport:
+    """The report in the description of a store."""
+    quarantined, skipped = (tuple(Problem(*problem) for problem in value[key]) for key in ("quarantined", "skipped"))
+    return ImportReport(value["found"], value["used"], quarantined, skipped, tuple(value["notes"]), tuple(value["warnings"]))

@@ -4,17 +4,17 @@ from pathlib import Path
 
 from sparring.core.errors import DataError, did_you_mean
 from sparring.core.file_kinds import kind_of, refusal
-from sparring.data.images.bundled import STYLES, open_embedded
+from sparring.data.images.bundled import BUNDLED_SETS, open_bundled
 from sparring.data.readers.folder import open_folder, open_zip
-from sparring.data.readers.hub import open_hub, open_torchvision
-from sparring.data.readers.idx import idx_sets, open_idx, open_idx_folder
+from sparring.data.readers.hub import open_hugging_face, open_torchvision
+from sparring.data.readers.idx import find_idx_sets, open_idx, open_idx_folder
 from sparring.data.readers.npy import open_array
 from sparring.data.source import Item, Problem, Source
 from sparring.media.image_decoding import IMAGE_ENDINGS
 
 __all__ = ["Item", "Problem", "Source", "open_source", "source_names"]
 
-KINDS = (
+SOURCE_KINDS = (
     "a folder or zip of images (classes by folder or by labels.csv), IDX files, .npy, .npz, torchvision:NAME, hf:NAME, "
     "or one of the sets that come with Sparring"
 )
@@ -22,7 +22,7 @@ KINDS = (
 
 def source_names() -> list[str]:
     """Names of the sets that come with the package."""
-    return sorted(STYLES)
+    return sorted(BUNDLED_SETS)
 
 
 def open_source(name_or_path: str | Path, *, split: str | None = None) -> Source:
@@ -36,20 +36,20 @@ def open_source(name_or_path: str | Path, *, split: str | None = None) -> Source
         if name.startswith("torchvision:"):
             return open_torchvision(name, split)
         if name.startswith("hf:"):
-            return open_hub(name, split)
-        if name in STYLES:
-            return open_embedded(name, split)
+            return open_hugging_face(name, split)
+        if name in BUNDLED_SETS:
+            return open_bundled(name, split)
     path = Path(name).expanduser()
     try:
         exists = bool(name) and path.exists()
     except OSError as problem:  # too long, or a folder on the way that may not be read
         raise DataError(f"{name!r} cannot be looked up: {problem.strerror}.") from None
     if not exists:
-        raise DataError(_not_found(name, path))
+        raise DataError(_not_found_message(name, path))
     if path.is_dir():
         if kind_of(path).holds == "weights":
             raise DataError(f"{refusal(path, 'data')}")
-        return open_idx_folder(name, path, split) if idx_sets(path) else open_folder(name, path, split)
+        return open_idx_folder(name, path, split) if find_idx_sets(path) else open_folder(name, path, split)
     return _open_file(name, path, split)
 
 
@@ -63,13 +63,14 @@ def _open_file(name: str, path: Path, split: str | None) -> Source:
         return open_idx(name, path, split)
     if path.suffix.lower() in IMAGE_ENDINGS:
         raise DataError(f"{path} is a single image. Give the folder it lies in.")
-    raise DataError(f"{refusal(path, 'data that is read here')} A source is {KINDS}.")
+    raise DataError(f"{refusal(path, 'data that is read here')} A source is {SOURCE_KINDS}.")
 
 
-def _not_found(name: str, path: Path) -> str:
+def _not_found_message(name: str, path: Path) -> str:
     bare = len(path.parts) <= 1 and not path.suffix
     if bare or ":" in name:
-        return f"There is no data called {name!r}, and no such file or folder. {did_you_mean(name, source_names())} A source is {KINDS}."
+        near = did_you_mean(name, source_names())
+        return f"There is no data called {name!r}, and no such file or folder. {near} A source is {SOURCE_KINDS}."
     parent = path.parent
     while not parent.is_dir():
         parent = parent.parent

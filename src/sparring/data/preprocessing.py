@@ -10,7 +10,7 @@ from sparring.core.errors import SettingsError, listed
 from sparring.core.settings import type_problems
 from sparring.media.image_decoding import Color, Crop
 
-LARGEST_SIDE = 8192
+MAX_SIDE = 8192
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Preprocessing:
     """Largest image to read, as height times width. None: 89,478,485, Pillow's limit against decompression bombs."""
 
 
-def checked_background(preprocessing: Preprocessing) -> Color:
+def check_and_parse_background(preprocessing: Preprocessing) -> Color:
     """The background as red, green, blue. SettingsError with all that is wrong with the settings."""
     problems = type_problems(preprocessing)
-    if type(preprocessing.size) is int and not 1 <= preprocessing.size <= LARGEST_SIDE:
-        problems.append(f"size is {preprocessing.size}: it must lie between 1 and {LARGEST_SIDE}.")
+    if type(preprocessing.size) is int and not 1 <= preprocessing.size <= MAX_SIDE:
+        problems.append(f"size is {preprocessing.size}: it must lie between 1 and {MAX_SIDE}.")
     if isinstance(preprocessing.max_bad, int | float) and not 0 <= preprocessing.max_bad <= 1:
         problems.append(f"max_bad is {preprocessing.max_bad}: it is a share, from 0 to 1.")
     if isinstance(preprocessing.value_range, tuple) and not problems:
@@ -53,7 +53,7 @@ def checked_background(preprocessing: Preprocessing) -> Color:
             problems.append(f"value_range is {black:g} {white:g}: give two finite numbers, that of black and then a greater one of white.")
     if type(preprocessing.max_pixels) is int and preprocessing.max_pixels < 1:
         problems.append(f"max_pixels is {preprocessing.max_pixels}: it must be at least 1.")
-    background = _color(preprocessing.background)
+    background = _parse_color(preprocessing.background)
     if background is None and isinstance(preprocessing.background, str):
         problems.append(f"background is {preprocessing.background!r}: give a color's English name or #rrggbb.")
     if problems or background is None:
@@ -61,7 +61,7 @@ def checked_background(preprocessing: Preprocessing) -> Color:
     return background
 
 
-def _color(written: object) -> Color | None:
+def _parse_color(written: object) -> Color | None:
     """Red, green, blue, each from 0 to 255, if that is what is written."""
     try:
         red, green, blue = ImageColor.getrgb(str(written))[:3]

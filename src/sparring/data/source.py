@@ -45,7 +45,7 @@ class Source:
     """(height, width) of every image where that is known without looking, else None."""
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     """What is unusable as opening showed: counted as quarantined."""
-    passed_over: tuple[Problem, ...] = field(default=(), repr=False)
+    skipped: tuple[Problem, ...] = field(default=(), repr=False)
     """Files that are no images and do not claim to be: listed, not counted."""
     notes: tuple[str, ...] = ()
     """What was decided at opening, in whole sentences."""
@@ -62,7 +62,7 @@ class Source:
         """Changes when names, classes or the content of files do: the cache goes by it."""
         return self.identify()
 
-    def part(self, splits: Sequence[str]) -> "Source":
+    def select_splits(self, splits: Sequence[str]) -> "Source":
         """The images of these splits alone."""
         folders = tuple(f"{self.top}{split}/" for split in splits)
         chosen = [index for index, item in enumerate(self.items) if item.name.startswith(folders)]
@@ -70,7 +70,7 @@ class Source:
             self,
             items=[self.items[index] for index in chosen],
             read=lambda index: self.read(chosen[index]),
-            identify=lambda: key_of("part", splits, self.key),
+            identify=lambda: hash_key("part", splits, self.key),
             splits=(),
         )
 
@@ -101,12 +101,12 @@ class NumberedItems(Sequence[Item]):
         return Item(f"{index:06d}", None if self._labels is None else int(self._labels[index]))
 
 
-def key_of(*parts: object) -> str:
+def hash_key(*parts: object) -> str:
     """A short fingerprint of some plain values."""
     return hashlib.sha256("\0".join(map(repr, parts)).encode()).hexdigest()[:32]
 
 
-def examples(names: Iterable[str], most: int = 3) -> str:
+def name_examples(names: Iterable[str], most: int = 3) -> str:
     """The first few names, for a note: 'a.png, b.png, ...'."""
     names = list(names)
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -22,19 +22,19 @@ from sparring.core.files import cache_folder, read_json, replacing, sha256_of_fi
 from sparring.core.formatting import plural
 from sparring.core.parallel import in_order, progress_bar
 from sparring.data.images.image_spec import ImageSpec, default_size
-from sparring.data.images.sizes_and_range import SharedRange, common_size, range_taken, shared_range
-from sparring.data.import_report import Report, _report_from_json
-from sparring.data.preprocessing import Preprocessing, checked_background
+from sparring.data.images.sizes_and_range import SharedRange, common_size, shared_range, value_range_notes
+from sparring.data.import_report import ImportReport, import_report_from_json
+from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.data.readers.folder_layouts import is_training
-from sparring.data.source import Item, Problem, Source, examples, key_of
-from sparring.data.store_writing import PixelWriter, building, discard, publish
-from sparring.media.image_decoding import Color, UnusableError, fit, load
+from sparring.data.source import Item, Problem, Source, hash_key, name_examples
+from sparring.data.store_writing import PixelWriter, discard, publish, temporary_folder
+from sparring.media.image_decoding import Color, UnusableImageError, decode_image, fit_to_square
 from sparring.media.pixels import pixels_to_float
-from sparring.media.value_range import Range
+from sparring.media.value_range import ValueRange
 
-__all__ = ["Preprocessing", "Report", "Store", "open_store", "prepare", "store_at"]
+__all__ = ["ImportReport", "Preprocessing", "Store", "open_store", "open_store_if_present", "prepare"]
 
-FORMAT = 3
+FORMAT = 4
 """Of the folder: another number and everything is prepared again."""
 PIXELS, LABELS, NAMES, ORIGINS, DESCRIPTION = "pixels.raw", "labels.npy", "names.json", "origins.npy", "store.json"
 
@@ -50,8 +50,8 @@ class Store:
     labels: Int64[np.ndarray, " n"] | None
     fingerprint: str
     """SHA-256 of pixels, labels and spec: independent of where the images came from."""
-    report: Report
-    black_white: Range | None = None
+    report: ImportReport
+    black_white: ValueRange | None = None
     """What was taken as black and white in images of more than 8 bits a value, if there are any."""
 
     def __len__(self) -> int:
@@ -92,7 +92,7 @@ class Store:
         return Batch(images, None if self.labels is None else torch.from_numpy(self.labels[indices]))
 
 
-def store_at(folder: Path) -> Store | None:
+def open_store_if_present(folder: Path) -> Store | None:
     """The store in a folder that `prepare` wrote, or None if it is no such folder."""
     return open_store(folder) if (folder / DESCRIPTION).is_file() and (folder / PIXELS).is_file() else None
 
@@ -101,24 +101,28 @@ def open_store(folder: Path) -> Store:
     """Read back what `prepare` wrote. DataError if it is missing, torn or altered."""
     described = read_json(folder / DESCRIPTION, DataError)
     torn = f"The prepared data in {folder} is torn or altered. Delete that folder and prepare the data again."
-    if not isinstance(described, dict) or described.get("checksum") != _checksum(described) or described.get("format") != FORMAT:
+    if (
+        not isinstance(described, dict)
+        or described.get("checksum") != _description_checksum(described)
+        or described.get("format") != FORMAT
+    ):
         raise DataError(torn)
     spec = ImageSpec.from_json(described["spec"])
     shape = (described["count"], spec.height, spec.width, spec.channels)
     try:
         whole = (folder / PIXELS).stat().st_size == math.prod(shape) and sha256_of_file(folder / NAMES) == described["names_sha256"]
         labels = np.load(folder / LABELS, allow_pickle=False) if spec.classes else None
-        whole = whole and (labels is None or (labels.shape == shape[:1] and key_of(labels.tobytes()) == described["labels_key"]))
+        whole = whole and (labels is None or (labels.shape == shape[:1] and hash_key(labels.tobytes()) == described["labels_key"]))
         pixels = np.memmap(folder / PIXELS, np.uint8, "r", shape=shape) if whole else None
     except (OSError, ValueError, EOFError):
         pixels, labels = None, None
     if pixels is None:
         raise DataError(torn)
     black_white = None if described["black_white"] is None else (float(described["black_white"][0]), float(described["black_white"][1]))
-    return Store(folder, spec, pixels, labels, described["fingerprint"], _report_from_json(described["report"]), black_white)
+    return Store(folder, spec, pixels, labels, described["fingerprint"], import_report_from_json(described["report"]), black_white)
 
 
-def _checksum(described: dict[str, Any]) -> str:
+def _description_checksum(described: dict[str, Any]) -> str:
     """Of everything but the checksum itself."""
     rest = {key: value for key, value in described.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
@@ -132,15 +136,15 @@ def prepare(source: Source, preprocessing: Preprocessing | None = None, *, progr
     and SettingsError for settings that make no sense.
     """
     preprocessing = preprocessing or Preprocessing()
-    background = checked_background(preprocessing)
+    background = check_and_parse_background(preprocessing)
     source = usable_source(source, preprocessing)
     settings = {**asdict(preprocessing), "background": background}
-    folder = cache_folder() / "data" / key_of(FORMAT, source.key, sorted(settings.items()))
+    folder = cache_folder() / "data" / hash_key(FORMAT, source.key, sorted(settings.items()))
     with contextlib.suppress(DataError):
         return open_store(folder)
     try:
-        with building(folder) as temporary:
-            _build(source, preprocessing, background, temporary, progress=progress, workers=workers)
+        with temporary_folder(folder) as temporary:
+            _write_store(source, preprocessing, background, temporary, progress=progress, workers=workers)
             while not publish(temporary, folder):
                 try:  # another process was first, or what lies there is torn
                     return open_store(folder)
@@ -163,11 +167,11 @@ def usable_source(source: Source, preprocessing: Preprocessing) -> Source:
     if preprocessing.classes == "given" or not source.classes:
         return source
     items = [Item(item.name) for item in source.items]
-    return replace(source, items=items, classes=(), identify=lambda: key_of("no classes", source.key))
+    return replace(source, items=items, classes=(), identify=lambda: hash_key("no classes", source.key))
 
 
 @dataclass(frozen=True)
-class _Decoded:
+class _StoreImage:
     pixels: UInt8[np.ndarray, "size size c"]
     notes: tuple[str, ...]
     origin: tuple[int, int, int]
@@ -176,7 +180,9 @@ class _Decoded:
     """Whether it has more than 8 bits a value."""
 
 
-def _build(source: Source, preprocessing: Preprocessing, background: Color, folder: Path, *, progress: bool, workers: int | None) -> None:
+def _write_store(
+    source: Source, preprocessing: Preprocessing, background: Color, folder: Path, *, progress: bool, workers: int | None
+) -> None:
     """Write all files of a store into `folder`."""
     size = preprocessing.size or default_size(common_size(source, preprocessing.max_pixels, workers))
     black_white = shared_range([source], preprocessing, workers)
@@ -187,12 +193,12 @@ def _build(source: Source, preprocessing: Preprocessing, background: Color, fold
     remarks: dict[str, list[str]] = defaultdict(list)
     writer = PixelWriter(folder / PIXELS, preprocessing.channels)
 
-    def decode(indices: range) -> list[_Decoded | str]:
-        return [_decoded(source, index, size, preprocessing, background, black_white) for index in indices]
+    def decode(indices: range) -> list[_StoreImage | str]:
+        return [_decode_for_store(source, index, size, preprocessing, background, black_white) for index in indices]
 
     try:
         with progress_bar(f"Preparing {source.name}", len(source), progress) as advance:
-            results = itertools.chain.from_iterable(_advancing(in_order(decode, len(source), workers), advance))
+            results = itertools.chain.from_iterable(_with_progress(in_order(decode, len(source), workers), advance))
             for index, result in enumerate(results):
                 if isinstance(result, str):
                     quarantined.append(Problem(source.items[index].name, result))
@@ -203,24 +209,24 @@ def _build(source: Source, preprocessing: Preprocessing, background: Color, fold
                 deep.extend([source.items[index].name] if result.deep else [])
                 for note in result.notes:
                     remarks[note].append(source.items[index].name)
-        _check_share(source, preprocessing, len(used), quarantined)
+        _check_unusable_share(source, preprocessing, len(used), quarantined)
         writer.close()
     finally:
         writer.abandon()
     labels = np.asarray([source.items[index].label for index in used], np.dtype("<i8")) if source.classes else None
-    notes = [*source.notes, *(f"{note}: {len(names):,} ({examples(names)})." for note, names in remarks.items())]
+    notes = [*source.notes, *(f"{note}: {len(names):,} ({name_examples(names)})." for note, names in remarks.items())]
     if labels is not None:
         left = Counter(labels.tolist())
         empty = [name for label, name in enumerate(source.classes) if not left[label]]
         notes.extend([f"Classes without a usable image: {', '.join(empty)}."] if empty else [])
     names = [source.items[index].name for index in used]
     places = np.array(origins, np.int64)
-    warnings = [*_sides_lost(places, names, preprocessing), *range_taken(deep, black_white.found, preprocessing)]
-    report = Report(len(source) + len(source.problems), len(used), tuple(quarantined), source.passed_over, tuple(notes), tuple(warnings))
+    warnings = [*_crop_warnings(places, names, preprocessing), *value_range_notes(deep, black_white.found, preprocessing)]
+    report = ImportReport(len(source) + len(source.problems), len(used), tuple(quarantined), source.skipped, tuple(notes), tuple(warnings))
     spec = ImageSpec(size, size, writer.channels, source.classes)
     with replacing(folder / ORIGINS) as temporary, temporary.open("wb") as file:
         np.save(file, places, allow_pickle=False)
-    _describe(
+    _write_description(
         folder,
         source,
         spec=spec,
@@ -233,36 +239,36 @@ def _build(source: Source, preprocessing: Preprocessing, background: Color, fold
     )
 
 
-def _sides_lost(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], preprocessing: Preprocessing) -> list[str]:
+def _crop_warnings(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], preprocessing: Preprocessing) -> list[str]:
     """What is said where something was cut off or distorted to make squares."""
     height, width = origins[:, 0], origins[:, 1]
     oblong = np.flatnonzero(height != width).tolist()
     if not len(oblong) or preprocessing.crop == "pad":
         return []
     lost = 1 - (np.minimum(height, width) / np.maximum(height, width))[oblong]
-    which = f"{len(oblong):,} of {len(names):,} images ({examples([names[index] for index in oblong])})"
+    which = f"{len(oblong):,} of {len(names):,} images ({name_examples([names[index] for index in oblong])})"
     if preprocessing.crop == "squash":
         return [f"Squeezed to squares: {which} are not square."]
     much = f"on average {lost.mean():.0%} of each, at most {lost.max():.0%}" if lost.max() > lost.min() else f"{lost.max():.0%} of each"
     return [f"Cut to the middle square: {which} lose their sides, {much}. To keep all of them: --crop pad (adds borders), --crop squash."]
 
 
-def _advancing(chunks: Iterator[list[_Decoded | str]], advance: Callable[[int], object]) -> Iterator[list[_Decoded | str]]:
+def _with_progress(chunks: Iterator[list[_StoreImage | str]], advance: Callable[[int], object]) -> Iterator[list[_StoreImage | str]]:
     for chunk in chunks:
         yield chunk
         advance(len(chunk))
 
 
-def _decoded(
+def _decode_for_store(
     source: Source, index: int, size: int, preprocessing: Preprocessing, background: Color, black_white: SharedRange
-) -> _Decoded | str:
+) -> _StoreImage | str:
     """The finished image, or the reason why there is none."""
     try:
-        loaded = load(source.read(index), size, black_white=black_white, max_pixels=preprocessing.max_pixels)
-        pixels = fit(loaded.image, size, preprocessing.crop, background, preprocessing.channels)
+        loaded = decode_image(source.read(index), size, black_white=black_white, max_pixels=preprocessing.max_pixels)
+        pixels = fit_to_square(loaded.image, size, preprocessing.crop, background, preprocessing.channels)
     except DataError:  # the source as a whole is broken
         raise
-    except UnusableError as problem:
+    except UnusableImageError as problem:
         return str(problem)
     except Exception as problem:  # a reader's own: a file that has gone, a damaged entry of a zip
         return f"cannot be read: {problem}"
@@ -271,10 +277,10 @@ def _decoded(
         notes = (*notes, f"smaller than {size} pixels on a side, so enlarged")
     if preprocessing.channels != 4 and loaded.image.mode in ("LA", "RGBA"):
         notes = (*notes, f"transparency laid on {preprocessing.background}")
-    return _Decoded(pixels, notes, (*loaded.upright, loaded.orientation), loaded.black_white is not None)
+    return _StoreImage(pixels, notes, (*loaded.upright_size, loaded.orientation), loaded.black_white is not None)
 
 
-def _check_share(source: Source, preprocessing: Preprocessing, used: int, quarantined: list[Problem]) -> None:
+def _check_unusable_share(source: Source, preprocessing: Preprocessing, used: int, quarantined: list[Problem]) -> None:
     bad = len(quarantined)
     reasons = [f"{name}: {reason}" for name, reason in quarantined]
     if not used:
@@ -285,7 +291,7 @@ def _check_share(source: Source, preprocessing: Preprocessing, used: int, quaran
         raise DataError(listed(f"{source.name}: {share}. Mend or remove these, or raise max_bad:", reasons))
 
 
-def _describe(
+def _write_description(
     folder: Path,
     source: Source,
     *,
@@ -293,9 +299,9 @@ def _describe(
     labels: Int64[np.ndarray, " n"] | None,
     names: list[str],
     writer: PixelWriter,
-    report: Report,
+    report: ImportReport,
     preprocessing: Preprocessing,
-    black_white: Range | None,
+    black_white: ValueRange | None,
 ) -> None:
     """Write what stands beside the pixels; the description last."""
     fingerprint = writer.sha256.copy()
@@ -312,10 +318,10 @@ def _describe(
         "spec": spec.to_json(),
         "fingerprint": fingerprint.hexdigest(),
         "names_sha256": sha256_of_file(folder / NAMES),
-        "labels_key": None if labels is None else key_of(labels.tobytes()),
+        "labels_key": None if labels is None else hash_key(labels.tobytes()),
         "preprocessing": asdict(preprocessing),
         "black_white": black_white,
         "report": asdict(report),
     }
     described = json.loads(json.dumps(described))  # tuples become lists, as they do on the way back
-    write_json(folder / DESCRIPTION, {**described, "checksum": _checksum(described)})
+    write_json(folder / DESCRIPTION, {**described, "checksum": _description_checksum(described)})

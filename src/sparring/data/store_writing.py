@@ -20,7 +20,7 @@ try:
 except ImportError:  # Windows: what a killed process left is not swept there
     fcntl = None
 
-PIECE = 2**20
+CHUNK = 2**20
 LOCK = "lock"
 
 
@@ -40,20 +40,20 @@ class PixelWriter:
     def add(self, pixels: UInt8[np.ndarray, "size size c"]) -> None:
         """Append one image: of the channels asked for, or of 1 or 3 where that was left open."""
         if self._widens and pixels.shape[2] > self.channels:
-            self._widen(pixels.shape[2])
+            self._widen_to_color(pixels.shape[2])
         content = np.broadcast_to(pixels, (*pixels.shape[:2], self.channels)).tobytes()
         self._file.write(content)
         self.sha256.update(content)
         self.count += 1
 
-    def _widen(self, channels: int) -> None:
+    def _widen_to_color(self, channels: int) -> None:
         self._file.close()
         narrow = self._path.with_suffix(".narrow")
         self._path.rename(narrow)
         self._file = self._path.open("wb")
         self.sha256 = hashlib.sha256()
         with narrow.open("rb") as file:
-            while piece := file.read(PIECE):
+            while piece := file.read(CHUNK):
                 content = np.frombuffer(piece, np.uint8).repeat(channels).tobytes()
                 self._file.write(content)
                 self.sha256.update(content)
@@ -73,24 +73,24 @@ class PixelWriter:
 
 
 @contextlib.contextmanager
-def building(folder: Path) -> Iterator[Path]:
+def temporary_folder(folder: Path) -> Iterator[Path]:
     """Gives an empty folder beside `folder`, which is gone when the block ends unless `publish` has moved it.
 
     Folders that killed processes left there are swept away first.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(folder.parent)
+    _remove_abandoned(folder.parent)
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.tmp")
     temporary.mkdir()  # not mkdtemp: others may use a shared cache too, as the umask says
     try:
-        with _held(temporary):
+        with _locked(temporary):
             yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _held(temporary: Path) -> Iterator[None]:
+def _locked(temporary: Path) -> Iterator[None]:
     """Holds a lock in the folder as long as this process lives: the system lets go of it, even when the process is killed."""
     if fcntl is None:
         yield
@@ -103,7 +103,7 @@ def _held(temporary: Path) -> Iterator[None]:
         yield
 
 
-def _sweep(parent: Path) -> None:
+def _remove_abandoned(parent: Path) -> None:
     if fcntl is None:
         return
     for temporary in parent.glob(".*.tmp"):

@@ -1,19 +1,21 @@
-"""`compare`: runs ranked by their scores, those that differ by their seed alone as one line."""
+"""`sparring compare`: ranks runs by their scores, with mean and spread over runs that differ in their seed alone."""
 
 import importlib.util
+import math
+import statistics
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparring.core.console import console as plain_console
-from sparring.core.errors import SettingsError, SparringError, listed, missing_extra
-from sparring.core.files import read_json, write_bytes
+from sparring.core.errors import DataError, SettingsError, SparringError, listed, missing_extra
+from sparring.core.files import read_json, replacing, write_bytes
 from sparring.evaluation import report
 from sparring.evaluation.extractors import open_extractor
-from sparring.evaluation.ranking import Judged, Line, markdown, plot, ranked
-from sparring.games.translation import TranslationRecipe
+from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
 from sparring.inference.load import IMPORTED, load
+from sparring.modalities import MODALITIES
 from sparring.runs.config import described, from_json, read_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
@@ -21,122 +23,209 @@ from sparring.training.settings import TrainSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
-from sparring.evaluation.judge import DEFAULT_SAMPLES, Place, _weights_of, judge
 
-COMPARISON = "comparison"
-"""The folder of a run for what a comparison found of it."""
+COMPARISON_FOLDER = "comparison"
+"""Folder in a run directory for the report that a comparison writes."""
+SHOWN_SCORES = ("precision", "recall", "density", "coverage", "memorization")
+"""Scores that a comparison shows beside the distances."""
+PLOT_ENDINGS = {".png", ".pdf", ".svg"}
+
+
+@dataclass(frozen=True)
+class RunScores:
+    """The scores of one run."""
+
+    name: str
+    """Recipe and settings, without the seed: runs of equal names are averaged."""
+    scores: dict[str, float]
+    """Value of each score, by its name."""
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """Mean scores of all runs with one name."""
+
+    name: str
+    """Recipe and settings that the runs have in common."""
+    runs: int
+    """Number of runs."""
+    means: dict[str, float]
+    """Mean of each score over the runs."""
+    spreads: dict[str, float]
+    """Standard deviation of each score over the runs (with n - 1); NaN for a single run."""
 
 
 def compare(
-    runs: Sequence[Place],
+    runs: Sequence[PathLike],
     *,
     extractor: str = "lite0",
     samples: int = DEFAULT_SAMPLES,
     seed: int = 0,
     checkpoint: str = "last",
-    out: Place | None = None,
+    out: PathLike | None = None,
     console: "Console | None" = None,
-) -> list[Line]:
-    """Rank runs on the same data by their Fréchet distance, those that differ by their seed alone as one line.
+) -> list[ComparisonRow]:
+    """Rank two or more runs on the same data by their Fréchet distance, the lowest first. Runs that differ in their seed alone share a row.
 
-    Each is judged as by `judge`, unless its report.json says it was judged so since its last step. What is judged anew is reported in
-    the run's folder "comparison", so that its own report stays as it is. `out`: a .md file for the table, or a .png, .pdf or .svg for
-    a plot. Raises a SettingsError that names everything that is no run of images from noise.
+    Each run is judged as by `judge`, unless its report.json holds scores of its last step under the same protocol. New reports go into the
+    folder "comparison" of the run, so that the run's own report stays. `out` is a .md file for the table, or a .png, .pdf or .svg file for
+    a plot. Raises a SettingsError for fewer than two runs, runs on different data, and anything that is not a run of a latent generator.
     """
     screen = console or plain_console()
-    _refuse_output(out)
+    _check_output_path(out)
     directories = [RunDirectory(Path(run)) for run in runs]
-    if not runs or len({directory.path.resolve() for directory in directories}) < len(runs):
-        raise SettingsError("Name the runs to compare, each once.")
-    configs = _comparable(directories)
-    names = [name_of_run(config, directory.path) for config, directory in zip(configs, directories, strict=True)]
+    if len({directory.path.resolve() for directory in directories}) < len(runs):
+        raise SettingsError(f"A run is named twice among: {', '.join(map(str, runs))}. Name each once.")
+    configs = _read_comparable_configs(directories)
+    if len(directories) < 2:
+        raise SettingsError(
+            "A comparison needs at least two runs. "
+            + (f"Scores of a single run: sparring judge {directories[0].path}" if directories else "Name them.")
+        )
+    names = [run_label(config, directory.path) for config, directory in zip(configs, directories, strict=True)]
     data = {config["data"]["fingerprint"]: config["data"]["source"] for config in configs}
     if len(data) > 1:
-        raise SettingsError(f"These runs were trained on different data, so no score compares them: {', '.join(data.values())}.")
+        raise SettingsError(f"These runs were trained on different data, so their scores cannot be compared: {', '.join(data.values())}.")
     found = []
     for directory, config, name in zip(directories, configs, names, strict=True):
-        asked = {"n_fake": samples, "seed": seed, "truncation": None, "extractor": extractor}
-        scores = _kept_scores(directory, config["data"]["fingerprint"], asked) if checkpoint == "last" else None
+        requested = {"n_fake": samples, "seed": seed, "truncation": None, "extractor": extractor}
+        scores = _reusable_scores(directory, config["data"]["fingerprint"], requested) if checkpoint == "last" else None
         if scores is None:
-            folder = directory.path / COMPARISON
-            screen.print(f"Judging {directory.path}; its report: {folder / report.HTML}")
+            folder = directory.path / COMPARISON_FOLDER
+            screen.print(f"Judging {directory.path}; report: {folder / report.HTML_FILE}")
             judgment = judge(
                 directory.path, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=folder, console=console
             )
             scores = {score.name: score.value for score in judgment.scores}
-        found.append(Judged(name, scores))
-    by = next(iter(found[0].scores))
-    lines = ranked(found, by)
+        found.append(RunScores(name, scores))
+    rows = rank_runs(found, by=next(iter(found[0].scores)))
     if out is not None:
         path = Path(out)
         if path.suffix == ".md":
-            write_bytes(path, markdown(lines).encode())
+            write_bytes(path, markdown_table(rows).encode())
         else:
-            plot(lines, path)
-    return lines
+            plot_comparison(rows, path)
+    return rows
 
 
-def _comparable(directories: Sequence[RunDirectory]) -> list[dict[str, Any]]:
-    """The config.json of each run. A SettingsError names, all at once, what is no run or has no score in common with the others."""
+def _read_comparable_configs(directories: Sequence[RunDirectory]) -> list[dict[str, Any]]:
+    """The config.json of each run. Raises a SettingsError that lists everything that is not a run or that has no comparable scores."""
     problems, configs, translators = [], [], []
     for directory in directories:
         path = directory.path
         if directory.exists():
             configs.append(read_config(directory))
-            if issubclass(type(described(configs[-1], path)[0]), TranslationRecipe):
+            if MODALITIES[described(configs[-1], path)[0].modality].judged_by == "translations":
                 translators.append(str(path))
         elif path.suffix == ".safetensors" or (path / IMPORTED).is_file():
-            problems.append(f"{path} is a model without its run: judge it by data that you name, with: sparring judge {path} DATA")
+            problems.append(f"{path} is a model without its run: judge it against data that you name, with: sparring judge {path} DATA")
         else:
-            problems.append(f"{path} is not a run directory: it has no config.json. Data is judged with: sparring judge {path} DATA")
+            problems.append(f"{path} is not a run directory: it has no config.json. To judge data: sparring judge {path} DATA")
     if translators:
-        each = "each of them" if len(translators) > 1 else "it"
+        several = len(translators) > 1
         problems.append(
-            f"{' and '.join(translators)} {'make images of images' if len(translators) > 1 else 'makes images of images'}, and only runs "
-            f"that make images of noise are ranked: judge {each} with: sparring judge RUN"
+            f"{' and '.join(translators)} {'translate' if several else 'translates'} images, and only runs that generate images from noise "
+            f"are ranked: judge {'each of them' if several else 'it'} with: sparring judge RUN"
         )
     if problems:
         raise SettingsError(problems[0] if len(problems) == 1 else listed("These cannot be compared:", problems))
     return configs
 
 
-def name_of_run(config: dict[str, Any], source: Path) -> str:
-    """Its recipe, the settings that are not the recipe's own, and how long it was trained: all but the seed."""
+def run_label(config: dict[str, Any], source: Path) -> str:
+    """Name of a run in a comparison: its recipe, the settings that differ from the defaults, and its budget, but not its seed."""
     recipe, _ = described(config, source)
     training = from_json(TrainSettings, config["train_settings"])
-    usual = asdict(type(recipe)()) | asdict(TrainSettings())
+    defaults = asdict(type(recipe)()) | asdict(TrainSettings())
     settings = asdict(recipe) | {name: getattr(training, name) for name in ("real_samples", "steps", "minutes", "gradient_accumulation")}
-    differing = [f"{name}={value}" for name, value in settings.items() if value != usual[name]]
+    differing = [f"{name}={value}" for name, value in settings.items() if value != defaults[name]]
     return " ".join([config["recipe"], *differing])
 
 
-def _refuse_output(out: Place | None) -> None:
-    """Raise before anything is judged if the result could not be written."""
+def _check_output_path(out: PathLike | None) -> None:
+    """Raise a SettingsError before anything is judged if the result could not be written."""
     if out is None or Path(out).suffix == ".md":
         return
-    if Path(out).suffix not in {".png", ".pdf", ".svg"}:
+    if Path(out).suffix not in PLOT_ENDINGS:
         raise SettingsError(f"{out}: a comparison is written as .md (a table) or as .png, .pdf or .svg (a plot).")
     if importlib.util.find_spec("matplotlib") is None:
-        raise missing_extra("matplotlib", "plots", "Drawing a comparison")
+        raise missing_extra("matplotlib", "plots", "Plotting a comparison")
 
 
-def _kept_scores(run: RunDirectory, fingerprint: str, asked: dict[str, Any]) -> dict[str, float] | None:
-    """The scores in a run's own report, or in its last comparison's, if its last step was judged as `asked` against its own data."""
-    if asked["extractor"] == "classifier":
+def _reusable_scores(run: RunDirectory, fingerprint: str, requested: dict[str, Any]) -> dict[str, float] | None:
+    """Scores from the run's own report or its last comparison, if they are of its last step, its own data and the requested protocol."""
+    if requested["extractor"] == "classifier":
         return None
-    usual = asked | open_extractor(asked["extractor"]).identity()
-    kept_here = (_scores_in(folder / report.JSON, run, fingerprint, usual) for folder in (run.path, run.path / COMPARISON))
-    return next((scores for scores in kept_here if scores is not None), None)
+    protocol = requested | open_extractor(requested["extractor"]).identity()
+    stored = (
+        _scores_if_current(folder / report.JSON_FILE, run, fingerprint, protocol) for folder in (run.path, run.path / COMPARISON_FOLDER)
+    )
+    return next((scores for scores in stored if scores is not None), None)
 
 
-def _scores_in(path: Path, run: RunDirectory, fingerprint: str, usual: dict[str, Any]) -> dict[str, float] | None:
-    """The scores in one report, if it is of the run's last step, its own data, and the protocol `usual`."""
+def _scores_if_current(path: Path, run: RunDirectory, fingerprint: str, protocol: dict[str, Any]) -> dict[str, float] | None:
+    """The scores in one report.json, or None if it is not of the run's last step, its own data and this protocol."""
     try:
-        kept = read_json(path)
-        first = kept["scores"][0]
-        fresh = kept["fake"]["step"] == checkpoints.newest_progress(run.checkpoints).step and kept["real"]["fingerprint"] == fingerprint
-        fresh = fresh and kept["fake"]["weights"] == _weights_of(load(run.path))
-        fresh = fresh and kept["held_out"] is None and all(first[name] == value for name, value in usual.items())
-        return {score["name"]: score["value"] for score in kept["scores"]} if fresh else None
+        stored = read_json(path)
+        first = stored["scores"][0]
+        current = stored["fake"]["step"] == checkpoints.newest_progress(run.checkpoints).step
+        current = current and stored["real"]["fingerprint"] == fingerprint
+        current = current and stored["fake"]["weights"] == sampling_weights_hash(load(run.path))
+        current = current and stored["held_out"] is None and all(first[name] == value for name, value in protocol.items())
+        return {score["name"]: score["value"] for score in stored["scores"]} if current else None
     except (SparringError, KeyError, TypeError, IndexError):
         return None
+
+
+def rank_runs(runs: Sequence[RunScores], by: str) -> list[ComparisonRow]:
+    """One row for each name, the lowest mean of the score `by` first. Columns are the scores that every run has.
+
+    Raises a DataError if a run lacks the score `by`.
+    """
+    shared = [score for score in runs[0].scores if all(score in run.scores for run in runs)]
+    if by not in shared:
+        raise DataError(f"Not every run has the score {by!r}, by which runs are ranked. Judge all of them in the same way.")
+    columns = [score for score in shared if score == by or score.startswith("KD") or score == "KID" or score in SHOWN_SCORES]
+    rows = []
+    for name in dict.fromkeys(run.name for run in runs):
+        of_name = [run.scores for run in runs if run.name == name]
+        means = {column: statistics.fmean(scores[column] for scores in of_name) for column in columns}
+        spreads = {column: statistics.stdev(scores[column] for scores in of_name) if len(of_name) > 1 else math.nan for column in columns}
+        rows.append(ComparisonRow(name, len(of_name), means, spreads))
+    return sorted(rows, key=lambda row: row.means[by])
+
+
+def format_cell(row: ComparisonRow, column: str) -> str:
+    """Mean of a score, with its spread if there are several runs: "0.8 ± 0.14"."""
+    mean, spread = row.means[column], row.spreads[column]
+    return f"{mean:.4g}" if math.isnan(spread) else f"{mean:.4g} ± {spread:.2g}"
+
+
+def markdown_table(rows: Sequence[ComparisonRow]) -> str:
+    """The comparison as a Markdown table."""
+    columns = list(rows[0].means)
+    cells = [[row.name, str(row.runs), *(format_cell(row, column) for column in columns)] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (["", "runs", *columns], ["---"] * (2 + len(columns)), *cells))
+
+
+def plot_comparison(rows: Sequence[ComparisonRow], path: Path) -> None:
+    """Write a bar chart with one panel for each score; error bars show the spread over runs."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra)
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ImportError:
+        raise missing_extra("matplotlib", "plots", "Plotting a comparison") from None
+    columns = list(rows[0].means)
+    figure = Figure(figsize=(2.6 * len(columns) + 1.5, 0.45 * len(rows) + 1.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    for panel, column in enumerate(columns):
+        axes = figure.add_subplot(1, len(columns), panel + 1)
+        spreads = [row.spreads[column] for row in rows]  # NaN draws no error bar
+        axes.barh(range(len(rows)), [row.means[column] for row in rows], xerr=spreads, color="#3b7dd8", ecolor="#333333", capsize=2)
+        axes.set_title(column, fontsize=10)
+        axes.set_yticks(range(len(rows)), [row.name for row in rows] if panel == 0 else [""] * len(rows), fontsize=9)
+        axes.invert_yaxis()
+        axes.tick_params(axis="x", labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=path.suffix.removeprefix(".") or "png", dpi=130)

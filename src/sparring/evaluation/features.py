@@ -1,4 +1,4 @@
-"""From images to features: one extraction feeds every score."""
+"""Turns images into the features that every score is computed from."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,21 +10,22 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from sparring.core.errors import DataError
-from sparring.media.pixels import with_channels
+from sparring.media.pixels import convert_channels
 from sparring.nets.feature_extractors.resize import ResizeName, resize
 
 CHUNK = 16
-"""Images are always computed so many at a time, the last ones filled up with zeros: however they arrive, the features are the
-same, to the bit."""
+"""Number of images in each forward pass. The last pass is filled up with zeros, so that features are bit-identical no matter how images
+are batched."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What a network sees in images, a row for each."""
+    """Features and class probabilities of images, one row for each image."""
 
     rows: Float32[Tensor, "n d"]
+    """Feature vectors."""
     probabilities: Float32[Tensor, "n classes"] | None
-    """Of the network's own classes, if it has any."""
+    """Probabilities of the network's classes, or None if it has no classes."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -32,35 +33,39 @@ class Features:
 
 @dataclass(frozen=True, eq=False)
 class Extractor:
-    """A network that gives features, and all that its features depend on."""
+    """A feature network, with everything that its features depend on."""
 
     name: str
     """"inception", "lite0", "classifier" or "timm:NAME"."""
     network: nn.Module
-    """From images (n, channels, side, side) to features and logits (or None)."""
+    """Maps images of shape (n, channels, side, side) to features and logits (or None)."""
     weights: str
-    """The first 12 figures of the SHA-256 of its weights."""
+    """The first 12 hexadecimal digits of the weights' SHA-256."""
     side: int
+    """Height and width in pixels of the network's input."""
     channels: int
+    """Number of channels of the network's input."""
     center: tuple[float, ...]
-    """What is taken from pixels in [0, 255], for each channel or for all ..."""
+    """Value subtracted from pixels in [0, 255], one for each channel or one for all."""
     scale: tuple[float, ...]
-    """... and what they are then divided by."""
+    """Value that centered pixels are divided by, one for each channel or one for all."""
     resize: ResizeName
+    """How images are resized to `side`."""
     precision: str
+    """Number format of the computation, for the protocol."""
     note: str = ""
-    """What a reader of its scores should know."""
-    established: bool = False
-    """Whether these are the network and weights of the field's own scores."""
+    """A sentence for readers of the scores, or an empty string."""
+    is_standard_fid: bool = False
+    """Whether network, weights and resize are those of published FID values."""
 
     def score_name(self, initials: str) -> str:
-        """FID and the like are names for scores from the field's own Inception; others say what they come from."""
-        if self.established:
+        """Name of a score: "FID", "KID" or "IS" for the standard Inception network, else the initials and the extractor's name."""
+        if self.is_standard_fid:
             return {"FD": "FID", "KD": "KID", "IS": "IS"}[initials]
         return f"{initials}-{self.name}"
 
     def identity(self) -> dict[str, str]:
-        """All that features depend on beside the images, for a protocol or a cache's key."""
+        """Everything except the images that features depend on, for protocols and cache keys."""
         return {
             "extractor": self.name,
             "weights": self.weights,
@@ -68,45 +73,50 @@ class Extractor:
             "precision": self.precision,
         }
 
-    def shown(self, pixels: UInt8[np.ndarray, "n h w c"]) -> Float[Tensor, "n _ side side"]:
-        """What the network is shown: the whole of each image, brought to its side, with one channel where gray is enough."""
-        images = torch.from_numpy(with_channels(pixels, self.channels).astype(np.float32)).permute(0, 3, 1, 2)
+    def preprocess(self, pixels: UInt8[np.ndarray, "n h w c"]) -> Float[Tensor, "n _ side side"]:
+        """The network's input: each whole image, normalized and resized to `side` x `side`.
+
+        Gray images are resized with one channel and then expanded to `channels`.
+        """
+        images = torch.from_numpy(convert_channels(pixels, self.channels).astype(np.float32)).permute(0, 3, 1, 2)
         center, scale = (torch.tensor(each).view(-1, 1, 1) for each in (self.center, self.scale))
         if self.channels == 3 and pixels.shape[3] == 1 and len(self.center) == 1:
             images = images[:, :1]
-        # One by one: products of other shapes round otherwise, and features shall not depend on what an image comes with.
-        small = [resize((image - center) / scale, self.side, self.resize) for image in images.split(1)]
-        return torch.cat(small).expand(-1, self.channels, -1, -1)
+        # One by one: matrix products of other shapes round differently, and an image's features must not depend on its batch.
+        resized = [resize((image - center) / scale, self.side, self.resize) for image in images.split(1)]
+        return torch.cat(resized).expand(-1, self.channels, -1, -1)
 
     @torch.no_grad()
-    def chunk(self, shown: Float[Tensor, "n _ side side"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]:
-        """Features and logits of one chunk of what is shown."""
+    def forward_chunk(self, inputs: Float[Tensor, "n _ side side"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n k"] | None]:
+        """Features and logits of one chunk of preprocessed images, on the CPU."""
         device = next(self.network.parameters()).device
-        shown = shown.to(device, memory_format=torch.channels_last)
+        inputs = inputs.to(device, memory_format=torch.channels_last)
         with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):  # float32 is what the protocol says
-            features, logits = self.network(shown)
+            features, logits = self.network(inputs)
         return features.cpu(), None if logits is None else logits.cpu()
 
     def extract(self, batches: Iterable[UInt8[np.ndarray, "_ h w c"]], advance: Callable[[int], object] | None = None) -> Features:
-        """Features of all images, in order; those of a batch have one size, and each batch may have its own. `advance` is told how many
-        more are done.
+        """Features of all images, in order.
+
+        The images of one batch have one size; other batches may have other sizes. `advance` is called with the number of images that
+        were just processed. Raises a DataError if there are no images.
         """
-        rows, logits = [], []
-        for shown in rebatched(self.shown(piece) for batch in batches for piece in np.array_split(batch, -(-len(batch) // CHUNK))):
-            n = len(shown)
-            features, named = self.chunk(pad(shown, (0, 0, 0, 0, 0, 0, 0, CHUNK - n)))
+        rows, probabilities = [], []
+        for inputs in rebatch(self.preprocess(chunk) for batch in batches for chunk in np.array_split(batch, -(-len(batch) // CHUNK))):
+            n = len(inputs)
+            features, logits = self.forward_chunk(pad(inputs, (0, 0, 0, 0, 0, 0, 0, CHUNK - n)))
             rows.append(features[:n])
-            if named is not None:
-                logits.append(named[:n].softmax(dim=1))
+            if logits is not None:
+                probabilities.append(logits[:n].softmax(dim=1))
             if advance is not None:
                 advance(n)
         if not rows:
             raise DataError("There are no images to judge.")
-        return Features(torch.cat(rows), torch.cat(logits) if logits else None)
+        return Features(torch.cat(rows), torch.cat(probabilities) if probabilities else None)
 
 
-def rebatched(batches: Iterable[Float[Tensor, "_ c h w"]], size: int = CHUNK) -> Iterator[Float[Tensor, "_ c h w"]]:
-    """The same images in the same order, `size` at a time."""
+def rebatch(batches: Iterable[Float[Tensor, "_ c h w"]], size: int = CHUNK) -> Iterator[Float[Tensor, "_ c h w"]]:
+    """The same images in the same order, in batches of `size`; the last batch may be smaller."""
     waiting: list[Tensor] = []
     for batch in batches:
         waiting.append(batch)

@@ -1,9 +1,9 @@
-"""Translators shown and rated by images that they were not trained on."""
+"""`sparring judge` for translators: scores of their translations, beside those of simple baselines."""
 
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -15,281 +15,213 @@ from sparring.core.console import console
 from sparring.core.errors import SettingsError
 from sparring.core.parallel import progress_bar
 from sparring.data.images.image_spec import ImageSpec
-from sparring.data.pairs.made_inputs import Made
-from sparring.data.pairs.pair_spec import PairSpec
-from sparring.data.pairs.pairs import Pairing, Pairs, native_size, open_pairs, open_to_judge
-from sparring.data.preprocessing import Preprocessing
+from sparring.data.pairs.derived_inputs import DerivedInput
+from sparring.data.pairs.pairs import Pairing, Pairs
 from sparring.data.store import Store
 from sparring.evaluation.extractors import open_extractor
-from sparring.evaluation.feature_cache import see
+from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.features import Extractor
-from sparring.evaluation.image_sets import of_store
-from sparring.evaluation.perceptual_distance import PerceptualDistance, scored
-from sparring.evaluation.scores import few_for_features
-from sparring.games.game import Game
-from sparring.games.translation import Direction, TranslationGame, TranslationRecipe, mean_difference
+from sparring.evaluation.image_sets import image_set_from_store
+from sparring.evaluation.perceptual_distance import PerceptualDistance, paired_scores
+from sparring.evaluation.scores import small_sample_warning
+from sparring.evaluation.translation_pairs import PathLike, open_pairs_to_judge, pairs_of_run
+from sparring.games.translation import Direction
 from sparring.inference.model import Model
-from sparring.inference.training_data import preprocessing_of, source_of
-from sparring.media.image_files import grid
-from sparring.media.pixels import float_to_pixels, pixels_to_float, with_channels
-from sparring.metrics.frechet_distance import Gaussian, between
-from sparring.metrics.paired_images import means
-from sparring.metrics.sliced_wasserstein import coarse, sliced_wasserstein
+from sparring.media.pixels import float_to_pixels, pixels_to_float
+from sparring.metrics.frechet_distance import Gaussian, gaussian_frechet_distance
+from sparring.metrics.paired_images import mean_scores
+from sparring.modalities.pairs import in_color
 from sparring.nets.feature_extractors import efficientnet_lite0
-from sparring.runs.config import from_json, read_config
-from sparring.runs.data_changes import refuse_changed, refuse_moved
-from sparring.runs.run_directory import RunDirectory
 
-Place = str | os.PathLike[str]
-Way = Callable[[Float[Tensor, "n _ h w"]], Float[Tensor, "n o h w"]]
-"""What makes something of inputs."""
-SHOWN, SCORED, JUDGED = 8, 64, 2000
-"""Held-out images in a sheet and in a checkpoint's score, and pairs and inputs that are judged at most ..."""
-PIXELS_AT_A_TIME, MOST_AT_A_TIME = 2**22, 256
-"""... so many at a time, for memory's sake."""
-Moments = tuple[Float[Tensor, "1 c 1 1"], Float[Tensor, "1 c 1 1"]]
+ImageMap = Callable[[Float[Tensor, "n _ h w"]], Float[Tensor, "n o h w"]]
+"""A translator or a baseline: maps inputs to images with the targets' channels."""
+MAX_JUDGED = 2000
+"""Largest number of pairs and of inputs that are judged; of more, this number is taken at equal spacing."""
+MAX_BATCH_PIXELS, MAX_BATCH_IMAGES = 2**22, 256
+"""Largest number of pixels, and of images, that are processed at once, to limit memory."""
+BASELINE_IMAGES = MAX_JUDGED // 4
+"""Largest number of images that color statistics are computed from."""
+ChannelMoments = tuple[Float[Tensor, "1 c 1 1"], Float[Tensor, "1 c 1 1"]]
 """Mean and standard deviation of each channel."""
 
 
-def pairs_of(data: Place, recipe: TranslationRecipe, preprocessing: Preprocessing, pairing: Pairing, *, progress: bool) -> Pairs:
-    """The pairs of some data, at the recipe's size unless one is named."""
-    if preprocessing.size is None:
-        preprocessing = replace(preprocessing, size=recipe.size_for(native_size(os.fspath(data), pairing, preprocessing)))
-    return open_pairs(os.fspath(data), pairing, preprocessing, recipe.translates, progress=progress)
-
-
-def in_color(images: Float[Tensor, "n c h w"]) -> UInt8[np.ndarray, "n h w 3"]:
-    """As 8-bit color images, whatever their channels are."""
-    return with_channels(float_to_pixels(images).cpu().numpy(), 3)
-
-
-def sheet_of(pairs: Pairs, count: int = SHOWN) -> Callable[[Game], UInt8[np.ndarray, "h w 3"]]:
-    """What draws held-out images and what becomes of them: input | output | target (| what becomes of the target)."""
-    shown = pairs.shown(count)
-    inputs, targets = shown.inputs, shown.targets
-
-    def sheet(game: Game) -> UInt8[np.ndarray, "h w 3"]:
-        assert isinstance(game, TranslationGame)
-        columns = [inputs, game.translate(inputs), targets]
-        if "b2a" in game.translators:
-            columns.append(game.translate(targets, "b2a"))
-        elif game.settings.translates == "style":
-            columns.pop()
-        rows = np.stack([in_color(column) for column in columns], axis=1)
-        return grid(rows.reshape(-1, *rows.shape[2:]), columns=len(columns) * (2 if len(rows) > 1 else 1))
-
-    return sheet
-
-
-def score_on(pairs: Pairs) -> Callable[[Game], dict[str, Any]]:
-    """What rates translators by held-out images, lower is better: L1 for pairs, else how far translations are from targets."""
-    shown = pairs.shown(SCORED)
-    inputs, targets = shown.inputs, shown.targets
-    paired = pairs.spec.paired
-
-    def score(game: Game) -> dict[str, Any]:
-        assert isinstance(game, TranslationGame)
-        drawn = game.translate(inputs).cpu()
-        if paired:
-            return {"name": "L1 on held-out pairs", "value": mean_difference(drawn, targets).mean().item() / 2, "pairs": len(inputs)}
-        n = min(len(drawn), len(targets))
-        value = sliced_wasserstein(coarse(targets[:n]), coarse(drawn[:n]))
-        return {"name": "sliced Wasserstein distance of translations to targets", "value": value, "real": n, "generated": n}
-
-    return score
-
-
-def pairs_for(model: Model) -> Pairs:
-    """The pairs that a run was trained on."""
-    if not RunDirectory(model.source).exists():
-        raise SettingsError(
-            f"{model.source} is a packed or imported model, which knows no pairs to be judged by. Name some: inputs, and --target (a "
-            "second set), --inputs (what to make of each image) or --side-by-side."
-        )
-    data, run = source_of(model), RunDirectory(model.source)
-    recorded = read_config(run)["data"]
-    refuse_moved(run, recorded)
-    preprocessing = replace(model.preprocessing, size=model.spec.height)
-    pairing = from_json(Pairing, recorded["pairing"] or {})
-    assert isinstance(model.recipe, TranslationRecipe)
-    pairs = pairs_of(data, model.recipe, preprocessing, pairing, progress=console().is_terminal)
-    refuse_changed(run, recorded, data, pairs, f"Or score with other images: sparring judge {run.path} INPUTS.")
-    return pairs
-
-
-def pairs_named(model: Model, data: Place, pairing: Pairing, size: int | None = None) -> Pairs:
-    """Pairs to judge a model by, all of them: prepared as what it was trained on, but for `size`."""
-    channels = model.translation_game.channels_of("a2b")
-    preprocessing = preprocessing_of(model)
-    preprocessing = preprocessing if size is None else replace(preprocessing, size=size)
-    assert isinstance(model.spec, PairSpec)
-    return open_to_judge(os.fspath(data), pairing, preprocessing, channels, paired=model.spec.paired, progress=console().is_terminal)
-
-
-def moments(pieces: Iterable[Float[Tensor, "_ c _ _"]]) -> Moments:
-    """The mean and the standard deviation of each channel over all images."""
-    count, total, squared = 0, torch.zeros(()), torch.zeros(())
-    for piece in pieces:
-        wide = piece.double()
-        count += piece[:, 0].numel()
-        total, squared = total + wide.sum((0, 2, 3)), squared + wide.square().sum((0, 2, 3))
-    mean = total / count
-    variance = (squared - count * mean.square()) / max(count - 1, 1)
-    return mean[None, :, None, None].float(), variance.clamp_min(0).sqrt()[None, :, None, None].float()
-
-
-def color_shift(of_inputs: Moments, of_targets: Moments) -> Way:
-    """What moves the colors of inputs, channel by channel, as it takes to bring their mean and spread to the targets': what a translator
-    must beat. Inputs are taken with as many channels as targets have.
-    """
-    (mean, deviation), (wanted, spread) = of_inputs, of_targets
-
-    def shifted(inputs: Tensor) -> Tensor:
-        return ((with_as_many(inputs, wanted.shape[1]) - mean) / deviation.clamp_min(1e-6) * spread + wanted).clamp(-1, 1)
-
-    return shifted
-
-
-def with_as_many(images: Float[Tensor, "n _ h w"], channels: int) -> Float[Tensor, "n channels h w"]:
-    """Images with so many channels: as they are, or gray."""
-    return images if images.shape[1] == channels else images.mean(1, keepdim=True).expand(-1, channels, -1, -1)
-
-
-def laid_on_white(images: Float[Tensor, "n _ h w"]) -> Float[Tensor, "n _ h w"]:
-    """Images without alpha."""
-    return pixels_to_float(torch.from_numpy(in_color(images))) if images.shape[1] == 4 else images
-
-
 @dataclass(frozen=True)
-class Ratings:
-    """How good translations are, beside those who do not translate."""
+class TranslationScores:
+    """Scores of translations, beside those of inputs that are left as they are and of inputs whose colors are matched to the targets."""
 
     scores: Mapping[str, Mapping[str, float]]
-    """By way ("translations", "inputs" as they are, "colors shifted") and name: L1, PSNR, SSIM, distance-lite0 to the true targets, where
-    they are known; FD-lite0 to all targets, where there are two sets."""
+    """Scores by candidate ("translations", "inputs", "colors shifted") and name: L1, PSNR, SSIM and distance-lite0 where true targets are
+    known; FD-lite0 to all targets where there are two sets."""
     protocol: Mapping[str, Any]
-    """All that they depend on beside the model."""
+    """Everything except the model that the scores depend on."""
     notes: tuple[str, ...] = ()
-    """What a reader should bear in mind, in whole sentences."""
+    """Sentences for readers of the scores."""
 
     def to_json(self) -> dict[str, Any]:
-        """All of it; what is infinite is null."""
-        finite = {way: {name: value if math.isfinite(value) else None for name, value in one.items()} for way, one in self.scores.items()}
+        """All fields as plain values; infinite scores become null."""
+        finite = {
+            candidate: {name: value if math.isfinite(value) else None for name, value in scores.items()}
+            for candidate, scores in self.scores.items()
+        }
         return {"scores": finite, "protocol": dict(self.protocol), "notes": list(self.notes)}
 
 
 def judge_translations(
     model: Model,
-    data: Pairs | Place | None = None,
+    data: Pairs | PathLike | None = None,
     *,
     direction: Direction = "a2b",
     size: int | None = None,
-    target: Place | None = None,
-    inputs: Made | Literal["given"] = "given",
+    target: PathLike | None = None,
+    inputs: DerivedInput | Literal["given"] = "given",
     side_by_side: Literal["none", "left", "right"] = "none",
     twins: bool | None = None,
-) -> Ratings:
-    """Scores of translations, beside those of the inputs as they are and of a mere shift of their colors.
+) -> TranslationScores:
+    """Score translations, beside inputs that are left as they are and inputs whose colors are matched to the targets.
 
-    Where the true target of each held-out input is known: L1, PSNR, SSIM, distance in lite0's features. Where there are two sets: the
-    Fréchet distance of translations of inputs (those that a run was trained on, if it is judged by its own) to all targets. Of more than
-    2,000 pairs or inputs so many are judged, evenly from all of them.
+    Where the true target of each held-out input is known, the scores are L1, PSNR, SSIM and the perceptual distance in lite0's features.
+    Where there are two sets, it is the Fréchet distance of translated inputs to all targets (for a run judged by its own data, translated
+    training inputs). At most 2,000 pairs and inputs are judged, taken at equal spacing.
 
-    `data`: by default what the run was trained on; else pairs, or inputs, with `target`, `inputs` or `side_by_side` as in training, of
-    which none were trained on, at `size` (in pixels; the model's own by default). `twins`: whether two sets are pairs by their names; by
-    default as the model was trained (imported ones: pairs). `direction`: "b2a" makes inputs of targets, where the recipe learns it. A
-    SettingsError or a DataError if there is nothing to judge by.
+    `data` is by default the run's own data; else it is pairs, or inputs with `target`, `inputs` or `side_by_side` as in training, none of
+    which were trained on, prepared at `size` pixels (by default the model's own size). `twins` says whether two sets form pairs by their
+    file names; by default as in training (imported models: yes). `direction` "b2a" translates targets to inputs, if the recipe learns that.
+
+    Raises a SettingsError or a DataError if there is nothing to judge by.
     """
     model.refuse_direction(direction)
     pairing = Pairing(target=None if target is None else os.fspath(target), inputs=inputs, side_by_side=side_by_side, twins=twins)
-    pairs, about, notes = _judged_by(model, data, pairing, size)
-    pairs = pairs if direction == "a2b" else pairs.reversed()
-    fair = not pairs.spec.paired and model.translation_game.settings.translates != "style" and min(pairs.counts) > 1
-    known = pairs.twins and len(pairs.held_out[0]) > 0
-    if not fair and not known:
+    pairs, about_data, notes = _open_judged_pairs(model, data, pairing, size)
+    pairs = pairs if direction == "a2b" else pairs.swapped()
+    sets_should_match = not pairs.spec.paired and model.translation_game.settings.translates != "style" and min(pairs.counts) > 1
+    targets_known = pairs.twins and len(pairs.holdout_indices[0]) > 0
+    if not sets_should_match and not targets_known:
         raise SettingsError(
             f"{model.source} cannot be judged: no held-out input has a known target, and there are no two sets that should become alike. "
-            "Look at its samples."
+            "Look at its samples instead."
         )
     extractor = open_extractor("lite0")
-    ways = _ways(model, pairs, direction)
-    found: dict[str, dict[str, float]] = {name: {} for name in ways}
-    protocol: dict[str, Any] = {"direction": direction, "size": pairs.spec.height, **about, "fingerprint": pairs.fingerprint}
+    candidates = _candidates(model, pairs, direction)
+    scores: dict[str, dict[str, float]] = {name: {} for name in candidates}
+    protocol: dict[str, Any] = {"direction": direction, "size": pairs.spec.height, **about_data, "fingerprint": pairs.fingerprint}
     protocol |= extractor.identity()
-    total = (min(JUDGED, len(pairs.held_out[0])) if known else 0) + (min(JUDGED, len(pairs.places[0])) if fair else 0)
-    with progress_bar(f"Judging {model.source}", total, console().is_terminal) as advance:
-        if known:
-            protocol["pairs"] = min(JUDGED, len(pairs.held_out[0]))
-            for name, scores in _beside_targets(pairs, ways, advance).items():
-                found[name] |= scores
-        if fair:
-            targets = Gaussian.of(see(of_store(pairs.targets, "targets"), extractor).rows)  # looked at once, and remembered
-            rows = _features(pairs, ways, extractor, advance)
-            fewest, features = rows["translations"].shape
-            protocol |= {"inputs": fewest, "targets": targets.n}
-            notes += [note for note in [few_for_features(min(fewest, targets.n), features)] if note]
-            for name, each in rows.items():
-                found[name]["FD-lite0"] = between(Gaussian.of(each), targets)
-    return Ratings(found, protocol, tuple(notes))
+    judged_pairs = min(MAX_JUDGED, len(pairs.holdout_indices[0])) if targets_known else 0
+    judged_inputs = min(MAX_JUDGED, len(pairs.training_indices[0])) if sets_should_match else 0
+    with progress_bar(f"Judging {model.source}", judged_pairs + judged_inputs, console().is_terminal) as advance:
+        if targets_known:
+            protocol["pairs"] = judged_pairs
+            for name, against_targets in _scores_against_targets(pairs, candidates, advance).items():
+                scores[name] |= against_targets
+        if sets_should_match:
+            target_features = load_or_extract_features(image_set_from_store(pairs.targets, "targets"), extractor).rows  # cached
+            targets = Gaussian.fit(target_features)
+            features = _candidate_features(pairs, candidates, extractor, advance)
+            n, d = features["translations"].shape
+            protocol |= {"inputs": n, "targets": targets.n}
+            notes += [note for note in [small_sample_warning(n, d)] if note]
+            for name, rows in features.items():
+                scores[name]["FD-lite0"] = gaussian_frechet_distance(Gaussian.fit(rows), targets)
+    return TranslationScores(scores, protocol, tuple(notes))
 
 
-def _judged_by(model: Model, data: Pairs | Place | None, pairing: Pairing, size: int | None) -> tuple[Pairs, dict[str, Any], list[str]]:
-    """Pairs, what the protocol says of them, and notes."""
-    if data is None or isinstance(data, Pairs):
+def _open_judged_pairs(
+    model: Model, data: Pairs | PathLike | None, pairing: Pairing, size: int | None
+) -> tuple[Pairs, dict[str, Any], list[str]]:
+    """The pairs to judge by, their description for the protocol, and notes."""
+    if not isinstance(data, str | os.PathLike):
         if pairing != Pairing() or size is not None:
-            raise SettingsError("target, inputs, side_by_side, twins and size are of data that is named: name it, or leave them out.")
-        return pairs_for(model) if data is None else data, {}, []
-    pairs = pairs_named(model, data, pairing, size)
+            raise SettingsError("target, inputs, side_by_side, twins and size apply to named data only: name data, or leave them out.")
+        return pairs_of_run(model) if data is None else data, {}, []
+    pairs = open_pairs_to_judge(model, data, pairing, size)
     about = {"data": os.fspath(data), "target": pairing.target, "made": pairing.inputs, "side_by_side": pairing.side_by_side}
-    return pairs, {**about, "twins": pairs.twins}, list(dict.fromkeys(pairs.lines()))  # of two sets that are alike once
+    return pairs, {**about, "twins": pairs.twins}, list(dict.fromkeys(pairs.lines()))  # two equal sets have the same notes
 
 
-def _ways(model: Model, pairs: Pairs, direction: Direction) -> dict[str, Way]:
-    """A translator, and what it must beat."""
-    channels, some = pairs.spec.channels, np.arange(min(JUDGED // 4, *pairs.counts))
-    of_inputs = moments(with_as_many(piece, channels) for piece in _pieces(pairs.inputs, pairs.places[0][some]))
+def _candidates(model: Model, pairs: Pairs, direction: Direction) -> dict[str, ImageMap]:
+    """The translator and the baselines that it must beat, by name."""
+    channels, some = pairs.spec.channels, np.arange(min(BASELINE_IMAGES, *pairs.counts))
+    of_inputs = channel_moments(match_channel_count(batch, channels) for batch in _batches(pairs.inputs, pairs.training_indices[0][some]))
+    of_targets = channel_moments(_batches(pairs.targets, pairs.training_indices[1][some]))
     return {
         "translations": lambda inputs: model.translate(inputs, direction=direction).cpu(),
-        "inputs": lambda inputs: with_as_many(inputs, channels),
-        "colors shifted": color_shift(of_inputs, moments(_pieces(pairs.targets, pairs.places[1][some]))),
+        "inputs": lambda inputs: match_channel_count(inputs, channels),
+        "colors shifted": color_matching(of_inputs, of_targets),
     }
 
 
-def _pieces(store: Store, places: Int64[np.ndarray, " _"]) -> Iterator[Float[Tensor, "_ c h w"]]:
-    """These images, as many at a time as memory is meant for."""
-    size = _at_a_time(store.spec)
-    for start in range(0, len(places), size):
-        yield pixels_to_float(torch.from_numpy(store.pixels.view(np.ndarray)[places[start : start + size]]))
+def channel_moments(batches: Iterable[Float[Tensor, "_ c _ _"]]) -> ChannelMoments:
+    """Mean and standard deviation of each channel over all pixels of all images."""
+    count, total, squared = 0, torch.zeros(()), torch.zeros(())
+    for batch in batches:
+        double = batch.double()
+        count += batch[:, 0].numel()
+        total, squared = total + double.sum((0, 2, 3)), squared + double.square().sum((0, 2, 3))
+    mean = total / count
+    variance = (squared - count * mean.square()) / max(count - 1, 1)
+    return mean[None, :, None, None].float(), variance.clamp_min(0).sqrt()[None, :, None, None].float()
 
 
-def _at_a_time(spec: ImageSpec) -> int:
-    return max(1, min(MOST_AT_A_TIME, PIXELS_AT_A_TIME // (spec.height * spec.width)))
+def color_matching(of_inputs: ChannelMoments, of_targets: ChannelMoments) -> ImageMap:
+    """The baseline that shifts and scales each channel of inputs so that mean and standard deviation become those of the targets.
+
+    Inputs are first converted to the targets' number of channels.
+    """
+    (mean, deviation), (target_mean, target_deviation) = of_inputs, of_targets
+
+    def match_colors(inputs: Tensor) -> Tensor:
+        converted = match_channel_count(inputs, target_mean.shape[1])
+        return ((converted - mean) / deviation.clamp_min(1e-6) * target_deviation + target_mean).clamp(-1, 1)
+
+    return match_colors
 
 
-def _beside_targets(pairs: Pairs, ways: Mapping[str, Way], advance: Callable[[int], object]) -> dict[str, dict[str, float]]:
-    """How far what each way makes of held-out inputs is from their true targets."""
+def match_channel_count(images: Float[Tensor, "n _ h w"], channels: int) -> Float[Tensor, "n channels h w"]:
+    """Images with this number of channels: unchanged if they have it, else their gray values in each channel."""
+    return images if images.shape[1] == channels else images.mean(1, keepdim=True).expand(-1, channels, -1, -1)
+
+
+def flatten_alpha(images: Float[Tensor, "n _ h w"]) -> Float[Tensor, "n _ h w"]:
+    """RGBA images in [-1, 1] laid on white; images without alpha are unchanged."""
+    return pixels_to_float(torch.from_numpy(in_color(images))) if images.shape[1] == 4 else images
+
+
+def _batches(store: Store, indices: Int64[np.ndarray, " _"]) -> Iterator[Float[Tensor, "_ c h w"]]:
+    """The images at these indices, in batches that fit the memory limit."""
+    size = _batch_size(store.spec)
+    for start in range(0, len(indices), size):
+        yield pixels_to_float(torch.from_numpy(store.pixels.view(np.ndarray)[indices[start : start + size]]))
+
+
+def _batch_size(spec: ImageSpec) -> int:
+    return max(1, min(MAX_BATCH_IMAGES, MAX_BATCH_PIXELS // (spec.height * spec.width)))
+
+
+def _scores_against_targets(
+    pairs: Pairs, candidates: Mapping[str, ImageMap], advance: Callable[[int], object]
+) -> dict[str, dict[str, float]]:
+    """Mean scores of each candidate's images against the true targets of held-out inputs."""
     distance = PerceptualDistance(efficientnet_lite0.load(efficientnet_lite0.weights_file()))
-    pieces: dict[str, list[Mapping[str, Tensor]]] = {name: [] for name in ways}
-    for held in pairs.shown_in_pieces(JUDGED, _at_a_time(pairs.spec)):
-        assert held.inputs is not None
-        for name, way in ways.items():
-            pieces[name].append(scored(laid_on_white(way(held.inputs)), laid_on_white(held.targets), distance))
-        advance(len(held))
-    return {name: means(each) for name, each in pieces.items()}
+    chunks: dict[str, list[Mapping[str, Tensor]]] = {name: [] for name in candidates}
+    for batch in pairs.holdout_batches(MAX_JUDGED, _batch_size(pairs.spec)):
+        assert batch.inputs is not None
+        for name, candidate in candidates.items():
+            chunks[name].append(paired_scores(flatten_alpha(candidate(batch.inputs)), flatten_alpha(batch.samples), distance))
+        advance(len(batch))
+    return {name: mean_scores(each) for name, each in chunks.items()}
 
 
-def _features(
-    pairs: Pairs, ways: Mapping[str, Way], extractor: Extractor, advance: Callable[[int], object]
+def _candidate_features(
+    pairs: Pairs, candidates: Mapping[str, ImageMap], extractor: Extractor, advance: Callable[[int], object]
 ) -> dict[str, Float[Tensor, "n d"]]:
-    """Of what each way makes of inputs; those of the inputs themselves are remembered."""
-    every = pairs.places[0]
-    places = every[np.linspace(0, len(every) - 1, min(JUDGED, len(every))).astype(np.int64)]
+    """Features of each candidate's images, by name; those of the inputs themselves are cached on disk."""
+    training = pairs.training_indices[0]
+    indices = training[np.linspace(0, len(training) - 1, min(MAX_JUDGED, len(training))).astype(np.int64)]
 
-    def made(name: str) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
-        for inputs in _pieces(pairs.inputs, places):
-            yield float_to_pixels(ways[name](inputs)).numpy()
+    def pixels_of(name: str) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
+        for inputs in _batches(pairs.inputs, indices):
+            yield float_to_pixels(candidates[name](inputs)).numpy()
             if name == "translations":
                 advance(len(inputs))
 
-    seen = see(of_store(pairs.inputs, "inputs"), extractor).rows
-    return {name: seen[places] if name == "inputs" else extractor.extract(made(name)).rows for name in ways}
+    input_rows = load_or_extract_features(image_set_from_store(pairs.inputs, "inputs"), extractor).rows
+    return {name: input_rows[indices] if name == "inputs" else extractor.extract(pixels_of(name)).rows for name in candidates}

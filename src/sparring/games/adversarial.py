@@ -26,7 +26,7 @@ from sparring.games.step_context import StepContext
 from sparring.losses import penalties
 from sparring.losses.objectives import Losses, objective
 from sparring.nets.blocks.layers import spectrally_normalized
-from sparring.nets.progressive_growing import Growing, Growth, shrunk
+from sparring.nets.progressive_growing import Growing, Growth, downsample_to_level
 from sparring.optimizers.differentiable_steps import DifferentiableSteps
 
 Weights = dict[str, Tensor]
@@ -123,7 +123,7 @@ class TwoPlayerGame(LatentGame):
         """Draw images that the discriminator takes for real: the one there is, or the one it would become (unrolling)."""
         settings, context = self.settings, self.at_current_level(context)
         for network in self.growing:
-            network.shown.fill_(context.real_samples)
+            network.samples_seen.fill_(context.real_samples)
         sees_data = self.objective.compares or settings.unroll > 0
         labels = None if not self.conditional else context.batch.labels if sees_data else context.draw_labels()
         generated = self.generate_fakes(context, labels)
@@ -151,7 +151,7 @@ class TwoPlayerGame(LatentGame):
         level = growth.level(context.real_samples)
         for network in self.growing:
             network.training_level = level
-        return replace(context, draw=lambda: Batch(shrunk(context.batch.samples, growth, level), context.batch.labels))
+        return replace(context, draw=lambda: Batch(downsample_to_level(context.batch.samples, growth, level), context.batch.labels))
 
     # ---------------------------------------------------------------------------- what the discriminator sees
 
@@ -239,10 +239,10 @@ class TwoPlayerGame(LatentGame):
         they are compared with those of generated images.
         """
         logits = context.metrics["logits/real"].detach()
-        if self.objective.compares or self.settings.objective == "wasserstein":
+        if self.objective.compares or self.objective.is_critic:
             logits = logits - context.metrics["logits/generated"].detach()
         augmentation.adapt(logits, context.batch_size)
-        context.metrics.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sure.clone()})
+        context.metrics.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sign_mean.clone()})
 
     # ------------------------------------------------------------------------------- the discriminator's weights
 
@@ -258,7 +258,7 @@ class TwoPlayerGame(LatentGame):
             losses = self.discriminator_losses(apart, context.batch.samples, generated, labels, dict(zip(names, weights, strict=True)))
             total = torch.stack([loss.mean() for loss in losses.values()]).sum()
             gradients = torch.autograd.grad(total, weights, create_graph=True, allow_unused=True, materialize_grads=True)
-            weights = steps.take(weights, gradients)
+            weights = steps.step(weights, gradients)
             if clip := self.settings.weight_clip:
                 weights = [weight.clamp(-clip, clip) for weight in weights]
         return dict(zip(names, weights, strict=True))

@@ -8,7 +8,7 @@ from sparring.core.settings import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
 from sparring.games.adversarial_settings import nearest_square, square_problems
-from sparring.nets.progressive_growing import LARGEST, Growth
+from sparring.nets.progressive_growing import MAX_SIDE, Growth
 from sparring.nets.stylegan2 import width_problems, widths
 
 SMALLEST = 8
@@ -48,7 +48,7 @@ class GrowingRecipe(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, SMALLEST, LARGEST) + width_problems(spec.height, self.channel_base)
+        found = super().incompatibilities(spec) + square_problems(spec, SMALLEST, MAX_SIDE) + width_problems(spec.height, self.channel_base)
         if self.start_side & (self.start_side - 1) or self.start_side > spec.height:
             found.append(f"start_side must be a power of two and at most the images' {spec.height}, not {self.start_side}.")
         return found

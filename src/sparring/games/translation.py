@@ -46,6 +46,7 @@ class TranslationGame(Game):
     spec: PairSpec
     translators: Mapping[Direction, str]
     """The network of each direction, by name."""
+    settings: "TranslationRecipe"
 
     def __init__(self, spec: PairSpec, settings: "TranslationRecipe") -> None:
         super().__init__(spec)
@@ -90,27 +91,28 @@ class TranslationGame(Game):
 class PatchGame(TranslationGame):
     """A game with discriminators that judge patches."""
 
+    settings: "PatchRecipe"  # pyright: ignore[reportIncompatibleVariableOverride] (narrower)
+
     def __init__(self, spec: PairSpec, settings: "PatchRecipe") -> None:
         super().__init__(spec, settings)
-        self.patch_settings = settings
         self.objective: Objective = objective(settings.objective)
 
     def patch_discriminator(self, channels: int) -> PatchDiscriminator:
         """A fresh one."""
-        settings = self.patch_settings
+        settings = self.settings
         return PatchDiscriminator(channels, settings.discriminator_width, settings.patch_layers, norm=settings.patch_norm)
 
     def patch_generator_loss(self, logits: Float[Tensor, "n 1 p q"]) -> Float[Tensor, " n"]:
         """The generator's loss for images whose patches are judged so."""
         flat = logits.flatten()
         (loss,) = self.objective.generator(flat.detach(), flat).values()
-        return WEIGHTS[self.patch_settings.objective] * _each(loss, len(logits))
+        return WEIGHTS[self.settings.objective] * _each(loss, len(logits))
 
     def patch_discriminator_losses(
         self, discriminator: nn.Module, real: Parts, generated: Parts, context: StepContext, name: str = ""
     ) -> Losses:
         """A discriminator's losses, by name."""
-        settings = self.patch_settings
+        settings = self.settings
         strength = 0 if context.step % settings.penalty_every else settings.penalty_every * settings.r1
         if strength:
             real = tuple(part.detach().requires_grad_() for part in real)
@@ -130,13 +132,13 @@ class PatchGame(TranslationGame):
         self, parts: Sequence[Float[Tensor, "n _ h w"]], context: StepContext, name: str
     ) -> Float[Tensor, "n judged h w"]:
         """What a discriminator sees: the parts as the channels of one image, augmented."""
-        if self.patch_settings.augment == "diffaugment":
+        if self.settings.augment == "diffaugment":
             return diffaugment_together(parts, context.streams, name)
         return torch.cat([*parts], dim=1) if len(parts) > 1 else parts[0]
 
     def discriminate_together(self, discriminator: nn.Module, real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
         """A discriminator's logits of real and generated images: in one pass, where its norm does not mix images."""
-        if self.patch_settings.patch_norm == "batch":
+        if self.settings.patch_norm == "batch":
             return discriminator(real), discriminator(generated)
         real_logits, generated_logits = discriminator(torch.cat([real, generated])).split([len(real), len(generated)])
         return real_logits, generated_logits

@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sparring.core.console import console
+from sparring.core.data_spec import Spec
 from sparring.core.errors import CheckpointError, SettingsError
 from sparring.core.file_kinds import kind_of, refusal
-from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.input_statistics import InputStatistics
-from sparring.data.preprocessing import Preprocessing, checked_background
+from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.games.recipe import Recipe, check
 from sparring.inference.model import Model
 from sparring.runs.config import FORMAT, described, from_json, read_config
@@ -105,7 +105,7 @@ def _preparation(about: Mapping[str, Any], source: Path) -> Preprocessing:
     """What a file says of how images were prepared: older ones say nothing. A CheckpointError if it is of the wrong kind."""
     try:
         preprocessing = from_json(Preprocessing, about.get("preprocessing") or {})
-        checked_background(preprocessing)
+        check_and_parse_background(preprocessing)
     except (TypeError, AttributeError, SettingsError) as problem:
         raise CheckpointError(f"{source} does not describe how its images were prepared: {problem}") from None
     return preprocessing
@@ -126,7 +126,7 @@ def _model(about: Any, tensors: dict[str, Tensor], source: Path, networks: Itera
 
 def _built(
     recipe: Recipe,
-    spec: ImageSpec,
+    spec: Spec,
     tensors: dict[str, Tensor],
     source: Path,
     networks: Iterable[str] | None,

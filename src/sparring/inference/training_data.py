@@ -7,7 +7,7 @@ from pathlib import Path
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
 from sparring.data.open_source import open_source
-from sparring.data.store import Preprocessing, Store, prepare, store_at
+from sparring.data.store import Preprocessing, Store, open_store_if_present, prepare
 from sparring.inference.model import Model
 from sparring.runs.config import read_config
 from sparring.runs.data_changes import refuse_changed, refuse_moved
@@ -35,8 +35,10 @@ def training_data(model: Model) -> Store:
     # With the run's own settings but for the size, which its recipe chose: so it is prepared already.
     preprocessing = replace(model.preprocessing, size=model.spec.height)
     refuse_moved(run, recorded)
-    store = store_at(Path(source)) or prepare(open_source(source, split=preprocessing.split), preprocessing, progress=console().is_terminal)
-    refuse_changed(run, recorded, source, store, "Or name other data in this command.")
+    store = open_store_if_present(Path(source)) or prepare(
+        open_source(source, split=preprocessing.split), preprocessing, progress=console().is_terminal
+    )
+    refuse_changed(run, recorded, source, store, f"Or name other data to this command, beside {run.path}.")
     return store
 
 
@@ -47,10 +49,12 @@ def data_of(model: Model, data: str | os.PathLike[str] | Store | None) -> Store:
     _ = model.latent_game
     if data is None:
         return training_data(model)
-    if isinstance(data, Store):
+    if not isinstance(data, str | os.PathLike):
         store, data = data, data.folder
     else:
-        store = store_at(Path(data)) or prepare(open_source(os.fspath(data)), preprocessing_of(model), progress=console().is_terminal)
+        store = open_store_if_present(Path(data)) or prepare(
+            open_source(os.fspath(data)), preprocessing_of(model), progress=console().is_terminal
+        )
     if store.spec.shape != model.spec.shape:
         raise SettingsError(f"{data} has images of {store.spec}, and {model.source} was trained on images of {model.spec}.")
     return store

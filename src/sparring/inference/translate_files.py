@@ -24,21 +24,21 @@ from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.files import put_bytes, read_json, sweep, write_json
 from sparring.core.hardware import keep_freed_memory, workers
 from sparring.data.open_source import Source
+from sparring.data.pairs.derived_inputs import DERIVATIONS, SIZE_DEPENDENT, DerivedInput, parse_derived_input
 from sparring.data.pairs.input_statistics import InputStatistics
-from sparring.data.pairs.made_inputs import AT_LEARNED_SIZE, MAKERS, Made, kind_called
-from sparring.data.readers.folder import digests_in, open_images
-from sparring.data.source import examples
+from sparring.data.readers.folder import content_digests, open_images
+from sparring.data.source import name_examples
 from sparring.games.latent_game import SAMPLE_CHUNK
 from sparring.games.translation import LARGEST_IN_COMPANY, Direction
 from sparring.inference.load import load as load_model
 from sparring.inference.model import Model
 from sparring.inference.tiling import TILE, refuse_tile
 from sparring.inference.training_data import preprocessing_of
-from sparring.media.image_decoding import SEVERAL_FRAMES, UnusableError, load
-from sparring.media.image_files import WRITABLE, encoded, output_at, save_film, save_gif, save_image
+from sparring.media.image_decoding import SEVERAL_FRAMES, UnusableImageError, decode_image
+from sparring.media.image_files import WRITABLE_ENDINGS, encode_image, output_kind, save_gif, save_image, save_video
 from sparring.media.pixels import float_to_pixels, pixels_to_float
-from sparring.media.video_files import FILMS, durations_of, frames_of, has_sound, rate_of
-from sparring.media.video_files import count_of as frames_in
+from sparring.media.video_files import VIDEO_ENDINGS, frame_rate, gif_frame_durations, has_audio, read_frames
+from sparring.media.video_files import frame_count as frames_in
 
 Pixels = UInt8[np.ndarray, "h w c"]
 FORGIVEN = 0.02
@@ -57,7 +57,7 @@ def count_of(place: Path) -> int:
     """How many images there are to translate, as far as that is known before."""
     if place.is_dir() or (place.is_file() and place.suffix.lower() == ".zip"):
         return len(open_images(place))
-    return frames_in(place) if place.is_file() and place.suffix.lower() in FILMS else 1
+    return frames_in(place) if place.is_file() and place.suffix.lower() in VIDEO_ENDINGS else 1
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class _Watch:
 
     known: InputStatistics | None
     """None: nothing is known, so nothing is noted."""
-    made: Made | None
+    made: DerivedInput | None
     """What is made of each image first."""
     seen: list[str] = field(default_factory=list)
     unlike: dict[str, str] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class _Watch:
         self.seen.append(name)
         if (difference := self.known.difference(image)) is not None:
             self.unlike[name] = difference
-        if self.known.is_far(height, width):
+        if self.known.is_of_other_size(height, width):
             self.sizes[name] = f"{height}x{width}"
 
     def notes(self) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ class _Watch:
     def _which(self, some: Mapping[str, str]) -> str:
         if len(self.seen) == 1:
             return f"{next(iter(some))} is"
-        return f"{len(some):,} of {len(self.seen):,} images ({examples(sorted(some))}) {'is' if len(some) == 1 else 'are'}"
+        return f"{len(some):,} of {len(self.seen):,} images ({name_examples(sorted(some))}) {'is' if len(some) == 1 else 'are'}"
 
     def _of(self, name: str) -> str:
         return "" if len(self.seen) == 1 else f"for {name}, "
@@ -144,7 +144,7 @@ class _Way:
     tile: int
     noise: int | None
     background: str
-    made: Made | None = None
+    made: DerivedInput | None = None
     max_pixels: int | None = None
     """Largest height times width of an image that is read; None: Pillow's limit."""
     watch: _Watch = field(default_factory=lambda: _Watch(None, None))
@@ -154,12 +154,12 @@ class _Way:
         drawn by where an input is made, `name` by default.
         """
         learned = self.model.preprocessing.value_range  # of images of more than 8 bits a value
-        loaded = load(content, black_white=None if learned is None else lambda: learned, max_pixels=self.max_pixels)
+        loaded = decode_image(content, black_white=None if learned is None else lambda: learned, max_pixels=self.max_pixels)
         channels = self.model.translation_game.channels_of(self.direction)[0]
         image = loaded.image
         if self.made is not None:
             subject_pixels = _as_wanted(image, self.model.spec.channels, self.making_size, self.background)
-            made = MAKERS[self.made](subject_pixels, zlib.crc32((subject or name).encode(errors="surrogateescape")))
+            made = DERIVATIONS[self.made](subject_pixels, zlib.crc32((subject or name).encode(errors="surrogateescape")))
             image = Image.fromarray(made[:, :, 0] if made.shape[2] == 1 else made)
         pixels = _as_wanted(image, channels, self.size if self.made is None else None, self.background)
         self.watch.look(name, pixels)
@@ -170,7 +170,7 @@ class _Way:
         """The shorter side that images are brought to before inputs are made of them: what the model learned at, where that matters and
         none is asked for.
         """
-        return self.model.spec.height if self.size is None and self.made in AT_LEARNED_SIZE else self.size
+        return self.model.spec.height if self.size is None and self.made in SIZE_DEPENDENT else self.size
 
     def draw(self, images: Sequence[Pixels]) -> list[UInt8[np.ndarray, "h w o"]]:
         """What becomes of images of one size. An UnusableError if they take too much memory."""
@@ -179,7 +179,7 @@ class _Way:
             drawn = self.model.translate(batch, direction=self.direction, noise=self.noise, tile=self.tile)
             return list(float_to_pixels(drawn).cpu().numpy())
         except (RuntimeError, MemoryError) as problem:
-            raise UnusableError(f"it cannot be translated: {next(iter(str(problem).splitlines()), type(problem).__name__)}") from None
+            raise UnusableImageError(f"it cannot be translated: {next(iter(str(problem).splitlines()), type(problem).__name__)}") from None
 
     def mark(self, source: Path) -> dict[str, Any]:
         """What its translations of a source depend on."""
@@ -205,7 +205,7 @@ def translate(
     size: int | None = None,
     tile: int = TILE,
     noise: int | None = None,
-    made: Made | Literal["gray"] | None = None,
+    made: DerivedInput | Literal["gray"] | None = None,
     max_pixels: int | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Translated:
@@ -219,7 +219,7 @@ def translate(
     there. `max_pixels`: the largest height times width of an image that is read (None: 89,478,485). The notes of what is returned tell of
     images that are unlike those that the model learned from, where that is known.
     """
-    kind = None if made is None else kind_called(made)
+    kind = None if made is None else parse_derived_input(made)
     model = model if isinstance(model, Model) else load_model(model)
     model.refuse_direction(direction)
     refuse_tile(tile)
@@ -236,7 +236,7 @@ def translate(
     way = _Way(model, direction, size, tile, noise, preprocessing_of(model).background, kind, max_pixels, watch)
     if source.is_dir() or source.suffix.lower() == ".zip":
         return _folder(way, source, target, advance)
-    film = source.suffix.lower() in FILMS
+    film = source.suffix.lower() in VIDEO_ENDINGS
     if target.is_dir() or not target.suffix:
         still = _written_names([source.name])[0]
         target /= (source.name if source.suffix.lower() == ".gif" else source.with_suffix(".mp4").name) if film else still
@@ -246,18 +246,18 @@ def translate(
         return _film_translated(way, source, target, advance)
     if film and source.suffix.lower() != ".gif":
         raise SettingsError(f"{source} is a film, so its translation is one: give OUT the ending .mp4 or .gif, not {target.name!r}.")
-    output_at(target, "image") if not film else output_at(target, "film", "image")  # before anything is translated
+    output_kind(target, "image") if not film else output_kind(target, "video", "image")  # before anything is translated
     try:
         image, more = way.opened(source.read_bytes(), source.name)
     except OSError as problem:
         raise DataError(f"{source} cannot be read: {problem.strerror or problem}.") from None
-    except UnusableError as problem:
+    except UnusableImageError as problem:
         if kind_of(source).holds != "images":
             raise DataError(refusal(source, "an image, a folder or zip of images, or a film")) from None
         raise DataError(f"{source} cannot be read: {problem}.") from None
     try:
         save_image(way.draw([image])[0], target)
-    except UnusableError as problem:
+    except UnusableImageError as problem:
         raise DataError(f"{source}: {problem}.") from None
     return Translated(1, 0, notes=((f"{source}: {SEVERAL_FRAMES}.",) if more else ()) + watch.notes())
 
@@ -267,7 +267,7 @@ def _as_wanted(image: Image.Image, channels: int, size: int | None, background: 
         factor = size / min(image.size)
         width, height = (max(1, round(side * factor)) for side in image.size)
         if factor > 1 and max(width, height) > LARGEST_SIDE:
-            raise UnusableError(f"it is {image.width}x{image.height}, and with a shorter side of {size} it would be {width}x{height}")
+            raise UnusableImageError(f"it is {image.width}x{image.height}, and with a shorter side of {size} it would be {width}x{height}")
         image = image.resize((width, height), Image.Resampling.LANCZOS)
     if image.mode in {"LA", "RGBA"}:
         image = image.convert("RGBA")
@@ -283,12 +283,12 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
     _refuse_place(source, target)
     images = open_images(source)
     if not images.items:
-        others = [f"{name}: {reason}" for name, reason in (*images.problems, *images.passed_over)]
+        others = [f"{name}: {reason}" for name, reason in (*images.problems, *images.skipped)]
         if kind_of(source).holds == "weights":
             raise DataError(refusal(source, "a folder of images"))
         raise DataError(listed(f"{source} holds no images. Files in it: {len(others)}.", others))
     names = _written_names([item.name for item in images.items])
-    _mark(target, way.mark(source), names, digests_in(source, [item.name for item in images.items]))
+    _mark(target, way.mark(source), names, content_digests(source, [item.name for item in images.items]))
     sweep(target / name for name in (MARK, *names))
     left = [index for index, name in enumerate(names) if not _written(target / name)]
     advance(len(names) - len(left))
@@ -310,7 +310,7 @@ def _folder(way: _Way, source: Path, target: Path, advance: Callable[[int], obje
         except BaseException:  # an interruption among them
             work.stopped.set()
             raise
-    notes = [f"passed over: {name}: {reason}" for name, reason in images.passed_over]
+    notes = [f"passed over: {name}: {reason}" for name, reason in images.skipped]
     return Translated(count, len(names) - len(left), tuple(problems), (*notes, *sorted(work.notes), *way.watch.notes()))
 
 
@@ -340,7 +340,7 @@ class _FolderWork:
                     return
                 try:
                     yield index, self._read(index)
-                except UnusableError as problem:
+                except UnusableImageError as problem:
                     problems.append(f"{self._name(index)}: {problem}")
 
         small: list[tuple[int, Pixels]] = []
@@ -356,7 +356,7 @@ class _FolderWork:
     def _translate_alike(self, group: list[tuple[int, Pixels]]) -> list[str]:
         try:
             drawn = self._draw([image for _, image in group])
-        except UnusableError as problem:
+        except UnusableImageError as problem:
             if len(group) == 1:
                 return [f"{self._name(group[0][0])}: {problem}"]
             return [problem for one in group for problem in self._translate_alike([one])]
@@ -371,7 +371,7 @@ class _FolderWork:
         except SparringError:
             raise
         except Exception as problem:  # what a damaged file raises is up to its format
-            raise UnusableError(str(problem)) from None
+            raise UnusableImageError(str(problem)) from None
         if more:
             self.notes.append(f"{self._name(index)}: {SEVERAL_FRAMES}.")
         return image
@@ -384,7 +384,7 @@ class _FolderWork:
     def _write(self, index: int, image: Pixels) -> str | None:
         file = self.target / self.names[index]
         try:
-            put_bytes(file, encoded(image, file))
+            put_bytes(file, encode_image(image, file))
         except OSError as problem:
             if problem.errno in HOPELESS:
                 raise DataError(f"{file} cannot be written: {problem.strerror}. What is there is whole: go on when it can be.") from None
@@ -404,7 +404,7 @@ def _refuse_place(source: Path, target: Path) -> None:
     """Raise a SettingsError if the translations of many images should not go there."""
     if target.exists() and not target.is_dir():
         raise SettingsError(f"{target} is a file. Many translations need a folder: choose another OUT.")
-    if target.suffix.lower() in WRITABLE | FILMS | {".zip"} and not target.is_dir():
+    if target.suffix.lower() in WRITABLE_ENDINGS | VIDEO_ENDINGS | {".zip"} and not target.is_dir():
         raise SettingsError(f"{target} would be a folder with the ending of a file. Many translations need a folder: choose another OUT.")
     if source.resolve() in (target.resolve(), *target.resolve().parents):
         raise SettingsError(f"{target} lies in {source}, where its translations would be translated again. Choose another OUT.")
@@ -437,7 +437,7 @@ def _written_names(names: Sequence[str]) -> list[str]:
 
 def _kept(name: str) -> bool:
     """Whether a still image is written in the format of that file."""
-    return PurePosixPath(name).suffix.lower() in WRITABLE - {".gif"}
+    return PurePosixPath(name).suffix.lower() in WRITABLE_ENDINGS - {".gif"}
 
 
 def _written(path: Path) -> bool:
@@ -480,20 +480,20 @@ def _film_translated(way: _Way, source: Path, target: Path, advance: Callable[[i
     def drawn() -> Iterator[Pixels]:
         nonlocal count
         try:
-            frames = enumerate(frames_of(source))  # chance is drawn once for all of them: lines stay where they are
+            frames = enumerate(read_frames(source))  # chance is drawn once for all of them: lines stay where they are
             for group in _alike((number, way.opened(frame, f"frame {number + 1:,}", source.name)[0]) for number, frame in frames):
                 yield from way.draw([frame for _, frame in group])
                 count += len(group)
                 advance(len(group))
-        except UnusableError as problem:
+        except UnusableImageError as problem:
             raise DataError(f"{source}, frame {count + 1}: {problem}.") from None
 
     sweep([target])
     expected, from_gif = frames_in(source), source.suffix.lower() == ".gif"
     if target.suffix.lower() == ".gif":
-        save_gif(list(drawn()), target, frames_per_second=rate_of(source), durations=durations_of(source) if from_gif else ())
+        save_gif(list(drawn()), target, frames_per_second=frame_rate(source), durations=gif_frame_durations(source) if from_gif else ())
     else:
-        save_film(drawn(), target, frames_per_second=rate_of(source), sound=source if has_sound(source) else None)
+        save_video(drawn(), target, frames_per_second=frame_rate(source), audio=source if has_audio(source) else None)
     short = count < (1 - FORGIVEN) * expected - 1
     problems = (f"{source}: it breaks off after {count:,} of about {expected:,} frames.",) if short else ()
     return Translated(count, 0, problems, way.watch.notes())

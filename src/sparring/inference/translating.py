@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sparring.core.errors import SettingsError
 from sparring.games.protocols import Direction
 from sparring.inference.tiling import TILE, in_tiles, refuse_tile
-from sparring.nets.feature_maps import dropping
+from sparring.nets.forward_hooks import fixed_dropout
 
 if TYPE_CHECKING:
     from sparring.inference.model import Model
@@ -52,7 +52,7 @@ def noisy(model: "Model", direction: Direction, seed: int | None) -> AbstractCon
             f"{model.source} has a network without dropout, so its translations have no noise: leave noise out. "
             "(Of pix2pix's U-Nets those with six halvings and more have some, as for 64x64 pixels, unless they were imported.)"
         )
-    return dropping(network, seed)
+    return fixed_dropout(network, seed)
 
 
 def refuse_direction(model: "Model", direction: str) -> None:

@@ -1,1 +1,1 @@
-"""Official and other programs' weights in. Nothing that a file asks for is run."""
+"""Imports official weights and those of other programs, without running any code from their files."""

@@ -1,4 +1,4 @@
-"""Official files as models: `sparring import`."""
+"""`sparring import`: turns files with official weights into models."""
 
 import os
 from dataclasses import replace
@@ -9,24 +9,24 @@ from sparring.core.file_kinds import refusal
 from sparring.inference.load import IMPORTED, _built
 from sparring.inference.model import Model
 from sparring.inference.pack import _write
-from sparring.interop.official_files import read
+from sparring.interop.official_files import read_official_file
 
 
 def import_weights(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Model:
-    """The networks in an official file (NVIDIA's StyleGAN2 and StyleGAN2-ADA `.pkl`, `.pth` of BigGAN-PyTorch and of
-    pytorch-CycleGAN-and-pix2pix), as a model.
+    """Load the networks in an official file as a model: `.pkl` of NVIDIA's StyleGAN2 and StyleGAN2-ADA, or `.pth` of BigGAN-PyTorch and
+    pytorch-CycleGAN-and-pix2pix.
 
-    Nothing that the file asks for is executed or fetched. `out`: a folder to keep the model in, which `load` reads. Raises a
-    CheckpointError that says what is wrong, with all tensors that are missing or left over.
+    No code from the file is executed, and nothing is downloaded. `out` is a folder to save the model in, which `load` reads. Raises a
+    CheckpointError that lists all tensors that are missing or left over, and a SettingsError if `out` is not empty.
     """
-    place = Path(path)
-    if not place.exists():
-        raise CheckpointError(f"{place} does not exist. Give the file with the official weights.")
-    if place.is_dir():
-        raise CheckpointError(refusal(place, "a file with official weights", importing=True))
-    found = read(place)
-    networks = {name.partition(".")[0] for name in found.tensors}
-    model = _built(found.recipe, found.spec, found.tensors, place, networks, found.names)
+    file = Path(path)
+    if not file.exists():
+        raise CheckpointError(f"{file} does not exist. Give the file with the official weights.")
+    if file.is_dir():
+        raise CheckpointError(refusal(file, "a file with official weights", importing=True))
+    official = read_official_file(file)
+    networks = {name.partition(".")[0] for name in official.tensors}
+    model = _built(official.recipe, official.spec, official.tensors, file, networks, official.names)
     if out is not None:
         folder = Path(out)
         if folder.exists() and any(folder.iterdir()):

@@ -1,5 +1,6 @@
-"""NVIDIA's StyleGAN2 and StyleGAN2-ADA files by TensorFlow, as the modules that their PyTorch program makes of them: which tensor is which
-is as in its `legacy.py`. Neither is needed for it.
+"""Converts StyleGAN2 and StyleGAN2-ADA networks of NVIDIA's TensorFlow programs to modules of their PyTorch program.
+
+Tensors correspond as in that program's `legacy.py`. Neither program is needed.
 """
 
 import itertools
@@ -8,53 +9,54 @@ from typing import Any
 
 from torch import Tensor
 
-from sparring.interop.safe_unpickling import Part, TensorflowNetwork
+from sparring.interop.safe_unpickling import PickledModule, TensorflowNetwork
 
-OLDEST = 4
-"""Of the versions of such files that can be read."""
-USUAL_FILTER = [1, 3, 3, 1]
-SAME_WHEN_DRAWING = {
+OLDEST_VERSION = 4
+"""Oldest version of network files that can be read."""
+EXPECTED_FILTER = [1, 3, 3, 1]
+IGNORED_SETTINGS = {
     "truncation_psi", "truncation_cutoff", "style_mixing_prob", "structure", "w_avg_beta", "num_fp16_res", "freeze_layers", "fmap_base",
     "fmap_max", "mapping_fmaps", "label_fmaps", "mapping_layers", "dlatent_size",
 }  # fmt: skip
-"""Settings that change nothing of what is drawn, or that shapes tell."""
-READ = {
+"""Settings that do not affect generated images, or that follow from shapes."""
+READ_SETTINGS = {
     "latent_size", "label_size", "resolution", "num_channels", "mapping_nonlinearity", "mapping_lrmul", "conv_clamp", "architecture",
     "resample_kernel", "use_noise", "nonlinearity", "mbstd_group_size", "mbstd_num_features",
 }  # fmt: skip
 Variables = dict[str, Tensor]
 
 
-def problems(network: TensorflowNetwork) -> list[str]:
-    """What such a network has that is not known here."""
+def unsupported_features(network: TensorflowNetwork) -> list[str]:
+    """Features of a network that cannot be converted, as messages."""
     settings, name = network.settings, network.name
-    found = [f"{name}: version {network.version}, and {OLDEST} is the oldest that is known"] if network.version < OLDEST else []
-    unknown = sorted(settings.keys() - SAME_WHEN_DRAWING - READ)
+    too_old = f"{name}: version {network.version}, but the oldest supported version is {OLDEST_VERSION}"
+    found = [too_old] if network.version < OLDEST_VERSION else []
+    unknown = sorted(settings.keys() - IGNORED_SETTINGS - READ_SETTINGS)
     found += [f"{name}: the setting {setting} = {settings[setting]!r}" for setting in unknown]
-    if list(settings.get("resample_kernel") or USUAL_FILTER) != USUAL_FILTER:
+    if list(settings.get("resample_kernel") or EXPECTED_FILTER) != EXPECTED_FILTER:
         found.append(f"{name}: a filter {settings['resample_kernel']}, not (1, 3, 3, 1)")
     return found
 
 
-def as_part(network: TensorflowNetwork) -> Part:
-    """A generator or a discriminator. A ValueError names tensors that have no place in it, a KeyError one that it lacks."""
+def as_pytorch_module(network: TensorflowNetwork) -> PickledModule:
+    """A generator or a discriminator as a PyTorch module. Raises a ValueError for unknown tensors, and a KeyError for a missing one."""
     variables = network.all_variables()
     variables = {name: tensor for name, tensor in variables.items() if name.rpartition("/")[2] != "lod"}
     part = (_generator if "dlatent_avg" in variables else _discriminator)(variables, network.settings)
     if variables:
-        raise ValueError(f"{network.name} has tensors that are not known: {', '.join(variables)}")
+        raise ValueError(f"{network.name} has unknown tensors: {', '.join(variables)}")
     return part
 
 
-def _levels(settings: dict[str, Any]) -> list[int]:
-    """The sides of a network's maps, from 4 on."""
+def _sides(settings: dict[str, Any]) -> list[int]:
+    """Sides of a network's feature maps, from 4 on. Raises a ValueError unless the resolution is a power of two."""
     side = int(settings.get("resolution", 1024))
     if side < 4 or side & (side - 1):
         raise ValueError(f"resolution = {side}")
     return [4 << level for level in range(side.bit_length() - 2)]
 
 
-def _about(settings: dict[str, Any]) -> dict[str, Any]:
+def _image_settings(settings: dict[str, Any]) -> dict[str, Any]:
     return {
         "img_resolution": settings.get("resolution", 1024),
         "img_channels": settings.get("num_channels", 3),
@@ -62,38 +64,38 @@ def _about(settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _dense(variables: Variables, place: str, weight: str = "weight", bias: str = "bias", **settings: object) -> Part:
+def _dense(variables: Variables, place: str, weight: str = "weight", bias: str = "bias", **settings: object) -> PickledModule:
     own = {"weight": variables.pop(f"{place}/{weight}").t(), "bias": variables.pop(f"{place}/{bias}")}
-    return Part("FullyConnectedLayer", dict(settings), own)
+    return PickledModule("FullyConnectedLayer", dict(settings), own)
 
 
 def _kernel(weight: Tensor) -> Tensor:
-    """(height, width, in, out) as (out, in, height, width)."""
+    """A convolution's weight from (height, width, in, out) to (out, in, height, width)."""
     return weight.permute(3, 2, 0, 1)
 
 
-def _turned(weight: Tensor) -> Tensor:
-    """The same of a convolution that enlarges, whose kernel is turned round there."""
+def _flipped_kernel(weight: Tensor) -> Tensor:
+    """The weight of an upsampling convolution, whose kernel TensorFlow rotates by 180 degrees."""
     return _kernel(weight.flip(0, 1))
 
 
-def _convolution(variables: Variables, place: str, order: Callable[[Tensor], Tensor] = _kernel) -> Part:
+def _convolution(variables: Variables, place: str, order: Callable[[Tensor], Tensor] = _kernel) -> PickledModule:
     own = {"weight": order(variables.pop(f"{place}/weight"))}
     if f"{place}/bias" in variables:
         own["bias"] = variables.pop(f"{place}/bias")
-    return Part("Conv2dLayer", {}, own)
+    return PickledModule("Conv2dLayer", {}, own)
 
 
-def _modulated(variables: Variables, place: str, order: Callable[[Tensor], Tensor] = _kernel) -> Part:
+def _modulated(variables: Variables, place: str, order: Callable[[Tensor], Tensor] = _kernel) -> PickledModule:
     affine = _dense(variables, place, "mod_weight", "mod_bias")
-    affine.own["bias"] = affine.own["bias"] + 1  # which is added there when it is used
+    affine.own["bias"] = affine.own["bias"] + 1  # TensorFlow's program adds it in the forward pass
     part = _convolution(variables, place, order)
     part.parts["affine"] = affine
     return part
 
 
-def _mapped(variables: Variables, embed: str, layers: str, activation: str, rate: float, about: dict[str, Any]) -> Part:
-    part = Part("MappingNetwork", about)
+def _mapping_network(variables: Variables, embed: str, layers: str, activation: str, rate: float, about: dict[str, Any]) -> PickledModule:
+    part = PickledModule("MappingNetwork", about)
     if f"{embed}/weight" in variables:
         part.parts["embed"] = _dense(variables, embed)
     for number in itertools.takewhile(lambda number: f"{layers}{number}/weight" in variables, itertools.count()):
@@ -101,22 +103,24 @@ def _mapped(variables: Variables, embed: str, layers: str, activation: str, rate
     return part
 
 
-def _generator(variables: Variables, settings: dict[str, Any]) -> Part:
+def _generator(variables: Variables, settings: dict[str, Any]) -> PickledModule:
     activation = settings.get("mapping_nonlinearity", "lrelu")
     mean = variables.pop("dlatent_avg")
-    about = {**_about(settings), "z_dim": settings.get("latent_size", 512), "w_dim": len(mean)}
-    mapping = _mapped(variables, "mapping/LabelEmbed", "mapping/Dense", activation, settings.get("mapping_lrmul", 0.01), {})
+    about = {**_image_settings(settings), "z_dim": settings.get("latent_size", 512), "w_dim": len(mean)}
+    mapping = _mapping_network(variables, "mapping/LabelEmbed", "mapping/Dense", activation, settings.get("mapping_lrmul", 0.01), {})
     mapping.own["w_avg"] = mean
     noisy = settings.get("use_noise", True)
-    synthesis = Part("SynthesisNetwork")
-    for level, side in enumerate(_levels(settings)):
+    synthesis = PickledModule("SynthesisNetwork")
+    for level, side in enumerate(_sides(settings)):
         place = f"synthesis/{side}x{side}"
-        block = Part("SynthesisBlock", {"architecture": settings.get("architecture", "skip"), "conv_clamp": settings.get("conv_clamp")})
+        block = PickledModule(
+            "SynthesisBlock", {"architecture": settings.get("architecture", "skip"), "conv_clamp": settings.get("conv_clamp")}
+        )
         if side == 4:
             block.own["const"] = variables.pop(f"{place}/Const/const")[0]
             block.parts["conv1"] = _modulated(variables, f"{place}/Conv")
         else:
-            block.parts["conv0"] = _modulated(variables, f"{place}/Conv0_up", _turned)
+            block.parts["conv0"] = _modulated(variables, f"{place}/Conv0_up", _flipped_kernel)
             block.parts["conv1"] = _modulated(variables, f"{place}/Conv1")
         for name, layer in block.parts.items():
             layer.settings.update(use_noise=noisy, resolution=side, activation=settings.get("nonlinearity", "lrelu"))
@@ -127,17 +131,17 @@ def _generator(variables: Variables, settings: dict[str, Any]) -> Part:
         if f"{place}/ToRGB/weight" in variables:
             block.parts["torgb"] = _modulated(variables, f"{place}/ToRGB")
         if f"{place}/Skip/weight" in variables:
-            block.parts["skip"] = _convolution(variables, f"{place}/Skip", _turned)
+            block.parts["skip"] = _convolution(variables, f"{place}/Skip", _flipped_kernel)
         synthesis.parts[f"b{side}"] = block
-    return Part("Generator", about, {}, {"mapping": mapping, "synthesis": synthesis})
+    return PickledModule("Generator", about, {}, {"mapping": mapping, "synthesis": synthesis})
 
 
-def _discriminator(variables: Variables, settings: dict[str, Any]) -> Part:
+def _discriminator(variables: Variables, settings: dict[str, Any]) -> PickledModule:
     activation = settings.get("nonlinearity", "lrelu")
-    network = Part("Discriminator", _about(settings))
-    for side in _levels(settings):
+    network = PickledModule("Discriminator", _image_settings(settings))
+    for side in _sides(settings):
         place = f"{side}x{side}"
-        block = Part(
+        block = PickledModule(
             "DiscriminatorBlock", {"architecture": settings.get("architecture", "resnet"), "conv_clamp": settings.get("conv_clamp")}
         )
         layers = {"fromrgb": "FromRGB", "conv0": "Conv0", "conv1": "Conv1_down", "skip": "Skip", "conv": "Conv"}
@@ -151,8 +155,9 @@ def _discriminator(variables: Variables, settings: dict[str, Any]) -> Part:
     narrow = epilogue.parts["conv"].own["weight"]
     if narrow.shape[1] > epilogue.parts["fc"].own["weight"].shape[1] // 16:
         group = {"group_size": settings.get("mbstd_group_size"), "num_channels": settings.get("mbstd_num_features", 1)}
-        epilogue.parts["mbstd"] = Part("MinibatchStdLayer", group)
+        epilogue.parts["mbstd"] = PickledModule("MinibatchStdLayer", group)
     if network.settings["c_dim"]:
-        told = {"w_dim": epilogue.parts["out"].own["weight"].shape[0]}
-        network.parts["mapping"] = _mapped(variables, "LabelEmbed", "Mapping", activation, settings.get("mapping_lrmul", 0.1), told)
+        class_size = {"w_dim": epilogue.parts["out"].own["weight"].shape[0]}
+        rate = settings.get("mapping_lrmul", 0.1)
+        network.parts["mapping"] = _mapping_network(variables, "LabelEmbed", "Mapping", activation, rate, class_size)
     return network

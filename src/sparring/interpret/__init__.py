@@ -1,1 +1,1 @@
-"""What a discriminator has learned."""
+"""Shows what a trained discriminator has learned: its features as a representation, and what its filters respond to."""

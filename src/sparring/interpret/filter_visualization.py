@@ -1,4 +1,4 @@
-"""What the discriminator's filters respond to: patches of real images, and guided backpropagation through them."""
+"""Shows what a discriminator's filters respond to: patches of real images, and guided backpropagation through them."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -15,13 +15,13 @@ from sparring.core.errors import SettingsError
 from sparring.data.store import Store
 from sparring.inference.model import Model
 from sparring.inference.training_data import data_of
-from sparring.interpret.feature_maps import Maps, _judging, _maps
+from sparring.interpret.discriminator_features import Maps, maps_of_images, open_discriminator
 from sparring.media.image_files import grid
 from sparring.media.pixels import float_to_pixels
-from sparring.nets.feature_maps import recording
+from sparring.nets.forward_hooks import record_feature_maps
 
 
-def filters(
+def filter_sheet(
     model: Model,
     data: str | os.PathLike[str] | Store | None = None,
     *,
@@ -30,37 +30,40 @@ def filters(
     patches: int = 8,
     searched: int = 2000,
 ) -> UInt8[np.ndarray, "rows columns c"]:
-    """A sheet with two rows for each of the most selective filters: the patches of real images that it responds to most, and below
-    them what in each patch it was, by guided backpropagation. `side`: of the maps (by default the second smallest).
+    """A sheet with two rows for each of the `count` most selective filters: the patches of real images with its strongest responses, and
+    below them the pixels that caused each response, by guided backpropagation.
+
+    `side` is the side of the filters' feature maps (by default the second smallest). `patches` is the number of patches in a row, and
+    `searched` the largest number of images that are searched. Raises a SettingsError if there are no such maps.
     """
     if count < 1 or patches < 1:
         raise SettingsError(f"count and patches must be at least 1, not {count} and {patches}.")
     store = data_of(model, data)
     patches = min(patches, len(store))
-    numbers = np.linspace(0, len(store) - 1, min(searched, len(store))).astype(np.int64)
-    pieces, module = [], ""
-    for recorder in _maps(model, store, numbers):
+    indices = np.linspace(0, len(store) - 1, min(searched, len(store))).astype(np.int64)
+    chunks, module = [], ""
+    for recorder in maps_of_images(model, store, indices):
         sides = sorted(one for one in recorder.maps if one > 1)
         side = sides[min(1, len(sides) - 1)] if side is None else side
         if side not in recorder.maps:
             raise SettingsError(f"The discriminator has no maps of {side}x{side}. It has maps of: {', '.join(map(str, sides))}.")
         module, output = recorder.maps[side]
-        pieces.append(output)
-    network, judge = _judging(model)
-    shown: list[UInt8[np.ndarray, "h w c"]] = []
+        chunks.append(output)
+    network, discriminate = open_discriminator(model)
+    tiles: list[UInt8[np.ndarray, "h w c"]] = []
     largest = store.spec.height
-    for answer in strongest(pieces, patches, count):
-        images = store.batch(numbers[answer.images.numpy()]).samples
-        guided, boxes = explained(network, judge, images, module, answer)
+    for responses in strongest_responses(chunks, patches, count):
+        images = store.batch(indices[responses.images.numpy()]).samples
+        guided, boxes = explain_responses(network, discriminate, images, module, responses)
         guided = guided / guided.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
         for row in (images, guided):
             for image, (down, right) in zip(row, boxes, strict=True):
-                shown.append(_enlarged(float_to_pixels(image[None, :, down, right])[0].numpy(), largest))
-    return grid(np.stack(shown), columns=patches)
+                tiles.append(_enlarge(float_to_pixels(image[None, :, down, right])[0].numpy(), largest))
+    return grid(np.stack(tiles), columns=patches)
 
 
-def _enlarged(patch: UInt8[np.ndarray, "h w c"], side: int) -> UInt8[np.ndarray, "side side c"]:
-    """To that side, by repeating pixels."""
+def _enlarge(patch: UInt8[np.ndarray, "h w c"], side: int) -> UInt8[np.ndarray, "side side c"]:
+    """A patch enlarged to `side` x `side` pixels by repeating pixels."""
     rows = np.arange(side) * patch.shape[0] // side
     columns = np.arange(side) * patch.shape[1] // side
     return patch[rows][:, columns]
@@ -70,7 +73,7 @@ Images = Float[Tensor, "n c h w"]
 
 
 class _GuidedRelu(torch.autograd.Function):
-    """A rectifier that lets back only gradients that are positive, at places that are."""
+    """A rectifier whose backward pass keeps only positive gradients at positive inputs."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, slope: float) -> Tensor:  # noqa: ANN401
@@ -83,13 +86,13 @@ class _GuidedRelu(torch.autograd.Function):
         return gradient.clamp_min(0) * positive, None
 
 
-class Guided(TorchFunctionMode):
-    """In the block all rectifiers guide gradients back (guided backpropagation: Springenberg et al. 2015)."""
+class GuidedBackpropagation(TorchFunctionMode):
+    """Within this context, ReLU and leaky ReLU use guided backpropagation (Springenberg et al. 2015)."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Iterable[type], args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:  # noqa: ANN401
-        """Rectifiers by their guided form, all else as it is."""
+        """Call rectifiers in their guided form, and all other functions unchanged."""
         kwargs, name = kwargs or {}, getattr(func, "__name__", "").rstrip("_")
         if name == "relu":
             return _GuidedRelu.apply(args[0], 0.0)
@@ -99,63 +102,69 @@ class Guided(TorchFunctionMode):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Where a filter answers most."""
+class FilterResponses:
+    """The strongest responses of one filter, one for each image, the strongest first."""
 
     channel: int
+    """Index of the filter."""
     strengths: Float[Tensor, " k"]
-    """Of the answers, the strongest first."""
+    """Values of the feature map at the responses."""
     images: Int64[Tensor, " k"]
-    """The numbers of the images."""
+    """Indices of the images."""
     rows: Int64[Tensor, " k"]
-    """Where in the map."""
+    """Row of each response in the feature map."""
     columns: Int64[Tensor, " k"]
+    """Column of each response in the feature map."""
 
 
-def strongest(pieces: Iterable[Maps], count: int, filters: int) -> list[Answer]:
-    """Of maps that come in pieces, the `filters` channels whose answers vary most between images, and for each the `count` images
-    that it answers to most.
+def strongest_responses(chunks: Iterable[Maps], count: int, filters: int) -> list[FilterResponses]:
+    """The `filters` channels whose strongest responses vary most between images, and for each its `count` strongest responses.
+
+    `chunks` are feature maps of consecutive images.
     """
-    values, places, width = [], [], 1
-    for output in pieces:
+    values, positions, width = [], [], 1
+    for output in chunks:
         best = output.float().flatten(2).max(dim=2)
         values.append(best.values)
-        places.append(best.indices)
+        positions.append(best.indices)
         width = output.shape[3]
-    answers, where = torch.cat(values), torch.cat(places)
-    selective = answers.std(dim=0) / answers.mean(dim=0).abs().clamp_min(1e-6)
+    strengths, position_of = torch.cat(values), torch.cat(positions)
+    selectivity = strengths.std(dim=0) / strengths.mean(dim=0).abs().clamp_min(1e-6)
     found = []
-    for channel in selective.argsort(descending=True)[:filters].tolist():
-        order = answers[:, channel].argsort(descending=True)[:count]
-        place = where[order, channel]
-        found.append(Answer(channel, answers[order, channel], order, place // width, place % width))
+    for channel in selectivity.argsort(descending=True)[:filters].tolist():
+        order = strengths[:, channel].argsort(descending=True)[:count]
+        position = position_of[order, channel]
+        found.append(FilterResponses(channel, strengths[order, channel], order, position // width, position % width))
     return found
 
 
-def explained(
-    network: nn.Module, judge: Callable[[Images], object], images: Images, module: str, answer: Answer
+def explain_responses(
+    network: nn.Module, discriminate: Callable[[Images], object], images: Images, module: str, responses: FilterResponses
 ) -> tuple[Float[Tensor, "k c h w"], list[tuple[slice, slice]]]:
-    """What in each image its answer came from, by guided backpropagation, and the part of the image that the filter saw at all."""
-    shown = images.detach().clone().requires_grad_()
-    with recording(network) as recorder, Guided():
-        judge(shown)
+    """Guided gradients of each response with respect to its image, and the square of the image that the response depends on.
+
+    `discriminate` runs `network` on images, and `module` is the name of the module that outputs the feature maps.
+    """
+    inputs = images.detach().clone().requires_grad_()
+    with record_feature_maps(network) as recorder, GuidedBackpropagation():
+        discriminate(inputs)
     output = next(output for name, output in recorder.maps.values() if name == module)
-    picked = output[torch.arange(len(images)), answer.channel, answer.rows, answer.columns]
-    (guided,) = torch.autograd.grad(picked.sum(), shown)
-    seen = []
+    picked = output[torch.arange(len(images)), responses.channel, responses.rows, responses.columns]
+    (guided,) = torch.autograd.grad(picked.sum(), inputs)
+    squares = []
     side_ratio = images.shape[2] / output.shape[2]
-    for row, column, gradient in zip(answer.rows.tolist(), answer.columns.tolist(), guided, strict=True):
-        seen.append(_box(gradient.abs().sum(dim=0), (row + 0.5) * side_ratio, (column + 0.5) * side_ratio))
-    return guided, seen
+    for row, column, gradient in zip(responses.rows.tolist(), responses.columns.tolist(), guided, strict=True):
+        squares.append(_receptive_square(gradient.abs().sum(dim=0), (row + 0.5) * side_ratio, (column + 0.5) * side_ratio))
+    return guided, squares
 
 
-def _box(strength: Float[Tensor, "h w"], row: float, column: float) -> tuple[slice, slice]:
-    """The smallest square about a place that holds all that is not zero, within the image."""
+def _receptive_square(strength: Float[Tensor, "h w"], row: float, column: float) -> tuple[slice, slice]:
+    """The smallest square around a position, shifted into the image, that contains all nonzero values."""
     height, width = strength.shape
-    places = strength.nonzero()
-    if not len(places):
+    nonzero = strength.nonzero()
+    if not len(nonzero):
         return slice(0, height), slice(0, width)
-    reach = max((places[:, 0] - row).abs().max().item(), (places[:, 1] - column).abs().max().item()) + 1
+    reach = max((nonzero[:, 0] - row).abs().max().item(), (nonzero[:, 1] - column).abs().max().item()) + 1
     side = int(min(2 * reach, height, width))
     top, left = (int(min(max(0, middle - side / 2), limit - side)) for middle, limit in ((row, height), (column, width)))
     return slice(top, top + side), slice(left, left + side)

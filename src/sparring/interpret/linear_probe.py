@@ -1,4 +1,4 @@
-"""What a trained discriminator sees. Its features as a representation, and what its filters respond to."""
+"""Linear probes: how well a linear classifier recognizes the data's classes from a discriminator's features."""
 
 import os
 import warnings
@@ -11,33 +11,37 @@ from jaxtyping import Float, Int64, UInt8
 
 from sparring.core.errors import DataError, missing_extra
 from sparring.data.store import Store
-from sparring.evaluation.classifier import split
+from sparring.evaluation.classifier import split_by_class
 from sparring.evaluation.extractors import open_extractor
 from sparring.inference.model import Model
 from sparring.inference.training_data import data_of
-from sparring.interpret.feature_maps import PIECE, _maps, features
+from sparring.interpret.discriminator_features import CHUNK, maps_of_images, pooled_features
 
 PENALTIES = tuple(10.0**power for power in range(7))
-"""Ridge penalties to choose from, for features of unit variance."""
+"""Candidate ridge penalties, for features of unit variance."""
 
 
 @dataclass(frozen=True)
-class Probe:
-    """How well a linear classifier names the classes of images from some features."""
+class ProbeResult:
+    """Accuracy of a linear classifier of images on one kind of features."""
 
     features: str
+    """Kind of features: "pixels", "lite0" or "discriminator"."""
     dimensions: int
+    """Number of features."""
     accuracy: float
-    """Share of held-out images named rightly."""
+    """Share of held-out images that are classified correctly, from 0 to 1."""
     held_out: int
-    """How many those are."""
+    """Number of held-out images."""
     penalty: float
-    """The ridge penalty, chosen on a part of the training images."""
+    """The ridge penalty, chosen on part of the training images."""
 
 
-def probe(model: Model, data: str | os.PathLike[str] | Store | None = None) -> list[Probe]:
-    """Linear classifiers of the data's classes on pixels, on `lite0`'s features, and on the discriminator's: DCGAN's experiment (Radford
-    et al. 2016, section 5.1). 15 % of each class are held out. The best first.
+def probe_discriminator(model: Model, data: str | os.PathLike[str] | Store | None = None) -> list[ProbeResult]:
+    """Train linear classifiers of the data's classes on pixels, on lite0's features and on the discriminator's features, the best first.
+
+    This is DCGAN's experiment (Radford et al. 2016, section 5.1). 15 % of each class are held out. Raises a DataError for data with fewer
+    than two classes, and a SettingsError if the model has no convolutional discriminator.
     """
     try:
         from scipy.linalg import LinAlgWarning  # noqa: PLC0415 (comes with it)
@@ -46,26 +50,34 @@ def probe(model: Model, data: str | os.PathLike[str] | Store | None = None) -> l
         raise missing_extra("scikit-learn", "learn", "A linear classifier") from None
     store = data_of(model, data)
     if store.labels is None or len(store.spec.classes) < 2:
-        raise DataError("A classifier needs data with two classes or more. Use folders as classes, or a labels.csv.")
-    training, held_out = split(store.labels)
-    everything = np.concatenate([training, held_out])
-    pixels: UInt8[np.ndarray, "n h w c"] = store.pixels.view(np.ndarray)[everything]
-    lite0 = open_extractor("lite0").extract(pixels[start : start + PIECE] for start in range(0, len(pixels), PIECE)).rows.numpy()
-    seen = np.concatenate([features(recorder).numpy() for recorder in _maps(model, store, everything)])
-    sets = {"pixels": pixels.reshape(len(pixels), -1).astype(np.float32), "lite0": lite0, "discriminator": seen}
-    found = [_fitted(RidgeClassifier, LinAlgWarning, name, rows, store.labels[everything], len(training)) for name, rows in sets.items()]
-    return sorted(found, key=lambda one: -one.accuracy)
+        raise DataError(
+            f"A classifier needs data with at least two classes, and this data has {len(store.spec.classes)}. Put the images of each class "
+            "into a folder of its own, or add a labels.csv."
+        )
+    training, held_out = split_by_class(store.labels)
+    indices = np.concatenate([training, held_out])
+    pixels: UInt8[np.ndarray, "n h w c"] = store.pixels.view(np.ndarray)[indices]
+    lite0 = open_extractor("lite0").extract(pixels[start : start + CHUNK] for start in range(0, len(pixels), CHUNK)).rows.numpy()
+    learned = np.concatenate([pooled_features(recorder).numpy() for recorder in maps_of_images(model, store, indices)])
+    features = {"pixels": pixels.reshape(len(pixels), -1).astype(np.float32), "lite0": lite0, "discriminator": learned}
+    results = [
+        _fit_probe(RidgeClassifier, LinAlgWarning, name, rows, store.labels[indices], len(training)) for name, rows in features.items()
+    ]
+    return sorted(results, key=lambda result: -result.accuracy)
 
 
-def _fitted(
+def _fit_probe(
     classifier: Callable[..., Any],
     complaint: type[Warning],
     name: str,
     rows: Float[np.ndarray, "n d"],
     labels: Int64[np.ndarray, " n"],
     training: int,
-) -> Probe:
-    """A ridge classifier on standardized features; its penalty is chosen on every sixth training image."""
+) -> ProbeResult:
+    """Fit a ridge classifier to standardized features of the first `training` rows, and measure its accuracy on the others.
+
+    The penalty is chosen on every sixth training image. `complaint` is the warning class that numerically poor penalties raise.
+    """
     rows = (rows - rows[:training].mean(axis=0)) / (rows[:training].std(axis=0) + 1e-6)
     chosen = np.arange(training) % 6 == 0
 
@@ -77,4 +89,4 @@ def _fitted(
     numbers = np.arange(len(rows))
     scores = {penalty: accuracy(penalty, numbers[:training][~chosen], numbers[:training][chosen]) for penalty in PENALTIES}
     best = max(scores, key=lambda penalty: scores[penalty])
-    return Probe(name, rows.shape[1], accuracy(best, numbers[:training], numbers[training:]), len(rows) - training, best)
+    return ProbeResult(name, rows.shape[1], accuracy(best, numbers[:training], numbers[training:]), len(rows) - training, best)

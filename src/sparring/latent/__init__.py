@@ -1,1 +1,1 @@
-"""The latent space of a trained model: w where the generator has styles, z where not."""
+"""Exploring the latent space of a trained model: w for generators with styles, z for others."""

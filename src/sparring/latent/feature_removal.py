@@ -1,4 +1,6 @@
-"""Which of a generator's channels make a feature: DCGAN's bedrooms without windows (Radford et al. 2016, section 6.3.2)."""
+"""Removes a feature from generated images by zeroing the generator's channels that are responsible for it, as DCGAN's authors removed
+windows from bedrooms (Radford et al. 2016, section 6.3.2).
+"""
 
 from collections.abc import Callable
 
@@ -7,50 +9,54 @@ from torch import Tensor
 
 from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
-from sparring.latent.directions import SAMPLES, discriminant
-from sparring.latent.space import Images, Space
-from sparring.nets.feature_maps import without
+from sparring.latent.directions import SEARCH_SAMPLES, discriminant_direction
+from sparring.latent.space import Images, LatentSpace
+from sparring.nets.forward_hooks import zero_channels
 
 
-def responsible(strengths: Float[Tensor, "n c"], has_it: Bool[Tensor, " n"], count: int) -> Int64[Tensor, " k"]:
-    """The channels whose strength (the mean of a map) speaks most for having it: those of the largest positive weights of a linear
-    classifier. At most `count`; ValueError if all have it or none has.
+def responsible_channels(strengths: Float[Tensor, "n c"], has_feature: Bool[Tensor, " n"], count: int) -> Int64[Tensor, " k"]:
+    """Indices of at most `count` channels that predict a feature best: those with the largest positive weights in a linear classifier.
+
+    `strengths` are the means of each channel's map. Raises a ValueError if all images or none have the feature.
     """
     deviations = strengths.std(dim=0).clamp_min(1e-6)
-    weights = discriminant(strengths / deviations, has_it)
+    weights = discriminant_direction(strengths / deviations, has_feature)
     strongest = weights.argsort(descending=True)[:count]
     return strongest[weights[strongest] > 0]
 
 
-def without_feature(
+def remove_feature(
     model: Model,
-    has_it: Callable[[Images], Int64[Tensor, " n"]],
+    detect_feature: Callable[[Images], Int64[Tensor, " n"]],
     *,
     side: int | None = None,
     channels: int = 16,
     n: int = 10,
     seed: int = 0,
 ) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
-    """Images that have something, before and after the channels that make it are dropped from the generator's maps of that side (by
-    default the second largest). `has_it`: 1 for images that have it, 0 for others.
+    """Up to `n` samples with a feature, before and after the responsible channels of the generator's maps are set to zero.
+
+    `detect_feature` returns 1 for images with the feature and 0 for others. `side` is the side of the maps (by default the second largest)
+    and `channels` the largest number of channels to zero. Raises a SettingsError if the generator has no such maps, or if all samples or
+    none have the feature.
     """
-    space = Space(model)
+    space = LatentSpace(model)
     if n < 1 or channels < 1:
         raise SettingsError(f"n and channels must be at least 1, not {n} and {channels}.")
-    points, labels = space.many(SAMPLES // 2, seed), space.labels(SAMPLES // 2, None, seed)
-    drawn, maps, names = space.recorded(points, labels, lambda maps: maps.mean(dim=(2, 3)))
+    points, labels = space.sample_points(SEARCH_SAMPLES // 2, seed), space.sample_labels(SEARCH_SAMPLES // 2, None, seed)
+    drawn, maps, names = space.generate_with_features(points, labels, lambda maps: maps.mean(dim=(2, 3)))
     if not maps:
-        raise SettingsError(f"{model.source} has a generator without maps, so there are no channels to drop.")
+        raise SettingsError(f"{model.source} has a generator without feature maps, so there are no channels to zero.")
     side = sorted(maps)[max(0, len(maps) - 2)] if side is None else side
     if side not in maps:
         raise SettingsError(f"The generator has no maps of {side}x{side}. It has maps of: {', '.join(map(str, sorted(maps)))}.")
-    having = has_it(drawn).bool()
+    having = detect_feature(drawn).bool()
     if having.all() or not having.any():
         raise SettingsError(
-            f"{'All' if having.any() else 'None'} of {len(drawn):,} samples have it, so it cannot be told which channels make it."
+            f"{'All' if having.any() else 'None'} of {len(drawn):,} samples have the feature, so the responsible channels cannot be found."
         )
-    chosen = responsible(maps[side], having, channels)
-    places = having.nonzero().flatten()[:n]
-    with without(space.generator, names[side], chosen):
-        after = space.draw(points[places], None if labels is None else labels[places])
-    return drawn[places], after
+    chosen = responsible_channels(maps[side], having, channels)
+    indices = having.nonzero().flatten()[:n]
+    with zero_channels(space.generator, names[side], chosen):
+        after = space.generate(points[indices], None if labels is None else labels[indices])
+    return drawn[indices], after

@@ -1,4 +1,4 @@
-"""Styles of one image with those of another (Karras et al. 2019, section 3.1)."""
+"""Grids of images with mixed styles (Karras et al. 2019, section 3.1), and of images at several truncations."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from torch import Tensor
 
 from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
-from sparring.latent.space import Label, Space
+from sparring.latent.space import Label, LatentSpace
 from sparring.nets.style_generator import StyleGenerator
 
 
-def mixed(
+def mix_styles(
     coarse: Float[Tensor, "rows layers style"], fine: Float[Tensor, "columns layers style"], layer: int
 ) -> Float[Tensor, "rows columns layers style"]:
-    """The styles of each row up to `layer` with those of each column from there on."""
+    """Styles of every row up to `layer`, combined with the styles of every column from `layer` on."""
     rows, columns = len(coarse), len(fine)
     return torch.cat(
         [coarse[:, None, :layer].expand(-1, columns, -1, -1), fine[None, :, layer:].expand(rows, -1, -1, -1)],
@@ -23,35 +23,37 @@ def mixed(
     )
 
 
-COARSE = 4
-"""The side that maps are brought to before their components are found."""
+POOLED_SIDE = 4
+"""Side that feature maps are averaged to before their principal components are computed."""
 
 
-def mix(
+def style_mixing_grid(
     model: Model, coarse: Sequence[int], fine: Sequence[int], *, layer: int | None = None, label: Label = None
 ) -> Float[Tensor, "rows_and_one columns_and_one c h w"]:
-    """A grid of styles mixed: the coarse ones of each row's image with the fine ones of each column's. The first column shows the rows'
-    own images, the first row the columns', and the corner is white.
+    """Grid of images with the coarse styles of each row's image and the fine styles of each column's image.
 
-    `coarse`, `fine`: seeds, whose first samples are meant. `layer`: the first with fine styles; by default the first of 16x16.
-    A SettingsError for generators without styles.
+    The first column has the rows' own images, the first row the columns' own images, and the corner is white. `coarse` and `fine` are
+    seeds whose first samples are used. `layer` is the first layer with fine styles; by default the first at 16x16. Raises a SettingsError
+    for generators without styles.
     """
-    space = Space(model)
+    space = LatentSpace(model)
     if not isinstance(space.generator, StyleGenerator):
-        raise SettingsError(f"{model.source} has a generator without styles, so there are none to mix. Train stylegan or stylegan2.")
+        raise SettingsError(f"{model.source} has a generator without styles, so there is nothing to mix. Train stylegan or stylegan2.")
     layers = space.generator.layers
     layer = min(space.generator.coarse_layers, layers - 1) if layer is None else layer
     if not 0 < layer < layers:
-        raise SettingsError(f"layer must be from 1 to {layers - 1}, for this generator has {layers}; it is {layer}.")
-    rows, columns = space.points(coarse, label), space.points(fine, label)
-    images = space.draw(mixed(rows, columns, layer).flatten(0, 1)).unflatten(0, (len(coarse), len(fine)))
+        raise SettingsError(f"layer must be from 1 to {layers - 1}, not {layer}, because this generator has {layers} layers.")
+    rows, columns = space.points_of_seeds(coarse, label), space.points_of_seeds(fine, label)
+    images = space.generate(mix_styles(rows, columns, layer).flatten(0, 1)).unflatten(0, (len(coarse), len(fine)))
     corner = torch.ones(1, 1, *images.shape[2:], device=images.device)
-    top = torch.cat([corner, space.draw(columns)[None]], dim=1)
-    return torch.cat([top, torch.cat([space.draw(rows)[:, None], images], dim=1)])
+    top = torch.cat([corner, space.generate(columns)[None]], dim=1)
+    return torch.cat([top, torch.cat([space.generate(rows)[:, None], images], dim=1)])
 
 
-def truncations(model: Model, values: Sequence[float], n: int, *, seed: int = 0, label: Label = None) -> Float[Tensor, "values n c h w"]:
-    """The first `n` samples of a seed at each truncation (see `Model.sample`)."""
+def truncation_grid(
+    model: Model, values: Sequence[float], n: int, *, seed: int = 0, label: Label = None
+) -> Float[Tensor, "values n c h w"]:
+    """The first `n` samples of a seed at each truncation (see `Model.sample`). Raises a SettingsError without truncations."""
     if not values:
         raise SettingsError("Name at least one truncation.")
     return torch.stack([model.sample(n, seed=seed, label=label, truncation=value) for value in values])

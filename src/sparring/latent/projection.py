@@ -1,4 +1,4 @@
-"""Real images brought into a latent space: the point from which the generator draws what is nearest."""
+"""Projection of real images into latent space: finds the points whose generated images are nearest to given ones."""
 
 import math
 from collections.abc import Callable
@@ -12,39 +12,40 @@ from torch.nn.functional import avg_pool2d
 
 from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
-from sparring.latent.space import Images, Label, Points, Space, _fixed
+from sparring.latent.space import Images, Label, LatentSpace, Points, frozen
 
-RISE, FALL = 0.05, 0.25
-"""Shares of the steps in which the rate rises from zero and falls back to it (Karras et al. 2020, appendix D)."""
-BLURS = 3
-"""Halvings of the side at which images are compared too: far from the target, fine detail leads nowhere."""
+WARMUP_SHARE, DECAY_SHARE = 0.05, 0.25
+"""Shares of the steps in which the learning rate rises from zero and falls back to zero (Karras et al. 2020, appendix D)."""
+HALVINGS = 3
+"""Number of times that images are halved and compared again: far from the target, fine details give no useful gradient."""
 
 
 @dataclass(frozen=True)
 class Projection:
-    """Where images were found."""
+    """Points in latent space that were found for target images."""
 
     points: Points
-    """In the latent space."""
+    """Points in w or z."""
     images: Images
-    """What is drawn from there."""
+    """Images generated from these points."""
     losses: Float[Tensor, "steps n"]
-    """The distance of each image to its target, step by step."""
+    """Distance of each image to its target at each step."""
 
-    def peak_ratios(self, targets: Images) -> Float[Tensor, " n"]:
-        """Peak signal-to-noise ratio of each image to its target, in decibels; pixels in [-1, 1], outside of which they are clipped."""
+    def peak_signal_to_noise_ratios(self, targets: Images) -> Float[Tensor, " n"]:
+        """Peak signal-to-noise ratio of each image to its target, in decibels. Pixels are clipped to [-1, 1]."""
         error = (self.images.clamp(-1, 1) - targets).square().mean(dim=(1, 2, 3))
         return 10 * torch.log10(4 / error.clamp_min(1e-12))
 
 
-def distances(images: Images, targets: Images) -> Float[Tensor, " n"]:
-    """Mean squared differences of pixels, summed over the full side and its halvings. A image is cut at white and black: where the target
-    is either, what lies beyond is no difference.
+def multiscale_distances(images: Images, targets: Images) -> Float[Tensor, " n"]:
+    """Mean squared pixel differences of each image to its target, summed over the full side and its halvings.
+
+    Where the target is white or black, pixels beyond that value do not count as different, because images are clipped.
     """
     beyond = ((targets >= 1) & (images > 1)) | ((targets <= -1) & (images < -1))
     images = torch.where(beyond, targets, images)
     total = (images - targets).square().mean(dim=(1, 2, 3))
-    for _ in range(BLURS):
+    for _ in range(HALVINGS):
         if min(images.shape[2:]) < 2:
             break
         images, targets = avg_pool2d(images, 2), avg_pool2d(targets, 2)
@@ -52,28 +53,28 @@ def distances(images: Images, targets: Images) -> Float[Tensor, " n"]:
     return total
 
 
-def nearest(images: Images, points: Points, targets: Float[Tensor, "m c h w"]) -> Float[Tensor, "m ..."]:
-    """Of the points from which `images` were drawn, that whose image is nearest to each target."""
-    return points[torch.stack([distances(images, target.expand_as(images)).argmin() for target in targets])]
+def nearest_points(images: Images, points: Points, targets: Float[Tensor, "m c h w"]) -> Float[Tensor, "m ..."]:
+    """For each target, the point whose image among `images` is nearest to it."""
+    return points[torch.stack([multiscale_distances(images, target.expand_as(images)).argmin() for target in targets])]
 
 
-def project(
+def optimize_points(
     draw: Callable[[Points], Images],
     start: Points,
     targets: Images,
     *,
     steps: int,
     rate: float,
-    distance: Callable[[Images, Images], Float[Tensor, " n"]] = distances,
+    distance: Callable[[Images, Images], Float[Tensor, " n"]] = multiscale_distances,
 ) -> Projection:
-    """Move each point by gradient descent (Adam) on the distance of its image to its target; the best point met is kept."""
+    """Optimize each point with Adam so that its image approaches its target. Returns the best point of all steps."""
     points = start.detach().clone().requires_grad_()
     optimizer = torch.optim.Adam([points], lr=rate, betas=(0.9, 0.99))
     losses = torch.full((steps + 1, len(start)), math.inf)
     best, best_points = losses[0].clone(), start.detach().clone()
     for step in range(steps + 1):
         done = step / max(1, steps)
-        optimizer.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / (RISE * steps + 1), (1 - done) / FALL + 1e-3)
+        optimizer.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / (WARMUP_SHARE * steps + 1), (1 - done) / DECAY_SHARE + 1e-3)
         found = distance(draw(points), targets)
         losses[step] = found.detach()
         better = losses[step] < best
@@ -86,11 +87,11 @@ def project(
         return Projection(best_points, draw(best_points), losses)
 
 
-CANDIDATES = 512
-"""Points that the start of a projection is found among."""
+START_CANDIDATES = 512
+"""Number of random points among which the starting point of a projection is chosen."""
 
 
-def projected(
+def project_images(
     model: Model,
     targets: Images,
     *,
@@ -100,26 +101,31 @@ def projected(
     label: Label = None,
     seed: int = 0,
 ) -> Projection:
-    """Points from which the model draws what is nearest to these images in [-1, 1]: in "w" one style for all layers, in "w+" one for each
-    (Abdal et al. 2019). Without styles both are z. Of many samples the nearest is the start.
+    """Find the points whose generated images are nearest to `targets`, images in [-1, 1] of the model's shape.
+
+    `space` "w" has one style for all layers, "w+" one for each layer (Abdal et al. 2019); without styles both mean z. The nearest of 512
+    random samples is the starting point. Raises a SettingsError for targets of another shape.
     """
-    room = Space(model)
+    latent_space = LatentSpace(model)
     if steps < 0 or not rate > 0:
         raise SettingsError(f"steps must be at least 0 and rate more than 0, not {steps} and {rate}.")
     if targets.shape[1:] != torch.Size(model.spec.shape):
-        raise SettingsError(f"The images are {tuple(targets.shape[1:])}, and the model draws {model.spec.shape} (channels, height, width).")
-    targets = targets.to(room.game.device)
-    labels = room.labels(CANDIDATES, label, seed)
-    points = room.many(CANDIDATES, seed, label)
-    if room.styled:  # the mean of all w is a good start too
+        raise SettingsError(
+            f"The images have shape {tuple(targets.shape[1:])} (channels, height, width), but the model generates {model.spec.shape}. "
+            "Resize the images."
+        )
+    targets = targets.to(latent_space.game.device)
+    labels = latent_space.sample_labels(START_CANDIDATES, label, seed)
+    points = latent_space.sample_points(START_CANDIDATES, seed, label)
+    if latent_space.has_styles:  # the mean of all w is a good start too
         mean = points.mean(dim=0, keepdim=True)
         points, labels = torch.cat([points, mean]), None
-    start = nearest(room.draw(points, labels), points, targets)
+    start = nearest_points(latent_space.generate(points, labels), points, targets)
     labels = None if labels is None else labels[[int((points == one).flatten(1).all(dim=1).nonzero()[0]) for one in start]]
-    draw = room.drawing(labels)
-    with _fixed(room.generator):
-        if not room.styled or space == "w+":
-            return project(draw, start, targets, steps=steps, rate=rate)
+    draw = latent_space.generation_function(labels)
+    with frozen(latent_space.generator):
+        if not latent_space.has_styles or space == "w+":
+            return optimize_points(draw, start, targets, steps=steps, rate=rate)
         layers = start.shape[1]
-        found = project(lambda w: draw(w[:, None].expand(-1, layers, -1)), start[:, 0], targets, steps=steps, rate=rate)
+        found = optimize_points(lambda w: draw(w[:, None].expand(-1, layers, -1)), start[:, 0], targets, steps=steps, rate=rate)
         return Projection(found.points[:, None].expand(-1, layers, -1), found.images, found.losses)

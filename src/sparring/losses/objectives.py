@@ -30,7 +30,19 @@ class Objective:
     generator: Callable[[Logits, Logits], Losses]
     """Minimized by the generator. Where it does not compare, the logits of real samples are not looked at."""
     compares: bool = False
-    """Whether the generator's loss depends on the logits of real samples."""
+    """Whether the losses depend on differences between the logits of real and of generated samples alone, so that the generator's loss
+    needs the logits of real samples, and all logits may drift together."""
+    compares_pairs: bool = False
+    """Whether each real sample is compared with one generated sample, and not with the mean of all."""
+    is_critic: bool = False
+    """Whether the discriminator is a critic: its losses are linear in the logits without a bound, so its slope must be bounded by other
+    means (a gradient penalty, clipping, spectral norm), and neither its logits nor its losses have a zero of their own."""
+    has_log_odds: bool = False
+    """Whether logits are log-odds that a sample is real."""
+    has_real_target: bool = False
+    """Whether the discriminator aims at a number on real samples, which label smoothing lowers."""
+    generator_saturates: bool = False
+    """Whether the generator's gradient vanishes by itself where the discriminator is sure that its samples are generated."""
     zero_sum: bool = False
     """Whether the generator minimizes what the discriminator maximizes. (Of that, the plain game leaves out the losses on real
     samples, which do not depend on the generator; unrolling makes them.)"""
@@ -99,16 +111,18 @@ def relativistic_average_generator(real: Logits, generated: Logits) -> Losses:
 
 
 OBJECTIVES: dict[ObjectiveName, Objective] = {
-    "non-saturating": Objective(minimax_discriminator, non_saturating_generator),
-    "saturating": Objective(minimax_discriminator, saturating_generator, zero_sum=True),
-    "least-squares": Objective(least_squares_discriminator, least_squares_generator),
+    "non-saturating": Objective(minimax_discriminator, non_saturating_generator, has_log_odds=True, has_real_target=True),
+    "saturating": Objective(
+        minimax_discriminator, saturating_generator, has_log_odds=True, has_real_target=True, generator_saturates=True, zero_sum=True
+    ),
+    "least-squares": Objective(least_squares_discriminator, least_squares_generator, has_real_target=True),
     "hinge": Objective(hinge_discriminator, linear_generator),
-    "wasserstein": Objective(wasserstein_critic, linear_generator, zero_sum=True),
-    "relativistic": Objective(relativistic_discriminator, relativistic_generator, compares=True),
+    "wasserstein": Objective(wasserstein_critic, linear_generator, is_critic=True, zero_sum=True),
+    "relativistic": Objective(relativistic_discriminator, relativistic_generator, compares=True, compares_pairs=True),
     "relativistic-average": Objective(relativistic_average_discriminator, relativistic_average_generator, compares=True),
 }
-HAVE_TARGETS = ("non-saturating", "saturating", "least-squares")
-"""Those whose discriminator aims at a number on real samples, which label smoothing lowers."""
+HAVE_TARGETS = tuple(name for name, each in OBJECTIVES.items() if each.has_real_target)
+"""The objectives that label smoothing is for."""
 
 
 def objective(name: ObjectiveName, label_smoothing: float = 0.0) -> Objective:

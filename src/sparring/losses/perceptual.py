@@ -1,4 +1,4 @@
-"""Perceptual losses (Johnson et al. 2016): content and style by the feature maps of a published network."""
+"""Perceptual losses (Johnson et al. 2016): style distance on feature maps of a published network, and total variation."""
 
 from collections.abc import Sequence
 
@@ -6,25 +6,29 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+Maps = Sequence[Float[Tensor, "n _ _ _"]]
+"""Feature maps at several depths."""
+
 
 def correlations(maps: Float[Tensor, "n f p q"]) -> Float[Tensor, "n f f"]:
-    """How often features come together: the Gram matrix of equation 3."""
+    """Gram matrix of the features of each image (equation 3): how strongly each pair of features occurs together."""
     rows = maps.float().flatten(2)
     with torch.autocast(maps.device.type, enabled=False):
         return rows @ rows.transpose(1, 2) / (rows.shape[1] * rows.shape[2])
 
 
-def style_distance(maps: Sequence[Float[Tensor, "n _ _ _"]], manner: Sequence[Float[Tensor, "n _ _"]]) -> Float[Tensor, " n"]:
-    """Each image's squared distances between the Gram matrices of its maps and those of the style, each over the mean square of the
-    style's, averaged over the maps. It can only tell colors from their opposites by maps whose features are not also seen negated:
-    f and -f have the same Gram matrix.
+def style_distance(maps: Maps, style_grams: Sequence[Float[Tensor, "n _ _"]]) -> Float[Tensor, " n"]:
+    """Squared distances between the Gram matrices of each image and those of the style, averaged over the feature maps.
+
+    `style_grams` are the Gram matrices of the style image's maps; each map's distance is divided by the mean square of its Gram matrix.
+    Features f and -f have the same Gram matrix, so maps that also contain negated features cannot tell colors from their opposites.
     """
-    distances = [(correlations(of) - one).square().flatten(1).sum(dim=1) for of, one in zip(maps, manner, strict=True)]
-    sizes = [one.square().flatten(1).sum(dim=1).mean() for one in manner]
+    distances = [(correlations(of) - gram).square().flatten(1).sum(dim=1) for of, gram in zip(maps, style_grams, strict=True)]
+    sizes = [gram.square().flatten(1).sum(dim=1).mean() for gram in style_grams]
     return torch.stack([distance / size for distance, size in zip(distances, sizes, strict=True)]).mean(dim=0)
 
 
 def total_variation(images: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
-    """Mean squared differences of neighbors."""
+    """Total variation of each image: the mean squared differences of vertically and of horizontally neighboring pixels, summed."""
     down, across = images.diff(dim=2), images.diff(dim=3)
     return down.square().flatten(1).mean(dim=1) + across.square().flatten(1).mean(dim=1)

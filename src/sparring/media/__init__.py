@@ -1,1 +1,1 @@
-"""Image and video files, in and out."""
+"""Reading and writing image and video files, and converting pixels."""

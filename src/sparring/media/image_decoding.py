@@ -1,4 +1,4 @@
-"""From the bytes of a file to a checked square of pixels. Files are not trusted: what goes wrong is an `UnusableError`."""
+"""Decodes the bytes of an image file into checked pixels. Files are not trusted: whatever fails becomes an `UnusableImageError`."""
 
 import io
 import math
@@ -13,12 +13,12 @@ from jaxtyping import Shaped, UInt8, UInt16
 from PIL import Image
 
 from sparring.core.errors import DataError, listed
-from sparring.media.value_range import Range, described, extremes, range_of, to_8_bits
+from sparring.media.value_range import ValueRange, choose_range, describe_range, extremes, to_8_bits
 
 Color = tuple[int, int, int]
 Crop = Literal["center", "squash", "pad"]
 
-# Only formats that Pillow decodes itself: EPS, for one, would start another program.
+# Only formats that Pillow decodes by itself. EPS, for example, would start another program.
 ENDINGS = {
     "PNG": (".png", ".apng"),
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -31,14 +31,14 @@ ENDINGS = {
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
     "QOI": (".qoi",),
 }
-UNREAD_ENDINGS = (".heic", ".heif", ".jxl", ".psd", ".tga")
-"""Images without doubt, so they count as unusable rather than as something else."""
-IMAGE_ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings) | frozenset(UNREAD_ENDINGS)
-LARGEST_FILE = 512 * 2**20
+UNSUPPORTED_ENDINGS = (".heic", ".heif", ".jxl", ".psd", ".tga")
+"""Endings of image formats that are not supported: such files count as unusable images rather than as other files."""
+IMAGE_ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings) | frozenset(UNSUPPORTED_ENDINGS)
+MAX_FILE_BYTES = 512 * 2**20
 SEVERAL_FRAMES = "several frames: the first is used"
-ORIENTATION = 0x0112
-"""The EXIF tag that says how a camera was held."""
-TURNS = {
+ORIENTATION_TAG = 0x0112
+"""EXIF tag of an image's orientation, from 1 to 8."""
+ORIENTATION_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -47,78 +47,85 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What brings an image upright, by that tag."""
-PNG_START = b"\x89PNG\r\n\x1a\n"
-LONGEST_XMP = 2**20
-"""Bytes of a PNG's XMP block, which may hold the orientation, that Pillow reads."""
-DIM = 63
-"""Colors of 16 bits that Pillow reduces to no more than this have lost what made them differ."""
+"""Operation that turns an image upright, by its EXIF orientation."""
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_XMP_BYTES = 2**20
+"""Largest XMP block of a PNG that is kept, in bytes, because it may hold the orientation."""
+DARK_LEVEL = 63
+"""If Pillow reduces 16-bit colors to 8-bit values of at most this level, too much of their differences is lost."""
 
 
-class UnusableError(Exception):
-    """One image cannot be used; the text is the reason. It never leaves this package: the image is quarantined."""
+class UnusableImageError(Exception):
+    """An image cannot be used; the message is the reason. Callers catch it and list the image as unusable."""
 
 
 @dataclass(frozen=True)
-class Header:
-    """What a file says about its image before a pixel is decoded."""
+class ImageHeader:
+    """An image file's header, read before any pixel is decoded."""
 
     height: int
+    """Height in pixels as stored."""
     width: int
+    """Width in pixels as stored."""
     mode: str
+    """Pillow's mode, such as "L" or "RGB"."""
     format: str
+    """Pillow's format, such as "PNG"; "array" for pixels from an array."""
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A decoded image, upright, in mode L, LA, RGB or RGBA, with notes on what was done to it."""
+class DecodedImage:
+    """A decoded image in mode L, LA, RGB or RGBA, turned upright."""
 
     image: Image.Image
-    header: Header
+    header: ImageHeader
     notes: tuple[str, ...]
+    """What was done to the image, as short phrases."""
     orientation: int = 1
-    """The EXIF orientation, 1 to 8, that it was turned by."""
-    black_white: Range | None = None
-    """Of an image of more than 8 bits a value: what was taken as black and white."""
+    """EXIF orientation, from 1 to 8, that the image was turned by."""
+    black_white: ValueRange | None = None
+    """The values used as black and white if the image has more than 8 bits a value, else None."""
 
     @property
-    def upright(self) -> tuple[int, int]:
-        """Height and width in pixels of the whole image, as it is to be seen."""
+    def upright_size(self) -> tuple[int, int]:
+        """Height and width in pixels of the whole upright image."""
         height, width = self.header.height, self.header.width
         return (width, height) if self.orientation > 4 else (height, width)
 
 
-def looks_like_image(head: bytes) -> bool:
-    """Whether the first 16 bytes are those of a image: for files whose ending says nothing."""
+def has_image_signature(head: bytes) -> bool:
+    """Whether a file's first 16 bytes are the signature of an image format, for files whose ending does not say."""
     starts = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"qoif")
     riff = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     bitmap = head[:2] == b"BM" and head[6:10] == b"\0\0\0\0"
     return head.startswith(starts) or riff or bitmap or head[4:12] == b"ftypavif"
 
 
-def open_header(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | None = None) -> tuple[Image.Image, Header]:
-    """The image, not yet decoded, and what it says about itself. `max_pixels`: of its height times its width (None: Pillow's limit).
-    An UnusableError if it is larger.
+def read_header(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | None = None) -> tuple[Image.Image, ImageHeader]:
+    """Open an image without decoding it, and return it with its header.
+
+    `max_pixels` limits height times width; None means Pillow's limit against decompression bombs. Raises an UnusableImageError if the file
+    is empty, not an image, or larger than the limit.
     """
     if isinstance(content, np.ndarray):
         image = Image.fromarray(content[:, :, 0] if content.shape[2] == 1 else content)
-        return image, Header(image.height, image.width, image.mode, "array")
+        return image, ImageHeader(image.height, image.width, image.mode, "array")
     if not content:
-        raise UnusableError("the file is empty")
-    image = _opened(content)
-    header = Header(image.height, image.width, image.mode, image.format or "?")
+        raise UnusableImageError("the file is empty")
+    image = _open_with_pillow(content)
+    header = ImageHeader(image.height, image.width, image.mode, image.format or "?")
     limit = Image.MAX_IMAGE_PIXELS if max_pixels is None else max_pixels
     pixels = header.height * header.width
     if limit is not None and pixels > limit:
-        raise UnusableError(
-            f"{header.width} x {header.height} pixels are more than the limit against decompression bombs ({limit:,} pixels); "
-            f"if you trust it: --max-pixels {pixels}"
+        raise UnusableImageError(
+            f"{header.width} x {header.height} pixels exceed the limit against decompression bombs ({limit:,} pixels); "
+            f"if you trust the file: --max-pixels {pixels}"
         )
     return image, header
 
 
-def _opened(content: bytes) -> Image.Image:
-    # Not Image.open: that warns of large images, and warnings can only be silenced for all threads of a process at once.
+def _open_with_pillow(content: bytes) -> Image.Image:
+    # Not Image.open, which warns of large images: warnings can only be silenced for all threads of a process at once.
     _load_plugins()
     reasons = []
     for kind in ENDINGS:
@@ -127,63 +134,65 @@ def _opened(content: bytes) -> Image.Image:
             continue
         try:
             return factory(io.BytesIO(content), "")
-        except Exception as problem:  # a plugin fed with junk raises anything
+        except Exception as problem:  # plugins raise arbitrary errors on damaged files
             reasons.append(f"{kind}: {problem}")
-    raise UnusableError("; ".join(["not a image of a kind that is read here", *reasons]))
+    raise UnusableImageError("; ".join(["not an image in a supported format", *reasons]))
 
 
 def _load_plugins() -> None:
-    if "QOI" not in Image.OPEN:  # the least common: registered by init() alone
+    if "QOI" not in Image.OPEN:  # registered by init() only
         Image.init()
 
 
-def load(
+def decode_image(
     content: bytes | UInt8[np.ndarray, "h w c"],
-    wanted: int | None = None,
+    target_side: int | None = None,
     *,
-    black_white: Callable[[], Range] | None = None,
+    black_white: Callable[[], ValueRange] | None = None,
     max_pixels: int | None = None,
-) -> Loaded:
-    """Decode a whole image. `wanted`: the side in pixels that it will be reduced to; a JPEG far larger than that is decoded at
-    a fraction of its size (never below four times the side), which is several times as fast. `black_white`: gives the values that are
-    black and white in images of more than 8 bits a value (None: by the image's own values). `max_pixels`: see `open_header`.
+) -> DecodedImage:
+    """Decode a whole image.
+
+    `target_side` is the side in pixels that the image will be reduced to: a much larger JPEG is decoded at a fraction of its size (never
+    below four times this side), which is several times as fast. `black_white` returns the values of black and white for images of more
+    than 8 bits a value; None chooses them from the image's own values. `max_pixels` is as in `read_header`. Raises an UnusableImageError.
     """
     try:
-        image, header = open_header(_without_texts(content), max_pixels)
+        image, header = read_header(_strip_png_text(content), max_pixels)
         notes = []
         if getattr(image, "is_animated", False):
             notes.append(SEVERAL_FRAMES)
-        if wanted is not None and header.format in ("JPEG", "MPO"):
-            image.draft(None, (4 * wanted, 4 * wanted))  # type: ignore[arg-type]  (None is documented: keep the mode)
+        if target_side is not None and header.format in ("JPEG", "MPO"):
+            image.draft(None, (4 * target_side, 4 * target_side))  # type: ignore[arg-type]  (None is documented: keep the mode)
         image.load()
-        orientation = 1 if header.format == "array" else _orientation(image, notes)
-        deep, taken = deep_values(content, image), None
+        orientation = 1 if header.format == "array" else _read_orientation(image, notes)
+        deep, taken = high_bit_values(content, image), None
         if deep is None:
-            image = _plain(image, notes)
+            image = _to_plain_mode(image, notes)
         else:
-            taken = _range_of_one(deep) if black_white is None else black_white()
-            image = _in_8_bits(deep, taken)
+            taken = _own_range(deep) if black_white is None else black_white()
+            image = _reduce_to_8_bits(deep, taken)
             if black_white is None:
-                notes.append(f"more than 8 bits a value: {described(taken)} taken as black to white")
-        if orientation in TURNS:
-            image = image.transpose(TURNS[orientation])
-            notes.append("turned as the EXIF orientation says")
-        return Loaded(image, header, tuple(notes), orientation, taken)
-    except UnusableError:
+                notes.append(f"more than 8 bits a value: {describe_range(taken)} used as black to white")
+        if orientation in ORIENTATION_TRANSPOSES:
+            image = image.transpose(ORIENTATION_TRANSPOSES[orientation])
+            notes.append("turned upright by the EXIF orientation")
+        return DecodedImage(image, header, tuple(notes), orientation, taken)
+    except UnusableImageError:
         raise
-    except Exception as problem:  # decoders raise anything on damaged files
-        raise UnusableError(str(problem) or type(problem).__name__) from None
+    except Exception as problem:  # decoders raise arbitrary errors on damaged files
+        raise UnusableImageError(str(problem) or type(problem).__name__) from None
 
 
-def _without_texts(content: bytes | UInt8[np.ndarray, "h w c"]) -> bytes | UInt8[np.ndarray, "h w c"]:
-    """A PNG without its texts and color profile, for which Pillow refuses images that have much of them: they are not needed here."""
-    if not isinstance(content, bytes) or not content.startswith(PNG_START):
+def _strip_png_text(content: bytes | UInt8[np.ndarray, "h w c"]) -> bytes | UInt8[np.ndarray, "h w c"]:
+    """A PNG without its text chunks and color profile. They are not needed, and Pillow refuses images with very large ones."""
+    if not isinstance(content, bytes) or not content.startswith(PNG_SIGNATURE):
         return content
-    kept, start, dropped = [PNG_START], len(PNG_START), False
+    kept, start, dropped = [PNG_SIGNATURE], len(PNG_SIGNATURE), False
     while start + 8 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, start)
         piece = content[start : start + length + 12]
-        may_turn = kind == b"iTXt" and length <= LONGEST_XMP and piece[8:].startswith(b"XML:com.adobe.xmp\0\0")
+        may_turn = kind == b"iTXt" and length <= MAX_XMP_BYTES and piece[8:].startswith(b"XML:com.adobe.xmp\0\0")
         if kind in (b"tEXt", b"zTXt", b"iTXt", b"iCCP") and not may_turn:
             dropped = True
         else:
@@ -192,28 +201,29 @@ def _without_texts(content: bytes | UInt8[np.ndarray, "h w c"]) -> bytes | UInt8
     return b"".join([*kept, content[start:]]) if dropped else content
 
 
-def _orientation(image: Image.Image, notes: list[str]) -> int:
+def _read_orientation(image: Image.Image, notes: list[str]) -> int:
     try:
-        orientation = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # the pixels are good even where the EXIF block is not
-        notes.append("EXIF block cannot be read: taken as upright")
+        orientation = image.getexif().get(ORIENTATION_TAG, 1)
+    except Exception:  # the pixels may be good even if the EXIF block is damaged
+        notes.append("EXIF block cannot be read: assumed to be upright")
         return 1
-    return orientation if orientation in TURNS else 1
+    return orientation if orientation in ORIENTATION_TRANSPOSES else 1
 
 
-def deep_values(content: bytes | UInt8[np.ndarray, "h w c"], image: Image.Image) -> Shaped[np.ndarray, "h w _"] | None:
-    """The values of a loaded image of more than 8 bits each, with 1 to 4 channels, as whole numbers or floats; None if 8 bits hold them.
-    An UnusableError if some are not finite, or are lost.
+def high_bit_values(content: bytes | UInt8[np.ndarray, "h w c"], image: Image.Image) -> Shaped[np.ndarray, "h w _"] | None:
+    """Values of a loaded image of more than 8 bits a value, with 1 to 4 channels, as integers or floats; None for 8-bit images.
+
+    Raises an UnusableImageError if values are not finite, or if Pillow has lost them.
     """
     values: np.ndarray | None = None
     if image.mode[0] in "IF":
         values = np.asarray(image)[:, :, None]
-    elif isinstance(content, bytes) and content.startswith(PNG_START) and content[24:26] in (b"\x10\x02", b"\x10\x04", b"\x10\x06"):
+    elif isinstance(content, bytes) and content.startswith(PNG_SIGNATURE) and content[24:26] in (b"\x10\x02", b"\x10\x04", b"\x10\x06"):
         values = _png_of_16_bits(content)  # 16 bits a value, with color or alpha: Pillow would keep the upper 8 alone
-    elif image.format == "TIFF" and max(image.tag_v2.get(258, (8,))) > 8 and max(high for _, high in _color_extremes(image)) <= DIM:  # pyright: ignore[reportAttributeAccessIssue] (of TIFFs)
-        raise UnusableError("its 16-bit colors are so small that 8 bits would lose them: save it as a PNG of 16 bits, or of 8")
+    elif image.format == "TIFF" and max(image.tag_v2.get(258, (8,))) > 8 and max(high for _, high in _color_extremes(image)) <= DARK_LEVEL:  # pyright: ignore[reportAttributeAccessIssue] (of TIFFs)
+        raise UnusableImageError("its 16-bit colors are so dark that 8 bits would lose them: save it as a PNG of 16 or of 8 bits")
     if values is not None and not np.isfinite(values).all():
-        raise UnusableError("some of its pixels are infinite or no numbers")
+        raise UnusableImageError("some of its pixels are infinite or NaN")
     return values
 
 
@@ -223,46 +233,48 @@ def _color_extremes(image: Image.Image) -> list[tuple[int, int]]:
 
 
 def _png_of_16_bits(content: bytes) -> UInt16[np.ndarray, "h w _"]:
-    import torch  # noqa: PLC0415 (slow to import, and seldom needed)
+    import torch  # noqa: PLC0415 (slow to import, and rarely needed)
     from torchvision.io import ImageReadMode, decode_png  # noqa: PLC0415
 
     data = torch.frombuffer(bytearray(content), dtype=torch.uint8)
     return decode_png(data, ImageReadMode.UNCHANGED).permute(1, 2, 0).contiguous().numpy()
 
 
-def _range_of_one(values: Shaped[np.ndarray, "h w _"]) -> Range:
-    return range_of(*extremes(_colors(values)), whole=values.dtype.kind in "iu")
+def _own_range(values: Shaped[np.ndarray, "h w _"]) -> ValueRange:
+    return choose_range(*extremes(_without_alpha(values)), whole=values.dtype.kind in "iu")
 
 
-def _colors(values: Shaped[np.ndarray, "h w _"]) -> Shaped[np.ndarray, "h w _"]:
-    """Values without those of alpha."""
+def _without_alpha(values: Shaped[np.ndarray, "h w _"]) -> Shaped[np.ndarray, "h w _"]:
+    """Values without the alpha channel."""
     return values[:, :, : {2: 1, 4: 3}.get(values.shape[2])]
 
 
-def _in_8_bits(values: Shaped[np.ndarray, "h w _"], black_white: Range) -> Image.Image:
+def _reduce_to_8_bits(values: Shaped[np.ndarray, "h w _"], black_white: ValueRange) -> Image.Image:
     pixels = to_8_bits(values, black_white)
     if values.shape[2] in (2, 4):
         pixels[:, :, -1] = to_8_bits(values[:, :, -1], (0, 65535))
     return Image.fromarray(pixels[:, :, 0] if values.shape[2] == 1 else pixels)
 
 
-def extremes_of(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | None = None) -> tuple[Range, bool] | None:
-    """The least and the greatest value of an image of more than 8 bits a value, and whether they are whole numbers. None for others, and
-    for what cannot be used.
+def value_extremes(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | None = None) -> tuple[ValueRange, bool] | None:
+    """Smallest and largest value of an image of more than 8 bits a value, and whether its values are integers. None for other images and
+    for unusable ones.
     """
     try:
-        image, _ = open_header(_without_texts(content), max_pixels)
-        if image.mode[0] not in "IF" and not (isinstance(content, bytes) and content.startswith(PNG_START) and content[24:25] == b"\x10"):
+        image, _ = read_header(_strip_png_text(content), max_pixels)
+        if image.mode[0] not in "IF" and not (
+            isinstance(content, bytes) and content.startswith(PNG_SIGNATURE) and content[24:25] == b"\x10"
+        ):
             return None
         image.load()
-        values = deep_values(content, image)
-    except Exception:  # what is wrong with it is found and told when it is decoded
+        values = high_bit_values(content, image)
+    except Exception:  # reported when the image is decoded
         return None
-    return None if values is None else (extremes(_colors(values)), values.dtype.kind in "iu")
+    return None if values is None else (extremes(_without_alpha(values)), values.dtype.kind in "iu")
 
 
-def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
-    """The image in mode L, LA, RGB or RGBA."""
+def _to_plain_mode(image: Image.Image, notes: list[str]) -> Image.Image:
+    """The image converted to mode L, LA, RGB or RGBA."""
     if image.has_transparency_data:
         return image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
     if image.mode in ("1", "L"):
@@ -279,48 +291,50 @@ def _is_gray_palette(image: Image.Image) -> bool:
     return bool((colors == colors[:, :1]).all())
 
 
-def fit(image: Image.Image, size: int, crop: Crop, background: Color, channels: int | None) -> UInt8[np.ndarray, "size size c"]:
-    """A image in mode L, LA, RGB or RGBA as a square. `channels` None: 1 if it is gray (and stays so on the background), else 3.
+def fit_to_square(image: Image.Image, size: int, crop: Crop, background: Color, channels: int | None) -> UInt8[np.ndarray, "size size c"]:
+    """An image in mode L, LA, RGB or RGBA as a square of `size` pixels.
 
-    With 4 channels, fully transparent pixels and padding have the background's color and alpha 0; otherwise all is laid on it.
+    `channels` None means 1 if the image and the background it needs are gray, else 3. With 4 channels, fully transparent pixels and padding
+    have the background's color and alpha 0; with fewer, the image is laid on the background.
     """
     if channels == 4:
         image = image.convert("RGBA")
     else:
-        image = _laid_on(image, background)
+        image = _lay_on_background(image, background)
         if channels is None and crop == "pad" and image.width != image.height and not _is_gray(background):
             image = image.convert("RGB")
         elif channels is not None:
             image = image.convert("L" if channels == 1 else "RGB")
-    pixels = np.array(_square(image, size, crop, background))
+    pixels = np.array(_resize_to_square(image, size, crop, background))
     if channels == 4:
         pixels[pixels[:, :, 3] == 0, :3] = background
     return pixels.reshape(size, size, -1)
 
 
-def whole(image: Image.Image, background: Color) -> UInt8[np.ndarray, "h w c"]:
-    """All of a image in mode L, LA, RGB or RGBA as it is, laid on the background: gray with one channel, color with three."""
-    pixels = np.array(_laid_on(image, background))
+def image_pixels(image: Image.Image, background: Color) -> UInt8[np.ndarray, "h w c"]:
+    """All pixels of an image in mode L, LA, RGB or RGBA, laid on the background: one channel for gray images, three for color."""
+    pixels = np.array(_lay_on_background(image, background))
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def read_images(paths: Sequence[Path], size: int, channels: int) -> UInt8[np.ndarray, "n h w c"]:
-    """Image files as squares of that size and so many channels, on white, the middle cut out. A DataError lists all that cannot be
-    read.
+    """Image files as pixels of the size and channels of `spec`: cropped to the central square, and laid on white.
+
+    Raises a DataError that lists every file that cannot be read, or if no file is named.
     """
     pixels, problems = [], []
     for path in paths:
         try:
-            loaded = load(path.read_bytes(), size)
-            pixels.append(fit(loaded.image, size, "center", (255, 255, 255), channels))
+            loaded = decode_image(path.read_bytes(), size)
+            pixels.append(fit_to_square(loaded.image, size, "center", (255, 255, 255), channels))
         except OSError as problem:
             problems.append(f"{path}: {problem.strerror or problem}")
-        except UnusableError as problem:
+        except UnusableImageError as problem:
             problems.append(f"{path}: {problem}")
     if problems:
         raise DataError(listed("These images cannot be read:", problems))
     if not pixels:
-        raise DataError("No image is named.")
+        raise DataError("No image files were named.")
     return np.stack(pixels)
 
 
@@ -328,21 +342,21 @@ def _is_gray(color: Color) -> bool:
     return color[0] == color[1] == color[2]
 
 
-def _fill(mode: str, background: Color) -> Image.Image:
-    """One pixel of the background in that mode."""
+def _background_pixel(mode: str, background: Color) -> Image.Image:
+    """One pixel of the background color, as an image in this mode."""
     return Image.new("RGB", (1, 1), background).convert(mode)
 
 
-def _laid_on(image: Image.Image, background: Color) -> Image.Image:
+def _lay_on_background(image: Image.Image, background: Color) -> Image.Image:
     if image.mode not in ("LA", "RGBA"):
         return image
     mode = "L" if image.mode == "LA" and _is_gray(background) else "RGB"
-    base = _fill(mode, background).resize(image.size, Image.Resampling.NEAREST)
+    base = _background_pixel(mode, background).resize(image.size, Image.Resampling.NEAREST)
     base.paste(image.convert(mode), mask=image.getchannel("A"))
     return base
 
 
-def _square(image: Image.Image, size: int, crop: Crop, background: Color) -> Image.Image:
+def _resize_to_square(image: Image.Image, size: int, crop: Crop, background: Color) -> Image.Image:
     width, height = image.size
     if crop == "pad":
         scale = size / max(width, height)
@@ -351,7 +365,9 @@ def _square(image: Image.Image, size: int, crop: Crop, background: Color) -> Ima
         if inner == (size, size):
             return resized
         clear = image.mode == "RGBA"
-        square = Image.new("RGBA", (size, size), (*background, 0)) if clear else _fill(image.mode, background).resize((size, size))
+        square = (
+            Image.new("RGBA", (size, size), (*background, 0)) if clear else _background_pixel(image.mode, background).resize((size, size))
+        )
         square.paste(resized, ((size - inner[0]) // 2, (size - inner[1]) // 2))
         return square
     side = min(width, height)

@@ -1,4 +1,4 @@
-"""Images on disk: grids, strips, single files, arrays, GIFs and films, each in the format that its ending names."""
+"""Writes images, grids, GIFs and videos to files, in the format that the file's ending names."""
 
 import io
 import itertools
@@ -15,82 +15,84 @@ from PIL import Image
 from sparring.core.errors import SettingsError, SparringError, missing_extra
 from sparring.core.files import replacing, write_bytes
 
-FASTEST_GIF = 50
-"""Frames a second: browsers show shorter ones for a tenth of a second each."""
-Output = Literal["image", "film", "array", "folder"]
+MAX_GIF_RATE = 50
+"""Largest frame rate of a GIF: browsers show shorter frames for a tenth of a second each."""
+OutputKind = Literal["image", "video", "array", "folder"]
 IMAGE_ENDINGS = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif")
-OUTPUT_ENDINGS: dict[Output, tuple[str, ...]] = {"image": IMAGE_ENDINGS, "film": (".gif", ".mp4"), "array": (".npz",), "folder": ()}
-"""What can be written, and the endings that say so. A folder of images has none."""
-WRITABLE = set(IMAGE_ENDINGS)
-FINE: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
-"""How formats that lose something are written: so that it is not seen."""
+OUTPUT_ENDINGS: dict[OutputKind, tuple[str, ...]] = {"image": IMAGE_ENDINGS, "video": (".gif", ".mp4"), "array": (".npz",), "folder": ()}
+"""Endings of each kind of output. A folder of images has none."""
+WRITABLE_ENDINGS = set(IMAGE_ENDINGS)
+HIGH_QUALITY: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
+"""Settings of lossy formats at which losses are invisible."""
 
 
-def as_image(pixels: UInt8[np.ndarray, "h w c"]) -> Image.Image:
-    """A Pillow image of 1 (gray), 3 (RGB) or 4 (RGBA) channels."""
+def to_pillow_image(pixels: UInt8[np.ndarray, "h w c"]) -> Image.Image:
+    """Pixels with 1 (gray), 3 (RGB) or 4 (RGBA) channels as a Pillow image."""
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
 def save_image(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> None:
-    """Write one image, in the format that the file's ending names (PNG, WebP, ...), atomically."""
-    write_bytes(path, encoded(pixels, path))
+    """Write one image atomically, in the format that the file's ending names (PNG, WebP, ...)."""
+    write_bytes(path, encode_image(pixels, path))
 
 
-def output_at(path: Path, *wanted: Output) -> Output:
-    """What is to be written at a path: the first of `wanted` that has its ending, in capitals or not; a folder where there is one, or
-    where there is no ending. A SettingsError names every ending that works.
+def output_kind(path: Path, *wanted: OutputKind) -> OutputKind:
+    """The kind of output to write at a path: the first of `wanted` with its ending, in lower or upper case; "folder" for existing folders
+    and paths without an ending. Raises a SettingsError that names every possible ending.
     """
     ending = path.suffix.lower()
     if path.is_dir() or not ending:
         if "folder" in wanted:
             return "folder"
-        problem = "is a folder, and a file is written here" if path.is_dir() else "has no ending, which says what is written"
+        problem = "is a folder, but a file is to be written" if path.is_dir() else "has no ending to say what to write"
     else:
         for kind in wanted:
             if ending in OUTPUT_ENDINGS[kind]:
                 return kind
         problem = f"cannot be written as {path.suffix!r}"
-    raise SettingsError(f"{path} {problem}. {_choices(wanted)}")
+    raise SettingsError(f"{path} {problem}. {_valid_endings(wanted)}")
 
 
-def _choices(wanted: Sequence[Output]) -> str:
-    """A sentence that names every ending that works, each once."""
-    named, said = dict[str, str](), []
+def _valid_endings(wanted: Sequence[OutputKind]) -> str:
+    """A sentence that names every possible ending once."""
+    kind_of, choices = dict[str, str](), []
     for kind in wanted:
-        fresh = [ending for ending in OUTPUT_ENDINGS[kind] if named.setdefault(ending, kind) == kind]
-        if fresh:
-            said.append(f"{', '.join(fresh)} (an {kind})" if kind in {"image", "array"} else f"{', '.join(fresh)} (a {kind})")
+        endings = [ending for ending in OUTPUT_ENDINGS[kind] if kind_of.setdefault(ending, kind) == kind]
+        if endings:
+            choices.append(f"{', '.join(endings)} ({'an' if kind in {'image', 'array'} else 'a'} {kind})")
     if "folder" in wanted:
-        said.append("a name without a dot (a folder of single images)")
-    return f"Use {'; or '.join(said)}."
+        choices.append("a name without a dot (a folder of single images)")
+    return f"Use {'; or '.join(choices)}."
 
 
-def encoded(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> bytes:
-    """One image as a file of the format that the ending of `path` names."""
-    output_at(path, "image")
+def encode_image(pixels: UInt8[np.ndarray, "h w c"], path: Path) -> bytes:
+    """The content of an image file in the format that the ending of `path` names."""
+    output_kind(path, "image")
     Image.init()
     kind = Image.EXTENSION[path.suffix.lower()]
     if kind == "PNG":
         return png(pixels)
-    image, file = as_image(pixels), io.BytesIO()
-    if kind == "JPEG" and image.mode == "RGBA":  # which it cannot hold
+    image, file = to_pillow_image(pixels), io.BytesIO()
+    if kind == "JPEG" and image.mode == "RGBA":  # JPEG has no alpha
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    image.save(file, format=kind, **FINE.get(kind, {}))
+    image.save(file, format=kind, **HIGH_QUALITY.get(kind, {}))
     return file.getvalue()
 
 
 def png(pixels: UInt8[np.ndarray, "h w c"]) -> bytes:
-    """One image as a PNG file, made for speed: twice as fast as Pillow's usual level, one hundredth larger."""
+    """The content of a PNG file, compressed at a level twice as fast as Pillow's default and 1 % larger."""
     file = io.BytesIO()
-    as_image(pixels).save(file, format="PNG", compress_level=4)
+    to_pillow_image(pixels).save(file, format="PNG", compress_level=4)
     return file.getvalue()
 
 
 def grid(
     images: UInt8[np.ndarray, "n h w c"], columns: int | None = None, gap: int = 2, scale: int | None = None
 ) -> UInt8[np.ndarray, "rows columns c"]:
-    """All images in rows on white, in reading order. `columns`: as near a square as can be, unless given.
-    Small images are enlarged by whole pixels (`scale` times; None: so that each side is at least 48).
+    """Images in a grid on white, in reading order.
+
+    By default, `columns` makes the grid as close to a square as possible. Images are enlarged by the whole factor `scale`; None enlarges
+    small images so that their longer side has at least 48 pixels.
     """
     n, height, width, channels = images.shape
     if scale is None:
@@ -114,15 +116,17 @@ def save_gif(
     hold_last: float = 0.0,
     durations: Sequence[int] = (),
 ) -> None:
-    """Write an endless GIF; the last frame stays `hold_last` seconds longer. `durations`: of each frame, in milliseconds, where they
-    differ.
+    """Write a GIF that repeats endlessly.
+
+    The last frame stays `hold_last` seconds longer. `durations` of the frames in milliseconds replace `frames_per_second`. Raises a
+    SparringError without frames.
     """
     if not frames:
-        raise SparringError(f"{path}: a film needs frames, and there are none.")
-    images = [as_image(frame) for frame in frames]
+        raise SparringError(f"{path} cannot be written: there are no frames.")
+    images = [to_pillow_image(frame) for frame in frames]
     images = [image.convert("RGB") if image.mode == "RGBA" else image for image in images]
     if not durations:
-        every = math.ceil(frames_per_second / FASTEST_GIF)
+        every = math.ceil(frames_per_second / MAX_GIF_RATE)
         images = images[::every]
         hundredths = [round(100 * number * every / frames_per_second) for number in range(len(images) + 1)]
         durations = [10 * (end - begin) for begin, end in pairwise(hundredths)]
@@ -132,11 +136,13 @@ def save_gif(
         images[0].save(temporary, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=False)
 
 
-def save_film(
-    frames: Iterable[UInt8[np.ndarray, "h w c"]], path: Path, frames_per_second: float = 24, *, sound: Path | None = None
+def save_video(
+    frames: Iterable[UInt8[np.ndarray, "h w c"]], path: Path, frames_per_second: float = 24, *, audio: Path | None = None
 ) -> None:
-    """Write an MP4 (H.264) through imageio-ffmpeg, a frame at a time. Odd sides get a last row or column again, as H.264 asks for even
-    ones. `sound`: a film that has some, which this one gets, too. A SparringError if it cannot be written whole.
+    """Write an MP4 (H.264) through imageio-ffmpeg, frame by frame.
+
+    Odd sides get a copy of their last row or column, because H.264 needs even ones. `audio` is a video whose audio track is copied. Raises
+    a SparringError without frames, or if the file cannot be written completely.
     """
     try:
         import imageio_ffmpeg  # noqa: PLC0415 (an extra)
@@ -145,7 +151,7 @@ def save_film(
     frames = iter(frames)
     first = next(frames, None)
     if first is None:
-        raise SparringError(f"{path}: a film needs frames, and there are none.")
+        raise SparringError(f"{path} cannot be written: there are no frames.")
     height, width, channels = first.shape
     padding = ((0, height % 2), (0, width % 2), (0, 0))
     with replacing(path) as temporary:
@@ -158,8 +164,8 @@ def save_film(
             macro_block_size=2,
             ffmpeg_log_level="error",
             output_params=["-f", "mp4", "-movflags", "+faststart"],
-            audio_path=None if sound is None else str(sound),
-            audio_codec=None if sound is None else "aac",
+            audio_path=None if audio is None else str(audio),
+            audio_codec=None if audio is None else "aac",
         )
         writer.send(None)
         sent = 0
@@ -169,16 +175,16 @@ def save_film(
                 writer.send(np.ascontiguousarray(np.pad(color, padding, mode="edge")))
                 sent += 1
             writer.close()
-            written = imageio_ffmpeg.count_frames_and_secs(str(temporary))[0]  # ffmpeg's end is not told otherwise
+            written = imageio_ffmpeg.count_frames_and_secs(str(temporary))[0]  # ffmpeg does not report otherwise how it ended
         except (OSError, RuntimeError) as problem:
-            raise SparringError(f"{path} cannot be written: {str(problem).strip().splitlines()[-1]}. Is there room for it?") from None
+            raise SparringError(f"{path} cannot be written: {str(problem).strip().splitlines()[-1]}. Is the disk full?") from None
         if written != sent:
-            raise SparringError(f"{path} cannot be written whole: {written:,} of {sent:,} frames were. Is there room for it?")
+            raise SparringError(f"{path} is incomplete: only {written:,} of {sent:,} frames were written. Is the disk full?")
 
 
-def save_gif_or_film(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, *, hold_last: float = 0.0) -> None:
-    """Write a film in the format that the file's ending names: `.gif` or `.mp4` (which does not hold the last frame)."""
+def save_gif_or_video(frames: Sequence[UInt8[np.ndarray, "h w c"]], path: Path, *, hold_last: float = 0.0) -> None:
+    """Write a GIF (`.gif`) or else an MP4 video, by the file's ending. `hold_last` applies to GIFs only."""
     if path.suffix.lower() == ".gif":
         save_gif(frames, path, hold_last=hold_last)
     else:
-        save_film(frames, path)
+        save_video(frames, path)

@@ -1,4 +1,4 @@
-"""8-bit pixels as networks see them, and back: the one place where pixels change their range."""
+"""Converts 8-bit pixels to the networks' range [-1, 1] and back. Pixels change their range nowhere else."""
 
 import numpy as np
 import torch
@@ -17,16 +17,20 @@ def float_to_pixels(images: Float[Tensor, "n c h w"]) -> UInt8[Tensor, "n h w c"
     return scaled.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
 
 
-def with_channels(pixels: UInt8[np.ndarray, "n h w c"], channels: int) -> UInt8[np.ndarray, "n h w channels"]:
-    """Gray as color or color as gray (luma, as Pillow weighs it); alpha is laid on white."""
+def convert_channels(pixels: UInt8[np.ndarray, "n h w c"], channels: int) -> UInt8[np.ndarray, "n h w channels"]:
+    """Pixels with another number of channels (1 gray, 3 RGB, 4 RGBA).
+
+    Color becomes gray by Pillow's luma weights, gray is repeated for color, transparent pixels are laid on white, and a new alpha channel
+    is opaque.
+    """
     if pixels.shape[3] == channels:
         return pixels
     if pixels.shape[3] == 4:
         alpha = pixels[..., 3:].astype(np.float32) / 255
-        laid = pixels[..., :3] * alpha + 255 * (1 - alpha)
-        return with_channels(laid.round().astype(np.uint8), channels)
+        on_white = pixels[..., :3] * alpha + 255 * (1 - alpha)
+        return convert_channels(on_white.round().astype(np.uint8), channels)
     if channels == 4:
-        return np.concatenate([with_channels(pixels, 3), np.full((*pixels.shape[:3], 1), 255, np.uint8)], axis=3)
+        return np.concatenate([convert_channels(pixels, 3), np.full((*pixels.shape[:3], 1), 255, np.uint8)], axis=3)
     if channels == 1:
         return (pixels @ np.array([[0.299], [0.587], [0.114]], np.float32)).round().astype(np.uint8)
     return pixels.repeat(3, axis=3)

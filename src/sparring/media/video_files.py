@@ -1,4 +1,4 @@
-"""Films and animations: their frames, one after the other."""
+"""Reads the frames, frame rate and audio of video files and GIFs."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,76 +11,76 @@ from PIL import Image
 
 from sparring.core.errors import DataError, missing_extra
 
-FILMS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif"}
-SHORTEST, USUAL = 20, 100
-"""Milliseconds that browsers show a GIF's frame at least, and one that does not say how long."""
+VIDEO_ENDINGS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif"}
+MIN_FRAME_MS, DEFAULT_FRAME_MS = 20, 100
+"""Milliseconds for which browsers show a GIF's frame at least, and for which they show a frame without a duration."""
 
 
 @contextlib.contextmanager
-def _opened(film: Path) -> Iterator[None]:
-    """What a damaged film raises is up to its format: here a DataError."""
+def _read_errors(video: Path) -> Iterator[None]:
+    """Context manager that turns every error that damaged videos raise into a DataError."""
     try:
         yield
     except (OSError, RuntimeError, EOFError, IndexError, StopIteration, Image.DecompressionBombError) as problem:
-        raise DataError(f"{film} cannot be read as a film: {str(problem).partition(chr(10))[0] or 'it is damaged'}.") from None
+        raise DataError(f"{video} cannot be read as a video: {str(problem).partition(chr(10))[0] or 'it is damaged'}.") from None
 
 
-def frames_of(film: Path) -> Iterator[UInt8[np.ndarray, "h w c"]]:
-    """The frames of a film, in order; with alpha where a GIF is transparent. A DataError if it is none, or is damaged."""
-    with _opened(film):
-        if film.suffix.lower() == ".gif":
-            with Image.open(film, formats=["GIF"]) as image:
+def read_frames(video: Path) -> Iterator[UInt8[np.ndarray, "h w c"]]:
+    """The frames of a video or GIF in order, with alpha where a GIF is transparent. Raises a DataError for other and damaged files."""
+    with _read_errors(video):
+        if video.suffix.lower() == ".gif":
+            with Image.open(video, formats=["GIF"]) as image:
                 for number in range(getattr(image, "n_frames", 1)):
                     image.seek(number)
                     yield np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
             return
-        frames, about = _film(film)
+        frames, about = _open_video(video)
         width, height = about["size"]
         for frame in frames:
             yield np.frombuffer(frame, np.uint8).reshape(height, width, 3)
 
 
-def durations_of(gif: Path) -> list[int]:
-    """How long each frame of a GIF is shown, in milliseconds."""
+def gif_frame_durations(gif: Path) -> list[int]:
+    """Duration of each frame of a GIF in milliseconds, as browsers show it."""
     found = []
-    with _opened(gif), Image.open(gif, formats=["GIF"]) as image:
+    with _read_errors(gif), Image.open(gif, formats=["GIF"]) as image:
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
-            found.append(max(SHORTEST, round(image.info.get("duration", USUAL))))
+            found.append(max(MIN_FRAME_MS, round(image.info.get("duration", DEFAULT_FRAME_MS))))
     return found
 
 
-def rate_of(film: Path) -> float:
-    """Frames a second, in the mean. A DataError if it is no film."""
-    if film.suffix.lower() == ".gif":
-        durations = durations_of(film)
+def frame_rate(video: Path) -> float:
+    """Mean number of frames per second. Raises a DataError for files that are not videos."""
+    if video.suffix.lower() == ".gif":
+        durations = gif_frame_durations(video)
         return 1000 * len(durations) / sum(durations)
-    with _opened(film):
-        return float(_film(film)[1]["fps"])
+    with _read_errors(video):
+        return float(_open_video(video)[1]["fps"])
 
 
-def has_sound(film: Path) -> bool:
-    """Whether there is something to hear. A DataError if it is no film."""
-    if film.suffix.lower() == ".gif":
+def has_audio(video: Path) -> bool:
+    """Whether a video has an audio track. Raises a DataError for files that are not videos."""
+    if video.suffix.lower() == ".gif":
         return False
-    with _opened(film):
-        return bool(_film(film)[1].get("audio_codec"))
+    with _read_errors(video):
+        return bool(_open_video(video)[1].get("audio_codec"))
 
 
-def count_of(film: Path) -> int:
-    """How many frames a film should have, by what it says itself. A DataError if it is none."""
-    if film.suffix.lower() == ".gif":
-        return len(durations_of(film))
-    with _opened(film):
-        about = _film(film)[1]
+def frame_count(video: Path) -> int:
+    """Number of frames that a video should have according to its header. Raises a DataError for files that are not videos."""
+    if video.suffix.lower() == ".gif":
+        return len(gif_frame_durations(video))
+    with _read_errors(video):
+        about = _open_video(video)[1]
         return max(1, round(float(about["fps"]) * float(about["duration"])))
 
 
-def _film(film: Path) -> tuple[Iterator[bytes], dict[str, Any]]:
-    """Its frames, and what is known of it."""
+def _open_video(video: Path) -> tuple[Iterator[bytes], dict[str, Any]]:
+    """A video's frames as raw bytes, and its metadata."""
     try:
         import imageio_ffmpeg  # noqa: PLC0415 (an extra)
     except ImportError:
-        raise missing_extra("imageio-ffmpeg", "video", "Reading a film") from None
-    frames = imageio_ffmpeg.read_frames(str(film))
-    return frames, next(frames)  # pyright: ignore[reportReturnType] (first what is known of it, then its frames)
+        raise missing_extra("imageio-ffmpeg", "video", "Reading a video") from None
+    frames = imageio_ffmpeg.read_frames(str(video))
+    return frames, next(frames)  # pyright: ignore[reportReturnType] (the metadata comes first, then the frames)

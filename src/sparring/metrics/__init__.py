@@ -1,1 +1,1 @@
-"""Metrics: pure functions of arrays. No files, no networks."""
+"""Metrics: pure functions of arrays, without files, networks or data sets."""

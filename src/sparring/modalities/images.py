@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -19,7 +19,7 @@ from sparring.data.images.sizes_and_range import common_size
 from sparring.data.open_source import open_source, source_names
 from sparring.data.pairs.pairs import Pairs
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.store import Store, prepare, store_at
+from sparring.data.store import Store, open_store_if_present, prepare
 from sparring.data.subset import split_holdout
 from sparring.games.game import Game
 from sparring.games.image_recipe import ImageRecipe
@@ -27,7 +27,7 @@ from sparring.games.protocols import Samples
 from sparring.games.recipe import Recipe
 from sparring.media.image_files import grid
 from sparring.media.pixels import float_to_pixels
-from sparring.metrics.sliced_wasserstein import coarse, sliced_wasserstein
+from sparring.metrics.sliced_wasserstein import downsampled_rows, sliced_wasserstein
 from sparring.modalities.modality import DataSettings, Place
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Images:
     """Images of one size, with or without classes."""
 
     name: ClassVar[str] = "images"
+    judged_by: ClassVar[Literal["samples", "translations", "modes"]] = "samples"
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> ImageSpec:
@@ -70,7 +71,7 @@ class Images:
     def open(self, data: Place, recipe: Recipe, settings: DataSettings, console: "Console") -> Store:
         """See Modality. At the recipe's size unless one is named."""
         preprocessing: Preprocessing = settings["preprocessing"]
-        if (store := store_at(Path(data))) is not None:
+        if (store := open_store_if_present(Path(data))) is not None:
             if preprocessing != Preprocessing():
                 raise SettingsError(f"{data} is prepared already, so size, crop and the like cannot be chosen. Name its source instead.")
             return store
@@ -104,10 +105,10 @@ class Images:
     def checkpoint_score(self, dataset: Store, seed: int) -> Callable[[Game], dict[str, Any]]:
         """See Modality. The sliced Wasserstein distance to some of the images."""
         count = min(SCORED_SAMPLES, len(dataset))
-        real = coarse(dataset.batch(np.linspace(0, len(dataset) - 1, count).astype(np.int64)).samples)
+        real = downsampled_rows(dataset.batch(np.linspace(0, len(dataset) - 1, count).astype(np.int64)).samples)
 
         def score(game: Game) -> dict[str, Any]:
-            value = sliced_wasserstein(real, coarse(cast(Samples, game).sample(count, seed)).cpu())
+            value = sliced_wasserstein(real, downsampled_rows(cast(Samples, game).sample(count, seed)).cpu())
             name = "sliced Wasserstein distance, 256 directions, at most 32x32"
             return {"name": name, "value": value, "real": count, "generated": count, "seed": seed}
 

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
 
 from sparring.core.data_spec import Spec
-from sparring.data.dataset import Dataset
+from sparring.data.dataset import Dataset, PreparedDataset
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 
@@ -26,6 +26,8 @@ class Modality(Protocol):
 
     name: ClassVar[str]
     """As recipes and specs call the kind."""
+    judged_by: ClassVar[Literal["samples", "translations", "modes"]]
+    """What evaluation scores of a model."""
     settings: ClassVar[Mapping[str, type]]
     """By name in config.json, dataclasses of settings of how data becomes a dataset. Their fields are settings of training."""
 
@@ -55,7 +57,7 @@ class Modality(Protocol):
         """How to find the data again from any working directory."""
         ...
 
-    def open(self, data: Place, recipe: Recipe, settings: DataSettings, console: "Console") -> Dataset:
+    def open(self, data: Place, recipe: Recipe, settings: DataSettings, console: "Console") -> PreparedDataset:
         """The data as a dataset, read and checked. What was found and what could not be used is printed. A DataError if it cannot be
         used, a SettingsError if settings do not fit.
         """

@@ -5,7 +5,7 @@ import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -15,7 +15,7 @@ from sparring.core.errors import SettingsError
 from sparring.core.formatting import plural
 from sparring.core.settings import type_problems
 from sparring.data.dataset import Dataset
-from sparring.data.pairs.input_statistics import statistics_of_pairs
+from sparring.data.pairs.input_statistics import pair_statistics
 from sparring.data.pairs.pair_spec import PairSpec
 from sparring.data.pairs.pairs import Pairing, Pairs, native_size, open_pairs
 from sparring.data.preprocessing import Preprocessing
@@ -24,8 +24,8 @@ from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame, TranslationRecipe, mean_difference
 from sparring.media.image_files import grid
-from sparring.media.pixels import float_to_pixels, with_channels
-from sparring.metrics.sliced_wasserstein import coarse, sliced_wasserstein
+from sparring.media.pixels import convert_channels, float_to_pixels
+from sparring.metrics.sliced_wasserstein import downsampled_rows, sliced_wasserstein
 from sparring.modalities.images import place_of, with_found_range
 from sparring.modalities.modality import DataSettings, Place
 
@@ -46,6 +46,7 @@ class PairsOfImages:
     """Inputs and targets for translators."""
 
     name: ClassVar[str] = "pairs"
+    judged_by: ClassVar[Literal["samples", "translations", "modes"]] = "translations"
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing, "pairing": Pairing}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> PairSpec:
@@ -79,7 +80,7 @@ class PairsOfImages:
         """See Modality. At the recipe's size unless one is named."""
         pairing: Pairing = settings["pairing"]
         pairs = pairs_for_recipe(data, cast(TranslationRecipe, recipe), settings["preprocessing"], pairing, progress=console.is_terminal)
-        found = f"{plural(len(pairs), 'input', 'inputs')} to train on, {len(pairs.held_out[0]):,} held out: {pairs.spec}."
+        found = f"{plural(len(pairs), 'input', 'inputs')} to train on, {len(pairs.holdout_indices[0]):,} held out: {pairs.spec}."
         places = {pairs.inputs.folder: str(data), pairs.targets.folder: pairing.target or str(data)}
         stores = {store.folder: store for store in (pairs.inputs, pairs.targets)}
         summaries = [stores[folder].report.summary(f"sparring data inspect {shlex.quote(place)}") for folder, place in places.items()]
@@ -97,7 +98,7 @@ class PairsOfImages:
             "spec": dataset.spec.to_json(),
             "count": len(dataset),
             "fingerprint": dataset.fingerprint,
-            "inputs": {direction: found.to_json() for direction, found in statistics_of_pairs(dataset, made).items()},
+            "inputs": {direction: found.to_json() for direction, found in pair_statistics(dataset, made).items()},
         }
 
     def split_holdout(self, dataset: Pairs, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:
@@ -110,7 +111,7 @@ class PairsOfImages:
 
     def checkpoint_score(self, dataset: Pairs, seed: int) -> Callable[[Game], dict[str, Any]]:
         """See Modality. L1 for pairs, else how far translations are from targets, both on held-out images."""
-        shown = dataset.shown(SCORED)
+        shown = dataset.holdout_batch(SCORED)
 
         def score(game: Game) -> dict[str, Any]:
             translated = cast(TranslationGame, game).translate(shown.inputs).cpu()
@@ -118,7 +119,7 @@ class PairsOfImages:
                 value = mean_difference(translated, shown.targets).mean().item() / 2
                 return {"name": "L1 on held-out pairs", "value": value, "pairs": len(shown)}
             n = min(len(translated), len(shown.targets))
-            value = sliced_wasserstein(coarse(shown.targets[:n]), coarse(translated[:n]))
+            value = sliced_wasserstein(downsampled_rows(shown.targets[:n]), downsampled_rows(translated[:n]))
             return {"name": "sliced Wasserstein distance of translations to targets", "value": value, "real": n, "generated": n}
 
         return score
@@ -133,7 +134,7 @@ def pairs_for_recipe(data: Place, recipe: TranslationRecipe, preprocessing: Prep
 
 def translation_grid(pairs: Pairs, count: int = SHOWN) -> Callable[[Game], UInt8[np.ndarray, "h w 3"]]:
     """Draws held-out images and their translations: input | output | target (| translation of the target)."""
-    shown = pairs.shown(count)
+    shown = pairs.holdout_batch(count)
 
     def draw(game: Game) -> UInt8[np.ndarray, "h w 3"]:
         translator = cast(TranslationGame, game)
@@ -150,4 +151,4 @@ def translation_grid(pairs: Pairs, count: int = SHOWN) -> Callable[[Game], UInt8
 
 def in_color(images: Float[Tensor, "n c h w"]) -> UInt8[np.ndarray, "n h w 3"]:
     """Images in [-1, 1] as 8-bit color images, whatever their channels are."""
-    return with_channels(float_to_pixels(images).cpu().numpy(), 3)
+    return convert_channels(float_to_pixels(images).cpu().numpy(), 3)

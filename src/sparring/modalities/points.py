@@ -1,7 +1,7 @@
 """The adapter of points in the plane."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -30,6 +30,7 @@ class PointsInThePlane:
     """Samples of a mixture with a known density."""
 
     name: ClassVar[str] = "points"
+    judged_by: ClassVar[Literal["samples", "translations", "modes"]] = "modes"
     settings: ClassVar[Mapping[str, type]] = {}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> PointSpec:

@@ -1,4 +1,4 @@
-"""The networks of DCGAN (Radford, Metz, Chintala 2016, section 3 and figure 1)."""
+"""Generator and discriminator of DCGAN (Radford, Metz, Chintala 2016, section 3 and figure 1)."""
 
 import itertools
 from collections.abc import Callable
@@ -9,26 +9,26 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sparring.nets.blocks.convolution import Convolution, TransposedConvolution
-from sparring.nets.blocks.layers import ConditionalBatchNorm, ImageNorm, MinibatchDeviation
+from sparring.nets.blocks.layers import ConditionalBatchNorm, ImageLayerNorm, MinibatchDeviation
 
-SMALLEST, LARGEST = 16, 256
+MIN_SIDE, MAX_SIDE = 16, 256
 
 Norm = Literal["batch", "image", "none"]
 NORMS: dict[Norm, Callable[[int], list[nn.Module]]] = {
     "batch": lambda channels: [nn.BatchNorm2d(channels)],
-    "image": lambda channels: [ImageNorm(channels)],
+    "image": lambda channels: [ImageLayerNorm(channels)],
     "none": lambda channels: [],
 }
 
 
 def _widths(resolution: int, width: int) -> list[int]:
-    """Channels at sides 4, 8, ... resolution / 2: halved at each, `width` at the last, never more than 16 times that."""
+    """Number of channels at sides 4, 8, ..., resolution / 2: halved at each step down to `width`, and at most 16 times `width`."""
     doublings = resolution.bit_length() - 1 - 3
     return [width * min(2**power, 16) for power in range(doublings, -1, -1)]
 
 
 def initialize(network: nn.Module, deviation: float = 0.02) -> None:
-    """Weights from N(0, deviation), batch norm's scale from N(1, deviation), offsets zero."""
+    """Draw weights from N(0, deviation) and scales of batch norm from N(1, deviation), and set biases to zero."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0.0, deviation)
@@ -39,9 +39,10 @@ def initialize(network: nn.Module, deviation: float = 0.02) -> None:
 
 
 class Generator(nn.Module):
-    """A latent is projected to a 4x4 map; each fractionally strided convolution then doubles the side.
+    """DCGAN's generator: a linear layer maps the latent to 4x4, and each transposed convolution doubles the side.
 
-    Classes may be `concatenated` to the latent, or have batch norms of their own (`normalized`): how many there are.
+    `width` is the number of channels at half the resolution. Two numbers of classes say how classes enter (0: not in this way):
+    `concatenated` to the latent, or `normalized`, by conditional batch norm.
     """
 
     def __init__(self, resolution: int, channels: int, latent_size: int, width: int, *, concatenated: int = 0, normalized: int = 0) -> None:
@@ -61,7 +62,7 @@ class Generator(nn.Module):
         initialize(self)
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
-        """Images in [-1, 1]."""
+        """Images in [-1, 1] from latents. `condition` has a weight for each class."""
         if condition is not None and self.concatenated:
             latent = torch.cat([latent, condition], dim=1)
         # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
@@ -72,10 +73,11 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Strided convolutions halve the side down to 4x4; one linear unit sees the whole map.
+    """DCGAN's discriminator: strided convolutions halve the side down to 4x4, followed by a linear head.
 
-    Classes may be `concatenated` to the image as constant channels, `projected` on the last features (Miyato and Koyama
-    2018, equation 3), or `named` by outputs of their own: how many there are.
+    `width` is the number of channels at half the resolution. Three numbers of classes say how classes enter (0: not in this way):
+    `concatenated` to the image as constant channels, `projected` onto the last features (Miyato and Koyama 2018, equation 3), or `named`,
+    predicted by an auxiliary output for each class.
     """
 
     def __init__(
@@ -101,17 +103,17 @@ class Discriminator(nn.Module):
             layers.append(MinibatchDeviation())
         self.layers = nn.Sequential(*layers)
         features = (widths[-1] + minibatch_deviation) * 16
-        self.judge = nn.Linear(features, 1 + named, bias=False)
+        self.head = nn.Linear(features, 1 + named, bias=False)
         self.project = nn.Linear(projected, features, bias=False) if projected else None
         initialize(self)
 
     def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
-        """A logit for each image, then one for each class that is named."""
+        """One logit for each image, followed by one for each auxiliary class. `condition` has a weight for each class."""
         if condition is not None and self.concatenated:
             maps = condition[:, :, None, None].expand(-1, -1, *images.shape[2:])
             images = torch.cat([images, maps], dim=1).contiguous(memory_format=torch.channels_last)
         features = self.layers(images).permute(0, 2, 3, 1).reshape(len(images), -1)
-        outputs = self.judge(features)
+        outputs = self.head(features)
         if self.project is not None:
             outputs = outputs + (self.project(condition) * features).sum(dim=1, keepdim=True)
         return outputs

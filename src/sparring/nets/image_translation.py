@@ -1,7 +1,7 @@
-"""Networks from images to images: the residual generator of CycleGAN (after Johnson et al. 2016), the U-Net and the PatchGAN of pix2pix
-(Isola et al. 2017, appendix). What the papers leave open is as in their authors' code (junyanz/pytorch-CycleGAN-and-pix2pix).
+"""Networks for image translation: the residual generator of CycleGAN (after Johnson et al. 2016), and the U-Net and the PatchGAN of pix2pix
+(Isola et al. 2017, appendix). Details that the papers leave open follow the authors' code (junyanz/pytorch-CycleGAN-and-pix2pix).
 
-A convolution that a norm follows has no offset: the norm's mean takes it away. (Nor has it one with the norm "none".)
+A convolution before a norm has no bias, because the norm would subtract it. (It has none with the norm "none", either.)
 """
 
 import itertools
@@ -19,39 +19,39 @@ from sparring.nets.blocks.layers import InstanceNorm
 
 NormName = Literal["instance", "batch", "none"]
 Images = Float[Tensor, "n c h w"]
-SLOPE = 0.2
-FIRST_DEVIATION = 0.02
-"""Of the first weights."""
-LARGEST_CARRIED = 0.99
-"""What a shortcut takes for white, and the negative of it for black: at 1 the inverse of tanh is infinite."""
+LEAKY_SLOPE = 0.2
+INITIAL_DEVIATION = 0.02
+"""Standard deviation of initial weights."""
+SHORTCUT_LIMIT = 0.99
+"""Largest absolute pixel value that the generator's shortcut passes on: at 1 the inverse of tanh is infinite."""
 
 
-def norm_of(name: NormName, channels: int) -> nn.Module:
-    """A norm for maps with so many channels."""
+def make_norm(name: NormName, channels: int) -> nn.Module:
+    """A norm layer for feature maps with `channels` channels."""
     if name == "none":
         return nn.Identity()
     return nn.BatchNorm2d(channels) if name == "batch" else InstanceNorm()
 
 
 @torch.no_grad()
-def started(network: nn.Module) -> None:
-    """Draw first weights as DCGAN and its heirs do: normal, with a small deviation."""
+def initialize(network: nn.Module) -> None:
+    """Draw initial weights from a normal distribution with a small standard deviation, as in DCGAN."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0.0, FIRST_DEVIATION)
+            nn.init.normal_(module.weight, 0.0, INITIAL_DEVIATION)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1.0, FIRST_DEVIATION)
+            nn.init.normal_(module.weight, 1.0, INITIAL_DEVIATION)
 
 
-class Reflected(nn.Module):
-    """A convolution that keeps the side, its edges mirrored, then norm and, if `activated`, a rectifier."""
+class ReflectionConvolution(nn.Module):
+    """A convolution with reflection padding that keeps the side, followed by a norm and, if `activated`, a ReLU."""
 
     def __init__(self, before: int, after: int, kernel: int, norm: NormName, *, activated: bool = True) -> None:
         super().__init__()
         self.convolution = Convolution(before, after, kernel, 1, 0)
-        self.norm = norm_of(norm, after)
+        self.norm = make_norm(norm, after)
         self.margin, self.activated = kernel // 2, activated
 
     def forward(self, x: Images) -> Float[Tensor, "n o h w"]:
@@ -60,29 +60,31 @@ class Reflected(nn.Module):
         return relu(x, inplace=True) if self.activated else x
 
 
-class Halving(nn.Module):
-    """A 3x3 convolution to half the side, norm, rectifier."""
+class DownsamplingLayer(nn.Module):
+    """A 3x3 convolution to half the side, followed by a norm and a ReLU."""
 
     def __init__(self, before: int, after: int, norm: NormName) -> None:
         super().__init__()
         self.convolution = Convolution(before, after, 3, 2, 1)
-        self.norm = norm_of(norm, after)
+        self.norm = make_norm(norm, after)
 
     def forward(self, x: Images) -> Float[Tensor, "n o h/2 w/2"]:
         """(n, before, h, w) to (n, after, h / 2, w / 2)."""
         return relu(self.norm(self.convolution(x)), inplace=True)
 
 
-class Doubling(nn.Module):
-    """A 3x3 convolution to twice the side, norm, rectifier: transposed, or `resized` by nearest neighbors before it, which leaves no
-    checkerboard (Odena et al. 2016).
+class UpsamplingLayer(nn.Module):
+    """A 3x3 convolution to twice the side, followed by a norm and a ReLU.
+
+    The convolution is transposed, or if `resized`, it follows nearest-neighbor upsampling, which leaves no checkerboard artifacts (Odena
+    et al. 2016).
     """
 
     def __init__(self, before: int, after: int, norm: NormName, *, resized: bool) -> None:
         super().__init__()
         transposed = nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1, bias=False)
         self.convolution = Convolution(before, after, 3, 1, 1) if resized else transposed
-        self.norm = norm_of(norm, after)
+        self.norm = make_norm(norm, after)
         self.resized = resized
 
     def forward(self, x: Images) -> Float[Tensor, "n o 2*h 2*w"]:
@@ -92,13 +94,13 @@ class Doubling(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions with mirrored edges, added to what came in."""
+    """Two convolutions with reflection padding, added to their input."""
 
     def __init__(self, channels: int, norm: NormName, dropout: float) -> None:
         super().__init__()
-        self.first = Reflected(channels, channels, 3, norm)
+        self.first = ReflectionConvolution(channels, channels, 3, norm)
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
-        self.second = Reflected(channels, channels, 3, norm, activated=False)
+        self.second = ReflectionConvolution(channels, channels, 3, norm, activated=False)
 
     def forward(self, x: Images) -> Images:
         """The same shape."""
@@ -106,9 +108,11 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualGenerator(nn.Module):
-    """7x7, two halvings, residual blocks, two doublings, 7x7: for any sides that 4 divides, from 8 on. Images in [-1, 1].
+    """CycleGAN's generator: a 7x7 convolution, two downsampling layers, residual blocks, two upsampling layers, and a 7x7 convolution.
 
-    `shortcut`: what is drawn is added to what came in, before the last tanh; at first it is nothing, and images stay as they are.
+    Images are in [-1, 1], and their sides are multiples of 4 from 8 on. `width` is the number of channels at full resolution. `resized`
+    replaces transposed convolutions by upsampling and convolutions. `shortcut` adds the input to the output before the final tanh; the
+    output starts at zero then, so that images are unchanged at first.
     """
 
     divisor, smallest = 4, 8
@@ -127,60 +131,64 @@ class ResidualGenerator(nn.Module):
     ) -> None:
         super().__init__()
         self.shortcut = shortcut
-        self.first = Reflected(before, width, 7, norm)
-        self.down = nn.ModuleList([Halving(width, 2 * width, norm), Halving(2 * width, 4 * width, norm)])
+        self.first = ReflectionConvolution(before, width, 7, norm)
+        self.down = nn.ModuleList([DownsamplingLayer(width, 2 * width, norm), DownsamplingLayer(2 * width, 4 * width, norm)])
         self.blocks = nn.ModuleList(ResidualBlock(4 * width, norm, dropout) for _ in range(blocks))
-        self.up = nn.ModuleList([Doubling(4 * width, 2 * width, norm, resized=resized), Doubling(2 * width, width, norm, resized=resized)])
-        self.draw = nn.Conv2d(width, after, 7)
-        started(self)
+        self.up = nn.ModuleList(
+            [UpsamplingLayer(4 * width, 2 * width, norm, resized=resized), UpsamplingLayer(2 * width, width, norm, resized=resized)]
+        )
+        self.to_image = nn.Conv2d(width, after, 7)
+        initialize(self)
         if shortcut:
-            nn.init.zeros_(self.draw.weight)
+            nn.init.zeros_(self.to_image.weight)
 
     def forward(self, images: Images) -> Float[Tensor, "n o h w"]:
         """(n, before, h, w) to (n, after, h, w)."""
         return self.with_features(images)[0]
 
     def with_features(self, images: Images) -> tuple[Float[Tensor, "n o h w"], list[Float[Tensor, "n _ _ _"]]]:
-        """Images, and the `features` of what came in."""
-        x, found = self._encoded(images)
-        for layer in itertools.chain(list(self.blocks)[self.featured_blocks :], self.up):
+        """Translated images, and the `features` of the inputs."""
+        x, found = self._encode(images)
+        for layer in itertools.chain(list(self.blocks)[self.feature_block_count :], self.up):
             x = layer(x)
-        drawn = self.draw(mirrored(x, 3, 3)).float()
+        output = self.to_image(mirrored(x, 3, 3)).float()
         if self.shortcut:
-            drawn = drawn + torch.atanh(images.float().clamp(-LARGEST_CARRIED, LARGEST_CARRIED))
-        return torch.tanh(drawn), found
+            output = output + torch.atanh(images.float().clamp(-SHORTCUT_LIMIT, SHORTCUT_LIMIT))
+        return torch.tanh(output), found
 
     def features(self, images: Images) -> list[Float[Tensor, "n _ _ _"]]:
-        """Maps that contrastive translation compares patches by (Park et al. 2020, section 4): the pixels, the two halvings, and the first
-        and the fifth block (or the last, if there are fewer).
+        """Feature maps whose patches contrastive translation compares (Park et al. 2020, section 4): the pixels, the outputs of both
+        downsampling layers, and those of the first and the fifth block (or the last, if there are fewer).
         """
-        return self._encoded(images)[1]
+        return self._encode(images)[1]
 
     @property
-    def featured_blocks(self) -> int:
-        """Blocks up to the last that has features."""
+    def feature_block_count(self) -> int:
+        """Number of blocks that `features` needs."""
         return min(5, len(self.blocks))
 
-    def _encoded(self, images: Images) -> tuple[Float[Tensor, "n f p q"], list[Float[Tensor, "n _ _ _"]]]:
+    def _encode(self, images: Images) -> tuple[Float[Tensor, "n f p q"], list[Float[Tensor, "n _ _ _"]]]:
         x, found = self.first(images), [images]
         for layer in self.down:
             x = layer(x)
             found.append(x)
-        for place, block in enumerate(list(self.blocks)[: self.featured_blocks]):
+        for index, block in enumerate(list(self.blocks)[: self.feature_block_count]):
             x = block(x)
-            if place in {0, self.featured_blocks - 1}:
+            if index in {0, self.feature_block_count - 1}:
                 found.append(x)
         return x, found
 
     def feature_widths(self) -> list[int]:
-        """Channels of `features`."""
-        width = self.draw.in_channels
+        """Number of channels of each map in `features`."""
+        width = self.to_image.in_channels
         return [self.first.convolution.in_channels, 2 * width, 4 * width, *[4 * width] * min(2, len(self.blocks))]
 
 
 class UNet(nn.Module):
-    """As many halvings as doublings, each doubling seeing the map of its side from before. Sides must divide by 2 ** halvings; at
-    just that (128 for 7), the innermost map is 1x1. `dropout` on inner maps of eight times the width is the noise.
+    """pix2pix's U-Net: downsampling layers and as many upsampling layers, each of which also gets the map of its side from the way down.
+
+    Sides must be multiples of 2 ** halvings; at exactly that (128 for 7 halvings), the innermost map is 1x1. `width` is the number of
+    channels at half the resolution. `dropout` on inner maps with eight times the width is the network's only source of randomness.
     """
 
     def __init__(
@@ -188,38 +196,38 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         self.divisor = self.smallest = 1 << halvings
-        widths = [min(width << place, 8 * width) for place in range(halvings)]
+        widths = [min(width << level, 8 * width) for level in range(halvings)]
         last = halvings - 1
         offset = norm == "instance"
         self.down = nn.ModuleList(
-            _Down(inner, outer, norm=norm if 0 < place < last else None, offset=offset)
-            for place, (inner, outer) in enumerate(zip([before, *widths], widths, strict=False))
+            _UNetDown(inner, outer, norm=norm if 0 < level < last else None, offset=offset)
+            for level, (inner, outer) in enumerate(zip([before, *widths], widths, strict=False))
         )
         self.up = nn.ModuleList(
-            _Up(widths[place] * (1 if place == last else 2), widths[place - 1], norm, dropout if 4 <= place < last else 0.0)
-            for place in range(last, 0, -1)
+            _UNetUp(widths[level] * (1 if level == last else 2), widths[level - 1], norm, dropout if 4 <= level < last else 0.0)
+            for level in range(last, 0, -1)
         )
-        self.draw = nn.ConvTranspose2d(2 * width if halvings > 1 else width, after, 4, 2, 1)
-        started(self)
+        self.to_image = nn.ConvTranspose2d(2 * width if halvings > 1 else width, after, 4, 2, 1)
+        initialize(self)
 
     def forward(self, images: Images) -> Float[Tensor, "n o h w"]:
         """(n, before, h, w) to (n, after, h, w)."""
         x = self.down[0](images)
         kept = [x]
         for layer in list(self.down)[1:]:
-            x = layer(leaky_relu(x, SLOPE))
+            x = layer(leaky_relu(x, LEAKY_SLOPE))
             kept.append(x)
         x = relu(kept.pop())
         for layer in self.up:
             x = torch.cat([relu(kept.pop()), relu(layer(x))], dim=1)
-        return torch.tanh(self.draw(x).float())
+        return torch.tanh(self.to_image(x).float())
 
 
-class _Down(nn.Module):
+class _UNetDown(nn.Module):
     def __init__(self, before: int, after: int, *, norm: NormName | None, offset: bool) -> None:
         super().__init__()
         self.convolution = Convolution(before, after, 4, 2, 1)
-        self.norm = None if norm is None else norm_of(norm, after)
+        self.norm = None if norm is None else make_norm(norm, after)
         self.offset = nn.Parameter(torch.zeros(after)) if norm is None and offset else None
 
     def forward(self, x: Images) -> Float[Tensor, "n o h/2 w/2"]:
@@ -229,11 +237,11 @@ class _Down(nn.Module):
         return x if self.offset is None else x + self.offset.to(x.dtype)[:, None, None]
 
 
-class _Up(nn.Module):
+class _UNetUp(nn.Module):
     def __init__(self, before: int, after: int, norm: NormName, dropout: float) -> None:
         super().__init__()
         self.convolution = TransposedConvolution(before, after, 4, 2, 1)
-        self.norm = norm_of(norm, after)
+        self.norm = make_norm(norm, after)
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
 
     def forward(self, x: Images) -> Float[Tensor, "n o 2*h 2*w"]:
@@ -241,42 +249,48 @@ class _Up(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Logits of overlapping patches: 70x70 pixels each with three `layers` between first and last. With none: of single pixels (Isola et
-    al. 2017, section 4.4), by themselves but for what norms make of the whole.
+    """PatchGAN: a discriminator with one logit for each of many overlapping patches.
+
+    With three `layers` between the first and the last convolution, patches have 70x70 pixels. With none, there is one logit for each pixel
+    (Isola et al. 2017, section 4.4), which depends on other pixels through norms only. `width` is the number of channels after the first
+    convolution.
     """
 
     def __init__(self, channels: int, width: int = 64, layers: int = 3, *, norm: NormName = "batch") -> None:
         super().__init__()
-        widths = [min(width << place, 8 * width) for place in range(max(1, layers) + 1)]
+        widths = [min(width << level, 8 * width) for level in range(max(1, layers) + 1)]
         kernel, halving, margin = (4, 2, 1) if layers else (1, 1, 0)
         self.first = nn.Conv2d(channels, width, kernel, halving, margin)
         self.layers = nn.ModuleList(
-            Convolution(before, after, kernel, 1 if place >= layers else halving, margin)
-            for place, (before, after) in enumerate(itertools.pairwise(widths), start=1)
+            Convolution(before, after, kernel, 1 if level >= layers else halving, margin)
+            for level, (before, after) in enumerate(itertools.pairwise(widths), start=1)
         )
-        self.norms = nn.ModuleList(norm_of(norm, after) for after in widths[1:])
+        self.norms = nn.ModuleList(make_norm(norm, after) for after in widths[1:])
         self.last = nn.Conv2d(widths[-1], 1, kernel, 1, margin)
-        started(self)
+        initialize(self)
 
     def forward(self, images: Images) -> Float[Tensor, "n 1 p q"]:
-        """(n, channels, h, w) to the logits of patches."""
-        x = leaky_relu(self.first(images), SLOPE, inplace=True)
+        """(n, channels, h, w) to one logit for each patch, (n, 1, rows, columns)."""
+        x = leaky_relu(self.first(images), LEAKY_SLOPE, inplace=True)
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = leaky_relu(norm(layer(x)), SLOPE, inplace=True)
+            x = leaky_relu(norm(layer(x)), LEAKY_SLOPE, inplace=True)
         return self.last(x).float()
 
 
 class PatchHeads(nn.Module):
-    """Two linear maps for each of some maps, to vectors of length 1 that patches are compared by (Park et al. 2020, section 3)."""
+    """For each feature map, two linear layers that turn its patches into vectors of length 1 (Park et al. 2020, section 3).
+
+    `widths` are the numbers of channels of the feature maps, and `size` is the length of the vectors.
+    """
 
     def __init__(self, widths: Sequence[int], size: int = 256) -> None:
         super().__init__()
         self.heads = nn.ModuleList(nn.Sequential(nn.Linear(width, size), nn.ReLU(), nn.Linear(size, size)) for width in widths)
         for module in self.modules():
             if isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0.0, FIRST_DEVIATION)
+                nn.init.normal_(module.weight, 0.0, INITIAL_DEVIATION)
                 nn.init.zeros_(module.bias)
 
-    def forward(self, place: int, rows: Float[Tensor, "n patches f"]) -> Float[Tensor, "n patches size"]:
-        """Vectors of the patches of one of the maps."""
-        return nn.functional.normalize(self.heads[place](rows).float(), dim=2)
+    def forward(self, level: int, rows: Float[Tensor, "n patches f"]) -> Float[Tensor, "n patches size"]:
+        """Vectors of length 1 for patches of the feature map with index `level`."""
+        return nn.functional.normalize(self.heads[level](rows).float(), dim=2)

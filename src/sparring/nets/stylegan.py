@@ -1,5 +1,5 @@
 """StyleGAN's synthesis network (Karras et al. 2019: A Style-Based Generator Architecture for GANs). Its discriminator is ProGAN's with
-smooth downsampling (nets/growing.py).
+smooth downsampling (nets/progressive_growing.py).
 """
 
 import functools
@@ -9,15 +9,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sparring.nets.blocks.equalized_lr import Convolution, Linear, rectified
-from sparring.nets.blocks.layers import precise
-from sparring.nets.progressive_growing import Growing, Growth, drawers
+from sparring.nets.blocks.equalized_lr import Convolution, Linear, leaky_relu_in_place
+from sparring.nets.blocks.layers import at_least_float32
+from sparring.nets.progressive_growing import Growing, Growth, to_image_layers
 from sparring.nets.style_generator import Mapping, Noise, StyleGenerator
 
 
-class Styled(nn.Module):
-    """Noise, an offset, a leaky ReLU, and adaptive instance norm (figure 1b of the paper): each channel of each image brought to mean
-    0 and variance 1, then scaled and moved as the style says (equation 1).
+class StyledLayer(nn.Module):
+    """Noise, bias, leaky ReLU and adaptive instance norm (figure 1b of the paper).
+
+    Adaptive instance norm normalizes each channel of each image to mean 0 and variance 1, then scales and shifts it by the style
+    (equation 1). `side` is the side of the feature map.
     """
 
     noise: Float[Tensor, "side side"]
@@ -37,8 +39,8 @@ class Styled(nn.Module):
             x = x + strength * torch.randn(len(x), 1, *x.shape[2:], device=x.device).to(x.dtype)
         elif noise == "const":
             x = x + strength * self.noise.to(x.dtype)
-        x = rectified(x)
-        variance, mean = torch.var_mean(precise(x), dim=(2, 3), unbiased=False)
+        x = leaky_relu_in_place(x)
+        variance, mean = torch.var_mean(at_least_float32(x), dim=(2, 3), unbiased=False)
         scale, offset = self.affine(w).chunk(2, dim=1)
         scale = (1 + scale) * (variance + 1e-8).rsqrt()
         offset = offset - scale * mean
@@ -46,15 +48,15 @@ class Styled(nn.Module):
 
 
 class Block(nn.Module):
-    """Two styled layers at one side, the first of them from half of it, or from a learned constant."""
+    """Two styled layers at one side. The first gets the upsampled map of half the side, or a learned constant if `before` is 0."""
 
     def __init__(self, before: int, after: int, style: int, side: int) -> None:
         super().__init__()
         self.constant = nn.Parameter(torch.ones(after, side, side)) if not before else None
         self.up = Convolution(before, after, 3, bias=False, activated=False, up=True) if before else None
-        self.first = Styled(after, style, side)
+        self.first = StyledLayer(after, style, side)
         self.convolution = Convolution(after, after, 3, bias=False, activated=False)
-        self.second = Styled(after, style, side)
+        self.second = StyledLayer(after, style, side)
 
     def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n 2 style"], noise: Noise) -> Float[Tensor, "n o p q"]:
         """(n, before, h, w) to (n, after, 2h, 2w)."""
@@ -66,33 +68,33 @@ class Block(nn.Module):
 
 
 class Synthesis(Growing):
-    """Images from styles. `widths`: channels at 4, 8, ..."""
+    """Growing synthesis network from styles to images. `widths` are the numbers of channels at sides 4, 8, and so on."""
 
     def __init__(self, widths: Sequence[int], channels: int, style: int, growth: Growth) -> None:
         super().__init__(growth)
         self.blocks = nn.ModuleList(Block(widths[i - 1] if i else 0, widths[i], style, 4 << i) for i in range(len(widths)))
-        self.draw = drawers(widths[self.first_place :], channels)
+        self.to_image = to_image_layers(widths[self.first_stage :], channels)
         self.layers = 2 * len(widths)
 
     @property
     def layers_in_use(self) -> int:
-        """Those of sides that are there or coming."""
-        return 2 * (self.first_place + self.newest + 1)
+        """Number of styles of the sides that are used or being faded in."""
+        return 2 * (self.first_stage + self.newest_level + 1)
 
     @property
     def coarse_layers(self) -> int:
-        """Those up to 8x8."""
+        """Number of styles for feature maps up to 8x8."""
         return 4
 
     def forward(self, w: Float[Tensor, "n layers style"], noise: Noise) -> Float[Tensor, "n channels h w"]:
-        """Images, of the level's side in training and of the last side in use."""
+        """Images of styles, of the level's side in training and of the last side otherwise."""
         styles = w[:, : self.layers_in_use].split(2, dim=1)
         blocks = [functools.partial(block, w=pair, noise=noise) for block, pair in zip(self.blocks, styles, strict=False)]
-        return self.drawn(w.new_zeros(len(w), 1, 1, 1), blocks, self.draw)  # the first block begins with its constant
+        return self.synthesize_at_level(w.new_zeros(len(w), 1, 1, 1), blocks, self.to_image)  # the first block begins with its constant
 
 
 class Generator(StyleGenerator):
-    """Mapping network and growing synthesis network."""
+    """StyleGAN's generator: mapping network and growing synthesis network. `latent_size` and `style_size` are the sizes of z and w."""
 
     synthesis: Synthesis
 

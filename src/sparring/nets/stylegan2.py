@@ -1,5 +1,6 @@
-"""The networks of StyleGAN2 (Karras et al. 2020: Analyzing and Improving the Image Quality of StyleGAN), as its authors train them today
-(Karras et al. 2020: Training GANs with Limited Data). What the papers leave open is as in the authors' code (NVlabs/stylegan2-ada-pytorch).
+"""The networks of StyleGAN2 (Karras et al. 2020: Analyzing and Improving the Image Quality of StyleGAN) in the version of StyleGAN2-ADA
+(Karras et al. 2020: Training Generative Adversarial Networks with Limited Data). Details that the papers leave open follow the authors'
+code (NVlabs/stylegan2-ada-pytorch).
 """
 
 import itertools
@@ -11,18 +12,18 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from sparring.nets.blocks.equalized_lr import GAIN, Convolution, Linear, rectified, resampling_convolution
+from sparring.nets.blocks.equalized_lr import LEAKY_GAIN, Convolution, Linear, leaky_relu_in_place, resampling_convolution
 from sparring.nets.blocks.layers import MinibatchDeviation
-from sparring.nets.blocks.resampling import downsampled, upsampled
-from sparring.nets.style_generator import Mapping, Noise, StyleGenerator, as_rows
+from sparring.nets.blocks.resampling import downsample, upsample
+from sparring.nets.style_generator import Mapping, Noise, StyleGenerator, label_rows
 
-SMALLEST, LARGEST = 8, 1024
+MIN_SIDE, MAX_SIDE = 8, 1024
 GeneratorArchitecture = Literal["skip", "resnet", "orig"]
 DiscriminatorArchitecture = Literal["resnet", "skip", "orig"]
 
 
 def widths(resolution: int, base: int, largest: int) -> tuple[int, ...]:
-    """Channels at sides 4, 8, ... resolution: `base` over the side, at most `largest`."""
+    """Number of channels at sides 4, 8, ..., resolution: `base` divided by the side, but at most `largest`."""
     return tuple(min(base >> power, largest) for power in range(2, resolution.bit_length()))
 
 
@@ -35,10 +36,10 @@ def width_problems(side: int, base: int) -> list[str]:
 
 
 class StyledConvolution(nn.Module):
-    """A modulated 3x3 convolution, noise, an offset, a leaky ReLU (figure 2d of the paper). `up`: to twice the side first.
+    """A modulated 3x3 convolution, noise, bias and a leaky ReLU (figure 2d of the paper). `up` doubles the side first.
 
-    Modulated and demodulated weights (equations 1 and 3) would be a copy for each sample. Scaling what goes in by the style and what
-    comes out by the demodulation is the same, for a convolution is linear: one convolution serves the whole batch.
+    Modulated and demodulated weights (equations 1 and 3) would need a copy for each sample. Because convolutions are linear, scaling the
+    input by the style and the output by the demodulation is equivalent, and one convolution serves the whole batch.
     """
 
     noise: Float[Tensor, "side side"]
@@ -50,11 +51,11 @@ class StyledConvolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(after))
         self.register_buffer("noise", torch.randn(side, side))
         self.noise_strength = nn.Parameter(torch.zeros(()))
-        self.up, self.gain = up, GAIN * gain
+        self.up, self.gain = up, LEAKY_GAIN * gain
         self.clamp = None if clamp is None else clamp * gain
 
     def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n style"], noise: Noise) -> Float[Tensor, "n o p q"]:
-        """(n, before, h, w) to (n, after, ...)."""
+        """(n, before, h, w) to (n, after, h, w), or twice the side."""
         styles = self.affine(w)
         y = resampling_convolution(x * styles.to(x.dtype)[:, :, None, None], self.weight, up=self.up)
         scale = self.gain * self.demodulation(styles)
@@ -64,10 +65,10 @@ class StyledConvolution(nn.Module):
             y += (self.gain * self.noise_strength * torch.randn(len(y), 1, *y.shape[2:], device=y.device)).to(y.dtype)
         elif noise == "const":
             y += (self.gain * self.noise_strength * self.noise).to(y.dtype)
-        return rectified(y, self.clamp)
+        return leaky_relu_in_place(y, self.clamp)
 
     def demodulation(self, styles: Float[Tensor, "n before"]) -> Float[Tensor, "n after"]:
-        """One over the length of each modulated filter."""
+        """Reciprocal of the length of each modulated filter."""
         with torch.autocast(styles.device.type, enabled=False):
             squares = self.weight.square().sum(dim=(2, 3))
             return (styles.square() @ squares.t() + 1e-8).rsqrt()
@@ -84,14 +85,17 @@ class ToImage(nn.Module):
         self.gain, self.clamp = 1 / math.sqrt(before), clamp
 
     def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n style"]) -> Float[Tensor, "n channels h w"]:
-        """Its part of a image; parts are summed in full precision."""
+        """Contribution to the image; contributions are summed in full precision."""
         styles = (self.gain * self.affine(w)).to(x.dtype)
         y = nn.functional.conv2d(x * styles[:, :, None, None], self.weight).to(self.bias.dtype) + self.bias[:, None, None]
         return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
 
 
 class SynthesisBlock(nn.Module):
-    """Two convolutions at one side, the first of them from half of it; and what makes a image of that, if `draws`."""
+    """Two styled convolutions at one side, the first of which upsamples; the first block starts from a constant and has one convolution.
+
+    `residual` adds a shortcut, and `draws` a layer to the image.
+    """
 
     def __init__(
         self, before: int, after: int, style: int, side: int, channels: int, *, residual: bool, draws: bool, clamp: float | None
@@ -102,17 +106,17 @@ class SynthesisBlock(nn.Module):
         self.first = StyledConvolution(before, after, style, side, up=True, clamp=clamp) if before else None
         self.second = StyledConvolution(after, after, style, side, gain=half, clamp=clamp)
         self.skip = Convolution(before, after, 1, bias=False, activated=False, up=True, gain=half) if residual and before else None
-        self.draw = ToImage(after, channels, style, clamp) if draws else None
+        self.to_image = ToImage(after, channels, style, clamp) if draws else None
 
     @property
     def styles(self) -> int:
-        """How many styles its convolutions take; the one that draws takes the next."""
+        """Number of styles that the convolutions take. The layer to the image takes the next style."""
         return 1 if self.first is None else 2
 
     def forward(
         self, x: Float[Tensor, "n c h w"] | None, w: Float[Tensor, "n styles_and_one style"], noise: Noise
     ) -> tuple[Float[Tensor, "n o p q"], Float[Tensor, "n channels p q"] | None]:
-        """The map at this side, and its part of the image."""
+        """The feature map at this side, and its contribution to the image or None."""
         skip = None if self.skip is None or x is None else self.skip(x)
         if self.constant is not None:
             x = self.constant.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
@@ -122,14 +126,14 @@ class SynthesisBlock(nn.Module):
         y: Tensor = self.second(x, w[:, self.styles - 1], noise)
         if skip is not None:
             y = skip + y
-        return y, None if self.draw is None else self.draw(y, w[:, self.styles])
+        return y, None if self.to_image is None else self.to_image(y, w[:, self.styles])
 
 
 class Synthesis(nn.Module):
-    """Images from styles: a learned constant at 4x4, then a block for each doubling of the side.
+    """Synthesis network from styles to images: a learned constant at 4x4, then a block for each doubling of the side.
 
-    `widths`: channels at 4, 8, ... Architectures (figure 7 of the paper): skip sums the images of all sides, resnet adds a shortcut
-    to each block, orig does neither.
+    `widths` are the numbers of channels at sides 4, 8, and so on. Architectures (figure 7 of the paper): "skip" sums the images of all
+    sides, "resnet" adds a shortcut to each block, "orig" does neither. `clamp` limits activations.
     """
 
     def __init__(
@@ -159,12 +163,12 @@ class Synthesis(nn.Module):
 
     @property
     def layers_in_use(self) -> int:
-        """All of them: it does not grow."""
+        """Number of styles that are used: all of them, because the network does not grow."""
         return self.layers
 
     @property
     def coarse_layers(self) -> int:
-        """Those up to 8x8."""
+        """Number of styles for feature maps up to 8x8."""
         return sum(block.styles for block in self._blocks[:2])
 
     @property
@@ -178,13 +182,13 @@ class Synthesis(nn.Module):
             x, part = block(x, w[:, used : used + block.styles + 1], noise)
             used += block.styles
             if part is not None:
-                image = part if image is None else upsampled(image) + part
+                image = part if image is None else upsample(image) + part
         assert image is not None
         return image
 
 
 class Generator(StyleGenerator):
-    """Mapping network and synthesis network. `latent_size` and `style_size`: numbers in z and in w."""
+    """StyleGAN2's generator: mapping network and synthesis network. `latent_size` and `style_size` are the sizes of z and w."""
 
     def __init__(
         self,
@@ -218,12 +222,12 @@ class Generator(StyleGenerator):
 
 
 class DiscriminatorBlock(nn.Module):
-    """Two convolutions, the second to half the side."""
+    """Two convolutions, the second of which halves the side. `residual` adds a shortcut, and `sees` a layer from the image."""
 
     def __init__(self, before: int, after: int, channels: int, *, residual: bool, sees: bool, clamp: float | None) -> None:
         super().__init__()
         half = math.sqrt(0.5) if residual else 1.0
-        self.see = Convolution(channels, before, 1, clamp=clamp) if sees else None
+        self.from_image = Convolution(channels, before, 1, clamp=clamp) if sees else None
         self.first = Convolution(before, before, 3, clamp=clamp)
         self.second = Convolution(before, after, 3, down=True, gain=half, clamp=clamp)
         self.skip = Convolution(before, after, 1, bias=False, activated=False, down=True, gain=half) if residual else None
@@ -235,10 +239,12 @@ class DiscriminatorBlock(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """A block for each halving of the side, then minibatch standard deviation, a convolution and two linear maps at 4x4.
+    """StyleGAN2's discriminator: a block for each halving of the side, then minibatch standard deviation, a convolution and two linear
+    layers at 4x4.
 
-    `widths`: channels at 4, 8, ... Architectures (figure 7): resnet adds a shortcut to each block, skip shows each block the image at
-    its side, orig does neither. `named`: extra logits, one for each class.
+    `widths` are the numbers of channels at sides 4, 8, and so on. Architectures (figure 7): "resnet" adds a shortcut to each block, "skip"
+    gives each block the image at its side, "orig" does neither. `classes` is the number of classes projected onto the features (0: none),
+    and `named` the number of classes predicted by auxiliary outputs. `clamp` limits activations.
     """
 
     def __init__(
@@ -266,11 +272,11 @@ class Discriminator(nn.Module):
             DiscriminatorBlock(before, after, channels, residual=architecture == "resnet", sees=self.skips or place == 0, clamp=clamp)
             for place, (before, after) in enumerate(itertools.pairwise(falling))
         )
-        self.see = Convolution(channels, widths[0], 1) if self.skips else None
+        self.from_image = Convolution(channels, widths[0], 1) if self.skips else None
         self.deviation = MinibatchDeviation(deviation_group, deviation_channels) if deviation_channels else nn.Identity()
         self.last = Convolution(widths[0] + deviation_channels, widths[0], 3, clamp=clamp)
         self.hidden = Linear(widths[0] * 16, widths[0], activated=True)
-        self.judge = Linear(widths[0], (class_size or 1) + named)
+        self.head = Linear(widths[0], (class_size or 1) + named)
         self.mapping = (
             Mapping(0, classes, class_size, layers=mapping_layers, rate=mapping_rate, width=mapping_width, embedding=embedding)
             if classes
@@ -281,23 +287,25 @@ class Discriminator(nn.Module):
     def forward(
         self, images: Float[Tensor, "n c h w"], label: Float[Tensor, "n classes"] | Int64[Tensor, " n"] | None = None
     ) -> Float[Tensor, "n outputs"]:
-        """A logit for each image, then one for each class that is named. `label`: one-hot rows or numbers, if it is told classes."""
+        """One logit for each image, followed by one for each auxiliary class. `label` has one-hot rows or class indices if classes are
+        projected.
+        """
         x: Tensor | None = None
         for block in self.blocks:
             assert isinstance(block, DiscriminatorBlock)
-            if block.see is not None:
-                seen = block.see(images)
-                x = seen if x is None else x + seen
-                images = downsampled(images) if self.skips else images
+            if block.from_image is not None:
+                features = block.from_image(images)
+                x = features if x is None else x + features
+                images = downsample(images) if self.skips else images
             assert x is not None
             x = block(x)
         assert x is not None
-        if self.see is not None:
-            x = x + self.see(images)
-        outputs = self.judge(self.hidden(self.last(self.deviation(x)).flatten(1)))
+        if self.from_image is not None:
+            x = x + self.from_image(images)
+        outputs = self.head(self.hidden(self.last(self.deviation(x)).flatten(1)))
         if self.mapping is None:
             return outputs
         logits, names = outputs.split([outputs.shape[1] - self.named, self.named], dim=1)
-        told = self.mapping(None, as_rows(label, self.mapping.classes, images.dtype))
+        class_vector = self.mapping(None, label_rows(label, self.mapping.classes, images.dtype))
         # the inner product of image and class (Miyato and Koyama 2018), scaled to variance 1
-        return torch.cat([(logits * told).sum(dim=1, keepdim=True) / math.sqrt(told.shape[1]), names], dim=1)
+        return torch.cat([(logits * class_vector).sum(dim=1, keepdim=True) / math.sqrt(class_vector.shape[1]), names], dim=1)

@@ -1,4 +1,4 @@
-"""The steps that an optimizer would take, as functions that can be differentiated (for unrolled GANs)."""
+"""Optimizer steps as differentiable functions, for unrolled GANs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,13 +8,14 @@ from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
 SMALLEST_SQUARE = 1e-30
-"""Under Adam's square root: a weight that never had a gradient has a derivative then, and moves as before (epsilon is far larger)."""
+"""Smallest value under a square root, so that weights that never had a gradient can be differentiated. Epsilon is far larger, so steps are
+unchanged."""
 
 
 class DifferentiableSteps:
-    """The steps that an optimizer would take from where it stands, as functions of the gradients. It is not moved itself.
+    """The next steps of an optimizer as differentiable functions of the gradients. The optimizer itself does not change.
 
-    Adam: Kingma and Ba 2015, algorithm 1. RMSprop: Tieleman and Hinton 2012, in torch's form (no centering, no momentum).
+    Adam follows Kingma and Ba 2015, algorithm 1, and RMSprop Tieleman and Hinton 2012 in torch's form (no centering, no momentum).
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -24,11 +25,11 @@ class DifferentiableSteps:
         (self.kind,) = known
         self.states: list[dict[str, Any]] = [dict(optimizer.state.get(weight, {})) for weight in self.settings["params"]]
 
-    def take(self, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:
-        """The weights after one more step."""
-        return [self._moved(*each) for each in zip(weights, gradients, self.states, strict=True)]
+    def step(self, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:
+        """The weights after one more step with these gradients."""
+        return [self._updated_weight(*each) for each in zip(weights, gradients, self.states, strict=True)]
 
-    def _moved(self, weight: Tensor, gradient: Tensor, state: dict[str, Any]) -> Tensor:
+    def _updated_weight(self, weight: Tensor, gradient: Tensor, state: dict[str, Any]) -> Tensor:
         settings = self.settings
         gradient = gradient + settings["weight_decay"] * weight if settings["weight_decay"] else gradient
         if self.kind is Adam:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -27,8 +27,8 @@ from sparring.data.points.mixtures import Mixture, Points, mixture
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, pack_samples
 from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.games.game import evaluating
-from sparring.health.measurements import Examiner
-from sparring.media.image_files import save_film, save_gif, save_image
+from sparring.health.measurements import HealthMeasurements
+from sparring.media.image_files import save_gif, save_image, save_video
 from sparring.metrics.mode_coverage import ModeCount, count_modes
 from sparring.modalities import MODALITIES
 from sparring.nets import mlp
@@ -200,7 +200,8 @@ def _played(
         )
         session.run(console)
     state, samples, drawing = watch.state_at_end, watch.samples, watch.drawing
-    assert state is not None and samples is not None, "the session has ended in order"
+    assert state is not None, "the session has ended in order"
+    assert samples is not None, "the session has ended in order"
     count, seconds = count_modes(samples, points.mixture), state.progress.seconds - watch.seconds
     outcome = Outcome(count, samples, state.ema, state.progress.step, seconds, drawing, watch.frames)  # pyright: ignore[reportArgumentType]
     if image is not None and drawing is not None:
@@ -210,7 +211,7 @@ def _played(
         if Path(movie).suffix == ".gif":
             save_gif(frames, Path(movie), hold_last=2)
         else:
-            save_film(frames, Path(movie))
+            save_video(frames, Path(movie))
     return outcome
 
 
@@ -228,7 +229,7 @@ def recorders(run: RunDirectory, recipe: AdversarialRecipe, points: Points, sett
         },
     )
     board = TensorBoard(run.tensorboard)
-    health = HealthRecorder(run.vitals, Examiner(*modality.split_holdout(points, None, settings.seed), settings.seed))
+    health = HealthRecorder(run.health, HealthMeasurements(*modality.split_holdout(points, None, settings.seed), settings.seed))
     grids = SampleGrids(run.samples, settings.sample_every, modality.sample_grid(points, 0, 0), board)
     return [board, Log(run.log, settings.log_every, board), health, grids]
 
@@ -280,8 +281,7 @@ def sampled(game: TwoPlayerGame, n: int = COUNTED_SAMPLES) -> Float[Tensor, "n 2
 
 def snapshot(state: State, mixture: Mixture) -> Snapshot:
     """What a image shows of the game as it stands: samples of the moving average, the networks' own field and gradients."""
-    game = state.game
-    assert isinstance(game, TwoPlayerGame)
+    game = cast(TwoPlayerGame, state.game)
     samples = sampled(state.ema)  # pyright: ignore[reportArgumentType]
     moving = sampled(game, ARROWS * game.settings.packing)
     with evaluating(game):

@@ -89,7 +89,7 @@ class BigGAN(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
+        found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
         if self.condition == "concatenate":
             found.append(
                 "condition='concatenate' does not work with BigGAN's networks. Use condition='projection' or condition='auxiliary'."
@@ -130,7 +130,7 @@ class BigGAN(AdversarialRecipe):
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), nets.SMALLEST)
+        return nearest_square(super().size_for(native), nets.MIN_SIDE)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""

@@ -21,6 +21,8 @@ Maps = list[Float[Tensor, "n _ _ _"]]
 class CutGame(OneWayGame):
     """A generator, whose first half tells patches apart, and a discriminator."""
 
+    settings: "CUT"  # pyright: ignore[reportIncompatibleVariableOverride] (narrower)
+
     generator: nets.ResidualGenerator
 
     def __init__(self, spec: PairSpec, settings: "CUT") -> None:
@@ -34,12 +36,11 @@ class CutGame(OneWayGame):
             shortcut=settings.shortcut,
         )
         super().__init__(spec, settings, generator, spec.channels, heads=nets.PatchHeads(generator.feature_widths()))
-        self.settings = settings
 
     def play_generator(self, context: StepContext) -> Losses:
         """Draw images that convince, each patch of which tells the patch that it was made of from all others (equation 4)."""
         inputs, targets = self.augmented_batch(context)
-        n, settings = len(inputs), self.recipe
+        n, settings = len(inputs), self.settings
         shown = torch.cat([inputs, targets]) if settings.identity else inputs
         if settings.flip_equivariance:
             which = (context.streams.uniform("flipped", n) < 0).repeat(len(shown) // n)

@@ -20,9 +20,10 @@ from sparring.nets import image_translation as nets
 class CycleGANGame(PatchGame):
     """Two generators, each the other's way back, and two discriminators."""
 
+    settings: "CycleGAN"  # pyright: ignore[reportIncompatibleVariableOverride] (narrower)
+
     def __init__(self, spec: PairSpec, settings: "CycleGAN") -> None:
         super().__init__(spec, settings)
-        self.settings = settings
         a, b = spec.input_channels, spec.channels
         self.a2b, self.b2a = (
             nets.ResidualGenerator(
@@ -49,7 +50,7 @@ class CycleGANGame(PatchGame):
     def play_generators(self, context: StepContext) -> Losses:
         """Draw images of the other kind that convince, that lead back (equation 2), and of images of its own kind the same ones."""
         a, b = self.augmented_batch(context)
-        settings = self.recipe
+        settings = self.settings
         images_b, *same_b = self.passed(self.a2b, a, *([b] if settings.identity else []))
         images_a, back_a, *same_a = self.passed(self.b2a, b, images_b, *([a] if settings.identity else []))
         (back_b,) = self.passed(self.a2b, images_a)

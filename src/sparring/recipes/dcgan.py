@@ -39,7 +39,7 @@ class DCGAN(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
+        found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
         if self.penalized and self.discriminator_norm == "batch":
             found.append(
                 "Gradient penalties need gradients of single images, and batch norm mixes images (Gulrajani 2017, section 4). Use "
@@ -49,7 +49,7 @@ class DCGAN(AdversarialRecipe):
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), nets.SMALLEST)
+        return nearest_square(super().size_for(native), nets.MIN_SIDE)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""

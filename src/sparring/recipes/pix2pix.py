@@ -16,10 +16,11 @@ from sparring.nets import image_translation as nets
 class Pix2PixGame(OneWayGame):
     """A generator draws targets of inputs; a discriminator judges patches of pairs."""
 
+    settings: "Pix2Pix"  # pyright: ignore[reportIncompatibleVariableOverride] (narrower)
+
     def __init__(self, spec: PairSpec, settings: "Pix2Pix") -> None:
         judged = spec.channels + (spec.input_channels if settings.judges == "pair" else 0)
         super().__init__(spec, settings, settings.generator_for(spec), judged)
-        self.settings = settings
 
     def play_generator(self, context: StepContext) -> Losses:
         """Draw what the discriminator takes for real, and near the target (equation 4)."""

@@ -45,11 +45,11 @@ class SNGAN(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        return super().incompatibilities(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
+        return super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), nets.SMALLEST)
+        return nearest_square(super().size_for(native), nets.MIN_SIDE)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""

@@ -22,9 +22,10 @@ DIVISOR = 16
 class StyleTransferGame(TranslationGame):
     """One player: a generator that keeps what a image shows and takes on how the style's image is painted."""
 
+    settings: "StyleTransfer"  # pyright: ignore[reportIncompatibleVariableOverride] (narrower)
+
     def __init__(self, spec: PairSpec, settings: "StyleTransfer") -> None:
         super().__init__(spec, settings)
-        self.settings = settings
         self.generator = nets.ResidualGenerator(
             spec.input_channels, spec.channels, settings.width, settings.blocks, norm=settings.norm, resized=True
         )
@@ -46,7 +47,7 @@ class StyleTransferGame(TranslationGame):
         """Paint inputs (section 3.2): near them in a middle map, near the style in the correlations of all, and smooth."""
         inputs, styles = self.augmented_batch(context)
         painted = self.generator(inputs)
-        settings, eye = self.recipe, self.perception
+        settings, eye = self.settings, self.perception
         with torch.no_grad():
             wanted = eye(inputs)[eye.content]
             manner = [correlations(of) for of in eye(styles)]

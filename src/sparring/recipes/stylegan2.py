@@ -16,8 +16,8 @@ class StyleGAN2(StyleRecipe):
 
     Its cost depends on channel_max: use 64 or 128 for images of 32x32 and 64x64 on two cores. For 32x32 the authors use
     `--mapping-layers 2 --style-mixing 0 --path-length 0 --discriminator-architecture orig` (Karras et al. 2020b, arXiv:2006.06676),
-    which halves FD-lite0 after ten minutes on two cores (docs/benchmarks/training.md). The weight of R1 is that of the authors' code for any
-    data.
+    which halves FD-lite0 after ten minutes on two cores (docs/benchmarks/training.md). The weight of R1 is that of the
+    authors' code for any data.
     """
 
     title: ClassVar[str] = "Style generator with weight demodulation, lazy R1 and path length regularization: the best images"
@@ -91,7 +91,7 @@ class StyleGAN2(StyleRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, nets.SMALLEST, nets.LARGEST)
+        found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
         if not found:
             for name in ("widths", "discriminator_widths"):
                 given, wanted = len(getattr(self, name)), spec.height.bit_length() - 2
@@ -106,7 +106,7 @@ class StyleGAN2(StyleRecipe):
 
     def size_for(self, native: tuple[int, int] | None) -> int:
         """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), nets.SMALLEST)
+        return nearest_square(super().size_for(native), nets.MIN_SIDE)
 
     def build(self, spec: ImageSpec) -> StyleGame:
         """See Recipe."""

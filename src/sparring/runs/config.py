@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sparring import modalities, recipes
-from sparring.core.data_spec import Spec
 from sparring.core.errors import CheckpointError
 from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.files import read_json, write_json
@@ -62,7 +61,7 @@ def write_config(run: RunDirectory, config: Config) -> None:
     write_json(run.config, {"format": FORMAT, **config})
 
 
-def described(about: Any, source: Path) -> tuple[Recipe, Spec]:  # noqa: ANN401 (JSON is any)
+def described(about: Any, source: Path) -> tuple[Recipe, Any]:  # noqa: ANN401 (JSON is any)
     """Recipe and spec from a config.json or the header of a packed file; a CheckpointError if they are not of the right kind."""
     try:
         spec = about["spec"] if "spec" in about else about["data"]["spec"]

@@ -29,11 +29,11 @@ def refuse_changed(
     run: RunDirectory,
     recorded: Mapping[str, Any],
     place: object,
-    dataset: Any,  # noqa: ANN401 (of any kind)
+    dataset: Any,  # noqa: ANN401 (the dataset of some kind)
     otherwise: str = "",
 ) -> None:
-    """Raise a SettingsError if data is not what a run was trained on: what changed, as far as that is known, and what can be done.
-    `recorded`: what config.json says of the data. `dataset`: the data as it is now. `otherwise`: one more way out.
+    """Raise a SettingsError if data is not what a run was trained on: what has changed, as far as that is known, and what can be done.
+    `recorded`: what config.json says of the data. `dataset`: the data as it is now. `otherwise`: one more thing that can be done.
     """
     before, count = recorded["count"], len(dataset)
     if dataset.fingerprint == recorded["fingerprint"]:
@@ -42,9 +42,9 @@ def refuse_changed(
         what = f"{count:,} images now, {before:,} then ({abs(count - before):,} {'more' if count > before else 'fewer'})."
     else:
         what = f"{count:,} images now as then, but other ones, or with other labels or in another order."
-    what = " ".join([what, *changes_since(recorded["fingerprint"], dataset)])
+    files = " ".join(["", *changes_since(recorded["fingerprint"], dataset)])
     raise SettingsError(
-        f"{place} is no longer the data that {run.path} was trained on: {what} A run can only continue with the same images. Restore them; "
-        f"or, if they are elsewhere: {run.resume_command} --data PLACE; or train a new run on the new data, with another --out. "
+        f"{place} is no longer the data that {run.path} was trained on: {what}{files} A run can only continue with the same images. "
+        f"Restore them; or, if they are elsewhere: {run.resume_command} --data PLACE; or train a new run on the new data, with another --out. "
         f"{otherwise}".rstrip()
     )

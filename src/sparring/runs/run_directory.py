@@ -4,7 +4,7 @@ config.json    recipe, every setting, the data's fingerprint, versions
 log.jsonl      losses and signals by step; the same to the byte however often the run was interrupted
 timing.jsonl   speed by step; differs from run to run
 scores.jsonl   judgments by step, if there are any
-vitals.jsonl   vital signs by step, those of the data first: what a diagnosis is made from
+health.jsonl   measurements of the data, the networks and the samples by step: what a diagnosis is made from
 ending.json    why training ended, if it had to
 coach.md       what a coach did and why; config.json lists it under "interventions"
 tries/         N/: what the run had written when the coach stepped in for the N-th time
@@ -51,9 +51,9 @@ class RunDirectory:
         return self.path / "scores.jsonl"
 
     @property
-    def vitals(self) -> Path:
-        """Vital signs, a JSON object a line."""
-        return self.path / "vitals.jsonl"
+    def health(self) -> Path:
+        """Measurements of the data, the networks and the samples, a JSON object a line."""
+        return self.path / "health.jsonl"
 
     @property
     def ending(self) -> Path:

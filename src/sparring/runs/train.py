@@ -28,7 +28,7 @@ from sparring.training import checkpoints
 from sparring.training.callbacks.callback import Callback, InterveningCallback
 from sparring.training.callbacks.checkpointer import Checkpointer, Score
 from sparring.training.callbacks.evaluator import Evaluator
-from sparring.training.callbacks.health import Examine, HealthRecorder
+from sparring.training.callbacks.health import HealthRecorder, Measurements
 from sparring.training.callbacks.log import Log
 from sparring.training.callbacks.progress_bar import ProgressBar
 from sparring.training.callbacks.samples import SampleGrids
@@ -58,7 +58,7 @@ class Coaching(Protocol):
 class Instruments:
     """What training is handed from packages above this one."""
 
-    measure_health: Callable[[Dataset, Dataset | None, int], Examine]
+    measure_health: Callable[[Dataset, Dataset | None, int], Measurements]
     """Makes what measures the health of games on this data (the second: what is held out; the third: the seed)."""
     evaluate: Callable[[Any, TrainSettings], Score]
     """Makes what scores games on this data, as the settings of evaluation say."""
@@ -67,11 +67,11 @@ class Instruments:
 
 def begin(
     recipe: str | Recipe,
-    data: Any,
+    data: Any,  # noqa: ANN401 (a place, or the dataset of some kind)
     out: Place,
     instruments: Instruments,
     console: "Console",
-    settings: Mapping[str, object],  # noqa: ANN401
+    settings: Mapping[str, object],
 ) -> SessionResult:
     """Begin a run in the folder `out`, and train it to the end of its budget. `data`: a place, or a dataset. `settings`: fields of the
     recipe, of TrainSettings, and of the settings of its kind of data. Raises a SparringError for anything a user can mend.
@@ -115,9 +115,9 @@ def continue_run(
     run: RunDirectory,
     config: Config,
     settings: RunSettings,
-    dataset: Any,
+    dataset: Any,  # noqa: ANN401 (that of the recipe's kind)
     instruments: Instruments,
-    console: "Console",  # noqa: ANN401
+    console: "Console",
 ) -> SessionResult:
     """Train a locked run from where it stands to the end of its budget, and say how far it is."""
     remark_once(console.print)
@@ -132,12 +132,12 @@ def continue_run(
     every = training.evaluate_every
     score = modality.checkpoint_score(dataset, training.seed) if every is None else instruments.evaluate(dataset, training)
     grid = modality.sample_grid(dataset, training.samples, training.seed)
-    examine = instruments.measure_health(trained_on, held_out, training.seed)
+    measurements = instruments.measure_health(trained_on, held_out, training.seed)
 
     def play(recipe: Recipe, config: Config, coach: InterveningCallback | None) -> SessionResult:
         board = TensorBoard(run.tensorboard)
         log, throughput = Log(run.log, training.log_every, board), Throughput(run.timing, training.log_every, board)
-        health, grids = HealthRecorder(run.vitals, examine), SampleGrids(run.samples, training.sample_every, grid, board)
+        health, grids = HealthRecorder(run.health, measurements), SampleGrids(run.samples, training.sample_every, grid, board)
         # A coach sees what the others wrote, and is saved with what it makes of it.
         coaches: list[Any] = [] if coach is None else [coach]
         checkpointer = Checkpointer(run.checkpoints, training, identity(config), [log, *coaches], None if every else score, coach)
@@ -154,10 +154,8 @@ def continue_run(
             resume_command=run.resume_command,
         ).run(console)
 
-    if training.coach:
-        result = instruments.coach(run, dataset.spec, training, play, console)
-    else:
-        result = play(settings.recipe, config, None)
+    coached = training.coach
+    result = instruments.coach(run, dataset.spec, training, play, console) if coached else play(settings.recipe, config, None)
     progress = result.progress
     end = "Stopped, and saved" if result.reason == "stopped" else "Nothing left to do" if progress.step == steps_before else "Done"
     console.print(f"{end}: step {progress.step:,}, {plural(progress.real_samples, 'real sample', 'real samples')}.")
@@ -187,7 +185,6 @@ def dataclasses_of(recipe: type[Recipe]) -> tuple[type, ...]:
 
 def sort_settings(settings: Mapping[str, object], *kinds: type) -> dict[type, dict[str, Any]]:
     """Settings by the dataclass that has a field of that name, paths as text; a SettingsError lists all unknown names."""
-
     settings = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in settings.items()}
     homes = {field.name: kind for kind in kinds for field in fields(kind)}
     assert len(homes) == sum(len(fields(kind)) for kind in kinds), "two dataclasses have a field of the same name"
@@ -251,7 +248,7 @@ def forget_untrained(run: RunDirectory) -> None:
     if not run.exists():
         return
     run.sweep()
-    written = [run.config, run.log, run.timing, run.scores, run.vitals, run.ending]
+    written = [run.config, run.log, run.timing, run.scores, run.health, run.ending]
     written += [*run.tensorboard.glob("events.out.tfevents.*"), *run.samples.glob("step-*.png"), *checkpoints.paths_of(run.checkpoints, 0)]
     for path in written:
         path.unlink(missing_ok=True)

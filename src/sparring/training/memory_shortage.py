@@ -53,8 +53,9 @@ def is_shortage(problem: BaseException) -> bool:
 
 @contextlib.contextmanager
 def shortage_explained(recipe: Recipe, settings: TrainSettings, resume_command: Callable[[], str]) -> Iterator[None]:
-    """In the block, running out of memory is raised as a MemoryShortageError that says what was tried and what to do. `resume_command`: gives
-    the command that goes on with the run, "" if there is nothing to go on with.
+    """In the block, running out of memory is raised as a MemoryShortageError that says what was tried and what to do.
+
+    `resume_command`: gives the command that goes on with the run, "" if there is nothing to go on with.
     """
     try:
         yield

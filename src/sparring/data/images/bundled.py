@@ -10,10 +10,10 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from sparring.core.errors import DataError
-from sparring.data.images.stacked import stacked
-from sparring.data.source import Item, NumberedItems, Source, key_of
+from sparring.data.images.stacked import stacked_source
+from sparring.data.source import Item, NumberedItems, Source, hash_key
 
-STYLES = {
+BUNDLED_SETS = {
     "emoji": "emoji-google",
     "emoji:google": "emoji-google",
     "emoji:twitter": "emoji-twitter",
@@ -23,11 +23,11 @@ STYLES = {
 """From the name that a person writes to the name of the sheet."""
 
 
-def open_embedded(name: str, split: str | None) -> Source:
+def open_bundled(name: str, split: str | None) -> Source:
     """One of the sets in `STYLES`. They have no splits: DataError if one is asked for."""
     if split is not None:
         raise DataError(f"{name} is one set of images: it has no split {split!r}.")
-    sheet = STYLES[name]
+    sheet = BUNDLED_SETS[name]
     folder = files("sparring.data.images") / "bundled_files"
     table: dict[str, Any] = json.loads((folder / f"{sheet.split('-')[0]}.json").read_text("utf-8"))
     labels = np.asarray(table["labels"], np.int64)
@@ -35,13 +35,13 @@ def open_embedded(name: str, split: str | None) -> Source:
         items = [Item(file, label) for file, label in zip(table["names"], table["labels"], strict=True)]
     else:
         items = NumberedItems(len(labels), labels)
-    images = _Sheet(sheet, table["side"], len(labels))
-    key = key_of("embedded", sheet, table["sha256"][sheet])
+    images = _SpriteSheet(sheet, table["side"], len(labels))
+    key = hash_key("embedded", sheet, table["sha256"][sheet])
     source = Source(name, items, images.read, lambda: key, tuple(table["classes"]), (table["side"], table["side"]))
-    return stacked(name, source) if name.endswith(":stacked") else source
+    return stacked_source(name, source) if name.endswith(":stacked") else source
 
 
-class _Sheet:
+class _SpriteSheet:
     """Many small images in one large one, row by row, decoded when the first is read."""
 
     def __init__(self, sheet: str, side: int, count: int) -> None:

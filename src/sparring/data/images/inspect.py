@@ -10,15 +10,15 @@ from jaxtyping import UInt8
 from sparring.core.errors import DataError
 from sparring.core.formatting import plural
 from sparring.core.parallel import in_order, progress_bar
-from sparring.data.images.sizes_and_range import SharedRange, range_taken, shared_range
-from sparring.data.preprocessing import Preprocessing, checked_background
+from sparring.data.images.sizes_and_range import SharedRange, shared_range, value_range_notes
+from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.data.source import Problem, Source
-from sparring.media.image_decoding import UnusableError, fit, load
+from sparring.media.image_decoding import UnusableImageError, decode_image, fit_to_square
 from sparring.media.image_files import grid
 
-SHEET = 100
-LARGEST_ON_SHEET = 96
-MOST_KINDS = 8
+CONTACT_SHEET_IMAGES = 100
+MAX_THUMBNAIL_SIDE = 96
+MAX_LISTED = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Inspection:
     """Usable images of each class; empty without classes."""
     bad: tuple[Problem, ...]
     """Unusable images, with reasons."""
-    passed_over: tuple[Problem, ...]
+    skipped: tuple[Problem, ...]
     """Files that are no images and do not claim to be."""
     notes: tuple[str, ...]
     layout: str
@@ -56,24 +56,24 @@ class Inspection:
         lines = [
             f"{self.name}: {self.usable:,} of {plural(self.found, 'image', 'images')} can be used.",
             *([f"layout: {self.layout}"] if self.layout else []),
-            f"sizes (width x height): {_counts(sizes)}",
-            f"modes: {_counts(self.modes)}",
-            f"formats: {_counts(self.formats)}",
-            f"classes: {_counts(self.classes, len(self.classes))}" if self.classes else "classes: none",
+            f"sizes (width x height): {_format_counts(sizes)}",
+            f"modes: {_format_counts(self.modes)}",
+            f"formats: {_format_counts(self.formats)}",
+            f"classes: {_format_counts(self.classes, len(self.classes))}" if self.classes else "classes: none",
         ]
         lines += self.notes
         lines += [f"unusable: {name}: {reason}" for name, reason in self.bad]
-        return lines + [f"passed over: {name}: {reason}" for name, reason in self.passed_over]
+        return lines + [f"passed over: {name}: {reason}" for name, reason in self.skipped]
 
 
-def _counts(counts: Mapping[str, int], most: int = MOST_KINDS) -> str:
+def _format_counts(counts: Mapping[str, int], most: int = MAX_LISTED) -> str:
     shown = [f"{name} ({count:,})" for name, count in list(counts.items())[:most]]
     rest = len(counts) - len(shown)
     return ", ".join(shown + ([f"and {rest} others"] if rest > 0 else [])) or "none"
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _InspectedImage:
     size: tuple[int, int]
     mode: str
     format: str
@@ -82,7 +82,7 @@ class _Seen:
     small: UInt8[np.ndarray, "side side 3"] | None
 
 
-def inspect(
+def inspect_source(
     source: Source, preprocessing: Preprocessing | None = None, *, progress: bool = False, workers: int | None = None
 ) -> Inspection:
     """Decode every image of a source, and keep none but those for the contact sheet. Of the preprocessing, what tells how files are read
@@ -91,15 +91,15 @@ def inspect(
     Raises DataError only if the source as a whole is broken: unusable images are what it is there to find.
     """
     preprocessing = preprocessing or Preprocessing()
-    color = checked_background(preprocessing)
+    color = check_and_parse_background(preprocessing)
     black_white = shared_range([source], preprocessing, workers)
     count = len(source)
-    on_sheet = set(np.linspace(0, count - 1, min(count, SHEET)).round().astype(int).tolist())
-    side = min(LARGEST_ON_SHEET, max(source.native_size or (LARGEST_ON_SHEET,)))
+    on_sheet = set(np.linspace(0, count - 1, min(count, CONTACT_SHEET_IMAGES)).round().astype(int).tolist())
+    side = min(MAX_THUMBNAIL_SIDE, max(source.native_size or (MAX_THUMBNAIL_SIDE,)))
 
-    def look(indices: range) -> list[_Seen | str]:
+    def look(indices: range) -> list[_InspectedImage | str]:
         shown = ((index, side if index in on_sheet else None) for index in indices)
-        return [_look(source, index, on, color, black_white, preprocessing.max_pixels) for index, on in shown]
+        return [_inspect_image(source, index, on, color, black_white, preprocessing.max_pixels) for index, on in shown]
 
     images: list[np.ndarray] = []
     bad, deep = list(source.problems), []
@@ -130,11 +130,11 @@ def inspect(
         formats=dict(formats.most_common()),
         classes={name: classes[name] for name in source.classes},
         bad=tuple(bad),
-        passed_over=source.passed_over,
+        skipped=source.skipped,
         notes=(
             *source.notes,
-            *_warned(sizes),
-            *range_taken(deep, black_white.found, preprocessing),
+            *_shape_warnings(sizes),
+            *value_range_notes(deep, black_white.found, preprocessing),
             *(f"{note}: {times:,}." for note, times in notes.items()),
         ),
         layout=source.layout,
@@ -142,7 +142,7 @@ def inspect(
     )
 
 
-def _warned(sizes: Mapping[tuple[int, int], int]) -> list[str]:
+def _shape_warnings(sizes: Mapping[tuple[int, int], int]) -> list[str]:
     """What is said of shapes that training cuts."""
     oblong = sum(count for (height, width), count in sizes.items() if height != width)
     if not oblong:
@@ -151,17 +151,17 @@ def _warned(sizes: Mapping[tuple[int, int], int]) -> list[str]:
     return [f"{oblong:,} of {count:,} images are not square: of them the middle is cut out, unless --crop pad or squash says otherwise."]
 
 
-def _look(
+def _inspect_image(
     source: Source, index: int, side: int | None, background: tuple[int, int, int], black_white: SharedRange, max_pixels: int | None
-) -> _Seen | str:
+) -> _InspectedImage | str:
     try:
-        loaded = load(source.read(index), LARGEST_ON_SHEET, black_white=black_white, max_pixels=max_pixels)
-        small = None if side is None else fit(loaded.image, side, "pad", background, 3)
+        loaded = decode_image(source.read(index), MAX_THUMBNAIL_SIDE, black_white=black_white, max_pixels=max_pixels)
+        small = None if side is None else fit_to_square(loaded.image, side, "pad", background, 3)
     except DataError:  # the source as a whole is broken
         raise
-    except UnusableError as problem:
+    except UnusableImageError as problem:
         return str(problem)
     except Exception as problem:  # a reader's own: a file that has gone, a damaged entry of a zip
         return f"cannot be read: {problem}"
     header = loaded.header
-    return _Seen(loaded.upright, header.mode, header.format, loaded.notes, loaded.black_white is not None, small)
+    return _InspectedImage(loaded.upright_size, header.mode, header.format, loaded.notes, loaded.black_white is not None, small)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from sparring.core.errors import DataError
 from sparring.core.parallel import in_order
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.source import Source, examples
-from sparring.media.image_decoding import extremes_of, open_header
-from sparring.media.value_range import Range, described, joined, range_of
+from sparring.data.source import Source, name_examples
+from sparring.media.image_decoding import read_header, value_extremes
+from sparring.media.value_range import ValueRange, choose_range, describe_range, join_ranges
 
 
 def common_size(source: Source, max_pixels: int | None = None, workers: int | None = None) -> tuple[int, int] | None:
@@ -22,7 +22,7 @@ def common_size(source: Source, max_pixels: int | None = None, workers: int | No
         found = set()
         for index in indices:
             with contextlib.suppress(Exception):  # whatever is wrong with it is found and told when it is decoded
-                header = open_header(source.read(index), max_pixels)[1]
+                header = read_header(source.read(index), max_pixels)[1]
                 found.add((header.height, header.width))
         return found
 
@@ -38,13 +38,13 @@ def common_size(source: Source, max_pixels: int | None = None, workers: int | No
 class SharedRange:
     """The range of a set, found out when its first image of more than 8 bits is met, by whichever thread meets it."""
 
-    def __init__(self, find: Callable[[], Range]) -> None:
+    def __init__(self, find: Callable[[], ValueRange]) -> None:
         self._find = find
         self._lock = threading.Lock()
-        self.found: Range | None = None
+        self.found: ValueRange | None = None
         """None as long as no such image was met."""
 
-    def __call__(self) -> Range:
+    def __call__(self) -> ValueRange:
         """The range."""
         with self._lock:
             if self.found is None:
@@ -53,36 +53,36 @@ class SharedRange:
 
 
 def shared_range(sources: Sequence[Source], preprocessing: Preprocessing, workers: int | None = None) -> SharedRange:
-    """The values that are black and white in images of more than 8 bits a value: as the preprocessing says, or from all of these sources."""
+    """The values of black and white in images of more than 8 bits a value: as the preprocessing says, or found in all of these sources."""
 
-    def find() -> Range:
+    def find() -> ValueRange:
         if preprocessing.value_range is not None:
             return preprocessing.value_range
-        found: Range | None = None
+        found: ValueRange | None = None
         whole = True
         for source in sources:
 
-            def look(indices: range, source: Source = source) -> list[tuple[Range, bool]]:
-                seen = (_extremes(source, index, preprocessing.max_pixels) for index in indices)
+            def look(indices: range, source: Source = source) -> list[tuple[ValueRange, bool]]:
+                seen = (_image_extremes(source, index, preprocessing.max_pixels) for index in indices)
                 return [one for one in seen if one is not None]
 
             for extremes, are_whole in itertools.chain.from_iterable(in_order(look, len(source), workers, chunk=8)):
-                found, whole = extremes if found is None else joined(found, extremes), whole and are_whole
-        return (0.0, 1.0) if found is None else range_of(*found, whole=whole)
+                found, whole = extremes if found is None else join_ranges(found, extremes), whole and are_whole
+        return (0.0, 1.0) if found is None else choose_range(*found, whole=whole)
 
     return SharedRange(find)
 
 
-def _extremes(source: Source, index: int, max_pixels: int | None) -> tuple[Range, bool] | None:
+def _image_extremes(source: Source, index: int, max_pixels: int | None) -> tuple[ValueRange, bool] | None:
     try:
-        return extremes_of(source.read(index), max_pixels)
+        return value_extremes(source.read(index), max_pixels)
     except DataError:  # the source as a whole is broken
         raise
     except Exception:  # a file that has gone: told when it is decoded
         return None
 
 
-def range_taken(deep: Sequence[str], taken: Range | None, preprocessing: Preprocessing) -> list[str]:
+def value_range_notes(deep: Sequence[str], taken: ValueRange | None, preprocessing: Preprocessing) -> list[str]:
     """What is said where images have more than 8 bits a value."""
     if not deep or taken is None:
         return []
@@ -91,4 +91,7 @@ def range_taken(deep: Sequence[str], taken: Range | None, preprocessing: Preproc
         if preprocessing.value_range is not None
         else "from what all of them hold; --value-range BLACK WHITE chooses otherwise"
     )
-    return [f"More than 8 bits a value: of {len(deep):,} images ({examples(deep)}) {described(taken)} was taken as black to white, {how}."]
+    return [
+        f"More than 8 bits a value: of {len(deep):,} images ({name_examples(deep)}) {describe_range(taken)} was taken as black to white, "
+        f"{how}."
+    ]

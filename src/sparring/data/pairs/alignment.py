@@ -7,30 +7,30 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from PIL import Image
 
 from sparring.core.errors import DataError, listed
-from sparring.media.image_decoding import TURNS, Crop
+from sparring.media.image_decoding import ORIENTATION_TRANSPOSES, Crop
 
 Maps = Float[np.ndarray, "n side side"]
-LOOKED_AT, FEWEST = 256, 12
+MAX_COMPARED, MIN_COMPARED = 256, 12
 """Pairs whose edges are compared at most, and at least."""
 SIDE = 16
 """Side, in places, of the maps of edges that are compared."""
-BETTER, ERRORS = 0.1, 4
+MIN_IMPROVEMENT, MIN_STANDARD_ERRORS = 0.1, 4
 """How much better another position must agree, as a correlation and in standard errors, to be told."""
-MIDDLES = (0.5, 0.65, 0.8)
+CENTER_SHARES = (0.5, 0.65, 0.8)
 """Shares of the side: of the middle that one of the two images may show alone."""
 
 
-def refuse_other_shapes(names: Sequence[str], inputs: Int64[np.ndarray, "n 3"], targets: Int64[np.ndarray, "n 3"], crop: Crop) -> None:
+def check_pair_shapes(names: Sequence[str], inputs: Int64[np.ndarray, "n 3"], targets: Int64[np.ndarray, "n 3"], crop: Crop) -> None:
     """Raise a DataError that lists pairs whose images are not of one shape, as they would show different places. The arrays: see
     `Store.origins`. Squeezed to squares, images of any shapes show all of what they show, unless one of them lies on its side.
     """
     (height, width, _), (other_height, other_width, _) = inputs.T, targets.T
-    alike = _within_a_pixel(height, width, other_height, other_width)
-    on_its_side = ~alike & _within_a_pixel(height, width, other_width, other_height)
+    alike = _same_shape(height, width, other_height, other_width)
+    on_its_side = ~alike & _same_shape(height, width, other_width, other_height)
     wrong = np.flatnonzero(on_its_side if crop == "squash" else ~alike).tolist()
     if not wrong:
         return
-    told = [f"{names[index]}: input {_told(inputs[index])}, target {_told(targets[index])}" for index in wrong]
+    told = [f"{names[index]}: input {_describe_origin(inputs[index])}, target {_describe_origin(targets[index])}" for index in wrong]
     advice = []
     if on_its_side.any():
         advice.append("Where one lies on its side, a program has dropped its EXIF orientation or turned its pixels: save both upright.")
@@ -40,18 +40,18 @@ def refuse_other_shapes(names: Sequence[str], inputs: Int64[np.ndarray, "n 3"], 
     raise DataError(listed(heading, told, most=10))
 
 
-def _within_a_pixel(height: np.ndarray, width: np.ndarray, other_height: np.ndarray, other_width: np.ndarray) -> Bool[np.ndarray, " n"]:
+def _same_shape(height: np.ndarray, width: np.ndarray, other_height: np.ndarray, other_width: np.ndarray) -> Bool[np.ndarray, " n"]:
     """Whether the second shape is the first, enlarged or reduced, but for the rounding of a side to whole pixels."""
     apart = np.abs(height * other_width - width * other_height)
     return (apart < np.maximum(width, other_width)) | (apart < np.maximum(height, other_height))
 
 
-def _told(origin: Int64[np.ndarray, " 3"]) -> str:
+def _describe_origin(origin: Int64[np.ndarray, " 3"]) -> str:
     height, width, orientation = origin.tolist()
     return f"{width}x{height}" + (f" (turned by its EXIF orientation, {orientation})" if orientation != 1 else "")
 
 
-def position_warnings(
+def alignment_warnings(
     inputs: Callable[[Int64[np.ndarray, " n"]], UInt8[np.ndarray, "n h w _"]],
     targets: Callable[[Int64[np.ndarray, " n"]], UInt8[np.ndarray, "n h w _"]],
     turned_on_one_side: Bool[np.ndarray, " pairs"],
@@ -66,8 +66,8 @@ def position_warnings(
         numbers = np.arange(len(turned_on_one_side)) if some is None else some
         if not len(numbers):
             continue
-        numbers = numbers[np.linspace(0, len(numbers) - 1, min(LOOKED_AT, len(numbers))).astype(np.int64)]
-        better = _better_position(inputs(numbers), targets(numbers))
+        numbers = numbers[np.linspace(0, len(numbers) - 1, min(MAX_COMPARED, len(numbers))).astype(np.int64)]
+        better = _misalignment(inputs(numbers), targets(numbers))
         if better is not None:
             found.append(f"Of {len(numbers):,} {which} {better} Look at samples/ before you go on.")
         elif some is not None:
@@ -75,57 +75,64 @@ def position_warnings(
     return found
 
 
-def _better_position(inputs: UInt8[np.ndarray, "n h w _"], targets: UInt8[np.ndarray, "n h w _"]) -> str | None:
+def _misalignment(inputs: UInt8[np.ndarray, "n h w _"], targets: UInt8[np.ndarray, "n h w _"]) -> str | None:
     """A clause on how targets seem to lie on inputs, if not as they are."""
-    if len(inputs) < FEWEST:
+    if len(inputs) < MIN_COMPARED:
         return None
-    whole_inputs, whole_targets = _edges(inputs, 1), _edges(targets, 1)
+    whole_inputs, whole_targets = _edge_maps(inputs, 1), _edge_maps(targets, 1)
     as_they_are = _agreement(whole_inputs, whole_targets)
-    positions = {f"targets seem to be {_turn(turn)}": (whole_inputs, _turned(whole_targets, turn)) for turn in TURNS}
-    for share in MIDDLES:
+    positions = {
+        f"targets seem to be {_describe_transpose(turn)}": (whole_inputs, _transpose_maps(whole_targets, turn))
+        for turn in ORIENTATION_TRANSPOSES
+    }
+    for share in CENTER_SHARES:
         positions[f"targets seem to show the middle of their inputs alone, about {share:.0%} of the side."] = (
-            _edges(inputs, share),
+            _edge_maps(inputs, share),
             whole_targets,
         )
         positions[f"inputs seem to show the middle of their targets alone, about {share:.0%} of the side."] = (
             whole_inputs,
-            _edges(targets, share),
+            _edge_maps(targets, share),
         )
     agreements = {clause: _agreement(*maps) for clause, maps in positions.items()}
     best = max(agreements, key=lambda clause: agreements[clause].mean())
-    if _clearly_more(agreements[best], as_they_are, BETTER):
+    if _significantly_greater(agreements[best], as_they_are, MIN_IMPROVEMENT):
         return f"{best} (Their edges agree at {agreements[best].mean():.2f} so, and at {as_they_are.mean():.2f} as they are.)"
-    if not any(_related(one, other) for one in (whole_inputs, _levels(inputs)) for other in (whole_targets, _levels(targets))):
+    if not any(
+        _maps_are_related(one, other)
+        for one in (whole_inputs, _brightness_maps(inputs))
+        for other in (whole_targets, _brightness_maps(targets))
+    ):
         return "images of one name have no more in common than others. Are they pairs, and do they show the same place?"
     return None
 
 
-def _related(one: Maps, other: Maps) -> bool:
+def _maps_are_related(one: Maps, other: Maps) -> bool:
     """Whether maps of one number agree, or disagree, otherwise than maps of two."""
     own, others = _agreement(one, other), _agreement(one, np.roll(other, 1, axis=0))
-    return _clearly_more(own, others, 0) or _clearly_more(others, own, 0)
+    return _significantly_greater(own, others, 0) or _significantly_greater(others, own, 0)
 
 
-def _clearly_more(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"], margin: float) -> bool:
+def _significantly_greater(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"], margin: float) -> bool:
     apart = one - other
-    return bool(apart.mean() > margin + ERRORS * apart.std() / len(apart) ** 0.5)
+    return bool(apart.mean() > margin + MIN_STANDARD_ERRORS * apart.std() / len(apart) ** 0.5)
 
 
-def _gray(pixels: UInt8[np.ndarray, "n h w c"], share: float, side: int) -> Maps:
+def _central_gray(pixels: UInt8[np.ndarray, "n h w c"], share: float, side: int) -> Maps:
     """The middle of each image, without color, at that side."""
     cut = round(pixels.shape[1] * (1 - share) / 2)
     gray = pixels[:, cut : pixels.shape[1] - cut, cut : pixels.shape[2] - cut, :3].mean(axis=3).astype(np.float32)
     return np.stack([np.asarray(Image.fromarray(one).resize((side, side), Image.Resampling.BILINEAR)) for one in gray])
 
 
-def _levels(pixels: UInt8[np.ndarray, "n h w c"]) -> Maps:
+def _brightness_maps(pixels: UInt8[np.ndarray, "n h w c"]) -> Maps:
     """How bright each of 16x16 places is."""
-    return _gray(pixels, 1, SIDE)
+    return _central_gray(pixels, 1, SIDE)
 
 
-def _edges(pixels: UInt8[np.ndarray, "n h w c"], share: float) -> Maps:
+def _edge_maps(pixels: UInt8[np.ndarray, "n h w c"], share: float) -> Maps:
     """How much brightness changes at each of 16x16 places of the middle of each image."""
-    fine = _gray(pixels, share, 4 * SIDE)
+    fine = _central_gray(pixels, share, 4 * SIDE)
     down, across = np.gradient(fine, axis=(1, 2))
     return np.hypot(down, across).reshape(len(fine), SIDE, 4, SIDE, 4).mean(axis=(2, 4))
 
@@ -136,11 +143,11 @@ def _agreement(one: Maps, other: Maps) -> Float[np.ndarray, " n"]:
     return (a * b).sum(axis=1) / np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-9)
 
 
-def _turned(maps: Maps, turn: int) -> Maps:
-    return np.stack([np.asarray(Image.fromarray(one).transpose(TURNS[turn])) for one in maps.astype(np.float32)])
+def _transpose_maps(maps: Maps, turn: int) -> Maps:
+    return np.stack([np.asarray(Image.fromarray(one).transpose(ORIENTATION_TRANSPOSES[turn])) for one in maps.astype(np.float32)])
 
 
-def _turn(turn: int) -> str:
+def _describe_transpose(turn: int) -> str:
     """What a target is, if `TURNS[turn]` brings it to its input."""
     names = {
         2: "mirrored.",

@@ -13,21 +13,21 @@ from sparring.data.store import Store
 
 Pixels = UInt8[np.ndarray, "h w _"]
 
-LOOKED_AT = 1000
+MAX_MEASURED = 1000
 """Training inputs that are measured at most, evenly from all of them."""
-RARE = 0.005
+OUTLIER_SHARE = 0.005
 """Share of the training inputs that lie below a measure's range, and above it."""
-LEEWAY, LEAST_LEEWAY = 1.0, 0.1
+TOLERANCE, MIN_TOLERANCE = 1.0, 0.1
 """How far beyond that range an image may lie: so many times the range, but at least so much. Inputs of other data lie beyond it, too."""
 BLACK, WHITE = 32, 223
 """Brightness of 255 below which a pixel counts as black, and above which as white."""
-HOLE = (126, 128)
+MASK_GRAY = (126, 128)
 """Brightness, from 0 to 255, between which a pixel counts as part of the gray hole of a masked image."""
-ALMOST = 3
+GRAY_TOLERANCE = 3
 """By how much the channels of a gray pixel may differ, after compression."""
-FAR = 2
+FAR_SIZE_RATIO = 2
 """Ratio of sides from which on images are of another size than those that were learned from."""
-MOST_PIXELS = 512
+MAX_MEASURED_SIDE = 512
 """A side that is measured: of larger images every second, third, ... row and column."""
 
 Measure = Callable[[Pixels, Float[np.ndarray, "h w"]], float]
@@ -43,10 +43,10 @@ def _saturation(pixels: Pixels, _: np.ndarray) -> float:
 
 
 def _gray(pixels: Pixels, _: np.ndarray) -> float:
-    return float((pixels.max(axis=2).astype(int) - pixels.min(axis=2)).max() <= ALMOST)
+    return float((pixels.max(axis=2).astype(int) - pixels.min(axis=2)).max() <= GRAY_TOLERANCE)
 
 
-def _commonest(_: Pixels, brightness: np.ndarray) -> float:
+def _most_frequent_gray(_: Pixels, brightness: np.ndarray) -> float:
     counts = np.bincount(np.round(brightness).astype(np.int64).ravel(), minlength=256)
     return float(counts.max() / counts.sum())
 
@@ -59,22 +59,22 @@ MEASURES: dict[str, tuple[Measure, str]] = {
     "gray": (_gray, "it is gray"),
     "contrast": (lambda _, b: float(b.std() / 127.5), "its contrast (standard deviation of brightness) is {}"),
     "brightness": (lambda _, b: float(b.mean() / 255), "its mean brightness is {}"),
-    "commonest": (_commonest, "{} of its pixels have its most frequent gray level"),
-    "hole": (lambda _, b: _share_of((b >= HOLE[0]) & (b <= HOLE[1])), "{} of its pixels have the gray of masked areas"),
+    "commonest": (_most_frequent_gray, "{} of its pixels have its most frequent gray level"),
+    "hole": (lambda _, b: _share_of((b >= MASK_GRAY[0]) & (b <= MASK_GRAY[1])), "{} of its pixels have the gray of masked areas"),
 }
 """What is measured, each from 0 to 1 and not dependent on an image's size, and how that is said."""
 DETAIL = "neighboring pixels differ by {} of its contrast"
 """The one measure that depends on the size: it is compared for images of about the size that was learned from."""
 
 
-def measured(pixels: UInt8[np.ndarray, "h w _"]) -> dict[str, float]:
+def measure_image(pixels: UInt8[np.ndarray, "h w _"]) -> dict[str, float]:
     """The measures of an image of 1, 3 or 4 channels (which is laid on white), "detail" among them."""
     if pixels.shape[2] == 4:
         alpha = pixels[:, :, 3:].astype(np.float32) / 255
         pixels = np.round(pixels[:, :, :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    part = pixels[:MOST_PIXELS, :MOST_PIXELS]
+    part = pixels[:MAX_MEASURED_SIDE, :MAX_MEASURED_SIDE]
     detail = _detail(_brightness(part))
-    step = -(-max(pixels.shape[:2]) // MOST_PIXELS)
+    step = -(-max(pixels.shape[:2]) // MAX_MEASURED_SIDE)
     pixels = pixels[::step, ::step]
     brightness = _brightness(pixels)
     return {name: measure(pixels, brightness) for name, (measure, _) in MEASURES.items()} | {"detail": detail}
@@ -114,16 +114,16 @@ class InputStatistics:
         made = values.get("made")
         return cls(ranges, int(values["side"]), None if made is None else str(made))
 
-    def is_far(self, height: int, width: int) -> bool:
+    def is_of_other_size(self, height: int, width: int) -> bool:
         """Whether an image's shorter side is at least twice, or at most half, what was learned from."""
-        return not self.side / FAR < min(height, width) < self.side * FAR
+        return not self.side / FAR_SIZE_RATIO < min(height, width) < self.side * FAR_SIZE_RATIO
 
     def difference(self, pixels: UInt8[np.ndarray, "h w _"]) -> str | None:
         """How an image, as the network is given it, is unlike the training inputs: the measure that is farthest out, as a clause. None if
         it is like them.
         """
-        found = measured(pixels)
-        far = self.is_far(*pixels.shape[:2])
+        found = measure_image(pixels)
+        far = self.is_of_other_size(*pixels.shape[:2])
         excess = {
             name: _excess(found[name], *between)
             for name, between in self.ranges.items()
@@ -145,18 +145,21 @@ class InputStatistics:
 
 def _excess(value: float, low: float, high: float) -> float:
     """How far a value lies beyond a range: more than 1 is too far."""
-    return max(low - value, value - high) / max(LEEWAY * (high - low), LEAST_LEEWAY)
+    return max(low - value, value - high) / max(TOLERANCE * (high - low), MIN_TOLERANCE)
 
 
-def statistics_of(store: Store, places: Int64[np.ndarray, " _"], made: str | None = None) -> InputStatistics:
+def input_statistics(store: Store, places: Int64[np.ndarray, " _"], made: str | None = None) -> InputStatistics:
     """The statistics of these images of a store: numbers that are the same each time. `made`: what was made of images to be these."""
-    chosen = places[np.linspace(0, len(places) - 1, min(LOOKED_AT, len(places))).astype(np.int64)]
-    rows = [measured(np.asarray(store.pixels[place])) for place in chosen.tolist()]
-    quantile = functools.partial(np.quantile, q=(RARE, 1 - RARE))
+    chosen = places[np.linspace(0, len(places) - 1, min(MAX_MEASURED, len(places))).astype(np.int64)]
+    rows = [measure_image(np.asarray(store.pixels[place])) for place in chosen.tolist()]
+    quantile = functools.partial(np.quantile, q=(OUTLIER_SHARE, 1 - OUTLIER_SHARE))
     ranges = {name: tuple(quantile([row[name] for row in rows]).round(4).tolist()) for name in rows[0]}
     return InputStatistics(ranges, store.spec.height, made)
 
 
-def statistics_of_pairs(pairs: Pairs, made: str | None) -> dict[str, InputStatistics]:
+def pair_statistics(pairs: Pairs, made: str | None) -> dict[str, InputStatistics]:
     """For each direction the statistics of what it learns from: of training inputs for "a2b", of training targets for "b2a"."""
-    return {"a2b": statistics_of(pairs.inputs, pairs.places[0], made), "b2a": statistics_of(pairs.targets, pairs.places[1])}
+    return {
+        "a2b": input_statistics(pairs.inputs, pairs.training_indices[0], made),
+        "b2a": input_statistics(pairs.targets, pairs.training_indices[1]),
+    }

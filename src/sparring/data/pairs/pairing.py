@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from sparring.core.errors import SettingsError, listed
 from sparring.core.settings import Ranges, range_problems, type_problems
-from sparring.data.pairs.made_inputs import Made
+from sparring.data.pairs.derived_inputs import DerivedInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Pairing:
     target: str | None = None
     """The target images: anything that --data accepts, or one image whose style is transferred. Files of the same name (ignoring the
     ending) are pairs. None: the data holds the targets too."""
-    inputs: Made | Literal["given"] = "given"
+    inputs: DerivedInput | Literal["given"] = "given"
     """How the input is made from each image, which is its target: edges, scribble, gray, low-resolution or masked. given: inputs are
     part of the data."""
     side_by_side: Literal["none", "left", "right"] = "none"
@@ -40,7 +40,7 @@ class Pairing:
         return found
 
 
-def refuse_wrong_pairing(pairing: Pairing) -> None:
+def check_pairing(pairing: Pairing) -> None:
     """Raise a SettingsError that lists all that is wrong with it, if anything is."""
     if problems := pairing.problems():
         raise SettingsError(listed("These settings cannot be used:", problems))

@@ -12,22 +12,22 @@ import torch
 from jaxtyping import Bool, Int64
 
 from sparring.core.errors import DataError, listed
-from sparring.data.images.bundled import STYLES
-from sparring.data.pairs.alignment import position_warnings, refuse_other_shapes
+from sparring.data.images.bundled import BUNDLED_SETS
+from sparring.data.pairs.alignment import alignment_warnings, check_pair_shapes
 from sparring.data.pairs.pair_spec import PairBatch, PairSpec
-from sparring.data.pairs.pairing import Pairing, refuse_wrong_pairing
-from sparring.data.pairs.sides import Channels, Side, native_size, sides_of
+from sparring.data.pairs.pairing import Pairing, check_pairing
+from sparring.data.pairs.sides import Channels, Side, native_size, open_sides
 from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import Store
 from sparring.media.pixels import pixels_to_float
 
-__all__ = ["Channels", "Pairing", "Pairs", "native_size", "open_pairs", "open_to_judge"]
+__all__ = ["Channels", "Pairing", "Pairs", "native_size", "open_pairs", "open_pairs_for_judging"]
 
 Kind = Literal["paired", "unpaired", "style"]
-Places = Int64[np.ndarray, " _"]
-LACKING = 0.5
+Indices = Int64[np.ndarray, " _"]
+MAX_UNPAIRED_SHARE = 0.5
 """Share of the images without a partner from which on two sets are no pairs."""
-NAMED = 10
+MAX_NAMED = 10
 """Of the images without a partner, where the others go on."""
 
 
@@ -38,9 +38,9 @@ class Pairs:
     inputs: Store
     targets: Store
     spec: PairSpec
-    places: tuple[Places, Places]
+    training_indices: tuple[Indices, Indices]
     """Which inputs and which targets are trained on; of pairs, the i-th go together."""
-    held_out: tuple[Places, Places]
+    holdout_indices: tuple[Indices, Indices]
     """Which are not; where twins are known, the i-th go together."""
     twins: bool
     """Whether it is known what each held-out input should become."""
@@ -51,46 +51,55 @@ class Pairs:
     @property
     def counts(self) -> tuple[int, ...]:
         """One for pairs; else one for each kind."""
-        return (len(self),) if self.spec.paired else (len(self.places[0]), len(self.places[1]))
+        return (len(self),) if self.spec.paired else (len(self.training_indices[0]), len(self.training_indices[1]))
 
     @functools.cached_property
     def fingerprint(self) -> str:
         """SHA-256 of both stores and of what goes together."""
         parts = [self.inputs.fingerprint.encode(), self.targets.fingerprint.encode(), str(self.spec).encode()]
-        return hashlib.sha256(b"\0".join([*parts, *(places.tobytes() for places in (*self.places, *self.held_out))])).hexdigest()
+        return hashlib.sha256(
+            b"\0".join([*parts, *(places.tobytes() for places in (*self.training_indices, *self.holdout_indices))])
+        ).hexdigest()
 
     def __len__(self) -> int:
-        return len(self.places[0])
+        return len(self.training_indices[0])
 
     def batch(self, indices: Int64[np.ndarray, "n ..."]) -> PairBatch:
         """Pairs, or (with a column for each kind) an input and a target that have nothing to do with each other."""
         a, b = (indices, indices) if indices.ndim == 1 else indices.T
-        return self._of(self.places[0][a], self.places[1][b])
+        return self._read(self.training_indices[0][a], self.training_indices[1][b])
 
-    def shown(self, most: int) -> PairBatch:
+    def holdout_batch(self, most: int) -> PairBatch:
         """So many held-out inputs and targets, from all of them (pairs and twins go together); trained ones where none are held out."""
-        (whole,) = self.shown_in_pieces(most, most)
+        (whole,) = self.holdout_batches(most, most)
         return whole
 
-    def shown_in_pieces(self, most: int, size: int) -> Iterator[PairBatch]:
+    def holdout_batches(self, most: int, size: int) -> Iterator[PairBatch]:
         """The same, `size` at a time."""
-        first, second = self.held_out if min(map(len, self.held_out)) else self.places
+        first, second = self.holdout_indices if min(map(len, self.holdout_indices)) else self.training_indices
         count = min(len(first), len(second))
         some = np.linspace(0, count - 1, min(most, count)).astype(np.int64)
         for start in range(0, len(some), size):
-            yield self._of(*(places[some[start : start + size]] for places in (first, second)))
+            yield self._read(*(places[some[start : start + size]] for places in (first, second)))
 
-    def reversed(self) -> "Pairs":
+    def swapped(self) -> "Pairs":
         """The same, with inputs and targets in each other's place."""
         spec = replace(self.spec, channels=self.spec.input_channels, input_channels=self.spec.channels)
-        return replace(self, inputs=self.targets, targets=self.inputs, spec=spec, places=self.places[::-1], held_out=self.held_out[::-1])
+        return replace(
+            self,
+            inputs=self.targets,
+            targets=self.inputs,
+            spec=spec,
+            training_indices=self.training_indices[::-1],
+            holdout_indices=self.holdout_indices[::-1],
+        )
 
-    def _of(self, inputs: Places, targets: Places) -> PairBatch:
+    def _read(self, inputs: Indices, targets: Indices) -> PairBatch:
         images = (pixels_to_float(torch.from_numpy(store.pixels.view(np.ndarray)[at])) for store, at in self._sides(inputs, targets))
         inputs_there, targets_there = images
         return PairBatch(targets_there, inputs=inputs_there)
 
-    def _sides(self, inputs: Places, targets: Places) -> tuple[tuple[Store, Places], tuple[Store, Places]]:
+    def _sides(self, inputs: Indices, targets: Indices) -> tuple[tuple[Store, Indices], tuple[Store, Indices]]:
         return (self.inputs, inputs), (self.targets, targets)
 
     def lines(self) -> list[str]:
@@ -103,24 +112,24 @@ def open_pairs(data: str, pairing: Pairing, preprocessing: Preprocessing, kind: 
     """Prepare both sides and find what goes together. `preprocessing` has a size. A DataError lists what has no partner, if that is too
     much.
     """
-    refuse_wrong_pairing(pairing)
-    sides = sides_of(data, pairing, preprocessing, None, progress, judged=False)
-    until = ("-" if data.startswith("emoji") and data in STYLES else "") if pairing.subject_until is None else pairing.subject_until
-    shared = sorted(set(sides[0].stems) & set(sides[1].stems))
+    check_pairing(pairing)
+    sides = open_sides(data, pairing, preprocessing, None, progress, for_judging=False)
+    until = ("-" if data.startswith("emoji") and data in BUNDLED_SETS else "") if pairing.subject_until is None else pairing.subject_until
+    shared = sorted(set(sides[0].pair_names) & set(sides[1].pair_names))
     if kind == "paired":
-        return _paired(sides, shared, until, pairing, preprocessing)
-    twins = _are_emoji(data, pairing) if pairing.twins is None else pairing.twins
+        return _match_pairs(sides, shared, until, pairing, preprocessing)
+    twins = _are_bundled_emoji(data, pairing) if pairing.twins is None else pairing.twins
     inputs, targets = sides[0].store, sides[1].store
-    spec = _spec(inputs, targets, paired=False)
+    spec = _pair_spec(inputs, targets, paired=False)
     if kind == "style" or not twins:
-        rest, held = zip(*(_split(side.stems, until, pairing.held_out, side.parts_held_out) for side in sides), strict=True)
+        rest, held = zip(*(_split_holdout(side.pair_names, until, pairing.held_out, side.is_holdout) for side in sides), strict=True)
         if kind == "style":  # every image of the style counts
             rest, held = (rest[0], np.arange(len(targets))), (held[0], np.arange(len(held[0])) % len(targets))
-        return Pairs(inputs, targets, spec, rest, held, twins=False, notes=_notes_of(sides))
-    return _apart(sides, shared, until, pairing.held_out, spec)
+        return Pairs(inputs, targets, spec, rest, held, twins=False, notes=_holdout_notes(sides))
+    return _separate_twins(sides, shared, until, pairing.held_out, spec)
 
 
-def open_to_judge(
+def open_pairs_for_judging(
     data: str, pairing: Pairing, preprocessing: Preprocessing, channels: Channels, *, paired: bool, progress: bool = False
 ) -> Pairs:
     """Pairs, or two sets, that nothing was trained on: all are held out. `preprocessing` has a size.
@@ -128,43 +137,48 @@ def open_to_judge(
     `paired`: whether what is to be judged has learned from pairs. Then two sets are pairs by their names; else they are two sets of which
     (`pairing.twins`, or emoji) those of the same names are pairs, too. A DataError lists what has no partner, if that is too much.
     """
-    refuse_wrong_pairing(pairing)
-    sides = sides_of(data, pairing, preprocessing, channels, progress, judged=True)
-    shared = sorted(set(sides[0].stems) & set(sides[1].stems))
+    check_pairing(pairing)
+    sides = open_sides(data, pairing, preprocessing, channels, progress, for_judging=True)
+    shared = sorted(set(sides[0].pair_names) & set(sides[1].pair_names))
     inputs, targets = sides[0].store, sides[1].store
     every = np.arange(len(inputs)), np.arange(len(targets))
-    twins = (paired or _are_emoji(data, pairing)) if pairing.twins is None else pairing.twins
+    twins = (paired or _are_bundled_emoji(data, pairing)) if pairing.twins is None else pairing.twins
     two_sets = pairing.target is not None or (pairing.inputs == "given" and pairing.side_by_side == "none")
     if two_sets and not twins:
         none = every[0][:0], every[1][:0]
-        return Pairs(inputs, targets, _spec(inputs, targets, paired=False), every, none, twins=False)
+        return Pairs(inputs, targets, _pair_spec(inputs, targets, paired=False), every, none, twins=False)
     try:
-        sides = (replace(sides[0], parts_held_out=None), replace(sides[1], parts_held_out=None))  # all are judged by
-        pairs = _paired(sides, shared, "", replace(pairing, held_out=0.0), preprocessing)
+        sides = (replace(sides[0], is_holdout=None), replace(sides[1], is_holdout=None))  # all are judged by
+        pairs = _match_pairs(sides, shared, "", replace(pairing, held_out=0.0), preprocessing)
     except DataError as problem:
         if not two_sets or "--no-twins" in str(problem):
             raise
         raise DataError(f"{problem}\nIf they are two sets, not pairs, say --no-twins.") from None
-    return replace(pairs, spec=replace(pairs.spec, paired=paired), places=pairs.places if paired else every, held_out=pairs.places)
+    return replace(
+        pairs,
+        spec=replace(pairs.spec, paired=paired),
+        training_indices=pairs.training_indices if paired else every,
+        holdout_indices=pairs.training_indices,
+    )
 
 
-def _are_emoji(data: str, pairing: Pairing) -> bool:
+def _are_bundled_emoji(data: str, pairing: Pairing) -> bool:
     """Whether both sets are embedded ones of the same subjects."""
-    return all(place is not None and place.startswith("emoji") and place in STYLES for place in (data, pairing.target))
+    return all(place is not None and place.startswith("emoji") and place in BUNDLED_SETS for place in (data, pairing.target))
 
 
-def _notes_of(sides: tuple[Side, Side]) -> tuple[str, ...]:
+def _holdout_notes(sides: tuple[Side, Side]) -> tuple[str, ...]:
     """What parts are held out."""
-    counts = [0 if side.parts_held_out is None else int(side.parts_held_out.sum()) for side in sides]
+    counts = [0 if side.is_holdout is None else int(side.is_holdout.sum()) for side in sides]
     return (f"Held out: {counts[0]:,} inputs and {counts[1]:,} targets, the parts that are not called train.",) if any(counts) else ()
 
 
-def _spec(inputs: Store, targets: Store, *, paired: bool) -> PairSpec:
+def _pair_spec(inputs: Store, targets: Store, *, paired: bool) -> PairSpec:
     a, b = inputs.spec, targets.spec
     return PairSpec(b.height, b.width, b.channels, (), a.channels, paired)
 
 
-def _by_chance(subjects: Sequence[str]) -> list[str]:
+def _shuffled_subjects(subjects: Sequence[str]) -> list[str]:
     """The subjects there are, in an order that has nothing to do with their names."""
     return sorted(set(subjects), key=lambda subject: hashlib.blake2b(subject.encode(), digest_size=8).digest())
 
@@ -173,24 +187,26 @@ def _subjects(stems: Sequence[str], until: str) -> list[str]:
     return [stem.partition(until)[0] if until else stem for stem in stems]
 
 
-def _held_out(subjects: Sequence[str], share: float) -> set[str]:
+def _holdout_subjects(subjects: Sequence[str], share: float) -> set[str]:
     """Subjects that are not trained on: a share, but one at least and not all."""
-    order = _by_chance(subjects)
+    order = _shuffled_subjects(subjects)
     count = min(len(order) - 1, max(1, round(share * len(order)))) if share else 0
     return set(order[:count])
 
 
-def _split(stems: Sequence[str], until: str, share: float, parts_held_out: Bool[np.ndarray, " n"] | None = None) -> tuple[Places, Places]:
+def _split_holdout(
+    stems: Sequence[str], until: str, share: float, parts_held_out: Bool[np.ndarray, " n"] | None = None
+) -> tuple[Indices, Indices]:
     if parts_held_out is not None:
         return np.flatnonzero(~parts_held_out), np.flatnonzero(parts_held_out)
     subjects = _subjects(stems, until)
-    held = _held_out(subjects, share)
+    held = _holdout_subjects(subjects, share)
     out = np.array([subject in held for subject in subjects])
     return np.flatnonzero(~out), np.flatnonzero(out)
 
 
-def _paired(sides: tuple[Side, Side], shared: list[str], until: str, pairing: Pairing, preprocessing: Preprocessing) -> Pairs:
-    inputs, targets, stems = sides[0].store, sides[1].store, [side.stems for side in sides]
+def _match_pairs(sides: tuple[Side, Side], shared: list[str], until: str, pairing: Pairing, preprocessing: Preprocessing) -> Pairs:
+    inputs, targets, stems = sides[0].store, sides[1].store, [side.pair_names for side in sides]
     together = set(shared)
     lacking = [
         f"{name}: no {other} of that name"
@@ -199,50 +215,50 @@ def _paired(sides: tuple[Side, Side], shared: list[str], until: str, pairing: Pa
         if one not in together
     ]
     doubled = [f"{stem}: several files of that name" for one in stems for stem, count in Counter(one).items() if count > 1]
-    if not shared or doubled or len(lacking) > LACKING * (len(inputs) + len(targets)):
+    if not shared or doubled or len(lacking) > MAX_UNPAIRED_SHARE * (len(inputs) + len(targets)):
         heading = (
             f"Pairs are images of the same name (but for the ending). {len(shared)} have a partner, and these are in the way. "
             "Add, rename or remove files:"
         )
         raise DataError(listed(heading, doubled + lacking))
     counted = "1 image has no partner and is" if len(lacking) == 1 else f"{len(lacking)} images have no partner and are"
-    notes = [listed(f"{counted} not used:", lacking, most=NAMED)] if lacking else []
+    notes = [listed(f"{counted} not used:", lacking, most=MAX_NAMED)] if lacking else []
     first, second = ({stem: place for place, stem in enumerate(one)} for one in stems)
     places = tuple(np.array([where[stem] for stem in shared], np.int64) for where in (first, second))
     if pairing.inputs == "given":  # those that are made of their targets, and halves of one image, lie as they should
-        notes += _position_notes(inputs, targets, places, shared, pairing, preprocessing)
-    parts = sides[0].parts_held_out
-    rest, held = _split(shared, until, pairing.held_out, None if parts is None else parts[places[0]])
+        notes += _check_alignment(inputs, targets, places, shared, pairing, preprocessing)
+    parts = sides[0].is_holdout
+    rest, held = _split_holdout(shared, until, pairing.held_out, None if parts is None else parts[places[0]])
     both = [(places[0][chosen], places[1][chosen]) for chosen in (rest, held)]
-    notes += _notes_of(sides)
-    return Pairs(inputs, targets, _spec(inputs, targets, paired=True), both[0], both[1], twins=True, notes=tuple(notes))
+    notes += _holdout_notes(sides)
+    return Pairs(inputs, targets, _pair_spec(inputs, targets, paired=True), both[0], both[1], twins=True, notes=tuple(notes))
 
 
-def _position_notes(
-    inputs: Store, targets: Store, places: tuple[Places, ...], shared: list[str], pairing: Pairing, preprocessing: Preprocessing
+def _check_alignment(
+    inputs: Store, targets: Store, places: tuple[Indices, ...], shared: list[str], pairing: Pairing, preprocessing: Preprocessing
 ) -> list[str]:
     """What is to be said of how the two images of a pair lie on each other. A DataError if they would show different places."""
     first, second = inputs.origins[places[0]], targets.origins[places[1]]
     if pairing.side_by_side == "none":
-        refuse_other_shapes(shared, first, second, preprocessing.crop)
-    return position_warnings(
+        check_pair_shapes(shared, first, second, preprocessing.crop)
+    return alignment_warnings(
         lambda numbers: inputs.pixels.view(np.ndarray)[places[0][numbers]],
         lambda numbers: targets.pixels.view(np.ndarray)[places[1][numbers]],
         (first[:, 2] != 1) != (second[:, 2] != 1),
     )
 
 
-def _apart(sides: tuple[Side, Side], shared: list[str], until: str, share: float, spec: PairSpec) -> Pairs:
+def _separate_twins(sides: tuple[Side, Side], shared: list[str], until: str, share: float, spec: PairSpec) -> Pairs:
     """Two sets of the same subjects: no image that is trained on has a twin that is."""
-    inputs, targets, stems = sides[0].store, sides[1].store, [side.stems for side in sides]
+    inputs, targets, stems = sides[0].store, sides[1].store, [side.pair_names for side in sides]
     subjects = [_subjects(one, until) for one in stems]
-    parts = sides[0].parts_held_out
+    parts = sides[0].is_holdout
     if parts is None:
-        held = _held_out(_subjects(shared, until), share)
+        held = _holdout_subjects(_subjects(shared, until), share)
     else:
         held = {subject for subject, out in zip(subjects[0], parts.tolist(), strict=True) if out}
     both = set(subjects[0]) & set(subjects[1])
-    trained = [subject for subject in _by_chance(list(both)) if subject not in held]
+    trained = [subject for subject in _shuffled_subjects(list(both)) if subject not in held]
     of_sides = (set(subjects[0]) - both) | set(trained[::2]), (set(subjects[1]) - both) | set(trained[1::2])
     rest = tuple(
         np.array([place for place, subject in enumerate(one) if subject in own], np.int64)
@@ -257,4 +273,4 @@ def _apart(sides: tuple[Side, Side], shared: list[str], until: str, share: float
     out = [stem for stem in shared if stem.partition(until)[0] in held] if until else [stem for stem in shared if stem in held]
     kept = tuple(np.array([one[stem] for stem in out], np.int64) for one in where)
     note = f"The two sets show the same subjects: each is in one of them alone, {len(rest[0])} inputs and {len(rest[1])} targets."
-    return Pairs(inputs, targets, spec, rest, kept, twins=True, notes=(note, *_notes_of(sides)))  # pyright: ignore[reportArgumentType] (two each)
+    return Pairs(inputs, targets, spec, rest, kept, twins=True, notes=(note, *_holdout_notes(sides)))  # pyright: ignore[reportArgumentType] (two each)

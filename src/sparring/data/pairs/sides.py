@@ -11,20 +11,20 @@ from jaxtyping import Bool, UInt8
 
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.files import sha256_of_file
-from sparring.data.content_digest import digest_of
+from sparring.data.content_digest import file_digest
 from sparring.data.images.sizes_and_range import common_size
 from sparring.data.open_source import open_source
-from sparring.data.pairs.made_inputs import MAKERS
+from sparring.data.pairs.derived_inputs import DERIVATIONS
 from sparring.data.pairs.pairing import Pairing
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.readers.folder_layouts import is_training, part_of, set_of
-from sparring.data.source import Item, Source, key_of
+from sparring.data.readers.folder_layouts import is_training, split_part, split_set
+from sparring.data.source import Item, Source, hash_key
 from sparring.data.store import NAMES, Store, prepare
-from sparring.media.image_decoding import IMAGE_ENDINGS, UnusableError, load
+from sparring.media.image_decoding import IMAGE_ENDINGS, UnusableImageError, decode_image
 
 Channels = tuple[int, int]
 """Of inputs and of targets: 1, 3 or 4."""
-MAKING = 1
+DERIVATION_VERSION = 1
 """Of the inputs that are made of images: another number and they are made again."""
 
 
@@ -33,39 +33,39 @@ class Side:
     """The inputs or the targets of pairs or of two sets, prepared, with the names that partners are found by."""
 
     store: Store
-    stems: list[str]
+    pair_names: list[str]
     """What each image is called, for its partner: see `_stems`."""
-    parts_held_out: Bool[np.ndarray, " n"] | None
+    is_holdout: Bool[np.ndarray, " n"] | None
     """Which images are of parts that are not trained on; None where the data has no such parts."""
 
 
 def native_size(data: str, pairing: Pairing, preprocessing: Preprocessing) -> tuple[int, int] | None:
     """(height, width) of all images of the data, or of the halves that they hold, if it is the same."""
-    size = common_size(_opened(open_source, data, preprocessing.split, judged=False).source, preprocessing.max_pixels)
+    size = common_size(_open_with_splits(open_source, data, preprocessing.split, for_judging=False).source, preprocessing.max_pixels)
     return size if size is None or pairing.side_by_side == "none" else (size[0], size[1] // 2)
 
 
-def sides_of(
-    data: str, pairing: Pairing, preprocessing: Preprocessing, channels: Channels | None, progress: bool, *, judged: bool
+def open_sides(
+    data: str, pairing: Pairing, preprocessing: Preprocessing, channels: Channels | None, progress: bool, *, for_judging: bool
 ) -> tuple[Side, Side]:
     """Both sides, prepared. `judged`: nothing is trained on them, so of data in parts those are taken that are not for training."""
     of_inputs, of_targets = channels or (preprocessing.channels, preprocessing.channels)
     for_inputs, for_targets = (replace(preprocessing, channels=each, split=None) for each in (of_inputs, of_targets))
 
-    def side(opened: _Opened, preprocessing: Preprocessing) -> Side:
+    def side(opened: _OpenedSource, preprocessing: Preprocessing) -> Side:
         store = prepare(opened.source, preprocessing, progress=progress)
-        return Side(store, *_stems(store.names, opened.source.top, opened.parts))
+        return Side(store, *_pair_names(store.names, opened.source.top, opened.parts))
 
-    first = _opened(open_source, data, preprocessing.split, judged)
+    first = _open_with_splits(open_source, data, preprocessing.split, for_judging)
     if pairing.target is not None:
-        second = _opened(open_target, pairing.target, preprocessing.split, judged)
+        second = _open_with_splits(open_target, pairing.target, preprocessing.split, for_judging)
         return side(first, for_inputs), side(second, for_targets)
-    sets = {set_of(part) for part in first.parts}
+    sets = {split_set(part) for part in first.parts}
     if pairing.inputs == "given" and pairing.side_by_side == "none":
         if sets != {"a", "b"}:
             raise SettingsError(
                 "Images are made of images here. Give --target (a second set), --inputs (what to make of each image) or "
-                f"--side-by-side (left or right: where the input is in an image that holds both).{_wide(first.source)}"
+                f"--side-by-side (left or right: where the input is in an image that holds both).{_side_by_side_hint(first.source)}"
             )
         a, b = (first.of_set(one) for one in ("a", "b"))
         return side(a, for_inputs), side(b, for_targets)
@@ -74,16 +74,16 @@ def sides_of(
             f"{data} holds {first.source.layout}: leave --inputs and --side-by-side out, or give one of its folders as the data."
         )
     if pairing.inputs == "given":
-        halves = [_half(first.source, half) for half in ((0, 1) if pairing.side_by_side == "left" else (1, 0))]
+        halves = [_half_of_images(first.source, half) for half in ((0, 1) if pairing.side_by_side == "left" else (1, 0))]
         return side(replace(first, source=halves[0]), for_inputs), side(replace(first, source=halves[1]), for_targets)
     of_photographs = side(first, for_targets)
     targets = of_photographs.store
-    make = MAKERS[pairing.inputs]
+    make = DERIVATIONS[pairing.inputs]
     made = Source(
         f"{pairing.inputs} of {data}",
         [Item(name) for name in targets.names],
         lambda index: make(np.asarray(targets.pixels[index]), index),
-        lambda: key_of("made", MAKING, pairing.inputs, targets.fingerprint, sha256_of_file(targets.folder / NAMES)),
+        lambda: hash_key("made", DERIVATION_VERSION, pairing.inputs, targets.fingerprint, sha256_of_file(targets.folder / NAMES)),
         native_size=(targets.spec.height, targets.spec.width),
     )
     alike = replace(Preprocessing(size=targets.spec.height), channels=of_inputs if channels else None)
@@ -91,35 +91,35 @@ def sides_of(
 
 
 @dataclass(frozen=True)
-class _Opened:
+class _OpenedSource:
     """A source for one side or both, and which parts (train, testA, ...) it consists of, if it does."""
 
     source: Source
     parts: tuple[str, ...]
 
-    def of_set(self, which: str) -> "_Opened":
+    def of_set(self, which: str) -> "_OpenedSource":
         """What belongs to set "a" or "b"."""
-        parts = tuple(part for part in self.parts if set_of(part) == which)
-        return _Opened(self.source.part(parts), parts)
+        parts = tuple(part for part in self.parts if split_set(part) == which)
+        return _OpenedSource(self.source.select_splits(parts), parts)
 
 
-def _opened(opener: Callable[..., Source], place: str, split: str | None, judged: bool) -> _Opened:
+def _open_with_splits(opener: Callable[..., Source], place: str, split: str | None, for_judging: bool) -> _OpenedSource:
     """A source with all of its parts, those that `split` names ("test": testA and testB, too), or if it is judged those not trained on."""
     whole = None
     if split is not None:
         with contextlib.suppress(DataError):  # where there are several sets one must be named
             whole = opener(place)
-        chosen = () if whole is None else tuple(one for one in whole.splits if one == split or part_of(one) == split.lower())
+        chosen = () if whole is None else tuple(one for one in whole.splits if one == split or split_part(one) == split.lower())
         if whole is None or not chosen:
-            return _Opened(open_source(place, split=split), ())
+            return _OpenedSource(open_source(place, split=split), ())
     else:
         whole = opener(place)
         held_out = tuple(one for one in whole.splits if not is_training(one))
-        chosen = held_out if judged and held_out else whole.splits
-    return _Opened(whole.part(chosen) if whole.splits else whole, chosen)
+        chosen = held_out if for_judging and held_out else whole.splits
+    return _OpenedSource(whole.select_splits(chosen) if whole.splits else whole, chosen)
 
 
-def _wide(source: Source) -> str:
+def _side_by_side_hint(source: Source) -> str:
     """A hint, if images seem to hold two side by side."""
     size = common_size(source)
     wide = size is not None and size[1] == 2 * size[0]
@@ -130,27 +130,27 @@ def open_target(place: str) -> Source:
     """What `open_source` opens, or a single image."""
     path = Path(place).expanduser()
     if path.suffix.lower() in IMAGE_ENDINGS and path.is_file():
-        return Source(place, [Item(path.name)], lambda _: path.read_bytes(), lambda: key_of("image", path.name, digest_of(path)))
+        return Source(place, [Item(path.name)], lambda _: path.read_bytes(), lambda: hash_key("image", path.name, file_digest(path)))
     return open_source(place)
 
 
-def _half(source: Source, side: int) -> Source:
+def _half_of_images(source: Source, side: int) -> Source:
     def read(index: int) -> UInt8[np.ndarray, "h w c"]:
-        pixels = np.asarray(load(source.read(index)).image)
+        pixels = np.asarray(decode_image(source.read(index)).image)
         pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
         width = pixels.shape[1]
         if width % 2:
-            raise UnusableError(f"{width} pixels wide: two images side by side have an even width")
+            raise UnusableImageError(f"{width} pixels wide: two images side by side have an even width")
         half = pixels[:, side * width // 2 : (side + 1) * width // 2]
         return half if half.shape[2] != 2 else np.concatenate([half[:, :, :1].repeat(3, axis=2), half[:, :, 1:]], axis=2)
 
     native = source.native_size and (source.native_size[0], source.native_size[1] // 2)
     items = [Item(item.name) for item in source.items]
-    return replace(source, items=items, read=read, identify=lambda: key_of("half", side, source.key), native_size=native, classes=())
+    return replace(source, items=items, read=read, identify=lambda: hash_key("half", side, source.key), native_size=native, classes=())
 
 
-def _stems(names: Sequence[str], top: str, parts: Sequence[str]) -> tuple[list[str], Bool[np.ndarray, " n"] | None]:
-    """Names without a image's ending, and without the folders that all of them lie in; and which are of parts that are not trained on.
+def _pair_names(names: Sequence[str], top: str, parts: Sequence[str]) -> tuple[list[str], Bool[np.ndarray, " n"] | None]:
+    """Names without an image's ending, and without the folders that all of them lie in; and which are of parts that are not trained on.
 
     Of data in parts (trainA, testA, ...) the part's own name stands before, without its set: "train/1", "test/1".
     """
@@ -161,7 +161,7 @@ def _stems(names: Sequence[str], top: str, parts: Sequence[str]) -> tuple[list[s
     stems, held_out = [], []
     for name in names:
         part = next(part for part in parts if name.startswith(f"{top}{part}/"))
-        stems.append(f"{part_of(part)}/{_without_ending(PurePosixPath(name[len(top) + len(part) + 1 :]))}")
+        stems.append(f"{split_part(part)}/{_without_ending(PurePosixPath(name[len(top) + len(part) + 1 :]))}")
         held_out.append(not is_training(part))
     if all(held_out):
         return stems, None

@@ -159,11 +159,11 @@ def histogram(points: Float[Tensor, "n 2"], extent: float, side: int = 192) -> U
 
 
 class Points:
-    """A sample of a mixture, drawn once, as the training loop asks for data."""
+    """A sample of a mixture, drawn once, as the training loop asks for data. A point is an image of one pixel with two channels."""
 
     def __init__(self, mixture: Mixture, count: int = 100_000, seed: int = 0) -> None:
         points, modes = mixture.sample(count, Streams(seed, 0, scope="points"))
-        self.mixture = mixture
+        self.mixture, self.seed = mixture, seed
         self._points: Float[Tensor, "n 2"] = points
         self._modes: Int64[Tensor, " n"] = modes
 
@@ -171,6 +171,11 @@ class Points:
     def spec(self) -> PointSpec:
         """Two coordinates, the modes as classes."""
         return PointSpec(2, tuple(f"mode {i}" for i in range(self.mixture.modes)))
+
+    @property
+    def fingerprint(self) -> str:
+        """Points are a function of these."""
+        return f"{self.mixture.name}/{len(self)}/{self.seed}"
 
     @property
     def labels(self) -> Int64[np.ndarray, " n"]:

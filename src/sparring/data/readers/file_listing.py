@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from sparring.core.errors import DataError, listed
-from sparring.data.content_digest import digests_of
-from sparring.data.source import Problem, examples
-from sparring.media.image_decoding import LARGEST_FILE
+from sparring.data.content_digest import file_digests
+from sparring.data.source import Problem, name_examples
+from sparring.media.image_decoding import MAX_FILE_BYTES
 
 SYSTEM_FILES = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
-class Place:
+class FileListing:
     """The files of a folder or a zip, by their path in it with forward slashes."""
 
     path: Path
@@ -39,10 +39,10 @@ def is_hidden(name: str) -> bool:
 
 
 def _hidden_note(hidden: list[str]) -> tuple[str, ...]:
-    return (f"{len(hidden)} hidden files passed over ({examples(sorted(hidden))}).",) if hidden else ()
+    return (f"{len(hidden)} hidden files passed over ({name_examples(sorted(hidden))}).",) if hidden else ()
 
 
-def folder_place(path: Path) -> Place:
+def list_folder(path: Path) -> FileListing:
     """List a folder and all folders in it, links included."""
     path = path.resolve()
     problems: list[Problem] = []
@@ -51,18 +51,18 @@ def folder_place(path: Path) -> Place:
     seen: set[str] = set()
 
     def unreadable(problem: OSError) -> None:
-        problems.append(Problem(_below(path, str(problem.filename)), f"the folder cannot be read: {problem.strerror}"))
+        problems.append(Problem(_relative_name(path, str(problem.filename)), f"the folder cannot be read: {problem.strerror}"))
 
     for folder, folders, files in os.walk(path, followlinks=True, onerror=unreadable):
         real = os.path.realpath(folder)
         if real in seen:  # a link back to a folder already listed, perhaps to one above it
-            problems.append(Problem(_below(path, folder), "a link to a folder that is listed already"))
+            problems.append(Problem(_relative_name(path, folder), "a link to a folder that is listed already"))
             folders.clear()
             continue
         seen.add(real)
         folders.sort()
         for file in files:
-            name = _below(path, str(Path(folder) / file))
+            name = _relative_name(path, str(Path(folder) / file))
             if is_hidden(name):
                 hidden.append(name)
                 continue
@@ -76,24 +76,24 @@ def folder_place(path: Path) -> Place:
                 continue
             found.append(name)
     found.sort()
-    return Place(
+    return FileListing(
         path,
         tuple(found),
         lambda name: _read(path / name),
         lambda name: _head(path / name),
-        lambda names: digests_of(path, names),
+        lambda names: file_digests(path, names),
         tuple(problems),
         _hidden_note(hidden),
     )
 
 
-def _below(path: Path, file: str) -> str:
+def _relative_name(path: Path, file: str) -> str:
     return Path(file).relative_to(path).as_posix()
 
 
 def _read(path: Path) -> bytes:
-    if path.stat().st_size > LARGEST_FILE:
-        raise OSError(f"larger than {LARGEST_FILE // 2**20} MB")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise OSError(f"larger than {MAX_FILE_BYTES // 2**20} MB")
     return path.read_bytes()
 
 
@@ -102,14 +102,14 @@ def _head(path: Path) -> bytes:
         return file.read(16)
 
 
-def zip_place(path: Path) -> Place:
+def list_zip(path: Path) -> FileListing:
     """List a zip. DataError if it is damaged, or if an entry would climb out of it (then nothing in it is trusted)."""
     path = path.resolve()
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as problem:
         raise DataError(f"{path} cannot be read as a zip: {problem}.") from None
-    climbing = [repr(info.orig_filename) for info in archive.infolist() if _climbs(info.orig_filename)]
+    climbing = [repr(info.orig_filename) for info in archive.infolist() if _escapes_archive(info.orig_filename)]
     if climbing:
         raise DataError(listed(f"{path} is refused: names of entries that lead out of it (pack it again without them):", climbing))
     entries: dict[str, zipfile.ZipInfo] = {}
@@ -123,8 +123,8 @@ def zip_place(path: Path) -> Place:
             hidden.append(name)
         elif info.flag_bits & 1:
             problems.append(Problem(name, "encrypted in the zip"))
-        elif info.file_size > LARGEST_FILE:
-            problems.append(Problem(name, f"said to be {info.file_size:,} bytes; at most {LARGEST_FILE:,} are read"))
+        elif info.file_size > MAX_FILE_BYTES:
+            problems.append(Problem(name, f"said to be {info.file_size:,} bytes; at most {MAX_FILE_BYTES:,} are read"))
         else:
             if name in entries:
                 problems.append(Problem(name, "twice in the zip: only the later one is used"))
@@ -139,9 +139,9 @@ def zip_place(path: Path) -> Place:
     def digests(names: Sequence[str]) -> list[str]:
         return [f"{entries[name].file_size}:{entries[name].CRC:08x}" for name in names]  # which reading checks
 
-    return Place(path, tuple(sorted(entries)), read, lambda name: read(name, 16), digests, tuple(problems), _hidden_note(hidden))
+    return FileListing(path, tuple(sorted(entries)), read, lambda name: read(name, 16), digests, tuple(problems), _hidden_note(hidden))
 
 
-def _climbs(name: str) -> bool:
+def _escapes_archive(name: str) -> bool:
     name = name.replace("\\", "/")
     return ".." in name.split("/") or name.startswith("/") or "\0" in name or (len(name) > 1 and name[1] == ":")

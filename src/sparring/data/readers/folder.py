@@ -6,87 +6,91 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from sparring.core.errors import DataError, did_you_mean, listed
-from sparring.data.readers.file_listing import Place, folder_place, zip_place
+from sparring.data.readers.file_listing import FileListing, list_folder, list_zip
 from sparring.data.readers.folder_layouts import (
     DATASET_JSON,
-    captions_among,
+    are_numbered_folders,
+    describe_splits,
+    find_caption_files,
+    find_splits,
     is_dataset_json,
-    name_of_splits,
-    only_numbers,
     read_dataset_json,
-    splits_in,
 )
 from sparring.data.readers.label_table import LABELS_FILE, read_labels, sorted_classes
-from sparring.data.source import Item, Problem, Source, examples, key_of
-from sparring.media.image_decoding import IMAGE_ENDINGS, looks_like_image
+from sparring.data.source import Item, Problem, Source, hash_key, name_examples
+from sparring.media.image_decoding import IMAGE_ENDINGS, has_image_signature
 
 
 @dataclass
 class _Findings:
     problems: list[Problem] = field(default_factory=list)
-    passed_over: list[Problem] = field(default_factory=list)
+    skipped: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 def open_folder(name: str, path: Path, split: str | None) -> Source:
     """The images of a folder and all folders in it."""
-    return _source(name, folder_place(path), split)
+    return _source(name, list_folder(path), split)
 
 
 def open_zip(name: str, path: Path, split: str | None) -> Source:
     """The images of a zip, read in place."""
-    return _source(name, zip_place(path), split)
+    return _source(name, list_zip(path), split)
 
 
-def digests_in(path: Path, names: Sequence[str]) -> dict[str, str]:
+def content_digests(path: Path, names: Sequence[str]) -> dict[str, str]:
     """By name, what tells the content of each of these files of a folder or a zip."""
-    place = zip_place(path) if path.is_file() else folder_place(path)
+    place = list_zip(path) if path.is_file() else list_folder(path)
     return dict(zip(names, place.digests(names), strict=True))
 
 
 def open_images(path: Path) -> Source:
     """All images of a folder or a zip, whatever classes or splits their folders may mean elsewhere."""
-    place, findings = zip_place(path) if path.is_file() else folder_place(path), _Findings()
-    items = [Item(name) for name in _images(place, place.names, findings)]
+    place, findings = list_zip(path) if path.is_file() else list_folder(path), _Findings()
+    items = [Item(name) for name in _find_images(place, place.names, findings)]
     return Source(
         str(path),
         items,
         lambda index: place.read(items[index].name),
-        lambda: key_of("images", items, place.digests([item.name for item in items])),
+        lambda: hash_key("images", items, place.digests([item.name for item in items])),
         problems=place.problems,
-        passed_over=tuple(findings.passed_over),
+        skipped=tuple(findings.skipped),
     )
 
 
-def _source(name: str, place: Place, split: str | None) -> Source:
+def _source(name: str, place: FileListing, split: str | None) -> Source:
     findings = _Findings(list(place.problems), notes=list(place.notes))
-    names, top = (place.names, _wrapper(place.names)) if split is None else _of_split(place, split)
-    labeled, splits = _labeled(place, names, top, findings), ()
+    names, top = (place.names, _common_folder(place.names)) if split is None else _files_of_split(place, split)
+    labeled, splits = _with_label_table(place, names, top, findings), ()
     if labeled is not None:
         items, classes, layout = labeled
     else:
-        images = _images(place, names, findings)
-        splits = splits_in(_folders(images, top)) if split is None else ()
+        images = _find_images(place, names, findings)
+        splits = find_splits(_image_folders(images, top)) if split is None else ()
         if splits:
-            items, classes, layout = [Item(one) for one in images], (), name_of_splits(splits)
+            items, classes, layout = [Item(one) for one in images], (), describe_splits(splits)
         else:
-            items, classes, layout = _with_folders(images, top, findings)
-    if findings.passed_over:
-        others = [problem.name for problem in findings.passed_over]
-        findings.notes.append(f"{_files(len(others))} no {'images' if len(others) > 1 else 'image'}: passed over ({examples(others)}).")
-        if words := captions_among(others, [item.name for item in items]):
-            layout = f"{layout}; captions or annotations ({examples(words)}) are passed over"
+            items, classes, layout = _with_class_folders(images, top, findings)
+    if findings.skipped:
+        others = [problem.name for problem in findings.skipped]
+        findings.notes.append(
+            f"{_count_files(len(others))} no {'images' if len(others) > 1 else 'image'}: passed over ({name_examples(others)})."
+        )
+        if words := find_caption_files(others, [item.name for item in items]):
+            layout = f"{layout}; captions or annotations ({name_examples(words)}) are passed over"
     if not items:
-        problems = [f"{file}: {reason}" for file, reason in [*findings.problems, *findings.passed_over]]
+        problems = [f"{file}: {reason}" for file, reason in [*findings.problems, *findings.skipped]]
         raise DataError(listed(f"{place.path} holds no images that can be used. Files in it: {len(place.names)}.", problems))
     return Source(
         name=name,
         items=items,
         read=lambda index: place.read(items[index].name),
-        identify=lambda: key_of("images", items, place.digests([item.name for item in items]), classes, findings.problems, findings.notes),
+        identify=lambda: hash_key(
+            "images", items, place.digests([item.name for item in items]), classes, findings.problems, findings.notes
+        ),
         classes=classes,
         problems=tuple(findings.problems),
-        passed_over=tuple(findings.passed_over),
+        skipped=tuple(findings.skipped),
         notes=tuple(findings.notes),
         layout=layout,
         top=top,
@@ -94,11 +98,11 @@ def _source(name: str, place: Place, split: str | None) -> Source:
     )
 
 
-def _files(count: int) -> str:
+def _count_files(count: int) -> str:
     return "1 file is" if count == 1 else f"{count:,} files are"
 
 
-def _folders(images: Sequence[str], top: str) -> dict[str, set[str]]:
+def _image_folders(images: Sequence[str], top: str) -> dict[str, set[str]]:
     """From each folder in `top` that holds images to the folders in it that do. Nothing if images lie beside them."""
     found: dict[str, set[str]] = defaultdict(set)
     for name in images:
@@ -109,39 +113,41 @@ def _folders(images: Sequence[str], top: str) -> dict[str, set[str]]:
     return found
 
 
-def _labeled(place: Place, names: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...], str] | None:
+def _with_label_table(
+    place: FileListing, names: Sequence[str], top: str, findings: _Findings
+) -> tuple[list[Item], tuple[str, ...], str] | None:
     """Images, classes and the layout's name, where a table of labels lies beside the images."""
     files = {name: name for name in names} | {name[len(top) :]: name for name in names}
     if (table := f"{top}{LABELS_FILE}") in names:
-        labeling = read_labels(_table(place, table), table, files)
+        labeling = read_labels(_read_table(place, table), table, files)
         findings.notes.extend([*labeling.notes, f"Classes are those of {table}."])
         layout = f"a table of labels ({table})"
-    elif (table := f"{top}{DATASET_JSON}") in names and is_dataset_json(content := _table(place, table)):
+    elif (table := f"{top}{DATASET_JSON}") in names and is_dataset_json(content := _read_table(place, table)):
         labeling, decided = read_dataset_json(content, table, files)
         findings.notes.append(decided)
         layout = f"StyleGAN's dataset tool (labels in {table}; its folders are no classes)"
         if labeling is None:
-            return [Item(name) for name in _images(place, [name for name in names if name != table], findings)], (), layout
+            return [Item(name) for name in _find_images(place, [name for name in names if name != table], findings)], (), layout
     else:
         return None
     named = frozenset(labeling.labels)
     unusable = {problem.name for problem in labeling.problems}
     findings.problems.extend(labeling.problems)
-    images = _images(place, [name for name in names if name != table], findings, named)
+    images = _find_images(place, [name for name in names if name != table], findings, named)
     findings.problems.extend(Problem(name, f"no row in {table}") for name in images if name not in named and name not in unusable)
     return [Item(name, labeling.labels[name]) for name in images if name in named], labeling.classes, layout
 
 
-def _table(place: Place, table: str) -> bytes:
+def _read_table(place: FileListing, table: str) -> bytes:
     try:
         return place.read(table)
     except Exception as problem:  # what a damaged zip raises is up to the packing
         raise DataError(f"{place.path}: {table} cannot be read: {problem}.") from None
 
 
-def _of_split(place: Place, split: str) -> tuple[tuple[str, ...], str]:
+def _files_of_split(place: FileListing, split: str) -> tuple[tuple[str, ...], str]:
     """The names in the folder `split`, directly in the place or in the one folder that holds all, and its path."""
-    top = f"{_wrapper(place.names, stop=split.partition('/')[0])}{split}/"
+    top = f"{_common_folder(place.names, stop=split.partition('/')[0])}{split}/"
     names = tuple(name for name in place.names if name.startswith(top))
     if not names:
         folders = {name.split("/")[0] for name in place.names if "/" in name}
@@ -149,7 +155,7 @@ def _of_split(place: Place, split: str) -> tuple[tuple[str, ...], str]:
     return names, top
 
 
-def _wrapper(names: Sequence[str], stop: str = "") -> str:
+def _common_folder(names: Sequence[str], stop: str = "") -> str:
     """The path of the folder that holds all images, if one does ('' if not): a zip of a folder often has such a layer.
 
     Of a single class folder it follows that there are no classes, which is what one class is worth.
@@ -166,7 +172,7 @@ def _wrapper(names: Sequence[str], stop: str = "") -> str:
     return top
 
 
-def _images(place: Place, names: Sequence[str], findings: _Findings, listed_files: frozenset[str] = frozenset()) -> list[str]:
+def _find_images(place: FileListing, names: Sequence[str], findings: _Findings, listed_files: frozenset[str] = frozenset()) -> list[str]:
     """The names of all files that claim to be images, by their ending, their first bytes or the table of labels."""
     images = []
     for name in names:
@@ -174,18 +180,18 @@ def _images(place: Place, names: Sequence[str], findings: _Findings, listed_file
             images.append(name)
             continue
         try:
-            is_image = looks_like_image(place.head(name))
+            is_image = has_image_signature(place.head(name))
         except Exception as problem:  # a damaged entry of a zip, a file that may not be read
-            findings.passed_over.append(Problem(name, f"not a image by its ending, and it cannot be read: {problem}"))
+            findings.skipped.append(Problem(name, f"not an image by its ending, and it cannot be read: {problem}"))
             continue
         if is_image:
             images.append(name)
         else:
-            findings.passed_over.append(Problem(name, "not a image, by its ending and its first bytes"))
+            findings.skipped.append(Problem(name, "not an image by its ending or its first bytes"))
     return images
 
 
-def _with_folders(images: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...], str]:
+def _with_class_folders(images: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...], str]:
     """First-level folders are the classes, if there are two or more and they hold more images than lie loose beside them."""
     loose, by_class = [], defaultdict(list)
     for name in images:
@@ -194,11 +200,11 @@ def _with_folders(images: Sequence[str], top: str, findings: _Findings) -> tuple
     if top:
         findings.notes.append(f"All images lie in {top}, which is taken as the top.")
     held = len(images) - len(loose)
-    if len(by_class) > 1 and not loose and only_numbers(images, top):
+    if len(by_class) > 1 and not loose and are_numbered_folders(images, top):
         return [Item(name) for name in images], (), "images in numbered folders (no classes)"
     if len(by_class) < 2 or held <= len(loose):
         if by_class:
-            folders = examples([f"{folder}/" for folder in by_class])
+            folders = name_examples([f"{folder}/" for folder in by_class])
             findings.notes.append(f"{held} images in {folders} and {len(loose)} beside: used together, without classes.")
         return [Item(name) for name in images], (), "images in a folder"
     if loose:

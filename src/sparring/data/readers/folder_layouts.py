@@ -7,14 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from sparring.core.errors import DataError
-from sparring.data.readers.label_table import Labeling, sorted_classes
+from sparring.data.readers.label_table import LabelTable, sorted_classes
 from sparring.data.source import Problem
 
 DATASET_JSON = "dataset.json"
 """The file of labels that NVIDIA's dataset tool for StyleGAN writes."""
-SPLIT = re.compile(r"(?P<part>train|training|test|testing|val|valid|validation)(?P<set>[ab])?(19|20)?(\d\d)?", re.IGNORECASE)
+SPLIT_NAME = re.compile(r"(?P<part>train|training|test|testing|val|valid|validation)(?P<set>[ab])?(19|20)?(\d\d)?", re.IGNORECASE)
 """Names of folders that are parts of a data set: train, val, train2017 (COCO), trainA and trainB (CycleGAN)."""
-CAPTIONS = re.compile(r"(captions?|instances|annotations?|person_keypoints|metadata|results)[\w.-]*\.(jsonl?|csv|txt|token)", re.IGNORECASE)
+CAPTION_FILE = re.compile(
+    r"(captions?|instances|annotations?|person_keypoints|metadata|results)[\w.-]*\.(jsonl?|csv|txt|token)", re.IGNORECASE
+)
 """Names of tables that tell of images in words or boxes."""
 
 
@@ -23,45 +25,47 @@ def is_training(split: str) -> bool:
     return split.rpartition("/")[2].lower().startswith("train")
 
 
-def part_of(split: str) -> str:
+def split_part(split: str) -> str:
     """The part that a split's folder holds, without set and year: "train" of trainA, of A/train and of train2017."""
     name = split.rpartition("/")[2]
-    match = SPLIT.fullmatch(name)
+    match = SPLIT_NAME.fullmatch(name)
     return match["part"].lower() if match else name
 
 
-def set_of(split: str) -> str:
+def split_set(split: str) -> str:
     """The set that a split is of: "a" or "b" where there are two (trainA, testB; A/train), else nothing."""
     folder, _, name = split.rpartition("/")
-    match = SPLIT.fullmatch(name)
+    match = SPLIT_NAME.fullmatch(name)
     return folder.lower() or ((match and match["set"]) or "").lower()
 
 
-def splits_in(folders: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+def find_splits(folders: Mapping[str, Collection[str]]) -> tuple[str, ...]:
     """Which of these folders with images are parts of a data set; `folders`: from each to the folders in it. Nothing if they are classes.
 
     Of folders A and B that each have parts (as pix2pix's script wants them) those are meant: A/train, A/val, B/train, ...
     """
-    named = [name for name in folders if SPLIT.fullmatch(name)]
+    named = [name for name in folders if SPLIT_NAME.fullmatch(name)]
     if len(named) > 1 and (len(named) == len(folders) or (any(map(is_training, named)) and not all(map(is_training, named)))):
         return tuple(sorted(named))
-    if {name.lower() for name in folders} == {"a", "b"} and all(inner and all(map(SPLIT.fullmatch, inner)) for inner in folders.values()):
+    if {name.lower() for name in folders} == {"a", "b"} and all(
+        inner and all(map(SPLIT_NAME.fullmatch, inner)) for inner in folders.values()
+    ):
         return tuple(sorted(f"{name}/{part}" for name, inner in folders.items() for part in inner))
     return ()
 
 
-def name_of_splits(splits: Sequence[str]) -> str:
+def describe_splits(splits: Sequence[str]) -> str:
     """What a layout with these parts is called, for a person."""
     if any("/" in split for split in splits):
         return f"pix2pix's two sets, A and B, in parts ({', '.join(splits)})"
-    if any(set_of(split) for split in splits):
+    if any(split_set(split) for split in splits):
         return f"CycleGAN's two sets ({', '.join(splits)})"
     if any(split[-1].isdecimal() for split in splits):
         return f"COCO's ({', '.join(splits)})"
     return f"parts of one set ({', '.join(splits)}), as pix2pix's data sets have them"
 
 
-def only_numbers(names: Collection[str], top: str) -> bool:
+def are_numbered_folders(names: Collection[str], top: str) -> bool:
     """Whether folders below `top` only number files, a thousand in each or so: 00000/img00000000.png, 00000/00012.png, 01000/01017.png.
 
     They do if their names are numbers of five digits, the first of them 0, and files go on counting from folder to folder.
@@ -86,7 +90,7 @@ def is_dataset_json(content: bytes) -> bool:
     return isinstance(table, dict) and "labels" in table
 
 
-def read_dataset_json(content: bytes, where: str, files: Mapping[str, str]) -> tuple[Labeling | None, str]:
+def read_dataset_json(content: bytes, where: str, files: Mapping[str, str]) -> tuple[LabelTable | None, str]:
     """StyleGAN's labels, or None where it says that there are none, and a sentence on what was decided.
 
     `files`: from a path as the table may write it to the name of the file in the source. A DataError if the rows are not as they must be.
@@ -107,16 +111,16 @@ def read_dataset_json(content: bytes, where: str, files: Mapping[str, str]) -> t
     found = {files[file]: str(label) for file, label in rows if file in files}
     classes = sorted_classes(found.values())
     numbers = {label: number for number, label in enumerate(classes)}
-    labeling = Labeling(tuple(classes), {name: numbers[label] for name, label in found.items()}, tuple(problems), ())
+    labeling = LabelTable(tuple(classes), {name: numbers[label] for name, label in found.items()}, tuple(problems), ())
     return labeling, f"Classes are the labels in {where}."
 
 
-def captions_among(passed_over: Sequence[str], images: Collection[str]) -> list[str]:
+def find_caption_files(skipped: Sequence[str], images: Collection[str]) -> list[str]:
     """Files that tell of images in words or boxes: COCO's annotations, captions.txt, metadata.jsonl, a text beside each image."""
     stems = {str(PurePosixPath(name).with_suffix("")) for name in images}
     return [
         name
-        for name in passed_over
-        if CAPTIONS.fullmatch(PurePosixPath(name).name)
+        for name in skipped
+        if CAPTION_FILE.fullmatch(PurePosixPath(name).name)
         or (PurePosixPath(name).suffix in {".txt", ".caption", ".json"} and str(PurePosixPath(name).with_suffix("")) in stems)
     ]

@@ -10,8 +10,8 @@ from jaxtyping import UInt8
 
 from sparring.core.errors import DataError, did_you_mean, missing_extra
 from sparring.core.files import cache_folder
-from sparring.data.content_digest import digests_of
-from sparring.data.source import Item, NumberedItems, Problem, Source, key_of
+from sparring.data.content_digest import file_digests
+from sparring.data.source import Item, NumberedItems, Problem, Source, hash_key
 
 LABEL_NAMES = ("label", "labels", "class", "category")
 
@@ -26,7 +26,7 @@ def open_torchvision(name: str, split: str | None) -> Source:
     _, _, rest = name.partition(":")
     wanted, _, written_split = rest.partition(":")
     split = split or written_split or "train"
-    kinds = {key.lower(): kind for key, kind in vars(torchvision.datasets).items() if _has_name(kind)}
+    kinds = {key.lower(): kind for key, kind in vars(torchvision.datasets).items() if _is_named_data_set(kind)}
     kind = kinds.get(wanted.lower())  # the case of letters does not matter
     if kind is None:
         raise DataError(f"torchvision has no data set {wanted!r}. {did_you_mean(wanted, kinds)}")
@@ -39,15 +39,15 @@ def open_torchvision(name: str, split: str | None) -> Source:
     return Source(
         name=name,
         items=NumberedItems(len(dataset), numbers),
-        read=lambda index: _as_pixels(dataset[index][0]),
-        identify=lambda: key_of("torchvision", wanted, split, len(dataset), files, digests_of(root, files)),
+        read=lambda index: _to_pixels(dataset[index][0]),
+        identify=lambda: hash_key("torchvision", wanted, split, len(dataset), files, file_digests(root, files)),
         classes=classes,
         native_size=_native_size(getattr(dataset, "data", None)),
         notes=notes,
     )
 
 
-def _has_name(kind: Any) -> bool:  # noqa: ANN401
+def _is_named_data_set(kind: Any) -> bool:  # noqa: ANN401
     """Whether it is a data set, rather than a base class or a reader of any folder."""
     if not inspect.isclass(kind) or kind.__name__ in ("VisionDataset", "DatasetFolder", "ImageFolder"):
         return False
@@ -103,7 +103,7 @@ def _native_size(data: Any) -> tuple[int, int] | None:  # noqa: ANN401
     return None
 
 
-def _as_pixels(image: Any) -> UInt8[np.ndarray, "h w c"]:  # noqa: ANN401
+def _to_pixels(image: Any) -> UInt8[np.ndarray, "h w c"]:  # noqa: ANN401
     """From the Pillow image that torchvision gives."""
     if image.mode not in ("L", "RGB", "RGBA"):
         image = image.convert("RGBA")
@@ -111,7 +111,7 @@ def _as_pixels(image: Any) -> UInt8[np.ndarray, "h w c"]:  # noqa: ANN401
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def open_hub(name: str, split: str | None) -> Source:
+def open_hugging_face(name: str, split: str | None) -> Source:
     """`hf:NAME` of the Hugging Face hub, or `hf:FOLDER` (saved with `save_to_disk`, or anything that `load_dataset` reads).
 
     Takes the column of images and the column of classes. DataError if it cannot be loaded or has no images.
@@ -123,7 +123,7 @@ def open_hub(name: str, split: str | None) -> Source:
     wanted = name.removeprefix("hf:")
     if not wanted:
         raise DataError("hf: needs a name of the hub or a folder after the colon.")
-    table, notes = _hub_table(datasets, wanted, split)
+    table, notes = _load_hub_table(datasets, wanted, split)
     images = [column for column, kind in table.features.items() if isinstance(kind, datasets.Image)]
     if not images:
         columns = ", ".join(f"{column} ({type(kind).__name__})" for column, kind in table.features.items())
@@ -140,21 +140,21 @@ def open_hub(name: str, split: str | None) -> Source:
     return Source(
         name=name,
         items=[items[index] for index in usable],
-        read=lambda index: _hub_file(files[usable[index]][column]),
-        identify=lambda: key_of("hf", wanted, split, table._fingerprint, len(table), column, classes),
+        read=lambda index: _image_bytes(files[usable[index]][column]),
+        identify=lambda: hash_key("hf", wanted, split, table._fingerprint, len(table), column, classes),
         classes=classes,
         problems=problems,
         notes=tuple(notes),
     )
 
 
-def _hub_file(value: dict[str, Any] | None) -> bytes:
+def _image_bytes(value: dict[str, Any] | None) -> bytes:
     if value is None:
         raise OSError("there is no image in this row")
     return value["bytes"] if value["bytes"] is not None else Path(value["path"]).read_bytes()
 
 
-def _hub_table(datasets: Any, wanted: str, split: str | None) -> tuple[Any, list[str]]:  # noqa: ANN401
+def _load_hub_table(datasets: Any, wanted: str, split: str | None) -> tuple[Any, list[str]]:  # noqa: ANN401
     folder = Path(wanted).expanduser()
     try:
         if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from sparring.core.errors import DataError, did_you_mean
-from sparring.data.readers.mapped_array import Lazy, RawArray
-from sparring.data.readers.npy import Labels, array_source, numbered
+from sparring.data.readers.mapped_array import ArrayInFile, LazyArray
+from sparring.data.readers.npy import Labels, labels_from_array, source_from_array
 from sparring.data.source import Source
 
 IMAGES_NAME = re.compile(r"(?P<prefix>.*?)[-.]?images[-.]idx[34]-ubyte(\.gz)?")
 SPLIT_SYNONYMS = {"test": "t10k", "t10k": "test"}
 
 
-def idx_sets(folder: Path) -> dict[str, Path]:
+def find_idx_sets(folder: Path) -> dict[str, Path]:
     """The files of images directly in a folder, by what stands before '-images' ('train', 't10k'); unpacked ones first."""
     files = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: (path.suffix == ".gz", path.name))
     sets: dict[str, Path] = {}
@@ -29,7 +29,7 @@ def idx_sets(folder: Path) -> dict[str, Path]:
 
 def open_idx_folder(name: str, folder: Path, split: str | None) -> Source:
     """The one set in a folder, or the one that `split` names ('test' is also 't10k')."""
-    sets = idx_sets(folder)
+    sets = find_idx_sets(folder)
     if split is None:
         if len(sets) > 1:
             raise DataError(f"{folder} holds several sets: {', '.join(sets)}. Choose one with --split, or give the file itself.")
@@ -46,7 +46,7 @@ def open_idx(name: str, path: Path, split: str | None = None) -> Source:
     if split is not None:
         raise DataError(f"{path} is one set of images: it has no split {split!r}. Leave --split out, or give its folder.")
     path = path.resolve()
-    raw = _raw(path, (3, 4))
+    raw = _read_idx_header(path, (3, 4))
     labels: Labels = ((), None)
     stem = path.name.removesuffix(".gz")
     match = re.fullmatch(r"(.*)images([-.])idx[34]-ubyte", stem)
@@ -54,11 +54,11 @@ def open_idx(name: str, path: Path, split: str | None = None) -> Source:
         beside = [path.with_name(f"{match[1]}labels{dash}idx1-ubyte{packed}") for dash in (match[2], "-", ".") for packed in ("", ".gz")]
         found = next((file for file in beside if file.is_file()), None)
         if found is not None:
-            labels = numbered(found, np.array(Lazy(_raw(found, (1,)))()))
-    return array_source(name, raw, labels, None)
+            labels = labels_from_array(found, np.array(LazyArray(_read_idx_header(found, (1,)))()))
+    return source_from_array(name, raw, labels, None)
 
 
-def _raw(path: Path, axes: tuple[int, ...]) -> RawArray:
+def _read_idx_header(path: Path, axes: tuple[int, ...]) -> ArrayInFile:
     packed = path.suffix.lower() == ".gz"
 
     def opener() -> BufferedIOBase:
@@ -74,4 +74,4 @@ def _raw(path: Path, axes: tuple[int, ...]) -> RawArray:
             shape = struct.unpack(f">{start[3]}I", file.read(4 * start[3]))
     except (OSError, EOFError, struct.error) as problem:
         raise DataError(f"{path} cannot be read as an IDX file: {problem}.") from None
-    return RawArray(path, shape, np.dtype(np.uint8), 4 + 4 * len(shape), opener if packed else None)
+    return ArrayInFile(path, shape, np.dtype(np.uint8), 4 + 4 * len(shape), opener if packed else None)

@@ -10,15 +10,15 @@ import numpy as np
 from jaxtyping import Int64
 
 from sparring.core.errors import DataError
-from sparring.data.source import Problem, examples
+from sparring.data.source import Problem, name_examples
 
 LABELS_FILE = "labels.csv"
-FILE_COLUMNS = ("file", "filename", "file_name", "path", "filepath", "file_path", "image", "image_path", "image")
+FILE_COLUMNS = ("file", "filename", "file_name", "path", "filepath", "file_path", "image", "image_path", "picture")
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "category", "target", "y")
 
 
 @dataclass(frozen=True)
-class Labeling:
+class LabelTable:
     """What a table says."""
 
     classes: tuple[str, ...]
@@ -33,10 +33,12 @@ def sorted_classes(values: Collection[str]) -> list[str]:
     distinct = set(values)
     if all(re.fullmatch(r"-?\d{1,18}", value) for value in distinct):
         return sorted(distinct, key=lambda value: (int(value), value))
-    return sorted(distinct, key=lambda value: ([(int(part), "") if part.isdecimal() else (-1, part) for part in _parts(value)], value))
+    return sorted(
+        distinct, key=lambda value: ([(int(part), "") if part.isdecimal() else (-1, part) for part in _split_at_digits(value)], value)
+    )
 
 
-def _parts(name: str) -> list[str]:
+def _split_at_digits(name: str) -> list[str]:
     """A name cut where digits begin and end. Runs of digits that no 64-bit number holds are cut further."""
     return [part for part in re.split(r"(\d{1,18})", name) if part]
 
@@ -50,13 +52,13 @@ def classes_of_numbers(values: np.ndarray) -> tuple[tuple[str, ...], Int64[np.nd
     return tuple(order), np.array([numbers[name] for name in names], np.int64)[labels.reshape(-1)]
 
 
-def read_labels(content: bytes, where: str, files: Mapping[str, str]) -> Labeling:
+def read_labels(content: bytes, where: str, files: Mapping[str, str]) -> LabelTable:
     """Read a table with a column of files and one of labels (names or numbers).
 
     `files`: from a path as the table may write it to the name of the file in the source. Rows that cannot be used become problems;
     DataError if the table as a whole cannot be read.
     """
-    rows, file_column, label_column = _parse(content, where)
+    rows, file_column, label_column = _parse_csv(content, where)
     found: dict[str, str] = {}
     problems: dict[str, Problem] = {}
     repeated = []
@@ -76,14 +78,14 @@ def read_labels(content: bytes, where: str, files: Mapping[str, str]) -> Labelin
             if name in found:
                 repeated.append(name)
             found[name] = label
-    notes = (f"{where} names {len(repeated)} files more than once with the same label ({examples(repeated)}).",) if repeated else ()
+    notes = (f"{where} names {len(repeated)} files more than once with the same label ({name_examples(repeated)}).",) if repeated else ()
     good = {name: label for name, label in found.items() if name not in problems}
     classes = sorted_classes(good.values())
     numbers = {label: number for number, label in enumerate(classes)}
-    return Labeling(tuple(classes), {name: numbers[label] for name, label in good.items()}, tuple(problems.values()), notes)
+    return LabelTable(tuple(classes), {name: numbers[label] for name, label in good.items()}, tuple(problems.values()), notes)
 
 
-def _parse(content: bytes, where: str) -> tuple[list[dict[str, str]], str, str]:
+def _parse_csv(content: bytes, where: str) -> tuple[list[dict[str, str]], str, str]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:

@@ -15,11 +15,11 @@ from jaxtyping import Shaped
 from sparring.core.errors import DataError
 from sparring.core.files import cache_folder
 
-PIECE = 2**20
+CHUNK = 2**20
 
 
 @dataclass(frozen=True)
-class RawArray:
+class ArrayInFile:
     """Where an array lies in a file. Nothing of it is read before `Lazy` is called."""
 
     path: Path
@@ -32,10 +32,10 @@ class RawArray:
     """Opens the unpacked content as a stream; None if the file is not packed."""
 
 
-class Lazy:
+class LazyArray:
     """An array that is mapped when first asked for, from any thread. DataError if the file is shorter or longer than it says."""
 
-    def __init__(self, raw: RawArray) -> None:
+    def __init__(self, raw: ArrayInFile) -> None:
         self._raw = raw
         self._lock = threading.Lock()
         self._array: np.ndarray | None = None
@@ -44,11 +44,11 @@ class Lazy:
         """The array, read-only."""
         with self._lock:
             if self._array is None:
-                self._array = _mapped(self._raw)
+                self._array = _map_array(self._raw)
             return self._array
 
 
-def _mapped(raw: RawArray) -> np.ndarray:
+def _map_array(raw: ArrayInFile) -> np.ndarray:
     expected = raw.offset + math.prod(raw.shape) * raw.dtype.itemsize
     if raw.unpack is None:
         _check_length(raw, raw.path.stat().st_size, expected)
@@ -60,7 +60,7 @@ def _mapped(raw: RawArray) -> np.ndarray:
         length = 0
         try:
             with raw.unpack() as stream:
-                while length <= expected and (piece := stream.read(PIECE)):
+                while length <= expected and (piece := stream.read(CHUNK)):
                     length += len(piece)
                     file.write(piece)
         except Exception as problem:  # gzip, zlib and zip each have their own, and all mean the same
@@ -70,7 +70,7 @@ def _mapped(raw: RawArray) -> np.ndarray:
         return np.memmap(file, raw.dtype, "r", raw.offset, raw.shape)
 
 
-def _check_length(raw: RawArray, length: int, expected: int) -> None:
+def _check_length(raw: ArrayInFile, length: int, expected: int) -> None:
     if length != expected:
         seen = f"{length:,} bytes" if length < expected else "longer"
         raise DataError(f"{raw.path} says that it holds {raw.shape} {raw.dtype}, {expected:,} bytes with its heading, but is {seen}.")

@@ -9,15 +9,15 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from sparring.core.errors import DataError
-from sparring.data.content_digest import digest_of
+from sparring.data.content_digest import file_digest
 from sparring.data.readers.label_table import classes_of_numbers
-from sparring.data.readers.mapped_array import Lazy, RawArray
-from sparring.data.source import NumberedItems, Source, key_of
+from sparring.data.readers.mapped_array import ArrayInFile, LazyArray
+from sparring.data.source import NumberedItems, Source, hash_key
 
 IMAGE_KEYS = ("images", "x", "x_train", "arr_0")
 LABEL_KEYS = ("labels", "y", "y_train")
-ROWS_AT_ONCE = 256
-ROUNDING = 1e-6
+CHUNK = 256
+RANGE_TOLERANCE = 1e-6
 """How far beyond their range floats may lie: what arithmetic in float32 leaves behind."""
 
 Labels = tuple[tuple[str, ...], Int64[np.ndarray, " n"] | None]
@@ -33,17 +33,17 @@ def open_array(name: str, path: Path, split: str | None) -> Source:
     labels: Labels = ((), None)
     try:
         if path.suffix.lower() == ".npz":
-            raw, labels = _npz(path, split)
+            raw, labels = _read_npz_header(path, split)
         elif split is not None:
             raise DataError(f"{path} is one array: it has no split {split!r}.")
         else:
-            raw = _npy(path, lambda: path.open("rb"), None)
+            raw = _read_npy_header(path, lambda: path.open("rb"), None)
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as problem:
         raise DataError(f"{path} cannot be read as an array: {problem}.") from None
-    return array_source(name, raw, labels, split)
+    return source_from_array(name, raw, labels, split)
 
 
-def array_source(name: str, raw: RawArray, labels: Labels, split: str | None) -> Source:
+def source_from_array(name: str, raw: ArrayInFile, labels: Labels, split: str | None) -> Source:
     """A source of the images in `raw`, with a class number for each or without."""
     classes, numbers = labels
     count = raw.shape[0] if raw.shape else 0
@@ -52,28 +52,28 @@ def array_source(name: str, raw: RawArray, labels: Labels, split: str | None) ->
         raise DataError(f"{raw.path} holds no images: its first axis has length 0.")
     if numbers is not None and len(numbers) != count:
         raise DataError(f"{raw.path} holds {count} images, but there are {len(numbers)} labels for them.")
-    pixels = Lazy(raw)
+    pixels = LazyArray(raw)
     to_pixels: Callable[[np.ndarray], np.ndarray] = np.asarray
     if raw.dtype.kind == "f":
-        low = _lowest_of_range(raw.path, pixels())
+        low = _lower_end_of_range(raw.path, pixels())
         notes = (*notes, f"{raw.path.name} holds floats: [{low}, 1] was taken as black to white.")
         scale = 255 / (1 - low)
         to_pixels = lambda values: np.clip(np.round((values.astype(np.float64) - low) * scale), 0, 255).astype(np.uint8)  # noqa: E731
     elif raw.dtype != np.uint8:
         raise DataError(f"{raw.path} holds {raw.dtype}; images are uint8, or floats in [0, 1] or [-1, 1]. See numpy's astype.")
-    digest = "" if numbers is None else key_of(numbers.tobytes())
+    digest = "" if numbers is None else hash_key(numbers.tobytes())
     return Source(
         name=name,
         items=NumberedItems(count, numbers),
         read=lambda index: np.ascontiguousarray(arrange(to_pixels(pixels()[index]))),
-        identify=lambda: key_of("array", digest_of(raw.path), split, classes, digest),
+        identify=lambda: hash_key("array", file_digest(raw.path), split, classes, digest),
         classes=classes,
         native_size=size,
         notes=notes,
     )
 
 
-def _layout(raw: RawArray) -> tuple[tuple[int, int], Arrange, tuple[str, ...]]:
+def _layout(raw: ArrayInFile) -> tuple[tuple[int, int], Arrange, tuple[str, ...]]:
     """(height, width) of the images, and how one becomes (h, w, c)."""
     shape = raw.shape
     channels = (1, 3, 4)
@@ -90,21 +90,21 @@ def _layout(raw: RawArray) -> tuple[tuple[int, int], Arrange, tuple[str, ...]]:
     raise DataError(f"{raw.path} has the shape {shape}; images are (n, h, w), (n, h, w, c) or (n, c, h, w) with c 1, 3 or 4.{single}")
 
 
-def _lowest_of_range(path: Path, values: Shaped[np.ndarray, "n ..."]) -> int:
+def _lower_end_of_range(path: Path, values: Shaped[np.ndarray, "n ..."]) -> int:
     """0 or -1: the range of floating-point pixels is [0, 1] or [-1, 1]. Goes over all of them."""
     low, high = np.inf, -np.inf
-    for start in range(0, len(values), ROWS_AT_ONCE):
-        rows = values[start : start + ROWS_AT_ONCE]
+    for start in range(0, len(values), CHUNK):
+        rows = values[start : start + CHUNK]
         if not np.isfinite(rows).all():
             broken = start + int(np.argmin(np.isfinite(rows).reshape(len(rows), -1).all(axis=1)))
             raise DataError(f"{path}: image {broken} holds NaN or infinity.")
         low, high = min(low, float(rows.min())), max(high, float(rows.max()))
-    if low < -1 - ROUNDING or high > 1 + ROUNDING:
+    if low < -1 - RANGE_TOLERANCE or high > 1 + RANGE_TOLERANCE:
         raise DataError(f"{path} holds floats from {low:g} to {high:g}; images are floats in [0, 1] or [-1, 1], or uint8. Scale them.")
-    return -1 if low < -ROUNDING else 0
+    return -1 if low < -RANGE_TOLERANCE else 0
 
 
-def _npy(path: Path, opener: Callable[[], BufferedIOBase], unpack: Callable[[], BufferedIOBase] | None) -> RawArray:
+def _read_npy_header(path: Path, opener: Callable[[], BufferedIOBase], unpack: Callable[[], BufferedIOBase] | None) -> ArrayInFile:
     """Read the heading of a .npy file."""
     with opener() as file:
         version = np.lib.format.read_magic(file)
@@ -118,10 +118,10 @@ def _npy(path: Path, opener: Callable[[], BufferedIOBase], unpack: Callable[[], 
             raise DataError(f"{path} holds Python objects, which are never unpickled. Save an array of uint8 instead.")
         if by_columns and len(shape) > 1:
             raise DataError(f"{path} is stored by columns (Fortran order). Save it again with numpy.ascontiguousarray.")
-        return RawArray(path, tuple(shape), dtype, file.tell(), unpack)
+        return ArrayInFile(path, tuple(shape), dtype, file.tell(), unpack)
 
 
-def _npz(path: Path, split: str | None) -> tuple[RawArray, Labels]:
+def _read_npz_header(path: Path, split: str | None) -> tuple[ArrayInFile, Labels]:
     with zipfile.ZipFile(path) as archive:
         arrays = {info.filename.removesuffix(".npy"): info.filename for info in archive.infolist()}
     image_keys = IMAGE_KEYS if split is None else (f"x_{split}", f"images_{split}", f"{split}_images")
@@ -135,15 +135,15 @@ def _npz(path: Path, split: str | None) -> tuple[RawArray, Labels]:
     def unpack() -> BufferedIOBase:
         return zipfile.ZipFile(path).open(arrays[key])  # type: ignore[return-value]  (a ZipExtFile is one)
 
-    raw = _npy(path, unpack, unpack)
+    raw = _read_npy_header(path, unpack, unpack)
     label_key = next((key for key in label_keys if key in arrays), None)
     if label_key is None:
         return raw, ((), None)
     with np.load(path, allow_pickle=False) as file:
-        return raw, numbered(path, file[label_key])
+        return raw, labels_from_array(path, file[label_key])
 
 
-def numbered(path: Path, values: np.ndarray) -> Labels:
+def labels_from_array(path: Path, values: np.ndarray) -> Labels:
     """Class names and numbers from whole numbers or names of shape (n,) or (n, 1)."""
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]

@@ -11,9 +11,9 @@ from torch import Tensor
 from sparring.core.data_spec import Spec
 from sparring.core.errors import CheckpointError
 from sparring.games.recipe import Recipe
-from sparring.health.coach.coach import WAIT, Coach
-from sparring.health.coach.report import folder_of, said, say, write_story
-from sparring.health.diagnosis.record import sheets
+from sparring.health.coach.coach import WAITING_MEASUREMENTS, Coach
+from sparring.health.coach.report import describe_intervention, folder_of, print_lines, write_report
+from sparring.health.diagnosis.record import sample_grids
 from sparring.runs.config import Config, Entry, described, identity, read_config, write_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.train import PlaySession
@@ -27,41 +27,41 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What a coached run is played with, whatever its recipe's settings come to be."""
+class CoachedTraining:
+    """A run that is trained with a coach, whatever its recipe's settings come to be."""
 
     run: RunDirectory
     spec: Spec
     settings: TrainSettings
     console: "Console"
 
-    def play(self, play_session: PlaySession) -> SessionResult:
-        """Play on from where the run stands to the end of its budget, with all the interventions that it takes."""
+    def train(self, play: PlaySession) -> SessionResult:
+        """Train from where the run stands to the end of its budget, with all the interventions that it takes."""
         while True:
             config = read_config(self.run)
             recipe, _ = described(config, self.run.config)
             interventions = config.get("interventions", [])
-            if self.unfinished(interventions):
+            if self.is_unfinished(interventions):
                 self.roll_back(config, recipe, interventions)
-            for left in self.run.tries.glob("*/origin"):
-                shutil.rmtree(left)
+            for leftover in self.run.tries.glob("*/origin"):
+                shutil.rmtree(leftover)
             coach = Coach(self.run, recipe, self.spec, self.settings, interventions, self.console)
-            ending = play_session(recipe, config, coach)
+            ending = play(recipe, config, coach)
             if ending.reason != "intervention":
                 coach.conclude(ending)
                 return ending
-            write_config(self.run, self.changed(config, coach, ending.progress))
+            write_config(self.run, self.with_intervention(config, coach, ending.progress))
 
-    def changed(self, config: Config, coach: Coach, progress: Progress) -> Config:
-        """A config.json with one more intervention. All that follows is made from it."""
-        assert coach.verdict is not None
-        verdict, before = coach.verdict, config["recipe_settings"]
-        back_to, origin = self.way_back(coach.steps_to_keep, verdict["since"])
+    def with_intervention(self, config: Config, coach: Coach, progress: Progress) -> Config:
+        """The content of config.json with one more intervention. Everything that follows is made from it."""
+        assert coach.intervention is not None
+        intervention, before = coach.intervention, config["recipe_settings"]
+        back_to, origin = self.origin_of(coach.steps_to_keep, intervention["since"])
         entry = {
             "try": len(coach.interventions) + 1,
             "back_to": back_to,
-            **verdict,
-            "before": {name: before[name] for name in verdict["changes"]},
+            **intervention,
+            "before": {name: before[name] for name in intervention["changes"]},
             "lost": {
                 "steps": progress.step - origin.step,
                 "real_samples": progress.real_samples - origin.real_samples,
@@ -70,20 +70,22 @@ class Bench:
         }
         return {
             **config,
-            "recipe_settings": {**before, **verdict["changes"]},
+            "recipe_settings": {**before, **intervention["changes"]},
             "first_recipe_settings": config.get("first_recipe_settings", before),
             "interventions": [*coach.interventions, entry],
         }
 
-    def way_back(self, healthy: Sequence[int], since: int | None) -> tuple[int, Progress]:
-        """The newest whole checkpoint of these from before it began, if that is known, and how far it had come; else the beginning."""
+    def origin_of(self, healthy: Sequence[int], since: int | None) -> tuple[int, Progress]:
+        """The newest of these checkpoints that is whole and from before the finding began, if that is known, and its progress; else the
+        beginning.
+        """
         for step in reversed(healthy):
             if since is None or step <= since:
                 with contextlib.suppress(CheckpointError):
                     return step, Progress(**checkpoints.read(self.run.checkpoints, step)[1]["progress"])
         return 0, Progress()
 
-    def unfinished(self, interventions: Sequence[Entry]) -> bool:
+    def is_unfinished(self, interventions: Sequence[Entry]) -> bool:
         """Whether the last intervention was not carried out, or not to its end."""
         for step in reversed(checkpoints.steps(self.run.checkpoints)):
             with contextlib.suppress(CheckpointError):
@@ -92,19 +94,19 @@ class Bench:
         return bool(interventions)
 
     def roll_back(self, config: Config, recipe: Recipe, interventions: Sequence[Entry]) -> None:
-        """Carry out the last intervention: make its checkpoint one of the changed run, and the newest there is. It may be done again after
-        it was cut short, for what it starts from is not touched before there is a copy.
+        """Carry out the last intervention: make its checkpoint one of the changed run, and the newest there is. It can be carried out again
+        if it was interrupted, for what it starts from is not touched before there is a copy.
         """
         entry, folder = interventions[-1], self.run.checkpoints
         step = entry["back_to"]
         keep_try(self.run, entry)
-        old, facts = self.origin(entry)
+        old, facts = self.copy_origin(entry)
         with machine_for(self.settings):
             state = first_state(recipe, lambda: recipe.build(self.spec), self.settings.seed)
-        tensors, fresh = taken_over(state, old, optimizers="optimizer" not in entry["changes"])
+        tensors, fresh = carry_over(state, old, optimizers="optimizer" not in entry["changes"])
         lost = {f"lost_{name}": sum(one["lost"][name] for one in interventions) for name in ("steps", "real_samples", "seconds")}
         coach = Coach(self.run, recipe, self.spec, self.settings, interventions, self.console)
-        coach.steps_to_keep, coach.checkup, coach.wait = [step] if step else [], step, WAIT
+        coach.steps_to_keep, coach.last_measured, coach.waiting = [step] if step else [], step, WAITING_MEASUREMENTS
         facts = {
             **facts,
             "progress": {**facts["progress"], **lost},
@@ -113,11 +115,11 @@ class Bench:
         }
         checkpoints.write(folder, step, tensors, facts)
         checkpoints.remove_after(folder, step)
-        write_story(self.run, config, "What came of it is not known yet.")
-        say(self.console, *said(entry, self.settings, fresh if step else []))
+        write_report(self.run, config, "The outcome is not known yet.")
+        print_lines(self.console, *describe_intervention(entry, self.settings, fresh if step else []))
 
-    def origin(self, entry: Entry) -> tuple[dict[str, Tensor], checkpoints.Facts]:
-        """What is gone back to: a copy of the checkpoint as it was, or nothing at all for the beginning."""
+    def copy_origin(self, entry: Entry) -> tuple[dict[str, Tensor], checkpoints.Facts]:
+        """The checkpoint that an intervention goes back to, of which a copy is kept until it is carried out; for the beginning, nothing."""
         step = entry["back_to"]
         if not step:
             return {}, {"progress": asdict(Progress()), "callbacks": {"log": {"bytes": 0, "sums": {}, "counts": {}}}}
@@ -131,18 +133,18 @@ class Bench:
 
 
 def keep_try(run: RunDirectory, entry: Entry) -> None:
-    """Keep what the try wrote that an intervention ends: the run's own files will be cut back."""
+    """Copy what was written by the try that an intervention ends: the run's own files will be cut back."""
     folder = folder_of(run, entry)
     (folder / "samples").mkdir(parents=True, exist_ok=True)
-    images = [path for step, path in sheets(run.samples) if step > entry["back_to"]]
-    for path in (run.log, run.timing, run.scores, run.vitals, run.ending, *images):
+    images = [path for step, path in sample_grids(run.samples) if step > entry["back_to"]]
+    for path in (run.log, run.timing, run.scores, run.health, run.ending, *images):
         if path.exists():
             shutil.copyfile(path, folder / path.relative_to(run.path))
 
 
-def taken_over(state: State, old: Mapping[str, Tensor], *, optimizers: bool) -> tuple[dict[str, Tensor], list[str]]:
-    """The tensors of a fresh state, but those of `old` where they have the same name and shape, with their optimizer's if that is the same;
-    and the names of those that stay fresh. Where there was no moving average, it starts at the weights.
+def carry_over(state: State, old: Mapping[str, Tensor], *, optimizers: bool) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors of a fresh state, replaced by those of `old` that have the same name and shape; with their optimizer's, if `optimizers`.
+    Also gives the names of those that stay fresh. An EMA that is new starts at the weights.
     """
     found, fresh = {}, []
     for name, tensor in state.tensors().items():
@@ -152,15 +154,15 @@ def taken_over(state: State, old: Mapping[str, Tensor], *, optimizers: bool) -> 
         else:
             found[name] = tensor
             fresh.append(name)
-    same = found.keys() - set(fresh)
+    carried = found.keys() - set(fresh)
     for name, tensor in old.items():
         kind, _, rest = name.partition("/")
         weight = rest.partition("/")[2].rpartition("/")[0]
-        if kind == "optimizer" and optimizers and f"game/{weight}" in same:
+        if kind == "optimizer" and optimizers and f"game/{weight}" in carried:
             found[name] = tensor
     return found, fresh
 
 
 def coached(run: RunDirectory, spec: Spec, settings: TrainSettings, play: PlaySession, console: "Console") -> SessionResult:
     """See `sparring.runs.train.Coaching`."""
-    return Bench(run, spec, settings, console).play(play)
+    return CoachedTraining(run, spec, settings, console).train(play)

@@ -1,4 +1,4 @@
-"""What a coach says: in the terminal, and in coach.md."""
+"""What a coach reports: in the terminal, and in coach.md."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,76 +14,76 @@ from sparring.training.settings import TrainSettings
 if TYPE_CHECKING:
     from rich.console import Console
 
-FRESH_NAMED = 6
+MAX_NAMED_TENSORS = 6
 
 
-def named(found: Sequence[Finding]) -> str:
+def describe_findings(found: Sequence[Finding]) -> str:
     """What was found, in words."""
     return " and ".join(f"{finding.name} ({finding.severity})" for finding in found)
 
 
 def folder_of(run: RunDirectory, entry: Entry) -> Path:
-    """Where what a try wrote is kept."""
+    """The folder that keeps what a try wrote."""
     return run.tries / str(entry["try"])
 
 
-def said(entry: Entry, settings: TrainSettings, fresh: Sequence[str]) -> Iterator[str]:
-    """An intervention for the terminal."""
-    at, of = f"At step {entry['step']:,}: {entry['finding']}", settings.coach_tries
-    yield f"The coach steps in, try {entry['try']} of {of}. {at}. {entry['says']}"
-    yield f"  {origin_of(entry)}, now with {changes_of(entry)}. {entry['what']}"
+def describe_intervention(entry: Entry, settings: TrainSettings, fresh: Sequence[str]) -> Iterator[str]:
+    """An intervention, in lines for the terminal. `fresh`: names of tensors that start again."""
+    finding, tries = f"At step {entry['step']:,}: {entry['finding']}", settings.coach_tries
+    yield f"The coach intervenes, try {entry['try']} of {tries}. {finding}. {entry['summary']}"
+    yield f"  {origin_of(entry)}, now with {changes_of(entry)}. {entry['action']}"
     if names := [name.removeprefix("game/") for name in fresh if name.startswith("game/")]:
-        more = f" and {len(names) - FRESH_NAMED} more" if len(names) > FRESH_NAMED else ""
-        yield f"  These start afresh, for they had another shape: {', '.join(names[:FRESH_NAMED])}{more}."
+        more = f" and {len(names) - MAX_NAMED_TENSORS} more" if len(names) > MAX_NAMED_TENSORS else ""
+        yield f"  These start again, for their shape has changed: {', '.join(names[:MAX_NAMED_TENSORS])}{more}."
 
 
-def say(console: "Console", *lines: str) -> None:
+def print_lines(console: "Console", *lines: str) -> None:
     """Print lines as they are."""
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def times(count: int) -> str:
-    """How often, in words."""
-    return {0: "not at all", 1: "once", 2: "twice"}.get(count, f"{count} times")
+def describe_interventions(count: int) -> str:
+    """How often the coach intervened, in words."""
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def tries(count: int) -> str:
-    """A number of tries."""
+def count_tries(count: int) -> str:
+    """A number of tries, in words."""
     return "one try" if count == 1 else f"{count} tries"
 
 
-def write_story(run: RunDirectory, config: Config, outcome: str, *, cured: bool = False) -> None:
-    """Write coach.md: each intervention with its reasons and what was seen after it, of the last `outcome`. `cured`: whether the settings
-    that it ends with are known to work.
+def write_report(run: RunDirectory, config: Config, outcome: str, *, cured: bool = False) -> None:
+    """Write coach.md: each intervention with its reasons and what came of it. `outcome`: what came of the last. `cured`: whether the
+    settings that the run ends with are known to work.
     """
     interventions = config.get("interventions", [])
-    lines = [f"# The coach of {config['recipe']} on {Path(config['data']['source']).name}", ""]
-    lines += [] if interventions else [f"It did not step in. {outcome}", ""]
-    seen = [*(f"At step {one['step']:,}: {one['finding']} ({one['severity']})." for one in interventions), outcome][1:]
-    for entry, then in zip(interventions, seen, strict=True):
+    lines = [f"# Coach report: {config['recipe']} on {Path(config['data']['source']).name}", ""]
+    lines += [] if interventions else [f"The coach did not intervene. {outcome}", ""]
+    outcomes = [*(f"At step {one['step']:,}: {one['finding']} ({one['severity']})." for one in interventions), outcome][1:]
+    for entry, then in zip(interventions, outcomes, strict=True):
         lines += [
             f"## Try {entry['try']}",
             "",
-            f"At step {entry['step']:,}: **{entry['finding']}** ({entry['severity']}). {entry['says']}",
+            f"At step {entry['step']:,}: **{entry['finding']}** ({entry['severity']}). {entry['summary']}",
             "",
             *(f"- {sentence}" for sentence in entry["evidence"]),
             "",
-            f"{origin_of(entry)}; {entry['lost']['steps']:,} steps were lost. Changed: {changes_of(entry)}. {entry['what']}",
+            f"{origin_of(entry)}; {entry['lost']['steps']:,} steps were lost. Changed: {changes_of(entry)}. {entry['action']}",
             "",
-            f"What was seen then: {then}",
+            f"Outcome: {then}",
             "",
             f"What the run had written until then is in `{folder_of(run, entry).relative_to(run.path)}`.",
             "",
         ]
     if interventions:
         heading = "These settings worked" if cured else "The last settings"
-        begun = f"Played from step {interventions[-1]['back_to']:,} on. A run that has them from its beginning:"
-        lines += [f"## {heading}", "", begun, "", f"    {repeating(config)}", ""]
+        begun = f"The run was trained with them from step {interventions[-1]['back_to']:,} on. To train with them from the beginning:"
+        lines += [f"## {heading}", "", begun, "", f"    {command_of(config)}", ""]
     write_bytes(run.coach, "\n".join(lines).encode())
 
 
-def repeating(config: Config) -> str:
+def command_of(config: Config) -> str:
     """The command that trains a new run with the present settings of this one."""
-    own = differing(config["recipe_settings"], usual_settings(config["recipe"], "images"))
-    return command("train", config["recipe"], config["data"]["source"], own | other_settings(config))
+    changed = differing(config["recipe_settings"], usual_settings(config["recipe"], "images"))
+    return command("train", config["recipe"], config["data"]["source"], changed | other_settings(config))

@@ -1,89 +1,98 @@
-"""What can be wrong with a training. Each finding is a plain function of what was recorded.
-
-Distances between images are in units of the mean distance of two real ones. "told" is the chance that the discriminator gives a real
-image a higher logit than a generated one: 0.5 says that it cannot tell them apart, 1 that it always can. Bounds were set by looking at
-runs made sick on purpose and at healthy ones (benchmarks/sabotage.py, the part "tune").
-"""
+"""All rules of the diagnosis, and which findings bring about others. A rule is a plain function of what is recorded of a training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sparring.health.diagnosis.finding import Finding
 from sparring.health.diagnosis.record import Record
-from sparring.health.diagnosis.rules.balance import discriminator_overfitting, memorizing, vanishing_gradient, weak_discriminator
-from sparring.health.diagnosis.rules.convergence import divergence, exploding_layers, not_finite, oscillation
+from sparring.health.diagnosis.rules.balance import discriminator_overfitting, memorization, vanishing_gradients, weak_discriminator
+from sparring.health.diagnosis.rules.convergence import divergence, exploding_weights, not_finite, oscillation
 from sparring.health.diagnosis.rules.other_programs import noise
 from sparring.health.diagnosis.rules.samples import (
-    checkerboard,
+    checkerboard_artifacts,
     forgetting,
     ignored_classes,
     missing_modes,
     mode_collapse,
     no_progress,
-    saturation,
+    saturated_samples,
 )
 from sparring.health.diagnosis.rules.setup import (
     batch_norm_mixing,
     data_loading,
     dead_layers,
-    duplicates,
     few_images,
     frozen_network,
-    labels,
     learning_rate,
+    near_duplicates,
+    uninformative_labels,
     value_range,
 )
 
 RULES: tuple[Callable[[Record], Finding | None], ...] = (
-    value_range, labels, duplicates, few_images, data_loading, frozen_network, batch_norm_mixing, learning_rate, not_finite, divergence,
-    oscillation, vanishing_gradient, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting, memorizing, dead_layers,
-    exploding_layers, checkerboard, saturation, noise, ignored_classes, forgetting, no_progress,
+    value_range, uninformative_labels, near_duplicates, few_images, data_loading, frozen_network, batch_norm_mixing, learning_rate,
+    not_finite, divergence, oscillation, vanishing_gradients, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting,
+    memorization, dead_layers, exploding_weights, checkerboard_artifacts, saturated_samples, noise, ignored_classes, forgetting,
+    no_progress,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
-SAMPLES = {"mode collapse", "missing modes", "checkerboard", "saturation", "ignored classes", "forgetting", "no progress"}
-"""What shows in samples, whatever brought it about."""
-EXPLAINS: Mapping[str, set[str]] = {
-    "value range": SAMPLES | {"duplicates", "vanishing gradient", "divergence", "oscillation"},
-    "duplicates": SAMPLES
-    | {"oscillation", "divergence", "few images", "memorizing", "discriminator overfitting", "batch norm mixing", "weak discriminator"},
-    "labels": {"missing modes", "ignored classes"},
+"""The names of all findings: each rule is called as its finding is."""
+IN_SAMPLES = {
+    "mode collapse", "missing modes", "checkerboard artifacts", "saturated samples", "ignored classes", "forgetting", "no progress",
+}  # fmt: skip
+"""Findings that show in samples, whatever brought them about."""
+BRINGS_ABOUT: Mapping[str, set[str]] = {
+    "value range": IN_SAMPLES | {"near duplicates", "vanishing gradients", "divergence", "oscillation"},
+    "near duplicates": IN_SAMPLES
+    | {"oscillation", "divergence", "few images", "memorization", "discriminator overfitting", "batch norm mixing", "weak discriminator"},
+    "uninformative labels": {"missing modes", "ignored classes"},
     "few images": {"missing modes"},
-    "data loading": SAMPLES
-    | {"weak discriminator", "memorizing", "discriminator overfitting", "oscillation", "divergence", "learning rate", "batch norm mixing"},
-    "frozen network": SAMPLES | {"learning rate", "vanishing gradient", "weak discriminator", "divergence", "oscillation"},
-    "dead layers": SAMPLES | {"frozen network", "vanishing gradient", "weak discriminator", "learning rate"},
-    "not finite": SAMPLES | {"divergence", "frozen network", "dead layers", "weak discriminator", "learning rate", "exploding layers"},
-    "divergence": SAMPLES | {"oscillation", "exploding layers"},
-    "weak discriminator": SAMPLES | {"divergence", "vanishing gradient"},
-    "vanishing gradient": SAMPLES | {"learning rate"},
-    "mode collapse": {"missing modes", "checkerboard", "oscillation", "ignored classes", "forgetting", "no progress"},
+    "data loading": IN_SAMPLES
+    | {
+        "weak discriminator",
+        "memorization",
+        "discriminator overfitting",
+        "oscillation",
+        "divergence",
+        "learning rate",
+        "batch norm mixing",
+    },
+    "frozen network": IN_SAMPLES | {"learning rate", "vanishing gradients", "weak discriminator", "divergence", "oscillation"},
+    "dead layers": IN_SAMPLES | {"frozen network", "vanishing gradients", "weak discriminator", "learning rate"},
+    "not finite": IN_SAMPLES | {"divergence", "frozen network", "dead layers", "weak discriminator", "learning rate", "exploding weights"},
+    "divergence": IN_SAMPLES | {"oscillation", "exploding weights"},
+    "weak discriminator": IN_SAMPLES | {"divergence", "vanishing gradients"},
+    "vanishing gradients": IN_SAMPLES | {"learning rate"},
+    "mode collapse": {"missing modes", "checkerboard artifacts", "oscillation", "ignored classes", "forgetting", "no progress"},
     "missing modes": {"forgetting", "no progress"},
     "oscillation": {"missing modes", "forgetting", "no progress"},
-    "noise": {"no progress", "checkerboard", "oscillation", "mode collapse"},
+    "noise": {"no progress", "checkerboard artifacts", "oscillation", "mode collapse"},
     "learning rate": {"mode collapse", "missing modes", "no progress", "dead layers", "frozen network"},
-    "batch norm mixing": SAMPLES | {"weak discriminator"},
+    "batch norm mixing": IN_SAMPLES | {"weak discriminator"},
 }
-"""What else a finding brings about: those are less to the point where it is found. Of two that can bring each other about it is the one
-that began first, or stands first here."""
-DAMPED = 0.5
+"""By the name of a finding, other findings that it brings about: those say less where it is found. Of two that can bring about each other,
+the cause is the one that began first, or else the one that is listed first here."""
+CONFIDENCE_OF_EFFECTS = 0.5
+"""What the confidence of a finding is multiplied with if another one brings it about."""
 
 
 def diagnose(record: Record) -> tuple[Finding, ...]:
-    """All that is found, the most weighty first."""
+    """All findings in a record, the weightiest first."""
     found = [finding for finding in (rule(record) for rule in RULES) if finding is not None]
     serious = [finding for finding in found if finding.severity != "note"]
-    told = []
+    weighted = []
     for finding in found:
         causes = tuple(cause.name for cause in serious if brings_about(cause, finding))
-        told.append(replace(finding, confidence=finding.confidence * DAMPED, because_of=causes) if causes else finding)
-    return tuple(sorted(told, key=lambda finding: -finding.weight))
+        effect = replace(finding, confidence=finding.confidence * CONFIDENCE_OF_EFFECTS, because_of=causes)
+        weighted.append(effect if causes else finding)
+    return tuple(sorted(weighted, key=lambda finding: -finding.weight))
 
 
 def brings_about(cause: Finding, finding: Finding) -> bool:
-    """Whether the one may be why the other is found."""
-    if finding.name not in EXPLAINS.get(cause.name, set()):
+    """Whether `cause` may be why `finding` is found."""
+    if finding.name not in BRINGS_ABOUT.get(cause.name, set()):
         return False
-    if cause.name not in EXPLAINS.get(finding.name, set()):
+    if cause.name not in BRINGS_ABOUT.get(finding.name, set()):
         return True
-    order = list(EXPLAINS)
+    order = list(BRINGS_ABOUT)
     return (cause.since or 0, order.index(cause.name)) < (finding.since or 0, order.index(finding.name))

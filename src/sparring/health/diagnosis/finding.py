@@ -1,62 +1,71 @@
-"""What a verdict is made of."""
+"""What a diagnosis consists of: findings, and remedies for them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sparring.health.diagnosis.record import Series
+from sparring.health.diagnosis.record import Curve
 
 Severity = Literal["note", "warning", "severe"]
 WEIGHTS: dict[Severity, float] = {"note": 0.1, "warning": 0.6, "severe": 1.0}
+"""How much a finding of each severity counts when findings are put in order."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Remedy:
     """Something to do about a finding."""
 
-    what: str
-    """In a sentence."""
+    action: str
+    """What to do, in a sentence."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of the recipe to train with, if that is what to do: as keywords."""
+    """Settings of the recipe to train with, as keywords; empty if the remedy is no change of settings."""
+    optional: frozenset[str] = frozenset()
+    """Names of settings that accompany the others, and may be left out where they would undo an earlier remedy."""
+    defining: frozenset[str] = frozenset()
+    """Names of settings without which this would be another remedy: where one of them would undo an earlier remedy, all of it would."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The action and its settings."""
+        return {"action": self.action, "settings": dict(self.settings)}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Finding:
     """Something that is wrong with a training."""
 
     name: str
-    """One of `findings.NAMES`."""
-    says: str
-    """What it is, in a sentence."""
+    """One of `all_rules.NAMES`."""
+    summary: str
+    """What is wrong, in a sentence."""
     evidence: tuple[str, ...]
-    """What shows it, with numbers, a sentence each."""
+    """What shows it: sentences with numbers."""
     severity: Severity
-    """note: worth knowing; warning: results suffer; severe: nothing good will come of this run."""
+    """note: worth knowing; warning: results suffer; severe: this run will not give good results."""
     confidence: float
-    """From 0 to 1."""
+    """How sure the finding is, from 0 to 1."""
     since: int | None = None
-    """The step from which on it has been so; None: not known, 0: from the start."""
-    curves: Mapping[str, Series] = field(default_factory=dict)
-    """What shows it, by a name for people."""
+    """The step since which it has been so; 0: from the start; None: not known."""
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    """Curves that show it, by a title for people."""
     remedies: tuple[Remedy, ...] = ()
     """What to do, the mildest first."""
     because_of: tuple[str, ...] = ()
-    """Other findings that bring this one about, so that it says little by itself."""
+    """Names of other findings that bring this one about, so that it says little by itself."""
 
     @property
     def weight(self) -> float:
-        """By which findings are put in order."""
+        """Severity and confidence in one number: findings are put in order by it."""
         return WEIGHTS[self.severity] * self.confidence
 
     def to_json(self) -> dict[str, Any]:
         """All of it but the curves."""
         return {
             "name": self.name,
-            "says": self.says,
+            "summary": self.summary,
             "evidence": list(self.evidence),
             "severity": self.severity,
             "confidence": round(self.confidence, 2),
             "since": self.since,
             "because_of": list(self.because_of),
-            "remedies": [asdict(remedy) for remedy in self.remedies],
+            "remedies": [remedy.to_json() for remedy in self.remedies],
         }

@@ -1,4 +1,4 @@
-"""What is known of a training: read from a run directory, or from less."""
+"""What is recorded of a training: read from a run directory, or from the losses or samples of another program."""
 
 import math
 import re
@@ -12,6 +12,8 @@ from jaxtyping import Float64, Int64
 
 from sparring.core.files import read_json
 from sparring.core.jsonl import read_lines
+from sparring.health.signals import REAL_SAMPLES, STEP, Signal
+from sparring.losses.objectives import OBJECTIVES, Objective
 from sparring.runs.config import read_config
 from sparring.runs.run_directory import RunDirectory
 
@@ -19,8 +21,8 @@ Kind = Literal["run", "losses", "samples"]
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
-    """A number as training went on."""
+class Curve:
+    """A number over the steps of a training."""
 
     steps: Int64[np.ndarray, " n"]
     values: Float64[np.ndarray, " n"]
@@ -28,71 +30,77 @@ class Series:
     def __len__(self) -> int:
         return len(self.steps)
 
-    def since(self, step: float) -> "Series":
-        """From that step on."""
-        kept = self.steps >= step
-        return Series(self.steps[kept], self.values[kept])
-
     @property
-    def recent(self) -> "Series":
-        """The last third of the way: of the steps, for checkups get rarer, and a third of them may reach back to a tenth of the way. At
-        least five values or a third of them, but three if there are so many.
+    def recent(self) -> "Curve":
+        """The last third of the steps. (A third of the values may reach back to a tenth of the steps, for measurements get rarer.) At least
+        five values or a third of them, but three if there are as many.
         """
         if not len(self):
             return self
         begin, end = int(self.steps[0]), int(self.steps[-1])
         start = min(int(np.searchsorted(self.steps, end - (end - begin) / 3)), max(0, len(self) - max(3, min(5, len(self) // 3))))
-        return Series(self.steps[start:], self.values[start:])
+        return Curve(self.steps[start:], self.values[start:])
 
     @property
-    def late(self) -> "Series":
+    def last_three(self) -> "Curve":
         """The last three values, or as many as there are: what has just gone wrong shows here first."""
-        return Series(self.steps[-3:], self.values[-3:])
+        return Curve(self.steps[-3:], self.values[-3:])
 
     @property
-    def early(self) -> "Series":
+    def early(self) -> "Curve":
         """The first third of the values."""
         end = max(1, len(self) // 3)
-        return Series(self.steps[:end], self.values[:end])
+        return Curve(self.steps[:end], self.values[:end])
 
     @property
-    def middle(self) -> float:
-        """The median; not a number where there is none."""
+    def median(self) -> float:
+        """The median of the values; NaN if there are none."""
         return float(np.median(self.values)) if len(self) else math.nan
 
+    @property
+    def last(self) -> float:
+        """The newest value; NaN if there are none."""
+        return float(self.values[-1]) if len(self) else math.nan
+
+    def until(self, step: int) -> "Curve":
+        """The curve as it was at that step."""
+        kept = self.steps <= step
+        return Curve(self.steps[kept], self.values[kept])
+
     def holds_since(self, holds: Callable[[Float64[np.ndarray, " n"]], np.ndarray]) -> int | None:
-        """The step from which on something has held of the values without a break, 0 if it always has; None if it does not hold now. A
-        single break is forgiven where it holds on either side.
+        """The step since which something has held of the values without a break, 0 if it always has; None if it does not hold now. A single
+        exception with agreeing values on both sides is no break.
         """
         true = np.asarray(holds(self.values), bool)
         if not len(true) or not true[-1]:
             return None
-        for place in range(1, len(true) - 1):
-            true[place] |= true[place - 1] and true[place + 1]
+        for index in range(1, len(true) - 1):
+            true[index] |= true[index - 1] and true[index + 1]
         breaks = np.flatnonzero(~true)
         return int(self.steps[breaks[-1] + 1]) if len(breaks) else 0
 
 
-NOTHING = Series(np.zeros(0, np.int64), np.zeros(0))
+EMPTY_CURVE = Curve(np.zeros(0, np.int64), np.zeros(0))
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """All that is known of a training."""
+    """Everything that is recorded of a training."""
 
     source: Path
     kind: Kind
-    log: Mapping[str, Series] = field(default_factory=dict)
-    """Losses, logits and gradients by name."""
-    checkups: tuple[Mapping[str, Any], ...] = ()
-    """Vital signs, as they were recorded."""
+    log: Mapping[str, Curve] = field(default_factory=dict)
+    """Losses, logits and gradients by the keys of log.jsonl."""
+    measurements: tuple[Mapping[str, Any], ...] = ()
+    """The lines of health.jsonl, by signal, without the first; or the moments of another program's samples."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """Signs of the data."""
+    """What was measured of the data: the first line of health.jsonl."""
     recipe: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    usual: Mapping[str, Any] = field(default_factory=dict)
-    """What the recipe's settings are where nobody changes them."""
-    about_data: Mapping[str, Any] = field(default_factory=dict)
+    """The recipe's settings that the run was trained with."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """The recipe's own settings, where nobody changes them."""
+    data_config: Mapping[str, Any] = field(default_factory=dict)
     """What config.json says of the data."""
     ending: Mapping[str, Any] = field(default_factory=dict)
     """Why training ended, if it had to."""
@@ -100,92 +108,104 @@ class Record:
     """Grids of samples, by step."""
     interventions: tuple[Mapping[str, Any], ...] = ()
     """What a coach did, as config.json has it."""
-    at: int = 0
-    """The step it has come to by its checkpoints, which may be later than what was recorded, or all that is known."""
+    checkpoint_step: int = 0
+    """The step of the newest checkpoint, which may be later than what was logged, or all that is known."""
 
-    def sign(self, name: str) -> Series:
-        """A vital sign that is a number, over the checkups that have it."""
-        found = [(checkup["step"], checkup[name]) for checkup in self.checkups if isinstance(checkup.get(name), int | float)]
+    @property
+    def kind_of_data(self) -> str:
+        """The name of the kind of data that was trained on; "" if that is not known."""
+        return str(self.data_config.get("spec", {}).get("kind", ""))
+
+    def signal(self, signal: Signal) -> Curve:
+        """A number of the log or of the measurements over the steps, where it was recorded. A total in the log is the sum of its terms."""
+        if signal.source == "training":
+            return self._logged(signal.prefix)
+        found = [(STEP.of(line), signal.of(line)) for line in self.measurements if isinstance(signal.of(line, None), int | float)]
         if not found:
-            return NOTHING
+            return EMPTY_CURVE
         steps, values = zip(*found, strict=True)
-        return Series(np.array(steps, np.int64), np.array(values, np.float64))
+        return Curve(np.array(steps, np.int64), np.array(values, np.float64))
 
-    def signs(self, name: str) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, "n k"]]:
-        """A vital sign that is a list of numbers."""
-        found = [(checkup["step"], checkup[name]) for checkup in self.checkups if isinstance(checkup.get(name), list)]
+    def _logged(self, name: str) -> Curve:
+        if name in self.log:
+            return self.log[name]
+        terms = [curve for key, curve in self.log.items() if key.startswith(f"{name}/")]
+        complete = [term for term in terms if len(term) == max(map(len, terms))]
+        return Curve(complete[0].steps, np.sum([term.values for term in complete], axis=0)) if complete else EMPTY_CURVE
+
+    def vectors(self, signal: Signal) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, "n k"]]:
+        """A list of numbers over the steps, where it was measured and has as many numbers as the newest."""
+        found = [(STEP.of(line), signal.of(line)) for line in self.measurements if isinstance(signal.of(line, None), list)]
         found = [(step, values) for step, values in found if len(values) == len(found[-1][1])]
         if not found:
             return np.zeros(0, np.int64), np.zeros((0, 0))
         return np.array([step for step, _ in found], np.int64), np.array([values for _, values in found], np.float64)
 
-    def by_weight(self, name: str, network: str = "") -> list[tuple[int, dict[str, float]]]:
-        """A vital sign that is a number for each weight (or layer) of a network."""
+    def per_weight(self, signal: Signal, network: str = "") -> list[tuple[int, dict[str, float]]]:
+        """A number for each weight (or layer) of a network, by step. `network`: what the names of its weights begin with."""
         found = []
-        for checkup in self.checkups:
-            values = {weight: value for weight, value in checkup.get(name, {}).items() if weight.startswith(network)}
-            if name in checkup:
-                found.append((checkup["step"], values))
+        for line in self.measurements:
+            if (values := signal.of(line, None)) is not None:
+                found.append((STEP.of(line), {name: value for name, value in values.items() if name.startswith(network)}))
         return found
 
-    def logged(self, name: str) -> Series:
-        """A number of the log; "loss/generator" is the sum of that turn's losses."""
-        if name in self.log:
-            return self.log[name]
-        parts = [series for key, series in self.log.items() if key.startswith(f"{name}/")]
-        whole = [part for part in parts if len(part) == max(map(len, parts))]
-        return Series(whole[0].steps, np.sum([part.values for part in whole], axis=0)) if whole else NOTHING
-
     def until(self, step: int) -> "Record":
-        """What was known of signs, losses and samples then."""
-        log = {name: Series(series.steps[series.steps <= step], series.values[series.steps <= step]) for name, series in self.log.items()}
-        checkups = tuple(checkup for checkup in self.checkups if checkup["step"] <= step)
-        sheets = tuple(sheet for sheet in self.sheets if sheet[0] <= step)
-        over = step >= self.ending.get("step", self.last_step)
-        return replace(self, log=log, checkups=checkups, sheets=sheets, ending=self.ending if over else {})
+        """The record as it was at that step."""
+        return replace(
+            self,
+            log={name: curve.until(step) for name, curve in self.log.items()},
+            measurements=tuple(line for line in self.measurements if STEP.of(line) <= step),
+            sheets=tuple(sheet for sheet in self.sheets if sheet[0] <= step),
+            ending=self.ending if step >= self.ending.get("step", self.last_step) else {},
+        )
+
+    @property
+    def objective(self) -> Objective | None:
+        """The pair of losses that the game is played for; None if it has no such setting, or one that is not known here."""
+        return OBJECTIVES.get(self.settings.get("objective", ""))
 
     @property
     def last_step(self) -> int:
-        """How far it has come."""
-        steps = [series.steps[-1] for series in self.log.values() if len(series)] + [checkup["step"] for checkup in self.checkups[-1:]]
-        return int(max(steps, default=self.at))
+        """The last step that is recorded."""
+        steps = [curve.steps[-1] for curve in self.log.values() if len(curve)] + [STEP.of(line) for line in self.measurements[-1:]]
+        return int(max(steps, default=self.checkpoint_step))
 
 
-def read_run(run: RunDirectory, usual: Mapping[str, Any] | None = None) -> Record:
-    """What a run directory holds. `usual`: the recipe's settings where nobody changes them. A SparringError if it is none."""
+def read_run(run: RunDirectory, defaults: Mapping[str, Any] | None = None) -> Record:
+    """The record of a run directory. `defaults`: the recipe's own settings. Raises a SparringError if it is none."""
     config = read_config(run)
-    lines = read_lines(run.vitals)
+    lines = read_lines(run.health)
     first = lines[0] if lines and "data" in lines[0] else {}
     return Record(
         run.path,
         "run",
-        log=columns(read_lines(run.log)),
-        checkups=tuple(line for line in lines if "data" not in line),
+        log=curves_of(read_lines(run.log)),
+        measurements=tuple(line for line in lines if "data" not in line),
         data=first.get("data", {}),
         recipe=str(config.get("recipe", "")),
         settings=config.get("recipe_settings", {}),
-        usual=usual or {},
-        about_data=config.get("data", {}),
+        defaults=defaults or {},
+        data_config=config.get("data", {}),
         ending=read_json(run.ending) if run.ending.is_file() else {},
-        sheets=sheets(run.samples),
+        sheets=sample_grids(run.samples),
         interventions=tuple(config.get("interventions", ())),
     )
 
 
-def columns(lines: list[dict[str, Any]]) -> dict[str, Series]:
-    """A series for each name but step and images."""
+def curves_of(lines: list[dict[str, Any]]) -> dict[str, Curve]:
+    """A curve for each key of a log but the step and the number of images."""
     found: dict[str, list[tuple[int, float]]] = {}
     for line in lines:
         for name, value in line.items():
-            if name not in {"step", "real_samples"} and isinstance(value, int | float):
-                found.setdefault(name, []).append((line["step"], value))
+            if name not in {STEP.name, REAL_SAMPLES.name} and isinstance(value, int | float):
+                found.setdefault(name, []).append((STEP.of(line), value))
     return {
-        name: Series(np.array([step for step, _ in pairs], np.int64), np.array([v for _, v in pairs], np.float64))
+        name: Curve(np.array([step for step, _ in pairs], np.int64), np.array([value for _, value in pairs], np.float64))
         for name, pairs in found.items()
     }
 
 
-def sheets(folder: Path) -> tuple[tuple[int, Path], ...]:
+def sample_grids(folder: Path) -> tuple[tuple[int, Path], ...]:
     """The sample grids of a run, by step."""
     found = ((re.fullmatch(r"step-(\d+)", path.stem), path) for path in sorted(folder.glob("step-*.png")))
     return tuple((int(match[1]), path) for match, path in found if match)

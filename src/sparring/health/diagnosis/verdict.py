@@ -1,4 +1,4 @@
-"""What all findings come to: healthy or not, since when, and the commands that mend it."""
+"""The verdict on a training: healthy or not, since when, and the commands that train it better."""
 
 import shlex
 from collections.abc import Mapping
@@ -8,16 +8,14 @@ from typing import Any
 
 from sparring.core.formatting import flags, plural
 from sparring.core.settings import plain
-from sparring.health.diagnosis.evidence import imaged, trained_on, translates
+from sparring.health.diagnosis import thresholds
+from sparring.health.diagnosis.evidence import describe_image_count, has_images, translates_images
 from sparring.health.diagnosis.finding import Finding, Remedy
 from sparring.health.diagnosis.record import Record
+from sparring.health.signals import IMAGE_COUNT, MEASURED_COUNT
 
-FEWEST_CHECKUPS, FEWEST_LINES = 3, 10
-"""Below them nothing can be said of a training in which nothing was found."""
 CERTAINTIES = ((0.9, "almost certain"), (0.75, "very likely"), (0.5, "likely"), (0.0, "possible"))
-COPIES_SEEN = 2.5
-"""Times the images looked at: of more, copies of training images are mostly of others."""
-SEEN_BY_CHECKUPS = "collapse, copies of the data, a discriminator that learns by heart, dead channels and the like"
+NEEDS_MEASUREMENTS = "mode collapse, memorization, an overfitting discriminator, dead layers and the like"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +24,13 @@ class Verdict:
 
     record: Record
     findings: tuple[Finding, ...]
-    """The weightiest first."""
-    also: Mapping[str, Any] = field(default_factory=dict)
-    """What a command needs beside the recipe's settings to train as the run was trained: its budget, how its data was prepared."""
-    where: str = ""
-    """How far the run is on the way to its next milestone, in a sentence; "" where nothing is known of that."""
+    """All findings, the weightiest first."""
+    training_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings beside the recipe's that a command needs in order to train as the run was trained: its budget, how data were prepared."""
+    milestone: str = ""
+    """How far the run is on the way to its next milestone, in a sentence; "" if nothing is known of that."""
     young: bool = False
-    """Whether it is before a first look, so that a clean bill of health would say too much."""
+    """Whether the run is before its first look, when a clean bill of health would say too much."""
 
     @property
     def main(self) -> Finding | None:
@@ -47,69 +45,72 @@ class Verdict:
     @property
     def too_early(self) -> bool:
         """Whether nothing was found because there is next to nothing to look at."""
-        count, _ = self.seen
-        return self.healthy and count < (FEWEST_LINES if self.looks_at_log else FEWEST_CHECKUPS)
+        enough = thresholds.MIN_HEALTHY_LOG_LINES if self.has_only_log else thresholds.MIN_HEALTHY_MEASUREMENTS
+        return self.healthy and self.evidence_count < enough
 
     @property
-    def looks_at_log(self) -> bool:
-        """Whether there is nothing but losses and their like."""
-        return not self.record.checkups
+    def has_only_log(self) -> bool:
+        """Whether nothing was recorded but losses, logits and gradients."""
+        return not self.record.measurements
 
     @property
-    def seen(self) -> tuple[int, str]:
-        """How many moments were looked at, and what they are."""
-        if self.looks_at_log:
-            count = max(map(len, self.record.log.values()), default=0)
-            return count, plural(count, "line of losses", "lines of losses")
-        count = len(self.record.checkups)
-        return count, plural(count, "set of samples", "sets of samples") if self.record.kind == "samples" else plural(
-            count, "checkup", "checkups"
-        )
+    def evidence_count(self) -> int:
+        """Number of moments that were recorded."""
+        return max(map(len, self.record.log.values()), default=0) if self.has_only_log else len(self.record.measurements)
+
+    @property
+    def evidence(self) -> str:
+        """What the verdict is based on: "8 measurements"."""
+        if self.has_only_log:
+            return plural(self.evidence_count, "line of losses", "lines of losses")
+        if self.record.kind == "samples":
+            return plural(self.evidence_count, "set of samples", "sets of samples")
+        return plural(self.evidence_count, "measurement", "measurements")
 
     @property
     def headline(self) -> str:
-        """All of it in a sentence."""
+        """The verdict in a sentence."""
         step = f"step {self.record.last_step:,}"
         if self.main is not None:
             others = sum(finding.severity != "note" for finding in self.findings) - 1
-            more = f", and {plural(others, 'finding', 'findings')} more" if others else ""
+            more = f", and {plural(others, 'more finding', 'more findings')}" if others else ""
             return f"Sick: {title(self.main)}{since(self.main)} ({self.main.severity}, {100 * self.main.confidence:.0f} % sure){more}."
         if self.too_early:
-            return f"Too early to tell: {self.seen[1]} so far, to {step}."
+            return f"Too early to tell: {self.evidence} so far, up to {step}."
         if self.young:
-            return f"Healthy so far, but young: nothing is wrong by {self.seen[1]} to {step}, which shows little yet."
-        return f"Healthy, as far as can be told from {self.seen[1]} to {step}."
+            return f"Healthy so far, but young: nothing is wrong in {self.evidence} up to {step}, which shows little yet."
+        return f"Healthy, as far as {self.evidence} up to {step} can tell."
 
     @property
     def limits(self) -> tuple[str, ...]:
-        """What could not be looked at, and why."""
+        """What could not be examined, and why."""
         record = self.record
-        notes = tuple(record.about_data.get("notes", ()))
+        notes = tuple(record.data_config.get("notes", ()))
         if record.kind == "losses":
             return (
                 *notes,
-                f"Fewer findings: losses alone do not show {SEEN_BY_CHECKUPS}. A folder of its samples can be diagnosed, too, and what is "
-                "trained with Sparring in full.",
+                f"Fewer findings: losses alone do not show {NEEDS_MEASUREMENTS}. You can also diagnose a folder of the program's samples. "
+                "What is trained with Sparring is diagnosed in full.",
             )
         if record.kind == "samples":
             return (
                 *notes,
-                "Fewer findings: only pixels were there to look at, no losses, no gradients, and no real images to compare with.",
+                "Fewer findings: there were only pixels to examine, no losses, no gradients, and no real images to compare with.",
             )
-        if self.looks_at_log and self.seen[0] >= FEWEST_LINES:
+        if self.has_only_log and self.evidence_count >= thresholds.MIN_HEALTHY_LOG_LINES:
             return (
-                f"Fewer findings: this run has no vital signs (vitals.jsonl), so {SEEN_BY_CHECKUPS} cannot be seen. A new run has them.",
+                f"Fewer findings: this run has no measurements (health.jsonl), so {NEEDS_MEASUREMENTS} cannot be seen. A new run has them.",
             )
-        if translates(record):
+        if translates_images(record):
             return (
-                "Fewer findings: of what is made of images, only losses, logits, gradients and weights are looked at, not the images. "
-                "See samples/, and sparring judge.",
+                "Fewer findings: of image translation only losses, logits, gradients and weights are examined, not the images. Look at "
+                "samples/, and score them with sparring judge.",
             )
-        count, looked_at = record.data.get("count", 0), record.data.get("looked_at", 0)
-        if imaged(record) and count > COPIES_SEEN * looked_at:
+        count, measured = IMAGE_COUNT.of(record.data, 0), MEASURED_COUNT.of(record.data, 0)
+        if has_images(record) and count > thresholds.COPIES_MEASURED * measured:
             return (
-                f"Copies of training images are looked for among {looked_at:,} of the {trained_on(record)} alone, "
-                "so a generator that repeats what it was shown is not found out among so many.",
+                f"Copies of training images are only looked for among {measured:,} of the {describe_image_count(record)}. A generator that "
+                "memorizes may not be found out among so many.",
             )
         return ()
 
@@ -123,7 +124,9 @@ class Verdict:
 
     @property
     def before_and_after(self) -> tuple[tuple[int, Path], ...]:
-        """Step and path of the last sample grid from before it began (of a healthy run: from half of the way), and of the newest."""
+        """Step and path of two sample grids: the last one from before the main finding began (of a healthy run: from half of the way), and
+        the newest.
+        """
         sheets = self.record.sheets
         if not sheets:
             return ()
@@ -132,14 +135,14 @@ class Verdict:
         return (before[-1], sheets[-1]) if before[-1] != sheets[-1] else (sheets[-1],)
 
     def command(self, remedy: Remedy) -> str:
-        """The command that trains anew as the run was trained, but with a remedy; "" where there is none."""
+        """The command that trains again as the run was trained, but with a remedy; "" if there is none."""
         record = self.record
         if record.kind != "run" or not remedy.settings:
             return ""
-        own = {name: value for name, value in record.settings.items() if plain(value) != plain(record.usual.get(name))}
-        settings = {name: value for name, value in {**own, **self.also}.items() if name not in remedy.settings} | dict(remedy.settings)
-        verb = "playground" if record.about_data.get("points") else "train"
-        return command(verb, record.recipe, str(record.about_data.get("source", "DATA")), settings)
+        changed = {name: value for name, value in record.settings.items() if plain(value) != plain(record.defaults.get(name))}
+        kept = {name: value for name, value in {**changed, **self.training_settings}.items() if name not in remedy.settings}
+        verb = "playground" if record.kind_of_data == "points" else "train"
+        return command(verb, record.recipe, str(record.data_config.get("source", "DATA")), {**kept, **remedy.settings})
 
     def to_json(self) -> dict[str, Any]:
         """All of it but the curves and images."""
@@ -152,7 +155,7 @@ class Verdict:
             "too_early": self.too_early,
             "young": self.young,
             "headline": self.headline,
-            "where": self.where,
+            "milestone": self.milestone,
             "limits": list(self.limits),
             "coached": list(self.coached),
             "findings": [
@@ -164,7 +167,7 @@ class Verdict:
 
 
 def command(verb: str, recipe: str, data: str, settings: Mapping[str, Any]) -> str:
-    """What trains a recipe on some data with these settings."""
+    """The command that trains a recipe on some data with these settings."""
     return " ".join(["sparring", verb, recipe, "--data", shlex.quote(data), *flags(settings)])
 
 
@@ -174,24 +177,24 @@ def title(finding: Finding) -> str:
 
 
 def since(finding: Finding) -> str:
-    """From when on, in words, with a space before them; "" if that is not known."""
+    """Since when, in words, with a space before them; "" if that is not known."""
     if finding.since is None:
         return ""
     return f" since step {finding.since:,}" if finding.since else " from the start"
 
 
 def certainty(finding: Finding) -> str:
-    """How sure, in words and percent."""
+    """How sure the finding is, in words and percent, and what brings it about."""
     words = next(words for least, words in CERTAINTIES if finding.confidence >= least)
     because = f"probably because of {' and '.join(finding.because_of)}, " if finding.because_of else ""
     return f"{because}{words} ({100 * finding.confidence:.0f} %)"
 
 
 def origin_of(entry: Mapping[str, Any]) -> str:
-    """Where an intervention goes back to."""
+    """Where an intervention went back to."""
     return f"Back to step {entry['back_to']:,}, which was healthy" if entry["back_to"] else "Back to the beginning"
 
 
 def changes_of(entry: Mapping[str, Any]) -> str:
-    """What an intervention changes, and from what."""
+    """What an intervention changed, and from what."""
     return ", ".join(f"{name}={value} (was {entry['before'][name]})" for name, value in entry["changes"].items())

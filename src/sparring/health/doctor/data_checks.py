@@ -1,4 +1,4 @@
-"""What makes data hard to learn from, told from its signs, its files and the sides of its images. Nothing is trained."""
+"""What makes data hard to learn from, by what was measured of it, its files and the sizes of its images. Nothing is trained."""
 
 import contextlib
 import math
@@ -11,52 +11,66 @@ import numpy as np
 from sparring.core.formatting import plural
 from sparring.data.source import Source
 from sparring.data.store import Store
-from sparring.health.diagnosis.evidence import labels_tell
+from sparring.health.diagnosis.evidence import labels_match_images
 from sparring.health.diagnosis.finding import Severity
-from sparring.media.image_decoding import open_header
+from sparring.health.signals import (
+    CLASS_SHARES,
+    IMAGE_COUNT,
+    LABEL_AGREEMENT,
+    LABEL_AGREEMENT_BY_CHANCE,
+    MEASURED_COUNT,
+    NEAR_DUPLICATES,
+    PAIRWISE_DISTANCE,
+    STANDARD_DEVIATION,
+)
+from sparring.media.image_decoding import read_header
 
-FAR_TOO_FEW, FEW, RATHER_FEW = 100, 1000, 5000
-FEW_OF_A_CLASS, UNEVEN = 50, 10
-TWINS, MANY_TWINS = 0.05, 0.5
-ALIKE, FAINT = 0.01, 0.1
-"""Mean differences of images, and deviation of pixels, in a range of 2."""
+FAR_TOO_FEW_IMAGES, FEW_IMAGES, RATHER_FEW_IMAGES = 100, 1000, 5000
+FAR_TOO_FEW_PAIRS, FEW_PAIRS = 91, 400
+"""The smallest training sets of Isola et al. 2017, section 4, have 91 webcams (day to night) and 400 facades."""
+FEW_IMAGES_OF_A_CLASS, UNEVEN_CLASSES = 50, 10
+"""Images below which a class is small; and times as many as the smallest class that the largest may have."""
+DUPLICATES, MANY_DUPLICATES = 0.05, 0.5
+"""Share of images with a near-duplicate that is a warning, and that is severe."""
+IDENTICAL_IMAGES, FAINT_IMAGES = 0.01, 0.1
+"""Mean distance of two images, and standard deviation of the pixels, of a range of 2, below which images are the same, or faint."""
 ENLARGED, SHRUNK, OBLONG = 1.5, 4, 1.25
-"""Ratios of sides that are put up with. (Garments of 28 pixels are well drawn at 32.)"""
-SOME, BAD = 0.1, 0.02
-"""Shares: of images of the wrong shape, and of unusable files, that are put up with."""
-HEADERS = 500
-"""Images whose own size is looked up."""
-ENOUGH_TO_TELL = 100
-"""Images from which on it can be told whether labels say anything."""
-SMALLEST = 16
-BUSY = 0.75
-"""Share of the processor below which a pace says little."""
+"""Ratios of sides that are acceptable. (Garments of 28 pixels look well at 32.)"""
+MISSHAPEN_SHARE, UNUSABLE_SHARE = 0.1, 0.02
+"""Shares of images of the wrong shape, and of unusable files, that are acceptable."""
+MAX_HEADERS = 500
+"""Number of images whose own size is read."""
+MIN_IMAGES_TO_JUDGE_LABELS = 100
+"""Number of images without which it cannot be told whether labels say anything."""
+SMALLEST_SIDE = 16
+BUSY_SHARE = 0.75
+"""Share of the processor below which a measured pace says little."""
 
 
 @dataclass(frozen=True)
 class Difficulty:
-    """Something about data that makes training hard."""
+    """Something about data, or about the machine, that makes training hard."""
 
     name: str
-    says: str
+    description: str
     """What it is, with its numbers, in sentences."""
     severity: Severity
-    """note: worth knowing; warning: results will suffer; severe: nothing good will come of it."""
+    """note: worth knowing; warning: results will suffer; severe: results will not be good."""
     remedy: str
     """What to do, in sentences."""
 
 
-# --------------------------------------------------------------------------------------------------- sides
+# --------------------------------------------------------------------------------------------------- sizes
 
 
 def native_sizes(source: Source) -> list[tuple[int, int]]:
-    """(height, width) of some of a source's images, evenly spread over it; those that cannot be read are left out."""
+    """(height, width) of some of a source's images, evenly spread over it. Those that cannot be read are left out."""
     if source.native_size is not None:
         return [source.native_size]
     found = []
-    for index in np.unique(np.linspace(0, len(source) - 1, min(len(source), HEADERS)).astype(int)).tolist():
-        with contextlib.suppress(Exception):  # whatever is wrong with it is found and told when it is decoded
-            header = open_header(source.read(index))[1]
+    for index in np.unique(np.linspace(0, len(source) - 1, min(len(source), MAX_HEADERS)).astype(int)).tolist():
+        with contextlib.suppress(Exception):  # whatever is wrong with it is reported when it is decoded
+            header = read_header(source.read(index))[1]
             found.append((header.height, header.width))
     return found
 
@@ -66,123 +80,150 @@ def suitable_size(sizes: Sequence[tuple[int, int]], most: int) -> int:
     if not sizes:
         return most
     shorter = float(np.quantile([min(size) for size in sizes], 0.1))
-    return max(SMALLEST, min(most, 1 << int(math.log2(shorter * ENLARGED))))
+    return max(SMALLEST_SIDE, min(most, 1 << int(math.log2(shorter * ENLARGED))))
 
 
-def of_sizes(sizes: Sequence[tuple[int, int]], size: int, *, cut: bool) -> list[Difficulty]:
-    """What comes of bringing images of these (height, width) to squares of `size`. `cut`: what is beside the middle is cut off."""
+def check_sizes(sizes: Sequence[tuple[int, int]], size: int, *, cropped: bool) -> list[Difficulty]:
+    """What happens when images of these (height, width) become squares of `size`. `cropped`: only their middle is used."""
     if not sizes:
         return []
     found, shorter = [], np.array([min(one) for one in sizes])
-    usual = int(np.median(shorter))
-    if (share := (shorter * ENLARGED < size).mean()) > SOME:
+    median = int(np.median(shorter))
+    if (share := (shorter * ENLARGED < size).mean()) > MISSHAPEN_SHARE:
         better = suitable_size(sizes, size)
-        remedy = f"Give --size {better}." if better < size else "Find larger ones."
-        says = f"{share:.0%} of the images are much smaller than {size} pixels (half have {usual} or fewer): enlarged, they are blurred."
-        found.append(Difficulty("small images", says, "warning", remedy))
-    if usual >= SHRUNK * size:
-        remedy = f"Where small things matter, cut them out before, or give --size {2 * size}, which takes about four times as long."
-        says = f"Half of the images have {usual:,} pixels a side or more, of which {size} are left: small things in them disappear."
-        found.append(Difficulty("large images", says, "note", remedy))
-    if cut and (share := (np.array([max(one) for one in sizes]) > OBLONG * shorter).mean()) > SOME:
-        says = f"{share:.0%} of the images are far from square: of them the middle is taken, and what lies beside it is cut off."
-        found.append(
-            Difficulty("oblong images", says, "note", "Where the rest matters: --crop pad keeps all of it, --crop squash distorts.")
+        remedy = f"Give --size {better}." if better < size else "Find larger images."
+        description = (
+            f"{share:.0%} of the images are much smaller than {size} pixels (half have {median} or fewer). They are enlarged, and blurred."
         )
+        found.append(Difficulty("small images", description, "warning", remedy))
+    if median >= SHRUNK * size:
+        remedy = (
+            f"If small details matter, crop the images to them before, or give --size {2 * size}, which takes about four times as long."
+        )
+        description = f"Half of the images have {median:,} or more pixels a side and are reduced to {size}: small details disappear."
+        found.append(Difficulty("large images", description, "note", remedy))
+    if cropped and (share := (np.array([max(one) for one in sizes]) > OBLONG * shorter).mean()) > MISSHAPEN_SHARE:
+        description = f"{share:.0%} of the images are far from square: they are cropped to their middle."
+        remedy = "If the rest matters: --crop pad keeps all of the image, --crop squash distorts it."
+        found.append(Difficulty("oblong images", description, "note", remedy))
     return found
 
 
-# --------------------------------------------------------------------------------------------------- files and classes
+# --------------------------------------------------------------------------------------------------- files, classes and pairs
 
 
-def of_store(store: Store) -> list[Difficulty]:
-    """What a store's own lists show: files that cannot be used, and how many images each class has."""
+def check_store(store: Store) -> list[Difficulty]:
+    """What a store's own lists show: files that cannot be used, and the number of images of each class."""
     found = []
-    if bad := store.report.quarantined:
-        says = f"{len(bad):,} of {store.report.found:,} cannot be used. The first: {bad[0].name}: {bad[0].reason}."
-        remedy = "Training does without them. `sparring data inspect` lists all."
-        found.append(Difficulty("unusable files", says, "warning" if len(bad) > BAD * store.report.found else "note", remedy))
+    if unusable := store.report.quarantined:
+        first = unusable[0]
+        description = f"{len(unusable):,} of {store.report.found:,} files cannot be used. The first: {first.name}: {first.reason}."
+        remedy = "Training does without them. `sparring data inspect` lists all of them."
+        many = len(unusable) > UNUSABLE_SHARE * store.report.found
+        found.append(Difficulty("unusable files", description, "warning" if many else "note", remedy))
     if store.labels is not None and len(store.spec.classes) > 1:
-        found += of_classes(
-            dict(zip(store.spec.classes, np.bincount(store.labels, minlength=len(store.spec.classes)).tolist(), strict=True))
-        )
+        counts = np.bincount(store.labels, minlength=len(store.spec.classes)).tolist()
+        found += check_classes(dict(zip(store.spec.classes, counts, strict=True)))
     return found
 
 
-def of_classes(counts: Mapping[str, int]) -> list[Difficulty]:
-    """What classes with so many images each make hard."""
-    most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
-    few, uneven = sum(count < FEW_OF_A_CLASS for count in counts.values()), counts[most] >= UNEVEN * counts[least]
-    if not few and not uneven:
+def check_classes(counts: Mapping[str, int]) -> list[Difficulty]:
+    """What is hard about classes with these numbers of images."""
+    largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+    small = sum(count < FEW_IMAGES_OF_A_CLASS for count in counts.values())
+    uneven = counts[largest] >= UNEVEN_CLASSES * counts[smallest]
+    if not small and not uneven:
         return []
-    says = f"The largest class ({most}) has {plural(counts[most], 'image', 'images')}, the smallest ({least}) {counts[least]:,}."
-    says += f" Classes with fewer than {FEW_OF_A_CLASS}: {few:,} of {len(counts):,}." if few else ""
-    remedy = "Rare classes will be drawn badly and always alike: find more of them, join them with others or leave them out."
-    return [Difficulty("uneven classes" if uneven else "small classes", says, "warning", remedy)]
+    description = f"The largest class ({largest}) has {plural(counts[largest], 'image', 'images')}, the smallest ({smallest}) "
+    description += f"{counts[smallest]:,}."
+    description += f" Classes with fewer than {FEW_IMAGES_OF_A_CLASS}: {small:,} of {len(counts):,}." if small else ""
+    remedy = "Images of rare classes will be poor and all alike. Find more of them, merge these classes with others, or leave them out."
+    return [Difficulty("uneven classes" if uneven else "small classes", description, "warning", remedy)]
 
 
-# --------------------------------------------------------------------------------------------------- signs
+def check_pair_count(count: int, *, paired: bool) -> list[Difficulty]:
+    """What is hard about so few pairs, or images to translate without pairs."""
+    if count >= FEW_PAIRS:
+        return []
+    noun = plural(count, "pair", "pairs") if paired else plural(count, "input image", "input images")
+    description = f"{noun} to train on. The discriminator will overfit to them"
+    far_too_few = count < FAR_TOO_FEW_PAIRS
+    description += ", and new inputs will be translated badly." if far_too_few else "."
+    remedy = f"Add more if you can: the smallest sets with published results have about {FEW_PAIRS}."
+    return [Difficulty("few pairs" if paired else "few images", description, "severe" if far_too_few else "warning", remedy)]
 
 
-def of_signs(signs: Mapping[str, Any]) -> list[Difficulty]:
-    """What the signs of prepared data show (see `Examiner.data_signs`)."""
-    return [each for find in (few_images, near_duplicates, faint_images, meaningless_labels) if (each := find(signs)) is not None]
+# --------------------------------------------------------------------------------------------------- measurements
 
 
-def few_images(signs: Mapping[str, Any]) -> Difficulty | None:
-    """Few images are soon known by heart."""
-    count = signs["count"]
-    if count >= RATHER_FEW:
+def check_measurements(data: Mapping[str, Any]) -> list[Difficulty]:
+    """What the measurements of prepared data show (see `HealthMeasurements.measure_data`)."""
+    checks = (few_images, near_duplicates, faint_images, uninformative_labels)
+    return [difficulty for check in checks if (difficulty := check(data)) is not None]
+
+
+def few_images(data: Mapping[str, Any]) -> Difficulty | None:
+    """The discriminator overfits to few images."""
+    count = IMAGE_COUNT.of(data)
+    if count >= RATHER_FEW_IMAGES:
         return None
-    severity: Severity = "severe" if count < FAR_TOO_FEW else "warning" if count < FEW else "note"
-    says = {
-        "severe": "far too few to tell what they have in common. Samples will be copies of them.",
-        "warning": "the discriminator will know them by heart before the generator can draw.",
-        "note": "enough to begin with. In a long training the discriminator comes to know them by heart.",
+    severity: Severity = "severe" if count < FAR_TOO_FEW_IMAGES else "warning" if count < FEW_IMAGES else "note"
+    consequence = {
+        "severe": "far too few to learn what they have in common. Samples will be copies of them.",
+        "warning": "the discriminator will overfit to them before samples are good.",
+        "note": "enough to begin with. In a long training the discriminator overfits to them.",
     }[severity]
-    helps = "Augmentation puts that off, and is in the command below" if count < FEW else "--augment diffaugment (or ada) puts that off"
-    return Difficulty("few images", f"{plural(count, 'image', 'images')}: {says}", severity, f"{helps}. Some thousands more are better.")
+    augment = (
+        "Augmentation delays that, and is in the command below" if count < FEW_IMAGES else "--augment diffaugment (or ada) delays that"
+    )
+    description = f"{plural(count, 'image', 'images')}: {consequence}"
+    return Difficulty("few images", description, severity, f"{augment}. Some thousands more are better.")
 
 
-def near_duplicates(signs: Mapping[str, Any]) -> Difficulty | None:
-    """What is there twice teaches nothing twice, and is drawn too often."""
-    seen, whole = signs["looked_at"], signs["looked_at"] == signs["count"]
-    if signs["spread"] < ALIKE and signs["count"] > 1:
-        says = f"All images are nearly the same: two of them differ by {signs['spread'] / 2:.1%} of the way from black to white."
-        return Difficulty("near-duplicates", says, "severe", "There is one image to learn here. Find others.")
-    if signs["twins"] < TWINS:
+def near_duplicates(data: Mapping[str, Any]) -> Difficulty | None:
+    """The generator learns nothing more from duplicates, and generates them too often."""
+    count, measured, share = IMAGE_COUNT.of(data), MEASURED_COUNT.of(data), NEAR_DUPLICATES.of(data)
+    distance = PAIRWISE_DISTANCE.of(data)
+    if distance < IDENTICAL_IMAGES and count > 1:
+        description = f"All images are nearly the same: two of them differ by {distance / 2:.1%} of the way from black to white."
+        return Difficulty("near-duplicates", description, "severe", "There is only one image to learn. Find others.")
+    if share < DUPLICATES:
         return None
-    says = f"{signs['twins']:.0%} of {'the images' if whole else f'{seen:,} images looked at'} have a near-duplicate among them"
-    says += "." if whole else "; among all there will be more."
-    remedy = "Keep one of each: copies are drawn too often, and there is less to learn from than it seems."
-    return Difficulty("near-duplicates", says, "severe" if signs["twins"] > MANY_TWINS else "warning", remedy)
+    among = "the images" if measured == count else f"the {measured:,} images measured"
+    description = (
+        f"{share:.0%} of {among} have a near-duplicate among them{'.' if measured == count else '; among all there will be more.'}"
+    )
+    remedy = "Keep one of each: duplicates are generated too often, and there is less to learn from than it seems."
+    return Difficulty("near-duplicates", description, "severe" if share > MANY_DUPLICATES else "warning", remedy)
 
 
-def faint_images(signs: Mapping[str, Any]) -> Difficulty | None:
-    """Networks draw with the whole range from black to white, and see faint things badly."""
-    if signs["deviation"] >= FAINT:
+def faint_images(data: Mapping[str, Any]) -> Difficulty | None:
+    """Networks use the whole range from black to white, and hardly see faint images."""
+    deviation = STANDARD_DEVIATION.of(data)
+    if deviation >= FAINT_IMAGES:
         return None
-    says = f"Pixels lie within {signs['deviation'] / 2:.1%} of the way from black to white about their mean."
-    return Difficulty("faint images", says, "warning", "Stretch the contrast of all of them in the same way.")
+    description = f"The standard deviation of the pixels is {deviation / 2:.1%} of the way from black to white."
+    return Difficulty("faint images", description, "warning", "Stretch the contrast of all of them in the same way.")
 
 
-def meaningless_labels(signs: Mapping[str, Any]) -> Difficulty | None:
-    """Networks that are told what images do not show are told noise."""
-    if len(signs.get("classes", ())) < 2 or signs["looked_at"] < ENOUGH_TO_TELL or labels_tell(signs):
+def uninformative_labels(data: Mapping[str, Any]) -> Difficulty | None:
+    """Labels that images do not show are noise to the networks."""
+    enough = len(CLASS_SHARES.of(data, ())) >= 2 and MEASURED_COUNT.of(data) >= MIN_IMAGES_TO_JUDGE_LABELS
+    if not enough or labels_match_images(data):
         return None
-    says = f"The image nearest to another has its class in {signs['agreement']:.0%} of cases; by chance alone in "
-    says += f"{signs['agreement_by_chance']:.0%}."
-    remedy = "See whether labels were shuffled or shifted. The command below leaves the classes out."
-    return Difficulty("labels say nothing", says, "warning", remedy)
+    description = f"The image nearest to another has its class in {LABEL_AGREEMENT.of(data):.0%} of the cases; by chance it would in "
+    description += f"{LABEL_AGREEMENT_BY_CHANCE.of(data):.0%}."
+    remedy = "Check whether labels were shuffled or shifted. The command below leaves the classes out."
+    return Difficulty("uninformative labels", description, "warning", remedy)
 
 
 # --------------------------------------------------------------------------------------------------- the machine
 
 
 def busy_machine(share: float) -> Difficulty | None:
-    """What is to be known if threads had only that share, from 0 to 1, of the processor while a pace was measured."""
-    if share >= BUSY:
+    """What to know if threads only had that share, from 0 to 1, of the processor while a pace was measured."""
+    if share >= BUSY_SHARE:
         return None
-    says = f"Threads ran for {share:.0%} of the time: other programs seem to hold the processor."
-    remedy = "Ask again when it is idle. Training is several times as fast then, for threads do not wait for each other."
-    return Difficulty("busy machine", says, "note", remedy)
+    description = f"Threads ran for {share:.0%} of the time: other programs seem to use the processor."
+    remedy = "Ask again when the machine is idle. Training is several times as fast then, for threads do not wait for each other."
+    return Difficulty("busy machine", description, "note", remedy)

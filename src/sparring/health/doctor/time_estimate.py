@@ -1,4 +1,4 @@
-"""How fast a recipe is played on this machine, and times for people."""
+"""How fast a recipe trains on this machine, and durations in words."""
 
 import math
 import time
@@ -10,6 +10,7 @@ from sparring.core.formatting import plural
 from sparring.data.pairs.pairs import Pairs
 from sparring.data.store import Store
 from sparring.games.recipe import Recipe, check
+from sparring.health.doctor.data_checks import BUSY_SHARE
 from sparring.training.callbacks.callback import Callback, Metrics
 from sparring.training.callbacks.throughput import resident_mebibytes
 from sparring.training.loop import TrainingContext, train
@@ -17,53 +18,57 @@ from sparring.training.session import first_state, machine_for
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State
 
-WARM_UP, TIMED_SECONDS = 2, 3.0
-"""Steps that are not timed, and how long the others are."""
+WARM_UP_STEPS, TIMED_SECONDS = 2, 3.0
+"""Steps that are not timed, and how long the timed ones take at least."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a recipe is played on this machine."""
+    """How fast a recipe trains on this machine."""
 
     samples_per_second: float
     mebibytes: int | None
-    """Memory: the most that the GPU held, or what the process holds. None where the system does not tell."""
+    """Memory: the most that was allocated on the GPU, or what the process holds. None if the system does not tell."""
     machine: str
-    """What plays, for a person."""
+    """What computes, for people."""
     share: float = 1.0
-    """Of the time that its threads could have had on the processor: less than 1 where other programs run. (Not found out for a GPU.)"""
+    """Share of the processor's time that the threads got: less than 1 if other programs run. (Not measured for a GPU.)"""
+
+    def minutes_for(self, images: float) -> float:
+        """How long it takes to show that many images."""
+        return images / self.samples_per_second / 60
 
 
 class Stopwatch(Callback):
-    """Watches steps until their pace is known."""
+    """Times steps until the pace is known."""
 
     def __init__(self, cycle: int) -> None:
         self.cycle = cycle
-        """Steps until lazy penalties come round again: whole cycles are timed, where there is time for one."""
+        """Steps from one lazy penalty to the next: whole cycles are timed, if there is time for one."""
         self.marks: list[tuple[float, int]] = []
-        """Seconds of training and samples shown, after the last step of warming up and after each that is timed."""
+        """Seconds of training and images shown: after the warm-up, and after each timed step."""
 
     def on_step_end(self, state: State, metrics: Metrics) -> None:
-        """See Callback."""
-        if state.progress.step >= WARM_UP:
+        """See Watcher."""
+        if state.progress.step >= WARM_UP_STEPS:
             self.marks.append((state.progress.seconds, state.progress.real_samples))
 
-    def enough(self) -> bool:
-        """Whether it has watched for long enough."""
+    def is_done(self) -> bool:
+        """Whether enough steps were timed."""
         return len(self.marks) > 1 and self.marks[-1][0] - self.marks[0][0] > TIMED_SECONDS
 
     @property
     def samples_per_second(self) -> float:
-        """Images shown a second."""
+        """Images shown in a second."""
         steps = len(self.marks) - 1
         (start, before), (end, after) = self.marks[0], self.marks[steps // self.cycle * self.cycle or steps]
         return (after - before) / (end - start)
 
 
-def pace_of(recipe: Recipe, store: Store | Pairs, settings: TrainSettings) -> Pace:
-    """Play some steps of `recipe` on a store, or on pairs, with resolved settings, and tell how fast that went. Nothing is kept."""
+def measure_pace(recipe: Recipe, store: Store | Pairs, settings: TrainSettings) -> Pace:
+    """Train some steps of `recipe` on a store, or on pairs, with resolved settings, and measure the pace. Nothing is kept."""
     check(recipe, store.spec)
-    watch, gpu = Stopwatch(recipe.steps_per_cycle), settings.device == "cuda"
+    stopwatch, gpu = Stopwatch(recipe.steps_per_cycle), settings.device == "cuda"
     with machine_for(settings) as fabric:
         state = first_state(recipe, lambda: recipe.build(store.spec), settings.seed)
         for game in (state.game, state.ema):
@@ -71,25 +76,32 @@ def pace_of(recipe: Recipe, store: Store | Pairs, settings: TrainSettings) -> Pa
         if gpu:
             torch.cuda.reset_peak_memory_stats()
         began, used = time.monotonic(), time.process_time()
-        train(state, TrainingContext(store, recipe, replace(settings, minutes=None), fabric), [watch], watch.enough)
+        train(state, TrainingContext(store, recipe, replace(settings, minutes=None), fabric), [stopwatch], stopwatch.is_done)
         share = 1.0 if gpu else (time.process_time() - used) / (time.monotonic() - began) / settings.threads
-        held = torch.cuda.max_memory_allocated() // 2**20 if gpu else resident_mebibytes()
+        mebibytes = torch.cuda.max_memory_allocated() // 2**20 if gpu else resident_mebibytes()
     machine = torch.cuda.get_device_name() if gpu else plural(settings.threads, "thread", "threads")
-    return Pace(watch.samples_per_second, held, f"{machine}, {settings.precision}", share)
+    return Pace(stopwatch.samples_per_second, mebibytes, f"{machine}, {settings.precision}", share)
 
 
-def round_minutes(minutes: float) -> int:
-    """A budget that is easily read, no shorter than that and than ten minutes."""
+def round_up_minutes(minutes: float) -> int:
+    """A budget that is easy to read, no shorter than `minutes` and than ten minutes."""
     return next((each for each in (10, 15, 20, 30, 45) if each >= minutes), 60 * math.ceil(minutes / 60))
 
 
+def budget_for(images: int, pace: Pace, asked: TrainSettings) -> TrainSettings:
+    """The settings with a budget for that many images: in minutes, or in images on a busy machine, where no pace is known."""
+    if pace.share < BUSY_SHARE:
+        return replace(asked, real_samples=images)
+    return replace(asked, minutes=round_up_minutes(pace.minutes_for(images)))
+
+
 def duration(minutes: float) -> str:
-    """In the largest unit of which there are two, or in minutes."""
+    """A duration in the largest unit of which there are at least two, or in minutes."""
     unit, size = next(((unit, size) for unit, size in (("day", 1440), ("hour", 60)) if minutes >= 2 * size), ("minute", 1))
     return plural(max(1, round(minutes / size)), unit, f"{unit}s")
 
 
 def two_figures(number: float) -> str:
-    """Without more figures than are known."""
+    """A number with two significant figures: no more are known."""
     value = float(f"{number:.2g}")
     return f"{value:,.0f}" if value >= 10 else f"{value:g}"

@@ -1,9 +1,9 @@
-"""Convolutions that are fast on a CPU with small maps too.
+"""Convolutions that are also fast on a CPU with small feature maps.
 
-oneDNN computes the weight gradient of wide convolutions on small maps at half of its bfloat16 speed and
-less. There, one matrix product with the unfolded input (im2col) does the same sum faster. Where there are few places, as in the
-depth of a U-Net, the pass itself and the gradient of its input are faster as products too, for oneDNN brings the weights into another
-order each time. Everywhere else these modules are torch's own.
+oneDNN computes the weight gradient of wide convolutions on small maps at half of its bfloat16 speed or less. There, a single matrix product
+with the unfolded input (im2col) computes the same sum faster. With few positions, as in the middle of a U-Net, the forward pass and the
+input gradient are faster as matrix products, too, because oneDNN reorders the weights at every call. Everywhere else these modules are
+torch's own.
 """
 
 from typing import Any
@@ -13,15 +13,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 WIDE_CHANNELS = 128
-"""Narrower inputs leave too little work in the product (measured: docs/benchmarks/speed.md)."""
+"""Smallest number of input channels for which the product is faster (measured: docs/benchmarks.md)."""
 SMALL_SIDE = 8
-"""Largest side of the larger map; unfolding beyond it costs more than it saves."""
-FEW_PLACES, MANY_WEIGHTS = 128, 2**20
-"""With at most so many places in the smaller maps of a batch, and so many weights at least, all is done by products."""
+"""Largest side of the larger map for which unfolding saves time."""
+FEW_POSITIONS, MANY_WEIGHTS = 128, 2**20
+"""With at most this many positions in the smaller maps of a batch, and at least this many weights, all passes are matrix products."""
 
 
 def _unfold(larger: Float[Tensor, "n c h w"], kernel: int, stride: int, padding: int) -> Float[Tensor, "positions taps_and_channels"]:
-    """Each place of the kernel as a row, (row, column, channel) in order: runs of channels-last memory, so a cheap copy."""
+    """Each position of the kernel as a row of (kernel row, kernel column, channel): runs of channels-last memory, so a cheap copy."""
     channels = larger.shape[1]
     padded = nn.functional.pad(larger.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding))
     windows = padded.unfold(1, kernel, stride).unfold(2, kernel, stride)  # n, rows, columns, c, kernel, kernel
@@ -31,8 +31,8 @@ def _unfold(larger: Float[Tensor, "n c h w"], kernel: int, stride: int, padding:
 def _weight_gradient(
     larger: Float[Tensor, "n c h w"], smaller: Float[Tensor, "n o p q"], kernel: int, stride: int, padding: int
 ) -> Float[Tensor, "o c kernel kernel"]:
-    """Sum over all places of (smaller map) x (larger map under the kernel). The smaller map is the output of a
-    convolution or the input of a transposed one.
+    """Sum over all positions of the smaller map times the larger map under the kernel. The smaller map is the output of a convolution or
+    the input of a transposed one.
     """
     rows = smaller.permute(0, 2, 3, 1).reshape(-1, smaller.shape[1])
     product = rows.t() @ _unfold(larger, kernel, stride, padding)
@@ -40,14 +40,14 @@ def _weight_gradient(
 
 
 def _matrix(weight: Float[Tensor, "a b k k"]) -> Float[Tensor, "a taps_and_b"]:
-    """Weights as `_unfold` orders its columns: a view, if they are channels-last."""
+    """Weights as a matrix with columns ordered as in `_unfold`: a view if the weights are channels-last."""
     return weight.permute(0, 2, 3, 1).reshape(weight.shape[0], -1)
 
 
 def _fold(
     columns: Float[Tensor, "positions taps_and_channels"], smaller: torch.Size, larger: torch.Size, kernel: int, stride: int, padding: int
 ) -> Float[Tensor, "n c h w"]:
-    """The sum of what each place of the smaller maps spreads over the larger ones: the transpose of `_unfold`."""
+    """The transpose of `_unfold`: adds up what each position of the smaller maps contributes to the larger ones."""
     n, channels, height, width = larger
     rows, across = smaller[2:]
     spread = columns.view(n, rows, across, kernel, kernel, channels)
@@ -58,20 +58,20 @@ def _fold(
     return whole[:, padding : padding + height, padding : padding + width].permute(0, 3, 1, 2)
 
 
-def _onto_smaller(larger: Tensor, weight: Tensor, places: tuple[int, int], stride: int, padding: int) -> Tensor:
-    """A convolution as a product: (n, c, h, w) to (n, o, p, q). It is the gradient of a transposed one, too."""
+def _onto_smaller(larger: Tensor, weight: Tensor, size: tuple[int, int], stride: int, padding: int) -> Tensor:
+    """A convolution as a matrix product: (n, c, h, w) to (n, o, *size). It is also the input gradient of a transposed convolution."""
     product = _unfold(larger, weight.shape[2], stride, padding) @ _matrix(weight).t()
-    return product.view(len(larger), *places, -1).permute(0, 3, 1, 2)
+    return product.view(len(larger), *size, -1).permute(0, 3, 1, 2)
 
 
 def _onto_larger(smaller: Tensor, weight: Tensor, size: torch.Size, stride: int, padding: int) -> Tensor:
-    """A transposed convolution as a product: (n, o, p, q) to (n, c, h, w). It is the gradient of a convolution, too."""
+    """A transposed convolution as a matrix product: (n, o, p, q) to (n, c, h, w). It is also the input gradient of a convolution."""
     rows = smaller.permute(0, 2, 3, 1).reshape(-1, smaller.shape[1])
     return _fold(rows @ _matrix(weight), smaller.shape, size, weight.shape[2], stride, padding)
 
 
 class _Convolve(torch.autograd.Function):
-    """A convolution without bias, or its transpose, with the weight gradient as one matrix product, and with few places all of it."""
+    """A convolution without bias, or its transpose, with the weight gradient as one matrix product, and with few positions all passes."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int, transposed: bool) -> Tensor:  # noqa: ANN401
@@ -80,7 +80,7 @@ class _Convolve(torch.autograd.Function):
             smaller = height, width
         else:
             smaller = (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1
-        few = len(x) * smaller[0] * smaller[1] <= FEW_PLACES and weight.numel() >= MANY_WEIGHTS
+        few = len(x) * smaller[0] * smaller[1] <= FEW_POSITIONS and weight.numel() >= MANY_WEIGHTS
         ctx.save_for_backward(x, weight)
         ctx.geometry = (stride, padding, transposed, few)
         if not few:
@@ -97,7 +97,7 @@ class _Convolve(torch.autograd.Function):
         (gradient,) = gradients
         stride, padding, transposed, few = ctx.geometry
         wants_x, wants_weight = ctx.needs_input_grad[:2]
-        # A second derivative (R1, path length) goes through torch's own formula.
+        # Second derivatives (R1, path length) use torch's own formula.
         by_product = not torch.is_grad_enabled()
         x_gradient, weight_gradient = None, None
         if by_product and few and wants_x:
@@ -128,7 +128,7 @@ def _product_is_faster(larger_channels: int, larger_side: int, x: Tensor) -> boo
 
 
 def convolve(x: Float[Tensor, "n c h w"], weight: Float[Tensor, "o c k k"], stride: int = 1, padding: int = 0) -> Float[Tensor, "n o p q"]:
-    """Torch's `conv2d` without bias."""
+    """Convolution without bias, as torch's `conv2d`."""
     if not weight.requires_grad or not _product_is_faster(weight.shape[1], x.shape[2], x):
         return nn.functional.conv2d(x, weight, None, stride, padding)
     return _Convolve.apply(x.bfloat16(), weight.bfloat16(), stride, padding, False)
@@ -137,7 +137,7 @@ def convolve(x: Float[Tensor, "n c h w"], weight: Float[Tensor, "o c k k"], stri
 def convolve_transposed(
     x: Float[Tensor, "n c h w"], weight: Float[Tensor, "c o k k"], stride: int = 1, padding: int = 0
 ) -> Float[Tensor, "n o p q"]:
-    """Torch's `conv_transpose2d` without bias."""
+    """Transposed convolution without bias, as torch's `conv_transpose2d`."""
     if not weight.requires_grad or not _product_is_faster(weight.shape[1], x.shape[2] * stride, x):
         return nn.functional.conv_transpose2d(x, weight, None, stride, padding)
     return _Convolve.apply(x.bfloat16(), weight.bfloat16(), stride, padding, True)
@@ -161,6 +161,6 @@ class TransposedConvolution(nn.ConvTranspose2d):
         super().__init__(in_channels, out_channels, kernel, stride, padding, bias=False)
 
     def forward(self, input: Float[Tensor, "n c h w"], output_size: list[int] | None = None) -> Float[Tensor, "n o p q"]:
-        """(n, in_channels, h, w) to (n, out_channels, ...). An `output_size` other than the natural one is not for these."""
+        """(n, in_channels, h, w) to (n, out_channels, ...). An `output_size` is not supported."""
         assert output_size is None
         return convolve_transposed(input, self.weight, self.stride[0], int(self.padding[0]))

@@ -1,6 +1,6 @@
-"""Layers with an equalized learning rate (Karras et al. 2018, section 4.1): weights of variance 1, scaled where they are used.
+"""Layers with an equalized learning rate (Karras et al. 2018, section 4.1): weights have variance 1 and are scaled in the forward pass.
 
-The scale is applied to what comes out, where it costs nothing: matrix products and additions take a factor.
+The scale is applied to the output, where it costs nothing, because matrix products and additions take a factor.
 """
 
 import math
@@ -11,26 +11,29 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu_
 
 from sparring.nets.blocks.convolution import convolve, convolve_transposed
-from sparring.nets.blocks.resampling import downsampled, filtered, upsampled
+from sparring.nets.blocks.resampling import downsample, smooth, upsample
 
-SLOPE, GAIN = 0.2, math.sqrt(2)
-"""Of the leaky rectifiers: the slope below zero, and what keeps their output's variance at that of their input."""
+LEAKY_SLOPE, LEAKY_GAIN = 0.2, math.sqrt(2)
+"""Slope of leaky ReLU below zero, and the gain that keeps the variance of its output equal to that of its input."""
 
 
-def rectified(x: Float[Tensor, "n c *places"], clamp: float | None = None) -> Float[Tensor, "n c *places"]:
-    """Leaky ReLU, in place. The gain is the caller's: it can go before, for positive factors pass through. `clamp`: largest size."""
-    x = leaky_relu_(x, SLOPE)
+def leaky_relu_in_place(x: Float[Tensor, "n c *places"], clamp: float | None = None) -> Float[Tensor, "n c *places"]:
+    """Leaky ReLU in place, without gain: callers apply it before, because positive factors commute with leaky ReLU. `clamp` limits the
+    absolute values.
+    """
+    x = leaky_relu_(x, LEAKY_SLOPE)
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
-def normalized(x: Float[Tensor, "n c *places"]) -> Float[Tensor, "n c *places"]:
-    """Each place's vector (along dimension 1) brought to a mean square of 1: pixel norm (Karras et al. 2018, section 4.2)."""
+def pixel_norm(x: Float[Tensor, "n c *places"]) -> Float[Tensor, "n c *places"]:
+    """Pixel norm: the vector at each position (along dimension 1) scaled to a mean square of 1 (Karras et al. 2018, section 4.2)."""
     return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
 
 
 class Linear(nn.Module):
-    """A linear map, followed by a leaky ReLU if it is `activated`. `rate`: the learning rate's factor (Karras et al. 2019: 0.01 in the
-    mapping network). Offsets begin at `offset`. Always in full precision: it is small.
+    """A linear layer, followed by a leaky ReLU if `activated`. It always computes in full precision, because it is small.
+
+    `rate` is the learning rate's factor (0.01 in the mapping network of Karras et al. 2019), and `offset` the initial bias.
     """
 
     def __init__(self, inputs: int, outputs: int, *, rate: float = 1.0, offset: float = 0.0, activated: bool = False) -> None:
@@ -38,19 +41,19 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(torch.randn(outputs, inputs) / rate)
         self.bias = nn.Parameter(torch.full((outputs,), offset / rate))
         self.activated = activated
-        gain = rate * (GAIN if activated else 1.0)
+        gain = rate * (LEAKY_GAIN if activated else 1.0)
         self.weight_gain, self.bias_gain = gain / math.sqrt(inputs), gain
 
     def forward(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
         """(n, inputs) to (n, outputs)."""
         with torch.autocast(x.device.type, enabled=False):
             x = torch.addmm(self.bias, x.to(self.weight.dtype), self.weight.t(), beta=self.bias_gain, alpha=self.weight_gain)
-        return rectified(x) if self.activated else x
+        return leaky_relu_in_place(x) if self.activated else x
 
 
 class Convolution(nn.Module):
-    """A convolution that keeps the side, halves it (`down`) or doubles it (`up`) with the binomial filter, then a leaky ReLU if it is
-    `activated`. `gain` multiplies all of it.
+    """A convolution that keeps the side, halves it (`down`) or doubles it (`up`) with the binomial filter, followed by a leaky ReLU if
+    `activated`. `gain` scales the output, and `clamp` limits its absolute values before that scaling.
     """
 
     def __init__(
@@ -70,7 +73,7 @@ class Convolution(nn.Module):
         self.weight = nn.Parameter(torch.randn(after, before, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(after)) if bias else None
         self.up, self.down, self.activated = up, down, activated
-        self.gain = gain * (GAIN if activated else 1.0)
+        self.gain = gain * (LEAKY_GAIN if activated else 1.0)
         self.weight_gain = self.gain / math.sqrt(before * kernel**2)
         self.clamp = None if clamp is None else clamp * gain
 
@@ -82,24 +85,24 @@ class Convolution(nn.Module):
         else:
             x = torch.add((self.bias * self.gain).to(x.dtype)[:, None, None], x, alpha=self.weight_gain)
         if self.activated:
-            return rectified(x, self.clamp)
+            return leaky_relu_in_place(x, self.clamp)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
 
 def resampling_convolution(
     x: Float[Tensor, "n c h w"], weight: Float[Tensor, "o c k k"], *, up: bool = False, down: bool = False
 ) -> Float[Tensor, "n o p q"]:
-    """A convolution after upsampling or before downsampling with the binomial filter, in the order that costs least: where the kernel
-    is 1x1 the maps are filtered while they are small, and a 3x3 kernel never meets the zeros between upsampled places.
+    """A convolution after upsampling or before downsampling with the binomial filter, in the cheapest order: with a 1x1 kernel, maps are
+    filtered while they are small, and a 3x3 kernel never multiplies the zeros between upsampled pixels.
     """
     pointwise = weight.shape[2] == 1
     padding = weight.shape[2] // 2
     if up:
         if pointwise:
-            return upsampled(convolve(x, weight))
-        return filtered(convolve_transposed(x, weight.transpose(0, 1), stride=2), padding=1, gain=4)
+            return upsample(convolve(x, weight))
+        return smooth(convolve_transposed(x, weight.transpose(0, 1), stride=2), padding=1, gain=4)
     if down:
         if pointwise:
-            return convolve(downsampled(x), weight)
-        return convolve(filtered(x, padding=2), weight, stride=2)
+            return convolve(downsample(x), weight)
+        return convolve(smooth(x, padding=2), weight, stride=2)
     return convolve(x, weight, padding=padding)

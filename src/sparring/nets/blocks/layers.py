@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 
-def precise(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """As float32 at least, where numbers were computed with fewer bits."""
+def at_least_float32(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """The tensor in float32, or in its own type if that has more bits."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 class ConditionalBatchNorm(nn.Module):
-    """Batch norm whose scale and offset belong to the class (de Vries et al. 2017; Miyato and Koyama 2018)."""
+    """Batch norm with a scale and an offset for each class (de Vries et al. 2017; Miyato and Koyama 2018)."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
@@ -25,14 +25,14 @@ class ConditionalBatchNorm(nn.Module):
         self.offset = nn.Parameter(torch.zeros(classes, channels))
 
     def forward(self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"]) -> Float[Tensor, "n c h w"]:
-        """`condition`: a weight for each class, one-hot for a single one."""
+        """Normalize x and apply the classes' scales and offsets. `condition` has a weight for each class, one-hot for a single class."""
         scale, offset = condition @ self.scale, condition @ self.offset
         return torch.addcmul(offset[:, :, None, None], self.norm(x), scale[:, :, None, None])
 
 
-class ImageNorm(nn.Module):
-    """Layer norm over all of a image's channels and places, with a scale and an offset for each channel: what WGAN-GP's critics
-    have in place of batch norm (Gulrajani et al. 2017, section 4).
+class ImageLayerNorm(nn.Module):
+    """Layer norm over all channels and positions of an image, with a scale and an offset for each channel. WGAN-GP's critics use it in
+    place of batch norm (Gulrajani et al. 2017, section 4).
     """
 
     def __init__(self, channels: int) -> None:
@@ -41,25 +41,25 @@ class ImageNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Mean 0 and variance 1 for each image, then scale and offset."""
-        last = x.permute(0, 2, 3, 1)  # contiguous, if x is channels-last: torch's group_norm is slow there
+        """Normalize each image to mean 0 and variance 1, then apply scale and offset."""
+        last = x.permute(0, 2, 3, 1)  # contiguous if x is channels-last, for which torch's group_norm is slow
         normal = nn.functional.layer_norm(last, last.shape[1:])
         return torch.addcmul(self.bias, normal, self.weight).permute(0, 3, 1, 2)
 
 
-LARGE_MAPS = 2**17
-"""Numbers in a image's maps beyond which they are normalized image by image."""
+MAX_BATCHED_VALUES = 2**17
+"""Number of values in an image's feature map beyond which images are normalized one by one."""
 
 
 class InstanceNorm(nn.Module):
-    """Each channel of each image brought to mean 0 and variance 1 (Ulyanov et al. 2016), without weights.
+    """Instance norm without weights: each channel of each image is normalized to mean 0 and variance 1 (Ulyanov et al. 2016).
 
-    In channels-last memory torch's own is slow. Batch norm of one image is the same; so is that of the images of a batch side by
-    side, as so many more channels of one, which costs two copies and fewer operations.
+    Torch's own is slow in channels-last memory. Batch norm of a single image is equivalent, and so is batch norm of one image that has the
+    channels of all images in the batch, which costs two copies but fewer operations.
     """
 
     shared: tuple[Float[Tensor, " c"], Float[Tensor, " c"]] | None = None
-    """Means and variances in place of each image's own: see `shared_statistics`."""
+    """Means and variances that replace each image's own: see `shared_statistics`."""
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """The same shape."""
@@ -68,7 +68,7 @@ class InstanceNorm(nn.Module):
             return nn.functional.batch_norm(x, *self.shared, training=False)
         if x.device.type != "cpu":
             return nn.functional.instance_norm(x)
-        if n == 1 or c * h * w > LARGE_MAPS:
+        if n == 1 or c * h * w > MAX_BATCHED_VALUES:
             normal = [nn.functional.batch_norm(image, None, None, training=True) for image in x.split(1)]
             return normal[0] if n == 1 else torch.cat(normal)
         beside = x.permute(2, 3, 0, 1).reshape(1, h, w, n * c).permute(0, 3, 1, 2)
@@ -78,19 +78,19 @@ class InstanceNorm(nn.Module):
 
 
 @contextlib.contextmanager
-def shared_statistics(network: nn.Module, look: Callable[[], object]) -> Iterator[None]:
-    """Within, instance norms of the network have the means and variances that they meet in `look`, a pass of one image (the first of
-    its batch), whatever they see.
+def shared_statistics(network: nn.Module, forward_pass: Callable[[], object]) -> Iterator[None]:
+    """Within this context, the network's instance norms use fixed means and variances: those of the first image in `forward_pass`, a
+    function that runs the network.
     """
     norms = [module for module in network.modules() if isinstance(module, InstanceNorm)]
 
-    def keep(norm: InstanceNorm, seen: tuple[Tensor, ...]) -> None:
-        variance, mean = torch.var_mean(seen[0][:1], dim=(0, 2, 3), correction=0)
+    def keep(norm: InstanceNorm, inputs: tuple[Tensor, ...]) -> None:
+        variance, mean = torch.var_mean(inputs[0][:1], dim=(0, 2, 3), correction=0)
         norm.shared = mean, variance
 
     hooks = [norm.register_forward_pre_hook(keep) for norm in norms]
     try:
-        look()
+        forward_pass()
         for hook in hooks:
             hook.remove()
         yield
@@ -101,10 +101,11 @@ def shared_statistics(network: nn.Module, look: Callable[[], object]) -> Iterato
 
 
 class MinibatchDeviation(nn.Module):
-    """More features (or channels), usually one: how much the samples of a group differ, on average (Karras et al. 2018, section 3).
+    """Minibatch standard deviation: appends features (or channels) with the mean standard deviation over a group of samples (Karras et al.
+    2018, section 3).
 
-    Groups are of `group` samples, or the whole batch if it does not divide by it. (0: always the whole batch.) With several
-    `channels`, each shows an equal part of the features.
+    Groups have `group` samples; the whole batch is one group if it is not a multiple of that, or if `group` is 0. With several `channels`,
+    each is computed from an equal part of the features.
     """
 
     def __init__(self, group: int = 4, channels: int = 1) -> None:
@@ -115,8 +116,8 @@ class MinibatchDeviation(nn.Module):
         """(n, features, ...) to (n, features + channels, ...)."""
         n, count = len(x), self.channels
         size = self.group if self.group and n % self.group == 0 else n
-        groups = precise(x).reshape(size, n // size, count, -1)  # as in the authors' code, group j is samples j, j + n/size, ...
-        variance = (groups - groups.mean(dim=0)).square().mean(dim=0)  # many times as fast as `var` over the first dimension
+        groups = at_least_float32(x).reshape(size, n // size, count, -1)  # as in the authors' code, group j is samples j, j + n/size, ...
+        variance = (groups - groups.mean(dim=0)).square().mean(dim=0)  # many times faster than `var` over the first dimension
         deviation = (variance + 1e-8).sqrt().mean(dim=2)
         columns = deviation.repeat(size, 1).to(x.dtype).view(n, count, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])
         joined = torch.cat([x, columns], dim=1)
@@ -125,8 +126,8 @@ class MinibatchDeviation(nn.Module):
 
 @contextlib.contextmanager
 def _without_power_iterations() -> Iterator[None]:
-    """Spectral norms are made without looking for singular vectors: of weights that have no numbers yet, for which torch takes a tenth of
-    a second each.
+    """Within this context, spectral norms are created without power iterations, for weights without values (on the meta device), where
+    each would take torch a tenth of a second.
     """
     kind: Any = parametrizations._SpectralNorm
     method, kind._power_method = kind._power_method, lambda *_: None
@@ -137,8 +138,9 @@ def _without_power_iterations() -> Iterator[None]:
 
 
 def spectrally_normalized(network: nn.Module, apart_from: tuple[type[nn.Module], ...] = ()) -> nn.Module:
-    """The network with each linear map's and convolution's weight divided by its largest singular value (Miyato et al. 2018,
-    section 2.1), by one step of power iteration for each pass in training. `apart_from`: modules that stay as they are.
+    """Add spectral norm to the network in place, and return it: the weight of each linear layer and convolution is divided by its largest
+    singular value (Miyato et al. 2018, section 2.1), with one power iteration for each training pass. Modules of the types `apart_from`
+    and everything in them stay unchanged.
     """
     spared = {id(below) for module in network.modules() if isinstance(module, apart_from) for below in module.modules()}
     for module in network.modules():

@@ -1,7 +1,7 @@
 """Up- and downsampling with the binomial filter (1, 3, 3, 1) of StyleGAN2 (Karras et al. 2020, appendix B), each as one operation.
 
-Each is linear, and its gradient is another of them: so gradients of any order cost what forward passes do. (torch's own gradient of a
-strided depthwise convolution is ten times slower on a CPU.)
+Each operation is linear, and its gradient is another one of them, so gradients of any order cost as much as forward passes. (Torch's own
+gradient of a strided depthwise convolution is ten times slower on a CPU.)
 """
 
 import functools
@@ -23,7 +23,7 @@ def _kernel(channels: int, gain: float, dtype: torch.dtype, device: torch.device
 
 
 def _depthwise(x: Tensor, gain: float, padding: int, stride: int = 1) -> Tensor:
-    with torch.autocast(x.device.type, enabled=False):  # in the precision that comes in: images stay exact
+    with torch.autocast(x.device.type, enabled=False):  # in the input's precision, so that images stay exact
         return conv2d(x, _kernel(x.shape[1], gain, x.dtype, x.device), padding=padding, stride=stride, groups=x.shape[1])
 
 
@@ -36,7 +36,7 @@ class _Filter(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
         padding, gain = ctx.settings
-        return filtered(gradients[0], SIDE - 1 - padding, gain), None, None  # the filter is symmetric
+        return smooth(gradients[0], SIDE - 1 - padding, gain), None, None  # the filter is symmetric
 
 
 class _Down(torch.autograd.Function):
@@ -55,26 +55,26 @@ class _Up(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, gain: float) -> Tensor:  # noqa: ANN401
         ctx.gain = gain
         n, channels, height, width = x.shape
-        # zeros between the places, two before the first and two behind the last
-        apart = torch.zeros(n, 2 * height + 3, 2 * width + 3, channels, dtype=x.dtype, device=x.device).permute(0, 3, 1, 2)
-        apart[:, :, 2:-1:2, 2:-1:2] = x
-        return _depthwise(apart, gain, padding=0)
+        # zeros between the pixels, two before the first and two after the last
+        spaced = torch.zeros(n, 2 * height + 3, 2 * width + 3, channels, dtype=x.dtype, device=x.device).permute(0, 3, 1, 2)
+        spaced[:, :, 2:-1:2, 2:-1:2] = x
+        return _depthwise(spaced, gain, padding=0)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
         return _Down.apply(gradients[0], ctx.gain), None  # pyright: ignore[reportReturnType]
 
 
-def filtered(x: Float[Tensor, "n c h w"], padding: int, gain: float = 1.0) -> Float[Tensor, "n c p q"]:
-    """Each channel smoothed, on `padding` rows and columns of zeros on every side: (n, c, h + 2 padding - 3, ...)."""
+def smooth(x: Float[Tensor, "n c h w"], padding: int, gain: float = 1.0) -> Float[Tensor, "n c p q"]:
+    """Each channel smoothed by the filter, with `padding` rows and columns of zeros on every side: (n, c, h + 2 padding - 3, ...)."""
     return _Filter.apply(x, padding, gain)  # pyright: ignore[reportReturnType]
 
 
-def downsampled(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h/2 w/2"]:
-    """Half the side: smoothed at every second place."""
+def downsample(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h/2 w/2"]:
+    """Maps at half the side: smoothed by the filter, then every second pixel."""
     return _Down.apply(x, 1.0)  # pyright: ignore[reportReturnType]
 
 
-def upsampled(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
-    """Twice the side: zeros between the places, smoothed, and four times as strong for them."""
+def upsample(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
+    """Maps at twice the side: zeros inserted between pixels, smoothed by the filter, and multiplied by 4 to keep the brightness."""
     return _Up.apply(x, 4.0)  # pyright: ignore[reportReturnType]

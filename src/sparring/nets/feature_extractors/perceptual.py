@@ -1,4 +1,4 @@
-"""Published networks whose maps say what a image shows and how it is painted: EfficientNet-lite0, or VGG-16 from a file."""
+"""Published networks whose feature maps perceptual losses compare: EfficientNet-lite0, or VGG-16 from a file."""
 
 from pathlib import Path
 
@@ -8,36 +8,36 @@ from torch import Tensor, nn
 
 from sparring.core.errors import CheckpointError
 from sparring.nets.feature_extractors import efficientnet_lite0
-from sparring.nets.feature_extractors.weight_files import Weights, read_weights
+from sparring.nets.feature_extractors.weight_files import WeightReader, read_weights
 
 Maps = list[Float[Tensor, "n _ _ _"]]
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's pixels in [0, 1], as torchvision's networks want them."""
+"""Mean and standard deviation of ImageNet's pixels in [0, 1], by which torchvision's networks normalize images."""
 LITE0_MAPS = 5
-"""The stem's, and one for each halving of the resolution after it."""
+"""Number of maps taken from EfficientNet-lite0: the stem's, and one for each halving of the resolution after it."""
 
 
 class Perception(nn.Module):
-    """A network's maps at several depths, of images in [-1, 1] of any size, gray or color."""
+    """A network that returns feature maps at several depths for gray or color images in [-1, 1]."""
 
     content: int
-    """Which of the maps says what a image shows."""
+    """Index of the map that represents the content of an image."""
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> Maps:
-        """From fine to coarse."""
+        """Feature maps of gray or color images, from fine to coarse."""
         return self.maps(images.expand(-1, 3, -1, -1))
 
     def maps(self, images: Float[Tensor, "n 3 h w"]) -> Maps:
-        """Of color images."""
+        """Feature maps of color images, from fine to coarse."""
         raise NotImplementedError
 
 
 class Lite0Perception(Perception):
-    """EfficientNet-lite0's maps after an activation: its stem, and the expansions of the four blocks that halve the resolution, at a half
-    (twice), a quarter, an eighth and a sixteenth of the side, of 32, 96, 144, 240 and 672 channels in [0, 6].
+    """EfficientNet-lite0's feature maps after activations: the stem, and the expansions of the four blocks that halve the resolution.
 
-    What comes out of its blocks will not do for style: those maps are linear, and a Gram matrix is the same for features and for their
-    negatives, which are nearly what the opposite colors look like. Rectified features have no negatives.
+    They are at a half (twice), a quarter, an eighth and a sixteenth of the image's side, with 32, 96, 144, 240 and 672 channels in [0, 6].
+    The outputs of blocks are unsuitable for style: they are linear, and a Gram matrix is equal for features and for their negatives, which
+    are close to those of an image with opposite colors. Rectified features have no negatives.
     """
 
     content = 3
@@ -47,26 +47,26 @@ class Lite0Perception(Perception):
         self.network = efficientnet_lite0.load(efficientnet_lite0.weights_file()).requires_grad_(False).eval()
 
     def maps(self, images: Float[Tensor, "n 3 h w"]) -> Maps:
-        """See Perception. For sides that 16 divides."""
-        shown = (images + 1) * (255 / 2 / efficientnet_lite0.SCALE) - efficientnet_lite0.CENTER / efficientnet_lite0.SCALE
-        x = self.network.stemmed(shown)
+        """Feature maps of color images whose sides are multiples of 16."""
+        normalized = (images + 1) * (255 / 2 / efficientnet_lite0.SCALE) - efficientnet_lite0.CENTER / efficientnet_lite0.SCALE
+        x = self.network.stem_maps(normalized)
         found = [x]
         for block in self.network.blocks:
             assert isinstance(block, efficientnet_lite0.Block)
             if block.stride == 1:
                 x = block(x)
                 continue
-            found.append(block.expanded(x))
+            found.append(block.expand_channels(x))
             if len(found) == LITE0_MAPS:
                 break
-            x = block.projected(found[-1])
+            x = block.filter_and_project(found[-1])
         return found
 
 
 class Vgg16Perception(Perception):
-    """VGG-16's maps as the paper takes them: relu1_2, relu2_2, relu3_3, relu4_3, of which relu2_2 is the content.
+    """VGG-16's feature maps relu1_2, relu2_2, relu3_3 and relu4_3, of which relu2_2 represents the content (Johnson et al. 2016).
 
-    `path`: a state dict as torchvision has it, of the whole network or of its `features` alone. A CheckpointError says what is wrong.
+    `path` is a state dict in torchvision's form, of the whole network or of its `features` alone. Raises a CheckpointError for other files.
     """
 
     content = 1
@@ -80,29 +80,29 @@ class Vgg16Perception(Perception):
 
         found = read_weights(path)
         prefix = "features." if any(name.startswith("features.") for name in found) else ""
-        weights = Weights({name: tensor for name, tensor in found.items() if name.startswith(prefix)}, str(path))
-        with torch.device("meta"):  # its classifier, half a gigabyte, is not wanted
+        weights = WeightReader({name: tensor for name, tensor in found.items() if name.startswith(prefix)}, str(path))
+        with torch.device("meta"):  # its classifier of half a gigabyte is not needed
             network: nn.Sequential = vgg16(weights=None).features  # pyright: ignore[reportAssignmentType] (its type says Module)
         taken = {name: weights.take(prefix + name, *tensor.shape) for name, tensor in network.state_dict().items()}
         try:
-            weights.finish()
+            weights.check_all_used()
         except CheckpointError as problem:
-            raise CheckpointError(f"{problem}\nWanted is the state dict of torchvision's vgg16, or of its features alone.") from None
+            raise CheckpointError(f"{problem}\nGive the state dict of torchvision's vgg16, or of its features alone.") from None
         network.load_state_dict(taken, assign=True)
         self.layers = network[: self.ENDS[-1] + 1].requires_grad_(False).eval()
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
 
     def maps(self, images: Float[Tensor, "n 3 h w"]) -> Maps:
-        """See Perception."""
+        """Feature maps of color images."""
         x, found = ((images + 1) / 2 - self.mean) / self.deviation, []
-        for place, layer in enumerate(self.layers):
+        for index, layer in enumerate(self.layers):
             x = layer(x)
-            if place in self.ENDS:
+            if index in self.ENDS:
                 found.append(x)
         return found
 
 
 def open_perception(weights: str | None) -> Perception:
-    """VGG-16 from a file, or EfficientNet-lite0. A CheckpointError says what is wrong with the file."""
+    """VGG-16 with weights from a file, or EfficientNet-lite0 if `weights` is None. Raises a CheckpointError for unsuitable files."""
     return Lite0Perception() if weights is None else Vgg16Perception(Path(weights))

@@ -1,4 +1,4 @@
-"""Bringing images to a feature network's size. How it is done moves scores (Parmar et al. 2022), so it has a name."""
+"""Resizes images for feature networks. The method changes scores (Parmar et al. 2022), so it has a name that protocols record."""
 
 import functools
 from collections.abc import Callable
@@ -14,38 +14,38 @@ COLUMNS = 1024
 RESIZES: tuple[ResizeName, ...] = get_args(ResizeName)
 
 
-def bicubic(before: int, after: int) -> Float[Tensor, "after before"]:
-    """Antialiased, as Pillow does it (a = -0.5)."""
-    columns = torch.arange(before).split(COLUMNS)  # a few at a time, for memory's sake
+def bicubic_matrix(before: int, after: int) -> Float[Tensor, "after before"]:
+    """Matrix of antialiased bicubic interpolation as in Pillow (a = -0.5), from `before` to `after` pixels."""
+    columns = torch.arange(before).split(COLUMNS)  # a few at a time, to save memory
     lines = [(torch.arange(before)[:, None] == some).float()[None, None] for some in columns]
     return torch.cat([interpolate(line, size=(after, line.shape[3]), mode="bicubic", antialias=True)[0, 0] for line in lines], dim=1)
 
 
-def tensorflow_bilinear(before: int, after: int) -> Float[Tensor, "after before"]:
-    """As TensorFlow 1 does it, and so the first FID: without antialiasing, from the corner of the pixels."""
-    places = torch.arange(after, dtype=torch.float32) * (before / after)
-    low = places.floor().long()
+def tensorflow_bilinear_matrix(before: int, after: int) -> Float[Tensor, "after before"]:
+    """Matrix of bilinear interpolation as in TensorFlow 1 and the original FID: without antialiasing, aligned to pixel corners."""
+    positions = torch.arange(after, dtype=torch.float32) * (before / after)
+    low = positions.floor().long()
     high = (low + 1).clamp(max=before - 1)
-    share = (places - low)[:, None]
+    share = (positions - low)[:, None]
     weights, rows = torch.zeros(after, before), torch.arange(after)
     weights[rows, low] = 1 - share[:, 0]
     weights[rows, high] += share[:, 0]
     return weights
 
 
-WAYS: dict[ResizeName, Callable[[int, int], Tensor]] = {
-    "bicubic, antialiased": bicubic,
-    "bilinear, TensorFlow 1": tensorflow_bilinear,
+MATRICES: dict[ResizeName, Callable[[int, int], Tensor]] = {
+    "bicubic, antialiased": bicubic_matrix,
+    "bilinear, TensorFlow 1": tensorflow_bilinear_matrix,
 }
 
 
 @functools.lru_cache(maxsize=64)
 def _matrix(way: ResizeName, before: int, after: int) -> Float[Tensor, "after before"]:
-    return WAYS[way](before, after)
+    return MATRICES[way](before, after)
 
 
 def resize(images: Float[Tensor, "n c h w"], side: int, way: ResizeName) -> Float[Tensor, "n c side side"]:
-    """Images at `side` x `side`. A resize is linear, so it is two small matrix products, which is fast on every machine."""
+    """Images resized to `side` x `side` pixels. Resizing is linear, so it is two small matrix products, which are fast everywhere."""
     height, width = images.shape[2:]
     if height != side:
         images = _matrix(way, height, side) @ images

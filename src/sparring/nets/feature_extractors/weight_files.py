@@ -1,4 +1,4 @@
-"""Published networks out of their weights: convolutions with the batch norm after them folded in."""
+"""Reads weight files of published networks, and folds batch norms into the convolutions before them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,25 +9,25 @@ from torch import Tensor, nn
 from sparring.core.errors import CheckpointError, listed
 
 EPSILON = 1e-3
-"""Of batch norm, in TensorFlow's networks."""
+"""Epsilon of batch norm in TensorFlow's networks."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file that `torch.save` wrote, by name. Nothing in it is executed; a CheckpointError says what is wrong with it."""
+    """The tensors of a file written by `torch.save`, by name. Nothing in it is executed. Raises a CheckpointError for other files."""
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise CheckpointError(f"There are no weights at {path}.") from None
+        raise CheckpointError(f"There is no weights file at {path}. Check the path.") from None
     except Exception as problem:
         first = str(problem).partition("\n")[0]
         raise CheckpointError(f"{path} cannot be read as weights: {first}") from None
     if not isinstance(weights, Mapping) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
-        raise CheckpointError(f"{path} does not hold tensors by name, but {type(weights).__name__}.")
+        raise CheckpointError(f"{path} must hold a dictionary of tensors by name, but holds a {type(weights).__name__}.")
     return dict(weights)
 
 
-class Weights:
-    """Tensors by name that remember which of them were used."""
+class WeightReader:
+    """Hands out tensors by name, and collects those that are missing, of another shape, or unused."""
 
     def __init__(self, tensors: Mapping[str, Tensor], source: str) -> None:
         self.tensors, self.source = tensors, source
@@ -35,7 +35,7 @@ class Weights:
         self.problems: list[str] = []
 
     def take(self, name: str, *shape: int) -> Tensor:
-        """The tensor of that name and shape; zeros and a problem where there is none."""
+        """The tensor of this name and shape; zeros if there is none, which `check_all_used` reports."""
         self.used.add(name)
         tensor = self.tensors.get(name)
         if tensor is None or tensor.shape != shape:
@@ -43,10 +43,13 @@ class Weights:
             return torch.zeros(shape)
         return tensor.detach().float()
 
-    def convolution(
+    def fold_batch_norm(
         self, convolution: str, norm: str, before: int, after: int, kernel: tuple[int, int], *, stride: int = 1, groups: int = 1
     ) -> nn.Conv2d:
-        """A convolution without padding, and the batch norm after it, as one convolution. Exact but for rounding."""
+        """A convolution without padding and the batch norm after it as one convolution, which is exact up to rounding.
+
+        `convolution` and `norm` are the names of the two in the file.
+        """
         weight = self.take(f"{convolution}.weight", after, before // groups, *kernel).double()
         scale, offset, mean, variance = (
             self.take(f"{norm}.{part}", after).double() for part in ("weight", "bias", "running_mean", "running_var")
@@ -60,8 +63,8 @@ class Weights:
         folded.bias = nn.Parameter((offset - mean * factor).float())
         return folded
 
-    def finish(self) -> None:
-        """A CheckpointError that lists every tensor that is missing, of a wrong shape or left over."""
+    def check_all_used(self) -> None:
+        """Raise a CheckpointError that lists every tensor that is missing, has a wrong shape, or was not used."""
         self.problems += [f"{name}: not a part of this network" for name in self.tensors if name not in self.used]
         if self.problems:
             raise CheckpointError(listed(f"{self.source} does not hold the weights of this network:", self.problems))

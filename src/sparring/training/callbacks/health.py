@@ -1,4 +1,4 @@
-"""vitals.jsonl: the signs by which a diagnosis is made, taken now and then, seldom enough to cost next to nothing."""
+"""health.jsonl: what a diagnosis is made from, measured now and then, seldom enough to cost next to nothing."""
 
 import json
 import os
@@ -14,62 +14,64 @@ from sparring.training.callbacks.callback import Callback, Metrics
 from sparring.training.state import State, weights_of
 
 FIRST_SPACING = 100
-CHECKUPS_AT_A_SPACING = 16
+MEASUREMENTS_AT_A_SPACING = 16
 
 
 @runtime_checkable
-class Examine(Protocol):
-    """Takes signs, for JSON, and changes nothing."""
+class Measurements(Protocol):
+    """Measures data and games, for JSON, and changes nothing."""
 
-    def __call__(self, state: State) -> dict[str, Any]:
-        """Those of a game as it stands."""
+    def measure_data(self) -> dict[str, Any]:
+        """What is measured of the data."""
         ...
 
-    def data_signs(self) -> dict[str, Any]:
-        """Those of the data."""
+    def measure_game(self, state: State) -> dict[str, Any]:
+        """What is measured of a game as it stands."""
         ...
 
 
-def checkup_due(step: int) -> bool:
-    """Every 100 steps up to 1,600, every 200 up to 3,200, and so on: a function of the step, so that a resumed run has the same."""
+def measurement_due(step: int) -> bool:
+    """Whether something is measured after this step: every 100 steps up to 1,600, every 200 up to 3,200, and so on. It depends on the step
+    alone, so that a resumed run has the same measurements.
+    """
     spacing = FIRST_SPACING
-    while step > spacing * CHECKUPS_AT_A_SPACING:
+    while step > spacing * MEASUREMENTS_AT_A_SPACING:
         spacing *= 2
     return step > 0 and step % spacing == 0
 
 
 class HealthRecorder(Callback):
-    """Takes the signs when it is time: those of the game and its images, and of each weight how large its gradient and its last step
-    were, relative to itself. The data's own come first, before the first step.
+    """Writes health.jsonl: first what is measured of the data, then, when it is due, what is measured of the game and its samples, and how
+    large the gradient and the last step of each weight were, relative to the weight.
     """
 
-    def __init__(self, path: Path, examine: Examine) -> None:
-        self.path, self.examine = path, examine
-        self.before: dict[str, list[Tensor]] = {}
+    def __init__(self, path: Path, measurements: Measurements) -> None:
+        self.path, self.measurements = path, measurements
+        self.weights_before: dict[str, list[Tensor]] = {}
 
     def on_start(self, state: State) -> None:
-        """A new file with the data's measurements; or drop lines of later steps, and one that was cut off."""
+        """Start a new file with what is measured of the data; or drop lines of later steps, and one that was cut off."""
         cut_back(self.path, state.progress.step)
         if not state.progress.step:
-            self.write({"step": 0, "real_samples": 0, "data": self.examine.data_signs()})
-        self.keep(state)
+            self.write({"step": 0, "real_samples": 0, "data": self.measurements.measure_data()})
+        self.keep_weights(state)
 
     def on_step_end(self, state: State, metrics: Metrics) -> None:
-        """Take the signs if it is time."""
+        """Measure the game if it is time."""
         progress = state.progress
-        if checkup_due(progress.step):
-            line = {"step": progress.step, "real_samples": progress.real_samples, **self.of_weights(state), **self.examine(state)}
-            self.write(line)
-        self.keep(state)
+        if measurement_due(progress.step):
+            weights, game = self.measure_weights(state), self.measurements.measure_game(state)
+            self.write({"step": progress.step, "real_samples": progress.real_samples, **weights, **game})
+        self.keep_weights(state)
 
-    def keep(self, state: State) -> None:
-        """Keep the weights if signs will be taken after the next step."""
-        due = checkup_due(state.progress.step + 1)
+    def keep_weights(self, state: State) -> None:
+        """Keep the weights if the next step's update will be measured."""
+        due = measurement_due(state.progress.step + 1)
         players = state.game.players if due else ()
-        self.before = {player.name: [weight.detach().clone() for _, weight in weights_of(state.game, player)] for player in players}
+        self.weights_before = {player.name: [weight.detach().clone() for _, weight in weights_of(state.game, player)] for player in players}
 
-    def of_weights(self, state: State) -> dict[str, Any]:
-        """Gradients and last updates by weight, relative to the weight's norm."""
+    def measure_weights(self, state: State) -> dict[str, Any]:
+        """The norms of each weight's gradient and of its last update, relative to the weight's norm."""
         gradients: dict[str, float] = {}
         updates: dict[str, float] = {}
         turns = {turn.player: turn.name for turn in state.game.turns}  # the last turn that a player has
@@ -79,13 +81,13 @@ class HealthRecorder(Callback):
             names = [name for name, _ in named]
             if (norms_of_gradients := state.gradients.get(turns.get(player.name, ""))) is not None:
                 gradients |= by_name(names, norms_of_gradients.cpu() / sizes)
-            if player.name in self.before:
-                moved = torch._foreach_sub([weight.detach() for _, weight in named], self.before[player.name])  # pyright: ignore[reportPrivateImportUsage]
+            if player.name in self.weights_before:
+                moved = torch._foreach_sub([weight.detach() for _, weight in named], self.weights_before[player.name])  # pyright: ignore[reportPrivateImportUsage]
                 updates |= by_name(names, norms(list(moved)) / sizes)
-        return {"gradients": gradients, "updates": updates}
+        return {"relative_gradients": gradients, "relative_updates": updates}
 
     def write(self, line: dict[str, Any]) -> None:
-        """Add a line that is on the disk when this returns: a checkpoint must not outlive it."""
+        """Add a line, which is on the disk when this returns: a checkpoint must not be newer than its measurements."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
@@ -93,10 +95,10 @@ class HealthRecorder(Callback):
 
 
 def norms(tensors: list[Tensor]) -> Tensor:
-    """Euclidean norm of each, on the CPU."""
+    """The Euclidean norm of each tensor, on the CPU."""
     return torch.stack(torch._foreach_norm([tensor.detach() for tensor in tensors])).cpu()  # pyright: ignore[reportPrivateImportUsage]
 
 
 def by_name(names: list[str], values: Tensor) -> dict[str, float]:
-    """As a dictionary for JSON."""
+    """Rounded values by name, for JSON."""
     return {name: rounded(value) for name, value in zip(names, values.tolist(), strict=True)}

@@ -27,7 +27,7 @@ class TensorBoard(Callback):
         self.writer.add_scalar(name, value, step)
 
     def image(self, name: str, png: bytes, shape: tuple[int, int, int], step: int) -> None:
-        """Add an image that is encoded already (`SummaryWriter.add_image` would encode it once more). `shape`: (height, width, channels)."""
+        """Add an encoded image (`SummaryWriter.add_image` would encode it once more). `shape`: (height, width, channels)."""
         assert self.writer is not None, "TensorBoard is the first of the callbacks"
         image = Summary.Image(height=shape[0], width=shape[1], colorspace=shape[2], encoded_image_string=png)
         self.writer.file_writer.add_summary(Summary(value=[Summary.Value(tag=name, image=image)]), step)  # pyright: ignore[reportOptionalMemberAccess]

@@ -1,1 +1,1 @@
-"""What other programs left: losses in tables and logs, sheets of samples."""
+"""Readers of what other programs write: losses in tables and logs, sheets of samples."""

@@ -1,4 +1,4 @@
-"""Losses that another program wrote: what its columns are called, and mean."""
+"""The losses of another program: what its columns are called, and mean."""
 
 import math
 import re
@@ -9,139 +9,148 @@ import numpy as np
 
 from sparring.core.errors import DataError
 from sparring.health.diagnosis.readers.table_files import tables_in
-from sparring.health.diagnosis.record import Record, Series
+from sparring.health.diagnosis.record import Curve, Record
+from sparring.health.signals import LOGITS, LOSSES
 
 CRITIC = {"critic"}
 PLAYERS: Mapping[str, set[str]] = {
     "discriminator": {"d", "disc", "dis", "discriminator", "netd", "dloss", "lossd", *CRITIC},
     "generator": {"g", "gen", "generator", "netg", "gloss", "lossg"},
 }
+"""What programs call each player."""
 ANY_PLAYER = PLAYERS["discriminator"] | PLAYERS["generator"]
-LOSS = {"loss", "losses", "err", "error"}
-SIDES = {"real": {"real"}, "generated": {"fake", "generated"}}
-LOGITS = {"logit", "logits", "score", "scores"}
-FILLERS = {"train", "training", "total", "mean", "avg", "net", "model", "adv", "adversarial", "gan", "value", *LOSS}
-"""What columns may be called beside the player."""
-TRANSLATORS = ("a", "b")
-"""Ends of the names of losses where there are two of each player, as CycleGAN's program writes them."""
+LOSS_WORDS = {"loss", "losses", "err", "error"}
+KINDS = {"real": {"real"}, "generated": {"fake", "generated"}}
+"""What programs call each kind of image."""
+LOGIT_WORDS = {"logit", "logits", "score", "scores"}
+FILLERS = {"train", "training", "total", "mean", "avg", "net", "model", "adv", "adversarial", "gan", "value", *LOSS_WORDS}
+"""Words that a column's name may have beside the player's."""
+TRANSLATION_DIRECTIONS = ("a", "b")
+"""Words that end the names of losses where there are two of each player, as in CycleGAN's own program."""
 STEP_NAMES = ("step", "iteration", "iter", "iterations", "global_step", "kimg", "progress_tick", "epoch", "batch")
-NONE = {"", "-", "--", "n/a", "na", "none", "null"}
-"""What stands where nothing was measured."""
+NOT_MEASURED = {"", "-", "--", "n/a", "na", "none", "null"}
+"""What a cell holds where nothing was measured."""
 LARGEST_STEP = 2**53
-LEFT_EMPTY = 3
-"""So many last rows without any loss are losses that were none, which some programs write as nothing."""
-WANTED = "Rename them, for instance to step, d_loss, g_loss."
+MISSING_AT_END = 3
+"""From this many last rows without a loss on, the losses were not finite, which some programs write as nothing."""
+ADVICE = "Rename them, for instance to step, d_loss, g_loss."
 
 
 def read_losses(path: Path) -> Record:
-    """The losses that another program wrote: a CSV with a heading, JSON (as NVIDIA's `stats.jsonl`), or lines with a name before each
-    number (as CycleGAN's `loss_log.txt`); with steps if it has them, and with names that tell discriminator from generator (d_loss, Loss/G,
-    errD, critic loss, ...). A DataError says what is missing.
+    """The losses that another program wrote: a CSV with a heading, JSON (such as NVIDIA's `stats.jsonl`), or lines with a name before each
+    number (such as CycleGAN's `loss_log.txt`); with steps if it has them, and with names that tell discriminator from generator (d_loss,
+    Loss/G, errD, critic loss, ...). A DataError says what is missing.
     """
     tables = list(tables_in(path))
-    table = next((table for table in tables if not lacking(table.names)), max(tables, key=lambda table: len(table.names)))
-    names, between, found = table.names, table.between, columns_of(table.names)
-    if absent := lacking(names):
-        alone = {"step", "value"} <= {name.lower() for name in names}
+    table = next((table for table in tables if not missing_players(table.names)), max(tables, key=lambda table: len(table.names)))
+    names, separator, keys = table.names, table.separator, keys_of(table.names)
+    if missing := missing_players(names):
+        from_tensorboard = {"step", "value"} <= {name.lower() for name in names}
+        hint = "TensorBoard writes a table for each curve: put both into one. " if from_tensorboard else ""
         raise DataError(
-            f"{path} needs a column of losses of each player, and none tells of the {' or the '.join(absent)}; its columns are: "
-            f"{', '.join(names) or 'none'}. {'TensorBoard writes a table for each curve: put both into one. ' if alone else ''}{WANTED}"
+            f"{path} needs a column of losses of each player, and has none of the {' or the '.join(missing)}; its columns are: "
+            f"{', '.join(names) or 'none'}. {hint}{ADVICE}"
         )
-    rows, steps, notes = steps_of(table.rows, names, between)
-    cells = {name: [number(row[name], between) for row in rows] for name in found}
-    odd = [f"{name}: {text!r}" for name, column in cells.items() for text in column if isinstance(text, str)]
-    if odd:
-        notes.append(f"{len(odd)} of its cells are no numbers and are passed over ({', '.join(odd[:3])}).")
+    rows, steps, notes = steps_of(table.rows, names, separator)
+    cells = {name: [number(row[name], separator) for row in rows] for name in keys}
+    texts = [f"{name}: {cell!r}" for name, column in cells.items() for cell in column if isinstance(cell, str)]
+    if texts:
+        notes.append(f"{len(texts)} of its cells are not numbers and are ignored ({', '.join(texts[:3])}).")
     columns = {name: [None if isinstance(cell, str) else cell for cell in column] for name, column in cells.items()}
     order = np.argsort(steps, kind="stable")
-    log: dict[str, Series] = {}
-    for what in dict.fromkeys(what for what in found.values() if what.count("/") == 1):
-        name = next(name for name in found if found[name] == what)
-        log[what] = series(steps, columns[name], order)
-    for player in PLAYERS:  # no total, but parts
-        parts = [columns[name] for name, what in found.items() if what.startswith(f"loss/{player}/")]
-        if f"loss/{player}" not in log:
-            sums = [None if None in row else sum(row) for row in zip(*parts, strict=True)]  # pyright: ignore[reportArgumentType, reportCallIssue]
-            log[f"loss/{player}"] = series(steps, sums, order)
-    if not all(len(log[f"loss/{player}"]) for player in PLAYERS):
-        raise DataError(f"{path} has no numbers in its columns of losses ({', '.join(found)}).")
-    critic = any(set(words(name)) & CRITIC for name in found) or float(np.mean(log["loss/discriminator"].values < 0)) > 0.5
+    log: dict[str, Curve] = {}
+    for key in dict.fromkeys(key for key in keys.values() if key.count("/") == 1):
+        name = next(name for name in keys if keys[name] == key)
+        log[key] = curve_of(steps, columns[name], order)
+    for loss in LOSSES.values():  # a total of terms, where there is no column of the total
+        terms = [columns[name] for name, key in keys.items() if key.startswith(f"{loss.prefix}/")]
+        if loss.prefix not in log:
+            totals = [None if None in row else sum(row) for row in zip(*terms, strict=True)]  # pyright: ignore[reportArgumentType, reportCallIssue]
+            log[loss.prefix] = curve_of(steps, totals, order)
+    if not all(len(log[loss.prefix]) for loss in LOSSES.values()):
+        raise DataError(f"{path} has no numbers in its columns of losses ({', '.join(keys)}).")
+    negative = float(np.mean(log[LOSSES["discriminator"].prefix].values < 0)) > 0.5
+    critic = negative or any(set(words(name)) & CRITIC for name in keys)
     if critic:
-        notes.append("Its losses are those of a critic, whose level says nothing: they can only be seen to break off, to swing or to grow.")
-    return Record(path, "losses", log=log, about_data={"notes": tuple(notes), "critic": critic})
+        notes.append("Its losses are those of a critic, whose level means nothing. Only their ends, swings and growth can be judged.")
+    return Record(path, "losses", log=log, data_config={"notes": tuple(notes), "critic": critic})
 
 
-def columns_of(names: Sequence[str]) -> dict[str, str]:
-    """What the columns of losses and logits are, by name."""
-    found = {name: what for name in names if (what := meaning(name))}
-    if not any(what.startswith("loss/discriminator") for what in found.values()):  # then D_real is a loss, as in pix2pix's own log
-        found = {name: what.replace("logits", "loss/discriminator") if "d" in words(name) else what for name, what in found.items()}
+def keys_of(names: Sequence[str]) -> dict[str, str]:
+    """The keys of the columns that hold losses or logits, by the column's name."""
+    found = {name: key for name in names if (key := key_of(name))}
+    discriminator = LOSSES["discriminator"].prefix
+    if not any(key.startswith(discriminator) for key in found.values()):  # then D_real is a loss, as in pix2pix's own log
+        found = {name: key.replace("logits", discriminator) if "d" in words(name) else key for name, key in found.items()}
     return found
 
 
-def lacking(names: Sequence[str]) -> list[str]:
-    """Players of whose losses no column tells."""
-    found = columns_of(names).values()
-    return [player for player in PLAYERS if not any(what.startswith(f"loss/{player}") for what in found)]
+def missing_players(names: Sequence[str]) -> list[str]:
+    """Players whose losses are in none of the columns."""
+    keys = keys_of(names).values()
+    return [player for player, loss in LOSSES.items() if not any(key.startswith(loss.prefix) for key in keys)]
 
 
 def words(name: str) -> list[str]:
-    """A column's name in small words: Loss/G, lossG and g_loss have the same."""
+    """The words of a column's name in lower case: Loss/G, lossG and g_loss have the same words."""
     return re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
 
 
-def meaning(name: str) -> str:
-    """Whose losses or logits a column has: "loss/generator", "loss/discriminator/real", "logits/real" and the like, "" if none is meant."""
-    told = set(words(name))
-    side = next((side for side, called in SIDES.items() if told & called), "")
-    one = side or next((end for end in TRANSLATORS if end in told), "")
-    rest = told - SIDES["real"] - SIDES["generated"] - {*TRANSLATORS}
-    if side and rest and rest <= LOGITS | LOSS | {"d"} and (rest & LOGITS or rest == {"d"}):
-        return f"logits/{side}"
+def key_of(name: str) -> str:
+    """The key of the losses or logits in a column: "loss/generator", "loss/discriminator/real", "logits/real" and the like; "" if it holds
+    neither.
+    """
+    own = set(words(name))
+    kind = next((kind for kind, called in KINDS.items() if own & called), "")
+    term = kind or next((direction for direction in TRANSLATION_DIRECTIONS if direction in own), "")
+    rest = own - KINDS["real"] - KINDS["generated"] - {*TRANSLATION_DIRECTIONS}
+    if kind and rest and rest <= LOGIT_WORDS | LOSS_WORDS | {"d"} and (rest & LOGIT_WORDS or rest == {"d"}):
+        return LOGITS[kind].name
     for player, called in PLAYERS.items():
         if rest & called and rest <= called | FILLERS and len(rest & ANY_PLAYER) == 1:
-            return f"loss/{player}/{one}" if one else f"loss/{player}"
+            return f"{LOSSES[player].prefix}/{term}" if term else LOSSES[player].prefix
     return ""
 
 
-def steps_of(rows: list[dict[str, str]], names: Sequence[str], between: str) -> tuple[list[dict[str, str]], np.ndarray, list[str]]:
-    """The rows that have a step, the step of each: what its column says, or else the row's number, and why."""
+def steps_of(rows: list[dict[str, str]], names: Sequence[str], separator: str) -> tuple[list[dict[str, str]], np.ndarray, list[str]]:
+    """The rows that have a step; the step of each, which is the row's number if no column has steps; and what to note about it."""
     counted = np.arange(len(rows))
-    called = {"_".join(words(name)): name for name in names}
-    name = next((called[usual] for usual in STEP_NAMES if usual in called), None)
+    by_words = {"_".join(words(name)): name for name in names}
+    name = next((by_words[usual] for usual in STEP_NAMES if usual in by_words), None)
     if name is None:
         return rows, counted, []
-    values = [number(row[name], between) for row in rows]
+    values = [number(row[name], separator) for row in rows]
     given = [value for value in values if value is not None]
     whole = [value for value in given if isinstance(value, float) and abs(value) < LARGEST_STEP and value == round(value)]
     if len(whole) < len(given) or not given:
         return rows, counted, [f"Not all of its column {name!r} are whole numbers, so rows are counted instead."]
     if len(set(whole)) < len(whole):
         return rows, counted, [f"Its column {name!r} has some numbers several times, so rows are counted instead."]
-    lacking = len(rows) - len(given)
-    notes = [f"{lacking} of its rows have no {name} and are passed over."] if lacking else []
+    missing = len(rows) - len(given)
+    notes = [f"{missing} of its rows have no {name} and are ignored."] if missing else []
     return [row for row, value in zip(rows, values, strict=True) if value is not None], np.array(whole, np.int64), notes
 
 
-def number(text: str | None, between: str) -> float | str | None:
-    """Text as a number, with a decimal comma where commas do not stand between columns; None where nothing was measured; the text if it is
-    no number.
+def number(text: str | None, separator: str) -> float | str | None:
+    """Text as a number, with a decimal comma if commas do not separate columns. None if nothing was measured; the text if it is no
+    number.
     """
     text = (text or "").strip()
-    if text.lower() in NONE:
+    if text.lower() in NOT_MEASURED:
         return None
     try:
-        return float(text if between == "," else text.replace(",", "."))
+        return float(text if separator == "," else text.replace(",", "."))
     except ValueError:
         return text
 
 
-def series(steps: np.ndarray, values: Sequence[float | None], order: np.ndarray) -> Series:
-    """The values that there are, in the order of their steps. Losses that end before the table does came to be none."""
-    there = [place for place in order if values[place] is not None]
-    empty = [place for place in order if not there or steps[place] > steps[there[-1]]]
-    if there and len(empty) >= LEFT_EMPTY:
-        gaps = np.diff([-1, *(int(np.flatnonzero(order == place)[0]) for place in there)]) - 1
-        if len(empty) > 2 * gaps.max():
-            return Series(steps[[*there, empty[0]]], np.array([*(values[place] for place in there), math.nan], np.float64))
-    return Series(steps[there], np.array([values[place] for place in there], np.float64))
+def curve_of(steps: np.ndarray, values: Sequence[float | None], order: np.ndarray) -> Curve:
+    """The values that were measured, in the order of their steps. Losses that end before the table does end with NaN."""
+    measured = [index for index in order if values[index] is not None]
+    missing_after = [index for index in order if not measured or steps[index] > steps[measured[-1]]]
+    if measured and len(missing_after) >= MISSING_AT_END:
+        gaps = np.diff([-1, *(int(np.flatnonzero(order == index)[0]) for index in measured)]) - 1
+        if len(missing_after) > 2 * gaps.max():
+            ended = np.array([*(values[index] for index in measured), math.nan], np.float64)
+            return Curve(steps[[*measured, missing_after[0]]], ended)
+    return Curve(steps[measured], np.array([values[index] for index in measured], np.float64))

@@ -1,4 +1,4 @@
-"""Rows and columns of numbers out of files of many programs: CSV, JSON, lines of a log."""
+"""Tables of numbers in the files of other programs: CSV, JSON, lines of a log."""
 
 import codecs
 import csv
@@ -14,26 +14,26 @@ from sparring.core.errors import DataError
 NAMED_NUMBER = re.compile(r"([A-Za-z_][\w/.]*(?: [A-Za-z_][\w/.]*)?) ?[:=] ?([^\s,;|)\]]+)")
 """As in "d_loss: 0.5", "[D loss: 0.5]", "g_loss=1.2"."""
 FEWEST_NAMED = 2
-"""So many of them in a line make it one of a log."""
+"""A line with at least this many named numbers is one of a log."""
 STATISTIC = {"num", "mean", "std", "min", "max"}
-"""What an object that stands for its mean is made of."""
+"""Keys of a JSON object that stands for its mean."""
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a file can be read as."""
+    """A file read as a table."""
 
     rows: list[dict[str, str]]
-    """Those that are not empty."""
+    """The rows that are not empty, by column."""
     names: list[str]
-    """Of the columns."""
-    between: str = ","
-    """What stands between two columns."""
+    """The names of the columns."""
+    separator: str = ","
+    """What separates two columns."""
 
 
 def tables_in(path: Path) -> Iterator[Table]:
-    """What a file can be read as, the likeliest first. A DataError if it cannot be read."""
+    """The tables that a file can be read as, the likeliest first. Raises a DataError if it cannot be read."""
     text = text_of(path)
     if (found := from_json(text)) is not None:
         yield found
@@ -48,7 +48,7 @@ def tables_in(path: Path) -> Iterator[Table]:
 
 
 def text_of(path: Path) -> str:
-    """A file's, in UTF-8, in UTF-16 with its mark, or else in Latin-1: names and numbers of losses are the same there in other pages."""
+    """A file's text: UTF-8, UTF-16 with its mark, or else Latin-1, in which the usual names and numbers are as in other encodings."""
     try:
         content = path.read_bytes()
     except OSError as problem:
@@ -60,13 +60,13 @@ def text_of(path: Path) -> str:
 
 
 def from_json(text: str) -> Table | None:
-    """Objects, one in each line (the last may be in the making) or in a list, or an object with a list for each column; None if the text
-    is no JSON.
+    """A table of JSON: objects, one in each line (the last may still be incomplete) or in a list, or an object with a list for each
+    column. None if the text is no JSON.
     """
     if text.lstrip()[:1] not in {"{", "["}:
         return None
     try:
-        rows = [row for row in map(flat, objects(text)) if row]
+        rows = [row for row in map(flatten, objects(text)) if row]
     except (ValueError, RecursionError):
         return None
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -74,7 +74,7 @@ def from_json(text: str) -> Table | None:
 
 
 def objects(text: str) -> list[object]:
-    """Those of a text in JSON; a ValueError if it is none."""
+    """The objects of a text in JSON; a ValueError if it is none."""
     try:
         whole = json.loads(text)
     except ValueError:
@@ -91,12 +91,12 @@ def objects(text: str) -> list[object]:
     return whole if isinstance(whole, list) else [whole]
 
 
-def flat(found: object, within: str = "") -> dict[str, str]:
-    """Numbers and texts by their names, those of objects within by "outer/inner"; of a statistic, its mean."""
+def flatten(found: object, within: str = "") -> dict[str, str]:
+    """Numbers and texts by name, those of inner objects by "outer/inner"; a statistic is its mean."""
     if isinstance(found, dict):
         if within and "mean" in found and found.keys() <= STATISTIC:
-            return flat(found["mean"], within)
-        rows = [flat(value, f"{within}/{name}" if within else str(name)) for name, value in found.items()]
+            return flatten(found["mean"], within)
+        rows = [flatten(value, f"{within}/{name}" if within else str(name)) for name, value in found.items()]
         return {name: value for row in rows for name, value in row.items()}
     if not within or isinstance(found, bool | list):
         return {}
@@ -104,15 +104,15 @@ def flat(found: object, within: str = "") -> dict[str, str]:
 
 
 def from_csv(text: str) -> Table:
-    """With a heading, and commas, semicolons or tabs."""
-    between = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=between)
+    """A table with a heading, and commas, semicolons or tabs between columns."""
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
     rows = [row for row in reader if any((cell or "").strip() for name, cell in row.items() if name is not None)]
-    return Table(rows, [name for name in reader.fieldnames or () if name], between)
+    return Table(rows, [name for name in reader.fieldnames or () if name], separator)
 
 
 def named_numbers(text: str) -> Table:
-    """Lines of a log, with a name before each number."""
+    """A table of the lines of a log, with a name before each number."""
     lines = [NAMED_NUMBER.findall(line) for line in text.splitlines()]
     rows = [dict(pairs) for pairs in lines if len(pairs) >= FEWEST_NAMED]
     names = list(dict.fromkeys(name for row in rows for name in row))

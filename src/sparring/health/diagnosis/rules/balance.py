@@ -1,135 +1,164 @@
-"""Findings: one player wins, or learns its images by heart."""
+"""Findings: one player wins, or overfits."""
 
 import math
 
-from sparring.health.diagnosis.evidence import CHECKUPS, YOUNG, imaged, logistic, mature, median_updates
+from sparring.health.diagnosis import thresholds
+from sparring.health.diagnosis.evidence import has_images, has_log_odds, is_mature, median_updates
 from sparring.health.diagnosis.finding import Finding, Remedy
 from sparring.health.diagnosis.record import Record
-from sparring.health.diagnosis.remedies import against_overfitting, for_generator, for_weak_discriminator
-from sparring.health.diagnosis.rules.other_programs import lost_losses, won_losses
+from sparring.health.diagnosis.remedies import against_overfitting, against_vanishing_gradients, against_weak_discriminator
+from sparring.health.diagnosis.rules.other_programs import discriminator_wins_by_losses, generator_wins_by_losses
+from sparring.health.signals import (
+    AUC_HOLDOUT,
+    AUC_REAL,
+    AUC_TRAINING,
+    COVERAGE,
+    DISCRIMINATOR_COUNT,
+    DIVERSITY,
+    GENERATOR_GRADIENT,
+    HOLDOUT_COUNT,
+    IMAGE_COUNT,
+    LOGITS_OF_GENERATED,
+    MEAN_LOGIT_OF_GENERATED,
+    MEASURED_COUNT,
+    NEAREST_OTHER,
+    NEAREST_REAL,
+    NEAREST_REAL_OF_HOLDOUT,
+    PAIRWISE_DISTANCE,
+    RECALL,
+)
 
 
-def vanishing_gradient(record: Record) -> Finding | None:
-    """The discriminator wins: it tells all, and the generator learns nothing from it."""
-    told = record.sign("told/real")
-    gradient = record.logged("gradient/generator")
-    if len(told) < CHECKUPS:
-        return won_losses(record) if not record.checkups else None
-    coverage = record.sign("coverage").recent.middle
-    if record.last_step < YOUNG or told.recent.middle < 0.985 or coverage > 0.1:
+def vanishing_gradients(record: Record) -> Finding | None:
+    """The discriminator wins: it separates all images, and next to no gradient reaches the generator."""
+    auc = record.signal(AUC_REAL)
+    gradient = record.signal(GENERATOR_GRADIENT)
+    if len(auc) < thresholds.MIN_MEASUREMENTS:
+        return discriminator_wins_by_losses(record) if not record.measurements else None
+    coverage = record.signal(COVERAGE).recent.median
+    if record.last_step < thresholds.MIN_STEPS or auc.recent.median < thresholds.WINNING_AUC or coverage > thresholds.WINNING_COVERAGE:
         return None
-    begin = gradient.early.middle
-    faint = len(gradient) > 2 and gradient.recent.middle < 0.1 * begin
-    logit = record.sign("logit/generated").recent.middle
-    sure_of_it = logistic(record) and logit < -7
-    at_rest = median_updates(record, "generator").recent.middle < 3e-4
-    if not (faint or sure_of_it or at_rest):
+    early_gradient, recent_gradient = gradient.early.median, gradient.recent.median
+    vanished = len(gradient) > 2 and recent_gradient < thresholds.VANISHED_GRADIENT * early_gradient
+    logit = record.signal(MEAN_LOGIT_OF_GENERATED).recent.median
+    certain = has_log_odds(record) and logit < thresholds.CERTAIN_LOGIT
+    update = median_updates(record, "generator").recent.median
+    stalled = update < thresholds.STALLED_UPDATE
+    if not (vanished or certain or stalled):
         return None
-    young = not (sure_of_it or at_rest or mature(record))
+    unsure = not (certain or stalled or is_mature(record))
     evidence = [
-        f"It ranks a real image above a generated one in {told.recent.middle:.1%} of the cases; samples cover {coverage:.0%} of the data."
+        f"The discriminator ranks a real image above a generated one in {auc.recent.median:.1%} of the cases, and samples cover "
+        f"{coverage:.0%} of the data."
     ]
-    if faint:
-        evidence.append(f"The gradient that reaches the generator fell from {begin:.2g} to {gradient.recent.middle:.2g}.")
-    if sure_of_it:
-        evidence.append(f"Its logits of generated images are {logit:.1f}: it gives them a chance of {math.exp(logit):.1g} to be real.")
-    if at_rest:
-        evidence.append(f"A step changes the generator's weights by {median_updates(record, 'generator').recent.middle:.1g} of themselves.")
+    if vanished:
+        evidence.append(f"The gradient that reaches the generator fell from {early_gradient:.2g} to {recent_gradient:.2g}.")
+    if certain:
+        evidence.append(
+            f"The discriminator's logits of generated images are {logit:.1f}: it gives them a chance of {math.exp(logit):.1g} to be real."
+        )
+    if stalled:
+        evidence.append(f"A step changes the generator's weights by {update:.1g} of their size.")
     return Finding(
-        "vanishing gradient",
-        "The discriminator wins: it tells all images apart, and next to no gradient reaches the generator.",
-        tuple(evidence),
-        "note" if young else "severe",
-        0.4 if young else min(0.97, 0.6 + 0.15 * (faint + sure_of_it + at_rest)),
-        told.holds_since(lambda values: values > 0.985),
+        name="vanishing gradients",
+        summary="The discriminator wins: it separates real from generated images, and next to no gradient reaches the generator.",
+        evidence=tuple(evidence),
+        severity="note" if unsure else "severe",
+        confidence=0.4 if unsure else min(0.97, 0.6 + 0.15 * (vanished + certain + stalled)),
+        since=auc.holds_since(lambda values: values > thresholds.WINNING_AUC),
         curves={
-            "told apart": told,
+            "AUC of real against generated images": auc,
             "gradient of the generator": gradient,
-            "logits of generated images": record.logged("logits/generated"),
+            "logits of generated images": record.signal(LOGITS_OF_GENERATED),
         },
-        remedies=for_generator(record),
+        remedies=against_vanishing_gradients(record),
     )
 
 
 def weak_discriminator(record: Record) -> Finding | None:
-    """The generator wins against a discriminator that does not see what is wrong."""
-    told, coverage = record.sign("told/real"), record.sign("coverage")
-    if not record.checkups:
-        return lost_losses(record)
-    if len(told) < CHECKUPS or record.last_step < YOUNG:
+    """The generator wins against a discriminator that does not see what is wrong with its samples."""
+    auc, coverage = record.signal(AUC_REAL), record.signal(COVERAGE)
+    if not record.measurements:
+        return generator_wins_by_losses(record)
+    if len(auc) < thresholds.MIN_MEASUREMENTS or record.last_step < thresholds.MIN_STEPS:
         return None
-    slow = median_updates(record, "discriminator").recent.middle
-    asleep = slow < 3e-4 and slow < 0.5 * median_updates(record, "generator").early.middle
-    point = record.sign("diversity").recent.middle < 0.02 and not asleep
-    if not (told.recent.middle <= 0.6 and coverage.recent.middle <= 0.05) or point:
+    update, of_generator = median_updates(record, "discriminator").recent.median, median_updates(record, "generator").early.median
+    stalled = update < thresholds.STALLED_UPDATE and update < thresholds.STALLED_DISCRIMINATOR * of_generator
+    collapsed = record.signal(DIVERSITY).recent.median < thresholds.SINGLE_POINT and not stalled
+    if not (auc.recent.median <= thresholds.WEAK_AUC and coverage.recent.median <= thresholds.WEAK_COVERAGE) or collapsed:
         return None
     evidence = [
-        f"It ranks a real image above a generated one in {told.recent.middle:.0%} of the cases (half would be chance), "
-        f"while samples cover {coverage.recent.middle:.0%} of the data."
+        f"The discriminator ranks a real image above a generated one in {auc.recent.median:.0%} of the cases (by chance it would in half), "
+        f"while samples cover {coverage.recent.median:.0%} of the data."
     ]
-    if asleep:
-        evidence.append(f"A step changes its weights by {slow:.1g} of themselves.")
-    # points of a game on its way lie around and between the modes, which a critic of small weights hardly tells from them
-    around = not imaged(record) and record.sign("recall").recent.middle > 0.5
-    settled = asleep or (not around and (mature(record) or told.recent.values.max() <= 0.6))
+    if stalled:
+        evidence.append(f"A step changes the discriminator's weights by {update:.1g} of their size.")
+    # points on their way lie around and between the modes, which a critic of small weights hardly separates from them
+    on_the_way = not has_images(record) and record.signal(RECALL).recent.median > thresholds.SURROUNDED_RECALL
+    settled = stalled or (not on_the_way and (is_mature(record) or auc.recent.values.max() <= thresholds.WEAK_AUC))
     return Finding(
-        "weak discriminator",
-        "The generator wins against a weak discriminator: samples are wrong, and it does not see it.",
-        tuple(evidence),
-        "severe" if settled else "note",
-        0.95 if asleep else 0.65 if settled else 0.4,
-        told.holds_since(lambda values: values < 0.65),
-        curves={"told apart": told, "coverage": coverage},
-        remedies=for_weak_discriminator(record),
+        name="weak discriminator",
+        summary="The generator wins against a weak discriminator: samples are wrong, and the discriminator does not see it.",
+        evidence=tuple(evidence),
+        severity="severe" if settled else "note",
+        confidence=0.95 if stalled else 0.65 if settled else 0.4,
+        since=auc.holds_since(lambda values: values < thresholds.WEAK_AUC_ONSET),
+        curves={"AUC of real against generated images": auc, "coverage": coverage},
+        remedies=against_weak_discriminator(record),
     )
 
 
 def discriminator_overfitting(record: Record) -> Finding | None:
-    """The discriminator takes images that it was trained on for more real than others like them."""
-    told = record.sign("told/trained")
-    held_out = record.data.get("held_out", 0)
-    if len(told) < CHECKUPS or held_out < 5:
+    """The discriminator finds images that it is trained on more real than held-out ones."""
+    auc = record.signal(AUC_TRAINING)
+    held_out = HOLDOUT_COUNT.of(record.data, 0)
+    if len(auc) < thresholds.MIN_MEASUREMENTS or held_out < thresholds.MIN_HOLDOUT:
         return None
-    packs = record.settings.get("packing") or 1  # each has one logit
-    shown, held_out = record.data.get("shown", 128) / packs, held_out / packs
-    doubt = math.sqrt((1 / shown + 1 / min(held_out, shown)) / 12)
-    end = told.recent.middle
-    if not end - 0.5 >= max(0.12, 3 * doubt):
+    packing = record.settings.get("packing") or 1  # each pack has one logit
+    trained, held_out = DISCRIMINATOR_COUNT.of(record.data, 128) / packing, held_out / packing
+    standard_error = math.sqrt((1 / trained + 1 / min(held_out, trained)) / 12)
+    end = auc.recent.median
+    if not end - 0.5 >= max(thresholds.OVERFITTING_GAP, thresholds.OVERFITTING_STANDARD_ERRORS * standard_error):
         return None
-    beginning = not mature(record) and end < 0.7
+    beginning = not is_mature(record) and end < thresholds.OVERFITTING_YOUNG
     return Finding(
-        "discriminator overfitting",
-        "The discriminator knows its images by heart: it tells them from others like them.",
-        (
-            f"It ranks a image that it was trained on above one that was kept back in {end:.0%} of the cases; half would be chance, "
-            f"give or take {doubt:.0%}.",
+        name="discriminator overfitting",
+        summary="The discriminator overfits: it separates the images that it is trained on from others like them.",
+        evidence=(
+            f"It ranks an image that it was trained on above a held-out one in {end:.0%} of the cases; by chance it would in half, give or "
+            f"take {standard_error:.0%}.",
         ),
-        "note" if beginning else "severe" if end > 0.75 else "warning",
-        0.4 if beginning else min(0.95, 0.6 + 1.2 * (end - 0.6)),
-        told.holds_since(lambda values: values > 0.5 + 0.5 * (end - 0.5)),
-        curves={"told apart, trained on from kept back": told, "told apart, kept back from generated": record.sign("told/held_out")},
+        severity="note" if beginning else "severe" if end > thresholds.OVERFITTING_SEVERE else "warning",
+        confidence=0.4 if beginning else min(0.95, 0.6 + 1.2 * (end - 0.6)),
+        since=auc.holds_since(lambda values: values > 0.5 + 0.5 * (end - 0.5)),
+        curves={"AUC of training against held-out images": auc, "AUC of held-out against generated images": record.signal(AUC_HOLDOUT)},
         remedies=against_overfitting(record),
     )
 
 
-def memorizing(record: Record) -> Finding | None:
-    """Samples that are copies of training images."""
-    nearest, data = record.sign("nearest"), record.data
-    if not imaged(record) or len(nearest) < CHECKUPS or record.sign("diversity").recent.middle < 0.3:
+def memorization(record: Record) -> Finding | None:
+    """Samples are copies of training images."""
+    nearest, data = record.signal(NEAREST_REAL), record.data
+    if (
+        not has_images(record)
+        or len(nearest) < thresholds.MIN_MEASUREMENTS
+        or record.signal(DIVERSITY).recent.median < thresholds.MIN_DIVERSITY_TO_MEMORIZE
+    ):
         return None
-    if not mature(record) and data["count"] > 2 * data["looked_at"]:  # smooth samples of a beginning are near smooth images
-        return None
-    apart = record.sign("nearest/held_out").recent.middle if data.get("held_out", 0) >= 10 else data["nearest"]
-    end = nearest.recent.middle
-    if not (end < 0.65 * apart and data["spread"] > 0.02):
+    if not is_mature(record) and IMAGE_COUNT.of(data) > thresholds.MOSTLY_MEASURED * MEASURED_COUNT.of(data):
+        return None  # the smooth samples of a young game are near smooth images
+    compares_holdout = HOLDOUT_COUNT.of(data, 0) >= thresholds.MIN_HOLDOUT_TO_COMPARE
+    of_real = record.signal(NEAREST_REAL_OF_HOLDOUT).recent.median if compares_holdout else NEAREST_OTHER.of(data)
+    end = nearest.recent.median
+    if not (end < thresholds.MEMORIZED * of_real and PAIRWISE_DISTANCE.of(data) > thresholds.MIN_DATA_DISTANCE):
         return None
     return Finding(
-        "memorizing",
-        "The generator repeats training images.",
-        (f"Half of the samples are within {end:.2g} of a training image, where other real images are {apart:.2g} from the nearest.",),
-        "severe" if end < 0.4 * apart else "warning",
-        0.85,
-        nearest.holds_since(lambda values: values < 0.65 * apart),
+        name="memorization",
+        summary="The generator memorizes: its samples repeat training images.",
+        evidence=(f"Half of the samples are within {end:.2g} of a training image. Other real images are {of_real:.2g} from the nearest.",),
+        severity="severe" if end < thresholds.MEMORIZED_SEVERELY * of_real else "warning",
+        confidence=0.85,
+        since=nearest.holds_since(lambda values: values < thresholds.MEMORIZED * of_real),
         curves={"distance to the nearest training image": nearest},
-        remedies=(Remedy("Add images: thousands, if they can be had."), *against_overfitting(record)),
+        remedies=(Remedy(action="Add images: thousands, if you can get them."), *against_overfitting(record)),
     )

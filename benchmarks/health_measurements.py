@@ -1,11 +1,11 @@
-"""What the vital signs cost: the time of a checkup beside that of the steps between two, and memory.
+"""What the measurements of a run's health cost: the time of a measurement beside that of the steps between two, and memory.
 
-    python benchmarks/vitals.py [--rounds 5]
+    python benchmarks/health_measurements.py [--rounds 5]
 
-Steps are the trainer's own turns on the embedded garments (32x32) and emoji (64x64), two threads. A round times ten steps and one checkup;
-medians of the rounds. The share is that of a run's first 1,600 steps, where a checkup comes every 100 steps; later they are rarer. What a
-checkup keeps for the next (a copy of the weights, in the last step before it) is counted. Memory is what the process holds after the first
-checkup and did not before the examiner was made."""
+Steps are the trainer's own turns on the bundled garments (32x32) and emoji (64x64), with two threads. A round times ten steps and one
+measurement; medians of the rounds. The share is that of a run's first 1,600 steps, where a measurement comes every 100 steps; later they
+are rarer. What a measurement keeps for the next (a copy of the weights, in the last step before it) is counted. Memory is what the process
+holds after the first measurement and did not before the measurements were set up."""
 
 import argparse
 import gc
@@ -20,7 +20,7 @@ from sparring.core.hardware import keep_freed_memory
 from sparring.data.open_source import open_source
 from sparring.data.store import Preprocessing, prepare
 from sparring.data.subset import split_holdout
-from sparring.health.measurements import Examiner
+from sparring.health.measurements import HealthMeasurements
 from sparring.training.callbacks.health import FIRST_SPACING
 from sparring.training.callbacks.throughput import resident_mebibytes
 from turns import steps_of
@@ -39,18 +39,18 @@ def main() -> None:
     asked = parser.parse_args()
     keep_freed_memory()
     torch.set_num_threads(2)
-    print("| game | a step, ms | a checkup, ms | share of the time | memory, MiB |\n|---|---|---|---|---|")
+    print("| game | a step, ms | a measurement, ms | share of the time | memory, MiB |\n|---|---|---|---|---|")
     for name, (data, side, settings) in CASES.items():
         store = prepare(open_source(data), Preprocessing(size=side))
         state, _, step = steps_of(recipes.get("dcgan")(**settings), store.spec, "bfloat16")
         step(0)
         gc.collect()
         before = resident_mebibytes() or 0
-        examiner = Examiner(*split_holdout(store, None, 0), 0)
-        examiner.data_signs()
-        examiner(state)
+        measurements = HealthMeasurements(*split_holdout(store, None, 0), 0)
+        measurements.measure_data()
+        measurements.measure_game(state)
         memory = (resident_mebibytes() or 0) - before
-        of_steps, of_checkups = [], []
+        of_steps, of_measurements = [], []
         for _ in range(asked.rounds):
             began = time.perf_counter()
             for number in range(10):
@@ -58,12 +58,12 @@ def main() -> None:
             of_steps.append((time.perf_counter() - began) / 10)
             began = time.perf_counter()
             kept = [weight.detach().clone() for weight in state.game.parameters()]
-            examiner(state)
-            of_checkups.append(time.perf_counter() - began)
+            measurements.measure_game(state)
+            of_measurements.append(time.perf_counter() - began)
             del kept
-        a_step, a_checkup = statistics.median(of_steps), statistics.median(of_checkups)
-        share = a_checkup / (FIRST_SPACING * a_step + a_checkup)
-        print(f"| {name} | {1000 * a_step:.1f} | {1000 * a_checkup:.0f} | {share:.1%} | {memory} |", flush=True)
+        a_step, a_measurement = statistics.median(of_steps), statistics.median(of_measurements)
+        share = a_measurement / (FIRST_SPACING * a_step + a_measurement)
+        print(f"| {name} | {1000 * a_step:.1f} | {1000 * a_measurement:.0f} | {share:.1%} | {memory} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Vital signs: against hand numbers and images that are sick on purpose; and that looking changes nothing."""
+"""What is measured of runs: against hand numbers and images that are sick on purpose; and that looking changes nothing."""
 
 import json
 import math
@@ -14,38 +14,47 @@ from torch import nn
 import sparring
 from sparring import recipes
 from sparring.core.batch import Batch
+from sparring.core.jsonl import read_lines
 from sparring.data.open_source import open_source
 from sparring.data.points.mixtures import Points, mixture
 from sparring.data.store import Preprocessing, Store, prepare
 from sparring.data.subset import Part, split_holdout
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.game import as_played
-from sparring.health.measurements import Examiner, alike, chance_higher, channels_watched, constant_channels, largest_singular_value
+from sparring.health.measurements import (
+    HealthMeasurements,
+    auc,
+    constant_channels,
+    is_constant,
+    largest_singular_value,
+    watching_constant_channels,
+)
+from sparring.health.signals import CLASS_AGREEMENT_BY_CLASS
 from sparring.metrics.pixel_space import agreements, checkerboard, clusters, label_signs, mean_distance, rows_of, saturation
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
-from sparring.training.callbacks import health as watching
-from sparring.training.callbacks.health import checkup_due
+from sparring.training.callbacks import health as recorder
+from sparring.training.callbacks.health import measurement_due
 from sparring.training.session import first_state
 from sparring.training.state import State
 from tiny import TINY
 
 
-def test_the_chance_to_be_higher_is_counted_over_all_pairs() -> None:
+def test_the_auc_is_counted_over_all_pairs() -> None:
     # of 2 x 3 pairs: 2 > 0, 2 > 1, 2 = 2 (half), 1 > 0, 1 = 1 (half), 1 < 2
-    assert chance_higher(torch.tensor([2.0, 1.0]), torch.tensor([0.0, 1.0, 2.0])) == pytest.approx(4 / 6)
+    assert auc(torch.tensor([2.0, 1.0]), torch.tensor([0.0, 1.0, 2.0])) == pytest.approx(4 / 6)
 
 
 def test_a_layer_that_gets_the_same_for_all_is_not_dead() -> None:
-    assert alike((torch.ones(8, 3),))
-    assert alike((torch.full((8,), 4),)), "the class of all"
-    assert not alike((torch.tensor([[1.0], [2.0]]),))
-    assert not alike(())
+    assert is_constant((torch.ones(8, 3),))
+    assert is_constant((torch.full((8,), 4),)), "the class of all"
+    assert not is_constant((torch.tensor([[1.0], [2.0]]),))
+    assert not is_constant(())
     classed = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
     dead = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True))
     dead[0].bias.data.fill_(-100.0)  # pyright: ignore[reportArgumentType, reportCallIssue, reportAttributeAccessIssue]
     for network, given, layers in ((classed, torch.ones(8, 3), set()), (dead, torch.randn(8, 3), {"1"})):
-        with channels_watched(network) as constant:
+        with watching_constant_channels(network) as constant:
             network(given)
         assert constant.keys() == layers
 
@@ -104,8 +113,8 @@ def test_agreement_is_counted_for_each_class() -> None:
     assert agreements(asked, drawn, 4) == [0.75, 0.5, 0.0, 0.0]
 
 
-def test_checkups_are_a_hundred_steps_apart_at_first_and_ever_farther_then() -> None:
-    due = [step for step in range(6500) if checkup_due(step)]
+def test_measurements_are_a_hundred_steps_apart_at_first_and_ever_farther_then() -> None:
+    due = [step for step in range(6500) if measurement_due(step)]
     assert due[:3] == [100, 200, 300]
     assert due[15:18] == [1600, 1800, 2000]
     assert due[-1] == 6400
@@ -126,60 +135,60 @@ class Drawing(nn.Module):
         return self.images[chosen]
 
 
-def examined(store: Store, *, collapsed: bool) -> dict[str, Any]:
+def measured(store: Store, *, collapsed: bool) -> dict[str, Any]:
     data, held_out = split_holdout(store, 10, 0)
     recipe = recipes.get("dcgan")(**{name: value for name, value in TINY.items() if name in {"width", "batch_size", "latent_size"}})
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     assert isinstance(state.game, TwoPlayerGame)
     state.game.generator = Drawing(data.batch(np.arange(50)).samples, collapsed=collapsed)
-    return Examiner(data, held_out, 0)(State(state.game, state.game, state.optimizers))
+    return HealthMeasurements(data, held_out, 0).measure_game(State(state.game, state.game, state.optimizers))
 
 
-def test_a_generator_that_draws_the_data_is_as_varied_and_one_image_is_not(store: Store) -> None:
-    whole, one = examined(store, collapsed=False), examined(store, collapsed=True)
+def test_a_generator_of_the_data_is_as_diverse_and_one_of_a_single_image_is_not(store: Store) -> None:
+    whole, one = measured(store, collapsed=False), measured(store, collapsed=True)
     assert whole["diversity"] == pytest.approx(1, abs=0.1)
     assert whole["coverage"] > 0.95
     assert whole["recall"] == whole["precision"] == 1
-    assert whole["nearest"] < 1e-3
-    assert whole["told/real"] == pytest.approx(0.5, abs=0.1)
+    assert whole["nearest_real"] < 1e-3
+    assert whole["auc/real_vs_generated"] == pytest.approx(0.5, abs=0.1)
     assert one["diversity"] < 1e-3
-    assert one["repeats"] == 1
-    assert whole["apart"] == pytest.approx(1, abs=0.1)
-    assert one["apart"] < 1e-3
+    assert one["near_duplicates"] == 1
+    assert whole["nearest_sample"] == pytest.approx(1, abs=0.1)
+    assert one["nearest_sample"] < 1e-3
     assert one["coverage"] < 0.5
-    assert max(one["kinds"]) == 1
-    assert min(whole["kinds"]) > 0
-    assert sum(whole["kinds"]) == pytest.approx(1, abs=1e-3)
+    assert max(one["modes"]) == 1
+    assert min(whole["modes"]) > 0
+    assert sum(whole["modes"]) == pytest.approx(1, abs=1e-3)
 
 
-def test_places_are_as_far_apart_as_the_images(store: Store) -> None:
-    examiner = Examiner(split_holdout(store, 0, 0)[0], None, 0)
+def test_projections_are_as_far_apart_as_the_images(store: Store) -> None:
+    measurements = HealthMeasurements(split_holdout(store, 0, 0)[0], None, 0)
     random = torch.Generator().manual_seed(1)
-    first, second = (torch.randn(128, examiner.rows.shape[1], generator=random) for _ in range(2))
-    true = (first - second).square().sum(dim=1).mean().sqrt().item() / examiner.spread
-    a, b = (np.array(examiner.place(rows)) for rows in (first, second))
+    first, second = (torch.randn(128, measurements.rows.shape[1], generator=random) for _ in range(2))
+    true = (first - second).square().sum(dim=1).mean().sqrt().item() / measurements.unit_distance
+    a, b = (np.array(measurements.project(rows)) for rows in (first, second))
     assert np.sqrt(((a - b) ** 2).mean()) == pytest.approx(true, rel=0.35)
 
 
-def test_points_have_signs_too() -> None:
-    signs = Examiner(Points(mixture("ring8"), 4000), None, 0).data_signs()
-    assert signs["kinds_are"] == "classes"
-    assert len(signs["kinds"]) == 8
-    assert signs["agreement"] == 1
-    assert "checkerboard" not in signs
+def test_points_are_measured_too() -> None:
+    measurements = HealthMeasurements(Points(mixture("ring8"), 4000), None, 0).measure_data()
+    assert measurements["modes_are"] == "classes"
+    assert len(measurements["modes"]) == 8
+    assert measurements["label_agreement"] == 1
+    assert "checkerboard" not in measurements
 
 
 def test_images_without_classes_are_clustered(store: Store) -> None:
     from dataclasses import replace
 
     bare = replace(store, labels=None)
-    signs = Examiner(split_holdout(bare, 0, 0)[0], None, 0).data_signs()
-    assert signs["kinds_are"] == "clusters"
-    assert sum(signs["kinds"]) == pytest.approx(1, abs=0.01)
-    assert "agreement" not in signs
+    measurements = HealthMeasurements(split_holdout(bare, 0, 0)[0], None, 0).measure_data()
+    assert measurements["modes_are"] == "clusters"
+    assert sum(measurements["modes"]) == pytest.approx(1, abs=0.01)
+    assert "label_agreement" not in measurements
 
 
-def test_rows_have_sixteen_by_sixteen_places_at_most() -> None:
+def test_rows_have_sixteen_by_sixteen_pixels_at_most() -> None:
     assert rows_of(torch.zeros(2, 3, 64, 64)).shape == (2, 768)
     assert rows_of(torch.zeros(2, 2, 1, 1)).shape == (2, 2)
 
@@ -209,26 +218,26 @@ def tensors(run: Path) -> dict[str, torch.Tensor]:
 
 def test_looking_changes_nothing(store: Store, tmp_path: Path, quiet: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     sparring.train("dcgan", store, tmp_path / "watched", console=quiet, **SEEN)
-    assert len((tmp_path / "watched" / "vitals.jsonl").read_text().splitlines()) == 3
-    monkeypatch.setattr(watching, "checkup_due", lambda step: False)
+    assert len(read_lines(tmp_path / "watched" / "health.jsonl")) == 3
+    monkeypatch.setattr(recorder, "measurement_due", lambda step: False)
     sparring.train("dcgan", store, tmp_path / "alone", console=quiet, **SEEN)
-    assert len((tmp_path / "alone" / "vitals.jsonl").read_text().splitlines()) == 1
+    assert len(read_lines(tmp_path / "alone" / "health.jsonl")) == 1
     watched, alone = tensors(tmp_path / "watched"), tensors(tmp_path / "alone")
     assert watched.keys() == alone.keys()
     assert all(torch.equal(watched[name], alone[name]) for name in watched)
 
 
 @pytest.mark.parametrize("stop", [99, 100, 150])
-def test_a_resumed_run_has_the_same_signs(stop: int, store: Store, tmp_path: Path, quiet: Console) -> None:
+def test_a_resumed_run_has_the_same_measurements(stop: int, store: Store, tmp_path: Path, quiet: Console) -> None:
     sparring.train("dcgan", store, tmp_path / "whole", console=quiet, **SEEN)
     sparring.train("dcgan", store, tmp_path / "parts", console=quiet, **{**SEEN, "steps": stop})
     sparring.resume(tmp_path / "parts", steps=SEEN["steps"], console=quiet)
-    whole, parts = ((tmp_path / name / "vitals.jsonl").read_bytes() for name in ("whole", "parts"))
+    whole, parts = ((tmp_path / name / "health.jsonl").read_bytes() for name in ("whole", "parts"))
     assert whole == parts
-    assert json.loads(whole.splitlines()[1])["updates"]
+    assert read_lines(tmp_path / "whole" / "health.jsonl")[1]["relative_updates"]
 
 
-def test_images_kept_back_are_not_trained_on(store: Store) -> None:
+def test_held_out_images_are_not_trained_on(store: Store) -> None:
     data, held_out = split_holdout(store, None, 0)
     assert (len(data), len(held_out)) == (57, 3)
     assert not set(data.places) & set(held_out.places)
@@ -252,7 +261,7 @@ def test_numbers_that_are_no_longer_finite_are_written_down(store: Store, tmp_pa
     assert "no longer finite" in ending["message"]
 
 
-def test_images_that_are_all_the_same_have_signs(store: Store) -> None:
+def test_images_that_are_all_the_same_are_measured(store: Store) -> None:
     class Same(Part):
         def batch(self, indices: np.ndarray) -> Batch:
             return super().batch(0 * indices)
@@ -260,36 +269,36 @@ def test_images_that_are_all_the_same_have_signs(store: Store) -> None:
     data, held_out = split_holdout(store, 3, 0)
     recipe = recipes.get("dcgan")(width=4, latent_size=5, batch_size=8, packing=4)
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
-    signs = Examiner(Same(data.store, data.places), held_out, 0)
-    assert signs.data_signs()["twins"] == 1
-    taken = signs(state)  # and three images kept back are too few for a pack of four
+    measurements = HealthMeasurements(Same(data.store, data.places), held_out, 0)
+    assert measurements.measure_data()["near_duplicates"] == 1
+    taken = measurements.measure_game(state)  # and three held-out images are too few for a pack of four
     assert taken["diversity"] > 1
-    assert "told/held_out" not in taken
-    assert "told/real" in taken
+    assert "auc/holdout_vs_generated" not in taken
+    assert "auc/real_vs_generated" in taken
 
 
-def test_a_conditional_game_is_asked_for_classes_as_often_as_there_are(store: Store) -> None:
+def test_a_conditional_game_is_asked_for_classes_as_often_as_the_data_has_them(store: Store) -> None:
     from dataclasses import replace
 
     uneven = replace(store, labels=(np.arange(60) % 6 == 0).astype(np.int64))
     recipe = recipes.get("cgan")(width=4, latent_size=5, batch_size=8)
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
     assert isinstance(state.game, TwoPlayerGame)
-    _, labels = Examiner(split_holdout(uneven, 0, 0)[0], None, 0).draw(state.game)
+    _, labels = HealthMeasurements(split_holdout(uneven, 0, 0)[0], None, 0).generate(state.game)
     assert labels is not None
     assert labels.float().mean().item() == pytest.approx(1 / 6, abs=0.01)
 
 
-def test_what_is_asked_for_is_compared_class_by_class(tmp_path: Path) -> None:
+def test_class_agreement_is_measured_by_class(tmp_path: Path) -> None:
     """Four classes of gray. For the third, the second is drawn."""
     labels = np.arange(80) % 4
     grays = 60 * labels[:, None, None, None] + np.random.default_rng(0).integers(0, 30, (80, 16, 16, 1))
     np.savez(tmp_path / "grays.npz", images=grays.astype(np.uint8), labels=labels)
-    examiner = Examiner(split_holdout(prepare(open_source(tmp_path / "grays.npz"), Preprocessing(size=16)), 0, 0)[0], None, 0)
-    assert examiner.data_signs()["agreements"] == [1.0] * 4
+    measurements = HealthMeasurements(split_holdout(prepare(open_source(tmp_path / "grays.npz"), Preprocessing(size=16)), 0, 0)[0], None, 0)
+    assert measurements.measure_data()["label_agreement/by_class"] == [1.0] * 4
     asked = torch.tensor([0, 1, 2, 2, 3])
-    drawn = torch.stack([examiner.real.samples[examiner.real.labels == label][0] for label in (0, 1, 1, 1, 3)])
-    assert examiner.image_signs(drawn, asked)["as_asked/kinds"] == [1.0, 1.0, 0.0, 1.0]
+    drawn = torch.stack([measurements.real.samples[measurements.real.labels == label][0] for label in (0, 1, 1, 1, 3)])
+    assert measurements.measure_samples(drawn, asked)[CLASS_AGREEMENT_BY_CLASS] == [1.0, 1.0, 0.0, 1.0]
 
 
 @pytest.mark.parametrize("name", ["sngan", "biggan", "stylegan2", "progan"])
@@ -297,7 +306,7 @@ def test_every_recipe_can_be_looked_at(name: str, store: Store) -> None:
     small = {"sngan": {"width": 4}, "biggan": {"width": 4}}.get(name, {"channel_base": 64, "channel_max": 8})
     recipe = recipes.get(name)(batch_size=8, **small)
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
-    taken = Examiner(*split_holdout(store, 8, 0), 0)(state)
-    assert {"told/real", "told/trained", "diversity", "place", "kinds"} <= taken.keys()
+    taken = HealthMeasurements(*split_holdout(store, 8, 0), 0).measure_game(state)
+    assert {"auc/real_vs_generated", "auc/training_vs_holdout", "diversity", "projection", "modes"} <= taken.keys()
     assert all(math.isfinite(value) for value in taken.values() if isinstance(value, float))
-    assert not any("parametrizations" in layer for layer in taken["constant"])
+    assert not any("parametrizations" in layer for layer in taken["constant_channels"])

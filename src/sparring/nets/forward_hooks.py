@@ -1,4 +1,4 @@
-"""What the modules of a network give while it runs, and a network without some of it."""
+"""Context managers that hook into the forward pass of a network: they record feature maps, set channels to zero, or fix dropout."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,30 +9,30 @@ from torch import Tensor, nn
 
 from sparring.core.random_streams import Streams
 
-MOST_IMAGE_CHANNELS = 4
+MAX_IMAGE_CHANNELS = 4
 
 
-class Recorder:
-    """The last map of each side that a network gave, with the name of the module that gave it; in the order of the network."""
+class FeatureMapRecorder:
+    """Holds the last feature map of each side that a network output, with the name of its module, in the order of the network."""
 
     def __init__(self) -> None:
         self.maps: dict[int, tuple[str, Float[Tensor, "n c h w"]]] = {}
 
-    def note(self, name: str, output: object) -> None:
-        """Keep a module's output if it is a map: of four dimensions, and with more channels than images have."""
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[1] > MOST_IMAGE_CHANNELS:
+    def record(self, name: str, output: object) -> None:
+        """Keep a module's output if it is a feature map: four-dimensional, with more channels than images have."""
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[1] > MAX_IMAGE_CHANNELS:
             self.maps[output.shape[2]] = (name, output)
 
 
 @contextlib.contextmanager
-def recording(network: nn.Module) -> Iterator[Recorder]:
-    """Keeps the maps that the network's modules give in the block."""
-    recorder = Recorder()
+def record_feature_maps(network: nn.Module) -> Iterator[FeatureMapRecorder]:
+    """Record the feature maps that the network's modules output within the context."""
+    recorder = FeatureMapRecorder()
 
     def listen(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
-        return module.register_forward_hook(lambda _, __, output: recorder.note(name, output))
+        return module.register_forward_hook(lambda _, __, output: recorder.record(name, output))
 
-    # a parametrization gives weights, not maps
+    # a parametrization outputs weights, not feature maps
     handles = [listen(name, module) for name, module in network.named_modules() if name and "parametrizations" not in name]
     try:
         yield recorder
@@ -42,8 +42,8 @@ def recording(network: nn.Module) -> Iterator[Recorder]:
 
 
 @contextlib.contextmanager
-def without(network: nn.Module, module: str, channels: Int64[Tensor, " k"]) -> Iterator[None]:
-    """In the block these channels of what that module gives are zero."""
+def zero_channels(network: nn.Module, module: str, channels: Int64[Tensor, " k"]) -> Iterator[None]:
+    """Set these channels of the output of `module`, a dotted name, to zero within the context."""
 
     def silence(_: nn.Module, __: object, output: Tensor) -> Tensor:
         kept = torch.ones(output.shape[1], dtype=output.dtype, device=output.device)
@@ -58,8 +58,8 @@ def without(network: nn.Module, module: str, channels: Int64[Tensor, " k"]) -> I
 
 
 @contextlib.contextmanager
-def dropping(network: nn.Module, seed: int) -> Iterator[None]:
-    """In the block dropout is played in use, too: the same places of every image, which `seed` decides."""
+def fixed_dropout(network: nn.Module, seed: int) -> Iterator[None]:
+    """Apply dropout in evaluation mode within the context, at the same positions of every image, which depend on `seed`."""
 
     def listen(module: nn.Dropout, streams: Streams) -> torch.utils.hooks.RemovableHandle:
         def drop(_: nn.Module, __: object, output: Tensor) -> Tensor:

@@ -10,26 +10,26 @@ from PIL import Image, ImageFilter
 from sparring.core.errors import SettingsError, did_you_mean
 from sparring.core.random_streams import stream_seed
 
-Made = Literal["edges", "scribble", "gray", "low-resolution", "masked"]
+DerivedInput = Literal["edges", "scribble", "gray", "low-resolution", "masked"]
 Pixels = UInt8[np.ndarray, "h w _"]
-EDGE, STROKE = 40.0, 60.0
+EDGE_CONTRAST, STROKE_CONTRAST = 40.0, 60.0
 """How much brightness changes across a line that is drawn, of 255."""
-SHRUNK, HOLE = 4, 0.5
+DOWNSCALING, MASK_SHARE = 4, 0.5
 """A low-resolution input has a quarter of the side, a masked one a hole of half the side."""
 WOBBLE = 1.5
 """How far a scribble's lines go astray, in 64ths of the side."""
 
 
-def _image(pixels: Pixels) -> Image.Image:
+def _to_pillow(pixels: Pixels) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
 def _brightness(pixels: Pixels, smoothing: float) -> Float[np.ndarray, "h w"]:
-    gray = _image(pixels).convert("RGB").convert("L")
+    gray = _to_pillow(pixels).convert("RGB").convert("L")
     return np.asarray(gray.filter(ImageFilter.GaussianBlur(smoothing)), np.float32)
 
 
-def _lines(pixels: Pixels, smoothing: float, least: float) -> np.ndarray:
+def _detect_lines(pixels: Pixels, smoothing: float, least: float) -> np.ndarray:
     """Where brightness changes by more than `least` from a pixel's one side to the other, and most of all across the line."""
     gray = np.pad(_brightness(pixels, smoothing), 1, mode="edge")
     across, down = gray[1:-1, 2:] - gray[1:-1, :-2], gray[2:, 1:-1] - gray[:-2, 1:-1]
@@ -43,16 +43,16 @@ def _lines(pixels: Pixels, smoothing: float, least: float) -> np.ndarray:
 
 def edges(pixels: Pixels, index: int) -> Pixels:
     """Thin black lines on white."""
-    return np.where(_lines(pixels, 0.7, EDGE), 0, 255).astype(np.uint8)[:, :, None]
+    return np.where(_detect_lines(pixels, 0.7, EDGE_CONTRAST), 0, 255).astype(np.uint8)[:, :, None]
 
 
 def scribble(pixels: Pixels, index: int) -> Pixels:
-    """The coarse lines alone, thick and unsteady, as by hand; the same for a image each time. How coarse depends on the shorter side, to
+    """The coarse lines alone, thick and unsteady, as by hand; the same for an image each time. How coarse depends on the shorter side, to
     which images are brought: a wide one is drawn as its middle would be.
     """
     height, width = pixels.shape[:2]
     side = min(height, width)
-    drawn = np.where(_lines(pixels, side / 48, STROKE / 2), 0, 255).astype(np.uint8)
+    drawn = np.where(_detect_lines(pixels, side / 48, STROKE_CONTRAST / 2), 0, 255).astype(np.uint8)
     generator = np.random.Generator(np.random.Philox(stream_seed(0, "scribble", index)))
     coarse = generator.uniform(-1, 1, (2, 5, 5)).astype(np.float32) * WOBBLE * side / 64
     down, across = (np.asarray(Image.fromarray(one).resize((width, height), Image.Resampling.BICUBIC)) for one in coarse)
@@ -64,20 +64,20 @@ def scribble(pixels: Pixels, index: int) -> Pixels:
 
 def gray(pixels: Pixels, index: int) -> Pixels:
     """Without color."""
-    return np.asarray(_image(pixels).convert("RGB").convert("L"))[:, :, None]
+    return np.asarray(_to_pillow(pixels).convert("RGB").convert("L"))[:, :, None]
 
 
 def low_resolution(pixels: Pixels, index: int) -> Pixels:
     """A quarter of the side, enlarged again."""
-    image = _image(pixels)
-    small = image.resize((max(1, image.width // SHRUNK), max(1, image.height // SHRUNK)), Image.Resampling.BOX)
+    image = _to_pillow(pixels)
+    small = image.resize((max(1, image.width // DOWNSCALING), max(1, image.height // DOWNSCALING)), Image.Resampling.BOX)
     return np.asarray(small.resize(image.size, Image.Resampling.BICUBIC)).reshape(pixels.shape)
 
 
 def masked(pixels: Pixels, index: int) -> Pixels:
     """With a gray square in it, at a place of the image's own."""
     height, width = pixels.shape[:2]
-    tall, wide = round(height * HOLE), round(width * HOLE)
+    tall, wide = round(height * MASK_SHARE), round(width * MASK_SHARE)
     generator = np.random.Generator(np.random.Philox(stream_seed(0, "mask", index)))
     top, left = int(generator.integers(height - tall + 1)), int(generator.integers(width - wide + 1))
     holed = pixels.copy()
@@ -85,22 +85,22 @@ def masked(pixels: Pixels, index: int) -> Pixels:
     return holed
 
 
-BRITISH: dict[str, Made] = {"grey": "gray"}
+BRITISH_SPELLINGS: dict[str, DerivedInput] = {"grey": "gray"}
 """British spellings, which are accepted too."""
-AT_LEARNED_SIZE: frozenset[Made] = frozenset({"edges", "scribble", "masked"})
+SIZE_DEPENDENT: frozenset[DerivedInput] = frozenset({"edges", "scribble", "masked"})
 """Kinds that look otherwise on larger images: lines are as thin, and fewer; holes are wider. (Gray is gray at any size, and an image of
 low resolution lacks the same details for each pixel.)"""
 
 
-def kind_called(name: str) -> Made:
+def parse_derived_input(name: str) -> DerivedInput:
     """The kind of that name, in American or British spelling. A SettingsError says which there are."""
-    kind = BRITISH.get(name, name)
-    if kind not in MAKERS:
-        raise SettingsError(f"There is no kind of input {name!r} to make. {did_you_mean(name, MAKERS)}")
+    kind = BRITISH_SPELLINGS.get(name, name)
+    if kind not in DERIVATIONS:
+        raise SettingsError(f"There is no kind of input {name!r} to make. {did_you_mean(name, DERIVATIONS)}")
     return kind
 
 
-MAKERS: dict[Made, Callable[[Pixels, int], Pixels]] = {
+DERIVATIONS: dict[DerivedInput, Callable[[Pixels, int], Pixels]] = {
     "edges": edges,
     "scribble": scribble,
     "gray": gray,

@@ -1,0 +1,215 @@
+"""The signals of a training: what each number in health.jsonl, in log.jsonl and in other programs' logs and sample sheets is.
+
+Every signal is declared here once, with its range, its meaning and what writes it. Writers take their keys from here. Rules import the
+signals that they read by name, so a rule that names an unknown signal fails when it is imported.
+
+Distances between images are in units of the mean distance of two real images, unless it says otherwise. An AUC is the area under the ROC
+curve of the discriminator's logits: the probability that an image of the first kind gets a higher logit than one of the second. 0.5 means
+that the discriminator cannot tell the two kinds apart, 1 that it always can.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Source = Literal["data", "game", "weights", "training", "sheets"]
+"""What writes a signal. data: `HealthMeasurements.measure_data`, the first line of health.jsonl, under "data". game:
+`HealthMeasurements.measure_game`, and weights: `HealthRecorder`, every further line of health.jsonl. training: log.jsonl, or a table of
+another program's losses. sheets: `read_sample_sheets`, of another program's samples."""
+REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A number (or a list of numbers, or a number for each weight) that is recorded of a training."""
+
+    name: str
+    """Its key in a line. A key that ends in "/*" stands for all keys that begin as it does."""
+    range: str
+    """The values that it can have."""
+    meaning: str
+    """What it measures, in a sentence."""
+    source: Source
+    """What writes it."""
+
+    @property
+    def prefix(self) -> str:
+        """The name without the "/*" at its end: the key of a total over all keys that it stands for."""
+        return self.name.removesuffix("/*")
+
+    def matches(self, key: str) -> bool:
+        """Whether this signal is what a line has under `key`."""
+        return key == self.name or (self.name.endswith("/*") and (key == self.prefix or key.startswith(f"{self.prefix}/")))
+
+    def of(self, values: Mapping[str, Any], default: Any = REQUIRED) -> Any:  # noqa: ANN401 (JSON is any)
+        """The value of this signal in a line. A KeyError if there is none and no `default` is given."""
+        return values[self.name] if default is REQUIRED else values.get(self.name, default)
+
+
+# ------------------------------------------------------------------------------------------ the data: the first line of health.jsonl
+
+IMAGE_COUNT = Signal("count", "1 or more", "Number of images that the game is trained on.", "data")
+HOLDOUT_COUNT = Signal("holdout", "0 or more", "Number of images that are held out.", "data")
+SHAPE = Signal("shape", "[channels, height, width]", "Shape of an image. Points in the plane have one pixel.", "data")
+MINIMUM = Signal("minimum", "any; -1 is right", "Smallest value of a pixel.", "data")
+MAXIMUM = Signal("maximum", "any; 1 is right", "Largest value of a pixel.", "data")
+DATA_MEAN = Signal("mean", "-1 to 1", "Mean value of a pixel.", "data")
+STANDARD_DEVIATION = Signal("standard_deviation", "0 to 1", "Standard deviation of the pixels' values.", "data")
+DATA_SATURATION = Signal("saturation", "0 to 1", "Share of the pixels' values that are at either end of the range.", "data")
+DATA_CHECKERBOARD = Signal(
+    "checkerboard", "0 to 1", "Share of the images' variation that alternates from pixel to pixel. Of images only.", "data"
+)
+PAIRWISE_DISTANCE = Signal(
+    "pairwise_distance", "0 to 2", "Mean distance of two real images: root mean squared difference of their pixels' values.", "data"
+)
+NEAREST_OTHER = Signal("nearest_other", "0 or more", "Median distance of a real image to the nearest other one.", "data")
+NEAR_DUPLICATES = Signal("near_duplicates", "0 to 1", "Share of the real images that have a near-duplicate among those measured.", "data")
+MEASURED_COUNT = Signal("measured", "1 or more", "Number of real images that all of this is measured on.", "data")
+DISCRIMINATOR_COUNT = Signal(
+    "discriminator_images", "1 or more", "Number of real images that each measurement shows the discriminator.", "data"
+)
+CLASS_SHARES = Signal("classes", "shares that sum to 1", "Share of the images that each class has. Of data with classes only.", "data")
+LABEL_AGREEMENT = Signal(
+    "label_agreement", "0 to 1", "Share of the real images whose nearest neighbor has the same class. Of data with classes only.", "data"
+)
+LABEL_AGREEMENT_BY_CLASS = Signal("label_agreement/by_class", "0 to 1 each", "The same share for the images of each class.", "data")
+LABEL_AGREEMENT_BY_CHANCE = Signal("label_agreement/by_chance", "0 to 1", "The same share if labels were shuffled.", "data")
+DATA_MODE_SHARES = Signal(
+    "modes", "shares that sum to 1", "Share of the real images that each mode has: each class, or else each of ten clusters.", "data"
+)
+MODES_ARE = Signal("modes_are", '"classes" or "clusters"', "What modes are: classes where neighbors mostly share theirs.", "data")
+
+# ------------------------------------------------------------------------------------------ a game: every further line of health.jsonl
+
+STEP = Signal("step", "1 or more", "Steps of the game that were taken.", "weights")
+REAL_SAMPLES = Signal("real_samples", "0 or more", "Real samples that were shown to the first player.", "weights")
+RELATIVE_GRADIENTS = Signal(
+    "relative_gradients", "0 or more, by weight", "Norm of a weight's gradient in the last step, relative to the weight's norm.", "weights"
+)
+RELATIVE_UPDATES = Signal(
+    "relative_updates", "0 or more, by weight", "Norm of a weight's change in the last step, relative to the weight's norm.", "weights"
+)
+SPECTRAL_NORMS = Signal(
+    "spectral_norms", "0 or more, by weight", "Largest singular value of each weight with two dimensions or more.", "game"
+)
+CONSTANT_CHANNELS = Signal(
+    "constant_channels",
+    "0 to 1, by layer",
+    "Share of a layer's channels that are the same in all images. Layers without any are left out.",
+    "game",
+)
+BATCH_NORM = Signal("batch_norm", "true or false", "Whether the discriminator has batch norm.", "game")
+MEAN_LOGIT_OF_GENERATED = Signal("logit/generated", "any", "Mean logit of generated images, in batches of their own.", "game")
+MEAN_LOGIT_OF_REAL = Signal("logit/real", "any", "Mean logit of real images that are trained on, in batches of their own.", "game")
+MEAN_LOGIT_OF_HOLDOUT = Signal("logit/holdout", "any", "Mean logit of held-out images, in batches of their own.", "game")
+LOGIT_SPREAD = Signal("logit/spread", "0 or more", "Standard deviation of the logits of real and generated images together.", "game")
+AUC_REAL = Signal("auc/real_vs_generated", "0 to 1", "AUC of images that are trained on against generated ones.", "game")
+AUC_HOLDOUT = Signal("auc/holdout_vs_generated", "0 to 1", "AUC of held-out images against generated ones.", "game")
+AUC_TRAINING = Signal(
+    "auc/training_vs_holdout",
+    "0 to 1",
+    "AUC of images that are trained on against held-out ones. Above 0.5: the discriminator overfits.",
+    "game",
+)
+DIVERSITY = Signal("diversity", "0 or more", "Mean distance of two samples. 1: they differ as much as real images.", "game")
+NEAREST_SAMPLE = Signal(
+    "nearest_sample",
+    "0 or more",
+    "Median distance of a sample to the nearest other one, over that of real images. 1: as real images.",
+    "game",
+)
+SAMPLE_NEAR_DUPLICATES = Signal("near_duplicates", "0 to 1", "Share of the samples that have a near-duplicate among the others.", "game")
+RECALL = Signal("recall", "0 to 1", "Share of the real images within a sample's neighborhood (Kynkäänniemi et al. 2019).", "game")
+PRECISION = Signal("precision", "0 to 1", "Share of the samples within a real image's neighborhood (Kynkäänniemi et al. 2019).", "game")
+COVERAGE = Signal(
+    "coverage", "0 to 1", "Share of the real images with a sample in their neighborhood (Naeem et al. 2020), of what is possible.", "game"
+)
+SAMPLE_DIVERSITY = (DIVERSITY, NEAREST_SAMPLE, SAMPLE_NEAR_DUPLICATES, RECALL, PRECISION, COVERAGE)
+EMA_SAMPLE_DIVERSITY = tuple(replace(each, name=f"ema/{each.name}", meaning=f"EMA generator: {each.meaning}") for each in SAMPLE_DIVERSITY)
+NEAREST_REAL = Signal("nearest_real", "0 or more", "Median distance of a sample to the nearest real image.", "game")
+NEAREST_REAL_OF_HOLDOUT = Signal("nearest_real/holdout", "0 or more", "The same distance of held-out images.", "game")
+PROJECTION = Signal(
+    "projection",
+    "any, a list",
+    "All samples together, projected on fixed random directions. Of the same latents every time: distances between lists are movements.",
+    "game",
+)
+SAMPLE_MEAN = Signal("mean", "-1 to 1", "Mean value of the samples' pixels.", "game")
+SATURATION = Signal("saturation", "0 to 1", "Share of the samples' pixels that are at either end of the range.", "game")
+CHECKERBOARD = Signal(
+    "checkerboard", "0 to 1", "Share of the samples' variation that alternates from pixel to pixel. Of images only.", "game"
+)
+CLASS_AGREEMENT = Signal(
+    "class_agreement", "0 to 1", "Share of the samples whose nearest real image has the class that was asked for.", "game"
+)
+CLASS_AGREEMENT_BY_CLASS = Signal("class_agreement/by_class", "0 to 1 each", "The same share for the samples of each class.", "game")
+MODE_SHARES = Signal(
+    "modes", "shares that sum to 1", "Share of the samples (and the EMA generator's) whose nearest real image is of each mode.", "game"
+)
+
+# ------------------------------------------------------------------------------------------ log.jsonl, or a table of losses
+
+LOSS = Signal("loss/*", "any", "Mean of each term that a turn minimizes: loss/TURN/TERM.", "training")
+GENERATOR_LOSS = Signal("loss/generator/*", "any", "The generator's loss: the sum of its terms.", "training")
+DISCRIMINATOR_LOSS = Signal("loss/discriminator/*", "any", "The discriminator's loss: the sum of its terms.", "training")
+LOGITS_OF_REAL = Signal("logits/real", "any", "Mean logit of real images in training.", "training")
+LOGITS_OF_GENERATED = Signal("logits/generated", "any", "Mean logit of generated images in training.", "training")
+GRADIENT = Signal("gradient/*", "0 or more", "Norm of the gradient of all weights that a turn moves: gradient/TURN.", "training")
+GENERATOR_GRADIENT = Signal("gradient/generator", "0 or more", "Norm of the gradient that reaches the generator.", "training")
+DISCRIMINATOR_GRADIENT = Signal("gradient/discriminator", "0 or more", "Norm of the gradient that reaches the discriminator.", "training")
+LEARNING_RATE = Signal("rate/*", "0 or more", "Learning rate of each player.", "training")
+AUGMENTATION = Signal(
+    "augment/*", "0 to 1; -1 to 1", "ADA: chance of each operation, and mean sign of the real images' logits.", "training"
+)
+PATH_LENGTH = Signal("path_length", "0 or more", "StyleGAN2: norm of the images' gradient by the style.", "training")
+LOSSES = {"discriminator": DISCRIMINATOR_LOSS, "generator": GENERATOR_LOSS}
+"""By player."""
+LOGITS = {"real": LOGITS_OF_REAL, "generated": LOGITS_OF_GENERATED}
+"""By what they are of."""
+GRADIENTS = {"discriminator": DISCRIMINATOR_GRADIENT, "generator": GENERATOR_GRADIENT}
+"""By network."""
+
+# ------------------------------------------------------------------------------------------ sample sheets of another program
+
+SHEET_SPREAD = Signal(
+    "sheet/spread",
+    "0 to 2",
+    "Mean distance of two samples of a moment at 16x16: root mean squared difference of their values in [-1, 1]. Needs two samples.",
+    "sheets",
+)
+SHEET_NEAR_DUPLICATES = Signal(
+    "sheet/near_duplicates", "0 to 1", "Share of a moment's samples with a near-duplicate among the others.", "sheets"
+)
+SHEET_MOVEMENT = Signal(
+    "sheet/movement",
+    "0 to 2",
+    "Distance from the moment before: of each sample if samples show the same latents throughout, else of the mean sample.",
+    "sheets",
+)
+SHEET_RETURN = Signal(
+    "sheet/return",
+    "0 or more",
+    "Distance to an earlier moment over that to the farthest moment in between, at the least. Near 0: samples are what they were before; "
+    "1 or more: they never came back; about a half by chance, where samples are of other latents each time. From the third moment on.",
+    "sheets",
+)
+SHEET_NOISE = Signal(
+    "sheet/noise",
+    "0 to about 1",
+    "Half of the mean squared difference of neighboring pixels over the variance of a sample's pixels. 1 in white noise; 0.06 to 0.24 in "
+    "small images, 0.02 to 0.68 in single ones.",
+    "sheets",
+)
+SHEET_SATURATION = replace(SATURATION, source="sheets")
+SHEET_CHECKERBOARD = replace(
+    CHECKERBOARD,
+    meaning=f"{CHECKERBOARD.meaning} Of PNG files only: lossy ones do not keep it. Images enlarged by whole pixels are reduced first.",
+    source="sheets",
+)
+
+ALL_SIGNALS = (*(each for each in tuple(globals().values()) if isinstance(each, Signal)), *EMA_SAMPLE_DIVERSITY)
+
+
+def declared(*sources: Source) -> tuple[Signal, ...]:
+    """All signals that these sources write."""
+    return tuple(signal for signal in ALL_SIGNALS if signal.source in sources)
