@@ -222,7 +222,8 @@ def test_budgets_that_are_not_named_stay_unless_used_up(squares: Path, tmp_path:
     run = tmp_path / "run"
     sparring.train("dcgan", data=squares, out=run, steps=3, minutes=5, console=quiet, **tiny)
     sparring.resume(run, console=quiet)
-    assert "The budget of this run is used up (steps 3)" in quiet.file.getvalue()
+    assert "The budget of this run is used up (--steps 3)" in quiet.file.getvalue()
+    assert "Nothing left to do: step 3" in quiet.file.getvalue()
     sparring.resume(run, real_samples=40, console=quiet)
     settings = json.loads((run / "config.json").read_text())["train_settings"]
     assert (settings["real_samples"], settings["steps"], settings["minutes"]) == (40, None, 5)

@@ -209,7 +209,7 @@ def test_a_coached_run_can_be_used_and_resumed(
     assert sparring.load(run, checkpoint=4, whole=True).recipe.packing == 1
     assert sparring.load(sparring.pack(model, tmp_path / "model.safetensors")).recipe.packing == 2
     sparring.resume(run, console=quiet)
-    assert "The budget of this run is used up (steps 30)" in quiet.file.getvalue()
+    assert "The budget of this run is used up (--steps 30)" in quiet.file.getvalue()
     sparring.resume(run, steps=34, packing=2, coach=True, console=quiet)
     assert kept(run)[-1] == 26
     with pytest.raises(SettingsError, match="packing: the run has 2"):

@@ -157,7 +157,7 @@ def test_a_name_is_taken_again_and_what_others_wrote_stays(
     capsys.readouterr()
     assert sparring.load(run).sample(1).isfinite().all()
     assert capsys.readouterr().out == ""
-    with pytest.raises(sparring.core.errors.SettingsError, match="holds a run already"):
+    with pytest.raises(sparring.core.errors.SettingsError, match="contains a run already"):
         sparring.train("dcgan", squares, run, steps=2, console=quiet, **tiny)
 
 

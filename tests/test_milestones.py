@@ -47,7 +47,7 @@ def test_a_young_run_by_hand(tmp_path: Path) -> None:
     assert (found.real_samples, found.goal, found.aim, found.young) == (19_968, 200_000, FIRST, True)
     assert found.minutes == pytest.approx(30.0, abs=0.01)
     assert found.command == f"sparring resume '{tmp_path}/a run' --minutes 35"
-    assert found.sentence.startswith("10 % of the way to a first look (19,968 of 200,000 images; about 30 minutes more")
+    assert found.sentence.startswith("10% of the way to a first look (19,968 of 200,000 real samples; about 30 minutes more")
     assert "total" in found.sentence
 
 

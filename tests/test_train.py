@@ -100,21 +100,21 @@ def test_a_resumed_run_refuses_other_settings_by_name(tmp_path: Path, squares: P
     with pytest.raises(SettingsError) as error:
         sparring.resume(run, learning_rate=1.0, seed=9, steps=2, crop="pad", console=quiet)
     for words in (
-        "learning_rate: the run has 0.0002, asked for was 1.0",
-        "seed: the run has 0",
-        "steps: the run's budget is 3",
-        "crop: the run has",
+        "learning_rate is 0.0002 in this run, not 1.0",
+        "seed is 0 in this run",
+        "steps is 3 in this run",
+        "crop is",
     ):
         assert words in str(error.value)
     with pytest.raises(SettingsError, match="learning_rat"):
         sparring.resume(run, learning_rat=1.0, console=quiet)
-    with pytest.raises(SettingsError, match="holds a run already"):
+    with pytest.raises(SettingsError, match="contains a run already"):
         sparring.train("dcgan", data=squares, out=run, steps=3, console=quiet, **tiny)
     images = np.load(squares)["images"].copy()
     images[0, 0, 0] ^= 1
     changed = tmp_path / "changed.npz"
     np.savez(changed, images=images, labels=np.load(squares)["labels"])
-    with pytest.raises(SettingsError, match=r"no longer what .* was trained on"):
+    with pytest.raises(SettingsError, match=r"no longer the data .* was trained on"):
         sparring.resume(run, data=str(changed), steps=5, console=quiet)
     sparring.resume(run, learning_rate=0.0002, steps=4, console=quiet)
     assert checkpoints.steps(run / "checkpoints")[-1] == 4

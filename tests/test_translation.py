@@ -571,7 +571,7 @@ def test_a_second_set_that_was_moved_is_found_where_it_is_said_to_be(places: tup
     with pytest.raises(DataError, match="--target"):
         sparring.resume(tmp_path / "r", steps=2, console=quiet)
     sparring.resume(tmp_path / "r", target=elsewhere, steps=2, console=quiet)
-    with pytest.raises(SettingsError, match=r"no longer what .* was trained on"):
+    with pytest.raises(SettingsError, match=r"no longer the data .* was trained on"):
         sparring.resume(tmp_path / "r", target=places[0], steps=3, console=quiet)
 
 

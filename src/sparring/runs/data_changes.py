@@ -17,11 +17,11 @@ def refuse_moved(run: RunDirectory, recorded: Mapping[str, Any]) -> None:
     gone = {flag: place for flag, place in places.items() if place and Path(place).is_absolute() and not Path(place).exists()}
     if gone:
         flags = " ".join(f"--{flag} NEW_{flag.upper()}" for flag in gone)
-        problems = [f"--{flag} was {place}, and nothing is there now" for flag, place in gone.items()]
+        problems = [f"--{flag} was {place}, which does not exist" for flag, place in gone.items()]
         raise DataError(
-            listed(f"{run.path} was trained on data that is gone from its place:", problems)
-            + f"\nIf it was moved or renamed, say once where it is now: {run.resume_command} {flags}"
-            + "\n(The same images are known by their content, and their new place is remembered.)"
+            listed(f"The training data of {run.path} is no longer where it was:", problems)
+            + f"\nIf it was moved or renamed, say where it is now: {run.resume_command} {flags}"
+            + "\n(It is recognized by its content, and its new location is saved.)"
         )
 
 
@@ -39,12 +39,12 @@ def refuse_changed(
     if dataset.fingerprint == recorded["fingerprint"]:
         return
     if count != before:
-        what = f"{count:,} images now, {before:,} then ({abs(count - before):,} {'more' if count > before else 'fewer'})"
+        what = f"{count:,} images now, {before:,} then ({abs(count - before):,} {'more' if count > before else 'fewer'})."
     else:
-        what = f"{count:,} images now as then, but not the same ones, or with other labels or in another order"
+        what = f"{count:,} images now as then, but other ones, or with other labels or in another order."
     files = " ".join(["", *changes_since(recorded["fingerprint"], dataset)])
     raise SettingsError(
-        f"{place} is no longer what {run.path} was trained on: {what}.{files} A run can be resumed with the same images only. Put the old "
-        f"state back; if it lies elsewhere: {run.resume_command} --data PLACE. Or train a new run on the new data, into another --out. "
+        f"{place} is no longer the data that {run.path} was trained on: {what}{files} A run can only continue with the same images. "
+        f"Restore them; or, if they are elsewhere: {run.resume_command} --data PLACE; or train a new run on the new data, with another --out. "
         f"{otherwise}".rstrip()
     )

@@ -40,7 +40,7 @@ GOOD: Mapping[str, int] = {
 }
 SCALED_GOOD = {"dcgan", "cgan", "lsgan", "pacgan", "acgan"}
 """Recipes of DCGAN's networks, for which it is `GOOD_AT_32`, and more for larger sides, as the doctor has it."""
-FIRST, LAST = "a first look", "where little more is to be had"
+FIRST, LAST = "a first look", "the point after which little improves"
 PACE_LINES = 5
 """Of timing.jsonl, the newest: their median is the run's pace."""
 
@@ -67,12 +67,12 @@ class Whereabouts:
         """All of it, for a person."""
         share = 100 * self.real_samples / self.goal
         percent = f"{share:.0f}" if share >= 1 else f"{share:.1g}"
-        far = f"{percent} % of the way to {self.aim} ({self.real_samples:,} of {self.goal:,} images"
-        left = "" if self.minutes is None else f"; about {_duration(self.minutes)} more at its pace"
+        far = f"{percent}% of the way to {self.aim} ({self.real_samples:,} of {self.goal:,} real samples"
+        left = "" if self.minutes is None else f"; about {_duration(self.minutes)} more at this speed"
         if not self.command:
-            return f"{far}{left}); it is being trained right now: let it go on."
-        total = " (the total, not added)" if " --" in self.command else ""
-        return f"{far}{left}); go on: {self.command}{total}"
+            return f"{far}{left}); it is still training."
+        total = " (the total for the whole run)" if " --" in self.command else ""
+        return f"{far}{left}). To continue: {self.command}{total}"
 
 
 def whereabouts(run: RunDirectory, config: Mapping[str, Any], *, at_rest: bool = False) -> Whereabouts | None:

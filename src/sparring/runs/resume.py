@@ -1,4 +1,4 @@
-"""How a run is gone on with: exactly as if it had never been interrupted, or for longer than was planned."""
+"""Resuming a run: exactly as if it had never been interrupted, or with a larger budget."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -56,10 +56,10 @@ def go_on(run: RunDirectory, data: Any, instruments: Instruments, console: "Cons
         refuse_changed(run, config["data"], place, dataset)
         if (data is not None or moved != own.data) and {name: config["data"].get(name) for name in now} != now:
             config = {**config, "data": {**config["data"], **now}}
-            console.print("The data is the same. Its new place is remembered in config.json.")
+            console.print("The data is the same. Its new location is saved in config.json.")
         for name, value in versions().items():
             if (before := config.get("versions", {}).get(name)) != value:
-                console.print(f"The run was begun with {name} {before}, this is {value}: the last bits may differ.")
+                console.print(f"The run was started with {name} {before}, and this is {name} {value}: results may differ in the last bits.")
         changes = {
             name: [getattr(own.training, name), value] for name in MACHINE if (value := getattr(new, name)) != getattr(own.training, name)
         }
@@ -89,7 +89,7 @@ def on_machine(run: RunDirectory, old: TrainSettings, asked: Mapping[str, Any]) 
     """
     if "device" not in asked and old.device == "cuda" and not torch.cuda.is_available():
         raise SettingsError(
-            f"{run.path} was trained on a GPU, and torch sees none here. To go on without one: {run.resume_command} --device cpu"
+            f"{run.path} was trained on a GPU, and torch finds none here. To continue on the CPU: {run.resume_command} --device cpu"
         )
     new = resolve(replace(old, **asked))
     moved = new.device != old.device and "precision" not in asked
@@ -100,19 +100,20 @@ def on_machine(run: RunDirectory, old: TrainSettings, asked: Mapping[str, Any]) 
 
 def changes_explained(changes: Mapping[str, Sequence[Any]], step: int, game: Game, recipe: Recipe) -> list[str]:
     """What it means that a run goes on under other settings of `MACHINE`: old and new value of each, by name."""
-    listing = ", ".join(f"{name} {after} (was {before})" for name, (before, after) in changes.items())
+    listing = ", ".join(f"--{name.replace('_', '-')} {after} (was {before})" for name, (before, after) in changes.items())
     lines = [
-        f"From step {step:,} on: {listing}. Recorded in config.json. The run is no longer the same, to the bit, as one without this change."
+        f"From step {step:,} on: {listing}. This is recorded in config.json. Results are no longer the same, to the bit, as "
+        "without the change."
     ]
     if "gradient_accumulation" in changes:
         before, after = (recipe.batch_size // parts for parts in changes["gradient_accumulation"])
         mixes = any(isinstance(module, nn.modules.batchnorm._BatchNorm | MinibatchDeviation) for module in game.modules())
         mixes = mixes or getattr(recipe, "objective", "") == "relativistic-average"
         lines.append(
-            f"Statistics of a batch (batch norm, minibatch deviation) are now those of {after} samples, not {before}: training changes a "
-            "little, the more the smaller the parts are."
+            f"Batch statistics (batch norm, minibatch deviation) are now computed from {after} samples, not {before}. This changes "
+            "training a little, and more for smaller parts."
             if mixes
-            else f"Parts of {after} samples draw other latents than parts of {before} did; gradients are the same on average."
+            else f"Parts of {after} samples have other latents than parts of {before} had. Gradients are the same on average."
         )
     return lines
 
@@ -121,20 +122,18 @@ def refuse_differences(own: tuple[object, ...], chosen: Mapping[type, Mapping[st
     """Raise a SettingsError that names every setting that differs from the run's own, and every budget that is not longer."""
     settings = {name: getattr(part, name) for part in own for name in chosen[type(part)]}
     asked = {name: value for part in own for name, value in chosen[type(part)].items()}
-    problems = [
-        f"{name}: the run has {settings[name]!r}, asked for was {value!r}" for name, value in asked.items() if settings[name] != value
-    ]
+    problems = [f"{name} is {settings[name]!r} in this run, not {value!r}" for name, value in asked.items() if settings[name] != value]
     budget = {name: getattr(part, name) for part in own for name in longer if hasattr(part, name)}
     problems += [
-        f"{name}: the run's budget is {budget[name]}, and {value} is not longer"
+        f"{name} is {budget[name]} in this run, and {value} is not more"
         for name, value in longer.items()
         if budget[name] is not None and value < budget[name]
     ]
     if problems:
         raise SettingsError(
             listed(
-                "A resumed run keeps its settings; only a longer budget, a coach, and what computes (device, precision, "
-                "threads, gradient_accumulation) may be given. These differ:",
+                "A resumed run keeps its settings, except for a larger budget, the coach and the hardware settings (sparring resume "
+                "--help). These differ:",
                 problems,
             )
         )
@@ -144,11 +143,12 @@ def with_longer_budget(run: RunDirectory, old: TrainSettings, longer: Mapping[st
     """The settings with the budgets that were named; budgets that were not named stay, unless they are used up by now."""
     used = checkpoints.newest_progress(run.checkpoints).used_budget
     used_up = {name: limit for name in BUDGETS if name not in longer and (limit := getattr(old, name)) is not None and used[name] >= limit}
+    flags = {name: f"--{name.replace('_', '-')}" for name in used_up}
     if used_up and not longer:
-        limits = ", ".join(f"{name} {limit:g}" for name, limit in used_up.items())
-        flag = next(iter(used_up)).replace("_", "-")
-        console.print(f"The budget of this run is used up ({limits}). For more: {run.resume_command} --{flag} NUMBER")
+        limits = ", ".join(f"{flags[name]} {limit:g}" for name, limit in used_up.items())
+        more = f"{run.resume_command} {next(iter(flags.values()))} NUMBER"
+        console.print(f"The budget of this run is used up ({limits}). To train for longer: {more} (the total for the whole run)")
         return old
     for name, limit in used_up.items():
-        console.print(f"The old budget of {limit:g} {name} is used up, and no longer counts.")
+        console.print(f"The old budget ({flags[name]} {limit:g}) is used up and no longer applies.")
     return replace(old, **dict.fromkeys(used_up), **longer)

@@ -89,7 +89,7 @@ def begin(
     modality.split_holdout(dataset, resolved.holdout, resolved.seed)  # refuses what leaves nothing, before anything is written
     refuse_too_large(chosen.recipe, dataset.spec, dataset, resolved)
     if chosen.training.with_budget() is not chosen.training:
-        console.print(f"No budget given: training for {chosen.training.with_budget().minutes:g} minutes.")
+        console.print(f"No budget given, so training for {chosen.training.with_budget().minutes:g} minutes (--minutes).")
     config = {
         "recipe": recipes.name_of(chosen.recipe),
         "recipe_settings": asdict(chosen.recipe),
@@ -125,9 +125,10 @@ def continue_run(
     trained_on, held_out = modality.split_holdout(dataset, training.holdout, training.seed)
     if held_out is not None and len(held_out):
         console.print(
-            f"Of these {len(dataset):,}, {len(held_out):,} {'is' if len(held_out) == 1 else 'are'} held out, to tell whether the "
-            f"discriminator memorizes the other {len(trained_on):,} (--holdout)."
+            f"Of these {len(dataset):,}, {len(held_out):,} {'is' if len(held_out) == 1 else 'are'} held out from training, to measure "
+            f"whether the discriminator memorizes the other {len(trained_on):,} (--holdout)."
         )
+    steps_before = checkpoints.newest_progress(run.checkpoints).step if trained(run) else None
     every = training.evaluate_every
     score = modality.checkpoint_score(dataset, training.seed) if every is None else instruments.evaluate(dataset, training)
     grid = modality.sample_grid(dataset, training.samples, training.seed)
@@ -156,10 +157,10 @@ def continue_run(
     coached = training.coach
     result = instruments.coach(run, dataset.spec, training, play, console) if coached else play(settings.recipe, config, None)
     progress = result.progress
-    end = "Done" if result.reason == "budget" else "Stopped and saved"
-    console.print(f"{end}: step {progress.step:,}, {plural(progress.real_samples, 'real sample', 'real samples')} shown.")
+    end = "Stopped, and saved" if result.reason == "stopped" else "Nothing left to do" if progress.step == steps_before else "Done"
+    console.print(f"{end}: step {progress.step:,}, {plural(progress.real_samples, 'real sample', 'real samples')}.")
     if result.reason == "stopped":
-        console.print(f"To go on: {run.resume_command}")
+        console.print(f"To continue: {run.resume_command}")
     if (where := whereabouts(run, read_config(run), at_rest=True)) is not None:
         console.print(f"{where.sentence[:1].upper()}{where.sentence[1:]}")
     return result
@@ -226,9 +227,11 @@ def versions() -> dict[str, str]:
 def refuse_another_run(run: RunDirectory) -> None:
     """Raise a SettingsError if something was trained in that directory already: a run that ended before its first step leaves it free."""
     if trained(run):
-        raise SettingsError(f"{run.path} holds a run already. Go on with it: {run.resume_command}. Or choose another --out.")
+        raise SettingsError(
+            f"{run.path} contains a run already. To continue it: {run.resume_command}. To start a new one, choose another --out."
+        )
     if not run.exists() and checkpoints.steps(run.checkpoints):
-        raise SettingsError(f"{run.path} holds checkpoints of a run without its config.json. Choose another --out.")
+        raise SettingsError(f"{run.path} contains checkpoints of a run, but no config.json. Choose another --out.")
 
 
 def trained(run: RunDirectory) -> bool:
