@@ -1,12 +1,13 @@
-"""Runs made sick on purpose, and as many healthy ones: how often `sparring diagnose` is right, and how soon.
+"""Runs made to fail on purpose, and as many healthy ones: how often `sparring diagnose` is right, and how soon.
 
     python benchmarks/sabotage.py [--part tune test] [--seeds 5] [--jobs 2] [--only KIND ...] [--runs FOLDER] [--out FILE.md]
 
-Every sickness is made by a setting that a person could choose, or by a fault built into data or networks; training is Sparring's own, on
-one thread for each job. A run counts as told if one of the findings that its sickness is known by comes first or second of those above a
-note (and of what begins late, if it did not before); a healthy one as falsely accused if anything above a note is found. Runs that are
-there already are only diagnosed. The parts differ in recipe and data: the rules of `diagnose` were made while looking at "tune" alone;
-"test" came next, and then "fresh", "unseen", "further" and "last", each when the rules had been changed by those before."""
+Every failure is made by a setting that a person could choose, or by a fault that is built into data or networks. Training is Sparring's
+own, on one thread for each job. A run counts as diagnosed if one of the findings that its failure is known by is first or second of those
+above a note (and, if the failure begins late, was not before it began). A healthy run counts as a false alarm if anything above a note is
+found. Runs that are there already are only diagnosed. The parts differ in recipe and data: the rules of the diagnosis were made while
+looking at "tune" only; "test" came next, and then "fresh", "unseen", "further" and "last", each when the rules had been changed by those
+before."""
 
 import argparse
 import contextlib
@@ -45,8 +46,8 @@ Patch = Callable[[], contextlib.AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What games of the ward are played with: a recipe, data, settings that are healthy, and how many steps."""
+class Setup:
+    """What is trained: a recipe, data, healthy settings, and how many steps."""
 
     recipe: str
     data: str
@@ -73,147 +74,147 @@ STYLES = {
 }  # fmt: skip
 BEST = {"objective": "relativistic", "r1": 0.1, "r2": 0.1, "betas": (0.0, 0.99), "latent_size": 2, "linear_decay": True}
 RATE = {"learning_rate": 5e-4}
-PARTS: dict[str, tuple[Ground, ...]] = {
+PARTS: dict[str, tuple[Setup, ...]] = {
     "tune": (
-        Ground("gan", "ring8", 1500, BEST),
-        Ground("dcgan", "fashion10k", 500, SMALL),
-        Ground("pacgan", "moons", 1500),
-        Ground("cgan", "fashion10k", 500, SMALL),
-        Ground("lsgan", "fashion10k", 500, SMALL),
+        Setup("gan", "ring8", 1500, BEST),
+        Setup("dcgan", "fashion10k", 500, SMALL),
+        Setup("pacgan", "moons", 1500),
+        Setup("cgan", "fashion10k", 500, SMALL),
+        Setup("lsgan", "fashion10k", 500, SMALL),
     ),
-    "test": (Ground("wgan-gp", "spiral", 500, RATE), Ground("acgan", "fashion10k", 500, SMALL), Ground("dcgan", "emoji", 500, STEADY)),
+    "test": (Setup("wgan-gp", "spiral", 500, RATE), Setup("acgan", "fashion10k", 500, SMALL), Setup("dcgan", "emoji", 500, STEADY)),
     "fresh": (
-        Ground("sngan", "grid25", 800, RATE),
-        Ground("cgan", "emoji", 500, SMALL),
-        Ground("sagan", "fashion10k", 500, {**LIGHT, "attention": 8}),
+        Setup("sngan", "grid25", 800, RATE),
+        Setup("cgan", "emoji", 500, SMALL),
+        Setup("sagan", "fashion10k", 500, {**LIGHT, "attention": 8}),
     ),
-    "unseen": (Ground("wgan", "moons", 1200), Ground("pacgan", "emoji", 500, SMALL), Ground("stylegan2", "fashion10k", 400, STYLES)),
+    "unseen": (Setup("wgan", "moons", 1200), Setup("pacgan", "emoji", 500, SMALL), Setup("stylegan2", "fashion10k", 400, STYLES)),
     "further": (
-        Ground("unrolled", "swissroll", 300),
-        Ground("lsgan", "emoji", 500, SMALL),
-        Ground("gan", "grid25", 1200, BEST),
+        Setup("unrolled", "swissroll", 300),
+        Setup("lsgan", "emoji", 500, SMALL),
+        Setup("gan", "grid25", 1200, BEST),
     ),
     "last": (
-        Ground("dcgan", "emoji", 500, {**SMALL, "objective": "hinge"}),
-        Ground("gan", "fashion10k", 800, {"threads": 1}),
-        Ground("lsgan", "spiral", 800),
+        Setup("dcgan", "emoji", 500, {**SMALL, "objective": "hinge"}),
+        Setup("gan", "fashion10k", 800, {"threads": 1}),
+        Setup("lsgan", "spiral", 800),
     ),
 }
-HEALTHY: dict[str, tuple[Ground, ...]] = {
+HEALTHY: dict[str, tuple[Setup, ...]] = {
     "tune": (
-        Ground("gan", "ring8", 1500, BEST),
-        Ground("gan", "moons", 700),
-        Ground("pacgan", "moons", 1500),
-        Ground("gan", "spiral", 2000, {**BEST, "linear_decay": False}),
-        Ground("dcgan", "fashion10k", 500, SMALL),
-        Ground("dcgan", "fashion10k", 1200, SMALL),
-        Ground("wgan-gp", "fashion10k", 200, SMALL),
-        Ground("cgan", "fashion10k", 500, SMALL),
-        Ground("lsgan", "fashion10k", 500, SMALL),
-        Ground("gan", "fashion10k", 800, {"threads": 1}),
+        Setup("gan", "ring8", 1500, BEST),
+        Setup("gan", "moons", 700),
+        Setup("pacgan", "moons", 1500),
+        Setup("gan", "spiral", 2000, {**BEST, "linear_decay": False}),
+        Setup("dcgan", "fashion10k", 500, SMALL),
+        Setup("dcgan", "fashion10k", 1200, SMALL),
+        Setup("wgan-gp", "fashion10k", 200, SMALL),
+        Setup("cgan", "fashion10k", 500, SMALL),
+        Setup("lsgan", "fashion10k", 500, SMALL),
+        Setup("gan", "fashion10k", 800, {"threads": 1}),
     ),
     "test": (
-        Ground("wgan-gp", "spiral", 500, RATE),
-        Ground("gan", "grid25", 2500, BEST),
-        Ground("sngan", "moons", 800, RATE),
-        Ground("acgan", "fashion10k", 500, SMALL),
-        Ground("dcgan", "emoji", 500, STEADY),
-        Ground("dcgan", "emoji", 1200, {**STEADY, "augment": "diffaugment"}),
-        Ground("lsgan", "fashion10k", 900, SMALL),
-        Ground("sngan", "fashion10k", 150, {**SMALL, "width": 8}),
-        Ground("stylegan2", "fashion10k", 200, STYLES),
+        Setup("wgan-gp", "spiral", 500, RATE),
+        Setup("gan", "grid25", 2500, BEST),
+        Setup("sngan", "moons", 800, RATE),
+        Setup("acgan", "fashion10k", 500, SMALL),
+        Setup("dcgan", "emoji", 500, STEADY),
+        Setup("dcgan", "emoji", 1200, {**STEADY, "augment": "diffaugment"}),
+        Setup("lsgan", "fashion10k", 900, SMALL),
+        Setup("sngan", "fashion10k", 150, {**SMALL, "width": 8}),
+        Setup("stylegan2", "fashion10k", 200, STYLES),
     ),
     "fresh": (
-        Ground("sngan", "grid25", 800, RATE),
-        Ground("wgan", "ring8", 1200),
-        Ground("unrolled", "ring8", 400),
-        Ground("gan", "swissroll", 1500, BEST),
-        Ground("cgan", "emoji", 500, SMALL),
-        Ground("sagan", "fashion10k", 500, {**LIGHT, "attention": 8}),
-        Ground("pacgan", "fashion10k", 600, SMALL),
-        Ground("biggan", "fashion10k", 350, LIGHT),
-        Ground("wgan-gp", "emoji", 350, SMALL),
-        Ground("stylegan2", "emoji", 500, STYLES),
-        Ground("dcgan", "fashion10k", 2000, {"width": 16, "threads": 1}),
+        Setup("sngan", "grid25", 800, RATE),
+        Setup("wgan", "ring8", 1200),
+        Setup("unrolled", "ring8", 400),
+        Setup("gan", "swissroll", 1500, BEST),
+        Setup("cgan", "emoji", 500, SMALL),
+        Setup("sagan", "fashion10k", 500, {**LIGHT, "attention": 8}),
+        Setup("pacgan", "fashion10k", 600, SMALL),
+        Setup("biggan", "fashion10k", 350, LIGHT),
+        Setup("wgan-gp", "emoji", 350, SMALL),
+        Setup("stylegan2", "emoji", 500, STYLES),
+        Setup("dcgan", "fashion10k", 2000, {"width": 16, "threads": 1}),
     ),
     "unseen": (
-        Ground("wgan", "moons", 1200),
-        Ground("lsgan", "moons", 800),
-        Ground("unrolled", "spiral", 500),
-        Ground("pacgan", "emoji", 500, SMALL),
-        Ground("stylegan2", "fashion10k", 400, STYLES),
-        Ground("sngan", "emoji", 300, LIGHT),
-        Ground("biggan", "emoji", 350, LIGHT),
-        Ground("acgan", "emoji", 500, SMALL),
-        Ground("cgan", "fashion10k", 1000, SMALL),
-        Ground("dcgan", "fashion10k", 600, {**SMALL, "objective": "hinge"}),
-        Ground("gan", "emoji", 800, {"threads": 1}),
+        Setup("wgan", "moons", 1200),
+        Setup("lsgan", "moons", 800),
+        Setup("unrolled", "spiral", 500),
+        Setup("pacgan", "emoji", 500, SMALL),
+        Setup("stylegan2", "fashion10k", 400, STYLES),
+        Setup("sngan", "emoji", 300, LIGHT),
+        Setup("biggan", "emoji", 350, LIGHT),
+        Setup("acgan", "emoji", 500, SMALL),
+        Setup("cgan", "fashion10k", 1000, SMALL),
+        Setup("dcgan", "fashion10k", 600, {**SMALL, "objective": "hinge"}),
+        Setup("gan", "emoji", 800, {"threads": 1}),
     ),
     "further": (
-        Ground("unrolled", "swissroll", 300),
-        Ground("lsgan", "emoji", 500, SMALL),
-        Ground("wgan-gp", "fashion10k", 300, SMALL),
-        Ground("gan", "grid25", 1200, BEST),
-        Ground("wgan", "emoji", 500, SMALL),
-        Ground("sngan", "fashion10k", 700, LIGHT),
-        Ground("sagan", "emoji", 350, LIGHT),
-        Ground("progan", "fashion10k", 600, {"channel_base": 256, "channel_max": 32, "batch_size": 16, "threads": 1}),
-        Ground("stylegan", "emoji", 500, STYLES),
-        Ground("dcgan", "fashion10k", 500, {**SMALL, "augment": "ada", "width": 8}),
-        Ground("dcgan", "emoji", 400, {"width": 16, "batch_size": 64, "threads": 1}),
-        Ground("pacgan", "spiral", 1000),
-        Ground("sngan", "ring8", 1500),
-        Ground("acgan", "fashion10k", 1200, LIGHT),
+        Setup("unrolled", "swissroll", 300),
+        Setup("lsgan", "emoji", 500, SMALL),
+        Setup("wgan-gp", "fashion10k", 300, SMALL),
+        Setup("gan", "grid25", 1200, BEST),
+        Setup("wgan", "emoji", 500, SMALL),
+        Setup("sngan", "fashion10k", 700, LIGHT),
+        Setup("sagan", "emoji", 350, LIGHT),
+        Setup("progan", "fashion10k", 600, {"channel_base": 256, "channel_max": 32, "batch_size": 16, "threads": 1}),
+        Setup("stylegan", "emoji", 500, STYLES),
+        Setup("dcgan", "fashion10k", 500, {**SMALL, "augment": "ada", "width": 8}),
+        Setup("dcgan", "emoji", 400, {"width": 16, "batch_size": 64, "threads": 1}),
+        Setup("pacgan", "spiral", 1000),
+        Setup("sngan", "ring8", 1500),
+        Setup("acgan", "fashion10k", 1200, LIGHT),
     ),
     "last": (
-        Ground("dcgan", "emoji", 500, {**SMALL, "objective": "hinge"}),
-        Ground("gan", "fashion10k", 1200, {"threads": 1}),
-        Ground("lsgan", "spiral", 800),
-        Ground("wgan-gp", "moons", 400, RATE),
-        Ground("pacgan", "ring8", 1200),
-        Ground("pacgan", "fashion10k", 900, SMALL),
-        Ground("cgan", "emoji", 600, {**SMALL, "augment": "diffaugment"}),
-        Ground("acgan", "emoji", 900, LIGHT),
-        Ground("unrolled", "moons", 400),
-        Ground("wgan", "grid25", 1000),
-        Ground("sngan", "spiral", 800),
-        Ground("stylegan2", "emoji", 300, {**STYLES, "batch_size": 8}),
-        Ground("cgan", "fashion10k", 1400, {**SMALL, "width": 24}),
+        Setup("dcgan", "emoji", 500, {**SMALL, "objective": "hinge"}),
+        Setup("gan", "fashion10k", 1200, {"threads": 1}),
+        Setup("lsgan", "spiral", 800),
+        Setup("wgan-gp", "moons", 400, RATE),
+        Setup("pacgan", "ring8", 1200),
+        Setup("pacgan", "fashion10k", 900, SMALL),
+        Setup("cgan", "emoji", 600, {**SMALL, "augment": "diffaugment"}),
+        Setup("acgan", "emoji", 900, LIGHT),
+        Setup("unrolled", "moons", 400),
+        Setup("wgan", "grid25", 1000),
+        Setup("sngan", "spiral", 800),
+        Setup("stylegan2", "emoji", 300, {**STYLES, "batch_size": 8}),
+        Setup("cgan", "fashion10k", 1400, {**SMALL, "width": 24}),
     ),
 }
 
 
 @dataclass(frozen=True)
-class Sickness:
-    """A way to make a run sick."""
+class Failure:
+    """A way to make a run fail."""
 
     found: tuple[str, ...]
-    """The findings that it is known by."""
+    """Names of the findings that it is known by."""
     settings: Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]] = field(default_factory=dict)
     patch: Patch = contextlib.nullcontext
-    where: Callable[[Ground], bool] = lambda ground: True
+    where: Callable[[Setup], bool] = lambda setup: True
     steps: float = 1.0
-    """Times the ground's own."""
+    """How many times the setup's own steps are taken."""
     count: int | None = None
-    """So many images (or points) in place of all."""
+    """Number of images (or points) that are used, if not all are."""
     curable: bool = False
     """Whether changed settings can cure it."""
     onset: int = 0
-    """The step that it begins at."""
+    """The step at which it begins."""
 
-    def settings_for(self, ground: Ground) -> dict[str, Any]:
-        usual = usual_settings(ground)
+    def settings_for(self, setup: Setup) -> dict[str, Any]:
+        usual = usual_settings(setup)
         changed = self.settings(usual) if callable(self.settings) else self.settings
-        return {**ground.settings, **changed}
+        return {**setup.settings, **changed}
 
 
-def usual_settings(ground: Ground) -> dict[str, Any]:
+def usual_settings(setup: Setup) -> dict[str, Any]:
     from dataclasses import asdict
 
     from sparring import recipes
 
-    kind = recipes.get(ground.recipe)
-    return {**asdict(kind()), **(kind.settings_for["points"] if ground.points else {}), **ground.settings}  # pyright: ignore[reportAttributeAccessIssue]
+    kind = recipes.get(setup.recipe)
+    return {**asdict(kind()), **(kind.on_points if setup.points else {}), **setup.settings}  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # ------------------------------------------------------------------------------------------- faults
@@ -242,7 +243,7 @@ def seeing(change: Callable[[Batch], Batch]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def lacking_classes() -> Iterator[None]:
-    """Half of the classes are never trained on; those who look on see all."""
+    """Half of the classes are never trained on; measurements see all."""
     from sparring import api
 
     def some(store: Store, count: int | None, seed: int) -> tuple[Part, Part]:
@@ -342,16 +343,16 @@ def one_image() -> Iterator[None]:
         yield
 
 
-def labeled(ground: Ground) -> bool:
-    return ground.recipe in {"cgan", "acgan"}
+def labeled(setup: Setup) -> bool:
+    return setup.recipe in {"cgan", "acgan"}
 
 
-def imaged(ground: Ground) -> bool:
-    return not ground.points
+def imaged(setup: Setup) -> bool:
+    return not setup.points
 
 
-def normed(ground: Ground) -> bool:
-    return imaged(ground) and ground.recipe in {"dcgan", "lsgan", "acgan"} and "discriminator_norm" not in ground.settings
+def normed(setup: Setup) -> bool:
+    return imaged(setup) and setup.recipe in {"dcgan", "lsgan", "acgan"} and "discriminator_norm" not in setup.settings
 
 
 BOUNDED = {"sngan", "sagan", "wgan"}
@@ -359,8 +360,8 @@ BOUNDED = {"sngan", "sagan", "wgan"}
 LATE = 500
 """The step from which on what begins late is so."""
 PLAIN = {"objective": "non-saturating", "r1": 0.0, "r2": 0.0, "gradient_penalty": 0.0}
-WARD: dict[str, Sickness] = {
-    "generator too strong": Sickness(
+FAILURES: dict[str, Failure] = {
+    "generator too strong": Failure(
         ("mode collapse", "weak discriminator", "learning rate"),
         lambda usual: {
             **PLAIN,
@@ -369,18 +370,18 @@ WARD: dict[str, Sickness] = {
         },
         curable=True,
     ),
-    "latents stuck": Sickness(("mode collapse",), patch=lambda: building(stick)),
-    "half of the classes": Sickness(
-        ("missing modes", "mode collapse"), patch=lacking_classes, where=lambda ground: ground.data == "fashion10k", steps=2.6
+    "latents stuck": Failure(("mode collapse",), patch=lambda: building(stick)),
+    "half of the classes": Failure(
+        ("missing modes", "mode collapse"), patch=lacking_classes, where=lambda setup: setup.data == "fashion10k", steps=2.6
     ),
-    "modes lost": Sickness(
+    "modes lost": Failure(
         ("missing modes", "mode collapse"),
         {**PLAIN, "latent_size": 16, "betas": (0.5, 0.999), "linear_decay": False},
-        where=lambda ground: ground.data == "ring8",
+        where=lambda setup: setup.data == "ring8",
         steps=3.3,
         curable=True,
     ),
-    "saturating": Sickness(
+    "saturating": Failure(
         ("vanishing gradients",),
         lambda usual: {
             **PLAIN,
@@ -388,11 +389,11 @@ WARD: dict[str, Sickness] = {
             "discriminator_steps": 3,
             "discriminator_learning_rate": 5 * usual["learning_rate"],
         },
-        where=lambda ground: ground.recipe in {"dcgan", "acgan"},
+        where=lambda setup: setup.recipe in {"dcgan", "acgan"},
         curable=True,
     ),
-    "discriminator asleep": Sickness(("weak discriminator", "learning rate"), {"discriminator_learning_rate": 1e-7}, curable=True),
-    "momentum": Sickness(
+    "discriminator asleep": Failure(("weak discriminator", "learning rate"), {"discriminator_learning_rate": 1e-7}, curable=True),
+    "momentum": Failure(
         ("oscillation", "divergence", "not finite"),
         lambda usual: {
             **PLAIN,
@@ -401,47 +402,47 @@ WARD: dict[str, Sickness] = {
             "learning_rate": 2 * usual["learning_rate"],
             **steady(usual),
         },
-        where=lambda ground: ground.points and ground.recipe not in BOUNDED,
+        where=lambda setup: setup.points and setup.recipe not in BOUNDED,
         curable=True,
     ),
-    "unbounded critic": Sickness(
+    "unbounded critic": Failure(
         ("divergence", "oscillation", "not finite"),
         lambda usual: {**PLAIN, "objective": "wasserstein", "betas": (0.5, 0.9), "learning_rate": 1e-3, **steady(usual)},
-        where=lambda ground: ground.recipe not in BOUNDED,
+        where=lambda setup: setup.recipe not in BOUNDED,
         curable=True,
     ),
-    "blown up": Sickness(
+    "blown up": Failure(
         ("not finite", "divergence", "learning rate"),
         {**PLAIN, "objective": "wasserstein", "learning_rate": 30.0, "optimizer": "sgd"},
         curable=True,
     ),
-    "few images": Sickness(
+    "few images": Failure(
         ("discriminator overfitting", "few images", "memorization"), count=300, steps=2.0, where=imaged, curable=True
     ),
-    "thirty images": Sickness(("few images", "memorization"), count=30, where=imaged),
-    "one image": Sickness(("near duplicates",), patch=one_image, where=imaged),
-    "loader stuck": Sickness(
+    "thirty images": Failure(("few images", "memorization"), count=30, where=imaged),
+    "one image": Failure(("near duplicates",), patch=one_image, where=imaged),
+    "loader stuck": Failure(
         ("data loading", "mode collapse"),
         patch=lambda: building(stick_loader),
-        where=lambda ground: imaged(ground) and ground.steps == LATE,
+        where=lambda setup: imaged(setup) and setup.steps == LATE,
         steps=2.4,
         onset=LATE,
     ),
-    "pale images": Sickness(("value range", "near duplicates"), patch=lambda: seeing(with_images(lambda x: 0.02 * x)), where=imaged),
-    "zero to one": Sickness(("value range",), patch=lambda: seeing(with_images(lambda x: (x + 1) / 2)), where=imaged),
-    "zero to 255": Sickness(("value range",), patch=lambda: seeing(with_images(lambda x: 127.5 * (x + 1))), where=imaged),
-    "labels shuffled": Sickness(("uninformative labels",), where=labeled),
-    "rates ten times": Sickness(("learning rate",), lambda usual: {"learning_rate": 20 * usual["learning_rate"]}, curable=True),
-    "rates a tenth": Sickness(("learning rate",), lambda usual: {"learning_rate": usual["learning_rate"] / 20}, curable=True),
-    "generator frozen": Sickness(
+    "pale images": Failure(("value range", "near duplicates"), patch=lambda: seeing(with_images(lambda x: 0.02 * x)), where=imaged),
+    "zero to one": Failure(("value range",), patch=lambda: seeing(with_images(lambda x: (x + 1) / 2)), where=imaged),
+    "zero to 255": Failure(("value range",), patch=lambda: seeing(with_images(lambda x: 127.5 * (x + 1))), where=imaged),
+    "labels shuffled": Failure(("uninformative labels",), where=labeled),
+    "rates ten times": Failure(("learning rate",), lambda usual: {"learning_rate": 20 * usual["learning_rate"]}, curable=True),
+    "rates a tenth": Failure(("learning rate",), lambda usual: {"learning_rate": usual["learning_rate"] / 20}, curable=True),
+    "generator frozen": Failure(
         ("frozen network",), lambda usual: {"learning_rate": 1e-12, "discriminator_learning_rate": usual["learning_rate"]}
     ),
-    "dead rectifiers": Sickness(
-        ("dead layers",), patch=lambda: building(deaden), where=lambda ground: ground.recipe != "stylegan2"
+    "dead rectifiers": Failure(
+        ("dead layers",), patch=lambda: building(deaden), where=lambda setup: setup.recipe != "stylegan2"
     ),
-    "checkers": Sickness(("checkerboard artifacts",), patch=lambda: building(add_checkers), where=imaged),
-    "saturated": Sickness(("saturated samples",), patch=lambda: building(saturate), where=imaged),
-    "batches mixed": Sickness(("batch norm mixing",), patch=lambda: building(mix_batches), where=normed),
+    "checkers": Failure(("checkerboard artifacts",), patch=lambda: building(add_checkers), where=imaged),
+    "saturated": Failure(("saturated samples",), patch=lambda: building(saturate), where=imaged),
+    "batches mixed": Failure(("batch norm mixing",), patch=lambda: building(mix_batches), where=normed),
 }  # fmt: skip
 
 
@@ -463,8 +464,8 @@ def stick(game: TwoPlayerGame) -> None:
 # --------------------------------------------------------------------------------------------- runs
 
 
-def play(ground: Ground, kind: str | None, seed: int, out: Path, **more: Any) -> None:  # noqa: ANN401 (settings)
-    """One run of the ward, in `out`. `more`: settings of training beside or in place of its own."""
+def train(setup: Setup, kind: str | None, seed: int, out: Path, **more: Any) -> None:  # noqa: ANN401 (settings)
+    """Train one run in `out`. `more`: settings of training beside or instead of its own."""
     from rich.console import Console
 
     import sparring
@@ -473,117 +474,117 @@ def play(ground: Ground, kind: str | None, seed: int, out: Path, **more: Any) ->
     from sparring.data.store import Preprocessing, prepare
 
     torch.set_num_threads(1)
-    sickness = Sickness(()) if kind is None else WARD[kind]
-    settings = {"steps": round(ground.steps * sickness.steps), "seed": seed, **sickness.settings_for(ground), **more}
+    failure = Failure(()) if kind is None else FAILURES[kind]
+    settings = {"steps": round(setup.steps * failure.steps), "seed": seed, **failure.settings_for(setup), **more}
     quiet = Console(file=io.StringIO())
-    with contextlib.suppress(NonFiniteError), sickness.patch():
-        if ground.points:
-            sparring.playground(ground.recipe, ground.data, run=out, console=quiet, **settings)
+    with contextlib.suppress(NonFiniteError), failure.patch():
+        if setup.points:
+            sparring.playground(setup.recipe, setup.data, run=out, console=quiet, **settings)
             return
-        store = prepare(open_source(ground.data), Preprocessing(size=32))
-        if sickness.count is not None:
-            chosen = np.random.default_rng(seed).permutation(len(store))[: sickness.count]
+        store = prepare(open_source(setup.data), Preprocessing(size=32))
+        if failure.count is not None:
+            chosen = np.random.default_rng(seed).permutation(len(store))[: failure.count]
             folder = out.with_name(f"{out.name}-data.npz")
             folder.parent.mkdir(parents=True, exist_ok=True)
-            labels = {} if store.labels is None else {"uninformative labels": store.labels[chosen]}
+            labels = {} if store.labels is None else {"labels": store.labels[chosen]}
             np.savez(folder, images=store.pixels[chosen], **labels)
             store = prepare(open_source(str(folder)), Preprocessing(size=32))
         if kind == "labels shuffled":
             assert store.labels is not None
             store = replace(store, labels=np.random.default_rng(seed).permutation(store.labels))
-        sparring.train(ground.recipe, data=store, out=out, console=quiet, keep=1, **settings)
+        sparring.train(setup.recipe, data=store, out=out, console=quiet, keep=1, **settings)
 
 
-def stay(task: tuple[Ground, str | None, int, Path]) -> str:
-    """Play a run if it is not there yet."""
-    ground, kind, seed, out = task
+def train_if_missing(task: tuple[Setup, str | None, int, Path]) -> str:
+    """Train a run if it is not there yet. Gives how long it took, or why it could not be trained."""
+    setup, kind, seed, out = task
     if (out / "done").exists():
         return ""
     shutil.rmtree(out, ignore_errors=True)
     began = time.perf_counter()
     try:
-        play(ground, kind, seed, out)
-    except Exception as problem:  # a run that cannot even begin is told, and the others go on
+        train(setup, kind, seed, out)
+    except Exception as problem:  # the others are trained all the same
         return f"{out.name}: {type(problem).__name__}: {problem}"
     shutil.rmtree(out / "tensorboard", ignore_errors=True)
     (out / "done").touch()
     return f"{out.name}: {time.perf_counter() - began:.0f} s"
 
 
-def tasks(parts: list[str], seeds: int, only: list[str] | None, runs: Path) -> list[tuple[Ground, str | None, int, Path]]:
+def tasks(parts: list[str], seeds: int, only: list[str] | None, runs: Path) -> list[tuple[Setup, str | None, int, Path]]:
     found = []
     for part in parts:
-        sick = [(ground, kind) for kind, sickness in WARD.items() for ground in PARTS[part] if sickness.where(ground)]
-        healthy = [(ground, None) for ground in HEALTHY[part]]
-        for ground, kind in [*sick, *healthy]:
+        failing = [(setup, kind) for kind, failure in FAILURES.items() for setup in PARTS[part] if failure.where(setup)]
+        healthy = [(setup, None) for setup in HEALTHY[part]]
+        for setup, kind in [*failing, *healthy]:
             if only and (kind or "healthy") not in only:
                 continue
-            # as many healthy runs as sick ones, over the healthy grounds
-            count = seeds if kind else -(-seeds * len(sick) // len(healthy))
-            length = "" if kind else f"-{ground.steps}"
+            # as many healthy runs as failing ones, over the healthy setups
+            count = seeds if kind else -(-seeds * len(failing) // len(healthy))
+            length = "" if kind else f"-{setup.steps}"
             found += [
-                (ground, kind, seed, runs / part / f"{kind or 'healthy'}-{ground.name}{length}-{seed}".replace(" ", "-"))
+                (setup, kind, seed, runs / part / f"{kind or 'healthy'}-{setup.name}{length}-{seed}".replace(" ", "-"))
                 for seed in range(count)
             ]
     return found
 
 
 @dataclass(frozen=True)
-class Told:
-    """What was found in a run."""
+class Outcome:
+    """What was found in a run, and whether that is right."""
 
     kind: str | None
-    ground: str
+    setup: str
     right: bool
-    """Sick: whether the right finding was first or second; healthy: whether nothing above a note was found."""
+    """Of a failing run: whether the right finding was first or second. Of a healthy one: whether nothing above a note was found."""
     found: str
-    """In short."""
+    """Names of the findings."""
     waited: int | None = None
     """Steps from the onset (the first step, for most) to the measurement at which the verdict was right for the first time."""
 
 
-def accused(record: Record) -> list[str]:
-    """What is found above a note, the weightiest first."""
+def findings_of(record: Record) -> list[str]:
+    """The names of all findings above a note, the weightiest first."""
     return [finding.name for finding in diagnose(record) if finding.severity != "note"]
 
 
-def diagnosed(task: tuple[Ground, str | None, int, Path]) -> Told:
-    """The verdict on a run; for a sick one also at each measurement, to see how soon it is right."""
-    ground, kind, _, out = task
+def diagnosed(task: tuple[Setup, str | None, int, Path]) -> Outcome:
+    """The outcome of a run; for a failing one also at each measurement, to see how soon it is right."""
+    setup, kind, _, out = task
     record = diagnose_run(out).record
-    found = accused(record)
+    found = findings_of(record)
     if kind is None:
-        return Told(None, f"{ground.name}, {ground.steps} steps", not found, ", ".join(found))
-    right, onset = set(WARD[kind].found), WARD[kind].onset
+        return Outcome(None, f"{setup.name}, {setup.steps} steps", not found, ", ".join(found))
+    right, onset = set(FAILURES[kind].found), FAILURES[kind].onset
     steps = [line["step"] for line in record.measurements]
-    told = {step: bool(right & set(accused(record if step == steps[-1] else record.until(step))[:2])) for step in steps}
-    too_soon = any(told[step] for step in steps if step <= onset)
-    waited = next((step - onset for step in steps if step > onset and told[step]), None)
-    return Told(kind, ground.name, bool(right & set(found[:2])) and not too_soon, ", ".join(found[:2]), waited)
+    right_at = {step: bool(right & set(findings_of(record if step == steps[-1] else record.until(step))[:2])) for step in steps}
+    too_soon = any(right_at[step] for step in steps if step <= onset)
+    waited = next((step - onset for step in steps if step > onset and right_at[step]), None)
+    return Outcome(kind, setup.name, bool(right & set(found[:2])) and not too_soon, ", ".join(found[:2]), waited)
 
 
-def table(part: str, told: list[Told]) -> list[str]:
+def table(part: str, outcomes: list[Outcome]) -> list[str]:
     """The part's results as markdown."""
-    sick, healthy = [one for one in told if one.kind], [one for one in told if not one.kind]
-    right, accused = sum(one.right for one in sick), sum(not one.right for one in healthy)
+    failing, healthy = [one for one in outcomes if one.kind], [one for one in outcomes if not one.kind]
+    right, alarms = sum(one.right for one in failing), sum(not one.right for one in healthy)
     lines = [
-        f"**{part}**: {right} of {len(sick)} sick runs told ({right / max(1, len(sick)):.1%}), "
-        f"{accused} of {len(healthy)} healthy ones accused ({accused / max(1, len(healthy)):.1%}).\n",
-        "| sickness | told | steps to the verdict, median | what else was said |",
+        f"**{part}**: {right} of {len(failing)} failing runs diagnosed ({right / max(1, len(failing)):.1%}), "
+        f"{alarms} of {len(healthy)} healthy ones with a false alarm ({alarms / max(1, len(healthy)):.1%}).\n",
+        "| failure | diagnosed | steps to the verdict, median | other verdicts |",
         "|---|---|---|---|",
     ]
-    for kind in WARD:
-        runs = [one for one in sick if one.kind == kind]
+    for kind in FAILURES:
+        runs = [one for one in failing if one.kind == kind]
         if runs:
             waits = sorted(one.waited for one in runs if one.waited is not None)
-            wrong = sorted({f"{one.ground}: {one.found or 'nothing'}" for one in runs if not one.right})
+            wrong = sorted({f"{one.setup}: {one.found or 'nothing'}" for one in runs if not one.right})
             soon = waits[len(waits) // 2] if waits else ""
             lines.append(f"| {kind} | {sum(one.right for one in runs)} of {len(runs)} | {soon} | {'; '.join(wrong)} |")
-    lines += ["", "| healthy | not accused | of what |", "|---|---|---|"]
-    for ground in dict.fromkeys(one.ground for one in healthy):
-        runs = [one for one in healthy if one.ground == ground]
-        of_what = ", ".join(sorted({one.found for one in runs if one.found}))
-        lines.append(f"| {ground} | {sum(one.right for one in runs)} of {len(runs)} | {of_what} |")
+    lines += ["", "| healthy | without a false alarm | false alarms |", "|---|---|---|"]
+    for setup in dict.fromkeys(one.setup for one in healthy):
+        runs = [one for one in healthy if one.setup == setup]
+        found = ", ".join(sorted({one.found for one in runs if one.found}))
+        lines.append(f"| {setup} | {sum(one.right for one in runs)} of {len(runs)} | {found} |")
     return lines
 
 
@@ -593,18 +594,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only", nargs="+", metavar="KIND")
-    parser.add_argument("--runs", type=Path, default=Path("runs/benchmarks/ward"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/benchmarks/sabotage"))
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/sabotage.md"))
     asked = parser.parse_args()
     chosen = tasks(asked.part, asked.seeds, asked.only, asked.runs)
     with ProcessPoolExecutor(asked.jobs) as pool:
-        for line in pool.map(stay, chosen):
+        for line in pool.map(train_if_missing, chosen):
             if line:
                 print(line, flush=True)
-    played = [task for task in chosen if (task[3] / "done").exists()]
+    trained = [task for task in chosen if (task[3] / "done").exists()]
     lines = [f"\n{time.strftime('%Y-%m-%d %H:%M')}, {asked.seeds} seeds\n"]
     for part in asked.part:
-        lines += ["", *table(part, [diagnosed(task) for task in played if task[3].parent.name == part])]
+        lines += ["", *table(part, [diagnosed(task) for task in trained if task[3].parent.name == part])]
     print("\n".join(lines))
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     with asked.out.open("a") as file:
