@@ -1,4 +1,4 @@
-"""The settings of preparing data."""
+"""Settings that say how images are prepared."""
 
 import math
 from dataclasses import dataclass
@@ -15,41 +15,42 @@ MAX_SIDE = 8192
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How the images of a source become squares of one size."""
+    """Settings that say how the images of a source become squares of one size."""
 
     size: int | None = None
     """Side in pixels of the square images. None: the images' own side if all are equal squares of at most 64 pixels, else 64 (recipes
-    take the nearest side that their networks can draw)."""
+    take the nearest side that their networks can generate)."""
     channels: Literal[1, 3, 4] | None = None
     """1 gray, 3 color, 4 color with alpha. None: 1 if every image is stored as gray, else 3."""
     crop: Crop = "center"
-    """What becomes of images that are not square: 'center' cuts the middle out, 'squash' distorts, 'pad' adds background."""
+    """What to do with images that are not square: 'center' crops the central square, 'squash' distorts, 'pad' adds background."""
     background: str = "white"
-    """Color under transparency and in padding: a name or #rrggbb. With 4 channels both stay transparent."""
+    """Color behind transparency and of padding: a name or #rrggbb. With 4 channels, both stay transparent."""
     max_bad: float = 0.1
-    """Largest share of unusable images that is put up with, from 0 to 1."""
+    """Largest share of unusable images that is accepted, from 0 to 1."""
     split: str | None = None
-    """Which part of the data, where it has parts: a folder (train, trainA), a set of IDX files, x_SPLIT of a .npz, a split of a hub."""
+    """Split of the data, if it has several: a folder (train, trainA), a set of IDX files, x_SPLIT of a .npz, or a split of a hub's data
+    set."""
     classes: Literal["given", "none"] = "given"
-    """Classes as the data gives them (by folders or a table), or none: then folders only hold images."""
+    """Use the data's classes (from folders or a table), or none, so that folders only hold images."""
     value_range: tuple[float, float] | None = None
-    """Values that are black and white in images of more than 8 bits a value (16-bit PNGs, signed and floating-point TIFFs). None: found
-    out from all of them, and said."""
+    """Values of black and white in images of more than 8 bits a value (16-bit PNGs, signed and floating-point TIFFs). None: found from all
+    images, and reported."""
     max_pixels: int | None = None
     """Largest height times width of an image that is read. None: 89,478,485, Pillow's limit against decompression bombs."""
 
 
 def check_and_parse_background(preprocessing: Preprocessing) -> Color:
-    """The background as red, green, blue. SettingsError with all that is wrong with the settings."""
+    """The background color as (red, green, blue). Raises a SettingsError that lists everything wrong with the settings."""
     problems = type_problems(preprocessing)
     if type(preprocessing.size) is int and not 1 <= preprocessing.size <= MAX_SIDE:
-        problems.append(f"size is {preprocessing.size}: it must lie between 1 and {MAX_SIDE}.")
+        problems.append(f"size is {preprocessing.size}: it must be from 1 to {MAX_SIDE}.")
     if isinstance(preprocessing.max_bad, int | float) and not 0 <= preprocessing.max_bad <= 1:
-        problems.append(f"max_bad is {preprocessing.max_bad}: it is a share, from 0 to 1.")
+        problems.append(f"max_bad is {preprocessing.max_bad}: it must be a share from 0 to 1.")
     if isinstance(preprocessing.value_range, tuple) and not problems:
         black, white = preprocessing.value_range
         if not -math.inf < black < white < math.inf:
-            problems.append(f"value_range is {black:g} {white:g}: give two finite numbers, that of black and then a greater one of white.")
+            problems.append(f"value_range is {black:g} {white:g}: give two finite numbers, the value of black and a larger value of white.")
     if type(preprocessing.max_pixels) is int and preprocessing.max_pixels < 1:
         problems.append(f"max_pixels is {preprocessing.max_pixels}: it must be at least 1.")
     background = _parse_color(preprocessing.background)
@@ -61,7 +62,7 @@ def check_and_parse_background(preprocessing: Preprocessing) -> Color:
 
 
 def _parse_color(written: object) -> Color | None:
-    """Red, green, blue, each from 0 to 255, if that is what is written."""
+    """Red, green and blue, each from 0 to 255, or None if the text is not a color."""
     try:
         red, green, blue = ImageColor.getrgb(str(written))[:3]
     except ValueError:

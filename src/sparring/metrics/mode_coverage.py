@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -12,6 +12,7 @@ HIGH_QUALITY_DEVIATIONS = 3
 """Largest distance, in standard deviations, from a mode's center to a sample of high quality."""
 
 
+@runtime_checkable
 class GaussianMixture(Protocol):
     """A mixture of equally likely round Gaussians of one deviation, several of which may form one mode."""
 
