@@ -53,7 +53,7 @@ class SharedRange:
 
 
 def shared_range(sources: Sequence[Source], preprocessing: Preprocessing, workers: int | None = None) -> SharedRange:
-    """The values that are black and white in images of more than 8 bits a value: as the preprocessing says, or from all of these sources."""
+    """The values of black and white in images of more than 8 bits a value: from the preprocessing, or from all sources together."""
 
     def find() -> ValueRange:
         if preprocessing.value_range is not None:
