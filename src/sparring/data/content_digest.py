@@ -47,7 +47,7 @@ def file_digests(folder: Path, names: Sequence[str]) -> list[str]:
 
 
 def file_digest(path: Path) -> str:
-    """The digest of one file's content: see `digests_of`."""
+    """The digest of one file's content: see `file_digests`."""
     return file_digests(path.parent, [path.name])[0]
 
 

@@ -34,7 +34,7 @@ class Side:
 
     store: Store
     pair_names: list[str]
-    """What each image is called, for its partner: see `_stems`."""
+    """What each image is called, for its partner: see `_pair_names`."""
     is_holdout: Bool[np.ndarray, " n"] | None
     """Which images are of parts that are not trained on; None where the data has no such parts."""
 
