@@ -190,7 +190,7 @@ def test_a_checkpoint_is_refused_where_there_is_no_run(
     assert call("pack", trained, tmp_path / "packed.safetensors") == 0
     capsys.readouterr()
     assert call("judge", tmp_path / "packed.safetensors", squares, "--checkpoint", "best") == 1
-    assert "Leave --checkpoint out" in capsys.readouterr().err
+    assert "leave --checkpoint out" in capsys.readouterr().err
     assert call("judge", tmp_path / "packed.safetensors", trained, "--samples", 20, "--checkpoint", 6, "--out", tmp_path / "out") == 0
 
 

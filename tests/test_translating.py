@@ -541,7 +541,7 @@ def test_made_pairs_are_judged_in_a_models_own_channels_and_at_a_size(negative: 
 def test_judging_translators_says_what_is_missing_or_in_the_way(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     packed = sparring.pack(sparring.load(run), tmp_path / "packed.safetensors")
     for arguments, said in (
-        ((run, "--size", "64"), "name it, or leave them out"),
+        ((run, "--size", "64"), "name data, or leave them out"),
         ((packed,), "--target"),
         ((packed, "emoji:google"), "Give --target"),
         (("emoji:google", "emoji:twitter", "--target", "emoji:twitter", "--no-twins"), "--target, --twins"),
