@@ -190,7 +190,7 @@ FAILURES: dict[str, tuple[tuple[Change, ...], int | None]] = {
     ),
     "weak discriminator": ((measured(400, auc__real_vs_generated=0.45, coverage=0.0, relative_updates=of("discriminator", 1e-6)),), 400),
     "mode collapse": ((measured(800, diversity=0.1, coverage=0.02, modes=lacking(*range(1, 10))),), 800),
-    "mode collapse, a image for each class": ((measured(600, near_duplicates=1.0), settings(condition="concatenate")), 0),
+    "mode collapse, an image for each class": ((measured(600, near_duplicates=1.0), settings(condition="concatenate")), 0),
     "mode collapse, few images": ((measured(700, nearest_sample=0.05),), 700),
     "missing modes": ((measured(600, modes=lacking(2, 3, 5, 7)),), 600),
     "discriminator overfitting": ((measured(900, auc__training_vs_holdout=0.8),), 900),

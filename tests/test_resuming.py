@@ -66,7 +66,9 @@ def test_data_that_stayed_is_not_said_to_be_elsewhere(run: Path, quiet: Console)
     assert "new place" not in quiet.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue] (a StringIO)
 
 
-@pytest.mark.parametrize(("kept", "words"), [(57, ("57 images", "60 then", "3 fewer")), (60, ("60 images now as then", "1 changed", "000000"))])
+@pytest.mark.parametrize(
+    ("kept", "words"), [(57, ("57 images", "60 then", "3 fewer")), (60, ("60 images now as then", "1 changed", "000000"))]
+)
 def test_changed_data_is_counted(run: Path, quiet: Console, kept: int, words: tuple[str, ...]) -> None:
     """57 of 60 images; or all of them, and one pixel is another."""
     place, before = run.parent / "data.npz", config_of(run)

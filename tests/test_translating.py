@@ -154,7 +154,7 @@ def test_a_folder_keeps_names_reports_what_is_bad_and_is_gone_on_with(negative: 
     for number, name in enumerate(["a.png", "b.jpg", "deep/c.gif", "deep/d.png"]):
         Image.fromarray(noise(20 + number, 30, number)).save(source / name)
     (source / "e.png").write_bytes((source / "a.png").read_bytes()[:60])
-    (source / "notes.txt").write_text("not a image")
+    (source / "notes.txt").write_text("not an image")
     found = sparring.translate(negative, source, out)
     assert (found.written, found.there) == (4, 0)
     assert [problem.partition(":")[0] for problem in found.problems] == ["e.png"]
@@ -541,7 +541,7 @@ def test_made_pairs_are_judged_in_a_models_own_channels_and_at_a_size(negative: 
 def test_judging_translators_says_what_is_missing_or_in_the_way(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     packed = sparring.pack(sparring.load(run), tmp_path / "packed.safetensors")
     for arguments, said in (
-        ((run, "--size", "64"), "name it, or leave them out"),
+        ((run, "--size", "64"), "name data, or leave them out"),
         ((packed,), "--target"),
         ((packed, "emoji:google"), "Give --target"),
         (("emoji:google", "emoji:twitter", "--target", "emoji:twitter", "--no-twins"), "--target, --twins"),

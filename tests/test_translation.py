@@ -166,7 +166,7 @@ def test_the_pool_fills_and_then_exchanges_half() -> None:
         given = pool.exchanged(new, Streams(0, step), "p")
         if given.item() != new.item():
             past += 1
-            assert new.item() in pool.images, "what was exchanged for a image of the past stays"
+            assert new.item() in pool.images, "what was exchanged for an image of the past stays"
         else:
             assert new.item() not in pool.images
     assert 120 < past < 180
@@ -650,4 +650,4 @@ def test_translators_and_samplers_are_not_confused(places: tuple[str, str], tmp_
     found = packed.translate(images)
     assert found.shape == images.shape
     assert torch.equal(found, model.translate(images))
-    assert torch.equal(found[1:2], model.translate(images[1:2])), "a image's translation depends on it alone"
+    assert torch.equal(found[1:2], model.translate(images[1:2])), "an image's translation depends on it alone"

@@ -242,11 +242,11 @@ def test_wrong_names_and_paths(tmp_path: Path, photos: Path) -> None:
         open_source("fashon10k")
     with pytest.raises(DataError, match="Did you mean 'photos'"):
         open_source(tmp_path / "fotos")
-    with pytest.raises(DataError, match="no data called ''"):
+    with pytest.raises(DataError, match="no data set called ''"):
         open_source("")
-    with pytest.raises(DataError, match="cannot be looked up"):
+    with pytest.raises(DataError, match="cannot be opened"):
         open_source(tmp_path / ("x" * 300))
-    with pytest.raises(DataError, match="last folder on the way"):
+    with pytest.raises(DataError, match="last folder in this path"):
         open_source(tmp_path / "a" / "b" / "c")
     with pytest.raises(DataError, match="single image"):
         open_source(photos / "cat" / "0.png")

@@ -29,7 +29,7 @@ def test_counts_and_reasons(photos: Path) -> None:
     assert "12x4 (1)" in text
     assert "cat (4), dog (3)" in text
     assert "unusable: dog/cut.png: " in text
-    assert "passed over: README.md: " in text
+    assert "skipped: README.md: " in text
 
 
 def test_contact_sheet_shows_the_whole_source(tmp_path: Path) -> None:

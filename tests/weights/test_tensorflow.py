@@ -183,7 +183,7 @@ def test_what_is_not_known_is_listed(tmp_path: Path, network: type) -> None:
     odd = generator_of(network, reference, **settings, resample_kernel=[1, 2, 1], magic=3)
     odd.state["version"] = 3
     message = refusal(odd)
-    for words in ("version 3, and 4 is the oldest", "the setting magic = 3", "a filter [1, 2, 1], not (1, 3, 3, 1)"):
+    for words in ("version 3, but the oldest supported version is 4", "the setting magic = 3", "a filter [1, 2, 1], not (1, 3, 3, 1)"):
         assert words in message
     joined = generator_of(network, reference, **settings)
     joined.state["components"]["mapping"].state["variables"].append(("LabelConcat/weight", np.zeros((3, 6), np.float32)))

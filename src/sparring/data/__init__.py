@@ -1,1 +1,1 @@
-"""From a person's files to a memory-mapped store of checked samples."""
+"""Data: reads a user's files into memory-mapped stores of checked samples."""

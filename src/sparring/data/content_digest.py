@@ -1,4 +1,4 @@
-"""What files hold, told by digests. They are remembered, and a file is read again only where it may have changed since."""
+"""Digests of file contents. They are cached, and a file is read again only if it may have changed since."""
 
 import contextlib
 import hashlib
@@ -15,17 +15,17 @@ from sparring.core.parallel import in_order
 from sparring.data.source import hash_key
 
 SETTLE_NANOSECONDS = 2_000_000_000
-"""Nanoseconds after which a change of a file shows in its times: file systems count them in coarse ticks."""
+"""Nanoseconds after which a change of a file is certain to show in its times, because file systems count them in coarse ticks."""
 CTIME_IS_RELIABLE = os.name != "nt"
-"""Whether the system's time of the last change of a file (ctime) cannot be set back. On Windows it is the time of its making."""
+"""Whether a file's ctime is the time of its last change and cannot be set back. On Windows it is the time of creation."""
 CHUNK = 2**20
 
 
 def file_digests(folder: Path, names: Sequence[str]) -> list[str]:
-    """A digest of the content of each of these files of `folder`; of one that cannot be read, the reason.
+    """A digest of the content of each of these files in `folder`, or the reason if a file cannot be read.
 
-    A file of the same size, inode, time of writing and time of change as before is not read again. The time of change moves with every
-    write, also where another program sets the time of writing back.
+    A file with the same size, inode, mtime and ctime as before is not read again. Every write changes the ctime, even if a program sets the
+    mtime back.
     """
     began = time.time_ns()
     memory = cache_folder() / "digests" / f"{hash_key(str(folder.resolve()))}.json"
@@ -41,26 +41,26 @@ def file_digests(folder: Path, names: Sequence[str]) -> list[str]:
         if status is not None and max(status[2:]) < began - SETTLE_NANOSECONDS
     }
     if CTIME_IS_RELIABLE and any(remembered.get(name) != entry for name, entry in kept.items()):
-        with contextlib.suppress(OSError):  # a full disk only costs reading again
+        with contextlib.suppress(OSError):  # if the disk is full, files are read again next time
             write_json(memory, remembered | kept)
     return [digest for _, digest in found]
 
 
 def file_digest(path: Path) -> str:
-    """The digest of one file's content: see `digests_of`."""
+    """The digest of one file's content: see `file_digests`."""
     return file_digests(path.parent, [path.name])[0]
 
 
 def _read_cache(memory: Path) -> dict[str, list[Any]]:
     try:
         found = read_json(memory)
-    except SparringError:  # not there yet, or damaged
+    except SparringError:  # missing or damaged
         return {}
     return found if CTIME_IS_RELIABLE and isinstance(found, dict) else {}
 
 
 def _digest_if_changed(path: Path, before: list[Any] | None) -> tuple[list[int] | None, str]:
-    """Size, inode and times of a file, and its digest."""
+    """Size, inode and times of a file, and its digest, which is taken from `before` if they did not change."""
     try:
         status = path.stat()
         seen = [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]

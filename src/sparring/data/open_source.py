@@ -1,4 +1,4 @@
-"""Opening a source by the name or path that a person wrote."""
+"""Opens a source of images by the name or path that a user gives."""
 
 from pathlib import Path
 
@@ -21,15 +21,15 @@ SOURCE_KINDS = (
 
 
 def source_names() -> list[str]:
-    """Names of the sets that come with the package."""
+    """Names of the data sets that come with the package."""
     return sorted(BUNDLED_SETS)
 
 
 def open_source(name_or_path: str | Path, *, split: str | None = None) -> Source:
-    """Find out what lies at a name or path. Lists files and reads headings; decodes no image.
+    """Open the source at a name or path. This lists files and reads headers, but decodes no images.
 
-    `split` chooses a part where there are several: a folder of that name, a set of IDX files, `x_SPLIT` of a .npz, a split of a hub.
-    Raises DataError for what does not exist, holds no images or is damaged as a whole.
+    `split` chooses one of several splits: a folder of that name, a set of IDX files, `x_SPLIT` of a .npz, or a split of a hub's data set.
+    Raises a DataError for sources that do not exist, hold no images, or are damaged as a whole.
     """
     name = str(name_or_path)
     if isinstance(name_or_path, str):
@@ -42,8 +42,8 @@ def open_source(name_or_path: str | Path, *, split: str | None = None) -> Source
     path = Path(name).expanduser()
     try:
         exists = bool(name) and path.exists()
-    except OSError as problem:  # too long, or a folder on the way that may not be read
-        raise DataError(f"{name!r} cannot be looked up: {problem.strerror}.") from None
+    except OSError as problem:  # too long, or a parent folder that may not be read
+        raise DataError(f"{name!r} cannot be opened: {problem.strerror}.") from None
     if not exists:
         raise DataError(_not_found_message(name, path))
     if path.is_dir():
@@ -62,19 +62,19 @@ def _open_file(name: str, path: Path, split: str | None) -> Source:
     if ending.endswith("-ubyte"):
         return open_idx(name, path, split)
     if path.suffix.lower() in IMAGE_ENDINGS:
-        raise DataError(f"{path} is a single image. Give the folder it lies in.")
+        raise DataError(f"{path} is a single image. Give its folder.")
     raise DataError(f"{refusal(path, 'data that is read here')} A source is {SOURCE_KINDS}.")
 
 
 def _not_found_message(name: str, path: Path) -> str:
     bare = len(path.parts) <= 1 and not path.suffix
     if bare or ":" in name:
-        near = did_you_mean(name, source_names())
-        return f"There is no data called {name!r}, and no such file or folder. {near} A source is {SOURCE_KINDS}."
+        hint = did_you_mean(name, source_names())
+        return f"There is no data set called {name!r}, and no such file or folder. {hint} A source is {SOURCE_KINDS}."
     parent = path.parent
     while not parent.is_dir():
         parent = parent.parent
     if parent != path.parent:
-        return f"{path} does not exist: the last folder on the way that does is {parent.resolve()}."
+        return f"{path} does not exist. The last folder in this path that does is {parent.resolve()}."
     siblings = [file.name for file in parent.iterdir()]
     return f"{path} does not exist. In {parent.resolve()}: {did_you_mean(path.name, siblings[:200])}"

@@ -41,16 +41,16 @@ class Preprocessing:
 
 
 def check_and_parse_background(preprocessing: Preprocessing) -> Color:
-    """The background as red, green, blue. SettingsError with all that is wrong with the settings."""
+    """The background color as (red, green, blue). Raises a SettingsError that lists everything wrong with the settings."""
     problems = type_problems(preprocessing)
     if type(preprocessing.size) is int and not 1 <= preprocessing.size <= MAX_SIDE:
-        problems.append(f"size is {preprocessing.size}: it must lie between 1 and {MAX_SIDE}.")
+        problems.append(f"size is {preprocessing.size}: it must be from 1 to {MAX_SIDE}.")
     if isinstance(preprocessing.max_bad, int | float) and not 0 <= preprocessing.max_bad <= 1:
-        problems.append(f"max_bad is {preprocessing.max_bad}: it is a share, from 0 to 1.")
+        problems.append(f"max_bad is {preprocessing.max_bad}: it must be a share from 0 to 1.")
     if isinstance(preprocessing.value_range, tuple) and not problems:
         black, white = preprocessing.value_range
         if not -math.inf < black < white < math.inf:
-            problems.append(f"value_range is {black:g} {white:g}: give two finite numbers, that of black and then a greater one of white.")
+            problems.append(f"value_range is {black:g} {white:g}: give two finite numbers, the value of black and a larger value of white.")
     if type(preprocessing.max_pixels) is int and preprocessing.max_pixels < 1:
         problems.append(f"max_pixels is {preprocessing.max_pixels}: it must be at least 1.")
     background = _parse_color(preprocessing.background)
@@ -62,7 +62,7 @@ def check_and_parse_background(preprocessing: Preprocessing) -> Color:
 
 
 def _parse_color(written: object) -> Color | None:
-    """Red, green, blue, each from 0 to 255, if that is what is written."""
+    """Red, green and blue, each from 0 to 255, or None if the text is not a color."""
     try:
         red, green, blue = ImageColor.getrgb(str(written))[:3]
     except ValueError:

@@ -1,4 +1,4 @@
-"""What every reader hands over: a source, described but not yet decoded."""
+"""The common result of all readers: a source of images that are listed but not yet decoded."""
 
 import functools
 import hashlib
@@ -14,9 +14,9 @@ class Item(NamedTuple):
     """One image of a source."""
 
     name: str
-    """Where it lies in the source, with forward slashes; a number for arrays."""
+    """Path of the image within the source, with forward slashes; a number for arrays."""
     label: int | None = None
-    """Its class as a number, or None if the source has no classes."""
+    """Index of the image's class, or None if the source has no classes."""
 
 
 class Problem(NamedTuple):
@@ -28,42 +28,42 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """Where images come from. Opening one decodes nothing; `read` may be called from many threads, in any order."""
+    """A source of images. Opening one decodes nothing. `read` can be called from many threads, in any order."""
 
     name: str
-    """What the user wrote."""
+    """The name or path that the user gave."""
     items: Sequence[Item] = field(repr=False)
-    """The candidates, in an order that depends on their names alone."""
+    """The images, in an order that depends on their names alone."""
     read: Callable[[int], bytes | UInt8[np.ndarray, "h w c"]] = field(repr=False)
-    """The i-th image as the bytes of its file, or as pixels (c: 1 gray, 3 RGB, 4 RGBA). May raise OSError and the like for
-    that one image, and DataError if the whole source is broken."""
+    """Reads the i-th image as the bytes of its file, or as pixels (c: 1 gray, 3 RGB, 4 RGBA). May raise any error for this image, and a
+    DataError if the whole source is broken."""
     identify: Callable[[], str] = field(repr=False)
-    """Works out `key`, for which files may have to be read."""
+    """Computes `key`, for which files may have to be read."""
     classes: tuple[str, ...] = ()
     """Names of the classes, by label; empty if there are none."""
     native_size: tuple[int, int] | None = None
-    """(height, width) of every image where that is known without looking, else None."""
+    """(height, width) of every image if it is known without decoding, else None."""
     problems: tuple[Problem, ...] = field(default=(), repr=False)
-    """What is unusable as opening showed: counted as quarantined."""
+    """Images that were found to be unusable on opening; they count as quarantined."""
     skipped: tuple[Problem, ...] = field(default=(), repr=False)
-    """Files that are no images and do not claim to be: listed, not counted."""
+    """Files that are not images and do not claim to be. They are listed, but not counted."""
     notes: tuple[str, ...] = ()
-    """What was decided at opening, in whole sentences."""
+    """Decisions made on opening, in whole sentences."""
     layout: str = ""
-    """How it is laid out, for a person: the name of a well-known layout, or nothing."""
+    """Name of the source's layout if it is a well-known one, for messages; else an empty string."""
     top: str = ""
-    """The path in the source of the folder that holds all images; it ends with a slash unless it is empty."""
+    """Path within the source of the folder that holds all images, ending in a slash; empty if there is none."""
     splits: tuple[str, ...] = ()
-    """Folders in `top` that are parts of a data set (train, test, trainA, ...), where no part was chosen. `prepare` refuses such a
-    source; `part` takes some of them."""
+    """Folders in `top` that are splits of a data set (train, test, trainA, ...), if no split was chosen. `prepare` refuses such a source;
+    `select_splits` takes some of them."""
 
     @functools.cached_property
     def key(self) -> str:
-        """Changes when names, classes or the content of files do: the cache goes by it."""
+        """Cache key of the source, which changes with names, classes and the content of files."""
         return self.identify()
 
     def select_splits(self, splits: Sequence[str]) -> "Source":
-        """The images of these splits alone."""
+        """A source with the images of these splits only."""
         folders = tuple(f"{self.top}{split}/" for split in splits)
         chosen = [index for index, item in enumerate(self.items) if item.name.startswith(folders)]
         return replace(
@@ -79,7 +79,7 @@ class Source:
 
 
 class NumberedItems(Sequence[Item]):
-    """Items of an array: named by their number, made when asked for."""
+    """Items of an array, created on access and named by their index."""
 
     def __init__(self, count: int, labels: Int64[np.ndarray, " n"] | None = None) -> None:
         self._count = count
@@ -102,11 +102,11 @@ class NumberedItems(Sequence[Item]):
 
 
 def hash_key(*parts: object) -> str:
-    """A short fingerprint of some plain values."""
+    """A hash of plain values, as 32 hexadecimal digits."""
     return hashlib.sha256("\0".join(map(repr, parts)).encode()).hexdigest()[:32]
 
 
 def name_examples(names: Iterable[str], most: int = 3) -> str:
-    """The first few names, for a note: 'a.png, b.png, ...'."""
+    """The first few names, for a message: "a.png, b.png, ..."."""
     names = list(names)
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

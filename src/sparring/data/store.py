@@ -1,4 +1,4 @@
-"""Prepared images in a folder of the cache: decoded and checked once, then mapped into memory."""
+"""Stores of prepared images in the cache: decoded and checked once, then mapped into memory."""
 
 import contextlib
 import functools
@@ -35,39 +35,41 @@ from sparring.media.value_range import ValueRange
 __all__ = ["ImportReport", "Preprocessing", "Store", "open_store", "open_store_if_present", "prepare"]
 
 FORMAT = 4
-"""Of the folder: another number and everything is prepared again."""
+"""Version of the folder's format: when it changes, all data is prepared again."""
 PIXELS, LABELS, NAMES, ORIGINS, DESCRIPTION = "pixels.raw", "labels.npy", "names.json", "origins.npy", "store.json"
 
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """Square images of one size. Nothing in it changes; two stores hold the same if their fingerprints are equal."""
+    """Square images of one size, which never change. Stores with equal fingerprints hold the same images."""
 
     folder: Path
     spec: ImageSpec
     pixels: UInt8[np.memmap, "n h w c"]
-    """Mapped from the disk, read-only."""
+    """Pixels, mapped from disk and read-only."""
     labels: Int64[np.ndarray, " n"] | None
+    """Class of each image, or None without classes."""
     fingerprint: str
-    """SHA-256 of pixels, labels and spec: independent of where the images came from."""
+    """SHA-256 of pixels, labels and spec, independent of the source."""
     report: ImportReport
+    """What happened to the files of the source."""
     black_white: ValueRange | None = None
-    """What was taken as black and white in images of more than 8 bits a value, if there are any."""
+    """The values used as black and white in images of more than 8 bits a value, or None if there are none."""
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     @property
     def counts(self) -> tuple[int]:
-        """Of the one kind of items that there is."""
+        """Number of images, as a tuple of one because all are of one kind."""
         return (len(self),)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return open_store, (self.folder,)  # the pixels stay on the disk
+        return open_store, (self.folder,)  # the pixels stay on disk
 
     @functools.cached_property
     def names(self) -> Sequence[str]:
-        """The name of each image in its source."""
+        """Name of each image in its source. Raises a DataError if the file of names is damaged."""
         names = read_json(self.folder / NAMES, DataError)
         if not isinstance(names, list) or len(names) != len(self):
             raise DataError(f"{self.folder / NAMES} does not hold {len(self)} names. Delete {self.folder} and prepare the data again.")
@@ -75,38 +77,41 @@ class Store:
 
     @functools.cached_property
     def origins(self) -> Int64[np.ndarray, "n 3"]:
-        """Of each image in its source: the height and width in pixels, as it is to be seen, and the EXIF orientation (1: not turned)."""
+        """Height and width in pixels of each upright image in its source, and its EXIF orientation (1: not turned).
+
+        Raises a DataError if the file of origins is damaged.
+        """
         try:
             origins = np.load(self.folder / ORIGINS, allow_pickle=False)
         except (OSError, ValueError, EOFError):
             origins = np.zeros(0)
         if origins.shape != (len(self), 3):
             raise DataError(
-                f"{self.folder / ORIGINS} does not tell of {len(self)} images. Delete {self.folder} and prepare the data again."
+                f"{self.folder / ORIGINS} does not describe {len(self)} images. Delete {self.folder} and prepare the data again."
             )
         return origins
 
     def batch(self, indices: Int64[np.ndarray, " n"]) -> Batch:
-        """Those images as floats in [-1, 1], with their labels. IndexError for an index outside the store."""
+        """The images at these indices as floats in [-1, 1], with their labels. Raises an IndexError for indices outside the store."""
         images = pixels_to_float(torch.from_numpy(self.pixels.view(np.ndarray)[indices]))
         return Batch(images, None if self.labels is None else torch.from_numpy(self.labels[indices]))
 
 
 def open_store_if_present(folder: Path) -> Store | None:
-    """The store in a folder that `prepare` wrote, or None if it is no such folder."""
+    """The store in a folder, or None if `prepare` did not write the folder. Raises a DataError if the store is damaged."""
     return open_store(folder) if (folder / DESCRIPTION).is_file() and (folder / PIXELS).is_file() else None
 
 
 def open_store(folder: Path) -> Store:
-    """Read back what `prepare` wrote. DataError if it is missing, torn or altered."""
+    """Open the store in a folder that `prepare` wrote. Raises a DataError if it is missing, incomplete or altered."""
     described = read_json(folder / DESCRIPTION, DataError)
-    torn = f"The prepared data in {folder} is torn or altered. Delete that folder and prepare the data again."
+    damaged = f"The prepared data in {folder} is damaged or was altered. Delete that folder and prepare the data again."
     if (
         not isinstance(described, dict)
         or described.get("checksum") != _description_checksum(described)
         or described.get("format") != FORMAT
     ):
-        raise DataError(torn)
+        raise DataError(damaged)
     spec = ImageSpec.from_json(described["spec"])
     shape = (described["count"], spec.height, spec.width, spec.channels)
     try:
@@ -117,23 +122,23 @@ def open_store(folder: Path) -> Store:
     except (OSError, ValueError, EOFError):
         pixels, labels = None, None
     if pixels is None:
-        raise DataError(torn)
+        raise DataError(damaged)
     black_white = None if described["black_white"] is None else (float(described["black_white"][0]), float(described["black_white"][1]))
     return Store(folder, spec, pixels, labels, described["fingerprint"], import_report_from_json(described["report"]), black_white)
 
 
 def _description_checksum(described: dict[str, Any]) -> str:
-    """Of everything but the checksum itself."""
+    """Checksum of a store's description, except the checksum itself."""
     rest = {key: value for key, value in described.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def prepare(source: Source, preprocessing: Preprocessing | None = None, *, progress: bool = False, workers: int | None = None) -> Store:
-    """Decode, check, crop and resize every image once, into the cache; the second time there is nothing left to do.
+    """Decode, check, crop and resize every image of a source into a store in the cache, or open the store if it exists.
 
-    `progress` shows a bar on the terminal; `workers`: threads (None: one for each processor). Unusable images are left out and
-    listed in the report. Raises DataError if more of them than `max_bad` are, if none is left or if there is no room on the disk,
-    and SettingsError for settings that make no sense.
+    `progress` shows a progress bar on the terminal. `workers` is the number of threads (None: one for each processor). Unusable images are
+    left out and listed in the store's report. Raises a DataError if the share of unusable images exceeds `max_bad`, if no image is left, or
+    if the disk is full, and a SettingsError for invalid settings.
     """
     preprocessing = preprocessing or Preprocessing()
     background = check_and_parse_background(preprocessing)
@@ -146,7 +151,7 @@ def prepare(source: Source, preprocessing: Preprocessing | None = None, *, progr
         with temporary_folder(folder) as temporary:
             _write_store(source, preprocessing, background, temporary, progress=progress, workers=workers)
             while not publish(temporary, folder):
-                try:  # another process was first, or what lies there is torn
+                try:  # another process was first, or the folder is damaged
                     return open_store(folder)
                 except DataError:
                     discard(folder)
@@ -157,12 +162,12 @@ def prepare(source: Source, preprocessing: Preprocessing | None = None, *, progr
 
 
 def usable_source(source: Source, preprocessing: Preprocessing) -> Source:
-    """The source, with classes only if they are wanted. A DataError if it has parts of which one must be chosen."""
+    """The source, without its classes if they are not to be used. Raises a DataError if a split must be chosen first."""
     if source.splits:
         first = next(filter(is_training, source.splits), source.splits[0])
         raise DataError(
-            f"{source.name} holds {source.layout}: these folders are no classes. Choose one: --split {first} (split={first!r} in Python). "
-            "Translators (pix2pix, cyclegan, cut) take all of them."
+            f"{source.name} holds {source.layout}: these folders are not classes. Choose one: --split {first} (split={first!r} in Python). "
+            "Translators (pix2pix, cyclegan, cut) use all of them."
         )
     if preprocessing.classes == "given" or not source.classes:
         return source
@@ -172,12 +177,14 @@ def usable_source(source: Source, preprocessing: Preprocessing) -> Source:
 
 @dataclass(frozen=True)
 class _StoreImage:
+    """An image that is ready to be written to a store."""
+
     pixels: UInt8[np.ndarray, "size size c"]
     notes: tuple[str, ...]
     origin: tuple[int, int, int]
-    """See `Store.origins`."""
+    """The image's row in `Store.origins`."""
     deep: bool
-    """Whether it has more than 8 bits a value."""
+    """Whether the image has more than 8 bits a value."""
 
 
 def _write_store(
@@ -220,12 +227,12 @@ def _write_store(
         empty = [name for label, name in enumerate(source.classes) if not left[label]]
         notes.extend([f"Classes without a usable image: {', '.join(empty)}."] if empty else [])
     names = [source.items[index].name for index in used]
-    places = np.array(origins, np.int64)
-    warnings = [*_crop_warnings(places, names, preprocessing), *value_range_notes(deep, black_white.found, preprocessing)]
+    origin_rows = np.array(origins, np.int64)
+    warnings = [*_crop_warnings(origin_rows, names, preprocessing), *value_range_notes(deep, black_white.found, preprocessing)]
     report = ImportReport(len(source) + len(source.problems), len(used), tuple(quarantined), source.skipped, tuple(notes), tuple(warnings))
     spec = ImageSpec(size, size, writer.channels, source.classes)
     with replacing(folder / ORIGINS) as temporary, temporary.open("wb") as file:
-        np.save(file, places, allow_pickle=False)
+        np.save(file, origin_rows, allow_pickle=False)
     _write_description(
         folder,
         source,
@@ -240,7 +247,7 @@ def _write_store(
 
 
 def _crop_warnings(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], preprocessing: Preprocessing) -> list[str]:
-    """What is said where something was cut off or distorted to make squares."""
+    """Warnings if images were cropped or distorted to squares."""
     height, width = origins[:, 0], origins[:, 1]
     oblong = np.flatnonzero(height != width).tolist()
     if not len(oblong) or preprocessing.crop == "pad":
@@ -249,8 +256,11 @@ def _crop_warnings(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], prep
     which = f"{len(oblong):,} of {len(names):,} images ({name_examples([names[index] for index in oblong])})"
     if preprocessing.crop == "squash":
         return [f"Squeezed to squares: {which} are not square."]
-    much = f"on average {lost.mean():.0%} of each, at most {lost.max():.0%}" if lost.max() > lost.min() else f"{lost.max():.0%} of each"
-    return [f"Cut to the middle square: {which} lose their sides, {much}. To keep all of them: --crop pad (adds borders), --crop squash."]
+    amount = f"on average {lost.mean():.0%} of each, at most {lost.max():.0%}" if lost.max() > lost.min() else f"{lost.max():.0%} of each"
+    return [
+        f"Cropped to the central square: {which} lose their sides, {amount}. To keep all of each image: --crop pad (adds borders) or "
+        "--crop squash (distorts)."
+    ]
 
 
 def _with_progress(chunks: Iterator[list[_StoreImage | str]], advance: Callable[[int], object]) -> Iterator[list[_StoreImage | str]]:
@@ -262,25 +272,26 @@ def _with_progress(chunks: Iterator[list[_StoreImage | str]], advance: Callable[
 def _decode_for_store(
     source: Source, index: int, size: int, preprocessing: Preprocessing, background: Color, black_white: SharedRange
 ) -> _StoreImage | str:
-    """The finished image, or the reason why there is none."""
+    """The prepared image, or the reason why it is unusable."""
     try:
-        loaded = decode_image(source.read(index), size, black_white=black_white, max_pixels=preprocessing.max_pixels)
-        pixels = fit_to_square(loaded.image, size, preprocessing.crop, background, preprocessing.channels)
-    except DataError:  # the source as a whole is broken
+        decoded = decode_image(source.read(index), size, black_white=black_white, max_pixels=preprocessing.max_pixels)
+        pixels = fit_to_square(decoded.image, size, preprocessing.crop, background, preprocessing.channels)
+    except DataError:  # the whole source is broken
         raise
     except UnusableImageError as problem:
         return str(problem)
-    except Exception as problem:  # a reader's own: a file that has gone, a damaged entry of a zip
+    except Exception as problem:  # from the reader: a file that was removed, a damaged zip entry
         return f"cannot be read: {problem}"
-    notes = loaded.notes
-    if min(loaded.header.height, loaded.header.width) < size:
+    notes = decoded.notes
+    if min(decoded.header.height, decoded.header.width) < size:
         notes = (*notes, f"smaller than {size} pixels on a side, so enlarged")
-    if preprocessing.channels != 4 and loaded.image.mode in ("LA", "RGBA"):
+    if preprocessing.channels != 4 and decoded.image.mode in ("LA", "RGBA"):
         notes = (*notes, f"transparency laid on {preprocessing.background}")
-    return _StoreImage(pixels, notes, (*loaded.upright_size, loaded.orientation), loaded.black_white is not None)
+    return _StoreImage(pixels, notes, (*decoded.upright_size, decoded.orientation), decoded.black_white is not None)
 
 
 def _check_unusable_share(source: Source, preprocessing: Preprocessing, used: int, quarantined: list[Problem]) -> None:
+    """Raise a DataError if no image is usable, or if more than the share `max_bad` is unusable."""
     bad = len(quarantined)
     reasons = [f"{name}: {reason}" for name, reason in quarantined]
     if not used:
@@ -288,7 +299,7 @@ def _check_unusable_share(source: Source, preprocessing: Preprocessing, used: in
     if bad > preprocessing.max_bad * (bad + used):
         counted = f"{bad} of {plural(bad + used, 'image', 'images')} ({bad / (bad + used):.0%})"
         share = f"{counted} cannot be used, more than max_bad = {preprocessing.max_bad:.0%}"
-        raise DataError(listed(f"{source.name}: {share}. Mend or remove these, or raise max_bad:", reasons))
+        raise DataError(listed(f"{source.name}: {share}. Fix or remove these, or raise max_bad:", reasons))
 
 
 def _write_description(
@@ -303,7 +314,7 @@ def _write_description(
     preprocessing: Preprocessing,
     black_white: ValueRange | None,
 ) -> None:
-    """Write what stands beside the pixels; the description last."""
+    """Write all files of a store except the pixels, the description last."""
     fingerprint = writer.sha256.copy()
     fingerprint.update(b"" if labels is None else labels.tobytes())
     fingerprint.update(json.dumps(spec.to_json(), sort_keys=True).encode())

@@ -1,4 +1,4 @@
-"""Writing pixels to a raw file, and building a folder that is whole or not there."""
+"""Writes pixels to a raw file, and publishes folders atomically, so that they are complete or absent."""
 
 import contextlib
 import hashlib
@@ -17,7 +17,7 @@ from sparring.core.files import sync_folder
 
 try:
     import fcntl
-except ImportError:  # Windows: what a killed process left is not swept there
+except ImportError:  # on Windows, folders of killed processes are not removed
     fcntl = None
 
 CHUNK = 2**20
@@ -25,8 +25,10 @@ LOCK = "lock"
 
 
 class PixelWriter:
-    """Appends square images to a file, without gaps. Gray images take one channel until the first one in color comes:
-    then all before it are rewritten with three.
+    """Appends square images to a file without gaps.
+
+    If `channels` is None, gray images are written with one channel until the first color image, when all before it are rewritten with
+    three channels.
     """
 
     def __init__(self, path: Path, channels: int | None) -> None:
@@ -38,7 +40,7 @@ class PixelWriter:
         self._file: IO[bytes] = path.open("wb")
 
     def add(self, pixels: UInt8[np.ndarray, "size size c"]) -> None:
-        """Append one image: of the channels asked for, or of 1 or 3 where that was left open."""
+        """Append one image, with the requested number of channels, or 1 or 3 if that was None."""
         if self._widens and pixels.shape[2] > self.channels:
             self._widen_to_color(pixels.shape[2])
         content = np.broadcast_to(pixels, (*pixels.shape[:2], self.channels)).tobytes()
@@ -61,27 +63,27 @@ class PixelWriter:
         self.channels = channels
 
     def close(self) -> None:
-        """Everything is on the disk, or an OSError says why not."""
+        """Close the file once everything is on disk. Raises an OSError if that fails."""
         with self._file as file:
             file.flush()
             os.fsync(file.fileno())
 
     def abandon(self) -> None:
-        """Let go of the file, whatever is in it."""
+        """Close the file without waiting for its content to be on disk."""
         with contextlib.suppress(OSError):
             self._file.close()
 
 
 @contextlib.contextmanager
 def temporary_folder(folder: Path) -> Iterator[Path]:
-    """Gives an empty folder beside `folder`, which is gone when the block ends unless `publish` has moved it.
+    """Context manager with an empty folder beside `folder`, which is removed at the end unless `publish` has moved it.
 
-    Folders that killed processes left there are swept away first.
+    Folders that killed processes left behind are removed first.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(folder.parent)
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.tmp")
-    temporary.mkdir()  # not mkdtemp: others may use a shared cache too, as the umask says
+    temporary.mkdir()  # not mkdtemp, because the umask may allow others to use a shared cache
     try:
         with _locked(temporary):
             yield temporary
@@ -91,15 +93,15 @@ def temporary_folder(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _locked(temporary: Path) -> Iterator[None]:
-    """Holds a lock in the folder as long as this process lives: the system lets go of it, even when the process is killed."""
+    """Hold a lock in the folder. The system releases it even if the process is killed."""
     if fcntl is None:
         yield
         return
-    # Under another name until it is held, so that nobody sweeps the folder in between.
-    unheld = temporary / "lock.new"
-    with unheld.open("wb") as file:
+    # Created under another name until it is locked, so that no process removes the folder in between.
+    unlocked = temporary / "lock.new"
+    with unlocked.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        unheld.rename(temporary / LOCK)
+        unlocked.rename(temporary / LOCK)
         yield
 
 
@@ -108,12 +110,12 @@ def _remove_abandoned(parent: Path) -> None:
         return
     for temporary in parent.glob(".*.tmp"):
         with contextlib.suppress(OSError), (temporary / LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError while its owner lives
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError while its owner is running
             shutil.rmtree(temporary, ignore_errors=True)
 
 
 def publish(temporary: Path, folder: Path) -> bool:
-    """Give a finished folder its name in one step. False if another process was first; what it put there stays."""
+    """Rename a finished folder atomically. Returns False if another process was first, whose folder stays."""
     sync_folder(temporary)
     try:
         temporary.rename(folder)
@@ -127,7 +129,7 @@ def publish(temporary: Path, folder: Path) -> bool:
 
 
 def discard(folder: Path) -> None:
-    """Take a folder away: from its name in one step, then its files. Those who have them mapped keep them."""
+    """Remove a folder: rename it atomically, then delete its files. Processes that have mapped them can keep using them."""
     with contextlib.suppress(FileNotFoundError):
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
         with contextlib.suppress(OSError):

@@ -244,7 +244,7 @@ def check_checkpoint_option(checkpoint: str, *judged: Judgeable | None) -> None:
         isinstance(each, Model) or (isinstance(each, str | os.PathLike) and RunDirectory(Path(each)).exists()) for each in judged
     )
     if checkpoint != "last" and not any(has_checkpoints):
-        raise SettingsError(f"Checkpoint {checkpoint} was requested, but nothing that is judged is a run. Leave --checkpoint out.")
+        raise SettingsError(f"Checkpoint {checkpoint} was requested, but nothing that is judged is a run: leave --checkpoint out.")
 
 
 def image_set_from_model(model: Model, n: int, seed: int, truncation: float | None = None) -> ImageSet:

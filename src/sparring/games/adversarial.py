@@ -278,7 +278,7 @@ def class_losses(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]
 
 def truncated(latents: Float[Tensor, "n latent"], threshold: float) -> Float[Tensor, "n latent"]:
     """Normal latents as draws from the normal distribution within `threshold` of zero: each number keeps its rank, so that nearer
-    thresholds move a image and do not exchange it. (Brock et al. 2019 draw those outside again: the same distribution.)
+    thresholds move an image and do not exchange it. (Brock et al. 2019 draw those outside again: the same distribution.)
     """
     share = math.erf(threshold / math.sqrt(2))
     return math.sqrt(2) * torch.erfinv(share * torch.erf(latents.double() / math.sqrt(2))).to(latents.dtype)

@@ -60,7 +60,7 @@ class TranslationGame(Game):
     def translate(self, images: Images, direction: Direction = "a2b") -> Float[Tensor, "n o h w"]:
         """What becomes of images in [-1, 1], of any size: mirrored at their edges up to a size that the network takes, and cut back.
 
-        In evaluation mode, without gradients. A image's translation does not depend on the others.
+        In evaluation mode, without gradients. An image's translation does not depend on the others.
         """
         network = self.get_submodule(self.translators[direction])
         divisor, smallest = int(network.divisor), int(network.smallest)  # pyright: ignore[reportArgumentType]

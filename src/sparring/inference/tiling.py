@@ -47,7 +47,7 @@ def in_tiles(game: TranslationGame, image: Float[Tensor, "1 c h w"], direction: 
 
 
 def reduced(image: Float[Tensor, "1 c h w"], side: int) -> Float[Tensor, "1 c p q"]:
-    """A image whose longer side is that."""
+    """An image whose longer side is that."""
     factor = side / max(image.shape[2:])
     size = [max(1, round(length * factor)) for length in image.shape[2:]]
     return interpolate(image, size=size, mode="bilinear", antialias=True)

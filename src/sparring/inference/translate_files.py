@@ -46,7 +46,7 @@ FORGIVEN = 0.02
 MARK = ".sparring-translation.json"
 """In a folder of translations: what made them."""
 LARGEST_SIDE = 2**15
-"""That a image may get by being resized: narrow ones would grow without end."""
+"""That an image may get by being resized: narrow ones would grow without end."""
 HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 """Of writing: the next file fares no better."""
 LARGEST_OF_ONE_THREAD = 256
@@ -209,7 +209,7 @@ def translate(
     max_pixels: int | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> Translated:
-    """Translate a image file, a folder, a zip or a film, into a file, a folder or a film.
+    """Translate an image file, a folder, a zip or a film, into a file, a folder or a film.
 
     Names stay; what is there already in a folder is passed over, so a half-done one is gone on with (a single file is written anew); what
     cannot be read is listed. `size`: images
@@ -229,7 +229,7 @@ def translate(
         raise SettingsError(f"{kind!r} makes inputs, and {direction} translates targets: leave out what is to be made (--as).")
     source, target = Path(place).expanduser(), Path(out).expanduser()
     if not source.exists():
-        raise DataError(f"{source} does not exist. Give a image, a folder or zip of images, or a film.")
+        raise DataError(f"{source} does not exist. Give an image, a folder or zip of images, or a film.")
     keep_freed_memory()
     model.noisy(direction, noise)  # says if there is none, before anything is written
     watch = _Watch(model.input_statistics.get(direction), kind)
@@ -389,7 +389,7 @@ class _FolderWork:
             if problem.errno in HOPELESS:
                 raise DataError(f"{file} cannot be written: {problem.strerror}. What is there is whole: go on when it can be.") from None
             return f"{self.names[index]}: it cannot be written: {problem.strerror or problem}"
-        except ValueError as problem:  # a format's encoder may find a image too large
+        except ValueError as problem:  # a format's encoder may find an image too large
             return f"{self.names[index]}: it cannot be written: {problem}"
         return None
 

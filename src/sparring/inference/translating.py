@@ -24,7 +24,7 @@ def translate(
     `direction`: "a2b" makes targets of inputs; "b2a" the other way round, where the recipe learns it. `noise`: the seed of one of the
     many translations that dropout gives (Isola et al. 2017, section 3.1); None: their typical one, without dropout. `tile`: images
     with a longer side are translated in tiles of about that, which fade into each other. A SettingsError says what does not fit. The
-    translation of a image does not depend on the images beside it.
+    translation of an image does not depend on the images beside it.
     """
     refuse_direction(model, direction)
     refuse_tile(tile)

@@ -26,7 +26,7 @@ LONGEST_ARROW = 0.2
 ARROW_DECADES = 3
 """An arrow is about half as long as the longest if its gradient is 10 ** (ARROW_DECADES / 2) times smaller."""
 PANELS = (40, 520, 1060)
-"""Where the panels begin, in pixels of a image of 1500 by 520, from the bottom left as all of the layout."""
+"""Where the panels begin, in pixels of an image of 1500 by 520, from the bottom left as all of the layout."""
 PANEL_SIDE, PANEL_BOTTOM = 410, 30
 INK, FAINT, GENERATED = "#22262b", "#8b939c", "#e0481f"
 DENSITY_COLORS = ("#ffffff", "#dce8f3", "#a9c8e2", "#6ea0cd", "#3d74ad")
@@ -35,7 +35,7 @@ FIELD_COLORS = ("#b2182b", "#e58267", "#fbd9c6", "#f7f7f7", "#cfe3f0", "#6aacd0"
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What a image shows of a game, in the unit of the points."""
+    """What an image shows of a game, in the unit of the points."""
 
     step: int
     samples: Float[Tensor, "n 2"]
@@ -154,7 +154,7 @@ def _colors(stops: tuple[str, ...]) -> "LinearSegmentedColormap":
 
 
 def _place(figure: "Figure", x: float, y: float) -> tuple[float, float]:
-    """From pixels of a image of 1500 by 520, in the middle of this one, to shares of the figure."""
+    """From pixels of an image of 1500 by 520, in the middle of this one, to shares of the figure."""
     width, height = figure.get_size_inches() * 100
     return (x + (width - 1500) / 2) / width, (y + (height - 520) / 2) / height
 

@@ -282,7 +282,7 @@ def sampled(game: TwoPlayerGame, n: int = COUNTED_SAMPLES) -> Float[Tensor, "n 2
 
 
 def snapshot(state: State, mixture: Mixture) -> Snapshot:
-    """What a image shows of the game as it stands: samples of the moving average, the networks' own field and gradients."""
+    """What an image shows of the game as it stands: samples of the moving average, the networks' own field and gradients."""
     game = cast(TwoPlayerGame, state.game)
     samples = sampled(state.ema)  # pyright: ignore[reportArgumentType]
     moving = sampled(game, ARROWS * game.settings.packing)

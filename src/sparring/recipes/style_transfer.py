@@ -20,7 +20,7 @@ DIVISOR = 16
 
 
 class StyleTransferGame(TranslationGame):
-    """One player: a generator that keeps what a image shows and takes on how the style's image is painted."""
+    """One player: a generator that keeps what an image shows and takes on how the style's image is painted."""
 
     settings: "StyleTransfer"  # pyright: ignore[reportIncompatibleVariableOverride] (narrower)
 
@@ -38,7 +38,7 @@ class StyleTransferGame(TranslationGame):
 
     @property
     def perception(self) -> Perception:
-        """The network whose maps say what a image shows and how it is painted. Opened when first asked for: drawing needs none."""
+        """The network whose maps say what an image shows and how it is painted. Opened when first asked for: drawing needs none."""
         if not self.eye:
             self.eye.append(open_perception(self.settings.weights).to(self.device))
         return self.eye[0]

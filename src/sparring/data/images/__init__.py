@@ -1,1 +1,1 @@
-"""What is particular to images: the bundled sets, their sizes and value range, a look at a source."""
+"""Image data: bundled data sets, common sizes and value ranges, and the inspection of sources."""

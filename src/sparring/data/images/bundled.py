@@ -1,4 +1,4 @@
-"""The images that come with the package. `tools/build_embedded.py` makes their files."""
+"""The image sets that come with the package. `tools/build_embedded.py` creates their files."""
 
 import json
 import threading
@@ -20,13 +20,13 @@ BUNDLED_SETS = {
     "fashion10k": "fashion10k",
     "fashion10k:stacked": "fashion10k",
 }
-"""From the name that a person writes to the name of the sheet."""
+"""Name of the sprite sheet of each bundled set."""
 
 
 def open_bundled(name: str, split: str | None) -> Source:
-    """One of the sets in `STYLES`. They have no splits: DataError if one is asked for."""
+    """Open one of the sets in `BUNDLED_SETS`. Raises a DataError if a split is requested, because they have none."""
     if split is not None:
-        raise DataError(f"{name} is one set of images: it has no split {split!r}.")
+        raise DataError(f"{name} has no splits, so there is no split {split!r}. Leave --split out.")
     sheet = BUNDLED_SETS[name]
     folder = files("sparring.data.images") / "bundled_files"
     table: dict[str, Any] = json.loads((folder / f"{sheet.split('-')[0]}.json").read_text("utf-8"))
@@ -42,7 +42,7 @@ def open_bundled(name: str, split: str | None) -> Source:
 
 
 class _SpriteSheet:
-    """Many small images in one large one, row by row, decoded when the first is read."""
+    """Many small images in one large image, row by row, which is decoded when the first is read."""
 
     def __init__(self, sheet: str, side: int, count: int) -> None:
         self._file = files("sparring.data.images") / "bundled_files" / f"{sheet}.webp"
@@ -63,6 +63,6 @@ class _SpriteSheet:
         with self._lock:
             if self._pixels is None:
                 with self._file.open("rb") as file, Image.open(file) as image:
-                    # WebP has no gray: a gray sheet has three equal channels.
+                    # WebP has no gray mode, so a gray sheet has three equal channels.
                     self._pixels = np.asarray(image) if image.mode == "RGBA" else np.asarray(image)[:, :, :1].copy()
             return self._pixels

@@ -1,4 +1,4 @@
-"""A look at a source before it is prepared: what is in it, and what is wrong with it."""
+"""`sparring data inspect`: reports what a source contains, and what is wrong with it, before it is prepared."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -23,35 +23,37 @@ MAX_LISTED = 8
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """What all images of a source are."""
+    """Summary of all images of a source."""
 
     name: str
     found: int
-    """Files and rows that claim to be images."""
+    """Number of files and rows that claim to be images."""
     sizes: Mapping[tuple[int, int], int]
-    """How many images have each (height, width), the most frequent first."""
+    """Number of images of each (height, width), the most frequent first."""
     modes: Mapping[str, int]
-    """How many are stored in each of Pillow's modes: L gray, P palette, RGB, RGBA, ..."""
+    """Number of images in each of Pillow's modes: L gray, P palette, RGB, RGBA, and so on."""
     formats: Mapping[str, int]
+    """Number of images in each file format."""
     classes: Mapping[str, int]
-    """Usable images of each class; empty without classes."""
+    """Number of usable images of each class; empty without classes."""
     bad: tuple[Problem, ...]
     """Unusable images, with reasons."""
     skipped: tuple[Problem, ...]
-    """Files that are no images and do not claim to be."""
+    """Files that are not images and do not claim to be."""
     notes: tuple[str, ...]
+    """Decisions and warnings, in whole sentences."""
     layout: str
-    """How the source is laid out: the name of a well-known layout, if it is one."""
+    """Name of the source's layout if it is a well-known one, else an empty string."""
     contact_sheet: UInt8[np.ndarray, "rows columns 3"] = field(repr=False)
-    """Up to 100 usable images, evenly spread over the source; one white pixel if there are none."""
+    """Up to 100 usable images at equal spacing over the source; one white pixel if there are none."""
 
     @property
     def usable(self) -> int:
-        """How many images can be used."""
+        """Number of usable images."""
         return sum(self.sizes.values())
 
     def lines(self) -> list[str]:
-        """For the terminal. Nothing is left out but rare sizes."""
+        """The summary for the terminal, complete except for rare sizes, modes and formats."""
         sizes = {f"{width}x{height}": count for (height, width), count in self.sizes.items()}
         lines = [
             f"{self.name}: {self.usable:,} of {plural(self.found, 'image', 'images')} can be used.",
@@ -63,7 +65,7 @@ class Inspection:
         ]
         lines += self.notes
         lines += [f"unusable: {name}: {reason}" for name, reason in self.bad]
-        return lines + [f"passed over: {name}: {reason}" for name, reason in self.skipped]
+        return lines + [f"skipped: {name}: {reason}" for name, reason in self.skipped]
 
 
 def _format_counts(counts: Mapping[str, int], most: int = MAX_LISTED) -> str:
@@ -85,10 +87,10 @@ class _InspectedImage:
 def inspect_source(
     source: Source, preprocessing: Preprocessing | None = None, *, progress: bool = False, workers: int | None = None
 ) -> Inspection:
-    """Decode every image of a source, and keep none but those for the contact sheet. Of the preprocessing, what tells how files are read
-    counts: background, value_range, max_pixels.
+    """Decode every image of a source and summarize them.
 
-    Raises DataError only if the source as a whole is broken: unusable images are what it is there to find.
+    Only those settings of the preprocessing apply that say how files are read: background, value_range and max_pixels. Unusable images are
+    part of the result; a DataError is raised only if the whole source is broken.
     """
     preprocessing = preprocessing or Preprocessing()
     color = check_and_parse_background(preprocessing)
@@ -97,16 +99,16 @@ def inspect_source(
     on_sheet = set(np.linspace(0, count - 1, min(count, CONTACT_SHEET_IMAGES)).round().astype(int).tolist())
     side = min(MAX_THUMBNAIL_SIDE, max(source.native_size or (MAX_THUMBNAIL_SIDE,)))
 
-    def look(indices: range) -> list[_InspectedImage | str]:
-        shown = ((index, side if index in on_sheet else None) for index in indices)
-        return [_inspect_image(source, index, on, color, black_white, preprocessing.max_pixels) for index, on in shown]
+    def inspect_images(indices: range) -> list[_InspectedImage | str]:
+        thumbnail_sides = ((index, side if index in on_sheet else None) for index in indices)
+        return [_inspect_image(source, index, each, color, black_white, preprocessing.max_pixels) for index, each in thumbnail_sides]
 
     images: list[np.ndarray] = []
     bad, deep = list(source.problems), []
     sizes, modes, formats, classes, notes = Counter(), Counter(), Counter(), Counter(), Counter()
     with progress_bar(f"Inspecting {source.name}", count, progress) as advance:
         index = 0
-        for chunk in in_order(look, count, workers):
+        for chunk in in_order(inspect_images, count, workers):
             for result in chunk:
                 if isinstance(result, str):
                     bad.append(Problem(source.items[index].name, result))
@@ -143,25 +145,25 @@ def inspect_source(
 
 
 def _shape_warnings(sizes: Mapping[tuple[int, int], int]) -> list[str]:
-    """What is said of shapes that training cuts."""
+    """Warnings about images that training would crop."""
     oblong = sum(count for (height, width), count in sizes.items() if height != width)
     if not oblong:
         return []
     count = sum(sizes.values())
-    return [f"{oblong:,} of {count:,} images are not square: of them the middle is cut out, unless --crop pad or squash says otherwise."]
+    return [f"{oblong:,} of {count:,} images are not square: they are cropped to the central square, unless you give --crop pad or squash."]
 
 
 def _inspect_image(
     source: Source, index: int, side: int | None, background: tuple[int, int, int], black_white: SharedRange, max_pixels: int | None
 ) -> _InspectedImage | str:
     try:
-        loaded = decode_image(source.read(index), MAX_THUMBNAIL_SIDE, black_white=black_white, max_pixels=max_pixels)
-        small = None if side is None else fit_to_square(loaded.image, side, "pad", background, 3)
-    except DataError:  # the source as a whole is broken
+        decoded = decode_image(source.read(index), MAX_THUMBNAIL_SIDE, black_white=black_white, max_pixels=max_pixels)
+        small = None if side is None else fit_to_square(decoded.image, side, "pad", background, 3)
+    except DataError:  # the whole source is broken
         raise
     except UnusableImageError as problem:
         return str(problem)
-    except Exception as problem:  # a reader's own: a file that has gone, a damaged entry of a zip
+    except Exception as problem:  # from the reader: a file that was removed, a damaged zip entry
         return f"cannot be read: {problem}"
-    header = loaded.header
-    return _InspectedImage(loaded.upright_size, header.mode, header.format, loaded.notes, loaded.black_white is not None, small)
+    header = decoded.header
+    return _InspectedImage(decoded.upright_size, header.mode, header.format, decoded.notes, decoded.black_white is not None, small)

@@ -1,4 +1,4 @@
-"""Stacked sets: color images whose channels are gray images chosen at random, so that the modes can be counted."""
+"""Stacked sets for counting modes: color images whose three channels are gray images chosen at random."""
 
 import functools
 
@@ -8,14 +8,16 @@ from jaxtyping import Int64, UInt8
 from sparring.data.source import NumberedItems, Source, hash_key
 
 COUNT = 50_000
+"""Number of images in a stacked set."""
 CHANNELS = 3
 SEED = 0
 
 
 def stacked_source(name: str, gray: Source) -> Source:
-    """Images that have no classes, each of three of `gray` drawn independently, with equal chances for all.
+    """A source of images without classes, each stacked from three images of `gray` that are chosen independently and uniformly.
 
-    With ten classes these are the 1,000 modes of Stacked MNIST (Metz et al. 2017, Unrolled Generative Adversarial Networks, 3.3.1).
+    With ten classes in `gray`, there are 1,000 modes, as in Stacked MNIST (Metz et al. 2017, Unrolled Generative Adversarial Networks,
+    3.3.1).
     """
 
     def read(index: int) -> UInt8[np.ndarray, "h w 3"]:
@@ -28,7 +30,7 @@ def stacked_source(name: str, gray: Source) -> Source:
 
 @functools.cache
 def stacked_choices(among: int) -> Int64[np.ndarray, "50000 3"]:
-    """Which gray image each channel of each stacked image is."""
-    from sparring.core.random_streams import Streams  # noqa: PLC0415 (torch: a second that only those who read images should wait)
+    """Index of the gray image in each channel of each stacked image. `among` is the number of gray images."""
+    from sparring.core.random_streams import Streams  # noqa: PLC0415 (imports torch, which takes a second, only when images are read)
 
     return Streams(SEED, 0, scope="stacked").integers("choices", among, COUNT, CHANNELS).numpy()

@@ -1,1 +1,1 @@
-"""What is particular to image pairs: which images belong together, inputs made of images, alignment."""
+"""Image pairs: which images belong together, inputs derived from images, and checks of their alignment."""

@@ -1,4 +1,4 @@
-"""Whether the two images of a pair show the same place: by their shapes, their turns, and where their edges lie."""
+"""Checks whether the two images of a pair are aligned, by their shapes, their EXIF orientations, and the positions of their edges."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,18 +11,20 @@ from sparring.media.image_decoding import ORIENTATION_TRANSPOSES, Crop
 
 Maps = Float[np.ndarray, "n side side"]
 MAX_COMPARED, MIN_COMPARED = 256, 12
-"""Pairs whose edges are compared at most, and at least."""
+"""Largest and smallest number of pairs whose edges are compared."""
 SIDE = 16
-"""Side, in places, of the maps of edges that are compared."""
+"""Side of the edge maps that are compared."""
 MIN_IMPROVEMENT, MIN_STANDARD_ERRORS = 0.1, 4
-"""How much better another position must agree, as a correlation and in standard errors, to be told."""
+"""Smallest improvement of the correlation by another position, and in standard errors, that is reported."""
 CENTER_SHARES = (0.5, 0.65, 0.8)
-"""Shares of the side: of the middle that one of the two images may show alone."""
+"""Shares of the side: one of the two images may be such a central crop of the other."""
 
 
 def check_pair_shapes(names: Sequence[str], inputs: Int64[np.ndarray, "n 3"], targets: Int64[np.ndarray, "n 3"], crop: Crop) -> None:
-    """Raise a DataError that lists pairs whose images are not of one shape, as they would show different places. The arrays: see
-    `Store.origins`. Squeezed to squares, images of any shapes show all of what they show, unless one of them lies on its side.
+    """Raise a DataError that lists pairs whose images have different aspect ratios, because they would not be aligned.
+
+    `inputs` and `targets` have the pairs' rows in `Store.origins`. Images that are squeezed to squares may have any shape, unless one of
+    them lies on its side.
     """
     (height, width, _), (other_height, other_width, _) = inputs.T, targets.T
     alike = _same_shape(height, width, other_height, other_width)
@@ -41,7 +43,7 @@ def check_pair_shapes(names: Sequence[str], inputs: Int64[np.ndarray, "n 3"], ta
 
 
 def _same_shape(height: np.ndarray, width: np.ndarray, other_height: np.ndarray, other_width: np.ndarray) -> Bool[np.ndarray, " n"]:
-    """Whether the second shape is the first, enlarged or reduced, but for the rounding of a side to whole pixels."""
+    """Whether two shapes have the same aspect ratio, up to rounding of a side to whole pixels."""
     apart = np.abs(height * other_width - width * other_height)
     return (apart < np.maximum(width, other_width)) | (apart < np.maximum(height, other_height))
 
@@ -56,10 +58,10 @@ def alignment_warnings(
     targets: Callable[[Int64[np.ndarray, " n"]], UInt8[np.ndarray, "n h w _"]],
     turned_on_one_side: Bool[np.ndarray, " pairs"],
 ) -> list[str]:
-    """What is to be said of how prepared pairs lie on each other, in whole sentences: nothing if their edges agree best as they are.
+    """Warnings about the alignment of prepared pairs, in whole sentences; empty if their edges agree best as they are.
 
-    `inputs`, `targets`: give the images of the pairs with these numbers. `turned_on_one_side`: which have an EXIF orientation in one of
-    their images alone; of those it is said, too, if nothing can be told from edges.
+    `inputs` and `targets` return the images of the pairs at these indices. `turned_on_one_side` marks pairs with an EXIF orientation in
+    only one image; they are also reported if edges allow no conclusion.
     """
     found = []
     for some, which in ((np.flatnonzero(turned_on_one_side), "pairs with an EXIF orientation in one image alone"), (None, "pairs")):
@@ -76,7 +78,7 @@ def alignment_warnings(
 
 
 def _misalignment(inputs: UInt8[np.ndarray, "n h w _"], targets: UInt8[np.ndarray, "n h w _"]) -> str | None:
-    """A clause on how targets seem to lie on inputs, if not as they are."""
+    """A clause on how targets seem to be displaced relative to inputs, or None if they seem to be aligned."""
     if len(inputs) < MIN_COMPARED:
         return None
     whole_inputs, whole_targets = _edge_maps(inputs, 1), _edge_maps(targets, 1)
@@ -108,7 +110,7 @@ def _misalignment(inputs: UInt8[np.ndarray, "n h w _"], targets: UInt8[np.ndarra
 
 
 def _maps_are_related(one: Maps, other: Maps) -> bool:
-    """Whether maps of one number agree, or disagree, otherwise than maps of two."""
+    """Whether maps of the same pair agree more, or less, than maps of different pairs."""
     own, others = _agreement(one, other), _agreement(one, np.roll(other, 1, axis=0))
     return _significantly_greater(own, others, 0) or _significantly_greater(others, own, 0)
 
@@ -119,26 +121,26 @@ def _significantly_greater(one: Float[np.ndarray, " n"], other: Float[np.ndarray
 
 
 def _central_gray(pixels: UInt8[np.ndarray, "n h w c"], share: float, side: int) -> Maps:
-    """The middle of each image, without color, at that side."""
+    """The central `share` of each image in gray, resized to `side`."""
     cut = round(pixels.shape[1] * (1 - share) / 2)
     gray = pixels[:, cut : pixels.shape[1] - cut, cut : pixels.shape[2] - cut, :3].mean(axis=3).astype(np.float32)
     return np.stack([np.asarray(Image.fromarray(one).resize((side, side), Image.Resampling.BILINEAR)) for one in gray])
 
 
 def _brightness_maps(pixels: UInt8[np.ndarray, "n h w c"]) -> Maps:
-    """How bright each of 16x16 places is."""
+    """Brightness of each image on a 16x16 grid."""
     return _central_gray(pixels, 1, SIDE)
 
 
 def _edge_maps(pixels: UInt8[np.ndarray, "n h w c"], share: float) -> Maps:
-    """How much brightness changes at each of 16x16 places of the middle of each image."""
+    """Change of brightness on a 16x16 grid over the central `share` of each image."""
     fine = _central_gray(pixels, share, 4 * SIDE)
     down, across = np.gradient(fine, axis=(1, 2))
     return np.hypot(down, across).reshape(len(fine), SIDE, 4, SIDE, 4).mean(axis=(2, 4))
 
 
 def _agreement(one: Maps, other: Maps) -> Float[np.ndarray, " n"]:
-    """Of each pair the correlation of its maps, beyond what all images of a side have in common."""
+    """Correlation of the two maps of each pair, after subtracting the mean map of each side."""
     a, b = ((maps - maps.mean(axis=0)).reshape(len(maps), -1) for maps in (one, other))
     return (a * b).sum(axis=1) / np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-9)
 
@@ -148,7 +150,7 @@ def _transpose_maps(maps: Maps, turn: int) -> Maps:
 
 
 def _describe_transpose(turn: int) -> str:
-    """What a target is, if `TURNS[turn]` brings it to its input."""
+    """How targets are turned relative to inputs, if `ORIENTATION_TRANSPOSES[turn]` aligns them."""
     names = {
         2: "mirrored.",
         3: "upside down.",

@@ -1,4 +1,4 @@
-"""Inputs made of images, so that any folder of images is a set of pairs."""
+"""Derives inputs from images (edges, scribbles, gray, low resolution, masks), so that any folder of images becomes a set of pairs."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -13,11 +13,11 @@ from sparring.core.random_streams import stream_seed
 DerivedInput = Literal["edges", "scribble", "gray", "low-resolution", "masked"]
 Pixels = UInt8[np.ndarray, "h w _"]
 EDGE_CONTRAST, STROKE_CONTRAST = 40.0, 60.0
-"""How much brightness changes across a line that is drawn, of 255."""
+"""Change of brightness, out of 255, across a line that is drawn."""
 DOWNSCALING, MASK_SHARE = 4, 0.5
-"""A low-resolution input has a quarter of the side, a masked one a hole of half the side."""
+"""Factor by which low-resolution inputs are reduced, and share of the side that a mask covers."""
 WOBBLE = 1.5
-"""How far a scribble's lines go astray, in 64ths of the side."""
+"""Largest displacement of a scribble's lines, in 64ths of the side."""
 
 
 def _to_pillow(pixels: Pixels) -> Image.Image:
@@ -30,7 +30,7 @@ def _brightness(pixels: Pixels, smoothing: float) -> Float[np.ndarray, "h w"]:
 
 
 def _detect_lines(pixels: Pixels, smoothing: float, least: float) -> np.ndarray:
-    """Where brightness changes by more than `least` from a pixel's one side to the other, and most of all across the line."""
+    """Whether each pixel is on a line: brightness changes there by more than `least` across the pixel, and more than beside it."""
     gray = np.pad(_brightness(pixels, smoothing), 1, mode="edge")
     across, down = gray[1:-1, 2:] - gray[1:-1, :-2], gray[2:, 1:-1] - gray[:-2, 1:-1]
     size = np.hypot(across, down)
@@ -42,13 +42,14 @@ def _detect_lines(pixels: Pixels, smoothing: float, least: float) -> np.ndarray:
 
 
 def edges(pixels: Pixels, index: int) -> Pixels:
-    """Thin black lines on white."""
+    """An edge map: thin black lines on white."""
     return np.where(_detect_lines(pixels, 0.7, EDGE_CONTRAST), 0, 255).astype(np.uint8)[:, :, None]
 
 
 def scribble(pixels: Pixels, index: int) -> Pixels:
-    """The coarse lines alone, thick and unsteady, as by hand; the same for an image each time. How coarse depends on the shorter side, to
-    which images are brought: a wide one is drawn as its middle would be.
+    """A scribble: the coarse lines only, thick and unsteady as if drawn by hand, and always the same for the same `index`.
+
+    The coarseness depends on the shorter side, so a wide image is drawn like its central square.
     """
     height, width = pixels.shape[:2]
     side = min(height, width)
@@ -63,19 +64,19 @@ def scribble(pixels: Pixels, index: int) -> Pixels:
 
 
 def gray(pixels: Pixels, index: int) -> Pixels:
-    """Without color."""
+    """The image without color."""
     return np.asarray(_to_pillow(pixels).convert("RGB").convert("L"))[:, :, None]
 
 
 def low_resolution(pixels: Pixels, index: int) -> Pixels:
-    """A quarter of the side, enlarged again."""
+    """The image reduced to a quarter of its side and enlarged again."""
     image = _to_pillow(pixels)
     small = image.resize((max(1, image.width // DOWNSCALING), max(1, image.height // DOWNSCALING)), Image.Resampling.BOX)
     return np.asarray(small.resize(image.size, Image.Resampling.BICUBIC)).reshape(pixels.shape)
 
 
 def masked(pixels: Pixels, index: int) -> Pixels:
-    """With a gray square in it, at a place of the image's own."""
+    """The image with a gray rectangle of half its sides, at a position that depends on `index`."""
     height, width = pixels.shape[:2]
     tall, wide = round(height * MASK_SHARE), round(width * MASK_SHARE)
     generator = np.random.Generator(np.random.Philox(stream_seed(0, "mask", index)))
@@ -86,17 +87,17 @@ def masked(pixels: Pixels, index: int) -> Pixels:
 
 
 BRITISH_SPELLINGS: dict[str, DerivedInput] = {"grey": "gray"}
-"""British spellings, which are accepted too."""
+"""British spellings, which are also accepted."""
 SIZE_DEPENDENT: frozenset[DerivedInput] = frozenset({"edges", "scribble", "masked"})
-"""Kinds that look otherwise on larger images: lines are as thin, and fewer; holes are wider. (Gray is gray at any size, and an image of
-low resolution lacks the same details for each pixel.)"""
+"""Kinds that look different on larger images: lines are equally thin and sparser, and masks are wider. (Gray and low-resolution inputs look
+the same at any size.)"""
 
 
 def parse_derived_input(name: str) -> DerivedInput:
-    """The kind of that name, in American or British spelling. A SettingsError says which there are."""
+    """The kind of derived input with this name, in American or British spelling. Raises a SettingsError for unknown kinds."""
     kind = BRITISH_SPELLINGS.get(name, name)
     if kind not in DERIVATIONS:
-        raise SettingsError(f"There is no kind of input {name!r} to make. {did_you_mean(name, DERIVATIONS)}")
+        raise SettingsError(f"There is no kind of derived input {name!r}. {did_you_mean(name, DERIVATIONS)}")
     return kind
 
 

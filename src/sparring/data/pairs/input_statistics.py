@@ -1,4 +1,4 @@
-"""What a translator's inputs look like, in a few numbers, so that an image of another kind can be told from them."""
+"""A few statistics of a translator's training inputs, to detect images of another kind."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -14,24 +14,24 @@ from sparring.data.store import Store
 Pixels = UInt8[np.ndarray, "h w _"]
 
 MAX_MEASURED = 1000
-"""Training inputs that are measured at most, evenly from all of them."""
+"""Largest number of training inputs that are measured, at equal spacing."""
 OUTLIER_SHARE = 0.005
-"""Share of the training inputs that lie below a measure's range, and above it."""
+"""Share of the training inputs below a measure's range, and of those above it."""
 TOLERANCE, MIN_TOLERANCE = 1.0, 0.1
-"""How far beyond that range an image may lie: so many times the range, but at least so much. Inputs of other data lie beyond it, too."""
+"""How far beyond the range an image may lie: this many times the range, but at least this much."""
 BLACK, WHITE = 32, 223
-"""Brightness of 255 below which a pixel counts as black, and above which as white."""
+"""Brightness, from 0 to 255, below which a pixel counts as black, and above which it counts as white."""
 MASK_GRAY = (126, 128)
-"""Brightness, from 0 to 255, between which a pixel counts as part of the gray hole of a masked image."""
+"""Range of brightness, from 0 to 255, in which a pixel counts as part of a mask."""
 GRAY_TOLERANCE = 3
-"""By how much the channels of a gray pixel may differ, after compression."""
+"""Largest difference between the channels of a gray pixel after compression."""
 FAR_SIZE_RATIO = 2
-"""Ratio of sides from which on images are of another size than those that were learned from."""
+"""Ratio of sides from which on images count as being of another size than the training inputs."""
 MAX_MEASURED_SIDE = 512
-"""A side that is measured: of larger images every second, third, ... row and column."""
+"""Largest side that is measured; larger images are subsampled."""
 
 Measure = Callable[[Pixels, Float[np.ndarray, "h w"]], float]
-"""Of pixels of 1 or 3 channels, and of their brightness in [0, 255]."""
+"""A measure of pixels with 1 or 3 channels and of their brightness in [0, 255]."""
 
 
 def _share_of(chosen: np.ndarray) -> float:
@@ -62,13 +62,13 @@ MEASURES: dict[str, tuple[Measure, str]] = {
     "commonest": (_most_frequent_gray, "{} of its pixels have its most frequent gray level"),
     "hole": (lambda _, b: _share_of((b >= MASK_GRAY[0]) & (b <= MASK_GRAY[1])), "{} of its pixels have the gray of masked areas"),
 }
-"""What is measured, each from 0 to 1 and not dependent on an image's size, and how that is said."""
+"""Measures by name, each from 0 to 1 and independent of the image's size, with the clause that describes their value."""
 DETAIL = "neighboring pixels differ by {} of its contrast"
-"""The one measure that depends on the size: it is compared for images of about the size that was learned from."""
+"""Clause of the only measure that depends on the size; it is compared only for images of about the training inputs' size."""
 
 
 def measure_image(pixels: UInt8[np.ndarray, "h w _"]) -> dict[str, float]:
-    """The measures of an image of 1, 3 or 4 channels (which is laid on white), "detail" among them."""
+    """All measures of an image with 1, 3 or 4 channels (alpha is laid on white), including "detail"."""
     if pixels.shape[2] == 4:
         alpha = pixels[:, :, 3:].astype(np.float32) / 255
         pixels = np.round(pixels[:, :, :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
@@ -94,33 +94,33 @@ def _detail(brightness: Float[np.ndarray, "h w"]) -> float:
 
 @dataclass(frozen=True)
 class InputStatistics:
-    """What the inputs look like that one direction of a translator learned from."""
+    """Statistics of the training inputs of one direction of a translator."""
 
     ranges: Mapping[str, tuple[float, float]]
-    """Of each measure, the range that all but a few of the training inputs lie in."""
+    """Range of each measure that contains all but 1 % of the training inputs."""
     side: int
-    """Height and width in pixels of the training inputs."""
+    """Height and width of the training inputs in pixels."""
     made: str | None = None
-    """What was made of each training image to be its input, such as "scribble"; None for inputs that were given."""
+    """Kind of the training inputs if they were derived from images, such as "scribble"; None for given inputs."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for config.json and packed files."""
+        """The statistics as plain values, for config.json and packed files."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "InputStatistics":
-        """The statistics that `to_json` gave. A ValueError, TypeError or KeyError if they are not of that kind."""
+        """The statistics from the result of `to_json`. Raises a ValueError, TypeError or KeyError for other values."""
         ranges = {str(name): (float(low), float(high)) for name, (low, high) in dict(values["ranges"]).items()}
         made = values.get("made")
         return cls(ranges, int(values["side"]), None if made is None else str(made))
 
     def is_of_other_size(self, height: int, width: int) -> bool:
-        """Whether an image's shorter side is at least twice, or at most half, what was learned from."""
+        """Whether an image's shorter side is at least twice, or at most half, the training inputs' side."""
         return not self.side / FAR_SIZE_RATIO < min(height, width) < self.side * FAR_SIZE_RATIO
 
     def difference(self, pixels: UInt8[np.ndarray, "h w _"]) -> str | None:
-        """How an image, as the network is given it, is unlike the training inputs: the measure that is farthest out, as a clause. None if
-        it is like them.
+        """How an image, as the network gets it, differs from the training inputs: a clause on the measure farthest out of its range, or
+        None if all are within their ranges.
         """
         found = measure_image(pixels)
         far = self.is_of_other_size(*pixels.shape[:2])
@@ -144,21 +144,21 @@ class InputStatistics:
 
 
 def _excess(value: float, low: float, high: float) -> float:
-    """How far a value lies beyond a range: more than 1 is too far."""
+    """How far a value lies beyond a range, as a multiple of what is tolerated: more than 1 is too far."""
     return max(low - value, value - high) / max(TOLERANCE * (high - low), MIN_TOLERANCE)
 
 
-def input_statistics(store: Store, places: Int64[np.ndarray, " _"], made: str | None = None) -> InputStatistics:
-    """The statistics of these images of a store: numbers that are the same each time. `made`: what was made of images to be these."""
-    chosen = places[np.linspace(0, len(places) - 1, min(MAX_MEASURED, len(places))).astype(np.int64)]
-    rows = [measure_image(np.asarray(store.pixels[place])) for place in chosen.tolist()]
+def input_statistics(store: Store, indices: Int64[np.ndarray, " _"], made: str | None = None) -> InputStatistics:
+    """Statistics of the store's images at `indices`. `made` is the kind of derived input that they are, or None."""
+    chosen = indices[np.linspace(0, len(indices) - 1, min(MAX_MEASURED, len(indices))).astype(np.int64)]
+    rows = [measure_image(np.asarray(store.pixels[index])) for index in chosen.tolist()]
     quantile = functools.partial(np.quantile, q=(OUTLIER_SHARE, 1 - OUTLIER_SHARE))
     ranges = {name: tuple(quantile([row[name] for row in rows]).round(4).tolist()) for name in rows[0]}
     return InputStatistics(ranges, store.spec.height, made)
 
 
 def pair_statistics(pairs: Pairs, made: str | None) -> dict[str, InputStatistics]:
-    """For each direction the statistics of what it learns from: of training inputs for "a2b", of training targets for "b2a"."""
+    """Statistics of what each direction is trained on: training inputs for "a2b", training targets for "b2a"."""
     return {
         "a2b": input_statistics(pairs.inputs, pairs.training_indices[0], made),
         "b2a": input_statistics(pairs.targets, pairs.training_indices[1]),

@@ -32,7 +32,7 @@ class Pairing:
     held-out images are scored against those of the same name. None: only for emoji."""
 
     def problems(self) -> list[str]:
-        """All that is wrong with it, in a sentence each."""
+        """Everything wrong with the settings, one sentence each."""
         found = type_problems(self) or range_problems(self, self.ranges)
         ways = [self.target is not None, self.inputs != "given", self.side_by_side != "none"]
         if sum(ways) > 1:
@@ -41,6 +41,6 @@ class Pairing:
 
 
 def check_pairing(pairing: Pairing) -> None:
-    """Raise a SettingsError that lists all that is wrong with it, if anything is."""
+    """Raise a SettingsError that lists everything wrong with the settings."""
     if problems := pairing.problems():
         raise SettingsError(listed("These settings cannot be used:", problems))

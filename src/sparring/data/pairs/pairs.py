@@ -1,4 +1,4 @@
-"""Pairs of images, or images of two kinds: two stores, and what of them goes together."""
+"""Pairs of images, or two sets of images: two stores, and which of their images belong together."""
 
 import functools
 import hashlib
@@ -26,36 +26,36 @@ __all__ = ["Channels", "Pairing", "Pairs", "native_size", "open_pairs", "open_pa
 Kind = Literal["paired", "unpaired", "style"]
 Indices = Int64[np.ndarray, " _"]
 MAX_UNPAIRED_SHARE = 0.5
-"""Share of the images without a partner from which on two sets are no pairs."""
+"""Largest share of images without a partner: beyond it, two sets do not count as pairs."""
 MAX_NAMED = 10
-"""Of the images without a partner, where the others go on."""
+"""Largest number of images without a partner that a note names."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Inputs and targets that a translator is trained on, and those that are held out. What the trainer asks of a store."""
+    """Training and held-out inputs and targets of a translator, with the interface that training needs."""
 
     inputs: Store
     targets: Store
     spec: PairSpec
     training_indices: tuple[Indices, Indices]
-    """Which inputs and which targets are trained on; of pairs, the i-th go together."""
+    """Indices of training inputs and of training targets; in paired data, the i-th of both form a pair."""
     holdout_indices: tuple[Indices, Indices]
-    """Which are not; where twins are known, the i-th go together."""
+    """Indices of held-out inputs and of held-out targets; if `twins`, the i-th of both belong together."""
     twins: bool
-    """Whether it is known what each held-out input should become."""
+    """Whether the true target of each held-out input is known."""
     notes: tuple[str, ...] = ()
-    """What was decided, and what has no partner, in whole sentences."""
+    """Decisions, and images without a partner, in whole sentences."""
     labels: None = None
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """One for pairs; else one for each kind."""
+        """Number of pairs, as a tuple of one; or the numbers of training inputs and targets for two sets."""
         return (len(self),) if self.spec.paired else (len(self.training_indices[0]), len(self.training_indices[1]))
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of both stores and of what goes together."""
+        """SHA-256 of both stores and of which images belong together."""
         parts = [self.inputs.fingerprint.encode(), self.targets.fingerprint.encode(), str(self.spec).encode()]
         return hashlib.sha256(
             b"\0".join([*parts, *(places.tobytes() for places in (*self.training_indices, *self.holdout_indices))])
@@ -83,7 +83,7 @@ class Pairs:
             yield self._read(*(places[some[start : start + size]] for places in (first, second)))
 
     def swapped(self) -> "Pairs":
-        """The same, with inputs and targets in each other's place."""
+        """The same pairs with inputs and targets exchanged."""
         spec = replace(self.spec, channels=self.spec.input_channels, input_channels=self.spec.channels)
         return replace(
             self,
@@ -103,14 +103,15 @@ class Pairs:
         return (self.inputs, inputs), (self.targets, targets)
 
     def lines(self) -> list[str]:
-        """For the terminal."""
+        """The reports of both stores and the notes, for the terminal."""
         stores = [self.targets] if self.inputs is self.targets else [self.inputs, self.targets]
         return [*(line for store in stores for line in store.report.lines()), *self.notes]
 
 
 def open_pairs(data: str, pairing: Pairing, preprocessing: Preprocessing, kind: Kind, *, progress: bool = False) -> Pairs:
-    """Prepare both sides and find what goes together. `preprocessing` has a size. A DataError lists what has no partner, if that is too
-    much.
+    """Prepare inputs and targets for training, and find which belong together. `preprocessing` must have a size.
+
+    Raises a DataError that lists the images without a partner if there are too many.
     """
     check_pairing(pairing)
     sides = open_sides(data, pairing, preprocessing, None, progress, for_judging=False)
@@ -132,10 +133,10 @@ def open_pairs(data: str, pairing: Pairing, preprocessing: Preprocessing, kind: 
 def open_pairs_for_judging(
     data: str, pairing: Pairing, preprocessing: Preprocessing, channels: Channels, *, paired: bool, progress: bool = False
 ) -> Pairs:
-    """Pairs, or two sets, that nothing was trained on: all are held out. `preprocessing` has a size.
+    """Prepare pairs or two sets that nothing was trained on, all of them held out. `preprocessing` must have a size.
 
-    `paired`: whether what is to be judged has learned from pairs. Then two sets are pairs by their names; else they are two sets of which
-    (`pairing.twins`, or emoji) those of the same names are pairs, too. A DataError lists what has no partner, if that is too much.
+    `paired` says whether the judged model was trained on pairs. If so, two sets form pairs by their names; else they form pairs only if
+    `pairing.twins` is true or for emoji. Raises a DataError that lists the images without a partner if there are too many.
     """
     check_pairing(pairing)
     sides = open_sides(data, pairing, preprocessing, channels, progress, for_judging=True)
@@ -163,12 +164,12 @@ def open_pairs_for_judging(
 
 
 def _are_bundled_emoji(data: str, pairing: Pairing) -> bool:
-    """Whether both sets are embedded ones of the same subjects."""
+    """Whether both sets are bundled emoji, which show the same subjects."""
     return all(place is not None and place.startswith("emoji") and place in BUNDLED_SETS for place in (data, pairing.target))
 
 
 def _holdout_notes(sides: tuple[Side, Side]) -> tuple[str, ...]:
-    """What parts are held out."""
+    """A note on how many images are held out because their split is not for training; empty if none are."""
     counts = [0 if side.is_holdout is None else int(side.is_holdout.sum()) for side in sides]
     return (f"Held out: {counts[0]:,} inputs and {counts[1]:,} targets, the parts that are not called train.",) if any(counts) else ()
 
@@ -179,7 +180,7 @@ def _pair_spec(inputs: Store, targets: Store, *, paired: bool) -> PairSpec:
 
 
 def _shuffled_subjects(subjects: Sequence[str]) -> list[str]:
-    """The subjects there are, in an order that has nothing to do with their names."""
+    """All different subjects, in a pseudorandom order."""
     return sorted(set(subjects), key=lambda subject: hashlib.blake2b(subject.encode(), digest_size=8).digest())
 
 
@@ -188,7 +189,7 @@ def _subjects(stems: Sequence[str], until: str) -> list[str]:
 
 
 def _holdout_subjects(subjects: Sequence[str], share: float) -> set[str]:
-    """Subjects that are not trained on: a share, but one at least and not all."""
+    """Subjects that are held out: a share of them, but at least one and not all; none if the share is 0."""
     order = _shuffled_subjects(subjects)
     count = min(len(order) - 1, max(1, round(share * len(order)))) if share else 0
     return set(order[:count])
@@ -237,7 +238,7 @@ def _match_pairs(sides: tuple[Side, Side], shared: list[str], until: str, pairin
 def _check_alignment(
     inputs: Store, targets: Store, places: tuple[Indices, ...], shared: list[str], pairing: Pairing, preprocessing: Preprocessing
 ) -> list[str]:
-    """What is to be said of how the two images of a pair lie on each other. A DataError if they would show different places."""
+    """Warnings about the alignment of pairs. Raises a DataError if their images have different shapes."""
     first, second = inputs.origins[places[0]], targets.origins[places[1]]
     if pairing.side_by_side == "none":
         check_pair_shapes(shared, first, second, preprocessing.crop)
@@ -249,7 +250,7 @@ def _check_alignment(
 
 
 def _separate_twins(sides: tuple[Side, Side], shared: list[str], until: str, share: float, spec: PairSpec) -> Pairs:
-    """Two sets of the same subjects: no image that is trained on has a twin that is."""
+    """Split two sets of the same subjects so that no training image has its twin among the training images of the other set."""
     inputs, targets, stems = sides[0].store, sides[1].store, [side.pair_names for side in sides]
     subjects = [_subjects(one, until) for one in stems]
     parts = sides[0].is_holdout

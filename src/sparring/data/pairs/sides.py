@@ -1,4 +1,4 @@
-"""The two sides of pairs, or of two sets: inputs and targets, opened from wherever they lie, and prepared."""
+"""Opens and prepares the two sides of pairs or of two sets: inputs and targets."""
 
 import contextlib
 import os
@@ -23,24 +23,24 @@ from sparring.data.store import NAMES, Store, prepare
 from sparring.media.image_decoding import IMAGE_ENDINGS, UnusableImageError, decode_image
 
 Channels = tuple[int, int]
-"""Of inputs and of targets: 1, 3 or 4."""
+"""Number of channels of inputs and of targets: 1, 3 or 4."""
 DERIVATION_VERSION = 1
-"""Of the inputs that are made of images: another number and they are made again."""
+"""Version of derived inputs: when it changes, they are derived again."""
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """The inputs or the targets of pairs or of two sets, prepared, with the names that partners are found by."""
+    """The prepared inputs or targets of pairs or of two sets, with the names by which partners are found."""
 
     store: Store
     pair_names: list[str]
-    """What each image is called, for its partner: see `_stems`."""
+    """What each image is called, for its partner: see `_pair_names`."""
     is_holdout: Bool[np.ndarray, " n"] | None
     """Which images are of parts that are not trained on; None where the data has no such parts."""
 
 
 def native_size(data: str, pairing: Pairing, preprocessing: Preprocessing) -> tuple[int, int] | None:
-    """(height, width) of all images of the data, or of the halves that they hold, if it is the same."""
+    """(height, width) of all images of the data (of each half if they hold two side by side), or None if sizes differ."""
     size = common_size(_open_with_splits(open_source, data, preprocessing.split, for_judging=False).source, preprocessing.max_pixels)
     return size if size is None or pairing.side_by_side == "none" else (size[0], size[1] // 2)
 
@@ -48,7 +48,7 @@ def native_size(data: str, pairing: Pairing, preprocessing: Preprocessing) -> tu
 def open_sides(
     data: str, pairing: Pairing, preprocessing: Preprocessing, channels: Channels | None, progress: bool, *, for_judging: bool
 ) -> tuple[Side, Side]:
-    """Both sides, prepared. `judged`: nothing is trained on them, so of data in parts those are taken that are not for training."""
+    """Prepare inputs and targets. `for_judging` takes only the splits that are not for training, if the data has splits."""
     of_inputs, of_targets = channels or (preprocessing.channels, preprocessing.channels)
     for_inputs, for_targets = (replace(preprocessing, channels=each, split=None) for each in (of_inputs, of_targets))
 
@@ -64,8 +64,8 @@ def open_sides(
     if pairing.inputs == "given" and pairing.side_by_side == "none":
         if sets != {"a", "b"}:
             raise SettingsError(
-                "Images are made of images here. Give --target (a second set), --inputs (what to make of each image) or "
-                f"--side-by-side (left or right: where the input is in an image that holds both).{_side_by_side_hint(first.source)}"
+                "Image translation needs inputs and targets. Give --target (a second set), --inputs (what to derive from each image) or "
+                f"--side-by-side (left or right: the side of the input in images that hold both).{_side_by_side_hint(first.source)}"
             )
         a, b = (first.of_set(one) for one in ("a", "b"))
         return side(a, for_inputs), side(b, for_targets)
@@ -92,13 +92,13 @@ def open_sides(
 
 @dataclass(frozen=True)
 class _OpenedSource:
-    """A source for one side or both, and which parts (train, testA, ...) it consists of, if it does."""
+    """A source for one or both sides, and the splits (train, testA, ...) that it consists of, if any."""
 
     source: Source
     parts: tuple[str, ...]
 
     def of_set(self, which: str) -> "_OpenedSource":
-        """What belongs to set "a" or "b"."""
+        """The splits that belong to set "a" or "b"."""
         parts = tuple(part for part in self.parts if split_set(part) == which)
         return _OpenedSource(self.source.select_splits(parts), parts)
 
@@ -127,7 +127,7 @@ def _side_by_side_hint(source: Source) -> str:
 
 
 def open_target(place: str) -> Source:
-    """What `open_source` opens, or a single image."""
+    """Open a source as `open_source` does, or a single image."""
     path = Path(place).expanduser()
     if path.suffix.lower() in IMAGE_ENDINGS and path.is_file():
         return Source(place, [Item(path.name)], lambda _: path.read_bytes(), lambda: hash_key("image", path.name, file_digest(path)))

@@ -1,1 +1,1 @@
-"""One module for each form that data comes in: folders, zips, IDX, NumPy arrays, hubs."""
+"""Readers for each form of data: folders, zips, IDX files, NumPy arrays, and data sets of torchvision and Hugging Face."""

@@ -1,4 +1,4 @@
-"""Two places where files lie: a folder and a zip. Both are listed the same way; neither is unpacked."""
+"""Lists the files of a folder or of a zip, with one interface for both. Zips are not unpacked."""
 
 import os
 import stat
@@ -18,23 +18,23 @@ SYSTEM_FILES = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 @dataclass(frozen=True)
 class FileListing:
-    """The files of a folder or a zip, by their path in it with forward slashes."""
+    """The files of a folder or a zip, by their path within it, with forward slashes."""
 
     path: Path
     names: tuple[str, ...]
-    """Visible files, sorted."""
+    """Names of visible files, sorted."""
     read: Callable[[str], bytes]
-    """The content of one file; safe to call from many threads."""
+    """Reads the content of one file; can be called from many threads."""
     head: Callable[[str], bytes]
-    """The first 16 bytes of one file."""
+    """Reads the first 16 bytes of one file."""
     digests: Callable[[Sequence[str]], list[str]]
-    """What tells the content of each of these files."""
+    """Computes a digest of the content of each of these files."""
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file belongs to the system rather than to the person: .DS_Store, __MACOSX/ and the like."""
+    """Whether a file belongs to the system rather than to the user, such as .DS_Store and __MACOSX/."""
     return any(part.startswith(".") or part in SYSTEM_FILES for part in PurePosixPath(name).parts)
 
 
@@ -43,7 +43,7 @@ def _hidden_note(hidden: list[str]) -> tuple[str, ...]:
 
 
 def list_folder(path: Path) -> FileListing:
-    """List a folder and all folders in it, links included."""
+    """List the files of a folder and of all folders in it, including linked ones."""
     path = path.resolve()
     problems: list[Problem] = []
     found: list[str] = []
@@ -55,7 +55,7 @@ def list_folder(path: Path) -> FileListing:
 
     for folder, folders, files in os.walk(path, followlinks=True, onerror=unreadable):
         real = os.path.realpath(folder)
-        if real in seen:  # a link back to a folder already listed, perhaps to one above it
+        if real in seen:  # a link to a folder that is listed already, possibly a parent folder
             problems.append(Problem(_relative_name(path, folder), "a link to a folder that is listed already"))
             folders.clear()
             continue
@@ -103,7 +103,9 @@ def _head(path: Path) -> bytes:
 
 
 def list_zip(path: Path) -> FileListing:
-    """List a zip. DataError if it is damaged, or if an entry would climb out of it (then nothing in it is trusted)."""
+    """List the files of a zip. Raises a DataError if it is damaged, or if an entry's path leads out of it, because then nothing in it is
+    trusted.
+    """
     path = path.resolve()
     try:
         archive = zipfile.ZipFile(path)
@@ -111,11 +113,11 @@ def list_zip(path: Path) -> FileListing:
         raise DataError(f"{path} cannot be read as a zip: {problem}.") from None
     climbing = [repr(info.orig_filename) for info in archive.infolist() if _escapes_archive(info.orig_filename)]
     if climbing:
-        raise DataError(listed(f"{path} is refused: names of entries that lead out of it (pack it again without them):", climbing))
+        raise DataError(listed(f"{path} is refused because paths of entries lead out of it. Create it again without:", climbing))
     entries: dict[str, zipfile.ZipInfo] = {}
     problems, hidden = [], []
     for info in archive.infolist():
-        # Some Windows programs write the path with backslashes, though the format asks for slashes.
+        # Some Windows programs write paths with backslashes, although the format requires slashes.
         name = info.filename.replace("\\", "/")
         if name.endswith("/"):
             continue
@@ -129,7 +131,7 @@ def list_zip(path: Path) -> FileListing:
             if name in entries:
                 problems.append(Problem(name, "twice in the zip: only the later one is used"))
             entries[name] = info
-    # One lock for the file handle: zipfile promises nothing to threads. Decoding, the greater part, goes on beside it.
+    # One lock for the file handle, because zipfile is not thread-safe. Decoding, the larger part of the work, runs in parallel.
     lock = threading.Lock()
 
     def read(name: str, most: int = -1) -> bytes:

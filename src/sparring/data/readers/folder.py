@@ -1,4 +1,4 @@
-"""Images in a folder or a zip: which files are images, and which classes they have."""
+"""Reads the images of a folder or a zip: finds out which files are images, and which classes they have."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -29,23 +29,23 @@ class _Findings:
 
 
 def open_folder(name: str, path: Path, split: str | None) -> Source:
-    """The images of a folder and all folders in it."""
+    """Open the images of a folder and of all folders in it."""
     return _source(name, list_folder(path), split)
 
 
 def open_zip(name: str, path: Path, split: str | None) -> Source:
-    """The images of a zip, read in place."""
+    """Open the images of a zip, without unpacking it."""
     return _source(name, list_zip(path), split)
 
 
 def content_digests(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """By name, what tells the content of each of these files of a folder or a zip."""
+    """A digest of the content of each of these files of a folder or a zip, by name."""
     place = list_zip(path) if path.is_file() else list_folder(path)
     return dict(zip(names, place.digests(names), strict=True))
 
 
 def open_images(path: Path) -> Source:
-    """All images of a folder or a zip, whatever classes or splits their folders may mean elsewhere."""
+    """Open all images of a folder or a zip, without interpreting its folders as classes or splits."""
     place, findings = list_zip(path) if path.is_file() else list_folder(path), _Findings()
     items = [Item(name) for name in _find_images(place, place.names, findings)]
     return Source(
@@ -103,7 +103,7 @@ def _count_files(count: int) -> str:
 
 
 def _image_folders(images: Sequence[str], top: str) -> dict[str, set[str]]:
-    """From each folder in `top` that holds images to the folders in it that do. Nothing if images lie beside them."""
+    """The folders in `top` that hold images, each with the folders in it that do; empty if images lie in `top` itself."""
     found: dict[str, set[str]] = defaultdict(set)
     for name in images:
         first, *inner = name[len(top) :].split("/")[:-1] or [""]
@@ -116,7 +116,7 @@ def _image_folders(images: Sequence[str], top: str) -> dict[str, set[str]]:
 def _with_label_table(
     place: FileListing, names: Sequence[str], top: str, findings: _Findings
 ) -> tuple[list[Item], tuple[str, ...], str] | None:
-    """Images, classes and the layout's name, where a table of labels lies beside the images."""
+    """Images, classes and the layout's name if there is a table of labels, else None."""
     files = {name: name for name in names} | {name[len(top) :]: name for name in names}
     if (table := f"{top}{LABELS_FILE}") in names:
         labeling = read_labels(_read_table(place, table), table, files)
@@ -146,7 +146,10 @@ def _read_table(place: FileListing, table: str) -> bytes:
 
 
 def _files_of_split(place: FileListing, split: str) -> tuple[tuple[str, ...], str]:
-    """The names in the folder `split`, directly in the place or in the one folder that holds all, and its path."""
+    """Names of the files in the folder `split`, at the top level or in the only folder there, and the path of that folder.
+
+    Raises a DataError if there is no such folder.
+    """
     top = f"{_common_folder(place.names, stop=split.partition('/')[0])}{split}/"
     names = tuple(name for name in place.names if name.startswith(top))
     if not names:
@@ -156,9 +159,9 @@ def _files_of_split(place: FileListing, split: str) -> tuple[tuple[str, ...], st
 
 
 def _common_folder(names: Sequence[str], stop: str = "") -> str:
-    """The path of the folder that holds all images, if one does ('' if not): a zip of a folder often has such a layer.
+    """Path of the innermost folder that holds all images, or '' if there is none: a zip of a folder often has one.
 
-    Of a single class folder it follows that there are no classes, which is what one class is worth.
+    A single class folder is such a folder, too, so it yields no classes.
     """
     top = ""
     tables = (LABELS_FILE, DATASET_JSON)
@@ -173,7 +176,7 @@ def _common_folder(names: Sequence[str], stop: str = "") -> str:
 
 
 def _find_images(place: FileListing, names: Sequence[str], findings: _Findings, listed_files: frozenset[str] = frozenset()) -> list[str]:
-    """The names of all files that claim to be images, by their ending, their first bytes or the table of labels."""
+    """Names of all files that claim to be images, by their ending, their first bytes or the table of labels."""
     images = []
     for name in names:
         if name in listed_files or PurePosixPath(name).suffix.lower() in IMAGE_ENDINGS:
@@ -192,7 +195,7 @@ def _find_images(place: FileListing, names: Sequence[str], findings: _Findings, 
 
 
 def _with_class_folders(images: Sequence[str], top: str, findings: _Findings) -> tuple[list[Item], tuple[str, ...], str]:
-    """First-level folders are the classes, if there are two or more and they hold more images than lie loose beside them."""
+    """Images with first-level folders as classes, if there are at least two that hold more images than lie beside them."""
     loose, by_class = [], defaultdict(list)
     for name in images:
         first, slash, _ = name[len(top) :].partition("/")

@@ -1,4 +1,4 @@
-"""Well-known ways to lay out images: parts of a data set (train, test, ...), StyleGAN's dataset.json, folders that only number files."""
+"""Well-known layouts of image folders: splits (train, test, ...), StyleGAN's dataset.json, and folders that only number files."""
 
 import itertools
 import json
@@ -13,11 +13,11 @@ from sparring.data.source import Problem
 DATASET_JSON = "dataset.json"
 """The file of labels that NVIDIA's dataset tool for StyleGAN writes."""
 SPLIT_NAME = re.compile(r"(?P<part>train|training|test|testing|val|valid|validation)(?P<set>[ab])?(19|20)?(\d\d)?", re.IGNORECASE)
-"""Names of folders that are parts of a data set: train, val, train2017 (COCO), trainA and trainB (CycleGAN)."""
+"""Names of folders that are splits of a data set: train, val, train2017 (COCO), trainA and trainB (CycleGAN)."""
 CAPTION_FILE = re.compile(
     r"(captions?|instances|annotations?|person_keypoints|metadata|results)[\w.-]*\.(jsonl?|csv|txt|token)", re.IGNORECASE
 )
-"""Names of tables that tell of images in words or boxes."""
+"""Names of files with captions or annotations of images."""
 
 
 def is_training(split: str) -> bool:
@@ -26,23 +26,23 @@ def is_training(split: str) -> bool:
 
 
 def split_part(split: str) -> str:
-    """The part that a split's folder holds, without set and year: "train" of trainA, of A/train and of train2017."""
+    """Name of a split without its set and year: "train" for trainA, A/train and train2017."""
     name = split.rpartition("/")[2]
     match = SPLIT_NAME.fullmatch(name)
     return match["part"].lower() if match else name
 
 
 def split_set(split: str) -> str:
-    """The set that a split is of: "a" or "b" where there are two (trainA, testB; A/train), else nothing."""
+    """The set of a split: "a" or "b" if there are two (trainA, testB; A/train), else an empty string."""
     folder, _, name = split.rpartition("/")
     match = SPLIT_NAME.fullmatch(name)
     return folder.lower() or ((match and match["set"]) or "").lower()
 
 
 def find_splits(folders: Mapping[str, Collection[str]]) -> tuple[str, ...]:
-    """Which of these folders with images are parts of a data set; `folders`: from each to the folders in it. Nothing if they are classes.
+    """The folders with images that are splits of a data set; empty if the folders are classes. `folders` maps each to the folders in it.
 
-    Of folders A and B that each have parts (as pix2pix's script wants them) those are meant: A/train, A/val, B/train, ...
+    If there are folders A and B with splits in each (as pix2pix's script expects), the splits are A/train, A/val, B/train and so on.
     """
     named = [name for name in folders if SPLIT_NAME.fullmatch(name)]
     if len(named) > 1 and (len(named) == len(folders) or (any(map(is_training, named)) and not all(map(is_training, named)))):
@@ -55,7 +55,7 @@ def find_splits(folders: Mapping[str, Collection[str]]) -> tuple[str, ...]:
 
 
 def describe_splits(splits: Sequence[str]) -> str:
-    """What a layout with these parts is called, for a person."""
+    """Description of a layout with these splits, for messages."""
     if any("/" in split for split in splits):
         return f"pix2pix's two sets, A and B, in parts ({', '.join(splits)})"
     if any(split_set(split) for split in splits):
@@ -66,9 +66,9 @@ def describe_splits(splits: Sequence[str]) -> str:
 
 
 def are_numbered_folders(names: Collection[str], top: str) -> bool:
-    """Whether folders below `top` only number files, a thousand in each or so: 00000/img00000000.png, 00000/00012.png, 01000/01017.png.
+    """Whether folders in `top` only number files, for example 00000/img00000000.png, 00000/00012.png and 01000/01017.png.
 
-    They do if their names are numbers of five digits, the first of them 0, and files go on counting from folder to folder.
+    They do if their names are numbers of five digits, starting at 0, and the files are numbered consecutively across folders.
     """
     ranges: dict[int, list[int]] = {}
     for name in names:
@@ -82,7 +82,7 @@ def are_numbered_folders(names: Collection[str], top: str) -> bool:
 
 
 def is_dataset_json(content: bytes) -> bool:
-    """Whether a dataset.json is StyleGAN's: other programs have files of that name, too."""
+    """Whether a dataset.json is StyleGAN's, because other programs have files of that name, too."""
     try:
         table = json.loads(content)
     except ValueError:
@@ -91,9 +91,9 @@ def is_dataset_json(content: bytes) -> bool:
 
 
 def read_dataset_json(content: bytes, where: str, files: Mapping[str, str]) -> tuple[LabelTable | None, str]:
-    """StyleGAN's labels, or None where it says that there are none, and a sentence on what was decided.
+    """StyleGAN's labels, or None if there are none, and a sentence on the decision.
 
-    `files`: from a path as the table may write it to the name of the file in the source. A DataError if the rows are not as they must be.
+    `files` maps each path as the table may write it to the file's name in the source. Raises a DataError for malformed tables.
     """
     labels = json.loads(content)["labels"]
     try:
@@ -116,7 +116,7 @@ def read_dataset_json(content: bytes, where: str, files: Mapping[str, str]) -> t
 
 
 def find_caption_files(skipped: Sequence[str], images: Collection[str]) -> list[str]:
-    """Files that tell of images in words or boxes: COCO's annotations, captions.txt, metadata.jsonl, a text beside each image."""
+    """Files with captions or annotations among skipped files: COCO's annotations, captions.txt, metadata.jsonl, a text for each image."""
     stems = {str(PurePosixPath(name).with_suffix("")) for name in images}
     return [
         name

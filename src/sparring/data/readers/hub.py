@@ -1,4 +1,4 @@
-"""Data sets by name: torchvision's and Hugging Face's. Both may download; what has been downloaded works offline."""
+"""Opens data sets of torchvision and Hugging Face by name. Both may download; downloaded data works offline."""
 
 import inspect
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def open_torchvision(name: str, split: str | None) -> Source:
 
 
 def _is_named_data_set(kind: Any) -> bool:  # noqa: ANN401
-    """Whether it is a data set, rather than a base class or a reader of any folder."""
+    """Whether an attribute of torchvision.datasets is a data set, rather than a base class or a reader of any folder."""
     if not inspect.isclass(kind) or kind.__name__ in ("VisionDataset", "DatasetFolder", "ImageFolder"):
         return False
     return "root" in inspect.signature(kind).parameters
@@ -104,7 +104,7 @@ def _native_size(data: Any) -> tuple[int, int] | None:  # noqa: ANN401
 
 
 def _to_pixels(image: Any) -> UInt8[np.ndarray, "h w c"]:  # noqa: ANN401
-    """From the Pillow image that torchvision gives."""
+    """Pixels of a Pillow image from torchvision."""
     if image.mode not in ("L", "RGB", "RGBA"):
         image = image.convert("RGBA")
     pixels = np.asarray(image)
@@ -112,9 +112,9 @@ def _to_pixels(image: Any) -> UInt8[np.ndarray, "h w c"]:  # noqa: ANN401
 
 
 def open_hugging_face(name: str, split: str | None) -> Source:
-    """`hf:NAME` of the Hugging Face hub, or `hf:FOLDER` (saved with `save_to_disk`, or anything that `load_dataset` reads).
+    """Open `hf:NAME` of the Hugging Face hub, or `hf:FOLDER` (saved with `save_to_disk`, or anything that `load_dataset` reads).
 
-    Takes the column of images and the column of classes. DataError if it cannot be loaded or has no images.
+    Uses the column of images and the column of classes. Raises a DataError if the data cannot be loaded or has no images.
     """
     try:
         import datasets  # noqa: PLC0415 (an extra)

@@ -1,4 +1,4 @@
-"""The IDX files of MNIST and its kin: images in `*-images-idx3-ubyte`, labels beside them, gzip or not."""
+"""Reads IDX files as of MNIST: images in `*-images-idx3-ubyte`, labels beside them, compressed with gzip or not."""
 
 import gzip
 import re
@@ -18,7 +18,7 @@ SPLIT_SYNONYMS = {"test": "t10k", "t10k": "test"}
 
 
 def find_idx_sets(folder: Path) -> dict[str, Path]:
-    """The files of images directly in a folder, by what stands before '-images' ('train', 't10k'); unpacked ones first."""
+    """The files of images directly in a folder, by the text before '-images' ('train', 't10k'); uncompressed files are preferred."""
     files = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: (path.suffix == ".gz", path.name))
     sets: dict[str, Path] = {}
     for path in files:
@@ -28,7 +28,7 @@ def find_idx_sets(folder: Path) -> dict[str, Path]:
 
 
 def open_idx_folder(name: str, folder: Path, split: str | None) -> Source:
-    """The one set in a folder, or the one that `split` names ('test' is also 't10k')."""
+    """Open the only set in a folder, or the set named by `split` ('test' is also 't10k'). Raises a DataError if there is none."""
     sets = find_idx_sets(folder)
     if split is None:
         if len(sets) > 1:
@@ -42,7 +42,9 @@ def open_idx_folder(name: str, folder: Path, split: str | None) -> Source:
 
 
 def open_idx(name: str, path: Path, split: str | None = None) -> Source:
-    """One file of images, and the file of labels beside it if there is one. DataError if either is no IDX file or is torn."""
+    """Open one file of images, with the file of labels beside it if there is one. Raises a DataError if either is damaged or not an IDX
+    file.
+    """
     if split is not None:
         raise DataError(f"{path} is one set of images: it has no split {split!r}. Leave --split out, or give its folder.")
     path = path.resolve()

@@ -1,4 +1,4 @@
-"""A table of labels beside the images: `labels.csv`."""
+"""Reads a table of labels beside the images: `labels.csv`."""
 
 import csv
 import io
@@ -19,17 +19,18 @@ LABEL_COLUMNS = ("label", "labels", "class", "class_name", "category", "target",
 
 @dataclass(frozen=True)
 class LabelTable:
-    """What a table says."""
+    """The labels of a table."""
 
     classes: tuple[str, ...]
+    """Names of the classes, by label."""
     labels: Mapping[str, int]
-    """From the name of a file in the source to its class."""
+    """Class of each file, by the file's name in the source."""
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 
 
 def sorted_classes(values: Collection[str]) -> list[str]:
-    """Distinct class names in order: whole numbers as numbers, else by the alphabet, with numbers inside names as numbers (a2, a10)."""
+    """Distinct class names in order: integers by value, others alphabetically with numbers inside names by value (a2, a10)."""
     distinct = set(values)
     if all(re.fullmatch(r"-?\d{1,18}", value) for value in distinct):
         return sorted(distinct, key=lambda value: (int(value), value))
@@ -39,12 +40,12 @@ def sorted_classes(values: Collection[str]) -> list[str]:
 
 
 def _split_at_digits(name: str) -> list[str]:
-    """A name cut where digits begin and end. Runs of digits that no 64-bit number holds are cut further."""
+    """A name split where digits begin and end. Runs of more than 18 digits are split further, to fit into 64 bits."""
     return [part for part in re.split(r"(\d{1,18})", name) if part]
 
 
 def classes_of_numbers(values: np.ndarray) -> tuple[tuple[str, ...], Int64[np.ndarray, " n"]]:
-    """Class names in the order of `sorted_classes`, and for each value the number of its class."""
+    """Class names in the order of `sorted_classes`, and the class index of each value."""
     distinct, labels = np.unique(values, return_inverse=True)
     names = [str(value) for value in distinct.tolist()]
     order = sorted_classes(names)
@@ -55,8 +56,8 @@ def classes_of_numbers(values: np.ndarray) -> tuple[tuple[str, ...], Int64[np.nd
 def read_labels(content: bytes, where: str, files: Mapping[str, str]) -> LabelTable:
     """Read a table with a column of files and one of labels (names or numbers).
 
-    `files`: from a path as the table may write it to the name of the file in the source. Rows that cannot be used become problems;
-    DataError if the table as a whole cannot be read.
+    `files` maps each path as the table may write it to the file's name in the source. Unusable rows become problems. Raises a DataError if
+    the whole table cannot be read.
     """
     rows, file_column, label_column = _parse_csv(content, where)
     found: dict[str, str] = {}

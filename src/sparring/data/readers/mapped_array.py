@@ -1,4 +1,4 @@
-"""Numbers in a file as an array mapped into memory, also where the file is packed."""
+"""Maps arrays in files into memory, also from compressed files."""
 
 import math
 import tempfile
@@ -20,20 +20,20 @@ CHUNK = 2**20
 
 @dataclass(frozen=True)
 class ArrayInFile:
-    """Where an array lies in a file. Nothing of it is read before `Lazy` is called."""
+    """The position of an array in a file. It is not read before `LazyArray` is called."""
 
     path: Path
-    """The file, for messages; mapped directly unless it is packed."""
+    """The file, which is mapped directly unless it is compressed."""
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     offset: int
-    """Bytes before the first number."""
+    """Number of bytes before the first number."""
     unpack: Callable[[], BufferedIOBase] | None = None
-    """Opens the unpacked content as a stream; None if the file is not packed."""
+    """Opens the decompressed content as a stream; None if the file is not compressed."""
 
 
 class LazyArray:
-    """An array that is mapped when first asked for, from any thread. DataError if the file is shorter or longer than it says."""
+    """An array that is mapped on the first call, from any thread. Raises a DataError if the file's length does not match its header."""
 
     def __init__(self, raw: ArrayInFile) -> None:
         self._raw = raw
@@ -55,7 +55,7 @@ def _map_array(raw: ArrayInFile) -> np.ndarray:
         return np.memmap(raw.path, raw.dtype, "r", raw.offset, raw.shape)
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    # A file without a name: the system takes it back when the mapping goes, also if this process is killed.
+    # A file without a name, which the system deletes with the mapping, even if this process is killed.
     with tempfile.TemporaryFile(dir=folder) as file:
         length = 0
         try:
@@ -63,7 +63,7 @@ def _map_array(raw: ArrayInFile) -> np.ndarray:
                 while length <= expected and (piece := stream.read(CHUNK)):
                     length += len(piece)
                     file.write(piece)
-        except Exception as problem:  # gzip, zlib and zip each have their own, and all mean the same
+        except Exception as problem:  # gzip, zlib and zip each raise errors of their own
             raise DataError(f"{raw.path} is damaged, or cannot be unpacked into {folder}: {problem}.") from None
         file.flush()
         _check_length(raw, length, expected)

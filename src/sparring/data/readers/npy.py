@@ -1,4 +1,4 @@
-"""Images in NumPy's .npy and .npz. Mapped into memory, never read whole, never unpickled."""
+"""Reads images from NumPy's .npy and .npz files, which are mapped into memory and never unpickled."""
 
 import zipfile
 from collections.abc import Callable
@@ -18,16 +18,16 @@ IMAGE_KEYS = ("images", "x", "x_train", "arr_0")
 LABEL_KEYS = ("labels", "y", "y_train")
 CHUNK = 256
 RANGE_TOLERANCE = 1e-6
-"""How far beyond their range floats may lie: what arithmetic in float32 leaves behind."""
+"""Distance by which floats may exceed their range, because of rounding in float32."""
 
 Labels = tuple[tuple[str, ...], Int64[np.ndarray, " n"] | None]
 Arrange = Callable[[Shaped[np.ndarray, "..."]], Shaped[np.ndarray, "h w c"]]
 
 
 def open_array(name: str, path: Path, split: str | None) -> Source:
-    """A .npy or .npz file: (n, h, w), (n, h, w, c) or (n, c, h, w), uint8, or floats in [0, 1] or [-1, 1].
+    """Open a .npy or .npz file of shape (n, h, w), (n, h, w, c) or (n, c, h, w), in uint8 or floats in [0, 1] or [-1, 1].
 
-    `split` picks `x_SPLIT` and `y_SPLIT` of a .npz. Raises DataError for other shapes, kinds and ranges.
+    `split` selects `x_SPLIT` and `y_SPLIT` of a .npz. Raises a DataError for other shapes, types and ranges.
     """
     path = path.resolve()
     labels: Labels = ((), None)
@@ -44,7 +44,7 @@ def open_array(name: str, path: Path, split: str | None) -> Source:
 
 
 def source_from_array(name: str, raw: ArrayInFile, labels: Labels, split: str | None) -> Source:
-    """A source of the images in `raw`, with a class number for each or without."""
+    """A source of the images in `raw`, with or without labels."""
     classes, numbers = labels
     count = raw.shape[0] if raw.shape else 0
     size, arrange, notes = _layout(raw)
@@ -74,7 +74,7 @@ def source_from_array(name: str, raw: ArrayInFile, labels: Labels, split: str | 
 
 
 def _layout(raw: ArrayInFile) -> tuple[tuple[int, int], Arrange, tuple[str, ...]]:
-    """(height, width) of the images, and how one becomes (h, w, c)."""
+    """(height, width) of the images, a function that arranges one as (h, w, c), and notes. Raises a DataError for other shapes."""
     shape = raw.shape
     channels = (1, 3, 4)
     if 0 in shape[1:]:
@@ -91,7 +91,7 @@ def _layout(raw: ArrayInFile) -> tuple[tuple[int, int], Arrange, tuple[str, ...]
 
 
 def _lower_end_of_range(path: Path, values: Shaped[np.ndarray, "n ..."]) -> int:
-    """0 or -1: the range of floating-point pixels is [0, 1] or [-1, 1]. Goes over all of them."""
+    """Lower end of the range of floating-point pixels, 0 for [0, 1] or -1 for [-1, 1], from all values. Raises a DataError for others."""
     low, high = np.inf, -np.inf
     for start in range(0, len(values), CHUNK):
         rows = values[start : start + CHUNK]
@@ -105,7 +105,7 @@ def _lower_end_of_range(path: Path, values: Shaped[np.ndarray, "n ..."]) -> int:
 
 
 def _read_npy_header(path: Path, opener: Callable[[], BufferedIOBase], unpack: Callable[[], BufferedIOBase] | None) -> ArrayInFile:
-    """Read the heading of a .npy file."""
+    """Read the header of a .npy file."""
     with opener() as file:
         version = np.lib.format.read_magic(file)
         if version == (1, 0):
@@ -144,7 +144,7 @@ def _read_npz_header(path: Path, split: str | None) -> tuple[ArrayInFile, Labels
 
 
 def labels_from_array(path: Path, values: np.ndarray) -> Labels:
-    """Class names and numbers from whole numbers or names of shape (n,) or (n, 1)."""
+    """Class names and class indices from integers or names of shape (n,) or (n, 1). Raises a DataError for other labels."""
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1 or values.dtype.kind not in "iuU":
