@@ -214,7 +214,7 @@ def usual_settings(setup: Setup) -> dict[str, Any]:
     from sparring import recipes
 
     kind = recipes.get(setup.recipe)
-    return {**asdict(kind()), **(kind.on_points if setup.points else {}), **setup.settings}  # pyright: ignore[reportAttributeAccessIssue]
+    return {**asdict(kind()), **(kind.settings_for["points"] if setup.points else {}), **setup.settings}  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # ------------------------------------------------------------------------------------------- faults
@@ -244,7 +244,10 @@ def seeing(change: Callable[[Batch], Batch]) -> Iterator[None]:
 @contextlib.contextmanager
 def lacking_classes() -> Iterator[None]:
     """Half of the classes are never trained on; measurements see all."""
+    from dataclasses import replace
+
     from sparring import api
+    from sparring.modalities import images
 
     def some(store: Store, count: int | None, seed: int) -> tuple[Part, Part]:
         whole, apart = split_holdout(store, count, seed)
@@ -255,11 +258,9 @@ def lacking_classes() -> Iterator[None]:
         vars(part)["whole"] = whole
         return part, apart
 
-    measurements = api.HealthMeasurements
-    with (
-        mock.patch.object(api, "split_holdout", some),
-        mock.patch.object(api, "HealthMeasurements", lambda data, apart, seed: measurements(vars(data)["whole"], apart, seed)),
-    ):
+    measure = api.INSTRUMENTS.measure_health
+    seeing_all = replace(api.INSTRUMENTS, measure_health=lambda data, apart, seed: measure(vars(data)["whole"], apart, seed))
+    with mock.patch.object(images, "split_holdout", some), mock.patch.object(api, "INSTRUMENTS", seeing_all):
         yield
 
 
@@ -304,13 +305,13 @@ def saturate(game: TwoPlayerGame) -> None:
 
 def mix_batches(game: TwoPlayerGame) -> None:
     """The discriminator's batch norms see real and generated images together when it is trained."""
-    whole = game.verdict
+    whole = game.discriminate
 
-    def discriminator_losses(moment: StepContext, real: Tensor, generated: Tensor, labels: Tensor | None) -> Losses:
+    def discriminator_losses(context: StepContext, real: Tensor, generated: Tensor, labels: Tensor | None) -> Losses:
         both = torch.cat([real, generated])
         logits, _ = whole(both, None if labels is None else torch.cat([labels, labels]))
         of_real, of_generated = logits.chunk(2)
-        moment.signals.update({"logits/real": of_real, "logits/generated": of_generated})
+        context.metrics.update({"logits/real": of_real, "logits/generated": of_generated})
         return dict(game.objective.discriminator(of_real, of_generated))
 
     vars(game)["discriminator_losses"] = discriminator_losses
@@ -320,11 +321,11 @@ def stick_loader(game: TwoPlayerGame) -> None:
     """From a step on the discriminator is shown one real image, again and again."""
     whole, kept = game.discriminator_losses, []
 
-    def discriminator_losses(moment: StepContext, real: Tensor, generated: Tensor, labels: Tensor | None) -> Losses:
-        if moment.step >= LATE:
+    def discriminator_losses(context: StepContext, real: Tensor, generated: Tensor, labels: Tensor | None) -> Losses:
+        if context.step >= LATE:
             kept[:] = kept or [real[:1].clone()]
             real = kept[0].expand_as(real)
-        return whole(moment, real, generated, labels)
+        return whole(context, real, generated, labels)
 
     vars(game)["discriminator_losses"] = discriminator_losses
 
@@ -337,7 +338,7 @@ def one_image() -> Iterator[None]:
     def batch(self: Store, places: np.ndarray) -> Batch:
         images = whole(self, 0 * places).samples
         noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(int(places.sum())))
-        return replace(whole(self, places), images=images + 0.004 * noise)
+        return replace(whole(self, places), samples=images + 0.004 * noise)
 
     with mock.patch.object(Store, "batch", batch):
         yield

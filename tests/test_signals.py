@@ -72,7 +72,7 @@ def test_an_adaptive_augmentation_logs_what_is_declared() -> None:
     game = recipes.get("dcgan")(width=4, latent_size=5, batch_size=8).build(ImageSpec(16, 16, 1))
     assert isinstance(game, TwoPlayerGame)
     logits = {"logits/real": torch.ones(8), "logits/generated": torch.zeros(8)}
-    context = StepContext(lambda: pytest.fail("no data is needed"), lambda: None, 8, Streams(0, 0), 0, 0, signals=logits)
+    context = StepContext(lambda: pytest.fail("no data is needed"), lambda: None, 8, Streams(0, 0), 0, 0, metrics=logits)
     game.adapt(AdaptiveChance(0.6, 1000, None), context)
     assert unknown(set(context.metrics)) == set()
     assert sum(AUGMENTATION.matches(key) for key in context.metrics) == 2

@@ -45,6 +45,6 @@ def refuse_changed(
     files = " ".join(["", *changes_since(recorded["fingerprint"], dataset)])
     raise SettingsError(
         f"{place} is no longer the data that {run.path} was trained on: {what}{files} A run can only continue with the same images. "
-        f"Restore them; or, if they are elsewhere: {run.resume_command} --data PLACE; or train a new run on the new data, with another --out. "
-        f"{otherwise}".rstrip()
+        f"Restore them; or, if they are elsewhere: {run.resume_command} --data PLACE; or train a new run on the new data, with another "
+        f"--out. {otherwise}".rstrip()
     )
