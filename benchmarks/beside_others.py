@@ -1,18 +1,23 @@
 """DCGAN's training step alone and beside other programs, by how long threads that wait for each other keep a core busy.
 
-    python benchmarks/beside_others.py [--rounds 9] [--cases NAME ...] [--json FILE]
+    python benchmarks/beside_others.py [--rounds 9] [--cases NAME ...] [--company KIND ...] [--variants NAME ...] [--json FILE]
 
 OpenMP's threads spin before they sleep. Every variant is a process of its own with its own setting. In each round every variant takes its
-steps alone, and then beside each of the other programs, which are stopped (SIGSTOP) while it is not their turn. Medians of the rounds."""
+steps alone and beside each kind of other programs, in random order; these are stopped (SIGSTOP) while it is not their turn. A measurement
+waits until nothing else keeps the processor busy, and is taken again if something did meanwhile. Medians of the rounds, with the least and
+the most."""
 
 import argparse
+import contextlib
 import json
 import os
+import random
 import signal
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,8 +51,7 @@ OWN = {openmp.KEEP: "1"}
 VARIANTS: dict[str, Setting] = {
     "OpenMP's own setting": (2, OWN),
     "as shipped": (2, {}),
-    "GOMP_SPINCOUNT=10000": (2, {"GOMP_SPINCOUNT": "10000"}),
-    "GOMP_SPINCOUNT=1000": (2, {"GOMP_SPINCOUNT": "1000"}),
+    **{f"GOMP_SPINCOUNT={count}": (2, {"GOMP_SPINCOUNT": str(count)}) for count in (30000, 10000, 3000, 1000)},
     "OMP_WAIT_POLICY=passive": (2, {"OMP_WAIT_POLICY": "passive"}),
     "one thread": (1, OWN),
 }
@@ -65,8 +69,14 @@ with tempfile.TemporaryDirectory() as folder:
         time.sleep(0.03)
 """
 ALONE = "alone"
-COMPANY = {"a busy process": [BUSY], "two busy processes": [BUSY, BUSY], "an installation": [INSTALLING]}
-"""Programs that keep the processor busy, by what they are like: always; both cores; unpacking, writing, starting processes, waiting."""
+COMPANY = {
+    "a busy process": (False, [BUSY]),
+    "one of another terminal": (True, [BUSY]),
+    "two of another terminal": (True, [BUSY, BUSY]),
+    "an installation": (True, [INSTALLING]),
+}
+"""Whether they have a session of their own, and what they run. Linux shares a processor between sessions first and inside of them then
+(autogroup). The last one unpacks, writes, starts processes and waits by turns, as pip does."""
 TRAINING = "another training"
 """The same case, with the same setting."""
 
@@ -119,8 +129,9 @@ class Server:
 class Others:
     """Other programs, stopped until they are wanted."""
 
-    def __init__(self, sources: list[str]) -> None:
-        self.processes = [subprocess.Popen([sys.executable, "-c", source], start_new_session=True) for source in sources]
+    def __init__(self, apart: bool, sources: list[str]) -> None:
+        how = {"start_new_session": True} if apart else {"process_group": 0}
+        self.processes = [subprocess.Popen([sys.executable, "-c", source], **how) for source in sources]
         time.sleep(0.5)
         self.tell(signal.SIGSTOP)
 
@@ -135,51 +146,82 @@ class Others:
         self.tell(signal.SIGSTOP)
 
 
-def measure(
-    name: str, rounds: int, variants: dict[str, tuple[int, dict[str, str]]], company: list[str]
-) -> dict[str, dict[str, list[float]]]:
-    """Milliseconds a step in each round, by variant and company."""
+class Strangers:
+    """What keeps the processor busy and is none of ours (Linux; elsewhere nothing is seen)."""
+
+    def __init__(self, ours: list[subprocess.Popen[str] | subprocess.Popen[bytes]]) -> None:
+        self.ours = [os.getpid(), *(process.pid for process in ours)]
+
+    def seconds(self) -> float:
+        """Of computing since the machine was started; a few hundredths off, as what we did is read a moment later."""
+        if not Path("/proc/stat").exists():
+            return 0.0
+        user, nice, system, _, _, hard, soft, *_ = map(int, Path("/proc/stat").read_text().split(maxsplit=8)[1:8])
+        ticks = user + nice + system + hard + soft
+        for process in self.ours:  # with children that have ended
+            ticks -= sum(map(int, Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[Callable[[], bool]]:
+        """Waits until there are none; gives what tells whether none came."""
+        while True:
+            before = self.seconds()
+            time.sleep(0.25)
+            if self.seconds() - before < 0.02:
+                break
+        before, began = self.seconds(), time.monotonic()
+        yield lambda: self.seconds() - before < 0.03 + 0.03 * (time.monotonic() - began)
+
+
+def measure(name: str, rounds: int, variants: dict[str, Setting], company: list[str]) -> Times:
     case = CASES[name]
-    servers = {variant: Server(name, *setting) for variant, setting in variants.items()}
-    second = {variant: Server(name, *setting) for variant, setting in variants.items()} if TRAINING in company else {}
-    others = {kind: Others(COMPANY[kind]) for kind in company if kind in COMPANY}
+    servers = {variant: [Server(name, *setting)] for variant, setting in variants.items()}
+    if TRAINING in company:
+        for variant, setting in variants.items():
+            servers[variant].append(Server(name, *setting))
+    others = {kind: Others(*COMPANY[kind]) for kind in company if kind in COMPANY}
+    ours = [server.process for both in servers.values() for server in both]
+    strangers = Strangers([*ours, *(process for each in others.values() for process in each.processes)])
+
+    def milliseconds(variant: str, kind: str) -> float:
+        taking = servers[variant][: 2 if kind == TRAINING else 1]
+        for server in taking:
+            server.ask(case.steps)
+        return 1e3 * statistics.mean(float(server.answer()) for server in taking)
+
     try:
-        for server in (*servers.values(), *second.values()):
+        for server in (server for both in servers.values() for server in both):
             server.answer()
         taken: Times = {variant: {kind: [] for kind in (ALONE, *company)} for variant in variants}
         for _ in range(rounds):
-            for kind in (ALONE, *company):
-                for variant, server in servers.items():
-                    if kind == TRAINING:
-                        second[variant].ask(case.steps)
-                        server.ask(case.steps)
-                        took = (float(server.answer()) + float(second[variant].answer())) / 2
-                    elif kind == ALONE:
-                        server.ask(2 * case.steps)
-                        took = float(server.answer())
+            todo = [(variant, kind) for variant in variants for kind in (ALONE, *company)]
+            random.shuffle(todo)
+            while todo:
+                variant, kind = todo.pop()
+                with strangers.watched() as undisturbed, others.get(kind, contextlib.nullcontext()):
+                    took = milliseconds(variant, kind)
+                    if undisturbed():
+                        taken[variant][kind].append(took)
                     else:
-                        with others[kind]:
-                            server.ask(case.steps)
-                            took = float(server.answer())
-                    taken[variant][kind].append(1e3 * took)
+                        todo.insert(0, (variant, kind))
         return taken
     finally:
-        for server in (*servers.values(), *second.values()):
-            server.process.kill()
+        for process in ours:
+            process.kill()
         for each in others.values():
             each.tell(signal.SIGKILL)
 
 
 def show(name: str, taken: Times) -> None:
     first = next(iter(taken.values()))
-    print(f"\n{name}: milliseconds a step (beside others: and times as long as alone)")
+    print(f"\n{name}: milliseconds a step (least to most), and times as long as alone")
     print("| variant | " + " | ".join(first) + " | alone, over the first |\n|" + "---|" * (len(first) + 2))
     for variant, kinds in taken.items():
-        alone = statistics.median(kinds[ALONE])
-        beside = [
-            f"{statistics.median(times):.0f} ({statistics.median(times) / alone:.2f})" for kind, times in kinds.items() if kind != ALONE
-        ]
-        print(f"| {variant} | {alone:.1f} | {' | '.join(beside)} | {alone / statistics.median(first[ALONE]):.3f} |", flush=True)
+        alone, *beside = (statistics.median(kinds[kind]) for kind in first)
+        ranges = [f"({min(times):.0f} to {max(times):.0f})" for times in kinds.values()]
+        shown = " | ".join(f"{time:.0f} {spread}, {time / alone:.2f}" for time, spread in zip(beside, ranges[1:], strict=True))
+        print(f"| {variant} | {alone:.1f} {ranges[0]} | {shown} | {alone / statistics.median(first[ALONE]):.3f} |", flush=True)
 
 
 def main() -> None:
@@ -187,6 +229,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--cases", nargs="*", choices=list(CASES), default=list(CASES))
     parser.add_argument("--company", nargs="*", choices=[*COMPANY, TRAINING], default=[*COMPANY, TRAINING])
+    parser.add_argument("--variants", nargs="*", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--json", type=Path, help="where to write the numbers")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -196,10 +239,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no other program is left behind
     found = {}
     for name in asked.cases:
-        found[name] = measure(name, asked.rounds, VARIANTS, asked.company)
+        found[name] = measure(name, asked.rounds, {variant: VARIANTS[variant] for variant in asked.variants}, asked.company)
         show(name, found[name])
-    if asked.json:
-        asked.json.write_text(json.dumps(found, indent=1))
+        if asked.json:
+            asked.json.write_text(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":
