@@ -503,7 +503,7 @@ def test_a_run_before_its_first_look_gets_no_clean_bill_of_health(made: Callable
 
 def test_a_sick_run_gets_no_command_to_resume(made: Callable[..., Path]) -> None:
     run = made(about={"spec": SPEC, "fingerprint": "f"})
-    assert "go on: sparring resume" in sparring.diagnose(run).milestone
+    assert "To continue: sparring resume" in sparring.diagnose(run).milestone
     (run / "ending.json").write_text(json.dumps({"reason": "not finite", "step": 812, "message": "the loss is nan"}))
     verdict = sparring.diagnose(run)
     assert not verdict.healthy

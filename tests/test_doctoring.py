@@ -332,7 +332,7 @@ def test_a_prepared_store(store: Store, fast: None) -> None:
     [
         ({"sice": 32}, "Did you mean 'size'"),
         ({"minutes": -1}, "minutes must be at least 0"),
-        ({"size": 0}, "between 1 and"),
+        ({"size": 0}, "size is 0"),
         ({"size": 24}, "not 24x24. Give --size 16"),
         ({"threads": -1}, "threads must be at least 0"),
     ],

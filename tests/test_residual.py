@@ -183,5 +183,5 @@ def test_the_recipe_builds_the_papers_networks() -> None:
     assert parametrize.is_parametrized(game.discriminator.head, "weight")
     assert SNGAN(r1=1.0).incompatibilities(spec) == []
     (problem,) = SNGAN().incompatibilities(ImageSpec(24, 24, 3, ()))
-    assert "--size, for instance 32" in problem
+    assert "--size, for example 32" in problem
     assert [SNGAN().size_for(native) for native in [(28, 28), (33, 40), (500, 400)]] == [32, 64, 64]

@@ -822,7 +822,7 @@ def test_the_commands(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert (run / "translations-b2a.json").exists()
     assert "FD-lite0" in capsys.readouterr().out
     assert call("judge", "emoji", "fashion10k", "--direction", "b2a") == 1
-    assert "no translator" in capsys.readouterr().err
+    assert "is not a translation model" in capsys.readouterr().err
     assert call("judge", run, "--extractor", "inception") == 1
     assert "Leave --extractor out" in capsys.readouterr().err
     assert call("pack", run, tmp_path / "p.safetensors") == 0

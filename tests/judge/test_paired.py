@@ -88,7 +88,7 @@ def test_similarity_of_equal_and_of_inverted_images() -> None:
 
 
 def test_images_smaller_than_the_window_are_refused() -> None:
-    with pytest.raises(ValueError, match="11x11 pixels at least, not 16x10"):
+    with pytest.raises(ValueError, match="at least 11x11 pixels, not 16x10"):
         structural_similarity(torch.zeros(1, 1, 16, 10), torch.zeros(1, 1, 16, 10))
 
 

@@ -48,7 +48,7 @@ class Generator(nn.Module):
             layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], math.prod(shape)), *([nn.Tanh()] if bounded else []))
 
-    def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
+    def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n ..."]:
         """Images from latents; in [-1, 1] if the network is bounded. `condition` has a weight for each class."""
         if condition is not None:
             latent = torch.cat([latent, condition], dim=1)
@@ -90,7 +90,7 @@ class Discriminator(nn.Module):
         self.head = nn.Linear(features, 1 + named)
         self.project = nn.Linear(projected, features, bias=False) if projected else None
 
-    def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
+    def forward(self, images: Float[Tensor, "n ..."], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
         """One logit for each image, followed by one for each auxiliary class. `condition` has a weight for each class."""
         pixels = self.input_dropout(images.flatten(1))  # the class is never dropped
         if condition is not None and self.concatenated:

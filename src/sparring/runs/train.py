@@ -120,8 +120,9 @@ def continue_run(
     console: "Console",
 ) -> SessionResult:
     """Train a locked run from where it stands to the end of its budget, and say how far it is."""
-    remark_once(console.print)
     modality, training = settings.modality, settings.training
+    if training.device == "cpu" and training.threads > 1:
+        remark_once(console.print)
     trained_on, held_out = modality.split_holdout(dataset, training.holdout, training.seed)
     if held_out is not None and len(held_out):
         console.print(
