@@ -214,7 +214,7 @@ def test_a_coached_run_can_be_used_and_resumed(
     assert kept(run)[-1] == 26
     with pytest.raises(SettingsError, match="packing is 2 in this run"):
         sparring.resume(run, steps=40, packing=1, console=quiet)
-    with pytest.raises(SettingsError, match="coach: the run has True"):
+    with pytest.raises(SettingsError, match="coach is True in this run"):
         sparring.resume(run, steps=40, coach=False, console=quiet)
     config = run / "config.json"
     config.write_text(config.read_text().replace('"learning_rate": 0.0002', '"learning_rate": 0.5', 1))
@@ -567,7 +567,7 @@ def test_a_coach_is_refused_where_it_can_do_nothing(tmp_path: Path, squares: Pat
     sparring.train("pix2pix", data=squares, out=tmp_path / "pairs", steps=1, inputs="edges", console=quiet, **SMALL["pix2pix"])
     with pytest.raises(SettingsError, match="coach is for images from noise"):
         sparring.resume(tmp_path / "pairs", steps=2, coach=True, console=quiet)
-    with pytest.raises(SettingsError, match="there is none: give coach too"):
+    with pytest.raises(SettingsError, match="does nothing without a coach: give coach too"):
         sparring.train("dcgan", data=squares, out=tmp_path / "run", steps=2, coach_tries=2, console=quiet, **tiny)
     with pytest.raises(SettingsError, match="coach_tries must be at least 1"):
         sparring.train("dcgan", data=squares, out=tmp_path / "run", steps=2, coach=True, coach_tries=0, console=quiet, **tiny)

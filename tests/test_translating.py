@@ -328,7 +328,7 @@ def test_the_exit_status_tells_of_images_that_failed(run: Path, tmp_path: Path, 
     assert call("translate", run, tmp_path / "in", tmp_path / "out") == 1
     said = capsys.readouterr().out
     assert "not translated: bad.png" in said
-    assert "1 written, 1 were there, 1 not translated" in said
+    assert "1 written, 1 skipped because they exist, 1 not translated" in said
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"good.png", "other.png"}, "what was written stays"
 
 
