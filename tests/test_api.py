@@ -236,7 +236,7 @@ def test_checkpoints_without_a_config_are_not_taken_for_ones_own(
     run = tmp_path / "run"
     sparring.train("dcgan", data=squares, out=run, steps=2, console=quiet, **tiny)
     (run / "config.json").unlink()
-    with pytest.raises(SettingsError, match="no config.json"):
+    with pytest.raises(SettingsError, match=r"no config\.json"):
         sparring.train("dcgan", data=squares, out=run, steps=2, console=quiet, **tiny)
 
 

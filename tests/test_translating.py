@@ -824,7 +824,7 @@ def test_the_commands(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert call("judge", "emoji", "fashion10k", "--direction", "b2a") == 1
     assert "is not a translation model" in capsys.readouterr().err
     assert call("judge", run, "--extractor", "inception") == 1
-    assert "Leave --extractor out" in capsys.readouterr().err
+    assert "Leave out --extractor" in capsys.readouterr().err
     assert call("pack", run, tmp_path / "p.safetensors") == 0
     assert "sparring translate" in capsys.readouterr().out
     assert call("sample", run) == 1
