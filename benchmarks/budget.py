@@ -13,7 +13,7 @@ from typing import Any
 
 import sparring
 from rows import arguments, rows, say
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, prepare
 from sparring.inference.model import Model
 from sparring.media.image_files import grid, save_image
@@ -64,7 +64,18 @@ EMOJI: dict[str, dict[str, Any]] = {
 }
 SEEDS = (0, 1, 2)
 SAMPLES = 5000
-COLUMNS = ("configuration", "FD-lite0 halfway", "FD-lite0", "extrapolated", "precision", "recall", "coverage", "steps", "img/s", "minutes")
+COLUMNS = (
+    "configuration",
+    "FD-lite0 halfway",
+    "FD-lite0",
+    "extrapolated",
+    "precision",
+    "recall",
+    "coverage",
+    "steps",
+    "img/s",
+    "minutes",
+)
 
 
 def with_seeds(configurations: dict[str, dict[str, Any]], prefix: str = "") -> dict[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import sparring
 from sabotage import FAILURES, PARTS, Setup, train
 from sparring.core.errors import SparringError
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, prepare
 from sparring.evaluation.judge import FrechetScorer
 

@@ -45,7 +45,7 @@ def main() -> None:
         save_image(grid(float_to_pixels(samples[:, :SHOWN].flatten(0, 1)).numpy(), columns=SHOWN), image)
         return shares(torch.stack([predict_classes(classifier, images) == label for label, images in enumerate(samples)]))
 
-    columns = ["configuration", "all", *store.spec.classes, "steps", "img/s", "minutes"]
+    columns = ["configuration", "all", *store.spec.classes, "steps", "images/s", "minutes"]
     named, true = held_out(classifier)
     say(asked.out, f"\n{time.strftime('%Y-%m-%d %H:%M')}, {asked.minutes:g} minutes each, {SAMPLES} samples of each class.\n")
     say(asked.out, f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")

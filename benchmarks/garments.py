@@ -7,7 +7,7 @@ prints how many of the garments that it was not trained on it names rightly."""
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, Store, prepare
 from sparring.evaluation.classifier import Classifier, load_or_train_classifier, predict_classes, split_by_class
 

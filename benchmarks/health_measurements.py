@@ -17,7 +17,7 @@ import torch
 
 from sparring import recipes
 from sparring.core.hardware import keep_freed_memory
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, prepare
 from sparring.data.subset import split_holdout
 from sparring.health.measurements import HealthMeasurements

@@ -28,13 +28,13 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 
 import sparring
 from sparring.core.hardware import core_count, keep_freed_memory
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, Store, prepare
-from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.features import CHUNK, Extractor
 from sparring.evaluation.image_sets import image_set_from_store
 from sparring.evaluation.judgment import judge_images
+from sparring.evaluation.open_extractor import open_extractor
 from sparring.media.pixels import float_to_pixels
 from sparring.metrics.frechet_distance import Gaussian, extrapolate_distance, frechet_distance, gaussian_frechet_distance
 
@@ -90,7 +90,7 @@ def features() -> None:
     ways["lite0, float32"] = lambda: lite.extract([pixels])
     seconds = interleaved(ways, ROUNDS)
     print(f"\n{CHUNK} garments of 32x32 at a time, medians of {ROUNDS} interleaved rounds:\n")
-    print("| features | img/s | times torch-fidelity |\n|---|---|---|")
+    print("| features | images/s | times torch-fidelity |\n|---|---|---|")
     for name, each in seconds.items():
         print(f"| {name} | {CHUNK / each:.1f} | {seconds['torch-fidelity'] / each:.2f} |", flush=True)
     print(f"\nFréchet distance of two halves of {COMPARED} garments, the second blurred a little, Inception in bfloat16 and in float32:\n")

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from sparring.core.hardware import keep_freed_memory
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, prepare
 from sparring.media.pixels import pixels_to_float
 
@@ -55,7 +55,7 @@ def main() -> None:
                     read(indices)
                 times[way].append(time.perf_counter() - began)
     speed = {way: BATCH * BATCHES / statistics.median(values) for way, values in times.items()}
-    print("| way | img/s | over PNG |\n|---|---|---|")
+    print("| way | images/s | over PNG |\n|---|---|---|")
     for way, value in speed.items():
         print(f"| {way} | {value:,.0f} | {value / speed['PNG, ' + way.partition(', ')[2]]:.1f} |")
 

@@ -32,13 +32,13 @@ from torch import Tensor, nn
 from sparring.core.batch import Batch
 from sparring.core.random_streams import Streams
 from sparring.data.store import Store
-from sparring.data.subset import Part, split_holdout
+from sparring.data.subset import Subset, split_holdout
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.step_context import StepContext
-from sparring.games.style import StyleGame
+from sparring.games.stylegan import StyleGame
 from sparring.health.diagnosis.all_rules import diagnose
 from sparring.health.diagnosis.diagnose import diagnose as diagnose_run
-from sparring.health.diagnosis.record import Record
+from sparring.health.diagnosis.training_record import Record
 from sparring.losses.objectives import Losses
 from sparring.nets.style_generator import StyleGenerator
 
@@ -249,12 +249,12 @@ def lacking_classes() -> Iterator[None]:
     from sparring import api
     from sparring.modalities import images
 
-    def some(store: Store, count: int | None, seed: int) -> tuple[Part, Part]:
+    def some(store: Store, count: int | None, seed: int) -> tuple[Subset, Subset]:
         whole, apart = split_holdout(store, count, seed)
         assert whole.labels is not None
         present = np.unique(store.labels)
         kept = np.isin(whole.labels, np.random.default_rng(seed).permutation(present)[: max(1, len(present) // 2)])
-        part = Part(store, whole.places[kept])
+        part = Subset(store, whole.indices[kept])
         vars(part)["whole"] = whole
         return part, apart
 
@@ -471,7 +471,7 @@ def train(setup: Setup, kind: str | None, seed: int, out: Path, **more: Any) -> 
 
     import sparring
     from sparring.core.errors import NonFiniteError
-    from sparring.data.open_source import open_source
+    from sparring.data.open_by_name import open_source
     from sparring.data.store import Preprocessing, prepare
 
     torch.set_num_threads(1)

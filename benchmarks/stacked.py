@@ -18,7 +18,7 @@ from torch import Tensor
 from garments import SIDE, garments, held_out, modes
 from rows import arguments, rows, say
 from sparring.core.random_streams import Streams
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, Store, prepare
 from sparring.evaluation.classifier import Classifier, load_or_train_classifier
 from sparring.inference.model import Model
@@ -46,7 +46,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     },
 }
 SAMPLES, MODES = 25_600, 1000
-HEADING = "| configuration | modes | divergence | steps | img/s | minutes |\n|---|---|---|---|---|---|"
+HEADING = "| configuration | modes | divergence | steps | images/s | minutes |\n|---|---|---|---|---|---|"
 
 
 def numbers(found: Int64[Tensor, " n"]) -> str:

@@ -109,7 +109,7 @@ def compare(name: str, case: tuple[int, int, int, int], rounds: int, peak: dict[
     sides.close()
     assert operations is not None
     print(f"\n{name}: {operations / 1e9:.0f} GFLOP a step")
-    print("| variant | ms a step | img/s | over plain, stock | over plain, tuned |\n|---|---|---|---|---|")
+    print("| variant | ms a step | images/s | over plain, stock | over plain, tuned |\n|---|---|---|---|---|")
     for variant, seconds in medians.items():
         stock, tuned = (medians[f"plain, {allocator} allocator"] / seconds for allocator in ("stock", "tuned"))
         print(f"| {variant} | {seconds * 1e3:.1f} | {case[2] / seconds:.0f} | {stock:.2f} | {tuned:.2f} |")

@@ -17,7 +17,7 @@ import torch
 from sides import THREADS
 from sparring import recipes
 from sparring.core.hardware import keep_freed_memory
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.pairs.pair_spec import PairSpec
 from sparring.data.store import Preprocessing, prepare
 from sparring.inference.model import Model
@@ -46,7 +46,7 @@ def main() -> None:
         "pix2pix": model_of("pix2pix", SIDE, True),
         "cyclegan": model_of("cyclegan", SIDE, False, width=24, blocks=6),
     }
-    print("| network | bare, img/s | folder, img/s | share |\n|---|---|---|---|")
+    print("| network | bare, images/s | folder, images/s | share |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "in"
         for number in range(COUNT):

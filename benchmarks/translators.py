@@ -64,7 +64,7 @@ def cells_for(pairs: Pairs, names: list[str]) -> Any:  # noqa: ANN401 (what `row
 def main() -> None:
     asked = arguments("runs/benchmarks/translators.md", 30, CONFIGURATIONS)
     names = ["L1", "PSNR", "SSIM", "distance-lite0", "FD-lite0"]
-    columns = ["configuration", *names, "steps", "img/s", "minutes"]
+    columns = ["configuration", *names, "steps", "images/s", "minutes"]
     say(asked.out, f"\n{time.strftime('%Y-%m-%d %H:%M')}, {asked.minutes:g} minutes each. Translations / inputs / colors shifted.\n")
     say(asked.out, f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for name in asked.only:

@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from rich.console import Console
 
+import sparring
 from sparring.core.hardware import core_count
 from sparring.data.images.image_spec import ImageSpec
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, Store, prepare
-from tiny import TINY
+from support.tiny import SMALL, TINY
 
 
 def pytest_configure() -> None:
@@ -62,3 +64,36 @@ def quiet() -> Console:
 @pytest.fixture
 def tiny() -> dict[str, object]:
     return dict(TINY)
+
+
+@pytest.fixture(scope="session")
+def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Twelve images of a bright square, and the same with colors exchanged."""
+    folder = tmp_path_factory.mktemp("pairs")
+    random = np.random.default_rng(0)
+    for number in range(12):
+        image = np.full((32, 32, 3), 30, np.uint8)
+        top, left = random.integers(0, 16, 2)
+        image[top : top + 14, left : left + 14] = (250, 60, 20)
+        for name, pixels in (("a", image), ("b", image[:, :, ::-1])):
+            (folder / name).mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return str(folder / "a"), str(folder / "b")
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """160 emoji as files."""
+    folder, source = tmp_path_factory.mktemp("faces"), sparring.open_source("emoji")
+    for number in np.linspace(0, len(source) - 1, 160).astype(int).tolist():
+        pixels = source.read(number)
+        assert isinstance(pixels, np.ndarray)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def scribbler(tmp_path_factory: pytest.TempPathFactory, faces: str) -> Path:
+    run, quiet = tmp_path_factory.mktemp("runs") / "scribbler", Console(quiet=True)
+    sparring.train("pix2pix", faces, run, inputs="scribble", held_out=0.5, size=32, steps=1, threads=1, console=quiet, **SMALL["pix2pix"])
+    return run

@@ -12,16 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sparring.cli import exit_codes, main, verbs
+from sparring.cli import exit_codes, verbs
+from support.cli import call
 
 TINY = ["--width", "4", "--batch-size", "8", "--threads", "1", "--samples", "4"]
-
-
-def call(*arguments: object) -> int:
-    """The exit status of `sparring ARGUMENTS`, run here."""
-    with pytest.raises(SystemExit) as ended:
-        main.main([str(argument) for argument in arguments])
-    return ended.value.code or 0
 
 
 @pytest.fixture(scope="module")

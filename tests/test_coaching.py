@@ -19,7 +19,7 @@ from sparring.games.adversarial import TwoPlayerGame
 from sparring.health.coach.coach import untried
 from sparring.health.coach.interventions import CoachedTraining, carry_over
 from sparring.health.diagnosis.finding import Finding, Remedy
-from sparring.health.diagnosis.record import Record
+from sparring.health.diagnosis.training_record import Record
 from sparring.runs.config import read_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
@@ -27,10 +27,9 @@ from sparring.training.loop import TrainingContext, TurnRunner
 from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State
-from test_cli import call
-from test_interruption import kept
-from test_train import same_run, tensors_of
-from test_translation import SMALL
+from support.cli import call
+from support.runs import kept, same_run, tensors_of
+from support.tiny import SMALL
 
 Diagnose = Callable[[Record], tuple[Finding, ...]]
 SLOWER, SLOWEST, NOISE = {"learning_rate": 0.0001}, {"learning_rate": 0.00005}, {"input_noise": 0.1}

@@ -23,8 +23,8 @@ from sparring.health.diagnosis.diagnose import measure_pixels
 from sparring.health.diagnosis.finding import Finding, Remedy, Severity
 from sparring.health.diagnosis.readers.losses import read_losses
 from sparring.health.diagnosis.readers.sample_sheets import read_sample_sheets
-from sparring.health.diagnosis.record import Curve, Record, read_run
 from sparring.health.diagnosis.report import HTML, JSON, html, write
+from sparring.health.diagnosis.training_record import Curve, Record, read_run
 from sparring.health.diagnosis.verdict import Verdict, certainty, since
 from sparring.health.signals import (
     DISCRIMINATOR_LOSS,
@@ -507,7 +507,7 @@ def test_a_sick_run_gets_no_command_to_resume(made: Callable[..., Path]) -> None
     (run / "ending.json").write_text(json.dumps({"reason": "not finite", "step": 812, "message": "the loss is nan"}))
     verdict = sparring.diagnose(run)
     assert not verdict.healthy
-    assert verdict.milestone == "0 % of the way to a first look (0 of 200,000 images)."
+    assert verdict.milestone == "0% of the way to a first look (0 of 200,000 real samples)."
 
 
 @pytest.mark.parametrize(("lines", "measured", "early"), [(16, 3, False), (16, 2, True), (1, 1, True), (16, 0, False), (9, 0, True)])

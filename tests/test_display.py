@@ -37,9 +37,9 @@ def shown(width: int, monkeypatch: pytest.MonkeyPatch, *, terminal: bool = True,
     ("width", "there", "gone"),
     [
         (40, ["25%", "3:00 left"], ["generator"]),
-        (60, ["25%", "3:00 left", "1,234 img/s"], ["generator", "12,800 images"]),
-        (80, ["25%", "3:00 left", "1,234 img/s", "step 100"], ["12,800 images"]),
-        (120, ["3:00 left", "step 100", "discriminator 0.750  generator 1.500", "12,800 images"], ["norm"]),
+        (60, ["25%", "3:00 left", "1,234 samples/s"], ["generator", "12,800 samples"]),
+        (80, ["25%", "3:00 left", "1,234 samples/s", "step 100"], ["12,800 samples"]),
+        (120, ["3:00 left", "step 100", "discriminator 0.750  generator 1.500", "12,800 samples"], ["norm"]),
     ],
 )
 def test_the_time_that_is_left_is_the_last_to_go(width: int, there: list[str], gone: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,8 +51,8 @@ def test_the_time_that_is_left_is_the_last_to_go(width: int, there: list[str], g
 
 def test_elsewhere_than_on_a_terminal_nothing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     line = shown(40, monkeypatch, terminal=False)
-    assert line == "25%  3:00 left  1,234 img/s  step 100  discriminator 0.750  generator 1.500  12,800 images"
-    assert "left  1,234 img/s  step 100  12,800" in shown(40, monkeypatch, terminal=False, latest={})
+    assert line == "25%  3:00 left  1,234 samples/s  step 100  discriminator 0.750  generator 1.500  12,800 samples"
+    assert "left  1,234 samples/s  step 100  12,800" in shown(40, monkeypatch, terminal=False, latest={})
 
 
 def test_parts_fit() -> None:

@@ -12,7 +12,7 @@ import sparring
 from sparring.cli import main
 from sparring.core.errors import SettingsError, SparringError
 from sparring.data.images.image_spec import ImageSpec
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, Store, prepare
 from sparring.health.diagnosis.evidence import labels_match_images
 from sparring.health.doctor import data_checks, time_estimate
@@ -24,7 +24,7 @@ from sparring.health.measurements import HealthMeasurements
 from sparring.recipes.cgan import CGAN
 from sparring.recipes.dcgan import DCGAN
 from sparring.recipes.stylegan2 import StyleGAN2
-from sparring.runs.milestones import FIRST_LOOK
+from sparring.runs.run_progress import FIRST_LOOK
 
 FAST = Pace(1000.0, 512, "2 threads, float32")
 Write = Callable[..., Path]

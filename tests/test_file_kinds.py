@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 import sparring
-from foreign import make
 from sparring.core.file_kinds import kind_of
-from test_cli import call
-from test_inputs import faces, scribbler  # noqa: F401 (fixtures)
+from support.cli import call
+from support.foreign import make
 
 Files = dict[str, tuple[Path, str]]
 FOREIGN = (
@@ -67,7 +66,7 @@ def test_every_verb_says_what_a_file_is(
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_to_be_translated_is_said_too(files: Files, scribbler: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
+def test_what_is_to_be_translated_is_said_too(files: Files, scribbler: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, (path, word) in files.items():
         if kind_of(path).holds == "images":
             continue
@@ -77,7 +76,7 @@ def test_what_is_to_be_translated_is_said_too(files: Files, scribbler: Path, tmp
         assert len(said.strip().splitlines()) == 1, said
 
 
-def test_models_of_ours_are_told(scribbler: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_models_of_ours_are_told(scribbler: Path, tmp_path: Path) -> None:
     packed = sparring.pack(scribbler, tmp_path / "p.safetensors")
     assert kind_of(packed).holds == kind_of(scribbler).holds == "model"
     with pytest.raises(sparring.SparringError, match="sparring translate"):

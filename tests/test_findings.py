@@ -13,7 +13,6 @@ from sparring import recipes
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
 from sparring.health.diagnosis.all_rules import BRINGS_ABOUT, NAMES, RULES, diagnose
-from sparring.health.diagnosis.record import Curve, Record
 from sparring.health.diagnosis.remedies import (
     against_mode_collapse,
     against_non_convergence,
@@ -23,6 +22,7 @@ from sparring.health.diagnosis.remedies import (
     change_learning_rates,
 )
 from sparring.health.diagnosis.thresholds import COMPARED_PAIRS_RATE
+from sparring.health.diagnosis.training_record import Curve, Record
 from sparring.losses.objectives import OBJECTIVES
 from sparring.recipes.cgan import CGAN
 from sparring.training.callbacks.health import measurement_due

@@ -15,10 +15,10 @@ import sparring
 from sparring import recipes
 from sparring.core.batch import Batch
 from sparring.core.jsonl import read_lines
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.points.mixtures import Points, mixture
 from sparring.data.store import Preprocessing, Store, prepare
-from sparring.data.subset import Part, split_holdout
+from sparring.data.subset import Subset, split_holdout
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.game import as_played
 from sparring.health.measurements import (
@@ -37,7 +37,7 @@ from sparring.training.callbacks import health as recorder
 from sparring.training.callbacks.health import measurement_due
 from sparring.training.session import first_state
 from sparring.training.state import State
-from tiny import TINY
+from support.tiny import TINY
 
 
 def test_the_auc_is_counted_over_all_pairs() -> None:
@@ -240,12 +240,12 @@ def test_a_resumed_run_has_the_same_measurements(stop: int, store: Store, tmp_pa
 def test_held_out_images_are_not_trained_on(store: Store) -> None:
     data, held_out = split_holdout(store, None, 0)
     assert (len(data), len(held_out)) == (57, 3)
-    assert not set(data.places) & set(held_out.places)
+    assert not set(data.indices) & set(held_out.indices)
     assert data.labels is not None
     assert store.labels is not None
-    assert (data.labels == store.labels[data.places]).all()
-    assert torch.equal(data.batch(np.array([2])).samples, store.batch(data.places[[2]]).samples)
-    assert set(split_holdout(store, 5, 1)[1].places) != set(split_holdout(store, 5, 0)[1].places)
+    assert (data.labels == store.labels[data.indices]).all()
+    assert torch.equal(data.batch(np.array([2])).samples, store.batch(data.indices[[2]]).samples)
+    assert set(split_holdout(store, 5, 1)[1].indices) != set(split_holdout(store, 5, 0)[1].indices)
     with pytest.raises(sparring.core.errors.SettingsError, match="holdout must leave something"):
         split_holdout(store, 60, 0)
 
@@ -262,14 +262,14 @@ def test_numbers_that_are_no_longer_finite_are_written_down(store: Store, tmp_pa
 
 
 def test_images_that_are_all_the_same_are_measured(store: Store) -> None:
-    class Same(Part):
+    class Same(Subset):
         def batch(self, indices: np.ndarray) -> Batch:
             return super().batch(0 * indices)
 
     data, held_out = split_holdout(store, 3, 0)
     recipe = recipes.get("dcgan")(width=4, latent_size=5, batch_size=8, packing=4)
     state = first_state(recipe, lambda: recipe.build(store.spec), 0)
-    measurements = HealthMeasurements(Same(data.store, data.places), held_out, 0)
+    measurements = HealthMeasurements(Same(data.store, data.indices), held_out, 0)
     assert measurements.measure_data()["near_duplicates"] == 1
     taken = measurements.measure_game(state)  # and three held-out images are too few for a pack of four
     assert taken["diversity"] > 1

@@ -22,8 +22,7 @@ from sparring.data.preprocessing import Preprocessing
 from sparring.inference.model import Model
 from sparring.media.image_files import save_gif
 from sparring.media.video_files import read_frames
-from test_cli import call
-from test_translation import SMALL
+from support.cli import call
 
 KINDS = tuple(DERIVATIONS)
 
@@ -43,17 +42,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photos: list[np.ndarray]) -
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """160 emoji as files."""
-    place, source = tmp_path_factory.mktemp("faces"), sparring.open_source("emoji")
-    for number in np.linspace(0, len(source) - 1, 160).astype(int).tolist():
-        pixels = source.read(number)
-        assert isinstance(pixels, np.ndarray)
-        Image.fromarray(pixels).save(place / f"{number}.png")
-    return str(place)
-
-
-@pytest.fixture(scope="module")
 def emoji(faces: str) -> Callable[[str], Pairs]:
     found: dict[str, Pairs] = {}
 
@@ -63,13 +51,6 @@ def emoji(faces: str) -> Callable[[str], Pairs]:
         return found[kind]
 
     return pairs
-
-
-@pytest.fixture(scope="module")
-def scribbler(tmp_path_factory: pytest.TempPathFactory, faces: str) -> Path:
-    run, quiet = tmp_path_factory.mktemp("runs") / "scribbler", Console(quiet=True)
-    sparring.train("pix2pix", faces, run, inputs="scribble", held_out=0.5, size=32, steps=1, threads=1, console=quiet, **SMALL["pix2pix"])
-    return run
 
 
 def in_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

@@ -19,14 +19,10 @@ from sparring.core.jsonl import read_lines
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 from sparring.training.loop import TurnRunner
-from test_train import flipped, same_run
-from tiny import TINY
+from support.runs import flipped, kept, same_run
+from support.tiny import TINY
 
 needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
-
-
-def kept(run: Path) -> list[int]:
-    return checkpoints.steps(RunDirectory(run).checkpoints)
 
 
 def forget_after(run: Path, step: int) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 import sparring
 from sparring.core.errors import SettingsError
 from sparring.media.image_files import OUTPUT_ENDINGS, output_kind
-from test_cli import call
+from support.cli import call
 
 
 def ramp(n: int, channels: int, side: int = 50) -> torch.Tensor:

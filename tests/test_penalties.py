@@ -18,8 +18,8 @@ def test_gradients_of_a_known_function() -> None:
     assert squares.tolist() == pytest.approx([(3 * 5) ** 2, (8 * 5) ** 2, 0])
     norms = penalties.gradient_norms(logits, x)
     assert norms.tolist() == pytest.approx([15, 40, 0], abs=1e-9)
-    assert penalties.two_sided(norms).tolist() == pytest.approx([14**2, 39**2, 1])
-    assert penalties.one_sided(norms).tolist() == pytest.approx([14**2, 39**2, 0])
+    assert penalties.two_sided_penalty(norms).tolist() == pytest.approx([14**2, 39**2, 1])
+    assert penalties.one_sided_penalty(norms).tolist() == pytest.approx([14**2, 39**2, 0])
     # The squared length is (a . x)^2 |a|^2, whose gradient is 2 (a . x) |a|^2 a
     (second,) = torch.autograd.grad(squares.sum(), x)
     torch.testing.assert_close(second, 2 * (x @ a)[:, None] * 25 * a)
@@ -27,14 +27,14 @@ def test_gradients_of_a_known_function() -> None:
 
 def test_one_sided_forgives_short_gradients() -> None:
     norms = torch.tensor([0.25, 1.0, 1.5])
-    assert penalties.one_sided(norms).tolist() == [0.0, 0.0, 0.25]
-    assert penalties.two_sided(norms).tolist() == [0.5625, 0.0, 0.25]
+    assert penalties.one_sided_penalty(norms).tolist() == [0.0, 0.0, 0.25]
+    assert penalties.two_sided_penalty(norms).tolist() == [0.5625, 0.0, 0.25]
 
 
 def test_a_gradient_of_zero_does_not_make_the_penalty_infinite() -> None:
     weight = torch.zeros(3, requires_grad=True)
     x = torch.ones(2, 3, requires_grad=True)
-    penalties.two_sided(penalties.gradient_norms(x @ weight, x)).mean().backward()
+    penalties.two_sided_penalty(penalties.gradient_norms(x @ weight, x)).mean().backward()
     assert torch.isfinite(weight.grad).all()
 
 
@@ -56,12 +56,12 @@ def test_second_derivatives(penalty: object) -> None:
 def test_points_between_and_around() -> None:
     real, generated = torch.zeros(3, 1, 2, 2), torch.ones(3, 1, 2, 2)
     share = torch.tensor([0.0, 0.25, 1.0])
-    assert penalties.between(real, generated, share)[:, 0, 0, 0].tolist() == [0, 0.25, 1]
+    assert penalties.interpolated(real, generated, share)[:, 0, 0, 0].tolist() == [0, 0.25, 1]
     images = torch.tensor([1.0, -1.0, 1.0, -1.0]).view(4, 1, 1, 1)
     deviation = math.sqrt(4 / 3)
     noise = torch.tensor([0.0, 1.0, -1.0, 2.0]).view(4, 1, 1, 1)
     expected = [1, -1 + deviation / 2, 1 - deviation / 2, -1 + deviation]
-    assert penalties.around(images, noise).flatten().tolist() == pytest.approx(expected)
+    assert penalties.perturbed(images, noise).flatten().tolist() == pytest.approx(expected)
 
 
 def test_orthogonal_by_hand() -> None:

@@ -17,7 +17,7 @@ from sparring.runs.config import read_config, write_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints, session
 from sparring.training.settings import TrainSettings
-from tiny import TINY
+from support.tiny import TINY
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import leaky_relu, relu
 
 from sparring.core.errors import SettingsError, SparringError
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, Store, prepare
 from sparring.inference.model import Model
 from sparring.interpret import discriminator_features, filter_visualization, linear_probe

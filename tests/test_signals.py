@@ -22,7 +22,7 @@ from sparring.health import signals
 from sparring.health.diagnosis import evidence, rules
 from sparring.health.signals import AUGMENTATION, PATH_LENGTH, Signal, Source, declared
 from sparring.runs.run_directory import RunDirectory
-from tiny import TINY
+from support.tiny import TINY
 
 READERS = [*sorted(Path(rules.__path__[0]).glob("*.py")), Path(evidence.__file__)]
 

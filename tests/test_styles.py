@@ -14,7 +14,7 @@ from sparring.core.batch import Batch
 from sparring.core.random_streams import Streams
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.step_context import StepContext
-from sparring.games.style import StyleGame, path_lengths
+from sparring.games.stylegan import StyleGame, path_lengths
 from sparring.nets import progressive_growing, stylegan, stylegan2
 from sparring.nets.biggan import Attention
 from sparring.nets.blocks import resampling

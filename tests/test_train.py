@@ -26,6 +26,7 @@ from sparring.training.loop import TrainingContext, TurnRunner
 from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State
+from support.runs import flipped, same_run, tensors_of
 
 
 @pytest.mark.parametrize(("count", "batch_size"), [(10, 3), (7, 7), (5, 13), (64, 8)])
@@ -38,18 +39,6 @@ def test_every_item_comes_once_before_any_comes_again(count: int, batch_size: in
 
 
 # ------------------------------------------------------------------------------------------ exact resume
-
-
-def tensors_of(run: Path) -> dict[str, torch.Tensor]:
-    folder = RunDirectory(run).checkpoints
-    return checkpoints.read(folder, checkpoints.steps(folder)[-1])[0]
-
-
-def same_run(one: Path, other: Path) -> bool:
-    a, b = tensors_of(one), tensors_of(other)
-    assert a.keys() == b.keys()
-    assert any(name.startswith("optimizer/") for name in a)
-    return all(torch.equal(a[name], b[name]) for name in a) and (one / "log.jsonl").read_bytes() == (other / "log.jsonl").read_bytes()
 
 
 STYLES = {"batch_size": 8, "channel_max": 8, "latent_size": 8, "style_size": 8, "mapping_layers": 2}
@@ -132,12 +121,6 @@ def folder(tmp_path: Path) -> Path:
 
 def torn(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-3])
-
-
-def flipped(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[-2] ^= 1
-    path.write_bytes(bytes(content))
 
 
 def emptied(path: Path) -> None:

@@ -42,12 +42,12 @@ from sparring.nets.blocks.layers import shared_statistics
 from sparring.nets.forward_hooks import fixed_dropout
 from sparring.nets.image_translation import ResidualGenerator
 from sparring.recipes.pix2pix import Pix2Pix
-from test_cli import call
-from test_translation import SMALL, places  # noqa: F401 (a fixture)
+from support.cli import call
+from support.tiny import SMALL
 
 
 @pytest.fixture(scope="module")
-def run(places: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+def run(places: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "cyclegan"
     quiet = Console(quiet=True)
     sparring.train(
@@ -216,7 +216,7 @@ def test_deep_images_are_read_as_the_training_images_were(tmp_path: Path, quiet:
     assert (opened == round(500 / 4095 * 255)).all()
 
 
-def test_a_wrong_direction_leaves_nothing_behind(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:  # noqa: F811
+def test_a_wrong_direction_leaves_nothing_behind(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:
     one_way = sparring.train("cut", places[0], tmp_path / "r", target=places[1], size=32, steps=1, console=quiet, **SMALL["cut"])
     with pytest.raises(SettingsError, match="a2b, not b2a"):
         sparring.translate(one_way, places[0], tmp_path / "out", direction="b2a")
@@ -554,7 +554,7 @@ def test_judging_translators_says_what_is_missing_or_in_the_way(run: Path, tmp_p
         sparring.load(packed, checkpoint="best")
 
 
-def test_what_cannot_be_judged_is_said(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:  # noqa: F811
+def test_what_cannot_be_judged_is_said(places: tuple[str, str], tmp_path: Path, quiet: Console) -> None:
     style = str(next(Path(places[1]).iterdir()))
     painter = sparring.train(
         "style-transfer", places[0], tmp_path / "s", target=style, size=32, steps=1, console=quiet, **SMALL["style-transfer"]

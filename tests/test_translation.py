@@ -25,39 +25,19 @@ from sparring.games.recipe import check
 from sparring.games.step_context import StepContext
 from sparring.games.translation import ImagePool, TranslationGame
 from sparring.losses.contrastive import contrastive
-from sparring.losses.perceptual import correlations, style_distance, total_variation
+from sparring.losses.perceptual import gram_matrices, style_distance, total_variation
 from sparring.modalities import spec_from_json
 from sparring.nets import image_translation as nets
 from sparring.nets.blocks.layers import InstanceNorm
-from sparring.nets.feature_extractors.perceptual import Lite0Perception, Perception, open_perception
+from sparring.nets.feature_extractors.perceptual_networks import Lite0Features, PerceptualNetwork, open_perceptual_network
 from sparring.training.loop import TrainingContext, TurnRunner
 from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings
 from style_transfer import GENERATED, centered, generated
-from test_train import same_run
+from support.runs import same_run
+from support.tiny import SMALL
 
 NAMES = ("pix2pix", "cyclegan", "cut", "style-transfer")
-SMALL = {
-    "pix2pix": {"width": 4, "discriminator_width": 4, "patch_layers": 1, "batch_size": 2},
-    "cyclegan": {"width": 4, "discriminator_width": 4, "patch_layers": 1, "blocks": 1, "pool": 3},
-    "cut": {"width": 4, "discriminator_width": 4, "patch_layers": 1, "blocks": 2, "patches": 16},
-    "style-transfer": {"width": 4, "blocks": 1, "batch_size": 2},
-}
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Twelve images of a bright square, and the same with colors exchanged."""
-    folder = tmp_path_factory.mktemp("pairs")
-    random = np.random.default_rng(0)
-    for number in range(12):
-        image = np.full((32, 32, 3), 30, np.uint8)
-        top, left = random.integers(0, 16, 2)
-        image[top : top + 14, left : left + 14] = (250, 60, 20)
-        for name, pixels in (("a", image), ("b", image[:, :, ::-1])):
-            (folder / name).mkdir(exist_ok=True)
-            Image.fromarray(pixels).save(folder / name / f"{number}.png")
-    return str(folder / "a"), str(folder / "b")
 
 
 def pairs_for(name: str, places: tuple[str, str]) -> Pairs:
@@ -186,7 +166,7 @@ def test_contrast_by_hand() -> None:
 
 def test_style_losses_by_hand() -> None:
     maps = torch.tensor([[[[1.0, 2.0]], [[3.0, -1.0]]]])  # two features at two places
-    torch.testing.assert_close(correlations(maps), torch.tensor([[[5.0, 1.0], [1.0, 10.0]]]) / 4)
+    torch.testing.assert_close(gram_matrices(maps), torch.tensor([[[5.0, 1.0], [1.0, 10.0]]]) / 4)
     images = torch.tensor([[[[0.0, 1.0], [3.0, 3.0]]]])
     torch.testing.assert_close(total_variation(images), torch.tensor([(9 + 4) / 2 + (1 + 0) / 2]))
 
@@ -289,7 +269,7 @@ def test_cut_minimizes_what_the_paper_says(flip: bool) -> None:
             torch.testing.assert_close(found[name].detach(), value, rtol=1e-3, atol=1e-5)
 
 
-class Halves(Perception):
+class Halves(PerceptualNetwork):
     """An eye whose two maps are the images, and the images at half their size."""
 
     content = 1
@@ -306,7 +286,7 @@ def test_style_transfer_minimizes_what_it_says() -> None:
         **{**SMALL["style-transfer"], "jitter": 0.0, "flip": False}, content=2.0, style=3.0, variation=5.0
     )
     game = rules.build(spec).train()
-    game.eye.append(Halves())
+    game._feature_network.append(Halves())
     inputs, styles = torch.rand(2, 3, 32, 32), torch.rand(1, 3, 32, 32).expand(2, -1, -1, -1)
     losses = game.play_generator(context(inputs, styles))
     painted = game.generator(inputs).detach()
@@ -354,8 +334,8 @@ def nearer_to_the_style(colors: Tensor, styles: Tensor) -> Tensor:
 
 def test_lite0_shows_its_stem_and_expansions_rectified() -> None:
     """As seen by hooks on the plain network: of (n, channels, side / 2 to side / 16), each in [0, 6]."""
-    eye = open_perception(None)
-    assert isinstance(eye, Lite0Perception)
+    eye = open_perceptual_network(None)
+    assert isinstance(eye, Lite0Features)
     expected: list[Tensor] = []
     for layer in (eye.network.stem, *(eye.network.blocks[place].expand for place in (1, 3, 5, 11))):
         layer.register_forward_hook(lambda _, __, out: expected.append(out.clamp(0, 6)))
@@ -373,10 +353,10 @@ def test_style_losses_tell_colors(name: str, styles: Tensor, random_vgg: nn.Sequ
     """A style turned upside down is the same style; with its complement's colors, or red, green and blue exchanged, it is another."""
     if name == "vgg16":
         torch.save(random_vgg.state_dict(), tmp_path / "vgg.pth")
-    eye = open_perception(None if name == "lite0" else str(tmp_path / "vgg.pth"))
+    eye = open_perceptual_network(None if name == "lite0" else str(tmp_path / "vgg.pth"))
     maps = eye(styles)
     assert all((of >= 0).all() for of in maps), "features that could be negated have the same Gram matrix as their negatives"
-    manner = [correlations(of) for of in maps]
+    manner = [gram_matrices(of) for of in maps]
     turned = style_distance(eye(styles.flip(2, 3)), manner)
     for other in (-styles, styles.roll(1, dims=1), styles.roll(2, dims=1)):
         assert (style_distance(eye(other), manner) > 3 * turned).all()
@@ -387,8 +367,8 @@ def test_style_losses_lead_from_opposite_colors_to_the_styles_own(styles: Tensor
     has no second minimum there.
     """
     styles = styles[::2]
-    eye = open_perception(None)
-    manner = [correlations(of) for of in eye(styles)]
+    eye = open_perceptual_network(None)
+    manner = [gram_matrices(of) for of in eye(styles)]
     matrices = (-torch.eye(3)).repeat(len(styles), 1, 1).requires_grad_()
     offsets = torch.zeros(len(styles), 3, 1, 1, requires_grad=True)
     optimizer = torch.optim.Adam([matrices, offsets], 0.06)
@@ -437,11 +417,11 @@ def test_vgg_is_read_whole_and_by_its_features_alone(random_vgg: nn.Sequential, 
     expected = [random_vgg[:after](x) for after in (4, 9, 16, 23)]  # behind relu1_2, relu2_2, relu3_3 and relu4_3
     for name, tensors in files.items():
         torch.save(tensors, tmp_path / f"{name}.pth")
-        for found, wanted in zip(open_perception(str(tmp_path / f"{name}.pth"))(shown), expected, strict=True):
+        for found, wanted in zip(open_perceptual_network(str(tmp_path / f"{name}.pth"))(shown), expected, strict=True):
             torch.testing.assert_close(found, wanted)
     torch.save({**alone, "0.weight": torch.zeros(2), "31.bias": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(CheckpointError) as error:
-        open_perception(str(tmp_path / "other.pth"))
+        open_perceptual_network(str(tmp_path / "other.pth"))
     for words in ("0.weight", "31.bias", "vgg16"):
         assert words in str(error.value)
 

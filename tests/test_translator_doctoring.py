@@ -14,13 +14,12 @@ from sparring.cli import verbs
 from sparring.cli.arguments.correct_flags import correct_flags
 from sparring.core.errors import SettingsError
 from sparring.core.files import read_json
-from sparring.health.doctor import translators
+from sparring.health.doctor import recommend_translation_recipe as translators
 from sparring.health.doctor.data_checks import check_pair_count
+from sparring.health.doctor.recommend_translation_recipe import TRANSLATORS, TranslatorAdvice
 from sparring.health.doctor.time_estimate import Pace, duration
-from sparring.health.doctor.translators import TRANSLATORS, TranslatorAdvice
-from sparring.runs.milestones import FIRST_LOOKS
-from test_cli import call
-from test_translation import places  # noqa: F401 (a fixture)
+from sparring.runs.run_progress import FIRST_LOOKS
+from support.cli import call
 
 FAST = Pace(100.0, 512, "2 threads, float32")
 Places = tuple[str, str]
@@ -32,7 +31,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def strangers(places: Places, tmp_path: Path) -> str:  # noqa: F811
+def strangers(places: Places, tmp_path: Path) -> str:
     """The targets under names of their own."""
     for number, path in enumerate(sorted(Path(places[1]).iterdir())):
         (tmp_path / f"other-{number}.png").write_bytes(path.read_bytes())
@@ -46,7 +45,7 @@ def advised(*arguments: object, **settings: object) -> TranslatorAdvice:
 
 
 @pytest.mark.usefixtures("fast")
-def test_which_translators_the_arguments_allow(places: Places, strangers: str) -> None:  # noqa: F811
+def test_which_translators_the_arguments_allow(places: Places, strangers: str) -> None:
     first, second = places
     style = f"{second}/0.png"
     for settings, possible in (
@@ -67,7 +66,7 @@ def test_which_translators_the_arguments_allow(places: Places, strangers: str) -
 
 
 @pytest.mark.usefixtures("fast")
-def test_two_sets_in_one_folder_are_two_sets(places: Places, tmp_path: Path) -> None:  # noqa: F811
+def test_two_sets_in_one_folder_are_two_sets(places: Places, tmp_path: Path) -> None:
     for part, place in (("trainA", 0), ("trainB", 1), ("testA", 0), ("testB", 1)):
         (tmp_path / "both" / part).mkdir(parents=True)
         for path in Path(places[place]).iterdir():
@@ -78,7 +77,7 @@ def test_two_sets_in_one_folder_are_two_sets(places: Places, tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("fast")
-def test_the_command_is_valid(places: Places, strangers: str) -> None:  # noqa: F811
+def test_the_command_is_valid(places: Places, strangers: str) -> None:
     advice = advised(places[0], target=strangers, size=32)
     words = shlex.split(advice.command)
     arguments = correct_flags(words[3:], verbs.command_function("train", words[2], words[3:]), " ".join(words[:3]))
@@ -90,7 +89,7 @@ def test_the_command_is_valid(places: Places, strangers: str) -> None:  # noqa: 
 
 
 @pytest.mark.usefixtures("fast")
-def test_times_are_images_over_the_measured_pace(places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
+def test_times_are_images_over_the_measured_pace(places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("doctor", "--data", places[0], "--target", places[1], "--size", 32, "--device", "cpu", "--json", tmp_path / "a.json")
     assert call(*arguments) == 0
     said = " ".join(capsys.readouterr().out.split())
@@ -111,13 +110,13 @@ def test_few_pairs_are_a_difficulty(count: int, severity: str | None) -> None:
 
 
 @pytest.mark.usefixtures("fast")
-def test_few_pairs_are_a_difficulty_of_translators_but_not_of_styles(places: Places) -> None:  # noqa: F811
+def test_few_pairs_are_a_difficulty_of_translators_but_not_of_styles(places: Places) -> None:
     for settings, expected in (({"target": places[1]}, True), ({"target": f"{places[1]}/0.png"}, False)):
         names = [one.name for one in advised(places[0], size=32, **settings).difficulties]
         assert ("few pairs" in names) == expected, settings
 
 
-def test_each_possible_recipe_is_played(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_each_possible_recipe_is_played(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sparring.health.doctor.time_estimate.TIMED_SECONDS", 0.0)
     small = {"width": 4, "discriminator_width": 4, "patch_layers": 1, "batch_size": 2}
     own = {"pix2pix": small, "cut": {**small, "blocks": 1}, "cyclegan": {**small, "blocks": 1}, "style-transfer": {"width": 4, "blocks": 1}}
@@ -127,7 +126,7 @@ def test_each_possible_recipe_is_played(places: Places, monkeypatch: pytest.Monk
     assert all(one.pace.samples_per_second > 0 for one in advice.possible)
 
 
-def test_on_a_busy_machine_the_budget_is_a_number_of_images(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_on_a_busy_machine_the_budget_is_a_number_of_images(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(translators, "measure_pace", lambda *_: Pace(0.1, None, "2 threads", 0.3))
     advice = advised(places[0], target=places[1], size=32)
     assert "busy machine" in [one.name for one in advice.difficulties]
@@ -136,7 +135,7 @@ def test_on_a_busy_machine_the_budget_is_a_number_of_images(places: Places, monk
 
 
 @pytest.mark.usefixtures("fast")
-def test_contradicting_arguments_are_refused(places: Places) -> None:  # noqa: F811
+def test_contradicting_arguments_are_refused(places: Places) -> None:
     with pytest.raises(SettingsError, match="give one of them"):
         advised(places[0], target=places[1], inputs="edges")
 

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 import sparring
-from golden import GOLDEN, golden
 from sparring.cli import main
 from sparring.core.files import read_json
 from sparring.data.store import Store
-from tiny import TINY
+from support.golden import GOLDEN, golden
+from support.tiny import TINY
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> str:

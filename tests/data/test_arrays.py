@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sparring.core.errors import DataError
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import prepare
 
 RANDOM = np.random.default_rng(0)

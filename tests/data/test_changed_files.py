@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from sparring.data.changed_files import changes_since
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import Store, prepare
 

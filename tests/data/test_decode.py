@@ -6,7 +6,6 @@ import zlib
 
 import numpy as np
 import pytest
-from image_files import encoded, noise
 from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
@@ -20,6 +19,7 @@ from sparring.media.image_decoding import (
     has_image_signature,
     value_extremes,
 )
+from support.image_files import encoded, noise
 
 WHITE, BLUE = (255, 255, 255), (0, 0, 255)
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from sparring.core.errors import DataError
-from sparring.data.open_source import open_source, source_names
+from sparring.data.open_by_name import open_source, source_names
 from sparring.data.store import Preprocessing, prepare
 
 FOLDER = Path(__file__).resolve().parents[2] / "src" / "sparring" / "data" / "images" / "bundled_files"
@@ -100,7 +100,7 @@ def test_files_are_small_licensed_and_unaltered() -> None:
 
 def test_opening_sources_needs_no_torch() -> None:
     code = (
-        "import sys, sparring.data.open_source as source, sparring.data.images.inspect\n"
+        "import sys, sparring.data.open_by_name as source, sparring.data.images.inspect\n"
         "source.open_source('emoji')\n"
         "assert not {'torch', 'rich', 'datasets'} & set(sys.modules)"
     )

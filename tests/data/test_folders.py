@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_files import encoded, noise
 from PIL import Image
 
 from sparring.core.errors import DataError
-from sparring.data.open_source import Source, open_source
+from sparring.data.open_by_name import Source, open_source
 from sparring.data.store import Preprocessing, prepare
+from support.image_files import encoded, noise
 
 
 def write_zip(path: Path, entries: dict[str, bytes]) -> Path:

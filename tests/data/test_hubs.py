@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_files import encoded
 from PIL import Image
 
 from sparring.core.errors import DataError, SparringError
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, prepare
+from support.image_files import encoded
 
 
 @pytest.fixture

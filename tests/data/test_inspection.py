@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_files import encoded, noise
 from PIL import Image
 
 from sparring.core.errors import DataError
 from sparring.data.images.inspect import inspect_source
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.preprocessing import Preprocessing
+from support.image_files import encoded, noise
 
 
 def test_counts_and_reasons(photos: Path) -> None:

@@ -11,8 +11,8 @@ from jaxtyping import Int64, UInt8
 
 from sparring.core.errors import DataError
 from sparring.data.images.inspect import inspect_source
-from sparring.data.images.stacked import stacked_choices
-from sparring.data.open_source import Source, open_source
+from sparring.data.images.stacked_channels import stacked_choices
+from sparring.data.open_by_name import Source, open_source
 from sparring.data.store import Preprocessing, prepare
 
 
@@ -93,5 +93,5 @@ def test_it_is_found_by_name() -> None:
 
 
 def test_opening_needs_no_torch() -> None:
-    code = "import sys, sparring.data.open_source as source\nsource.open_source('fashion10k:stacked')\nassert 'torch' not in sys.modules"
+    code = "import sys, sparring.data.open_by_name as source\nsource.open_source('fashion10k:stacked')\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

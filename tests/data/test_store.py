@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from image_files import encoded, noise
 from PIL import Image
 
 from sparring.core.errors import DataError, SettingsError
 from sparring.data import content_digest
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.source import Source
 from sparring.data.store import Preprocessing, Store, open_store, prepare
+from support.image_files import encoded, noise
 
 
 def counted(source: Source) -> tuple[Source, list[int]]:
@@ -270,7 +270,7 @@ def test_an_error_on_the_way_leaves_nothing(photos: Path, cache: Path) -> None:
 KILLED = """
 import os, sys, time
 from dataclasses import replace
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, prepare
 
 source = open_source(sys.argv[1])

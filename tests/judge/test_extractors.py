@@ -14,8 +14,8 @@ from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d
 from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.data.store import Store
 from sparring.evaluation import classifier
-from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.features import rebatch
+from sparring.evaluation.open_extractor import open_extractor
 from sparring.media.pixels import convert_channels
 from sparring.nets.feature_extractors import efficientnet_lite0
 from sparring.nets.feature_extractors.resize import resize

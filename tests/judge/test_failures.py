@@ -14,13 +14,13 @@ from rich.console import Console
 import sparring
 from sparring.core.errors import DataError
 from sparring.data.images.sizes_and_range import shared_range
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.preprocessing import Preprocessing
-from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import ImageSet, image_set_from_source
 from sparring.evaluation.judgment import judge_images
+from sparring.evaluation.open_extractor import open_extractor
 from sparring.metrics.contrast_and_roughness import image_contrast, image_roughness
 from sparring.nets.feature_extractors import efficientnet_lite0
 

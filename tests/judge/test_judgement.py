@@ -17,13 +17,13 @@ import sparring
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.files import sha256_of_file
 from sparring.core.jsonl import read_lines
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, Store, prepare
 from sparring.evaluation.compare import RunScores, markdown_table, plot_comparison, rank_runs
-from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import ImageSet, image_set_from_store
 from sparring.evaluation.judgment import Judgment, judge_images
+from sparring.evaluation.open_extractor import open_extractor
 from sparring.nets.feature_extractors.efficientnet_lite0 import weights_file
 
 QUIET = Console(quiet=True)

@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import sparring
-from golden import GOLDEN, golden
-from plain_biggan import plain_discriminator, plain_generator, random_discriminator, random_generator
 from sparring.core.errors import CheckpointError
 from sparring.interop.import_weights import import_weights
 from sparring.nets.biggan import Generator
+from support.golden import GOLDEN, golden
+from support.plain_biggan import plain_discriminator, plain_generator, random_discriminator, random_generator
 
 
 def relative(value: Tensor, wanted: Tensor) -> float:

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 import plain_stylegan2 as plain
 import sparring
-from golden import GOLDEN, golden
 from sparring.core.errors import CheckpointError
 from sparring.inference.load import _built
 from sparring.interop import nvidia_stylegan2
 from sparring.interop.import_weights import import_weights
 from sparring.interop.official_files import OfficialWeights
 from sparring.interop.safe_unpickling import PickledModule, read_nvidia_pickle
+from support.golden import GOLDEN, golden
 
 FILES = ["stylegan2ada-32-cond10", "stylegan2ada-64-uncond"]
 

@@ -11,13 +11,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import sparring
-from golden import GOLDEN, golden
 from plain_translation import State, patches, pixels, residual, unet
 from sparring.core.errors import CheckpointError, SettingsError
 from sparring.data.pairs.pair_spec import PairSpec
 from sparring.inference.model import Model
 from sparring.interop.import_weights import import_weights
 from sparring.recipes.pix2pix import Pix2Pix
+from support.golden import GOLDEN, golden
 
 
 def relative(value: Tensor, wanted: Tensor) -> float:

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import torch
 
-from golden import GOLDEN, golden
 from sparring.core.errors import CheckpointError
 from sparring.interop.import_weights import import_weights
 from sparring.interop.safe_unpickling import read_nvidia_pickle
+from support.golden import GOLDEN, golden
 
 
 class Calls:

@@ -16,7 +16,7 @@ def inspect_data(data: Source, split: str | None = None, max_pixels: int | None 
         out: The contact sheet to write. Default: DATA-contact-sheet.png.
     """
     from sparring.data.images.inspect import inspect_source
-    from sparring.data.open_source import open_source
+    from sparring.data.open_by_name import open_source
     from sparring.data.preprocessing import Preprocessing
     from sparring.media.image_files import output_kind, save_image
 
@@ -36,7 +36,7 @@ def inspect_data(data: Source, split: str | None = None, max_pixels: int | None 
 def prepare_data(arguments: Any) -> int:  # noqa: ANN401 (made by `prepare_arguments`)
     """Decode, crop and resize data once, and keep the result in the cache for training."""
     from sparring.core.formatting import plural
-    from sparring.data.open_source import open_source
+    from sparring.data.open_by_name import open_source
     from sparring.data.store import prepare
 
     screen = console()

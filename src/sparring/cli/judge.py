@@ -71,7 +71,7 @@ def judge(
     from sparring.cli.translate import print_scores
     from sparring.evaluation.judge import check_checkpoint_option, load_if_model, milestone_sentence
     from sparring.evaluation.report import HTML_FILE, format_score
-    from sparring.games.protocols import Translates
+    from sparring.games.capabilities import Translates
     from sparring.runs.run_directory import RunDirectory
 
     out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgment"))

@@ -12,8 +12,8 @@ from sparring.core.console import console as plain_console
 from sparring.core.errors import DataError, SettingsError, SparringError, listed, missing_extra
 from sparring.core.files import read_json, replacing, write_bytes
 from sparring.evaluation import report
-from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
+from sparring.evaluation.open_extractor import open_extractor
 from sparring.inference.load import IMPORTED, load
 from sparring.modalities import MODALITIES
 from sparring.runs.config import described, from_json, read_config

@@ -15,16 +15,16 @@ from sparring.core.errors import DataError, SettingsError
 from sparring.core.hardware import keep_freed_memory
 from sparring.core.parallel import progress_bar
 from sparring.data.images.sizes_and_range import shared_range
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.data.store import Store, open_store_if_present, prepare, usable_source
 from sparring.evaluation import report
-from sparring.evaluation.extractors import hash_of_tensors, open_extractor
 from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.image_sets import ImageSet, image_set_from_source, image_set_from_store
 from sparring.evaluation.judgment import Judgment, judge_images
+from sparring.evaluation.open_extractor import hash_of_tensors, open_extractor
+from sparring.games.capabilities import Samples
 from sparring.games.game import Game
-from sparring.games.protocols import Samples
 from sparring.inference.load import IMPORTED, load
 from sparring.inference.model import Model
 from sparring.inference.training_data import preprocessing_of, source_of, training_data
@@ -33,8 +33,8 @@ from sparring.metrics.feature_arrays import check_features
 from sparring.metrics.frechet_distance import Gaussian, gaussian_frechet_distance
 from sparring.nets.feature_extractors.resize import ResizeName
 from sparring.runs.config import read_config
-from sparring.runs.milestones import whereabouts
 from sparring.runs.run_directory import RunDirectory
+from sparring.runs.run_progress import next_milestone
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -221,7 +221,7 @@ def milestone_sentence(*judged: Judgeable | None) -> str:
     for each in judged:
         source = each.source if isinstance(each, Model) else each
         if isinstance(source, str | os.PathLike) and (run := RunDirectory(Path(source))).exists():
-            milestone = whereabouts(run, read_config(run))
+            milestone = next_milestone(run, read_config(run))
             return "" if milestone is None else f"{'Young' if milestone.young else 'Not at its end'}: {milestone.sentence}"
     return ""
 

@@ -18,10 +18,10 @@ from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.derived_inputs import DerivedInput
 from sparring.data.pairs.pairs import Pairing, Pairs
 from sparring.data.store import Store
-from sparring.evaluation.extractors import open_extractor
 from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import image_set_from_store
+from sparring.evaluation.open_extractor import open_extractor
 from sparring.evaluation.perceptual_distance import PerceptualDistance, paired_scores
 from sparring.evaluation.scores import small_sample_warning
 from sparring.evaluation.translation_pairs import PathLike, open_pairs_to_judge, pairs_of_run

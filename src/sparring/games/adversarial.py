@@ -218,13 +218,13 @@ class TwoPlayerGame(LatentGame):
         if settings.r2:
             losses["r2"] = strength * settings.r2 / 2 * penalties.squared_gradients(generated_logits, generated)
         if settings.gradient_penalty:
-            sides = penalties.one_sided if settings.gradient_penalty_sides == "one" else penalties.two_sided
+            sides = penalties.one_sided_penalty if settings.gradient_penalty_sides == "one" else penalties.two_sided_penalty
             share = (context.streams.uniform("penalty/share", len(shown_real)) + 1) / 2
-            points = penalties.between(shown_real, shown_generated, share)
+            points = penalties.interpolated(shown_real, shown_generated, share)
             losses["gradient_penalty"] = strength * settings.gradient_penalty * sides(self.gradient_norms(points, labels, weights))
         if settings.dragan:
-            points = penalties.around(shown_real, context.streams.normal("penalty/noise", *shown_real.shape))
-            losses["dragan"] = strength * settings.dragan * penalties.two_sided(self.gradient_norms(points, labels, weights))
+            points = penalties.perturbed(shown_real, context.streams.normal("penalty/noise", *shown_real.shape))
+            losses["dragan"] = strength * settings.dragan * penalties.two_sided_penalty(self.gradient_norms(points, labels, weights))
         return losses
 
     def gradient_norms(

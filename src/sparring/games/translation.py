@@ -16,10 +16,10 @@ from sparring.core.random_streams import Streams
 from sparring.core.settings import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.pair_spec import PairBatch, PairSpec
+from sparring.games.capabilities import Direction
 from sparring.games.game import Game, Player, Turn, evaluating
 from sparring.games.image_recipe import ImageRecipe
 from sparring.games.latent_game import SAMPLE_CHUNK
-from sparring.games.protocols import Direction
 from sparring.games.recipe import Recipe
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses, Objective, objective

@@ -18,9 +18,9 @@ from sparring.core.formatting import rounded
 from sparring.core.random_streams import Streams
 from sparring.data.dataset import Dataset
 from sparring.games.adversarial import TwoPlayerGame, pack_samples
+from sparring.games.capabilities import HasDiscriminator, Samples
 from sparring.games.game import Game, as_played
 from sparring.games.latent_game import LatentGame
-from sparring.games.protocols import HasDiscriminator, Samples
 from sparring.health import signals
 from sparring.metrics.nearest_neighbors import expected_coverage, squared_distances
 from sparring.metrics.pixel_space import (

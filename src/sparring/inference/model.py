@@ -15,12 +15,12 @@ from sparring.core.hardware import refuse_absent_gpu
 from sparring.data.images.image_spec import IMAGE_CHANNELS
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing
+from sparring.games.capabilities import Direction, Samples, Translates
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
-from sparring.games.protocols import Direction, Samples, Translates
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame
-from sparring.inference import sampling, translating
+from sparring.inference import sampling, translate_images
 from sparring.inference.tiling import TILE
 
 if TYPE_CHECKING:
@@ -155,12 +155,12 @@ class Model:
         with a longer side are translated in tiles of about that, which fade into each other. A SettingsError says what does not fit. The
         translation of an image does not depend on the images beside it.
         """
-        return translating.translate(self, images, direction=direction, noise=noise, tile=tile)
+        return translate_images.translate(self, images, direction=direction, noise=noise, tile=tile)
 
     def noisy(self, direction: Direction, seed: int | None) -> AbstractContextManager[None]:
-        """In the block translations have the dropout of that seed. See `sparring.inference.translating`."""
-        return translating.noisy(self, direction, seed)
+        """In the block translations have the dropout of that seed. See `sparring.inference.translate_images`."""
+        return translate_images.noisy(self, direction, seed)
 
     def refuse_direction(self, direction: str) -> None:
         """Raise a SparringError if this model does not translate that way."""
-        translating.refuse_direction(self, direction)
+        translate_images.refuse_direction(self, direction)

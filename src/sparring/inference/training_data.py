@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, Store, open_store_if_present, prepare
 from sparring.inference.model import Model
 from sparring.runs.config import read_config

@@ -23,7 +23,7 @@ from sparring.core.errors import DataError, SettingsError, SparringError, listed
 from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.files import put_bytes, read_json, sweep, write_json
 from sparring.core.hardware import keep_freed_memory, workers
-from sparring.data.open_source import Source
+from sparring.data.open_by_name import Source
 from sparring.data.pairs.derived_inputs import DERIVATIONS, SIZE_DEPENDENT, DerivedInput, parse_derived_input
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.readers.folder import content_digests, open_images

@@ -31,22 +31,22 @@ def gradient_norms(logits: Float[Tensor, " n"], images: Images) -> Float[Tensor,
     return squared_gradients(logits, images).clamp_min(SMALLEST_SQUARE).sqrt()
 
 
-def two_sided(norms: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+def two_sided_penalty(norms: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     """Penalty (norm - 1)^2 on gradient norms other than 1 (Gulrajani et al. 2017, equation 3)."""
     return (norms - 1).square()
 
 
-def one_sided(norms: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+def one_sided_penalty(norms: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     """Penalty max(0, norm - 1)^2 on gradient norms above 1 (Gulrajani et al. 2017, section 4; Petzka et al. 2018)."""
     return (norms - 1).relu().square()
 
 
-def between(real: Images, generated: Images, share: Float[Tensor, " n"]) -> Images:
+def interpolated(real: Images, generated: Images, share: Float[Tensor, " n"]) -> Images:
     """Points on the straight lines from real images (share 0) to generated images (share 1), where WGAN-GP penalizes gradients."""
     return torch.lerp(real, generated, share.view(-1, *[1] * (real.ndim - 1)))
 
 
-def around(real: Images, noise: Images) -> Images:
+def perturbed(real: Images, noise: Images) -> Images:
     """Points around real images, where DRAGAN penalizes gradients (Kodali et al. 2017, section 2.3).
 
     `noise` is standard normal, and is scaled to half the standard deviation of the batch as in the authors' code.

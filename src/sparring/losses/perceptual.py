@@ -10,7 +10,7 @@ Maps = Sequence[Float[Tensor, "n _ _ _"]]
 """Feature maps at several depths."""
 
 
-def correlations(maps: Float[Tensor, "n f p q"]) -> Float[Tensor, "n f f"]:
+def gram_matrices(maps: Float[Tensor, "n f p q"]) -> Float[Tensor, "n f f"]:
     """Gram matrix of the features of each image (equation 3): how strongly each pair of features occurs together."""
     rows = maps.float().flatten(2)
     with torch.autocast(maps.device.type, enabled=False):
@@ -23,7 +23,7 @@ def style_distance(maps: Maps, style_grams: Sequence[Float[Tensor, "n _ _"]]) ->
     `style_grams` are the Gram matrices of the style image's maps; each map's distance is divided by the mean square of its Gram matrix.
     Features f and -f have the same Gram matrix, so maps that also contain negated features cannot tell colors from their opposites.
     """
-    distances = [(correlations(of) - gram).square().flatten(1).sum(dim=1) for of, gram in zip(maps, style_grams, strict=True)]
+    distances = [(gram_matrices(of) - gram).square().flatten(1).sum(dim=1) for of, gram in zip(maps, style_grams, strict=True)]
     sizes = [gram.square().flatten(1).sum(dim=1).mean() for gram in style_grams]
     return torch.stack([distance / size for distance, size in zip(distances, sizes, strict=True)]).mean(dim=0)
 

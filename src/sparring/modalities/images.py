@@ -16,14 +16,14 @@ from sparring.core.settings import non_default, type_problems
 from sparring.data.dataset import Dataset
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.images.sizes_and_range import common_size
-from sparring.data.open_source import open_source, source_names
+from sparring.data.open_by_name import open_source, source_names
 from sparring.data.pairs.pairs import Pairs
 from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import Store, open_store_if_present, prepare
 from sparring.data.subset import split_holdout
+from sparring.games.capabilities import Samples
 from sparring.games.game import Game
 from sparring.games.image_recipe import ImageRecipe
-from sparring.games.protocols import Samples
 from sparring.games.recipe import Recipe
 from sparring.media.image_files import grid
 from sparring.media.pixels import float_to_pixels

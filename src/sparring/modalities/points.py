@@ -10,8 +10,8 @@ from sparring.core.random_streams import Streams
 from sparring.data.dataset import Dataset
 from sparring.data.points.mixtures import Points, histogram, mixture
 from sparring.data.points.point_spec import PointSpec
+from sparring.games.capabilities import Samples
 from sparring.games.game import Game
-from sparring.games.protocols import Samples
 from sparring.games.recipe import Recipe
 from sparring.metrics.sliced_wasserstein import sliced_wasserstein
 from sparring.modalities.modality import DataSettings, Place

@@ -11,9 +11,9 @@ from sparring.games.game import Player, Turn
 from sparring.games.step_context import StepContext
 from sparring.games.translation import TranslationGame, TranslationRecipe, divisor_problems
 from sparring.losses.objectives import Losses
-from sparring.losses.perceptual import correlations, style_distance, total_variation
+from sparring.losses.perceptual import gram_matrices, style_distance, total_variation
 from sparring.nets import image_translation as nets
-from sparring.nets.feature_extractors.perceptual import Perception, open_perception
+from sparring.nets.feature_extractors.perceptual_networks import PerceptualNetwork, open_perceptual_network
 
 DIVISOR = 16
 """Of the images' sides: published networks halve them four times."""
@@ -33,29 +33,28 @@ class StyleTransferGame(TranslationGame):
         self.turns = (Turn("generator", "generator", self.play_generator),)
         self.translators = {"a2b": "generator"}
         self.sampling_networks = ("generator",)
-        # outside of the game's own tensors: a published network that no player moves
-        self.eye: list[Perception] = []
+        self._feature_network: list[PerceptualNetwork] = []  # in a list, so that its tensors are not the game's: no player moves them
 
     @property
-    def perception(self) -> Perception:
-        """The network whose maps say what an image shows and how it is painted. Opened when first asked for: drawing needs none."""
-        if not self.eye:
-            self.eye.append(open_perception(self.settings.weights).to(self.device))
-        return self.eye[0]
+    def feature_network(self) -> PerceptualNetwork:
+        """The published network whose feature maps the losses compare. It is opened at first use, because translating needs none."""
+        if not self._feature_network:
+            self._feature_network.append(open_perceptual_network(self.settings.weights).to(self.device))
+        return self._feature_network[0]
 
     def play_generator(self, context: StepContext) -> Losses:
-        """Paint inputs (section 3.2): near them in a middle map, near the style in the correlations of all, and smooth."""
+        """Translate inputs (section 3.2): their content, the style's Gram matrices, and smooth images."""
         inputs, styles = self.augmented_batch(context)
         painted = self.generator(inputs)
-        settings, eye = self.settings, self.perception
+        settings, features = self.settings, self.feature_network
         with torch.no_grad():
-            wanted = eye(inputs)[eye.content]
-            manner = [correlations(of) for of in eye(styles)]
-        seen = eye(painted)
-        content = (seen[eye.content] - wanted).square().flatten(1).mean(dim=1)
+            input_content = features(inputs)[features.content]
+            style_grams = [gram_matrices(maps) for maps in features(styles)]
+        painted_maps = features(painted)
+        content = (painted_maps[features.content] - input_content).square().flatten(1).mean(dim=1)
         return {
-            "content": settings.content * content / wanted.square().mean().clamp_min(1e-8),
-            "style": settings.style * style_distance(seen, manner),
+            "content": settings.content * content / input_content.square().mean().clamp_min(1e-8),
+            "style": settings.style * style_distance(painted_maps, style_grams),
             "variation": settings.variation * total_variation(painted),
         }
 
@@ -110,7 +109,7 @@ class StyleTransfer(TranslationRecipe):
 
     def refuse_to_begin(self) -> None:
         """See Recipe. The file with the weights is read."""
-        open_perception(self.weights)
+        open_perceptual_network(self.weights)
 
     def game(self, spec: PairSpec) -> StyleTransferGame:
         """See TranslationRecipe."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 from sparring.core.settings import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.progressive_growing import GrowingRecipe
-from sparring.games.style import StyleGame, StyleRecipe
+from sparring.games.stylegan import StyleGame, StyleRecipe
 from sparring.nets import progressive_growing, stylegan
 
 

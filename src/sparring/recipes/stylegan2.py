@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from sparring.core.settings import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial_settings import nearest_square, square_problems
-from sparring.games.style import StyleGame, StyleRecipe
+from sparring.games.stylegan import StyleGame, StyleRecipe
 from sparring.nets import stylegan2 as nets
 
 

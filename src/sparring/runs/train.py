@@ -22,8 +22,8 @@ from sparring.games.recipe import Recipe, check
 from sparring.modalities.images import place_of
 from sparring.modalities.modality import Place
 from sparring.runs.config import Config, RunSettings, identity, read_config, write_config
-from sparring.runs.milestones import whereabouts
 from sparring.runs.run_directory import RunDirectory
+from sparring.runs.run_progress import next_milestone
 from sparring.training import checkpoints
 from sparring.training.callbacks.callback import Callback, InterveningCallback
 from sparring.training.callbacks.checkpointer import Checkpointer, Score
@@ -162,7 +162,7 @@ def continue_run(
     console.print(f"{end}: step {progress.step:,}, {plural(progress.real_samples, 'real sample', 'real samples')}.")
     if result.reason == "stopped":
         console.print(f"To continue: {run.resume_command}")
-    if (where := whereabouts(run, read_config(run), at_rest=True)) is not None:
+    if (where := next_milestone(run, read_config(run), at_rest=True)) is not None:
         console.print(f"{where.sentence[:1].upper()}{where.sentence[1:]}")
     return result
 

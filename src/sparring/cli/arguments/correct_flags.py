@@ -204,7 +204,7 @@ def example(argument: Argument, values: Sequence[str]) -> str:
 def what_to_give(argument: Argument) -> str:
     """What to give for a missing argument."""
     if argument.name == "--data" and argument.kind is str:
-        from sparring.data.open_source import source_names  # slow to import, and seldom needed
+        from sparring.data.open_by_name import source_names  # slow to import, and seldom needed
 
         sets = " or ".join(f"--data {name}" for name in source_names() if ":" not in name)
         return f"give a folder or zip of images, or a data set that comes with Sparring: {sets}."

@@ -16,7 +16,7 @@ def find_recipe(command: str, words: Sequence[str], names: Sequence[str]) -> str
     Raises a UsageError that says what to type.
     """
     from sparring import recipes
-    from sparring.data.open_source import source_names
+    from sparring.data.open_by_name import source_names
 
     first = words[0] if words else ""
     if first and not is_flag(first):

@@ -182,7 +182,7 @@ def _positive_number(values: Sequence[str]) -> float | None:
 
 def _image_count(data: str | None) -> int | None:
     """Number of images in a source; None for sources that would have to be downloaded, and for those that cannot be read."""
-    from sparring.data.open_source import open_source, source_names  # slow to import, and seldom needed
+    from sparring.data.open_by_name import open_source, source_names  # slow to import, and seldom needed
 
     if data is None or not (data in source_names() or Path(data).exists()):
         return None

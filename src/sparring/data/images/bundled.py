@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from sparring.core.errors import DataError
-from sparring.data.images.stacked import stacked_source
+from sparring.data.images.stacked_channels import stacked_source
 from sparring.data.source import Item, NumberedItems, Source, hash_key
 
 BUNDLED_SETS = {

@@ -13,7 +13,7 @@ from sparring.core.errors import DataError, SettingsError
 from sparring.core.files import sha256_of_file
 from sparring.data.content_digest import file_digest
 from sparring.data.images.sizes_and_range import common_size
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.pairs.derived_inputs import DERIVATIONS
 from sparring.data.pairs.pairing import Pairing
 from sparring.data.preprocessing import Preprocessing

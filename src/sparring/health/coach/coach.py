@@ -10,7 +10,7 @@ from sparring.games.recipe import Recipe
 from sparring.health.coach.report import count_tries, describe_findings, describe_interventions, print_lines, write_report
 from sparring.health.diagnosis import all_rules
 from sparring.health.diagnosis.finding import Finding, Remedy
-from sparring.health.diagnosis.record import Record, read_run
+from sparring.health.diagnosis.training_record import Record, read_run
 from sparring.health.signals import STEP
 from sparring.runs.config import Entry, read_config
 from sparring.runs.run_directory import RunDirectory

@@ -13,7 +13,7 @@ from sparring.core.errors import CheckpointError
 from sparring.games.recipe import Recipe
 from sparring.health.coach.coach import WAITING_MEASUREMENTS, Coach
 from sparring.health.coach.report import describe_intervention, folder_of, print_lines, write_report
-from sparring.health.diagnosis.record import sample_grids
+from sparring.health.diagnosis.training_record import sample_grids
 from sparring.runs.config import Config, Entry, described, identity, read_config, write_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.train import PlaySession

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sparring.health.diagnosis.finding import Finding
-from sparring.health.diagnosis.record import Record
 from sparring.health.diagnosis.rules.balance import discriminator_overfitting, memorization, vanishing_gradients, weak_discriminator
 from sparring.health.diagnosis.rules.convergence import divergence, exploding_weights, not_finite, oscillation
 from sparring.health.diagnosis.rules.other_programs import noise
@@ -28,6 +27,7 @@ from sparring.health.diagnosis.rules.setup import (
     uninformative_labels,
     value_range,
 )
+from sparring.health.diagnosis.training_record import Record
 
 RULES: tuple[Callable[[Record], Finding | None], ...] = (
     value_range, uninformative_labels, near_duplicates, few_images, data_loading, frozen_network, batch_norm_mixing, learning_rate,

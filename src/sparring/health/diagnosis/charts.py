@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 from markupsafe import Markup
 
-from sparring.health.diagnosis.record import Curve
+from sparring.health.diagnosis.training_record import Curve
 
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 18
 """Margins in pixels, for the numbers at the axes."""

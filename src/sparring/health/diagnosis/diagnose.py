@@ -13,14 +13,14 @@ from sparring.core.file_kinds import kind_of, refusal
 from sparring.health.diagnosis import all_rules, report
 from sparring.health.diagnosis.readers.losses import read_losses
 from sparring.health.diagnosis.readers.sample_sheets import read_sample_sheets
-from sparring.health.diagnosis.record import Record, read_run
+from sparring.health.diagnosis.training_record import Record, read_run
 from sparring.health.diagnosis.verdict import Verdict
 from sparring.health.signals import SHEET_CHECKERBOARD, SHEET_SATURATION
 from sparring.media.pixels import pixels_to_float
 from sparring.metrics.pixel_space import checkerboard, saturation
 from sparring.runs.config import other_settings, read_config, usual_settings
-from sparring.runs.milestones import Whereabouts, whereabouts
 from sparring.runs.run_directory import RunDirectory
+from sparring.runs.run_progress import next_milestone
 from sparring.training import checkpoints
 
 TABLES = (".csv", ".tsv", ".txt", ".log", ".json", ".jsonl")
@@ -67,7 +67,7 @@ def diagnose_run(run: RunDirectory) -> Verdict:
     except (KeyError, ValueError, TypeError, AttributeError) as problem:
         raise DataError(f"{run.path} is damaged, or of another version: {problem!r}") from None
     record = replace(record, checkpoint_step=checkpoints.newest_progress(run.checkpoints).step)
-    where = whereabouts(run, config)
+    milestone = next_milestone(run, config)
     if not record.log and not record.measurements and not record.ending and not record.checkpoint_step:
         raise DataError(
             f"{run.path} has no checkpoint of a step that was trained, and no log, so there is nothing to diagnose. Train it: "
@@ -77,17 +77,11 @@ def diagnose_run(run: RunDirectory) -> Verdict:
         verdict = Verdict(record, all_rules.diagnose(record), training_settings)
     except (KeyError, ValueError, TypeError) as problem:
         raise DataError(f"{run.health} is damaged, or of another version: {problem!r}") from None
-    if where is None:
+    if milestone is None:
         return verdict
-    sentence = where.sentence if verdict.healthy else describe_progress(where)
-    return replace(verdict, milestone=sentence, young=where.young)
-
-
-def describe_progress(where: Whereabouts) -> str:
-    """How far a sick run is on the way to its next milestone. It had better not go on, so the command for that is left out."""
-    share = 100 * where.real_samples / where.goal
-    percent = f"{share:.0f}" if share >= 1 else f"{share:.1g}"
-    return f"{percent} % of the way to {where.aim} ({where.real_samples:,} of {where.goal:,} images)."
+    # a failing run should not be continued as it is, so no command for that is named
+    sentence = milestone.sentence if verdict.healthy else f"{milestone.distance})."
+    return replace(verdict, milestone=sentence, young=milestone.young)
 
 
 def diagnose_record(record: Record) -> Verdict:

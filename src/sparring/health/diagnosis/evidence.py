@@ -8,7 +8,7 @@ import numpy as np
 
 from sparring.core.formatting import plural
 from sparring.health.diagnosis import thresholds
-from sparring.health.diagnosis.record import EMPTY_CURVE, Curve, Record
+from sparring.health.diagnosis.training_record import EMPTY_CURVE, Curve, Record
 from sparring.health.signals import (
     AUC_REAL,
     BATCH_NORM,

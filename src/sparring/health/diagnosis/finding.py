@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sparring.health.diagnosis.record import Curve
+from sparring.health.diagnosis.training_record import Curve
 
 Severity = Literal["note", "warning", "severe"]
 WEIGHTS: dict[Severity, float] = {"note": 0.1, "warning": 0.6, "severe": 1.0}

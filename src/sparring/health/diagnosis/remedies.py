@@ -8,7 +8,7 @@ from typing import Any
 from sparring.core.settings import plain
 from sparring.health.diagnosis.evidence import generator_saturates
 from sparring.health.diagnosis.finding import Remedy
-from sparring.health.diagnosis.record import Record
+from sparring.health.diagnosis.training_record import Record
 
 LEARNING_RATES = ("learning_rate", "discriminator_learning_rate")
 PENALTIES = ("r1", "r2", "gradient_penalty", "dragan")

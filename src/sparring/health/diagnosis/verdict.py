@@ -11,7 +11,7 @@ from sparring.core.settings import plain
 from sparring.health.diagnosis import thresholds
 from sparring.health.diagnosis.evidence import describe_image_count, has_images, translates_images
 from sparring.health.diagnosis.finding import Finding, Remedy
-from sparring.health.diagnosis.record import Record
+from sparring.health.diagnosis.training_record import Record
 from sparring.health.signals import IMAGE_COUNT, MEASURED_COUNT
 
 CERTAINTIES = ((0.9, "almost certain"), (0.75, "very likely"), (0.5, "likely"), (0.0, "possible"))

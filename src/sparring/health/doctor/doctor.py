@@ -11,7 +11,7 @@ from sparring import recipes
 from sparring.core.errors import SettingsError, did_you_mean, listed
 from sparring.core.formatting import flags, plural
 from sparring.data.images.image_spec import ImageSpec
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.pairs.derived_inputs import DerivedInput, parse_derived_input
 from sparring.data.pairs.pairs import Pairing
 from sparring.data.store import Preprocessing, Store, open_store_if_present, prepare
@@ -26,10 +26,10 @@ from sparring.health.doctor.data_checks import (
     suitable_size,
 )
 from sparring.health.doctor.recommend_recipe import LARGEST_SIDE_WITHOUT_SIZE, changed_settings, recommend
+from sparring.health.doctor.recommend_translation_recipe import TranslatorAdvice, advise_translators, holds_two_sets
 from sparring.health.doctor.time_estimate import Pace, budget_for, duration, measure_pace, two_figures
-from sparring.health.doctor.translators import TranslatorAdvice, advise_translators, holds_two_sets
 from sparring.health.measurements import HealthMeasurements
-from sparring.runs.milestones import FIRST_LOOK
+from sparring.runs.run_progress import FIRST_LOOK
 from sparring.training.session import resolve
 from sparring.training.settings import TrainSettings
 

@@ -13,7 +13,7 @@ from sparring.health.signals import IMAGE_COUNT
 from sparring.recipes.cgan import CGAN
 from sparring.recipes.dcgan import DCGAN
 from sparring.recipes.stylegan2 import StyleGAN2
-from sparring.runs.milestones import GOOD_AT_32, GOOD_STYLES
+from sparring.runs.run_progress import GOOD_AT_32, GOOD_STYLES
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 1024
 LARGEST_SIDE_WITHOUT_SIZE = {"cpu": 64, "cuda": 128}

@@ -40,7 +40,7 @@ class ProgressBar(Callback):
             self.bar.start()
 
     def on_step_end(self, state: State, metrics: Metrics) -> None:
-        """Refresh, if it is time."""
+        """Refresh the line if the last refresh is long enough ago."""
         now = time.monotonic()
         share = min(1.0, state.progress.share_of(self.settings))
         if self.began is None:
@@ -58,12 +58,12 @@ class ProgressBar(Callback):
             self.console.print("  ".join(parts), highlight=False, markup=False, soft_wrap=True)
 
     def parts(self, state: State, share: float, left: float) -> list[str]:
-        """What there is to say, the most important first. `share`: of the budget, that is spent; `left`: seconds."""
+        """Parts of the line, the most important first. `share`: share of the budget that is used up; `left`: seconds of training left."""
         progress, speed = state.progress, self.throughput.samples_per_second
-        pace = [f"{speed:,.0f} img/s"] if math.isfinite(speed) else []
+        rate = [f"{speed:,.0f} samples/s"] if math.isfinite(speed) else []
         time_left = [f"{clock(left)} left"] if math.isfinite(left) else []
         losses = [self.losses()] if self.log.latest else []
-        return [f"{share:4.0%}", *time_left, *pace, f"step {progress.step:,}", *losses, f"{progress.real_samples:,} images"]
+        return [f"{share:4.0%}", *time_left, *rate, f"step {progress.step:,}", *losses, f"{progress.real_samples:,} samples"]
 
     def losses(self) -> str:
         """The latest mean loss of each turn."""
@@ -76,12 +76,12 @@ class ProgressBar(Callback):
         return "  ".join(f"{turn} {total:.3f}" for turn, total in totals.items())
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar from the terminal."""
         if self.console.is_terminal:  # elsewhere rich would write an empty line
             self.bar.stop()
 
 
 def fitting(parts: Sequence[str], width: int) -> list[str]:
-    """As many of the parts, from the first on, as fit into so many columns with two spaces between them."""
+    """The first parts that together fit into `width` columns, with two spaces between them."""
     ends = itertools.accumulate(len(part) + 2 for part in parts)
     return [part for part, end in zip(parts, ends, strict=True) if end - 2 <= width]

@@ -9,7 +9,7 @@ import numpy as np
 
 from sparring.core.errors import DataError
 from sparring.health.diagnosis.readers.table_files import tables_in
-from sparring.health.diagnosis.record import Curve, Record
+from sparring.health.diagnosis.training_record import Curve, Record
 from sparring.health.signals import LOGITS, LOSSES
 
 CRITIC = {"critic"}

@@ -18,7 +18,7 @@ from PIL import Image
 
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.formatting import rounded
-from sparring.health.diagnosis.record import Record
+from sparring.health.diagnosis.training_record import Record
 from sparring.health.signals import (
     SHEET_CHECKERBOARD,
     SHEET_MOVEMENT,

@@ -5,9 +5,9 @@ import math
 from sparring.health.diagnosis import thresholds
 from sparring.health.diagnosis.evidence import has_images, has_log_odds, is_mature, median_updates
 from sparring.health.diagnosis.finding import Finding, Remedy
-from sparring.health.diagnosis.record import Record
 from sparring.health.diagnosis.remedies import against_overfitting, against_vanishing_gradients, against_weak_discriminator
 from sparring.health.diagnosis.rules.other_programs import discriminator_wins_by_losses, generator_wins_by_losses
+from sparring.health.diagnosis.training_record import Record
 from sparring.health.signals import (
     AUC_HOLDOUT,
     AUC_REAL,

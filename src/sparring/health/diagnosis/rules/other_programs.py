@@ -5,13 +5,13 @@ import numpy as np
 from sparring.health.diagnosis import thresholds
 from sparring.health.diagnosis.evidence import has_critic
 from sparring.health.diagnosis.finding import Finding, Remedy
-from sparring.health.diagnosis.record import EMPTY_CURVE, Curve, Record
 from sparring.health.diagnosis.remedies import (
     against_mode_collapse,
     against_non_convergence,
     against_vanishing_gradients,
     against_weak_discriminator,
 )
+from sparring.health.diagnosis.training_record import EMPTY_CURVE, Curve, Record
 from sparring.health.signals import (
     DISCRIMINATOR_LOSS,
     GENERATOR_LOSS,

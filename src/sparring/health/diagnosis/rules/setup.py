@@ -22,9 +22,9 @@ from sparring.health.diagnosis.evidence import (
     weights_with_gradients,
 )
 from sparring.health.diagnosis.finding import Finding, Remedy, Severity
-from sparring.health.diagnosis.record import Curve, Record
 from sparring.health.diagnosis.remedies import against_overfitting, change_learning_rates, recipe_learning_rates
 from sparring.health.diagnosis.rules.other_programs import unchanging_losses
+from sparring.health.diagnosis.training_record import Curve, Record
 from sparring.health.signals import (
     AUC_REAL,
     CONSTANT_CHANNELS,

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sparring.core.errors import SettingsError
-from sparring.games.protocols import Direction
+from sparring.games.capabilities import Direction
 from sparring.inference.tiling import TILE, in_tiles, refuse_tile
 from sparring.nets.forward_hooks import fixed_dropout
 

@@ -10,8 +10,8 @@ import torch
 from sparring.health.diagnosis.diagnose import diagnose
 from sparring.recipes import names
 from sparring.runs.config import read_config, write_config
-from sparring.runs.milestones import FIRST, FIRST_LOOK, FIRST_LOOKS, GOOD, GOOD_AT_32, LAST, SCALED_GOOD, Whereabouts, whereabouts
 from sparring.runs.run_directory import RunDirectory
+from sparring.runs.run_progress import FIRST, FIRST_LOOK, FIRST_LOOKS, GOOD, GOOD_AT_32, LAST, SCALED_GOOD, Milestone, next_milestone
 from sparring.training import checkpoints
 
 SPEC = {"kind": "images", "height": 32, "width": 32, "channels": 1, "classes": []}
@@ -31,14 +31,14 @@ def run_at(
     return run
 
 
-def where(run: RunDirectory) -> Whereabouts:
-    found = whereabouts(run, read_config(run))
+def where(run: RunDirectory) -> Milestone:
+    found = next_milestone(run, read_config(run))
     assert found is not None
     return found
 
 
 def nothing(run: RunDirectory) -> bool:
-    return whereabouts(run, read_config(run)) is None
+    return next_milestone(run, read_config(run)) is None
 
 
 def test_a_young_run_by_hand(tmp_path: Path) -> None:

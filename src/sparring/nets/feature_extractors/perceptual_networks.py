@@ -17,7 +17,7 @@ LITE0_MAPS = 5
 """Number of maps taken from EfficientNet-lite0: the stem's, and one for each halving of the resolution after it."""
 
 
-class Perception(nn.Module):
+class PerceptualNetwork(nn.Module):
     """A network that returns feature maps at several depths for gray or color images in [-1, 1]."""
 
     content: int
@@ -32,7 +32,7 @@ class Perception(nn.Module):
         raise NotImplementedError
 
 
-class Lite0Perception(Perception):
+class Lite0Features(PerceptualNetwork):
     """EfficientNet-lite0's feature maps after activations: the stem, and the expansions of the four blocks that halve the resolution.
 
     They are at a half (twice), a quarter, an eighth and a sixteenth of the image's side, with 32, 96, 144, 240 and 672 channels in [0, 6].
@@ -63,7 +63,7 @@ class Lite0Perception(Perception):
         return found
 
 
-class Vgg16Perception(Perception):
+class Vgg16Features(PerceptualNetwork):
     """VGG-16's feature maps relu1_2, relu2_2, relu3_3 and relu4_3, of which relu2_2 represents the content (Johnson et al. 2016).
 
     `path` is a state dict in torchvision's form, of the whole network or of its `features` alone. Raises a CheckpointError for other files.
@@ -103,6 +103,6 @@ class Vgg16Perception(Perception):
         return found
 
 
-def open_perception(weights: str | None) -> Perception:
+def open_perceptual_network(weights: str | None) -> PerceptualNetwork:
     """VGG-16 with weights from a file, or EfficientNet-lite0 if `weights` is None. Raises a CheckpointError for unsuitable files."""
-    return Lite0Perception() if weights is None else Vgg16Perception(Path(weights))
+    return Lite0Features() if weights is None else Vgg16Features(Path(weights))

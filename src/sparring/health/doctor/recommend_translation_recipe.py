@@ -11,7 +11,7 @@ from sparring import recipes
 from sparring.core.errors import DataError, SettingsError, listed
 from sparring.core.file_kinds import kind_of
 from sparring.core.formatting import flags, plural
-from sparring.data.open_source import open_source
+from sparring.data.open_by_name import open_source
 from sparring.data.pairs.pair_spec import PairSpec
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs
 from sparring.data.preprocessing import Preprocessing
@@ -33,7 +33,7 @@ from sparring.recipes.cut import CUT
 from sparring.recipes.cyclegan import CycleGAN
 from sparring.recipes.pix2pix import Pix2Pix
 from sparring.recipes.style_transfer import StyleTransfer
-from sparring.runs.milestones import FIRST_LOOKS, GOOD
+from sparring.runs.run_progress import FIRST_LOOKS, GOOD
 from sparring.training.settings import DEFAULT_MINUTES, TrainSettings
 
 if TYPE_CHECKING:
