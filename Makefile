@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test lint docs bench bench-training clean
+.PHONY: demo test test-shapes lint docs bench bench-training clean
 
 $(BIN)/sparring: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -29,6 +29,10 @@ demo: $(BIN)/sparring
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses 2
+
+# the same tests, with the shapes and types in every signature checked at every call: half as long again
+test-shapes: $(VENV)/.dev
+	$(BIN)/python -m pytest --numprocesses 2 --jaxtyping-packages=sparring,support.typechecking.check
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

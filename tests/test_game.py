@@ -39,7 +39,9 @@ def context(game: LatentGame, images: torch.Tensor, labels: torch.Tensor | None 
     return StepContext(lambda: Batch(images, labels), lambda: labels, len(images), Streams(0, 0, scope="test"), 0, 0)
 
 
-def test_the_shapes_in_the_types_are_checked_in_this_run() -> None:
+def test_shapes_in_the_types_are_checked_where_that_is_asked_for(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("jaxtyping_packages"):
+        pytest.skip("shapes are checked by make test-shapes")
     with pytest.raises(Exception, match="pixels"):
         pixels_to_float(torch.zeros(2, 3, 4, dtype=torch.uint8))
 
