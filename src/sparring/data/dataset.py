@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from sparring.core.batch import Batch
+from sparring.core.random_streams import Streams
 
 
 @runtime_checkable
@@ -28,6 +29,15 @@ class Dataset(Protocol):
 
     def batch(self, indices: Int64[np.ndarray, "n ..."]) -> Batch:
         """The items at these places; a column for each kind, where there are several."""
+        ...
+
+
+@runtime_checkable
+class ChoosesSamples(Protocol):
+    """A dataset that chooses the samples of a batch itself, in place of every sample in turn."""
+
+    def choose(self, streams: Streams, n: int) -> Batch:
+        """`n` samples, a function of the streams alone."""
         ...
 
 

@@ -1,6 +1,7 @@
 """A game that samples from noise."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int64
@@ -17,6 +18,9 @@ many are asked for: kernels round differently for batches of different sizes."""
 
 class LatentGame(Game):
     """A game that makes samples from latents: from noise."""
+
+    sample_chunk: ClassVar[int] = SAMPLE_CHUNK
+    """Number of samples that are computed together. Games with small samples have more."""
 
     @property
     def conditional(self) -> bool:
@@ -45,7 +49,7 @@ class LatentGame(Game):
 
     def chunk_of_latents(self, seed: int, chunk: int) -> Float[Tensor, "16 latent"]:
         """The latents of samples 16 * chunk up to 16 * chunk + 15 of `seed`."""
-        return self.latents(Streams(seed, chunk, device=self.device, scope="sample"), SAMPLE_CHUNK)
+        return self.latents(Streams(seed, chunk, device=self.device, scope="sample"), self.sample_chunk)
 
     def default_labels(self, seed: int, n: int) -> Int64[Tensor, " n"]:
         """The classes of the first `n` samples of `seed` where none is asked for: each class in turn, so that all are there."""
@@ -60,10 +64,10 @@ class LatentGame(Game):
         if self.conditional and labels is None:
             labels = self.default_labels(seed, first + n)[first:]
         latents, last = [], first + n
-        for chunk in range(first // SAMPLE_CHUNK, -(-last // SAMPLE_CHUNK)):
-            start = chunk * SAMPLE_CHUNK
+        for chunk in range(first // self.sample_chunk, -(-last // self.sample_chunk)):
+            start = chunk * self.sample_chunk
             latents.append(self.chunk_of_latents(seed, chunk)[max(first - start, 0) : last - start])
-        return self.generate_chunked(torch.cat(latents), self.condition(labels), first % SAMPLE_CHUNK, truncation)
+        return self.generate_chunked(torch.cat(latents), self.condition(labels), first % self.sample_chunk, truncation)
 
     def generate_chunked(
         self,
@@ -84,12 +88,12 @@ class LatentGame(Game):
     ) -> Float[Tensor, "n ..."]:
         """What `draw` makes of latents (or of other vectors), in evaluation mode and always in whole chunks, padded with zeros."""
         n = len(latents)
-        padding = (offset, -(offset + n) % SAMPLE_CHUNK)
+        padding = (offset, -(offset + n) % self.sample_chunk)
         padded = nn.functional.pad(latents, (0, 0, *padding))
         conditions = None if condition is None else nn.functional.pad(condition, (0, 0, *padding))
         samples = []
         with evaluating(self):
-            for start in range(0, len(padded), SAMPLE_CHUNK):
-                rows = slice(start, start + SAMPLE_CHUNK)
+            for start in range(0, len(padded), self.sample_chunk):
+                rows = slice(start, start + self.sample_chunk)
                 samples.append(draw(padded[rows], None if conditions is None else conditions[rows]))
         return torch.cat(samples)[offset : offset + n]

@@ -17,7 +17,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from sparring.core.batch import Batch
 from sparring.core.errors import NonFiniteError
 from sparring.core.random_streams import Streams
-from sparring.data.dataset import Dataset
+from sparring.data.dataset import ChoosesSamples, Dataset
 from sparring.games.game import Game, Player, Turn
 from sparring.games.recipe import Recipe
 from sparring.games.step_context import StepContext
@@ -155,6 +155,8 @@ class TurnRunner:
         batch = progress.batches
 
         def draw() -> Batch:
+            if isinstance(data, ChoosesSamples):
+                return data.choose(streams, size).to(device)
             indices = indices_of(data, settings.seed, context.recipe.batch_size, batch)
             return data.batch(indices[part * size : (part + 1) * size]).to(device)
 

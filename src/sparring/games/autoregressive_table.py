@@ -1,0 +1,257 @@
+"""A table as a product of conditionals: one player predicts each column of a row from any set of the others."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from sparring.core.random_streams import Streams
+from sparring.core.settings import Ranges
+from sparring.data.tables.table_spec import TableBatch, TableSpec
+from sparring.games.game import Game, Player, Turn, evaluating
+from sparring.games.recipe import Recipe
+from sparring.games.step_context import StepContext
+from sparring.losses.objectives import Losses
+from sparring.nets.tabular_autoregressive import ColumnPredictor, width_for
+from sparring.optimizers.optimizers import maker
+
+SAMPLE_CHUNK = 2048
+"""Rows are always computed in chunks of this many, so that row i of a seed does not depend on how many are asked for."""
+MOST_TARGETS = 24
+"""Number of columns that are predicted in one step, so that wide tables need no more memory."""
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """What one column may be in samples."""
+
+    weights: Float[Tensor, " tokens"]
+    """Share of each token that is allowed, 0 to 1."""
+    low: float = -1.0
+    """Smallest position that is allowed."""
+    high: float = 1.0
+    """Largest position that is allowed."""
+
+
+class AutoregressiveTableGame(Game):
+    """One player that learns every conditional of a table (see `nets.tabular_autoregressive`)."""
+
+    def __init__(self, spec: TableSpec, settings: "AutoregressiveRecipe") -> None:
+        super().__init__(spec)
+        self.settings, self.bins = settings, settings.bins
+        self.encodings = spec.encodings
+        self.tokens = tuple(each.first_piece + each.pieces * self.bins for each in self.encodings)
+        hidden = settings.hidden or width_for(len(self.tokens))
+        self.predictor = ColumnPredictor(self.tokens, settings.embedding, hidden, settings.dropout)
+        self._begin_at_shares()
+        optimizer = maker("adam", settings.learning_rate, betas=settings.betas, momentum=0.0, weight_decay=settings.weight_decay)
+        self.players = (Player("predictor", ("predictor",), optimizer, has_ema=settings.ema_samples > 0),)
+        self.turns = (Turn("predict", "predictor", self.play),)
+        self.sampling_networks = ("predictor",)
+
+    conditional: ClassVar[bool] = False
+    """Rows are asked for by cells (`sample_cells`), not by class."""
+
+    @property
+    def table_spec(self) -> TableSpec:
+        """What a row is."""
+        assert isinstance(self.spec, TableSpec)
+        return self.spec
+
+    def _begin_at_shares(self) -> None:
+        """Biases of the heads that predict each token as often as it is in the data."""
+        for encoding, head in zip(self.encodings, self.predictor.heads, strict=True):
+            assert isinstance(head, nn.Linear)
+            shares = torch.tensor(encoding.shares)
+            spread = torch.cat([shares[: encoding.first_piece], (shares[encoding.first_piece :] / self.bins).repeat_interleave(self.bins)])
+            with torch.no_grad():
+                head.bias.copy_((spread + 1e-6).log())
+                head.weight.mul_(0.1)
+
+    # ------------------------------------------------------------------------------------------------------------- training
+
+    def play(self, context: StepContext) -> Losses:
+        """Predict columns from those before them: half of the rows in the table's order, the others in orders of their own."""
+        batch = context.batch
+        assert isinstance(batch, TableBatch)
+        tokens = self.tokens_of(batch.codes, batch.positions)
+        rows, columns = tokens.shape
+        place = context.streams.uniform("order", rows, columns).argsort(dim=1).argsort(dim=1)
+        in_order = context.streams.uniform("in order", rows, 1) < 2 * self.settings.in_order - 1
+        place = torch.where(in_order, torch.arange(columns, device=place.device), place)
+        targets = torch.arange(columns, device=place.device)
+        if columns > MOST_TARGETS:
+            targets = context.streams.uniform("targets", columns).argsort()[:MOST_TARGETS].sort().values
+        known = place.t()[targets][:, :, None] > place[None]
+        losses = self.losses_of(tokens, known, targets)
+        return {"negative_log_likelihood": losses.sum(dim=0) * (columns / len(targets))}
+
+    def losses_of(self, tokens: Int64[Tensor, "n c"], known: Bool[Tensor, "t n c"], targets: Int64[Tensor, " t"]) -> Float[Tensor, "t n"]:
+        """Negative logarithm of the probability of each target's token, given the columns that are known."""
+        features = self.predictor.features(self.predictor.embedded(tokens), known, targets)
+        found = []
+        for number, column in enumerate(targets.tolist()):
+            logits = self.predictor.heads[column](features[number])
+            found.append(cross_entropy(logits.float(), tokens[:, column], reduction="none"))
+        return torch.stack(found)
+
+    # ---------------------------------------------------------------------------------------------- tokens and positions
+
+    def tokens_of(self, codes: Int64[Tensor, "n c"], positions: Float[Tensor, "n c"]) -> Int64[Tensor, "n c"]:
+        """Tokens of rows: codes, where those of pieces are split by position."""
+        first = torch.tensor([each.first_piece for each in self.encodings], device=codes.device)
+        bins = ((positions + 1) / 2 * self.bins).long().clamp(0, self.bins - 1)
+        return torch.where(codes < first, codes, first + (codes - first) * self.bins + bins)
+
+    def codes_of(self, tokens: Int64[Tensor, "n c"], within: Float[Tensor, "n c"]) -> tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"]]:
+        """Codes and positions of tokens. `within`: the place in the token's bin, 0 to 1."""
+        first = torch.tensor([each.first_piece for each in self.encodings], device=tokens.device)
+        in_piece = tokens >= first
+        past = tokens - first
+        codes = torch.where(in_piece, first + past // self.bins, tokens)
+        positions = 2 * (past % self.bins + within) / self.bins - 1
+        return codes, torch.where(in_piece, positions, torch.zeros_like(positions))
+
+    # ------------------------------------------------------------------------------------------------------------- sampling
+
+    def sample(
+        self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0, truncation: float | None = None
+    ) -> Float[Tensor, "n width"]:
+        """See `capabilities.Samples`. There are no classes and no truncation."""
+        return self.table_spec.rows_of(*self.sample_cells(n, seed, first))
+
+    def sample_cells(
+        self,
+        n: int,
+        seed: int = 0,
+        first: int = 0,
+        restrictions: Mapping[int, Restriction] | None = None,
+        given: Int64[Tensor, "n c"] | None = None,
+    ) -> tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"]]:
+        """Codes and positions of rows `first` to `first + n - 1` of `seed`: the same, to the bit, however they are split into calls.
+
+        `restrictions`: by number of the column, what it may be. `given`: tokens that are known already, UNKNOWN for the others; their
+        positions are drawn, too.
+        """
+        codes, positions = [], []
+        restrictions = restrictions or {}
+        with evaluating(self):
+            for chunk in range(first // SAMPLE_CHUNK, -(-(first + n) // SAMPLE_CHUNK)):
+                start = chunk * SAMPLE_CHUNK
+                some = slice(max(first - start, 0), min(first + n - start, SAMPLE_CHUNK))
+                streams = Streams(seed, chunk, device=self.device, scope="sample")
+                draws = (streams.uniform("cells", SAMPLE_CHUNK, len(self.tokens), 2) + 1) / 2
+                tokens = torch.full((SAMPLE_CHUNK, len(self.tokens)), UNKNOWN, device=self.device)
+                if given is not None:
+                    tokens[some] = given[start + some.start - first : start + some.stop - first]
+                found = self.fill(tokens, draws, restrictions)
+                codes.append(found[0][some])
+                positions.append(found[1][some])
+        return torch.cat(codes), torch.cat(positions)
+
+    def fill(
+        self, tokens: Int64[Tensor, "n c"], draws: Float[Tensor, "n c 2"], restrictions: Mapping[int, Restriction]
+    ) -> tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"]]:
+        """Draw the tokens that are not known, column after column: those with restrictions first. `draws`: uniform in [0, 1)."""
+        tokens = tokens.clone()
+        known = tokens != UNKNOWN
+        embedded = self.predictor.embedded(tokens.clamp(min=0))
+        within = draws[:, :, 1].clone()
+        for column in self.order(restrictions):
+            logits = self.predictor.logits(embedded, known, column)
+            chances = logits.float().softmax(dim=1)
+            if (restriction := restrictions.get(column)) is not None:
+                chances = restricted(chances, restriction)
+            upto = chances.cumsum(dim=1)
+            drawn = torch.searchsorted(upto, draws[:, column, :1].contiguous() * upto[:, -1:], right=True)[:, 0]
+            last = (chances > 0).long().cumsum(dim=1).argmax(dim=1)  # rounding must not lead past the last token that is allowed
+            tokens[:, column] = torch.where(known[:, column], tokens[:, column], torch.minimum(drawn, last))
+            known[:, column] = True
+            embedded[:, column] = self.predictor.embed(tokens[:, column] + self.predictor.starts[column])
+            if restriction is not None:
+                within[:, column] = self.allowed_part(tokens[:, column], within[:, column], column, restriction)
+        return self.codes_of(tokens, within)
+
+    def order(self, restrictions: Mapping[int, Restriction]) -> Sequence[int]:
+        """The order in which columns are drawn."""
+        return sorted(range(len(self.tokens)), key=lambda column: (column not in restrictions, column))
+
+    def allowed_part(
+        self, tokens: Int64[Tensor, " n"], within: Float[Tensor, " n"], column: int, restriction: Restriction
+    ) -> Float[Tensor, " n"]:
+        """Places in the bins of tokens, moved into the part of each bin that is allowed."""
+        past = (tokens - self.encodings[column].first_piece) % self.bins
+        low = ((restriction.low + 1) / 2 * self.bins - past).clamp(0, 1)
+        high = ((restriction.high + 1) / 2 * self.bins - past).clamp(0, 1)
+        return low + within * (high - low).clamp(min=0)
+
+    def log_likelihood(self, samples: Float[Tensor, "n width"]) -> Float[Tensor, " n"]:
+        """See `capabilities.HasLikelihood`. Of the tokens, in the table's order."""
+        tokens = self.tokens_of(*self.table_spec.codes_of(samples))
+        columns = torch.arange(len(self.tokens), device=tokens.device)
+        known = (columns[:, None] > columns)[:, None].expand(-1, len(tokens), -1)
+        with evaluating(self):
+            return -self.losses_of(tokens, known, columns).sum(dim=0)
+
+
+def restricted(chances: Float[Tensor, "n tokens"], restriction: Restriction) -> Float[Tensor, "n tokens"]:
+    """Chances of the tokens that are allowed; where all of them are zero, tokens that are allowed are equally likely."""
+    allowed = chances * restriction.weights
+    none = allowed.sum(dim=1, keepdim=True) <= 0
+    return torch.where(none, restriction.weights.expand_as(allowed), allowed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoregressiveRecipe(Recipe):
+    """An autoregressive model of rows."""
+
+    modality: ClassVar[str] = "tables"
+    numbers_as: ClassVar[str] = "quantiles"
+    """How numbers become positions (see `data.tables.encoding`)."""
+    ranges: ClassVar[Ranges] = {
+        **Recipe.ranges,
+        "weight_decay": {"at least": 0},
+        "bins": {"at least": 1, "at most": 2**12},
+        "embedding": {"at least": 1, "at most": 2**10},
+        "hidden": {"at least": 0, "at most": 2**12},
+        "dropout": {"at least": 0, "less than": 1},
+        "in_order": {"at least": 0, "at most": 1},
+        "constant_rate_samples": {"at least": 1},
+    }
+
+    batch_size: int = 500
+    """Number of rows in each batch."""
+    ema_samples: float = 50_000
+    """Half-life, in rows, of the moving average of the weights."""
+    learning_rate: float = 2e-3
+    """Learning rate, until it begins to fall."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Adam's decay rates, for the mean and the variance of gradients."""
+    weight_decay: float = 0.0
+    """Weight decay: this many times the weights are added to the gradient."""
+    constant_rate_samples: int = 40_000
+    """Number of rows from which the learning rate falls with the square root of their number."""
+    bins: int = 100
+    """Number of tokens that the ranks of a column's numbers are split into. Within a token all ranks are equally likely."""
+    embedding: int = 16
+    """Size of the embedding of each cell."""
+    hidden: int = 0
+    """Number of hidden units of each column's predictor. 0: by the number of columns."""
+    dropout: float = 0.1
+    """Dropout rate of the hidden units."""
+    in_order: float = 0.5
+    """Share of the rows that are learned in the table's order, in which samples are drawn. The others come in random orders, which rows
+    with known cells need."""
+
+    def rate_factor(self, real_samples: int) -> float:
+        """See Recipe."""
+        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
+
+    def build(self, spec: TableSpec) -> AutoregressiveTableGame:
+        """See Recipe."""
+        return AutoregressiveTableGame(spec, self)

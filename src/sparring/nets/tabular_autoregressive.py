@@ -1,0 +1,68 @@
+"""Networks that predict each column of a row from any set of the others (TabularARGN's idea: Tiwald et al. 2025, arXiv:2501.12012).
+
+Columns are predicted as one of a few tokens. Each column has an embedding of its tokens and a predictor of its own, a perceptron that sees
+the embeddings of the columns that are known and zeros for the others. All predictors are computed together, as batched products.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import dropout, relu
+
+
+class ColumnPredictor(nn.Module):
+    """For every column, logits of its tokens given the columns that are known.
+
+    `tokens` is the number of tokens of each column, `embedding` the size of an embedding, `hidden` the number of hidden units of each
+    predictor, `rate` the dropout rate of the hidden units.
+    """
+
+    def __init__(self, tokens: Sequence[int], embedding: int, hidden: int, rate: float = 0.0) -> None:
+        super().__init__()
+        self.tokens, self.embedding, self.hidden, self.rate = tuple(tokens), embedding, hidden, rate
+        count, total = len(self.tokens), sum(self.tokens)
+        self.starts = [0, *itertools.accumulate(self.tokens)][:-1]
+        self.embed = nn.Embedding(total, embedding)
+        nn.init.normal_(self.embed.weight, std=embedding**-0.5)
+        bound = (count * embedding / 2) ** -0.5
+        self.first = nn.Parameter(torch.empty(count, count * embedding, hidden).uniform_(-bound, bound))
+        self.first_bias = nn.Parameter(torch.zeros(count, hidden))
+        self.known_bias = nn.Parameter(torch.zeros(count, count, hidden))
+        self.second = nn.Parameter(torch.empty(count, hidden, hidden).uniform_(-(hidden**-0.5), hidden**-0.5))
+        self.second_bias = nn.Parameter(torch.zeros(count, hidden))
+        self.heads = nn.ModuleList(nn.Linear(hidden, own) for own in self.tokens)
+
+    def embedded(self, codes: Int64[Tensor, "n c"]) -> Float[Tensor, "n c e"]:
+        """Embeddings of tokens."""
+        return self.embed(codes + torch.tensor(self.starts, device=codes.device))
+
+    def features(
+        self, embedded: Float[Tensor, "n c e"], known: Bool[Tensor, "t n c"], targets: Int64[Tensor, " t"]
+    ) -> Float[Tensor, "t n hidden"]:
+        """The last features of the predictors of some columns. `known`: for each of these columns and each row, which columns it sees."""
+        shown = embedded * known[..., None].to(embedded.dtype)
+        first, bias = self.first[targets], self.first_bias[targets]
+        hidden = torch.baddbmm(bias[:, None], shown.flatten(2), first)
+        hidden = hidden + torch.bmm(known.to(hidden.dtype), self.known_bias[targets].to(hidden.dtype))
+        hidden = dropout(relu(hidden), self.rate, self.training)
+        more = torch.baddbmm(self.second_bias[targets][:, None], hidden, self.second[targets])
+        return hidden + dropout(relu(more), self.rate, self.training)
+
+    def logits(self, embedded: Float[Tensor, "n c e"], known: Bool[Tensor, "n c"], column: int) -> Float[Tensor, "n tokens"]:
+        """Logits of the tokens of one column, given the columns that are known."""
+        features = self.features(embedded, known[None], torch.tensor([column], device=embedded.device))
+        return self.heads[column](features[0])
+
+
+def tokens_by_position(pieces: int, bins: int) -> int:
+    """Number of tokens that the positions of a column's pieces are split into."""
+    return pieces * bins
+
+
+def width_for(columns: int) -> int:
+    """Number of hidden units of each predictor that suits so many columns, so that wide tables stay affordable."""
+    return max(32, min(256, 2 ** round(math.log2(4096 / max(1, columns)))))
