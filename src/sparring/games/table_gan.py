@@ -36,6 +36,8 @@ class TableGame(TwoPlayerGame):
         self.widths = [block.stop - block.start for block in spec.blocks]
         self.columns = len(spec.blocks)
         self.completes = settings.completes
+        self.told_width = self.columns if settings.completes else 0
+        """Number of numbers that follow each row where the discriminator sees it."""
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame. The noise of the cells follows the latent."""
@@ -88,11 +90,10 @@ class TableGame(TwoPlayerGame):
         labels: Int64[Tensor, " n"] | None,
         weights: Any = None,  # noqa: ANN401
     ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"]]:
-        """See TwoPlayerGame. Rows without a note of what is known are taken for wholly unknown ones."""
-        missing = self.settings.packing * (self.width + self.columns * self.completes) - shown.shape[1]
-        if missing:
+        """See TwoPlayerGame. Rows that come without what they were told are taken for rows that were told nothing."""
+        if shown.shape[1] == self.settings.packing * self.width:
             rows = shown.reshape(-1, self.width)
-            shown = torch.cat([rows, rows.new_zeros(len(rows), self.columns)], dim=1).reshape(len(shown), -1)
+            shown = torch.cat([rows, rows.new_zeros(len(rows), self.told_width)], dim=1).reshape(len(shown), -1)
         return super().discriminate(shown, labels, weights)
 
 

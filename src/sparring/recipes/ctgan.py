@@ -28,6 +28,7 @@ class CTGANGame(TableGame):
     def __init__(self, spec: TableSpec, generator: nn.Module, discriminator: nn.Module, settings: "CTGAN") -> None:
         super().__init__(spec, generator, discriminator, settings)
         self.told = tuple(told_columns(spec))
+        self.told_width = sum(block.codes for block in self.told)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See TableGame. Two more numbers choose the category that a sample is told."""
@@ -52,7 +53,7 @@ class CTGANGame(TableGame):
         """A category for each row: the column by the first number, the category in it by the second; both uniform in [-1, 1)."""
         shares = (choice + 1) / 2
         column = (shares[:, 0] * len(self.told)).long().clamp(max=len(self.told) - 1)
-        condition = torch.zeros(len(choice), sum(block.codes for block in self.told), device=choice.device)
+        condition = torch.zeros(len(choice), self.told_width, device=choice.device)
         start = 0
         for number, block in enumerate(self.told):
             rows = (column == number).nonzero()[:, 0]

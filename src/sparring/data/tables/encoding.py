@@ -91,7 +91,7 @@ class Encoding:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Encoding":
         """The inverse of `to_json`. KeyError, TypeError or ValueError for what is no encoding."""
-        fields = {name: tuple(part) if isinstance(part, list) else part for name, part in value.items()}
+        fields: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in value.items()}
         fields["modes"] = tuple((float(mean), float(deviation)) for mean, deviation in value["modes"])
         encoding = cls(**fields)
         if encoding.codes < 1 or len(encoding.grid) != len(encoding.ranks):
