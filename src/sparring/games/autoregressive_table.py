@@ -1,8 +1,8 @@
 """A table as a product of conditionals: one player predicts each column of a row from any set of the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from sparring.core.random_streams import Streams
 from sparring.core.settings import Ranges
+from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.table_spec import TableBatch, TableSpec
 from sparring.games.game import Game, Player, Turn, evaluating
 from sparring.games.recipe import Recipe
@@ -24,18 +25,6 @@ SAMPLE_CHUNK = 2048
 MOST_TARGETS = 24
 """Number of columns that are predicted in one step, so that wide tables need no more memory."""
 UNKNOWN = -1
-
-
-@dataclass(frozen=True)
-class Restriction:
-    """What one column may be in samples."""
-
-    weights: Float[Tensor, " tokens"]
-    """Share of each token that is allowed, 0 to 1."""
-    low: float = -1.0
-    """Smallest position that is allowed."""
-    high: float = 1.0
-    """Largest position that is allowed."""
 
 
 class AutoregressiveTableGame(Game):
@@ -60,8 +49,7 @@ class AutoregressiveTableGame(Game):
     @property
     def table_spec(self) -> TableSpec:
         """What a row is."""
-        assert isinstance(self.spec, TableSpec)
-        return self.spec
+        return cast(TableSpec, self.spec)
 
     def _begin_at_shares(self) -> None:
         """Biases of the heads that predict each token as often as it is in the data."""
@@ -77,8 +65,7 @@ class AutoregressiveTableGame(Game):
 
     def play(self, context: StepContext) -> Losses:
         """Predict columns from those before them: half of the rows in the table's order, the others in orders of their own."""
-        batch = context.batch
-        assert isinstance(batch, TableBatch)
+        batch = cast(TableBatch, context.batch)
         tokens = self.tokens_of(batch.codes, batch.positions)
         rows, columns = tokens.shape
         place = context.streams.uniform("order", rows, columns).argsort(dim=1).argsort(dim=1)
@@ -123,23 +110,20 @@ class AutoregressiveTableGame(Game):
         self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0, truncation: float | None = None
     ) -> Float[Tensor, "n width"]:
         """See `capabilities.Samples`. There are no classes and no truncation."""
-        return self.table_spec.rows_of(*self.sample_cells(n, seed, first))
+        return self.table_spec.rows_of(*self.complete_cells(n, seed, first, {}, None))
 
-    def sample_cells(
+    def complete_cells(
         self,
         n: int,
-        seed: int = 0,
-        first: int = 0,
-        restrictions: Mapping[int, Restriction] | None = None,
-        given: Int64[Tensor, "n c"] | None = None,
+        seed: int,
+        first: int,
+        restrictions: Mapping[int, Restriction],
+        given: tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"], Bool[Tensor, "n c"]] | None,
     ) -> tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"]]:
-        """Codes and positions of rows `first` to `first + n - 1` of `seed`: the same, to the bit, however they are split into calls.
-
-        `restrictions`: by number of the column, what it may be. `given`: tokens that are known already, UNKNOWN for the others; their
-        positions are drawn, too.
-        """
+        """See `capabilities.CompletesRows`. Columns with restrictions are drawn first."""
+        limits = {number: TokenLimits.of(each, self.encodings[number].first_piece, self.bins) for number, each in restrictions.items()}
+        known_tokens = None if given is None else torch.where(given[2], self.tokens_of(given[0], given[1]), UNKNOWN)
         codes, positions = [], []
-        restrictions = restrictions or {}
         with evaluating(self):
             for chunk in range(first // SAMPLE_CHUNK, -(-(first + n) // SAMPLE_CHUNK)):
                 start = chunk * SAMPLE_CHUNK
@@ -147,48 +131,36 @@ class AutoregressiveTableGame(Game):
                 streams = Streams(seed, chunk, device=self.device, scope="sample")
                 draws = (streams.uniform("cells", SAMPLE_CHUNK, len(self.tokens), 2) + 1) / 2
                 tokens = torch.full((SAMPLE_CHUNK, len(self.tokens)), UNKNOWN, device=self.device)
-                if given is not None:
-                    tokens[some] = given[start + some.start - first : start + some.stop - first]
-                found = self.fill(tokens, draws, restrictions)
+                if known_tokens is not None:
+                    tokens[some] = known_tokens[start + some.start - first : start + some.stop - first].to(self.device)
+                found = self.fill(tokens, draws, limits)
                 codes.append(found[0][some])
                 positions.append(found[1][some])
-        return torch.cat(codes), torch.cat(positions)
+        drawn = torch.cat(codes), torch.cat(positions)
+        return drawn if given is None else (drawn[0], torch.where(given[2].to(self.device), given[1].to(self.device), drawn[1]))
 
     def fill(
-        self, tokens: Int64[Tensor, "n c"], draws: Float[Tensor, "n c 2"], restrictions: Mapping[int, Restriction]
+        self, tokens: Int64[Tensor, "n c"], draws: Float[Tensor, "n c 2"], limits: Mapping[int, "TokenLimits"]
     ) -> tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"]]:
-        """Draw the tokens that are not known, column after column: those with restrictions first. `draws`: uniform in [0, 1)."""
+        """Draw the tokens that are not known, column after column: those with limits first. `draws`: uniform in [0, 1)."""
         tokens = tokens.clone()
         known = tokens != UNKNOWN
         embedded = self.predictor.embedded(tokens.clamp(min=0))
         within = draws[:, :, 1].clone()
-        for column in self.order(restrictions):
+        for column in sorted(range(len(self.tokens)), key=lambda column: (column not in limits, column)):
             logits = self.predictor.logits(embedded, known, column)
             chances = logits.float().softmax(dim=1)
-            if (restriction := restrictions.get(column)) is not None:
-                chances = restricted(chances, restriction)
+            if (limit := limits.get(column)) is not None:
+                chances = limit.applied(chances)
             upto = chances.cumsum(dim=1)
             drawn = torch.searchsorted(upto, draws[:, column, :1].contiguous() * upto[:, -1:], right=True)[:, 0]
             last = (chances > 0).long().cumsum(dim=1).argmax(dim=1)  # rounding must not lead past the last token that is allowed
             tokens[:, column] = torch.where(known[:, column], tokens[:, column], torch.minimum(drawn, last))
             known[:, column] = True
             embedded[:, column] = self.predictor.embed(tokens[:, column] + self.predictor.starts[column])
-            if restriction is not None:
-                within[:, column] = self.allowed_part(tokens[:, column], within[:, column], column, restriction)
+            if limit is not None:
+                within[:, column] = limit.place(tokens[:, column], within[:, column])
         return self.codes_of(tokens, within)
-
-    def order(self, restrictions: Mapping[int, Restriction]) -> Sequence[int]:
-        """The order in which columns are drawn."""
-        return sorted(range(len(self.tokens)), key=lambda column: (column not in restrictions, column))
-
-    def allowed_part(
-        self, tokens: Int64[Tensor, " n"], within: Float[Tensor, " n"], column: int, restriction: Restriction
-    ) -> Float[Tensor, " n"]:
-        """Places in the bins of tokens, moved into the part of each bin that is allowed."""
-        past = (tokens - self.encodings[column].first_piece) % self.bins
-        low = ((restriction.low + 1) / 2 * self.bins - past).clamp(0, 1)
-        high = ((restriction.high + 1) / 2 * self.bins - past).clamp(0, 1)
-        return low + within * (high - low).clamp(min=0)
 
     def log_likelihood(self, samples: Float[Tensor, "n width"]) -> Float[Tensor, " n"]:
         """See `capabilities.HasLikelihood`. Of the tokens, in the table's order."""
@@ -199,11 +171,44 @@ class AutoregressiveTableGame(Game):
             return -self.losses_of(tokens, known, columns).sum(dim=0)
 
 
-def restricted(chances: Float[Tensor, "n tokens"], restriction: Restriction) -> Float[Tensor, "n tokens"]:
-    """Chances of the tokens that are allowed; where all of them are zero, tokens that are allowed are equally likely."""
-    allowed = chances * restriction.weights
-    none = allowed.sum(dim=1, keepdim=True) <= 0
-    return torch.where(none, restriction.weights.expand_as(allowed), allowed)
+@dataclass(frozen=True, eq=False)
+class TokenLimits:
+    """What the tokens of one column may be."""
+
+    first_piece: int
+    low: Float[Tensor, " tokens"]
+    """Where the part of each token that is allowed begins, 0 to 1."""
+    high: Float[Tensor, " tokens"]
+    """Where it ends; equal to `low` for tokens that are not allowed."""
+
+    @classmethod
+    def of(cls, restriction: Restriction, first_piece: int, bins: int) -> "TokenLimits":
+        """From what codes and positions may be."""
+        allowed = torch.from_numpy(restriction.codes)
+        places = torch.arange(bins)
+        low = ((restriction.low + 1) / 2 * bins - places).clamp(0, 1)
+        high = ((restriction.high + 1) / 2 * bins - places).clamp(0, 1)
+        if restriction.low >= restriction.high:  # a single number: the whole of its bin leads there
+            at = min(int((restriction.low + 1) / 2 * bins), bins - 1)
+            place = (restriction.low + 1) / 2 * bins - at
+            low, high = torch.where(places == at, place, 0.0), torch.where(places == at, place + 1e-6, 0.0)
+        codes, pieces = allowed[:first_piece].float(), allowed[first_piece:].float().repeat_interleave(bins)
+        repeat = len(allowed) - first_piece
+        lows = torch.cat([torch.zeros_like(codes), low.repeat(repeat)])
+        highs = torch.cat([codes, torch.where(pieces > 0, high.repeat(repeat), low.repeat(repeat))])
+        return cls(first_piece, lows, highs)
+
+    def applied(self, chances: Float[Tensor, "n tokens"]) -> Float[Tensor, "n tokens"]:
+        """Chances of the tokens that are allowed; where all of them are zero, tokens that are allowed are equally likely."""
+        weights = (self.high - self.low).clamp(min=0).to(chances.device)
+        allowed = chances * weights
+        none = allowed.sum(dim=1, keepdim=True) <= 0
+        return torch.where(none, weights.expand_as(allowed), allowed)
+
+    def place(self, tokens: Int64[Tensor, " n"], within: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """Places in the bins of tokens, moved into the part of each bin that is allowed."""
+        low, high = self.low.to(tokens.device)[tokens], self.high.to(tokens.device)[tokens]
+        return low + within * (high - low).clamp(min=0)
 
 
 @dataclass(frozen=True, kw_only=True)

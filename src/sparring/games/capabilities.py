@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Literal, Protocol, runtime_checkable
 
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
+
+from sparring.data.tables.conditions import Restriction
+from sparring.data.tables.table_spec import TableSpec
 
 Direction = Literal["a2b", "b2a"]
 """Which way a translator goes: from inputs to targets, or back."""
@@ -66,4 +69,32 @@ class Encodes(Protocol):
 
     def encode(self, samples: Float[Tensor, "n ..."]) -> Float[Tensor, "n latent"]:
         """A latent of each sample."""
+        ...
+
+
+@runtime_checkable
+class MakesRows(Protocol):
+    """Makes rows of a table."""
+
+    @property
+    def table_spec(self) -> TableSpec:
+        """What a row is."""
+        ...
+
+
+@runtime_checkable
+class CompletesRows(Protocol):
+    """Draws rows of a table with cells that are known or restricted."""
+
+    def complete_cells(
+        self,
+        n: int,
+        seed: int,
+        first: int,
+        restrictions: Mapping[int, Restriction],
+        given: tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"], Bool[Tensor, "n c"]] | None,
+    ) -> tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"]]:
+        """Codes and positions of rows `first` to `first + n - 1` of `seed`: the same, to the bit, however they are split into calls.
+        `restrictions`: by number of the column, what it may be. `given`: codes, positions, and which of them are known.
+        """
         ...

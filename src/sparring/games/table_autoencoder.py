@@ -1,7 +1,7 @@
 """A variational autoencoder of table rows: one player with an encoder and a decoder."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Float, Int64
@@ -41,8 +41,7 @@ class TableAutoencoderGame(LatentGame):
 
     def play(self, context: StepContext) -> Losses:
         """The negative of the evidence lower bound (Xu et al. 2019, section 4.4), with reconstruction weighted."""
-        batch = context.batch
-        assert isinstance(batch, TableBatch)
+        batch = cast(TableBatch, context.batch)
         mean, log_variance = self.encoder(batch.samples)
         noise = context.streams.normal("latent", *mean.shape)
         outputs = self.decoder.outputs(mean + (log_variance / 2).exp() * noise).float()

@@ -1,13 +1,15 @@
-"""A generator of table rows against a discriminator, asked for rows with any cells that are known."""
+"""A generator of table rows against a discriminator; and one that completes rows from any cells that are known."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from sparring.core.random_streams import Streams
+from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.table_spec import TableSpec
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.adversarial_settings import AdversarialSettings
@@ -24,24 +26,56 @@ def column_shapes(spec: TableSpec) -> tuple[ColumnShape, ...]:
 
 
 class TableGame(TwoPlayerGame):
-    """Generator against discriminator on rows. In half of the rows some cells are known: both networks are shown which and what they are,
-    and the generator copies them, so that it can complete any row.
+    """Generator against discriminator on rows. Latents are followed by the noise of the cells. Both networks may be told something of each
+    row; `told_width` numbers then follow each row where the discriminator sees it.
     """
 
     sample_chunk: ClassVar[int] = 2048
 
     def __init__(self, spec: TableSpec, generator: nn.Module, discriminator: nn.Module, settings: "TableAdversarialRecipe") -> None:
         super().__init__(spec, generator, discriminator, settings)
-        self.width = spec.shape[0]
-        self.widths = [block.stop - block.start for block in spec.blocks]
-        self.columns = len(spec.blocks)
-        self.completes = settings.completes
-        self.told_width = self.columns if settings.completes else 0
-        """Number of numbers that follow each row where the discriminator sees it."""
+        self.width, self.told_width = spec.shape[0], 0
+
+    @property
+    def table_spec(self) -> TableSpec:
+        """What a row is."""
+        return cast(TableSpec, self.spec)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
-        """See LatentGame. The noise of the cells follows the latent."""
+        """See LatentGame."""
         return torch.cat([super().latents(streams, n), streams.uniform("cells", n, self.width)], dim=1)
+
+    def told(self, context: StepContext) -> Float[Tensor, "n told"] | None:
+        """What the discriminator is told of each row in training; None: nothing."""
+        return None
+
+    def discriminator_input(self, samples: Float[Tensor, "n width"], name: str, context: StepContext) -> Float[Tensor, "packs packed"]:
+        """See TwoPlayerGame. Rows are followed by what is told of them."""
+        told = self.told(context)
+        return super().discriminator_input(samples if told is None else torch.cat([samples, told], dim=1), name, context)
+
+    def discriminate(
+        self,
+        shown: Float[Tensor, "packs packed"],
+        labels: Int64[Tensor, " n"] | None,
+        weights: Any = None,  # noqa: ANN401 (see TwoPlayerGame)
+    ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"]]:
+        """See TwoPlayerGame. Rows that come without what is told of them are taken for rows of which nothing is told."""
+        if shown.shape[1] == self.settings.packing * self.width:
+            rows = shown.reshape(-1, self.width)
+            shown = torch.cat([rows, rows.new_zeros(len(rows), self.told_width)], dim=1).reshape(len(shown), -1)
+        return super().discriminate(shown, labels, weights)
+
+
+class CompletingTableGame(TableGame):
+    """In half of the rows some cells are known: both networks are told which, and the generator copies them, so that it can complete any
+    row.
+    """
+
+    def __init__(self, spec: TableSpec, generator: nn.Module, discriminator: nn.Module, settings: "TableAdversarialRecipe") -> None:
+        super().__init__(spec, generator, discriminator, settings)
+        self.widths = [block.stop - block.start for block in spec.blocks]
+        self.told_width = self.columns = len(spec.blocks)
 
     def known_cells(self, context: StepContext) -> Bool[Tensor, "n c"]:
         """Which cells are known, in training: in half of the rows none, in the others any share of them."""
@@ -49,6 +83,15 @@ class TableGame(TwoPlayerGame):
         share = (context.streams.uniform("known/share", n, 1) + 1) / 2
         some = context.streams.uniform("known/some", n, 1) < 2 * CELLS_KNOWN - 1
         return (((context.streams.uniform("known/cells", n, self.columns) + 1) / 2) < share) & some
+
+    def told(self, context: StepContext) -> Float[Tensor, "n c"]:
+        """See TableGame: which cells are known."""
+        return self.known_cells(context).float()
+
+    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n width"]:
+        """See TwoPlayerGame. Cells that are known are those of the real rows."""
+        condition = self.condition_of(context.batch.samples, self.known_cells(context))
+        return self.generate(self.latents(context.streams, context.batch_size), condition)
 
     def condition_of(self, rows: Float[Tensor, "n width"], known: Bool[Tensor, "n c"]) -> Float[Tensor, "n _"]:
         """What the generator is told of rows: the cells that are known (zeros for the others), and which they are."""
@@ -58,61 +101,62 @@ class TableGame(TwoPlayerGame):
         """For each number of a row, whether its column is known."""
         return known.repeat_interleave(torch.tensor(self.widths, device=known.device), dim=1, output_size=self.width)
 
-    def with_known(self, drawn: Float[Tensor, "n width"], condition: Float[Tensor, "n _"]) -> Float[Tensor, "n width"]:
-        """Rows in which the cells that are known are as they were told."""
-        known = self.by_number(condition[:, self.width :].bool())
-        return torch.where(known, condition[:, : self.width], drawn)
-
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n _"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n width"]:
-        """See LatentGame. `condition`: as `condition_of` makes it."""
-        if not self.completes:
-            return self.generator(latents, None)
+        """See LatentGame. `condition`: as `condition_of` makes it; None: no cell is known."""
         if condition is None:
             condition = latents.new_zeros(len(latents), self.width + self.columns)
-        return self.with_known(self.generator(latents, condition), condition)
+        known = self.by_number(condition[:, self.width :].bool())
+        return torch.where(known, condition[:, : self.width], self.generator(latents, condition))
 
-    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n width"]:
-        """See TwoPlayerGame. Cells that are known are those of the real rows."""
-        condition = self.condition_of(context.batch.samples, self.known_cells(context)) if self.completes else None
-        return self.generate(self.latents(context.streams, context.batch_size), condition)
-
-    def discriminator_input(self, samples: Float[Tensor, "n width"], name: str, context: StepContext) -> Float[Tensor, "packs packed"]:
-        """See TwoPlayerGame. Rows are followed by which of their cells are known."""
-        if self.completes:
-            samples = torch.cat([samples, self.known_cells(context).to(samples.dtype)], dim=1)
-        return super().discriminator_input(samples, name, context)
-
-    def discriminate(
+    def complete_cells(
         self,
-        shown: Float[Tensor, "packs packed"],
-        labels: Int64[Tensor, " n"] | None,
-        weights: Any = None,  # noqa: ANN401
-    ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"]]:
-        """See TwoPlayerGame. Rows that come without what they were told are taken for rows that were told nothing."""
-        if shown.shape[1] == self.settings.packing * self.width:
-            rows = shown.reshape(-1, self.width)
-            shown = torch.cat([rows, rows.new_zeros(len(rows), self.told_width)], dim=1).reshape(len(shown), -1)
-        return super().discriminate(shown, labels, weights)
+        n: int,
+        seed: int,
+        first: int,
+        restrictions: Mapping[int, Restriction],
+        given: tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"], Bool[Tensor, "n c"]] | None,
+    ) -> tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"]]:
+        """See `capabilities.CompletesRows`. Cells with restrictions are drawn first, each by how often its column has them."""
+        chunk = self.sample_chunk
+        chunks = range(first // chunk, -(-(first + n) // chunk))
+        all_streams = [Streams(seed, number, device=self.device, scope="sample") for number in chunks]
+        some = slice(first - chunks[0] * chunk, first - chunks[0] * chunk + n)
+        latents = torch.cat([self.latents(streams, chunk) for streams in all_streams])[some]
+        if given is None:
+            codes = torch.zeros(n, self.columns, dtype=torch.int64, device=self.device)
+            positions, known = torch.zeros(n, self.columns, device=self.device), torch.zeros_like(codes, dtype=torch.bool)
+        else:
+            codes, positions, known = (tensor.to(self.device).clone() for tensor in given)
+        for number, restriction in restrictions.items():
+            draws = torch.cat([streams.uniform(f"cell/{number}", chunk, 2) for streams in all_streams])[some]
+            codes[:, number], positions[:, number] = draw_restricted(self.table_spec.encodings[number].shares, restriction, (draws + 1) / 2)
+            known[:, number] = True
+        condition = self.condition_of(self.table_spec.rows_of(codes, positions), known)
+        drawn = self.table_spec.codes_of(self.generate_chunked(latents, condition, first % chunk))
+        return torch.where(known, codes, drawn[0]), torch.where(known, positions, drawn[1])
+
+
+def draw_restricted(
+    shares: Sequence[float], restriction: Restriction, draws: Float[Tensor, "n 2"]
+) -> tuple[Int64[Tensor, " n"], Float[Tensor, " n"]]:
+    """Codes and positions of one column that are allowed, codes by their share of the data. `draws`: uniform in [0, 1)."""
+    allowed = torch.tensor(shares, dtype=torch.float64) * torch.from_numpy(restriction.codes)
+    if not allowed.sum() > 0:
+        allowed = torch.from_numpy(restriction.codes).double()
+    upto = allowed.cumsum(0)
+    codes = torch.searchsorted(upto, draws[:, 0].double().cpu().contiguous() * upto[-1], right=True)
+    last = int((allowed > 0).nonzero()[-1])
+    return codes.clamp(max=last).to(draws.device), restriction.low + draws[:, 1] * (restriction.high - restriction.low)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableAdversarialRecipe(AdversarialSettings):
-    """A game of a generator of rows against a discriminator. A recipe adds the networks."""
+    """A game of a generator of rows against a discriminator. A recipe builds it."""
 
     modality: ClassVar[str] = "tables"
-    completes: ClassVar[bool] = False
-    """Whether rows can be asked for by cells."""
     numbers_as: ClassVar[str] = "quantiles"
     """How numbers become positions: "quantiles" or "modes" (see `data.tables.encoding`)."""
     rows_by: ClassVar[str] = "order"
     """How rows are chosen for a batch: in the data's shuffled order, or by the "log frequency" of a category."""
-
-    def networks(self, spec: TableSpec) -> tuple[nn.Module, nn.Module]:
-        """A generator and a discriminator for such rows."""
-        raise NotImplementedError
-
-    def build(self, spec: TableSpec) -> TableGame:
-        """See Recipe."""
-        return TableGame(spec, *self.networks(spec), settings=self)

@@ -40,7 +40,7 @@ class Images:
     """Images of one size, with or without classes."""
 
     name: ClassVar[str] = "images"
-    judged_by: ClassVar[Literal["samples", "translations", "modes"]] = "samples"
+    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows"]] = "samples"
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> ImageSpec:

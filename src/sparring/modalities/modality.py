@@ -26,7 +26,7 @@ class Modality(Protocol):
 
     name: ClassVar[str]
     """As recipes and specs call the kind."""
-    judged_by: ClassVar[Literal["samples", "translations", "modes"]]
+    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows"]]
     """What evaluation scores of a model."""
     settings: ClassVar[Mapping[str, type]]
     """By name in config.json, dataclasses of settings of how data becomes a dataset. Their fields are settings of training."""

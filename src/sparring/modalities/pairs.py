@@ -46,7 +46,7 @@ class PairsOfImages:
     """Inputs and targets for translators."""
 
     name: ClassVar[str] = "pairs"
-    judged_by: ClassVar[Literal["samples", "translations", "modes"]] = "translations"
+    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows"]] = "translations"
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing, "pairing": Pairing}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> PairSpec:

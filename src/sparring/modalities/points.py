@@ -30,7 +30,7 @@ class PointsInThePlane:
     """Samples of a mixture with a known density."""
 
     name: ClassVar[str] = "points"
-    judged_by: ClassVar[Literal["samples", "translations", "modes"]] = "modes"
+    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows"]] = "modes"
     settings: ClassVar[Mapping[str, type]] = {}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> PointSpec:

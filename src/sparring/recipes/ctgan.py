@@ -1,7 +1,7 @@
 """CTGAN: training by sampling, mode-specific normalization, packs of ten rows and a gradient penalty."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Float, Int64
@@ -27,8 +27,8 @@ class CTGANGame(TableGame):
 
     def __init__(self, spec: TableSpec, generator: nn.Module, discriminator: nn.Module, settings: "CTGAN") -> None:
         super().__init__(spec, generator, discriminator, settings)
-        self.told = tuple(told_columns(spec))
-        self.told_width = sum(block.codes for block in self.told)
+        self.told_blocks = tuple(told_columns(spec))
+        self.told_width = sum(block.codes for block in self.told_blocks)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See TableGame. Two more numbers choose the category that a sample is told."""
@@ -38,24 +38,18 @@ class CTGANGame(TableGame):
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n told"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n width"]:
         """See LatentGame. Categories are told as often as they are in the data."""
-        if condition is None and self.told:
+        if condition is None and self.told_blocks:
             condition = self.frequent_condition(latents[:, -2:])
         rows = self.generator(latents[:, :-2], condition)
         return rows if self.training else hardened(rows, self.table_spec.blocks)
 
-    @property
-    def table_spec(self) -> TableSpec:
-        """What a row is."""
-        assert isinstance(self.spec, TableSpec)
-        return self.spec
-
     def frequent_condition(self, choice: Float[Tensor, "n 2"]) -> Float[Tensor, "n told"]:
         """A category for each row: the column by the first number, the category in it by the second; both uniform in [-1, 1)."""
         shares = (choice + 1) / 2
-        column = (shares[:, 0] * len(self.told)).long().clamp(max=len(self.told) - 1)
+        column = (shares[:, 0] * len(self.told_blocks)).long().clamp(max=len(self.told_blocks) - 1)
         condition = torch.zeros(len(choice), self.told_width, device=choice.device)
         start = 0
-        for number, block in enumerate(self.told):
+        for number, block in enumerate(self.told_blocks):
             rows = (column == number).nonzero()[:, 0]
             encoding = next(each for each in self.table_spec.encodings if each.name == block.name)
             upto = torch.tensor(encoding.shares, device=choice.device).cumsum(0)
@@ -68,10 +62,9 @@ class CTGANGame(TableGame):
         """See TwoPlayerGame. Rows are told what the real rows were chosen by."""
         return self.generator(self.latents(context.streams, context.batch_size)[:, :-2], condition_of(context))
 
-    def discriminator_input(self, samples: Float[Tensor, "n width"], name: str, context: StepContext) -> Float[Tensor, "packs packed"]:
-        """See TwoPlayerGame. Rows are followed by what they were told."""
-        condition = condition_of(context)
-        return super().discriminator_input(samples if condition is None else torch.cat([samples, condition], dim=1), name, context)
+    def told(self, context: StepContext) -> Float[Tensor, "n told"] | None:
+        """See TableGame."""
+        return condition_of(context)
 
     def play_generator(self, context: StepContext) -> Losses:
         """Make rows that the critic takes for real, and that have the category that was told (section 4.3)."""
@@ -89,7 +82,7 @@ class CTGANGame(TableGame):
     def condition_loss(self, outputs: Float[Tensor, "n width"], condition: Float[Tensor, "n told"]) -> Float[Tensor, " n"]:
         """Cross-entropy of the code that was told, in the column that was chosen."""
         total, start = outputs.new_zeros(len(outputs)), 0
-        for block in self.told:
+        for block in self.told_blocks:
             own = condition[:, start : start + block.codes]
             total = total + own.sum(dim=1) * cross_entropy(outputs[:, block.indicators], own.argmax(dim=1), reduction="none")
             start += block.codes
@@ -103,9 +96,7 @@ def told_columns(spec: TableSpec) -> list[Block]:
 
 def condition_of(context: StepContext) -> Float[Tensor, "n told"] | None:
     """What the rows of a batch were chosen by."""
-    batch = context.batch
-    assert isinstance(batch, TableBatch)
-    return batch.condition
+    return cast(TableBatch, context.batch).condition
 
 
 def hardened(rows: Float[Tensor, "n width"], blocks: tuple[Block, ...]) -> Float[Tensor, "n width"]:
@@ -163,17 +154,14 @@ class CTGAN(TableAdversarialRecipe):
     dropout: float = 0.5
     """Dropout rate of the critic's hidden units."""
 
-    def networks(self, spec: TableSpec) -> tuple[nn.Module, nn.Module]:
-        """See TableAdversarialRecipe."""
+    def build(self, spec: TableSpec) -> CTGANGame:
+        """See Recipe."""
         columns, told = column_shapes(spec), sum(block.codes for block in told_columns(spec))
         generator = nets.ConcatenatingGenerator(
             columns, self.latent_size, self.generator_hidden, temperature=self.temperature, condition=told
         )
-        return generator, nets.Discriminator(columns, self.discriminator_hidden, packing=self.packing, condition=told, dropout=self.dropout)
-
-    def build(self, spec: TableSpec) -> CTGANGame:
-        """See Recipe."""
-        return CTGANGame(spec, *self.networks(spec), settings=self)
+        discriminator = nets.Discriminator(columns, self.discriminator_hidden, packing=self.packing, condition=told, dropout=self.dropout)
+        return CTGANGame(spec, generator, discriminator, self)
 
 
 RECIPE = CTGAN

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import nn
-
 from sparring.core.settings import Ranges
 from sparring.data.tables.table_spec import TableSpec
-from sparring.games.table_gan import TableAdversarialRecipe, column_shapes
+from sparring.games.table_gan import CompletingTableGame, TableAdversarialRecipe, column_shapes
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import tabular_gan as nets
 
@@ -22,7 +20,6 @@ class Tabular(TableAdversarialRecipe):
     title: ClassVar[str] = "A GAN for tables, with conditions on any cells"
     paper: ClassVar[str] = "Huang et al. 2024: The GAN is dead; long live the GAN! A Modern Baseline GAN (arXiv:2501.05441), on tables"
     data: ClassVar[str] = "tables (.csv, .parquet and others, or a data frame)"
-    completes: ClassVar[bool] = True
     ranges: ClassVar[Ranges] = {
         **TableAdversarialRecipe.ranges,
         "generator_hidden": {"at least": 1, "at most": 2**14},
@@ -38,15 +35,15 @@ class Tabular(TableAdversarialRecipe):
     """Number of dimensions of the latent vector."""
     objective: ObjectiveName = "relativistic"
     """Losses of generator and discriminator."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """Learning rate of both networks, until it begins to fall."""
     betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates, for the mean and the variance of gradients."""
-    r1: float | None = 0.1
+    r1: float | None = 1.0
     """Weight gamma of R1."""
-    r2: float = 0.1
+    r2: float = 1.0
     """Weight gamma of R2."""
-    penalty_every: int = 4
+    penalty_every: int = 2
     """Compute gradient penalties only every this many steps."""
     ema_samples: float = 100_000
     """Half-life of the moving average of the weights, in real samples."""
@@ -54,26 +51,27 @@ class Tabular(TableAdversarialRecipe):
     """Number of units in each hidden layer of the generator."""
     layers: int = 3
     """Number of hidden layers of the generator."""
-    discriminator_hidden: tuple[int, ...] = (512, 256)
+    discriminator_hidden: tuple[int, ...] = (256, 256)
     """Number of units in each hidden layer of the discriminator."""
-    temperature: float = 0.5
+    temperature: float = 1.0
     """Temperature of the softmax through which gradients of codes flow."""
-    constant_rate_samples: int = 500_000
+    constant_rate_samples: int = 200_000
     """Number of real samples from which learning rates fall with the square root of their number."""
 
     def rate_factor(self, real_samples: int) -> float:
         """See Recipe."""
         return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
 
-    def networks(self, spec: TableSpec) -> tuple[nn.Module, nn.Module]:
-        """See TableAdversarialRecipe."""
+    def build(self, spec: TableSpec) -> CompletingTableGame:
+        """See Recipe."""
         columns = column_shapes(spec)
         condition = spec.shape[0] + len(columns)
         generator = nets.ResidualGenerator(
             columns, self.latent_size, self.generator_hidden, self.layers, temperature=self.temperature, condition=condition
         )
         generator.head.begin_at([encoding.shares for encoding in spec.encodings])
-        return generator, nets.Discriminator(columns, self.discriminator_hidden, packing=self.packing, condition=len(columns))
+        discriminator = nets.Discriminator(columns, self.discriminator_hidden, packing=self.packing, condition=len(columns))
+        return CompletingTableGame(spec, generator, discriminator, self)
 
 
 RECIPE = Tabular

@@ -1,0 +1,175 @@
+"""Rows of models of tables: drawn freely, under conditions, or completed from cells that are known."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from sparring.core.errors import SettingsError
+from sparring.data.tables.columns import ColumnValues, TableValues
+from sparring.data.tables.conditions import (
+    Condition,
+    NumberReader,
+    Restriction,
+    all_hold,
+    parse_conditions,
+    restriction_of,
+)
+from sparring.data.tables.plan import TablePlan
+from sparring.data.tables.table_spec import TableSpec
+from sparring.games.capabilities import CompletesRows, MakesRows, Samples
+
+if TYPE_CHECKING:
+    from sparring.inference.model import Model
+
+DRAWN_AT_ONCE = 8192
+"""Number of rows that are drawn at a time where some are rejected."""
+MOST_DRAWN = 400_000
+"""Number of rows after which rejection gives up, if it found none."""
+
+
+def table_spec_of(model: "Model") -> TableSpec:
+    """What rows of the model are; a SettingsError if it is no model of tables."""
+    if not isinstance(model.game, MakesRows):
+        raise SettingsError(f"{model.source} is no model of a table. Use it with: {model.use}")
+    return model.game.table_spec
+
+
+def plan_of(model: "Model") -> TablePlan:
+    """The columns of the model's table and what holds between them."""
+    return TablePlan.from_json(table_spec_of(model).plan)
+
+
+def draw_rows(
+    model: "Model", n: int, *, seed: int = 0, first: int = 0, where: Iterable[str] | Mapping[str, str] = ()
+) -> tuple[dict[str, ColumnValues], float]:
+    """Values of all columns of rows `first` to `first + n - 1` of `seed`, and the share of the rows drawn that were kept.
+
+    `where`: conditions such as "age>=60", which hold in every row. Without rejection row i of a seed is the same however many are asked
+    for; with rejection it is the i-th that was kept, which is the same, too. A SettingsError for conditions that cannot be met.
+    """
+    if n < 1 or first < 0:
+        raise SettingsError(f"n must be at least 1 and first at least 0, not {n} and {first}.")
+    model.refuse_without_generator()
+    plan = plan_of(model)
+    conditions = parse_where(plan, where)
+    restrictions = restrictions_for(model, plan, conditions)
+    if not conditions:
+        return _restored(model, plan, *_cells(model, n, seed, first, {}), seed, first), 1.0
+    kept: list[dict[str, ColumnValues]] = []
+    found = drawn = 0
+    wanted = first + n
+    while found < wanted:
+        size = wanted if not drawn else DRAWN_AT_ONCE
+        rows = _restored(model, plan, *_cells(model, size, seed, drawn, restrictions), seed, drawn)
+        mask = np.flatnonzero(all_hold(conditions, rows))
+        kept.append({name: values.take(mask) for name, values in rows.items()})
+        drawn, found = drawn + size, found + len(mask)
+        if drawn >= MOST_DRAWN and found * MOST_DRAWN < wanted * drawn // 100:
+            raise SettingsError(
+                f"Of {drawn:,} rows drawn, {found:,} meet {' and '.join(each.text for each in conditions)}: too rare in this model to be "
+                f"found by rejection. {natively(model)}"
+            )
+    joined = concatenated(kept)
+    return {name: values.take(np.arange(first, wanted)) for name, values in joined.items()}, found / drawn
+
+
+def natively(model: "Model") -> str:
+    """What to use where rejection fails."""
+    if isinstance(model.game, CompletesRows):
+        return "Ask for fewer conditions at once."
+    return "The recipes tabular and tabular-ar meet conditions without rejection."
+
+
+def parse_where(plan: TablePlan, where: Iterable[str] | Mapping[str, str]) -> tuple[Condition, ...]:
+    """Conditions from texts, or from a mapping of columns to values ("FR") or relations (">=60")."""
+    if isinstance(where, Mapping):
+        where = [f"{name}{value}" if str(value)[:1] in "<>=!" else f"{name}={value}" for name, value in where.items()]
+    known = [column for column in plan.columns if column.kind not in ("identifier", "text")]
+    return parse_conditions(where, known, {column.name: NumberReader(column) for column in known if column.is_numeric})
+
+
+def restrictions_for(model: "Model", plan: TablePlan, conditions: Sequence[Condition]) -> dict[int, Restriction]:
+    """What encoded columns may be, by their number; conditions on other columns are left to rejection. A SettingsError names conditions
+    that no row can meet.
+    """
+    spec = table_spec_of(model)
+    found: dict[int, Restriction] = {}
+    for number, encoding in enumerate(spec.encodings):
+        own = [condition for condition in conditions if condition.column == encoding.name]
+        if own and encoding.name not in plan.arrangement.lows:
+            found[number] = restriction_of(encoding, own)
+            if not found[number].is_possible:
+                raise SettingsError(
+                    f"No row can meet {' and '.join(each.text for each in own)}: the training table has no such value in "
+                    f"{encoding.name!r}. {_what_there_is(encoding)}"
+                )
+    return found
+
+
+def _what_there_is(encoding: Any) -> str:  # noqa: ANN401 (an Encoding)
+    if encoding.categories:
+        shown = ", ".join(encoding.categories[:12])
+        return f"There are: {shown}{', ...' if len(encoding.categories) > 12 else ''}."
+    numbers = [*encoding.atoms, *((encoding.lowest, encoding.highest) if encoding.pieces else ())]
+    return f"It goes from {min(numbers):g} to {max(numbers):g}."
+
+
+def complete_rows(model: "Model", values: TableValues, *, seed: int = 0) -> dict[str, ColumnValues]:
+    """Rows in which missing cells are filled; cells that are known stay as they are. A SettingsError for recipes that cannot."""
+    game, plan, spec = model.game, plan_of(model), table_spec_of(model)
+    if not isinstance(game, CompletesRows):
+        raise SettingsError(f"{model.source} cannot complete rows. The recipes tabular and tabular-ar can.")
+    n = len(next(iter(values.values())))
+    reduced = plan.reduce(values)
+    known = np.stack([~reduced[each.name].missing for each in spec.encodings], axis=1)
+    codes, positions = spec.encode(reduced)
+    given = (torch.from_numpy(codes.astype(np.int64)), torch.from_numpy(positions), torch.from_numpy(known))
+    filled = _restored(model, plan, *_numpy(game.complete_cells(n, seed, 0, {}, given)), seed, 0)
+    return {name: _with_known(values[name], filled[name]) if name in values else filled[name] for name in filled}
+
+
+def _with_known(known: ColumnValues, filled: ColumnValues) -> ColumnValues:
+    missing = known.missing
+    if filled.numbers is not None and known.numbers is not None:
+        return ColumnValues(numbers=np.where(missing, filled.numbers, known.numbers))
+    assert known.codes is not None
+    assert filled.codes is not None
+    lookup = {category: code for code, category in enumerate(known.categories)}
+    categories = [*known.categories]
+    for category in filled.categories:
+        if category not in lookup:
+            lookup[category] = len(categories)
+            categories.append(category)
+    moved = np.array([*(lookup[category] for category in filled.categories), -1], np.int32)[filled.codes]
+    return ColumnValues(codes=np.where(missing, moved, known.codes).astype(np.int32), categories=tuple(categories))
+
+
+def _cells(model: "Model", n: int, seed: int, first: int, restrictions: Mapping[int, Restriction]) -> tuple[np.ndarray, np.ndarray]:
+    game = model.game
+    if isinstance(game, CompletesRows):
+        return _numpy(game.complete_cells(n, seed, first, restrictions, None))
+    assert isinstance(game, Samples)
+    return _numpy(table_spec_of(model).codes_of(game.sample(n, seed, None, first)))
+
+
+def _numpy(cells: tuple[torch.Tensor, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    codes, positions = cells
+    return codes.cpu().numpy().astype(np.int32), positions.cpu().float().numpy()
+
+
+def _restored(model: "Model", plan: TablePlan, codes: np.ndarray, positions: np.ndarray, seed: int, first: int) -> dict[str, ColumnValues]:
+    return plan.restore(table_spec_of(model).decode(codes, positions), len(codes), seed, first)
+
+
+def concatenated(parts: Sequence[TableValues]) -> dict[str, ColumnValues]:
+    """Rows of tables with the same columns and categories, one after the other."""
+    found: dict[str, ColumnValues] = {}
+    for name, one in parts[0].items():
+        if one.numbers is not None:
+            found[name] = ColumnValues(numbers=np.concatenate([part[name].numbers for part in parts]))  # pyright: ignore[reportArgumentType, reportCallIssue]
+        else:
+            codes = np.concatenate([part[name].codes for part in parts])  # pyright: ignore[reportArgumentType, reportCallIssue]
+            found[name] = ColumnValues(codes=codes, categories=one.categories)
+    return found

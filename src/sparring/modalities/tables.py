@@ -1,0 +1,163 @@
+"""The adapter of tables."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+import numpy as np
+from jaxtyping import Float64, Int32, UInt8
+
+from sparring.core.errors import SettingsError
+from sparring.core.formatting import plural
+from sparring.core.settings import type_problems
+from sparring.data.dataset import Dataset
+from sparring.data.tables.plan import TablePlan
+from sparring.data.tables.table_dataset import TableDataset, split_holdout
+from sparring.data.tables.table_drawing import draw_columns
+from sparring.data.tables.table_spec import TableSpec
+from sparring.data.tables.table_store import TableReading, prepare_table
+from sparring.games.capabilities import Samples
+from sparring.games.game import Game
+from sparring.games.recipe import Recipe
+from sparring.modalities.modality import DataSettings, Place
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SCORED, DRAWN = 4096, 2048
+"""Number of rows in the score of a checkpoint, and in a view of the columns."""
+BINS = 10
+"""Number of groups that a column's values are put into for the score."""
+FRAME = "(a data frame)"
+"""What config.json says of data that was not read from a file."""
+WITHOUT_USE = {
+    "evaluate_every": "evaluate_every is for images; tables are judged with: sparring judge RUN. Leave it out.",
+    "coach": "coach is for images from noise; it knows no remedies for tables yet. Leave it out.",
+}
+"""Settings of training that tables have no use for, and what to do instead."""
+
+
+class Tables:
+    """Rows of a table: files, or data frames."""
+
+    name: ClassVar[str] = "tables"
+    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows"]] = "rows"
+    settings: ClassVar[Mapping[str, type]] = {"reading": TableReading}
+
+    def spec_from_json(self, value: Mapping[str, Any]) -> TableSpec:
+        """See Modality."""
+        spec = TableSpec.from_json(value)
+        TablePlan.from_json(spec.plan)
+        return spec
+
+    def is_dataset(self, data: object) -> bool:
+        """See Modality."""
+        return isinstance(data, TableDataset)
+
+    def setting_problems(self, settings: DataSettings, training: Mapping[str, Any]) -> list[str]:
+        """See Modality."""
+        without_use = [problem for name, problem in WITHOUT_USE.items() if training.get(name) not in {None, False}]
+        return type_problems(settings["reading"]) + without_use
+
+    def refuse_dataset(self, data: object, recipe_name: str) -> None:
+        """See Modality."""
+
+    def located(self, settings: DataSettings) -> DataSettings:
+        """See Modality."""
+        reading: TableReading = settings["reading"]
+        if reading.table is None:
+            return settings
+        return {**settings, "reading": replace(reading, table=str(Path(reading.table).expanduser().resolve()))}
+
+    def location(self, data: Any) -> str:  # noqa: ANN401 (a place, a dataset or a frame)
+        """See Modality."""
+        if not isinstance(data, str | Path):
+            return FRAME
+        path = Path(data).expanduser()
+        return str(path.resolve()) if path.exists() else str(data)
+
+    def open(self, data: Any, recipe: Recipe, settings: DataSettings, console: "Console") -> TableDataset:  # noqa: ANN401
+        """See Modality. `data` may be a data frame, too."""
+        if data == FRAME:
+            raise SettingsError("This run was trained on a data frame, which is not kept. Give it again: sparring.resume(run, data=frame).")
+        encoded = cast(Any, recipe)
+        dataset = prepare_table(data, settings["reading"], numbers_as=encoded.numbers_as, rows_by=getattr(encoded, "rows_by", "order"))
+        plan = TablePlan.from_json(dataset.spec.plan)
+        source = data if isinstance(data, str) else "a file" if isinstance(data, Path) else "a data frame"
+        console.print(
+            f"{plural(len(dataset), 'row', 'rows')} of {plural(len(plan.columns), 'column', 'columns')} from {source}: "
+            f"{len(plan.modeled)} to learn, {len(plan.columns) - len(plan.modeled)} that follow from them or are made fresh"
+            f"{f', {len(plan.dropped)} left out' if plan.dropped else ''}."
+        )
+        return dataset
+
+    def record(self, dataset: TableDataset, settings: DataSettings) -> dict[str, Any]:
+        """See Modality."""
+        return {
+            "reading": asdict(self.located(settings)["reading"]),
+            "spec": dataset.spec.to_json(),
+            "count": len(dataset),
+            "fingerprint": dataset.fingerprint,
+        }
+
+    def split_holdout(self, dataset: TableDataset, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:
+        """See Modality."""
+        return split_holdout(dataset, count, seed)
+
+    def sample_grid(self, dataset: TableDataset, count: int, seed: int) -> Callable[[Game], UInt8[np.ndarray, "h w c"]]:
+        """See Modality. Distributions of the columns, of the table and of samples."""
+        real = dataset.values(spread(len(dataset), DRAWN))
+
+        def draw(game: Game) -> UInt8[np.ndarray, "h w c"]:
+            codes, positions = cells_of(dataset.spec, game, DRAWN, seed)
+            return draw_columns(real, dataset.spec.decode(codes, positions))
+
+        return draw
+
+    def checkpoint_score(self, dataset: TableDataset, seed: int) -> Callable[[Game], dict[str, Any]]:
+        """See Modality. How far the joint frequencies of pairs of columns are from those of the table."""
+        rows = spread(len(dataset), SCORED)
+        real = groups(dataset.spec, dataset.codes[rows], dataset.positions[rows])
+        count = len(rows)
+
+        def score(game: Game) -> dict[str, Any]:
+            value = pair_distance(real, groups(dataset.spec, *cells_of(dataset.spec, game, count, seed)))
+            return {"name": "total variation of pairs of columns", "value": value, "real": count, "generated": count, "seed": seed}
+
+        return score
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """At most `most` numbers below `count`, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+
+
+def cells_of(spec: TableSpec, game: Game, n: int, seed: int) -> tuple[Int32[np.ndarray, "n c"], np.ndarray]:
+    """Codes and positions of samples of a game."""
+    codes, positions = spec.codes_of(cast(Samples, game).sample(n, seed))
+    return codes.cpu().numpy().astype(np.int32), positions.cpu().float().numpy()
+
+
+def groups(spec: TableSpec, codes: Int32[np.ndarray, "n c"], positions: np.ndarray) -> Int32[np.ndarray, "n c"]:
+    """Every cell as one of at most `BINS` groups: of numbers by position, of codes by frequency (the rarest together)."""
+    found = np.empty_like(codes)
+    for number, encoding in enumerate(spec.encodings):
+        order = np.argsort(-np.asarray(encoding.shares), kind="stable")
+        rank = np.empty(len(order), np.int32)
+        rank[order] = np.minimum(np.arange(len(order)), BINS - 1)
+        found[:, number] = rank[codes[:, number]]
+        if encoding.pieces == 1 and encoding.first_piece == 0:
+            found[:, number] = np.clip(((positions[:, number] + 1) / 2 * BINS).astype(np.int32), 0, BINS - 1)
+    return found
+
+
+def pair_distance(real: Int32[np.ndarray, "n c"], generated: Int32[np.ndarray, "m c"]) -> float:
+    """Mean over pairs of columns of the total variation distance of their joint frequencies, 0 to 1."""
+    columns = real.shape[1]
+
+    def joint(groups: Int32[np.ndarray, "n c"], a: int, b: int) -> Float64[np.ndarray, " k"]:
+        return np.bincount(groups[:, a] * BINS + groups[:, b], minlength=BINS * BINS) / len(groups)
+
+    pairs = [(a, b) for a in range(columns) for b in range(a)] or [(0, 0)]
+    return float(np.mean([np.abs(joint(real, a, b) - joint(generated, a, b)).sum() / 2 for a, b in pairs]))
