@@ -6,7 +6,7 @@ from sparring.core.errors import missing_extra
 
 try:
     import pyarrow as pa
-    import pyarrow.compute as compute
+    from pyarrow import compute
 except ModuleNotFoundError:
     raise missing_extra("pyarrow", "tables", "Reading a table") from None
 

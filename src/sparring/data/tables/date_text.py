@@ -102,17 +102,24 @@ def _form_of(texts: Sequence[str], pattern: str) -> dict[str, Any] | None:
     return form
 
 
-def _zone_with(offsets: Mapping[str, int], numbers: Float64[np.ndarray, " n"], written: Sequence[str]) -> str | None:
+def _zone_with(offsets: Mapping[str, int], numbers: Float64[np.ndarray, " n"], written: list[str]) -> str | None:
     """A time zone whose summer and winter time explain the offsets, if there is one."""
     rows = np.linspace(0, len(numbers) - 1, min(len(numbers), 500)).astype(int)
-    wanted = np.array([_offset_seconds(written[row]) for row in rows])
+    wanted = np.array([_offset_seconds(written[row]) for row in rows.tolist()])
     if len(offsets) > 4:
         return None
-    zones = (zone for zone in sorted(available_timezones()) if "/" in zone and not zone.startswith(("Etc/", "SystemV/", "posix", "right")))
-    for zone in (*_COMMON_ZONES, *zones):
+    for zone in time_zones():
         if np.array_equal(zone_offsets(numbers[rows], zone), wanted):
             return zone
     return None
+
+
+def time_zones() -> Iterator[str]:
+    """Names of the world's time zones, those of many people first."""
+    yield from _COMMON_ZONES
+    yield from (
+        zone for zone in sorted(available_timezones()) if "/" in zone and not zone.startswith(("Etc/", "SystemV/", "posix", "right"))
+    )
 
 
 _COMMON_ZONES = (

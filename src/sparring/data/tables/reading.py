@@ -50,7 +50,7 @@ def _read_parquet(path: Path) -> RawTable:
     from pyarrow import parquet  # noqa: PLC0415 (an extra)
 
     try:
-        return typed_table(parquet.read_table(path, partitioning=None), "parquet", path.name)
+        return typed_table(parquet.ParquetFile(path).read(), "parquet", path.name)
     except (pa.ArrowException, OSError) as problem:
         raise DataError(f"{path} cannot be read as Parquet: {problem}") from None
 
