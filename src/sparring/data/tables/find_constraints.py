@@ -19,6 +19,7 @@ from sparring.data.tables.constraints import (
     Unique,
     Value,
     calendar_part,
+    numbers_in,
 )
 from sparring.data.tables.date_text import time_zones, zone_offsets
 
@@ -198,11 +199,11 @@ def _possible_sums(columns: Sequence[Column], few: TableValues) -> list[SumOf]:
     names = [column.name for column in columns]
     kinds = {column.name: column.kind for column in columns}
     candidates = [copy for pair in itertools.permutations(names, 2) if (copy := _copy(pair[0], pair[1], kinds, few)) is not None]
-    groups = list(itertools.combinations(names, 2))
+    groups: list[tuple[str, ...]] = list(itertools.combinations(names, 2))
     if len(names) <= 16:
         groups += itertools.combinations(names, 3)
     groups += [tuple(names[start : start + size]) for size in range(4, 13) for start in range(len(names) - size + 1)]
-    columns_first = {name: few[name].numbers for name in names}
+    columns_first = {name: numbers_in(few, name) for name in names}
     for group in groups:
         dates = [name for name in group if kinds[name] == "datetime"]
         if len(dates) > 1 or (dates and len(group) > 2):
@@ -232,8 +233,7 @@ def _copy(target: str, part: str, kinds: dict[str, str], few: TableValues) -> Su
     return SumOf(target, (part,), (float(f"{ratio:.12g}"),))
 
 
-def _starts_equal(target: np.ndarray | None, total: np.ndarray, same_kind: bool) -> bool:
-    assert target is not None
+def _starts_equal(target: np.ndarray, total: np.ndarray, same_kind: bool) -> bool:
     both = ~(np.isnan(target) | np.isnan(total))
     return same_kind and bool(both.any()) and bool((np.abs(target - total)[both] <= 1e-9 * np.maximum(np.abs(total[both]), 1)).all())
 
@@ -297,13 +297,11 @@ def _gaps(values: TableValues, columns: Sequence[Column]) -> list[Constraint]:
         MissingWhen(target, source, (None,), only=False)
         for source, target in sorted(nested - through, key=lambda each: leaders.index(each[0]))
     ]
-    by_category = [
-        _missing_when(values[column.name], gappy[name], column.name, name)
-        for column in columns
-        for name in leaders
-        if not column.is_numeric
-    ]
-    return found + [each for each in by_category if each is not None]
+    discrete = [column.name for column in columns if not column.is_numeric]
+    by_category = [_missing_when(values[source], gappy[target], source, target) for source in discrete for target in leaders]
+    said = [each for each in by_category if each is not None]
+    more = {(each.source, each.target) for each in said}
+    return [*(each for each in found if not (isinstance(each, MissingWhen) and (each.source, each.target) in more)), *said]
 
 
 def _missing_when(source: ColumnValues, mask: np.ndarray, source_name: str, target: str) -> MissingWhen | None:
@@ -313,8 +311,8 @@ def _missing_when(source: ColumnValues, mask: np.ndarray, source_name: str, targ
     counts = np.bincount(source.codes + 1, minlength=len(source.categories) + 1)
     gaps = np.bincount(source.codes + 1, mask, minlength=len(source.categories) + 1)
     always = (counts > 0) & (gaps == counts) & (counts * -math.log(mask.mean()) > CHANCE / 2)
-    always[0] = False  # missing when missing is told by the masks
-    if not always.any():
+    if not always[1:].any():  # missing when missing is told by the masks
         return None
     only = bool(gaps[~always].sum() == 0)
-    return MissingWhen(target, source_name, tuple(source.categories[index - 1] for index in np.flatnonzero(always).tolist()), only)
+    named = tuple(source.categories[index - 1] if index else None for index in np.flatnonzero(always).tolist())
+    return MissingWhen(target, source_name, (*named[1:], None) if named[0] is None else named, only)

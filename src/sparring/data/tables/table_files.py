@@ -35,13 +35,13 @@ def is_table(source: str | Path) -> bool:
 
     A .txt file is one only if its first lines have the same number of columns, more than one.
     """
-    if str(source) in BUNDLED_TABLES:
-        return True
     path = Path(source).expanduser()
     try:
-        if not path.is_file():
+        if not path.exists():
+            return str(source) in BUNDLED_TABLES
+        if path.is_dir():
             return False
-    except OSError:
+    except OSError:  # too long a name
         return False
     if path.suffix.lower() != ".txt":
         return table_kind(path) is not None

@@ -73,9 +73,7 @@ def _written(column: Column, distinct: DistinctTexts, rows: int, wanted: Mapping
         )
     has_gaps = bool(gone) or bool((distinct.codes < 0).any())
     if len(texts) == 1 and not has_gaps and not wanted:
-        return replace(
-            column, kind="constant", reason=f"the only value is {_shortened(texts[0])!r}", text={"missing": None, "missing_texts": []}
-        )
+        return replace(column, kind="constant", reason=_only(texts[0]), text={"missing": None, "missing_texts": []})
     missing = _missing_form(distinct, gone)
     if "pattern" not in wanted and wanted.get("kind") in {None, "boolean"}:
         pair = sorted(texts, key=lambda text: next((words.index(text.lower()) for words in BOOLEANS if text.lower() in words), -1))
@@ -138,7 +136,7 @@ def _words(column: Column, distinct: DistinctTexts, rows: int) -> Column:
     texts, present = distinct.texts, int((distinct.codes >= 0).sum())
     noted = _gaps_noted(form)
     if len(texts) == 1 and present == rows:
-        return replace(column, kind="constant", reason=f"the only value is {_shortened(texts[0])!r}")
+        return replace(column, kind="constant", reason=_only(texts[0]))
     unique = len(texts) == present
     sample = texts[:1000]
     for what, pattern in _UNIQUE_FORMS.items():
@@ -154,7 +152,11 @@ def _words(column: Column, distinct: DistinctTexts, rows: int) -> Column:
         return replace(column, kind="identifier", reason=f"every value is different and none is a number that measures{noted}")
     codes = " written with leading zeros" if all(re.fullmatch(r"\d+", text) for text in sample) and any(t[0] == "0" for t in sample) else ""
     counts = distinct.counts
-    share = "" if not len(counts) else f", the most frequent is {_shortened(texts[int(counts.argmax())])!r} ({counts.max() / present:.1%})"
+    share = (
+        ""
+        if not len(counts)
+        else f", the most frequent is {_shortened(texts[int(counts.argmax())])!r} ({100 * counts.max() / present:.1f} %)"
+    )
     return replace(column, kind="category", reason=f"{plural(len(texts), 'distinct value', 'distinct values')}{codes}{share}{noted}")
 
 
@@ -169,6 +171,11 @@ def _missing_among_words(distinct: DistinctTexts) -> str | None:
     if all(re.fullmatch(r"[A-Z]{2}", text) for text in texts):  # NA is Namibia
         return None
     return texts[max(found, key=lambda index: counts[index])]
+
+
+def _only(text: str) -> str:
+    """A single value in a sentence: words in quotes."""
+    return f"the only value is {text if number_format([text]) else repr(_shortened(text))}"
 
 
 def _shortened(text: str) -> str:
