@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from sparring.data.tables.columns import Column
-from sparring.data.tables.constraints import CalendarPart, Constraint, Determines, MissingTogether, MissingWhen, Ordered, SumOf
+from sparring.data.tables.constraints import CalendarPart, Constraint, Determines, MissingTogether, MissingWhen, Ordered, SumOf, Unique
 
 
 @dataclass(frozen=True)
@@ -49,21 +49,22 @@ class _Builder:
 
     def accepts(self, constraint: Constraint) -> bool:
         """Whether there is a way to meet a constraint beside those before. If so, it is arranged."""
-        if isinstance(constraint, Determines):
-            return self._determines(constraint)
-        if isinstance(constraint, CalendarPart):
-            return (
-                self._is_free(constraint.target) and not self._moves(constraint.source) and self._computes(constraint, (constraint.source,))
-            )
-        if isinstance(constraint, SumOf):
-            return self._is_free(constraint.target) and self._computes(constraint, constraint.parts)
-        if isinstance(constraint, Ordered):
-            return self._ordered(constraint)
-        if isinstance(constraint, MissingTogether):
-            return self._together(constraint)
-        if isinstance(constraint, MissingWhen):
-            return self._missing_when(constraint)
-        return True  # identifiers are unique as they are made
+        match constraint:
+            case Determines():
+                done = self._determines(constraint)
+            case CalendarPart(source=source, target=target):
+                done = self._is_free(target) and not self._moves(source) and self._computes(constraint, (source,))
+            case SumOf(target=target, parts=parts):
+                done = self._is_free(target) and self._computes(constraint, parts)
+            case Ordered():
+                done = self._ordered(constraint)
+            case MissingTogether():
+                done = self._together(constraint)
+            case MissingWhen():
+                done = self._missing_when(constraint)
+            case Unique():
+                done = True  # identifiers are unique as they are made
+        return done
 
     def _is_free(self, name: str) -> bool:
         """Whether nothing has been arranged for the values of a column."""

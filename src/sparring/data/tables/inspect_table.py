@@ -82,7 +82,7 @@ def _described(form: TableFormat) -> str:
 def _share(count: int, total: int) -> str:
     """A count and its share, which is never rounded to none."""
     percent = 100 * count / total
-    return f"{count:,} ({percent:.1f} %)" if percent >= 0.05 else f"{count:,} (under 0.1 %)"
+    return f"{count:,} ({percent:.1f}%)" if percent >= 0.05 else f"{count:,} (under 0.1%)"
 
 
 def inspect_table(source: Any) -> TableInspection:  # noqa: ANN401 (any library's frame)

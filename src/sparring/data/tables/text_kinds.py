@@ -152,11 +152,7 @@ def _words(column: Column, distinct: DistinctTexts, rows: int) -> Column:
         return replace(column, kind="identifier", reason=f"every value is different and none is a number that measures{noted}")
     codes = " written with leading zeros" if all(re.fullmatch(r"\d+", text) for text in sample) and any(t[0] == "0" for t in sample) else ""
     counts = distinct.counts
-    share = (
-        ""
-        if not len(counts)
-        else f", the most frequent is {_shortened(texts[int(counts.argmax())])!r} ({100 * counts.max() / present:.1f} %)"
-    )
+    share = "" if not len(counts) else f", the most frequent is {_shortened(texts[int(counts.argmax())])!r} ({counts.max() / present:.1%})"
     return replace(column, kind="category", reason=f"{plural(len(texts), 'distinct value', 'distinct values')}{codes}{share}{noted}")
 
 
