@@ -15,8 +15,10 @@ Inspected = Annotated[
 
 
 def inspect_data(data: Inspected, split: str | None = None, max_pixels: int | None = None, out: Path | None = None) -> int:
-    """Inspect images (sizes, color modes, classes, files that cannot be used and why) or a table (what each column is and why, what holds in
-    every row). Writes a contact sheet, or a file in which to change what was found.
+    """Inspect images or a table.
+
+    Of images: sizes, color modes, classes, and files that cannot be used and why; writes a contact sheet. Of a table: what each column is
+    and why, and what holds in every row; writes a file in which to change that.
 
     Args:
         split: Part of the data to read, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).

@@ -88,6 +88,8 @@ class CalendarPart:
     part: Part
     zone: str | None = None
     """Time zone in which the date is read; None: as it is written (UTC)."""
+    seen: tuple[float, ...] = ()
+    """The values that the part has in the source, in ascending order, such as the hours in which a shop is open."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -101,6 +103,12 @@ class CalendarPart:
     def of(self, seconds: np.ndarray) -> np.ndarray:
         """The part of dates that are seconds since 1970 (NaN where missing)."""
         return calendar_part(seconds, self.part, self.zone)
+
+    def nearest_seen(self, parts: np.ndarray) -> np.ndarray:
+        """For each part of a date the nearest that the source has; NaN stays."""
+        known = np.array(self.seen)
+        nearest = known[np.searchsorted((known[1:] + known[:-1]) / 2, np.nan_to_num(parts))]
+        return np.where(np.isnan(parts), np.nan, nearest)
 
     def __str__(self) -> str:
         return f"{self.target} is the {self.part} of {self.source}" + (f" in {self.zone}" if self.zone else "")

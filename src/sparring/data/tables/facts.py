@@ -68,16 +68,18 @@ def _decimals(step: float, value: float) -> int:
     return 6
 
 
-def on_grid(numbers: Float64[np.ndarray, " n"], column: Column, facts: ColumnFacts) -> Float64[np.ndarray, " n"]:
-    """`numbers` within the column's range, and on its grid. NaN stays."""
+def on_grid(numbers: Float64[np.ndarray, " n"], column: Column, facts: ColumnFacts, *, always: bool = False) -> Float64[np.ndarray, " n"]:
+    """`numbers` within the column's range, and on its grid. NaN stays.
+
+    Floats with an error in their last digit (0.30000000000000004) stay as they are, unless `always`.
+    """
     clipped = np.clip(numbers, facts.low, facts.high)
     if column.step is None or facts.decimals is None:
         return clipped
     # The largest number is on the grid, so rounding never leaves the range.
     steps = np.round((clipped - facts.low) / column.step)
     grid = np.round(facts.low + steps * column.step, facts.decimals) + 0.0
-    # Floats with an error in their last digit (0.30000000000000004) stay as they are.
-    return np.where(np.abs(grid - clipped) <= 1e-9 * column.step, clipped, grid)
+    return grid if always else np.where(np.abs(grid - clipped) <= 1e-9 * column.step, clipped, grid)
 
 
 def filled(values: ColumnValues, where: np.ndarray, facts: ColumnFacts, chance: Float64[np.ndarray, " n"]) -> ColumnValues:

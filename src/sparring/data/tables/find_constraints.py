@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -75,7 +76,8 @@ def _calendar_parts(values: TableValues, few: TableValues, columns: Sequence[Col
                 distinct = len(np.unique(seconds[~np.isnan(seconds)]))
                 varied = len(np.unique(candidate.of(seconds))) > 1 and distinct >= 5
                 if varied and candidate.holds(few).all() and candidate.holds(values).all():
-                    found.append(candidate)
+                    seen = np.unique(numbers_in(values, name))
+                    found.append(replace(candidate, seen=tuple(seen[~np.isnan(seen)].tolist())))
                     break
     zone = next((each.zone for each in found if each.zone), None)
     # A month may be the month in UTC by luck of the hours: one zone for all parts of a date is meant.

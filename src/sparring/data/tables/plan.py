@@ -1,6 +1,6 @@
 """What a model of a table has to learn, and how all columns are made from that, with every constraint met in every row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -116,9 +116,7 @@ def _shuffled(values: TableValues, random: np.random.Generator) -> dict[str, Col
 
 def broken_constraints(plan: TablePlan, trial: TableValues) -> tuple[Constraint, ...]:
     """The constraints of a plan that do not hold in rows made from such values of its columns, the ones to give up first."""
-    reduced = plan.reduce(trial)
-    for high in plan.arrangement.lows:  # of columns that have nothing to do with each other a difference may be anything
-        reduced[high] = ColumnValues(numbers=np.abs(numbers_in(reduced, high)))
+    reduced = _anything(plan.reduce(trial), plan.arrangement.lows)
     rows = plan.restore(reduced, TRIED_ROWS, 0)
     left = plan.arrangement.left
     broken = tuple(each for each in plan.constraints if not each.holds(rows).all())
@@ -129,6 +127,20 @@ def broken_constraints(plan: TablePlan, trial: TableValues) -> tuple[Constraint,
     culprits = tuple(each for name, each in plan.arrangement.computed.items() if name in outside)
     culprits += tuple(each for each in plan.constraints if isinstance(each, Ordered) and each.high in outside)
     return broken or culprits
+
+
+def _anything(reduced: TableValues, differences: Collection[str]) -> dict[str, ColumnValues]:
+    """The same with half of the numbers replaced by any in their range, as a model may draw them. Differences are not negative."""
+    random, anything = np.random.default_rng(1), {}
+    for name, column in reduced.items():
+        if column.numbers is None or column.missing.all():
+            anything[name] = column
+            continue
+        low, high = np.nanmin(column.numbers), np.nanmax(column.numbers)
+        drawn = np.where(random.random(len(column)) < 0.5, random.uniform(low, high, len(column)), column.numbers)
+        drawn = np.where(column.missing, np.nan, drawn)
+        anything[name] = ColumnValues(numbers=np.abs(drawn) if name in differences else drawn)
+    return anything
 
 
 def _leaves_range(values: ColumnValues, facts: ColumnFacts) -> bool:

@@ -101,7 +101,7 @@ class _Rows:
         """From differences to values: not below any of `lows`, in the column's own range and on its grid."""
         column, facts = self.columns[name], self.facts[name]
         base = base_of([numbers_in(self.values, low) for low in lows], facts.low)
-        numbers = on_grid(base + np.maximum(numbers_in(self.values, name), 0), column, facts)
+        numbers = on_grid(base + np.maximum(numbers_in(self.values, name), 0), column, facts, always=True)
         if column.step is not None and facts.decimals is not None:
             below = numbers < base
             numbers = np.where(below, np.round(numbers + column.step, facts.decimals), numbers)
@@ -122,13 +122,13 @@ class _Rows:
             self.values[target] = ColumnValues(numbers=rounded + 0.0)
 
     def _into_calendar(self, name: str) -> None:
-        """Move dates of which a part is out of its column's range (a closed hour of the day) to the nearest that is not."""
+        """Move dates of which a part is never seen in its column (a closed hour of the day) to the nearest that is."""
         parts = [each for each in self.arrangement.computed.values() if isinstance(each, CalendarPart) and each.source == name]
         for constraint in [*parts, *parts]:  # twice, for a move may cross the change to summer time
-            unit, facts = UNITS.get(constraint.part), self.facts[constraint.target]
+            unit = UNITS.get(constraint.part)
             seconds = numbers_in(self.values, name)
             found = constraint.of(seconds)
-            ahead = np.clip(found, facts.low, facts.high) - found
+            ahead = constraint.nearest_seen(found) - found
             if unit is not None and np.nan_to_num(ahead).any():
                 self.values[name] = ColumnValues(numbers=on_grid(seconds + ahead * unit, self.columns[name], self.facts[name]))
 
