@@ -1,20 +1,40 @@
 """`sparring data`: inspect data, and prepare it for training."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from sparring.cli.arguments.shared import Source
+from tyro.conf import Positional, arg
+
+from sparring.cli.arguments.shared import DATA
 from sparring.core.console import console
 
+Inspected = Annotated[
+    Positional[str],
+    arg(metavar="DATA", help=f"The data: {DATA}; or a table: flights, or a CSV, Parquet, Feather, JSON lines or Excel file."),
+]
 
-def inspect_data(data: Source, split: str | None = None, max_pixels: int | None = None, out: Path | None = None) -> int:
-    """Inspect data: sizes, color modes, classes, and files that cannot be used and why. Writes a contact sheet.
+
+def inspect_data(data: Inspected, split: str | None = None, max_pixels: int | None = None, out: Path | None = None) -> int:
+    """Inspect images or a table.
+
+    Of images: sizes, color modes, classes, and files that cannot be used and why; writes a contact sheet. Of a table: what each column is
+    and why, and what holds in every row; writes a file in which to change that.
 
     Args:
         split: Part of the data to read, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
         max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
-        out: The contact sheet to write. Default: DATA-contact-sheet.png.
+        out: The contact sheet or table.json to write. Default: DATA-contact-sheet.png, DATA-table.json.
     """
+    from sparring.data.tables.table_files import is_table
+
+    if is_table(data):
+        from sparring.cli.inspect_table import inspect_table_file
+
+        return inspect_table_file(data, out, {"--split": split, "--max-pixels": max_pixels})
+    return _inspect_images(data, split, max_pixels, out)
+
+
+def _inspect_images(data: str, split: str | None, max_pixels: int | None, out: Path | None) -> int:
     from sparring.data.images.inspect import inspect_source
     from sparring.data.open_by_name import open_source
     from sparring.data.preprocessing import Preprocessing

@@ -1,0 +1,32 @@
+"""`sparring data inspect` for tables."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sparring.core.console import console
+from sparring.core.errors import SettingsError
+
+
+def inspect_table_file(data: str, out: Path | None, for_images: Mapping[str, object]) -> int:
+    """Print what a table is and write its table.json. SettingsError if a flag of `for_images` was given, or `out` has another ending."""
+    from sparring.data.tables.inspect_table import inspect_table, write_choices
+
+    if given := [flag for flag, value in for_images.items() if value is not None]:
+        raise SettingsError(
+            f"{data} is a table, and {' and '.join(given)} {'is' if len(given) == 1 else 'are'} for images. Leave that out."
+        )
+    if out is not None and out.suffix.lower() != ".json":
+        raise SettingsError(f"What is written of a table is a .json file, so --out cannot be {out}.")
+    screen = console()
+    inspection = inspect_table(data)
+    for line in inspection.lines():
+        screen.print(line)
+    out = out or Path(f"{_stem(data)}-table.json")
+    write_choices(inspection, out)
+    screen.print(f"To change a kind, leave out a column or switch off a constraint, edit: {out}")
+    return 0
+
+
+def _stem(data: str) -> str:
+    name = Path(data).name
+    return Path(name.removesuffix(".gz")).stem

@@ -1,0 +1,314 @@
+"""What holds between the columns of a table in every row. Finding them: `find_constraints`; making them hold: `plan`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+from jaxtyping import Bool
+
+from sparring.data.tables.columns import ColumnValues, TableValues
+from sparring.data.tables.date_text import zone_offsets
+
+Value = str | float | None
+"""One value: the text of a category, a number, or None where it is missing."""
+Part = Literal["year", "quarter", "month", "day", "weekday", "isoweekday", "hour", "minute", "second"]
+"""A part of a date. Weekdays count from Monday, as 0 (weekday) or 1 (isoweekday)."""
+UNITS: Mapping[str, float] = {"day": 86_400, "weekday": 86_400, "isoweekday": 86_400, "hour": 3600, "minute": 60, "second": 1}
+"""Seconds by which a date moves when one of its parts goes up by 1, where that is always the same."""
+TOLERANCE = 1e-9
+"""Relative error of sums: floats that are shown with the same digits are equal."""
+
+Rows = Bool[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class Determines:
+    """Rows with the same value of one column have the same value of another."""
+
+    kind: ClassVar[str] = "determines"
+
+    source: str
+    target: str
+    mapping: tuple[tuple[Value, Value], ...]
+    """Every value of the source, with the target's. Numbers in ascending order, and a missing value last."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that it is about."""
+        return (self.source, self.target)
+
+    def holds(self, values: TableValues) -> Rows:
+        """In which rows it holds."""
+        wanted = self.targets(values[self.source], values[self.target].categories)
+        return same_values(wanted, values[self.target])
+
+    def targets(self, source: ColumnValues, categories: tuple[str, ...]) -> ColumnValues:
+        """The target's values for those of the source. Numbers between known ones have the target of the nearest."""
+        places = self.places(source)
+        ends = [end for _, end in self.mapping]
+        if categories:
+            index = {text: code for code, text in enumerate(categories)}
+            codes = np.array([-1 if end is None else index[str(end)] for end in ends], np.int32)
+            return ColumnValues(codes=codes[places], categories=categories)
+        return ColumnValues(numbers=np.array([np.nan if end is None else end for end in ends], np.float64)[places])
+
+    def places(self, source: ColumnValues) -> np.ndarray:
+        """Index in `mapping` of each value of the source, the nearest one for numbers; of the last where a value is not known."""
+        starts = [start for start, _ in self.mapping]
+        if source.codes is not None:
+            index = {start: place for place, start in enumerate(starts)}
+            unknown = len(starts) - 1
+            known = [index.get(text, unknown) for text in source.categories]
+            return np.array([*known, index.get(None, unknown)])[source.codes]
+        assert source.numbers is not None
+        known = self.known_numbers
+        right = np.clip(np.searchsorted(known, source.numbers), 0, len(known) - 1)
+        left = np.maximum(right - 1, 0)
+        nearer_left = np.abs(source.numbers - known[left]) <= np.abs(known[right] - source.numbers)
+        return np.where(np.isnan(source.numbers), len(starts) - 1, np.where(nearer_left, left, right))
+
+    @property
+    def known_numbers(self) -> np.ndarray:
+        """The source's known values in ascending order, if it is numeric."""
+        return np.array([start for start, _ in self.mapping if start is not None], np.float64)
+
+    def __str__(self) -> str:
+        return f"{self.source} determines {self.target}"
+
+
+@dataclass(frozen=True)
+class CalendarPart:
+    """A column of integers is a part of a date, such as its month."""
+
+    kind: ClassVar[str] = "calendar part"
+
+    source: str
+    target: str
+    part: Part
+    zone: str | None = None
+    """Time zone in which the date is read; None: as it is written (UTC)."""
+    seen: tuple[float, ...] = ()
+    """The values that the part has in the source, in ascending order, such as the hours in which a shop is open."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that it is about."""
+        return (self.source, self.target)
+
+    def holds(self, values: TableValues) -> Rows:
+        """In which rows it holds."""
+        return same_values(ColumnValues(numbers=self.of(numbers_in(values, self.source))), values[self.target])
+
+    def of(self, seconds: np.ndarray) -> np.ndarray:
+        """The part of dates that are seconds since 1970 (NaN where missing)."""
+        return calendar_part(seconds, self.part, self.zone)
+
+    def nearest_seen(self, parts: np.ndarray) -> np.ndarray:
+        """For each part of a date the nearest that the source has; NaN stays."""
+        known = np.array(self.seen)
+        nearest = known[np.searchsorted((known[1:] + known[:-1]) / 2, np.nan_to_num(parts))]
+        return np.where(np.isnan(parts), np.nan, nearest)
+
+    def __str__(self) -> str:
+        return f"{self.target} is the {self.part} of {self.source}" + (f" in {self.zone}" if self.zone else "")
+
+
+@dataclass(frozen=True)
+class SumOf:
+    """A column is the weighted sum of others: total = price + tax; end = start + 86,400 x days; kilometers = 1.609 x miles."""
+
+    kind: ClassVar[str] = "sum"
+
+    target: str
+    parts: tuple[str, ...]
+    weights: tuple[float, ...]
+    """Of the parts: mostly 1 and -1, or seconds in the unit of a part where the target is a date."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that it is about."""
+        return (self.target, *self.parts)
+
+    def holds(self, values: TableValues) -> Rows:
+        """In which rows it holds: both sides are equal, or the target and one of its parts are missing."""
+        target, total = numbers_in(values, self.target), self.of(values)
+        scale = np.maximum(np.abs(target), sum(np.abs(numbers_in(values, part)) for part in self.parts))
+        return (np.abs(target - total) <= TOLERANCE * np.maximum(scale, 1)) | (np.isnan(target) & np.isnan(total))
+
+    def of(self, values: TableValues) -> np.ndarray:
+        """The sum in each row."""
+        pairs = zip(self.parts, self.weights, strict=True)
+        return np.sum([numbers_in(values, part) * weight for part, weight in pairs], axis=0)
+
+    def __str__(self) -> str:
+        words = []
+        for part, weight in zip(self.parts, self.weights, strict=True):
+            factor = "" if abs(weight) == 1 else f"{abs(weight):,.6g} x "
+            words.append(f"{'- ' if weight < 0 else '+ '}{factor}{part}")
+        return f"{self.target} = {' '.join(words).removeprefix('+ ')}"
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """One column is never above another where both are present."""
+
+    kind: ClassVar[str] = "ordered"
+
+    low: str
+    high: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that it is about."""
+        return (self.low, self.high)
+
+    def holds(self, values: TableValues) -> Rows:
+        """In which rows it holds."""
+        return ~(numbers_in(values, self.low) > numbers_in(values, self.high))
+
+    def __str__(self) -> str:
+        return f"{self.low} <= {self.high}"
+
+
+@dataclass(frozen=True)
+class MissingTogether:
+    """Columns are missing in the same rows."""
+
+    kind: ClassVar[str] = "missing together"
+
+    names: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that it is about."""
+        return self.names
+
+    def holds(self, values: TableValues) -> Rows:
+        """In which rows it holds."""
+        first = values[self.names[0]].missing
+        return np.all([values[name].missing == first for name in self.names[1:]], axis=0)
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.names[:-1])} and {self.names[-1]} are missing together"
+
+
+@dataclass(frozen=True)
+class MissingWhen:
+    """A column is missing in all rows where another one has certain values."""
+
+    kind: ClassVar[str] = "missing when"
+
+    target: str
+    source: str
+    values: tuple[str | None, ...]
+    """Categories of the source; None: it is missing itself."""
+    only: bool
+    """Whether the target is present in all other rows."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that it is about."""
+        return (self.source, self.target)
+
+    def holds(self, values: TableValues) -> Rows:
+        """In which rows it holds."""
+        wanted, found = self.when(values[self.source]), values[self.target].missing
+        return wanted == found if self.only else ~wanted | found
+
+    def when(self, source: ColumnValues) -> Rows:
+        """In which rows the target is missing for sure."""
+        if source.numbers is not None:
+            return source.missing & (None in self.values)
+        assert source.codes is not None
+        return np.array([*(text in self.values for text in source.categories), None in self.values])[source.codes]
+
+    def __str__(self) -> str:
+        words = " or ".join("missing" if value is None else repr(value) for value in self.values)
+        return f"{self.target} is missing {'exactly ' if self.only else ''}when {self.source} is {words}"
+
+
+@dataclass(frozen=True)
+class Unique:
+    """No two rows have the same value of a column."""
+
+    kind: ClassVar[str] = "unique"
+
+    name: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that it is about."""
+        return (self.name,)
+
+    def holds(self, values: TableValues) -> Rows:
+        """In which rows the value is present in no row before."""
+        column = values[self.name]
+        array = column.codes if column.codes is not None else column.numbers
+        assert array is not None
+        first = np.zeros(len(array), bool)
+        first[np.unique(array, return_index=True)[1]] = True
+        return first | column.missing
+
+    def __str__(self) -> str:
+        return f"{self.name} is a key: no value is there twice"
+
+
+Constraint = Determines | CalendarPart | SumOf | Ordered | MissingTogether | MissingWhen | Unique
+_KINDS: Mapping[str, type[Constraint]] = {kind.kind: kind for kind in get_args(Constraint)}
+
+
+def constraint_to_json(constraint: Constraint) -> dict[str, Any]:
+    """A form that JSON can hold."""
+    return {"kind": constraint.kind, **asdict(constraint)}
+
+
+def constraint_from_json(value: Mapping[str, Any]) -> Constraint:
+    """The inverse of `constraint_to_json`. KeyError, TypeError or ValueError for what is no constraint."""
+    given = {name: _tuples(each) for name, each in value.items() if name != "kind"}
+    if value["kind"] not in _KINDS:
+        raise ValueError(f"there is no constraint {value['kind']!r}")
+    return _KINDS[value["kind"]](**given)
+
+
+def _tuples(value: Any) -> Any:  # noqa: ANN401 (of JSON)
+    return tuple(_tuples(each) for each in value) if isinstance(value, list | tuple) else value
+
+
+def numbers_in(values: TableValues, name: str) -> np.ndarray:
+    """The numbers of a numeric column."""
+    numbers = values[name].numbers
+    assert numbers is not None, name
+    return numbers
+
+
+def same_values(one: ColumnValues, other: ColumnValues) -> Rows:
+    """In which rows two columns of the same kind and categories have the same value; missing is the same as missing."""
+    if one.numbers is not None and other.numbers is not None:
+        return (one.numbers == other.numbers) | (np.isnan(one.numbers) & np.isnan(other.numbers))
+    assert one.codes is not None
+    assert one.categories == other.categories
+    return one.codes == other.codes
+
+
+def calendar_part(seconds: np.ndarray, part: Part, zone: str | None) -> np.ndarray:
+    """A part of dates (seconds since 1970, NaN where missing) in a time zone; None is UTC."""
+    missing = np.isnan(seconds)
+    whole = np.floor(np.where(missing, 0, seconds))
+    if zone:
+        whole = whole + zone_offsets(whole, zone)
+    days, rest = np.divmod(whole.astype(np.int64), 86_400)
+    dates = days.astype("M8[D]")
+    months = dates.astype("M8[M]").astype(np.int64)
+    parts = {
+        "year": lambda: months // 12 + 1970,
+        "quarter": lambda: months % 12 // 3 + 1,
+        "month": lambda: months % 12 + 1,
+        "day": lambda: (dates - dates.astype("M8[M]").astype("M8[D]")).astype(np.int64) + 1,
+        "weekday": lambda: (days + 3) % 7,
+        "isoweekday": lambda: (days + 3) % 7 + 1,
+        "hour": lambda: rest // 3600,
+        "minute": lambda: rest % 3600 // 60,
+        "second": lambda: rest % 60,
+    }
+    return np.where(missing, np.nan, parts[part]())

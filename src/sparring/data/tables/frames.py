@@ -1,0 +1,60 @@
+"""Frames of pandas, polars, duckdb and others, which hand over their columns through Arrow."""
+
+import sys
+from collections import Counter
+from typing import Any
+
+from sparring.core.errors import DataError, listed, missing_extra
+from sparring.data.tables.arrow import pa
+from sparring.data.tables.table_format import RawTable, TableFormat, TableKind
+from sparring.data.tables.typed_tables import typed_table
+
+
+def read_frame(frame: Any) -> RawTable:  # noqa: ANN401 (any library's frame)
+    """Read a frame: any object with `__arrow_c_stream__`. Raises a DataError for columns that Arrow cannot hold."""
+    library = type(frame).__module__.partition(".")[0]
+    if library == "pandas":
+        return typed_table(_from_pandas(frame), "pandas", "frame")
+    try:
+        table = frame if isinstance(frame, pa.Table) else pa.table(frame)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as problem:
+        raise DataError(f"This {library} frame cannot be read: {problem}") from None
+    kind: TableKind = "polars" if library == "polars" else "arrow"
+    return typed_table(table, kind, "frame")
+
+
+def _from_pandas(frame: Any) -> pa.Table:  # noqa: ANN401
+    names = [str(name) for name in frame.columns]
+    problems = [f"{name!r} is there {count} times" for name, count in Counter(names).items() if count > 1]
+    if problems:
+        raise DataError(listed("This frame has columns of the same name. Give each a name of its own:", problems))
+    # An index without a name only counts rows: it is no column of the table.
+    keep = any(name is not None for name in frame.index.names)
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=None if keep else False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as problem:
+        detail = " ".join(str(argument) for argument in problem.args)
+        raise DataError(
+            f"A column of this frame holds values of several kinds: {detail}. Give it one kind, for example frame[name].astype(str)."
+        ) from None
+
+
+def to_frame(table: pa.Table, form: TableFormat) -> Any:  # noqa: ANN401
+    """The table as a frame of the library it came from: of pandas, polars, or else a `pyarrow.Table`. What was read from a file becomes a
+    `pyarrow.Table`, too. SparringError if the library is not installed.
+    """
+    if form.kind == "pandas":
+        _need("pandas")
+        return table.to_pandas()
+    if form.kind == "polars":
+        polars = _need("polars")
+        return polars.from_arrow(table)
+    return table
+
+
+def _need(package: str) -> Any:  # noqa: ANN401 (a module)
+    try:
+        __import__(package)
+    except ModuleNotFoundError:
+        raise missing_extra(package, "tables", f"A frame of {package}") from None
+    return sys.modules[package]

@@ -1,0 +1,50 @@
+"""Which files are tables, told by ending and content. Needs no library."""
+
+from pathlib import Path
+from typing import Literal
+
+FileKind = Literal["csv", "parquet", "feather", "jsonl", "xlsx"]
+
+ENDINGS: dict[str, FileKind] = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".feather": "feather", ".arrow": "feather", ".jsonl": "jsonl",
+    ".ndjson": "jsonl", ".xlsx": "xlsx",
+}  # fmt: skip
+"""The kind of table for each ending of a file's name."""
+BUNDLED_TABLES = {"flights": "flights.csv"}
+"""The file of each table that comes with the package."""
+_BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = ((b"PAR1", "parquet"), (b"ARROW1", "feather"), (b"FEA1", "feather"))
+
+
+def table_kind(path: Path) -> FileKind | None:
+    """The kind of table at `path`, or None if it is no table. What a file begins with counts for more than its ending."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(4096)
+    except OSError:
+        return None
+    for mark, kind in _BEGINNINGS:
+        if beginning.startswith(mark):
+            return kind
+    name = path.name.lower()
+    ending = Path(name.removesuffix(".gz")).suffix if name.endswith((".csv.gz", ".tsv.gz", ".txt.gz")) else Path(name).suffix
+    return ENDINGS.get(ending)
+
+
+def is_table(source: str | Path) -> bool:
+    """Whether `source` names a table: one that comes with the package, or a file that is a table by its ending and content.
+
+    A .txt file is one only if its first lines have the same number of columns, more than one.
+    """
+    path = Path(source).expanduser()
+    try:
+        if not path.exists():
+            return str(source) in BUNDLED_TABLES
+        if path.is_dir():
+            return False
+    except OSError:  # too long a name
+        return False
+    if path.suffix.lower() != ".txt":
+        return table_kind(path) is not None
+    with path.open("rb") as file:
+        lines = file.read(8192).splitlines()[:6]
+    return any(lines and 0 < lines[0].count(mark) == line.count(mark) for mark in (b",", b"\t", b";", b"|") for line in lines[1:])

@@ -1,0 +1,88 @@
+"""table.json: what a person may change of how a table is read. Written by `sparring data inspect`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from sparring.core.errors import DataError, did_you_mean, listed
+from sparring.core.files import read_json, write_json
+from sparring.data.tables.columns import Column, ColumnKind
+from sparring.data.tables.constraints import Constraint
+
+_KEYS = ("kind", "pattern", "reason", "drop")
+
+
+@dataclass(frozen=True)
+class TableChoices:
+    """What a person has chosen."""
+
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By name of a column: its kind, and the pattern of its dates. What was not changed is there, too."""
+    drop: tuple[str, ...] = ()
+    """Names of columns to leave out."""
+    off: tuple[str, ...] = ()
+    """Constraints, as they are printed, that shall not be enforced."""
+
+
+def write_table_json(path: Path, columns: Sequence[Column], constraints: Sequence[Constraint], drop: Sequence[str] = ()) -> None:
+    """Write what was found, for a person to change."""
+    about = {}
+    for column in columns:
+        pattern = (column.text or {}).get("pattern")
+        about[column.name] = {
+            "kind": column.kind,
+            **({"pattern": pattern} if pattern else {}),
+            "drop": column.name in drop or column.kind == "text",
+            "reason": column.reason,
+        }
+    kinds = ", ".join(get_args(ColumnKind))
+    write_json(
+        path,
+        {
+            "about": f"Change kinds ({kinds}), set drop to true, or a constraint to false. Then give this file with --table.",
+            "columns": about,
+            "constraints": {str(each): True for each in constraints},
+        },
+    )
+
+
+def read_table_json(path: Path, names: Sequence[str]) -> TableChoices:
+    """What a person has chosen for a table with columns of these names. Raises a DataError that lists all that is wrong."""
+    value = read_json(path, DataError)
+    problems: list[str] = []
+    if not isinstance(value, dict) or not isinstance(value.get("columns", {}), dict) or not isinstance(value.get("constraints", {}), dict):
+        raise DataError(f"{path} is no table.json: it needs objects named columns and constraints. `sparring data inspect` writes one.")
+    problems += [
+        f"{key!r} is unknown. {did_you_mean(key, ['about', 'columns', 'constraints'])}"
+        for key in value
+        if key not in {"about", "columns", "constraints"}
+    ]
+    overrides: dict[str, dict[str, Any]] = {}
+    drop = []
+    for name, given in value.get("columns", {}).items():
+        found = _column_problems(name, given, names)
+        problems += found
+        if not found:
+            overrides[name] = {key: given[key] for key in ("kind", "pattern") if key in given}
+            drop += [name] if given.get("drop") else []
+    for name, on in value.get("constraints", {}).items():
+        if not isinstance(on, bool):
+            problems.append(f"constraint {name!r} is {on!r}. It may be true or false.")
+    if problems:
+        raise DataError(listed(f"{path} cannot be used:", problems))
+    return TableChoices(overrides, tuple(drop), tuple(name for name, on in value.get("constraints", {}).items() if not on))
+
+
+def _column_problems(name: str, given: object, names: Sequence[str]) -> list[str]:
+    if name not in names:
+        return [f"there is no column {name!r}. {did_you_mean(name, names)}"]
+    if not isinstance(given, dict):
+        return [f"column {name!r} is {given!r}, and not an object such as {{'kind': 'category'}}"]
+    problems = [f"column {name!r}: {key!r} is unknown. {did_you_mean(str(key), _KEYS)}" for key in given if key not in _KEYS]
+    kinds = get_args(ColumnKind)
+    if "kind" in given and given["kind"] not in kinds:
+        problems.append(f"column {name!r} cannot be of the kind {given['kind']!r}. {did_you_mean(str(given['kind']), kinds)}")
+    if "drop" in given and not isinstance(given["drop"], bool):
+        problems.append(f"column {name!r}: drop is {given['drop']!r}. It may be true or false.")
+    return problems
