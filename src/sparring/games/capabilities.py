@@ -6,6 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from sparring.core.random_streams import Streams
 from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.table_spec import TableSpec
 
@@ -26,6 +27,15 @@ class Samples(Protocol):
         self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0, truncation: float | None = None
     ) -> Float[Tensor, "n ..."]:
         """Samples `first` to `first + n - 1` of `seed`: the same, to the bit, however they are split into calls."""
+        ...
+
+
+@runtime_checkable
+class HasLatents(Protocol):
+    """Makes samples of latents."""
+
+    def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
+        """`n` latents at the start of the stream "latent"."""
         ...
 
 

@@ -18,7 +18,7 @@ from sparring.core.formatting import rounded
 from sparring.core.random_streams import Streams
 from sparring.data.dataset import Dataset
 from sparring.games.adversarial import TwoPlayerGame, pack_samples
-from sparring.games.capabilities import HasDiscriminator, Samples
+from sparring.games.capabilities import HasDiscriminator, HasLatents, Samples
 from sparring.games.game import Game, as_played
 from sparring.games.latent_game import LatentGame
 from sparring.health import signals
@@ -131,6 +131,8 @@ class HealthMeasurements:
 
     def generate(self, game: LatentGame) -> tuple[Float[Tensor, "n c h w"], Int64[Tensor, " n"] | None]:
         """Samples of the same latents every time, generated as in training, and the classes that were asked for."""
+        if not isinstance(game, HasLatents):
+            return game.sample(len(self.real), self.seed), None
         latents = game.latents(Streams(self.seed, 0, device=game.device, scope="vitals"), len(self.real))
         labels = self.requested_classes(game)
         chunks = torch.arange(len(latents), device=game.device).split(images_at_once(game))

@@ -1,7 +1,7 @@
 """A trained model in use."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +15,12 @@ from sparring.core.hardware import refuse_absent_gpu
 from sparring.data.images.image_spec import IMAGE_CHANNELS
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing
-from sparring.games.capabilities import Direction, Samples, Translates
+from sparring.games.capabilities import Direction, MakesRows, Samples, Translates
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame
-from sparring.inference import sampling, translate_images
+from sparring.inference import sampling, table_rows, translate_images
 from sparring.inference.tiling import TILE
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class Model:
     @property
     def use(self) -> str:
         """The command that uses it."""
+        if isinstance(self.game, MakesRows):
+            return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out rows.csv"
         verb, rest = ("sample", "-n 64 --seed 1") if isinstance(self.game, Samples) else ("translate", "IN OUT")
         return f"sparring {verb} {shlex.quote(str(self.source))} {rest}"
 
@@ -142,6 +144,16 @@ class Model:
         or one for all; between two classes their weights cross-fade. By default seeds 0 to 3, or seed 0 if two labels or more are given.
         """
         return sampling.interpolate(self, seeds, labels=labels, frames=frames, space=space)
+
+    # -------------------------------------------------------------------------------------------------- models of tables
+
+    def rows(self, n: int, *, seed: int = 0, first: int = 0, where: Iterable[str] | Mapping[str, str] = ()) -> Any:  # noqa: ANN401
+        """`n` rows of a table, as a frame of the kind that was trained on (an Arrow table if that was a file).
+
+        `where`: conditions that hold in every row, such as ("age>=60", "country=FR") or {"age": ">=60", "country": "FR"}. Row i of a seed
+        is the same whatever `n` and `first` are. A SettingsError for conditions that cannot be met.
+        """
+        return table_rows.rows_as_frame(self, table_rows.draw_rows(self, n, seed=seed, first=first, where=where)[0])
 
     # --------------------------------------------------------------------------------------------- models that translate
 

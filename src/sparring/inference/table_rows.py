@@ -1,6 +1,8 @@
 """Rows of models of tables: drawn freely, under conditions, or completed from cells that are known."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +18,11 @@ from sparring.data.tables.conditions import (
     parse_conditions,
     restriction_of,
 )
+from sparring.data.tables.frames import to_frame
 from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.table_spec import TableSpec
+from sparring.data.tables.values import table_of
+from sparring.data.tables.writing import save_values
 from sparring.games.capabilities import CompletesRows, MakesRows, Samples
 
 if TYPE_CHECKING:
@@ -173,3 +178,16 @@ def concatenated(parts: Sequence[TableValues]) -> dict[str, ColumnValues]:
             codes = np.concatenate([part[name].codes for part in parts])  # pyright: ignore[reportArgumentType, reportCallIssue]
             found[name] = ColumnValues(codes=codes, categories=one.categories)
     return found
+
+
+def save_rows(model: "Model", values: TableValues, out: str | os.PathLike[str]) -> Path:
+    """Write rows in the kind of file that the ending names, with columns, types and formats as in the table that was learned."""
+    plan, path = plan_of(model), Path(out)
+    save_values(values, plan.columns, path, plan.format)
+    return path
+
+
+def rows_as_frame(model: "Model", values: TableValues) -> Any:  # noqa: ANN401 (the caller's kind of frame)
+    """Rows as a frame of the kind that was trained on; an Arrow table if that was a file."""
+    plan = plan_of(model)
+    return to_frame(table_of(values, plan.columns, plan.format, typed=True), plan.format)

@@ -20,7 +20,7 @@ from sparring.data.tables.table_store import TableReading, prepare_table
 from sparring.games.capabilities import Samples
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
-from sparring.modalities.modality import DataSettings, Place
+from sparring.modalities.modality import DataSettings
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -39,13 +39,14 @@ def frequencies(real: ColumnValues, made: ColumnValues) -> tuple[Float64[np.ndar
     """Shares of groups of values in both: of numbers between quantiles of the first, of categories by frequency; then of missing ones."""
     if real.numbers is not None:
         assert made.numbers is not None
-        present = real.numbers[~real.missing]
-        edges = np.unique(np.linspace(present.min(initial=0), present.max(initial=1), BARS + 1))
-        found = [np.histogram(values.numbers[~values.missing], edges)[0] / max(1, len(values)) for values in (real, made)]  # pyright: ignore[reportOptionalSubscript]
+        numbers = [each[~np.isnan(each)] for each in (real.numbers, made.numbers)]
+        low, high = (numbers[0].min(), numbers[0].max()) if len(numbers[0]) else (0.0, 1.0)
+        edges = np.linspace(low, high if high > low else low + 1, BARS + 1)
+        found = [np.histogram(np.clip(each, edges[0], edges[-1]), edges)[0] / max(1, len(real)) for each in numbers]
     else:
         assert real.codes is not None
         assert made.codes is not None
-        counts = [np.bincount(values.codes[values.codes >= 0], minlength=len(real.categories)) for values in (real, made)]
+        counts = [np.bincount(codes[codes >= 0], minlength=len(real.categories)) for codes in (real.codes, made.codes)]
         order = np.argsort(-counts[0], kind="stable")[:BARS]
         found = [count[order] / max(1, len(values)) for count, values in zip(counts, (real, made), strict=True)]
     missing = [values.missing.mean() for values in (real, made)]

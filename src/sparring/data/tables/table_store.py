@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +14,8 @@ from jaxtyping import Float32, Int32
 from sparring.core.files import cache_folder, read_json, replacing, sha256_of_file, write_json
 from sparring.data.tables.encoding import fit_encoding
 from sparring.data.tables.open_table import open_table
-from sparring.data.tables.reading import file_of
 from sparring.data.tables.table_dataset import RowsByCategory, TableDataset
+from sparring.data.tables.table_files import BUNDLED_TABLES
 from sparring.data.tables.table_spec import TableSpec
 
 FORMAT = 1
@@ -59,7 +60,9 @@ def _folder_of(source: Any, reading: TableReading, numbers_as: str) -> Path | No
     """Where a file is kept once it is prepared; None for frames, which have no file."""
     if not isinstance(source, str | os.PathLike):
         return None
-    path = file_of(source)
+    path = Path(source).expanduser()
+    if not path.exists() and str(source) in BUNDLED_TABLES:
+        path = Path(str(files("sparring.data.tables") / "bundled_files" / BUNDLED_TABLES[str(source)]))
     if not path.is_file():
         return None
     table = "" if reading.table is None else sha256_of_file(Path(reading.table)) if Path(reading.table).is_file() else "absent"
