@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from sparring.core.random_streams import Streams
 from sparring.core.settings import Ranges
 from sparring.data.tables.conditions import Restriction
+from sparring.data.tables.encoding import Encoding
 from sparring.data.tables.table_spec import TableBatch, TableSpec
 from sparring.games.game import Game, Player, Turn, evaluating
 from sparring.games.recipe import Recipe
@@ -36,7 +38,8 @@ class AutoregressiveTableGame(Game):
         self.encodings = spec.encodings
         self.tokens = tuple(each.first_piece + each.pieces * self.bins for each in self.encodings)
         hidden = settings.hidden or width_for(len(self.tokens))
-        self.predictor = ColumnPredictor(self.tokens, settings.embedding, hidden, settings.dropout)
+        places = torch.cat([token_places(each, self.bins) for each in self.encodings])
+        self.predictor = ColumnPredictor(self.tokens, settings.embedding, hidden, settings.dropout, places)
         self._begin_at_shares()
         optimizer = maker("adam", settings.learning_rate, betas=settings.betas, momentum=0.0, weight_decay=settings.weight_decay)
         self.players = (Player("predictor", ("predictor",), optimizer, has_ema=settings.ema_samples > 0),)
@@ -83,7 +86,7 @@ class AutoregressiveTableGame(Game):
         features = self.predictor.features(self.predictor.embedded(tokens), known, targets)
         found = []
         for number, column in enumerate(targets.tolist()):
-            logits = self.predictor.heads[column](features[number])
+            logits = self.predictor.head(features[number], column)
             found.append(cross_entropy(logits.float(), tokens[:, column], reduction="none"))
         return torch.stack(found)
 
@@ -157,7 +160,7 @@ class AutoregressiveTableGame(Game):
             last = (chances > 0).long().cumsum(dim=1).argmax(dim=1)  # rounding must not lead past the last token that is allowed
             tokens[:, column] = torch.where(known[:, column], tokens[:, column], torch.minimum(drawn, last))
             known[:, column] = True
-            embedded[:, column] = self.predictor.embed(tokens[:, column] + self.predictor.starts[column])
+            embedded[:, column] = self.predictor.embedding_of(tokens[:, column] + self.predictor.starts[column])
             if limit is not None:
                 within[:, column] = limit.place(tokens[:, column], within[:, column])
         return self.codes_of(tokens, within)
@@ -169,6 +172,26 @@ class AutoregressiveTableGame(Game):
         known = (columns[:, None] > columns)[:, None].expand(-1, len(tokens), -1)
         with evaluating(self):
             return -self.losses_of(tokens, known, columns).sum(dim=0)
+
+
+def token_places(encoding: Encoding, bins: int) -> Float[Tensor, " tokens"]:
+    """The place of each token of a column among its values, 0 to 1, by how often they are; NaN for tokens that have no order."""
+    if not encoding.is_numeric:
+        return torch.full((encoding.codes,), torch.nan)
+    in_pieces = np.repeat(np.arange(encoding.first_piece, encoding.codes, dtype=np.int32), bins)
+    codes = np.concatenate([np.arange(encoding.first_piece, dtype=np.int32), in_pieces])
+    middles = np.tile((np.arange(bins, dtype=np.float32) + 0.5) / bins * 2 - 1, encoding.pieces)
+    numbers = encoding.decode(codes, np.concatenate([np.zeros(encoding.first_piece, np.float32), middles])).numbers
+    assert numbers is not None
+    of_codes = np.asarray(encoding.shares)
+    of_bins = np.repeat(of_codes[encoding.first_piece :] / bins, bins)
+    shares = np.concatenate([of_codes[: encoding.first_piece], of_bins])
+    known = ~np.isnan(numbers)
+    order = np.flatnonzero(known)[np.argsort(numbers[known], kind="stable")]
+    upto = np.cumsum(shares[order])
+    places = np.full(len(codes), np.nan)
+    places[order] = (upto - shares[order] / 2) / max(upto[-1], 1e-12) if len(order) else 0.0
+    return torch.tensor(places.tolist())
 
 
 @dataclass(frozen=True, eq=False)

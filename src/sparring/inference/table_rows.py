@@ -18,9 +18,11 @@ from sparring.data.tables.conditions import (
     parse_conditions,
     restriction_of,
 )
+from sparring.data.tables.date_parts import TIME_OF_DAY
 from sparring.data.tables.frames import to_frame
 from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.table_spec import TableSpec
+from sparring.data.tables.table_store import learned_values, whole_values
 from sparring.data.tables.values import table_of
 from sparring.data.tables.writing import save_values
 from sparring.games.capabilities import CompletesRows, MakesRows, Samples
@@ -100,10 +102,11 @@ def restrictions_for(model: "Model", plan: TablePlan, conditions: Sequence[Condi
     that no row can meet.
     """
     spec = table_spec_of(model)
+    names = {encoding.name for encoding in spec.encodings}
     found: dict[int, Restriction] = {}
     for number, encoding in enumerate(spec.encodings):
         own = [condition for condition in conditions if condition.column == encoding.name]
-        if own and encoding.name not in plan.arrangement.lows:
+        if own and encoding.name not in plan.arrangement.lows and encoding.name + TIME_OF_DAY not in names:
             found[number] = restriction_of(encoding, own)
             if not found[number].is_possible:
                 raise SettingsError(
@@ -127,7 +130,7 @@ def complete_rows(model: "Model", values: TableValues, *, seed: int = 0) -> dict
     if not isinstance(game, CompletesRows):
         raise SettingsError(f"{model.source} cannot complete rows. The recipes tabular and tabular-ar can.")
     n = len(next(iter(values.values())))
-    reduced = plan.reduce(values)
+    reduced = learned_values(plan, values)
     known = np.stack([~reduced[each.name].missing for each in spec.encodings], axis=1)
     codes, positions = spec.encode(reduced)
     given = (torch.from_numpy(codes.astype(np.int64)), torch.from_numpy(positions), torch.from_numpy(known))
@@ -165,7 +168,7 @@ def _numpy(cells: tuple[torch.Tensor, torch.Tensor]) -> tuple[np.ndarray, np.nda
 
 
 def _restored(model: "Model", plan: TablePlan, codes: np.ndarray, positions: np.ndarray, seed: int, first: int) -> dict[str, ColumnValues]:
-    return plan.restore(table_spec_of(model).decode(codes, positions), len(codes), seed, first)
+    return whole_values(plan, table_spec_of(model).decode(codes, positions), len(codes), seed, first)
 
 
 def concatenated(parts: Sequence[TableValues]) -> dict[str, ColumnValues]:

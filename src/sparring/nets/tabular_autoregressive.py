@@ -13,15 +13,21 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import dropout, relu
 
+WAVES = 16
+"""Number of waves that a place among a column's values is described by."""
+
 
 class ColumnPredictor(nn.Module):
     """For every column, logits of its tokens given the columns that are known.
 
     `tokens` is the number of tokens of each column, `embedding` the size of an embedding, `hidden` the number of hidden units of each
-    predictor, `rate` the dropout rate of the hidden units.
+    predictor, `rate` the dropout rate of the hidden units. `places` has, for each token of all columns, its place among the column's values
+    from 0 to 1, or NaN where tokens have no order: tokens with near places begin alike, so that numbers are learned from few rows.
     """
 
-    def __init__(self, tokens: Sequence[int], embedding: int, hidden: int, rate: float = 0.0) -> None:
+    def __init__(
+        self, tokens: Sequence[int], embedding: int, hidden: int, rate: float = 0.0, places: Float[Tensor, " total"] | None = None
+    ) -> None:
         super().__init__()
         self.tokens, self.embedding, self.hidden, self.rate = tuple(tokens), embedding, hidden, rate
         count, total = len(self.tokens), sum(self.tokens)
@@ -35,10 +41,25 @@ class ColumnPredictor(nn.Module):
         self.second = nn.Parameter(torch.empty(count, hidden, hidden).uniform_(-(hidden**-0.5), hidden**-0.5))
         self.second_bias = nn.Parameter(torch.zeros(count, hidden))
         self.heads = nn.ModuleList(nn.Linear(hidden, own) for own in self.tokens)
+        self.register_buffer("waves", waves_at(torch.full((total,), math.nan) if places is None else places))
+        self.embed_waves = nn.Linear(self.waves.shape[1], embedding, bias=False)
+        self.wave_heads = nn.ModuleList(nn.Linear(hidden, self.waves.shape[1], bias=False) for _ in self.tokens)
+
+    waves: Float[Tensor, "total w"]
+    """For each token, waves of several lengths at its place; zeros where it has none."""
 
     def embedded(self, codes: Int64[Tensor, "n c"]) -> Float[Tensor, "n c e"]:
         """Embeddings of tokens."""
-        return self.embed(codes + torch.tensor(self.starts, device=codes.device))
+        return self.embedding_of(codes + torch.tensor(self.starts, device=codes.device))
+
+    def embedding_of(self, numbers: Int64[Tensor, "*shape"]) -> Float[Tensor, "*shape e"]:
+        """Embeddings of tokens that are numbered through all columns."""
+        return self.embed(numbers) + self.embed_waves(self.waves[numbers])
+
+    def head(self, features: Float[Tensor, "n hidden"], column: int) -> Float[Tensor, "n tokens"]:
+        """Logits of the tokens of one column, from the last features of its predictor."""
+        own = self.waves[self.starts[column] : self.starts[column] + self.tokens[column]]
+        return self.heads[column](features) + self.wave_heads[column](features) @ own.t().to(features.dtype)
 
     def features(
         self, embedded: Float[Tensor, "n c e"], known: Bool[Tensor, "t n c"], targets: Int64[Tensor, " t"]
@@ -55,12 +76,13 @@ class ColumnPredictor(nn.Module):
     def logits(self, embedded: Float[Tensor, "n c e"], known: Bool[Tensor, "n c"], column: int) -> Float[Tensor, "n tokens"]:
         """Logits of the tokens of one column, given the columns that are known."""
         features = self.features(embedded, known[None], torch.tensor([column], device=embedded.device))
-        return self.heads[column](features[0])
+        return self.head(features[0], column)
 
 
-def tokens_by_position(pieces: int, bins: int) -> int:
-    """Number of tokens that the positions of a column's pieces are split into."""
-    return pieces * bins
+def waves_at(places: Float[Tensor, " n"]) -> Float[Tensor, "n w"]:
+    """Cosines of several lengths at places from 0 to 1; zeros at places that are NaN."""
+    found = torch.cos(places[:, None] * math.pi * torch.arange(1, WAVES + 1))
+    return torch.nan_to_num(found)
 
 
 def width_for(columns: int) -> int:

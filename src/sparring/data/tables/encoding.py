@@ -20,12 +20,15 @@ ATOM_SHARE = 0.005
 """A number is an atom if at least this share of the rows has it ..."""
 ATOM_COUNT = 20
 """... and at least this many rows."""
-MOST_DISTINCT = 256
+MOST_DISTINCT = 400
 """Numbers of columns with no more distinct values than this are all atoms."""
 FEWEST_REPEATS = 3
 """Mean number of rows for each distinct value, below which the values of a column are not all atoms."""
 GRID = 1001
 """Number of quantiles of a column."""
+MOST_SNAPPED, FEWEST_SNAPPED_REPEATS = 4096, 2
+"""Numbers of columns with no more distinct values than this, and at least so many rows for each, are drawn from these values alone: times
+such as 1059 have no 1075 beside them."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Encoding:
     """Largest number that is not an atom."""
     step: float | None = None
     """Numbers are rounded to `lowest` plus a multiple of this."""
+    snaps: bool = False
+    """Whether `grid` has all numbers of the column, and no others are drawn."""
     shares: tuple[float, ...] = ()
     """Share of the rows with each code."""
 
@@ -158,6 +163,9 @@ class Encoding:
         if self.modes:
             mean, deviation = np.asarray(self.modes)[pieces].T
             found = mean + SPREAD * deviation * within
+        elif self.snaps:
+            ranks = np.asarray(self.ranks)
+            return np.asarray(self.grid)[np.searchsorted((ranks[1:] + ranks[:-1]) / 2, (within + 1) / 2)]
         else:
             found = np.interp((within + 1) / 2, self.ranks, self.grid)
         if self.step is not None:
@@ -188,8 +196,10 @@ def fit_encoding(name: str, values: ColumnValues, *, step: float | None = None, 
     encoding = Encoding(name, atoms=tuple(distinct[is_atom].tolist()), has_missing=has_missing)
     if len(rest):
         encoding = replace(encoding, lowest=float(rest[0]), highest=float(rest[-1]), step=step)
-        grid, ranks = ((), ()) if modes else quantiles(rest)
-        encoding = replace(encoding, grid=grid, ranks=ranks, modes=fit_modes(rest) if modes else ())
+        others = int((~is_atom).sum())
+        snaps = not modes and others <= MOST_SNAPPED and len(rest) >= FEWEST_SNAPPED_REPEATS * others
+        grid, ranks = ((), ()) if modes else quantiles(rest, len(rest) if snaps else GRID)
+        encoding = replace(encoding, grid=grid, ranks=ranks, modes=fit_modes(rest) if modes else (), snaps=snaps)
     codes, _ = encoding.encode(values, seed)
     return replace(encoding, shares=tuple((np.bincount(codes, minlength=encoding.codes) / max(1, len(codes))).tolist()))
 
@@ -203,9 +213,9 @@ def has_peak(counts: np.ndarray, rows: int) -> bool:
     return bool(counts.max(initial=0) >= PEAK_SHARE * rows)
 
 
-def quantiles(numbers: Float64[np.ndarray, " n"]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """`GRID` quantiles of increasing numbers, and their ranks: the middle of the ranks of all that are equal."""
-    places = np.unique(np.linspace(0, len(numbers) - 1, min(GRID, len(numbers))).round().astype(int))
+def quantiles(numbers: Float64[np.ndarray, " n"], count: int = GRID) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """`count` quantiles of increasing numbers, and their ranks: the middle of the ranks of all that are equal."""
+    places = np.unique(np.linspace(0, len(numbers) - 1, min(count, len(numbers))).round().astype(int))
     grid = np.unique(numbers[places])
     first, last = np.searchsorted(numbers, grid, "left"), np.searchsorted(numbers, grid, "right") - 1
     ranks = (first + last) / 2 / max(1, len(numbers) - 1)

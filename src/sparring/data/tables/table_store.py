@@ -12,8 +12,11 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from sparring.core.files import cache_folder, read_json, replacing, sha256_of_file, write_json
+from sparring.data.tables.columns import ColumnValues, TableValues
+from sparring.data.tables.date_parts import join_dates, split_dates
 from sparring.data.tables.encoding import fit_encoding
 from sparring.data.tables.open_table import open_table
+from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.table_dataset import RowsByCategory, TableDataset
 from sparring.data.tables.table_files import BUNDLED_TABLES
 from sparring.data.tables.table_spec import TableSpec
@@ -41,10 +44,11 @@ def prepare_table(source: Any, reading: TableReading, *, numbers_as: NumbersAs =
     if folder is not None and (folder / DESCRIPTION).is_file():
         return _opened(folder, rows_by)
     plan, values = open_table(source, table=None if reading.table is None else Path(reading.table), drop=reading.drop)
-    reduced = plan.reduce(values)
-    encodings = tuple(fit_encoding(name, each, step=plan.column(name).step, modes=numbers_as == "modes") for name, each in reduced.items())
+    learned = learned_values(plan, values)
+    steps = {column.name: column.step for column in plan.columns}
+    encodings = tuple(fit_encoding(name, each, step=steps.get(name), modes=numbers_as == "modes") for name, each in learned.items())
     spec = TableSpec(encodings, plan.to_json())
-    codes, positions = spec.encode(reduced)
+    codes, positions = spec.encode(learned)
     fingerprint = _fingerprint(spec, codes, positions)
     if folder is None:
         return _dataset(spec, codes, positions, fingerprint, rows_by)
@@ -54,6 +58,17 @@ def prepare_table(source: Any, reading: TableReading, *, numbers_as: NumbersAs =
             np.save(file, array)
     write_json(folder / DESCRIPTION, {"spec": spec.to_json(), "fingerprint": fingerprint})
     return _opened(folder, rows_by)
+
+
+def learned_values(plan: TablePlan, values: TableValues) -> dict[str, ColumnValues]:
+    """What a model learns of a table: its plan's reduced values, with dates and times apart."""
+    return split_dates(plan.reduce(values), plan.columns, tuple(plan.arrangement.lows))
+
+
+def whole_values(plan: TablePlan, learned: TableValues, n: int, seed: int, first: int = 0) -> dict[str, ColumnValues]:
+    """All columns of `n` rows, from what a model has made of `learned_values`. See `TablePlan.restore`."""
+    joined = join_dates(learned, {column.name: column for column in plan.columns})
+    return plan.restore(joined, n, seed, first)
 
 
 def _folder_of(source: Any, reading: TableReading, numbers_as: str) -> Path | None:  # noqa: ANN401
