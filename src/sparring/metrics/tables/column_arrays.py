@@ -65,3 +65,12 @@ def positions_in(reference: Float[np.ndarray, " n"], numbers: Float[np.ndarray, 
     known = np.sort(present(reference))
     middle = (np.searchsorted(known, numbers) + np.searchsorted(known, numbers, side="right")) / (2 * max(len(known), 1))
     return np.where(np.isnan(numbers), np.nan, middle)
+
+
+def match_ids(table: TableArrays) -> Int[np.ndarray, " n"]:
+    """A number for each row, the same for rows that are equal in every column (missing values equal each other)."""
+    same = np.zeros(len(table[0]), np.int64)
+    for column in table:
+        _, values = np.unique(column, return_inverse=True)
+        _, same = np.unique(same * (int(values.max(initial=0)) + 1) + values, return_inverse=True)
+    return same

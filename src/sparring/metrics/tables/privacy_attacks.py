@@ -10,7 +10,16 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from sparring.core.errors import DataError
-from sparring.metrics.tables.column_arrays import TableArrays, bin_numbers, check_tables, holds_numbers, missing, quantile_edges, take_rows
+from sparring.metrics.tables.column_arrays import (
+    TableArrays,
+    bin_numbers,
+    check_tables,
+    holds_numbers,
+    match_ids,
+    missing,
+    quantile_edges,
+    take_rows,
+)
 from sparring.metrics.tables.error_bounds import Auc, auc, binomial_tail, clopper_pearson, true_positives_at
 from sparring.metrics.tables.nearest_rows import nearest_rows
 
@@ -27,12 +36,8 @@ TENTHS = 10
 def match_rows(rows: TableArrays, to: TableArrays) -> Bool[np.ndarray, " n"]:
     """Which rows stand in the table `to`, too, equal in every column (missing values equal each other)."""
     check_tables(rows, to)
-    n = len(rows[0])
-    same = np.zeros(n + len(to[0]), np.int64)
-    for x, y in zip(rows, to, strict=True):
-        _, values = np.unique(np.concatenate([x, y]), return_inverse=True)
-        _, same = np.unique(same * (values.max() + 1) + values, return_inverse=True)
-    return np.isin(same[:n], same[n:])
+    n, ids = len(rows[0]), match_ids([np.concatenate(sides) for sides in zip(rows, to, strict=True)])
+    return np.isin(ids[:n], ids[n:])
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,9 @@ class MembershipAttack:
     """Share of training rows found while 1 % of the held-out rows are taken for training rows; 0.01 is chance."""
     true_positive_bounds: tuple[float, float]
     """95 % bounds (Clopper and Pearson), with the threshold fixed."""
+    true_positive_p: float
+    """Probability of so many true positives if training and held-out rows have equal scores, by an exact test that allows for the threshold
+    being found from the same held-out rows."""
 
 
 def membership_attack(name: str, training: Float[np.ndarray, " n"], held_out: Float[np.ndarray, " m"]) -> MembershipAttack:
@@ -113,7 +121,10 @@ def membership_attack(name: str, training: Float[np.ndarray, " n"], held_out: Fl
         raise DataError(f"The attack {name!r} has scores that are not finite.")
     area = auc(training, held_out)
     hits = true_positives_at(training, held_out, FALSE_POSITIVES)
-    return MembershipAttack(name, area, hits / len(training), clopper_pearson(hits, len(training)))
+    n, m = len(training), len(held_out)
+    # so many hits stand above the (allowed + 1)-th held-out row just if, of the highest hits + allowed rows, so many are training rows
+    chance = binomial_tail(hits, hits + int(FALSE_POSITIVES * m), n / (n + m))
+    return MembershipAttack(name, area, hits / n, clopper_pearson(hits, n), chance)
 
 
 def nearest_row_scores(rows: TableArrays, synthetic: TableArrays, ranges: Float[np.ndarray, " d"]) -> Float[np.ndarray, " n"]:

@@ -1,6 +1,6 @@
 """Column shapes and pair trends, and their mean, the quality of a synthetic table.
 
-The scores are those of SDMetrics (MIT; `QualityReport`), with two changes, because one extreme value in one row takes their pair trends from
+The scores are those of SDMetrics (MIT; `QualityReport`) with changes, because one extreme value in one row takes their pair trends from
 1.0 to 0.5: numbers are binned by quantiles of the real column rather than by each side's own range, and two numbers are compared by the
 correlation of their positions in the real distribution (Spearman's) rather than by that of the numbers (Pearson's). All pairs count, where
 SDMetrics counts only those that it finds associated in the real table, which one row may change. `bin_by_own_range` keeps SDMetrics'
@@ -212,7 +212,7 @@ def _joint_trend(real: Pair, synthetic: Pair, weights: tuple[np.ndarray | None, 
 def _is_associated(first: PreparedColumn, second: PreparedColumn) -> bool:
     """Whether SDMetrics counts this pair: by its Pearson correlation, or by Cramér's V of the joint table."""
     if first.positions is not None and second.positions is not None:
-        return abs(np.nan_to_num(_correlation(first.positions, second.positions, None))) > MIN_CORRELATION
+        return bool(abs(np.nan_to_num(_correlation(first, second, None))) > MIN_CORRELATION)
     cells, counts = np.unique(first.bins * second.n_bins + second.bins, return_counts=True)
     rows, columns = np.bincount(first.bins), np.bincount(second.bins)
     smaller = min(np.count_nonzero(rows), np.count_nonzero(columns)) - 1
@@ -224,13 +224,15 @@ def _is_associated(first: PreparedColumn, second: PreparedColumn) -> bool:
 
 def _correlation_trend(real: Pair, synthetic: Pair, weights: tuple[np.ndarray | None, np.ndarray | None]) -> float:
     """1 minus half the difference of the correlations of a pair. A synthetic side without a correlation counts as one of 0."""
-    a, b = (_correlation(first.positions, second.positions, w) for (first, second), w in zip((real, synthetic), weights, strict=True))
+    a, b = (_correlation(first, second, w) for (first, second), w in zip((real, synthetic), weights, strict=True))
     return float("nan") if np.isnan(a) else float(1 - abs(a - (0.0 if np.isnan(b) else b)) / 2)
 
 
-def _correlation(x: np.ndarray | None, y: np.ndarray | None, w: np.ndarray | None) -> float:
+def _correlation(first: PreparedColumn, second: PreparedColumn, w: np.ndarray | None) -> float:
     """Weighted Pearson correlation over the rows where both numbers are present; NaN where one of them does not vary."""
-    assert x is not None and y is not None
+    x, y = first.positions, second.positions
+    assert x is not None
+    assert y is not None
     known = ~(np.isnan(x) | np.isnan(y))
     if not known.any():
         return float("nan")
