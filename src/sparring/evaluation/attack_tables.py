@@ -62,9 +62,9 @@ def _disclose_columns(
 ) -> tuple[tuple[str, AttributeDisclosure], ...]:
     """Guess every column of some training and held-out rows, if there are others to guess it from. The largest leak comes first."""
     training, _, control = aligned.tables
-    rows = [choose_rows(table, GUESSED_ROWS, random_numbers(seed, "guessed rows")) for table in (training, control)]
+    known, unseen = (choose_rows(table, GUESSED_ROWS, random_numbers(seed, "guessed rows")) for table in (training, control))
     found = []
     for i, column in enumerate(aligned.columns):
-        if len(aligned.columns) > 1 and not any(missing(table[i]).all() for table in (synthetic, *rows)):
-            found.append((column.name, attribute_disclosure(i, synthetic, *rows, ranges)))
+        if len(aligned.columns) > 1 and not any(missing(table[i]).all() for table in (synthetic, known, unseen)):
+            found.append((column.name, attribute_disclosure(i, synthetic, known, unseen, ranges)))
     return tuple(sorted(found, key=lambda each: -each[1].leak))

@@ -107,9 +107,9 @@ def _fit_trees(columns: TableArrays, y: np.ndarray, seed: int) -> Any:  # noqa: 
     except ImportError:
         raise missing_extra("scikit-learn", "learn", "Scores of a table by boosted trees") from None
     trees = HistGradientBoostingRegressor if holds_numbers(y) else HistGradientBoostingClassifier
-    codes = [not holds_numbers(column) for column in columns]
     # stopping early would set a tenth aside at random, which fails where a class has a single row
-    return trees(categorical_features=codes, random_state=seed, early_stopping=False).fit(_features(columns, columns), y)
+    settings: dict[str, Any] = {"categorical_features": [not holds_numbers(column) for column in columns], "early_stopping": False}
+    return trees(random_state=seed, **settings).fit(_features(columns, columns), y)
 
 
 def _features(columns: TableArrays, fitted: TableArrays) -> Float[np.ndarray, "n d"]:
