@@ -26,7 +26,7 @@ def cell_text(column: Column, values: ColumnValues, row: int) -> str:
         assert values.codes is not None
         code = values.codes[row]
         return "" if code < 0 else values.categories[code]
-    return _number_text(column, float(values.numbers[row]))
+    return number_text(column, float(values.numbers[row]))
 
 
 def distribution_svg(column: Column, words: tuple[str, ...], real: np.ndarray, synthetic: np.ndarray) -> str:
@@ -36,7 +36,8 @@ def distribution_svg(column: Column, words: tuple[str, ...], real: np.ndarray, s
     return _categories_svg(words, present(real), present(synthetic))
 
 
-def _number_text(column: Column, value: float) -> str:
+def number_text(column: Column, value: float) -> str:
+    """A number of a column in its kind's way of writing: as a date, a duration or a number; empty for NaN."""
     if np.isnan(value):
         return ""
     if column.kind == "duration":
@@ -64,7 +65,7 @@ def _numbers_svg(column: Column, real: np.ndarray, synthetic: np.ndarray) -> str
         for i, h in enumerate(heights[1])
     )
     line = " ".join(f"{x * width:.1f},{floor - h:.1f}" for i, h in enumerate(heights[0]) for x in (i, i + 1))
-    ends = [escape(_number_text(column, float(value))) for value in (low, high)]
+    ends = [escape(number_text(column, float(value))) for value in (low, high)]
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="distribution">{bars}<polyline class="real" points="{line}"/>'
         f'<text x="0" y="{HEIGHT - 3}">{ends[0]}</text><text x="{WIDTH}" y="{HEIGHT - 3}" text-anchor="end">{ends[1]}</text></svg>'

@@ -7,6 +7,7 @@ import numpy as np
 
 from sparring.data.tables.columns import ColumnValues
 from sparring.evaluation.aligned_tables import AlignedTables
+from sparring.evaluation.column_drawing import number_text
 from sparring.evaluation.table_judgment import Finding, TableJudgment
 from sparring.metrics.tables.categories_and_ranges import category_shares, repeated_keys
 from sparring.metrics.tables.column_arrays import TableArrays, holds_numbers, match_ids, present
@@ -47,12 +48,14 @@ def find_problems(judgment: TableJudgment, aligned: AlignedTables, real: TableAr
 def _copies(judgment: TableJudgment) -> Iterator[Finding]:
     test = judgment.copy_test
     if test is not None and test.p_value < ACCUSED:
-        found = test.nearest_training, test.nearest_training + test.nearest_held_out
-        yield Finding(
-            "copies rows",
-            f"The table holds copies of training rows, or rows close to them: {found[0]} of the {found[1]} real rows nearest to the most "
-            f"suspicious synthetic rows are training rows, where chance gives {test.expected:.0%} (p = {test.p_value:.1g}).",
-        )
+        if test.equal_p < ACCUSED:
+            found = f"{test.equal_rows:,} training rows stand in it as they are, and only {test.equal_by_chance:,} real rows equal another"
+        else:
+            found = (
+                f"{test.nearest_training} of the {test.nearest_training + test.nearest_held_out} real rows nearest to the most suspicious "
+                f"synthetic rows are training rows, where chance gives {test.expected:.0%}"
+            )
+        yield Finding("copies rows", f"The table holds copies of training rows, or rows close to them: {found} (p = {test.p_value:.1g}).")
 
 
 def _privacy(judgment: TableJudgment) -> Iterator[Finding]:
@@ -133,7 +136,8 @@ def _ranges(judgment: TableJudgment, aligned: AlignedTables, real: TableArrays, 
             continue
         known = present(real[i])
         if holds_numbers(known):
-            limits = "" if not len(known) else f" outside of {known.min():g} to {known.max():g}"
+            ends = [number_text(aligned.columns[i], float(end)) for end in (known.min(), known.max())] if len(known) else []
+            limits = f" outside of {ends[0]} to {ends[1]}" if ends else ""
             outside.append(f"{each.name} ({each.out_of_range:.2%}{limits})")
         else:
             words = [aligned.categories[i][code] for code in np.setdiff1d(present(drawn[i]), known)]

@@ -163,7 +163,7 @@ class TableJudgment:
 
 def format_way(score: TableScore) -> str:
     """Percent of the way from floor to ceiling as text; a dash where floor and ceiling do not differ."""
-    return "-" if score.percent_of_the_way is None else f"{score.percent_of_the_way:.0f} %"
+    return "-" if score.percent_of_the_way is None else f"{round(score.percent_of_the_way)} %"
 
 
 def _privacy_lines(privacy: TablePrivacy) -> list[str]:

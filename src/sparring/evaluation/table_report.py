@@ -74,17 +74,21 @@ class ScoreRow:
     protocol: str
 
 
-def write_table_report(judgment: TableJudgment, folder: Path) -> Path:
-    """Write report.json and report.html into `folder`, and return the path of report.html."""
+def write_table_report(judgment: TableJudgment, folder: Path, *, real_rows: bool = True) -> Path:
+    """Write report.json and report.html into `folder`, and return the path of report.html.
+
+    Without `real_rows`, the page shows no rows of the real table, so that it may be shared together with the synthetic one.
+    """
     write_json(folder / JSON_FILE, {"sparring": __version__, **judgment.to_json()})
     page = folder / HTML_FILE
-    write_bytes(page, table_report_html(judgment).encode())
+    write_bytes(page, table_report_html(judgment, real_rows=real_rows).encode())
     return page
 
 
-def table_report_html(judgment: TableJudgment) -> str:
-    """The report as an HTML page that loads nothing from elsewhere."""
+def table_report_html(judgment: TableJudgment, *, real_rows: bool = True) -> str:
+    """The report as an HTML page that loads nothing from elsewhere, with or without the first rows of the real table."""
     pairs = judgment.pairs[:SHOWN_PAIRS]
+    tables = {"synthetic": judgment.synthetic, **({"real": judgment.real} if real_rows else {})}
     return _template().render(
         version=__version__,
         judgment=judgment,
@@ -92,10 +96,8 @@ def table_report_html(judgment: TableJudgment) -> str:
         n_synthetic=f"{count_rows(judgment.synthetic):,}",
         rows=[_score_row(score) for score in judgment.scores],
         names=[column.name for column in judgment.columns if column.name in judgment.synthetic],
-        heads=[
-            ("synthetic", _head(judgment.columns, judgment.synthetic, judgment)),
-            ("real", _head(judgment.columns, judgment.real, judgment)),
-        ],
+        heads=[(name, _head(judgment.columns, table, judgment)) for name, table in tables.items()],
+        real_rows=real_rows,
         drawings=_drawings(judgment),
         pairs=pairs,
         attacks=ATTACKS,

@@ -46,8 +46,8 @@ def detection(real: TableArrays, synthetic: TableArrays, random: np.random.Gener
     areas = []
     for fold in range(FOLDS):
         test = folds == fold
-        model = _fit_trees(take_rows(both, ~test), labels[~test], int(random.integers(2**31)))
-        scores = model.predict_proba(_features(take_rows(both, test), take_rows(both, ~test)))[:, 1]
+        _, shares = _predict(take_rows(both, ~test), labels[~test], take_rows(both, test), int(random.integers(2**31)))
+        scores = shares[:, 1]
         areas.append(auc(scores[labels[test]], scores[~labels[test]]))
     error = np.sqrt(sum(area.standard_error**2 for area in areas)) / FOLDS
     return Auc(float(np.mean([area.value for area in areas])), float(error))
@@ -69,16 +69,15 @@ def usefulness(train: TableArrays, test: TableArrays, target: int, random: np.ra
         raise DataError("Usefulness needs a column besides the target.")
     resamples = [random.integers(0, len(truth), len(truth)) for _ in range(RESAMPLES)]
     if holds_numbers(y):
-        guesses = _fit_trees(known, y, int(random.integers(2**31))).predict(_features(unseen, known))
+        _, guesses = _predict(known, y, unseen, int(random.integers(2**31)))
         spread = [_explained(truth[rows], guesses[rows]) for rows in resamples]
         return Usefulness(_explained(truth, guesses), float(np.nanstd(spread)), "R²")
     classes = np.unique(truth)
     scores = np.zeros((len(truth), len(classes)))
     if len(np.unique(y)) > 1:
-        model = _fit_trees(known, y, int(random.integers(2**31)))
-        drawn = model.predict_proba(_features(unseen, known))
-        for place, code in enumerate(model.classes_):
-            scores[:, classes == code] = drawn[:, [place]]
+        trained, shares = _predict(known, y, unseen, int(random.integers(2**31)))
+        for place, code in enumerate(trained):
+            scores[:, classes == code] = shares[:, [place]]
     spread = [_mean_auc(truth[rows], scores[rows], classes) for rows in resamples]
     return Usefulness(_mean_auc(truth, scores, classes), float(np.nanstd(spread)), "AUC")
 
@@ -100,22 +99,34 @@ def _explained(truth: np.ndarray, guesses: np.ndarray) -> float:
     return float(1 - ((truth - guesses) ** 2).mean() / variance) if variance else float("nan")
 
 
-def _fit_trees(columns: TableArrays, y: np.ndarray, seed: int) -> Any:  # noqa: ANN401 (scikit-learn has no types)
-    """Scikit-learn's histogram gradient boosting with its defaults, which takes missing values and categories as they are."""
+def _predict(train: TableArrays, y: np.ndarray, test: TableArrays, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Train boosted trees (scikit-learn's, with its defaults) on `train`, which take missing values and categories as they are.
+
+    The classes of y, and for each row of `test` their probabilities; for numbers, no classes and the guessed numbers.
+    """
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor  # noqa: PLC0415 (an extra)
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415 (comes with it)
     except ImportError:
         raise missing_extra("scikit-learn", "learn", "Scores of a table by boosted trees") from None
-    trees = HistGradientBoostingRegressor if holds_numbers(y) else HistGradientBoostingClassifier
     # stopping early would set a tenth aside at random, which fails where a class has a single row
-    settings: dict[str, Any] = {"categorical_features": [not holds_numbers(column) for column in columns], "early_stopping": False}
-    return trees(random_state=seed, **settings).fit(_features(columns, columns), y)
+    settings: dict[str, Any] = {"categorical_features": [not holds_numbers(column) for column in train], "early_stopping": False}
+    # thousands of short parallel loops: on a machine that does something else, too, threads mostly wait for each other
+    with threadpool_limits(limits=1, user_api="openmp"):
+        if holds_numbers(y):
+            regressor = HistGradientBoostingRegressor(random_state=seed, **settings).fit(_features(train, train), y)
+            return np.empty(0), regressor.predict(_features(test, train))
+        model = HistGradientBoostingClassifier(random_state=seed, **settings).fit(_features(train, train), y)
+        return model.classes_, model.predict_proba(_features(test, train))
 
 
 def _features(columns: TableArrays, fitted: TableArrays) -> Float[np.ndarray, "n d"]:
     """The columns as scikit-learn's trees take them, with the common categories of the table that they are fitted to."""
     parts = []
     for column, reference in zip(columns, fitted, strict=True):
+        if missing(reference).all():  # which scikit-learn cannot bin
+            parts.append(np.zeros(len(column)))
+            continue
         if holds_numbers(column):
             parts.append(column)
             continue

@@ -29,6 +29,10 @@ DENSITY_NEIGHBORS = 5
 """Number of neighbors that a density is estimated from."""
 CLOSEST = (0.002, 0.01, 0.05)
 """Shares of the synthetic rows, those that lie closest to a real row, in which copies are looked for."""
+RARELY_EQUAL = 0.002
+"""Real rows of a table are rarely equal if so small a share of them is equal to a training row by chance."""
+OFTENER = 1.5
+"""A generator that draws what is common too often, and copies nothing, may repeat real rows so many times as often as real rows do."""
 TENTHS = 10
 """A guessed number is right if it lies in the same tenth of the real rows as the true one."""
 
@@ -52,8 +56,14 @@ class CopyTest:
     """Among the closest synthetic rows, in the selection where copying shows most: different training rows that are nearest to one."""
     nearest_held_out: int
     """In the same selection: different held-out rows."""
+    equal_rows: int
+    """Different training rows that stand in the synthetic table as they are."""
+    equal_by_chance: int
+    """Real rows that are equal to another training row."""
+    equal_p: float
+    """Probability of so many equal rows by chance, by an exact binomial test; 1 where real rows coincide often."""
     p_value: float
-    """Probability of so many training rows by chance, by an exact binomial test, times the number of selections looked at; at most 1."""
+    """Probability of the most suspicious of all counts by chance, by exact binomial tests, times the number of tests; at most 1."""
 
 
 def copy_test(
@@ -69,6 +79,9 @@ def copy_test(
     synthetic one is a training row with the probability of `expected`. A generator that copies some rows is betrayed by the smallest
     distances, and by the smallest ratios of the nearest to the second nearest distance: a copy is alone where it lies, a coincidence in
     a dense region is not. Each real row counts once, however many synthetic rows collapsed onto it. Ties are broken at random.
+
+    With few held-out rows, chance explains much of that. So in tables whose real rows are rarely equal, training rows that stand in the
+    synthetic table as they are are compared with real rows that are equal to another training row, too.
     """
     check_tables(synthetic, training, held_out)
     n, m = len(training[0]), len(held_out[0])
@@ -92,8 +105,24 @@ def copy_test(
         rows = np.unique(nearest[selection])
         ours = int(trained[rows].sum())
         tests.append((binomial_tail(ours, len(rows), expected), ours, len(rows) - ours))
-    p_value, ours, others = min(tests)
-    return CopyTest(float(trained[nearest].mean()), expected, ours, others, min(1.0, p_value * len(tests)))
+    chance, ours, others = min(tests)
+    equal, natural, equal_p = _equal_rows(synthetic, training, held_out)
+    p_value = min(1.0, min(chance, equal_p) * (len(tests) + 1))
+    return CopyTest(float(trained[nearest].mean()), expected, ours, others, equal, natural, equal_p, p_value)
+
+
+def _equal_rows(synthetic: TableArrays, training: TableArrays, held_out: TableArrays) -> tuple[int, int, float]:
+    """Training rows that stand in the synthetic table, real rows that are equal to another training row, and how likely that is."""
+    n, m = len(synthetic[0]), len(training[0])
+    ids = match_ids([np.concatenate(sides) for sides in zip(synthetic, training, held_out, strict=True)])
+    drawn, known, others = ids[:n], ids[n : n + m], ids[n + m :]
+    different = np.unique(known)
+    equal = len(np.intersect1d(drawn, different))
+    natural = m - len(different) + int(np.isin(others, different).sum())
+    real = m + len(others)
+    if natural > RARELY_EQUAL * real:
+        return equal, natural, 1.0
+    return equal, natural, binomial_tail(equal, equal + natural, OFTENER * n / (OFTENER * n + real))
 
 
 @dataclass(frozen=True)
