@@ -38,8 +38,6 @@ DETECTION_ROWS = 20_000
 """Largest number of rows on each side that trees learn to tell apart."""
 NEIGHBORHOOD_ROWS = 4_000
 """Largest number of rows on each side of precision, recall, density and coverage."""
-COPY_ROWS = 10_000
-"""Largest number of synthetic rows whose nearest real rows are searched."""
 WORST_PAIRS = 20
 """Number of pairs of columns that a judgment names."""
 SDMETRICS = "quality (SDMetrics)"
@@ -92,8 +90,7 @@ def judge_tables(
     scores += _neighborhood_scores(base, sides, seed)
     tested = None
     if held_out is not None:
-        random = random_numbers(seed, "copies")
-        tested = copy_test(choose_rows(drawn, COPY_ROWS, random), base, control, column_ranges(base, control), random)
+        tested = copy_test(drawn, base, control, column_ranges(base, control), random_numbers(seed, "copies"))
     everything = base if held_out is not None else [np.concatenate(both) for both in zip(base, control, strict=True)]
     privacy = attack_tables(aligned, real, held_out, logits=logits, seed=seed) if held_out is not None and (private or logits) else None
     by_column = _column_scores(modeled, everything, drawn, measured)

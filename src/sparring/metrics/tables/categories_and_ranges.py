@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from sparring.metrics.tables.column_arrays import ColumnArray, holds_numbers, missing, present
 
@@ -17,7 +17,7 @@ INFLATED = 2.0
 """Ratio of drawn to real share from which on a rare category counts as inflated."""
 
 
-def gap_score(real: ColumnArray, synthetic: ColumnArray) -> float:
+def gap_score(real: ColumnArray, synthetic: Shaped[np.ndarray, " m"]) -> float:
     """1 minus the absolute difference of the shares of missing values."""
     return 1 - abs(float(missing(real).mean()) - float(missing(synthetic).mean()))
 
@@ -57,7 +57,7 @@ def category_shares(real: Int[np.ndarray, " n"], synthetic: Int[np.ndarray, " m"
     return CategoryShares(a, b)
 
 
-def share_out_of_range(real: ColumnArray, synthetic: ColumnArray) -> float:
+def share_out_of_range(real: ColumnArray, synthetic: Shaped[np.ndarray, " m"]) -> float:
     """Share of the present synthetic values that lie outside of the real column's range, or are categories that it does not have."""
     known, drawn = present(real), present(synthetic)
     if not len(drawn):
@@ -68,7 +68,7 @@ def share_out_of_range(real: ColumnArray, synthetic: ColumnArray) -> float:
     return 1 - float(inside.mean())
 
 
-def repeated_keys(real: ColumnArray, synthetic: ColumnArray) -> int:
+def repeated_keys(real: ColumnArray, synthetic: Shaped[np.ndarray, " m"]) -> int:
     """Number of synthetic values that repeat an earlier one in a column whose real values are all different; 0 where real ones repeat."""
     known, drawn = present(real), present(synthetic)
     return len(drawn) - len(np.unique(drawn)) if len(np.unique(known)) == len(known) else 0

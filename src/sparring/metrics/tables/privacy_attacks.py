@@ -33,6 +33,8 @@ RARELY_EQUAL = 0.002
 """Real rows of a table are rarely equal if so small a share of them is equal to a training row by chance."""
 OFTENER = 1.5
 """A generator that draws what is common too often, and copies nothing, may repeat real rows so many times as often as real rows do."""
+MOST_PAIRS = 1_000_000_000
+"""Number of pairs of rows whose distances are computed to find copies: some five seconds."""
 TENTHS = 10
 """A guessed number is right if it lies in the same tenth of the real rows as the true one."""
 
@@ -77,8 +79,9 @@ def copy_test(
 
     A generator that has learned only the distribution cannot know which real rows were trained on: each real row that is nearest to a
     synthetic one is a training row with the probability of `expected`. A generator that copies some rows is betrayed by the smallest
-    distances, and by the smallest ratios of the nearest to the second nearest distance: a copy is alone where it lies, a coincidence in
-    a dense region is not. Each real row counts once, however many synthetic rows collapsed onto it. Ties are broken at random.
+    distances, and by the smallest ratios of the nearest to the second nearest distance (of equal ratios, by the largest second
+    distance): a copy may lie alone, a coincidence in a dense region does not. Each real row counts once, however many synthetic rows
+    collapsed onto it. Ties are broken at random. No more synthetic rows are searched than make `MOST_PAIRS` pairs with real ones.
 
     With few held-out rows, chance explains much of that. So in tables whose real rows are rarely equal, training rows that stand in the
     synthetic table as they are are compared with real rows that are equal to another training row, too.
@@ -87,14 +90,15 @@ def copy_test(
     n, m = len(training[0]), len(held_out[0])
     order = random.permutation(n + m)
     pool = [np.concatenate(sides)[order] for sides in zip(training, held_out, strict=True)]
-    found = nearest_rows(synthetic, pool, ranges, k=2)
+    searched = take_rows(synthetic, np.sort(random.permutation(len(synthetic[0]))[: max(1, MOST_PAIRS // (n + m))]))
+    found = nearest_rows(searched, pool, ranges, k=2)
     nearest, trained = found.indices[:, 0], order < n
     near, second = found.distances[:, 0], found.distances[:, -1]
     ratio = np.divide(near, second, out=np.ones_like(near), where=second > 0)
     shuffled = random.permutation(len(near))  # before sorting, so that equal distances are chosen from at random
     selections = [near == 0, (near == 0) & (second > 0)]
-    for values in (near, ratio):
-        ranked = shuffled[np.argsort(values[shuffled], kind="stable")]
+    for values, isolation in ((near, np.zeros_like(near)), (ratio, second)):
+        ranked = shuffled[np.lexsort((-isolation[shuffled], values[shuffled]))]
         for share in CLOSEST:
             selection = np.zeros(len(near), bool)
             selection[ranked[: int(np.ceil(share * len(near)))]] = True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from sparring.metrics.tables.column_arrays import (
     ColumnArray,
@@ -93,7 +93,7 @@ class Quality:
         return self.shape if np.isnan(self.trend) else (self.shape + self.trend) / 2
 
 
-def column_shape(real: ColumnArray, synthetic: ColumnArray) -> float:
+def column_shape(real: ColumnArray, synthetic: Shaped[np.ndarray, " m"]) -> float:
     """How alike the distributions of two columns are: 1 minus the Kolmogorov-Smirnov distance of numbers, 1 minus the total variation
     distance of categories. Missing values are left out; 0 if only one side has values, NaN if none has.
     """
