@@ -29,7 +29,7 @@ def infer_columns(raw: RawTable, overrides: Mapping[str, Mapping[str, Any]] = {}
     for name in raw.table.column_names:
         wanted = overrides.get(name, {})
         try:
-            columns.append(_column(raw, name, wanted))
+            columns.append(_chosen(raw, name, wanted) if wanted else _column(raw, name, {}))
         except DataError as problem:
             problems.append(str(problem))
     if problems:
@@ -46,6 +46,20 @@ def _wrong_overrides(raw: RawTable, overrides: Mapping[str, Mapping[str, Any]]) 
         if "kind" in wanted and wanted["kind"] not in kinds:
             problems.append(f"Column {name!r} cannot be of the kind {wanted['kind']!r}. {did_you_mean(str(wanted['kind']), kinds)}")
     return problems
+
+
+def _chosen(raw: RawTable, name: str, wanted: Mapping[str, Any]) -> Column:
+    """A column of which a person has said what it is: as found, if that is the same."""
+    try:
+        found = _column(raw, name, {})
+    except DataError:
+        if wanted.get("kind") is None:
+            raise
+        found = None
+    same_kind = found is not None and wanted.get("kind", found.kind) == found.kind
+    if found is not None and same_kind and wanted.get("pattern") in {None, (found.text or {}).get("pattern")}:
+        return found
+    return replace(_column(raw, name, wanted), reason="chosen by you")
 
 
 def _column(raw: RawTable, name: str, wanted: Mapping[str, Any]) -> Column:
