@@ -27,20 +27,20 @@ def csv_of(folder: Path, columns: Mapping[str, list[Any]], name: str = "t.csv") 
     return written(folder, "\n".join(lines) + "\n", name)
 
 
-def column_of(folder: Path, values: list[Any], **override: Any) -> Column:
+def column_of(folder: Path, values: list[Any], **override: str) -> Column:
     """What a single column of a CSV file is taken for, beside a column of numbers."""
     raw = read_table(csv_of(folder, {"x": values, "beside": [1.5 + i % 7 for i in range(len(values))]}))
     return infer_columns(raw, {"x": override} if override else {})[0]
 
 
-def opened(source: Any) -> tuple[RawTable, tuple[Column, ...], dict[str, ColumnValues]]:
+def opened(source: object) -> tuple[RawTable, tuple[Column, ...], dict[str, ColumnValues]]:
     """A source as raw table, columns and values."""
     raw = read_table(source)
     columns = infer_columns(raw)
     return raw, columns, values_of(raw, columns)
 
 
-def planned(source: Any) -> tuple[TablePlan, dict[str, ColumnValues]]:
+def planned(source: object) -> tuple[TablePlan, dict[str, ColumnValues]]:
     """The plan of a source of any number of rows, and its values."""
     raw, columns, values = opened(source)
     return plan_of(columns, find_constraints(values, columns), raw.format, values), values

@@ -86,9 +86,11 @@ def test_dates_are_recognized(tmp_path: Path, values: list[str], pattern: str) -
 
 
 def test_dates_are_seconds_since_1970(tmp_path: Path) -> None:
-    raw, columns, values = opened(csv_of(tmp_path, {"d": ["1655-02-17", "1970-01-02", "2020-02-29"], "n": [1, 2, 3]}))
+    _, columns, values = opened(csv_of(tmp_path, {"d": ["1655-02-17", "1970-01-02", "2020-02-29"], "n": [1, 2, 3]}))
     # independent: Python's proleptic calendar
-    expected = [(datetime.fromisoformat(text) - datetime(1970, 1, 1)).total_seconds() for text in ("1655-02-17", "1970-01-02", "2020-02-29")]  # noqa: DTZ001
+    expected = [
+        (datetime.fromisoformat(text) - datetime(1970, 1, 1)).total_seconds() for text in ("1655-02-17", "1970-01-02", "2020-02-29")
+    ]
     assert values["d"].numbers is not None
     assert values["d"].numbers.tolist() == expected
     assert columns[0].step == 86_400
@@ -139,7 +141,9 @@ def test_constants_and_empty_columns(tmp_path: Path) -> None:
     """SDV 574, 2473, 1592."""
     path = csv_of(tmp_path, {"c": ["7.5"] * 4, "none": [None] * 4, "n": [1, 2, 3, 4]})
     assert kinds(path) == {"c": "constant", "none": "constant", "n": "number"}
-    assert kinds(pa.table({"c": [7.5] * 4, "none": pa.nulls(4), "nan": [float("nan")] * 4})) == dict.fromkeys(("c", "none", "nan"), "constant")
+    assert kinds(pa.table({"c": [7.5] * 4, "none": pa.nulls(4), "nan": [float("nan")] * 4})) == dict.fromkeys(
+        ("c", "none", "nan"), "constant"
+    )
 
 
 def test_identifiers_are_recognized(tmp_path: Path) -> None:
@@ -226,7 +230,10 @@ def test_latitude_and_longitude_are_numbers_that_are_said(tmp_path: Path) -> Non
 
 def test_column_names_with_spaces(tmp_path: Path) -> None:
     """REaLTabFormer 51."""
-    assert kinds(csv_of(tmp_path, {"X1 house age": [1, 2, 3], "Weiß ich?": ["a", "b", "a"]})) == {"X1 house age": "number", "Weiß ich?": "category"}
+    assert kinds(csv_of(tmp_path, {"X1 house age": [1, 2, 3], "Weiß ich?": ["a", "b", "a"]})) == {
+        "X1 house age": "number",
+        "Weiß ich?": "category",
+    }
 
 
 def test_typed_columns() -> None:
@@ -252,7 +259,7 @@ def test_many_distinct_values_take_little_memory() -> None:
 
     table = pa.table({"x": [f"{'ab'[i % 2]}{i // 2}" for i in range(5000)] * 2})
     tracemalloc.start()
-    raw, columns, values = opened(table)
+    _, columns, values = opened(table)
     assert columns[0].kind == "category"
     assert len(values["x"].categories) == 5000
     assert tracemalloc.get_traced_memory()[1] < 20e6

@@ -28,7 +28,9 @@ def shop() -> pa.Table:
     r = np.random.default_rng(3)
     product = r.integers(0, 12, ROWS)
     price, shipping = r.integers(100, 9999, ROWS) / 100, r.integers(0, 999, ROWS) / 100
-    ordered = np.datetime64("2024-01-01", "s") + r.integers(0, 200, ROWS) * 86_400 + r.integers(8, 19, ROWS) * 3600 + r.integers(0, 60, ROWS) * 60
+    ordered = (
+        np.datetime64("2024-01-01", "s") + r.integers(0, 200, ROWS) * 86_400 + r.integers(8, 19, ROWS) * 3600 + r.integers(0, 60, ROWS) * 60
+    )
     shipped = ordered + r.integers(0, 20 * 86_400, ROWS)
     status = r.choice(["open", "paid", "void"], ROWS)
     gone = r.random(ROWS) < 0.1
@@ -55,7 +57,12 @@ def shop() -> pa.Table:
 
 def tables() -> dict[str, object]:
     sparse = {"a": [1.5, None, 2.5] * 10, "b": ["x", None, "y"] * 10, "c": [True, False, None] * 10}
-    return {"shop": shop(), "flights": "flights", "sparse": pa.table(sparse), "five rows": pa.table({"a": [1, 2, 3, 4, 5], "b": list("xyxyx")})}
+    return {
+        "shop": shop(),
+        "flights": "flights",
+        "sparse": pa.table(sparse),
+        "five rows": pa.table({"a": [1, 2, 3, 4, 5], "b": list("xyxyx")}),
+    }
 
 
 @pytest.fixture(scope="module", params=["shop", "flights", "sparse", "five rows"])

@@ -40,7 +40,9 @@ def test_one_column_with_gaps(tmp_path: Path) -> None:
     assert read(tmp_path, "x\n1\n\n3\n") == {"x": ["1", None, "3"]}
 
 
-@pytest.mark.parametrize(("encoding", "found"), [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("utf-16", "utf-16"), ("cp1252", "cp1252")])
+@pytest.mark.parametrize(
+    ("encoding", "found"), [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("utf-16", "utf-16"), ("cp1252", "cp1252")]
+)
 def test_encodings(tmp_path: Path, encoding: str, found: str) -> None:
     table = read_table(written(tmp_path, "città,n\nWürzburg,1\n".encode(encoding)))
     assert table.format.encoding == found
@@ -84,7 +86,7 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=name.replace(".", r"\.")):
             read_table(written(tmp_path, content, name))
     with pytest.raises(DataError, match=r"t\.csv"):
-        read_table(written(tmp_path, "a,b\n1,2\n") .with_name("t.cvs"))
+        read_table(written(tmp_path, "a,b\n1,2\n").with_name("t.cvs"))
     with pytest.raises(DataError, match="pandas"):
         read_table([1, 2])
 

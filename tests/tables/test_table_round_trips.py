@@ -100,7 +100,7 @@ TYPED = pa.table(
         "large_string": pa.array(["b", None, "a"], pa.large_string()),
         "date32": pa.array([date(1655, 2, 17), None, date(2020, 2, 29)]),
         "date64": pa.array([date(1655, 2, 17), None, date(2020, 2, 29)], pa.date64()),
-        "seconds": pa.array([datetime(2020, 1, 1), None, datetime(1600, 1, 1)], pa.timestamp("s")),  # noqa: DTZ001
+        "seconds": pa.array([datetime(2020, 1, 1), None, datetime(1600, 1, 1)], pa.timestamp("s")),
         "zone": pa.array([0, None, 1_600_000_000_123_456], pa.timestamp("us", "Europe/Paris")),
         "nanoseconds": pa.array([0, None, 1_600_000_000_123_456_000], pa.timestamp("ns")),
         "time32": pa.array([time(8, 15), None, time(23, 59)], pa.time32("s")),
@@ -147,7 +147,11 @@ def test_nan_and_null_are_told_apart() -> None:
 
 def test_json_lines_and_excel(tmp_path: Path) -> None:
     pytest.importorskip("openpyxl")
-    path = written(tmp_path, '{"a": 1, "b": "x", "c": true, "d": 1.5}\n{"a": 2, "c": false, "d": 2.0}\n{"a": 3, "b": "x", "c": true, "d": 0.1}\n', "a.jsonl")
+    path = written(
+        tmp_path,
+        '{"a": 1, "b": "x", "c": true, "d": 1.5}\n{"a": 2, "c": false, "d": 2.0}\n{"a": 3, "b": "x", "c": true, "d": 0.1}\n',
+        "a.jsonl",
+    )
     raw, columns, values = opened(path)
     save_values(values, columns, tmp_path / "b.jsonl", raw.format)
     assert (tmp_path / "b.jsonl").read_bytes() == path.read_bytes()
@@ -158,8 +162,8 @@ def test_json_lines_and_excel(tmp_path: Path) -> None:
     assert read_table(tmp_path / "c.xlsx").table.to_pylist() == again[0].table.to_pylist()
 
 
-def frames() -> dict[str, Callable[[], Any]]:
-    def pandas_frame() -> Any:
+def frames() -> dict[str, Callable[[], object]]:
+    def pandas_frame() -> object:
         pandas = pytest.importorskip("pandas")
         return pandas.DataFrame(
             {
@@ -179,7 +183,7 @@ def frames() -> dict[str, Callable[[], Any]]:
             }
         )
 
-    def polars_frame() -> Any:
+    def polars_frame() -> object:
         polars = pytest.importorskip("polars")
         return polars.DataFrame(
             {
@@ -191,7 +195,7 @@ def frames() -> dict[str, Callable[[], Any]]:
                 "time": [time(1, 2), None, time(3, 4)],
                 "category": polars.Series(["a", None, "b"], dtype=polars.Categorical),
                 "enum": polars.Series(["a", None, "b"], dtype=polars.Enum(["b", "a"])),
-                "zone": polars.Series([datetime(2020, 1, 1), None, datetime(2021, 1, 1)], dtype=polars.Datetime("us", "Europe/Paris")),  # noqa: DTZ001
+                "zone": polars.Series([datetime(2020, 1, 1), None, datetime(2021, 1, 1)], dtype=polars.Datetime("us", "Europe/Paris")),
                 "small": polars.Series([1, 2, 3], dtype=polars.UInt8),
             }
         )
@@ -202,7 +206,7 @@ def frames() -> dict[str, Callable[[], Any]]:
 @pytest.mark.parametrize("library", frames())
 def test_frames_come_back_as_they_were(library: str) -> None:
     """SDV 2349, 1154, 1570: integers came back as floats, zones were lost."""
-    frame = frames()[library]()
+    frame: Any = frames()[library]()
     raw, columns, values = opened(frame)
     again = to_frame(table_of(values, columns, raw.format), raw.format)
     assert type(again) is type(frame)
@@ -222,7 +226,9 @@ def test_a_frame_may_have_another_number_of_rows() -> None:
 
 
 def test_text_becomes_types_in_files_that_have_them(tmp_path: Path) -> None:
-    raw, columns, values = opened(written(tmp_path, "i,f,b,d,z,c\n1,1.50,yes,2020-01-01,2020-01-01T00:00:00Z,x\n,2.25,no,2020-01-02,2020-01-01T00:00:01Z,y\n"))
+    raw, columns, values = opened(
+        written(tmp_path, "i,f,b,d,z,c\n1,1.50,yes,2020-01-01,2020-01-01T00:00:00Z,x\n,2.25,no,2020-01-02,2020-01-01T00:00:01Z,y\n")
+    )
     save_values(values, columns, tmp_path / "t.parquet", raw.format)
     table = read_table(tmp_path / "t.parquet").table
     assert [str(kind) for kind in table.schema.types] == ["int64", "double", "bool", "date32[day]", "timestamp[us, tz=UTC]", "string"]

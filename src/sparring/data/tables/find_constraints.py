@@ -259,8 +259,19 @@ def _ordered(values: TableValues, few: TableValues, columns: Sequence[Column], s
         alike = low.kind == high.kind and frozenset(pair.columns) not in copies
         if alike and pair.holds(few).all() and _are_comparable(few[low.name], few[high.name]) and pair.holds(values).all():
             holding.append((low.name, high.name))
-    through = {(low, high) for low, middle in holding for other, high in holding if middle == other}
-    return [Ordered(*pair) for pair in holding if pair not in through]
+    said = {(low, high) for low, high in holding if _follows(low, high, sums, values)}
+    said |= {(low, high) for low, middle in holding for other, high in holding if middle == other}
+    return [Ordered(*pair) for pair in holding if pair not in said]
+
+
+def _follows(low: str, high: str, sums: Sequence[SumOf], values: TableValues) -> bool:
+    """Whether an order is told by a sum: a part is not above the whole if the other parts are never negative."""
+    others = [
+        [numbers_in(values, part) * weight for part, weight in zip(each.parts, each.weights, strict=True) if part != low]
+        for each in sums
+        if each.target == high and (low, 1.0) in zip(each.parts, each.weights, strict=True)
+    ]
+    return any(all(np.nanmin(part) >= 0 for part in parts) for parts in others)
 
 
 def _are_comparable(low: ColumnValues, high: ColumnValues) -> bool:
