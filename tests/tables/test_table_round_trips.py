@@ -41,6 +41,7 @@ TEXTS = {
     "no final line end": "a,b\n1,2\n3,4",
     "Windows": "a,b\r\n1,x\r\n2,y\r\n",
     "one column": "x\n1\n\n3\n",
+    "spaces after commas": "age, job, pay\n39, State-gov, 77516\n50, ?, 83311\n",
     "tabs": "a\tb\n1\tx y\n2\tz\n",
     "identifiers": "id,n\n" + "".join(f"C{i:04d},{i % 7}\n" for i in range(30)),
     "other letters": "città,n\nWürzburg,1\n東京,2\n",

@@ -9,6 +9,7 @@ import numpy as np
 
 from sparring.data.tables.columns import Column, ColumnValues, TableValues
 from sparring.data.tables.constraints import (
+    TOLERANCE,
     CalendarPart,
     Constraint,
     Determines,
@@ -205,20 +206,27 @@ def _possible_sums(columns: Sequence[Column], few: TableValues) -> list[SumOf]:
     if len(names) <= 16:
         groups += itertools.combinations(names, 3)
     groups += [tuple(names[start : start + size]) for size in range(4, 13) for start in range(len(names) - size + 1)]
-    columns_first = {name: numbers_in(few, name) for name in names}
+    numbers = np.array([numbers_in(few, name)[:: max(1, len(few[name]) // 200)] for name in names])
+    place = {name: index for index, name in enumerate(names)}
+    is_date = np.array([kinds[name] == "datetime" for name in names])
     for group in groups:
         dates = [name for name in group if kinds[name] == "datetime"]
         if len(dates) > 1 or (dates and len(group) > 2):
             continue
         for scale in _SCALES if dates else (1.0,):
             weights = tuple(1.0 if kinds[name] == "datetime" or not dates else scale for name in group)
-            total = np.sum([columns_first[name] * weight for name, weight in zip(group, weights, strict=True)], axis=0)
-            candidates += [
-                SumOf(name, group, weights)
-                for name in names
-                if name not in group and _starts_equal(columns_first[name], total, bool(dates) == (kinds[name] == "datetime"))
-            ]
+            total = np.sum([numbers[place[name]] * weight for name, weight in zip(group, weights, strict=True)], axis=0)
+            equal = _equal_rows(numbers, total) & (is_date == bool(dates))
+            candidates += [SumOf(names[index], group, weights) for index in np.flatnonzero(equal).tolist() if names[index] not in group]
     return candidates
+
+
+def _equal_rows(numbers: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Which columns are equal to `total` wherever both are present, and in some row they are."""
+    apart = np.abs(numbers - total)
+    missing = np.isnan(apart)
+    equal = (apart <= TOLERANCE * np.maximum(np.abs(total), 1)) | missing
+    return np.asarray(equal.all(axis=1) & ~missing.all(axis=1))
 
 
 def _copy(target: str, part: str, kinds: dict[str, str], few: TableValues) -> SumOf | None:
@@ -233,11 +241,6 @@ def _copy(target: str, part: str, kinds: dict[str, str], few: TableValues) -> Su
     if ratio == 0 or not math.isfinite(ratio) or (kinds[target] == "datetime" and ratio != 1) or abs(ratio) < 1:
         return None
     return SumOf(target, (part,), (float(f"{ratio:.12g}"),))
-
-
-def _starts_equal(target: np.ndarray, total: np.ndarray, same_kind: bool) -> bool:
-    both = ~(np.isnan(target) | np.isnan(total))
-    return same_kind and bool(both.any()) and bool((np.abs(target - total)[both] <= 1e-9 * np.maximum(np.abs(total[both]), 1)).all())
 
 
 def _is_sum(candidate: SumOf, values: TableValues) -> bool:

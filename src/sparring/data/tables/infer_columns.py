@@ -1,5 +1,6 @@
 """Tells what each column of a table is, from its values alone, with the reason."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
@@ -77,8 +78,10 @@ def _column(raw: RawTable, name: str, wanted: Mapping[str, Any]) -> Column:
     elif is_numeric(kind):
         return _typed_number(found, values, wanted)
     else:
-        raise DataError(f"Column {name!r} holds values of the type {kind}, which are not single ones. Leave it out with --drop {name}.")
-    return _overridden(found, wanted, ("category", "constant", "identifier", "boolean") if found.kind != "boolean" else ("category",))
+        raise DataError(
+            f"Column {name!r} holds values of the type {kind}, which are not single ones. Leave it out with --drop {shlex.quote(name)}."
+        )
+    return _overridden(found, wanted, ("category", "identifier") if found.kind != "boolean" else ("category",))
 
 
 def _comma_is_free(raw: RawTable) -> bool:
@@ -105,16 +108,16 @@ def _typed_number(column: Column, values: pa.ChunkedArray, wanted: Mapping[str, 
     numbers = numbers_of(values, column.name)
     chosen = wanted.get("kind")
     if chosen in {"category", "identifier", "constant", "boolean", "text"}:
-        return _overridden(replace(column, kind="number"), wanted, ("category", "identifier", "constant"))
+        return _overridden(replace(column, kind="number"), wanted, ("category", "identifier"))
     if pa.types.is_integer(kind) and chosen != "number":
         dates = date_column(column, numbers)
         if dates is not None:
             return dates
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        return _overridden(date_column(column, numbers, typed=True) or column, wanted, ("datetime", "constant"))
+        return _overridden(date_column(column, numbers, typed=True) or column, wanted, ("datetime",))
     if pa.types.is_duration(kind) or pa.types.is_time(kind):
-        return _overridden(duration_column(column, numbers, of_day=pa.types.is_time(kind)), wanted, ("duration", "constant"))
-    return _overridden(number_column(column, numbers, keep=chosen == "number"), wanted, ("number", "boolean", "identifier", "constant"))
+        return _overridden(duration_column(column, numbers, of_day=pa.types.is_time(kind)), wanted, ("duration",))
+    return _overridden(number_column(column, numbers, keep=chosen == "number"), wanted, ("number", "identifier"))
 
 
 def _is_huge(values: pa.ChunkedArray) -> bool:

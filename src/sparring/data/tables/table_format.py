@@ -26,6 +26,8 @@ class TableFormat:
     """Columns of text of a pandas frame that have the type object there."""
     delimiter: str = ","
     """Between the columns of a text file."""
+    space_after: bool = False
+    """Whether a space follows each delimiter of a text file."""
     encoding: str = "utf-8"
     """Of a text file, as Python names it; utf-8-sig begins with a byte order mark."""
     header: bool = True

@@ -46,6 +46,8 @@ def text_column(column: Column, distinct: DistinctTexts, rows: int, wanted: Mapp
             examples = ", ".join(repr(text) for text in distinct.texts[:3])
             raise DataError(f"Column {column.name!r} cannot be {how}: it has values such as {examples}.")
     found = _words(column, distinct, rows)
+    if chosen == "constant" and found.kind != "constant":
+        raise DataError(f"Column {column.name!r} cannot be a constant: it has {len(distinct.texts):,} distinct values.")
     return found if chosen in {None, found.kind} else replace(found, kind=chosen, reason="chosen by you")
 
 
