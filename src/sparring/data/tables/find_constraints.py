@@ -292,7 +292,7 @@ def _are_comparable(low: ColumnValues, high: ColumnValues) -> bool:
     overlap = min(top, other_top) - max(bottom, other_bottom)
     shuffled = np.roll(highs, len(highs) // 2 + 1)
     # Half of the columns' common span, and at least one row in seven wrong when rows are mixed up.
-    return span > 0 and overlap >= 0.5 * span and float((lows > shuffled).mean()) > 1 / 7
+    return bool(span > 0 and overlap >= 0.5 * span and (lows > shuffled).mean() > 1 / 7)
 
 
 def _gaps(values: TableValues, columns: Sequence[Column]) -> list[Constraint]:

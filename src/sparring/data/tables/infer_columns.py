@@ -29,6 +29,8 @@ def infer_columns(raw: RawTable, overrides: Mapping[str, Mapping[str, Any]] = {}
     columns: list[Column] = []
     for name in raw.table.column_names:
         wanted = overrides.get(name, {})
+        if wanted.get("kind") not in {None, *get_args(ColumnKind)}:
+            wanted = {}  # it is among the problems
         try:
             columns.append(_chosen(raw, name, wanted) if wanted else _column(raw, name, {}))
         except DataError as problem:

@@ -120,7 +120,7 @@ def date_kind(column: Column, distinct: Float64[np.ndarray, " d"], has_gaps: boo
         return replace(column, kind="constant", reason="every value is missing")
     zone = zone or (column.arrow_type.partition("tz=")[2].rstrip("]"))
     step = natural_step(distinct)
-    days = step == 86_400.0 and distinct[0] % 86_400 == 0
+    days = bool(step == 86_400.0 and distinct[0] % 86_400 == 0)
     first, last = (_moment(number, days) for number in (distinct[0], distinct[-1]))
     if len(distinct) == 1 and not has_gaps:
         return replace(column, kind="constant", reason=f"the only value is {first}")
