@@ -227,3 +227,19 @@ def test_two_sources_of_one_column() -> None:
     rows = plan.restore(anything(plan, values, 3000, 0), 3000, 0)
     assert all(each.holds(rows).all() for each in plan.constraints)
     assert len(np.unique(rows["depot"].codes)) == 12  # pyright: ignore
+
+
+def test_two_columns_determine_a_third() -> None:
+    """Only pairs that occur are made, and each has its own distance."""
+    r = np.random.default_rng(0)
+    origin, dest = r.integers(0, 3, 2000), r.integers(0, 30, 2000)
+    dest = np.where((origin == 1) & (dest > 20), dest - 20, dest)  # 1 flies to 21 places
+    distance = 100 + (origin * 97 + dest * 31) % 900
+    table = pa.table({"origin": [f"o{i}" for i in origin], "dest": [f"d{i}" for i in dest], "distance": distance, "x": r.normal(size=2000)})
+    plan, values = planned(table)
+    assert [str(each) for each in plan.constraints] == ["origin and dest determine distance"]
+    assert plan.modeled == ("origin", "dest", "x")
+    rows = plan.restore(anything(plan, values, 5000, 0), 5000, 0)
+    made = {(a, b, c) for a, b, c in zip(rows["origin"].codes, rows["dest"].codes, rows["distance"].numbers, strict=True)}  # pyright: ignore
+    assert made <= {(a, b, c) for a, b, c in zip(values["origin"].codes, values["dest"].codes, values["distance"].numbers, strict=True)}  # pyright: ignore
+    assert TablePlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan

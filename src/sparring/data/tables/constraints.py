@@ -1,6 +1,6 @@
 """What holds between the columns of a table in every row. Finding them: `find_constraints`; making them hold: `plan`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, get_args
 
@@ -45,13 +45,7 @@ class Determines:
 
     def targets(self, source: ColumnValues, categories: tuple[str, ...]) -> ColumnValues:
         """The target's values for those of the source. Numbers between known ones have the target of the nearest."""
-        places = self.places(source)
-        ends = [end for _, end in self.mapping]
-        if categories:
-            index = {text: code for code, text in enumerate(categories)}
-            codes = np.array([-1 if end is None else index[str(end)] for end in ends], np.int32)
-            return ColumnValues(codes=codes[places], categories=categories)
-        return ColumnValues(numbers=np.array([np.nan if end is None else end for end in ends], np.float64)[places])
+        return ends_at([end for _, end in self.mapping], self.places(source), categories)
 
     def places(self, source: ColumnValues) -> np.ndarray:
         """Index in `mapping` of each value of the source, the nearest one for numbers; of the last where a value is not known."""
@@ -75,6 +69,50 @@ class Determines:
 
     def __str__(self) -> str:
         return f"{self.source} determines {self.target}"
+
+
+@dataclass(frozen=True)
+class PairDetermines:
+    """Rows with the same categories in two columns have the same value of another, and only some pairs of categories occur."""
+
+    kind: ClassVar[str] = "pair determines"
+
+    sources: tuple[str, str]
+    target: str
+    mapping: tuple[tuple[Value, Value, Value], ...]
+    """Every pair of the sources that occurs, with the target's value."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that it is about."""
+        return (*self.sources, self.target)
+
+    def holds(self, values: TableValues) -> Rows:
+        """In which rows it holds."""
+        places = self.places(values[self.sources[0]], values[self.sources[1]])
+        return (places >= 0) & same_values(self.targets(places, values[self.target].categories), values[self.target])
+
+    def places(self, first: ColumnValues, second: ColumnValues) -> np.ndarray:
+        """Index in `mapping` of each row's pair; -1 for a pair that does not occur."""
+        assert first.codes is not None
+        assert second.codes is not None
+        pairs = self.pairs(first.categories, second.categories)
+        table = np.full((len(first.categories) + 1, len(second.categories) + 1), -1)
+        table[pairs[:, 0], pairs[:, 1]] = np.arange(len(pairs))
+        return table[first.codes, second.codes]
+
+    def pairs(self, first: tuple[str, ...], second: tuple[str, ...]) -> np.ndarray:
+        """The codes of both sources in `mapping`, (pairs, 2)."""
+        one, other = ({text: code for code, text in enumerate(each)} for each in (first, second))
+        pairs = [(one.get(str(a), -1) if a is not None else -1, other.get(str(b), -1) if b is not None else -1) for a, b, _ in self.mapping]
+        return np.array(pairs, np.int64).reshape(-1, 2)
+
+    def targets(self, places: np.ndarray, categories: tuple[str, ...]) -> ColumnValues:
+        """The target's values at places of `mapping`."""
+        return ends_at([end for _, _, end in self.mapping], places, categories)
+
+    def __str__(self) -> str:
+        return f"{self.sources[0]} and {self.sources[1]} determine {self.target}"
 
 
 @dataclass(frozen=True)
@@ -254,7 +292,7 @@ class Unique:
         return f"{self.name} is a key: no value is there twice"
 
 
-Constraint = Determines | CalendarPart | SumOf | Ordered | MissingTogether | MissingWhen | Unique
+Constraint = Determines | PairDetermines | CalendarPart | SumOf | Ordered | MissingTogether | MissingWhen | Unique
 _KINDS: Mapping[str, type[Constraint]] = {kind.kind: kind for kind in get_args(Constraint)}
 
 
@@ -280,6 +318,15 @@ def numbers_in(values: TableValues, name: str) -> np.ndarray:
     numbers = values[name].numbers
     assert numbers is not None, name
     return numbers
+
+
+def ends_at(ends: Sequence[Value], places: np.ndarray, categories: tuple[str, ...]) -> ColumnValues:
+    """The values at places of a list: of these categories, or numbers if there are none."""
+    if categories:
+        index = {text: code for code, text in enumerate(categories)}
+        codes = np.array([-1 if end is None else index[str(end)] for end in ends], np.int32)
+        return ColumnValues(codes=codes[places], categories=categories)
+    return ColumnValues(numbers=np.array([np.nan if end is None else float(str(end)) for end in ends], np.float64)[places])
 
 
 def same_values(one: ColumnValues, other: ColumnValues) -> Rows:

@@ -16,6 +16,7 @@ from sparring.data.tables.constraints import (
     MissingTogether,
     MissingWhen,
     Ordered,
+    PairDetermines,
     Part,
     SumOf,
     Unique,
@@ -31,6 +32,8 @@ FEWEST_ROWS = 20
 CHANCE = 30.0
 """A constraint is found if the odds of its holding by chance are below exp(-30)."""
 MOST_SOURCE_VALUES = 5_000
+MOST_PAIRED = 20
+"""Pairs are tried of so many columns of categories at most."""
 _PARTS: tuple[Part, ...] = ("year", "quarter", "month", "day", "weekday", "isoweekday", "hour", "minute", "second")
 _SCALES = (1.0, 60.0, 3600.0, 86_400.0, 604_800.0)
 """Seconds in the units that a number of a length of time may have."""
@@ -49,9 +52,13 @@ def find_constraints(values: TableValues, columns: Sequence[Column]) -> tuple[Co
     few = {column.name: values[column.name].take(sample) for column in modeled}
     parts = _calendar_parts(values, few, modeled)
     determined = _determined(values, few, modeled, {(each.source, each.target) for each in parts})
+    paired = _determined_by_pairs(values, few, modeled, {each.target for each in (*parts, *determined)})
+    # Where two columns say a number that in turn says both, the number is what follows.
+    back = {(pair.target, source) for pair in paired for source in pair.sources}
+    determined = [each for each in determined if (each.source, each.target) not in back]
     sums = _sums(values, few, modeled)
     ordered = _ordered(values, few, modeled, sums)
-    return (*keys, *parts, *determined, *sums, *ordered, *_gaps(values, modeled))
+    return (*keys, *parts, *determined, *paired, *sums, *ordered, *_gaps(values, modeled))
 
 
 def _factorized(values: ColumnValues) -> tuple[np.ndarray, int]:
@@ -128,6 +135,35 @@ def _determined(values: TableValues, few: TableValues, columns: Sequence[Column]
             holding.add((source, target))
     kinds = {column.name: column.kind for column in columns}
     return [Determines(*pair, _mapping(values[pair[0]], values[pair[1]])) for pair in _reduced(holding, kinds)]
+
+
+def _determined_by_pairs(values: TableValues, few: TableValues, columns: Sequence[Column], known: set[str]) -> list[PairDetermines]:
+    """Columns that follow from two categories, and not from a single column. Not looked for among many columns of categories."""
+    sources = [column.name for column in columns if not column.is_numeric and len(values[column.name].categories) > 1]
+    targets = [column.name for column in columns if column.name not in known]
+    if len(sources) > MOST_PAIRED:
+        return []
+    sampled = {name: _factorized(few[name]) for name in {*sources, *targets}}
+    found: list[PairDetermines] = []
+    for target, (first, second) in itertools.product(targets, itertools.combinations(sources, 2)):
+        if (
+            target in {first, second}
+            or any(each.target == target for each in found)
+            or not _maps(*_paired(sampled[first], sampled[second]), *sampled[target])
+        ):
+            continue
+        pair, to = _paired(_factorized(values[first]), _factorized(values[second])), _factorized(values[target])
+        # Ten rows for each pair: what is seen less often may be all that is known of a person.
+        if _maps(*pair, *to) and _is_no_chance(*pair, to[0]) and len(pair[0]) >= 10 * pair[1]:
+            _, rows = np.unique(pair[0], return_index=True)
+            plain = [_plain(values[name].take(rows)) for name in (first, second, target)]
+            found.append(PairDetermines((first, second), target, tuple(zip(*plain, strict=True))))
+    return found
+
+
+def _paired(one: tuple[np.ndarray, int], other: tuple[np.ndarray, int]) -> tuple[np.ndarray, int]:
+    distinct, where = np.unique(one[0] * other[1] + other[0], return_inverse=True)
+    return where.reshape(-1).astype(np.int64), len(distinct)
 
 
 def _may_determine(column: Column) -> bool:
