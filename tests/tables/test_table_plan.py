@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from sparring.data.tables.columns import ColumnValues
-from sparring.data.tables.constraints import same_values
 from sparring.data.tables.identifiers import fresh_identifiers, pattern_of
 from sparring.data.tables.plan import TablePlan
+from sparring.data.tables.row_values import same_values
 from sparring.data.tables.values import table_of
 from support.tables import planned
 

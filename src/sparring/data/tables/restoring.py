@@ -8,18 +8,16 @@ from jaxtyping import Float64
 from sparring.data.tables.arrangement import Arrangement
 from sparring.data.tables.columns import Column, ColumnValues, TableValues
 from sparring.data.tables.constraints import (
-    UNITS,
     CalendarPart,
     Determines,
     MissingTogether,
     MissingWhen,
     PairDetermines,
     SumOf,
-    numbers_in,
-    same_values,
 )
 from sparring.data.tables.facts import ColumnFacts, emptied, filled, on_grid, unmodeled
 from sparring.data.tables.identifiers import uniform_rows
+from sparring.data.tables.row_values import UNITS, numbers_in, same_values
 
 
 def base_of(lows: Sequence[Float64[np.ndarray, " n"]], otherwise: float) -> Float64[np.ndarray, " n"]:
