@@ -8,7 +8,6 @@ import pytest
 
 from support.tables import csv_of
 
-
 WITHOUT = """
 import sys
 class Absent:
