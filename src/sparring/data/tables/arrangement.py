@@ -5,14 +5,24 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from sparring.data.tables.columns import Column
-from sparring.data.tables.constraints import CalendarPart, Constraint, Determines, MissingTogether, MissingWhen, Ordered, SumOf, Unique
+from sparring.data.tables.constraints import (
+    CalendarPart,
+    Constraint,
+    Determines,
+    MissingTogether,
+    MissingWhen,
+    Ordered,
+    PairDetermines,
+    SumOf,
+    Unique,
+)
 
 
 @dataclass(frozen=True)
 class Arrangement:
     """How constraints are met. Every column has at most one of the ways `computed`, `lows` and `agreeing`."""
 
-    computed: dict[str, Determines | CalendarPart | SumOf] = field(default_factory=dict)
+    computed: dict[str, Determines | PairDetermines | CalendarPart | SumOf] = field(default_factory=dict)
     """Columns that follow from others, and are not learned."""
     lows: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Columns that are learned as differences, with those that they are not below."""
@@ -20,6 +30,8 @@ class Arrangement:
     """Columns which must have a value that determines what another column already is."""
     known: dict[str, list[Determines]] = field(default_factory=dict)
     """Columns of numbers which must have a value that is known to determine others."""
+    partners: dict[str, PairDetermines] = field(default_factory=dict)
+    """Columns which must have a value that occurs with that of another column."""
     gaps: dict[str, list[MissingTogether | MissingWhen]] = field(default_factory=dict)
     """Columns whose gaps follow from others."""
     order: tuple[str, ...] = ()
@@ -33,17 +45,25 @@ def arranged(columns: Sequence[Column], constraints: Sequence[Constraint]) -> Ar
     builder = _Builder({column.name: column for column in columns})
     left = [constraint for constraint in constraints if not builder.accepts(constraint)]
     return Arrangement(
-        builder.computed, builder.lows, builder.agreeing, builder.known, builder.gaps, tuple(builder.order({}) or ()), tuple(left)
+        builder.computed,
+        builder.lows,
+        builder.agreeing,
+        builder.known,
+        builder.partners,
+        builder.gaps,
+        tuple(builder.order({}) or ()),
+        tuple(left),
     )
 
 
 class _Builder:
     def __init__(self, columns: dict[str, Column]) -> None:
         self.columns = columns
-        self.computed: dict[str, Determines | CalendarPart | SumOf] = {}
+        self.computed: dict[str, Determines | PairDetermines | CalendarPart | SumOf] = {}
         self.lows: dict[str, tuple[str, ...]] = {}
         self.agreeing: dict[str, Determines] = {}
         self.known: dict[str, list[Determines]] = {}
+        self.partners: dict[str, PairDetermines] = {}
         self.gaps: dict[str, list[MissingTogether | MissingWhen]] = {}
         self.needs: dict[str, set[str]] = {name: set() for name in columns}
 
@@ -52,6 +72,8 @@ class _Builder:
         match constraint:
             case Determines():
                 done = self._determines(constraint)
+            case PairDetermines():
+                done = self._pair_determines(constraint)
             case CalendarPart(source=source, target=target):
                 done = self._is_free(target) and not self._moves(source) and self._computes(constraint, (source,))
             case SumOf(target=target, parts=parts):
@@ -68,7 +90,7 @@ class _Builder:
 
     def _is_free(self, name: str) -> bool:
         """Whether nothing has been arranged for the values of a column."""
-        return not any(name in each for each in (self.computed, self.lows, self.agreeing, self.known, self.gaps))
+        return not any(name in each for each in (self.computed, self.lows, self.agreeing, self.known, self.partners, self.gaps))
 
     def _moves(self, name: str) -> bool:
         """Whether a column's values are moved after they were learned, other than to values that are known."""
@@ -89,7 +111,7 @@ class _Builder:
         self.needs[name] |= set(needed)
         return True
 
-    def _computes(self, constraint: Determines | CalendarPart | SumOf, parts: Sequence[str]) -> bool:
+    def _computes(self, constraint: Determines | PairDetermines | CalendarPart | SumOf, parts: Sequence[str]) -> bool:
         if not self._adds(constraint.target, parts):
             return False
         self.computed[constraint.target] = constraint
@@ -98,7 +120,7 @@ class _Builder:
     def _determines(self, constraint: Determines) -> bool:
         source, target = constraint.source, constraint.target
         numeric = self.columns[source].is_numeric
-        may_move = source not in self.computed and source not in self.lows and source not in self.gaps
+        may_move = source not in self.computed and source not in self.partners and source not in self.lows and source not in self.gaps
         if numeric and not may_move:
             return False
         if self._is_free(target) and self._computes(constraint, (source,)):
@@ -111,6 +133,19 @@ class _Builder:
         self.agreeing[source] = constraint
         return True
 
+    def _pair_determines(self, constraint: PairDetermines) -> bool:
+        first, second = constraint.sources
+        if any(each.sources == constraint.sources for each in self.partners.values()):  # their pairs are those that occur already
+            return self._is_free(constraint.target) and self._computes(constraint, constraint.sources)
+        if not self._is_free(second):
+            first, second = second, first
+        if not self._is_free(second) or not self._is_free(constraint.target) or not self._adds(second, (first,)):
+            return False
+        if not self._computes(constraint, constraint.sources):
+            return False
+        self.partners[second] = constraint
+        return True
+
     def _ordered(self, constraint: Ordered) -> bool:
         low, high = constraint.low, constraint.high
         if high in self.computed or high in self.agreeing or high in self.known or not self._adds(high, (low,)):
@@ -119,7 +154,11 @@ class _Builder:
         return True
 
     def _together(self, constraint: MissingTogether) -> bool:
-        free = [name for name in constraint.names if name not in self.computed and not self.gaps.get(name) and name not in self.known]
+        free = [
+            name
+            for name in constraint.names
+            if name not in self.computed and not self.gaps.get(name) and name not in self.known and name not in self.partners
+        ]
         fixed = [name for name in constraint.names if name not in free]
         leader = fixed[0] if fixed else constraint.names[0]
         if len(fixed) > 1 or not all(self._adds(name, (leader,)) for name in free if name != leader):
@@ -133,7 +172,7 @@ class _Builder:
         target = constraint.target
         others = self.gaps.get(target, [])
         exact = constraint.only or any(isinstance(each, MissingTogether) or each.only for each in others)
-        if target in self.computed or target in self.known or target in self.agreeing or (exact and others):
+        if target in self.computed or target in self.known or target in self.agreeing or target in self.partners or (exact and others):
             return False
         if not self._adds(target, (constraint.source,)):
             return False

@@ -2,24 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
-from jaxtyping import Bool
 
 from sparring.data.tables.columns import ColumnValues, TableValues
-from sparring.data.tables.date_text import zone_offsets
+from sparring.data.tables.row_values import Part, Rows, Value, calendar_part, ends_at, numbers_in, same_values
 
-Value = str | float | None
-"""One value: the text of a category, a number, or None where it is missing."""
-Part = Literal["year", "quarter", "month", "day", "weekday", "isoweekday", "hour", "minute", "second"]
-"""A part of a date. Weekdays count from Monday, as 0 (weekday) or 1 (isoweekday)."""
-UNITS: Mapping[str, float] = {"day": 86_400, "weekday": 86_400, "isoweekday": 86_400, "hour": 3600, "minute": 60, "second": 1}
-"""Seconds by which a date moves when one of its parts goes up by 1, where that is always the same."""
 TOLERANCE = 1e-9
 """Relative error of sums: floats that are shown with the same digits are equal."""
-
-Rows = Bool[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
@@ -45,13 +36,7 @@ class Determines:
 
     def targets(self, source: ColumnValues, categories: tuple[str, ...]) -> ColumnValues:
         """The target's values for those of the source. Numbers between known ones have the target of the nearest."""
-        places = self.places(source)
-        ends = [end for _, end in self.mapping]
-        if categories:
-            index = {text: code for code, text in enumerate(categories)}
-            codes = np.array([-1 if end is None else index[str(end)] for end in ends], np.int32)
-            return ColumnValues(codes=codes[places], categories=categories)
-        return ColumnValues(numbers=np.array([np.nan if end is None else end for end in ends], np.float64)[places])
+        return ends_at([end for _, end in self.mapping], self.places(source), categories)
 
     def places(self, source: ColumnValues) -> np.ndarray:
         """Index in `mapping` of each value of the source, the nearest one for numbers; of the last where a value is not known."""
@@ -75,6 +60,50 @@ class Determines:
 
     def __str__(self) -> str:
         return f"{self.source} determines {self.target}"
+
+
+@dataclass(frozen=True)
+class PairDetermines:
+    """Rows with the same categories in two columns have the same value of another, and only some pairs of categories occur."""
+
+    kind: ClassVar[str] = "pair determines"
+
+    sources: tuple[str, str]
+    target: str
+    mapping: tuple[tuple[Value, Value, Value], ...]
+    """Every pair of the sources that occurs, with the target's value."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that it is about."""
+        return (*self.sources, self.target)
+
+    def holds(self, values: TableValues) -> Rows:
+        """In which rows it holds."""
+        places = self.places(values[self.sources[0]], values[self.sources[1]])
+        return (places >= 0) & same_values(self.targets(places, values[self.target].categories), values[self.target])
+
+    def places(self, first: ColumnValues, second: ColumnValues) -> np.ndarray:
+        """Index in `mapping` of each row's pair; -1 for a pair that does not occur."""
+        assert first.codes is not None
+        assert second.codes is not None
+        pairs = self.pairs(first.categories, second.categories)
+        table = np.full((len(first.categories) + 1, len(second.categories) + 1), -1)
+        table[pairs[:, 0], pairs[:, 1]] = np.arange(len(pairs))
+        return table[first.codes, second.codes]
+
+    def pairs(self, first: tuple[str, ...], second: tuple[str, ...]) -> np.ndarray:
+        """The codes of both sources in `mapping`, (pairs, 2)."""
+        one, other = ({text: code for code, text in enumerate(each)} for each in (first, second))
+        pairs = [(one.get(str(a), -1) if a is not None else -1, other.get(str(b), -1) if b is not None else -1) for a, b, _ in self.mapping]
+        return np.array(pairs, np.int64).reshape(-1, 2)
+
+    def targets(self, places: np.ndarray, categories: tuple[str, ...]) -> ColumnValues:
+        """The target's values at places of `mapping`."""
+        return ends_at([end for _, _, end in self.mapping], places, categories)
+
+    def __str__(self) -> str:
+        return f"{self.sources[0]} and {self.sources[1]} determine {self.target}"
 
 
 @dataclass(frozen=True)
@@ -254,7 +283,7 @@ class Unique:
         return f"{self.name} is a key: no value is there twice"
 
 
-Constraint = Determines | CalendarPart | SumOf | Ordered | MissingTogether | MissingWhen | Unique
+Constraint = Determines | PairDetermines | CalendarPart | SumOf | Ordered | MissingTogether | MissingWhen | Unique
 _KINDS: Mapping[str, type[Constraint]] = {kind.kind: kind for kind in get_args(Constraint)}
 
 
@@ -273,42 +302,3 @@ def constraint_from_json(value: Mapping[str, Any]) -> Constraint:
 
 def _tuples(value: Any) -> Any:  # noqa: ANN401 (of JSON)
     return tuple(_tuples(each) for each in value) if isinstance(value, list | tuple) else value
-
-
-def numbers_in(values: TableValues, name: str) -> np.ndarray:
-    """The numbers of a numeric column."""
-    numbers = values[name].numbers
-    assert numbers is not None, name
-    return numbers
-
-
-def same_values(one: ColumnValues, other: ColumnValues) -> Rows:
-    """In which rows two columns of the same kind and categories have the same value; missing is the same as missing."""
-    if one.numbers is not None and other.numbers is not None:
-        return (one.numbers == other.numbers) | (np.isnan(one.numbers) & np.isnan(other.numbers))
-    assert one.codes is not None
-    assert one.categories == other.categories
-    return one.codes == other.codes
-
-
-def calendar_part(seconds: np.ndarray, part: Part, zone: str | None) -> np.ndarray:
-    """A part of dates (seconds since 1970, NaN where missing) in a time zone; None is UTC."""
-    missing = np.isnan(seconds)
-    whole = np.floor(np.where(missing, 0, seconds))
-    if zone:
-        whole = whole + zone_offsets(whole, zone)
-    days, rest = np.divmod(whole.astype(np.int64), 86_400)
-    dates = days.astype("M8[D]")
-    months = dates.astype("M8[M]").astype(np.int64)
-    parts = {
-        "year": lambda: months // 12 + 1970,
-        "quarter": lambda: months % 12 // 3 + 1,
-        "month": lambda: months % 12 + 1,
-        "day": lambda: (dates - dates.astype("M8[M]").astype("M8[D]")).astype(np.int64) + 1,
-        "weekday": lambda: (days + 3) % 7,
-        "isoweekday": lambda: (days + 3) % 7 + 1,
-        "hour": lambda: rest // 3600,
-        "minute": lambda: rest % 3600 // 60,
-        "second": lambda: rest % 60,
-    }
-    return np.where(missing, np.nan, parts[part]())

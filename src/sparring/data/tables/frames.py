@@ -2,10 +2,12 @@
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from sparring.core.errors import DataError, listed, missing_extra
 from sparring.data.tables.arrow import pa
+from sparring.data.tables.distinct import is_text
 from sparring.data.tables.table_format import RawTable, TableFormat, TableKind
 from sparring.data.tables.typed_tables import typed_table
 
@@ -14,7 +16,11 @@ def read_frame(frame: Any) -> RawTable:  # noqa: ANN401 (any library's frame)
     """Read a frame: any object with `__arrow_c_stream__`. Raises a DataError for columns that Arrow cannot hold."""
     library = type(frame).__module__.partition(".")[0]
     if library == "pandas":
-        return typed_table(_from_pandas(frame), "pandas", "frame")
+        raw = typed_table(_from_pandas(frame), "pandas", "frame")
+        integers = tuple(str(name) for name in frame.columns if not isinstance(name, str) and str(name).lstrip("-").isdigit())
+        kinds = zip(frame.columns, frame.dtypes, strict=True)
+        objects = tuple(str(name) for name, kind in kinds if str(kind) == "object" and is_text(raw.table.schema.field(str(name)).type))
+        return replace(raw, format=replace(raw.format, integer_names=integers, object_columns=objects))
     try:
         table = frame if isinstance(frame, pa.Table) else pa.table(frame)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as problem:
@@ -45,7 +51,11 @@ def to_frame(table: pa.Table, form: TableFormat) -> Any:  # noqa: ANN401
     """
     if form.kind == "pandas":
         _need("pandas")
-        return table.to_pandas()
+        frame = table.to_pandas()
+        for name in form.object_columns:
+            texts = frame[name].astype(object)
+            frame[name] = texts.where(texts.notna(), None)
+        return frame.rename(columns={name: int(name) for name in form.integer_names})
     if form.kind == "polars":
         polars = _need("polars")
         return polars.from_arrow(table)

@@ -15,10 +15,10 @@ import numpy as np
 from jaxtyping import Float64
 
 _ALPHABETS = (
-    string.digits, "0123456789abcdef", "0123456789ABCDEF", string.ascii_lowercase, string.ascii_uppercase, string.ascii_letters,
+    string.digits, string.ascii_lowercase, string.ascii_uppercase, string.ascii_letters, "0123456789abcdef", "0123456789ABCDEF",
     string.digits + string.ascii_lowercase, string.digits + string.ascii_uppercase, string.digits + string.ascii_letters,
 )  # fmt: skip
-"""Letters that may stand in one place, the narrowest first."""
+"""Letters that may stand in one place. The first that has all that are seen is taken: digits and letters only where both are seen."""
 _MOST_GAPS = 64
 _ROWS_FOR_FIXED = 20
 """In so many values of one shape, a letter that is always the same belongs to the pattern and to no single value."""

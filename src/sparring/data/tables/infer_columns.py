@@ -1,5 +1,6 @@
 """Tells what each column of a table is, from its values alone, with the reason."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
@@ -28,8 +29,10 @@ def infer_columns(raw: RawTable, overrides: Mapping[str, Mapping[str, Any]] = {}
     columns: list[Column] = []
     for name in raw.table.column_names:
         wanted = overrides.get(name, {})
+        if wanted.get("kind") not in {None, *get_args(ColumnKind)}:
+            wanted = {}  # it is among the problems
         try:
-            columns.append(_column(raw, name, wanted))
+            columns.append(_chosen(raw, name, wanted) if wanted else _column(raw, name, {}))
         except DataError as problem:
             problems.append(str(problem))
     if problems:
@@ -48,6 +51,20 @@ def _wrong_overrides(raw: RawTable, overrides: Mapping[str, Mapping[str, Any]]) 
     return problems
 
 
+def _chosen(raw: RawTable, name: str, wanted: Mapping[str, Any]) -> Column:
+    """A column of which a person has said what it is: as found, if that is the same."""
+    try:
+        found = _column(raw, name, {})
+    except DataError:
+        if wanted.get("kind") is None:
+            raise
+        found = None
+    same_kind = found is not None and wanted.get("kind", found.kind) == found.kind
+    if found is not None and same_kind and wanted.get("pattern") in {None, (found.text or {}).get("pattern")}:
+        return found
+    return replace(_column(raw, name, wanted), reason="chosen by you")
+
+
 def _column(raw: RawTable, name: str, wanted: Mapping[str, Any]) -> Column:
     values = raw.table.column(name)
     kind = values.type
@@ -63,8 +80,10 @@ def _column(raw: RawTable, name: str, wanted: Mapping[str, Any]) -> Column:
     elif is_numeric(kind):
         return _typed_number(found, values, wanted)
     else:
-        raise DataError(f"Column {name!r} holds values of the type {kind}, which are not single ones. Leave it out with --drop {name}.")
-    return _overridden(found, wanted, ("category", "constant", "identifier", "boolean") if found.kind != "boolean" else ("category",))
+        raise DataError(
+            f"Column {name!r} holds values of the type {kind}, which are not single ones. Leave it out with --drop {shlex.quote(name)}."
+        )
+    return _overridden(found, wanted, ("category", "identifier") if found.kind != "boolean" else ("category",))
 
 
 def _comma_is_free(raw: RawTable) -> bool:
@@ -91,16 +110,16 @@ def _typed_number(column: Column, values: pa.ChunkedArray, wanted: Mapping[str, 
     numbers = numbers_of(values, column.name)
     chosen = wanted.get("kind")
     if chosen in {"category", "identifier", "constant", "boolean", "text"}:
-        return _overridden(replace(column, kind="number"), wanted, ("category", "identifier", "constant"))
+        return _overridden(replace(column, kind="number"), wanted, ("category", "identifier"))
     if pa.types.is_integer(kind) and chosen != "number":
         dates = date_column(column, numbers)
         if dates is not None:
             return dates
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        return _overridden(date_column(column, numbers, typed=True) or column, wanted, ("datetime", "constant"))
+        return _overridden(date_column(column, numbers, typed=True) or column, wanted, ("datetime",))
     if pa.types.is_duration(kind) or pa.types.is_time(kind):
-        return _overridden(duration_column(column, numbers, of_day=pa.types.is_time(kind)), wanted, ("duration", "constant"))
-    return _overridden(number_column(column, numbers, keep=chosen == "number"), wanted, ("number", "boolean", "identifier", "constant"))
+        return _overridden(duration_column(column, numbers, of_day=pa.types.is_time(kind)), wanted, ("duration",))
+    return _overridden(number_column(column, numbers, keep=chosen == "number"), wanted, ("number", "identifier"))
 
 
 def _is_huge(values: pa.ChunkedArray) -> bool:

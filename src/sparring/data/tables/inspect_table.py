@@ -1,5 +1,6 @@
 """`sparring data inspect` for tables: what each column is and why, its gaps, and what holds in all rows."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class TableInspection:
         if learned == len(self.columns):
             said = [f"A model learns all {learned} columns."]
         if texts := [column.name for column in self.columns if column.kind == "text"]:
-            said.append(f"Free text is not learned: leave it out with --drop {' '.join(texts)}.")
+            said.append(f"Free text is not learned: leave it out with --drop {shlex.join(texts)}.")
         said += [
             f"{column.name!r} has {count:,} categories in {self.rows:,} rows: most of them are rare, and hard to learn."
             for column in self.columns

@@ -79,8 +79,11 @@ def _names_rows(numbers: Float64[np.ndarray, " n"], distinct: Float64[np.ndarray
     in_order = bool((np.diff(numbers) > 0).all())
     if in_order and low in {0, 1} and high - low + 1 == count:
         return f"every value is different: they count the rows from {low} to {high:,}"
-    if high - low + 1 <= 1.5 * count and count >= 50:
-        return f"every value is different, and most of the integers from {low} to {high} are there: serial numbers"
+    if in_order and low >= 1500 and high <= 2200:
+        return ""  # years, one row for each
+    # Independent draws of so few integers would have many pairs of the same.
+    if (high - low + 1 <= 1.5 * count and count >= 50) or count * (count - 1) / 2 / (high - low + 1) > 30:
+        return f"every value is different among the integers from {low} to {high}: serial numbers"
     digits = len(str(high))
     if count >= _ROWS_OF_RANDOM_NUMBERS and digits >= 6 and len(str(low)) == digits and _is_uniform(distinct):
         return f"every value is different, evenly spread over integers of {digits} digits: numbers that name and do not measure"
@@ -117,7 +120,7 @@ def date_kind(column: Column, distinct: Float64[np.ndarray, " d"], has_gaps: boo
         return replace(column, kind="constant", reason="every value is missing")
     zone = zone or (column.arrow_type.partition("tz=")[2].rstrip("]"))
     step = natural_step(distinct)
-    days = step == 86_400.0 and distinct[0] % 86_400 == 0
+    days = bool(step == 86_400.0 and distinct[0] % 86_400 == 0)
     first, last = (_moment(number, days) for number in (distinct[0], distinct[-1]))
     if len(distinct) == 1 and not has_gaps:
         return replace(column, kind="constant", reason=f"the only value is {first}")

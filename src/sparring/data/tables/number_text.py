@@ -43,7 +43,7 @@ def number_format(texts: Sequence[str], *, comma_is_free: bool = False) -> dict[
 def _all_match(pattern: re.Pattern[str], texts: Sequence[str]) -> list[re.Match[str]] | None:
     matches = []
     for text in texts:
-        match = pattern.fullmatch(text)
+        match = pattern.fullmatch(text.strip())
         if match is None:
             return None
         matches.append(match)
@@ -73,7 +73,8 @@ def _agreement(texts: Sequence[str], written: Sequence[str]) -> int:
 def read_numbers(texts: Iterable[str], form: Mapping[str, Any]) -> Float64[np.ndarray, " n"]:
     """The numbers that `texts` are in that form. ValueError for what is no number."""
     start, end = len(form["prefix"]), len(form["suffix"])
-    plain = (text[start : len(text) - end] for text in texts)
+    stripped = (text.strip() for text in texts)
+    plain = (text[start : len(text) - end] for text in stripped)
     if form["thousands"]:
         plain = (text.replace(form["thousands"], "") for text in plain)
     if form["point"] != ".":

@@ -1,5 +1,6 @@
 """Opens a table for a model: reads it, tells kinds, finds constraints, and plans what is to be learned."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def check_no_free_text(name: str, columns: Sequence[Column]) -> None:
     """Raise a DataError that names all columns of free text."""
     problems = [
         f"Column {column.name!r} is free text ({column.reason}). A model of tables does not learn text: "
-        f"leave it out with --drop {column.name}, or make it a category in table.json."
+        f"leave it out with --drop {shlex.quote(column.name)}, or make it a category in table.json."
         for column in columns
         if column.kind == "text"
     ]

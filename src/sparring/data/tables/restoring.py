@@ -8,17 +8,16 @@ from jaxtyping import Float64
 from sparring.data.tables.arrangement import Arrangement
 from sparring.data.tables.columns import Column, ColumnValues, TableValues
 from sparring.data.tables.constraints import (
-    UNITS,
     CalendarPart,
     Determines,
     MissingTogether,
     MissingWhen,
+    PairDetermines,
     SumOf,
-    numbers_in,
-    same_values,
 )
 from sparring.data.tables.facts import ColumnFacts, emptied, filled, on_grid, unmodeled
 from sparring.data.tables.identifiers import uniform_rows
+from sparring.data.tables.row_values import UNITS, numbers_in, same_values
 
 
 def base_of(lows: Sequence[Float64[np.ndarray, " n"]], otherwise: float) -> Float64[np.ndarray, " n"]:
@@ -68,6 +67,8 @@ class _Rows:
                 self._into_calendar(name)
             if name in ways.agreeing:
                 self._agree(ways.agreeing[name])
+            if name in ways.partners:
+                self._partner(name, ways.partners[name])
             for constraint in ways.known.get(name, ()):
                 self._to_known(constraint)
 
@@ -107,9 +108,27 @@ class _Rows:
             numbers = np.where(below, np.round(numbers + column.step, facts.decimals), numbers)
         self.values[name] = ColumnValues(numbers=np.where(numbers < base, base, numbers))
 
-    def _compute(self, constraint: Determines | CalendarPart | SumOf) -> None:
+    def _partner(self, name: str, constraint: PairDetermines) -> None:
+        """Where a category does not occur with that of the other column, take one by chance that does."""
+        second = constraint.sources[1] == name
+        one, other = (self.values[each] for each in constraint.sources)
+        places = constraint.places(one, other)
+        own, fixed = (other, one) if second else (one, other)
+        pairs = constraint.pairs(one.categories, other.categories)[:, :: 1 if second else -1]
+        assert own.codes is not None
+        assert fixed.codes is not None
+        codes, chance = own.codes.copy(), self._chance(name)
+        for code in np.unique(fixed.codes[places < 0]):
+            rows, options = np.flatnonzero((places < 0) & (fixed.codes == code)), pairs[pairs[:, 0] == code, 1]
+            codes[rows] = options[(chance[rows] * len(options)).astype(int)]
+        self.values[name] = ColumnValues(codes=codes, categories=own.categories)
+
+    def _compute(self, constraint: Determines | PairDetermines | CalendarPart | SumOf) -> None:
         target = constraint.target
-        if isinstance(constraint, Determines):
+        if isinstance(constraint, PairDetermines):
+            places = constraint.places(*(self.values[name] for name in constraint.sources))
+            self.values[target] = constraint.targets(places, self.facts[target].categories)
+        elif isinstance(constraint, Determines):
             self.values[target] = constraint.targets(self.values[constraint.source], self.facts[target].categories)
         elif isinstance(constraint, CalendarPart):
             self.values[target] = ColumnValues(numbers=constraint.of(numbers_in(self.values, constraint.source)))
@@ -135,7 +154,7 @@ class _Rows:
     def _may_move(self, name: str, reader: SumOf) -> bool:
         """Whether a column may be moved when a sum that it is part of is made: nothing is arranged for it, and nothing else reads it."""
         ways = self.arrangement
-        arranged = name in ways.computed or name in ways.lows or name in ways.agreeing or name in ways.known
+        arranged = name in ways.computed or name in ways.lows or name in ways.agreeing or name in ways.known or name in ways.partners
         read = any(each is not reader and name in each.columns for each in ways.computed.values())
         return not (arranged or read or any(name in lows for lows in ways.lows.values()))
 

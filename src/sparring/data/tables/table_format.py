@@ -20,8 +20,14 @@ class TableFormat:
     """The Arrow schema of a source with types, serialized, in base64. Empty for text, where every column is read as text."""
     nan_columns: tuple[str, ...] = ()
     """Columns whose missing values are NaN rather than null."""
+    integer_names: tuple[str, ...] = ()
+    """Columns of a pandas frame whose names are integers there."""
+    object_columns: tuple[str, ...] = ()
+    """Columns of text of a pandas frame that have the type object there."""
     delimiter: str = ","
     """Between the columns of a text file."""
+    space_after: bool = False
+    """Whether a space follows each delimiter of a text file."""
     encoding: str = "utf-8"
     """Of a text file, as Python names it; utf-8-sig begins with a byte order mark."""
     header: bool = True

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sparring.core.errors import DataError, listed
-from sparring.data.tables.arrow import pa
+from sparring.data.tables.arrow import pa, pc
 from sparring.data.tables.number_text import number_format
 from sparring.data.tables.table_format import RawTable, TableFormat
 
@@ -27,12 +27,18 @@ def read_text_file(path: Path) -> RawTable:
         names, body = [f"column {number + 1}" for number in range(len(names))], 0
     _check_names(path, names)
     table = _read_all(path, text[body:], names, delimiter)
+    spaced = all(name.startswith(" ") for name in names[1:]) or not has_header
+    spaced = spaced and len(names) > 1 and all(pc.all(pc.starts_with(column, " ")).as_py() for column in table.columns[1:])
+    if spaced:
+        columns = [table.column(0), *(pc.utf8_slice_codeunits(column, 1) for column in table.columns[1:])]
+        table = pa.table(columns, names=names if not has_header else [names[0], *(name[1:] for name in names[1:])])
     if table.num_rows == 0:
         raise DataError(f"{path} has the names of {len(names)} columns and no rows below them. A table needs rows.")
     line_end = text[: text.find("\n") + 1]
     form = TableFormat(
         "csv",
         delimiter=delimiter,
+        space_after=spaced,
         encoding=encoding,
         header=has_header,
         newline="\r\n" if line_end.endswith("\r\n") else "\n",

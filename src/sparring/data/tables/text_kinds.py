@@ -10,8 +10,9 @@ import numpy as np
 from sparring.core.errors import DataError
 from sparring.core.formatting import plural
 from sparring.data.tables.columns import Column
-from sparring.data.tables.date_text import date_format, duration_format, read_dates, read_durations
+from sparring.data.tables.date_text import date_format, read_dates
 from sparring.data.tables.distinct import MISSING_AMONG_WORDS, MISSING_WORDS, DistinctTexts
+from sparring.data.tables.duration_text import duration_format, read_durations
 from sparring.data.tables.number_kinds import ROWS_OF_SERIALS, date_kind, duration_column, number_column
 from sparring.data.tables.number_text import INFINITIES, number_format, read_numbers
 
@@ -46,6 +47,8 @@ def text_column(column: Column, distinct: DistinctTexts, rows: int, wanted: Mapp
             examples = ", ".join(repr(text) for text in distinct.texts[:3])
             raise DataError(f"Column {column.name!r} cannot be {how}: it has values such as {examples}.")
     found = _words(column, distinct, rows)
+    if chosen == "constant" and found.kind != "constant":
+        raise DataError(f"Column {column.name!r} cannot be a constant: it has {len(distinct.texts):,} distinct values.")
     return found if chosen in {None, found.kind} else replace(found, kind=chosen, reason="chosen by you")
 
 

@@ -52,11 +52,12 @@ def _write_text(table: pa.Table, path: Path, form: TableFormat, name: str) -> No
         _quoted(texts_of(column), delimiter, name in form.quoted_columns)
         for name, column in zip(table.column_names, table.columns, strict=True)
     ]
-    lines = pc.binary_join_element_wise(*columns, delimiter) if len(columns) > 1 else columns[0]
+    between = delimiter + (" " if own and form.space_after else "")
+    lines = pc.binary_join_element_wise(*columns, between) if len(columns) > 1 else columns[0]
     names = [
         f'"{_doubled(name)}"' if (own and form.header_quoted) or needs_quotes(name, delimiter) else name for name in table.column_names
     ]
-    pieces = ([delimiter.join(names)] if form.header else []) + lines.to_pylist()
+    pieces = ([between.join(names)] if form.header else []) + lines.to_pylist()
     text = form.newline.join(pieces) + (form.newline if form.final_newline else "")
     try:
         content = text.encode(form.encoding)
