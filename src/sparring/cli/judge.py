@@ -15,10 +15,18 @@ from sparring.core.errors import SettingsError
 def judge(
     first: Annotated[
         Positional[str],
-        arg(metavar="A", help="The samples to score: a run, a packed or imported model, or images (a folder, a zip, a data set)."),
+        arg(
+            metavar="A",
+            help="The samples to score: a run, a packed or imported model, or images (a folder, a zip, a data set). "
+            "Of two tables: the real one.",
+        ),
     ],
     second: Annotated[
-        Positional[str | None], arg(metavar="B", help="The real images to compare with. Default: the training data of the run.")
+        Positional[str | None],
+        arg(
+            metavar="B",
+            help="The real images to compare with. Default: the training data of the run. Of two tables: the synthetic one.",
+        ),
     ] = None,
     extractor: str = "lite0",
     samples: int = 10_000,
@@ -35,6 +43,7 @@ def judge(
     inputs: Literal["given", "edges", "scribble", "gray", "low-resolution", "masked"] = "given",
     side_by_side: Literal["none", "left", "right"] = "none",
     twins: bool | None = None,
+    private: bool = False,
     size: int | None = None,
     split: str | None = None,
     value_range: tuple[float, float] | None = None,
@@ -42,25 +51,29 @@ def judge(
     out: Path | None = None,
 ) -> int:
     """Score samples against real images: FD, KD, Inception Score, precision, recall, density, coverage and copied training images, with
-    standard errors and a report. Translation models are scored by pairs, or by two sets of images.
+    standard errors and a report. Translation models are scored by pairs, or by two sets of images. Rows of tables are scored between
+    independent columns and held-out rows.
 
     Args:
         extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
-        samples: Number of images that a model generates. Real images are all used; their features are computed once and cached.
+        samples: Number of images that a model generates. Real images are all used; their features are computed once and cached. (Of
+            rows, as many are drawn as the model was trained on.)
         seed: Seed of those images.
         truncation: Truncation of those images, as in `sparring sample`. Default: no truncation.
-        held_out: Real images that were not used for training, to detect copies of training images.
+        held_out: Real images, or a table, not used for training, to detect copies. Default for runs on tables: the rows held out.
         weights: A file with other weights for the feature network. Default: the published weights.
         resize: How images are resized for the feature network: bicubic (antialiased) or bilinear (as in TensorFlow 1). Default: as the
             feature network defines it.
         exact: Compute Inception's features in float32, even if bfloat16 is faster.
         device: Device for the feature network.
         direction: For translation models: from inputs to targets (a2b), or from targets to inputs (b2a, only cyclegan).
-        target: For translation models, if B holds only inputs: their targets, or images that the translations should look like.
+        target: For translation models, if B holds only inputs: their targets, or images that the translations should look like. For
+            tables: a column to predict, by a model that learns from synthetic rows.
         inputs: For translation models: how the input is made from each image of B, which is its target.
         side_by_side: For translation models: each file of B holds a pair side by side, with the input on this side.
         twins: For translation models: whether files of the same name in B and --target are pairs. Default: as in training; for imported
             models, they are pairs.
+        private: For tables: attack the training rows, to measure what the synthetic ones give away. The report then shows no real rows.
         size: For translation models: side, in pixels, that B and the targets are resized to. Default: as in training.
         split: Part of the named data to use, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
         value_range: Values of black and white in images with more than 8 bits per channel. Default: measured from all images, and printed.
@@ -68,16 +81,27 @@ def judge(
         out: Folder for report.json and report.html. Default: the run directory; for models and images, judgment.
     """
     from sparring import api
+    from sparring.cli.judge_rows import judge_rows
     from sparring.cli.translate import print_scores
+    from sparring.data.tables.table_files import is_table
     from sparring.evaluation.judge import check_checkpoint_option, load_if_model, milestone_sentence
     from sparring.evaluation.report import HTML_FILE, format_score
-    from sparring.games.capabilities import Translates
+    from sparring.games.capabilities import MakesRows, Translates
     from sparring.runs.run_directory import RunDirectory
 
     out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgment"))
     screen = console()
     check_checkpoint_option(checkpoint, first, second)
     model = load_if_model(first, checkpoint)
+    if is_table(first) or (model is not None and isinstance(model.game, MakesRows)):
+        chosen = {"extractor": extractor != "lite0", "truncation": truncation, "weights": weights, "resize": resize, "exact": exact}
+        chosen |= {"direction": direction != "a2b", "inputs": inputs != "given", "side-by-side": side_by_side != "none", "size": size}
+        chosen |= {"twins": twins is not None, "split": split, "value-range": value_range, "max-pixels": max_pixels}
+        if refused := [f"--{name}" for name, value in chosen.items() if value]:
+            raise SettingsError(f"{first} is {'a table' if model is None else 'a model of tables'}: leave out {', '.join(refused)}.")
+        return judge_rows(model, first, second, held_out=held_out, target=target, private=private, seed=seed, out=out)
+    if private:
+        raise SettingsError(f"--private is for tables, and {first} is none. Leave it out.")
     if model is not None and isinstance(model.game, Translates):
         ours = {"held-out": held_out, "weights": weights, "extractor": extractor != "lite0"}
         ours |= {"split": split, "value-range": value_range, "max-pixels": max_pixels}

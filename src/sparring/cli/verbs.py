@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from tyro.conf import OmitArgPrefixes, arg
 from tyro.extras import SubcommandApp
 
-from sparring.cli import compare, data, diagnose, doctor, eye, import_weights, interpolate, judge, latent, pack, sample, translate
+from sparring.cli import compare, complete, data, diagnose, doctor, eye, import_weights, interpolate, judge, latent, pack, sample, translate
 from sparring.cli.arguments.from_settings import (
     playground_arguments,
     prepare_arguments,
@@ -37,16 +37,17 @@ SECTIONS = {
         "playground": "train a recipe on 2D points, and plot what happens",
     },
     "Use": {
-        "sample": "generate images",
+        "sample": "generate images, or rows of a table",
         "interpolate": "interpolate between images, as a video or a strip",
         "translate": "translate images: pix2pix, CycleGAN, CUT, style transfer",
+        "complete": "fill the gaps of a table",
         "latent": "explore the latent space: mix, project, directions, ...",
         "eye": "show what the discriminator has learned: classify, filters",
         "pack": "export the generator to a single file",
         "import": "read official weights",
     },
     "Evaluate": {
-        "judge": "score samples against real images, with a report",
+        "judge": "score samples against real images or rows, with a report",
         "compare": "rank runs by their scores",
     },
     "More": {
@@ -62,7 +63,8 @@ COMMANDS = tuple(SUMMARIES)
 
 PLAIN: Mapping[str, Command] = {
     "recipes": recipes, "doctor": doctor.doctor, "diagnose": diagnose.diagnose, "sample": sample.sample,
-    "interpolate": interpolate.interpolate, "translate": translate.translate, "pack": pack.pack, "import": import_weights.import_weights,
+    "interpolate": interpolate.interpolate, "translate": translate.translate,
+    "complete": complete.complete, "pack": pack.pack, "import": import_weights.import_weights,
     "judge": judge.judge, "compare": compare.compare, "completion": completion,
 }  # fmt: skip
 """Commands whose arguments are the parameters of a function."""

@@ -21,6 +21,7 @@ from sparring.data.tables.conditions import (
 from sparring.data.tables.date_parts import TIME_OF_DAY
 from sparring.data.tables.frames import to_frame
 from sparring.data.tables.plan import TablePlan
+from sparring.data.tables.read_like import read_like
 from sparring.data.tables.table_spec import TableSpec
 from sparring.data.tables.table_store import learned_values, whole_values
 from sparring.data.tables.values import table_of
@@ -136,6 +137,14 @@ def complete_rows(model: "Model", values: TableValues, *, seed: int = 0) -> dict
     given = (torch.from_numpy(codes.astype(np.int64)), torch.from_numpy(positions), torch.from_numpy(known))
     filled = _restored(model, plan, *_numpy(game.complete_cells(n, seed, 0, {}, given)), seed, 0)
     return {name: _with_known(values[name], filled[name]) if name in values else filled[name] for name in filled}
+
+
+def complete_table(model: "Model", source: Any, *, seed: int = 0) -> tuple[dict[str, ColumnValues], int]:  # noqa: ANN401 (a path or a frame)
+    """The values of a table with its missing cells filled, and the number of cells that were."""
+    plan = plan_of(model)
+    values = read_like(source, plan.columns, partial=True)
+    filled = complete_rows(model, values, seed=seed)
+    return filled, sum(int(values[name].missing.sum() - each.missing.sum()) for name, each in filled.items())
 
 
 def _with_known(known: ColumnValues, filled: ColumnValues) -> ColumnValues:

@@ -12,7 +12,7 @@ from sparring.core.random_streams import Streams, stream_seed
 from sparring.data.tables.columns import TableValues
 from sparring.data.tables.table_spec import TableBatch, TableSpec
 
-HOLDOUT_ONE_IN, LARGEST_HOLDOUT = 20, 1024
+HOLDOUT_ONE_IN, LARGEST_HOLDOUT = 20, 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +95,15 @@ class RowsByCategory(TableDataset):
 
 
 def split_holdout(dataset: TableDataset, count: int | None, seed: int) -> tuple[TableDataset, TableDataset]:
-    """The training set, and a holdout of `count` rows that the seed chooses (None: one in twenty, at most 1,024)."""
-    count = min(LARGEST_HOLDOUT, len(dataset) // HOLDOUT_ONE_IN) if count is None else count
-    if count >= len(dataset):
-        raise SettingsError(f"holdout must leave something to train on; {count} of {len(dataset)} rows does not.")
-    order = np.random.Generator(np.random.Philox(stream_seed(seed, "table holdout", 0))).permutation(len(dataset))
-    return dataset.subset(np.sort(order[count:])), dataset.subset(np.sort(order[:count]))
+    """The training set, and a holdout of `count` rows that the seed chooses (None: one in twenty, at most 4,096)."""
+    kept, held_out = holdout_rows(len(dataset), count, seed)
+    return dataset.subset(kept), dataset.subset(held_out)
+
+
+def holdout_rows(rows: int, count: int | None, seed: int) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " m"]]:
+    """Numbers of the rows that are trained on, and of those that are held out."""
+    count = min(LARGEST_HOLDOUT, rows // HOLDOUT_ONE_IN) if count is None else count
+    if count >= rows:
+        raise SettingsError(f"holdout must leave something to train on; {count} of {rows} rows does not.")
+    order = np.random.Generator(np.random.Philox(stream_seed(seed, "table holdout", 0))).permutation(rows)
+    return np.sort(order[count:]), np.sort(order[:count])

@@ -1,0 +1,120 @@
+"""Judging the rows of a model of tables, or a synthetic table in a file, against the real table."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from sparring.core.errors import SettingsError
+from sparring.data.tables.columns import TableValues
+from sparring.data.tables.open_table import open_table
+from sparring.data.tables.plan import TablePlan
+from sparring.data.tables.read_like import read_like
+from sparring.data.tables.table_dataset import holdout_rows
+from sparring.data.tables.table_store import TableReading, learned_values
+from sparring.evaluation.judge_tables import judge_tables
+from sparring.evaluation.table_judgment import TableJudgment
+from sparring.evaluation.table_report import write_table_report
+from sparring.games.capabilities import HasDiscriminator, MakesRows
+from sparring.inference.load import load
+from sparring.inference.model import Model
+from sparring.inference.table_rows import draw_rows
+from sparring.inference.training_data import source_of
+from sparring.runs.config import read_config, settings_of
+from sparring.runs.run_directory import RunDirectory
+
+MOST_LOGITS = 8192
+"""Number of rows that the discriminator scores at once."""
+
+
+def judge_table_model(
+    model: Model,
+    *,
+    samples: int | None = None,
+    seed: int = 0,
+    target: str | None = None,
+    private: bool = False,
+    held_out: Any = None,  # noqa: ANN401 (a path or a frame)
+    out: str | os.PathLike[str] | None = None,
+) -> TableJudgment:
+    """Score rows of a run against the table that it was trained on.
+
+    `samples`: number of rows that are drawn (None: as many as the model was trained on). `held_out`: rows that the run has not seen, in a
+    file or frame; None: the rows that training held out. `target`: a column to predict. `private`: attacks on the training rows, too.
+    `out`: a folder for report.json and report.html. Raises a SparringError if the run's table is not where it was.
+    """
+    run = RunDirectory(model.source)
+    source = source_of(model)
+    config = read_config(run)
+    settings = settings_of(config, run.config)
+    reading = cast(TableReading, settings.data["reading"])
+    plan, values = open_table(source, table=None if reading.table is None else Path(reading.table), drop=reading.drop)
+    count = len(next(iter(values.values())))
+    trained_on, unseen = holdout_rows(count, settings.training.holdout, settings.training.seed)
+    real = taken(values, trained_on)
+    control = taken(values, unseen) if held_out is None else read_like(held_out, plan.columns)
+    if held_out is None and not len(unseen):
+        control = None
+    rows, _ = draw_rows(model, samples or len(trained_on), seed=seed)
+    logits = logits_of(model, plan) if private else None
+    judgment = judge_tables(real, rows, control, plan.columns, target=target, private=private, seed=seed, logits=logits)
+    if out is not None:
+        write_table_report(judgment, Path(out), real_rows=not private)
+    return judgment
+
+
+def judge_table_files(
+    real: Any,  # noqa: ANN401 (a path or a frame)
+    synthetic: Any,  # noqa: ANN401
+    *,
+    held_out: Any = None,  # noqa: ANN401
+    seed: int = 0,
+    target: str | None = None,
+    private: bool = False,
+    out: str | os.PathLike[str] | None = None,
+) -> TableJudgment:
+    """Score a synthetic table, by whatever program, against the real one. See `judge_table_model`."""
+    plan, values = open_table(real)
+    made = read_like(synthetic, plan.columns)
+    control = None if held_out is None else read_like(held_out, plan.columns)
+    judgment = judge_tables(values, made, control, plan.columns, target=target, private=private, seed=seed)
+    if out is not None:
+        write_table_report(judgment, Path(out), real_rows=not private)
+    return judgment
+
+
+def taken(values: TableValues, rows: np.ndarray) -> TableValues:
+    """Some rows of a table."""
+    return {name: each.take(rows) for name, each in values.items()}
+
+
+def logits_of(model: Model, plan: TablePlan) -> Callable[[TableValues], Float[np.ndarray, " n"]] | None:
+    """A function that gives the discriminator's logit of each row; None for models without a discriminator, or that score packs of rows.
+    SettingsError for packed models, which have lost it.
+    """
+    if not isinstance(model.game, HasDiscriminator):
+        return None
+    whole = (
+        load(model.source, checkpoint="last" if model.step is None else str(model.step), whole=True)
+        if model.discriminator is None
+        else model
+    )
+    if whole.discriminator is None:
+        raise SettingsError(f"{model.source} holds no discriminator. Judge its run.")
+    game = cast(Any, whole.game)
+    if game.settings.packing > 1:
+        return None
+    spec = cast(MakesRows, whole.game).table_spec
+
+    def score(values: TableValues) -> Float[np.ndarray, " n"]:
+        codes, positions = spec.encode(learned_values(plan, values))
+        rows = spec.rows_of(torch.from_numpy(codes.astype(np.int64)), torch.from_numpy(positions))
+        with torch.no_grad():
+            found = [game.discriminate(some, None)[0] for some in rows.split(MOST_LOGITS)]
+        return torch.cat(found).float().numpy()
+
+    return score
