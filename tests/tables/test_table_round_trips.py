@@ -20,6 +20,7 @@ from support.tables import opened, written
 TEXTS = {
     "numbers": "a,b,c\n1,2.50,1.0\n-3,0.00,2.5\n20,11.75,1e-05\n",
     "numbers of any length": "a,b\n1,2.5\n3,0.125\n4,12\n",
+    "significant digits": "a,b\n1.23e+06,2\n45.6,3\n0.00123,4\n",
     "gaps": "a,b,c\n1,,x\n,2.5,\n3,4.0,y\n",
     "words for gaps": "a,b,c\nNA,1.5,?\n2,NA,x\n3,2.5,y\n",
     "leading zeros": "zip,n\n02116,1\n00501,2\n10001,3\n02116,4\n",

@@ -61,7 +61,8 @@ def _format_of(texts: Sequence[str], matches: list[re.Match[str]], point: str, t
     fixed = {**shared, "style": "fixed", "decimals": max(decimals)}
     forms = [fixed] if len(decimals) == 1 else [{**shared, "style": "short"}, {**shared, "style": "repr"}, fixed]
     if any(match["exponent"] for match in matches):
-        forms = [{**shared, "style": "repr"}, {**shared, "style": "short"}]
+        digits = max(len(re.sub(r"[eE].*|\D", "", text).lstrip("0")) for text in texts)
+        forms = [{**shared, "style": "repr"}, {**shared, "style": "short"}, {**shared, "style": "general", "digits": digits}]
     numbers = read_numbers(texts, fixed)
     return max(forms, key=lambda form: _agreement(texts, write_numbers(numbers, form)))
 
@@ -90,6 +91,8 @@ def write_numbers(numbers: Float64[np.ndarray, " n"], form: Mapping[str, Any]) -
         texts = [f"{value:{group}.{form['decimals']}f}" for value in values]
         zero = f"-{0:.{form['decimals']}f}"
         texts = [text[1:] if text == zero else text for text in texts]
+    elif form["style"] == "general":  # as C and R print
+        texts = [f"{value:.{form['digits']}g}" for value in values]
     else:
         texts = [repr(value) for value in values]
         if form["style"] == "short":
