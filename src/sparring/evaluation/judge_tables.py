@@ -91,9 +91,10 @@ def judge_tables(
     tested = None
     if held_out is not None:
         tested = copy_test(drawn, base, control, column_ranges(base, control), random_numbers(seed, "copies"))
-    everything = base if held_out is not None else [np.concatenate(both) for both in zip(base, control, strict=True)]
+    known = [np.concatenate(both) for both in zip(base, control, strict=True)]
+    everything = base if held_out is not None else known
     privacy = attack_tables(aligned, real, held_out, logits=logits, seed=seed) if held_out is not None and (private or logits) else None
-    by_column = _column_scores(modeled, everything, drawn, measured)
+    by_column = _column_scores(modeled, known, drawn, measured)
     notes.append(_describe_sides(base, sides))
     judgment = TableJudgment(
         real,
@@ -110,7 +111,7 @@ def judge_tables(
         tuple(notes),
         seed,
     )
-    return find_problems(judgment, aligned, everything)
+    return find_problems(judgment, aligned, everything, known)
 
 
 def _modeled_columns(columns: Sequence[Column], target: str | None) -> list[Column]:

@@ -28,8 +28,10 @@ NAMED = 5
 """Number of columns or categories that a sentence names."""
 
 
-def find_problems(judgment: TableJudgment, aligned: AlignedTables, real: TableArrays) -> TableJudgment:
-    """The judgment with its findings. `real` are all real rows, aligned with the synthetic ones."""
+def find_problems(judgment: TableJudgment, aligned: AlignedTables, real: TableArrays, known: TableArrays) -> TableJudgment:
+    """The judgment with its findings. `real` are the rows that may have been trained on, `known` all real rows: what a range or a category
+    is. Both are aligned with the synthetic ones.
+    """
     drawn = aligned.tables[1]
     findings = [
         *_copies(judgment),
@@ -38,7 +40,7 @@ def find_problems(judgment: TableJudgment, aligned: AlignedTables, real: TableAr
         *_pairs(judgment),
         *_columns(judgment),
         *_categories(aligned, real, drawn),
-        *_ranges(judgment, aligned, real, drawn),
+        *_ranges(judgment, aligned, known, drawn),
         *_gaps(judgment),
         *_fixed_columns(judgment),
     ]

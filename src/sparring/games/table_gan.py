@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor, nn
 
 from sparring.core.random_streams import Streams
@@ -74,15 +75,23 @@ class CompletingTableGame(TableGame):
 
     def __init__(self, spec: TableSpec, generator: nn.Module, discriminator: nn.Module, settings: "TableAdversarialRecipe") -> None:
         super().__init__(spec, generator, discriminator, settings)
-        self.widths = [block.stop - block.start for block in spec.blocks]
         self.told_width = self.columns = len(spec.blocks)
+        widths = [block.stop - block.start for block in spec.blocks]
+        self.places = torch.from_numpy(np.repeat(np.eye(self.columns, dtype=np.float32), widths, axis=1))
+        """(columns, width): 1 where a number of a row belongs to a column, else 0. It follows from the spec, so it is no buffer."""
+        self.latest_known: tuple[Streams, Bool[Tensor, "n c"]] | None = None
 
     def known_cells(self, context: StepContext) -> Bool[Tensor, "n c"]:
-        """Which cells are known, in training: in half of the rows none, in the others any share of them."""
-        n = context.batch_size
-        share = (context.streams.uniform("known/share", n, 1) + 1) / 2
-        some = context.streams.uniform("known/some", n, 1) < 2 * CELLS_KNOWN - 1
-        return (((context.streams.uniform("known/cells", n, self.columns) + 1) / 2) < share) & some
+        """Which cells are known, in training: in half of the rows none, in the others any share of them. A function of the streams, which
+        a turn asks for several times.
+        """
+        if self.latest_known is None or self.latest_known[0] != context.streams:
+            n = context.batch_size
+            share = (context.streams.uniform("known/share", n, 1) + 1) / 2
+            some = context.streams.uniform("known/some", n, 1) < 2 * CELLS_KNOWN - 1
+            known = (((context.streams.uniform("known/cells", n, self.columns) + 1) / 2) < share) & some
+            self.latest_known = (context.streams, known)
+        return self.latest_known[1]
 
     def told(self, context: StepContext) -> Float[Tensor, "n c"]:
         """See TableGame: which cells are known."""
@@ -97,9 +106,10 @@ class CompletingTableGame(TableGame):
         """What the generator is told of rows: the cells that are known (zeros for the others), and which they are."""
         return torch.cat([rows * self.by_number(known), known.to(rows.dtype)], dim=1)
 
-    def by_number(self, known: Bool[Tensor, "n c"]) -> Bool[Tensor, "n width"]:
-        """For each number of a row, whether its column is known."""
-        return known.repeat_interleave(torch.tensor(self.widths, device=known.device), dim=1, output_size=self.width)
+    def by_number(self, known: Shaped[Tensor, "n c"]) -> Float[Tensor, "n width"]:
+        """For each number of a row, 1 if its column is known, else 0."""
+        with torch.autocast(known.device.type, enabled=False):
+            return known.float() @ self.places.to(known.device)
 
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n _"] | None, truncation: float | None = None
@@ -107,8 +117,8 @@ class CompletingTableGame(TableGame):
         """See LatentGame. `condition`: as `condition_of` makes it; None: no cell is known."""
         if condition is None:
             condition = latents.new_zeros(len(latents), self.width + self.columns)
-        known = self.by_number(condition[:, self.width :].bool())
-        return torch.where(known, condition[:, : self.width], self.generator(latents, condition))
+        unknown = 1 - self.by_number(condition[:, self.width :])
+        return condition[:, : self.width] + unknown * self.generator(latents, condition)
 
     def complete_cells(
         self,

@@ -151,8 +151,8 @@ def _with_known(known: ColumnValues, filled: ColumnValues) -> ColumnValues:
     missing = known.missing
     if filled.numbers is not None and known.numbers is not None:
         return ColumnValues(numbers=np.where(missing, filled.numbers, known.numbers))
-    assert known.codes is not None
-    assert filled.codes is not None
+    if known.codes is None or filled.codes is None:  # a constant, which is the same everywhere
+        return filled
     lookup = {category: code for code, category in enumerate(known.categories)}
     categories = [*known.categories]
     for category in filled.categories:

@@ -12,7 +12,7 @@ from sparring.core.random_streams import Streams, stream_seed
 from sparring.data.tables.columns import TableValues
 from sparring.data.tables.table_spec import TableBatch, TableSpec
 
-HOLDOUT_ONE_IN, LARGEST_HOLDOUT = 20, 4096
+HOLDOUT_ONE_IN, LARGEST_HOLDOUT = 10, 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ class RowsByCategory(TableDataset):
 
 
 def split_holdout(dataset: TableDataset, count: int | None, seed: int) -> tuple[TableDataset, TableDataset]:
-    """The training set, and a holdout of `count` rows that the seed chooses (None: one in twenty, at most 4,096)."""
+    """The training set, and a holdout of `count` rows that the seed chooses (None: one in ten, at most 4,096)."""
     kept, held_out = holdout_rows(len(dataset), count, seed)
     return dataset.subset(kept), dataset.subset(held_out)
 
