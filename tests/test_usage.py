@@ -19,6 +19,7 @@ from sparring.cli.arguments.flags_in_messages import with_flags
 from sparring.cli.arguments.from_signature import arguments_of
 from sparring.cli.arguments.spelling import AMERICAN
 from sparring.cli.help_pages import command_page
+from sparring.cli.sample import sample
 
 TRAIN = ("train", "dcgan", "--data", "fashion10k")
 
@@ -381,3 +382,9 @@ def test_recipes_that_are_no_game_on_points_are_named(capsys: pytest.CaptureFixt
     assert "'cyclegan'" in said
     assert "wgan-gp" in said
     assert "pix2pix" not in said
+
+
+def test_flags_with_many_values_may_be_repeated() -> None:
+    """The parser would keep the last one and lose the others without a word."""
+    words = ["RUN", "--where", "a=1", "-n", "5", "--where", "b>2", "c<3", "--where=d=4"]
+    assert correct_flags(words, sample, "sparring sample") == ["RUN", "--where", "a=1", "b>2", "c<3", "d=4", "--number=5"]

@@ -56,8 +56,8 @@ def judge(
 
     Args:
         extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
-        samples: Number of images that a model generates. Real images are all used; their features are computed once and cached. (Of
-            rows, as many are drawn as the model was trained on.)
+        samples: Number of images that a model generates. Real images are all used; their features are computed once and cached. (Of a model
+            of tables: as many rows as it was trained on.)
         seed: Seed of those images.
         truncation: Truncation of those images, as in `sparring sample`. Default: no truncation.
         held_out: Real images, or a table, not used for training, to detect copies. Default for runs on tables: the rows held out.

@@ -19,6 +19,7 @@ from sparring.data.tables.conditions import (
     restriction_of,
 )
 from sparring.data.tables.date_parts import TIME_OF_DAY
+from sparring.data.tables.encoding import Encoding
 from sparring.data.tables.frames import to_frame
 from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.read_like import read_like
@@ -114,13 +115,39 @@ def restrictions_for(model: "Model", plan: TablePlan, conditions: Sequence[Condi
                     f"No row can meet {' and '.join(each.text for each in own)}: the training table has no such value in "
                     f"{encoding.name!r}. {_what_there_is(encoding)}"
                 )
+    for target, rule in plan.arrangement.computed.items():
+        own = [condition for condition in conditions if condition.column == target]
+        place = next((number for number, encoding in enumerate(spec.encodings) if encoding.name == getattr(rule, "source", None)), None)
+        if own and place is not None and spec.encodings[place].categories:
+            found[place] = _through(spec.encodings[place], rule, plan, own, found.get(place))
     return found
 
 
-def _what_there_is(encoding: Any) -> str:  # noqa: ANN401 (an Encoding)
+def _through(encoding: Encoding, rule: Any, plan: TablePlan, own: Sequence[Condition], before: Restriction | None) -> Restriction:  # noqa: ANN401 (a constraint)
+    """What a column of categories may be, so that a column that follows from it meets its conditions."""
+    codes = np.arange(len(encoding.categories), dtype=np.int32)
+    source = ColumnValues(codes=codes, categories=encoding.categories)
+    targets = rule.targets(source, plan.facts[rule.target].categories)
+    allowed = np.zeros(encoding.codes, bool)
+    allowed[: len(codes)] = all_hold(own, {rule.target: targets})
+    allowed &= True if before is None else before.codes
+    if not allowed.any():
+        known = plan.facts[rule.target]
+        there_is = _some(known.categories) if known.categories else f"It goes from {known.low:g} to {known.high:g}."
+        raise SettingsError(
+            f"No row can meet {' and '.join(each.text for each in own)}: the training table has no such value in {rule.target!r}, or none "
+            f"together with the other conditions. {there_is}"
+        )
+    return Restriction(allowed)
+
+
+def _some(categories: Sequence[str]) -> str:
+    return f"There are: {', '.join(categories[:12])}{', ...' if len(categories) > 12 else ''}."
+
+
+def _what_there_is(encoding: Encoding) -> str:
     if encoding.categories:
-        shown = ", ".join(encoding.categories[:12])
-        return f"There are: {shown}{', ...' if len(encoding.categories) > 12 else ''}."
+        return _some(encoding.categories)
     numbers = [*encoding.atoms, *((encoding.lowest, encoding.highest) if encoding.pieces else ())]
     return f"It goes from {min(numbers):g} to {max(numbers):g}."
 

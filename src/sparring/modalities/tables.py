@@ -79,7 +79,7 @@ class Tables:
 
     def open(self, data: Any, recipe: Recipe, settings: DataSettings, console: "Console") -> TableDataset:  # noqa: ANN401
         """See Modality. `data` may be a data frame, too."""
-        if data == FRAME:
+        if isinstance(data, str) and data == FRAME:
             raise SettingsError("This run was trained on a data frame, which is not kept. Give it again: sparring.resume(run, data=frame).")
         encoded = cast(Any, recipe)
         dataset = prepare_table(data, settings["reading"], numbers_as=encoded.numbers_as, rows_by=getattr(encoded, "rows_by", "order"))

@@ -52,6 +52,8 @@ class _Reader:
         self.problems: list[str] = []
         self.corrected: list[str] = []
         self.given: set[str] = set()
+        self.counts: dict[str, int] = {}
+        """Number of values that each flag has had so far."""
         self.loose: list[str] = []
         """Words that belong to no flag."""
         self.found_unknown_flag = False
@@ -76,11 +78,18 @@ class _Reader:
                 self.problems.append(self.unknown_flag(flag, values))
                 rest = rest[until:]
                 continue
+            again = argument.count is None and argument.name in self.given
             self.given.add(argument.name)
             count = argument.count
+            before = len(self.corrected)
             taken = values[: len(values) if count is None else count]
             rest = rest[len(taken) - attached if not (attached and count == 0) else 0 :]
             self.read_flag(argument, flag, taken, values if attached and count == 0 else ())
+            if again:  # the parser keeps the last of several, and would lose the values before
+                added = self.corrected[before + 1 :]
+                end = self.corrected.index(argument.name) + 1 + self.counts[argument.name]
+                self.corrected = [*self.corrected[:end], *added, *self.corrected[end:before]]
+            self.counts[argument.name] = self.counts.get(argument.name, 0) + len(taken)
             after = argument.name
         self.read_positional()
         self.problems += [

@@ -170,8 +170,7 @@ class Encoding:
             found = np.interp((within + 1) / 2, self.ranks, self.grid)
         if self.step is not None:
             found = self.lowest + np.round((found - self.lowest) / self.step) * self.step
-            if self.step == int(self.step) and self.lowest == int(self.lowest):
-                found = np.round(found)
+            found = np.round(found, max(decimals(self.step), decimals(self.lowest)))  # 2010.3, not 2010.3000000000002
         return np.clip(found, self.lowest, self.highest)
 
 
@@ -202,6 +201,11 @@ def fit_encoding(name: str, values: ColumnValues, *, step: float | None = None, 
         encoding = replace(encoding, grid=grid, ranks=ranks, modes=fit_modes(rest) if modes else (), snaps=snaps)
     codes, _ = encoding.encode(values, seed)
     return replace(encoding, shares=tuple((np.bincount(codes, minlength=encoding.codes) / max(1, len(codes))).tolist()))
+
+
+def decimals(number: float) -> int:
+    """Number of digits after the point that a number is written with, at most 12."""
+    return len(f"{number:.12f}".rstrip("0").partition(".")[2])
 
 
 PEAK_SHARE = 0.05

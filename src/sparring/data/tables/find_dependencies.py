@@ -112,6 +112,7 @@ def determined_by_pairs(values: TableValues, few: TableValues, columns: Sequence
         if (
             target in {first, second}
             or any(each.target == target for each in found)
+            or any(_maps(*sampled[source], *sampled[target]) for source in (first, second))  # one of two columns that say the same
             or not _maps(*_paired(sampled[first], sampled[second]), *sampled[target])
         ):
             continue

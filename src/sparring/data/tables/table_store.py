@@ -13,7 +13,7 @@ from jaxtyping import Float32, Int32
 
 from sparring.core.files import cache_folder, read_json, replacing, sha256_of_file, write_json
 from sparring.data.tables.columns import ColumnValues, TableValues
-from sparring.data.tables.date_parts import join_dates, split_dates
+from sparring.data.tables.date_parts import DAY, TIME_OF_DAY, join_dates, split_dates
 from sparring.data.tables.encoding import fit_encoding
 from sparring.data.tables.open_table import open_table
 from sparring.data.tables.plan import TablePlan
@@ -21,7 +21,7 @@ from sparring.data.tables.table_dataset import RowsByCategory, TableDataset
 from sparring.data.tables.table_files import BUNDLED_TABLES
 from sparring.data.tables.table_spec import TableSpec
 
-FORMAT = 1
+FORMAT = 2
 """Version of the folder's format: when it changes, all tables are prepared again."""
 CODES, POSITIONS, DESCRIPTION = "codes.npy", "positions.npy", "table.json"
 NumbersAs = Literal["quantiles", "modes"]
@@ -45,7 +45,7 @@ def prepare_table(source: Any, reading: TableReading, *, numbers_as: NumbersAs =
         return _opened(folder, rows_by)
     plan, values = open_table(source, table=None if reading.table is None else Path(reading.table), drop=reading.drop)
     learned = learned_values(plan, values)
-    steps = {column.name: column.step for column in plan.columns}
+    steps = {column.name: DAY if column.name + TIME_OF_DAY in learned else column.step for column in plan.columns}
     encodings = tuple(fit_encoding(name, each, step=steps.get(name), modes=numbers_as == "modes") for name, each in learned.items())
     spec = TableSpec(encodings, plan.to_json())
     codes, positions = spec.encode(learned)
