@@ -128,9 +128,8 @@ def main() -> None:
             for values in ([each[name][1] for each in own] for name in SCORES)
         ]
         speed = statistics.median(each["rows a second"] for each in own)
-        print(
-            f"| {recipe} | {' | '.join(cells)} | {speed:,.0f} | {sum(each['broken'] for each in own)} | {sum(map(len, (each['lost'] for each in own)))} |"
-        )
+        broken, lost = sum(each["broken"] for each in own), sum(len(each["lost"]) for each in own)
+        print(f"| {recipe} | {' | '.join(cells)} | {speed:,.0f} | {broken} | {lost} |")
     for side, place in (("floor", 0), ("ceiling", 2)):
         print(f"| {side} | {' | '.join(f'{statistics.median(each[name][place] for each in results):.3f}' for name in SCORES)} | | | |")
     if asked.json:

@@ -5,12 +5,13 @@ import textwrap
 from sparring.core.console import console
 
 TASKS = {
-    None: ("Image generation from noise", "dcgan"),
+    "images": ("Image generation from noise", "dcgan"),
     "paired": ("Image translation from pairs", "pix2pix"),
     "unpaired": ("Image translation from two sets of images without pairs", "cyclegan"),
     "style": ("Style transfer", "style-transfer"),
+    "tables": ("Rows of tables", "tabular-ar"),
 }
-"""By what recipes translate (None: nothing, they generate images from noise): a heading, and the recipe to start with."""
+"""By what recipes translate, or else by the kind of data they generate: a heading, and the recipe to start with."""
 
 
 def recipes() -> int:
@@ -21,7 +22,7 @@ def recipes() -> int:
     screen.print("For a recommendation for your data:  sparring doctor --data DATA")
     found = {name: known.get(name) for name in known.names()}
     for kind, (heading, first) in TASKS.items():
-        of_kind = {name: recipe for name, recipe in found.items() if getattr(recipe, "translates", None) == kind}
+        of_kind = {name: recipe for name, recipe in found.items() if getattr(recipe, "translates", recipe.modality) == kind}
         screen.print(f"\n{heading}. Start with {first}.", style="bold")
         for name in sorted(of_kind, key=lambda name: name != first):
             recipe = of_kind[name]

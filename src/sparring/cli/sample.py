@@ -37,12 +37,15 @@ def sample(
     """
     from sparring import api
     from sparring.core.formatting import plural
+    from sparring.data.tables.table_files import is_table_name
     from sparring.games.capabilities import MakesRows
     from sparring.media.image_files import output_kind
     from sparring.media.save_images import save_images
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
+    if out is not None and not is_table_name(out):
+        output_kind(out, "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
     if isinstance(model.game, MakesRows):
         return _sample_rows(model, number, seed, where, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))

@@ -273,7 +273,7 @@ class AutoregressiveRecipe(Recipe):
     dropout: float = 0.1
     """Dropout rate of the hidden units."""
     in_order: float = 0.5
-    """Share of the rows that are learned in the table's order, in which samples are drawn. The others come in random orders, which rows
+    """Share of the rows that are learned in the table's order, which is that of sampling. The others come in random orders, which rows
     with known cells need."""
 
     def rate_factor(self, real_samples: int) -> float:

@@ -166,6 +166,7 @@ class TableAdversarialRecipe(AdversarialSettings):
     """A game of a generator of rows against a discriminator. A recipe builds it."""
 
     modality: ClassVar[str] = "tables"
+    settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     numbers_as: ClassVar[str] = "quantiles"
     """How numbers become positions: "quantiles" or "modes" (see `data.tables.encoding`)."""
     rows_by: ClassVar[str] = "order"

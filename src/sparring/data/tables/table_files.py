@@ -30,6 +30,11 @@ def table_kind(path: Path) -> FileKind | None:
     return ENDINGS.get(ending)
 
 
+def is_table_name(path: Path) -> bool:
+    """Whether a file of this name would be a table, by its ending."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix in ENDINGS
+
+
 def is_table(source: str | Path) -> bool:
     """Whether `source` names a table: one that comes with the package, or a file that is a table by its ending and content.
 
