@@ -144,7 +144,7 @@ class CTGAN(TableAdversarialRecipe):
     betas: tuple[float, float] = (0.5, 0.9)
     """Adam's decay rates, for the mean and the variance of gradients."""
     ema_samples: float = 0
-    """Half-life of the moving average of the weights, in rows. 0: none, as in the paper."""
+    """Half-life of the moving average of the weights, in rows. 0: no EMA, as in the paper."""
     generator_hidden: tuple[int, ...] = (256, 256)
     """Number of units in each hidden layer of the generator."""
     discriminator_hidden: tuple[int, ...] = (256, 256)

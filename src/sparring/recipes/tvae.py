@@ -12,7 +12,7 @@ from sparring.nets import tabular_vae as nets
 
 @dataclass(frozen=True, kw_only=True)
 class TVAE(TableAutoencoderRecipe):
-    """Encoder and decoder with two hidden layers. Numbers are a mode and a position in it; codes and positions are drawn from the
+    """Encoder and decoder with two hidden layers. Numbers are a mode and a position in it; codes and positions are sampled from the
     distributions that the decoder gives, as the paper says. (The authors' code takes the most likely code, and loses rare ones.)
     """
 
@@ -25,7 +25,7 @@ class TVAE(TableAutoencoderRecipe):
     batch_size: int = 500
     """Number of rows in each batch."""
     ema_samples: float = 0
-    """Half-life, in rows, of the moving average of the weights. 0: none, as in the paper."""
+    """Half-life, in rows, of the moving average of the weights. 0: no EMA, as in the paper."""
     hidden: tuple[int, ...] = (128, 128)
     """Number of units in each hidden layer of encoder and decoder."""
 
