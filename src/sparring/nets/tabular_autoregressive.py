@@ -73,10 +73,26 @@ class ColumnPredictor(nn.Module):
         more = torch.baddbmm(self.second_bias[targets][:, None], hidden, self.second[targets])
         return hidden + dropout(relu(more), self.rate, self.training)
 
-    def logits(self, embedded: Float[Tensor, "n c e"], known: Bool[Tensor, "n c"], column: int) -> Float[Tensor, "n tokens"]:
-        """Logits of the tokens of one column, given the columns that are known."""
-        features = self.features(embedded, known[None], torch.tensor([column], device=embedded.device))
-        return self.head(features[0], column)
+    # --------------------------------------------------------------------------------------------- one column after another
+
+    def sums(self, n: int) -> Float[Tensor, "c n hidden"]:
+        """What the first layer of every predictor has summed up for `n` rows of which nothing is known."""
+        return self.first_bias[:, None].repeat(1, n, 1)
+
+    def add(
+        self, sums: Float[Tensor, "c n hidden"], column: int, embedded: Float[Tensor, "n e"], rows: Bool[Tensor, " n"], targets: slice
+    ) -> None:
+        """Tell the predictors of some columns about one column of the rows that are marked. `sums` is changed."""
+        marked = rows[:, None].to(embedded.dtype)
+        weights = self.first[targets, column * self.embedding : (column + 1) * self.embedding]
+        shown = (embedded * marked).expand(len(weights), -1, -1)
+        sums[targets] = torch.baddbmm(sums[targets], shown, weights) + marked * self.known_bias[targets, column, None]
+
+    def logits(self, sums: Float[Tensor, "n hidden"], column: int) -> Float[Tensor, "n tokens"]:
+        """Logits of the tokens of one column, from what its first layer has summed up."""
+        hidden = relu(sums)
+        more = torch.addmm(self.second_bias[column], hidden, self.second[column])
+        return self.head(hidden + relu(more), column)
 
 
 def waves_at(places: Float[Tensor, " n"]) -> Float[Tensor, "n w"]:
