@@ -13,6 +13,7 @@ from sparring.core.errors import DataError, SettingsError, SparringError, listed
 from sparring.core.files import read_json, replacing, write_bytes
 from sparring.evaluation import report
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
+from sparring.evaluation.judge_table_sources import judge_table_model
 from sparring.evaluation.open_extractor import open_extractor
 from sparring.inference.load import IMPORTED, load
 from sparring.modalities import MODALITIES
@@ -29,6 +30,10 @@ COMPARISON_FOLDER = "comparison"
 SHOWN_SCORES = ("precision", "recall", "density", "coverage", "memorization")
 """Scores that a comparison shows beside the distances."""
 PLOT_ENDINGS = {".png", ".pdf", ".svg"}
+
+
+TABLE_SCORES = ("quality", "pair trends", "detection", "precision", "coverage")
+"""Scores of tables that a comparison shows."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,12 @@ def compare(
             + (f"Scores of a single run: sparring judge {directories[0].path}" if directories else "Name them.")
         )
     names = [run_label(config, directory.path) for config, directory in zip(configs, directories, strict=True)]
+    on_tables = {judged_by(config, directory.path) == "rows" for config, directory in zip(configs, directories, strict=True)}
     data = {config["data"]["fingerprint"]: config["data"]["source"] for config in configs}
     if len(data) > 1:
         raise SettingsError(f"These runs were trained on different data, so their scores cannot be compared: {', '.join(data.values())}.")
+    if on_tables == {True}:
+        return _compare_tables(directories, names, seed, checkpoint, out, screen)
     found = []
     for directory, config, name in zip(directories, configs, names, strict=True):
         requested = {"n_fake": samples, "seed": seed, "truncation": None, "extractor": extractor}
@@ -99,13 +107,38 @@ def compare(
             scores = {score.name: score.value for score in judgment.scores}
         found.append(RunScores(name, scores))
     rows = rank_runs(found, by=next(iter(found[0].scores)))
-    if out is not None:
-        path = Path(out)
-        if path.suffix == ".md":
-            write_bytes(path, markdown_table(rows).encode())
-        else:
-            plot_comparison(rows, path)
+    _write_comparison(rows, out)
     return rows
+
+
+def _write_comparison(rows: Sequence[ComparisonRow], out: PathLike | None) -> None:
+    if out is None:
+        return
+    path = Path(out)
+    if path.suffix == ".md":
+        write_bytes(path, markdown_table(rows).encode())
+    else:
+        plot_comparison(rows, path)
+
+
+def _compare_tables(
+    directories: Sequence[RunDirectory], names: Sequence[str], seed: int, checkpoint: str, out: PathLike | None, screen: "Console"
+) -> list[ComparisonRow]:
+    """Rank runs on a table by quality, the highest first."""
+    found = []
+    for directory, name in zip(directories, names, strict=True):
+        folder = directory.path / COMPARISON_FOLDER
+        screen.print(f"Judging {directory.path}; report: {folder / report.HTML_FILE}")
+        judgment = judge_table_model(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
+        found.append(RunScores(name, {score.name: score.yours.value for score in judgment.scores}))
+    rows = rank_runs(found, by="quality", shown=TABLE_SCORES)[::-1]
+    _write_comparison(rows, out)
+    return rows
+
+
+def judged_by(config: dict[str, Any], source: Path) -> str:
+    """What evaluation scores of a run's model: see `Modality.judged_by`."""
+    return MODALITIES[described(config, source)[0].modality].judged_by
 
 
 def _read_comparable_configs(directories: Sequence[RunDirectory]) -> list[dict[str, Any]]:
@@ -115,7 +148,7 @@ def _read_comparable_configs(directories: Sequence[RunDirectory]) -> list[dict[s
         path = directory.path
         if directory.exists():
             configs.append(read_config(directory))
-            if MODALITIES[described(configs[-1], path)[0].modality].judged_by == "translations":
+            if judged_by(configs[-1], path) == "translations":
                 translators.append(str(path))
         elif path.suffix == ".safetensors" or (path / IMPORTED).is_file():
             problems.append(f"{path} is a model without its run: judge it against data that you name, with: sparring judge {path} DATA")
@@ -177,15 +210,16 @@ def _scores_if_current(path: Path, run: RunDirectory, fingerprint: str, protocol
         return None
 
 
-def rank_runs(runs: Sequence[RunScores], by: str) -> list[ComparisonRow]:
-    """One row for each name, the lowest mean of the score `by` first. Columns are the scores that every run has.
+def rank_runs(runs: Sequence[RunScores], by: str, shown: Sequence[str] = ()) -> list[ComparisonRow]:
+    """One row for each name, the lowest mean of the score `by` first. Columns are the scores that every run has, and that are usually shown
+    (or in `shown`).
 
     Raises a DataError if a run lacks the score `by`.
     """
     shared = [score for score in runs[0].scores if all(score in run.scores for run in runs)]
     if by not in shared:
         raise DataError(f"Not every run has the score {by!r}, by which runs are ranked. Judge all of them in the same way.")
-    columns = [score for score in shared if score == by or score.startswith("KD") or score == "KID" or score in SHOWN_SCORES]
+    columns = [score for score in shared if score == by or score.startswith("KD") or score == "KID" or score in (*SHOWN_SCORES, *shown)]
     rows = []
     for name in dict.fromkeys(run.name for run in runs):
         of_name = [run.scores for run in runs if run.name == name]

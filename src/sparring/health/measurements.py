@@ -35,6 +35,7 @@ from sparring.metrics.pixel_space import (
     saturation,
     shares,
 )
+from sparring.modalities import MODALITIES
 from sparring.training.state import State
 
 SAMPLE_COUNT = 128
@@ -82,7 +83,10 @@ class HealthMeasurements:
         self.unit_distance = max(mean_distance(self.rows[:COMPARED_IMAGES]), 1e-6)
         """Mean distance of two real images: the unit of all distances."""
         self.has_images = self.real.samples.ndim == 4
-        """Whether the data are images, and not points in the plane."""
+        """Whether the data are images, and not points in the plane or rows of a table."""
+        spec = getattr(data, "spec", None)  # subsets of images have none, and need no probe
+        self.probe = None if spec is None else MODALITIES[spec.kind].probe(data, holdout, seed)
+        """What is measured of this kind of data alone."""
 
     def measure_data(self) -> dict[str, Any]:
         """Everything that is known of the data alone."""
@@ -98,6 +102,8 @@ class HealthMeasurements:
             signals.MEASURED_COUNT: len(rows),
             signals.DISCRIMINATOR_COUNT: len(self.real),
         }
+        if self.probe is not None:
+            found |= {signals.BY_NAME[name]: value for name, value in self.probe[0].items()}
         if self.labels is not None:
             found |= label_agreement(rows, self.labels)
         found |= {
@@ -127,6 +133,8 @@ class HealthMeasurements:
                 found |= {own: of_ema[signal] for signal, own in zip(signals.SAMPLE_DIVERSITY, signals.EMA_SAMPLE_DIVERSITY, strict=True)}
             nearest = squared_distances(torch.cat(rows), self.rows).argmin(dim=1)
             found[signals.MODE_SHARES] = shares(self.modes[nearest], self.mode_count)
+            if self.probe is not None:
+                found |= {signals.BY_NAME[name]: value for name, value in self.probe[1](ema).items()}
         return as_line(found)
 
     def generate(self, game: LatentGame) -> tuple[Float[Tensor, "n c h w"], Int64[Tensor, " n"] | None]:

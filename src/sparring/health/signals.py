@@ -207,7 +207,31 @@ SHEET_CHECKERBOARD = replace(
     source="sheets",
 )
 
+# ----------------------------------------------------------------------------------------------- tables: of the data and of a game
+
+COLUMNS_DISTANCE_HOLDOUT = Signal(
+    "columns_distance/holdout", "0 to 1", "Distance of columns between held-out rows and rows that are trained on. Of tables only.", "data"
+)
+PAIRS_DISTANCE_HOLDOUT = Signal("pairs_distance/holdout", "0 to 1", "The same for pairs of columns.", "data")
+PAIRS_DISTANCE_INDEPENDENT = Signal(
+    "pairs_distance/independent", "0 to 1", "Distance of pairs of columns between the table and its columns shuffled independently.", "data"
+)
+COPIED_ROWS_HOLDOUT = Signal("copied_rows/holdout", "0 to 1", "Share of held-out rows whose codes a row that is trained on has.", "data")
+COLUMNS_DISTANCE = Signal(
+    "columns_distance",
+    "0 to 1",
+    "Mean over columns of the total variation distance between generated rows and rows of the table, in at most ten groups of values.",
+    "game",
+)
+PAIRS_DISTANCE = Signal("pairs_distance", "0 to 1", "The same for the joint frequencies of pairs of columns.", "game")
+LOST_CATEGORIES = Signal("lost_categories", "a list of texts", "Categories that were expected ten times or more, and never came.", "game")
+INFLATED_CATEGORIES = Signal("inflated_categories", "a list of texts", "Rare categories that came more than twice as often as due.", "game")
+COPIED_ROWS = Signal("copied_rows", "0 to 1", "Share of generated rows whose codes a row that is trained on has.", "game")
+
 ALL_SIGNALS = (*(each for each in tuple(globals().values()) if isinstance(each, Signal)), *EMA_SAMPLE_DIVERSITY)
+
+
+BY_NAME: Mapping[str, Signal] = {signal.name: signal for signal in ALL_SIGNALS}
 
 
 def declared(*sources: Source) -> tuple[Signal, ...]:

@@ -102,6 +102,9 @@ class Images:
         """See Modality."""
         return lambda game: grid(float_to_pixels(cast(Samples, game).sample(count, seed)).cpu().numpy())
 
+    def probe(self, data: Any, holdout: Any, seed: int) -> None:  # noqa: ANN401
+        """See Modality."""
+
     def checkpoint_score(self, dataset: Store, seed: int) -> Callable[[Game], dict[str, Any]]:
         """See Modality. The sliced Wasserstein distance to some of the images."""
         count = min(SCORED_SAMPLES, len(dataset))

@@ -75,6 +75,12 @@ class Modality(Protocol):
         """Draws what a game can do as one image: samples of the same latents, or translations of the same inputs, every time."""
         ...
 
+    def probe(self, data: Any, holdout: Any, seed: int) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]] | None:  # noqa: ANN401
+        """What is measured of this kind of data alone while training: of the data once, and of a game at every measurement, under the names
+        of `health.signals`. None where the measurements of all kinds of data are enough.
+        """
+        ...
+
     def checkpoint_score(self, dataset: Any, seed: int) -> Callable[[Game], dict[str, Any]]:  # noqa: ANN401
         """A quick score of games, lower is better, that picks the best checkpoint: "value", and the protocol that it was found by."""
         ...

@@ -109,6 +109,9 @@ class PairsOfImages:
         """See Modality."""
         return translation_grid(dataset)
 
+    def probe(self, data: Any, holdout: Any, seed: int) -> None:  # noqa: ANN401
+        """See Modality."""
+
     def checkpoint_score(self, dataset: Pairs, seed: int) -> Callable[[Game], dict[str, Any]]:
         """See Modality. L1 for pairs, else how far translations are from targets, both on held-out images."""
         shown = dataset.holdout_batch(SCORED)

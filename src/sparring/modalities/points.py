@@ -72,6 +72,9 @@ class PointsInThePlane:
         """See Modality."""
         return lambda game: histogram(cast(Samples, game).sample(DRAWN), dataset.mixture.extent)
 
+    def probe(self, data: Any, holdout: Any, seed: int) -> None:  # noqa: ANN401
+        """See Modality."""
+
     def checkpoint_score(self, dataset: Points, seed: int) -> Callable[[Game], dict[str, Any]]:
         """See Modality."""
         real = dataset.mixture.sample(SCORED, Streams(seed, 0, scope="scored"))[0]

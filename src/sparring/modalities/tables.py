@@ -115,6 +115,10 @@ class Tables:
 
         return draw
 
+    def probe(self, data: TableDataset, holdout: TableDataset | None, seed: int) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]]:
+        """See Modality. How far columns and pairs are from the table's, categories that are lost or too frequent, and copies of rows."""
+        return table_probe(data, holdout, seed)
+
     def checkpoint_score(self, dataset: TableDataset, seed: int) -> Callable[[Game], dict[str, Any]]:
         """See Modality. How far the joint frequencies of pairs of columns are from those of the table."""
         rows = spread(len(dataset), SCORED)
@@ -126,6 +130,66 @@ class Tables:
             return {"name": "total variation of pairs of columns", "value": value, "real": count, "generated": count, "seed": seed}
 
         return score
+
+
+PROBED = 4096
+"""Number of rows that are generated for a measurement, and of rows of the table that they are compared with."""
+RARE, INFLATED, FEWEST = 0.05, 2.0, 10
+"""A category is rare below this share; too frequent above so many times its share; and counted from so many expected rows on."""
+
+
+def table_probe(data: TableDataset, holdout: TableDataset | None, seed: int) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]]:
+    """What is measured of a table, and of games on it."""
+    spec, rows = data.spec, spread(len(data), PROBED)
+    real = groups(spec, data.codes[rows], data.positions[rows])
+    others = holdout if holdout is not None and len(holdout) >= FEWEST else data
+    other_rows = spread(len(others), PROBED)
+    other = groups(spec, others.codes[other_rows], others.positions[other_rows])
+    random = np.random.default_rng(seed)
+    apart = np.stack([random.permutation(column) for column in real.T], axis=1)
+    known = set(map(bytes, np.asarray(data.codes)))
+    unseen = np.mean([bytes(row) in known for row in np.asarray(others.codes[other_rows])]) if others is holdout else 0.0
+    facts = {
+        "columns_distance/holdout": column_distance(real, other),
+        "pairs_distance/holdout": pair_distance(real, other),
+        "pairs_distance/independent": pair_distance(real, apart),
+        "copied_rows/holdout": float(unseen),
+    }
+
+    def measure(game: Game) -> dict[str, Any]:
+        codes, positions = cells_of(spec, game, PROBED, seed)
+        made = groups(spec, codes, positions)
+        lost, inflated = wrong_categories(spec, codes)
+        return {
+            "columns_distance": column_distance(real, made),
+            "pairs_distance": pair_distance(real, made),
+            "lost_categories": lost,
+            "inflated_categories": inflated,
+            "copied_rows": float(np.mean([bytes(row) in known for row in codes])),
+        }
+
+    return facts, measure
+
+
+def wrong_categories(spec: TableSpec, codes: Int32[np.ndarray, "n c"]) -> tuple[list[str], list[str]]:
+    """Categories that are never generated though ten rows or more were expected, and rare ones that are generated too often."""
+    lost, inflated = [], []
+    for number, encoding in enumerate(spec.encodings):
+        counts = np.bincount(codes[:, number], minlength=encoding.codes)
+        for code, category in enumerate(encoding.categories):
+            expected = encoding.shares[code] * len(codes)
+            if not counts[code] and expected >= FEWEST:
+                lost.append(f"{encoding.name}={category}")
+            often = counts[code] > INFLATED * expected + 3 * expected**0.5 + FEWEST
+            if encoding.shares[code] < RARE and often:
+                inflated.append(f"{encoding.name}={category}")
+    return lost, inflated
+
+
+def column_distance(real: Int32[np.ndarray, "n c"], generated: Int32[np.ndarray, "m c"]) -> float:
+    """Mean over columns of the total variation distance of the frequencies of groups, 0 to 1."""
+    counts = [[np.bincount(column, minlength=BINS) / len(column) for column in rows.T] for rows in (real, generated)]
+    return float(np.mean([np.abs(one - other).sum() / 2 for one, other in zip(*counts, strict=True)]))
 
 
 def spread(count: int, most: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from sparring.data.tables.table_dataset import RowsByCategory, TableDataset
 from sparring.data.tables.table_files import BUNDLED_TABLES
 from sparring.data.tables.table_spec import TableSpec
 
-FORMAT = 2
+FORMAT = 3
 """Version of the folder's format: when it changes, all tables are prepared again."""
 CODES, POSITIONS, DESCRIPTION = "codes.npy", "positions.npy", "table.json"
 NumbersAs = Literal["quantiles", "modes"]
@@ -49,7 +49,7 @@ def prepare_table(source: Any, reading: TableReading, *, numbers_as: NumbersAs =
     encodings = tuple(fit_encoding(name, each, step=steps.get(name), modes=numbers_as == "modes") for name, each in learned.items())
     spec = TableSpec(encodings, plan.to_json())
     codes, positions = spec.encode(learned)
-    fingerprint = _fingerprint(spec, codes, positions)
+    fingerprint = _fingerprint(plan, values)
     if folder is None:
         return _dataset(spec, codes, positions, fingerprint, rows_by)
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,8 +97,12 @@ def _dataset(
     return (TableDataset if rows_by == "order" else RowsByCategory)(spec, codes, positions, fingerprint)
 
 
-def _fingerprint(spec: TableSpec, codes: Int32[np.ndarray, "n c"], positions: Float32[np.ndarray, "n c"]) -> str:
-    digest = hashlib.sha256(json.dumps(spec.to_json(), sort_keys=True).encode())
-    digest.update(codes.tobytes())
-    digest.update(positions.tobytes())
+def _fingerprint(plan: TablePlan, values: TableValues) -> str:
+    """A digest of what a table says, whatever the recipe makes of it."""
+    digest = hashlib.sha256(json.dumps([column.to_json() for column in plan.columns], sort_keys=True).encode())
+    for name in sorted(values):
+        array = values[name].numbers if values[name].numbers is not None else values[name].codes
+        assert array is not None
+        digest.update(json.dumps([name, values[name].categories]).encode())
+        digest.update(array.tobytes())
     return digest.hexdigest()

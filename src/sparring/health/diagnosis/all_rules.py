@@ -27,13 +27,14 @@ from sparring.health.diagnosis.rules.setup import (
     uninformative_labels,
     value_range,
 )
+from sparring.health.diagnosis.rules.tables import category_lost, copied_rows, pairs_wrong, rare_category_inflated
 from sparring.health.diagnosis.training_record import Record
 
 RULES: tuple[Callable[[Record], Finding | None], ...] = (
     value_range, uninformative_labels, near_duplicates, few_images, data_loading, frozen_network, batch_norm_mixing, learning_rate,
     not_finite, divergence, oscillation, vanishing_gradients, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting,
     memorization, dead_layers, exploding_weights, checkerboard_artifacts, saturated_samples, noise, ignored_classes, forgetting,
-    no_progress,
+    no_progress, pairs_wrong, category_lost, rare_category_inflated, copied_rows,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
 """The names of all findings: each rule is called as its finding is."""

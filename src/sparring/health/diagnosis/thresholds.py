@@ -17,6 +17,17 @@ MIN_HEALTHY_MEASUREMENTS, MIN_HEALTHY_LOG_LINES = 3, 10
 """Measurements (or lines of a log, where there are none) below which a training in which nothing was found is not called healthy. A
 choice: the first measurements are a hundred steps apart."""
 
+# ---------------------------------------------------------------------------------------------------- tables
+
+RIGHT_COLUMNS = 0.05
+"""Distance of columns above that of held-out rows up to which columns are right. From runs on adult: a good one has 0.01, CTGAN 0.1."""
+DEPENDENT_PAIRS = 0.02
+"""Distance of shuffled columns above that of held-out rows from which on pairs can be wrong. Adult: 0.06."""
+RIGHT_PAIRS = 0.5
+"""Share of the way from shuffled columns to held-out rows below which pairs are wrong. A choice."""
+COPIED_ROWS = 0.01
+"""Share of copied rows, above twice that of held-out rows, from which on rows are copied: what an attack finds in 20 of 20 tries."""
+
 # ---------------------------------------------------------------------------------------------------- one player wins
 
 WINNING_AUC = 0.985

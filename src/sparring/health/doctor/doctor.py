@@ -15,6 +15,7 @@ from sparring.data.open_by_name import open_source
 from sparring.data.pairs.derived_inputs import DerivedInput, parse_derived_input
 from sparring.data.pairs.pairs import Pairing
 from sparring.data.store import Preprocessing, Store, open_store_if_present, prepare
+from sparring.data.tables.table_files import is_table
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import (
     Difficulty,
@@ -27,6 +28,7 @@ from sparring.health.doctor.data_checks import (
 )
 from sparring.health.doctor.recommend_recipe import LARGEST_SIDE_WITHOUT_SIZE, changed_settings, recommend
 from sparring.health.doctor.recommend_translation_recipe import TranslatorAdvice, advise_translators, holds_two_sets
+from sparring.health.doctor.table_advice import TableAdvice, advise_table
 from sparring.health.doctor.time_estimate import Pace, budget_for, duration, measure_pace, two_figures
 from sparring.health.measurements import HealthMeasurements
 from sparring.runs.run_progress import FIRST_LOOK
@@ -123,7 +125,7 @@ def doctor(
     side_by_side: Literal["none", "left", "right"] = "none",
     console: "Console | None" = None,
     **preprocessing: Any,  # noqa: ANN401 (fields of `Preprocessing`)
-) -> Advice | TranslatorAdvice:
+) -> Advice | TranslatorAdvice | TableAdvice:
     """What is hard about this data, what to start with, and how long that takes here. A few steps are trained to find out.
 
     `data`: whatever `open_source` takes, or a prepared store. `minutes`: how long training may take. None: as long as a first look takes,
@@ -137,6 +139,10 @@ def doctor(
     if problems := asked.problems(1) + unknown:
         raise SettingsError(listed("These settings cannot be used:", problems))
     training, chosen, found = resolve(asked), Preprocessing(**preprocessing), []
+    if isinstance(data, str | os.PathLike) and is_table(os.fspath(data)):
+        if given := [*preprocessing, *(["target"] if target is not None else [])]:
+            raise SettingsError(f"{os.fspath(data)} is a table, and {', '.join(given)} is for images. Leave it out.")
+        return advise_table(data, training)
     largest = LARGEST_SIDE_WITHOUT_SIZE[training.device]
     names_pairs = target is not None or inputs != "given" or side_by_side != "none"
     if names_pairs or (isinstance(data, str | os.PathLike) and chosen.split is None and holds_two_sets(data)):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from sparring.core.formatting import plural
+from sparring.data.dataset import PreparedDataset
 from sparring.data.pairs.pairs import Pairs
-from sparring.data.store import Store
 from sparring.games.recipe import Recipe, check
 from sparring.health.doctor.data_checks import BUSY_SHARE
 from sparring.training.callbacks.callback import Callback, Metrics
@@ -65,8 +65,8 @@ class Stopwatch(Callback):
         return (after - before) / (end - start)
 
 
-def measure_pace(recipe: Recipe, store: Store | Pairs, settings: TrainSettings) -> Pace:
-    """Train some steps of `recipe` on a store, or on pairs, with resolved settings, and measure the pace. Nothing is kept."""
+def measure_pace(recipe: Recipe, store: PreparedDataset | Pairs, settings: TrainSettings) -> Pace:
+    """Train some steps of `recipe` on a dataset with resolved settings, and measure the pace. Nothing is kept."""
     check(recipe, store.spec)
     stopwatch, gpu = Stopwatch(recipe.steps_per_cycle), settings.device == "cuda"
     with machine_for(settings) as fabric:

@@ -1,0 +1,127 @@
+"""Before training on a table: what is hard about it, which recipe to start with, and how long that takes on this machine."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from sparring import recipes
+from sparring.core.formatting import flags, plural
+from sparring.data.tables.columns import Column
+from sparring.data.tables.inspect_table import TableInspection, inspect_table
+from sparring.data.tables.table_store import TableReading, prepare_table
+from sparring.health.diagnosis.finding import WEIGHTS
+from sparring.health.doctor.data_checks import Difficulty, busy_machine
+from sparring.health.doctor.time_estimate import Pace, duration, measure_pace, two_figures
+from sparring.training.settings import TrainSettings
+
+RECIPE = "tabular-ar"
+"""In docs/benchmarks/tables.md it has the best scores of all recipes, after half the seconds."""
+PASSES, FEWEST_ROWS_SHOWN, MOST_ROWS_SHOWN = 20, 200_000, 50_000_000
+"""A good model has seen every row about twenty times (adult: 9 passes reached the ceiling), and at least so many rows in all."""
+FEW_ROWS = 500
+MANY_CATEGORIES = 1000
+GAPPY = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class TableAdvice:
+    """What to know before training on a table."""
+
+    data: str
+    """The path of the table, or its name."""
+    inspection: TableInspection
+    difficulties: tuple[Difficulty, ...]
+    """What is hard, the most severe first."""
+    settings: Mapping[str, Any]
+    """Settings of training: keywords for `sparring.train`."""
+    pace: Pace
+    rows_shown: int
+    """Number of rows until the model is good."""
+
+    @property
+    def command(self) -> str:
+        """The command to start with."""
+        return " ".join(["sparring train", RECIPE, "--data", shlex.quote(self.data), *flags(self.settings)])
+
+    def lines(self) -> list[str]:
+        """The advice in lines for the terminal."""
+        plan, found = self.inspection.plan, self.inspection
+        hard = [one.name for one in self.difficulties if one.severity != "note"]
+        relations = plural(len(plan.constraints), "relation holds", "relations hold")
+        lines = [
+            f"{self.data}: {plural(found.rows, 'row', 'rows')} of {plural(len(found.columns), 'column', 'columns')}.",
+            f"A model learns {len(plan.modeled)} of them; {relations} in every row, and will in every synthetic row (in full: sparring "
+            f"data inspect {shlex.quote(self.data)}).",
+            f"Hard here: {', '.join(hard)}." if hard else "Nothing is hard here.",
+        ]
+        for each in self.difficulties:
+            lines += ["", f"{each.name.capitalize()}: {each.severity}", f"  {each.description}", f"  To do: {each.remedy}"]
+        passes, minutes = self.rows_shown / found.rows, duration(self.pace.minutes_for(self.rows_shown))
+        return [
+            *lines,
+            *("", "Start with:", "", f"  {self.command}", ""),
+            f"{RECIPE} scores best of all recipes for tables. tabular is the GAN; ctgan and tvae are the published systems.",
+            f"Here ({self.pace.machine}): {two_figures(self.pace.samples_per_second)} rows a second; {two_figures(passes)} passes through "
+            f"the table take about {minutes}.",
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """What `--json` writes."""
+        return {
+            "data": self.data,
+            "count": self.inspection.rows,
+            "recipe": RECIPE,
+            "command": self.command,
+            "settings": dict(self.settings),
+            "columns": [column.to_json() for column in self.inspection.columns],
+            "constraints": [str(each) for each in self.inspection.plan.constraints],
+            "difficulties": [asdict(one) for one in self.difficulties],
+            "pace": asdict(self.pace),
+            "minutes": {"good": self.pace.minutes_for(self.rows_shown)},
+        }
+
+
+def advise_table(source: str | os.PathLike[str], training: TrainSettings) -> TableAdvice:
+    """What is hard about a table, what to start with, and how long that takes here. A few steps are trained to find out. `training`: with
+    resolved settings. Raises a DataError for what is no table that can be learned.
+    """
+    data = os.fspath(source)
+    inspection = inspect_table(data)
+    texts = tuple(column.name for column in inspection.columns if column.kind == "text")
+    dataset = prepare_table(data, TableReading(drop=texts))
+    pace = measure_pace(recipes.get(RECIPE)(), dataset, training)
+    rows = int(np.clip(PASSES * inspection.rows, FEWEST_ROWS_SHOWN, MOST_ROWS_SHOWN))
+    minutes = training.minutes or max(1, round(pace.minutes_for(rows)))
+    settings = {"minutes": minutes} | ({"drop": texts} if texts else {})
+    return TableAdvice(data, inspection, tuple(table_difficulties(inspection, busy_machine(pace.share))), settings, pace, rows)
+
+
+def table_difficulties(inspection: TableInspection, busy: Difficulty | None) -> list[Difficulty]:
+    """What is hard about a table, the most severe first."""
+    found = [] if busy is None else [busy]
+    rows = inspection.rows
+    if rows < FEW_ROWS:
+        description = f"{rows:,} rows. A model can learn them by repeating them, and then gives away what it should protect."
+        remedy = "Look at the copies that sparring judge RUN finds before you share anything, and train for few minutes."
+        found.append(Difficulty("few rows", description, "severe" if rows < FEW_ROWS // 5 else "warning", remedy))
+    if texts := [column.name for column in inspection.columns if column.kind == "text"]:
+        description = f"{', '.join(texts)}: a model of tables does not learn text."
+        found.append(Difficulty("free text", description, "warning", "The command below leaves it out."))
+    if wide := [column.name for column in inspection.columns if len(categories_of(inspection, column)) > MANY_CATEGORIES]:
+        description = f"{', '.join(wide)}: over {MANY_CATEGORIES:,} categories, most of them rare: what goes with each is hardly learned."
+        remedy = "Is it an identifier? Then say so in table.json. Else join rare categories before training."
+        found.append(Difficulty("many categories", description, "warning", remedy))
+    if gappy := [name for name, count in inspection.gaps.items() if count > GAPPY * rows]:
+        description = f"{', '.join(gappy)}: most values are missing."
+        found.append(Difficulty("gaps", description, "note", "Gaps are learned like values. Leave out what is of no use, with --drop."))
+    return sorted(found, key=lambda one: -WEIGHTS[one.severity])
+
+
+def categories_of(inspection: TableInspection, column: Column) -> tuple[str, ...]:
+    """The categories of a column; empty for other kinds of columns."""
+    facts = inspection.plan.facts.get(column.name)
+    return facts.categories if facts is not None and column.kind == "category" else ()
