@@ -147,26 +147,21 @@ class AutoregressiveTableGame(Game):
     ) -> tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"]]:
         """Draw the tokens that are not known, column after column: those with limits first. `draws`: uniform in [0, 1)."""
         tokens, within = tokens.clone(), draws[:, :, 1].clone()
-        known, predictor, count = tokens != UNKNOWN, self.predictor, len(self.tokens)
-        order = sorted(range(count), key=lambda column: (column not in limits, column))
-        sums = predictor.sums(len(tokens))
+        known, predictor = tokens != UNKNOWN, self.predictor
+        in_order = not limits and not known.any()
         embedded = predictor.embedded(tokens.clamp(min=0))
-        for column in range(count) if known.any() else ():
-            predictor.add(sums, column, embedded[:, column], known[:, column], slice(None))
-        in_order = not limits
-        for column in order:
-            unknown = ~known[:, column]
-            chances = predictor.logits(sums[column], column).float().softmax(dim=1)
+        for column in sorted(range(len(self.tokens)), key=lambda column: (column not in limits, column)):
+            chances = predictor.logits(embedded, None if in_order else known, column).float().softmax(dim=1)
             if (limit := limits.get(column)) is not None:
                 chances = limit.applied(chances)
             upto = chances.cumsum(dim=1)
             drawn = torch.searchsorted(upto, draws[:, column, :1].contiguous() * upto[:, -1:], right=True)[:, 0]
             last = (chances > 0).long().cumsum(dim=1).argmax(dim=1)  # rounding must not lead past the last token that is allowed
-            tokens[:, column] = torch.where(unknown, torch.minimum(drawn, last), tokens[:, column])
+            tokens[:, column] = torch.where(known[:, column], tokens[:, column], torch.minimum(drawn, last))
             if limit is not None:
                 within[:, column] = limit.place(tokens[:, column], within[:, column])
-            now = predictor.embedding_of(tokens[:, column] + predictor.starts[column])
-            predictor.add(sums, column, now, unknown, slice(column + 1, None) if in_order else slice(None))
+            known[:, column] = True
+            embedded[:, column] = predictor.embedding_of(tokens[:, column] + predictor.starts[column])
         return self.codes_of(tokens, within)
 
     def log_likelihood(self, samples: Float[Tensor, "n width"]) -> Float[Tensor, " n"]:

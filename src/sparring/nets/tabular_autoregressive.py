@@ -73,24 +73,16 @@ class ColumnPredictor(nn.Module):
         more = torch.baddbmm(self.second_bias[targets][:, None], hidden, self.second[targets])
         return hidden + dropout(relu(more), self.rate, self.training)
 
-    # --------------------------------------------------------------------------------------------- one column after another
-
-    def sums(self, n: int) -> Float[Tensor, "c n hidden"]:
-        """What the first layer of every predictor has summed up for `n` rows of which nothing is known."""
-        return self.first_bias[:, None].repeat(1, n, 1)
-
-    def add(
-        self, sums: Float[Tensor, "c n hidden"], column: int, embedded: Float[Tensor, "n e"], rows: Bool[Tensor, " n"], targets: slice
-    ) -> None:
-        """Tell the predictors of some columns about one column of the rows that are marked. `sums` is changed."""
-        marked = rows[:, None].to(embedded.dtype)
-        weights = self.first[targets, column * self.embedding : (column + 1) * self.embedding]
-        shown = (embedded * marked).expand(len(weights), -1, -1)
-        sums[targets] = torch.baddbmm(sums[targets], shown, weights) + marked * self.known_bias[targets, column, None]
-
-    def logits(self, sums: Float[Tensor, "n hidden"], column: int) -> Float[Tensor, "n tokens"]:
-        """Logits of the tokens of one column, from what its first layer has summed up."""
-        hidden = relu(sums)
+    def logits(self, embedded: Float[Tensor, "n c e"], known: Bool[Tensor, "n c"] | None, column: int) -> Float[Tensor, "n tokens"]:
+        """Logits of the tokens of one column. `known`: which columns each row shows; None: exactly those before this one."""
+        if known is None:
+            shown, weights = embedded[:, :column].flatten(1), self.first[column, : column * self.embedding]
+            told = self.known_bias[column, :column].sum(dim=0)
+        else:
+            marks = known.to(embedded.dtype)
+            shown, weights = (embedded * marks[:, :, None]).flatten(1), self.first[column]
+            told = marks @ self.known_bias[column]
+        hidden = relu(torch.addmm(self.first_bias[column], shown, weights) + told)
         more = torch.addmm(self.second_bias[column], hidden, self.second[column])
         return self.head(hidden + relu(more), column)
 
