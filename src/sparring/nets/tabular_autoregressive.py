@@ -95,4 +95,4 @@ def waves_at(places: Float[Tensor, " n"]) -> Float[Tensor, "n w"]:
 
 def width_for(columns: int) -> int:
     """Number of hidden units of each predictor that suits so many columns, so that wide tables stay affordable."""
-    return max(32, min(256, 2 ** round(math.log2(4096 / max(1, columns)))))
+    return max(32, min(128, 2 ** round(math.log2(2048 / max(1, columns)))))
