@@ -37,3 +37,18 @@ def test_pandas_is_not_needed(tmp_path: Path) -> None:
     done = inspected_without("pandas", csv_of(tmp_path, {"a": [1, 2, 2], "b": ["x", "y", "y"]}))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "t-table.json").exists()
+
+
+def test_all_but_tables_works_without_arrow(tmp_path: Path) -> None:
+    code = WITHOUT.format(module="pyarrow", path="").rpartition("main(")[0]
+    code += "import sparring.api\nfrom sparring import recipes\n[recipes.get(name) for name in recipes.names()]\n"
+    code += "main(['train', 'dcgan', '--data', 'fashion10k', '--steps', '1', '--width', '4', '--out', 'run'])"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    code = code.replace("'dcgan', '--data', 'fashion10k'", "'tabular-ar', '--data', 'flights'").replace(
+        "'--width', '4', '--out', 'run'", "'--out', 'other'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "sparring[tables]" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -11,9 +11,7 @@ from jaxtyping import Float
 
 from sparring.core.errors import SettingsError
 from sparring.data.tables.columns import TableValues
-from sparring.data.tables.open_table import open_table
 from sparring.data.tables.plan import TablePlan
-from sparring.data.tables.read_like import read_like
 from sparring.data.tables.table_dataset import holdout_rows
 from sparring.data.tables.table_store import TableReading, learned_values
 from sparring.evaluation.judge_tables import judge_tables
@@ -47,6 +45,9 @@ def judge_table_model(
     file or frame; None: the rows that training held out. `target`: a column to predict. `private`: attacks on the training rows, too.
     `out`: a folder for report.json and report.html. Raises a SparringError if the run's table is not where it was.
     """
+    from sparring.data.tables.open_table import open_table  # noqa: PLC0415 (an extra)
+    from sparring.data.tables.read_like import read_like  # noqa: PLC0415 (an extra)
+
     run = RunDirectory(model.source)
     source = source_of(model)
     config = read_config(run)
@@ -78,6 +79,9 @@ def judge_table_files(
     out: str | os.PathLike[str] | None = None,
 ) -> TableJudgment:
     """Score a synthetic table, by whatever program, against the real one. See `judge_table_model`."""
+    from sparring.data.tables.open_table import open_table  # noqa: PLC0415 (an extra)
+    from sparring.data.tables.read_like import read_like  # noqa: PLC0415 (an extra)
+
     plan, values = open_table(real)
     made = read_like(synthetic, plan.columns)
     control = None if held_out is None else read_like(held_out, plan.columns)

@@ -20,13 +20,9 @@ from sparring.data.tables.conditions import (
 )
 from sparring.data.tables.date_parts import TIME_OF_DAY
 from sparring.data.tables.encoding import Encoding
-from sparring.data.tables.frames import to_frame
 from sparring.data.tables.plan import TablePlan
-from sparring.data.tables.read_like import read_like
 from sparring.data.tables.table_spec import TableSpec
 from sparring.data.tables.table_store import learned_values, whole_values
-from sparring.data.tables.values import table_of
-from sparring.data.tables.writing import save_values
 from sparring.games.capabilities import CompletesRows, MakesRows, Samples
 
 if TYPE_CHECKING:
@@ -168,6 +164,8 @@ def complete_rows(model: "Model", values: TableValues, *, seed: int = 0) -> dict
 
 def complete_table(model: "Model", source: Any, *, seed: int = 0) -> tuple[dict[str, ColumnValues], int]:  # noqa: ANN401 (a path or a frame)
     """The values of a table with its missing cells filled, and the number of cells that were."""
+    from sparring.data.tables.read_like import read_like  # noqa: PLC0415 (an extra)
+
     plan = plan_of(model)
     values = read_like(source, plan.columns, partial=True)
     filled = complete_rows(model, values, seed=seed)
@@ -221,6 +219,8 @@ def concatenated(parts: Sequence[TableValues]) -> dict[str, ColumnValues]:
 
 def save_rows(model: "Model", values: TableValues, out: str | os.PathLike[str]) -> Path:
     """Write rows in the kind of file that the ending names, with columns, types and formats as in the table that was learned."""
+    from sparring.data.tables.writing import save_values  # noqa: PLC0415 (an extra)
+
     plan, path = plan_of(model), Path(out)
     save_values(values, plan.columns, path, plan.format)
     return path
@@ -228,5 +228,8 @@ def save_rows(model: "Model", values: TableValues, out: str | os.PathLike[str]) 
 
 def rows_as_frame(model: "Model", values: TableValues) -> Any:  # noqa: ANN401 (the caller's kind of frame)
     """Rows as a frame of the kind that was trained on; an Arrow table if that was a file."""
+    from sparring.data.tables.frames import to_frame  # noqa: PLC0415 (an extra)
+    from sparring.data.tables.values import table_of  # noqa: PLC0415 (an extra)
+
     plan = plan_of(model)
     return to_frame(table_of(values, plan.columns, plan.format, typed=True), plan.format)

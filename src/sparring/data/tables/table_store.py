@@ -15,7 +15,6 @@ from sparring.core.files import cache_folder, read_json, replacing, sha256_of_fi
 from sparring.data.tables.columns import ColumnValues, TableValues
 from sparring.data.tables.date_parts import DAY, TIME_OF_DAY, join_dates, split_dates
 from sparring.data.tables.encoding import fit_encoding
-from sparring.data.tables.open_table import open_table
 from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.table_dataset import RowsByCategory, TableDataset
 from sparring.data.tables.table_files import BUNDLED_TABLES
@@ -40,6 +39,8 @@ class TableReading:
 
 def prepare_table(source: Any, reading: TableReading, *, numbers_as: NumbersAs = "quantiles", rows_by: RowsBy = "order") -> TableDataset:  # noqa: ANN401 (a path or a frame)
     """The rows of a table, from the cache where a file with that content was prepared before. DataError if it cannot be used."""
+    from sparring.data.tables.open_table import open_table  # noqa: PLC0415 (an extra)
+
     folder = _folder_of(source, reading, numbers_as)
     if folder is not None and (folder / DESCRIPTION).is_file():
         return _opened(folder, rows_by)

@@ -4,19 +4,21 @@ import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sparring import recipes
 from sparring.core.formatting import flags, plural
 from sparring.data.tables.columns import Column
-from sparring.data.tables.inspect_table import TableInspection, inspect_table
 from sparring.data.tables.table_store import TableReading, prepare_table
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
 from sparring.health.doctor.time_estimate import Pace, duration, measure_pace, two_figures
 from sparring.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from sparring.data.tables.inspect_table import TableInspection
 
 RECIPE = "tabular-ar"
 """In docs/benchmarks/tables.md it has the best scores of all recipes, after half the seconds."""
@@ -33,7 +35,7 @@ class TableAdvice:
 
     data: str
     """The path of the table, or its name."""
-    inspection: TableInspection
+    inspection: "TableInspection"
     difficulties: tuple[Difficulty, ...]
     """What is hard, the most severe first."""
     settings: Mapping[str, Any]
@@ -89,6 +91,8 @@ def advise_table(source: str | os.PathLike[str], training: TrainSettings) -> Tab
     """What is hard about a table, what to start with, and how long that takes here. A few steps are trained to find out. `training`: with
     resolved settings. Raises a DataError for what is no table that can be learned.
     """
+    from sparring.data.tables.inspect_table import inspect_table  # noqa: PLC0415 (an extra)
+
     data = os.fspath(source)
     inspection = inspect_table(data)
     texts = tuple(column.name for column in inspection.columns if column.kind == "text")
@@ -100,7 +104,7 @@ def advise_table(source: str | os.PathLike[str], training: TrainSettings) -> Tab
     return TableAdvice(data, inspection, tuple(table_difficulties(inspection, busy_machine(pace.share))), settings, pace, rows)
 
 
-def table_difficulties(inspection: TableInspection, busy: Difficulty | None) -> list[Difficulty]:
+def table_difficulties(inspection: "TableInspection", busy: Difficulty | None) -> list[Difficulty]:
     """What is hard about a table, the most severe first."""
     found = [] if busy is None else [busy]
     rows = inspection.rows
@@ -121,7 +125,7 @@ def table_difficulties(inspection: TableInspection, busy: Difficulty | None) -> 
     return sorted(found, key=lambda one: -WEIGHTS[one.severity])
 
 
-def categories_of(inspection: TableInspection, column: Column) -> tuple[str, ...]:
+def categories_of(inspection: "TableInspection", column: Column) -> tuple[str, ...]:
     """The categories of a column; empty for other kinds of columns."""
     facts = inspection.plan.facts.get(column.name)
     return facts.categories if facts is not None and column.kind == "category" else ()
