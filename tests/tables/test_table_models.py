@@ -21,11 +21,12 @@ from sparring.data.tables.conditions import NumberReader, all_hold, parse_condit
 from sparring.data.tables.date_parts import TIME_OF_DAY, join_dates, split_dates
 from sparring.data.tables.encoding import Encoding, fit_encoding
 from sparring.data.tables.gaussian_modes import assign_modes, fit_modes
+from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.table_dataset import RowsByCategory, TableDataset, holdout_rows
 from sparring.data.tables.table_spec import TableSpec
 from sparring.games.capabilities import CompletesRows, HasLikelihood, MakesRows
 from sparring.inference.model import Model
-from sparring.inference.table_rows import complete_table, draw_rows
+from sparring.inference.table_rows import complete_table, draw_rows, plan_of
 from sparring.recipes.tabular_ar import TabularAR
 from support.cli import call
 from support.runs import same_run
@@ -392,3 +393,77 @@ def test_images_are_not_asked_for_rows(trained: dict[str, Path], squares: Path, 
     with pytest.raises(SettingsError, match="no model of a table"):
         images.rows(3)
     assert call("sample", tmp_path / "run", "--where", "a=b") == 1
+
+
+# ------------------------------------------------------------------------------------- what a newcomer stumbled over
+
+
+def test_flags_of_tables_reach_training(table: Path, tmp_path: Path) -> None:
+    assert call("train", "tabular-ar", "--data", table, "--drop", "pay", "--steps", 1, "--batch-size", 20, "--out", tmp_path / "run") == 0
+    assert [column.name for column in draw_plan(tmp_path / "run").columns] == ["age", "city", "country", "member", "seen"]
+
+
+def draw_plan(run: Path) -> TablePlan:
+    return plan_of(sparring.load(run))
+
+
+def test_an_autoregressive_model_ends_before_it_repeats_the_table(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--hidden", 16, "--embedding", 4, "--batch-size", 400, "--bins", 8, "--threads", 1)
+    assert call("train", "tabular-ar", "--data", table, "--minutes", 5, "--out", tmp_path / "run", *words) == 0
+    assert "20,000 real samples" in capsys.readouterr().out
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["train_settings"]["real_samples"] == 20_000
+    assert recipes.get("tabular-ar")().enough_samples(32_561) == 325_610
+
+
+def test_identifiers_stay_unique_where_rows_are_rejected(tmp_path: Path, quiet: Console) -> None:
+    frame = people(200)
+    frame["id"] = [f"P-{number:05}" for number in range(200)]
+    model = sparring.train("tvae", frame, tmp_path / "run", steps=1, console=quiet, **SMALL["tvae"], **COMMON)
+    rows = model.rows(9000, where=["age>=60"])
+    assert rows.id.is_unique
+    assert rows.id.str.fullmatch(r"P-\d{5}").all()
+    assert not set(rows.id) & set(frame.id)
+
+
+def test_days_and_months_are_read_as_in_the_table(tmp_path: Path, quiet: Console) -> None:
+    days = pd.date_range("2024-01-01", periods=300)
+    frame = pd.DataFrame({"day": days.strftime("%d/%m/%Y"), "n": np.arange(300) % 7})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    sparring.train("tabular-ar", tmp_path / "table.csv", tmp_path / "run", steps=1, console=quiet, **SMALL["tabular-ar"], **COMMON)
+    (tmp_path / "partial.csv").write_text("day,n\n03/02/2024,\n05/06/2024,\n")
+    assert call("complete", tmp_path / "run", tmp_path / "partial.csv", "--out", tmp_path / "full.csv") == 0
+    assert pd.read_csv(tmp_path / "full.csv").day.tolist() == ["03/02/2024", "05/06/2024"]
+
+
+def test_what_was_filled_does_not_contradict_what_is_known(
+    trained: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    partial = people(60, seed=3)[["country", "age"]]
+    partial.to_csv(tmp_path / "partial.csv", index=False)
+    assert call("complete", trained["tabular-ar"], tmp_path / "partial.csv", "--out", tmp_path / "full.csv") == 0
+    full = pd.read_csv(tmp_path / "full.csv")
+    assert (full.country == partial.country.reset_index(drop=True)).all()
+    assert (full.city.map({"Paris": "FR", "Rome": "IT", "Oslo": "NO"}) == full.country).mean() > 0.9
+    partial.assign(city="Berlin").to_csv(tmp_path / "partial.csv", index=False)
+    assert call("complete", trained["tabular-ar"], tmp_path / "partial.csv", "--out", tmp_path / "full.csv") == 1
+    assert "city = 'Berlin'" in capsys.readouterr().err
+
+
+def test_a_table_that_changed_is_not_judged(tmp_path: Path, quiet: Console, capsys: pytest.CaptureFixture[str]) -> None:
+    people(150).to_csv(tmp_path / "table.csv", index=False)
+    sparring.train("tvae", tmp_path / "table.csv", tmp_path / "run", steps=1, console=quiet, **SMALL["tvae"], **COMMON)
+    people(150, seed=1).to_csv(tmp_path / "table.csv", index=False)
+    assert call("judge", tmp_path / "run") == 1
+    assert "no longer the table" in capsys.readouterr().err
+
+
+def test_verbs_of_images_refuse_tables(trained: dict[str, Path], table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ("interpolate", trained["tabular"]),
+        ("latent", "truncation", trained["tabular"]),
+        ("sample", trained["tvae"], "--label", "1"),
+    ):
+        assert call(*words) == 1, words
+        assert "rows of a table" in capsys.readouterr().err
+    assert call("train", "dcgan", "--data", table) == 1
+    assert "is a table" in capsys.readouterr().err

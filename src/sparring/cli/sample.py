@@ -48,6 +48,8 @@ def sample(
         output_kind(out, "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
     if isinstance(model.game, MakesRows):
+        if label is not None or truncation is not None:
+            raise SettingsError(f"{run} makes rows of a table: ask for them with --where, and leave out --label and --truncation.")
         return _sample_rows(model, number, seed, where, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
     if where:
         raise SettingsError(f"--where is for models of tables, and {run} makes images. Leave it out.")

@@ -10,6 +10,7 @@ from sparring.data.readers.hub import open_hugging_face, open_torchvision
 from sparring.data.readers.idx import find_idx_sets, open_idx, open_idx_folder
 from sparring.data.readers.npy import open_array
 from sparring.data.source import Item, Problem, Source
+from sparring.data.tables.table_files import is_table
 from sparring.media.image_decoding import IMAGE_ENDINGS
 
 __all__ = ["Item", "Problem", "Source", "open_source", "source_names"]
@@ -63,6 +64,8 @@ def _open_file(name: str, path: Path, split: str | None) -> Source:
         return open_idx(name, path, split)
     if path.suffix.lower() in IMAGE_ENDINGS:
         raise DataError(f"{path} is a single image. Give its folder.")
+    if is_table(path):
+        raise DataError(f"{path} is a table, and this needs images. For tables: sparring train tabular-ar --data {path}")
     raise DataError(f"{refusal(path, 'data that is read here')} A source is {SOURCE_KINDS}.")
 
 

@@ -13,7 +13,7 @@ from sparring.core.errors import SettingsError
 from sparring.data.tables.columns import TableValues
 from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.table_dataset import holdout_rows
-from sparring.data.tables.table_store import TableReading, learned_values
+from sparring.data.tables.table_store import TableReading, fingerprint_of, learned_values
 from sparring.evaluation.judge_tables import judge_tables
 from sparring.evaluation.table_judgment import TableJudgment
 from sparring.evaluation.table_report import write_table_report
@@ -54,6 +54,12 @@ def judge_table_model(
     settings = settings_of(config, run.config)
     reading = cast(TableReading, settings.data["reading"])
     plan, values = open_table(source, table=None if reading.table is None else Path(reading.table), drop=reading.drop)
+    if (now := fingerprint_of(plan, values)) != config["data"]["fingerprint"]:
+        raise SettingsError(
+            f"{source} is no longer the table that {run.path} was trained on (its fingerprint is {now[:12]}, and was "
+            f"{config['data']['fingerprint'][:12]}), so which rows were held out is not known. Restore it, or judge files: sparring sample "
+            f"{run.path} --out rows.csv; sparring judge TRAINING.csv rows.csv"
+        )
     count = len(next(iter(values.values())))
     trained_on, unseen = holdout_rows(count, settings.training.holdout, settings.training.seed)
     real = taken(values, trained_on)
@@ -115,7 +121,7 @@ def logits_of(model: Model, plan: TablePlan) -> Callable[[TableValues], Float[np
     spec = cast(MakesRows, whole.game).table_spec
 
     def score(values: TableValues) -> Float[np.ndarray, " n"]:
-        codes, positions = spec.encode(learned_values(plan, values))
+        codes, positions = spec.encode(learned_values(plan, values, spec))
         rows = spec.rows_of(torch.from_numpy(codes.astype(np.int64)), torch.from_numpy(positions))
         with torch.no_grad():
             found = [game.discriminate(some, None)[0] for some in rows.split(MOST_LOGITS)]

@@ -26,6 +26,8 @@ SAMPLE_CHUNK = 2048
 """Rows are always computed in chunks of this many, so that row i of a seed does not depend on how many are asked for."""
 MOST_TARGETS = 24
 """Number of columns that are predicted in one step, so that wide tables need no more memory."""
+FEWEST_ROWS = 20_000
+"""Rows of training that even the smallest table takes."""
 UNKNOWN = -1
 
 
@@ -249,6 +251,7 @@ class AutoregressiveRecipe(Recipe):
         "dropout": {"at least": 0, "less than": 1},
         "in_order": {"at least": 0, "at most": 1},
         "constant_rate_samples": {"at least": 1},
+        "passes": {"at least": 1},
     }
 
     batch_size: int = 500
@@ -274,6 +277,13 @@ class AutoregressiveRecipe(Recipe):
     in_order: float = 0.5
     """Share of the rows that are learned in the table's order, which is that of sampling. The others come in random orders, which rows
     with known cells need."""
+
+    passes: int = 10
+    """Number of passes through the table after which training ends, unless real_samples or steps is given. More passes repeat its rows."""
+
+    def enough_samples(self, count: int) -> int:
+        """See Recipe."""
+        return max(FEWEST_ROWS, self.passes * count)
 
     def rate_factor(self, real_samples: int) -> float:
         """See Recipe."""

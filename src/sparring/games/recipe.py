@@ -86,6 +86,12 @@ class Recipe:
             )
         return found
 
+    def enough_samples(self, count: int) -> int | None:
+        """Number of real samples after which training on `count` samples ends by itself, where neither real_samples nor steps is given.
+        None: it goes on for as long as it may.
+        """
+        return None
+
     def refuse_to_begin(self) -> None:
         """Raise a SparringError if something that training needs besides the data is missing. (Sampling may not need it.)"""
 

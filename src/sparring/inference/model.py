@@ -58,6 +58,8 @@ class Model:
     @property
     def latent_game(self) -> LatentGame:
         """The game, if its images come of latents; a SettingsError if not."""
+        if isinstance(self.game, MakesRows):
+            raise SettingsError(f"{self.source} makes rows of a table, not images. Use it with: {self.use} (in Python: model.rows)")
         if not isinstance(self.game, Samples):
             raise SettingsError(f"{self.source} makes images of images, not of noise. Use it with: {self.use}")
         return cast(LatentGame, self.game)

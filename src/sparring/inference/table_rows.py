@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from sparring.core.errors import SettingsError
+from sparring.core.errors import SettingsError, did_you_mean, listed
 from sparring.data.tables.columns import ColumnValues, TableValues
 from sparring.data.tables.conditions import (
     Condition,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 DRAWN_AT_ONCE = 8192
 """Number of rows that are drawn at a time where some are rejected."""
+MOST_FILLED = 30
+"""Number of tries to fill a row so that what follows from the filled cells is what is known."""
 MOST_DRAWN = 400_000
 """Number of rows after which rejection gives up, if it found none."""
 
@@ -149,17 +151,69 @@ def _what_there_is(encoding: Encoding) -> str:
 
 
 def complete_rows(model: "Model", values: TableValues, *, seed: int = 0) -> dict[str, ColumnValues]:
-    """Rows in which missing cells are filled; cells that are known stay as they are. A SettingsError for recipes that cannot."""
+    """Rows in which missing cells are filled; cells that are known stay as they are.
+
+    Rows whose known cells contradict what follows from the filled ones are filled again, up to 30 times; where that does not help, known
+    cells count. A SettingsError for recipes that cannot, and for categories that the table did not have.
+    """
     game, plan, spec = model.game, plan_of(model), table_spec_of(model)
     if not isinstance(game, CompletesRows):
         raise SettingsError(f"{model.source} cannot complete rows. The recipes tabular and tabular-ar can.")
     n = len(next(iter(values.values())))
-    reduced = learned_values(plan, values)
-    known = np.stack([~reduced[each.name].missing for each in spec.encodings], axis=1)
-    codes, positions = spec.encode(reduced)
+    learned = learned_values(plan, values, spec)
+    refuse_unknown_categories(spec, learned)
+    known = np.stack([~learned[each.name].missing for each in spec.encodings], axis=1)
+    codes, positions = spec.encode(learned)
     given = (torch.from_numpy(codes.astype(np.int64)), torch.from_numpy(positions), torch.from_numpy(known))
-    filled = _restored(model, plan, *_numpy(game.complete_cells(n, seed, 0, {}, given)), seed, 0)
-    return {name: _with_known(values[name], filled[name]) if name in values else filled[name] for name in filled}
+    filled: dict[str, ColumnValues] | None = None
+    rows = np.arange(n)
+    for attempt in range(MOST_FILLED):
+        cells = _numpy(game.complete_cells(n, seed + attempt * 1_000_003, 0, {}, given))
+        tried = _restored(model, plan, *cells, seed, 0)
+        filled = tried if filled is None else _replaced(filled, tried, rows)
+        rows = np.flatnonzero(_contradicts(plan, values, filled))
+        if not len(rows):
+            break
+    assert filled is not None
+    return {name: _with_known(values[name], each) if name in values else each for name, each in filled.items()}
+
+
+def refuse_unknown_categories(spec: TableSpec, values: TableValues) -> None:
+    """Raise a SettingsError that lists values which the table that was learned did not have."""
+    problems = []
+    for encoding in spec.encodings:
+        present = values[encoding.name]
+        if encoding.categories and present.codes is not None:
+            used = set(np.unique(present.codes[present.codes >= 0]).tolist())
+            unknown = [category for code, category in enumerate(present.categories) if code in used and category not in encoding.categories]
+            problems += [f"{encoding.name} = {category!r}. {did_you_mean(category, encoding.categories)}" for category in unknown]
+    if problems:
+        raise SettingsError(listed("The model's table has no such values. Leave these cells empty, or correct them:", problems))
+
+
+def _contradicts(plan: TablePlan, known: TableValues, filled: TableValues) -> np.ndarray:
+    """Rows in which a column that follows from others has another value than the one that is known."""
+    found = np.zeros(len(next(iter(filled.values()))), bool)
+    for name in plan.arrangement.computed:
+        if name in known:
+            own, made = _texts(known[name]), _texts(filled[name])
+            found |= ~known[name].missing & (own != made)
+    return found
+
+
+def _texts(values: ColumnValues) -> np.ndarray:
+    """Values that can be compared whatever the numbers of their categories."""
+    if values.numbers is not None:
+        return np.round(values.numbers, 6)
+    assert values.codes is not None
+    return np.array([*values.categories, ""], dtype=object)[values.codes]
+
+
+def _replaced(before: TableValues, tried: TableValues, rows: np.ndarray) -> dict[str, ColumnValues]:
+    """Values in which some rows are those of another try."""
+    place = np.arange(len(next(iter(before.values()))))
+    place[rows] += len(place)
+    return {name: each.take(place) for name, each in concatenated([before, tried]).items()}
 
 
 def complete_table(model: "Model", source: Any, *, seed: int = 0) -> tuple[dict[str, ColumnValues], int]:  # noqa: ANN401 (a path or a frame)
@@ -206,14 +260,20 @@ def _restored(model: "Model", plan: TablePlan, codes: np.ndarray, positions: np.
 
 
 def concatenated(parts: Sequence[TableValues]) -> dict[str, ColumnValues]:
-    """Rows of tables with the same columns and categories, one after the other."""
+    """Rows of tables with the same columns, one after the other. Categories may differ, as those of identifiers do."""
     found: dict[str, ColumnValues] = {}
     for name, one in parts[0].items():
+        columns = [part[name] for part in parts]
         if one.numbers is not None:
-            found[name] = ColumnValues(numbers=np.concatenate([part[name].numbers for part in parts]))  # pyright: ignore[reportArgumentType, reportCallIssue]
-        else:
-            codes = np.concatenate([part[name].codes for part in parts])  # pyright: ignore[reportArgumentType, reportCallIssue]
-            found[name] = ColumnValues(codes=codes, categories=one.categories)
+            found[name] = ColumnValues(numbers=np.concatenate([each.numbers for each in columns if each.numbers is not None]))
+            continue
+        places: dict[str, int] = {}
+        codes = []
+        for each in columns:
+            moved = [places.setdefault(category, len(places)) for category in each.categories]
+            assert each.codes is not None
+            codes.append(np.array([*moved, -1], np.int32)[each.codes])
+        found[name] = ColumnValues(codes=np.concatenate(codes), categories=tuple(places))
     return found
 
 

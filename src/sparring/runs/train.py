@@ -87,6 +87,10 @@ def begin(
     dataset = data if modality.is_dataset(data) else modality.open(data, chosen.recipe, chosen.data, console)
     check(chosen.recipe, dataset.spec)
     modality.split_holdout(dataset, resolved.holdout, resolved.seed)  # refuses what leaves nothing, before anything is written
+    enough = chosen.recipe.enough_samples(len(dataset))
+    if enough is not None and resolved.real_samples is None and resolved.steps is None:
+        resolved = replace(resolved, real_samples=enough)
+        console.print(f"Training ends after {enough:,} real samples, if not before: more would repeat the data (--real-samples).")
     refuse_too_large(chosen.recipe, dataset.spec, dataset, resolved)
     if chosen.training.with_budget() is not chosen.training:
         console.print(f"No budget given, so training for {chosen.training.with_budget().minutes:g} minutes (--minutes).")
@@ -127,7 +131,7 @@ def continue_run(
     if held_out is not None and len(held_out):
         console.print(
             f"Of these {len(dataset):,}, {len(held_out):,} {'is' if len(held_out) == 1 else 'are'} held out from training, to measure "
-            f"whether the discriminator memorizes the other {len(trained_on):,} (--holdout)."
+            f"whether the other {len(trained_on):,} are memorized (--holdout)."
         )
     steps_before = checkpoints.newest_progress(run.checkpoints).step if trained(run) else None
     every = training.evaluate_every

@@ -78,7 +78,7 @@ class TrainSettings:
     evaluate_extractor: str = "lite0"
     """Feature network of the evaluations: lite0, inception, classifier or timm:NAME."""
     holdout: int | None = None
-    """Number of images held out from training, to measure whether the discriminator memorizes the others. (Image translation has
+    """Number of images held out from training, to measure whether the others are memorized. (Image translation has
     --held-out instead.) None: one in twenty images, at most 128; one in ten rows of a table, at most 4,096."""
     coach: bool = False
     """Intervene when training fails: go back to the last healthy checkpoint, change the mildest setting that is known to help, and

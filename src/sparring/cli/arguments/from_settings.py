@@ -10,8 +10,9 @@ from tyro.conf import OmitArgPrefixes, arg
 
 from sparring.cli.arguments.shared import ResumedRun, Source, TrainingData
 
-PARTS = ("recipe", "training", "preprocessing", "pairing")
-"""The groups of settings of a run: the recipe's, `TrainSettings`, `Preprocessing`, and for image translation `Pairing`."""
+PARTS = ("recipe", "training", "preprocessing", "pairing", "reading")
+"""The groups of settings of a run: the recipe's, `TrainSettings`, `Preprocessing`, for image translation `Pairing`, and for
+tables `TableReading`."""
 
 MovedData = Annotated[
     str | None,

@@ -11,6 +11,12 @@ DATA = "fashion10k, emoji, a folder, a zip, IDX files, a .npy or .npz file, torc
 Run = Annotated[Positional[Path], arg(metavar="RUN", help="A run directory, or a packed .safetensors file.")]
 ResumedRun = Annotated[Positional[Path], arg(metavar="RUN", help="The run directory to continue.")]
 Source = Annotated[Positional[str], arg(metavar="DATA", help=f"The data: {DATA}.")]
-TrainingData = Annotated[str, arg(metavar="DATA", help=f"The training data: {DATA}.")]
+TrainingData = Annotated[
+    str,
+    arg(
+        metavar="DATA",
+        help=f"The training data: {DATA}. For recipes on tables: flights, or a CSV, Parquet, Feather, JSON lines or Excel file.",
+    ),
+]
 Device = Annotated[Literal["cpu", "cuda"], arg(help="Compute on the CPU (cpu) or on a GPU (cuda).")]
 Checkpoint = Annotated[str, arg(help='Which checkpoint to use: "last", "best", or the step of a checkpoint that was kept.')]

@@ -3,7 +3,7 @@
 The rank of a moment within years says nothing of its hour. Days and times are local where the column has a time zone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,13 +19,18 @@ TIME_OF_DAY = " (time of day)"
 """Follows the name of a column in the name of its times."""
 
 
-def split_dates(values: TableValues, columns: Sequence[Column], skipped: Sequence[str] = ()) -> dict[str, ColumnValues]:
-    """Values in which each column of dates with times has become days (under its name) and times of day, in seconds."""
+def split_dates(
+    values: TableValues, columns: Sequence[Column], skipped: Sequence[str] = (), names: Collection[str] | None = None
+) -> dict[str, ColumnValues]:
+    """Values in which each column of dates with times has become days (under its name) and times of day, in seconds. `names`: of all columns
+    that there shall be then, from an earlier split; None: found from the values.
+    """
     kinds = {column.name: column for column in columns}
     found: dict[str, ColumnValues] = {}
     for name, each in values.items():
         column = kinds[name]
-        if each.numbers is None or column.kind != "datetime" or name in skipped or not has_times(each.numbers):
+        splits = name not in skipped if names is None else name + TIME_OF_DAY in names
+        if each.numbers is None or column.kind != "datetime" or not splits or (names is None and not has_times(each.numbers)):
             found[name] = each
             continue
         local = each.numbers + offsets(each.numbers, zone_of(column))

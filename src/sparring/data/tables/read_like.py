@@ -28,12 +28,23 @@ def read_like(source: Any, columns: Sequence[Column], *, partial: bool = False) 
         raise DataError(f"{raw.name} has none of the columns {', '.join(column.name for column in columns[:8])}: is it the right file?")
     kept = [column for column in columns if column.name in names and not (partial and is_empty(raw, column.name))]
     table = RawTable(raw.table.select([column.name for column in kept]), raw.format, raw.name)
-    found = values_of(table, infer_columns(table, {column.name: {"kind": column.kind} for column in kept}))
+    found = values_of(table, _columns_like(table, kept))
     missing = np.full(raw.rows, np.nan)
     for column in columns:
         if column.name not in found:
             found[column.name] = ColumnValues(numbers=missing) if column.is_numeric else ColumnValues(codes=np.full(raw.rows, -1, np.int32))
     return {column.name: found[column.name] for column in columns}
+
+
+def _columns_like(table: RawTable, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Columns of the same kinds, and dates in the same pattern where they can be read so: 03/02 alone does not tell day from month."""
+    kinds: dict[str, dict[str, Any]] = {column.name: {"kind": column.kind} for column in columns}
+    patterns = {column.name: pattern for column in columns if (pattern := (column.text or {}).get("pattern"))}
+    dated = {name: wanted | ({"pattern": patterns[name]} if name in patterns else {}) for name, wanted in kinds.items()}
+    try:
+        return infer_columns(table, dated)
+    except DataError:
+        return infer_columns(table, kinds)
 
 
 def is_empty(raw: RawTable, name: str) -> bool:

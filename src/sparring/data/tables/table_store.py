@@ -50,7 +50,7 @@ def prepare_table(source: Any, reading: TableReading, *, numbers_as: NumbersAs =
     encodings = tuple(fit_encoding(name, each, step=steps.get(name), modes=numbers_as == "modes") for name, each in learned.items())
     spec = TableSpec(encodings, plan.to_json())
     codes, positions = spec.encode(learned)
-    fingerprint = _fingerprint(plan, values)
+    fingerprint = fingerprint_of(plan, values)
     if folder is None:
         return _dataset(spec, codes, positions, fingerprint, rows_by)
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,9 +61,10 @@ def prepare_table(source: Any, reading: TableReading, *, numbers_as: NumbersAs =
     return _opened(folder, rows_by)
 
 
-def learned_values(plan: TablePlan, values: TableValues) -> dict[str, ColumnValues]:
-    """What a model learns of a table: its plan's reduced values, with dates and times apart."""
-    return split_dates(plan.reduce(values), plan.columns, tuple(plan.arrangement.lows))
+def learned_values(plan: TablePlan, values: TableValues, spec: TableSpec | None = None) -> dict[str, ColumnValues]:
+    """What a model learns of a table: its plan's reduced values, with dates and times apart. `spec`: of a model that learned such values."""
+    names = None if spec is None else {encoding.name for encoding in spec.encodings}
+    return split_dates(plan.reduce(values), plan.columns, tuple(plan.arrangement.lows), names)
 
 
 def whole_values(plan: TablePlan, learned: TableValues, n: int, seed: int, first: int = 0) -> dict[str, ColumnValues]:
@@ -98,7 +99,7 @@ def _dataset(
     return (TableDataset if rows_by == "order" else RowsByCategory)(spec, codes, positions, fingerprint)
 
 
-def _fingerprint(plan: TablePlan, values: TableValues) -> str:
+def fingerprint_of(plan: TablePlan, values: TableValues) -> str:
     """A digest of what a table says, whatever the recipe makes of it."""
     digest = hashlib.sha256(json.dumps([column.to_json() for column in plan.columns], sort_keys=True).encode())
     for name in sorted(values):
