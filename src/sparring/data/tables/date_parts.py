@@ -22,8 +22,8 @@ TIME_OF_DAY = " (time of day)"
 def split_dates(
     values: TableValues, columns: Sequence[Column], skipped: Sequence[str] = (), names: Collection[str] | None = None
 ) -> dict[str, ColumnValues]:
-    """Values in which each column of dates with times has become days (under its name) and times of day, in seconds. `names`: of all columns
-    that there shall be then, from an earlier split; None: found from the values.
+    """Values in which each column of dates with times has become days (under its name) and times of day, in seconds. `names`: of the
+    columns of an earlier split, which is repeated; None: columns are split by their values.
     """
     kinds = {column.name: column for column in columns}
     found: dict[str, ColumnValues] = {}

@@ -62,7 +62,7 @@ def prepare_table(source: Any, reading: TableReading, *, numbers_as: NumbersAs =
 
 
 def learned_values(plan: TablePlan, values: TableValues, spec: TableSpec | None = None) -> dict[str, ColumnValues]:
-    """What a model learns of a table: its plan's reduced values, with dates and times apart. `spec`: of a model that learned such values."""
+    """What a model learns of a table: its plan's reduced values, with dates and times apart (as in `spec`, if given)."""
     names = None if spec is None else {encoding.name for encoding in spec.encodings}
     return split_dates(plan.reduce(values), plan.columns, tuple(plan.arrangement.lows), names)
 
