@@ -40,8 +40,8 @@ class Fixed:
     def __init__(self, codes: np.ndarray) -> None:
         self.rows = SPEC.rows_of(torch.from_numpy(codes.astype(np.int64)), torch.zeros(codes.shape))
 
-    def sample(self, n: int, seed: int) -> Tensor:
-        return self.rows[torch.arange(n) % len(self.rows)]
+    def sample(self, n: int, seed: int, labels: None = None, first: int = 0) -> Tensor:
+        return self.rows[(first + torch.arange(n)) % len(self.rows)]
 
 
 def codes(seed: int, *, dependent: bool = True) -> np.ndarray:

@@ -1,7 +1,6 @@
 """A game that samples from noise."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int64
@@ -19,7 +18,7 @@ many are asked for: kernels round differently for batches of different sizes."""
 class LatentGame(Game):
     """A game that makes samples from latents: from noise."""
 
-    sample_chunk: ClassVar[int] = SAMPLE_CHUNK
+    sample_chunk: int = SAMPLE_CHUNK
     """Number of samples that are computed together. Games with small samples have more."""
 
     @property

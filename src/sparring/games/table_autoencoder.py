@@ -15,6 +15,7 @@ from sparring.games.game import Player, Turn
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.step_context import StepContext
+from sparring.games.table_gan import chunk_for
 from sparring.losses.objectives import Losses
 from sparring.nets.tabular_vae import Decoder, Encoder
 from sparring.optimizers.optimizers import maker
@@ -23,12 +24,11 @@ from sparring.optimizers.optimizers import maker
 class TableAutoencoderGame(LatentGame):
     """One player that learns to encode rows as normal latents and to decode them (Kingma and Welling 2014)."""
 
-    sample_chunk: ClassVar[int] = 2048
-
     def __init__(self, spec: TableSpec, encoder: Encoder, decoder: Decoder, settings: "TableAutoencoderRecipe") -> None:
         super().__init__(spec)
         self.encoder, self.decoder, self.settings = encoder, decoder, settings
         self.table_spec = spec
+        self.sample_chunk = chunk_for(spec.shape[0])
         optimizer = maker("adam", settings.learning_rate, betas=settings.betas, momentum=0.0, weight_decay=settings.weight_decay)
         self.players = (Player("autoencoder", ("encoder", "decoder"), optimizer, has_ema=settings.ema_samples > 0),)
         self.turns = (Turn("reconstruct", "autoencoder", self.play),)

@@ -1,5 +1,6 @@
 """A generator of table rows against a discriminator; and one that completes rows from any cells that are known."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
@@ -26,16 +27,20 @@ def column_shapes(spec: TableSpec) -> tuple[ColumnShape, ...]:
     return tuple(ColumnShape(each.codes, each.first_piece) for each in spec.encodings)
 
 
+def chunk_for(width: int) -> int:
+    """Number of rows that are generated together: 2,048, or fewer of wide tables, so that these need no more memory."""
+    return max(64, min(2048, 1 << int(math.log2(max(64, 2**21 // width)))))
+
+
 class TableGame(TwoPlayerGame):
     """Generator against discriminator on rows. Latents are followed by the noise of the cells. Both networks may be told something of each
     row; `told_width` numbers then follow each row where the discriminator sees it.
     """
 
-    sample_chunk: ClassVar[int] = 2048
-
     def __init__(self, spec: TableSpec, generator: nn.Module, discriminator: nn.Module, settings: "TableAdversarialRecipe") -> None:
         super().__init__(spec, generator, discriminator, settings)
         self.width, self.told_width = spec.shape[0], 0
+        self.sample_chunk = chunk_for(self.width)
 
     @property
     def table_spec(self) -> TableSpec:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sparring.inference.model import Model
 
 DRAWN_AT_ONCE = 8192
-"""Number of rows that are drawn at a time where some are rejected."""
+"""Number of rows that are drawn at a time."""
 MOST_FILLED = 30
 """Number of tries to fill a row so that what follows from the filled cells is what is known."""
 MOST_DRAWN = 400_000
@@ -244,10 +244,16 @@ def _with_known(known: ColumnValues, filled: ColumnValues) -> ColumnValues:
 
 def _cells(model: "Model", n: int, seed: int, first: int, restrictions: Mapping[int, Restriction]) -> tuple[np.ndarray, np.ndarray]:
     game = model.game
-    if isinstance(game, CompletesRows):
-        return _numpy(game.complete_cells(n, seed, first, restrictions, None))
-    assert isinstance(game, Samples)
-    return _numpy(table_spec_of(model).codes_of(game.sample(n, seed, None, first)))
+    pieces = []
+    for start in range(first, first + n, DRAWN_AT_ONCE):
+        size = min(DRAWN_AT_ONCE, first + n - start)
+        if isinstance(game, CompletesRows):
+            pieces.append(_numpy(game.complete_cells(size, seed, start, restrictions, None)))
+        else:
+            assert isinstance(game, Samples)
+            pieces.append(_numpy(table_spec_of(model).codes_of(game.sample(size, seed, None, start))))
+    codes, positions = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    return codes, positions
 
 
 def _numpy(cells: tuple[torch.Tensor, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SCORED, DRAWN = 4096, 2048
 """Number of rows in the score of a checkpoint, and in a view of the columns."""
+PIECE = 512
+"""Number of rows that are generated at a time: rows of wide tables take much memory."""
 BINS = 10
 """Number of groups that a column's values are put into for the score."""
 FRAME = "(a data frame)"
@@ -199,8 +201,9 @@ def spread(count: int, most: int) -> np.ndarray:
 
 def cells_of(spec: TableSpec, game: Game, n: int, seed: int) -> tuple[Int32[np.ndarray, "n c"], np.ndarray]:
     """Codes and positions of samples of a game."""
-    codes, positions = spec.codes_of(cast(Samples, game).sample(n, seed))
-    return codes.cpu().numpy().astype(np.int32), positions.cpu().float().numpy()
+    pieces = [spec.codes_of(cast(Samples, game).sample(min(PIECE, n - first), seed, None, first)) for first in range(0, n, PIECE)]
+    codes, positions = (np.concatenate([part.cpu().float().numpy() for part in parts]) for parts in zip(*pieces, strict=True))
+    return codes.astype(np.int32), positions
 
 
 def groups(spec: TableSpec, codes: Int32[np.ndarray, "n c"], positions: np.ndarray) -> Int32[np.ndarray, "n c"]:
