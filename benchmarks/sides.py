@@ -20,7 +20,7 @@ class Variant(NamedTuple):
     """Called in the variant's process."""
     arguments: tuple[object, ...]
     tuned: bool
-    """Whether glibc's allocator is told to keep freed memory, and OpenMP's threads to sleep soon, as by Sparring's trainer."""
+    """Whether glibc's allocator is told to keep freed memory, as by Sparring's trainer."""
 
 
 @contextlib.contextmanager
@@ -29,7 +29,7 @@ def started_with(settings: Mapping[str, str]) -> Iterator[None]:
     from sparring.core import openmp
 
     before = dict(os.environ)
-    for name in (*openmp.VARIABLES, openmp.KEEP):
+    for name in (*openmp.VARIABLES, openmp.SHORT):
         os.environ.pop(name, None)
     os.environ.update(settings)
     try:
@@ -71,7 +71,7 @@ class Sides:
         self.names: dict[str, list[str]] = {}
         for name, variant in variants.items():
             self.pipes[name], theirs = context.Pipe()
-            with started_with({"GOMP_SPINCOUNT": str(openmp.SPIN_COUNT)} if variant.tuned else {openmp.KEEP: "1"}):
+            with started_with({openmp.SHORT: "0"}):
                 context.Process(target=_serve, args=(theirs, variant), daemon=True).start()
             theirs.close()  # a process that dies is noticed
             self.names[name] = self.pipes[name].recv()

@@ -29,7 +29,7 @@ for number, threads in enumerate([1, 2, 2]):
 
 
 def run(*command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    ours = (*openmp.VARIABLES, openmp.KEEP)
+    ours = (*openmp.VARIABLES, openmp.SHORT)
     environment = {name: value for name, value in os.environ.items() if name not in ours}
     environment |= {"OMP_DISPLAY_ENV": "verbose", **settings}
     return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True, env=environment)
@@ -42,53 +42,53 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_any_module_of_ours_sets_it_before_torch_is_loaded() -> None:
-    done = run("-c", "import sparring.core.hardware, os; print(os.environ['GOMP_SPINCOUNT'])")
+    done = run("-c", "import sparring.core.hardware, os; print(os.environ['GOMP_SPINCOUNT'])", **{openmp.SHORT: "1"})
     assert told(done) == str(openmp.SPIN_COUNT) != LIBRARYS_OWN
     assert done.stdout == f"{openmp.SPIN_COUNT}\n"  # so that processes that are started from here have it, too
 
 
 def test_the_command_line_sets_it() -> None:
-    assert told(run("-m", "sparring", "recipes")) == str(openmp.SPIN_COUNT)
+    assert told(run("-m", "sparring", "recipes", **{openmp.SHORT: "1"})) == str(openmp.SPIN_COUNT)
 
 
 @pytest.mark.parametrize(
     ("settings", "count"),
     [
-        ({}, str(openmp.SPIN_COUNT)),
+        ({}, LIBRARYS_OWN),
         ({"GOMP_SPINCOUNT": "77"}, "77"),
         ({"OMP_WAIT_POLICY": "passive"}, "0"),
-        ({openmp.KEEP: "1"}, LIBRARYS_OWN),
-        ({openmp.KEEP: "0"}, str(openmp.SPIN_COUNT)),
+        ({openmp.SHORT: "1"}, str(openmp.SPIN_COUNT)),
+        ({openmp.SHORT: "0"}, LIBRARYS_OWN),
     ],
-    ids=["default", "own count", "own policy", "turned off", "not turned off"],
+    ids=["default", "own count", "own policy", "turned on", "not turned on"],
 )
 def test_what_was_chosen_stays(settings: dict[str, str], count: str) -> None:
     assert told(run("-c", f"import sparring\n{LOAD_THE_LIBRARY}", **settings)) == count
 
 
 def test_training_says_once_that_torch_was_loaded_first_if_there_are_threads_that_wait(squares: Path, tmp_path: Path) -> None:
-    done = run("-c", TRAIN, str(squares), str(tmp_path))
+    done = run("-c", TRAIN, str(squares), str(tmp_path), **{openmp.SHORT: "1"})
     assert told(done) == LIBRARYS_OWN
-    assert [part.count("GOMP_SPINCOUNT") for part in done.stdout.split("END")] == [0, 1, 0, 0]
+    assert [part.count("GOMP_SPINCOUNT=") for part in done.stdout.split("END")] == [0, 1, 0, 0]
 
 
 @pytest.fixture
 def unset(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment in which nothing was chosen, and a process in which nothing was said."""
-    for variable in (*openmp.VARIABLES, openmp.KEEP):
+    for variable in (*openmp.VARIABLES, openmp.SHORT):
         monkeypatch.setenv(variable, "")  # so that whatever the test sets is undone
         monkeypatch.delenv(variable)
     monkeypatch.setattr(openmp, "_UNSAID", ["late"])
     return monkeypatch
 
 
-@pytest.mark.parametrize(("variable", "value"), [("GOMP_SPINCOUNT", "77"), ("OMP_WAIT_POLICY", "active"), (openmp.KEEP, "1"), (None, "")])
-def test_nothing_is_said_of_a_choice(unset: pytest.MonkeyPatch, variable: str | None, value: str) -> None:
+@pytest.mark.parametrize(("variable", "value"), [("GOMP_SPINCOUNT", "77"), ("OMP_WAIT_POLICY", "active"), (openmp.SHORT, "1"), (None, "")])
+def test_nothing_is_said_where_nothing_was_asked_for(unset: pytest.MonkeyPatch, variable: str | None, value: str) -> None:
     if variable is not None:
         unset.setenv(variable, value)
     said: list[str] = []
     openmp.remark_once(said.append)
-    assert said == ([] if variable else ["late"])  # torch is loaded in this process
+    assert said == (["late"] if variable == openmp.SHORT else [])  # torch is loaded in this process
 
 
 def test_elsewhere_nothing_is_set(unset: pytest.MonkeyPatch) -> None:
