@@ -239,7 +239,8 @@ def test_each_failure_is_the_first_finding(case: str) -> None:
 
 
 def test_every_rule_has_a_failure_that_it_finds() -> None:
-    assert {case.partition(",")[0] for case in FAILURES} == set(NAMES)
+    of_tables = {"pairs wrong", "category lost", "rare category inflated", "copied rows"}  # tests/tables/test_table_health.py
+    assert {case.partition(",")[0] for case in FAILURES} == set(NAMES) - of_tables
     assert len(RULES) == len(NAMES)
 
 

@@ -19,6 +19,7 @@ from sparring.health.diagnosis.finding import Finding
 from sparring.health.diagnosis.rules.tables import category_lost, copied_rows, pairs_wrong, rare_category_inflated
 from sparring.health.diagnosis.training_record import Record
 from sparring.health.doctor.table_advice import TableAdvice
+from sparring.health.signals import declared
 from sparring.modalities.tables import column_distance, pair_distance, table_probe, wrong_categories
 from support.cli import call
 
@@ -77,6 +78,16 @@ def test_distances_by_hand() -> None:
     assert column_distance(one, other) == 0
     assert pair_distance(one, other) == 0.5
     assert column_distance(one, np.zeros((4, 2), np.int32)) == 0.5
+
+
+def test_a_run_measures_what_is_declared(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    pd.DataFrame({"n": random.normal(size=300), "c": random.choice(["a", "b"], 300)}).to_csv(tmp_path / "table.csv", index=False)
+    words = ("--steps", 100, "--batch-size", 20, "--generator-hidden", 8, "--discriminator-hidden", 8, "--threads", 1)
+    assert call("train", "tabular", "--data", tmp_path / "table.csv", "--out", tmp_path / "run", *words) == 0
+    first, *lines = [json.loads(line) for line in (tmp_path / "run" / "health.jsonl").read_text().splitlines()]
+    assert {signal.name for signal in declared("table data")} <= set(first["data"])
+    assert {signal.name for signal in declared("table game")} <= set(lines[-1])
 
 
 def test_good_rows_have_no_findings() -> None:

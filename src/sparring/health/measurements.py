@@ -103,7 +103,7 @@ class HealthMeasurements:
             signals.DISCRIMINATOR_COUNT: len(self.real),
         }
         if self.probe is not None:
-            found |= {signals.BY_NAME[name]: value for name, value in self.probe[0].items()}
+            found |= {signals.OF_TABLES[name]: value for name, value in self.probe[0].items()}
         if self.labels is not None:
             found |= label_agreement(rows, self.labels)
         found |= {
@@ -134,7 +134,7 @@ class HealthMeasurements:
             nearest = squared_distances(torch.cat(rows), self.rows).argmin(dim=1)
             found[signals.MODE_SHARES] = shares(self.modes[nearest], self.mode_count)
             if self.probe is not None:
-                found |= {signals.BY_NAME[name]: value for name, value in self.probe[1](ema).items()}
+                found |= {signals.OF_TABLES[name]: value for name, value in self.probe[1](ema).items()}
         return as_line(found)
 
     def generate(self, game: LatentGame) -> tuple[Float[Tensor, "n c h w"], Int64[Tensor, " n"] | None]:

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Source = Literal["data", "game", "weights", "training", "sheets"]
+Source = Literal["data", "game", "weights", "training", "sheets", "table data", "table game"]
 """What writes a signal. data: `HealthMeasurements.measure_data`, the first line of health.jsonl, under "data". game:
 `HealthMeasurements.measure_game`, and weights: `HealthRecorder`, every further line of health.jsonl. training: log.jsonl, or a table of
-another program's losses. sheets: `read_sample_sheets`, of another program's samples."""
+another program's losses. sheets: `read_sample_sheets`, of another program's samples. table data, table game: the lines of data and of
+game, of tables alone (`modalities.tables.table_probe`)."""
 REQUIRED = object()
 
 
@@ -210,30 +211,39 @@ SHEET_CHECKERBOARD = replace(
 # ----------------------------------------------------------------------------------------------- tables: of the data and of a game
 
 COLUMNS_DISTANCE_HOLDOUT = Signal(
-    "columns_distance/holdout", "0 to 1", "Distance of columns between held-out rows and rows that are trained on. Of tables only.", "data"
+    "columns_distance/holdout",
+    "0 to 1",
+    "Distance of columns between held-out rows and those that are trained on.",
+    "table data",
 )
-PAIRS_DISTANCE_HOLDOUT = Signal("pairs_distance/holdout", "0 to 1", "The same for pairs of columns.", "data")
+PAIRS_DISTANCE_HOLDOUT = Signal("pairs_distance/holdout", "0 to 1", "The same for pairs of columns.", "table data")
 PAIRS_DISTANCE_INDEPENDENT = Signal(
-    "pairs_distance/independent", "0 to 1", "Distance of pairs of columns between the table and its columns shuffled independently.", "data"
+    "pairs_distance/independent",
+    "0 to 1",
+    "Distance of pairs of columns to the table with columns shuffled independently.",
+    "table data",
 )
-COPIED_ROWS_HOLDOUT = Signal("copied_rows/holdout", "0 to 1", "Share of held-out rows whose codes a row that is trained on has.", "data")
+COPIED_ROWS_HOLDOUT = Signal("copied_rows/holdout", "0 to 1", "Share of held-out rows whose codes a training row has.", "table data")
 COLUMNS_DISTANCE = Signal(
     "columns_distance",
     "0 to 1",
     "Mean over columns of the total variation distance between generated rows and rows of the table, in at most ten groups of values.",
-    "game",
+    "table game",
 )
-PAIRS_DISTANCE = Signal("pairs_distance", "0 to 1", "The same for the joint frequencies of pairs of columns.", "game")
-LOST_CATEGORIES = Signal("lost_categories", "a list of texts", "Categories that were expected ten times or more, and never came.", "game")
-INFLATED_CATEGORIES = Signal("inflated_categories", "a list of texts", "Rare categories that came more than twice as often as due.", "game")
-COPIED_ROWS = Signal("copied_rows", "0 to 1", "Share of generated rows whose codes a row that is trained on has.", "game")
+PAIRS_DISTANCE = Signal("pairs_distance", "0 to 1", "The same for the joint frequencies of pairs of columns.", "table game")
+LOST_CATEGORIES = Signal("lost_categories", "a list of texts", "Categories that were due ten times or more, and never came.", "table game")
+INFLATED_CATEGORIES = Signal(
+    "inflated_categories", "a list of texts", "Rare categories that came over twice as often as due.", "table game"
+)
+COPIED_ROWS = Signal("copied_rows", "0 to 1", "Share of generated rows whose codes a training row has.", "table game")
 
 ALL_SIGNALS = (*(each for each in tuple(globals().values()) if isinstance(each, Signal)), *EMA_SAMPLE_DIVERSITY)
-
-
-BY_NAME: Mapping[str, Signal] = {signal.name: signal for signal in ALL_SIGNALS}
 
 
 def declared(*sources: Source) -> tuple[Signal, ...]:
     """All signals that these sources write."""
     return tuple(signal for signal in ALL_SIGNALS if signal.source in sources)
+
+
+OF_TABLES: Mapping[str, Signal] = {signal.name: signal for signal in declared("table data", "table game")}
+"""Signals that the adapter of tables measures, by name."""
