@@ -46,8 +46,8 @@ class LatentGame(Game):
             raise ValueError("a conditional game needs labels")
         return one_hot(labels, len(self.spec.classes)).float()
 
-    def chunk_of_latents(self, seed: int, chunk: int) -> Float[Tensor, "16 latent"]:
-        """The latents of samples 16 * chunk up to 16 * chunk + 15 of `seed`."""
+    def chunk_of_latents(self, seed: int, chunk: int) -> Float[Tensor, "chunk latent"]:
+        """The latents of the samples of `seed` in chunk number `chunk`, of `sample_chunk` samples each."""
         return self.latents(Streams(seed, chunk, device=self.device, scope="sample"), self.sample_chunk)
 
     def default_labels(self, seed: int, n: int) -> Int64[Tensor, " n"]:

@@ -137,7 +137,7 @@ class HealthMeasurements:
                 found |= {signals.OF_TABLES[name]: value for name, value in self.probe[1](ema).items()}
         return as_line(found)
 
-    def generate(self, game: LatentGame) -> tuple[Float[Tensor, "n c h w"], Int64[Tensor, " n"] | None]:
+    def generate(self, game: LatentGame) -> tuple[Float[Tensor, "n ..."], Int64[Tensor, " n"] | None]:
         """Samples of the same latents every time, generated as in training, and the classes that were asked for."""
         if not isinstance(game, HasLatents):
             return game.sample(len(self.real), self.seed), None
@@ -172,7 +172,7 @@ class HealthMeasurements:
             }
         return found
 
-    def measure_samples(self, images: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None) -> dict[signals.Signal, Any]:
+    def measure_samples(self, images: Float[Tensor, "n ..."], labels: Int64[Tensor, " n"] | None) -> dict[signals.Signal, Any]:
         """How samples compare with real images. `labels`: the classes that were asked for."""
         images = images.cpu()
         rows = rows_of(images)

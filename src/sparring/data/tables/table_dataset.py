@@ -64,7 +64,7 @@ class RowsByCategory(TableDataset):
         return [number for number, encoding in enumerate(self.spec.encodings) if encoding.categories]
 
     @cached_property
-    def by_code(self) -> list[tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " k"], Float64[np.ndarray, " k"]]]:
+    def by_code(self) -> list[tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " begins"], Float64[np.ndarray, " k"]]]:
         """For each of these columns: all rows by code, where those of each code begin, and the cumulated chances of the codes."""
         found = []
         for number in self.columns:
