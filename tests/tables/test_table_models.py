@@ -24,6 +24,7 @@ from sparring.data.tables.gaussian_modes import assign_modes, fit_modes
 from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.table_dataset import RowsByCategory, TableDataset, holdout_rows
 from sparring.data.tables.table_spec import TableSpec
+from sparring.evaluation.judge_table_sources import judge_table_model
 from sparring.games.capabilities import CompletesRows, HasLikelihood, MakesRows
 from sparring.inference.model import Model
 from sparring.inference.table_rows import complete_table, draw_rows, plan_of
@@ -292,6 +293,8 @@ def test_frames_come_back_as_what_they_were(tmp_path: Path, quiet: Console) -> N
     with pytest.raises(SettingsError, match="data=frame"):
         sparring.resume(tmp_path / "pandas", steps=2, console=quiet)
     sparring.resume(tmp_path / "pandas", data=frame, steps=2, console=quiet)
+    with pytest.raises(SettingsError, match="judge_table_files"):
+        judge_table_model(model)
     other = pl.from_pandas(people(120))
     rows = sparring.train("tvae", other, tmp_path / "polars", steps=1, console=quiet, **SMALL["tvae"], **COMMON).rows(5)
     assert isinstance(rows, pl.DataFrame)

@@ -1,4 +1,4 @@
-"""`sparring data inspect` for tables."""
+"""`sparring data inspect` for tables: prints what was found, and writes a table.json to edit."""
 
 from collections.abc import Mapping
 from pathlib import Path

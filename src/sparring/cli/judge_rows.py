@@ -1,4 +1,4 @@
-"""`sparring judge` on tables."""
+"""`sparring judge` on tables: the rows of a run, or a synthetic table in a file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -22,6 +22,7 @@ from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.inference.table_rows import draw_rows
 from sparring.inference.training_data import source_of
+from sparring.modalities.tables import FRAME
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.run_directory import RunDirectory
 
@@ -52,6 +53,10 @@ def judge_table_model(
     source = source_of(model)
     config = read_config(run)
     settings = settings_of(config, run.config)
+    if source == FRAME:
+        raise SettingsError(
+            f"{run.path} was trained on a data frame, which is not kept. In Python, judge_table_files(frame, model.rows(n)) takes it again."
+        )
     reading = cast(TableReading, settings.data["reading"])
     plan, values = open_table(source, table=None if reading.table is None else Path(reading.table), drop=reading.drop)
     if (now := fingerprint_of(plan, values)) != config["data"]["fingerprint"]:

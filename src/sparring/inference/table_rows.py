@@ -1,5 +1,6 @@
 """Rows of models of tables: drawn freely, under conditions, or completed from cells that are known."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -32,8 +33,12 @@ DRAWN_AT_ONCE = 8192
 """Number of rows that are drawn at a time."""
 MOST_FILLED = 30
 """Number of tries to fill a row so that what follows from the filled cells is what is known."""
+ANOTHER_SEED = 1_000_003
+"""Added to the seed for each further try."""
 MOST_DRAWN = 400_000
-"""Number of rows after which rejection gives up, if it found none."""
+"""Number of rows that rejection draws at least before it gives up ..."""
+MOST_NEEDED = 40_000_000
+"""... and number of rows that it would need from which on it does."""
 
 
 def table_spec_of(model: "Model") -> TableSpec:
@@ -73,16 +78,17 @@ def draw_rows(
         mask = np.flatnonzero(all_hold(conditions, rows))
         kept.append({name: values.take(mask) for name, values in rows.items()})
         drawn, found = drawn + size, found + len(mask)
-        if drawn >= MOST_DRAWN and found * MOST_DRAWN < wanted * drawn // 100:
+        needed = wanted * drawn / found if found else math.inf
+        if drawn >= MOST_DRAWN and needed > MOST_NEEDED:
             raise SettingsError(
                 f"Of {drawn:,} rows drawn, {found:,} meet {' and '.join(each.text for each in conditions)}: too rare in this model to be "
-                f"found by rejection. {natively(model)}"
+                f"found by rejection. {advice_on_rejection(model)}"
             )
     joined = concatenated(kept)
     return {name: values.take(np.arange(first, wanted)) for name, values in joined.items()}, found / drawn
 
 
-def natively(model: "Model") -> str:
+def advice_on_rejection(model: "Model") -> str:
     """What to use where rejection fails."""
     if isinstance(model.game, CompletesRows):
         return "Ask for fewer conditions at once."
@@ -165,17 +171,15 @@ def complete_rows(model: "Model", values: TableValues, *, seed: int = 0) -> dict
     known = np.stack([~learned[each.name].missing for each in spec.encodings], axis=1)
     codes, positions = spec.encode(learned)
     given = (torch.from_numpy(codes.astype(np.int64)), torch.from_numpy(positions), torch.from_numpy(known))
-    filled: dict[str, ColumnValues] | None = None
-    rows = np.arange(n)
-    for attempt in range(MOST_FILLED):
-        cells = _numpy(game.complete_cells(n, seed + attempt * 1_000_003, 0, {}, given))
-        tried = _restored(model, plan, *cells, seed, 0)
-        filled = tried if filled is None else _replaced(filled, tried, rows)
-        rows = np.flatnonzero(_contradicts(plan, values, filled))
-        if not len(rows):
+    filled = _restored(model, plan, *_numpy(game.complete_cells(n, seed, 0, {}, given)), seed, 0)
+    for attempt in range(1, MOST_FILLED):
+        rows = _contradicts(plan, values, filled)
+        if not rows.any():
             break
-    assert filled is not None
-    return {name: _with_known(values[name], each) if name in values else each for name, each in filled.items()}
+        tried = _restored(model, plan, *_numpy(game.complete_cells(n, seed + attempt * ANOTHER_SEED, 0, {}, given)), seed, 0)
+        filled = {name: _replaced(each, tried[name], rows) for name, each in filled.items()}
+    constant = {column.name for column in plan.columns if column.kind == "constant"}  # known, and written as they are
+    return {name: each if name in constant else _replaced(values[name], each, values[name].missing) for name, each in filled.items()}
 
 
 def refuse_unknown_categories(spec: TableSpec, values: TableValues) -> None:
@@ -209,11 +213,10 @@ def _texts(values: ColumnValues) -> np.ndarray:
     return np.array([*values.categories, ""], dtype=object)[values.codes]
 
 
-def _replaced(before: TableValues, tried: TableValues, rows: np.ndarray) -> dict[str, ColumnValues]:
-    """Values in which some rows are those of another try."""
-    place = np.arange(len(next(iter(before.values()))))
-    place[rows] += len(place)
-    return {name: each.take(place) for name, each in concatenated([before, tried]).items()}
+def _replaced(before: ColumnValues, other: ColumnValues, rows: np.ndarray) -> ColumnValues:
+    """Values of a column, where those of the marked rows are the other ones."""
+    both = concatenated([{"": before}, {"": other}])[""]
+    return both.take(np.arange(len(before)) + len(before) * rows)
 
 
 def complete_table(model: "Model", source: Any, *, seed: int = 0) -> tuple[dict[str, ColumnValues], int]:  # noqa: ANN401 (a path or a frame)
@@ -224,22 +227,6 @@ def complete_table(model: "Model", source: Any, *, seed: int = 0) -> tuple[dict[
     values = read_like(source, plan.columns, partial=True)
     filled = complete_rows(model, values, seed=seed)
     return filled, sum(int(values[name].missing.sum() - each.missing.sum()) for name, each in filled.items())
-
-
-def _with_known(known: ColumnValues, filled: ColumnValues) -> ColumnValues:
-    missing = known.missing
-    if filled.numbers is not None and known.numbers is not None:
-        return ColumnValues(numbers=np.where(missing, filled.numbers, known.numbers))
-    if known.codes is None or filled.codes is None:  # a constant, which is the same everywhere
-        return filled
-    lookup = {category: code for code, category in enumerate(known.categories)}
-    categories = [*known.categories]
-    for category in filled.categories:
-        if category not in lookup:
-            lookup[category] = len(categories)
-            categories.append(category)
-    moved = np.array([*(lookup[category] for category in filled.categories), -1], np.int32)[filled.codes]
-    return ColumnValues(codes=np.where(missing, moved, known.codes).astype(np.int32), categories=tuple(categories))
 
 
 def _cells(model: "Model", n: int, seed: int, first: int, restrictions: Mapping[int, Restriction]) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,6 @@ from sparring.data.tables.columns import Column, ColumnValues, TableValues
 from sparring.data.tables.encoding import Encoding
 
 Relation = Literal["=", "!=", "<", "<=", ">", ">="]
-OPPOSITE = {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 MISSING = "missing"
 """Written in place of a value: the cell is missing."""
 
@@ -30,7 +29,7 @@ class Condition:
     """As a person wrote it."""
 
     def holds(self, values: ColumnValues) -> Bool[np.ndarray, " n"]:
-        """Which values meet it."""
+        """Which values of its column meet the condition, as booleans."""
         if values.numbers is None:
             assert values.codes is not None
             wanted = np.array([*(category == self.value for category in values.categories), self.value != self.value])
@@ -118,7 +117,7 @@ class Restriction:
     """What one encoded column may be in samples."""
 
     codes: Bool[np.ndarray, " codes"]
-    """Which codes are allowed."""
+    """Whether each code of the column is allowed."""
     low: float = -1.0
     """Smallest position that is allowed."""
     high: float = 1.0
@@ -126,7 +125,7 @@ class Restriction:
 
     @property
     def is_possible(self) -> bool:
-        """Whether anything is allowed."""
+        """Whether at least one code is allowed, so that rows can meet it."""
         return bool(self.codes.any())
 
 

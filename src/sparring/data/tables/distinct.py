@@ -60,7 +60,7 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def from_text(texts: pa.Array, kind: pa.DataType) -> pa.Array:
-    """The inverse of `as_text`."""
+    """Texts that `as_text` made, as an array of the type that they had before."""
     if pa.types.is_duration(kind) or pa.types.is_timestamp(kind) or pa.types.is_time(kind):
         return texts.cast(pa.int64() if kind.bit_width == 64 else pa.int32()).cast(kind)
     return texts.cast(kind)

@@ -81,12 +81,12 @@ class Encoding:
 
     @property
     def pieces(self) -> int:
-        """Number of pieces."""
+        """Number of pieces: of modes, or 1 for quantiles, or 0 where all numbers are atoms."""
         return len(self.modes) or bool(self.grid)
 
     @property
     def codes(self) -> int:
-        """Number of codes."""
+        """Number of codes: categories or atoms, the missing value, and pieces."""
         return self.first_piece + self.pieces
 
     def to_json(self) -> dict[str, Any]:
