@@ -1,6 +1,7 @@
 """Judging tables: failures made on purpose are told, and real rows reach the ceiling."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from sparring.core.errors import DataError, SettingsError
 from sparring.data.tables.columns import Column, ColumnValues
+from sparring.evaluation.attack_tables import AttackedModel
 from sparring.evaluation.judge_tables import judge_tables
 from sparring.evaluation.table_judgment import Estimate, TableJudgment, TableScore
 from sparring.evaluation.table_report import table_report_html, write_table_report
@@ -28,12 +30,24 @@ def held_out() -> Table:
 
 @pytest.fixture(scope="module")
 def honest(real: Table, held_out: Table) -> TableJudgment:
-    return judge_tables(real, people(ROWS, 2), held_out, COLUMNS, target="member", private=True, logits=lambda table: table["age"].numbers)
+    return judge_tables(
+        real,
+        people(ROWS, 2),
+        held_out,
+        COLUMNS,
+        target="member",
+        private=True,
+        model=by(lambda table: table["age"].numbers),
+    )
 
 
 @pytest.fixture(scope="module")
 def independent(real: Table, held_out: Table) -> TableJudgment:
     return judge_tables(real, shuffled_columns(real, 0), held_out, COLUMNS, target="member")
+
+
+def by(score: Callable[[Table], np.ndarray]) -> AttackedModel:
+    return AttackedModel("discriminator", score)
 
 
 def kinds(judgment: TableJudgment) -> set[str]:
@@ -91,7 +105,7 @@ def test_copies_are_told(real: Table, held_out: Table) -> None:
 
 
 def test_memorized_rows_are_told_apart(real: Table, held_out: Table) -> None:
-    judgment = judge_tables(real, real, held_out, COLUMNS, private=True, logits=lambda table: -table["pay"].numbers)
+    judgment = judge_tables(real, real, held_out, COLUMNS, private=True, model=by(lambda table: -table["pay"].numbers))
     assert {"copies rows", "training rows told apart", "attribute disclosed"} <= kinds(judgment)
     assert judgment.privacy is not None
     assert [attack.name for attack in judgment.privacy.attacks] == ["nearest row", "density ratio", "discriminator"]

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from sparring.core.batch import Batch
+from sparring.core.privacy_accounting import NoisySums
 from sparring.core.random_streams import Streams
 
 
@@ -38,6 +39,44 @@ class ChoosesSamples(Protocol):
 
     def choose(self, streams: Streams, n: int) -> Batch:
         """`n` samples, a function of the streams alone."""
+        ...
+
+
+class Budget(Protocol):
+    """How much differential privacy may be spent on a dataset."""
+
+    @property
+    def epsilon(self) -> float:
+        """In all."""
+        ...
+
+    @property
+    def delta(self) -> float:
+        """In all."""
+        ...
+
+    @property
+    def noise_delta(self) -> float:
+        """The part of delta for sums with noise."""
+        ...
+
+    @property
+    def encodings(self) -> NoisySums:
+        """What was spent before training."""
+        ...
+
+
+@runtime_checkable
+class PrivateDataset(Dataset, ChoosesSamples, Protocol):
+    """A dataset that is trained on with differential privacy: its batches have each sample by a chance of its own."""
+
+    @property
+    def budget(self) -> Budget:
+        """What may be spent."""
+        ...
+
+    def secret(self, streams: Streams) -> Streams:
+        """Random numbers that nobody can guess, for the same moment as `streams`."""
         ...
 
 

@@ -1,11 +1,13 @@
 """Attacks on the training rows of a synthetic table, with held-out rows as control."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from sparring.data.tables.columns import TableValues
+from sparring.data.tables.privacy import PrivacyBudget
 from sparring.evaluation.aligned_tables import AlignedTables, choose_rows, random_numbers, take_table_rows
 from sparring.evaluation.table_judgment import TablePrivacy
 from sparring.metrics.tables.column_arrays import TableArrays, missing, take_rows
@@ -17,6 +19,7 @@ from sparring.metrics.tables.privacy_attacks import (
     membership_attack,
     nearest_row_scores,
 )
+from sparring.metrics.tables.privacy_audit import DOUBT, audit_privacy
 
 ATTACKED_ROWS = 5_000
 """Largest number of training rows, and of held-out rows, that are attacked."""
@@ -24,14 +27,24 @@ SYNTHETIC_ROWS = 50_000
 """Largest number of synthetic rows that an attacker uses."""
 GUESSED_ROWS = 1_000
 """Largest number of training rows, and of held-out rows, in which columns are guessed."""
-LogitsOfRows = Callable[[TableValues], Float[np.ndarray, " n"]]
-"""A score of each row, high for rows that it takes for training rows."""
+
+
+@dataclass(frozen=True)
+class AttackedModel:
+    """What an attacker has beside the synthetic rows: the model."""
+
+    attack: str = ""
+    """Name of the attack by `score`."""
+    score: Callable[[TableValues], Float[np.ndarray, " n"]] | None = None
+    """A score of each row, high for rows that it takes for training rows."""
+    privacy: PrivacyBudget | None = None
+    """What its training promises."""
 
 
 def attack_tables(
-    aligned: AlignedTables, real: TableValues, held_out: TableValues, *, logits: LogitsOfRows | None, seed: int
+    aligned: AlignedTables, real: TableValues, held_out: TableValues, *, model: AttackedModel | None, seed: int
 ) -> TablePrivacy:
-    """Attack the rows of the real table: by the nearest synthetic row, by the ratio of densities, and by `logits` if given.
+    """Attack the rows of the real table: by the nearest synthetic row, by the ratio of densities, and by what the model says of them.
 
     `aligned` holds real, synthetic and held-out rows. Half of the held-out rows are the reference of the density ratio; the other half is
     what the training rows are to be told from.
@@ -43,18 +56,25 @@ def attack_tables(
     order = random_numbers(seed, "non-members").permutation(len(control[0]))
     reference, others = take_rows(control, np.sort(order[: len(order) // 2])), np.sort(order[len(order) // 2 :][:ATTACKED_ROWS])
     rows = take_rows(training, members), take_rows(control, others)
-    near = [nearest_row_scores(table, synthetic, ranges) for table in rows]
-    ratio = [density_ratio_scores(table, synthetic, reference, ranges) for table in rows]
-    attacks = [membership_attack("nearest row", *near), membership_attack("density ratio", *ratio)]
-    if logits is not None:
-        scores = [np.asarray(logits(take_table_rows(*each)), float) for each in ((real, members), (held_out, others))]
-        attacks.append(membership_attack("discriminator", *scores))
+    scores = {
+        "nearest row": [nearest_row_scores(table, synthetic, ranges) for table in rows],
+        "density ratio": [density_ratio_scores(table, synthetic, reference, ranges) for table in rows],
+    }
+    if model is not None and model.score is not None:
+        scores[model.attack] = [np.asarray(model.score(take_table_rows(*each)), float) for each in ((real, members), (held_out, others))]
+    attacks = [membership_attack(name, *sides) for name, sides in scores.items()]
+    promised = None if model is None else model.privacy
+    equal = min(len(members), len(others))
+    half, other = (np.sort(random_numbers(seed, "audited").permutation(len(side))[:equal]) for side in (members, others))
+    delta = promised.delta if promised else 0.0
+    audits = [audit_privacy(trained[half], unseen[other], delta, DOUBT / len(scores)) for trained, unseen in scores.values()]
     distances = [
         float(np.median(nearest_rows(choose_rows(table, GUESSED_ROWS, random_numbers(seed, "distances")), training, ranges).distances))
         for table in (synthetic, control)
     ]
     disclosures = _disclose_columns(aligned, synthetic, ranges, seed)
-    return TablePrivacy((distances[0], distances[1]), tuple(attacks), disclosures)
+    audit = max(audits, key=lambda each: each.epsilon)
+    return TablePrivacy((distances[0], distances[1]), tuple(attacks), disclosures, audit, promised.epsilon if promised else None)
 
 
 def _disclose_columns(

@@ -8,16 +8,20 @@ from typing import Any, cast
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from sparring.core.errors import SettingsError
 from sparring.data.tables.columns import TableValues
 from sparring.data.tables.plan import TablePlan
+from sparring.data.tables.private_encoding import published
 from sparring.data.tables.table_dataset import holdout_rows
+from sparring.data.tables.table_spec import TableSpec
 from sparring.data.tables.table_store import TableReading, fingerprint_of, learned_values
+from sparring.evaluation.attack_tables import AttackedModel
 from sparring.evaluation.judge_tables import judge_tables
 from sparring.evaluation.table_judgment import TableJudgment
 from sparring.evaluation.table_report import write_table_report
-from sparring.games.capabilities import HasDiscriminator, MakesRows
+from sparring.games.capabilities import HasDiscriminator, HasLikelihood, MakesRows
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.inference.table_rows import draw_rows
@@ -26,8 +30,8 @@ from sparring.modalities.tables import FRAME
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.run_directory import RunDirectory
 
-MOST_LOGITS = 8192
-"""Number of rows that the discriminator scores at once."""
+MOST_SCORED = 4096
+"""Number of rows that a model scores at once."""
 
 
 def judge_table_model(
@@ -59,7 +63,7 @@ def judge_table_model(
         )
     reading = cast(TableReading, settings.data["reading"])
     plan, values = open_table(source, table=None if reading.table is None else Path(reading.table), drop=reading.drop)
-    if (now := fingerprint_of(plan, values)) != config["data"]["fingerprint"]:
+    if (now := fingerprint_of(plan.columns, values)) != config["data"]["fingerprint"]:
         raise SettingsError(
             f"{source} is no longer the table that {run.path} was trained on (its fingerprint is {now[:12]}, and was "
             f"{config['data']['fingerprint'][:12]}), so which rows were held out is not known. Restore it, or judge files: sparring sample "
@@ -72,8 +76,8 @@ def judge_table_model(
     if held_out is None and not len(unseen):
         control = None
     rows, _ = draw_rows(model, samples or len(trained_on), seed=seed)
-    logits = logits_of(model, plan) if private else None
-    judgment = judge_tables(real, rows, control, plan.columns, target=target, private=private, seed=seed, logits=logits)
+    attacks = attacked(model) if private else None
+    judgment = judge_tables(real, rows, control, plan.columns, target=target, private=private, seed=seed, model=attacks)
     if out is not None:
         write_table_report(judgment, Path(out), real_rows=not private)
     return judgment
@@ -107,29 +111,35 @@ def taken(values: TableValues, rows: np.ndarray) -> TableValues:
     return {name: each.take(rows) for name, each in values.items()}
 
 
-def logits_of(model: Model, plan: TablePlan) -> Callable[[TableValues], Float[np.ndarray, " n"]] | None:
-    """A function that gives the discriminator's logit of each row; None for models without a discriminator, or that score packs of rows.
-    SettingsError for packed models, which have lost it.
+def attacked(model: Model) -> AttackedModel:
+    """What an attacker gets who has the model itself: the discriminator's logit of each row, or the row's likelihood, and what its training
+    promises. SettingsError for packed models, which have lost the discriminator.
     """
-    if not isinstance(model.game, HasDiscriminator):
-        return None
-    whole = (
-        load(model.source, checkpoint="last" if model.step is None else str(model.step), whole=True)
-        if model.discriminator is None
-        else model
-    )
+    game, spec = model.game, cast(MakesRows, model.game).table_spec
+    if isinstance(game, HasLikelihood):
+        return AttackedModel("likelihood", scored(spec, game.log_likelihood), spec.privacy)
+    if not isinstance(game, HasDiscriminator):
+        return AttackedModel(privacy=spec.privacy)
+    step = "last" if model.step is None else str(model.step)
+    whole = load(model.source, checkpoint=step, whole=True) if model.discriminator is None else model
     if whole.discriminator is None:
         raise SettingsError(f"{model.source} holds no discriminator. Judge its run.")
-    game = cast(Any, whole.game)
-    if game.settings.packing > 1:
-        return None
-    spec = cast(MakesRows, whole.game).table_spec
+    two = cast(Any, whole.game)
+    if two.settings.packing > 1:
+        return AttackedModel(privacy=spec.privacy)
+    return AttackedModel("discriminator", scored(spec, lambda rows: two.discriminate(rows, None)[0]), spec.privacy)
 
-    def score(values: TableValues) -> Float[np.ndarray, " n"]:
-        codes, positions = spec.encode(learned_values(plan, values, spec))
-        rows = spec.rows_of(torch.from_numpy(codes.astype(np.int64)), torch.from_numpy(positions))
+
+def scored(spec: TableSpec, score: Callable[[Float[Tensor, "n width"]], Float[Tensor, " n"]]) -> Callable[[TableValues], np.ndarray]:
+    """A score of rows as networks see them, as a score of a table's rows."""
+    plan = TablePlan.from_json(spec.plan)
+
+    def score_values(values: TableValues) -> Float[np.ndarray, " n"]:
+        learned = learned_values(plan, values, spec)
+        codes, positions = spec.encode({each.name: published(learned[each.name], each) for each in spec.encodings})
+        parts = torch.from_numpy(codes.astype(np.int64)).split(MOST_SCORED), torch.from_numpy(positions).split(MOST_SCORED)
         with torch.no_grad():
-            found = [game.discriminate(some, None)[0] for some in rows.split(MOST_LOGITS)]
+            found = [score(spec.rows_of(*part)) for part in zip(*parts, strict=True)]
         return torch.cat(found).float().numpy()
 
-    return score
+    return score_values

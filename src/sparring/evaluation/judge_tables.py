@@ -14,7 +14,7 @@ from sparring.evaluation.aligned_tables import (
     random_numbers,
     take_table_rows,
 )
-from sparring.evaluation.attack_tables import LogitsOfRows, attack_tables
+from sparring.evaluation.attack_tables import AttackedModel, attack_tables
 from sparring.evaluation.scores import COVERAGE_NEIGHBORS, PRECISION_NEIGHBORS, Better, binomial_error
 from sparring.evaluation.table_findings import find_problems
 from sparring.evaluation.table_judgment import ColumnScore, Estimate, PairScore, TableJudgment, TableScore
@@ -54,20 +54,20 @@ def judge_tables(
     target: str | None = None,
     private: bool = False,
     seed: int = 0,
-    logits: LogitsOfRows | None = None,
+    model: AttackedModel | None = None,
 ) -> TableJudgment:
     """Score a synthetic table against the real one that its generator was trained on.
 
     `held_out` are real rows of the same source that the generator has not seen; without them, half of the real rows stand in, and copies
-    cannot be told. `target` names a column to predict (usefulness). `private` adds attacks on the training rows, and `logits`, a function
-    from rows to a score of each (a discriminator's logit), attacks with it. The result depends on the seed and on nothing else random.
+    cannot be told. `target` names a column to predict (usefulness). `private` adds attacks on the training rows, and `model` is
+    what they may use beside the synthetic rows. The result depends on the seed and on nothing else random.
     Raises a DataError if the tables do not fit each other, a SettingsError for an unknown target or for attacks without held-out rows,
     and a SparringError without scikit-learn.
     """
     modeled = _modeled_columns(columns, target)
-    if (private or logits is not None) and held_out is None:
+    if (private or model is not None) and held_out is None:
         raise SettingsError(
-            "Attacks compare training rows with rows that were held out, and there are none. Give a table of held-out rows."
+            "Attacks compare training rows with rows that were held out, and there are none. Give a table of held-out rows (held_out)."
         )
     notes = []
     unseen = held_out
@@ -93,7 +93,7 @@ def judge_tables(
         tested = copy_test(drawn, base, control, column_ranges(base, control), random_numbers(seed, "copies"))
     known = [np.concatenate(both) for both in zip(base, control, strict=True)]
     everything = base if held_out is not None else known
-    privacy = attack_tables(aligned, real, held_out, logits=logits, seed=seed) if held_out is not None and (private or logits) else None
+    privacy = attack_tables(aligned, real, held_out, model=model, seed=seed) if held_out is not None and (private or model) else None
     by_column = _column_scores(modeled, known, drawn, measured)
     notes.append(_describe_sides(base, sides))
     judgment = TableJudgment(
@@ -107,6 +107,7 @@ def judge_tables(
         float(match_rows(control, base).mean()),
         tested,
         privacy,
+        (),
         (),
         tuple(notes),
         seed,

@@ -16,6 +16,10 @@ ACCUSED = 0.001
 """Probability under chance below which rows count as copied, or training rows as told apart."""
 ACCUSED_ERRORS = 3.1
 """The same in standard errors (one-sided)."""
+SUSPECTED_ERRORS = 2.3
+"""Standard errors (one-sided, about one in a hundred) from which on a column is suspected to be disclosed."""
+TOO_GOOD = 105
+"""Percent of the way from floor to ceiling beyond which a score is suspicious."""
 WRONG_SHAPE = 0.1
 """Distance of a column's shape to its ceiling from which on the column is named."""
 RIGHT_SHAPES, WRONG_TRENDS = 0.03, 50
@@ -44,7 +48,27 @@ def find_problems(judgment: TableJudgment, aligned: AlignedTables, real: TableAr
         *_gaps(judgment),
         *_fixed_columns(judgment),
     ]
-    return replace(judgment, findings=tuple(findings))
+    return replace(judgment, findings=tuple(findings), suspicions=tuple(_suspicions(judgment)))
+
+
+def _suspicions(judgment: TableJudgment) -> Iterator[str]:
+    better = [each.name for each in judgment.scores if (each.percent_of_the_way or 0) > TOO_GOOD]
+    if better:
+        yield (
+            f"Suspicious: {', '.join(better)} {'is' if len(better) == 1 else 'are'} nearer to the training rows than held-out real rows "
+            "are, as a table is that repeats them."
+        )
+    if judgment.privacy is None:
+        return
+    for attack in judgment.privacy.attacks:
+        if attack.auc.bounds[0] > 0.5:
+            yield (
+                f"Suspicious: the attack {attack.name!r} seems to find training rows (AUC {attack.auc.value:.3f}, 95 % bounds "
+                f"{attack.auc.bounds[0]:.3f} to {attack.auc.bounds[1]:.3f}, where 0.5 is chance). One such attack in forty is chance."
+            )
+    leaks = [name for name, each in judgment.privacy.disclosures if each.leak > SUSPECTED_ERRORS * each.error]
+    if leaks:
+        yield f"Suspicious: {_some(leaks)} of training rows may be guessed better than of unseen rows."
 
 
 def _copies(judgment: TableJudgment) -> Iterator[Finding]:
@@ -63,6 +87,12 @@ def _copies(judgment: TableJudgment) -> Iterator[Finding]:
 def _privacy(judgment: TableJudgment) -> Iterator[Finding]:
     if judgment.privacy is None:
         return
+    promised, proved = judgment.privacy.promised, judgment.privacy.audit.epsilon
+    if promised is not None and proved > promised:
+        yield Finding(
+            "epsilon exceeded",
+            f"Training promised epsilon {promised:g}, and an attack proves at least {proved:.2f}: the promise is broken. Please report it.",
+        )
     for attack in judgment.privacy.attacks:
         if attack.auc.value - ACCUSED_ERRORS * attack.auc.standard_error > 0.5 or attack.true_positive_p < ACCUSED:
             yield Finding(

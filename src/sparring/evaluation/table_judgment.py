@@ -7,10 +7,12 @@ from typing import Any, Literal
 from sparring.data.tables.columns import Column, TableValues
 from sparring.evaluation.scores import Better
 from sparring.metrics.tables.privacy_attacks import AttributeDisclosure, CopyTest, MembershipAttack
+from sparring.metrics.tables.privacy_audit import PrivacyAudit
 
 FindingKind = Literal[
     "category lost", "rare category inflated", "column wrong", "columns right, pairs wrong", "gaps differ", "out of range",
     "new category", "key repeated", "few different rows", "copies rows", "training rows told apart", "attribute disclosed",
+    "epsilon exceeded",
 ]  # fmt: skip
 
 
@@ -97,6 +99,10 @@ class TablePrivacy:
     attacks: tuple[MembershipAttack, ...]
     disclosures: tuple[tuple[str, AttributeDisclosure], ...]
     """By column, the largest leak first."""
+    audit: PrivacyAudit
+    """What the best attack proves."""
+    promised: float | None = None
+    """Epsilon of private training; None: it was not private, or is not known."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,8 @@ class TableJudgment:
     privacy: TablePrivacy | None
     """None if attacks were not asked for."""
     findings: tuple[Finding, ...]
+    suspicions: tuple[str, ...]
+    """What may be wrong, and is not proved."""
     notes: tuple[str, ...]
     """How the scores were found, as far as readers must know it."""
     seed: int
@@ -158,7 +166,7 @@ class TableJudgment:
         lines += [f"Equal to a real row: {self.copies:.2%} of the rows, and {self.copies_ceiling:.2%} of held-out real rows."]
         if self.privacy is not None:
             lines += ["", *_privacy_lines(self.privacy)]
-        return [*lines, "", *(finding.sentence for finding in self.findings), *self.notes]
+        return [*lines, "", *(finding.sentence for finding in self.findings), *self.suspicions, *self.notes]
 
 
 def format_way(score: TableScore) -> str:
@@ -173,10 +181,23 @@ def _privacy_lines(privacy: TablePrivacy) -> list[str]:
         rows.append((attack.name, f"{attack.auc.value:.3f}", bounds[0], f"{attack.true_positives:.2%}", bounds[1]))
     lines = _align(rows)
     if privacy.disclosures:
-        rows = [("column guessed", "training rows", "unseen rows", "by the commonest value")]
+        rows = [("column guessed", "training rows", "unseen rows", "most frequent value")]
         rows += [(name, f"{each.training:.1%}", f"{each.held_out:.1%}", f"{each.guessing:.1%}") for name, each in privacy.disclosures[:5]]
         lines += ["", *_align(rows)]
-    return lines
+    return [*lines, "", audit_sentence(privacy)]
+
+
+def audit_sentence(privacy: TablePrivacy) -> str:
+    """What the attacks prove of epsilon."""
+    audit = privacy.audit
+    proved = (
+        f"{audit.right:,} of {audit.guesses:,} guesses who was trained on are right. That proves nothing: chance explains it."
+        if not audit.epsilon
+        else f"{audit.right:,} of {audit.guesses:,} guesses who was trained on are right: no epsilon below {audit.epsilon:.2f} can be true "
+        "(95 %)."
+    )
+    promised = "" if privacy.promised is None else f" Training promises epsilon {privacy.promised:g}."
+    return f"Audit: {proved}{promised}"
 
 
 def _align(rows: list[tuple[str, ...]]) -> list[str]:

@@ -12,7 +12,7 @@ from sparring.data.tables.columns import Column, TableValues
 from sparring.evaluation.aligned_tables import align_tables, count_rows
 from sparring.evaluation.column_drawing import cell_text, distribution_svg
 from sparring.evaluation.report import HTML_FILE, JSON_FILE
-from sparring.evaluation.table_judgment import TableJudgment, TableScore, format_way
+from sparring.evaluation.table_judgment import TableJudgment, TableScore, audit_sentence, format_way
 
 HEAD_ROWS = 8
 """Number of rows of each table that the page shows."""
@@ -53,6 +53,7 @@ ATTACKS = {
     "nearest row": "Suspects rows that lie close to a synthetic row.",
     "density ratio": "Suspects rows around which synthetic rows lie denser than real rows do (DOMIAS).",
     "discriminator": "Suspects rows that the model's own discriminator scores high. Only the owner of the model can do it.",
+    "likelihood": "Suspects rows that the model itself finds likely. Only the owner of the model can do it.",
 }
 """What each attack does."""
 
@@ -101,6 +102,7 @@ def table_report_html(judgment: TableJudgment, *, real_rows: bool = True) -> str
         drawings=_drawings(judgment),
         pairs=pairs,
         attacks=ATTACKS,
+        audit="" if judgment.privacy is None else audit_sentence(judgment.privacy),
     )
 
 

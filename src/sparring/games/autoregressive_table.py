@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from sparring.core.random_streams import Streams
@@ -15,7 +16,8 @@ from sparring.core.settings import Ranges
 from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.encoding import Encoding
 from sparring.data.tables.table_spec import TableBatch, TableSpec
-from sparring.games.game import Game, Player, Turn, evaluating
+from sparring.games.game import Game, Player, RowLosses, Turn, evaluating, weights_in
+from sparring.games.private_recipe import FEWEST_ROWS, PrivateRecipe
 from sparring.games.recipe import Recipe
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses
@@ -26,9 +28,22 @@ SAMPLE_CHUNK = 2048
 """Rows are always computed in chunks of this many, so that row i of a seed does not depend on how many are asked for."""
 MOST_TARGETS = 24
 """Number of columns that are predicted in one step, so that wide tables need no more memory."""
-FEWEST_ROWS = 20_000
-"""Rows of training that even the smallest table takes."""
 UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class Size:
+    """Sizes of the networks where the settings leave them open."""
+
+    bins: int
+    embedding: int
+    hidden: int | None
+    """None: by the number of columns."""
+    dropout: float
+
+
+SIZE, PRIVATE_SIZE = Size(100, 16, None, 0.1), Size(32, 8, 32, 0.0)
+"""Every weight of a private model has noise of its own, so it has few."""
 
 
 class AutoregressiveTableGame(Game):
@@ -36,16 +51,19 @@ class AutoregressiveTableGame(Game):
 
     def __init__(self, spec: TableSpec, settings: "AutoregressiveRecipe") -> None:
         super().__init__(spec)
-        self.settings, self.bins = settings, settings.bins
-        self.encodings = spec.encodings
+        self.settings, self.encodings = settings, spec.encodings
+        size = PRIVATE_SIZE if spec.privacy is not None else SIZE
+        self.bins = settings.bins or size.bins
         self.tokens = tuple(each.first_piece + each.pieces * self.bins for each in self.encodings)
-        hidden = settings.hidden or width_for(len(self.tokens))
+        hidden = settings.hidden or size.hidden or width_for(len(self.tokens))
+        dropout = size.dropout if settings.dropout is None else settings.dropout
         places = torch.cat([token_places(each, self.bins) for each in self.encodings])
-        self.predictor = ColumnPredictor(self.tokens, settings.embedding, hidden, settings.dropout, places)
+        self.predictor = ColumnPredictor(self.tokens, settings.embedding or size.embedding, hidden, dropout, places)
         self._begin_at_shares()
-        optimizer = maker("adam", settings.learning_rate, betas=settings.betas, momentum=0.0, weight_decay=settings.weight_decay)
+        rate = settings.learning_rate if spec.privacy is None else settings.private_learning_rate
+        optimizer = maker("adam", rate, betas=settings.betas, momentum=0.0, weight_decay=settings.weight_decay)
         self.players = (Player("predictor", ("predictor",), optimizer, has_ema=settings.ema_samples > 0),)
-        self.turns = (Turn("predict", "predictor", self.play),)
+        self.turns = (Turn("predict", "predictor", self.play, row_losses=self.row_losses),)
         self.sampling_networks = ("predictor",)
 
     conditional: ClassVar[bool] = False
@@ -70,6 +88,22 @@ class AutoregressiveTableGame(Game):
 
     def play(self, context: StepContext) -> Losses:
         """Predict columns from those before them: half of the rows in the table's order, the others in orders of their own."""
+        tokens, known, targets = self.tasks(context)
+        losses = self.losses_of(tokens, known, targets)
+        return {"negative_log_likelihood": losses.sum(dim=0) * (tokens.shape[1] / len(targets))}
+
+    def row_losses(self, context: StepContext) -> RowLosses:
+        """See Turn."""
+        tokens, known, targets = self.tasks(context)
+
+        def losses(weights: dict[str, Tensor], tokens: Int64[Tensor, " c"], known: Bool[Tensor, "t c"]) -> Losses:
+            found = self.losses_of(tokens[None], known[:, None], targets, weights_in("predictor", weights))
+            return {"negative_log_likelihood": found.sum() * (len(tokens) / len(targets))}
+
+        return RowLosses(losses, (tokens, known.transpose(0, 1)))
+
+    def tasks(self, context: StepContext) -> tuple[Int64[Tensor, "n c"], Bool[Tensor, "t n c"], Int64[Tensor, " t"]]:
+        """Tokens of a batch, which columns to predict, and which columns of each row are known for each of these."""
         batch = cast(TableBatch, context.batch)
         tokens = self.tokens_of(batch.codes, batch.positions)
         rows, columns = tokens.shape
@@ -79,18 +113,22 @@ class AutoregressiveTableGame(Game):
         targets = torch.arange(columns, device=place.device)
         if columns > MOST_TARGETS:
             targets = context.streams.uniform("targets", columns).argsort()[:MOST_TARGETS].sort().values
-        known = place.t()[targets][:, :, None] > place[None]
-        losses = self.losses_of(tokens, known, targets)
-        return {"negative_log_likelihood": losses.sum(dim=0) * (columns / len(targets))}
+        return tokens, place.t()[targets][:, :, None] > place[None], targets
 
-    def losses_of(self, tokens: Int64[Tensor, "n c"], known: Bool[Tensor, "t n c"], targets: Int64[Tensor, " t"]) -> Float[Tensor, "t n"]:
-        """Negative logarithm of the probability of each target's token, given the columns that are known."""
-        features = self.predictor.features(self.predictor.embedded(tokens), known, targets)
-        found = []
-        for number, column in enumerate(targets.tolist()):
-            logits = self.predictor.head(features[number], column)
-            found.append(cross_entropy(logits.float(), tokens[:, column], reduction="none"))
-        return torch.stack(found)
+    def losses_of(
+        self,
+        tokens: Int64[Tensor, "n c"],
+        known: Bool[Tensor, "t n c"],
+        targets: Int64[Tensor, " t"],
+        weights: dict[str, Tensor] | None = None,
+    ) -> Float[Tensor, "t n"]:
+        """Negative logarithm of the probability of each target's token, given the columns that are known. `weights`: in place of the
+        predictor's own.
+        """
+        asked = tokens, known, targets
+        logits = self.predictor(*asked) if weights is None else functional_call(self.predictor, weights, asked)
+        each = zip(logits, tokens.t()[targets], strict=True)
+        return torch.stack([cross_entropy(own.float(), truth, reduction="none") for own, truth in each])
 
     # ---------------------------------------------------------------------------------------------- tokens and positions
 
@@ -236,7 +274,7 @@ class TokenLimits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoregressiveRecipe(Recipe):
+class AutoregressiveRecipe(PrivateRecipe):
     """An autoregressive model of rows."""
 
     modality: ClassVar[str] = "tables"
@@ -244,10 +282,12 @@ class AutoregressiveRecipe(Recipe):
     """How numbers become positions (see `data.tables.encoding`)."""
     ranges: ClassVar[Ranges] = {
         **Recipe.ranges,
+        **PrivateRecipe.private_ranges,
         "weight_decay": {"at least": 0},
+        "private_learning_rate": {"more than": 0},
         "bins": {"at least": 1, "at most": 2**12},
         "embedding": {"at least": 1, "at most": 2**10},
-        "hidden": {"at least": 0, "at most": 2**12},
+        "hidden": {"at least": 1, "at most": 2**12},
         "dropout": {"at least": 0, "less than": 1},
         "in_order": {"at least": 0, "at most": 1},
         "constant_rate_samples": {"at least": 1},
@@ -260,20 +300,23 @@ class AutoregressiveRecipe(Recipe):
     """Half-life, in rows, of the moving average of the weights."""
     learning_rate: float = 2e-3
     """Learning rate, until it begins to fall."""
+    private_learning_rate: float = 0.012
+    """Learning rate of private training, until it begins to fall."""
     betas: tuple[float, float] = (0.9, 0.99)
     """Adam's decay rates, for the mean and the variance of gradients."""
     weight_decay: float = 0.0
     """Weight decay: this many times the weights are added to the gradient."""
     constant_rate_samples: int = 40_000
     """Number of rows from which the learning rate falls with the square root of their number."""
-    bins: int = 100
-    """Number of tokens that the ranks of a column's numbers are split into. Within a token all ranks are equally likely."""
-    embedding: int = 16
-    """Size of the embedding of each cell."""
-    hidden: int = 0
-    """Number of hidden units of each column's predictor. 0: by the number of columns."""
-    dropout: float = 0.1
-    """Dropout rate of the hidden units."""
+    bins: int | None = None
+    """Number of tokens that the ranks of a column's numbers are split into. Within a token all ranks are equally likely. None: 100, or 32
+    in private training."""
+    embedding: int | None = None
+    """Size of the embedding of each cell. None: 16, or 8 in private training."""
+    hidden: int | None = None
+    """Number of hidden units of each column's predictor. None: by the number of columns, or 32 in private training."""
+    dropout: float | None = None
+    """Dropout rate of the hidden units. None: 0.1, or 0 in private training."""
     in_order: float = 0.5
     """Share of the rows that are learned in the table's order, which is that of sampling. The others come in random orders, which rows
     with known cells need."""
@@ -281,9 +324,9 @@ class AutoregressiveRecipe(Recipe):
     passes: int = 10
     """Number of passes through the table after which training ends, unless real_samples or steps is given. More passes repeat its rows."""
 
-    def enough_samples(self, count: int) -> int:
+    def enough_samples(self, spec: TableSpec, count: int) -> int:
         """See Recipe."""
-        return max(FEWEST_ROWS, self.passes * count)
+        return super().enough_samples(spec, count) or max(FEWEST_ROWS, self.passes * count)
 
     def rate_factor(self, real_samples: int) -> float:
         """See Recipe."""

@@ -5,11 +5,11 @@ A recipe builds a game for a kind of data. Most systems of the literature are a 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sparring.core.data_spec import Spec
 from sparring.games.step_context import StepContext
@@ -44,10 +44,27 @@ class Turn:
     """First step in which it is played."""
     stop: int | None = None
     """First step in which it is no longer played."""
+    row_losses: "Callable[[StepContext], RowLosses] | None" = None
+    """Losses of single rows, where the turn sees real data and can be trained privately."""
 
     def due(self, step: int) -> bool:
         """Whether the turn is played in step number `step` (from 0)."""
         return self.start <= step and (self.stop is None or step < self.stop)
+
+
+@dataclass(frozen=True)
+class RowLosses:
+    """What a turn minimizes for each row alone, so that gradients can be limited row by row."""
+
+    function: Callable[..., Losses]
+    """From the weights of the player, by name (as `weights_of` has them), and the tensors of one row, to named losses without a shape."""
+    rows: tuple[Tensor, ...]
+    """Tensors whose first dimension is the rows."""
+
+
+def weights_in(network: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of a player's weights that are in one of its networks, as that network names them."""
+    return {name.removeprefix(f"{network}."): weight for name, weight in weights.items() if name.startswith(f"{network}.")}
 
 
 @contextlib.contextmanager

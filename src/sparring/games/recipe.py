@@ -86,9 +86,9 @@ class Recipe:
             )
         return found
 
-    def enough_samples(self, count: int) -> int | None:
-        """Number of real samples after which training on `count` samples ends by itself, where neither real_samples nor steps is given.
-        None: it goes on for as long as it may.
+    def enough_samples(self, spec: Any, count: int) -> int | None:  # noqa: ANN401 (the Spec of its kind of data)
+        """Number of real samples after which training on `count` samples of such data ends by itself, where neither real_samples nor steps
+        is given. None: it goes on for as long as it may.
         """
         return None
 

@@ -48,6 +48,10 @@ def load(path: str | os.PathLike[str], *, checkpoint: str | int = "last", whole:
 
 def _load_run(run: RunDirectory, checkpoint: str | int, whole: bool) -> Model:
     config = read_config(run)
+    if checkpoint == "best" and "privacy" in config["data"].get("spec", {}):
+        raise SettingsError(
+            f"The best checkpoint of {run.path} was chosen by a look at its data, which private training does not count. Use the last one."
+        )
     if checkpoint == "last":
         found = checkpoints.read_newest(run.checkpoints, say=console().print)
         if found is None:

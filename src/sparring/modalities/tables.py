@@ -10,15 +10,18 @@ from jaxtyping import Float64, Int32, UInt8
 
 from sparring.core.errors import SettingsError
 from sparring.core.formatting import plural
-from sparring.core.settings import type_problems
+from sparring.core.settings import range_problems, type_problems
 from sparring.data.dataset import Dataset
 from sparring.data.tables.plan import TablePlan
+from sparring.data.tables.privacy import PrivacySettings
+from sparring.data.tables.private_table import PrivateRows, prepare_private_table
 from sparring.data.tables.table_dataset import TableDataset, split_holdout
 from sparring.data.tables.table_drawing import draw_columns
 from sparring.data.tables.table_spec import TableSpec
 from sparring.data.tables.table_store import TableReading, prepare_table
 from sparring.games.capabilities import Samples
 from sparring.games.game import Game
+from sparring.games.private_recipe import PrivateRecipe
 from sparring.games.recipe import Recipe
 from sparring.modalities.modality import DataSettings
 
@@ -45,7 +48,7 @@ class Tables:
 
     name: ClassVar[str] = "tables"
     judged_by: ClassVar[Literal["samples", "translations", "modes", "rows"]] = "rows"
-    settings: ClassVar[Mapping[str, type]] = {"reading": TableReading}
+    settings: ClassVar[Mapping[str, type]] = {"reading": TableReading, "privacy": PrivacySettings}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> TableSpec:
         """See Modality."""
@@ -60,7 +63,13 @@ class Tables:
     def setting_problems(self, settings: DataSettings, training: Mapping[str, Any]) -> list[str]:
         """See Modality."""
         without_use = [problem for name, problem in WITHOUT_USE.items() if training.get(name) not in {None, False}]
-        return type_problems(settings["reading"]) + without_use
+        privacy: PrivacySettings = settings["privacy"]
+        found = type_problems(settings["reading"]) + (type_problems(privacy) or range_problems(privacy, privacy.ranges)) + without_use
+        if privacy.epsilon is None:
+            found += [f"{name} is for private training: give epsilon, too." for name in ("delta", "noise_seed") if getattr(privacy, name)]
+        elif training.get("gradient_accumulation") != 1:
+            found.append("gradient_accumulation is not for private training, whose rows are taken one by one. Leave it out.")
+        return found
 
     def refuse_dataset(self, data: object, recipe_name: str) -> None:
         """See Modality."""
@@ -83,8 +92,7 @@ class Tables:
         """See Modality. `data` may be a data frame, too."""
         if isinstance(data, str) and data == FRAME:
             raise SettingsError("This run was trained on a data frame, which is not kept. Give it again: sparring.resume(run, data=frame).")
-        encoded = cast(Any, recipe)
-        dataset = prepare_table(data, settings["reading"], numbers_as=encoded.numbers_as, rows_by=getattr(encoded, "rows_by", "order"))
+        dataset = private_rows(data, recipe, settings) if settings["privacy"].wanted else rows_in(data, recipe, settings)
         plan = TablePlan.from_json(dataset.spec.plan)
         source = data if isinstance(data, str) else "a file" if isinstance(data, Path) else "a data frame"
         console.print(
@@ -98,6 +106,7 @@ class Tables:
         """See Modality."""
         return {
             "reading": asdict(self.located(settings)["reading"]),
+            "privacy": asdict(settings["privacy"]) | ({"noise_seed": dataset.noise_seed} if isinstance(dataset, PrivateRows) else {}),
             "spec": dataset.spec.to_json(),
             "count": len(dataset),
             "fingerprint": dataset.fingerprint,
@@ -132,6 +141,20 @@ class Tables:
             return {"name": "total variation of pairs of columns", "value": value, "real": count, "generated": count, "seed": seed}
 
         return score
+
+
+def rows_in(data: Any, recipe: Recipe, settings: DataSettings) -> TableDataset:  # noqa: ANN401 (a place or a frame)
+    """The rows of a table, as the recipe wants numbers and the order of rows."""
+    encoded = cast(Any, recipe)
+    return prepare_table(data, settings["reading"], numbers_as=encoded.numbers_as, rows_by=getattr(encoded, "rows_by", "order"))
+
+
+def private_rows(data: Any, recipe: Recipe, settings: DataSettings) -> PrivateRows:  # noqa: ANN401 (a place or a frame)
+    """The rows of a table for private training. SettingsError if the recipe cannot train privately."""
+    if not isinstance(recipe, PrivateRecipe):
+        raise SettingsError("This recipe has no private training. epsilon works with tabular-ar, and with tabular.")
+    reading: TableReading = settings["reading"]
+    return prepare_private_table(data, reading.table, reading.drop, settings["privacy"])
 
 
 PROBED = 4096

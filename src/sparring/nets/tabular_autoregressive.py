@@ -61,6 +61,13 @@ class ColumnPredictor(nn.Module):
         own = self.waves[self.starts[column] : self.starts[column] + self.tokens[column]]
         return self.heads[column](features) + self.wave_heads[column](features) @ own.t().to(features.dtype)
 
+    def forward(
+        self, codes: Int64[Tensor, "n c"], known: Bool[Tensor, "t n c"], targets: Int64[Tensor, " t"]
+    ) -> list[Float[Tensor, "n _"]]:
+        """Logits of the tokens of the columns `targets`. `known`: for each of these and each row, which columns it sees."""
+        features = self.features(self.embedded(codes), known, targets)
+        return [self.head(own, column) for own, column in zip(features, targets.tolist(), strict=True)]
+
     def features(
         self, embedded: Float[Tensor, "n c e"], known: Bool[Tensor, "t n c"], targets: Int64[Tensor, " t"]
     ) -> Float[Tensor, "t n hidden"]:

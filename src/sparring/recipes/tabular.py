@@ -1,17 +1,19 @@
 """A GAN for tables: relativistic pairs with gradient penalties, and rows with any cells that are known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from sparring.core.settings import Ranges
 from sparring.data.tables.table_spec import TableSpec
+from sparring.games.private_recipe import PrivateRecipe
+from sparring.games.private_table_gan import PrivateTableGame
 from sparring.games.table_gan import CompletingTableGame, TableAdversarialRecipe, column_shapes
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import tabular_gan as nets
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tabular(TableAdversarialRecipe):
+class Tabular(TableAdversarialRecipe, PrivateRecipe):
     """Numbers are ranks among the column's quantiles, so that the shape and range of every column hold by construction; values that repeat
     often are codes. The discriminator compares each generated row with a real one (Huang et al. 2024, R3GAN), and its gradients are
     penalized on both. Learning rates fall with the square root of the number of real samples.
@@ -22,6 +24,7 @@ class Tabular(TableAdversarialRecipe):
     data: ClassVar[str] = "tables (.csv, .parquet and others, or a data frame)"
     ranges: ClassVar[Ranges] = {
         **TableAdversarialRecipe.ranges,
+        **PrivateRecipe.private_ranges,
         "generator_hidden": {"at least": 1, "at most": 2**14},
         "discriminator_hidden": {"at least": 1, "at most": 2**14},
         "layers": {"at least": 1, "at most": 64},
@@ -71,6 +74,8 @@ class Tabular(TableAdversarialRecipe):
         )
         generator.head.begin_at([encoding.shares for encoding in spec.encodings])
         discriminator = nets.Discriminator(columns, self.discriminator_hidden, packing=self.packing, condition=len(columns))
+        if spec.privacy is not None:
+            return PrivateTableGame(spec, generator, discriminator, replace(self, objective="non-saturating"))
         return CompletingTableGame(spec, generator, discriminator, self)
 
 

@@ -118,7 +118,8 @@ def other_settings(config: Config) -> dict[str, Any]:
     modality = modalities.MODALITIES[data["spec"]["kind"]]
     found: dict[str, Any] = {}
     for name, kind in modality.settings.items():
-        found |= differing(data.get(name) or {}, asdict(kind()))
+        secret = {field.name for field in fields(kind) if field.metadata.get("secret")}
+        found |= differing({key: value for key, value in (data.get(name) or {}).items() if key not in secret}, asdict(kind()))
     if modality.name == "points":
         return found | {name: value for name, value in training.items() if value}
     left_out = {name: training.get(name) for name in (*COACHING, *(set(MACHINE) - {"gradient_accumulation"}))}

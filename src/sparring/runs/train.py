@@ -87,7 +87,7 @@ def begin(
     dataset = data if modality.is_dataset(data) else modality.open(data, chosen.recipe, chosen.data, console)
     check(chosen.recipe, dataset.spec)
     modality.split_holdout(dataset, resolved.holdout, resolved.seed)  # refuses what leaves nothing, before anything is written
-    enough = chosen.recipe.enough_samples(len(dataset))
+    enough = chosen.recipe.enough_samples(dataset.spec, len(dataset))
     if enough is not None and resolved.real_samples is None and resolved.steps is None:
         resolved = replace(resolved, real_samples=enough)
         console.print(f"Training ends after {enough:,} real samples, if not before: more would repeat the data (--real-samples).")

@@ -24,6 +24,7 @@ from sparring.games.step_context import StepContext
 from sparring.training.callbacks.callback import Callback
 from sparring.training.data_order import batch_indices
 from sparring.training.ema import EMA
+from sparring.training.private_gradients import PrivateTraining
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State, weights_of
 
@@ -39,6 +40,8 @@ class TrainingContext:
     recipe: Recipe
     settings: TrainSettings
     fabric: Fabric
+    private: PrivateTraining | None = None
+    """How gradients are made private; None: they are not."""
 
 
 def train(state: State, context: TrainingContext, callbacks: Sequence[Callback], stop_requested: Callable[[], bool]) -> str:
@@ -47,7 +50,7 @@ def train(state: State, context: TrainingContext, callbacks: Sequence[Callback],
     began = time.monotonic() - progress.seconds - progress.evaluation_seconds
     ema = EMA(state, context.recipe.ema_samples)
     turns = [TurnRunner(state.game, turn) for turn in state.game.turns]
-    while progress.share_of(settings) < 1:
+    while progress.share_of(settings) < 1 and not (context.private is not None and context.private.is_spent(progress.step)):
         if stop_requested():
             return "stopped"
         metrics: dict[str, list[Tensor]] = {}
@@ -88,7 +91,8 @@ class TurnRunner:
         self.player: Player = next(player for player in game.players if player.name == turn.player)
         own = {id(module) for network in game.networks_of(self.player) for module in network.modules()}
         others = [module for module in game.modules() if id(module) not in own]
-        self.weights = [weight for _, weight in weights_of(game, self.player)]
+        self.named_weights = dict(weights_of(game, self.player))
+        self.weights = list(self.named_weights.values())
         moved = {id(weight) for weight in self.weights}
         self.frozen_weights = [weight for weight in game.parameters() if id(weight) not in moved and weight.requires_grad]
         self.frozen_statistics = [module for module in others if getattr(module, "track_running_stats", False)]
@@ -125,9 +129,7 @@ class TurnRunner:
             for part in range(settings.gradient_accumulation):
                 step_context = self.step_context(state, context, repeat, part, real_samples)
                 seed_torch(step_context.streams.seed_of("torch"), context.fabric.device)
-                loss, measured = self.losses(step_context, context.fabric)
-                context.fabric.backward(loss if settings.gradient_accumulation == 1 else loss / settings.gradient_accumulation)
-                for name, value in measured.items():
+                for name, value in self.add_gradients(step_context, context).items():
                     found.setdefault(name, []).append(value.detach())
                 used_data |= step_context.used_data
         state.gradients[self.turn.name] = norms = self.gradient_norms()
@@ -140,6 +142,15 @@ class TurnRunner:
         progress.batches += used_data
         progress.real_samples += context.recipe.batch_size if self.counts_samples else 0
         return found
+
+    def add_gradients(self, step_context: StepContext, context: TrainingContext) -> dict[str, Tensor]:
+        """Add the gradients of the losses to those of the weights; gives losses and the turn's metrics by name."""
+        if context.private is not None:
+            return context.private.add_gradients(self.turn, self.named_weights, step_context)
+        loss, measured = self.losses(step_context, context.fabric)
+        parts = context.settings.gradient_accumulation
+        context.fabric.backward(loss if parts == 1 else loss / parts)
+        return measured
 
     def losses(self, step_context: StepContext, fabric: Fabric) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """The scalar that is minimized, and its terms and the turn's metrics by name."""

@@ -19,7 +19,7 @@ from sparring.core.files import write_json
 from sparring.core.formatting import clock
 from sparring.core.hardware import core_count, has_fast_bfloat16, keep_freed_memory, refuse_absent_gpu, repeatable
 from sparring.core.random_streams import stream_seed
-from sparring.data.dataset import Dataset
+from sparring.data.dataset import Dataset, PrivateDataset
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.training import checkpoints
@@ -27,6 +27,7 @@ from sparring.training.callbacks.callback import Callback, InterveningCallback
 from sparring.training.callbacks.checkpointer import Checkpointer
 from sparring.training.loop import TrainingContext, train
 from sparring.training.memory_shortage import shortage_explained
+from sparring.training.private_gradients import PrivateTraining, private_training
 from sparring.training.settings import TrainSettings
 from sparring.training.state import Progress, State
 
@@ -81,13 +82,16 @@ class Session:
             try:
                 for callback in self.callbacks:
                     callback.on_start(state)
-                context = TrainingContext(self.data, self.recipe, self.settings, fabric)
+                private = self.private_training(state.game, console)
+                context = TrainingContext(self.data, self.recipe, self.settings, fabric, private)
                 with stop_requests() as stopped:
                     reason = train(state, context, self.callbacks, lambda: stopped() or (coach is not None and coach.wants_stop))
                     if reason == "stopped" and not stopped():
                         reason = "intervention"
                     for callback in self.callbacks:
                         callback.on_end(state, reason)
+                if private is not None:
+                    console.print(private.account(state.progress.step))
             except NonFiniteError as problem:
                 if self.ending is not None:
                     write_json(self.ending, {"reason": "not finite", "step": state.progress.step, "message": str(problem)})
@@ -99,6 +103,14 @@ class Session:
                     callback.close()
         assert reason in {"budget", "stopped", "intervention"}
         return SessionResult(reason, state.progress)  # pyright: ignore[reportArgumentType]
+
+    def private_training(self, game: Game, console: Console) -> PrivateTraining | None:
+        """How gradients are made private, which is said; None for data that is not private."""
+        if not isinstance(self.data, PrivateDataset):
+            return None
+        private = private_training(game, self.recipe, self.data)
+        console.print(private.plan)
+        return private
 
     def restore(self, state: State, checkpointer: Checkpointer, console: Console) -> None:
         """Go back to the newest whole checkpoint, if there is one."""

@@ -2,17 +2,13 @@
 each field.
 """
 
-from dataclasses import field, fields, make_dataclass
+from dataclasses import field, fields, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 from tyro.conf import OmitArgPrefixes, arg
 
 from sparring.cli.arguments.shared import ResumedRun, Source, TrainingData
-
-PARTS = ("recipe", "training", "preprocessing", "pairing", "reading")
-"""The groups of settings of a run: the recipe's, `TrainSettings`, `Preprocessing`, for image translation `Pairing`, and for
-tables `TableReading`."""
 
 MovedData = Annotated[
     str | None,
@@ -128,7 +124,8 @@ def prepare_arguments() -> type:
 
 def all_values(arguments: Any) -> list[tuple[str, str, Any]]:  # noqa: ANN401 (one of the dataclasses above)
     """Group, name and value of every setting."""
-    return [(part, *one) for part in PARTS if hasattr(arguments, part) for one in values(getattr(arguments, part))]
+    groups = {each.name: group for each in fields(arguments) if is_dataclass(group := getattr(arguments, each.name))}
+    return [(name, *one) for name, group in groups.items() for one in values(group)]
 
 
 def values(settings: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 (any dataclass)

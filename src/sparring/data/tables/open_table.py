@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sparring.data.tables.find_constraints import find_constraints
 from sparring.data.tables.infer_columns import infer_columns
 from sparring.data.tables.plan import TablePlan, plan_of
 from sparring.data.tables.reading import read_table
-from sparring.data.tables.table_format import RawTable
+from sparring.data.tables.table_format import RawTable, TableFormat
 from sparring.data.tables.table_json import TableChoices, read_table_json
 from sparring.data.tables.values import values_of
 
@@ -30,6 +31,28 @@ def open_table(
     `table` is a table.json that a person has changed; `drop` names columns to leave out. Raises a DataError that lists all which keeps the
     table from being learned: free text, a single row, columns or kinds that do not exist.
     """
+    opened = read_columns(source, table=table, drop=drop)
+    columns, values = opened.columns, opened.values
+    constraints = [each for each in find_constraints(values, columns) if str(each) not in opened.choices.off]
+    plan = plan_of(columns, constraints, opened.format, values, opened.dropped)
+    refuse_nothing_to_learn(opened.name, plan)
+    return plan, values
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedTable:
+    """The columns of a table that are kept, with their values, before anything is said of what holds between them."""
+
+    name: str
+    columns: tuple[Column, ...]
+    values: dict[str, ColumnValues]
+    format: TableFormat
+    dropped: tuple[str, ...]
+    choices: TableChoices
+
+
+def read_columns(source: Any, *, table: Path | None = None, drop: Sequence[str] = ()) -> OpenedTable:  # noqa: ANN401 (any library's frame)
+    """Read a table and tell the kinds of its columns. See `open_table`."""
     raw = read_table(source)
     names = raw.table.column_names
     problems = [f"There is no column {name!r} to leave out. {did_you_mean(name, names)}" for name in drop if name not in names]
@@ -46,12 +69,13 @@ def open_table(
         )
     columns = infer_columns(kept, {name: each for name, each in choices.overrides.items() if name not in dropped})
     check_no_free_text(raw.name, columns)
-    values = values_of(kept, columns)
-    constraints = [each for each in find_constraints(values, columns) if str(each) not in choices.off]
-    plan = plan_of(columns, constraints, raw.format, values, dropped)
+    return OpenedTable(raw.name, columns, values_of(kept, columns), raw.format, dropped, choices)
+
+
+def refuse_nothing_to_learn(name: str, plan: TablePlan) -> None:
+    """Raise a DataError if a plan has no column that a model learns."""
     if not plan.modeled:
-        raise DataError(f"{raw.name} has nothing to learn: every column is constant, or an identifier that is made fresh.")
-    return plan, values
+        raise DataError(f"{name} has nothing to learn: every column is constant, or an identifier that is made fresh.")
 
 
 def check_no_free_text(name: str, columns: Sequence[Column]) -> None:

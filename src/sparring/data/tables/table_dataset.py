@@ -27,8 +27,9 @@ class TableDataset:
     fingerprint: str
     """A digest of the table's content."""
 
-    labels: None = None
-    """Tables have no labels: classes are a column like others."""
+    @property
+    def labels(self) -> None:
+        """Tables have no labels: classes are a column like others."""
 
     def __len__(self) -> int:
         return len(self.codes)

@@ -42,7 +42,8 @@ def frequencies(real: ColumnValues, made: ColumnValues) -> tuple[Float64[np.ndar
         numbers = [each[~np.isnan(each)] for each in (real.numbers, made.numbers)]
         low, high = (numbers[0].min(), numbers[0].max()) if len(numbers[0]) else (0.0, 1.0)
         edges = np.linspace(low, high if high > low else low + 1, BARS + 1)
-        found = [np.histogram(np.clip(each, edges[0], edges[-1]), edges)[0] / max(1, len(real)) for each in numbers]
+        counts = [np.histogram(np.clip(each, edges[0], edges[-1]), edges)[0] for each in numbers]
+        found = [count / max(1, len(values)) for count, values in zip(counts, (real, made), strict=True)]
     else:
         assert real.codes is not None
         assert made.codes is not None

@@ -10,7 +10,24 @@ from sparring.core.files import read_json, write_json
 from sparring.data.tables.columns import Column, ColumnKind
 from sparring.data.tables.constraints import Constraint
 
-_KEYS = ("kind", "pattern", "reason", "drop")
+_KEYS = ("kind", "pattern", "reason", "drop", "low", "high", "categories")
+
+
+@dataclass(frozen=True)
+class KnownColumn:
+    """What everybody knows of a column's values, so that private training has nothing to spend on it."""
+
+    low: float | None = None
+    """The smallest number."""
+    high: float | None = None
+    """The largest number."""
+    categories: tuple[str, ...] | None = None
+    """All values of a column that is not numeric, as text."""
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The smallest and largest number, if both are known."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -21,6 +38,8 @@ class TableChoices:
     """By name of a column: its kind, and the pattern of its dates. What was not changed is there, too."""
     drop: tuple[str, ...] = ()
     """Names of columns to leave out."""
+    known: Mapping[str, "KnownColumn"] = field(default_factory=dict)
+    """By name of a column: what everybody knows of its values."""
     off: tuple[str, ...] = ()
     """Constraints, as they are printed, that shall not be enforced."""
 
@@ -40,7 +59,8 @@ def write_table_json(path: Path, columns: Sequence[Column], constraints: Sequenc
     write_json(
         path,
         {
-            "about": f"Change kinds ({kinds}), set drop to true, or a constraint to false. Then give this file with --table.",
+            "about": f"Change kinds ({kinds}), set drop to true, or a constraint to false. For private training (--epsilon), low and high, "
+            "or categories, say what is known to everybody. Then give this file with --table.",
             "columns": about,
             "constraints": {str(each): True for each in constraints},
         },
@@ -59,6 +79,7 @@ def read_table_json(path: Path, names: Sequence[str]) -> TableChoices:
         if key not in {"about", "columns", "constraints"}
     ]
     overrides: dict[str, dict[str, Any]] = {}
+    known: dict[str, KnownColumn] = {}
     drop = []
     for name, given in value.get("columns", {}).items():
         found = _column_problems(name, given, names)
@@ -66,12 +87,14 @@ def read_table_json(path: Path, names: Sequence[str]) -> TableChoices:
         if not found:
             overrides[name] = {key: given[key] for key in ("kind", "pattern") if key in given}
             drop += [name] if given.get("drop") else []
+            texts = given.get("categories")
+            known[name] = KnownColumn(given.get("low"), given.get("high"), None if texts is None else tuple(texts))
     for name, on in value.get("constraints", {}).items():
         if not isinstance(on, bool):
             problems.append(f"constraint {name!r} is {on!r}. It may be true or false.")
     if problems:
         raise DataError(listed(f"{path} cannot be used:", problems))
-    return TableChoices(overrides, tuple(drop), tuple(name for name, on in value.get("constraints", {}).items() if not on))
+    return TableChoices(overrides, tuple(drop), known, tuple(name for name, on in value.get("constraints", {}).items() if not on))
 
 
 def _column_problems(name: str, given: object, names: Sequence[str]) -> list[str]:
@@ -85,4 +108,19 @@ def _column_problems(name: str, given: object, names: Sequence[str]) -> list[str
         problems.append(f"column {name!r} cannot be of the kind {given['kind']!r}. {did_you_mean(str(given['kind']), kinds)}")
     if "drop" in given and not isinstance(given["drop"], bool):
         problems.append(f"column {name!r}: drop is {given['drop']!r}. It may be true or false.")
-    return problems
+    return problems + _known_problems(name, given)
+
+
+def _known_problems(name: str, given: Mapping[str, Any]) -> list[str]:
+    ends = [given[key] for key in ("low", "high") if key in given]
+    if len(ends) == 1 or not all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends):
+        said = {key: given[key] for key in ("low", "high") if key in given}
+        return [f"column {name!r} has {said}: low and high are numbers, and belong together (of dates: seconds since 1970)."]
+    if ends and not ends[0] < ends[1]:
+        return [f"column {name!r}: low ({ends[0]}) must be below high ({ends[1]})."]
+    texts = given.get("categories")
+    if texts is not None and not (isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)):
+        return [f"column {name!r}: categories is {texts!r}, and not a list of texts."]
+    if texts is not None and len(set(texts)) < len(texts):
+        return [f"column {name!r}: categories has a text twice."]
+    return []

@@ -13,6 +13,7 @@ from sparring.core.batch import Batch
 from sparring.core.data_spec import Spec
 from sparring.data.tables.columns import ColumnValues
 from sparring.data.tables.encoding import Encoding
+from sparring.data.tables.privacy import PrivacyBudget
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class TableSpec(Spec):
     """How each column that is modeled is encoded."""
     plan: Mapping[str, Any]
     """All columns and what holds between them: a `TablePlan` as JSON."""
+    privacy: PrivacyBudget | None = None
+    """What training may spend of differential privacy; None: it is not private."""
     classes: tuple[str, ...] = ()
     """Empty: classes of rows are a column like others."""
 
@@ -71,12 +74,14 @@ class TableSpec(Spec):
 
     def to_json(self) -> dict[str, Any]:
         """See Spec."""
-        return {"kind": self.kind, "encodings": [each.to_json() for each in self.encodings], "plan": dict(self.plan)}
+        said = {"kind": self.kind, "encodings": [each.to_json() for each in self.encodings], "plan": dict(self.plan)}
+        return said if self.privacy is None else {**said, "privacy": self.privacy.to_json()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "TableSpec":
         """The inverse of `to_json`. KeyError, TypeError or ValueError for what is no table."""
-        spec = cls(tuple(map(Encoding.from_json, value["encodings"])), value["plan"])
+        privacy = None if "privacy" not in value else PrivacyBudget.from_json(value["privacy"])
+        spec = cls(tuple(map(Encoding.from_json, value["encodings"])), value["plan"], privacy)
         if not spec.encodings:
             raise ValueError("a table has columns")
         return spec

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from sparring.core.files import cache_folder, read_json, replacing, sha256_of_file, write_json
-from sparring.data.tables.columns import ColumnValues, TableValues
+from sparring.data.tables.columns import Column, ColumnValues, TableValues
 from sparring.data.tables.date_parts import DAY, TIME_OF_DAY, join_dates, split_dates
 from sparring.data.tables.encoding import fit_encoding
 from sparring.data.tables.plan import TablePlan
@@ -50,7 +51,7 @@ def prepare_table(source: Any, reading: TableReading, *, numbers_as: NumbersAs =
     encodings = tuple(fit_encoding(name, each, step=steps.get(name), modes=numbers_as == "modes") for name, each in learned.items())
     spec = TableSpec(encodings, plan.to_json())
     codes, positions = spec.encode(learned)
-    fingerprint = fingerprint_of(plan, values)
+    fingerprint = fingerprint_of(plan.columns, values)
     if folder is None:
         return _dataset(spec, codes, positions, fingerprint, rows_by)
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,9 +100,9 @@ def _dataset(
     return (TableDataset if rows_by == "order" else RowsByCategory)(spec, codes, positions, fingerprint)
 
 
-def fingerprint_of(plan: TablePlan, values: TableValues) -> str:
+def fingerprint_of(columns: Sequence[Column], values: TableValues) -> str:
     """A digest of what a table says, whatever the recipe makes of it."""
-    digest = hashlib.sha256(json.dumps([column.to_json() for column in plan.columns], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([column.to_json() for column in columns], sort_keys=True).encode())
     for name in sorted(values):
         array = values[name].numbers if values[name].numbers is not None else values[name].codes
         assert array is not None

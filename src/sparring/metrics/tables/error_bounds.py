@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from sparring.core.errors import DataError
 
@@ -16,10 +16,14 @@ def binomial_tail(successes: int, n: int, probability: float) -> float:
         return 1.0
     if not 0 < probability < 1:
         return float(probability >= 1)
-    k = torch.arange(successes, n + 1, dtype=torch.float64)
+    return min(1.0, float(np.exp(log_binomial(np.arange(successes, n + 1), n, probability)).sum()))
+
+
+def log_binomial(successes: Int64[np.ndarray, " k"], n: int, probability: float) -> Float[np.ndarray, " k"]:
+    """Logarithm of the probability of each of these numbers of successes in `n` independent tries, of a probability between 0 and 1."""
+    k = torch.from_numpy(successes.astype(np.float64))
     logs = _log_factorial(n) - torch.lgamma(k + 1) - torch.lgamma(n - k + 1)
-    logs += k * np.log(probability) + (n - k) * np.log1p(-probability)
-    return min(1.0, float(logs.exp().sum()))
+    return (logs + k * np.log(probability) + (n - k) * np.log1p(-probability)).numpy()
 
 
 def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
