@@ -166,6 +166,19 @@ def test_numbers_keep_their_distribution_and_an_outlier_leaves_no_trace() -> Non
     assert np.quantile(spread, [0.25, 0.5, 0.75]) == pytest.approx(np.quantile(numbers[4000:-1], [0.25, 0.5, 0.75]), rel=0.15)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [0.0, 7.0, -3.5])
+def test_numbers_that_are_almost_always_the_same_are_that_number(value: float) -> None:
+    numbers = np.append(np.full(5000, value), [1e6, 3.0, np.nan])
+    budget = budget_for(PrivacySettings(epsilon=1.0), len(numbers))
+    encoding = private_encoding(
+        "x", ColumnValues(numbers=numbers), KnownColumn(), NoisyCounter(budget, [(True, KnownColumn())], np.random.default_rng(0))
+    )
+    assert encoding.atoms == (value,)
+    assert encoding.shares[0] > 0.95
+    assert sum(encoding.shares) == pytest.approx(1)
+
+
 def test_few_rows_give_no_range_and_no_error(kinds: Path, tmp_path: Path) -> None:
     people(30).to_csv(tmp_path / "few.csv", index=False)
     rows = prepare_private_table(tmp_path / "few.csv", str(kinds), (), PrivacySettings(epsilon=0.5, delta=1e-5, noise_seed=1))

@@ -77,7 +77,8 @@ def judge_table_model(
         control = None
     rows, _ = draw_rows(model, samples or len(trained_on), seed=seed)
     attacks = attacked(model) if private else None
-    judgment = judge_tables(real, rows, control, plan.columns, target=target, private=private, seed=seed, model=attacks)
+    rules = (*plan.constraints, *plan.seen_only)
+    judgment = judge_tables(real, rows, control, plan.columns, rules, target=target, private=private, seed=seed, model=attacks)
     if out is not None:
         write_table_report(judgment, Path(out), real_rows=not private)
     return judgment
@@ -100,7 +101,8 @@ def judge_table_files(
     plan, values = open_table(real)
     made = read_like(synthetic, plan.columns)
     control = None if held_out is None else read_like(held_out, plan.columns)
-    judgment = judge_tables(values, made, control, plan.columns, target=target, private=private, seed=seed)
+    rules = (*plan.constraints, *plan.seen_only)
+    judgment = judge_tables(values, made, control, plan.columns, rules, target=target, private=private, seed=seed)
     if out is not None:
         write_table_report(judgment, Path(out), real_rows=not private)
     return judgment

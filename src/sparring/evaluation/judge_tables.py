@@ -6,6 +6,7 @@ import numpy as np
 
 from sparring.core.errors import SettingsError, did_you_mean
 from sparring.data.tables.columns import Column, TableValues
+from sparring.data.tables.constraints import Constraint
 from sparring.evaluation.aligned_tables import (
     align_tables,
     choose_rows,
@@ -50,6 +51,7 @@ def judge_tables(
     synthetic: TableValues,
     held_out: TableValues | None,
     columns: tuple[Column, ...],
+    constraints: Sequence[Constraint] = (),
     *,
     target: str | None = None,
     private: bool = False,
@@ -59,8 +61,8 @@ def judge_tables(
     """Score a synthetic table against the real one that its generator was trained on.
 
     `held_out` are real rows of the same source that the generator has not seen; without them, half of the real rows stand in, and copies
-    cannot be told. `target` names a column to predict (usefulness). `private` adds attacks on the training rows, and `model` is
-    what they may use beside the synthetic rows. The result depends on the seed and on nothing else random.
+    cannot be told. `constraints` hold in every real row. `target` names a column to predict (usefulness). `private` adds attacks on the
+    training rows, and `model` is what they may use beside the synthetic rows. The result depends on the seed and on nothing else random.
     Raises a DataError if the tables do not fit each other, a SettingsError for an unknown target or for attacks without held-out rows,
     and a SparringError without scikit-learn.
     """
@@ -112,7 +114,7 @@ def judge_tables(
         tuple(notes),
         seed,
     )
-    return find_problems(judgment, aligned, everything, known)
+    return find_problems(judgment, aligned, everything, known, constraints)
 
 
 def _modeled_columns(columns: Sequence[Column], target: str | None) -> list[Column]:

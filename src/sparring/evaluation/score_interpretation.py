@@ -88,9 +88,9 @@ def interpret_scores(scores: Sequence[Score], real: ImageFeatures, fake: ImageFe
         and coverage < LOW_SCORE * best_coverage
     ):
         sentences.append(
-            f"Do not trust {inception.name} here: it is {inception.value:.2f}, close to that of the real images "
-            f"({real.inception.mean:.2f}), but the samples cover only {coverage:.0%} of them. It cannot detect missing variety within "
-            "classes."
+            f"Do not trust {inception.name} here: it is {inception.value:.2f}, {inception.value / real.inception.mean:.0%} of that of the "
+            f"real images ({real.inception.mean:.2f}), but the samples cover only {coverage:.0%} of them. It cannot detect missing variety "
+            "within classes."
         )
     memorization, copies = by_name["memorization"], by_name["copies"]
     if (exact := copied.double().mean().item()) > REPORTED_COPY_SHARE:

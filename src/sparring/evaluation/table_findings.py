@@ -1,11 +1,12 @@
 """What is wrong with a synthetic table, in plain words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from sparring.data.tables.columns import ColumnValues
+from sparring.data.tables.constraints import Constraint
 from sparring.evaluation.aligned_tables import AlignedTables
 from sparring.evaluation.column_drawing import number_text
 from sparring.evaluation.table_judgment import Finding, TableJudgment
@@ -32,9 +33,11 @@ NAMED = 5
 """Number of columns or categories that a sentence names."""
 
 
-def find_problems(judgment: TableJudgment, aligned: AlignedTables, real: TableArrays, known: TableArrays) -> TableJudgment:
+def find_problems(
+    judgment: TableJudgment, aligned: AlignedTables, real: TableArrays, known: TableArrays, constraints: Sequence[Constraint]
+) -> TableJudgment:
     """The judgment with its findings. `real` are the rows that may have been trained on, `known` all real rows: what a range or a category
-    is. Both are aligned with the synthetic ones.
+    is. Both are aligned with the synthetic ones. `constraints` hold in every real row.
     """
     drawn = aligned.tables[1]
     findings = [
@@ -47,6 +50,7 @@ def find_problems(judgment: TableJudgment, aligned: AlignedTables, real: TableAr
         *_ranges(judgment, aligned, known, drawn),
         *_gaps(judgment),
         *_fixed_columns(judgment),
+        *_constraints(judgment, constraints),
     ]
     return replace(judgment, findings=tuple(findings), suspicions=tuple(_suspicions(judgment)))
 
@@ -202,6 +206,18 @@ def _fixed_columns(judgment: TableJudgment) -> Iterator[Finding]:
             yield Finding("key repeated", f"{repeated:,} values of the identifier {column.name} repeat; in the real table, none does.")
         if column.kind == "constant" and (others := _values(drawn) - _values(real)):
             yield Finding("new category", f"The constant column {column.name} has other values, such as {sorted(others, key=str)[0]!r}.")
+
+
+def _constraints(judgment: TableJudgment, constraints: Sequence[Constraint]) -> Iterator[Finding]:
+    there = [each for each in constraints if all(name in judgment.synthetic for name in each.columns)]
+    broken = [(float((~each.holds(judgment.synthetic)).mean()), str(each)) for each in there]
+    broken = sorted((each for each in broken if each[0]), reverse=True)
+    if broken:
+        yield Finding(
+            "constraint broken",
+            f"{_count(len(broken), 'constraint', 'constraints')} of the real table {'is' if len(broken) == 1 else 'are'} broken: "
+            f"{_some([f'{name} (in {share:.2%} of the rows)' for share, name in broken])}.",
+        )
 
 
 def _array(values: ColumnValues) -> np.ndarray:

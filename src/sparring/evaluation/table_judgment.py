@@ -12,7 +12,7 @@ from sparring.metrics.tables.privacy_audit import PrivacyAudit
 FindingKind = Literal[
     "category lost", "rare category inflated", "column wrong", "columns right, pairs wrong", "gaps differ", "out of range",
     "new category", "key repeated", "few different rows", "copies rows", "training rows told apart", "attribute disclosed",
-    "epsilon exceeded",
+    "epsilon exceeded", "constraint broken",
 ]  # fmt: skip
 
 

@@ -172,15 +172,20 @@ class AutoregressiveTableGame(Game):
                 start = chunk * SAMPLE_CHUNK
                 some = slice(max(first - start, 0), min(first + n - start, SAMPLE_CHUNK))
                 streams = Streams(seed, chunk, device=self.device, scope="sample")
-                draws = (streams.uniform("cells", SAMPLE_CHUNK, len(self.tokens), 2) + 1) / 2
                 tokens = torch.full((SAMPLE_CHUNK, len(self.tokens)), UNKNOWN, device=self.device)
                 if known_tokens is not None:
                     tokens[some] = known_tokens[start + some.start - first : start + some.stop - first].to(self.device)
-                found = self.fill(tokens, draws, limits)
+                found = self.fill_chunk(tokens, streams, limits)
                 codes.append(found[0][some])
                 positions.append(found[1][some])
         drawn = torch.cat(codes), torch.cat(positions)
         return drawn if given is None else (drawn[0], torch.where(given[2].to(self.device), given[1].to(self.device), drawn[1]))
+
+    def fill_chunk(
+        self, tokens: Int64[Tensor, "n c"], streams: Streams, limits: Mapping[int, "TokenLimits"]
+    ) -> tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"]]:
+        """Codes and positions of rows in which some tokens are known, with the random numbers of these rows."""
+        return self.fill(tokens, (streams.uniform("cells", *tokens.shape, 2) + 1) / 2, limits)
 
     def fill(
         self, tokens: Int64[Tensor, "n c"], draws: Float[Tensor, "n c 2"], limits: Mapping[int, "TokenLimits"]
@@ -292,6 +297,7 @@ class AutoregressiveRecipe(PrivateRecipe):
         "in_order": {"at least": 0, "at most": 1},
         "constant_rate_samples": {"at least": 1},
         "passes": {"at least": 1},
+        "critic": {"at least": 0, "at most": 64},
     }
 
     batch_size: int = 500
@@ -321,6 +327,9 @@ class AutoregressiveRecipe(PrivateRecipe):
     """Share of the rows that are learned in the table's order, which is that of sampling. The others come in random orders, which rows
     with known cells need."""
 
+    critic: int = 0
+    """Number of candidates for each row, among which a critic chooses: a network that learns beside the model to tell its rows from real
+    ones. 0: no critic."""
     passes: int = 10
     """Number of passes through the table after which training ends, unless real_samples or steps is given. More passes repeat its rows."""
 
@@ -332,6 +341,9 @@ class AutoregressiveRecipe(PrivateRecipe):
         """See Recipe."""
         return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
 
-    def build(self, spec: TableSpec) -> AutoregressiveTableGame:
+    def incompatibilities(self, spec: TableSpec) -> list[str]:
         """See Recipe."""
-        return AutoregressiveTableGame(spec, self)
+        found = super().incompatibilities(spec)
+        if self.critic and spec.privacy is not None:
+            found.append("critic has no private training. Leave it out, or epsilon.")
+        return found

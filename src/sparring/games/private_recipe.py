@@ -16,11 +16,11 @@ class PrivateRecipe(Recipe):
 
     private_ranges: ClassVar[Ranges] = {"private_passes": {"at least": 1}, "longest_gradient": {"more than": 0}}
 
-    private_passes: int = 20
-    """Number of passes through the table after which private training (epsilon) ends. The noise is computed for as many; they cannot become
-    more later."""
+    private_passes: int = 10
+    """Number of passes through the table after which private training (epsilon) ends. The noise is computed for them, so that they cannot
+    become more later."""
     longest_gradient: float = 1.0
-    """In private training: the largest length of the gradient of one row. Longer ones are shortened."""
+    """In private training: the longest that the gradient of one row may be. Longer ones are shortened."""
 
     def enough_samples(self, spec: Any, count: int) -> int | None:  # noqa: ANN401 (the Spec of its kind of data)
         """See Recipe. Private training always ends: noise is computed for a number of steps."""

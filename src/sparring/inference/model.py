@@ -68,7 +68,7 @@ class Model:
     def translation_game(self) -> TranslationGame:
         """The game, if it makes images of images; a SettingsError if not."""
         if not isinstance(self.game, Translates):
-            raise SettingsError(f"{self.source} makes images of noise, not of images. Use it with: {self.use}")
+            raise SettingsError(f"{self.source} makes images from noise, not from other images. Use it with: {self.use}")
         return cast(TranslationGame, self.game)
 
     @property

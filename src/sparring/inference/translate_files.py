@@ -111,7 +111,7 @@ class _Watch:
             found[-1] += self._advice()
         if self.sizes:
             side, first = known.side, min(self.sizes)
-            what = self.sizes[first] if len(self.seen) == 1 else f"of quite another size ({first}: {self.sizes[first]})"
+            what = self.sizes[first] if len(self.seen) == 1 else f"of a very different size ({first}: {self.sizes[first]})"
             found.append(
                 f"{self._which(self.sizes)} {what}, and this model learned at {side}x{side}: use --size {side} if results look wrong."
             )

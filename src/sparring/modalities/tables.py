@@ -38,7 +38,6 @@ FRAME = "(a data frame)"
 """What config.json says of data that was not read from a file."""
 WITHOUT_USE = {
     "evaluate_every": "evaluate_every is for images; tables are judged with: sparring judge RUN. Leave it out.",
-    "coach": "coach is for images from noise; it knows no remedies for tables yet. Leave it out.",
 }
 """Settings of training that tables have no use for, and what to do instead."""
 
@@ -94,10 +93,13 @@ class Tables:
             raise SettingsError("This run was trained on a data frame, which is not kept. Give it again: sparring.resume(run, data=frame).")
         dataset = private_rows(data, recipe, settings) if settings["privacy"].wanted else rows_in(data, recipe, settings)
         plan = TablePlan.from_json(dataset.spec.plan)
+        others = len(plan.columns) - len(plan.modeled)
+        rest = "1 other follows from these, is constant or made fresh"
+        rest = rest if others == 1 else f"{others} others follow from these, are constant or made fresh"
         source = data if isinstance(data, str) else "a file" if isinstance(data, Path) else "a data frame"
         console.print(
             f"{plural(len(dataset), 'row', 'rows')} of {plural(len(plan.columns), 'column', 'columns')} from {source}: "
-            f"{len(plan.modeled)} to learn, {len(plan.columns) - len(plan.modeled)} that follow from them or are made fresh"
+            f"{len(plan.modeled)} to learn, {rest}"
             f"{f', {len(plan.dropped)} left out' if plan.dropped else ''}."
         )
         return dataset

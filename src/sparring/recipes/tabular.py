@@ -58,6 +58,9 @@ class Tabular(TableAdversarialRecipe, PrivateRecipe):
     """Number of units in each hidden layer of the discriminator."""
     temperature: float = 1.0
     """Temperature of the softmax through which gradients of codes flow."""
+    private_passes: int = 20
+    """Number of passes through the table after which private training (epsilon) ends. The noise is computed for them, so that they cannot
+    become more later."""
     constant_rate_samples: int = 200_000
     """Number of real samples from which learning rates fall with the square root of their number."""
 

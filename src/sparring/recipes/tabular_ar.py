@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.games.autoregressive_table import AutoregressiveRecipe
+from sparring.data.tables.table_spec import TableSpec
+from sparring.games.autoregressive_table import AutoregressiveRecipe, AutoregressiveTableGame
+from sparring.games.resampled_table import ResampledTableGame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +17,10 @@ class TabularAR(AutoregressiveRecipe):
     title: ClassVar[str] = "An autoregressive model for tables, with conditions on any cells"
     paper: ClassVar[str] = "Tiwald et al. 2025: TabularARGN: A Flexible and Efficient Auto-Regressive Framework (arXiv:2501.12012)"
     data: ClassVar[str] = "tables (.csv, .parquet and others, or a data frame)"
+
+    def build(self, spec: TableSpec) -> AutoregressiveTableGame:
+        """See Recipe."""
+        return ResampledTableGame(spec, self) if self.critic else AutoregressiveTableGame(spec, self)
 
 
 RECIPE = TabularAR

@@ -77,7 +77,9 @@ def settings_of(config: Config, source: Path) -> RunSettings:
         training = from_json(TrainSettings, config["train_settings"])
         kinds = modalities.MODALITIES[recipe.modality].settings
         return RunSettings(recipe, training, {name: from_json(kind, config["data"][name]) for name, kind in kinds.items()})
-    except (KeyError, TypeError, AttributeError) as problem:
+    except KeyError as problem:
+        raise CheckpointError(f"The run's config.json lacks {problem}: another version of Sparring wrote it, or it was altered.") from None
+    except (TypeError, AttributeError) as problem:
         raise CheckpointError(f"The run's config.json is damaged, or was altered: {problem!r}") from None
 
 

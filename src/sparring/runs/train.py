@@ -41,6 +41,8 @@ from sparring.training.settings import TrainSettings
 if TYPE_CHECKING:
     from rich.console import Console
 
+LEAST_LOG_LINES = 20
+"""Lines of the log of a run that ends by itself: short ones are logged more often than others, so that they can be diagnosed."""
 PlaySession = Callable[[Recipe, Config, InterveningCallback | None], SessionResult]
 """Trains with a recipe, perhaps with a coach, from where the run stands."""
 
@@ -89,7 +91,8 @@ def begin(
     modality.split_holdout(dataset, resolved.holdout, resolved.seed)  # refuses what leaves nothing, before anything is written
     enough = chosen.recipe.enough_samples(dataset.spec, len(dataset))
     if enough is not None and resolved.real_samples is None and resolved.steps is None:
-        resolved = replace(resolved, real_samples=enough)
+        lines = max(1, enough // chosen.recipe.batch_size // LEAST_LOG_LINES)
+        resolved = replace(resolved, real_samples=enough, log_every=min(resolved.log_every, lines))
         console.print(f"Training ends after {enough:,} real samples, if not before: more would repeat the data (--real-samples).")
     refuse_too_large(chosen.recipe, dataset.spec, dataset, resolved)
     if chosen.training.with_budget() is not chosen.training:

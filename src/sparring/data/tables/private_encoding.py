@@ -136,6 +136,8 @@ def _halved(
     numbers: Float64[np.ndarray, " n"], low: float, high: float, counter: NoisyCounter
 ) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, " k-1"]]:
     """Edges of the parts of a range, and how many numbers are in each. Parts with many numbers are halved, again and again."""
+    if not low < high:
+        return np.array([low, high]), np.zeros(1)
     noise = counter.noise * TREE_WEIGHT
     parts: list[tuple[float, float, float]] = [(low, high, np.inf)]
     for _ in range(DEPTH):

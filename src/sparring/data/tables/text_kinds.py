@@ -152,7 +152,7 @@ def _words(column: Column, distinct: DistinctTexts, rows: int) -> Column:
             column, kind="text", reason=f"{len(texts):,} distinct values of {words:.0f} words and {letters:.0f} letters on average"
         )
     if unique and present >= ROWS_OF_SERIALS:
-        return replace(column, kind="identifier", reason=f"every value is different and none is a number that measures{noted}")
+        return replace(column, kind="identifier", reason=f"every value is different, and none is a measurement{noted}")
     codes = " written with leading zeros" if all(re.fullmatch(r"\d+", text) for text in sample) and any(t[0] == "0" for t in sample) else ""
     counts = distinct.counts
     share = "" if not len(counts) else f", the most frequent is {_shortened(texts[int(counts.argmax())])!r} ({counts.max() / present:.1%})"

@@ -25,7 +25,7 @@ RELATIVISTIC = {
     "dragan": 0.0,
     "label_smoothing": 0.0,
 }
-"""The game that covered most modes in our measurements (docs/benchmarks.md): relativistic in pairs with R1 and R2 (after Huang et al.
+"""The game that covered most modes in our measurements (docs/benchmarks/modes.md): relativistic in pairs with R1 and R2 (after Huang et al.
 2024)."""
 WASSERSTEIN = {
     "objective": "wasserstein",

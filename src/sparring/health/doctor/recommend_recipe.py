@@ -20,13 +20,13 @@ LARGEST_SIDE_WITHOUT_SIZE = {"cpu": 64, "cuda": 128}
 """The largest side of images, by device, if no size is given."""
 SMALL_SIDE_FOR_STYLEGAN2 = 32
 """Up to this side StyleGAN2 goes without what it was given for faces, as its authors train CIFAR-10. (Measured here with narrow networks on
-two cores: docs/benchmarks.md.)"""
+two cores: docs/benchmarks/training.md.)"""
 ADAPTIVE_BELOW = 30_000
 """With this many images adaptive augmentation still helped (Karras et al. 2020, arXiv:2006.06676)."""
 FEWEST_MODES_LOST: dict[str, Any] = {
     name: value for name, value in asdict(CGAN()).items() if name != "condition" and value != getattr(DCGAN(), name)
 }
-"""The game that lost fewest modes in docs/benchmarks.md, as settings of `dcgan`: what `cgan` plays, without classes."""
+"""The game that lost fewest modes in docs/benchmarks/modes.md, as settings of `dcgan`: what `cgan` plays, without classes."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def recommend(spec: ImageSpec, data: Mapping[str, Any], device: str) -> Recommen
         settings: dict[str, Any] = {"width": 32 if side <= 64 else 16, "augment": "diffaugment" if augmented else "none"}
         recipe, good = CGAN(**settings) if conditional else DCGAN(**FEWEST_MODES_LOST | settings), GOOD_AT_32 * max(32, side) // 32
         reasons.append(
-            "DCGAN's networks, narrow enough for a processor, in the game that lost fewest modes of those measured (docs/benchmarks)."
+            "DCGAN's networks, narrow enough for a CPU, with the losses and penalties that lost the fewest modes (benchmarks, modes)."
         )
     else:
         settings = {"channel_base": 16 * side, "channel_max": 128, "latent_size": 128, "style_size": 128} if device == "cpu" else {}

@@ -76,10 +76,10 @@ class Translator:
 PIX2PIX = Translator(
     Pix2Pix,
     needs="pairs: for each input its true target",
-    gives="the target, as certain as pairs make it",
+    gives="the target itself, which only pairs can show it",
     first_look_images=FIRST_LOOKS["pix2pix"],
     good_images=GOOD["pix2pix"],
-    origin="docs/benchmarks.md, at 64x64",
+    origin="docs/benchmarks/translation.md, at 64x64",
     wants_pairs=True,
     cpu_settings={"width": 32, "discriminator_width": 32, "patch_layers": 2, "batch_size": 4, "norm": "batch"},
 )
@@ -90,7 +90,7 @@ CONTRASTIVE = Translator(
     gives="one direction, with half of CycleGAN's networks",
     first_look_images=FIRST_LOOKS["cut"],
     good_images=GOOD["cut"],
-    origin="docs/benchmarks.md, at 64x64, and the recipe's schedule",
+    origin="docs/benchmarks/translation.md, at 64x64, and the recipe's schedule",
     cpu_settings=UNPAIRED_ON_CPU,
 )
 CYCLE = Translator(
@@ -99,17 +99,17 @@ CYCLE = Translator(
     gives="both directions, a2b and b2a",
     first_look_images=FIRST_LOOKS["cyclegan"],
     good_images=GOOD["cyclegan"],
-    origin="docs/benchmarks.md, at 64x64, and the paper",
+    origin="docs/benchmarks/translation.md, at 64x64, and the paper",
     cpu_settings=UNPAIRED_ON_CPU,
 )
 STYLE = Translator(
     StyleTransfer,
     needs="images of any kind, and one image (or a few) of the style",
     gives="the style's colors and strokes, at many images a second",
-    # docs/benchmarks.md has three minutes at 128x128, but not how good less is. The end: Johnson et al. 2016, section 4.1, has 40,000
-    # batches of 4.
+    # docs/benchmarks/translation.md has three minutes at 128x128, but not how good less is. The end: Johnson et al. 2016, section 4.1,
+    # has 40,000 batches of 4.
     good_images=160_000,
-    origin="the paper; docs/benchmarks.md shows three minutes at 128x128",
+    origin="the paper; docs/benchmarks/translation.md shows three minutes at 128x128",
     wants_style=True,
 )
 TRANSLATORS = (PIX2PIX, CONTRASTIVE, CYCLE, STYLE)

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sparring import recipes
 from sparring.core.formatting import flags, plural
 from sparring.data.tables.columns import Column
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 
 RECIPE = "tabular-ar"
 """In docs/benchmarks/tables.md it has the best scores of all recipes, after half the seconds."""
-PASSES, FEWEST_ROWS_SHOWN, MOST_ROWS_SHOWN = 20, 200_000, 50_000_000
-"""A good model has seen every row about twenty times (adult: 9 passes reached the ceiling), and at least so many rows in all."""
 FEW_ROWS = 500
 MANY_CATEGORIES = 1000
 GAPPY = 0.5
@@ -42,7 +38,7 @@ class TableAdvice:
     """Settings of training: keywords for `sparring.train`."""
     pace: Pace
     rows_shown: int
-    """Number of rows until the model is good."""
+    """Number of rows after which training ends by itself."""
 
     @property
     def command(self) -> str:
@@ -67,8 +63,8 @@ class TableAdvice:
             *lines,
             *("", "Start with:", "", f"  {self.command}", ""),
             f"{RECIPE} scores best of all recipes for tables. tabular is the GAN; ctgan and tvae are the published systems.",
-            f"Here ({self.pace.machine}): {two_figures(self.pace.samples_per_second)} rows a second; {two_figures(passes)} passes through "
-            f"the table take about {minutes}.",
+            f"Here ({self.pace.machine}): {two_figures(self.pace.samples_per_second)} rows a second. Training ends by itself after "
+            f"{two_figures(passes)} passes through the table, in about {minutes}.",
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -97,10 +93,10 @@ def advise_table(source: str | os.PathLike[str], training: TrainSettings) -> Tab
     inspection = inspect_table(data)
     texts = tuple(column.name for column in inspection.columns if column.kind == "text")
     dataset = prepare_table(data, TableReading(drop=texts))
-    pace = measure_pace(recipes.get(RECIPE)(), dataset, training)
-    rows = int(np.clip(PASSES * inspection.rows, FEWEST_ROWS_SHOWN, MOST_ROWS_SHOWN))
-    minutes = training.minutes or max(1, round(pace.minutes_for(rows)))
-    settings = {"minutes": minutes} | ({"drop": texts} if texts else {})
+    recipe = recipes.get(RECIPE)()
+    pace, rows = measure_pace(recipe, dataset, training), recipe.enough_samples(dataset.spec, len(dataset))
+    assert rows is not None
+    settings = ({"minutes": training.minutes} if training.minutes else {}) | ({"drop": texts} if texts else {})
     return TableAdvice(data, inspection, tuple(table_difficulties(inspection, busy_machine(pace.share))), settings, pace, rows)
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 WIDE_CHANNELS = 128
-"""Smallest number of input channels for which the product is faster (measured: docs/benchmarks.md)."""
+"""Smallest number of input channels for which the product is faster (measured: docs/benchmarks/speed.md)."""
 SMALL_SIDE = 8
 """Largest side of the larger map for which unfolding saves time."""
 FEW_POSITIONS, MANY_WEIGHTS = 128, 2**20
