@@ -1,6 +1,6 @@
 """Kill training at random moments and resume it: does it end as if never interrupted?
 
-    python benchmarks/kills.py [--kills 30] [--seed 0] [--steps 2000]
+    python benchmarks/kills.py [--kills 30] [--seed 0] [--steps 2000] [--recipe dcgan] [--data fashion10k]
 
 One run of `sparring train` goes to its end in peace. Another with the same settings gets `kill -9` after a random
 time, is resumed, is killed again, and so on, until all kills are done; then it goes on to its end. Half of the kills
@@ -21,7 +21,15 @@ import torch
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 
-SETTINGS = ["--width", "8", "--batch-size", "16", "--log-every", "2", "--samples", "4", "--checkpoint-every", "3", "--sample-every", "50"]
+SETTINGS = ["--log-every", "2", "--samples", "4", "--checkpoint-every", "3", "--sample-every", "50"]
+SMALL = {
+    "dcgan": ["--width", "8", "--batch-size", "16"],
+    "tabular": ["--batch-size", "40", "--generator-hidden", "16", "--discriminator-hidden", "16", "--layers", "1"],
+    "tabular-ar": ["--batch-size", "40", "--hidden", "8", "--embedding", "4", "--bins", "8"],
+    "ctgan": ["--batch-size", "40", "--generator-hidden", "16", "--discriminator-hidden", "16"],
+    "tvae": ["--batch-size", "40", "--hidden", "16"],
+}
+"""By recipe, settings of small networks."""
 PATIENCE = 60
 """Seconds that an aimed kill waits for a checkpoint in the making."""
 
@@ -61,11 +69,13 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--recipe", choices=SMALL, default="dcgan")
+    parser.add_argument("--data", default="fashion10k")
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
         peace, war = RunDirectory(Path(folder) / "peace"), RunDirectory(Path(folder) / "war")
-        train = ["train", "dcgan", "--data", "fashion10k", "--steps", arguments.steps, *SETTINGS]
+        train = ["train", arguments.recipe, "--data", arguments.data, "--steps", arguments.steps, *SETTINGS, *SMALL[arguments.recipe]]
         began = time.monotonic()
         assert sparring(*train, "--out", peace.path).wait() == 0
         playing = checkpoints.read_facts(peace.checkpoints, arguments.steps)["progress"]["seconds"]
