@@ -444,3 +444,47 @@ def test_verbs_of_images_refuse_tables(trained: dict[str, Path], table: Path, ca
         assert "rows of a table" in capsys.readouterr().err
     assert call("train", "dcgan", "--data", table) == 1
     assert "is a table" in capsys.readouterr().err
+
+
+# --------------------------------------------------------------------------------------------------------------- critic
+
+
+def test_a_critic_mends_what_the_model_has_not_learned(tmp_path: Path, quiet: Console) -> None:
+    """The model hardly learns (its units are left out), so its columns are independent; the critic chooses candidates with equal columns."""
+    random = np.random.default_rng(0)
+    left = random.choice(["a", "b"], 2000)
+    same = np.where(random.random(2000) < 0.95, left, np.where(left == "a", "b", "a"))
+    frame = pd.DataFrame({"left": left, "right": same})
+    settings = {"batch_size": 200, "hidden": 4, "embedding": 2, "learning_rate": 3e-3, "dropout": 0.999, "steps": 400}
+    words = {"threads": 1, "holdout": 0, "console": quiet}
+    model = sparring.train("tabular-ar", frame, tmp_path / "run", critic=16, **settings, **words)
+    alone = sparring.train("tabular-ar", frame, tmp_path / "alone", **settings, **words).rows(4000, seed=1)
+    assert (alone.left == alone.right).mean() < 0.6
+    rows = model.rows(4000, seed=1)
+    assert (rows.left == rows.right).mean() == pytest.approx(0.95, abs=0.04)
+    assert (rows.left == "a").mean() == pytest.approx(0.5, abs=0.04)
+    assert model.rows(3000, seed=1).equals(rows.head(3000))
+    asked = model.rows(500, where=["left=a"])
+    assert (asked.left == "a").all()
+    assert (asked.right == "a").mean() == pytest.approx(0.95, abs=0.05)
+    packed = sparring.load(sparring.pack(tmp_path / "run", tmp_path / "model.safetensors"))
+    fresh = sparring.load(tmp_path / "run")
+    assert packed.rows(100, seed=2).equals(fresh.rows(100, seed=2))
+
+
+def test_a_critic_is_not_private(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("data", "inspect", table, "--out", tmp_path / "kinds.json") == 0
+    words = ("--epsilon", 3, "--table", tmp_path / "kinds.json", "--critic", 4, "--batch-size", 40)
+    assert call("train", "tabular-ar", "--data", table, "--out", tmp_path / "run", *words) == 1
+    assert "critic has no private training" in capsys.readouterr().err
+
+
+def test_a_coach_helps_a_game_of_tables(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = ("--learning-rate", 5, "--steps", 400, "--coach", "--threads", 1, "--batch-size", 40)
+    small = ("--generator-hidden", 16, "--discriminator-hidden", 16, "--layers", 1, "--latent-size", 8)
+    assert call("train", "tabular", "--data", table, "--out", tmp_path / "run", *wrong, *small) in {0, 4}
+    report = (tmp_path / "run" / "coach.md").read_text()
+    interventions = json.loads((tmp_path / "run" / "config.json").read_text())["interventions"]
+    assert interventions
+    assert interventions[0]["changes"]["learning_rate"] < 1
+    assert "learning_rate" in report

@@ -36,14 +36,15 @@ def is_table_name(path: Path) -> bool:
 
 
 def is_table(source: str | Path) -> bool:
-    """Whether `source` names a table: one that comes with the package, or a file that is a table by its ending and content.
+    """Whether `source` names a table: one that comes with the package, or a file that is a table by its ending and content. Of a file that
+    does not exist, by its ending alone.
 
     A .txt file is one only if its first lines have the same number of columns, more than one.
     """
     path = Path(source).expanduser()
     try:
         if not path.exists():
-            return str(source) in BUNDLED_TABLES
+            return str(source) in BUNDLED_TABLES or (path.suffix.lower() != ".txt" and is_table_name(path))
         if path.is_dir():
             return False
     except OSError:  # too long a name
