@@ -121,7 +121,7 @@ class CompletingTableGame(TableGame):
     ) -> Float[Tensor, "n width"]:
         """See LatentGame. `condition`: as `condition_of` makes it; None: no cell is known."""
         if condition is None:
-            condition = latents.new_zeros(len(latents), self.width + self.columns)
+            return self.generator(latents, None)
         unknown = 1 - self.by_number(condition[:, self.width :])
         return condition[:, : self.width] + unknown * self.generator(latents, condition)
 
@@ -148,7 +148,8 @@ class CompletingTableGame(TableGame):
             draws = torch.cat([streams.uniform(f"cell/{number}", chunk, 2) for streams in all_streams])[some]
             codes[:, number], positions[:, number] = draw_restricted(self.table_spec.encodings[number].shares, restriction, (draws + 1) / 2)
             known[:, number] = True
-        condition = self.condition_of(self.table_spec.rows_of(codes, positions), known)
+        nothing = given is None and not restrictions
+        condition = None if nothing else self.condition_of(self.table_spec.rows_of(codes, positions), known)
         drawn = self.table_spec.codes_of(self.generate_chunked(latents, condition, first % chunk))
         return torch.where(known, codes, drawn[0]), torch.where(known, positions, drawn[1])
 

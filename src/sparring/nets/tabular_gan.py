@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, relu, softmax
+from torch.nn.functional import leaky_relu, linear, relu, softmax
 
 WIDE = 200
 """Columns with more codes than this are seen and made through an embedding."""
@@ -65,10 +65,13 @@ class Cells(nn.Module):
         noisy = outputs + gumbel(noise)
         parts, start = [], 0
         for column in self.columns:
-            chances = softmax(noisy[:, start : start + column.codes] / self.temperature, dim=1)
+            own = noisy[:, start : start + column.codes]
+            chances = drawn = torch.zeros_like(own)
             if self.hard:
-                drawn = torch.zeros_like(chances).scatter_(1, chances.argmax(dim=1, keepdim=True), 1.0)
-                chances = drawn + chances - chances.detach()
+                drawn.scatter_(1, own.argmax(dim=1, keepdim=True), 1.0)
+            if not self.hard or torch.is_grad_enabled():  # else nothing flows through the softmax
+                chances = softmax(own / self.temperature, dim=1)
+                chances = drawn + chances - chances.detach() if self.hard else chances
             parts.append(chances)
             if column.has_position:
                 place = start + column.codes
@@ -165,9 +168,12 @@ class ResidualGenerator(nn.Module):
     def forward(
         self, latents: Float[Tensor, "n latents"], condition: Float[Tensor, "n condition"] | None = None
     ) -> Float[Tensor, "n width"]:
-        """Rows: indicators are 0 or 1, positions are in [-1, 1]."""
+        """Rows: indicators are 0 or 1, positions are in [-1, 1]. No condition is one of zeros."""
         latent, noise = latents[:, : self.latent_size], latents[:, self.latent_size :]
-        x = self.first(latent if condition is None else torch.cat([latent, condition], dim=1))
+        if condition is None:
+            x = linear(latent, self.first.weight[:, : self.latent_size], self.first.bias)
+        else:
+            x = self.first(torch.cat([latent, condition], dim=1))
         for norm, layer in zip(self.norms, self.layers, strict=True):
             x = x + layer(relu(norm(x)))
         return self.cells(self.head(relu(x)).float(), noise)
