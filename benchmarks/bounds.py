@@ -19,7 +19,7 @@ from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.image_sets import image_set_from_store
 from sparring.evaluation.judge_translations import MAX_JUDGED
 from sparring.evaluation.open_extractor import open_extractor
-from sparring.media.pixels import float_to_pixels, pixels_to_float
+from sparring.media.pixel_range import float_to_pixels, pixels_to_float
 from sparring.metrics.frechet_distance import Gaussian, gaussian_frechet_distance
 from sparring.nets.feature_extractors.resize import resize
 from translators import SIDE, TWITTER

@@ -17,7 +17,7 @@ from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, prepare
 from sparring.inference.model import Model
 from sparring.media.image_files import grid, save_image
-from sparring.media.pixels import float_to_pixels
+from sparring.media.pixel_range import float_to_pixels
 from sparring.training import checkpoints
 
 SMALL: dict[str, Any] = {"width": 32, "batch_size": 64}

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from garments import CLASSES, garments, held_out
 from rows import arguments, rows, say
-from sparring.evaluation.classifier import load_or_train_classifier, predict_classes
+from sparring.evaluation.classifier_features import load_or_train_classifier, predict_classes
 from sparring.inference.model import Model
 from sparring.media.image_files import grid, save_image
-from sparring.media.pixels import float_to_pixels
+from sparring.media.pixel_range import float_to_pixels
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "cgan": {"recipe": "cgan"},

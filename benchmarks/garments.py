@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, Store, prepare
-from sparring.evaluation.classifier import Classifier, load_or_train_classifier, predict_classes, split_by_class
+from sparring.evaluation.classifier_features import Classifier, load_or_train_classifier, predict_classes, split_by_class
 
 SIDE, CLASSES = 32, 10
 

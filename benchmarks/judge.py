@@ -35,7 +35,7 @@ from sparring.evaluation.features import CHUNK, Extractor
 from sparring.evaluation.image_sets import image_set_from_store
 from sparring.evaluation.judgment import judge_images
 from sparring.evaluation.open_extractor import open_extractor
-from sparring.media.pixels import float_to_pixels
+from sparring.media.pixel_range import float_to_pixels
 from sparring.metrics.frechet_distance import Gaussian, extrapolate_distance, frechet_distance, gaussian_frechet_distance
 
 ROUNDS = 5

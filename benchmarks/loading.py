@@ -20,7 +20,7 @@ from PIL import Image
 from sparring.core.hardware import keep_freed_memory
 from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, prepare
-from sparring.media.pixels import pixels_to_float
+from sparring.media.pixel_range import pixels_to_float
 
 BATCH, BATCHES = 128, 20
 

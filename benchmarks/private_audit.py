@@ -22,7 +22,7 @@ from rich.console import Console
 
 import sparring
 from sparring.data.tables.open_table import open_table
-from sparring.data.tables.read_like import read_like
+from sparring.data.tables.read_same_columns import read_like
 from sparring.evaluation.judge_table_sources import attacked
 from sparring.metrics.tables.privacy_audit import audit_privacy
 

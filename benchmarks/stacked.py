@@ -20,10 +20,10 @@ from rows import arguments, rows, say
 from sparring.core.random_streams import Streams
 from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, Store, prepare
-from sparring.evaluation.classifier import Classifier, load_or_train_classifier
+from sparring.evaluation.classifier_features import Classifier, load_or_train_classifier
 from sparring.inference.model import Model
 from sparring.media.image_files import grid, save_image
-from sparring.media.pixels import float_to_pixels
+from sparring.media.pixel_range import float_to_pixels
 from sparring.metrics.mode_coverage import class_coverage
 
 CONFIGURATIONS: dict[str, dict[str, Any]] = {

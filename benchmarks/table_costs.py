@@ -54,6 +54,24 @@ def many_values(distinct: int) -> dict[str, float]:
     return {"MB": peak()}
 
 
+def training(path: Path) -> dict[str, float]:
+    """Peak memory of 200 steps from the file on, above that of torch after a small step of its own."""
+    import torch
+    from rich.console import Console
+
+    torch.set_num_threads(1)
+    network = torch.nn.Linear(64, 64)
+    network(torch.randn(500, 64)).sum().backward()
+    torch.optim.Adam(network.parameters()).step()
+    torch_alone = peak()
+    import sparring
+
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["SPARRING_CACHE"] = f"{scratch}/cache"
+        sparring.train("tabular", path, Path(scratch) / "run", steps=200, threads=1, holdout=0, console=Console(quiet=True))
+    return {"MB above torch": peak() - torch_alone}
+
+
 def modes(path: Path) -> dict[str, float]:
     """Weighted expectation maximization against scikit-learn's variational mixture, on the table's columns of numbers."""
     from sklearn.mixture import BayesianGaussianMixture
@@ -74,7 +92,12 @@ def modes(path: Path) -> dict[str, float]:
     return {"ours, s": ours, "scikit-learn, s": time.process_time() - began}
 
 
-PARTS: dict[str, Callable[..., dict[str, float]]] = {"first step": first_step, "many values": many_values, "modes": modes}
+PARTS: dict[str, Callable[..., dict[str, float]]] = {
+    "first step": first_step,
+    "many values": many_values,
+    "training": training,
+    "modes": modes,
+}
 
 
 def main() -> None:
@@ -91,7 +114,7 @@ def main() -> None:
         return
     jobs = [("first step", str(asked.adult)), ("first step", str(asked.flights)), ("many values", "5"), ("many values", "5000")]
     results: dict[str, dict[str, Any]] = {}
-    for part, what in [*jobs, ("modes", str(asked.adult))]:
+    for part, what in [*jobs, ("training", str(asked.adult)), ("modes", str(asked.adult))]:
         rounds = []
         for _ in range(asked.rounds):
             command = [sys.executable, __file__, str(asked.adult), str(asked.flights), "--one", part, what]

@@ -52,7 +52,7 @@ def one_run(
 
     import sparring
     from sparring.data.tables.open_table import open_table
-    from sparring.data.tables.read_like import read_like
+    from sparring.data.tables.read_same_columns import read_like
     from sparring.evaluation.judge_tables import judge_tables
     from sparring.inference.table_rows import draw_rows
 

@@ -10,7 +10,7 @@ from sparring.core.batch import Batch
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.pair_spec import PairBatch
 from sparring.games.recipe import Recipe
-from sparring.media.pixels import pixels_to_float
+from sparring.media.pixel_range import pixels_to_float
 from sparring.training.loop import TrainingContext, TurnRunner
 from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sparring.cli import exit_codes, verbs
+from sparring.cli import command_table, exit_codes
 from support.cli import call
 
 TINY = ["--width", "4", "--batch-size", "8", "--threads", "1", "--samples", "4"]
@@ -32,7 +32,7 @@ def test_help_needs_no_torch_and_names_every_verb() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.endswith("False False\n")
-    assert all(verb in out for verb in verbs.COMMANDS)
+    assert all(verb in out for verb in command_table.COMMANDS)
 
 
 def test_flags_come_from_the_dataclasses(capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,7 +193,7 @@ def test_a_full_disk_is_one_line(trained: Path, capsys: pytest.CaptureFixture[st
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("sparring.core.files.os.fsync", full)
+    monkeypatch.setattr("sparring.core.atomic_files.os.fsync", full)
     assert call("sample", trained, "--out", "x.png") == 1
     said = capsys.readouterr().err.strip()
     assert said.startswith("sparring: No space left on device. ")

@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
+from sparring.core.atomic_files import read_json, replacing, sha256_of_file, write_json
 from sparring.core.errors import SparringError, did_you_mean, listed
-from sparring.core.files import read_json, replacing, sha256_of_file, write_json
 from sparring.core.hardware import repeatable, workers
 from sparring.core.mirror_padding import _of_pieces, mirrored
 from sparring.core.random_streams import Streams, stream_seed
 from sparring.media.image_files import grid, save_gif, save_image, save_video
-from sparring.media.pixels import float_to_pixels, pixels_to_float
+from sparring.media.pixel_range import float_to_pixels, pixels_to_float
 from sparring.runs.run_directory import RunDirectory
 
 

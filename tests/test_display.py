@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 from rich.console import Console
 
-from sparring.core.parallel import progress_bar
+from sparring.core.parallel_map import progress_bar
 from sparring.training.callbacks.log import Log
 from sparring.training.callbacks.progress_bar import ProgressBar, clock, fitting
 from sparring.training.callbacks.throughput import Throughput

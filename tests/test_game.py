@@ -14,7 +14,7 @@ from sparring.games.game import Turn
 from sparring.games.latent_game import SAMPLE_CHUNK, LatentGame
 from sparring.games.recipe import check
 from sparring.games.step_context import StepContext
-from sparring.media.pixels import pixels_to_float
+from sparring.media.pixel_range import pixels_to_float
 from sparring.training.callbacks.callback import Callback, Metrics
 from sparring.training.loop import TrainingContext, TurnRunner, train
 from sparring.training.session import fabric_for, first_state, resolve

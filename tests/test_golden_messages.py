@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from sparring import recipes
-from sparring.cli import main, verbs
+from sparring.cli import command_table, main
 from sparring.cli.arguments.from_signature import arguments_of
 from sparring.cli.help_pages import command_page
 
@@ -28,8 +28,12 @@ COLUMNS = 100
 
 PAGES = {
     "overview": "--help",
-    **{verb: f"{verb} --help" for verb in (*verbs.PLAIN, "resume", *verbs.GROUPS, *verbs.NEED_RECIPE) if verb != "recipes"},
-    **{f"{verb} {name}": f"{verb} {name} --help" for verb, group in verbs.GROUPS.items() for name in group},
+    **{
+        verb: f"{verb} --help"
+        for verb in (*command_table.PLAIN, "resume", *command_table.GROUPS, *command_table.NEED_RECIPE)
+        if verb != "recipes"
+    },
+    **{f"{verb} {name}": f"{verb} {name} --help" for verb, group in command_table.GROUPS.items() for name in group},
     "train dcgan": "train dcgan --help",
     "train pix2pix": "train pix2pix --help",
     "playground gan": "playground gan --help",
@@ -161,7 +165,7 @@ def settings_of_recipes(place: Path) -> str:
     found = []
     with settled(place):
         for name in recipes.names():
-            lines = command_page(verbs.with_recipe("train", name), f"sparring train {name}").splitlines()
+            lines = command_page(command_table.with_recipe("train", name), f"sparring train {name}").splitlines()
             start = next(number for number, line in enumerate(lines) if line.startswith("Recipe:"))
             found.append("\n".join([f"$ sparring train {name} --help", "", *lines[2:8], "...", *lines[start:], ""]))
     return "\n".join(found)
@@ -183,8 +187,8 @@ def test_mistakes(place: Path) -> None:
 def test_every_file_is_compared_and_every_command_has_a_page() -> None:
     assert {path.stem for path in FOLDER.glob("*.txt")} == {name.replace(" ", "-") for name in (*PAGES, "settings of recipes", "mistakes")}
     shown = {" ".join(words.split()[:-1]) for words in PAGES.values()}
-    assert {*verbs.COMMANDS} - {"help", "recipes"} <= shown
-    assert all(argument.help for name in recipes.names() for argument in arguments_of(verbs.with_recipe("train", name)))
+    assert {*command_table.COMMANDS} - {"help", "recipes"} <= shown
+    assert all(argument.help for name in recipes.names() for argument in arguments_of(command_table.with_recipe("train", name)))
 
 
 def compare(name: str, text: str) -> None:

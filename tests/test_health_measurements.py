@@ -30,7 +30,7 @@ from sparring.health.measurements import (
     watching_constant_channels,
 )
 from sparring.health.signals import CLASS_AGREEMENT_BY_CLASS
-from sparring.metrics.pixel_space import agreements, checkerboard, clusters, label_signs, mean_distance, rows_of, saturation
+from sparring.metrics.pixel_statistics import agreements, checkerboard, clusters, label_signs, mean_distance, rows_of, saturation
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 from sparring.training.callbacks import health as recorder

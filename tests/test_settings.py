@@ -10,7 +10,7 @@ import pytest
 
 from sparring import recipes
 from sparring.core.errors import SettingsError
-from sparring.core.settings import COMPARISONS, range_problems, type_problems
+from sparring.core.settings_checks import COMPARISONS, range_problems, type_problems
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.pair_spec import PairSpec
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background

@@ -19,12 +19,12 @@ from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.step_context import StepContext
 from sparring.health import signals
-from sparring.health.diagnosis import evidence, rules
+from sparring.health.diagnosis import record_questions, rules
 from sparring.health.signals import AUGMENTATION, PATH_LENGTH, Signal, Source, declared
 from sparring.runs.run_directory import RunDirectory
 from support.tiny import TINY
 
-READERS = [*sorted(Path(rules.__path__[0]).glob("*.py")), Path(evidence.__file__)]
+READERS = [*sorted(Path(rules.__path__[0]).glob("*.py")), Path(record_questions.__file__)]
 
 
 @pytest.fixture

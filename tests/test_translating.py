@@ -22,21 +22,21 @@ from rich.console import Console
 from torch import nn
 
 import sparring
+from sparring.core.atomic_files import put_bytes
 from sparring.core.errors import CheckpointError, DataError, SettingsError, SparringError
-from sparring.core.files import put_bytes
-from sparring.core.parallel import progress_bar
+from sparring.core.parallel_map import progress_bar
 from sparring.data.pairs.pair_spec import PairSpec
 from sparring.evaluation import judge_translations as translations
 from sparring.evaluation.judge_translations import channel_moments, color_matching, judge_translations, match_channel_count
 from sparring.evaluation.translation_pairs import pairs_of_run
+from sparring.inference.data_of_model import preprocessing_of
 from sparring.inference.model import Model
 from sparring.inference.tiling import reduced
-from sparring.inference.training_data import preprocessing_of
 from sparring.inference.translate_files import MARK, _Way, _written_names
 from sparring.interpret.linear_probe import probe_discriminator
 from sparring.media import video_files
 from sparring.media.image_files import grid, png, save_gif, save_video
-from sparring.media.pixels import float_to_pixels, pixels_to_float
+from sparring.media.pixel_range import float_to_pixels, pixels_to_float
 from sparring.modalities.pairs import translation_grid
 from sparring.nets.blocks.layers import shared_statistics
 from sparring.nets.forward_hooks import fixed_dropout

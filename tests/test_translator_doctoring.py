@@ -10,10 +10,10 @@ from PIL import Image
 
 import sparring
 from sparring import recipes
-from sparring.cli import verbs
+from sparring.cli import command_table
 from sparring.cli.arguments.correct_flags import correct_flags
+from sparring.core.atomic_files import read_json
 from sparring.core.errors import SettingsError
-from sparring.core.files import read_json
 from sparring.health.doctor import recommend_translation_recipe as translators
 from sparring.health.doctor.data_checks import check_pair_count
 from sparring.health.doctor.recommend_translation_recipe import TRANSLATORS, TranslatorAdvice
@@ -80,7 +80,7 @@ def test_two_sets_in_one_folder_are_two_sets(places: Places, tmp_path: Path) -> 
 def test_the_command_is_valid(places: Places, strangers: str) -> None:
     advice = advised(places[0], target=strangers, size=32)
     words = shlex.split(advice.command)
-    arguments = correct_flags(words[3:], verbs.command_function("train", words[2], words[3:]), " ".join(words[:3]))
+    arguments = correct_flags(words[3:], command_table.command_function("train", words[2], words[3:]), " ".join(words[:3]))
     given = dict(one.split("=", 1) for one in arguments)
     assert given["--target"] == strangers
     assert given["--size"] == "32"

@@ -12,7 +12,7 @@ from typing import Literal, get_args, get_origin
 import pytest
 
 from sparring import recipes
-from sparring.cli import exit_codes, main, verbs
+from sparring.cli import command_table, exit_codes, main
 from sparring.cli.arguments.correct_flags import UsageError, correct_flags
 from sparring.cli.arguments.correct_values import correct_values
 from sparring.cli.arguments.flags_in_messages import with_flags
@@ -37,7 +37,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 
 
 def understood(*words: str) -> list[str]:
-    return correct_flags(words, verbs.with_recipe("train", "dcgan"), "sparring train dcgan")
+    return correct_flags(words, command_table.with_recipe("train", "dcgan"), "sparring train dcgan")
 
 
 @pytest.mark.parametrize(
@@ -151,19 +151,23 @@ def test_what_is_meant_is_taken() -> None:
 
 
 def test_values_with_commas_and_words_with_places() -> None:
-    words = correct_flags(["A", "--resize", "Bicubic", "B", "--inputs", "gray"], verbs.PLAIN["judge"], "sparring judge")
+    words = correct_flags(["A", "--resize", "Bicubic", "B", "--inputs", "gray"], command_table.PLAIN["judge"], "sparring judge")
     assert words == ["A", "B", "--resize=bicubic, antialiased", "--inputs=gray"]
-    assert correct_flags(["RUN", "-n64", "--seed", "3"], verbs.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64", "--seed=3"]
-    assert correct_flags(["RUN", "-number", "64"], verbs.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64"]
-    assert correct_flags(["-n", "64", "RUN"], verbs.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64"]
-    mixed = correct_flags(["RUN", "--coarse", "0", "1", "--fine", "2"], verbs.GROUPS["latent"]["mix"], "sparring latent mix")
+    assert correct_flags(["RUN", "-n64", "--seed", "3"], command_table.PLAIN["sample"], "sparring sample") == [
+        "RUN",
+        "--number=64",
+        "--seed=3",
+    ]
+    assert correct_flags(["RUN", "-number", "64"], command_table.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64"]
+    assert correct_flags(["-n", "64", "RUN"], command_table.PLAIN["sample"], "sparring sample") == ["RUN", "--number=64"]
+    mixed = correct_flags(["RUN", "--coarse", "0", "1", "--fine", "2"], command_table.GROUPS["latent"]["mix"], "sparring latent mix")
     assert mixed == ["RUN", "--coarse", "0", "1", "--fine", "2"]
     with pytest.raises(UsageError, match="'C'"):
-        correct_flags(["A", "B", "C"], verbs.PLAIN["judge"], "sparring judge")
+        correct_flags(["A", "B", "C"], command_table.PLAIN["judge"], "sparring judge")
     with pytest.raises(UsageError, match=r"- IN.*\n.*- OUT"):
-        correct_flags(["RUN"], verbs.PLAIN["translate"], "sparring translate")
+        correct_flags(["RUN"], command_table.PLAIN["translate"], "sparring translate")
     with pytest.raises(UsageError, match="RUN"):
-        correct_flags([], verbs.PLAIN["compare"], "sparring compare")
+        correct_flags([], command_table.PLAIN["compare"], "sparring compare")
 
 
 @pytest.mark.parametrize(
@@ -212,15 +216,15 @@ def test_names_in_other_programs_lead_to_flags_and_commands_that_exist() -> None
 
     for own in commands.NAMES_ELSEWHERE:
         verb, _, name = own.partition(" ")
-        assert verb.startswith("--") or (name in verbs.GROUPS[verb] if name else verb in verbs.COMMANDS)
+        assert verb.startswith("--") or (name in command_table.GROUPS[verb] if name else verb in command_table.COMMANDS)
     assert set(commands.OPERANDS) <= set(commands.NAMES_ELSEWHERE)
     everything = {flag for name in recipes.names() for flag in flags_of("train", name)}
-    everything |= {flag for verb in verbs.PLAIN for flag in flags_of(verb)}
+    everything |= {flag for verb in command_table.PLAIN for flag in flags_of(verb)}
     assert set(flags.NAMES_ELSEWHERE) <= everything
 
 
 def flags_of(verb: str, name: str = "") -> set[str]:
-    return {argument.name for argument in arguments_of(verbs.command_function(verb, name, []))}
+    return {argument.name for argument in arguments_of(command_table.command_function(verb, name, []))}
 
 
 @pytest.mark.parametrize(
@@ -267,7 +271,9 @@ def test_every_flag_of_every_command_is_explained(columns: int, monkeypatch: pyt
 
 
 def test_defaults_are_those_that_are_trained_with() -> None:
-    page = {line.split()[0]: line for line in lines_of_flags(command_page(verbs.with_recipe("train", "dcgan"), "sparring train dcgan"))}
+    page = {
+        line.split()[0]: line for line in lines_of_flags(command_page(command_table.with_recipe("train", "dcgan"), "sparring train dcgan"))
+    }
     assert page["--learning-rate"].endswith("(default: 0.0002)")
     assert page["--betas"].endswith("(default: 0.5 0.999)")
     assert page["--latent"].endswith("(default: uniform)")  # the recipe's own, over what it inherits
@@ -323,11 +329,13 @@ def test_british_spelling_is_accepted_in_values_and_flags(british: str, american
 
 
 def every_command() -> dict[str, Callable[..., object]]:
-    commands = {f"sparring {verb}": verbs.command_function(verb, "", []) for verb in (*verbs.PLAIN, "resume")}
+    commands = {f"sparring {verb}": command_table.command_function(verb, "", []) for verb in (*command_table.PLAIN, "resume")}
     commands |= {
-        f"sparring {verb} {name}": verbs.command_function(verb, name, []) for verb, group in verbs.GROUPS.items() for name in group
+        f"sparring {verb} {name}": command_table.command_function(verb, name, [])
+        for verb, group in command_table.GROUPS.items()
+        for name in group
     }
-    return commands | {f"sparring train {name}": verbs.command_function("train", name, []) for name in recipes.names()}
+    return commands | {f"sparring train {name}": command_table.command_function("train", name, []) for name in recipes.names()}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from PIL import Image
 
 import sparring
 from sparring.cli import main
-from sparring.core.files import read_json
+from sparring.core.atomic_files import read_json
 from sparring.data.store import Store
 from support.golden import GOLDEN, golden
 from support.tiny import TINY

@@ -20,8 +20,8 @@ from PIL import Image
 
 from sparring.core.errors import DataError, SettingsError
 from sparring.data import content_digest
+from sparring.data.listed_images import Source
 from sparring.data.open_by_name import open_source
-from sparring.data.source import Source
 from sparring.data.store import Preprocessing, Store, open_store, prepare
 from support.image_files import encoded, noise
 

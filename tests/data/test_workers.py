@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sparring.core.parallel import in_order
+from sparring.core.parallel_map import in_order
 
 
 def test_results_come_in_order_from_many_threads() -> None:

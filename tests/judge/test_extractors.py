@@ -13,10 +13,10 @@ from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d
 
 from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.data.store import Store
-from sparring.evaluation import classifier
+from sparring.evaluation import classifier_features
 from sparring.evaluation.features import rebatch
 from sparring.evaluation.open_extractor import open_extractor
-from sparring.media.pixels import convert_channels
+from sparring.media.pixel_range import convert_channels
 from sparring.nets.feature_extractors import efficientnet_lite0
 from sparring.nets.feature_extractors.resize import resize
 from sparring.nets.feature_extractors.weight_files import read_weights
@@ -140,12 +140,12 @@ def test_the_classifier_learns_and_is_remembered(store: Store, monkeypatch: pyte
     assert found.probabilities is not None
     assert (found.probabilities.argmax(dim=1).numpy() == store.labels).mean() > 0.95  # bright on black and dark on white
     assert "held-out images" in extractor.note
-    monkeypatch.setattr(classifier, "train_classifier", lambda *_: pytest.fail("trained twice"))
+    monkeypatch.setattr(classifier_features, "train_classifier", lambda *_: pytest.fail("trained twice"))
     assert open_extractor("classifier", store=store).weights == extractor.weights
 
 
 def test_held_out_images_are_of_every_class() -> None:
-    training, held_out = classifier.split_by_class(np.array([0] * 20 + [1] * 4 + [2]))
+    training, held_out = classifier_features.split_by_class(np.array([0] * 20 + [1] * 4 + [2]))
     assert sorted([*training, *held_out]) == list(range(25))
     assert held_out.tolist() == [17, 18, 19, 23]
 

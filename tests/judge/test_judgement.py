@@ -14,8 +14,8 @@ from PIL import Image, ImageFilter
 from rich.console import Console
 
 import sparring
+from sparring.core.atomic_files import sha256_of_file
 from sparring.core.errors import DataError, SettingsError
-from sparring.core.files import sha256_of_file
 from sparring.core.jsonl import read_lines
 from sparring.data.open_by_name import open_source
 from sparring.data.store import Preprocessing, Store, prepare

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sparring.data.tables.arrow_values import values_of
 from sparring.data.tables.columns import Column, ColumnValues
 from sparring.data.tables.find_constraints import find_constraints
 from sparring.data.tables.infer_columns import infer_columns
-from sparring.data.tables.plan import TablePlan, plan_of
 from sparring.data.tables.reading import read_table
 from sparring.data.tables.table_format import RawTable
-from sparring.data.tables.values import values_of
+from sparring.data.tables.table_plan import TablePlan, plan_of
 
 
 def written(folder: Path, text: str | bytes, name: str = "t.csv") -> Path:

@@ -77,6 +77,13 @@ def test_what_is_changed_in_table_json_counts(tmp_path: Path) -> None:
     assert plan.column("age").kind == "category"
     assert plan.constraints == ()
     assert set(values) == {"age", "level", "number"}
+    value["constraints"]["id is a key: no value is there twice"] = False  # of a column that is left out
+    choices.write_text(json.dumps(value))
+    assert open_table(path, table=choices)[0].constraints == ()
+    value["constraints"]["level determines numbr"] = False
+    choices.write_text(json.dumps(value))
+    with pytest.raises(DataError, match="'level determines numbr' is switched off, and is not found"):
+        open_table(path, table=choices)
 
 
 def test_all_that_is_wrong_in_table_json_is_listed(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from sparring.core.errors import DataError, SettingsError
 from sparring.data.tables.columns import Column, ColumnValues
-from sparring.evaluation.attack_tables import AttackedModel
 from sparring.evaluation.judge_tables import judge_tables
 from sparring.evaluation.table_judgment import Estimate, TableJudgment, TableScore
+from sparring.evaluation.table_privacy import AttackedModel
 from sparring.evaluation.table_report import table_report_html, write_table_report
 from support.synthetic_tables import COLUMNS, Table, people, shuffled_columns, with_column, with_copies
 

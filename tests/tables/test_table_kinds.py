@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from sparring.core.errors import DataError
+from sparring.data.tables.arrow_values import values_of
 from sparring.data.tables.infer_columns import infer_columns
 from sparring.data.tables.reading import read_table
-from sparring.data.tables.values import values_of
 from support.tables import column_of, csv_of, opened
 
 RANDOM = np.random.default_rng(0)

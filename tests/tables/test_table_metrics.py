@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from sparring.core.errors import DataError, SparringError
-from sparring.metrics.tables import learned_scores
+from sparring.metrics.tables import detection_and_usefulness
 from sparring.metrics.tables.categories_and_ranges import category_shares, gap_score, repeated_keys, share_out_of_range
 from sparring.metrics.tables.column_arrays import bin_numbers, match_ids, positions_in, quantile_edges
-from sparring.metrics.tables.error_bounds import auc, binomial_tail, clopper_pearson, true_positives_at
-from sparring.metrics.tables.learned_scores import detection, usefulness
+from sparring.metrics.tables.confidence_bounds import auc, binomial_tail, clopper_pearson, true_positives_at
+from sparring.metrics.tables.detection_and_usefulness import detection, usefulness
 from sparring.metrics.tables.nearest_rows import column_ranges, embed_rows, gower_distances, nearest_rows
 from sparring.metrics.tables.shapes_and_trends import bin_by_own_range, bin_by_real_quantiles, column_shape, compare, resampled
 from support.synthetic_tables import COLUMNS, arrays, people, shuffled_columns
@@ -206,7 +206,7 @@ def test_usefulness_of_classes_and_numbers() -> None:
 def test_missing_scikit_learn_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "sklearn.ensemble", None)
     with pytest.raises(SparringError, match="learn"):
-        learned_scores.detection(arrays(people(50, 1)), arrays(people(50, 2)), np.random.default_rng(0))
+        detection_and_usefulness.detection(arrays(people(50, 1)), arrays(people(50, 2)), np.random.default_rng(0))
 
 
 def test_tables_with_other_columns_are_refused() -> None:

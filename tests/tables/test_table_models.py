@@ -21,8 +21,8 @@ from sparring.data.tables.conditions import NumberReader, all_hold, parse_condit
 from sparring.data.tables.date_parts import TIME_OF_DAY, join_dates, split_dates
 from sparring.data.tables.encoding import Encoding, fit_encoding
 from sparring.data.tables.gaussian_modes import assign_modes, fit_modes
-from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.table_dataset import RowsByCategory, TableDataset, holdout_rows
+from sparring.data.tables.table_plan import TablePlan
 from sparring.data.tables.table_spec import TableSpec
 from sparring.evaluation.judge_table_sources import judge_table_model
 from sparring.games.capabilities import CompletesRows, HasLikelihood, MakesRows
@@ -450,7 +450,7 @@ def test_verbs_of_images_refuse_tables(trained: dict[str, Path], table: Path, ca
 
 
 def test_a_critic_mends_what_the_model_has_not_learned(tmp_path: Path, quiet: Console) -> None:
-    """The model hardly learns (its units are left out), so its columns are independent; the critic chooses candidates with equal columns."""
+    """The model hardly learns (its units are left out): columns are independent, and the critic chooses candidates with equal ones."""
     random = np.random.default_rng(0)
     left = random.choice(["a", "b"], 2000)
     same = np.where(random.random(2000) < 0.95, left, np.where(left == "a", "b", "a"))

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from sparring.data.tables.arrow_values import table_of
 from sparring.data.tables.columns import ColumnValues
 from sparring.data.tables.identifiers import fresh_identifiers, pattern_of
-from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.row_values import same_values
-from sparring.data.tables.values import table_of
+from sparring.data.tables.table_plan import TablePlan
 from support.tables import planned
 
 ROWS = 600

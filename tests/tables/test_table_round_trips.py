@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from sparring.core.errors import SettingsError
+from sparring.data.tables.arrow_values import table_of
 from sparring.data.tables.reading import read_table
-from sparring.data.tables.values import table_of
 from sparring.data.tables.writing import save_values, to_frame, write_table
 from support.tables import opened, written
 

@@ -17,7 +17,7 @@ from sparring.core.errors import CheckpointError
 from sparring.inference.load import _built
 from sparring.interop import nvidia_stylegan2
 from sparring.interop.import_weights import import_weights
-from sparring.interop.official_files import OfficialWeights
+from sparring.interop.read_official_files import OfficialWeights
 from sparring.interop.safe_unpickling import PickledModule, read_nvidia_pickle
 from support.golden import GOLDEN, golden
 

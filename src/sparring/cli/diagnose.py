@@ -37,7 +37,7 @@ def diagnose(
         tile: Side, in pixels, of the single images in another program's sample grids. Default: detected.
     """
     from sparring import api
-    from sparring.core.files import write_json
+    from sparring.core.atomic_files import write_json
     from sparring.health.diagnosis.report import HTML
     from sparring.runs.run_directory import RunDirectory
 

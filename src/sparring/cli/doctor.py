@@ -37,7 +37,7 @@ def doctor(
         json: A JSON file to write, with the advice and all measurements.
     """
     from sparring import api
-    from sparring.core.files import write_json
+    from sparring.core.atomic_files import write_json
 
     screen = console()
     preprocessing = {"size": size, "channels": channels, "crop": crop, "max_bad": max_bad}

@@ -32,7 +32,7 @@ def interpolate(
     from sparring import api
     from sparring.core.formatting import plural
     from sparring.media.image_files import grid, output_kind, save_gif_or_video, save_image
-    from sparring.media.pixels import float_to_pixels
+    from sparring.media.pixel_range import float_to_pixels
 
     out = out or Path(f"{run.resolve().stem}-walk.gif")
     kind = output_kind(out, "video", "image")

@@ -129,12 +129,12 @@ def project(
     import numpy as np
     import torch
 
-    from sparring.core.files import replacing, write_json
+    from sparring.core.atomic_files import replacing, write_json
     from sparring.inference.load import load
     from sparring.latent.projection import project_images
     from sparring.media.image_decoding import read_images
     from sparring.media.image_files import OUTPUT_ENDINGS, grid, save_image
-    from sparring.media.pixels import float_to_pixels, pixels_to_float
+    from sparring.media.pixel_range import float_to_pixels, pixels_to_float
 
     out = out or Path(f"{run.resolve().stem}-projected")
     if out.suffix.lower() in {ending for endings in OUTPUT_ENDINGS.values() for ending in endings} and not out.is_dir():
@@ -159,7 +159,7 @@ def _curve(losses: "Float[Tensor, 'steps n']", names: Sequence[Path], out: Path)
         from matplotlib.figure import Figure
     except ImportError:
         return "(To also plot the losses: pip install 'sparring[plots]')"
-    from sparring.core.files import replacing
+    from sparring.core.atomic_files import replacing
 
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot(xlabel="step", ylabel="distance", yscale="log")
@@ -247,7 +247,7 @@ def move(
     from sparring.inference.load import load
     from sparring.latent.directions import move_along_direction
     from sparring.media.image_files import grid, output_kind, save_gif_or_video
-    from sparring.media.pixels import float_to_pixels
+    from sparring.media.pixel_range import float_to_pixels
     from sparring.media.save_images import save_images
 
     out = out or Path(f"{run.resolve().stem}-move.gif")

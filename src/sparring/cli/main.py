@@ -18,10 +18,10 @@ from sparring.cli.arguments.find_recipe import find_recipe
 from sparring.cli.arguments.flags_in_messages import with_flags
 from sparring.cli.arguments.from_signature import arguments_of
 from sparring.cli.arguments.spelling import folded, is_flag
+from sparring.cli.command_table import COMMANDS, GROUPS, NEED_RECIPE, SECTIONS, command_function, recipes_for
 from sparring.cli.exit_codes import EXIT_ERROR, EXIT_NOT_FINITE, EXIT_STOPPED, EXIT_USAGE
 from sparring.cli.help_pages import command_page, group_page, overview_page, recipe_list_page
 from sparring.cli.other_programs.commands import our_command_for
-from sparring.cli.verbs import COMMANDS, GROUPS, NEED_RECIPE, SECTIONS, command_function, recipes_for
 from sparring.core.errors import NonFiniteError, SettingsError, SparringError, did_you_mean
 
 DISK_FULL = " Files written so far are complete. Free some space and try again (to continue a run: sparring resume RUN)."

@@ -11,7 +11,7 @@ from sparring.core.console import console
 def playground(arguments: Any) -> int:  # noqa: ANN401 (made by `playground_arguments`)
     """Train a recipe on 2D points, plot what happens, and count the modes that it covers: `sparring playground RECIPE --data ring8`."""
     from sparring import api, recipes
-    from sparring.core.files import write_json
+    from sparring.core.atomic_files import write_json
 
     name = recipes.name_of(arguments.recipe)
     out = arguments.out or Path(f"playground-{name}-{arguments.data}.png")

@@ -41,7 +41,7 @@ def translate(
         noise: Seed of the dropout noise, for one of many possible translations (pix2pix). Default: dropout is off.
         max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
     """
-    from sparring.core.parallel import progress_bar
+    from sparring.core.parallel_map import progress_bar
     from sparring.inference.load import load
     from sparring.inference.translate_files import count_of, translate
 
@@ -70,7 +70,7 @@ def translate(
 
 def print_scores(ratings: "TranslationScores", step: int | None, place: Path) -> None:
     """Print the scores of a translation model, beside those of unchanged and of recolored inputs, and write them to a file."""
-    from sparring.core.files import write_json
+    from sparring.core.atomic_files import write_json
 
     screen = console()
     names = list(ratings.scores["translations"])

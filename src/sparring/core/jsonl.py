@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sparring.core.atomic_files import write_bytes
 from sparring.core.errors import CheckpointError, DataError
-from sparring.core.files import write_bytes
 
 
 def cut_back(path: Path, step: int) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from sparring.core.atomic_files import cache_folder, read_json
 from sparring.core.errors import SparringError
-from sparring.core.files import cache_folder, read_json
-from sparring.data.source import name_examples
+from sparring.data.listed_images import name_examples
 from sparring.data.store import DESCRIPTION, Store, open_store
 
 

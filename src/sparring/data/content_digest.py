@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sparring.core.atomic_files import cache_folder, read_json, write_json
 from sparring.core.errors import SparringError
-from sparring.core.files import cache_folder, read_json, write_json
-from sparring.core.parallel import in_order
-from sparring.data.source import hash_key
+from sparring.core.parallel_map import in_order
+from sparring.data.listed_images import hash_key
 
 SETTLE_NANOSECONDS = 2_000_000_000
 """Nanoseconds after which a change of a file is certain to show in its times, because file systems count them in coarse ticks."""

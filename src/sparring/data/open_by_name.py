@@ -5,11 +5,11 @@ from pathlib import Path
 from sparring.core.errors import DataError, did_you_mean
 from sparring.core.file_kinds import kind_of, refusal
 from sparring.data.images.bundled import BUNDLED_SETS, open_bundled
+from sparring.data.listed_images import Item, Problem, Source
 from sparring.data.readers.folder import open_folder, open_zip
 from sparring.data.readers.hub import open_hugging_face, open_torchvision
 from sparring.data.readers.idx import find_idx_sets, open_idx, open_idx_folder
 from sparring.data.readers.npy import open_array
-from sparring.data.source import Item, Problem, Source
 from sparring.data.tables.table_files import is_table
 from sparring.media.image_decoding import IMAGE_ENDINGS
 

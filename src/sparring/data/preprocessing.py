@@ -7,7 +7,7 @@ from typing import Literal
 from PIL import ImageColor
 
 from sparring.core.errors import SettingsError, listed
-from sparring.core.settings import type_problems
+from sparring.core.settings_checks import type_problems
 from sparring.media.image_decoding import Color, Crop
 
 MAX_SIDE = 8192

@@ -16,20 +16,20 @@ import numpy as np
 import torch
 from jaxtyping import Int64, UInt8
 
+from sparring.core.atomic_files import cache_folder, read_json, replacing, sha256_of_file, write_json
 from sparring.core.batch import Batch
 from sparring.core.errors import DataError, listed
-from sparring.core.files import cache_folder, read_json, replacing, sha256_of_file, write_json
 from sparring.core.formatting import plural
-from sparring.core.parallel import in_order, progress_bar
+from sparring.core.parallel_map import in_order, progress_bar
 from sparring.data.images.image_spec import ImageSpec, default_size
 from sparring.data.images.sizes_and_range import SharedRange, common_size, shared_range, value_range_notes
-from sparring.data.import_report import ImportReport, import_report_from_json
+from sparring.data.listed_images import Item, Problem, Source, hash_key, name_examples
+from sparring.data.preparation_report import ImportReport, import_report_from_json
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.data.readers.folder_layouts import is_training
-from sparring.data.source import Item, Problem, Source, hash_key, name_examples
 from sparring.data.store_writing import PixelWriter, discard, publish, temporary_folder
 from sparring.media.image_decoding import Color, UnusableImageError, decode_image, fit_to_square
-from sparring.media.pixels import pixels_to_float
+from sparring.media.pixel_range import pixels_to_float
 from sparring.media.value_range import ValueRange
 
 __all__ = ["ImportReport", "Preprocessing", "Store", "open_store", "open_store_if_present", "prepare"]

@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 from jaxtyping import UInt8
 
-from sparring.core.files import sync_folder
+from sparring.core.atomic_files import sync_folder
 
 try:
     import fcntl

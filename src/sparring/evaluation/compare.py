@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparring.core.atomic_files import read_json, replacing, write_bytes
 from sparring.core.console import console as plain_console
 from sparring.core.errors import DataError, SettingsError, SparringError, listed, missing_extra
-from sparring.core.files import read_json, replacing, write_bytes
 from sparring.evaluation import report
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
 from sparring.evaluation.judge_table_sources import judge_table_model

@@ -12,10 +12,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from sparring.core.atomic_files import cache_folder, replacing
 from sparring.core.errors import DataError, listed
-from sparring.core.files import cache_folder, replacing
 from sparring.data.images.sizes_and_range import SharedRange
-from sparring.data.source import Problem, hash_key, name_examples
+from sparring.data.listed_images import Problem, hash_key, name_examples
 from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import ImageSet
 from sparring.metrics.contrast_and_roughness import image_contrast, image_roughness

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from sparring.core.errors import DataError
-from sparring.media.pixels import convert_channels
+from sparring.media.pixel_range import convert_channels
 from sparring.nets.feature_extractors.resize import ResizeName, resize
 
 CHUNK = 16

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from sparring.core.errors import DataError
-from sparring.core.parallel import in_order
+from sparring.core.parallel_map import in_order
 from sparring.data.images.sizes_and_range import SharedRange
+from sparring.data.listed_images import Problem, Source, hash_key
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
-from sparring.data.source import Problem, Source, hash_key
 from sparring.data.store import Store
 from sparring.media.image_decoding import UnusableImageError, decode_image, fit_to_square, image_pixels
 from sparring.media.value_range import ValueRange

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from sparring.core.console import console as plain_console
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.hardware import keep_freed_memory
-from sparring.core.parallel import progress_bar
+from sparring.core.parallel_map import progress_bar
 from sparring.data.images.sizes_and_range import shared_range
 from sparring.data.open_by_name import open_source
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
@@ -25,10 +25,10 @@ from sparring.evaluation.judgment import Judgment, judge_images
 from sparring.evaluation.open_extractor import hash_of_tensors, open_extractor
 from sparring.games.capabilities import Samples
 from sparring.games.game import Game
+from sparring.inference.data_of_model import preprocessing_of, source_of, training_data
 from sparring.inference.load import IMPORTED, load
 from sparring.inference.model import Model
-from sparring.inference.training_data import preprocessing_of, source_of, training_data
-from sparring.media.pixels import float_to_pixels
+from sparring.media.pixel_range import float_to_pixels
 from sparring.metrics.feature_arrays import check_features
 from sparring.metrics.frechet_distance import Gaussian, gaussian_frechet_distance
 from sparring.nets.feature_extractors.resize import ResizeName

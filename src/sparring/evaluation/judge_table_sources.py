@@ -12,20 +12,20 @@ from torch import Tensor
 
 from sparring.core.errors import SettingsError
 from sparring.data.tables.columns import TableValues
-from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.private_encoding import published
 from sparring.data.tables.table_dataset import holdout_rows
+from sparring.data.tables.table_plan import TablePlan
 from sparring.data.tables.table_spec import TableSpec
 from sparring.data.tables.table_store import TableReading, fingerprint_of, learned_values
-from sparring.evaluation.attack_tables import AttackedModel
 from sparring.evaluation.judge_tables import judge_tables
 from sparring.evaluation.table_judgment import TableJudgment
+from sparring.evaluation.table_privacy import AttackedModel
 from sparring.evaluation.table_report import write_table_report
 from sparring.games.capabilities import HasDiscriminator, HasLikelihood, MakesRows
+from sparring.inference.data_of_model import source_of
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.inference.table_rows import draw_rows
-from sparring.inference.training_data import source_of
 from sparring.modalities.tables import FRAME
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.run_directory import RunDirectory
@@ -51,9 +51,14 @@ def judge_table_model(
     `out`: a folder for report.json and report.html. Raises a SparringError if the run's table is not where it was.
     """
     from sparring.data.tables.open_table import open_table  # noqa: PLC0415 (an extra)
-    from sparring.data.tables.read_like import read_like  # noqa: PLC0415 (an extra)
+    from sparring.data.tables.read_same_columns import read_like  # noqa: PLC0415 (an extra)
 
     run = RunDirectory(model.source)
+    if not run.exists():
+        raise SettingsError(
+            f"{model.source} does not know the table that it was trained on. Draw rows, and judge them: "
+            f"sparring sample {model.source} --out rows.csv; sparring judge TABLE rows.csv"
+        )
     source = source_of(model)
     config = read_config(run)
     settings = settings_of(config, run.config)
@@ -96,7 +101,7 @@ def judge_table_files(
 ) -> TableJudgment:
     """Score a synthetic table, by whatever program, against the real one. See `judge_table_model`."""
     from sparring.data.tables.open_table import open_table  # noqa: PLC0415 (an extra)
-    from sparring.data.tables.read_like import read_like  # noqa: PLC0415 (an extra)
+    from sparring.data.tables.read_same_columns import read_like  # noqa: PLC0415 (an extra)
 
     plan, values = open_table(real)
     made = read_like(synthetic, plan.columns)

@@ -15,14 +15,14 @@ from sparring.evaluation.aligned_tables import (
     random_numbers,
     take_table_rows,
 )
-from sparring.evaluation.attack_tables import AttackedModel, attack_tables
 from sparring.evaluation.scores import COVERAGE_NEIGHBORS, PRECISION_NEIGHBORS, Better, binomial_error
 from sparring.evaluation.table_findings import find_problems
 from sparring.evaluation.table_judgment import ColumnScore, Estimate, PairScore, TableJudgment, TableScore
+from sparring.evaluation.table_privacy import AttackedModel, attack_tables
 from sparring.metrics.nearest_neighbors import Neighborhoods, OwnNeighbors
 from sparring.metrics.tables.categories_and_ranges import gap_score, share_out_of_range
 from sparring.metrics.tables.column_arrays import TableArrays, missing, take_rows
-from sparring.metrics.tables.learned_scores import FOLDS, detection, usefulness
+from sparring.metrics.tables.detection_and_usefulness import FOLDS, detection, usefulness
 from sparring.metrics.tables.nearest_rows import column_ranges, embed_rows
 from sparring.metrics.tables.privacy_attacks import copy_test, match_rows
 from sparring.metrics.tables.shapes_and_trends import (

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
-from sparring.core.parallel import progress_bar
+from sparring.core.parallel_map import progress_bar
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.derived_inputs import DerivedInput
 from sparring.data.pairs.pairs import Pairing, Pairs
@@ -27,7 +27,7 @@ from sparring.evaluation.scores import small_sample_warning
 from sparring.evaluation.translation_pairs import PathLike, open_pairs_to_judge, pairs_of_run
 from sparring.games.translation import Direction
 from sparring.inference.model import Model
-from sparring.media.pixels import float_to_pixels, pixels_to_float
+from sparring.media.pixel_range import float_to_pixels, pixels_to_float
 from sparring.metrics.frechet_distance import Gaussian, gaussian_frechet_distance
 from sparring.metrics.paired_images import mean_scores
 from sparring.modalities.pairs import in_color

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sparring.core.atomic_files import sha256_of_file
 from sparring.core.errors import CheckpointError, SettingsError, did_you_mean, missing_extra
-from sparring.core.files import sha256_of_file
 from sparring.core.hardware import has_fast_bfloat16, refuse_absent_gpu
 from sparring.data.store import Store
-from sparring.evaluation import classifier
+from sparring.evaluation import classifier_features
 from sparring.evaluation.features import Extractor
 from sparring.nets.feature_extractors import efficientnet_lite0, inception_v3
 from sparring.nets.feature_extractors.resize import RESIZES, ResizeName
@@ -97,14 +97,14 @@ def _classifier_settings(store: Store | None, weights: Path | None) -> dict[str,
         raise SettingsError("The extractor 'classifier' is trained on the real data, so it takes no weights file. Leave weights out.")
     if store is None:
         raise SettingsError("The extractor 'classifier' is trained on the real data: give real data with classes.")
-    trained = classifier.load_or_train_classifier(store)
+    trained = classifier_features.load_or_train_classifier(store)
     return {
         "network": trained.network,
         "weights": hash_of_tensors(trained.network.state_dict()),
-        "side": classifier.SIDE,
+        "side": classifier_features.SIDE,
         "channels": store.spec.channels,
-        "center": (classifier.CENTER,),
-        "scale": (classifier.SCALE,),
+        "center": (classifier_features.CENTER,),
+        "scale": (classifier_features.SCALE,),
         "note": f"The classifier was trained on the real data itself. Its accuracy on {trained.held_out:,} held-out images is "
         f"{trained.accuracy:.1%}.",
     }

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sparring import __version__
-from sparring.core.files import write_bytes, write_json
+from sparring.core.atomic_files import write_bytes, write_json
 from sparring.core.random_streams import Streams
 from sparring.evaluation.image_sets import ImageSet
 from sparring.evaluation.judgment import Judgment

@@ -8,8 +8,8 @@ from sparring.core.console import console
 from sparring.core.errors import SettingsError
 from sparring.data.pairs.pairs import Pairing, Pairs, open_pairs_for_judging
 from sparring.games.translation import TranslationRecipe
+from sparring.inference.data_of_model import preprocessing_of, source_of
 from sparring.inference.model import Model
-from sparring.inference.training_data import preprocessing_of, source_of
 from sparring.modalities.pairs import pairs_for_recipe
 from sparring.runs.config import from_json, read_config
 from sparring.runs.data_changes import refuse_changed, refuse_moved

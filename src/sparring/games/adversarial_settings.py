@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sparring.core.data_spec import Spec
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.recipe import Recipe
 from sparring.losses.objectives import HAVE_TARGETS, ObjectiveName

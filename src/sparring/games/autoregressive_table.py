@@ -12,10 +12,11 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from sparring.core.random_streams import Streams
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.encoding import Encoding
 from sparring.data.tables.table_spec import TableBatch, TableSpec
+from sparring.games.capabilities import LikelihoodKind
 from sparring.games.game import Game, Player, RowLosses, Turn, evaluating, weights_in
 from sparring.games.private_recipe import FEWEST_ROWS, PrivateRecipe
 from sparring.games.recipe import Recipe
@@ -209,8 +210,11 @@ class AutoregressiveTableGame(Game):
             embedded[:, column] = predictor.embedding_of(tokens[:, column] + predictor.starts[column])
         return self.codes_of(tokens, within)
 
-    def log_likelihood(self, samples: Float[Tensor, "n width"]) -> Float[Tensor, " n"]:
-        """See `capabilities.HasLikelihood`. Of the tokens, in the table's order."""
+    likelihood_kind: ClassVar[LikelihoodKind] = "exact"
+    """See `capabilities.HasLikelihood`."""
+
+    def log_likelihood(self, samples: Float[Tensor, "n width"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n"]:
+        """See `capabilities.HasLikelihood`. Of the tokens, in the table's order; there are no classes."""
         tokens = self.tokens_of(*self.table_spec.codes_of(samples))
         columns = torch.arange(len(self.tokens), device=tokens.device)
         known = (columns[:, None] > columns)[:, None].expand(-1, len(tokens), -1)

@@ -14,6 +14,11 @@ Direction = Literal["a2b", "b2a"]
 """Which way a translator goes: from inputs to targets, or back."""
 
 
+LikelihoodKind = Literal["exact", "dequantized bound", "ELBO"]
+"""What a likelihood is: exact; the mean over noise of the density of pixels with uniform noise, a lower bound (Theis et al. 2016, section
+3.1); or the evidence lower bound of a variational autoencoder."""
+
+
 @runtime_checkable
 class Samples(Protocol):
     """Draws new samples."""
@@ -66,10 +71,17 @@ class HasDiscriminator(Protocol):
 
 @runtime_checkable
 class HasLikelihood(Protocol):
-    """Has a density."""
+    """Knows how likely samples are."""
 
-    def log_likelihood(self, samples: Float[Tensor, "n ..."]) -> Float[Tensor, " n"]:
-        """Natural logarithm of the density of each sample, or a lower bound of it."""
+    @property
+    def likelihood_kind(self) -> LikelihoodKind:
+        """What `log_likelihood` is."""
+        ...
+
+    def log_likelihood(self, samples: Float[Tensor, "n ..."], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n"]:
+        """Natural logarithm of the probability of each sample (of images as 8-bit pixels, of rows as tokens), or a lower bound of it. What
+        is random in it depends on the sample alone.
+        """
         ...
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.games.recipe import Recipe
 
 FEWEST_ROWS = 20_000

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, final
 
 from sparring.core.data_spec import Spec
 from sparring.core.errors import SettingsError, listed
-from sparring.core.settings import Ranges, range_problems, type_problems
+from sparring.core.settings_checks import Ranges, range_problems, type_problems
 from sparring.games.game import Game
 
 

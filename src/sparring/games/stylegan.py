@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
 from sparring.games.adversarial_settings import equalized_problems

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from sparring.core.random_streams import Streams
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.tables.table_spec import TableBatch, TableSpec
 from sparring.games.game import Player, Turn
 from sparring.games.latent_game import LatentGame

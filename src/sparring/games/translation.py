@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 from sparring.augment.diffaugment import diffaugment_together
 from sparring.augment.paired import jittered
 from sparring.core.random_streams import Streams
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.pair_spec import PairBatch, PairSpec
 from sparring.games.capabilities import Direction

@@ -23,7 +23,7 @@ from sparring.games.game import Game, as_played
 from sparring.games.latent_game import LatentGame
 from sparring.health import signals
 from sparring.metrics.nearest_neighbors import expected_coverage, squared_distances
-from sparring.metrics.pixel_space import (
+from sparring.metrics.pixel_statistics import (
     agreements,
     checkerboard,
     clusters,

@@ -9,8 +9,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from sparring import recipes
+from sparring.core.atomic_files import replacing
 from sparring.core.errors import SettingsError
-from sparring.core.files import replacing
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.runs.config import FORMAT

@@ -21,7 +21,7 @@ from sparring.data.tables.conditions import (
 )
 from sparring.data.tables.date_parts import TIME_OF_DAY
 from sparring.data.tables.encoding import Encoding
-from sparring.data.tables.plan import TablePlan
+from sparring.data.tables.table_plan import TablePlan
 from sparring.data.tables.table_spec import TableSpec
 from sparring.data.tables.table_store import learned_values, whole_values
 from sparring.games.capabilities import CompletesRows, MakesRows, Samples
@@ -221,7 +221,7 @@ def _replaced(before: ColumnValues, other: ColumnValues, rows: np.ndarray) -> Co
 
 def complete_table(model: "Model", source: Any, *, seed: int = 0) -> tuple[dict[str, ColumnValues], int]:  # noqa: ANN401 (a path or a frame)
     """The values of a table with its missing cells filled, and the number of cells that were."""
-    from sparring.data.tables.read_like import read_like  # noqa: PLC0415 (an extra)
+    from sparring.data.tables.read_same_columns import read_like  # noqa: PLC0415 (an extra)
 
     plan = plan_of(model)
     values = read_like(source, plan.columns, partial=True)
@@ -281,8 +281,8 @@ def save_rows(model: "Model", values: TableValues, out: str | os.PathLike[str]) 
 
 def rows_as_frame(model: "Model", values: TableValues) -> Any:  # noqa: ANN401 (the caller's kind of frame)
     """Rows as a frame of the kind that was trained on; an Arrow table if that was a file."""
+    from sparring.data.tables.arrow_values import table_of  # noqa: PLC0415 (an extra)
     from sparring.data.tables.frames import to_frame  # noqa: PLC0415 (an extra)
-    from sparring.data.tables.values import table_of  # noqa: PLC0415 (an extra)
 
     plan = plan_of(model)
     return to_frame(table_of(values, plan.columns, plan.format, typed=True), plan.format)

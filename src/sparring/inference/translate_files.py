@@ -19,24 +19,24 @@ import torch
 from jaxtyping import UInt8
 from PIL import Image, ImageColor
 
+from sparring.core.atomic_files import put_bytes, read_json, sweep, write_json
 from sparring.core.errors import DataError, SettingsError, SparringError, listed
 from sparring.core.file_kinds import kind_of, refusal
-from sparring.core.files import put_bytes, read_json, sweep, write_json
 from sparring.core.hardware import keep_freed_memory, workers
+from sparring.data.listed_images import name_examples
 from sparring.data.open_by_name import Source
 from sparring.data.pairs.derived_inputs import DERIVATIONS, SIZE_DEPENDENT, DerivedInput, parse_derived_input
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.readers.folder import content_digests, open_images
-from sparring.data.source import name_examples
 from sparring.games.latent_game import SAMPLE_CHUNK
 from sparring.games.translation import LARGEST_IN_COMPANY, Direction
+from sparring.inference.data_of_model import preprocessing_of
 from sparring.inference.load import load as load_model
 from sparring.inference.model import Model
 from sparring.inference.tiling import TILE, refuse_tile
-from sparring.inference.training_data import preprocessing_of
 from sparring.media.image_decoding import SEVERAL_FRAMES, UnusableImageError, decode_image
 from sparring.media.image_files import WRITABLE_ENDINGS, encode_image, output_kind, save_gif, save_image, save_video
-from sparring.media.pixels import float_to_pixels, pixels_to_float
+from sparring.media.pixel_range import float_to_pixels, pixels_to_float
 from sparring.media.video_files import VIDEO_ENDINGS, frame_rate, gif_frame_durations, has_audio, read_frames
 from sparring.media.video_files import frame_count as frames_in
 

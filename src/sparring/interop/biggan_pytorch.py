@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sparring.core.errors import CheckpointError
 from sparring.data.images.image_spec import ImageSpec
-from sparring.interop.official_files import OfficialWeights
+from sparring.interop.read_official_files import OfficialWeights
 from sparring.recipes.biggan import BigGAN
 
 State = dict[str, Tensor]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sparring.core.errors import CheckpointError, listed
 from sparring.data.pairs.pair_spec import PairSpec
-from sparring.interop.official_files import OfficialWeights
+from sparring.interop.read_official_files import OfficialWeights
 from sparring.nets.image_translation import NormName
 from sparring.recipes.pix2pix import Pix2Pix
 

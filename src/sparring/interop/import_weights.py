@@ -9,7 +9,7 @@ from sparring.core.file_kinds import refusal
 from sparring.inference.load import IMPORTED, _built
 from sparring.inference.model import Model
 from sparring.inference.pack import _write
-from sparring.interop.official_files import read_official_file
+from sparring.interop.read_official_files import read_official_file
 
 
 def import_weights(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Model:

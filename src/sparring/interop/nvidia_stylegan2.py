@@ -13,7 +13,7 @@ from torch import Tensor
 from sparring.core.errors import CheckpointError, listed
 from sparring.data.images.image_spec import ImageSpec
 from sparring.interop import nvidia_tensorflow
-from sparring.interop.official_files import OfficialWeights
+from sparring.interop.read_official_files import OfficialWeights
 from sparring.interop.safe_unpickling import PickledModule, TensorflowNetwork
 from sparring.nets.blocks.resampling import TAPS
 from sparring.recipes.stylegan2 import StyleGAN2

@@ -13,11 +13,11 @@ from torch.overrides import TorchFunctionMode
 
 from sparring.core.errors import SettingsError
 from sparring.data.store import Store
+from sparring.inference.data_of_model import data_of
 from sparring.inference.model import Model
-from sparring.inference.training_data import data_of
 from sparring.interpret.discriminator_features import Maps, maps_of_images, open_discriminator
 from sparring.media.image_files import grid
-from sparring.media.pixels import float_to_pixels
+from sparring.media.pixel_range import float_to_pixels
 from sparring.nets.forward_hooks import record_feature_maps
 
 

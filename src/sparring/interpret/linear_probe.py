@@ -11,10 +11,10 @@ from jaxtyping import Float, Int64, UInt8
 
 from sparring.core.errors import DataError, missing_extra
 from sparring.data.store import Store
-from sparring.evaluation.classifier import split_by_class
+from sparring.evaluation.classifier_features import split_by_class
 from sparring.evaluation.open_extractor import open_extractor
+from sparring.inference.data_of_model import data_of
 from sparring.inference.model import Model
-from sparring.inference.training_data import data_of
 from sparring.interpret.discriminator_features import CHUNK, maps_of_images, pooled_features
 
 PENALTIES = tuple(10.0**power for power in range(7))

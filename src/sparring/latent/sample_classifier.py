@@ -7,9 +7,9 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from sparring.data.store import Store
-from sparring.evaluation.classifier import load_or_train_classifier, predict_classes
+from sparring.evaluation.classifier_features import load_or_train_classifier, predict_classes
+from sparring.inference.data_of_model import data_of
 from sparring.inference.model import Model
-from sparring.inference.training_data import data_of
 from sparring.latent.space import Images
 
 

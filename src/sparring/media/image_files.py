@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from sparring.core.atomic_files import replacing, write_bytes
 from sparring.core.errors import SettingsError, SparringError, missing_extra
-from sparring.core.files import replacing, write_bytes
 
 MAX_GIF_RATE = 50
 """Largest frame rate of a GIF: browsers show shorter frames for a tenth of a second each."""

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from sparring.core.atomic_files import replacing
 from sparring.core.errors import SettingsError
-from sparring.core.files import replacing
 from sparring.media.image_files import grid, output_kind, save_image
-from sparring.media.pixels import float_to_pixels
+from sparring.media.pixel_range import float_to_pixels
 
 
 def save_images(images: Tensor | Iterable[Tensor], path: Path | str, *, columns: int | None = None) -> Path:

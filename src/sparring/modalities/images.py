@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from sparring.core.errors import SettingsError
 from sparring.core.formatting import flags, plural
-from sparring.core.settings import non_default, type_problems
+from sparring.core.settings_checks import non_default, type_problems
 from sparring.data.dataset import Dataset
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.images.sizes_and_range import common_size
@@ -26,7 +26,7 @@ from sparring.games.game import Game
 from sparring.games.image_recipe import ImageRecipe
 from sparring.games.recipe import Recipe
 from sparring.media.image_files import grid
-from sparring.media.pixels import float_to_pixels
+from sparring.media.pixel_range import float_to_pixels
 from sparring.metrics.sliced_wasserstein import downsampled_rows, sliced_wasserstein
 from sparring.modalities.modality import DataSettings, Place
 
@@ -40,6 +40,7 @@ class Images:
     """Images of one size, with or without classes."""
 
     name: ClassVar[str] = "images"
+    items: ClassVar[str] = "images"
     judged_by: ClassVar[Literal["samples", "translations", "modes", "rows"]] = "samples"
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing}
 

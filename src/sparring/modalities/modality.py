@@ -26,6 +26,8 @@ class Modality(Protocol):
 
     name: ClassVar[str]
     """As recipes and specs call the kind."""
+    items: ClassVar[str]
+    """What messages call its samples, in the plural."""
     judged_by: ClassVar[Literal["samples", "translations", "modes", "rows"]]
     """What evaluation scores of a model."""
     settings: ClassVar[Mapping[str, type]]

@@ -12,8 +12,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from sparring.core.errors import SettingsError
-from sparring.core.formatting import plural
-from sparring.core.settings import type_problems
+from sparring.core.formatting import flags, plural
+from sparring.core.settings_checks import non_default, type_problems
 from sparring.data.dataset import Dataset
 from sparring.data.pairs.input_statistics import pair_statistics
 from sparring.data.pairs.pair_spec import PairSpec
@@ -24,7 +24,7 @@ from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame, TranslationRecipe, mean_difference
 from sparring.media.image_files import grid
-from sparring.media.pixels import convert_channels, float_to_pixels
+from sparring.media.pixel_range import convert_channels, float_to_pixels
 from sparring.metrics.sliced_wasserstein import downsampled_rows, sliced_wasserstein
 from sparring.modalities.images import place_of, with_found_range
 from sparring.modalities.modality import DataSettings, Place
@@ -46,6 +46,7 @@ class PairsOfImages:
     """Inputs and targets for translators."""
 
     name: ClassVar[str] = "pairs"
+    items: ClassVar[str] = "images"
     judged_by: ClassVar[Literal["samples", "translations", "modes", "rows"]] = "translations"
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing, "pairing": Pairing}
 
@@ -83,7 +84,10 @@ class PairsOfImages:
         found = f"{plural(len(pairs), 'input', 'inputs')} to train on, {len(pairs.holdout_indices[0]):,} held out: {pairs.spec}."
         places = {pairs.inputs.folder: str(data), pairs.targets.folder: pairing.target or str(data)}
         stores = {store.folder: store for store in (pairs.inputs, pairs.targets)}
-        summaries = [stores[folder].report.summary(f"sparring data inspect {shlex.quote(place)}") for folder, place in places.items()]
+        prepared = " ".join(flags(non_default(replace(settings["preprocessing"], size=pairs.spec.height))))
+        summaries = [
+            stores[folder].report.summary(f"sparring data prepare {shlex.quote(place)} {prepared}") for folder, place in places.items()
+        ]
         for line in (found, *itertools.chain(*summaries), *pairs.notes):
             console.print(line)
         return pairs

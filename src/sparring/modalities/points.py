@@ -30,6 +30,7 @@ class PointsInThePlane:
     """Samples of a mixture with a known density."""
 
     name: ClassVar[str] = "points"
+    items: ClassVar[str] = "points"
     judged_by: ClassVar[Literal["samples", "translations", "modes", "rows"]] = "modes"
     settings: ClassVar[Mapping[str, type]] = {}
 

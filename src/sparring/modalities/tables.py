@@ -10,13 +10,13 @@ from jaxtyping import Float64, Int32, UInt8
 
 from sparring.core.errors import SettingsError
 from sparring.core.formatting import plural
-from sparring.core.settings import range_problems, type_problems
+from sparring.core.settings_checks import range_problems, type_problems
 from sparring.data.dataset import Dataset
-from sparring.data.tables.plan import TablePlan
+from sparring.data.tables.plot_columns import draw_columns
 from sparring.data.tables.privacy import PrivacySettings
 from sparring.data.tables.private_table import PrivateRows, prepare_private_table
 from sparring.data.tables.table_dataset import TableDataset, split_holdout
-from sparring.data.tables.table_drawing import draw_columns
+from sparring.data.tables.table_plan import TablePlan
 from sparring.data.tables.table_spec import TableSpec
 from sparring.data.tables.table_store import TableReading, prepare_table
 from sparring.games.capabilities import Samples
@@ -46,6 +46,7 @@ class Tables:
     """Rows of a table: files, or data frames."""
 
     name: ClassVar[str] = "tables"
+    items: ClassVar[str] = "rows"
     judged_by: ClassVar[Literal["samples", "translations", "modes", "rows"]] = "rows"
     settings: ClassVar[Mapping[str, type]] = {"reading": TableReading, "privacy": PrivacySettings}
 

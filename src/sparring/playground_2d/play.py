@@ -22,7 +22,7 @@ from sparring import recipes
 from sparring.core.console import console as plain_console
 from sparring.core.errors import SettingsError, did_you_mean, listed, missing_extra
 from sparring.core.random_streams import Streams
-from sparring.core.settings import range_problems, type_problems
+from sparring.core.settings_checks import range_problems, type_problems
 from sparring.data.points.mixtures import Mixture, Points, mixture
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, pack_samples
 from sparring.games.adversarial_settings import AdversarialSettings

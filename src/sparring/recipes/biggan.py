@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
 from sparring.games.adversarial_settings import Condition, nearest_square, square_problems

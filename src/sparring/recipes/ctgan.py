@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sparring.core.random_streams import Streams
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.tables.table_spec import Block, TableBatch, TableSpec
 from sparring.games.step_context import StepContext
 from sparring.games.table_gan import TableAdversarialRecipe, TableGame, column_shapes

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.pairs.pair_spec import PairSpec
 from sparring.games.step_context import StepContext
 from sparring.games.translation import OneWayGame, PatchRecipe, divisor_problems

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.pairs.pair_spec import PairSpec
 from sparring.games.game import Player, Turn
 from sparring.games.step_context import StepContext

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
 from sparring.nets import mlp as nets

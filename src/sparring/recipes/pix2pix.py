@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.pairs.pair_spec import PairSpec
 from sparring.games.step_context import StepContext
 from sparring.games.translation import OneWayGame, Parts, PatchObjective, PatchRecipe, divisor_problems, mean_difference

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.pairs.pair_spec import PairSpec
 from sparring.games.game import Player, Turn
 from sparring.games.step_context import StepContext

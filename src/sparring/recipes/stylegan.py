@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.progressive_growing import GrowingRecipe
 from sparring.games.stylegan import StyleGame, StyleRecipe

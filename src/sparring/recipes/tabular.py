@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.tables.table_spec import TableSpec
 from sparring.games.private_recipe import PrivateRecipe
 from sparring.games.private_table_gan import PrivateTableGame

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 from sparring.data.tables.table_spec import TableSpec
 from sparring.games.table_autoencoder import TableAutoencoderRecipe
 from sparring.games.table_gan import column_shapes

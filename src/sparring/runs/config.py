@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sparring import modalities, recipes
+from sparring.core.atomic_files import read_json, write_json
 from sparring.core.errors import CheckpointError
 from sparring.core.file_kinds import kind_of, refusal
-from sparring.core.files import read_json, write_json
-from sparring.core.settings import plain
+from sparring.core.settings_checks import plain
 from sparring.games.recipe import Recipe
 from sparring.modalities.modality import DataSettings, Modality
 from sparring.runs.run_directory import RunDirectory

@@ -6,6 +6,7 @@ from typing import Any
 
 from sparring.core.errors import DataError, SettingsError, listed
 from sparring.data.changed_files import changes_since
+from sparring.modalities import MODALITIES
 from sparring.runs.run_directory import RunDirectory
 
 
@@ -38,13 +39,14 @@ def refuse_changed(
     before, count = recorded["count"], len(dataset)
     if dataset.fingerprint == recorded["fingerprint"]:
         return
+    items = MODALITIES[recorded["spec"]["kind"]].items
     if count != before:
-        what = f"{count:,} images now, {before:,} then ({abs(count - before):,} {'more' if count > before else 'fewer'})."
+        what = f"{count:,} {items} now, {before:,} then ({abs(count - before):,} {'more' if count > before else 'fewer'})."
     else:
-        what = f"{count:,} images now as then, but other ones, or with other labels or in another order."
+        what = f"{count:,} {items} now as then, but other ones, or with other labels or in another order."
     files = " ".join(["", *changes_since(recorded["fingerprint"], dataset)])
     raise SettingsError(
-        f"{place} is no longer the data that {run.path} was trained on: {what}{files} A run can only continue with the same images. "
+        f"{place} is no longer the data that {run.path} was trained on: {what}{files} A run can only continue with the same {items}. "
         f"Restore them; or, if they are elsewhere: {run.resume_command} --data PLACE; or train a new run on the new data, with another "
         f"--out. {otherwise}".rstrip()
     )

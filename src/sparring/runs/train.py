@@ -16,7 +16,7 @@ from sparring.core.data_spec import Spec
 from sparring.core.errors import CheckpointError, MemoryShortageError, SettingsError, did_you_mean, listed
 from sparring.core.formatting import plural
 from sparring.core.openmp import remark_once
-from sparring.core.settings import range_problems, type_problems
+from sparring.core.settings_checks import range_problems, type_problems
 from sparring.data.dataset import Dataset
 from sparring.games.recipe import Recipe, check
 from sparring.modalities.images import place_of

@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from sparring.core.atomic_files import read_json, replacing, sha256_of_file, write_json
 from sparring.core.errors import CheckpointError, listed
-from sparring.core.files import read_json, replacing, sha256_of_file, write_json
 from sparring.training.state import Progress
 
 Facts = dict[str, Any]

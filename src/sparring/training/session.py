@@ -14,8 +14,8 @@ import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 
+from sparring.core.atomic_files import write_json
 from sparring.core.errors import NonFiniteError
-from sparring.core.files import write_json
 from sparring.core.formatting import clock
 from sparring.core.hardware import core_count, has_fast_bfloat16, keep_freed_memory, refuse_absent_gpu, repeatable
 from sparring.core.random_streams import stream_seed

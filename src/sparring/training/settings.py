@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from sparring.core.settings import Ranges, range_problems, type_problems
+from sparring.core.settings_checks import Ranges, range_problems, type_problems
 
 DEFAULT_MINUTES = 10.0
 BUDGETS = ("real_samples", "steps", "minutes")
@@ -41,7 +41,7 @@ class TrainSettings:
     }
 
     real_samples: int | None = None
-    """Stop after this many real samples; an image that is used again counts again. None: no limit."""
+    """Stop after this many real samples; a sample that is used again counts again. None: no limit."""
     steps: int | None = None
     """Stop after this many training steps. None: no limit."""
     minutes: float | None = None
@@ -54,7 +54,7 @@ class TrainSettings:
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """Precision of the networks' arithmetic; weights are always float32. auto: bfloat16 if the hardware computes it fast, else float32."""
     threads: int = 0
-    """Number of CPU threads. 0: one per core."""
+    """Number of CPU threads. 0: one per core, or OMP_NUM_THREADS if that is less."""
     gradient_accumulation: int = 1
     """Number of parts that each batch is split into; their gradients are summed. More parts need less memory for the same step (but
     batch norm only sees one part at a time)."""
@@ -78,7 +78,7 @@ class TrainSettings:
     evaluate_extractor: str = "lite0"
     """Feature network of the evaluations: lite0, inception, classifier or timm:NAME."""
     holdout: int | None = None
-    """Number of images held out from training, to measure whether the others are memorized. (Image translation has
+    """Number of samples held out from training, to measure whether the others are memorized. (Image translation has
     --held-out instead.) None: one in twenty images, at most 128; one in ten rows of a table, at most 4,096."""
     coach: bool = False
     """Intervene when training fails: go back to the last healthy checkpoint, change the mildest setting that is known to help, and
@@ -92,7 +92,7 @@ class TrainSettings:
 
     def problems(self, batch_size: int, smallest_part: int = 1) -> list[str]:
         """One sentence for every value that has a wrong type or is out of range. (Except `batch_size`, which the recipe checks.)
-        `smallest_part`: number of images that have to stay together when a batch is split.
+        `smallest_part`: number of samples that have to stay together when a batch is split.
         """
         problems = type_problems(self) + range_problems(self, self.ranges)
         whole = type(batch_size) is type(self.gradient_accumulation) is type(smallest_part) is int

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sparring.core.errors import DataError
 from sparring.data.images.stacked_channels import stacked_source
-from sparring.data.source import Item, NumberedItems, Source, hash_key
+from sparring.data.listed_images import Item, NumberedItems, Source, hash_key
 
 BUNDLED_SETS = {
     "emoji": "emoji-google",

@@ -9,10 +9,10 @@ from jaxtyping import UInt8
 
 from sparring.core.errors import DataError
 from sparring.core.formatting import plural
-from sparring.core.parallel import in_order, progress_bar
+from sparring.core.parallel_map import in_order, progress_bar
 from sparring.data.images.sizes_and_range import SharedRange, shared_range, value_range_notes
+from sparring.data.listed_images import Problem, Source
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
-from sparring.data.source import Problem, Source
 from sparring.media.image_decoding import UnusableImageError, decode_image, fit_to_square
 from sparring.media.image_files import grid
 

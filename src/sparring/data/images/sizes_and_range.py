@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable, Sequence
 
 from sparring.core.errors import DataError
-from sparring.core.parallel import in_order
+from sparring.core.parallel_map import in_order
+from sparring.data.listed_images import Source, name_examples
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.source import Source, name_examples
 from sparring.media.image_decoding import read_header, value_extremes
 from sparring.media.value_range import ValueRange, choose_range, describe_range, join_ranges
 

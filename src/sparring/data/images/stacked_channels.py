@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from sparring.data.source import NumberedItems, Source, hash_key
+from sparring.data.listed_images import NumberedItems, Source, hash_key
 
 COUNT = 50_000
 """Number of images in a stacked set."""

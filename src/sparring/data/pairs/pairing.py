@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from sparring.core.errors import SettingsError, listed
-from sparring.core.settings import Ranges, range_problems, type_problems
+from sparring.core.settings_checks import Ranges, range_problems, type_problems
 from sparring.data.pairs.derived_inputs import DerivedInput
 
 

@@ -14,12 +14,12 @@ from jaxtyping import Bool, Int64
 from sparring.core.errors import DataError, listed
 from sparring.data.images.bundled import BUNDLED_SETS
 from sparring.data.pairs.alignment import alignment_warnings, check_pair_shapes
+from sparring.data.pairs.open_sides import Channels, Side, native_size, open_sides
 from sparring.data.pairs.pair_spec import PairBatch, PairSpec
 from sparring.data.pairs.pairing import Pairing, check_pairing
-from sparring.data.pairs.sides import Channels, Side, native_size, open_sides
 from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import Store
-from sparring.media.pixels import pixels_to_float
+from sparring.media.pixel_range import pixels_to_float
 
 __all__ = ["Channels", "Pairing", "Pairs", "native_size", "open_pairs", "open_pairs_for_judging"]
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from sparring.core.errors import DataError, listed
 from sparring.data.content_digest import file_digests
-from sparring.data.source import Problem, name_examples
+from sparring.data.listed_images import Problem, name_examples
 from sparring.media.image_decoding import MAX_FILE_BYTES
 
 SYSTEM_FILES = ("__MACOSX", "Thumbs.db", "desktop.ini")

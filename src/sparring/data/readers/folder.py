@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from sparring.core.errors import DataError, did_you_mean, listed
+from sparring.data.listed_images import Item, Problem, Source, hash_key, name_examples
 from sparring.data.readers.file_listing import FileListing, list_folder, list_zip
 from sparring.data.readers.folder_layouts import (
     DATASET_JSON,
@@ -17,7 +18,6 @@ from sparring.data.readers.folder_layouts import (
     read_dataset_json,
 )
 from sparring.data.readers.label_table import LABELS_FILE, read_labels, sorted_classes
-from sparring.data.source import Item, Problem, Source, hash_key, name_examples
 from sparring.media.image_decoding import IMAGE_ENDINGS, has_image_signature
 
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from sparring.core.errors import DataError
+from sparring.data.listed_images import Problem
 from sparring.data.readers.label_table import LabelTable, sorted_classes
-from sparring.data.source import Problem
 
 DATASET_JSON = "dataset.json"
 """The file of labels that NVIDIA's dataset tool for StyleGAN writes."""

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from sparring.core.atomic_files import cache_folder
 from sparring.core.errors import DataError, did_you_mean, missing_extra
-from sparring.core.files import cache_folder
 from sparring.data.content_digest import file_digests
-from sparring.data.source import Item, NumberedItems, Problem, Source, hash_key
+from sparring.data.listed_images import Item, NumberedItems, Problem, Source, hash_key
 
 LABEL_NAMES = ("label", "labels", "class", "category")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from sparring.core.errors import DataError, did_you_mean
+from sparring.data.listed_images import Source
 from sparring.data.readers.mapped_array import ArrayInFile, LazyArray
 from sparring.data.readers.npy import Labels, labels_from_array, source_from_array
-from sparring.data.source import Source
 
 IMAGES_NAME = re.compile(r"(?P<prefix>.*?)[-.]?images[-.]idx[34]-ubyte(\.gz)?")
 SPLIT_SYNONYMS = {"test": "t10k", "t10k": "test"}

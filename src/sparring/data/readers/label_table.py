@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from sparring.core.errors import DataError
-from sparring.data.source import Problem, name_examples
+from sparring.data.listed_images import Problem, name_examples
 
 LABELS_FILE = "labels.csv"
 FILE_COLUMNS = ("file", "filename", "file_name", "path", "filepath", "file_path", "image", "image_path", "picture")

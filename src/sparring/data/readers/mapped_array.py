@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
+from sparring.core.atomic_files import cache_folder
 from sparring.core.errors import DataError
-from sparring.core.files import cache_folder
 
 CHUNK = 2**20
 

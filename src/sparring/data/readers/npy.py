@@ -10,9 +10,9 @@ from jaxtyping import Int64, Shaped
 
 from sparring.core.errors import DataError
 from sparring.data.content_digest import file_digest
+from sparring.data.listed_images import NumberedItems, Source, hash_key
 from sparring.data.readers.label_table import classes_of_numbers
 from sparring.data.readers.mapped_array import ArrayInFile, LazyArray
-from sparring.data.source import NumberedItems, Source, hash_key
 
 IMAGE_KEYS = ("images", "x", "x_train", "arr_0")
 LABEL_KEYS = ("labels", "y", "y_train")

@@ -7,7 +7,7 @@ from typing import Any
 
 from sparring.core.errors import DataError, listed, missing_extra
 from sparring.data.tables.arrow import pa
-from sparring.data.tables.distinct import is_text
+from sparring.data.tables.distinct_values import is_text
 from sparring.data.tables.table_format import RawTable, TableFormat, TableKind
 from sparring.data.tables.typed_tables import typed_table
 

@@ -8,8 +8,8 @@ from typing import Any, get_args
 from sparring.core.errors import DataError, did_you_mean, listed
 from sparring.data.tables.arrow import pa
 from sparring.data.tables.columns import Column, ColumnKind
-from sparring.data.tables.coordinates import with_coordinates
-from sparring.data.tables.distinct import DistinctTexts, distinct_texts, is_numeric, is_text, numbers_of
+from sparring.data.tables.distinct_values import DistinctTexts, distinct_texts, is_numeric, is_text, numbers_of
+from sparring.data.tables.latitude_longitude import with_coordinates
 from sparring.data.tables.number_kinds import date_column, duration_column, number_column
 from sparring.data.tables.table_format import RawTable
 from sparring.data.tables.text_kinds import text_column

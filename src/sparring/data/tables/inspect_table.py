@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from sparring.core.formatting import plural
+from sparring.data.tables.arrow_values import values_of
 from sparring.data.tables.columns import Column, ColumnValues
 from sparring.data.tables.constraints import Constraint
 from sparring.data.tables.find_constraints import find_constraints
 from sparring.data.tables.infer_columns import infer_columns
-from sparring.data.tables.plan import TablePlan, plan_of
 from sparring.data.tables.reading import read_table
 from sparring.data.tables.table_format import TableFormat
 from sparring.data.tables.table_json import write_table_json
-from sparring.data.tables.values import values_of
+from sparring.data.tables.table_plan import TablePlan, plan_of
 
 
 @dataclass(frozen=True, eq=False)

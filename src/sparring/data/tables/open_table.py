@@ -8,14 +8,14 @@ from typing import Any
 
 from sparring.core.errors import DataError, did_you_mean, listed
 from sparring.core.formatting import plural
+from sparring.data.tables.arrow_values import values_of
 from sparring.data.tables.columns import Column, ColumnValues
 from sparring.data.tables.find_constraints import find_constraints
 from sparring.data.tables.infer_columns import infer_columns
-from sparring.data.tables.plan import TablePlan, plan_of
 from sparring.data.tables.reading import read_table
 from sparring.data.tables.table_format import RawTable, TableFormat
 from sparring.data.tables.table_json import TableChoices, read_table_json
-from sparring.data.tables.values import values_of
+from sparring.data.tables.table_plan import TablePlan, plan_of
 
 FEWEST_ROWS = 2
 
@@ -33,7 +33,10 @@ def open_table(
     """
     opened = read_columns(source, table=table, drop=drop)
     columns, values = opened.columns, opened.values
-    constraints = [each for each in find_constraints(values, columns) if str(each) not in opened.choices.off]
+    found = find_constraints(values, columns)
+    off = [name for name in opened.choices.off if not any(dropped in name for dropped in opened.dropped)]
+    refuse_unknown_constraints(table, off, [str(each) for each in found])
+    constraints = [each for each in found if str(each) not in opened.choices.off]
     plan = plan_of(columns, constraints, opened.format, values, opened.dropped)
     refuse_nothing_to_learn(opened.name, plan)
     return plan, values
@@ -70,6 +73,14 @@ def read_columns(source: Any, *, table: Path | None = None, drop: Sequence[str] 
     columns = infer_columns(kept, {name: each for name, each in choices.overrides.items() if name not in dropped})
     check_no_free_text(raw.name, columns)
     return OpenedTable(raw.name, columns, values_of(kept, columns), raw.format, dropped, choices)
+
+
+def refuse_unknown_constraints(table: Path | None, off: Sequence[str], found: Sequence[str]) -> None:
+    """Raise a DataError if a table.json switches off what does not hold in the table anyway, and may be misspelled."""
+    unknown = [name for name in off if name not in found]
+    problems = [f"{name!r} is switched off, and is not found in the table. {did_you_mean(name, found)}" for name in unknown]
+    if problems:
+        raise DataError(listed(f"{table} names constraints that are not there:", problems))
 
 
 def refuse_nothing_to_learn(name: str, plan: TablePlan) -> None:

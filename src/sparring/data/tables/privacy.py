@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from sparring.core.privacy_accounting import NoisySums, noise_for
-from sparring.core.settings import Ranges
+from sparring.core.settings_checks import Ranges
 
 ENCODING_SHARE = 0.2
 """Epsilon of the encodings alone, in that of all."""

@@ -11,16 +11,16 @@ from jaxtyping import Float64
 from sparring.core.errors import SettingsError
 from sparring.core.privacy_accounting import refuse_without_accountant
 from sparring.core.random_streams import Streams, stream_seed
+from sparring.data.tables.column_facts import ColumnFacts, facts_of
 from sparring.data.tables.columns import Column, ColumnValues, TableValues
 from sparring.data.tables.date_parts import DAY, TIME_OF_DAY, split_dates
 from sparring.data.tables.encoding import Encoding
-from sparring.data.tables.facts import ColumnFacts, facts_of
 from sparring.data.tables.identifiers import IdentifierPattern
-from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.privacy import PrivacyBudget, PrivacySettings, budget_for, secret_seed
 from sparring.data.tables.private_encoding import NoisyCounter, private_encoding, published
 from sparring.data.tables.table_dataset import TableDataset
 from sparring.data.tables.table_json import KnownColumn
+from sparring.data.tables.table_plan import TablePlan
 from sparring.data.tables.table_spec import TableBatch, TableSpec
 from sparring.data.tables.table_store import fingerprint_of
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from sparring.data.tables.arrangement import Arrangement
+from sparring.data.tables.column_facts import ColumnFacts, emptied, filled, on_grid, unmodeled
 from sparring.data.tables.columns import Column, ColumnValues, TableValues
+from sparring.data.tables.constraint_order import Arrangement
 from sparring.data.tables.constraints import (
     CalendarPart,
     Determines,
@@ -15,7 +16,6 @@ from sparring.data.tables.constraints import (
     PairDetermines,
     SumOf,
 )
-from sparring.data.tables.facts import ColumnFacts, emptied, filled, on_grid, unmodeled
 from sparring.data.tables.identifiers import uniform_rows
 from sparring.data.tables.row_values import UNITS, numbers_in, same_values
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
+from sparring.core.atomic_files import read_json, write_json
 from sparring.core.errors import DataError, did_you_mean, listed
-from sparring.core.files import read_json, write_json
 from sparring.data.tables.columns import Column, ColumnKind
 from sparring.data.tables.constraints import Constraint
 

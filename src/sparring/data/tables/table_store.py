@@ -12,13 +12,13 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from sparring.core.files import cache_folder, read_json, replacing, sha256_of_file, write_json
+from sparring.core.atomic_files import cache_folder, read_json, replacing, sha256_of_file, write_json
 from sparring.data.tables.columns import Column, ColumnValues, TableValues
 from sparring.data.tables.date_parts import DAY, TIME_OF_DAY, join_dates, split_dates
 from sparring.data.tables.encoding import fit_encoding
-from sparring.data.tables.plan import TablePlan
 from sparring.data.tables.table_dataset import RowsByCategory, TableDataset
 from sparring.data.tables.table_files import BUNDLED_TABLES
+from sparring.data.tables.table_plan import TablePlan
 from sparring.data.tables.table_spec import TableSpec
 
 FORMAT = 3

@@ -11,7 +11,7 @@ from sparring.core.errors import DataError
 from sparring.core.formatting import plural
 from sparring.data.tables.columns import Column
 from sparring.data.tables.date_text import date_format, read_dates
-from sparring.data.tables.distinct import MISSING_AMONG_WORDS, MISSING_WORDS, DistinctTexts
+from sparring.data.tables.distinct_values import MISSING_AMONG_WORDS, MISSING_WORDS, DistinctTexts
 from sparring.data.tables.duration_text import duration_format, read_durations
 from sparring.data.tables.number_kinds import ROWS_OF_SERIALS, date_kind, duration_column, number_column
 from sparring.data.tables.number_text import INFINITIES, number_format, read_numbers

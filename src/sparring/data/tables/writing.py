@@ -5,16 +5,16 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from sparring.core.atomic_files import replacing
 from sparring.core.errors import SettingsError, missing_extra
-from sparring.core.files import replacing
 from sparring.data.tables.arrow import pa, pc
+from sparring.data.tables.arrow_values import table_of
 from sparring.data.tables.columns import Column, TableValues
-from sparring.data.tables.distinct import is_text
+from sparring.data.tables.distinct_values import is_text
 from sparring.data.tables.frames import to_frame
 from sparring.data.tables.table_files import ENDINGS, FileKind
 from sparring.data.tables.table_format import TableFormat
 from sparring.data.tables.text_files import needs_quotes
-from sparring.data.tables.values import table_of
 
 __all__ = ["output_table_kind", "save_values", "to_frame", "write_table"]
 

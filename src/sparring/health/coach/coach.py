@@ -5,7 +5,7 @@ from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from sparring.core.data_spec import Spec
-from sparring.core.settings import plain
+from sparring.core.settings_checks import plain
 from sparring.games.recipe import Recipe
 from sparring.health.coach.report import count_tries, describe_findings, describe_interventions, print_lines, write_report
 from sparring.health.diagnosis import all_rules

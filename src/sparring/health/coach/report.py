@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparring.core.files import write_bytes
+from sparring.core.atomic_files import write_bytes
 from sparring.health.diagnosis.finding import Finding
 from sparring.health.diagnosis.verdict import changes_of, command, origin_of
 from sparring.runs.config import Config, Entry, differing, other_settings, usual_settings

@@ -16,8 +16,8 @@ from sparring.health.diagnosis.readers.sample_sheets import read_sample_sheets
 from sparring.health.diagnosis.training_record import Record, read_run
 from sparring.health.diagnosis.verdict import Verdict
 from sparring.health.signals import SHEET_CHECKERBOARD, SHEET_SATURATION
-from sparring.media.pixels import pixels_to_float
-from sparring.metrics.pixel_space import checkerboard, saturation
+from sparring.media.pixel_range import pixels_to_float
+from sparring.metrics.pixel_statistics import checkerboard, saturation
 from sparring.runs.config import other_settings, read_config, usual_settings
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.run_progress import next_milestone

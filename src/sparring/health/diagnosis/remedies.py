@@ -5,9 +5,9 @@ comes first. Only this module of the diagnosis knows the recipes' settings by wh
 from collections.abc import Mapping
 from typing import Any
 
-from sparring.core.settings import plain
-from sparring.health.diagnosis.evidence import generator_saturates
+from sparring.core.settings_checks import plain
 from sparring.health.diagnosis.finding import Remedy
+from sparring.health.diagnosis.record_questions import generator_saturates
 from sparring.health.diagnosis.training_record import Record
 
 LEARNING_RATES = ("learning_rate", "discriminator_learning_rate")

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from sparring import __version__
-from sparring.core.files import write_bytes, write_json
+from sparring.core.atomic_files import write_bytes, write_json
 from sparring.core.formatting import flags
 from sparring.health import signals
 from sparring.health.diagnosis.charts import chart

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from sparring.core.files import read_json
+from sparring.core.atomic_files import read_json
 from sparring.core.jsonl import read_lines
 from sparring.health.signals import REAL_SAMPLES, STEP, Signal
 from sparring.losses.objectives import OBJECTIVES, Objective

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from sparring.core.formatting import flags, plural
-from sparring.core.settings import plain
+from sparring.core.settings_checks import plain
 from sparring.health.diagnosis import thresholds
-from sparring.health.diagnosis.evidence import describe_image_count, has_images, translates_images
 from sparring.health.diagnosis.finding import Finding, Remedy
+from sparring.health.diagnosis.record_questions import describe_image_count, has_images, translates_images
 from sparring.health.diagnosis.training_record import Record
 from sparring.health.signals import IMAGE_COUNT, MEASURED_COUNT
 

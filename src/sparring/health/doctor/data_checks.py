@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from sparring.core.formatting import plural
-from sparring.data.source import Source
+from sparring.data.listed_images import Source
 from sparring.data.store import Store
-from sparring.health.diagnosis.evidence import labels_match_images
 from sparring.health.diagnosis.finding import Severity
+from sparring.health.diagnosis.record_questions import labels_match_images
 from sparring.health.signals import (
     CLASS_SHARES,
     IMAGE_COUNT,

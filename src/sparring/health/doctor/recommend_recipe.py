@@ -7,7 +7,7 @@ from typing import Any
 from sparring.core.errors import SettingsError
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
-from sparring.health.diagnosis.evidence import labels_match_images
+from sparring.health.diagnosis.record_questions import labels_match_images
 from sparring.health.doctor.data_checks import FEW_IMAGES, FEW_IMAGES_OF_A_CLASS
 from sparring.health.signals import IMAGE_COUNT
 from sparring.recipes.cgan import CGAN

@@ -20,7 +20,7 @@ from sparring.metrics.tables.column_arrays import (
     quantile_edges,
     take_rows,
 )
-from sparring.metrics.tables.error_bounds import Auc, auc, binomial_tail, clopper_pearson, true_positives_at
+from sparring.metrics.tables.confidence_bounds import Auc, auc, binomial_tail, clopper_pearson, true_positives_at
 from sparring.metrics.tables.nearest_rows import nearest_rows
 
 FALSE_POSITIVES = 0.01

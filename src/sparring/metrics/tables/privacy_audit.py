@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sparring.core.errors import DataError
-from sparring.metrics.tables.error_bounds import binomial_tail, log_binomial
+from sparring.metrics.tables.confidence_bounds import binomial_tail, log_binomial
 
 GUESSED_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Shares of the rows that are guessed. The best is taken, and its doubt multiplied by their number."""

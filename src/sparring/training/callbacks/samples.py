@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from sparring.core.files import write_bytes
+from sparring.core.atomic_files import write_bytes
 from sparring.games.game import Game
 from sparring.media.image_files import png, save_gif
 from sparring.training.callbacks.callback import Callback, Metrics

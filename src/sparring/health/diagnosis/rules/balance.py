@@ -3,8 +3,8 @@
 import math
 
 from sparring.health.diagnosis import thresholds
-from sparring.health.diagnosis.evidence import has_images, has_log_odds, is_mature, median_updates
 from sparring.health.diagnosis.finding import Finding, Remedy
+from sparring.health.diagnosis.record_questions import has_images, has_log_odds, is_mature, median_updates
 from sparring.health.diagnosis.remedies import against_overfitting, against_vanishing_gradients, against_weak_discriminator
 from sparring.health.diagnosis.rules.other_programs import discriminator_wins_by_losses, generator_wins_by_losses
 from sparring.health.diagnosis.training_record import Record

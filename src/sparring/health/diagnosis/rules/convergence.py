@@ -5,8 +5,15 @@ import math
 import numpy as np
 
 from sparring.health.diagnosis import thresholds
-from sparring.health.diagnosis.evidence import has_critic, has_images, has_unbounded_critic, is_mature, logits_may_drift, return_share
 from sparring.health.diagnosis.finding import Finding, Remedy
+from sparring.health.diagnosis.record_questions import (
+    has_critic,
+    has_images,
+    has_unbounded_critic,
+    is_mature,
+    logits_may_drift,
+    return_share,
+)
 from sparring.health.diagnosis.remedies import against_non_convergence, change_learning_rates
 from sparring.health.diagnosis.rules.other_programs import swinging_losses, swinging_sheets
 from sparring.health.diagnosis.training_record import EMPTY_CURVE, Curve, Record

@@ -3,8 +3,8 @@
 import numpy as np
 
 from sparring.health.diagnosis import thresholds
-from sparring.health.diagnosis.evidence import has_critic
 from sparring.health.diagnosis.finding import Finding, Remedy
+from sparring.health.diagnosis.record_questions import has_critic
 from sparring.health.diagnosis.remedies import (
     against_mode_collapse,
     against_non_convergence,

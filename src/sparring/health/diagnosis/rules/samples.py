@@ -3,8 +3,8 @@
 import numpy as np
 
 from sparring.health.diagnosis import thresholds
-from sparring.health.diagnosis.evidence import describe_main_modes, has_images, is_conditional, is_mature, labels_match_images
 from sparring.health.diagnosis.finding import Finding, Remedy
+from sparring.health.diagnosis.record_questions import describe_main_modes, has_images, is_conditional, is_mature, labels_match_images
 from sparring.health.diagnosis.remedies import against_mode_collapse, against_non_convergence, change_learning_rates
 from sparring.health.diagnosis.rules.other_programs import collapsed_sheets
 from sparring.health.diagnosis.training_record import Curve, Record

@@ -6,7 +6,8 @@ import numpy as np
 
 from sparring.core.formatting import plural
 from sparring.health.diagnosis import thresholds
-from sparring.health.diagnosis.evidence import (
+from sparring.health.diagnosis.finding import Finding, Remedy, Severity
+from sparring.health.diagnosis.record_questions import (
     describe_image_count,
     died_in_first_steps,
     discriminator_wins,
@@ -21,7 +22,6 @@ from sparring.health.diagnosis.evidence import (
     translates_images,
     weights_with_gradients,
 )
-from sparring.health.diagnosis.finding import Finding, Remedy, Severity
 from sparring.health.diagnosis.remedies import against_overfitting, change_learning_rates, recipe_learning_rates
 from sparring.health.diagnosis.rules.other_programs import unchanging_losses
 from sparring.health.diagnosis.training_record import Curve, Record

@@ -3,8 +3,8 @@
 from typing import Any
 
 from sparring.health.diagnosis import thresholds
-from sparring.health.diagnosis.evidence import is_mature
 from sparring.health.diagnosis.finding import Finding, Remedy
+from sparring.health.diagnosis.record_questions import is_mature
 from sparring.health.diagnosis.training_record import Record
 from sparring.health.signals import (
     COLUMNS_DISTANCE,

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from sparring.data.tables.arrangement import Arrangement, arranged
+from sparring.data.tables.column_facts import ColumnFacts, facts_of
 from sparring.data.tables.columns import Column, ColumnValues, TableValues
+from sparring.data.tables.constraint_order import Arrangement, arranged
 from sparring.data.tables.constraints import Constraint, Ordered, constraint_from_json, constraint_to_json
-from sparring.data.tables.facts import ColumnFacts, facts_of
 from sparring.data.tables.restoring import base_of, restored
 from sparring.data.tables.row_values import numbers_in
 from sparring.data.tables.table_format import TableFormat

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from sparring.core.errors import DataError, missing_extra
 from sparring.metrics.tables.column_arrays import TableArrays, check_tables, holds_numbers, missing, present, take_rows
-from sparring.metrics.tables.error_bounds import Auc, auc
+from sparring.metrics.tables.confidence_bounds import Auc, auc
 
 FOLDS = 3
 """Number of folds of the detection score, as in SDMetrics."""

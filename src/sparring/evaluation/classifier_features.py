@@ -15,11 +15,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
+from sparring.core.atomic_files import cache_folder, replacing
 from sparring.core.errors import DataError
-from sparring.core.files import cache_folder, replacing
 from sparring.core.hardware import has_fast_bfloat16, keep_freed_memory
 from sparring.core.random_streams import Streams
-from sparring.data.source import hash_key
+from sparring.data.listed_images import hash_key
 from sparring.data.store import Store
 from sparring.nets.feature_extractors.resize import resize
 

@@ -9,16 +9,16 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from sparring.core.atomic_files import sha256_of_file
 from sparring.core.errors import DataError, SettingsError
-from sparring.core.files import sha256_of_file
 from sparring.data.content_digest import file_digest
 from sparring.data.images.sizes_and_range import common_size
+from sparring.data.listed_images import Item, Source, hash_key
 from sparring.data.open_by_name import open_source
 from sparring.data.pairs.derived_inputs import DERIVATIONS
 from sparring.data.pairs.pairing import Pairing
 from sparring.data.preprocessing import Preprocessing
 from sparring.data.readers.folder_layouts import is_training, split_part, split_set
-from sparring.data.source import Item, Source, hash_key
 from sparring.data.store import NAMES, Store, prepare
 from sparring.media.image_decoding import IMAGE_ENDINGS, UnusableImageError, decode_image
 

@@ -8,7 +8,7 @@ import numpy as np
 from sparring.data.tables.arrow import pa
 from sparring.data.tables.columns import Column, ColumnValues, TableValues
 from sparring.data.tables.date_text import read_dates, write_dates
-from sparring.data.tables.distinct import DistinctTexts, distinct_texts, from_text, numbers_of, numbers_to_arrow
+from sparring.data.tables.distinct_values import DistinctTexts, distinct_texts, from_text, numbers_of, numbers_to_arrow
 from sparring.data.tables.duration_text import read_durations, write_durations
 from sparring.data.tables.number_text import read_numbers, write_numbers
 from sparring.data.tables.table_format import RawTable, TableFormat

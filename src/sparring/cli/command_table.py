@@ -15,10 +15,10 @@ from sparring.cli.arguments.from_settings import (
     resume_arguments_without_run,
     train_arguments,
 )
-from sparring.cli.completion import completion
 from sparring.cli.playground import playground
 from sparring.cli.recipes import recipes
 from sparring.cli.resume import resume
+from sparring.cli.shell_completion import completion
 from sparring.cli.train import train
 
 Command = Callable[..., Any]

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from sparring.core.errors import DataError, did_you_mean, listed
+from sparring.data.tables.arrow_values import values_of
 from sparring.data.tables.columns import Column, ColumnValues
 from sparring.data.tables.infer_columns import infer_columns
 from sparring.data.tables.reading import read_table
 from sparring.data.tables.table_format import RawTable
-from sparring.data.tables.values import values_of
 
 
 def read_like(source: Any, columns: Sequence[Column], *, partial: bool = False) -> dict[str, ColumnValues]:  # noqa: ANN401 (a path or a frame)

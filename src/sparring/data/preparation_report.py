@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparring.core.formatting import plural
-from sparring.data.source import Problem
+from sparring.data.listed_images import Problem
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,11 @@ class ImportReport:
         return [counts, *self.warnings, *self.notes, *(f"quarantined: {name}: {reason}" for name, reason in self.quarantined)]
 
     def summary(self, command: str) -> list[str]:
-        """A short report for the terminal: the warnings, and if there is more, one line that counts it and names the `command` that prints
-        the full report.
+        """A short report for the terminal: the warnings, and a single note; if there is more, one line that counts it and names the
+        `command` that prints the full report.
         """
+        if len(self.notes) == 1 and not self.quarantined:
+            return [*self.warnings, *self.notes]
         bad = f"{len(self.quarantined):,} of {plural(self.found, 'image', 'images')} cannot be used" if self.quarantined else ""
         notes = plural(len(self.notes), "note", "notes") if self.notes else ""
         counts = ", ".join(part for part in (bad, notes) if part)
