@@ -1,10 +1,14 @@
 """Private training: what is counted, limited and spent, and what an audit proves."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from rich.console import Console
@@ -14,18 +18,21 @@ from sparring import recipes
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.privacy_accounting import NoisySums, epsilon_spent, noise_for
 from sparring.core.random_streams import Streams
+from sparring.core.secret_streams import SecretStreams, new_key
 from sparring.data.tables.columns import ColumnValues
 from sparring.data.tables.inspect_table import inspect_table, write_choices
 from sparring.data.tables.privacy import PrivacyBudget, PrivacySettings, budget_for
 from sparring.data.tables.private_encoding import DEPTH, TREE_WEIGHT, NoisyCounter, private_encoding, published
 from sparring.data.tables.private_table import prepare_private_table
 from sparring.data.tables.table_json import KnownColumn
+from sparring.data.tables.table_plan import TablePlan
+from sparring.data.tables.typed_tables import schema_of
 from sparring.evaluation.judge_table_sources import judge_table_model
 from sparring.games.game import RowLosses
 from sparring.games.step_context import StepContext
 from sparring.inference.load import load
 from sparring.metrics.tables.privacy_audit import audit_privacy, chance_of_guesses
-from sparring.training.private_gradients import limited_sum
+from sparring.training.private_gradients import PrivateTraining, limited_sum, private_training
 from sparring.training.state import weights_of
 from support.cli import call
 from support.runs import same_run
@@ -97,7 +104,7 @@ class ExactCounter(NoisyCounter):
     """Counts without noise, and keeps them as one vector in units of their noise."""
 
     def __init__(self, budget: PrivacyBudget, columns: list[tuple[bool, KnownColumn]]) -> None:
-        super().__init__(budget, columns, np.random.default_rng(0))
+        super().__init__(budget, columns, SecretStreams(0, 0))
         self.seen: list[dict[int, float]] = []
 
     def counts(self, exact: np.ndarray, weight: float = 1.0) -> np.ndarray:
@@ -134,7 +141,7 @@ def test_a_category_of_one_row_is_never_released_and_a_frequent_one_always_is() 
     codes = np.repeat([0, 1, 2], [6000, 3999, 1]).astype(np.int32)
     values = ColumnValues(codes=codes, categories=("a", "b", "someone"))
     for seed in range(200):
-        counter = NoisyCounter(budget, [(False, KnownColumn())], np.random.default_rng(seed))
+        counter = NoisyCounter(budget, [(False, KnownColumn())], SecretStreams(seed, 0))
         encoding = private_encoding("c", values, KnownColumn(), counter)
         assert encoding.categories == ("a", "b")
         assert not encoding.has_missing
@@ -151,7 +158,7 @@ def test_numbers_keep_their_distribution_and_an_outlier_leaves_no_trace() -> Non
     numbers = np.append(np.exp(random.normal(3, 1, 20_000)), 1e9)
     numbers[:4000] = 0.0
     budget = budget_for(PrivacySettings(epsilon=3.0), len(numbers))
-    counter = NoisyCounter(budget, [(True, KnownColumn())], np.random.default_rng(1))
+    counter = NoisyCounter(budget, [(True, KnownColumn())], SecretStreams(1, 0))
     encoding = private_encoding("x", ColumnValues(numbers=numbers), KnownColumn(), counter)
     assert encoding.atoms == (0.0,)
     assert encoding.shares[0] == pytest.approx(0.2, abs=0.01)
@@ -172,7 +179,7 @@ def test_numbers_that_are_almost_always_the_same_are_that_number(value: float) -
     numbers = np.append(np.full(5000, value), [1e6, 3.0, np.nan])
     budget = budget_for(PrivacySettings(epsilon=1.0), len(numbers))
     encoding = private_encoding(
-        "x", ColumnValues(numbers=numbers), KnownColumn(), NoisyCounter(budget, [(True, KnownColumn())], np.random.default_rng(0))
+        "x", ColumnValues(numbers=numbers), KnownColumn(), NoisyCounter(budget, [(True, KnownColumn())], SecretStreams(0, 0))
     )
     assert encoding.atoms == (value,)
     assert encoding.shares[0] > 0.95
@@ -303,7 +310,7 @@ def test_without_a_seed_the_noise_is_secret_and_another_each_time(table: Path, k
         sparring.train("tabular-ar", table, tmp_path / name, console=quiet, **settings)
     seeds = [json.loads((tmp_path / name / "config.json").read_text())["data"]["privacy"]["noise_seed"] for name in ("one", "other")]
     assert len(set(seeds)) == 2
-    assert min(seeds) > 2**32
+    assert min(seeds) > 2**64
     assert not same_run(tmp_path / "one", tmp_path / "other")
 
 
@@ -317,6 +324,7 @@ def test_what_cannot_be_private_is_refused(table: Path, kinds: Path, tmp_path: P
     assert "works with tabular-ar" in refused("tvae", "--epsilon", 3, "--table", kinds)
     assert "give epsilon, too" in refused("tabular-ar", "--delta", "1e-5", "--table", kinds)
     assert "rows are taken one by one" in refused("tabular-ar", "--epsilon", 3, "--table", kinds, "--gradient-accumulation", 2)
+    assert "spent twice" in refused("tabular-ar", "--epsilon", 3, "--table", kinds, "--coach")
     assert "epsilon" in refused("tabular-ar", "--epsilon", -1, "--table", kinds)
     assert "at most the number of rows" in refused("tabular-ar", "--epsilon", 3, "--table", kinds, "--batch-size", 4000)
 
@@ -378,3 +386,117 @@ def test_judging_a_private_model_says_what_was_promised(table: Path, kinds: Path
     assert [attack.name for attack in judgment.privacy.attacks] == ["nearest row", "density ratio", "likelihood"]
     assert "promises epsilon 30" in "\n".join(judgment.lines())
     assert "Audit:" in (tmp_path / "judged" / "report.html").read_text()
+
+
+# --------------------------------------------------------------------------------------------- what a review has found
+
+
+def test_secret_numbers_are_normal_and_depend_on_every_bit_of_the_key() -> None:
+    key = new_key()
+    numbers = SecretStreams(key, 3, scope="a").normals("x", 200_000)
+    assert abs(numbers.mean()) < 0.01
+    assert numbers.std() == pytest.approx(1, abs=0.01)
+    assert np.mean(np.abs(numbers) > 3) == pytest.approx(0.0027, abs=0.0006)
+    assert np.array_equal(numbers, SecretStreams(key, 3, scope="a").normals("x", 200_000))
+    others = [SecretStreams(key ^ (1 << bit), 3, scope="a").normals("x", 1000) for bit in (0, 33, 64, 127)]
+    others += [SecretStreams(key, 4, scope="a").normals("x", 1000), SecretStreams(key, 3, scope="b").normals("x", 1000)]
+    for other in others:  # torch's generator would know only 32 bits of a key
+        assert abs(np.corrcoef(numbers[:1000], other)[0, 1]) < 0.15
+    uniform = SecretStreams(key, 0).uniform("u", 1000, 3)
+    assert uniform.shape == (1000, 3)
+    assert -1 <= uniform.min() < -0.99
+    assert 0.99 < uniform.max() < 1
+
+
+def test_every_repeat_of_a_turn_is_paid_for(table: Path, kinds: Path) -> None:
+    rows = prepare_private_table(table, str(kinds), (), PrivacySettings(epsilon=3.0, noise_seed=1))
+    noises = []
+    for repeats in (1, 3):
+        recipe = recipes.get("tabular")(**SMALL["tabular"], discriminator_steps=repeats)
+        plan = private_training(recipe.build(rows.spec), recipe, rows)
+        assert plan.spent(plan.steps) <= 3.0
+        sums = [rows.budget.encodings, NoisySums(plan.noise, 40 / len(rows), repeats * plan.steps)]
+        assert plan.spent(plan.steps) == pytest.approx(epsilon_spent(sums, rows.budget.noise_delta))
+        noises.append(plan.noise)
+    assert noises[1] > 1.2 * noises[0]
+
+
+@pytest.mark.parametrize("recipe", ["tabular-ar", "tabular"])
+def test_random_numbers_of_rows_are_secret(recipe: str, table: Path, kinds: Path) -> None:
+    """What is known of the run's own seed says nothing of the orders and cells that rows are trained with."""
+    found = []
+    for noise_seed in (1, 2):
+        rows = prepare_private_table(table, str(kinds), (), PrivacySettings(epsilon=30.0, noise_seed=1))
+        rows = replace(rows, noise_seed=noise_seed)
+        game = recipes.get(recipe)(**SMALL[recipe]).build(rows.spec)
+        turn, batch = game.turns[0], rows.batch(np.arange(30))
+        context = StepContext(lambda batch=batch: batch, lambda: None, 30, Streams(0, 0, scope="t"), 0, 0)
+        assert turn.row_losses is not None
+        given: list[RowLosses] = []
+        spying = replace(turn, row_losses=lambda context, given=given, turn=turn: given.append(turn.row_losses(context)) or given[0])
+        plan = PrivateTraining(rows, 30, 1, 1, 1.0, 1.0)
+        player = next(player for player in game.players if player.name == turn.player)
+        plan.add_gradients(spying, dict(weights_of(game, player)), context)
+        found.append(given[0].rows[-1].double())
+    assert not torch.equal(*found)
+
+
+def test_rows_with_infinite_gradients_count_for_nothing() -> None:
+    weights = {"w": torch.nn.Parameter(torch.ones(2))}
+    given = torch.tensor([[1.0, 2.0], [float("inf"), 0.0], [float("nan"), 1.0], [0.5, 0.0]])
+    total, means = limited_sum(RowLosses(lambda weights, x: {"a": (weights["w"] * x).sum()}, (given,)), weights, 10.0)
+    assert total["w"].tolist() == [1.5, 2.0]
+    assert means["a"].item() == pytest.approx(1.75)
+
+
+def test_neither_the_order_of_rows_nor_metadata_is_told(tmp_path: Path) -> None:
+    frame = people(2000)
+    frame["city"] = pd.Categorical(frame.city, categories=["Rome", "Oslo", "Paris", "someone"])
+    frame.to_parquet(tmp_path / "people.parquet")
+    write_choices(inspect_table(tmp_path / "people.parquet"), tmp_path / "kinds.json")
+    rows = prepare_private_table(tmp_path / "people.parquet", str(tmp_path / "kinds.json"), (), PrivacySettings(epsilon=10.0, noise_seed=1))
+    city = next(each for each in rows.spec.encodings if each.name == "city")
+    assert city.categories == ("Oslo", "Paris", "Rome")
+    schema = schema_of(TablePlan.from_json(rows.spec.plan).format)
+    assert schema is not None
+    assert schema.metadata is None
+    assert all(field.metadata is None for field in schema)
+
+
+def test_kinds_and_steps_must_be_said_and_be_right(table: Path, kinds: Path, tmp_path: Path) -> None:
+    def refused(change: Callable[[dict[str, Any]], object]) -> str:
+        given = json.loads(kinds.read_text())
+        change(given["columns"])
+        (tmp_path / "kinds.json").write_text(json.dumps(given))
+        with pytest.raises(SettingsError) as error:
+            prepare_private_table(table, str(tmp_path / "kinds.json"), (), PrivacySettings(epsilon=10.0))
+        return str(error.value)
+
+    assert "'age' is not there" in refused(lambda columns: columns.pop("age"))
+    assert "'pay' has no step there" in refused(lambda columns: columns["pay"].pop("step"))
+    frame = people(2000)
+    frame["age"] = 30
+    frame.to_csv(tmp_path / "same.csv", index=False)
+    with pytest.raises(SettingsError, match="'age' is a number there, and a constant here"):
+        prepare_private_table(tmp_path / "same.csv", str(kinds), (), PrivacySettings(epsilon=10.0))
+    rows = prepare_private_table(table, str(kinds), (), PrivacySettings(epsilon=10.0, noise_seed=1))
+    assert {column.name: column.step for column in TablePlan.from_json(rows.spec.plan).columns}["age"] == 1.0
+    given = json.loads(kinds.read_text())
+    given["columns"]["age"]["step"] = 5
+    (tmp_path / "kinds.json").write_text(json.dumps(given))
+    rows = prepare_private_table(table, str(tmp_path / "kinds.json"), (), PrivacySettings(epsilon=10.0, noise_seed=1))
+    assert {column.name: column.step for column in TablePlan.from_json(rows.spec.plan).columns}["age"] == 5
+
+
+def test_a_run_does_not_go_on_when_its_table_is_read_otherwise(table: Path, kinds: Path, tmp_path: Path, quiet: Console) -> None:
+    choices = tmp_path / "kinds.json"
+    choices.write_text(kinds.read_text())
+    settings = {**SMALL["tabular-ar"], **COMMON, "table": choices, **PRIVATE, "steps": 1}
+    sparring.train("tabular-ar", table, tmp_path / "run", console=quiet, **settings)
+    given = json.loads(choices.read_text())
+    given["columns"]["age"] |= {"low": 18, "high": 90}
+    choices.write_text(json.dumps(given))
+    with pytest.raises(SettingsError, match="no longer read as it was"):
+        sparring.resume(tmp_path / "run", steps=2, console=quiet)
+    choices.write_text(kinds.read_text())
+    sparring.resume(tmp_path / "run", steps=2, console=quiet)

@@ -7,7 +7,23 @@ from typing import Annotated, Any
 from tyro.conf import OmitArgPrefixes, arg
 from tyro.extras import SubcommandApp
 
-from sparring.cli import compare, complete, data, diagnose, doctor, eye, import_weights, interpolate, judge, latent, pack, sample, translate
+from sparring.cli import (
+    compare,
+    complete,
+    data,
+    density,
+    diagnose,
+    doctor,
+    eye,
+    import_weights,
+    interpolate,
+    judge,
+    latent,
+    pack,
+    reconstruct,
+    sample,
+    translate,
+)
 from sparring.cli.arguments.from_settings import (
     playground_arguments,
     prepare_arguments,
@@ -41,6 +57,7 @@ SECTIONS = {
         "interpolate": "interpolate between images, as a video or a strip",
         "translate": "translate images: pix2pix, CycleGAN, CUT, style transfer",
         "complete": "fill the gaps of a table",
+        "reconstruct": "images to latents and back: vae, realnvp, glow",
         "latent": "explore the latent space: mix, project, directions, ...",
         "eye": "show what the discriminator has learned: classify, filters",
         "pack": "export the generator to a single file",
@@ -49,6 +66,7 @@ SECTIONS = {
     "Evaluate": {
         "judge": "score samples against real images or rows, with a report",
         "compare": "rank runs by their scores",
+        "density": "say how likely images are: vae, realnvp, glow",
     },
     "More": {
         "completion": "print a completion script for bash, zsh or tcsh",
@@ -66,6 +84,7 @@ PLAIN: Mapping[str, Command] = {
     "interpolate": interpolate.interpolate, "translate": translate.translate,
     "complete": complete.complete, "pack": pack.pack, "import": import_weights.import_weights,
     "judge": judge.judge, "compare": compare.compare, "completion": completion,
+    "density": density.density, "reconstruct": reconstruct.reconstruct,
 }  # fmt: skip
 """Commands whose arguments are the parameters of a function."""
 

@@ -194,7 +194,7 @@ def audit_sentence(privacy: TablePrivacy) -> str:
         f"{audit.right:,} of {audit.guesses:,} guesses who was trained on are right. That proves nothing: chance explains it."
         if not audit.epsilon
         else f"{audit.right:,} of {audit.guesses:,} guesses who was trained on are right: no epsilon below {audit.epsilon:.2f} can be true "
-        "(95 %)."
+        "(95 %, if chance decided which rows were held out)."
     )
     promised = "" if privacy.promised is None else f" Training promises epsilon {privacy.promised:g}."
     return f"Audit: {proved}{promised}"

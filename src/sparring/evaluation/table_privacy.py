@@ -64,8 +64,7 @@ def attack_tables(
         scores[model.attack] = [np.asarray(model.score(take_table_rows(*each)), float) for each in ((real, members), (held_out, others))]
     attacks = [membership_attack(name, *sides) for name, sides in scores.items()]
     promised = None if model is None else model.privacy
-    equal = min(len(members), len(others))
-    half, other = (np.sort(random_numbers(seed, "audited").permutation(len(side))[:equal]) for side in (members, others))
+    half, other = tossed(len(members), len(others), random_numbers(seed, "audited"))
     delta = promised.delta if promised else 0.0
     audits = [audit_privacy(trained[half], unseen[other], delta, DOUBT / len(scores)) for trained, unseen in scores.values()]
     distances = [
@@ -75,6 +74,14 @@ def attack_tables(
     disclosures = _disclose_columns(aligned, synthetic, ranges, seed)
     audit = max(audits, key=lambda each: each.epsilon)
     return TablePrivacy((distances[0], distances[1]), tuple(attacks), disclosures, audit, promised.epsilon if promised else None)
+
+
+def tossed(members: int, others: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of rows that were trained on and of held-out rows, as many of each as if a fair coin had chosen the side of every row."""
+    rows = 2 * min(members, others)
+    trained = min(int(random.binomial(rows, 0.5)), members)
+    unseen = min(rows - trained, others)
+    return np.sort(random.permutation(members)[:trained]), np.sort(random.permutation(others)[:unseen])
 
 
 def _disclose_columns(

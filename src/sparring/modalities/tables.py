@@ -67,8 +67,11 @@ class Tables:
         found = type_problems(settings["reading"]) + (type_problems(privacy) or range_problems(privacy, privacy.ranges)) + without_use
         if privacy.epsilon is None:
             found += [f"{name} is for private training: give epsilon, too." for name in ("delta", "noise_seed") if getattr(privacy, name)]
-        elif training.get("gradient_accumulation") != 1:
-            found.append("gradient_accumulation is not for private training, whose rows are taken one by one. Leave it out.")
+        else:
+            if training.get("gradient_accumulation") != 1:
+                found.append("gradient_accumulation is not for private training, whose rows are taken one by one. Leave it out.")
+            if training.get("coach"):
+                found.append("coach is not for private training: steps that it takes back and repeats would be spent twice. Leave it out.")
         return found
 
     def refuse_dataset(self, data: object, recipe_name: str) -> None:

@@ -1,5 +1,6 @@
 """Resuming a run: exactly as if it had never been interrupted, or with a larger budget."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,7 @@ def go_on(run: RunDirectory, data: Any, instruments: Instruments, console: "Cons
             refuse_moved(run, {**config["data"], **now})
         dataset = place if modality.is_dataset(place) else modality.open(place, own.recipe, moved, console)
         refuse_changed(run, config["data"], place, dataset)
+        refuse_read_otherwise(run, config["data"]["spec"], place, dataset)
         if (data is not None or moved != own.data) and {name: config["data"].get(name) for name in now} != now:
             config = {**config, "data": {**config["data"], **now}}
             console.print("The data is the same. Its new location is saved in config.json.")
@@ -72,6 +74,15 @@ def go_on(run: RunDirectory, data: Any, instruments: Instruments, console: "Cons
         config = {**config, "train_settings": asdict(new)}
         write_config(run, config)
         return continue_run(run, config, replace(own, training=new), dataset, instruments, console)
+
+
+def refuse_read_otherwise(run: RunDirectory, recorded: Mapping[str, Any], place: object, dataset: Any) -> None:  # noqa: ANN401
+    """Raise a SettingsError if data is the same and is no longer read in the same way."""
+    if json.loads(json.dumps(dataset.spec.to_json())) != recorded:
+        raise SettingsError(
+            f"{place} is no longer read as it was when {run.path} began: its table.json was changed, or another version is installed. "
+            "Restore that, or train a new run."
+        )
 
 
 def with_moved_target(own: DataSettings, chosen: Mapping[type, dict[str, Any]]) -> DataSettings:

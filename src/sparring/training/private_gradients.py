@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -67,8 +67,10 @@ class PrivateTraining:
             means = {f"loss/{turn.name}/{name}": loss.mean() for name, loss in losses.items()}
             torch.stack(list(means.values())).sum().backward()
             return means | context.metrics
-        total, means = limited_sum(turn.row_losses(context), weights, self.longest)
+        # A row's own random numbers must not be those of its place in the batch, which tells who is missing before it.
         streams = self.data.secret(context.streams)
+        torch.default_generator.manual_seed(streams.seed_of("torch"))
+        total, means = limited_sum(turn.row_losses(replace(context, streams=streams)), weights, self.longest)
         for name, weight in weights.items():
             noise = streams.normal(f"noise/{name}", *weight.shape) * (self.noise * self.longest)
             weight.grad = (total[name] + noise) / self.batch_size
@@ -76,7 +78,9 @@ class PrivateTraining:
 
 
 def limited_sum(losses: RowLosses, weights: Mapping[str, nn.Parameter], longest: float) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The sum over rows of each row's gradient, shortened to `longest` where it is longer, and the mean of each loss (0 of no rows)."""
+    """The sum over rows of each row's gradient, shortened to `longest` where it is longer, and the mean of each loss (none of no rows).
+    Rows whose gradient is not finite count for nothing: that training stops there would tell of them.
+    """
     fixed = {name: weight.detach() for name, weight in weights.items()}
 
     def total(weights: dict[str, Tensor], *row: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -87,16 +91,17 @@ def limited_sum(losses: RowLosses, weights: Mapping[str, nn.Parameter], longest:
     size = max(1, CHUNK_NUMBERS // sum(weight.numel() for weight in fixed.values()))
     summed = {name: torch.zeros_like(weight) for name, weight in fixed.items()}
     sums: dict[str, Tensor] = {}
-    rows = len(losses.rows[0])
+    rows, counted = len(losses.rows[0]), 0
     for start in range(0, rows, size):
         gradients, found = by_row(fixed, *(each[start : start + size] for each in losses.rows))
         lengths = torch.stack([each.flatten(1).norm(dim=1) for each in gradients.values()]).norm(dim=0)
-        factors = (longest / lengths.clamp(min=1e-12)).clamp(max=1)
+        finite = lengths.isfinite()
+        factors, counted = (longest / lengths[finite].clamp(min=1e-12)).clamp(max=1), counted + int(finite.sum())
         for name, each in gradients.items():
-            summed[name] += torch.einsum("n,n...->...", factors, each)
+            summed[name] += torch.einsum("n,n...->...", factors, each[finite])
         for name, loss in found.items():
-            sums[name] = sums.get(name, torch.zeros(())) + loss.sum()
-    return summed, {name: value / rows for name, value in sums.items()}
+            sums[name] = sums.get(name, torch.zeros(())) + loss[finite].sum()
+    return summed, {name: value / counted for name, value in sums.items()} if counted else {}
 
 
 def sums_of(data: PrivateDataset, noise: float, batch_size: int, count: int) -> list[NoisySums]:
@@ -112,7 +117,7 @@ def private_training(game: Game, recipe: Recipe, data: PrivateDataset) -> Privat
     if recipe.batch_size > len(data):
         raise SettingsError(f"batch_size ({recipe.batch_size}) must be at most the number of rows that are trained on, {len(data)}.")
     steps = math.ceil(samples / recipe.batch_size)
-    per_step = sum(turn.row_losses is not None for turn in game.turns)
+    per_step = sum(turn.repeat for turn in game.turns if turn.row_losses is not None)
     budget = data.budget
     noise = noise_for(budget.epsilon, budget.noise_delta, lambda noise: sums_of(data, noise, recipe.batch_size, steps * per_step))
     return PrivateTraining(data, recipe.batch_size, steps, per_step, noise, recipe.longest_gradient)

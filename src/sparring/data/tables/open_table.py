@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,11 @@ def read_columns(source: Any, *, table: Path | None = None, drop: Sequence[str] 
         )
     columns = infer_columns(kept, {name: each for name, each in choices.overrides.items() if name not in dropped})
     check_no_free_text(raw.name, columns)
+    said = choices.known
+    columns = tuple(
+        replace(column, step=said[column.name].step) if column.name in said and said[column.name].has_step and column.is_numeric else column
+        for column in columns
+    )
     return OpenedTable(raw.name, columns, values_of(kept, columns), raw.format, dropped, choices)
 
 

@@ -1,6 +1,5 @@
 """Differential privacy of a table: what is asked for, and what the encodings have spent of it."""
 
-import secrets
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -22,8 +21,8 @@ class PrivacySettings:
     ranges: ClassVar[Ranges] = {"epsilon": {"more than": 0}, "delta": {"more than": 0, "less than": 1}, "noise_seed": {"at least": 0}}
 
     epsilon: float | None = None
-    """Train with differential privacy: whether a row was in the table changes the chance of any model by a factor of at most e^epsilon.
-    It is spent on training, and on ranges, categories and quantiles. It needs --table. None: without."""
+    """Train with differential privacy: whether a row was in the table, or a blank in its place, changes the chance of any model by a factor
+    of at most e^epsilon. It is spent on training, and on ranges, categories and quantiles. It needs --table. None: without."""
     delta: float | None = None
     """Chance that epsilon does not hold. None: one in ten times the number of rows."""
     noise_seed: int | None = field(default=None, metadata={"secret": True})
@@ -79,8 +78,3 @@ def budget_for(settings: PrivacySettings, rows: int) -> PrivacyBudget:
     delta = settings.delta if settings.delta is not None else 1 / (DELTA_ROWS * rows)
     noise = noise_for(ENCODING_SHARE * settings.epsilon, (1 - COUNTING_SHARE) * delta, lambda noise: [NoisySums(noise, 1.0, 1)])
     return PrivacyBudget(settings.epsilon, delta, noise)
-
-
-def secret_seed() -> int:
-    """A number that nobody can guess, for noise."""
-    return secrets.randbits(62)

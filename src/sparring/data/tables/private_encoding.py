@@ -11,6 +11,7 @@ from statistics import NormalDist
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from sparring.core.secret_streams import SecretStreams
 from sparring.data.tables.columns import ColumnValues
 from sparring.data.tables.encoding import ATOM_COUNT, ATOM_SHARE, Encoding
 from sparring.data.tables.privacy import PrivacyBudget
@@ -32,9 +33,9 @@ class NoisyCounter:
     it is known before anything is counted.
     """
 
-    def __init__(self, budget: PrivacyBudget, columns: Sequence[tuple[bool, KnownColumn]], random: np.random.Generator) -> None:
+    def __init__(self, budget: PrivacyBudget, columns: Sequence[tuple[bool, KnownColumn]], streams: SecretStreams) -> None:
         """`columns`: of each, whether it has numbers, and what is known of it."""
-        self.random = random
+        self.streams, self.asked = streams, 0
         moved = sum(1.0 if not numeric else 1.0 + (known.range is None) + DEPTH / TREE_WEIGHT**2 for numeric, known in columns)
         self.noise = budget.encoding_noise * moved**0.5
         """Standard deviation of the noise of a count of weight 1, in rows."""
@@ -44,7 +45,8 @@ class NoisyCounter:
 
     def counts(self, exact: np.ndarray, weight: float = 1.0) -> Float64[np.ndarray, " k"]:
         """Counts with noise."""
-        return exact + self.noise * weight * self.random.standard_normal(len(exact))
+        self.asked += 1
+        return exact + self.noise * weight * self.streams.normals(f"count {self.asked}", len(exact))
 
 
 def private_encoding(name: str, values: ColumnValues, known: KnownColumn, counter: NoisyCounter, step: float | None = None) -> Encoding:
@@ -60,6 +62,8 @@ def _of_categories(name: str, values: ColumnValues, known: KnownColumn, counter:
     noisy = counter.counts(exact)
     has_missing = bool(noisy[-1] > counter.threshold)
     kept = np.flatnonzero(noisy[:-1] > counter.threshold) if known.categories is None else np.arange(len(names))
+    if known.categories is None:  # the table's own order may be that in which rows came
+        kept = np.array(sorted(kept, key=lambda place: names[place]), np.int64)
     if not len(kept) and not has_missing:
         has_missing = True  # nothing can be said of the column: all its cells are gaps
     categories = tuple(names[place] for place in kept)
@@ -95,7 +99,7 @@ def _of_numbers(name: str, values: ColumnValues, known: KnownColumn, counter: No
 def _with_piece(encoding: Encoding, edges: Float64[np.ndarray, " k"], counts: Float64[np.ndarray, " k-1"], step: float | None) -> Encoding:
     """With numbers between `edges`, as often as `counts` says."""
     weights = np.maximum(counts, 1e-3)
-    ranks = np.concatenate([[0.0], np.cumsum(weights) / weights.sum()])
+    ranks = np.round(np.concatenate([[0.0], np.cumsum(weights) / weights.sum()]), 6)
     ranks[-1] = 1.0
     if step is not None:
         edges = np.round(edges / step) * step
@@ -165,8 +169,9 @@ def _halved(
 
 
 def _shares(counts: Float64[np.ndarray, " k"]) -> tuple[float, ...]:
+    """Shares of noisy counts, in few digits: more would only help to guess the noise."""
     positive = np.maximum(counts, 0.5)
-    return tuple((positive / positive.sum()).tolist())
+    return tuple(np.round(positive / positive.sum(), 6).tolist())
 
 
 def published(values: ColumnValues, encoding: Encoding) -> ColumnValues:

@@ -3,26 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float64
 
-from sparring.core.errors import SettingsError
+from sparring.core.errors import SettingsError, listed
 from sparring.core.privacy_accounting import refuse_without_accountant
-from sparring.core.random_streams import Streams, stream_seed
+from sparring.core.random_streams import Streams
+from sparring.core.secret_streams import SecretStreams, new_key
 from sparring.data.tables.column_facts import ColumnFacts, facts_of
 from sparring.data.tables.columns import Column, ColumnValues, TableValues
 from sparring.data.tables.date_parts import DAY, TIME_OF_DAY, split_dates
 from sparring.data.tables.encoding import Encoding
 from sparring.data.tables.identifiers import IdentifierPattern
-from sparring.data.tables.privacy import PrivacyBudget, PrivacySettings, budget_for, secret_seed
+from sparring.data.tables.privacy import PrivacyBudget, PrivacySettings, budget_for
 from sparring.data.tables.private_encoding import NoisyCounter, private_encoding, published
 from sparring.data.tables.table_dataset import TableDataset
 from sparring.data.tables.table_json import KnownColumn
 from sparring.data.tables.table_plan import TablePlan
 from sparring.data.tables.table_spec import TableBatch, TableSpec
 from sparring.data.tables.table_store import fingerprint_of
+
+if TYPE_CHECKING:
+    from sparring.data.tables.open_table import OpenedTable
 
 DIGITS = 9
 """Length of identifiers that are made without looking at the table's."""
@@ -43,14 +47,13 @@ class PrivateRows(TableDataset):
         assert self.spec.privacy is not None
         return self.spec.privacy
 
-    def secret(self, streams: Streams) -> Streams:
+    def secret(self, streams: Streams) -> SecretStreams:
         """Random numbers that nobody can guess, for the same moment as `streams`."""
-        return replace(streams, seed=self.noise_seed)
+        return SecretStreams(self.noise_seed, streams.step, streams.rank, streams.device, streams.scope)
 
     def choose(self, streams: Streams, n: int) -> TableBatch:
         """See ChoosesSamples: each row with the chance of `n` in all rows, so that there are about `n`, and perhaps none."""
-        random = np.random.Generator(np.random.Philox(self.secret(streams).seed_of("rows")))
-        return self.batch(np.flatnonzero(random.random(len(self)) < n / len(self)))
+        return self.batch(np.flatnonzero(self.secret(streams).shares("rows", len(self)) < n / len(self)))
 
     def subset(self, indices: np.ndarray) -> "PrivateRows":
         """See TableDataset."""
@@ -71,10 +74,12 @@ def prepare_private_table(source: Any, table: str | None, drop: tuple[str, ...],
             "columns). sparring data inspect TABLE writes one."
         )
     opened = read_columns(source, table=Path(table), drop=drop)
+    refuse_unsaid(table, opened)
     columns = tuple(_public(column) for column in opened.columns)
-    plan = TablePlan(columns, (), opened.format, opened.dropped, {column.name: ColumnFacts() for column in columns})
+    facts = {column.name: ColumnFacts() for column in columns}
+    plan = TablePlan(columns, (), opened.format.without_traces(), opened.dropped, facts)
     refuse_nothing_to_learn(opened.name, plan)
-    seed = secret_seed() if settings.noise_seed is None else settings.noise_seed
+    seed = new_key() if settings.noise_seed is None else settings.noise_seed
     learned = split_dates(plan.reduce(opened.values), columns, names=_names_with_times(columns))
     rows = len(next(iter(learned.values())))
     budget = budget_for(settings, rows)
@@ -85,8 +90,30 @@ def prepare_private_table(source: Any, table: str | None, drop: tuple[str, ...],
 
 
 def _public(column: Column) -> Column:
-    """A column without what its values say of it. That a value is constant is known from all rows, so it is a category like others."""
-    return replace(column, kind="category" if column.kind == "constant" else column.kind, reason="")
+    """A column without what its values say of it. That a value is constant is known from all rows, so it is a category like others. Of the
+    words for gaps only the one that is written stays: the others may stand in a single row.
+    """
+    text = column.text
+    if text is not None and "missing_texts" in text:
+        text = {**text, "missing_texts": [text["missing"]] if text.get("missing") is not None else []}
+    return replace(column, kind="category" if column.kind == "constant" else column.kind, reason="", text=text)
+
+
+def refuse_unsaid(table: str, opened: "OpenedTable") -> None:
+    """Raise a SettingsError that names every column of which a table.json does not say the kind, or the step of its numbers, or says
+    another kind than the column has: a single row could make it another.
+    """
+    problems = []
+    for column in opened.columns:
+        kind = opened.choices.overrides.get(column.name, {}).get("kind")
+        if kind is None:
+            problems.append(f"{column.name!r} is not there, or without its kind.")
+        elif kind != column.kind:
+            problems.append(f"{column.name!r} is a {kind} there, and a {column.kind} here ({column.reason}). Change it, or leave it out.")
+        elif column.is_numeric and not opened.choices.known[column.name].has_step:
+            problems.append(f"{column.name!r} has no step there: 1 for integers, 0.01 for cents, 86400 for days, or null.")
+    if problems:
+        raise SettingsError(listed(f"With epsilon, {table} must say what everybody may know of each column:", problems))
 
 
 def _names_with_times(columns: tuple[Column, ...]) -> set[str]:
@@ -100,9 +127,10 @@ def _names_with_times(columns: tuple[Column, ...]) -> set[str]:
 def _private_spec(
     plan: TablePlan, learned: TableValues, known: Mapping[str, KnownColumn], budget: PrivacyBudget, seed: int
 ) -> tuple[TableSpec, TablePlan]:
-    random = np.random.Generator(np.random.Philox(stream_seed(seed, "encodings", 0)))
     of = {name: _known_part(name, known.get(name.removesuffix(TIME_OF_DAY), KnownColumn()), learned) for name in learned}
-    counter = NoisyCounter(budget, [(each.numbers is not None, of[name]) for name, each in learned.items()], random)
+    counter = NoisyCounter(
+        budget, [(each.numbers is not None, of[name]) for name, each in learned.items()], SecretStreams(seed, 0, scope="encodings")
+    )
     steps = {column.name: DAY if column.name + TIME_OF_DAY in learned else column.step for column in plan.columns}
     encodings = tuple(private_encoding(name, each, of[name], counter, steps.get(name)) for name, each in learned.items())
     by_name = {encoding.name: encoding for encoding in encodings}

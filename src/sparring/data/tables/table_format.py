@@ -1,7 +1,8 @@
 """How a table was stored, so that what is written has the same form."""
 
+import base64
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
@@ -46,6 +47,16 @@ class TableFormat:
     def to_json(self) -> dict[str, Any]:
         """A form that JSON can hold."""
         return asdict(self)
+
+    def without_traces(self) -> "TableFormat":
+        """Without what single rows or other programs may have left in it: metadata of the schema, and which columns had gaps."""
+        if not self.schema:
+            return replace(self, nan_columns=())
+        import pyarrow as pa  # noqa: PLC0415 (an extra)
+
+        schema = pa.ipc.read_schema(pa.BufferReader(base64.b64decode(self.schema)))
+        plain = pa.schema([field.remove_metadata() for field in schema])
+        return replace(self, schema=base64.b64encode(plain.serialize().to_pybytes()).decode(), nan_columns=())
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "TableFormat":

@@ -10,7 +10,7 @@ from sparring.core.errors import DataError, did_you_mean, listed
 from sparring.data.tables.columns import Column, ColumnKind
 from sparring.data.tables.constraints import Constraint
 
-_KEYS = ("kind", "pattern", "reason", "drop", "low", "high", "categories")
+_KEYS = ("kind", "pattern", "reason", "drop", "low", "high", "categories", "step")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,10 @@ class KnownColumn:
     """The largest number."""
     categories: tuple[str, ...] | None = None
     """All values of a column that is not numeric, as text."""
+    has_step: bool = False
+    """Whether something is said of the step."""
+    step: float | None = None
+    """Of numbers: all are multiples of this from the smallest one. None: there is no step."""
 
     @property
     def range(self) -> tuple[float, float] | None:
@@ -52,6 +56,7 @@ def write_table_json(path: Path, columns: Sequence[Column], constraints: Sequenc
         about[column.name] = {
             "kind": column.kind,
             **({"pattern": pattern} if pattern else {}),
+            **({"step": column.step} if column.is_numeric else {}),
             "drop": column.name in drop or column.kind == "text",
             "reason": column.reason,
         }
@@ -88,7 +93,9 @@ def read_table_json(path: Path, names: Sequence[str]) -> TableChoices:
             overrides[name] = {key: given[key] for key in ("kind", "pattern") if key in given}
             drop += [name] if given.get("drop") else []
             texts = given.get("categories")
-            known[name] = KnownColumn(given.get("low"), given.get("high"), None if texts is None else tuple(texts))
+            known[name] = KnownColumn(
+                given.get("low"), given.get("high"), None if texts is None else tuple(texts), "step" in given, given.get("step")
+            )
     for name, on in value.get("constraints", {}).items():
         if not isinstance(on, bool):
             problems.append(f"constraint {name!r} is {on!r}. It may be true or false.")
@@ -118,6 +125,9 @@ def _known_problems(name: str, given: Mapping[str, Any]) -> list[str]:
         return [f"column {name!r} has {said}: low and high are numbers, and belong together (of dates: seconds since 1970)."]
     if ends and not ends[0] < ends[1]:
         return [f"column {name!r}: low ({ends[0]}) must be below high ({ends[1]})."]
+    step = given.get("step")
+    if step is not None and (isinstance(step, bool) or not isinstance(step, int | float) or not step > 0):
+        return [f"column {name!r}: step is {step!r}. It is a number above 0 (1 for integers, 86400 for dates), or null."]
     texts = given.get("categories")
     if texts is not None and not (isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)):
         return [f"column {name!r}: categories is {texts!r}, and not a list of texts."]

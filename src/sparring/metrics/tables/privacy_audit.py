@@ -47,7 +47,7 @@ def audit_privacy(training: Float[np.ndarray, " n"], held_out: Float[np.ndarray,
     low = trained[np.lexsort((~trained, scores))]  # of equal scores those that were trained on come first, so that ties help no attacker
     high = low[::-1]
     best = PrivacyAudit(0.0, 0, 0)
-    for count in sorted({max(1, round(share * rows / 2)) for share in GUESSED_SHARES}):
+    for count in sorted({max(1, min(round(share * rows / 2), rows // 2)) for share in GUESSED_SHARES}):
         right = int(high[:count].sum() + (~low[:count]).sum())
         epsilon = epsilon_bound(rows, 2 * count, right, delta, doubt / len(GUESSED_SHARES))
         if epsilon > best.epsilon or not best.guesses:

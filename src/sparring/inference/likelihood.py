@@ -1,0 +1,94 @@
+"""What a model with a likelihood says of images: how likely they are, and what it makes of their latents."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from sparring.core.errors import SettingsError
+from sparring.data.dataset import Dataset
+from sparring.data.store import Store
+from sparring.games.capabilities import Encodes, HasLikelihood, LikelihoodKind
+from sparring.games.game import evaluating
+from sparring.games.image_likelihood import bits_per_dimension
+from sparring.inference.data_of_model import training_data
+from sparring.inference.model import Model
+from sparring.modalities import MODALITIES
+from sparring.runs.config import read_config, settings_of
+from sparring.runs.run_directory import RunDirectory
+
+PIECE = 64
+"""Number of images that are looked at together."""
+
+
+@dataclass(frozen=True)
+class MeanBits:
+    """Mean bits for each number of some images."""
+
+    mean: float
+    error: float
+    """Standard error of the mean."""
+    images: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {self.error:.3f} bits per dimension ({self.images:,} images)"
+
+
+def likelihood_kind(model: Model) -> LikelihoodKind:
+    """What the model's likelihood is. SettingsError if it has none."""
+    game = model.latent_game
+    if not isinstance(game, HasLikelihood):
+        raise SettingsError(f"{model.source} has no likelihood of images: it only makes samples. Those of vae, realnvp and glow have one.")
+    return game.likelihood_kind
+
+
+def bits_of(model: Model, data: Dataset, indices: Int64[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Bits per dimension of images of a dataset. Each depends on its image alone. SettingsError if the model has no likelihood, or images
+    need classes and have none.
+    """
+    likelihood_kind(model)
+    game, found = cast(Any, model.game), []
+    for start in range(0, len(indices), PIECE):
+        batch = data.batch(indices[start : start + PIECE]).to(model.game.device)
+        labels = batch.labels if game.conditional else None
+        if game.conditional and labels is None:
+            raise SettingsError(f"{model.source} was trained with classes: give images with the same classes, in a folder for each.")
+        found.append(bits_per_dimension(game.log_likelihood(batch.samples, labels), math.prod(model.spec.shape)).cpu())
+    return torch.cat(found).double().numpy()
+
+
+def mean_bits(bits: Float[np.ndarray, " n"]) -> MeanBits:
+    """Their mean and its standard error."""
+    return MeanBits(float(bits.mean()), float(bits.std(ddof=1) / len(bits) ** 0.5) if len(bits) > 1 else math.nan, len(bits))
+
+
+def bits_of_run(model: Model, most: int) -> tuple[MeanBits, MeanBits | None]:
+    """Bits of images that a run was trained on, and of those that it held out (None: none), at most so many of each."""
+    store = training_data(model)
+    settings = settings_of(read_config(RunDirectory(model.source)), model.source).training
+    trained_on, held_out = MODALITIES[model.spec.kind].split_holdout(store, settings.holdout, settings.seed)
+    found = [mean_bits(bits_of(model, part, spread(len(part), most))) for part in (trained_on, held_out) if part is not None and len(part)]
+    return found[0], found[1] if len(found) > 1 else None
+
+
+def spread(count: int, most: int) -> Int64[np.ndarray, " n"]:
+    """At most so many numbers below `count`, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+
+
+def reconstructed(model: Model, store: Store, indices: Int64[np.ndarray, " n"]) -> Float[Tensor, "n c h w"]:
+    """What the model makes of the latents that it finds for images, in [-1, 1]. SettingsError if it has no way back to latents."""
+    game: Any = model.latent_game
+    if not isinstance(model.latent_game, Encodes):
+        raise SettingsError(f"{model.source} has no way from images back to latents. sparring latent project searches for one.")
+    found = []
+    for start in range(0, len(indices), PIECE):
+        batch = store.batch(indices[start : start + PIECE]).to(model.game.device)
+        labels = batch.labels if game.conditional else None
+        with evaluating(model.game):
+            found.append(game.generate(game.encode(batch.samples, labels), game.condition(labels)).float().cpu())
+    return torch.cat(found)

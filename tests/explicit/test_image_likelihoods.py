@@ -1,0 +1,231 @@
+"""Likelihoods of images: every constant counts. And what is done with them."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+import sparring
+from sparring import recipes
+from sparring.core.errors import SettingsError
+from sparring.data.images.image_spec import ImageSpec
+from sparring.games.flow import FlowGame
+from sparring.games.image_autoencoder import ImageAutoencoderGame
+from sparring.games.image_likelihood import bits_per_dimension, images_of, levels_of, noise_of
+from sparring.inference.likelihood import bits_of
+from sparring.losses.likelihoods import log_discretized_logistic, normal_divergence
+from support.cli import call
+from support.runs import same_run
+
+SMALL = {
+    "vae": {"width": 8, "latent_size": 4, "batch_size": 8},
+    "glow": {"levels": 2, "steps_per_level": 1, "width": 8, "batch_size": 8},
+    "realnvp": {"levels": 2, "blocks": 1, "width": 8, "batch_size": 8},
+}
+COMMON = {"threads": 1, "holdout": 4, "log_every": 1, "size": 16, "channels": 1}
+RECIPES = tuple(SMALL)
+
+
+def pixels(n: int, shape: tuple[int, int, int] = (1, 8, 8), seed: int = 0) -> torch.Tensor:
+    levels = torch.randint(0, 256, (n, *shape), generator=torch.Generator().manual_seed(seed))
+    return images_of(levels.float())
+
+
+def shaken(game: torch.nn.Module) -> torch.nn.Module:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for weight in game.parameters():
+            weight.add_(0.05 * torch.randn_like(weight))
+    return game.eval()
+
+
+# --------------------------------------------------------------------------------------------------------------- pixels
+
+
+def test_levels_and_images_are_inverse() -> None:
+    levels = torch.arange(256.0).reshape(1, 1, 16, 16)
+    assert torch.equal(levels_of(images_of(levels)), levels)
+
+
+def test_equally_likely_levels_have_eight_bits() -> None:
+    dimensions = 3 * 5 * 7
+    assert bits_per_dimension(torch.tensor([-dimensions * math.log(256)]), dimensions).item() == pytest.approx(8.0)
+
+
+def test_the_levels_of_a_discretized_logistic_have_a_probability_of_one() -> None:
+    levels = images_of(torch.arange(256.0))
+    for mean in (-3.0, -1.0, -0.3, 0.0, 0.999, 2.0):
+        for log_scale in (-7.0, -3.0, 0.0, 2.0):
+            found = log_discretized_logistic(levels, torch.full((256,), mean), torch.full((256,), log_scale))
+            assert found.double().exp().sum().item() == pytest.approx(1.0, abs=1e-4), (mean, log_scale)
+            assert torch.isfinite(found).all()
+    # against the distribution function itself, where that is exact in float64
+    cdf = lambda x: torch.sigmoid((x.double() - 0.1) / math.exp(-2.0))  # noqa: E731
+    bins = cdf(levels + 1 / 255) - cdf(levels - 1 / 255)
+    bins[0], bins[-1] = cdf(levels[:1] + 1 / 255), 1 - cdf(levels[-1:] - 1 / 255)
+    found = log_discretized_logistic(levels, torch.full((256,), 0.1), torch.full((256,), -2.0))
+    assert torch.allclose(found.double().exp(), bins, rtol=1e-4, atol=1e-9)
+
+
+def test_the_divergence_is_that_of_torch() -> None:
+    mean, log_variance = torch.randn(5, 3), torch.randn(5, 3)
+    normal = torch.distributions.Normal(mean, (log_variance / 2).exp())
+    wanted = torch.distributions.kl_divergence(normal, torch.distributions.Normal(0.0, 1.0))
+    assert torch.allclose(normal_divergence(mean, log_variance), wanted, atol=1e-5)
+
+
+def test_noise_depends_on_the_image_alone() -> None:
+    images = pixels(3)
+    assert torch.equal(noise_of(images)[1:], noise_of(images[1:]))
+    assert not torch.equal(noise_of(images)[0], noise_of(images)[1])
+    assert noise_of(images, normal=5).shape == (3, 5)
+
+
+# ---------------------------------------------------------------------------------------------------------------- flows
+
+
+@pytest.mark.parametrize("name", ["glow", "realnvp"])
+def test_a_flows_likelihood_is_the_density_of_pixels_with_noise(name: str) -> None:
+    """Logarithm of the normal density of the latents, plus the log-determinant from levels with noise (0 to 256) to latents."""
+    game = shaken(recipes.get(name)(**SMALL[name]).build(ImageSpec(8, 8, 1)))
+    assert isinstance(game, FlowGame)
+    image = pixels(1)
+    noise = noise_of(image)
+    levels = (levels_of(image) + noise).double()
+    margin = game.settings.margin
+    game = game.double()
+
+    def latents(values: torch.Tensor) -> torch.Tensor:
+        shares = values / 256
+        x = (margin + (1 - 2 * margin) * shares).logit() if margin else shares - 0.5
+        return game.flow(x)[0][0]
+
+    jacobian = torch.autograd.functional.jacobian(latents, levels).reshape(64, 64)
+    normal = -0.5 * (latents(levels).square() + math.log(2 * math.pi)).sum()
+    wanted = (normal + torch.linalg.slogdet(jacobian)[1]).item()
+    assert game.float().log_likelihood(image).item() == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["glow", "realnvp"])
+def test_flows_lose_nothing(name: str) -> None:
+    game = shaken(recipes.get(name)(**SMALL[name]).build(ImageSpec(8, 8, 1)))
+    images = pixels(4)
+    back = game.generate(game.encode(images), None)
+    assert torch.equal(levels_of(back), levels_of(images))
+    assert torch.allclose(back, images, atol=2e-3)
+
+
+# ----------------------------------------------------------------------------------------------------------------- vae
+
+
+def test_more_latents_bring_the_bound_nearer_to_the_truth() -> None:
+    """With a decoder that does not look at its latents, the truth is the pixels' own probability, and the encoder only loses."""
+    game = shaken(recipes.get("vae")(**SMALL["vae"]).build(ImageSpec(8, 8, 1)))
+    assert isinstance(game, ImageAutoencoderGame)
+    images = pixels(16)
+    bounds = [game.importance_weighted(images, None, k).mean().item() for k in (1, 8, 64)]
+    assert bounds[0] < bounds[1] < bounds[2]
+    assert game.log_likelihood(images).mean().item() == bounds[0]
+    with torch.no_grad():
+        game.decoder.project.weight.zero_()
+        truth = game.log_pixels(images, torch.zeros(16, 4), None)
+    weighted = game.importance_weighted(images, None, 400)
+    assert torch.allclose(weighted, truth, atol=0.6)
+    assert (game.log_likelihood(images) < truth).all()
+    mean, log_variance = game.encoder(images)
+    assert torch.allclose(truth - game.log_likelihood(images), normal_divergence(mean, log_variance).sum(dim=1), atol=1e-2)
+
+
+def test_free_bits_and_warmup_change_the_divergence_as_they_say(squares: Path, tmp_path: Path, quiet: Console) -> None:
+    def first(**settings: object) -> float:
+        name = "-".join(map(str, settings.values())) or "plain"
+        sparring.train("vae", squares, tmp_path / name, steps=1, console=quiet, **SMALL["vae"], **COMMON, **settings)
+        line = (tmp_path / name / "log.jsonl").read_text().splitlines()[0]
+        return float(line.partition('"loss/fit/divergence": ')[2].partition(",")[0])
+
+    plain = first()
+    assert first(beta=4.0) == pytest.approx(4 * plain, rel=1e-3)
+    assert first(beta_warmup_samples=1000) == pytest.approx(plain / 1000, rel=1e-3)
+    # four latents with five bits each, in bits for each of 256 numbers
+    assert first(free_bits=5.0) == pytest.approx(4 * 5 / 256, rel=1e-3)
+
+
+# ------------------------------------------------------------------------------------------------------------------ use
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, squares: Path) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("explicit")
+    for name in RECIPES:
+        sparring.train(name, squares, folder / name, steps=3, console=Console(quiet=True), **SMALL[name], **COMMON)
+    return {name: folder / name for name in RECIPES}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_density_reconstruct_and_packing(
+    name: str, runs: dict[str, Path], squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("density", runs[name]) == 0
+    said = capsys.readouterr().out
+    assert "Trained on" in said
+    assert "Held out" in said
+    assert "bound" in said
+    assert call("density", runs[name], squares, "--out", tmp_path / "bits.csv") == 0
+    rows = list(csv.DictReader((tmp_path / "bits.csv").open()))
+    assert len(rows) > 4
+    assert all(math.isfinite(float(row["bits_per_dimension"])) for row in rows)
+    assert call("reconstruct", runs[name], squares, tmp_path / "back", "-n", 4) == 0
+    assert len(list((tmp_path / "back").glob("0*.png"))) == 4
+    assert (tmp_path / "back" / "reconstructions.png").exists()
+    packed = sparring.load(sparring.pack(runs[name], tmp_path / "model.safetensors"))
+    assert torch.equal(packed.sample(3, seed=1), sparring.load(runs[name]).sample(3, seed=1))
+    assert torch.equal(packed.sample(20, seed=1)[17:], packed.sample(3, seed=1, first=17))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_they_resume_exactly(name: str, runs: dict[str, Path], squares: Path, tmp_path: Path, quiet: Console) -> None:
+    sparring.train(name, squares, tmp_path / "run", steps=1, console=quiet, **SMALL[name], **COMMON)
+    sparring.resume(tmp_path / "run", steps=3, console=quiet)
+    assert same_run(tmp_path / "run", runs[name])
+
+
+def test_bits_of_an_image_do_not_depend_on_others(runs: dict[str, Path], squares: Path) -> None:
+    from sparring.inference.data_of_model import data_of
+
+    for name in RECIPES:
+        model = sparring.load(runs[name], whole=True)
+        store = data_of(model, str(squares))
+        together, alone = bits_of(model, store, np.arange(5)), bits_of(model, store, np.array([3]))
+        assert together[3] == pytest.approx(alone[0], abs=1e-5)
+
+
+def test_models_without_a_likelihood_say_so(squares: Path, tmp_path: Path, quiet: Console) -> None:
+    model = sparring.train("dcgan", squares, tmp_path / "run", steps=1, width=4, batch_size=8, console=quiet)
+    with pytest.raises(SettingsError, match="no likelihood"):
+        bits_of(model, None, np.arange(1))  # pyright: ignore[reportArgumentType]
+    assert call("density", tmp_path / "run") == 1
+    assert call("reconstruct", tmp_path / "run", squares, tmp_path / "out") == 1
+
+
+@pytest.mark.parametrize("name", ["vae", "glow"])
+def test_classes_are_told(name: str, squares: Path, tmp_path: Path, quiet: Console) -> None:
+    condition = "concatenate" if name == "vae" else "prior"
+    model = sparring.train(name, squares, tmp_path / "run", steps=2, condition=condition, console=quiet, **SMALL[name], **COMMON)
+    classes = model.spec.classes
+    assert len(classes) > 1
+    assert model.sample(2, label=classes[1]).shape == (2, 1, 16, 16)
+    assert call("density", tmp_path / "run", squares) == 0
+
+
+def test_settings_that_do_not_fit_are_refused(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def refused(name: str, *words: object) -> str:
+        assert call("train", name, "--data", squares, "--out", tmp_path / "run", "--steps", 1, *words) == 1
+        return " ".join(capsys.readouterr().err.split())
+
+    assert "multiples of 16" in refused("glow", "--size", 24, "--levels", 4)
+    assert "multiple of 8" in refused("vae", "--width", 12)
+    assert "no classes in its paper" in refused("realnvp", "--condition", "prior")
