@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Source = Literal["data", "game", "weights", "training", "sheets", "table data", "table game"]
+Source = Literal["data", "game", "weights", "training", "explicit", "sheets", "table data", "table game"]
 """What writes a signal. data: `HealthMeasurements.measure_data`, the first line of health.jsonl, under "data". game:
 `HealthMeasurements.measure_game`, and weights: `HealthRecorder`, every further line of health.jsonl. training: log.jsonl, or a table of
-another program's losses. sheets: `read_sample_sheets`, of another program's samples. table data, table game: the lines of data and of
-game, of tables alone (`modalities.tables.table_probe`)."""
+another program's losses. explicit: log.jsonl of models that learn by likelihood alone. sheets: `read_sample_sheets`, of another program's
+samples. table data, table game: the lines of data and of game, of tables alone (`modalities.tables.table_probe`)."""
 REQUIRED = object()
 
 
@@ -163,6 +163,14 @@ AUGMENTATION = Signal(
     "augment/*", "0 to 1; -1 to 1", "ADA: chance of each operation, and mean sign of the real images' logits.", "training"
 )
 PATH_LENGTH = Signal("path_length", "0 or more", "StyleGAN2: norm of the images' gradient by the style.", "training")
+FIT_LOSS = Signal("loss/fit/*", "any", "Explicit models: bits for each number of an image, the sum of their terms.", "explicit")
+DIVERGENCE_IN_NATS = Signal(
+    "divergence/nats",
+    "0 or more",
+    "Variational autoencoders: divergence of an image's latents from the normal distribution.",
+    "explicit",
+)
+ACTIVE_LATENTS = Signal("divergence/active_latents", "0 or more", "Number of latents whose mean divergence is above 0.01 nats.", "explicit")
 LOSSES = {"discriminator": DISCRIMINATOR_LOSS, "generator": GENERATOR_LOSS}
 """By player."""
 LOGITS = {"real": LOGITS_OF_REAL, "generated": LOGITS_OF_GENERATED}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from sparring.health.diagnosis.finding import Finding
 from sparring.health.diagnosis.rules.balance import discriminator_overfitting, memorization, vanishing_gradients, weak_discriminator
 from sparring.health.diagnosis.rules.convergence import divergence, exploding_weights, not_finite, oscillation
+from sparring.health.diagnosis.rules.explicit import posterior_collapse, worse_than_uniform
 from sparring.health.diagnosis.rules.other_programs import noise
 from sparring.health.diagnosis.rules.samples import (
     checkerboard_artifacts,
@@ -34,7 +35,7 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     value_range, uninformative_labels, near_duplicates, few_images, data_loading, frozen_network, batch_norm_mixing, learning_rate,
     not_finite, divergence, oscillation, vanishing_gradients, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting,
     memorization, dead_layers, exploding_weights, checkerboard_artifacts, saturated_samples, noise, ignored_classes, forgetting,
-    no_progress, pairs_wrong, category_lost, rare_category_inflated, copied_rows,
+    no_progress, pairs_wrong, category_lost, rare_category_inflated, copied_rows, posterior_collapse, worse_than_uniform,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
 """The names of all findings: each rule is called as its finding is."""
@@ -60,6 +61,8 @@ BRINGS_ABOUT: Mapping[str, set[str]] = {
     },
     "frozen network": IN_SAMPLES | {"learning rate", "vanishing gradients", "weak discriminator", "divergence", "oscillation"},
     "dead layers": IN_SAMPLES | {"frozen network", "vanishing gradients", "weak discriminator", "learning rate"},
+    "posterior collapse": IN_SAMPLES | {"dead layers", "frozen network"},
+    "worse than uniform": IN_SAMPLES,
     "not finite": IN_SAMPLES | {"divergence", "frozen network", "dead layers", "weak discriminator", "learning rate", "exploding weights"},
     "divergence": IN_SAMPLES | {"oscillation", "exploding weights"},
     "weak discriminator": IN_SAMPLES | {"divergence", "vanishing gradients"},

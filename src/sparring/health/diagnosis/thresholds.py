@@ -1,7 +1,7 @@
 """The thresholds of the diagnosis, with their origins.
 
 "Sabotage" is the origin of most: they were set by looking at the runs of part "tune" of benchmarks/sabotage.py, which are made sick on
-purpose, and at as many healthy ones. The other parts of that benchmark then showed how often they are right (docs/benchmarks.md).
+purpose, and at as many healthy ones. The other parts of that benchmark then showed how often they are right (docs/benchmarks/diagnosis.md).
 Distances between images are in units of the mean distance of two real images. AUCs are explained in `sparring.health.signals`.
 """
 
@@ -16,6 +16,13 @@ MATURE_STEPS, MATURE_REAL_SAMPLES = 1000, 40_000
 MIN_HEALTHY_MEASUREMENTS, MIN_HEALTHY_LOG_LINES = 3, 10
 """Measurements (or lines of a log, where there are none) below which a training in which nothing was found is not called healthy. A
 choice: the first measurements are a hundred steps apart."""
+
+# ---------------------------------------------------------------------------------------------------- explicit models
+
+SILENT_LATENTS = 1.0
+"""Nats that all latents of an image say together, below which they are silent. Garments: 64 in a healthy run, 0.0 with a beta of 300."""
+BETA_WARMUP_SAMPLES = 50_000
+"""Real samples over which beta rises, as a remedy. A choice: some minutes on a CPU."""
 
 # ---------------------------------------------------------------------------------------------------- tables
 

@@ -118,7 +118,7 @@ class Record:
 
     def signal(self, signal: Signal) -> Curve:
         """A number of the log or of the measurements over the steps, where it was recorded. A total in the log is the sum of its terms."""
-        if signal.source == "training":
+        if signal.source in {"training", "explicit"}:
             return self._logged(signal.prefix)
         found = [(STEP.of(line), signal.of(line)) for line in self.measurements if isinstance(signal.of(line, None), int | float)]
         if not found:
