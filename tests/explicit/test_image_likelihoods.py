@@ -13,6 +13,7 @@ import sparring
 from sparring import recipes
 from sparring.core.errors import SettingsError
 from sparring.data.images.image_spec import ImageSpec
+from sparring.evaluation.compare import format_cell
 from sparring.games.flow import FlowGame
 from sparring.games.image_autoencoder import ImageAutoencoderGame
 from sparring.games.image_likelihood import bits_per_dimension, images_of, levels_of, noise_of
@@ -229,3 +230,19 @@ def test_settings_that_do_not_fit_are_refused(squares: Path, tmp_path: Path, cap
     assert "multiples of 16" in refused("glow", "--size", 24, "--levels", 4)
     assert "multiple of 8" in refused("vae", "--width", 12)
     assert "no classes in its paper" in refused("realnvp", "--condition", "prior")
+
+
+def test_a_comparison_has_likelihoods_with_their_kind_and_a_dash_for_gans(
+    runs: dict[str, Path], squares: Path, tmp_path: Path, quiet: Console
+) -> None:
+    small = {"steps": 2, "width": 4, "batch_size": 8, "size": 16, "channels": 1, "threads": 1, "holdout": 4}
+    sparring.train("dcgan", squares, tmp_path / "dcgan", console=quiet, **small)
+    rows = sparring.compare([runs["vae"], runs["glow"], tmp_path / "dcgan"], samples=20, out=tmp_path / "table.md", console=quiet)
+    by_name = {row.name.split()[0]: row for row in rows}
+    columns = ["bits (ELBO)", "bits (dequantized bound)", "bits above training images"]
+    shown = {name: [format_cell(row, column) == "-" for column in columns] for name, row in by_name.items()}
+    assert shown == {"vae": [False, True, False], "glow": [True, False, False], "dcgan": [True, True, True]}
+    assert all(row.means["s for 1,000 samples"] > 0 for row in rows)
+    model = sparring.load(runs["vae"], whole=True)
+    assert by_name["vae"].means["parameters"] == sum(weight.numel() for weight in model.game.decoder.parameters())
+    assert "| - |" in (tmp_path / "table.md").read_text()

@@ -23,6 +23,7 @@ from sparring.evaluation.compare import RunScores, markdown_table, plot_comparis
 from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import ImageSet, image_set_from_store
 from sparring.evaluation.judgment import Judgment, judge_images
+from sparring.evaluation.model_costs import SECONDS
 from sparring.evaluation.open_extractor import open_extractor
 from sparring.nets.feature_extractors.efficientnet_lite0 import weights_file
 
@@ -280,7 +281,10 @@ def test_compare_judges_each_run_once(trained: Path, monkeypatch: pytest.MonkeyP
     assert "width=4" in row.name
     assert "FD-lite0" in (tmp_path / "table.md").read_text()
     monkeypatch.setattr("sparring.evaluation.compare.judge", lambda *_, **__: pytest.fail("judged again"))
-    assert sparring.compare([trained, again], samples=12, console=QUIET) == [row]
+    (repeated,) = sparring.compare([trained, again], samples=12, console=QUIET)
+    kept = [name for name in row.means if name != SECONDS]
+    assert [repeated.means[name] for name in kept] == [row.means[name] for name in kept]
+    assert row.means["parameters"] > 1000
     with pytest.raises(pytest.fail.Exception):
         sparring.compare([trained, again], samples=13, console=QUIET)
 

@@ -1,6 +1,7 @@
 """Private training: what is counted, limited and spent, and what an audit proves."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from sparring.data.tables.table_json import KnownColumn
 from sparring.data.tables.table_plan import TablePlan
 from sparring.data.tables.typed_tables import schema_of
 from sparring.evaluation.judge_table_sources import judge_table_model
+from sparring.evaluation.table_privacy import tossed
 from sparring.games.game import RowLosses
 from sparring.games.step_context import StepContext
 from sparring.inference.load import load
@@ -300,7 +302,7 @@ def test_private_training_ends_with_its_budget_and_resumes_exactly(
     packed = sparring.pack(tmp_path / "whole", tmp_path / "model.safetensors")
     assert b"noise_seed" not in packed.read_bytes()
     assert load(packed).spec.privacy.epsilon == 30.0
-    with pytest.raises(SettingsError, match="best checkpoint"):
+    with pytest.raises(SettingsError, match="decided by a look"):
         load(tmp_path / "whole", checkpoint="best")
 
 
@@ -500,3 +502,69 @@ def test_a_run_does_not_go_on_when_its_table_is_read_otherwise(table: Path, kind
         sparring.resume(tmp_path / "run", steps=2, console=quiet)
     choices.write_text(kinds.read_text())
     sparring.resume(tmp_path / "run", steps=2, console=quiet)
+
+
+@pytest.mark.parametrize("rare", ["yes", "no"])
+def test_booleans_are_not_exchanged(rare: str, tmp_path: Path, quiet: Console) -> None:
+    random = np.random.default_rng(0)
+    usual = "no" if rare == "yes" else "yes"
+    member = np.where(np.arange(3000) < 5, rare, usual)
+    frame = pd.DataFrame({"member": member, "age": random.integers(20, 60, 3000)})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    write_choices(inspect_table(tmp_path / "t.csv"), tmp_path / "t.json")
+    settings = {**SMALL["tabular-ar"], "batch_size": 300, "threads": 1, "holdout": 0, "table": tmp_path / "t.json", "epsilon": 3.0}
+    model = sparring.train("tabular-ar", tmp_path / "t.csv", tmp_path / "run", steps=30, console=quiet, **settings)
+    rows = model.rows(500).to_pandas()
+    assert (rows.member == (usual == "yes")).mean() > 0.9
+    given = json.loads((tmp_path / "t.json").read_text())
+    given["columns"]["member"]["categories"] = ["no", "yes"]
+    (tmp_path / "t.json").write_text(json.dumps(given))
+    with pytest.raises(SettingsError, match="'member' is a boolean"):
+        prepare_private_table(tmp_path / "t.csv", str(tmp_path / "t.json"), (), PrivacySettings(epsilon=3.0))
+
+
+def test_how_other_dates_could_be_read_is_not_told_and_a_pattern_must_be_said(tmp_path: Path) -> None:
+    days = [f"{1 + number % 12:02}/{1 + number % 9:02}/2020" for number in range(400)]
+    pd.DataFrame({"day": days, "n": range(400)}).to_csv(tmp_path / "t.csv", index=False)
+    write_choices(inspect_table(tmp_path / "t.csv"), tmp_path / "t.json")
+    given = json.loads((tmp_path / "t.json").read_text())
+    given["columns"]["n"] = {"kind": "number", "step": 1}
+    (tmp_path / "t.json").write_text(json.dumps(given))
+    rows = prepare_private_table(tmp_path / "t.csv", str(tmp_path / "t.json"), (), PrivacySettings(epsilon=3.0))
+    text = next(column.text for column in TablePlan.from_json(rows.spec.plan).columns if column.name == "day")
+    assert text is not None
+    assert "also" not in text
+    given["columns"]["day"].pop("pattern")
+    (tmp_path / "t.json").write_text(json.dumps(given))
+    with pytest.raises(SettingsError, match="'day' has no pattern"):
+        prepare_private_table(tmp_path / "t.csv", str(tmp_path / "t.json"), (), PrivacySettings(epsilon=3.0))
+
+
+def test_the_sides_of_an_audit_are_as_if_coins_had_chosen_them() -> None:
+    trained = []
+    for seed in range(400):
+        half, other = tossed(5000, 2000, np.random.default_rng(seed))
+        assert len(set(half)) == len(half) <= 2000
+        assert len(half) + len(other) == 2 * 2000 - math.ceil(5 * 4000**0.5)
+        assert max(half) < 5000
+        trained.append(len(half))
+    total = len(half) + len(other)
+    assert np.mean(trained) == pytest.approx(total / 2, abs=4 * total**0.5 / 2 / 20)
+    assert np.std(trained) == pytest.approx(total**0.5 / 2, rel=0.15)
+
+
+def test_settings_that_private_training_would_ignore_are_refused(table: Path, kinds: Path, tmp_path: Path) -> None:
+    rows = prepare_private_table(table, str(kinds), (), PrivacySettings(epsilon=3.0, noise_seed=1))
+    wrong = {
+        "packing": 2,
+        "augment": "diffaugment",
+        "drift": 0.1,
+        "gradient_penalty": 1.0,
+        "dragan": 1.0,
+        "input_noise": 0.1,
+        "objective": "hinge",
+    }
+    for name, value in wrong.items():
+        problems = recipes.get("tabular")(**{**SMALL["tabular"], name: value}).problems(rows.spec)
+        assert any(problem.startswith(f"{name} has no private training") for problem in problems), name
+    assert not recipes.get("tabular")(**SMALL["tabular"]).problems(rows.spec)

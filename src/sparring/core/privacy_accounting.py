@@ -1,7 +1,7 @@
 """How much differential privacy is spent by noisy sums over rows, and how much noise a budget asks for.
 
-Epsilon and delta are those of Dwork et al. 2006 for adding or removing one row: whether a row was there changes the chance of any result by
-a factor of at most e^epsilon, but for a chance of delta. Spending is counted in Rényi divergences (Mironov, Talwar, Zhang 2019).
+Epsilon and delta are those of Dwork et al. 2006 for a row or a blank in its place: which of them was there changes the chance of any result
+by a factor of at most e^epsilon, but for a chance of delta. Spending is counted in Rényi divergences (Mironov, Talwar, Zhang 2019).
 """
 
 import warnings

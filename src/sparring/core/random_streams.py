@@ -47,3 +47,10 @@ class Streams:
     def integers(self, name: str, below: int, *shape: int) -> Int64[Tensor, "..."]:
         """Whole numbers of that shape in [0, below)."""
         return torch.randint(below, shape, generator=self.generator(name)).to(self.device)
+
+
+def seed_torch(seed: int, device: torch.device) -> None:
+    """Set torch's own random numbers (dropout). Not `torch.manual_seed`, which queues work for absent GPUs at every call."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)

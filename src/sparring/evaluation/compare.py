@@ -3,8 +3,8 @@
 import importlib.util
 import math
 import statistics
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from sparring.core.errors import DataError, SettingsError, SparringError, listed
 from sparring.evaluation import report
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
 from sparring.evaluation.judge_table_sources import judge_table_model
+from sparring.evaluation.model_costs import PARAMETERS, model_costs
 from sparring.evaluation.open_extractor import open_extractor
 from sparring.inference.load import IMPORTED, load
 from sparring.modalities import MODALITIES
@@ -44,6 +45,8 @@ class RunScores:
     """Recipe and settings, without the seed: runs of equal names are averaged."""
     scores: dict[str, float]
     """Value of each score, by its name."""
+    costs: Mapping[str, float] = field(default_factory=dict)
+    """What else is said of the model (see `model_costs`). Not every model has all of it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class ComparisonRow:
     runs: int
     """Number of runs."""
     means: dict[str, float]
-    """Mean of each score over the runs."""
+    """Mean of each score over the runs; NaN for what their models do not have, such as a likelihood."""
     spreads: dict[str, float]
     """Standard deviation of each score over the runs (with n - 1); NaN for a single run."""
 
@@ -105,7 +108,7 @@ def compare(
                 directory.path, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=folder, console=console
             )
             scores = {score.name: score.value for score in judgment.scores}
-        found.append(RunScores(name, scores))
+        found.append(RunScores(name, scores, model_costs(directory, checkpoint)))
     rows = rank_runs(found, by=next(iter(found[0].scores)))
     _write_comparison(rows, out)
     return rows
@@ -220,18 +223,29 @@ def rank_runs(runs: Sequence[RunScores], by: str, shown: Sequence[str] = ()) -> 
     if by not in shared:
         raise DataError(f"Not every run has the score {by!r}, by which runs are ranked. Judge all of them in the same way.")
     columns = [score for score in shared if score == by or score.startswith("KD") or score == "KID" or score in (*SHOWN_SCORES, *shown)]
+    costs = list(dict.fromkeys(name for run in runs for name in run.costs))
+    columns += costs
     rows = []
     for name in dict.fromkeys(run.name for run in runs):
-        of_name = [run.scores for run in runs if run.name == name]
+        of_name = [{**run.scores, **{cost: run.costs.get(cost, math.nan) for cost in costs}} for run in runs if run.name == name]
         means = {column: statistics.fmean(scores[column] for scores in of_name) for column in columns}
-        spreads = {column: statistics.stdev(scores[column] for scores in of_name) if len(of_name) > 1 else math.nan for column in columns}
+        spreads = {column: spread_of([scores[column] for scores in of_name]) for column in columns}
         rows.append(ComparisonRow(name, len(of_name), means, spreads))
     return sorted(rows, key=lambda row: row.means[by])
 
 
+def spread_of(values: Sequence[float]) -> float:
+    """Standard deviation (with n - 1); NaN for a single number, or where one is missing."""
+    return statistics.stdev(values) if len(values) > 1 and not any(map(math.isnan, values)) else math.nan
+
+
 def format_cell(row: ComparisonRow, column: str) -> str:
-    """Mean of a score, with its spread if there are several runs: "0.8 ± 0.14"."""
+    """Mean of a score, with its spread if there are several runs: "0.8 ± 0.14"; a dash for what the models do not have."""
     mean, spread = row.means[column], row.spreads[column]
+    if math.isnan(mean):
+        return "-"
+    if column == PARAMETERS:
+        return f"{mean:,.0f}"
     return f"{mean:.4g}" if math.isnan(spread) else f"{mean:.4g} ± {spread:.2g}"
 
 

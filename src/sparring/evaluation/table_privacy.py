@@ -1,5 +1,6 @@
 """Attacks on the training rows of a synthetic table, with held-out rows as control."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -77,11 +78,13 @@ def attack_tables(
 
 
 def tossed(members: int, others: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of rows that were trained on and of held-out rows, as many of each as if a fair coin had chosen the side of every row."""
-    rows = 2 * min(members, others)
-    trained = min(int(random.binomial(rows, 0.5)), members)
-    unseen = min(rows - trained, others)
-    return np.sort(random.permutation(members)[:trained]), np.sort(random.permutation(others)[:unseen])
+    """Numbers of rows that were trained on and of held-out rows, as many of each as if a fair coin had chosen the side of every row: so many
+    rows in all that five standard deviations more of one side are there.
+    """
+    most = min(members, others)
+    rows = max(0, 2 * most - math.ceil(5 * (2 * most) ** 0.5))
+    trained = min(int(random.binomial(rows, 0.5)), most)
+    return np.sort(random.permutation(members)[:trained]), np.sort(random.permutation(others)[: min(rows - trained, most)])
 
 
 def _disclose_columns(

@@ -48,9 +48,11 @@ def load(path: str | os.PathLike[str], *, checkpoint: str | int = "last", whole:
 
 def _load_run(run: RunDirectory, checkpoint: str | int, whole: bool) -> Model:
     config = read_config(run)
-    if checkpoint == "best" and "privacy" in config["data"].get("spec", {}):
+    steps = [str(step) for step in checkpoints.steps(run.checkpoints)]
+    if "privacy" in config["data"].get("spec", {}) and str(checkpoint) not in {"last", *steps[-1:]}:
         raise SettingsError(
-            f"The best checkpoint of {run.path} was chosen by a look at its data, which private training does not count. Use the last one."
+            f"Which checkpoints of {run.path} are kept was decided by a look at its data, which private training does not count. Use the "
+            "last one."
         )
     if checkpoint == "last":
         found = checkpoints.read_newest(run.checkpoints, say=console().print)

@@ -11,6 +11,9 @@ from sparring.games.table_gan import CompletingTableGame, TableAdversarialRecipe
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import tabular_gan as nets
 
+NOT_PRIVATE = ("objective", "packing", "augment", "drift", "gradient_penalty", "dragan", "input_noise", "label_smoothing", "unroll")
+"""Settings that private training does not know: its discriminator sees row by row, in the non-saturating game."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tabular(TableAdversarialRecipe, PrivateRecipe):
@@ -63,6 +66,14 @@ class Tabular(TableAdversarialRecipe, PrivateRecipe):
     become more later."""
     constant_rate_samples: int = 200_000
     """Number of real samples from which learning rates fall with the square root of their number."""
+
+    def incompatibilities(self, spec: TableSpec) -> list[str]:
+        """See Recipe."""
+        found = super().incompatibilities(spec)
+        if spec.privacy is not None:
+            changed = [name for name in NOT_PRIVATE if getattr(self, name) != getattr(Tabular, name)]
+            found += [f"{name} has no private training. Leave it out, or epsilon." for name in changed]
+        return found
 
     def rate_factor(self, real_samples: int) -> float:
         """See Recipe."""

@@ -16,7 +16,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from sparring.core.batch import Batch
 from sparring.core.errors import NonFiniteError
-from sparring.core.random_streams import Streams
+from sparring.core.random_streams import Streams, seed_torch
 from sparring.data.dataset import ChoosesSamples, Dataset
 from sparring.games.game import Game, Player, Turn
 from sparring.games.recipe import Recipe
@@ -211,10 +211,3 @@ def parametrizations_of(module: nn.Module) -> list[nn.Module]:
     """Modules that compute the weights of `module` from others (spectral norm)."""
     lists = module.get_submodule("parametrizations").children()
     return [one for each in lists for one in each.children()]
-
-
-def seed_torch(seed: int, device: torch.device) -> None:
-    """Set torch's own random numbers (dropout). Not `torch.manual_seed`, which queues work for absent GPUs at every call."""
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        torch.cuda.manual_seed(seed)

@@ -10,6 +10,7 @@ from torch.func import grad, vmap
 
 from sparring.core.errors import SettingsError
 from sparring.core.privacy_accounting import NoisySums, epsilon_spent, noise_for
+from sparring.core.random_streams import seed_torch
 from sparring.data.dataset import PrivateDataset
 from sparring.games.game import Game, RowLosses, Turn
 from sparring.games.private_recipe import PrivateRecipe
@@ -63,13 +64,14 @@ class PrivateTraining:
         """Set the gradients of a turn's weights; gives its losses by name. Turns that see no real data need no noise."""
         if turn.row_losses is None:
             losses = turn.play(context)
-            assert not context.used_data, f"the turn {turn.name!r} sees real data, and nothing limits how much"
+            if context.used_data:  # no assertion, which can be turned off
+                raise RuntimeError(f"the turn {turn.name!r} sees real data, and nothing limits how much")
             means = {f"loss/{turn.name}/{name}": loss.mean() for name, loss in losses.items()}
             torch.stack(list(means.values())).sum().backward()
             return means | context.metrics
         # A row's own random numbers must not be those of its place in the batch, which tells who is missing before it.
         streams = self.data.secret(context.streams)
-        torch.default_generator.manual_seed(streams.seed_of("torch"))
+        seed_torch(streams.seed_of("torch"), next(iter(weights.values())).device)
         total, means = limited_sum(turn.row_losses(replace(context, streams=streams)), weights, self.longest)
         for name, weight in weights.items():
             noise = streams.normal(f"noise/{name}", *weight.shape) * (self.noise * self.longest)
@@ -95,7 +97,7 @@ def limited_sum(losses: RowLosses, weights: Mapping[str, nn.Parameter], longest:
     for start in range(0, rows, size):
         gradients, found = by_row(fixed, *(each[start : start + size] for each in losses.rows))
         lengths = torch.stack([each.flatten(1).norm(dim=1) for each in gradients.values()]).norm(dim=0)
-        finite = lengths.isfinite()
+        finite = lengths.isfinite() & torch.stack(list(found.values())).isfinite().all(dim=0)
         factors, counted = (longest / lengths[finite].clamp(min=1e-12)).clamp(max=1), counted + int(finite.sum())
         for name, each in gradients.items():
             summed[name] += torch.einsum("n,n...->...", factors, each[finite])

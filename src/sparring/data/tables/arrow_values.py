@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sparring.data.tables.arrow import pa
-from sparring.data.tables.columns import Column, ColumnValues, TableValues
+from sparring.data.tables.columns import BOOLEAN, Column, ColumnValues, TableValues
 from sparring.data.tables.date_text import read_dates, write_dates
 from sparring.data.tables.distinct_values import DistinctTexts, distinct_texts, from_text, numbers_of, numbers_to_arrow
 from sparring.data.tables.duration_text import read_durations, write_durations
@@ -16,7 +16,6 @@ from sparring.data.tables.typed_tables import schema_of
 
 _READERS = {"number": read_numbers, "datetime": read_dates, "duration": read_durations}
 _WRITERS = {"number": write_numbers, "datetime": write_dates, "duration": write_durations}
-BOOLEAN = ("false", "true")
 
 
 def values_of(raw: RawTable, columns: Sequence[Column]) -> dict[str, ColumnValues]:

@@ -13,6 +13,9 @@ NUMERIC: tuple[ColumnKind, ...] = ("number", "datetime", "duration")
 DISCRETE: tuple[ColumnKind, ...] = ("category", "boolean")
 """Kinds whose values are one of a few."""
 
+BOOLEAN = ("false", "true")
+"""The categories of booleans, in the order of their codes."""
+
 
 @dataclass(frozen=True)
 class Column:

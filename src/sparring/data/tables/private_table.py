@@ -13,7 +13,7 @@ from sparring.core.privacy_accounting import refuse_without_accountant
 from sparring.core.random_streams import Streams
 from sparring.core.secret_streams import SecretStreams, new_key
 from sparring.data.tables.column_facts import ColumnFacts, facts_of
-from sparring.data.tables.columns import Column, ColumnValues, TableValues
+from sparring.data.tables.columns import BOOLEAN, Column, ColumnValues, TableValues
 from sparring.data.tables.date_parts import DAY, TIME_OF_DAY, split_dates
 from sparring.data.tables.encoding import Encoding
 from sparring.data.tables.identifiers import IdentifierPattern
@@ -93,9 +93,9 @@ def _public(column: Column) -> Column:
     """A column without what its values say of it. That a value is constant is known from all rows, so it is a category like others. Of the
     words for gaps only the one that is written stays: the others may stand in a single row.
     """
-    text = column.text
+    text = None if column.text is None else {name: value for name, value in column.text.items() if name != "also"}
     if text is not None and "missing_texts" in text:
-        text = {**text, "missing_texts": [text["missing"]] if text.get("missing") is not None else []}
+        text["missing_texts"] = [text["missing"]] if text.get("missing") is not None else []
     return replace(column, kind="category" if column.kind == "constant" else column.kind, reason="", text=text)
 
 
@@ -110,6 +110,10 @@ def refuse_unsaid(table: str, opened: "OpenedTable") -> None:
             problems.append(f"{column.name!r} is not there, or without its kind.")
         elif kind != column.kind:
             problems.append(f"{column.name!r} is a {kind} there, and a {column.kind} here ({column.reason}). Change it, or leave it out.")
+        elif kind == "boolean" and opened.choices.known[column.name].categories is not None:
+            problems.append(f"{column.name!r} is a boolean: its values are known by that. Leave out categories.")
+        elif (column.text or {}).get("pattern") and "pattern" not in opened.choices.overrides[column.name]:
+            problems.append(f"{column.name!r} has no pattern there, which says how its dates are written: {column.text['pattern']!r}?")  # pyright: ignore[reportOptionalSubscript]
         elif column.is_numeric and not opened.choices.known[column.name].has_step:
             problems.append(f"{column.name!r} has no step there: 1 for integers, 0.01 for cents, 86400 for days, or null.")
     if problems:
@@ -128,6 +132,7 @@ def _private_spec(
     plan: TablePlan, learned: TableValues, known: Mapping[str, KnownColumn], budget: PrivacyBudget, seed: int
 ) -> tuple[TableSpec, TablePlan]:
     of = {name: _known_part(name, known.get(name.removesuffix(TIME_OF_DAY), KnownColumn()), learned) for name in learned}
+    of |= {column.name: KnownColumn(categories=BOOLEAN) for column in plan.columns if column.kind == "boolean"}
     counter = NoisyCounter(
         budget, [(each.numbers is not None, of[name]) for name, each in learned.items()], SecretStreams(seed, 0, scope="encodings")
     )
