@@ -78,8 +78,8 @@ def attack_tables(
 
 
 def tossed(members: int, others: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of rows that were trained on and of held-out rows, as many of each as if a fair coin had chosen the side of every row: so many
-    rows in all that five standard deviations more of one side are there.
+    """Numbers of rows that were trained on and of held-out rows, as many of each as if a fair coin had chosen the side of every row. There
+    are so few in all that five standard deviations more of one side could be had.
     """
     most = min(members, others)
     rows = max(0, 2 * most - math.ceil(5 * (2 * most) ** 0.5))
