@@ -52,7 +52,8 @@ def test_a_report_of_another_protocol_stays(store_run: Path) -> None:
     rows = sparring.compare(runs, samples=12, console=QUIET)
     assert {name: (store_run / name).read_bytes() for name in own} == own
     assert (store_run / "comparison" / "report.html").is_file()
-    assert sparring.compare(runs, samples=12, console=QUIET) == rows
+    again = sparring.compare(runs, samples=12, console=QUIET)
+    assert [row.means["FD-lite0"] for row in again] == [row.means["FD-lite0"] for row in rows]
     (row,) = sparring.compare(runs, samples=14, console=QUIET)
     assert row.means["FD-lite0"] == pytest.approx(sparring.judge(store_run, samples=14, console=QUIET)["FD-lite0"].value)
 
