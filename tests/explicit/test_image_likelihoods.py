@@ -17,6 +17,7 @@ from sparring.evaluation.compare import format_cell
 from sparring.games.flow import FlowGame
 from sparring.games.image_autoencoder import ImageAutoencoderGame
 from sparring.games.image_likelihood import bits_per_dimension, images_of, levels_of, noise_of
+from sparring.inference.data_of_model import training_data
 from sparring.inference.likelihood import bits_of
 from sparring.losses.likelihoods import log_discretized_logistic, normal_divergence
 from support.cli import call
@@ -58,7 +59,7 @@ def test_equally_likely_levels_have_eight_bits() -> None:
 
 
 def test_the_levels_of_a_discretized_logistic_have_a_probability_of_one() -> None:
-    levels = images_of(torch.arange(256.0))
+    levels = images_of(torch.arange(256.0).reshape(1, 1, 16, 16)).flatten()
     for mean in (-3.0, -1.0, -0.3, 0.0, 0.999, 2.0):
         for log_scale in (-7.0, -3.0, 0.0, 2.0):
             found = log_discretized_logistic(levels, torch.full((256,), mean), torch.full((256,), log_scale))
@@ -207,7 +208,7 @@ def test_bits_of_an_image_do_not_depend_on_others(runs: dict[str, Path], squares
 def test_models_without_a_likelihood_say_so(squares: Path, tmp_path: Path, quiet: Console) -> None:
     model = sparring.train("dcgan", squares, tmp_path / "run", steps=1, width=4, batch_size=8, console=quiet)
     with pytest.raises(SettingsError, match="no likelihood"):
-        bits_of(model, None, np.arange(1))  # pyright: ignore[reportArgumentType]
+        bits_of(model, training_data(model), np.arange(1))
     assert call("density", tmp_path / "run") == 1
     assert call("reconstruct", tmp_path / "run", squares, tmp_path / "out") == 1
 

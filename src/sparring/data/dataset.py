@@ -42,6 +42,7 @@ class ChoosesSamples(Protocol):
         ...
 
 
+@runtime_checkable
 class Budget(Protocol):
     """How much differential privacy may be spent on a dataset."""
 

@@ -97,7 +97,7 @@ class AutoregressiveTableGame(Game):
         """See Turn."""
         tokens, known, targets = self.tasks(context)
 
-        def losses(weights: dict[str, Tensor], tokens: Int64[Tensor, " c"], known: Bool[Tensor, "t c"]) -> Losses:
+        def losses(weights: dict[str, Tensor], tokens: Int64[Tensor, " c"], known: Bool[Tensor, "t c"]) -> dict[str, Tensor]:
             found = self.losses_of(tokens[None], known[:, None], targets, weights_in("predictor", weights))
             return {"negative_log_likelihood": found.sum() * (len(tokens) / len(targets))}
 

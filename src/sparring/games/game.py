@@ -56,7 +56,7 @@ class Turn:
 class RowLosses:
     """What a turn minimizes for each row alone, so that gradients can be limited row by row."""
 
-    function: Callable[..., Losses]
+    function: Callable[..., dict[str, Tensor]]
     """From the weights of the player, by name (as `weights_of` has them), and the tensors of one row, to named losses without a shape."""
     rows: tuple[Tensor, ...]
     """Tensors whose first dimension is the rows."""

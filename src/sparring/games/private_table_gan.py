@@ -41,7 +41,9 @@ class PrivateTableGame(CompletingTableGame):
             generated = self.generate_fakes(context, None)
         strength = 0 if context.step % self.settings.penalty_every else self.settings.penalty_every
 
-        def losses(weights: Weights, real: Float[Tensor, " w"], generated: Float[Tensor, " w"], told: Float[Tensor, " c"]) -> Losses:
+        def losses(
+            weights: Weights, real: Float[Tensor, " w"], generated: Float[Tensor, " w"], told: Float[Tensor, " c"]
+        ) -> dict[str, Tensor]:
             own = weights_in("discriminator", weights)
 
             def logit(row: Float[Tensor, " w"]) -> Float[Tensor, ""]:

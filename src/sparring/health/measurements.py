@@ -20,7 +20,6 @@ from sparring.data.dataset import Dataset
 from sparring.games.adversarial import TwoPlayerGame, pack_samples
 from sparring.games.capabilities import HasDiscriminator, HasLatents, Samples
 from sparring.games.game import Game, as_played
-from sparring.games.latent_game import LatentGame
 from sparring.health import signals
 from sparring.metrics.nearest_neighbors import expected_coverage, squared_distances
 from sparring.metrics.pixel_statistics import (
@@ -137,9 +136,10 @@ class HealthMeasurements:
                 found |= {signals.OF_TABLES[name]: value for name, value in self.probe[1](ema).items()}
         return as_line(found)
 
-    def generate(self, game: LatentGame) -> tuple[Float[Tensor, "n ..."], Int64[Tensor, " n"] | None]:
+    def generate(self, game: Any) -> tuple[Float[Tensor, "n ..."], Int64[Tensor, " n"] | None]:  # noqa: ANN401 (a game that samples)
         """Samples of the same latents every time, generated as in training, and the classes that were asked for."""
-        if not isinstance(game, HasLatents):
+        has_latents = isinstance(game, HasLatents)
+        if not has_latents:
             return game.sample(len(self.real), self.seed), None
         latents = game.latents(Streams(self.seed, 0, device=game.device, scope="vitals"), len(self.real))
         labels = self.requested_classes(game)
@@ -148,7 +148,7 @@ class HealthMeasurements:
             images = [game.generate(latents[some], game.condition(None if labels is None else labels[some])).float() for some in chunks]
         return torch.cat(images), labels
 
-    def requested_classes(self, game: LatentGame) -> Int64[Tensor, " n"] | None:
+    def requested_classes(self, game: Any) -> Int64[Tensor, " n"] | None:  # noqa: ANN401
         """Classes to generate, as often as the data has them."""
         labels = self.real.labels
         return labels.to(game.device) if game.conditional and labels is not None else None

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pixel_shuffle, pixel_unshuffle, relu
 
-Images = Float[Tensor, "n c h w"]
+Images = Float[Tensor, "n _ _ _"]
+"""Images, or maps of features with other channels and sides."""
 LogDeterminant = Float[Tensor, " n"]
 LARGEST_LOG_SCALE = 2.0
 """Couplings multiply by at most e to this power: scales without a bound overflow."""

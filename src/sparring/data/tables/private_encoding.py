@@ -80,7 +80,7 @@ def _of_numbers(name: str, values: ColumnValues, known: KnownColumn, counter: No
     has_missing = bool(noisy[-1] > counter.threshold)
     ends = known.range or _range(present, counter)
     if ends is None:
-        return Encoding(name, atoms=(0.0,), has_missing=True, shares=_shares(np.array([0.0, len(numbers)])))
+        return Encoding(name, atoms=(0.0,), has_missing=True, shares=_shares(np.array([0.0, len(numbers)], np.float64)))
     low, high = ends
     frequent = noisy[:-1] > max(counter.threshold, ATOM_COUNT, ATOM_SHARE * len(numbers))
     is_atom = frequent & (distinct >= low) & (distinct <= high)
@@ -93,7 +93,7 @@ def _of_numbers(name: str, values: ColumnValues, known: KnownColumn, counter: No
         encoding = _with_piece(encoding, edges, counts, step)
     found = [*atom_counts, *([noisy[-1]] if has_missing else [])]
     rest_count = len(numbers) - sum(found)  # the number of rows is known
-    return replace(encoding, shares=_shares(np.array([*found, rest_count] if has_piece else found)))
+    return replace(encoding, shares=_shares(np.array([*found, rest_count] if has_piece else found, np.float64)))
 
 
 def _with_piece(encoding: Encoding, edges: Float64[np.ndarray, " k"], counts: Float64[np.ndarray, " k-1"], step: float | None) -> Encoding:
