@@ -138,8 +138,7 @@ class HealthMeasurements:
 
     def generate(self, game: Any) -> tuple[Float[Tensor, "n ..."], Int64[Tensor, " n"] | None]:  # noqa: ANN401 (a game that samples)
         """Samples of the same latents every time, generated as in training, and the classes that were asked for."""
-        has_latents = isinstance(game, HasLatents)
-        if not has_latents:
+        if not has_latents(game):
             return game.sample(len(self.real), self.seed), None
         latents = game.latents(Streams(self.seed, 0, device=game.device, scope="vitals"), len(self.real))
         labels = self.requested_classes(game)
@@ -283,6 +282,11 @@ def batch_of(data: Dataset, indices: Int64[np.ndarray, " n"]) -> Batch:
     """Some of the data as the game gets it."""
     batch = data.batch(indices if len(data.counts) == 1 else np.stack([indices % count for count in data.counts], axis=1))
     return batch.to(torch.device("cpu"))
+
+
+def has_latents(game: Game) -> bool:
+    """Whether a game makes samples of latents."""
+    return isinstance(game, HasLatents)
 
 
 def logits_of(game: TwoPlayerGame, batch: Batch) -> Float[Tensor, " packs"]:
