@@ -174,14 +174,18 @@ def _shares(counts: Float64[np.ndarray, " k"]) -> tuple[float, ...]:
     return tuple(np.round(positive / positive.sum(), 6).tolist())
 
 
-def published(values: ColumnValues, encoding: Encoding) -> ColumnValues:
-    """Values of which each has a code: categories that are not in the encoding are missing, or the most frequent one."""
+def published(values: ColumnValues, encoding: Encoding, seed: int = 0) -> ColumnValues:
+    """Values of which each has a code. Categories that are not in the encoding become others by chance (of `seed`), as often as these are,
+    so that no share but theirs changes.
+    """
     if values.codes is None:
         return values
-    other = -1 if encoding.has_missing else int(np.argmax(encoding.shares))
     places = {text: code for code, text in enumerate(encoding.categories)}
-    lookup = np.array([*(places.get(text, other) for text in values.categories), -1], np.int32)
+    unknown = len(encoding.categories)
+    lookup = np.array([*(places.get(text, unknown) for text in values.categories), -1], np.int32)
     codes = lookup[values.codes]
-    if not encoding.has_missing:
-        codes = np.where(codes < 0, other, codes).astype(np.int32)
+    replaced = (codes == unknown) | ((codes < 0) & (not encoding.has_missing))
+    shares = np.array(encoding.shares[:unknown])
+    chances = SecretStreams(seed, 0, scope="published").shares(encoding.name, len(codes))[replaced]
+    codes[replaced] = np.minimum(np.searchsorted(np.cumsum(shares / shares.sum()), chances, side="right"), unknown - 1)
     return ColumnValues(codes=codes, categories=encoding.categories)

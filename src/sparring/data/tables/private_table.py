@@ -84,7 +84,7 @@ def prepare_private_table(source: Any, table: str | None, drop: tuple[str, ...],
     rows = len(next(iter(learned.values())))
     budget = budget_for(settings, rows)
     spec, plan = _private_spec(plan, learned, opened.choices.known, budget, seed)
-    shown = {encoding.name: published(learned[encoding.name], encoding) for encoding in spec.encodings}
+    shown = {encoding.name: published(learned[encoding.name], encoding, seed) for encoding in spec.encodings}
     codes, positions = spec.encode(shown)
     return PrivateRows(spec, codes, positions, fingerprint_of(opened.columns, opened.values), noise_seed=seed)
 
