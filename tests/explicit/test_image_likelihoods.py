@@ -16,10 +16,10 @@ from sparring.data.images.image_spec import ImageSpec
 from sparring.evaluation.compare import format_cell
 from sparring.games.flow import FlowGame
 from sparring.games.image_autoencoder import ImageAutoencoderGame
-from sparring.games.image_likelihood import bits_per_dimension, images_of, levels_of, noise_of
+from sparring.games.image_likelihood import noise_of
 from sparring.inference.data_of_model import training_data
 from sparring.inference.likelihood import bits_of
-from sparring.losses.likelihoods import log_discretized_logistic, normal_divergence
+from sparring.losses.likelihoods import bits_per_dimension, images_of, levels_of, log_discretized_logistic, normal_divergence
 from support.cli import call
 from support.runs import same_run
 
@@ -245,5 +245,5 @@ def test_a_comparison_has_likelihoods_with_their_kind_and_a_dash_for_gans(
     assert shown == {"vae": [False, True, False], "glow": [True, False, False], "dcgan": [True, True, True]}
     assert all(row.means["s for 1,000 samples"] > 0 for row in rows)
     model = sparring.load(runs["vae"], whole=True)
-    assert by_name["vae"].means["parameters"] == sum(weight.numel() for weight in model.game.decoder.parameters())
+    assert by_name["vae"].means["parameters"] == sum(weight.numel() for weight in model.game.parameters())
     assert "| - |" in (tmp_path / "table.md").read_text()

@@ -32,20 +32,21 @@ def sample(
             kept (try 0.7). For others: the largest absolute value in a latent vector (try 0.5). Default: no truncation.
         label: Class of the images, by name or number. all: one row for each class. Default: all classes in turn.
         where: Conditions on the rows of a table, such as "country=FR" "age>=60" or "income=missing". They hold in every row.
-        out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images. For rows: .csv, .tsv,
-            .parquet, .feather, .jsonl or .xlsx. Default: RUN-seed-SEED.png or .csv.
+        out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images; of models that draw
+            row by row also a video of that (.gif, .mp4). For rows: .csv, .tsv, .parquet, .feather, .jsonl or .xlsx. Default:
+            RUN-seed-SEED.png or .csv.
     """
     from sparring import api
     from sparring.core.formatting import plural
     from sparring.data.tables.table_files import is_table_name
-    from sparring.games.capabilities import MakesRows
-    from sparring.media.image_files import output_kind
+    from sparring.games.capabilities import DrawsRowByRow, MakesRows
+    from sparring.media.image_files import OutputKind, output_kind
     from sparring.media.save_images import save_images
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
     if out is not None and not is_table_name(out):
-        output_kind(out, "image", "array", "folder")  # before anything is loaded
+        output_kind(out, "video", "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
     if isinstance(model.game, MakesRows):
         if label is not None or truncation is not None:
@@ -54,13 +55,29 @@ def sample(
     if where:
         raise SettingsError(f"--where is for models of tables, and {run} makes images. Leave it out.")
     out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
-    output_kind(out, "image", "array", "folder")
+    watched: tuple[OutputKind, ...] = ("video",) if isinstance(model.game, DrawsRowByRow) else ()
+    if output_kind(out, *watched, "image", "array", "folder") == "video":
+        return _watch(model, number, seed, label, truncation, out)
     labels = list(range(len(model.spec.classes))) if label == "all" else [label]
     if label == "all":
         model.label_of(0)  # refuses runs without classes
     pieces = (piece for one in labels for piece in model.sample_in_pieces(number, seed=seed, label=one, truncation=truncation))
     save_images(pieces, out, columns=number if label == "all" else None)
     console().print(f"{plural(number * len(labels), 'image', 'images')} of {model.spec.height}x{model.spec.width}: {out}")
+    return 0
+
+
+def _watch(model: "Model", number: int, seed: int, label: str | None, truncation: float | None, out: Path) -> int:
+    from sparring.core.formatting import plural
+    from sparring.media.image_files import grid, save_gif_or_video
+    from sparring.media.pixel_range import float_to_pixels
+
+    if label == "all":
+        raise SettingsError("A video is of one class, or of all in turn: name one with --label, or leave it out.")
+    stages = model.sample_row_by_row(number, seed=seed, label=label, truncation=truncation)
+    scale = max(1, 64 // model.spec.height)
+    save_gif_or_video([grid(float_to_pixels(images).cpu().numpy(), scale=scale) for images in stages], out, hold_last=2.0)
+    console().print(f"{plural(number, 'image', 'images')}, drawn row by row: {out}")
     return 0
 
 

@@ -1,6 +1,6 @@
 """What a game can do, asked of the game itself and not of its class. Whoever uses a trained game asks by these."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int64
@@ -41,6 +41,17 @@ class HasLatents(Protocol):
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """`n` latents at the start of the stream "latent"."""
+        ...
+
+
+@runtime_checkable
+class DrawsRowByRow(Protocol):
+    """Draws images one row after the other, from latents that are no space to move in."""
+
+    def rows(
+        self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
+    ) -> Iterator[Float[Tensor, "n c w"]]:
+        """The rows of images in [-1, 1], from the top."""
         ...
 
 
@@ -89,8 +100,8 @@ class HasLikelihood(Protocol):
 class Encodes(Protocol):
     """Finds the latents of samples."""
 
-    def encode(self, samples: Float[Tensor, "n ..."]) -> Float[Tensor, "n latent"]:
-        """A latent of each sample."""
+    def encode(self, samples: Float[Tensor, "n ..."], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n latent"]:
+        """A latent of each sample. `labels`: its class, if the game has classes."""
         ...
 
 

@@ -15,10 +15,11 @@ from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial_settings import nearest_square
 from sparring.games.capabilities import LikelihoodKind
 from sparring.games.game import Player, Turn, evaluating
-from sparring.games.image_likelihood import LEVELS, bits_per_dimension, images_of, levels_of, noise_of
+from sparring.games.image_likelihood import noise_of
 from sparring.games.image_recipe import ImageRecipe
 from sparring.games.latent_game import LatentGame
 from sparring.games.step_context import StepContext
+from sparring.losses.likelihoods import LEVELS, bits_per_dimension, images_of, levels_of
 from sparring.losses.objectives import Losses
 from sparring.nets.flows import Flow
 from sparring.optimizers.optimizers import maker

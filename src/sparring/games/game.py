@@ -105,7 +105,7 @@ class Game(nn.Module):
     players: tuple[Player, ...]
     turns: tuple[Turn, ...]
     sampling_networks: tuple[str, ...]
-    """The networks that draw: all that a packed model holds."""
+    """The networks that are used after training, and all that a packed model holds: the one that draws first."""
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()

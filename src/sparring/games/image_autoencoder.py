@@ -14,11 +14,11 @@ from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial_settings import nearest_square, square_problems
 from sparring.games.capabilities import LikelihoodKind
 from sparring.games.game import Player, Turn, evaluating
-from sparring.games.image_likelihood import images_of, levels_of, noise_of
+from sparring.games.image_likelihood import noise_of
 from sparring.games.image_recipe import ImageRecipe
 from sparring.games.latent_game import LatentGame
 from sparring.games.step_context import StepContext
-from sparring.losses.likelihoods import log_discretized_logistic, normal_divergence
+from sparring.losses.likelihoods import images_of, levels_of, log_discretized_logistic, normal_divergence
 from sparring.losses.objectives import Losses
 from sparring.nets.vae import MAX_SIDE, MIN_SIDE, Decoder, Encoder
 from sparring.optimizers.optimizers import maker
@@ -37,7 +37,7 @@ class ImageAutoencoderGame(LatentGame):
         optimizer = maker("adam", settings.learning_rate, betas=settings.betas, momentum=0.0, weight_decay=0.0)
         self.players = (Player("autoencoder", ("encoder", "decoder"), optimizer, has_ema=settings.ema_samples > 0),)
         self.turns = (Turn("fit", "autoencoder", self.play),)
-        self.sampling_networks = ("decoder",)
+        self.sampling_networks = ("decoder", "encoder")
 
     @property
     def conditional(self) -> bool:

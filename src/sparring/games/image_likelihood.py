@@ -1,6 +1,4 @@
-"""Likelihoods of images as 8-bit pixels."""
-
-import math
+"""Noise for likelihoods of images."""
 
 import numpy as np
 import torch
@@ -8,24 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparring.core.random_streams import stream_seed
-
-LEVELS = 256
-"""Values that a pixel's channel may have."""
-
-
-def levels_of(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """Images in [-1, 1] as whole numbers from 0 to 255."""
-    return ((images.float() + 1) * 127.5).round().clamp(0, LEVELS - 1)
-
-
-def images_of(levels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """Numbers from 0 to 255, whole or not, as images in [-1, 1]."""
-    return (levels / 127.5 - 1).clamp(-1, 1)
-
-
-def bits_per_dimension(log_likelihood: Float[Tensor, " n"], dimensions: int) -> Float[Tensor, " n"]:
-    """Bits for each number of an image, from natural logarithms of probabilities. Where all values of a pixel are equally likely: 8."""
-    return -log_likelihood / (dimensions * math.log(2))
+from sparring.losses.likelihoods import levels_of
 
 
 def noise_of(images: Float[Tensor, "n c h w"], *, normal: int = 0) -> Float[Tensor, "n ..."]:

@@ -60,13 +60,20 @@ class LatentGame(Game):
         """Samples `first` to `first + n - 1` of `seed`, the same, to the bit, however they are split into calls.
         `labels`: the class of each; by default every class in turn (ignored by games without classes).
         """
+        latents, condition = self.asked_for(n, seed, labels, first)
+        return self.generate_chunked(latents, condition, first % self.sample_chunk, truncation)
+
+    def asked_for(
+        self, n: int, seed: int, labels: Int64[Tensor, " n"] | None, first: int = 0
+    ) -> tuple[Float[Tensor, "n latent"], Float[Tensor, "n classes"] | None]:
+        """Latents and conditions of samples `first` to `first + n - 1` of `seed`."""
         if self.conditional and labels is None:
             labels = self.default_labels(seed, first + n)[first:]
         latents, last = [], first + n
         for chunk in range(first // self.sample_chunk, -(-last // self.sample_chunk)):
             start = chunk * self.sample_chunk
             latents.append(self.chunk_of_latents(seed, chunk)[max(first - start, 0) : last - start])
-        return self.generate_chunked(torch.cat(latents), self.condition(labels), first % self.sample_chunk, truncation)
+        return torch.cat(latents), self.condition(labels)
 
     def generate_chunked(
         self,

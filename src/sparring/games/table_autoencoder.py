@@ -78,8 +78,8 @@ class TableAutoencoderGame(LatentGame):
         """See LatentGame: rows that are drawn from the decoder's distribution. There is no truncation."""
         return self.decoder(latents)
 
-    def encode(self, samples: Float[Tensor, "n width"]) -> Float[Tensor, "n latent"]:
-        """See `capabilities.Encodes`: the mean of each row's latent."""
+    def encode(self, samples: Float[Tensor, "n width"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n latent"]:
+        """See `capabilities.Encodes`: the mean of each row's latent. There are no classes."""
         return self.encoder(samples)[0]
 
     def default_labels(self, seed: int, n: int) -> Int64[Tensor, " n"]:

@@ -14,9 +14,9 @@ from sparring.data.dataset import Dataset
 from sparring.data.store import Store
 from sparring.games.capabilities import Encodes, HasLikelihood, LikelihoodKind
 from sparring.games.game import evaluating
-from sparring.games.image_likelihood import bits_per_dimension
 from sparring.inference.data_of_model import training_data
 from sparring.inference.model import Model
+from sparring.losses.likelihoods import bits_per_dimension
 from sparring.modalities import MODALITIES
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.run_directory import RunDirectory

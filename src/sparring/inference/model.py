@@ -104,6 +104,11 @@ class Model:
                 "generator or discriminator takes tensors."
             )
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether only the networks that sample were loaded."""
+        return any(weight.is_meta for weight in self.game.parameters())
+
     def refuse_without_generator(self) -> None:
         """Raise a CheckpointError if there is nothing to draw with."""
         if next(self.game.get_submodule(self.game.sampling_networks[0]).parameters()).is_meta:
@@ -125,6 +130,12 @@ class Model:
         (Karras et al. 2019, appendix B); for others the largest absolute value of a latent's numbers (Brock et al. 2019).
         """
         return sampling.sample(self, n, seed=seed, label=label, first=first, truncation=truncation)
+
+    def sample_row_by_row(
+        self, n: int, *, seed: int = 0, label: str | int | None = None, truncation: float | None = None
+    ) -> Iterator[Float[Tensor, "n c h w"]]:
+        """Samples as they come into being, of models that draw row by row. See `sparring.inference.sampling`."""
+        return sampling.sample_row_by_row(self, n, seed=seed, label=label, truncation=truncation)
 
     def sample_in_pieces(
         self, n: int, *, seed: int = 0, label: str | int | None = None, truncation: float | None = None

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from sparring.core.errors import SettingsError, did_you_mean
+from sparring.games.capabilities import DrawsRowByRow
+from sparring.games.latent_game import LatentGame
 from sparring.inference.interpolation import spherical, walk
 from sparring.nets.style_generator import StyleGenerator
 
@@ -51,13 +53,37 @@ def sample(
     images, from latents nearer to the mean. For networks with styles the share of the way from the mean of w, 1 being all of it
     (Karras et al. 2019, appendix B); for others the farthest from zero that numbers of a latent may be (Brock et al. 2019).
     """
+    game, labels = checked(model, n, first, label, truncation)
+    return game.sample(n, seed, labels, first, truncation)
+
+
+def checked(
+    model: "Model", n: int, first: int, label: str | int | None, truncation: float | None
+) -> tuple[LatentGame, Int64[Tensor, " n"] | None]:
+    """The game and the labels of what is asked for, or an error."""
     if n < 1 or first < 0:
         raise SettingsError(f"n must be at least 1 and first at least 0, not {n} and {first}.")
     if truncation is not None and not 0 < truncation < math.inf:
         raise SettingsError(f"truncation must be more than 0, not {truncation}.")
     labels = None if label is None else torch.full((n,), label_of(model, label), device=model.game.device)
     model.refuse_without_generator()
-    return model.latent_game.sample(n, seed, labels, first, truncation)
+    return model.latent_game, labels
+
+
+def sample_row_by_row(
+    model: "Model", n: int, *, seed: int = 0, label: str | int | None = None, truncation: float | None = None
+) -> Iterator[Float[Tensor, "n c h w"]]:
+    """The images that `sample` gives, as they come into being: first all gray, then with one row more each time. SettingsError if the model
+    does not draw row by row.
+    """
+    game, labels = checked(model, n, 0, label, truncation)
+    if not isinstance(game, DrawsRowByRow):
+        raise SettingsError(f"{model.source} makes images at once, not row by row, so there is nothing to watch. Write a .png instead.")
+    images = torch.zeros(n, *model.spec.shape, device=game.device)
+    yield images.clone()
+    for number, row in enumerate(game.rows(*game.asked_for(n, seed, labels), truncation)):
+        images[:, :, number] = row
+        yield images.clone()
 
 
 def sample_in_pieces(
@@ -85,6 +111,8 @@ def interpolate(
         raise SettingsError(f"frames must be at least 1, not {frames}.")
     model.refuse_without_generator()
     game = model.latent_game
+    if isinstance(game, DrawsRowByRow):
+        raise SettingsError(f"{model.source} draws images pixel by pixel, so it has no latent space to walk through.")
     numbers = [label_of(model, label) for label in labels or ()]
     seeds = list((0,) if len(numbers) > 1 else range(4)) if seeds is None else list(seeds)
     stops = max(len(seeds), len(numbers))

@@ -4,12 +4,14 @@ Points are tensors of shape (n, layers, style) in w and (n, latent) in z.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from sparring.core.errors import SettingsError
+from sparring.games.capabilities import DrawsRowByRow
 from sparring.games.game import evaluating
 from sparring.games.latent_game import SAMPLE_CHUNK
 from sparring.inference.model import Model
@@ -27,14 +29,19 @@ Classes = Int64[Tensor, " n"] | Float[Tensor, "n classes"] | None
 class LatentSpace:
     """The latent space of a model: w if its generator has styles, else z.
 
-    Only images from `generation_function` can be differentiated. Raises a SettingsError if the model has no generator.
+    Only images from `generation_function` can be differentiated. Raises a CheckpointError if the model holds no network that draws, and a
+    SettingsError if it has no latent space.
     """
 
     def __init__(self, model: Model) -> None:
-        game, generator = model.latent_game, model.generator
-        if generator is None:
-            raise SettingsError(f"{model.source} holds no generator, so it has no latent space.")
-        self.model, self.game, self.generator = model, game, generator
+        game = model.latent_game
+        model.refuse_without_generator()
+        if isinstance(game, DrawsRowByRow):
+            raise SettingsError(f"{model.source} draws images pixel by pixel, so it has no latent space.")
+        self.model, self.game = model, game
+        self.generator: Any = game.get_submodule(game.sampling_networks[0])
+        """The network that draws: a generator, a decoder or a flow."""
+        generator = self.generator
         self.has_styles = isinstance(generator, StyleGenerator)
 
     def points_of_seeds(self, seeds: Sequence[int], label: Label = None) -> Points:
@@ -75,7 +82,7 @@ class LatentSpace:
         if isinstance(self.generator, StyleGenerator):
             return self.generator.synthesize
         condition = classes if classes is not None and classes.is_floating_point() else self.game.condition(classes)
-        return lambda points: self.generator(points, condition)
+        return lambda points: self.game.generate(points, condition)
 
     @torch.no_grad()
     def generate(self, points: Points, classes: Classes = None) -> Images:
