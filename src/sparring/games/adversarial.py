@@ -320,7 +320,7 @@ class AdversarialRecipe(AdversarialSettings, ImageRecipe):
         """A generator and a discriminator for such data, as `TwoPlayerGame` wants them."""
         raise NotImplementedError
 
-    def build(self, spec: Any) -> TwoPlayerGame:  # noqa: ANN401 (the Spec of its kind of data)
+    def build(self, spec: Any) -> LatentGame:  # noqa: ANN401 (the Spec of its kind of data)
         """See Recipe."""
         return TwoPlayerGame(spec, *self.networks(spec), settings=self)
 

@@ -54,20 +54,8 @@ class FlowGame(LatentGame):
     def encode_pixels(
         self, images: Float[Tensor, "n c h w"], noise: Float[Tensor, "n c h w"] | float, condition: Float[Tensor, "n classes"] | None
     ) -> tuple[Float[Tensor, "n latent"], Float[Tensor, " n"]]:
-        """Latents of images, and a bound of the logarithm of their probability as 8-bit pixels. `noise`, in [0, 1), is added to each level
-        from 0 to 255, so that these become numbers (Theis et al. 2016, section 3.1).
-        """
-        with torch.autocast(images.device.type, enabled=False):
-            shares, margin = (levels_of(images) + noise) / LEVELS, self.settings.margin
-            if not margin:
-                latents, density = self.flow(shares - 0.5, condition)
-                return latents, density - self.dimensions * math.log(LEVELS)
-            inner = margin + (1 - 2 * margin) * shares
-            logits = inner.logit()
-            latents, density = self.flow(logits, condition)
-            # the derivative of the logit is 1 / (s (1 - s)), and log(s (1 - s)) is logsigmoid of both signs
-            stretched = (math.log(1 - 2 * margin) - logsigmoid(logits) - logsigmoid(-logits)).flatten(1).sum(dim=1)
-            return latents, density + stretched - self.dimensions * math.log(LEVELS)
+        """See the function of that name."""
+        return encode_pixels(self.flow, self.settings.margin, images, noise, condition)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame."""
@@ -77,11 +65,7 @@ class FlowGame(LatentGame):
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n c h w"]:
         """See LatentGame. Truncation is the temperature: latents are multiplied by it (Kingma and Dhariwal 2018, section 6)."""
-        margin = self.settings.margin
-        with torch.autocast(latents.device.type, enabled=False):
-            x = self.flow.inverse(latents if truncation is None else latents * truncation, condition)
-            shares = (x.sigmoid() - margin) / (1 - 2 * margin) if margin else x + 0.5
-            return images_of(shares * LEVELS - 0.5)
+        return decode_pixels(self.flow, self.settings.margin, latents if truncation is None else latents * truncation, condition)
 
     def encode(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n latent"]:
         """See `capabilities.Encodes`."""
@@ -92,6 +76,40 @@ class FlowGame(LatentGame):
         """See `capabilities.HasLikelihood`."""
         with evaluating(self):
             return self.encode_pixels(samples, noise_of(samples), self.condition(labels))[1]
+
+
+def encode_pixels(
+    flow: Flow,
+    margin: float,
+    images: Float[Tensor, "n c h w"],
+    noise: Float[Tensor, "n c h w"] | float,
+    condition: Float[Tensor, "n classes"] | None,
+) -> tuple[Float[Tensor, "n latent"], Float[Tensor, " n"]]:
+    """Latents of images, and a bound of the logarithm of their probability as 8-bit pixels. `noise`, in [0, 1), is added to each level
+    from 0 to 255, so that these become numbers (Theis et al. 2016, section 3.1).
+    """
+    dimensions = images[0].numel()
+    with torch.autocast(images.device.type, enabled=False):
+        shares = (levels_of(images) + noise) / LEVELS
+        if not margin:
+            latents, density = flow(shares - 0.5, condition)
+            return latents, density - dimensions * math.log(LEVELS)
+        inner = margin + (1 - 2 * margin) * shares
+        logits = inner.logit()
+        latents, density = flow(logits, condition)
+        # the derivative of the logit is 1 / (s (1 - s)), and log(s (1 - s)) is logsigmoid of both signs
+        stretched = (math.log(1 - 2 * margin) - logsigmoid(logits) - logsigmoid(-logits)).flatten(1).sum(dim=1)
+        return latents, density + stretched - dimensions * math.log(LEVELS)
+
+
+def decode_pixels(
+    flow: Flow, margin: float, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None
+) -> Float[Tensor, "n c h w"]:
+    """The images of latents, in [-1, 1]."""
+    with torch.autocast(latents.device.type, enabled=False):
+        x = flow.inverse(latents, condition)
+        shares = (x.sigmoid() - margin) / (1 - 2 * margin) if margin else x + 0.5
+        return images_of(shares * LEVELS - 0.5)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Generator and discriminator of DCGAN (Radford, Metz, Chintala 2016, section 3 and figure 1)."""
+"""Generator and discriminator of DCGAN (Radford, Metz, Chintala 2016, section 3 and figure 1), and an encoder of their kind."""
 
 import itertools
 from collections.abc import Callable
@@ -72,6 +72,28 @@ class Generator(nn.Module):
         return x.to(latent.dtype)
 
 
+def strided_layers(resolution: int, channels: int, width: int, leak: float, norm: Norm) -> nn.Sequential:
+    """Strided convolutions from an image to maps of 4x4; each halves the side, and all but the first have a `norm`."""
+    widths = _widths(resolution, width)[::-1]
+    layers: list[nn.Module] = [Convolution(channels, widths[0], 4, 2, 1), nn.LeakyReLU(leak, inplace=True)]
+    for before, after in itertools.pairwise(widths):
+        layers += [Convolution(before, after, 4, 2, 1), *NORMS[norm](after), nn.LeakyReLU(leak, inplace=True)]
+    return nn.Sequential(*layers)
+
+
+def beside_class(images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n _ h w"]:
+    """Images, and behind them a constant channel for each class."""
+    if condition is None:
+        return images
+    maps = condition[:, :, None, None].expand(-1, -1, *images.shape[2:])
+    return torch.cat([images, maps], dim=1).contiguous(memory_format=torch.channels_last)
+
+
+def strided_features(resolution: int, width: int) -> int:
+    """How many numbers the last maps of `strided_layers` have."""
+    return _widths(resolution, width)[0] * 16
+
+
 class Discriminator(nn.Module):
     """DCGAN's discriminator: strided convolutions halve the side down to 4x4, followed by a linear head.
 
@@ -95,25 +117,47 @@ class Discriminator(nn.Module):
     ) -> None:
         super().__init__()
         self.concatenated = concatenated
-        widths = _widths(resolution, width)[::-1]
-        layers: list[nn.Module] = [Convolution(channels + concatenated, widths[0], 4, 2, 1), nn.LeakyReLU(leak, inplace=True)]
-        for before, after in itertools.pairwise(widths):
-            layers += [Convolution(before, after, 4, 2, 1), *NORMS[norm](after), nn.LeakyReLU(leak, inplace=True)]
+        self.layers = strided_layers(resolution, channels + concatenated, width, leak, norm)
         if minibatch_deviation:
-            layers.append(MinibatchDeviation())
-        self.layers = nn.Sequential(*layers)
-        features = (widths[-1] + minibatch_deviation) * 16
+            self.layers.append(MinibatchDeviation())
+        features = strided_features(resolution, width) + minibatch_deviation * 16
         self.head = nn.Linear(features, 1 + named, bias=False)
         self.project = nn.Linear(projected, features, bias=False) if projected else None
         initialize(self)
 
     def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n outputs"]:
         """One logit for each image, followed by one for each auxiliary class. `condition` has a weight for each class."""
-        if condition is not None and self.concatenated:
-            maps = condition[:, :, None, None].expand(-1, -1, *images.shape[2:])
-            images = torch.cat([images, maps], dim=1).contiguous(memory_format=torch.channels_last)
-        features = self.layers(images).permute(0, 2, 3, 1).reshape(len(images), -1)
+        return self.outputs(self.layers(beside_class(images, condition if self.concatenated else None)), condition)
+
+    def outputs(self, maps: Float[Tensor, "n _ 4 4"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n outputs"]:
+        """What the head makes of the last maps."""
+        features = maps.permute(0, 2, 3, 1).reshape(len(maps), -1)
         outputs = self.head(features)
         if self.project is not None:
             outputs = outputs + (self.project(condition) * features).sum(dim=1, keepdim=True)
         return outputs
+
+
+class Encoder(nn.Module):
+    """The discriminator's convolutions with a linear head to latents, as systems with an encoder have it. `stochastic`: to the means of latents, and to logarithms of their
+    variances. `classes`: number of classes that it is told (0: none).
+    """
+
+    def __init__(
+        self, resolution: int, channels: int, latent_size: int, width: int, leak: float, *, stochastic: bool, classes: int = 0
+    ) -> None:
+        super().__init__()
+        self.layers = strided_layers(resolution, channels + classes, width, leak, "batch")
+        self.head = nn.Linear(strided_features(resolution, width), latent_size * (2 if stochastic else 1))
+        self.latent_size = latent_size
+        initialize(self)
+
+    def forward(
+        self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None
+    ) -> tuple[Float[Tensor, "n latent"], Float[Tensor, "n latent"] | None]:
+        """Means of latents, and, if stochastic, logarithms of variances."""
+        found = self.head(self.layers(beside_class(images, condition)).flatten(1)).float()
+        if found.shape[1] == self.latent_size:
+            return found, None
+        mean, log_variance = found.chunk(2, dim=1)
+        return mean, log_variance.clamp(-20, 10)

@@ -1,0 +1,65 @@
+"""BiGAN: a GAN with an encoder, which is learned by the game itself."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sparring.core.settings_checks import Ranges
+from sparring.data.images.image_spec import ImageSpec
+from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.games.bidirectional_gan import BidirectionalGame, BidirectionalRecipe
+from sparring.nets import dcgan
+from sparring.nets.bigan import PairDiscriminator
+
+
+@dataclass(frozen=True, kw_only=True)
+class BiGAN(BidirectionalRecipe):
+    """DCGAN's networks. The discriminator sees images with their latents, so that the generator learns to make images of latents and the
+    encoder latents of images.
+    """
+
+    title: ClassVar[str] = "A GAN with an encoder: from images to latents and back"
+    paper: ClassVar[str] = "Donahue, Krähenbühl, Darrell 2017: Adversarial Feature Learning (arXiv:1605.09782)"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two)"
+    ranges: ClassVar[Ranges] = {
+        **BidirectionalRecipe.ranges,
+        "width": {"at least": 1, "at most": 4096},
+        "leak": {"at least": 0},
+        "hidden": {"at least": 1, "at most": 2**16},
+    }
+
+    width: int = 64
+    """Number of channels at half the resolution; it doubles with each halving of the side."""
+    leak: float = 0.2
+    """Slope of leaky ReLUs below zero."""
+    hidden: int = 512
+    """Number of hidden units of the discriminator's layers for latents, and for images and latents together."""
+    discriminator_norm: dcgan.Norm = "batch"
+    """Normalization in the discriminator: batch, image (layer norm over each image) or none."""
+
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        found = super().incompatibilities(spec) + square_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
+        if self.r1 and self.discriminator_norm == "batch":
+            found.append(
+                "r1 needs gradients of single images, and batch norm mixes images. Use discriminator_norm='none' or "
+                "discriminator_norm='image'."
+            )
+        return found
+
+    def size_for(self, native: tuple[int, int] | None) -> int:
+        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
+        return nearest_square(super().size_for(native), dcgan.MIN_SIDE)
+
+    def build(self, spec: ImageSpec) -> BidirectionalGame:
+        """See Recipe."""
+        sizes = spec.height, spec.channels, self.latent_size, self.width
+        return BidirectionalGame(
+            spec,
+            dcgan.Generator(*sizes),
+            dcgan.Encoder(*sizes, self.leak, stochastic=self.encoder == "stochastic"),
+            PairDiscriminator(*sizes, self.leak, self.hidden, self.discriminator_norm),
+            self,
+        )
+
+
+RECIPE = BiGAN

@@ -1,0 +1,71 @@
+"""VAE/GAN: a variational autoencoder that compares images by a discriminator's features."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from sparring.core.settings_checks import Ranges
+from sparring.data.images.image_spec import ImageSpec
+from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.games.autoencoder_gan import AutoencoderGANGame, AutoencoderGANRecipe
+from sparring.nets import dcgan
+from sparring.nets.vaegan import FeatureDiscriminator
+from sparring.optimizers.optimizers import OptimizerName
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAEGAN(AutoencoderGANRecipe):
+    """DCGAN's networks and an encoder."""
+
+    title: ClassVar[str] = "A variational autoencoder and a GAN in one: an encoder, and sharper images"
+    paper: ClassVar[str] = "Larsen et al. 2016: Autoencoding beyond pixels using a learned similarity metric (arXiv:1512.09300)"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two), with or without classes"
+    ranges: ClassVar[Ranges] = {**AutoencoderGANRecipe.ranges, "width": {"at least": 1, "at most": 4096}, "leak": {"at least": 0}}
+    settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+
+    latent_size: int = 128
+    """Number of dimensions of the latent vector."""
+    latent: Literal["normal", "uniform"] = "normal"
+    """Distribution of latent vectors: standard normal."""
+    optimizer: OptimizerName = "rmsprop"
+    """Optimizer of all networks: adam, rmsprop, or sgd (gradient descent with momentum)."""
+    learning_rate: float = 3e-4
+    """Learning rate of all networks, unless discriminator_learning_rate is given."""
+    width: int = 64
+    """Number of channels at half the resolution; it doubles with each halving of the side."""
+    leak: float = 0.2
+    """Slope of leaky ReLUs below zero."""
+    discriminator_norm: dcgan.Norm = "batch"
+    """Normalization in the discriminator: batch, image (layer norm over each image) or none."""
+
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        found = super().incompatibilities(spec) + square_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
+        if self.penalized and self.discriminator_norm == "batch":
+            found.append(
+                "Gradient penalties need gradients of single images, and batch norm mixes images. Use discriminator_norm='none' or "
+                "discriminator_norm='image'."
+            )
+        return found
+
+    def size_for(self, native: tuple[int, int] | None) -> int:
+        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
+        return nearest_square(super().size_for(native), dcgan.MIN_SIDE)
+
+    def build(self, spec: ImageSpec) -> AutoencoderGANGame:
+        """See Recipe."""
+        sizes, concatenated = (spec.height, spec.channels, self.latent_size, self.width), self.generator_classes(spec)["concatenated"]
+        discriminator = FeatureDiscriminator(
+            spec.height,
+            spec.channels,
+            self.width,
+            self.leak,
+            norm=self.discriminator_norm,
+            minibatch_deviation=self.minibatch_deviation,
+            **self.discriminator_classes(spec),
+        )
+        encoder = dcgan.Encoder(*sizes, self.leak, stochastic=True, classes=concatenated)
+        return AutoencoderGANGame(spec, dcgan.Generator(*sizes, concatenated=concatenated), encoder, discriminator, self)
+
+
+RECIPE = VAEGAN
