@@ -57,7 +57,7 @@ SECTIONS = {
         "interpolate": "interpolate between images, as a video or a strip",
         "translate": "translate images: pix2pix, CycleGAN, CUT, style transfer",
         "complete": "fill the gaps of a table",
-        "reconstruct": "images to latents and back: vae, realnvp, glow",
+        "reconstruct": "images to latents and back, with a model that encodes",
         "latent": "explore the latent space: mix, project, directions, ...",
         "eye": "show what the discriminator has learned: classify, filters",
         "pack": "export the generator to a single file",
@@ -66,7 +66,7 @@ SECTIONS = {
     "Evaluate": {
         "judge": "score samples against real images or rows, with a report",
         "compare": "rank runs by their scores",
-        "density": "say how likely images are: vae, realnvp, glow",
+        "density": "say how likely images are, with a model that knows",
     },
     "More": {
         "completion": "print a completion script for bash, zsh or tcsh",

@@ -32,8 +32,8 @@ def sample(
             kept (try 0.7). For others: the largest absolute value in a latent vector (try 0.5). Default: no truncation.
         label: Class of the images, by name or number. all: one row for each class. Default: all classes in turn.
         where: Conditions on the rows of a table, such as "country=FR" "age>=60" or "income=missing". They hold in every row.
-        out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images; of models that draw
-            row by row also a video of that (.gif, .mp4). For rows: .csv, .tsv, .parquet, .feather, .jsonl or .xlsx. Default:
+        out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images; of models that
+            work pixel by pixel also a video of that (.gif, .mp4). For rows: .csv, .tsv, .parquet, .feather, .jsonl or .xlsx. Default:
             RUN-seed-SEED.png or .csv.
     """
     from sparring import api

@@ -49,8 +49,8 @@ class AutoencoderGANGame(TwoPlayerGame):
         return {"divergence": self.settings.beta * divergence, "features": feature_distance(features, wanted)}
 
     def play_generator(self, context: StepContext) -> Losses:
-        """Make images that the discriminator takes for real, of latents that were found and of others; of the first, with the features of the
-        images that they were found for (algorithm 1 of the paper).
+        """Make images that the discriminator takes for real, of latents that were found and of others; of the first, with the features of
+        the images that they were found for (algorithm 1 of the paper).
         """
         images, condition = context.batch.samples, self.condition(context.batch.labels)
         with torch.no_grad():

@@ -42,7 +42,7 @@ def likelihood_kind(model: Model) -> LikelihoodKind:
     """What the model's likelihood is. SettingsError if it has none."""
     game = model.latent_game
     if not isinstance(game, HasLikelihood):
-        raise SettingsError(f"{model.source} has no likelihood of images: it only makes samples. Those of vae, realnvp and glow have one.")
+        raise SettingsError(f"{model.source} has no likelihood: it only makes samples. pixelcnn, glow, realnvp, vae and flowgan have one.")
     return game.likelihood_kind
 
 

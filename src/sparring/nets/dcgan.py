@@ -139,8 +139,8 @@ class Discriminator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The discriminator's convolutions with a linear head to latents, as systems with an encoder have it. `stochastic`: to the means of latents, and to logarithms of their
-    variances. `classes`: number of classes that it is told (0: none).
+    """The discriminator's convolutions with a linear head to latents, as systems with an encoder have it. `stochastic`: to the means of
+    latents, and to logarithms of their variances. `classes`: number of classes that it is told (0: none).
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from sparring.games.autoregressive_image import AutoregressiveImageRecipe
 
 @dataclass(frozen=True, kw_only=True)
 class PixelCNN(AutoregressiveImageRecipe):
-    """No GAN: it learns by likelihood, and knows that of every image exactly. Samples are drawn pixel by pixel. The paper's
+    """No GAN: it learns by likelihood, and knows that of every image exactly. Samples are made pixel by pixel. The paper's
     networks, for GPUs, have a width of 128 and 20 layers.
     """
 

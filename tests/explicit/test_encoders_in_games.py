@@ -1,0 +1,271 @@
+"""GANs with a way back from images to latents: bigan, vaegan and flowgan."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from jaxtyping import Float
+from rich.console import Console
+from torch import Tensor, nn
+
+import sparring
+from sparring import recipes
+from sparring.core.batch import Batch
+from sparring.core.random_streams import Streams
+from sparring.data.images.image_spec import ImageSpec
+from sparring.games.autoencoder_gan import AutoencoderGANGame
+from sparring.games.bidirectional_gan import BidirectionalGame
+from sparring.games.capabilities import Encodes, HasLikelihood
+from sparring.games.flow import FlowGame
+from sparring.games.flow_gan import FlowGANGame
+from sparring.games.step_context import StepContext
+from sparring.losses.likelihoods import levels_of
+from support.cli import call
+from support.runs import same_run
+
+SMALL: dict[str, dict[str, Any]] = {
+    "bigan": {"width": 4, "latent_size": 4, "hidden": 8, "batch_size": 8},
+    "vaegan": {"width": 4, "latent_size": 4, "batch_size": 8},
+    "flowgan": {"width": 4, "levels": 2, "blocks": 1, "flow_width": 4, "batch_size": 8},
+}
+COMMON: dict[str, Any] = {"threads": 1, "holdout": 4, "log_every": 1, "size": 16, "channels": 1}
+SPEC = ImageSpec(16, 16, 1)
+
+
+def context_of(images: Tensor, labels: Tensor | None = None) -> StepContext:
+    batch = Batch(images, labels)
+    return StepContext(lambda: batch, lambda: labels, len(images), Streams(0, 0), 0, 0)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, squares: Path) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("encoders")
+    for name, small in SMALL.items():
+        sparring.train(name, squares, folder / name, steps=3, console=Console(quiet=True), **small, **COMMON)
+    return {name: folder / name for name in SMALL}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_they_resume_reconstruct_project_and_pack(
+    name: str, runs: dict[str, Path], squares: Path, tmp_path: Path, quiet: Console, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sparring.train(name, squares, tmp_path / "run", steps=1, console=quiet, **SMALL[name], **COMMON)
+    sparring.resume(tmp_path / "run", steps=3, console=quiet)
+    assert same_run(tmp_path / "run", runs[name])
+    packed = sparring.pack(runs[name], tmp_path / "model.safetensors")
+    model = sparring.load(packed)
+    assert isinstance(model.game, Encodes)
+    assert torch.equal(model.sample(3, seed=1), sparring.load(runs[name]).sample(3, seed=1))
+    for source in (runs[name], packed):
+        assert call("reconstruct", source, squares, tmp_path / f"back-{source.name}", "-n", 4) == 0
+    assert call("sample", runs[name], "-n", 2, "--out", tmp_path / "images") == 0
+    assert call("latent", "project", packed, tmp_path / "images" / "00000.png", "--steps", 2, "--out", tmp_path / "found") == 0
+    assert call("interpolate", runs[name], "--frames", 2, "--out", tmp_path / "walk.gif") == 0
+    capsys.readouterr()
+    assert call("diagnose", runs[name]) in {0, 3, 4}
+    assert call("density", runs[name]) == (0 if name == "flowgan" else 1)
+
+
+# ---------------------------------------------------------------------------------------------------------------- bigan
+
+
+class ToyGenerator(nn.Module):
+    """One of two images, by the sign of the latent; a fifth of them the wrong one, so that all pairs occur."""
+
+    def forward(self, latents: Float[Tensor, "n 1"], condition: None) -> Float[Tensor, "n 1 16 16"]:
+        sign = torch.where((latents[:, 0].abs() * 1000).long() % 5 == 0, -latents[:, 0], latents[:, 0]).sign()
+        return sign.view(-1, 1, 1, 1).expand(-1, 1, 16, 16)
+
+
+class ToyEncoder(nn.Module):
+    """A latent with the sign of the image, with a deviation so that the sign is often another."""
+
+    def __init__(self, mean: float) -> None:
+        super().__init__()
+        self.mean = mean
+
+    def forward(self, images: Float[Tensor, "n 1 16 16"]) -> tuple[Float[Tensor, "n 1"], Float[Tensor, "n 1"]]:
+        mean = self.mean * images[:, :1, 0, 0]
+        return mean, torch.zeros_like(mean)
+
+
+class Table(nn.Module):
+    """A logit for each of the four pairs of an image and a sign."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(2, 2))
+
+    def forward(self, images: Float[Tensor, "n 1 16 16"], latents: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
+        return self.logits[(images[:, 0, 0, 0] > 0).long(), (latents[:, 0] > 0).long()][:, None]
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.5, 1.2])
+def test_the_best_discriminator_of_a_toy_is_the_one_that_is_known(mean: float) -> None:
+    """Theorem 1 of Donahue et al. 2017: its logits are the logarithms of the ratios of the two joint distributions, and the value of the
+    game is then twice their Jensen-Shannon divergence less log 4.
+    """
+    settings = recipes.get("bigan")(latent_size=1, encoder="stochastic", batch_size=40_000)
+    game = BidirectionalGame(SPEC, ToyGenerator(), ToyEncoder(mean), Table(), settings)
+    images = torch.where(torch.arange(40_000) % 4 == 0, 1.0, -1.0).view(-1, 1, 1, 1).expand(-1, 1, 16, 16)
+    with torch.no_grad():
+        sides = game.pairs(context_of(images))
+    joint = []
+    for pictures, latents in sides:
+        cells = 2 * (pictures[:, 0, 0, 0] > 0).long() + (latents[:, 0] > 0).long()
+        joint.append(torch.bincount(cells, minlength=4).double() / len(cells))
+    by_encoder, by_generator = joint
+    up = 0.5 * (1 + math.erf(mean / math.sqrt(2)))  # the chance that a normal number around the mean is above 0
+    assert torch.allclose(by_encoder, torch.tensor([0.75 * up, 0.75 * (1 - up), 0.25 * (1 - up), 0.25 * up]).double(), atol=0.01)
+    optimizer = torch.optim.LBFGS(game.discriminator.parameters(), max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        losses = game.play_discriminator(context_of(images))
+        total = torch.stack([loss.mean() for loss in losses.values()]).sum()
+        total.backward()
+        return total
+
+    optimizer.step(closure)  # pyright: ignore[reportArgumentType] (its stubs want a float)
+    wanted = (by_encoder / by_generator).log().view(2, 2).float()
+    assert torch.allclose(game.discriminator.logits, wanted, atol=2e-3)
+    middle = (by_encoder + by_generator) / 2
+    divergence = sum(0.5 * (each * (each / middle).log()).sum() for each in joint)
+    assert -closure().item() == pytest.approx(2 * float(divergence) - math.log(4), abs=1e-4)
+    chance = torch.sigmoid(wanted.flatten().double())  # that a pair is the encoder's
+    exchanged = sum(loss.mean().item() for loss in game.play_generator(context_of(images)).values())
+    assert exchanged == pytest.approx(float(-(by_encoder * (1 - chance).log() + by_generator * chance.log()).sum()), abs=1e-3)
+
+
+@pytest.mark.parametrize("encoder", ["deterministic", "stochastic"])
+def test_generator_and_encoder_move_together(encoder: str) -> None:
+    torch.manual_seed(0)
+    game = recipes.get("bigan")(**SMALL["bigan"], encoder=encoder).build(SPEC)
+    assert isinstance(game, BidirectionalGame)
+    context = context_of(torch.rand(8, 1, 16, 16) * 2 - 1)
+    sum(loss.mean() for loss in game.play_generator(context).values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
+    for network in (game.generator, game.encoder):
+        assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in network.parameters())
+    assert not isinstance(game, HasLikelihood)
+
+
+def test_r1_is_of_images_and_latents() -> None:
+    """Of a discriminator that is linear in both, the squared gradient is known."""
+
+    class Linear(nn.Module):
+        def forward(self, images: Float[Tensor, "n 1 16 16"], latents: Float[Tensor, "n 4"]) -> Float[Tensor, "n 1"]:
+            return 2 * images.flatten(1).sum(dim=1, keepdim=True) + 3 * latents.sum(dim=1, keepdim=True)
+
+    recipe = recipes.get("bigan")(**SMALL["bigan"], r1=10.0, discriminator_norm="none")
+    game = recipe.build(SPEC)
+    assert isinstance(game, BidirectionalGame)
+    game.discriminator = Linear()
+    losses = game.play_discriminator(context_of(torch.zeros(8, 1, 16, 16)))
+    assert losses["r1"].tolist() == pytest.approx([10 / 2 * (4 * 256 + 9 * 4)] * 8)
+    (problem,) = replace(recipe, discriminator_norm="batch").problems(SPEC)
+    assert "batch norm" in problem
+
+
+# --------------------------------------------------------------------------------------------------------------- vaegan
+
+
+def test_losses_of_the_autoencoder_by_hand() -> None:
+    torch.manual_seed(0)
+    game = recipes.get("vaegan")(**SMALL["vaegan"], beta=2.0, likeness=0.5, discriminator_norm="none").build(SPEC)
+    assert isinstance(game, AutoencoderGANGame)
+    images = torch.rand(8, 1, 16, 16) * 2 - 1
+    context = context_of(images)
+    losses = game.play_encoder(context)
+    mean, log_variance = game.encoder(images)
+    latents = mean + (log_variance / 2).exp() * Streams(0, 0).normal("encoder", 8, 4)
+    normal = torch.distributions.Normal(mean, (log_variance / 2).exp())
+    divergence = torch.distributions.kl_divergence(normal, torch.distributions.Normal(0.0, 1.0)).sum(dim=1)
+    assert torch.allclose(losses["divergence"], 2 * divergence, atol=1e-4)
+    made = game.generator(latents)
+    first = game.discriminator.layers[:2]  # the convolution to 8x8, and its leaky ReLU
+    distance = (first(made) - first(images)).flatten(1).square().sum(dim=1) / 2
+    assert torch.allclose(losses["features"], distance, rtol=1e-3)
+    ours = game.play_generator(context)
+    assert torch.allclose(ours["features"], 0.5 * distance, rtol=1e-3)
+    others = game.generator(game.latents(context.streams, 8))
+    logits = [game.discriminator(each)[:, 0] for each in (made, others)]
+    wanted = sum(nn.functional.softplus(-each) for each in logits) / 2
+    assert torch.allclose(ours["adversarial"], wanted, atol=1e-4)
+
+
+def test_encoder_learns_from_features_alone() -> None:
+    """Its losses do not move the generator or the discriminator, nor does theirs move it (algorithm 1 of the paper)."""
+    game = recipes.get("vaegan")(**SMALL["vaegan"]).build(SPEC)
+    assert [(turn.name, turn.player) for turn in game.turns] == [
+        ("encoder", "encoder"),
+        ("discriminator", "discriminator"),
+        ("generator", "generator"),
+    ]
+    assert isinstance(game, AutoencoderGANGame)
+    sum(loss.mean() for loss in game.play_generator(context_of(torch.rand(8, 1, 16, 16))).values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
+    assert all(weight.grad is None for weight in game.encoder.parameters())
+
+
+def test_half_of_what_the_discriminator_sees_is_reconstructed(squares: Path, tmp_path: Path, quiet: Console) -> None:
+    torch.manual_seed(0)
+    game = recipes.get("vaegan")(**SMALL["vaegan"]).build(SPEC).eval()
+    assert isinstance(game, AutoencoderGANGame)
+    images = torch.rand(8, 1, 16, 16) * 2 - 1
+    context = context_of(images)
+    with torch.no_grad():
+        fakes = game.generate_fakes(context, None)
+        found = game.drawn_latents(context, *game.encoder(images))
+        wanted = game.generator(torch.cat([found[:4], game.latents(context.streams, 8)[4:]]))
+    assert torch.allclose(fakes, wanted, atol=1e-6)
+    model = sparring.train(
+        "vaegan", squares, tmp_path / "run", steps=2, condition="concatenate", console=quiet, **SMALL["vaegan"], **COMMON
+    )
+    assert model.sample(2, label=model.spec.classes[1]).shape == (2, 1, 16, 16)
+    assert call("reconstruct", tmp_path / "run", squares, tmp_path / "back", "-n", 4) == 0
+    problems = recipes.get("vaegan")(augment="ada", condition="projection").problems(ImageSpec(16, 16, 1, ("a", "b")))
+    assert sum("encoder" in problem for problem in problems) == 2
+
+
+# -------------------------------------------------------------------------------------------------------------- flowgan
+
+
+def test_by_likelihood_alone_it_is_realnvp_to_the_bit(squares: Path, tmp_path: Path, quiet: Console) -> None:
+    flow = {"levels": 2, "blocks": 1, "batch_size": 8, "learning_rate": 1e-3, "betas": (0.9, 0.999), "warmup_samples": 100}
+    ours = sparring.train("flowgan", squares, tmp_path / "ours", steps=4, console=quiet, adversarial=False, flow_width=4, **flow, **COMMON)
+    theirs = sparring.train("realnvp", squares, tmp_path / "theirs", steps=4, console=quiet, width=4, **flow, **COMMON)
+    assert isinstance(ours.game, FlowGame)
+    tensors, others = ours.game.state_dict(), theirs.game.state_dict()
+    assert tensors.keys() == others.keys()
+    assert all(torch.equal(tensor, others[name]) for name, tensor in tensors.items())
+    assert torch.equal(ours.sample(3, seed=1), theirs.sample(3, seed=1))
+
+
+def test_the_game_has_both_terms_and_a_likelihood() -> None:
+    torch.manual_seed(0)
+    game = recipes.get("flowgan")(**SMALL["flowgan"], likelihood=3.0).build(SPEC).eval()  # so that no first batch is normalized in between
+    assert isinstance(game, FlowGANGame)
+    images = torch.randint(0, 256, (8, 1, 16, 16)) / 127.5 - 1
+    context = context_of(images)
+    losses = game.play_generator(context)
+    assert set(losses) == {"adversarial", "likelihood"}
+    assert torch.allclose(losses["likelihood"], 3 * context.metrics["bits_per_dimension"])
+    fakes = game.generate(game.latents(context.streams, 8), None)
+    assert torch.allclose(losses["adversarial"], -game.discriminator(fakes)[:, 0], atol=1e-4)
+    alone = recipes.get("flowgan")(**SMALL["flowgan"], likelihood=0.0).build(SPEC)
+    assert isinstance(alone, FlowGANGame)
+    assert set(alone.play_generator(context_of(images))) == {"adversarial"}
+    back = game.generate(game.encode(images), None)
+    assert torch.equal(levels_of(back), levels_of(images))
+    assert game.log_likelihood(images).shape == (8,)
+
+
+def test_what_cannot_work_is_refused() -> None:
+    spec = ImageSpec(16, 16, 1, ("a", "b"))
+    recipe = recipes.get("flowgan")
+    problems = recipe(latent_size=7, condition="concatenate", adversarial=False, likelihood=0.0).problems(spec)
+    assert [word in " ".join(problems) for word in ("as many normal latents", "no classes", "nothing to learn from")] == [True] * 3
+    (problem,) = recipe(discriminator_norm="batch").problems(spec)
+    assert "batch norm" in problem
