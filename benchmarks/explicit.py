@@ -1,6 +1,6 @@
 """Explicit models beside GANs, on the same images for the same minutes: likelihood with its kind, Fréchet distance, seconds to sample.
 
-    python benchmarks/explicit.py [--recipes vae glow realnvp dcgan] [--minutes 10] [--data fashion10k] [--size 32] [--json FILE]
+    python benchmarks/explicit.py [--recipes vae glow realnvp pixelcnn flowgan bigan vaegan dcgan] [--minutes 10] [--data fashion10k] [--size 32] [--json FILE]
 
 One run each, one after the other, with all cores. Bits per dimension are of held-out images (128) and of as many that were trained on, with
 standard errors. As a floor, a kernel density (discretized logistic kernels of one width, chosen on a tenth of the training images) and a
@@ -28,7 +28,12 @@ from sparring.modalities import MODALITIES
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.run_directory import RunDirectory
 
-SETTINGS: dict[str, dict[str, Any]] = {"dcgan": {"width": 32}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "dcgan": {"width": 32},
+    "bigan": {"width": 32},
+    "vaegan": {"width": 32},
+    "flowgan": {"width": 32, "flow_width": 16, "blocks": 2},
+}
 KERNELS = 2000
 """Number of training images that are kernels."""
 
@@ -69,8 +74,7 @@ def one(recipe: str, minutes: float, data: str, size: int, folder: Path) -> dict
     model.sample(1000, seed=1)
     sampling = time.monotonic() - began
     found: dict[str, Any] = {"recipe": recipe, "step": model.step, "seconds for 1,000 samples": sampling}
-    networks = {name.partition(".")[0] for name in model.game.state_dict()} if recipe != "dcgan" else {"generator", "discriminator"}
-    found["parameters"] = sum(weight.numel() for name, weight in model.game.named_parameters() if name.partition(".")[0] in networks)
+    found["parameters"] = sum(weight.numel() for weight in model.game.parameters())
     if isinstance(model.game, HasLikelihood):
         trained_on, held_out = bits_of_run(model, 128)
         found |= {"kind": model.game.likelihood_kind, "trained on": [trained_on.mean, trained_on.error]}
@@ -81,7 +85,7 @@ def one(recipe: str, minutes: float, data: str, size: int, folder: Path) -> dict
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("--recipes", nargs="+", default=["vae", "glow", "realnvp", "dcgan"])
+    arguments.add_argument("--recipes", nargs="+", default=["vae", "glow", "realnvp", "pixelcnn", "flowgan", "bigan", "vaegan", "dcgan"])
     arguments.add_argument("--minutes", type=float, default=10)
     arguments.add_argument("--data", default="fashion10k")
     arguments.add_argument("--size", type=int, default=32)
