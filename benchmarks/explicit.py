@@ -1,6 +1,6 @@
 """Explicit models beside GANs, on the same images for the same minutes: likelihood with its kind, Fréchet distance, seconds to sample.
 
-    python benchmarks/explicit.py [--recipes vae glow realnvp pixelcnn flowgan bigan vaegan dcgan] [--minutes 10] [--data fashion10k] [--size 32] [--json FILE]
+    python benchmarks/explicit.py [--recipes vae glow pixelcnn ...] [--minutes 10] [--data fashion10k] [--size 32] [--json FILE]
 
 One run each, one after the other, with all cores. Bits per dimension are of held-out images (128) and of as many that were trained on, with
 standard errors. As a floor, a kernel density (discretized logistic kernels of one width, chosen on a tenth of the training images) and a
