@@ -83,7 +83,12 @@ def unknown(keys: set[str]) -> set[str]:
 
 
 def test_no_two_signals_of_a_line_have_the_same_name() -> None:
-    sources: list[tuple[Source, ...]] = [("data", "table data"), ("game", "weights", "table game"), ("training", "explicit"), ("sheets",)]
+    sources: list[tuple[Source, ...]] = [
+        ("data", "table data"),
+        ("game", "weights", "table game", "explicit game"),
+        ("training", "explicit"),
+        ("sheets",),
+    ]
     for group in sources:
         assert len(names(*group)) == len(declared(*group)), group
     assert sum(len(declared(*group)) for group in sources) == len(signals.ALL_SIGNALS)

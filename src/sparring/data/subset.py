@@ -15,7 +15,7 @@ class Subset:
     """Some of a store's images, as a dataset. `indices` are their numbers in the store."""
 
     def __init__(self, store: Store, indices: Int64[np.ndarray, " n"]) -> None:
-        self.store, self.indices = store, indices
+        self.store, self.indices, self.spec = store, indices, store.spec
         self.labels = None if store.labels is None else store.labels[indices]
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
 """An autoencoder and a discriminator, whose features say how like a reconstruction is (Larsen et al. 2016)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
+from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, pack_samples
 from sparring.games.game import Player, Turn, evaluating
 from sparring.games.step_context import StepContext
 from sparring.losses.likelihoods import normal_divergence
@@ -38,40 +38,32 @@ class AutoencoderGANGame(TwoPlayerGame):
 
     def play_encoder(self, context: StepContext) -> Losses:
         """Find latents that say little, and of which the generator makes images with the same features (equation 9 of the paper)."""
-        images, condition = context.batch.samples, self.condition(context.batch.labels)
-        mean, log_variance = self.encoder(images, condition)
+        images, labels = context.batch.samples, context.batch.labels
+        mean, log_variance = self.encoder(images, self.condition(labels))
         divergence = normal_divergence(mean, log_variance).sum(dim=1)
         context.metrics["divergence/nats"] = divergence.detach()
-        made = self.generator(self.drawn_latents(context, mean, log_variance), condition)
-        with torch.no_grad():
-            _, wanted = self.outputs_and_features(images, condition)
-        _, features = self.outputs_and_features(made, condition)
-        return {"divergence": self.settings.beta * divergence, "features": feature_distance(features, wanted)}
+        made = self.generator(self.drawn_latents(context, mean, log_variance), self.condition(labels))
+        return {"divergence": self.settings.beta * divergence, "features": self.feature_distance(made, images, labels)}
 
     def play_generator(self, context: StepContext) -> Losses:
-        """Make images that the discriminator takes for real, of latents that were found and of others; of the first, with the features of
-        the images that they were found for (algorithm 1 of the paper).
-        """
-        images, condition = context.batch.samples, self.condition(context.batch.labels)
-        with torch.no_grad():
-            latents = self.drawn_latents(context, *self.encoder(images, condition))
-            real, wanted = self.outputs_and_features(images, condition)
-        logits, features = self.outputs_and_features(self.generator(latents, condition), condition)
-        others = self.generator(self.latents(context.streams, context.batch_size), condition)
-        other_logits, _ = self.outputs_and_features(others, condition)
-        found = self.objective.generator(real[:, 0], logits[:, 0])
-        of_others = self.objective.generator(real[:, 0], other_logits[:, 0])
-        losses = {name: (found[name] + of_others[name]) / 2 for name in found}
-        losses["features"] = self.settings.likeness * feature_distance(features, wanted)
-        return losses | self.generator_penalties(context, context.batch.labels)
+        """See TwoPlayerGame, with the classes of the images that are reconstructed."""
+        return super().play_generator(replace(context, draw=lambda: context.batch, draw_labels=lambda: context.batch.labels))
 
     def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
-        """See TwoPlayerGame: half of them reconstructions, half of latents that nobody found."""
+        """See TwoPlayerGame: half of them reconstructions, half of latents that nobody found (algorithm 1 of the paper)."""
         images, condition = context.batch.samples, self.condition(labels)
-        latents = self.latents(context.streams, context.batch_size)
         half = len(images) // 2
-        found = self.drawn_latents(context, *self.encoder(images, condition))
-        return self.generator(torch.cat([found[:half], latents[half:]]), condition)
+        with torch.no_grad():
+            found = self.drawn_latents(context, *self.encoder(images, condition))
+        return self.generator(torch.cat([found[:half], self.latents(context.streams, len(images))[half:]]), condition)
+
+    def generator_penalties(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
+        """See TwoPlayerGame: and the distance of reconstructions from images, by features."""
+        images, condition = context.batch.samples, self.condition(labels)
+        with torch.no_grad():
+            latents = self.drawn_latents(context, *self.encoder(images, condition))
+        distance = self.feature_distance(self.generator(latents, condition), images, labels)
+        return super().generator_penalties(context, labels) | {"features": self.settings.likeness * distance}
 
     def drawn_latents(
         self, context: StepContext, mean: Float[Tensor, "n latent"], log_variance: Float[Tensor, "n latent"]
@@ -79,22 +71,23 @@ class AutoencoderGANGame(TwoPlayerGame):
         """Latents from the encoder's distributions."""
         return mean + (log_variance / 2).exp() * context.streams.normal("encoder", *mean.shape)
 
-    def outputs_and_features(
-        self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None
-    ) -> tuple[Float[Tensor, "n outputs"], Float[Tensor, "n features"]]:
-        """The discriminator's outputs and features of images."""
-        outputs, features = cast(FeatureDiscriminator, self.discriminator).outputs_and_features(images, condition)
-        return outputs.float(), features
+    def feature_distance(
+        self, images: Float[Tensor, "n c h w"], wanted: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None
+    ) -> Float[Tensor, " packs"]:
+        """Half of the squared distance of two images by the discriminator's features: but for a constant, the negative logarithm of a
+        normal density with variance 1 (equations 7 and 8 of the paper). Of packs, its mean.
+        """
+        discriminator, packing, condition = cast(FeatureDiscriminator, self.discriminator), self.settings.packing, self.condition(labels)
+        condition = None if condition is None else condition.reshape(len(images) // packing, -1)
+        with torch.no_grad():
+            target = discriminator.features(pack_samples(wanted, packing), condition)
+        features = discriminator.features(pack_samples(images, packing), condition)
+        return (features - target).square().sum(dim=1) / (2 * packing)
 
     def encode(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n latent"]:
         """See `capabilities.Encodes`: the mean of each image's latent."""
         with evaluating(self):
             return self.encoder(samples, self.condition(labels))[0]
-
-
-def feature_distance(features: Float[Tensor, "n d"], wanted: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-    """Negative logarithm, but for a constant, of a normal density with variance 1 around the features that are wanted (equation 7)."""
-    return (features - wanted).square().sum(dim=1) / 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +104,6 @@ class AutoencoderGANRecipe(AdversarialRecipe):
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec)
-        if self.condition in {"projection", "auxiliary"}:
-            found.append(f"condition={self.condition!r} is not for an encoder. Use condition='concatenate'.")
-        if self.augment != "none" or self.packing > 1 or self.input_noise or self.unroll or self.latent != "normal":
-            found.append("augment, packing, input_noise, unroll and uniform latents do not work with an encoder. Leave them out.")
+        if self.latent != "normal":
+            found.append("Latents that an encoder finds are normal. Leave out latent.")
         return found

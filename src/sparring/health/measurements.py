@@ -83,7 +83,7 @@ class HealthMeasurements:
         """Mean distance of two real images: the unit of all distances."""
         self.has_images = self.real.samples.ndim == 4
         """Whether the data are images, and not points in the plane or rows of a table."""
-        spec = getattr(data, "spec", None)  # subsets of images have none, and need no probe
+        spec = getattr(data, "spec", None)
         self.probe = None if spec is None else MODALITIES[spec.kind].probe(data, holdout, seed)
         """What is measured of this kind of data alone."""
 
@@ -102,7 +102,7 @@ class HealthMeasurements:
             signals.DISCRIMINATOR_COUNT: len(self.real),
         }
         if self.probe is not None:
-            found |= {signals.OF_TABLES[name]: value for name, value in self.probe[0].items()}
+            found |= {signals.PROBED[name]: value for name, value in self.probe[0].items()}
         if self.labels is not None:
             found |= label_agreement(rows, self.labels)
         found |= {
@@ -133,7 +133,7 @@ class HealthMeasurements:
             nearest = squared_distances(torch.cat(rows), self.rows).argmin(dim=1)
             found[signals.MODE_SHARES] = shares(self.modes[nearest], self.mode_count)
             if self.probe is not None:
-                found |= {signals.OF_TABLES[name]: value for name, value in self.probe[1](ema).items()}
+                found |= {signals.PROBED[name]: value for name, value in self.probe[1](ema).items()}
         return as_line(found)
 
     def generate(self, game: Any) -> tuple[Float[Tensor, "n ..."], Int64[Tensor, " n"] | None]:  # noqa: ANN401 (a game that samples)

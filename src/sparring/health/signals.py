@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Source = Literal["data", "game", "weights", "training", "explicit", "sheets", "table data", "table game"]
+Source = Literal["data", "game", "weights", "training", "explicit", "explicit game", "sheets", "table data", "table game"]
 """What writes a signal. data: `HealthMeasurements.measure_data`, the first line of health.jsonl, under "data". game:
 `HealthMeasurements.measure_game`, and weights: `HealthRecorder`, every further line of health.jsonl. training: log.jsonl, or a table of
-another program's losses. explicit: log.jsonl of models that learn by likelihood alone. sheets: `read_sample_sheets`, of another program's
-samples. table data, table game: the lines of data and of game, of tables alone (`modalities.tables.table_probe`)."""
+another program's losses. explicit: log.jsonl of models that learn by likelihood. sheets: `read_sample_sheets`, of another program's
+samples. explicit game: the lines of game, of models of images with a likelihood or an encoder (`modalities.image_probe`). table data, table
+game: the lines of data and of game, of tables alone (`modalities.tables.table_probe`)."""
 REQUIRED = object()
 
 
@@ -158,11 +159,15 @@ LOGITS_OF_GENERATED = Signal("logits/generated", "any", "Mean logit of generated
 GRADIENT = Signal("gradient/*", "0 or more", "Norm of the gradient of all weights that a turn moves: gradient/TURN.", "training")
 GENERATOR_GRADIENT = Signal("gradient/generator", "0 or more", "Norm of the gradient that reaches the generator.", "training")
 DISCRIMINATOR_GRADIENT = Signal("gradient/discriminator", "0 or more", "Norm of the gradient that reaches the discriminator.", "training")
+ENCODER_GRADIENT = Signal("gradient/encoder", "0 or more", "Norm of the gradient in the encoder's own turn.", "explicit")
 LEARNING_RATE = Signal("rate/*", "0 or more", "Learning rate of each player.", "training")
 AUGMENTATION = Signal(
     "augment/*", "0 to 1; -1 to 1", "ADA: chance of each operation, and mean sign of the real images' logits.", "training"
 )
 PATH_LENGTH = Signal("path_length", "0 or more", "StyleGAN2: norm of the images' gradient by the style.", "training")
+ENCODER_LOSS = Signal("loss/encoder/*", "any", "The loss of the encoder's own turn: the sum of its terms.", "explicit")
+GAME_BITS = Signal("bits_per_dimension", "0 or more", "Flow-GAN: bits for each number of a real image, in training.", "explicit")
+MISSED = Signal("reconstruction/error", "0 to 2", "BiGAN: distance of an image and the one made of its latent, in training.", "explicit")
 FIT_LOSS = Signal("loss/fit/*", "any", "Explicit models: bits for each number of an image, the sum of their terms.", "explicit")
 DIVERGENCE_IN_NATS = Signal(
     "divergence/nats",
@@ -175,7 +180,7 @@ LOSSES = {"discriminator": DISCRIMINATOR_LOSS, "generator": GENERATOR_LOSS}
 """By player."""
 LOGITS = {"real": LOGITS_OF_REAL, "generated": LOGITS_OF_GENERATED}
 """By what they are of."""
-GRADIENTS = {"discriminator": DISCRIMINATOR_GRADIENT, "generator": GENERATOR_GRADIENT}
+GRADIENTS = {"discriminator": DISCRIMINATOR_GRADIENT, "generator": GENERATOR_GRADIENT, "encoder": ENCODER_GRADIENT}
 """By network."""
 
 # ------------------------------------------------------------------------------------------ sample sheets of another program
@@ -245,6 +250,21 @@ INFLATED_CATEGORIES = Signal(
 )
 COPIED_ROWS = Signal("copied_rows", "0 to 1", "Share of generated rows whose codes a training row has.", "table game")
 
+# ------------------------------------------------------------------- images with likelihoods, or with a way back to latents: of a game
+
+BITS_OF_TRAINING = Signal("bits/training", "0 or more", "Bits per dimension of images that are trained on.", "explicit game")
+BITS_OF_HOLDOUT = Signal("bits/holdout", "0 or more", "The same of held-out images.", "explicit game")
+ROUND_TRIP = Signal(
+    "round_trip",
+    "0 to 2",
+    "Reversible networks: root mean squared difference of images in [-1, 1] and those made of their latents.",
+    "explicit game",
+)
+RECONSTRUCTION = Signal("reconstruction", "0 to 2", "Encoders: the same difference.", "explicit game")
+SMALLEST_STRETCH = Signal(
+    "smallest_stretch", "0 or more", "Invertible convolutions: the smallest singular value of all their weights.", "explicit game"
+)
+
 ALL_SIGNALS = (*(each for each in tuple(globals().values()) if isinstance(each, Signal)), *EMA_SAMPLE_DIVERSITY)
 
 
@@ -253,5 +273,5 @@ def declared(*sources: Source) -> tuple[Signal, ...]:
     return tuple(signal for signal in ALL_SIGNALS if signal.source in sources)
 
 
-OF_TABLES: Mapping[str, Signal] = {signal.name: signal for signal in declared("table data", "table game")}
-"""Signals that the adapter of tables measures, by name."""
+PROBED: Mapping[str, Signal] = {signal.name: signal for signal in declared("table data", "table game", "explicit game")}
+"""Signals that adapters measure of their own kind of data, by name."""

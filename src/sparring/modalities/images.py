@@ -28,6 +28,7 @@ from sparring.games.recipe import Recipe
 from sparring.media.image_files import grid
 from sparring.media.pixel_range import float_to_pixels
 from sparring.metrics.sliced_wasserstein import downsampled_rows, sliced_wasserstein
+from sparring.modalities.image_probe import image_probe
 from sparring.modalities.modality import DataSettings, Place
 
 if TYPE_CHECKING:
@@ -103,8 +104,9 @@ class Images:
         """See Modality."""
         return lambda game: grid(float_to_pixels(cast(Samples, game).sample(count, seed)).cpu().numpy())
 
-    def probe(self, data: Any, holdout: Any, seed: int) -> None:  # noqa: ANN401
-        """See Modality."""
+    def probe(self, data: Dataset, holdout: Dataset | None, seed: int) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]]:
+        """See Modality. Likelihoods, and what becomes of images on the way to their latents and back."""
+        return image_probe(data, holdout)
 
     def checkpoint_score(self, dataset: Store, seed: int) -> Callable[[Game], dict[str, Any]]:
         """See Modality. The sliced Wasserstein distance to some of the images."""

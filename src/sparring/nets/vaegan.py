@@ -10,10 +10,7 @@ from sparring.nets.dcgan import Discriminator, beside_class
 class FeatureDiscriminator(Discriminator):
     """DCGAN's discriminator, which also gives its features of 8x8: what the last convolution sees."""
 
-    def outputs_and_features(
-        self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None
-    ) -> tuple[Float[Tensor, "n outputs"], Float[Tensor, "n features"]]:
-        """What `forward` gives, and the features."""
+    def features(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n features"]:
+        """Features of images."""
         last = max(place for place, layer in enumerate(self.layers) if isinstance(layer, Convolution))
-        features = self.layers[:last](beside_class(images, condition if self.concatenated else None))
-        return self.outputs(self.layers[last:](features), condition), features.flatten(1).float()
+        return self.layers[:last](beside_class(images, condition if self.concatenated else None)).flatten(1).float()

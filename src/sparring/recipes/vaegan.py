@@ -54,18 +54,18 @@ class VAEGAN(AutoencoderGANRecipe):
 
     def build(self, spec: ImageSpec) -> AutoencoderGANGame:
         """See Recipe."""
-        sizes, concatenated = (spec.height, spec.channels, self.latent_size, self.width), self.generator_classes(spec)["concatenated"]
+        sizes = spec.height, spec.channels, self.latent_size, self.width
         discriminator = FeatureDiscriminator(
             spec.height,
-            spec.channels,
+            spec.channels * self.packing,
             self.width,
             self.leak,
             norm=self.discriminator_norm,
             minibatch_deviation=self.minibatch_deviation,
             **self.discriminator_classes(spec),
         )
-        encoder = dcgan.Encoder(*sizes, self.leak, stochastic=True, classes=concatenated)
-        return AutoencoderGANGame(spec, dcgan.Generator(*sizes, concatenated=concatenated), encoder, discriminator, self)
+        encoder = dcgan.Encoder(*sizes, self.leak, stochastic=True, classes=len(spec.classes) if self.condition != "none" else 0)
+        return AutoencoderGANGame(spec, dcgan.Generator(*sizes, **self.generator_classes(spec)), encoder, discriminator, self)
 
 
 RECIPE = VAEGAN

@@ -6,7 +6,14 @@ from dataclasses import replace
 from sparring.health.diagnosis.finding import Finding
 from sparring.health.diagnosis.rules.balance import discriminator_overfitting, memorization, vanishing_gradients, weak_discriminator
 from sparring.health.diagnosis.rules.convergence import divergence, exploding_weights, not_finite, oscillation
-from sparring.health.diagnosis.rules.explicit import posterior_collapse, worse_than_uniform
+from sparring.health.diagnosis.rules.explicit import (
+    encoder_finds_nothing,
+    overfitting_likelihood,
+    posterior_collapse,
+    round_trip_error,
+    singular_convolution,
+    worse_than_uniform,
+)
 from sparring.health.diagnosis.rules.other_programs import noise
 from sparring.health.diagnosis.rules.samples import (
     checkerboard_artifacts,
@@ -36,6 +43,7 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     not_finite, divergence, oscillation, vanishing_gradients, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting,
     memorization, dead_layers, exploding_weights, checkerboard_artifacts, saturated_samples, noise, ignored_classes, forgetting,
     no_progress, pairs_wrong, category_lost, rare_category_inflated, copied_rows, posterior_collapse, worse_than_uniform,
+    overfitting_likelihood, round_trip_error, singular_convolution, encoder_finds_nothing,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
 """The names of all findings: each rule is called as its finding is."""
@@ -59,10 +67,13 @@ BRINGS_ABOUT: Mapping[str, set[str]] = {
         "learning rate",
         "batch norm mixing",
     },
-    "frozen network": IN_SAMPLES | {"learning rate", "vanishing gradients", "weak discriminator", "divergence", "oscillation"},
+    "frozen network": IN_SAMPLES
+    | {"learning rate", "vanishing gradients", "weak discriminator", "divergence", "oscillation", "encoder finds nothing"},
     "dead layers": IN_SAMPLES | {"frozen network", "vanishing gradients", "weak discriminator", "learning rate"},
     "posterior collapse": IN_SAMPLES | {"dead layers", "frozen network"},
     "worse than uniform": IN_SAMPLES,
+    "singular convolution": IN_SAMPLES | {"round trip error"},
+    "round trip error": IN_SAMPLES,
     "not finite": IN_SAMPLES | {"divergence", "frozen network", "dead layers", "weak discriminator", "learning rate", "exploding weights"},
     "divergence": IN_SAMPLES | {"oscillation", "exploding weights"},
     "weak discriminator": IN_SAMPLES | {"divergence", "vanishing gradients"},

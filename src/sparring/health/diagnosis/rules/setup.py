@@ -46,6 +46,7 @@ from sparring.health.signals import (
 )
 
 NETWORKS = ("generator", "discriminator")
+NETWORKS_THAT_LEARN = (*NETWORKS, "encoder")
 
 
 def value_range(record: Record) -> Finding | None:
@@ -190,7 +191,7 @@ def frozen_network(record: Record) -> Finding | None:
     if not record.measurements:
         return unchanging_losses(record)
     reached = weights_with_gradients(record)
-    for network in NETWORKS:
+    for network in NETWORKS_THAT_LEARN:
         if died_in_first_steps(record, network):  # it had moved, and too far
             continue
         lines = [(step, values) for step, values in record.per_weight(RELATIVE_UPDATES, f"{network}.") if values]
