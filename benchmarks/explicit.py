@@ -3,30 +3,22 @@
     python benchmarks/explicit.py [--recipes vae glow pixelcnn ...] [--minutes 10] [--data fashion10k] [--size 32] [--json FILE]
 
 One run each, one after the other, with all cores. Bits per dimension are of held-out images (128) and of as many that were trained on, with
-standard errors. As a floor, a kernel density (discretized logistic kernels of one width, chosen on a tenth of the training images) and a
-mixture of 32 diagonal normal distributions (on pixels with uniform noise) are fitted on the same images."""
+standard errors. Floors are those of `sparring compare`: a kernel density and a mixture, fitted on the same images."""
 
 import argparse
 import json
-import math
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from rich.console import Console
 
 import sparring
 from sparring.evaluation.judge import judge
+from sparring.evaluation.likelihood_floors import likelihood_floors
 from sparring.games.capabilities import HasLikelihood
-from sparring.inference.data_of_model import training_data
-from sparring.inference.likelihood import bits_of_run
-from sparring.losses.likelihoods import log_discretized_logistic
-from sparring.modalities import MODALITIES
-from sparring.runs.config import read_config, settings_of
-from sparring.runs.run_directory import RunDirectory
+from sparring.inference.likelihood import bits_of_run, parts_of_run
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "dcgan": {"width": 32},
@@ -34,35 +26,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "vaegan": {"width": 32},
     "flowgan": {"width": 32, "flow_width": 16, "blocks": 2},
 }
-KERNELS = 2000
-"""Number of training images that are kernels."""
-
-
-def kernel_bits(training: torch.Tensor, unseen: torch.Tensor) -> float:
-    """Bits per dimension of unseen images under a kernel density."""
-    order = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))
-    kernels, tenth = training[order[:KERNELS]], training[order[KERNELS : KERNELS + 100]]
-
-    def mean_log(images: torch.Tensor, log_scale: float) -> float:
-        found = []
-        for image in images:
-            each = log_discretized_logistic(image.expand_as(kernels), kernels, torch.full_like(kernels, log_scale)).flatten(1).sum(dim=1)
-            found.append(each.logsumexp(dim=0) - math.log(len(kernels)))
-        return float(torch.stack(found).mean())
-
-    best = max(np.arange(-4.0, 0.01, 0.5), key=lambda log_scale: mean_log(tenth[:30], log_scale))
-    return -mean_log(unseen, best) / (math.log(2) * training[0].numel())
-
-
-def mixture_bits(training: torch.Tensor, unseen: torch.Tensor) -> float:
-    """A dequantized bound of bits per dimension under a mixture of normal distributions."""
-    from sklearn.mixture import GaussianMixture
-
-    random = np.random.default_rng(0)
-    levels = [((each.flatten(1).numpy() + 1) * 127.5).round() for each in (training, unseen)]
-    shares = [(each + random.random(each.shape)) / 256 for each in levels]
-    mixture = GaussianMixture(32, covariance_type="diag", reg_covar=1e-5, random_state=0, max_iter=50).fit(shares[0])
-    return float(8 - mixture.score(shares[1]) / (math.log(2) * shares[0].shape[1]))
 
 
 def one(recipe: str, minutes: float, data: str, size: int, folder: Path) -> dict[str, Any]:
@@ -96,12 +59,9 @@ def main() -> None:
         for recipe in asked.recipes:
             results.append(one(recipe, asked.minutes, asked.data, asked.size, Path(scratch)))
             print(json.dumps(results[-1]), flush=True)
-        run = RunDirectory(Path(scratch) / asked.recipes[0])
-        settings = settings_of(read_config(run), run.path).training
-        store = training_data(sparring.load(run.path))
-        parts = MODALITIES["images"].split_holdout(store, settings.holdout, settings.seed)
-        training, unseen = (part.batch(np.arange(len(part))).samples for part in parts if part is not None)
-        floors = {"kernel density": kernel_bits(training, unseen), "mixture": mixture_bits(training, unseen)}
+        trained_on, held_out = parts_of_run(sparring.load(Path(scratch) / asked.recipes[0]))
+        assert held_out is not None
+        floors = likelihood_floors(trained_on, held_out, 128)
         print(json.dumps(floors), flush=True)
     print("\n| model | bits per dimension, held out | trained on | kind | FD-lite0 | precision | recall | s for 1,000 | parameters |")
     print("|---|---|---|---|---|---|---|---|---|")
@@ -110,8 +70,8 @@ def main() -> None:
         scores = " | ".join(f"{each[name]:.3g}" for name in ("FD-lite0", "precision", "recall"))
         seconds, weights = each["seconds for 1,000 samples"], each["parameters"]
         print(f"| {each['recipe']} | {bits[0]} | {bits[1]} | {each.get('kind', '-')} | {scores} | {seconds:.1f} | {weights:,} |")
-    for name, value in floors.items():
-        print(f"| {name} | {value:.3f} | | {'exact' if name.startswith('kernel') else 'dequantized bound'} | | | | | |")
+    for name, (kind, bits) in floors.items():
+        print(f"| {name} | {bits:.3f} | | {kind} | | | | | |")
     if asked.json:
         asked.json.write_text(json.dumps({"runs": results, "floors": floors}, indent=1) + "\n")
 

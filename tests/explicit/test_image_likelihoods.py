@@ -241,11 +241,17 @@ def test_a_comparison_has_likelihoods_with_their_kind_and_a_dash_for_gans(
     small = {"steps": 2, "width": 4, "batch_size": 8, "size": 16, "channels": 1, "threads": 1, "holdout": 4}
     sparring.train("dcgan", squares, tmp_path / "dcgan", console=quiet, **small)
     rows = sparring.compare([runs["vae"], runs["glow"], tmp_path / "dcgan"], samples=20, out=tmp_path / "table.md", console=quiet)
-    by_name = {row.name.split()[0]: row for row in rows}
+    floors = [row for row in rows if row.is_floor]
+    assert [(row.name.partition(" of ")[0], format_cell(row, "bits (exact)") == "-") for row in floors] == [
+        ("floor: kernel density", False),
+        ("floor: mixture", True),
+    ]
+    assert 0 < floors[1].means["bits (dequantized bound)"] < 8
+    by_name = {row.name.split()[0]: row for row in rows if not row.is_floor}
     columns = ["bits (ELBO)", "bits (dequantized bound)", "bits above training images"]
     shown = {name: [format_cell(row, column) == "-" for column in columns] for name, row in by_name.items()}
     assert shown == {"vae": [False, True, False], "glow": [True, False, False], "dcgan": [True, True, True]}
-    assert all(row.means["s for 1,000 samples"] > 0 for row in rows)
+    assert all(row.means["s for 1,000 samples"] > 0 for row in by_name.values())
     model = sparring.load(runs["vae"], whole=True)
     assert by_name["vae"].means["parameters"] == sum(weight.numel() for weight in model.game.parameters())
     assert "| - |" in (tmp_path / "table.md").read_text()

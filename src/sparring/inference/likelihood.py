@@ -68,11 +68,17 @@ def mean_bits(bits: Float[np.ndarray, " n"]) -> MeanBits:
 
 def bits_of_run(model: Model, most: int) -> tuple[MeanBits, MeanBits | None]:
     """Bits of images that a run was trained on, and of those that it held out (None: none), at most so many of each."""
+    parts = [part for part in parts_of_run(model) if part is not None]
+    found = [mean_bits(bits_of(model, part, spread(len(part), most))) for part in parts]
+    return found[0], found[1] if len(found) > 1 else None
+
+
+def parts_of_run(model: Model) -> tuple[Dataset, Dataset | None]:
+    """The images that a run was trained on, and those that it held out (None: none)."""
     store = training_data(model)
     settings = settings_of(read_config(RunDirectory(model.source)), model.source).training
     trained_on, held_out = MODALITIES[model.spec.kind].split_holdout(store, settings.holdout, settings.seed)
-    found = [mean_bits(bits_of(model, part, spread(len(part), most))) for part in (trained_on, held_out) if part is not None and len(part)]
-    return found[0], found[1] if len(found) > 1 else None
+    return trained_on, held_out if held_out is not None and len(held_out) else None
 
 
 def spread(count: int, most: int) -> Int64[np.ndarray, " n"]:
