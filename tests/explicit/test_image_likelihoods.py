@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from sklearn.decomposition import PCA
 
 import sparring
 from sparring import recipes
@@ -141,6 +142,85 @@ def test_more_latents_bring_the_bound_nearer_to_the_truth() -> None:
     assert (game.log_likelihood(images) < truth).all()
     mean, log_variance = game.encoder(images)
     assert torch.allclose(truth - game.log_likelihood(images), normal_divergence(mean, log_variance).sum(dim=1), atol=1e-2)
+
+
+def test_pixels_of_an_autoencoder_are_all_counted() -> None:
+    game = shaken(recipes.get("vae")(**SMALL["vae"]).build(ImageSpec(8, 8, 1)))
+    assert isinstance(game, ImageAutoencoderGame)
+    images, latents = pixels(2), torch.randn(2, 4)
+    with torch.no_grad():
+        means, (log_scale,) = game.decoder(latents), game.decoder.log_scales.flatten()
+        found = game.log_pixels(images, latents, None)
+    cdf = lambda x: torch.sigmoid(x / log_scale.double().exp())  # noqa: E731
+    gap = (images - means).double()
+    upper, lower = cdf(gap + 1 / 255), cdf(gap - 1 / 255)
+    chances = torch.where(images <= -1 + 1e-6, upper, torch.where(images >= 1 - 1e-6, 1 - lower, upper - lower))
+    assert torch.allclose(found.double(), chances.log().flatten(1).sum(dim=1), rtol=1e-4)
+
+
+class Affine(torch.nn.Module):
+    """A linear map of flat images or latents, with a bias; as an encoder, with one variance for each latent."""
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, log_variance: torch.Tensor | None = None) -> None:
+        super().__init__()
+        self.weight, self.bias, self.log_variance = torch.nn.Parameter(weight), bias, log_variance
+
+    def forward(self, x: torch.Tensor, condition: None) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        found = x.flatten(1) @ self.weight.t() + self.bias
+        return found if self.log_variance is None else (found, self.log_variance.expand(len(x), -1))
+
+
+class LinearGame(ImageAutoencoderGame):
+    """A linear autoencoder with normal pixels of one variance: what probabilistic PCA is a model of."""
+
+    variance = 1.0
+
+    def log_pixels(self, images: torch.Tensor, latents: torch.Tensor, condition: None) -> torch.Tensor:
+        normal = torch.distributions.Normal(self.decoder(latents, condition), self.variance**0.5)
+        return normal.log_prob(images.flatten(1)).sum(dim=1)
+
+
+def test_the_best_linear_autoencoder_is_probabilistic_pca() -> None:
+    """With W and variance of Tipping and Bishop 1999 and its exact posterior, the bound is the likelihood that scikit-learn has for
+    probabilistic PCA, to the digit for any number of latents; and every other decoder or encoder has less.
+    """
+    random = np.random.default_rng(0)
+    data = random.normal(size=(300, 3)) @ random.normal(size=(3, 16)) + 0.5 * random.normal(size=(300, 16)) + 1
+    pca = PCA(3).fit(data)
+    # scikit-learn's variances have n - 1 below
+    variance = float(pca.noise_variance_)
+    axes, stretch = torch.from_numpy(pca.components_.T), torch.from_numpy(pca.explained_variance_ - variance).sqrt()
+    decode, mean = axes * stretch, torch.from_numpy(pca.mean_)
+    inverse = torch.diag(1 / (stretch.square() + variance))  # of W'W + variance, which is diagonal
+    encode = inverse @ decode.t()
+    log_variance = (variance * inverse.diagonal()).log()
+    recipe = recipes.get("vae")(width=8, latent_size=3)
+    game = LinearGame(ImageSpec(8, 8, 1), recipe)
+    game.variance = variance
+    game.encoder, game.decoder = Affine(encode, -encode @ mean, log_variance), Affine(decode, mean)
+    images = torch.from_numpy(data).view(300, 1, 4, 4)
+    wanted = torch.from_numpy(pca.score_samples(data))
+    for k in (2, 5):
+        assert torch.allclose(game.importance_weighted(images, None, k), wanted, atol=1e-9)
+    noise = torch.randn(200, 300, 3, generator=torch.Generator().manual_seed(0)).double()
+
+    def bound() -> float:
+        """The evidence lower bound, averaged over many latents of the encoder."""
+        with torch.no_grad():
+            mean, log_variance = game.encoder(images, None)
+            found = torch.stack([game.log_pixels(images, mean + (log_variance / 2).exp() * each, None) for each in noise])
+            return (found.mean(dim=0) - normal_divergence(mean, log_variance).sum(dim=1)).mean().item()
+
+    best = bound()
+    assert best == pytest.approx(wanted.mean().item(), abs=0.02)
+    for network in (game.encoder, game.decoder):
+        for sign in (-0.05, 0.05):
+            kept = network.weight.detach().clone()
+            with torch.no_grad():
+                network.weight.mul_(1 + sign)
+            assert bound() < best
+            with torch.no_grad():
+                network.weight.copy_(kept)
 
 
 def test_free_bits_and_warmup_change_the_divergence_as_they_say(squares: Path, tmp_path: Path, quiet: Console) -> None:
