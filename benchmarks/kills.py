@@ -24,6 +24,12 @@ from sparring.training import checkpoints
 SETTINGS = ["--log-every", "2", "--samples", "4", "--checkpoint-every", "3", "--sample-every", "50"]
 SMALL = {
     "dcgan": ["--width", "8", "--batch-size", "16"],
+    "vae": ["--width", "8", "--latent-size", "4", "--batch-size", "16"],
+    "glow": ["--width", "8", "--levels", "2", "--steps-per-level", "1", "--batch-size", "16"],
+    "pixelcnn": ["--width", "4", "--layers", "1", "--batch-size", "16", "--size", "8"],
+    "bigan": ["--width", "8", "--hidden", "16", "--batch-size", "16"],
+    "vaegan": ["--width", "8", "--latent-size", "4", "--batch-size", "16"],
+    "flowgan": ["--width", "8", "--flow-width", "4", "--blocks", "1", "--levels", "2", "--batch-size", "16"],
     "tabular": ["--batch-size", "40", "--generator-hidden", "16", "--discriminator-hidden", "16", "--layers", "1"],
     "tabular-ar": ["--batch-size", "40", "--hidden", "8", "--embedding", "4", "--bins", "8"],
     "ctgan": ["--batch-size", "40", "--generator-hidden", "16", "--discriminator-hidden", "16"],

@@ -1,9 +1,11 @@
 """Reversible networks: determinants against autograd, back and forth, and densities."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from sparring.nets.flows import (
@@ -119,3 +121,14 @@ def test_autocast_does_not_touch_a_flow() -> None:
 def test_flows_are_built_on_the_meta_device() -> None:
     with torch.device("meta"):
         assert next(glow((1, 8, 8), 2, 1, 8, 0).parameters()).is_meta
+
+
+def test_likelihoods_are_those_of_nflows() -> None:
+    """tools/make_flow_golden.py made the file, with nflows 0.14."""
+    golden = load_file(Path(__file__).parent / "golden" / "nflows-glow.safetensors")
+    network = glow((1, 8, 8), levels=1, steps=2, width=6, classes=0).double().eval()
+    network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in golden.items() if name.startswith("network.")})
+    latents, density = network(golden["images"])
+    assert torch.allclose(density, golden["log_density"], atol=1e-9)
+    assert torch.allclose(latents, golden["latents"].flatten(1), atol=1e-9)
+    assert density.std() > 0.1

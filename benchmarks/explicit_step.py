@@ -1,0 +1,114 @@
+"""Training steps of explicit models, Sparring's against the plain way of running them.
+
+    python benchmarks/explicit_step.py [--rounds 9] [--json FILE]
+    pip install normflows                      # if it is there, its Glow is timed, too (MIT)
+
+Plain: the same networks as PyTorch runs them by default (float32, contiguous, eager, Adam as it comes, no moving average). Ours: the
+trainer's own turns, with the moving average. The variants take turns (sides.py); medians of the rounds."""
+
+import argparse
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sides import Sides, Steps, Variant
+
+SIDE = 32
+CASES: dict[str, dict[str, Any]] = {"vae": {"batch_size": 128}, "glow": {"batch_size": 64}, "pixelcnn": {"batch_size": 32}}
+
+
+def images_of(batch: int) -> Any:  # noqa: ANN401 (torch is imported by the process)
+    import torch
+
+    return torch.randint(0, 256, (batch, 1, SIDE, SIDE)).float() / 127.5 - 1
+
+
+def plain_steps(recipe: str) -> Steps:
+    """The game's own loss on contiguous float32 networks."""
+    import torch
+
+    from sparring import recipes
+    from sparring.data.images.image_spec import ImageSpec
+
+    game: Any = recipes.get(recipe)(**CASES[recipe]).build(ImageSpec(SIDE, SIDE, 1)).to(memory_format=torch.contiguous_format)
+    images = images_of(CASES[recipe]["batch_size"])
+    optimizer = torch.optim.Adam(game.parameters(), lr=1e-3)
+
+    def loss() -> Any:  # noqa: ANN401
+        if recipe == "vae":
+            from sparring.losses.likelihoods import normal_divergence
+
+            mean, log_variance = game.encoder(images, None)
+            latents = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+            return (normal_divergence(mean, log_variance).sum(dim=1) - game.log_pixels(images, latents, None)).mean()
+        if recipe == "glow":
+            return -game.encode_pixels(images, torch.rand_like(images), None)[1].mean()
+        return -game.log_probability(images, None).mean()
+
+    return {"step": step_of(optimizer, loss)}
+
+
+def normflows_steps() -> Steps:
+    """normflows' Glow with as many levels and steps, and couplings of the same width."""
+    import normflows as nf  # pyright: ignore[reportMissingImports]
+    import torch
+
+    levels, steps, width = 3, 8, 64
+    bases, flows, merges = [], [], []
+    for level in range(levels):
+        channels = 2 ** (levels + 1 - level)
+        flows.append([nf.flows.GlowBlock(channels, width, split_mode="channel", scale=True) for _ in range(steps)] + [nf.flows.Squeeze()])
+        side = SIDE // 2 ** (levels - level)
+        if level:
+            merges.append(nf.flows.Merge())
+        bases.append(nf.distributions.GlowBase((channels if not level else channels // 2, side, side)))
+    model = nf.MultiscaleFlow(bases, flows, merges)
+    images = (images_of(CASES["glow"]["batch_size"]) + 1) / 2 - 0.5
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    return {"step": step_of(optimizer, lambda: model.forward_kld(images + torch.rand_like(images) / 256))}
+
+
+def step_of(optimizer: Any, loss: Callable[[], Any]) -> Callable[[], None]:  # noqa: ANN401
+    def step() -> None:
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+
+    return step
+
+
+def our_steps(recipe: str) -> Steps:
+    from sparring import recipes
+    from sparring.data.images.image_spec import ImageSpec
+    from turns import steps_of
+
+    _, _, step = steps_of(recipes.get(recipe)(**CASES[recipe]), ImageSpec(SIDE, SIDE, 1), "bfloat16")
+    return {"step": lambda: step(1)}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    arguments.add_argument("--rounds", type=int, default=9)
+    arguments.add_argument("--json", type=Path)
+    asked = arguments.parse_args()
+    results: dict[str, dict[str, float]] = {}
+    print("| recipe | variant | ms a step | images/s | over plain |\n|---|---|---|---|---|")
+    for recipe, settings in CASES.items():
+        variants = {"plain": Variant(plain_steps, (recipe,), False), "ours": Variant(our_steps, (recipe,), True)}
+        if recipe == "glow" and importlib.util.find_spec("normflows"):
+            variants["normflows"] = Variant(normflows_steps, (), False)
+        sides = Sides(variants)
+        found = {name: times["step"] for name, times in sides.medians(asked.rounds, {"step": 3}).items()}
+        sides.close()
+        results[recipe] = found
+        for name, seconds in found.items():
+            batch = settings["batch_size"]
+            print(f"| {recipe} | {name} | {seconds * 1e3:.0f} | {batch / seconds:.0f} | {found['plain'] / seconds:.2f} |", flush=True)
+    if asked.json:
+        asked.json.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
