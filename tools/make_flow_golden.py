@@ -20,7 +20,7 @@ SHAPE = (1, 8, 8)
 
 
 class Conditioner(torch.nn.Module):
-    """Sparring's network of a coupling, whose shift comes before the scale, as nflows has it: scales before a sigmoid, then shifts."""
+    """Sparring's network of a coupling, whose shift comes before the scale, as nflows has it: shifts, then scales before a sigmoid."""
 
     def __init__(self, network: torch.nn.Module) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Conditioner(torch.nn.Module):
         shift, log_scale = self.network(kept)
         scale = log_scale.exp()
         assert scale.max() < 1, "nflows' scales are a sigmoid of a number above 2, and a thousandth"
-        return torch.cat([(scale - 1e-3).logit() - 2, shift * scale], dim=1)
+        return torch.cat([shift * scale, (scale - 1e-3).logit() - 2], dim=1)
 
 
 def as_nflows(part: torch.nn.Module) -> transforms.Transform:
