@@ -28,6 +28,7 @@ from sparring.data.tables.private_encoding import DEPTH, TREE_WEIGHT, NoisyCount
 from sparring.data.tables.private_table import prepare_private_table
 from sparring.data.tables.table_json import KnownColumn
 from sparring.data.tables.table_plan import TablePlan
+from sparring.data.tables.table_store import TableReading
 from sparring.data.tables.typed_tables import schema_of
 from sparring.evaluation.judge_table_sources import judge_table_model
 from sparring.evaluation.table_privacy import tossed
@@ -35,6 +36,7 @@ from sparring.games.game import RowLosses
 from sparring.games.step_context import StepContext
 from sparring.inference.load import load
 from sparring.metrics.tables.privacy_audit import audit_privacy, chance_of_guesses
+from sparring.modalities import MODALITIES
 from sparring.training.private_gradients import PrivateTraining, limited_sum, private_training
 from sparring.training.state import weights_of
 from support.cli import call
@@ -199,6 +201,13 @@ def test_few_rows_give_no_range_and_no_error(kinds: Path, tmp_path: Path) -> Non
     rows = prepare_private_table(tmp_path / "few.csv", str(kinds), (), PrivacySettings(epsilon=0.5, delta=1e-5, noise_seed=1))
     assert all(encoding.codes >= 1 for encoding in rows.spec.encodings)
     assert np.isfinite(rows.positions).all()
+    screen = Console(record=True, width=400)
+    settings = {"reading": TableReading(table=str(kinds)), "privacy": PrivacySettings(epsilon=0.5, delta=1e-5, noise_seed=1)}
+    MODALITIES["tables"].open(tmp_path / "few.csv", recipes.get("tabular-ar")(), settings, screen)
+    said = screen.export_text()
+    assert "missing in every row" in said
+    assert all(repr(name) in said for name in ("age", "pay", "city", "country"))
+    assert "'member'" not in said
 
 
 def test_what_is_said_of_a_private_table_is_known_or_noisy(table: Path, kinds: Path, tmp_path: Path) -> None:

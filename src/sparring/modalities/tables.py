@@ -14,6 +14,7 @@ from sparring.core.settings_checks import range_problems, type_problems
 from sparring.data.dataset import Dataset
 from sparring.data.tables.plot_columns import draw_columns
 from sparring.data.tables.privacy import PrivacySettings
+from sparring.data.tables.private_encoding import says_nothing
 from sparring.data.tables.private_table import PrivateRows, prepare_private_table
 from sparring.data.tables.table_dataset import TableDataset, split_holdout
 from sparring.data.tables.table_plan import TablePlan
@@ -106,6 +107,12 @@ class Tables:
             f"{len(plan.modeled)} to learn, {rest}"
             f"{f', {len(plan.dropped)} left out' if plan.dropped else ''}."
         )
+        unknown = [each.name for each in dataset.spec.encodings if says_nothing(each)] if isinstance(dataset, PrivateRows) else []
+        if unknown:
+            console.print(
+                f"Nothing of {', '.join(map(repr, unknown))} is frequent enough to be told privately: it will be missing in every row. If "
+                "its categories (or lowest and highest number) are known to everybody, say them in table.json."
+            )
         return dataset
 
     def record(self, dataset: TableDataset, settings: DataSettings) -> dict[str, Any]:

@@ -71,6 +71,12 @@ def _of_categories(name: str, values: ColumnValues, known: KnownColumn, counter:
     return Encoding(name, categories or ("",), has_missing=has_missing, shares=_shares(counts if categories else np.append(0.0, counts)))
 
 
+def says_nothing(encoding: Encoding) -> bool:
+    """Whether nothing of a column's values could be told privately, so that all its cells are gaps."""
+    no_numbers = encoding.atoms == (0.0,) and encoding.has_missing and not encoding.grid
+    return encoding.categories == ("",) or (encoding.is_numeric and no_numbers)
+
+
 def _of_numbers(name: str, values: ColumnValues, known: KnownColumn, counter: NoisyCounter, step: float | None) -> Encoding:
     numbers = values.numbers
     assert numbers is not None
