@@ -156,7 +156,10 @@ def test_levels_come_as_often_as_is_predicted(temperature: float) -> None:
 def test_samples_are_watched_row_by_row(squares: Path, tmp_path: Path, quiet: Console, capsys: pytest.CaptureFixture[str]) -> None:
     small = {"width": 4, "layers": 1, "batch_size": 8, "threads": 1, "size": 8, "channels": 1}
     model = sparring.train("pixelcnn", squares, tmp_path / "run", steps=2, console=quiet, **small)
-    stages = list(model.sample_row_by_row(3, seed=1))
+    stages = []
+    for stage in model.sample_row_by_row(3, seed=1):
+        assert torch.is_grad_enabled(), "what is set for a row is not left set between rows"
+        stages.append(stage)
     assert len(stages) == 9
     assert torch.equal(stages[-1], model.sample(3, seed=1))
     assert torch.equal(stages[4][:, :, :4], stages[-1][:, :, :4])

@@ -22,7 +22,9 @@ from sparring.games.capabilities import Encodes, HasLikelihood
 from sparring.games.flow import FlowGame
 from sparring.games.flow_gan import FlowGANGame
 from sparring.games.step_context import StepContext
+from sparring.latent.projection import project_images
 from sparring.losses.likelihoods import levels_of
+from sparring.nets.flows import ActNorm
 from support.cli import call
 from support.runs import same_run
 
@@ -63,6 +65,11 @@ def test_they_resume_reconstruct_project_and_pack(
         assert call("reconstruct", source, squares, tmp_path / f"back-{source.name}", "-n", 4) == 0
     assert call("sample", runs[name], "-n", 2, "--out", tmp_path / "images") == 0
     assert call("latent", "project", packed, tmp_path / "images" / "00000.png", "--steps", 2, "--out", tmp_path / "found") == 0
+    images = model.sample(3, seed=2)
+    projected = project_images(model, images, steps=0)
+    assert torch.allclose(projected.points, model.game.encode(images), atol=1e-5), "it begins at what the encoder finds"
+    if name == "flowgan":
+        assert torch.allclose(projected.images, images, atol=5e-3), "but for whole levels"
     assert call("interpolate", runs[name], "--frames", 2, "--out", tmp_path / "walk.gif") == 0
     capsys.readouterr()
     assert call("diagnose", runs[name]) in {0, 3, 4}
@@ -188,23 +195,38 @@ def test_losses_of_the_autoencoder_by_hand() -> None:
     first = game.discriminator.layers[:2]  # the convolution to 8x8, and its leaky ReLU
     distance = (first(made) - first(images)).flatten(1).square().sum(dim=1) / 2
     assert torch.allclose(losses["features"], distance, rtol=1e-3)
+    assert set(losses) == {"divergence", "features"}
     ours = game.play_generator(context)
+    fakes = game.generate_fakes(context, None)
+    distance = (first(fakes[:4]) - first(images[:4])).flatten(1).square().sum(dim=1) / 2
     assert torch.allclose(ours["features"], 0.5 * distance, rtol=1e-3)
-    wanted = nn.functional.softplus(-game.discriminator(game.generate_fakes(context, None))[:, 0])
-    assert torch.allclose(ours["adversarial"], wanted, atol=1e-4)
+    assert torch.allclose(ours["adversarial"], nn.functional.softplus(-game.discriminator(fakes)[:, 0]), atol=1e-4)
 
 
-def test_encoder_learns_from_features_alone() -> None:
-    """Its losses do not move the generator or the discriminator, nor does theirs move it (algorithm 1 of the paper)."""
+def test_no_turn_moves_what_is_not_its_own() -> None:
+    """Weights and statistics of batch norms, of vaegan and of bigan."""
+    torch.manual_seed(0)
+    context = context_of(torch.rand(8, 1, 16, 16) * 2 - 1)
     game = recipes.get("vaegan")(**SMALL["vaegan"]).build(SPEC)
+    assert isinstance(game, AutoencoderGANGame)
     assert [(turn.name, turn.player) for turn in game.turns] == [
         ("encoder", "encoder"),
         ("discriminator", "discriminator"),
         ("generator", "generator"),
     ]
-    assert isinstance(game, AutoencoderGANGame)
-    sum(loss.mean() for loss in game.play_generator(context_of(torch.rand(8, 1, 16, 16))).values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
+    before = {name: tensor.clone() for name, tensor in game.state_dict().items()}
+    sum(loss.mean() for loss in game.play_encoder(context).values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
+    moved = {name.partition(".")[0] for name, tensor in game.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert moved == {"encoder"}, "its own batch norms"
+    assert all(weight.grad is not None for weight in game.encoder.parameters())
+    game.zero_grad()
+    sum(loss.mean() for loss in game.play_generator(context).values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
     assert all(weight.grad is None for weight in game.encoder.parameters())
+    both = recipes.get("bigan")(**SMALL["bigan"]).build(SPEC)
+    assert isinstance(both, BidirectionalGame)
+    norms = [name for name, _ in both.named_buffers() if name.startswith("generator.") and name.endswith("num_batches_tracked")]
+    both.play_generator(context)
+    assert {int(both.get_buffer(name)) for name in norms} == {1}, "batch norms saw what was generated once, and nothing else"
 
 
 def test_half_of_what_the_discriminator_sees_is_reconstructed(squares: Path, tmp_path: Path, quiet: Console) -> None:
@@ -257,7 +279,8 @@ def test_the_game_has_both_terms_and_a_likelihood() -> None:
     context = context_of(images)
     losses = game.play_generator(context)
     assert set(losses) == {"adversarial", "likelihood"}
-    assert torch.allclose(losses["likelihood"], 3 * context.metrics["bits_per_dimension"])
+    nats = context.metrics["bits_per_dimension"] * 256 * math.log(2)
+    assert torch.allclose(losses["likelihood"], 3 * nats)
     fakes = game.generate(game.latents(context.streams, 8), None)
     assert torch.allclose(losses["adversarial"], -game.discriminator(fakes)[:, 0], atol=1e-4)
     alone = recipes.get("flowgan")(**SMALL["flowgan"], likelihood=0.0).build(SPEC)
@@ -268,10 +291,30 @@ def test_the_game_has_both_terms_and_a_likelihood() -> None:
     assert game.log_likelihood(images).shape == (8,)
 
 
+def test_the_critic_cannot_tell_real_images_by_their_whole_levels() -> None:
+    torch.manual_seed(0)
+    game = recipes.get("flowgan")(**SMALL["flowgan"]).build(SPEC)
+    assert isinstance(game, FlowGANGame)
+    images = torch.randint(0, 256, (8, 1, 16, 16)) / 127.5 - 1
+    shown = game.discriminator_input(images, "real", context_of(images))
+    gap = (shown - images) * 127.5
+    assert -0.5 <= gap.min() < -0.45
+    assert 0.45 < gap.max() <= 0.5
+    assert torch.equal(game.discriminator_input(images, "generated", context_of(images)), images)
+    game.play_discriminator(context_of(images))
+    assert all(int(part.begun) == 1 for part in game.modules() if isinstance(part, ActNorm)), "before the critic sees what is generated"
+
+
 def test_what_cannot_work_is_refused() -> None:
     spec = ImageSpec(16, 16, 1, ("a", "b"))
     recipe = recipes.get("flowgan")
-    problems = recipe(latent_size=7, condition="concatenate", adversarial=False, likelihood=0.0).problems(spec)
-    assert [word in " ".join(problems) for word in ("as many normal latents", "no classes", "nothing to learn from")] == [True] * 3
+    problems = recipe(latent_size=7, condition="concatenate").problems(spec)
+    assert [word in " ".join(problems) for word in ("as many normal latents", "no classes")] == [True] * 2
+    problems = recipe(adversarial=False, likelihood=0.0, objective="hinge", augment="ada").problems(spec)
+    assert [problem.split()[0] for problem in problems] == ["augment", "likelihood", "objective"]
+    (problem,) = recipe(levels=5).problems(spec)
+    assert "multiples of 32" in problem
+    (problem,) = recipes.get("bigan")(objective="wasserstein").problems(spec)
+    assert "slope must be bounded" in problem
     (problem,) = recipe(discriminator_norm="batch").problems(spec)
     assert "batch norm" in problem

@@ -15,6 +15,7 @@ from sparring.health.diagnosis.all_rules import diagnose
 from sparring.health.diagnosis.training_record import Curve, Record
 from sparring.health.signals import ACTIVE_LATENTS, PAIRWISE_DISTANCE, declared
 from sparring.inference.data_of_model import training_data
+from sparring.metrics.pixel_statistics import mean_distance, rows_of
 from sparring.modalities.image_probe import image_probe
 from sparring.nets.flows import InvertibleConvolution
 
@@ -86,14 +87,14 @@ def test_a_reversible_network_that_loses_something_is_found(squares: Path, tmp_p
     game = model.game
     healthy = measure(game)
     assert healthy["round_trip"] < 1e-5
-    assert healthy["smallest_stretch"] > 0.5
+    assert healthy["smallest_singular_value"] > 0.5
     convolutions = [part for part in game.modules() if isinstance(part, InvertibleConvolution)]
     with torch.no_grad():
         convolutions[0].log_diagonal[0] -= 20
     broken = measure(game)
-    assert broken["smallest_stretch"] == pytest.approx(torch.linalg.svdvals(convolutions[0].matrix().double()).min().item(), rel=0.1)
+    assert broken["smallest_singular_value"] == pytest.approx(torch.linalg.svdvals(convolutions[0].matrix().double()).min().item(), rel=0.1)
     assert broken["round_trip"] > 1e-3
-    curves = {name: [healthy[name], broken[name]] for name in ("round_trip", "smallest_stretch")}
+    curves = {name: [healthy[name], broken[name]] for name in ("round_trip", "smallest_singular_value")}
     findings = {finding.name: finding for finding in diagnose(measured("glow", {"learning_rate": 1e-3}, **curves))}
     assert set(findings) == {"round trip error", "singular convolution"}
     assert findings["round trip error"].because_of == ("singular convolution",)
@@ -137,12 +138,33 @@ def test_runs_measure_what_is_declared(squares: Path, tmp_path: Path, quiet: Con
         assert all(any(signal.matches(key) for signal in known) for key in keys), (name, keys)
     bits = {"bits/training", "bits/holdout"}
     assert found == {
-        "glow": bits | {"round_trip", "smallest_stretch"},
+        "glow": bits | {"round_trip", "smallest_singular_value"},
         "bigan": {"reconstruction"},
         "vaegan": {"reconstruction"},
         "flowgan": bits | {"round_trip"},
         "pixelcnn": bits,
     }
+
+
+def test_a_flow_gan_that_forgets_likelihoods_is_found() -> None:
+    (found,) = [
+        each for each in diagnose(measured("flowgan", {}, bits__training=[6.0, 8.5, 9.0, 9.4])) if each.name == "worse than uniform"
+    ]
+    assert found.severity == "severe"
+
+
+def test_a_smooth_reconstruction_of_noisy_images_is_no_failure(tmp_path: Path, quiet: Console) -> None:
+    """Noise of pixels is not in the distance that is compared with that of two images."""
+    random = np.random.default_rng(0)
+    base = random.uniform(60, 200, (40, 4, 4)).repeat(8, axis=1).repeat(8, axis=2)
+    np.savez(tmp_path / "noisy.npz", images=(base + random.normal(0, 60, (40, 32, 32))).clip(0, 255).astype(np.uint8))
+    model = sparring.train("vae", tmp_path / "noisy.npz", tmp_path / "run", steps=1, width=8, batch_size=8, threads=1, console=quiet)
+    data = training_data(model)
+    smooth = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(data.batch(np.arange(40)).samples, 8), scale_factor=8)
+    _, measure = image_probe(data, None)
+    model.game.generate = lambda *_: smooth  # pyright: ignore[reportAttributeAccessIssue]
+    apart = mean_distance(rows_of(data.batch(np.arange(40)).samples)) / 16
+    assert measure(model.game)["reconstruction"] < 0.75 * apart
 
 
 def test_a_coach_mends_a_posterior_collapse(squares: Path, tmp_path: Path, quiet: Console) -> None:

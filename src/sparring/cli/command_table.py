@@ -66,7 +66,7 @@ SECTIONS = {
     "Evaluate": {
         "judge": "score samples against real images or rows, with a report",
         "compare": "rank runs by their scores",
-        "density": "say how likely images are, with a model that knows",
+        "density": "say how likely images are, with a model that has a likelihood",
     },
     "More": {
         "completion": "print a completion script for bash, zsh or tcsh",

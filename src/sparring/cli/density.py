@@ -43,7 +43,7 @@ def density(
     if out is not None and (out.suffix != ".csv" or images is None):
         raise SettingsError(f"{out}: the bits of each image are written as .csv, of IMAGES that are named.")
     screen = console()
-    model = api.load(run, checkpoint=checkpoint, whole=True).on(device)
+    model = api.load(run, checkpoint=checkpoint).on(device)
     kind = likelihood_kind(model)
     if images is None:
         trained_on, held_out = bits_of_run(model, number)

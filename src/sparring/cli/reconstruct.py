@@ -33,7 +33,7 @@ def reconstruct(
     from sparring.media.image_files import grid, save_image
     from sparring.media.pixel_range import float_to_pixels
 
-    model = api.load(run, checkpoint=checkpoint, whole=True).on(device)
+    model = api.load(run, checkpoint=checkpoint).on(device)
     store = data_of(model, images)
     chosen = spread(len(store), number)
     found = reconstructed(model, store, chosen)

@@ -29,7 +29,8 @@ def sample(
     Args:
         seed: Seed of the images. Image i of a seed does not depend on the number of images.
         truncation: Trades variety for quality. For style generators: w is moved towards its mean, and this fraction of the distance is
-            kept (try 0.7). For others: the largest absolute value in a latent vector (try 0.5). Default: no truncation.
+            kept (try 0.7). For models with likelihoods: the temperature (try 0.8). For others: the largest absolute value in a latent
+            vector (try 0.5). Default: no truncation.
         label: Class of the images, by name or number. all: one row for each class. Default: all classes in turn.
         where: Conditions on the rows of a table, such as "country=FR" "age>=60" or "income=missing". They hold in every row.
         out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images; of models that

@@ -37,7 +37,9 @@ def likelihood_floors(training: Dataset, unseen: Dataset, most: int) -> dict[str
 def some_levels(data: Dataset, most: int) -> Int64[Tensor, "n d"]:
     """Levels of at most `most` images in a fixed random order, as rows."""
     order = np.random.default_rng(0).permutation(len(data))[:most]
-    return torch.cat([levels_of(data.batch(np.sort(part)).samples).flatten(1).long() for part in np.array_split(order, -(-most // 500))])
+    return torch.cat(
+        [levels_of(data.batch(np.sort(part)).samples).flatten(1).long() for part in np.array_split(order, -(-len(order) // 500))]
+    )
 
 
 def kernel_bits(kernels: Int64[Tensor, "k d"], tuned_on: Int64[Tensor, "m d"], unseen: Int64[Tensor, "n d"]) -> float:

@@ -19,7 +19,8 @@ BITS = "bits ({kind})"
 
 def model_costs(run: RunDirectory, checkpoint: str) -> dict[str, float]:
     """By name: bits per dimension of held-out images with their kind, and how far they are above those of training images (of models that
-    have a likelihood, and runs that held images out); seconds to draw 1,000 samples; parameters of the networks that sample.
+    have a likelihood, and runs that held images out); seconds to draw 1,000 samples; parameters of the networks that are used after
+    training: of the one that samples, and of an encoder.
     """
     model = load(run.path, checkpoint=checkpoint, whole=True)
     found = likelihoods(model) if isinstance(model.game, HasLikelihood) else {}

@@ -97,8 +97,10 @@ class TwoPlayerGame(LatentGame):
         """Images that the generator draws in training."""
         return self.generator(self.latents(context.streams, context.batch_size), self.condition(labels))
 
-    def generator_penalties(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
-        """What the generator minimizes beside its losses."""
+    def generator_penalties(
+        self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n ..."]
+    ) -> dict[str, Float[Tensor, " _"]]:
+        """What the generator minimizes beside its losses on the images that it generated."""
         if not self.settings.orthogonal:
             return {}
         # an embedding of classes has no filters
@@ -141,7 +143,7 @@ class TwoPlayerGame(LatentGame):
             losses = dict(self.objective.generator(real, logits))
         if settings.condition == "auxiliary":
             losses["class"] = class_losses(class_logits, labels)
-        return losses | self.generator_penalties(context, labels)
+        return losses | self.generator_penalties(context, labels, generated)
 
     def at_current_level(self, context: StepContext) -> StepContext:
         """The context at the level that growing networks have come to: they are told it, and real images have its side."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, pack_samples
-from sparring.games.game import Player, Turn, evaluating
+from sparring.games.game import Player, Turn, evaluating, without_tracking
 from sparring.games.step_context import StepContext
 from sparring.losses.likelihoods import normal_divergence
 from sparring.losses.objectives import Losses
@@ -18,7 +18,7 @@ from sparring.nets.vaegan import FeatureDiscriminator
 
 
 class AutoencoderGANGame(TwoPlayerGame):
-    """An encoder finds latents of images; the generator makes images of these, and of latents that nobody found."""
+    """An encoder finds latents of images; the generator makes images of these, and of latents from the prior."""
 
     settings: "AutoencoderGANRecipe"
 
@@ -37,33 +37,36 @@ class AutoencoderGANGame(TwoPlayerGame):
         self.sampling_networks = ("generator", "encoder")
 
     def play_encoder(self, context: StepContext) -> Losses:
-        """Find latents that say little, and of which the generator makes images with the same features (equation 9 of the paper)."""
+        """Find latents with a small divergence, of which the generator makes images with the same features (algorithm 1 of the paper)."""
         images, labels = context.batch.samples, context.batch.labels
         mean, log_variance = self.encoder(images, self.condition(labels))
         divergence = normal_divergence(mean, log_variance).sum(dim=1)
         context.metrics["divergence/nats"] = divergence.detach()
-        made = self.generator(self.drawn_latents(context, mean, log_variance), self.condition(labels))
-        return {"divergence": self.settings.beta * divergence, "features": self.feature_distance(made, images, labels)}
+        with without_tracking(self.generator, self.discriminator):  # which are not this turn's to move
+            made = self.generator(self.drawn_latents(context, mean, log_variance), self.condition(labels))
+            distance = self.feature_distance(made, images, labels)
+        return {"divergence": self.settings.beta * divergence, "features": distance}
 
     def play_generator(self, context: StepContext) -> Losses:
         """See TwoPlayerGame, with the classes of the images that are reconstructed."""
         return super().play_generator(replace(context, draw=lambda: context.batch, draw_labels=lambda: context.batch.labels))
 
     def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
-        """See TwoPlayerGame: half of them reconstructions, half of latents that nobody found (algorithm 1 of the paper)."""
+        """See TwoPlayerGame: first reconstructions of the first half of the images, then as many samples (algorithm 1 of the paper)."""
         images, condition = context.batch.samples, self.condition(labels)
         half = len(images) // 2
         with torch.no_grad():
             found = self.drawn_latents(context, *self.encoder(images, condition))
         return self.generator(torch.cat([found[:half], self.latents(context.streams, len(images))[half:]]), condition)
 
-    def generator_penalties(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
-        """See TwoPlayerGame: and the distance of reconstructions from images, by features."""
-        images, condition = context.batch.samples, self.condition(labels)
-        with torch.no_grad():
-            latents = self.drawn_latents(context, *self.encoder(images, condition))
-        distance = self.feature_distance(self.generator(latents, condition), images, labels)
-        return super().generator_penalties(context, labels) | {"features": self.settings.likeness * distance}
+    def generator_penalties(
+        self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n c h w"]
+    ) -> dict[str, Float[Tensor, " _"]]:
+        """See TwoPlayerGame: and the distance of reconstructions from their images, by features."""
+        packing = self.settings.packing
+        some = slice(len(generated) // 2 // packing * packing or packing)  # what is reconstructed, in whole packs
+        distance = self.feature_distance(generated[some], context.batch.samples[some], None if labels is None else labels[some])
+        return super().generator_penalties(context, labels, generated) | {"features": self.settings.likeness * distance}
 
     def drawn_latents(
         self, context: StepContext, mean: Float[Tensor, "n latent"], log_variance: Float[Tensor, "n latent"]
@@ -75,7 +78,7 @@ class AutoencoderGANGame(TwoPlayerGame):
         self, images: Float[Tensor, "n c h w"], wanted: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None
     ) -> Float[Tensor, " packs"]:
         """Half of the squared distance of two images by the discriminator's features: but for a constant, the negative logarithm of a
-        normal density with variance 1 (equations 7 and 8 of the paper). Of packs, its mean.
+        normal density with variance 1 around what is wanted (Larsen et al. 2016, section 2.3). Of packs, its mean.
         """
         discriminator, packing, condition = cast(FeatureDiscriminator, self.discriminator), self.settings.packing, self.condition(labels)
         condition = None if condition is None else condition.reshape(len(images) // packing, -1)

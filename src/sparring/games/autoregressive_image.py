@@ -85,16 +85,17 @@ class AutoregressiveImageGame(LatentGame):
         temperature = 1.0 if truncation is None else truncation
         numbers = self.pixels.numbers(channels)
         colors = [slice(color, color + 1) for color in range(channels)] if self.pixels.by_color else [slice(0, self.pixels.noise(channels))]
-        with evaluating(self), torch.autocast(latents.device.type, enabled=False):
-            network = RowByRow(self.predictor, len(latents), width, condition)
-            for row in range(height):
+        network = RowByRow(self.predictor, len(latents), width, condition)
+        for row in range(height):
+            with evaluating(self), torch.autocast(latents.device.type, enabled=False):  # not while the caller looks at a row
                 network.begin_row()
                 for column in range(width):
                     for color in colors:
-                        predicted = network.predict(column)[:, numbers * color.start :][:, :numbers]
+                        predicted = network.predict(column, slice(numbers * color.start, numbers * (color.start + 1)))
                         drawn = self.pixels.draw(predicted, noise[:, row, column, color], channels, temperature)
-                        network.tell(column, color, drawn)
-                yield network.end_row()
+                        network.set_pixel(column, color, drawn)
+                done = network.end_row()
+            yield done
 
     def log_likelihood(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n"]:
         """See `capabilities.HasLikelihood`."""

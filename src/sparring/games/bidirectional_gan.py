@@ -77,10 +77,8 @@ class BidirectionalGame(LatentGame):
         """
         real, generated = self.pairs(context)
         losses = self.objective.discriminator(self.logits(generated), self.logits(real))
-        with torch.no_grad():
-            missed = (self.generator(real[1], None) - real[0]).square().mean(dim=(1, 2, 3)).sqrt()
-            context.metrics["reconstruction/error"] = missed
-        return {f"adversarial/{name}": loss for name, loss in losses.items()}
+        moved = {"real": "generator", "generated": "encoder"}  # sides are exchanged
+        return {f"adversarial/{moved.get(name, name)}": loss for name, loss in losses.items()}
 
     def logits(self, pair: Pair) -> Float[Tensor, " n"]:
         """The discriminator's logits of pairs."""
@@ -123,3 +121,10 @@ class BidirectionalRecipe(ImageRecipe):
     """Adam's decay rates, for the mean and the variance of gradients."""
     r1: float = 0.0
     """Weight gamma of R1: gamma / 2 times the squared gradient at real images and their latents (Mescheder 2018). 0: no penalty."""
+
+    def incompatibilities(self, spec: ImageSpec) -> list[str]:
+        """See Recipe."""
+        found = super().incompatibilities(spec)
+        if objective(self.objective).is_critic and not self.r1:
+            found.append(f"objective={self.objective!r} has a critic, whose slope must be bounded. Set r1, or use another objective.")
+        return found

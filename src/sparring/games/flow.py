@@ -78,6 +78,16 @@ class FlowGame(LatentGame):
             return self.encode_pixels(samples, noise_of(samples), self.condition(labels))[1]
 
 
+def level_problems(spec: ImageSpec, levels: int) -> list[str]:
+    """What is wrong with the images' sides for a network with so many levels."""
+    if not (spec.height % 2**levels or spec.width % 2**levels):
+        return []
+    return [
+        f"With {levels} levels, sides must be multiples of {2**levels}, and images are {spec.height}x{spec.width}. Use --size "
+        f"{nearest_square(spec.height, 2**levels)}, or fewer levels."
+    ]
+
+
 def encode_pixels(
     flow: Flow,
     margin: float,
@@ -144,12 +154,7 @@ class FlowRecipe(ImageRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec)
-        if spec.height % 2**self.levels or spec.width % 2**self.levels:
-            found.append(
-                f"With {self.levels} levels, sides must be multiples of {2**self.levels}, and images are {spec.height}x{spec.width}. Use "
-                f"--size {nearest_square(spec.height, 2**self.levels)}, or fewer levels."
-            )
+        found = super().incompatibilities(spec) + level_problems(spec, self.levels)
         if self.condition != "none" and not spec.classes:
             found.append("condition needs data with classes, and this data has none. Make a folder for each class, or leave it out.")
         return found

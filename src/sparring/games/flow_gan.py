@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
+import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
@@ -16,7 +17,8 @@ from sparring.games.flow import decode_pixels, encode_pixels
 from sparring.games.game import evaluating
 from sparring.games.image_likelihood import noise_of
 from sparring.games.step_context import StepContext
-from sparring.losses.likelihoods import bits_per_dimension
+from sparring.losses.likelihoods import LEVELS, bits_per_dimension
+from sparring.losses.objectives import Losses
 from sparring.nets.flows import Flow
 
 
@@ -31,14 +33,15 @@ class ReversibleSettings(AdversarialRecipe):
     }
 
     likelihood: float = 1.0
-    """Weight of the bits per dimension of real images beside the game. 0: the game alone."""
+    """Weight of the negative log-likelihood of real images, in nats, beside the adversarial loss (Grover 2018: 1; for color images 20).
+    0: the game alone."""
     margin: float = 0.05
     """Pixels are moved this far away from black and white, and then through a logit, so that the network may give any number. 0: they are
     not."""
 
 
 class FlowGANGame(TwoPlayerGame):
-    """The generator is a reversible network. Beside the discriminator's opinion it minimizes the bits of real images, with a weight."""
+    """The generator is a reversible network. Beside its adversarial loss it minimizes the negative log-likelihood of real images."""
 
     likelihood_kind: ClassVar[LikelihoodKind] = "dequantized bound"
 
@@ -67,15 +70,32 @@ class FlowGANGame(TwoPlayerGame):
         """See TwoPlayerGame."""
         return self.generate(self.latents(context.streams, context.batch_size), None)
 
-    def generator_penalties(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
-        """See TwoPlayerGame: and the bits of real images, times their weight."""
-        found = super().generator_penalties(context, labels)
+    def discriminator_input(
+        self, samples: Float[Tensor, "n c *rest"], name: str, context: StepContext
+    ) -> Float[Tensor, "packs packed *rest"]:
+        """See TwoPlayerGame. Real images get uniform noise of a level: generated ones are no whole levels, which would tell them apart."""
+        if name == "real":
+            samples = samples + context.streams.uniform("levels", *samples.shape) / (LEVELS - 1)
+        return super().discriminator_input(samples, name, context)
+
+    def play_discriminator(self, context: StepContext) -> Losses:
+        """See TwoPlayerGame. Before the first step, actnorms normalize the first batch."""
+        if context.step == 0:
+            with torch.no_grad():
+                encode_pixels(self.flow, self.settings.margin, context.batch.samples, 0.5, None)
+        return super().play_discriminator(context)
+
+    def generator_penalties(
+        self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n c h w"]
+    ) -> dict[str, Float[Tensor, " _"]]:
+        """See TwoPlayerGame: and the negative log-likelihood of real images, in nats, times its weight (section 3.3 of the paper)."""
+        found = super().generator_penalties(context, labels, generated)
         if self.settings.likelihood:
             images = context.batch.samples
             noise = (context.streams.uniform("noise", *images.shape) + 1) / 2
-            bits = bits_per_dimension(encode_pixels(self.flow, self.settings.margin, images, noise, None)[1], self.dimensions)
-            context.metrics["bits_per_dimension"] = bits.detach()
-            found["likelihood"] = self.settings.likelihood * bits
+            log_likelihood = encode_pixels(self.flow, self.settings.margin, images, noise, None)[1]
+            context.metrics["bits_per_dimension"] = bits_per_dimension(log_likelihood.detach(), self.dimensions)
+            found["likelihood"] = -self.settings.likelihood * log_likelihood
         return found
 
     def encode(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n latent"]:

@@ -81,6 +81,19 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def without_tracking(*networks: nn.Module) -> Iterator[None]:
+    """Batch norms take each batch's own statistics, as in training, and keep none of them."""
+    norms = [module for network in networks for module in network.modules() if getattr(module, "track_running_stats", False)]
+    try:
+        for module in norms:
+            vars(module)["track_running_stats"] = False
+        yield
+    finally:
+        for module in norms:
+            vars(module)["track_running_stats"] = True
+
+
+@contextlib.contextmanager
 def as_played(*networks: nn.Module) -> Iterator[None]:
     """As in training, but without gradients and without a trace: batch norms take each batch's own statistics and keep none of them;
     dropout and spectral norms' estimates rest.
@@ -88,15 +101,12 @@ def as_played(*networks: nn.Module) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for network in networks:
             stack.enter_context(evaluating(network))
-        norms = [module for network in networks for module in network.modules() if getattr(module, "track_running_stats", False)]
-        for module in norms:
-            module.training = True
-            vars(module)["track_running_stats"] = False
-        try:
+        for network in networks:
+            for module in network.modules():
+                if getattr(module, "track_running_stats", False):
+                    module.training = True
+        with without_tracking(*networks):
             yield
-        finally:
-            for module in norms:
-                vars(module)["track_running_stats"] = True
 
 
 class Game(nn.Module):

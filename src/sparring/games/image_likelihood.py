@@ -1,5 +1,8 @@
 """Noise for likelihoods of images."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -7,6 +10,14 @@ from torch import Tensor
 
 from sparring.core.random_streams import stream_seed
 from sparring.losses.likelihoods import levels_of
+
+MOST_NUMBERS = 2**16
+"""Number of pixels' values that go through a network together: models of single pixels have hundreds of numbers for each."""
+
+
+def images_at_once(shape: Sequence[int]) -> int:
+    """Number of images of a shape whose likelihood is computed together."""
+    return max(1, MOST_NUMBERS // math.prod(shape))
 
 
 def noise_of(images: Float[Tensor, "n c h w"], *, normal: int = 0) -> Float[Tensor, "n ..."]:

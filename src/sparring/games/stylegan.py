@@ -54,9 +54,11 @@ class StyleGame(TwoPlayerGame):
         """See TwoPlayerGame."""
         return self.generator.synthesize(self.styles(context, context.batch_size, labels), "random")
 
-    def generator_penalties(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> dict[str, Float[Tensor, " _"]]:
+    def generator_penalties(
+        self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n ..."]
+    ) -> dict[str, Float[Tensor, " _"]]:
         """See TwoPlayerGame; every few steps the path lengths are among them, and as much stronger."""
-        losses = super().generator_penalties(context, labels)
+        losses = super().generator_penalties(context, labels, generated)
         weight = self.style_rules.path_length
         if weight and context.step % PATH_EVERY == 0:
             n = max(1, int(context.batch_size * PATH_SHARE))

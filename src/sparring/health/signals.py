@@ -167,7 +167,6 @@ AUGMENTATION = Signal(
 PATH_LENGTH = Signal("path_length", "0 or more", "StyleGAN2: norm of the images' gradient by the style.", "training")
 ENCODER_LOSS = Signal("loss/encoder/*", "any", "The loss of the encoder's own turn: the sum of its terms.", "explicit")
 GAME_BITS = Signal("bits_per_dimension", "0 or more", "Flow-GAN: bits for each number of a real image, in training.", "explicit")
-MISSED = Signal("reconstruction/error", "0 to 2", "BiGAN: distance of an image and the one made of its latent, in training.", "explicit")
 FIT_LOSS = Signal("loss/fit/*", "any", "Explicit models: bits for each number of an image, the sum of their terms.", "explicit")
 DIVERGENCE_IN_NATS = Signal(
     "divergence/nats",
@@ -260,9 +259,12 @@ ROUND_TRIP = Signal(
     "Reversible networks: root mean squared difference of images in [-1, 1] and those made of their latents.",
     "explicit game",
 )
-RECONSTRUCTION = Signal("reconstruction", "0 to 2", "Encoders: the same difference.", "explicit game")
-SMALLEST_STRETCH = Signal(
-    "smallest_stretch", "0 or more", "Invertible convolutions: the smallest singular value of all their weights.", "explicit game"
+RECONSTRUCTION = Signal("reconstruction", "0 to 2", "Encoders: the same difference, of both reduced to 16x16.", "explicit game")
+SMALLEST_SINGULAR_VALUE = Signal(
+    "smallest_singular_value",
+    "0 or more",
+    "Invertible 1x1 convolutions: smallest singular value of their weights.",
+    "explicit game",
 )
 
 ALL_SIGNALS = (*(each for each in tuple(globals().values()) if isinstance(each, Signal)), *EMA_SAMPLE_DIVERSITY)

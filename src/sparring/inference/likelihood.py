@@ -14,15 +14,13 @@ from sparring.data.dataset import Dataset
 from sparring.data.store import Store
 from sparring.games.capabilities import Encodes, HasLikelihood, LikelihoodKind
 from sparring.games.game import evaluating
+from sparring.games.image_likelihood import images_at_once
 from sparring.inference.data_of_model import training_data
 from sparring.inference.model import Model
 from sparring.losses.likelihoods import bits_per_dimension
 from sparring.modalities import MODALITIES
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.run_directory import RunDirectory
-
-PIECE = 64
-"""Number of images that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,9 @@ def bits_of(model: Model, data: Dataset, indices: Int64[np.ndarray, " n"]) -> Fl
     """
     likelihood_kind(model)
     game, found = cast(Any, model.game), []
-    for start in range(0, len(indices), PIECE):
-        batch = data.batch(indices[start : start + PIECE]).to(model.game.device)
+    piece = images_at_once(model.spec.shape)
+    for start in range(0, len(indices), piece):
+        batch = data.batch(indices[start : start + piece]).to(model.game.device)
         labels = batch.labels if game.conditional else None
         if game.conditional and labels is None:
             raise SettingsError(f"{model.source} was trained with classes: give images with the same classes, in a folder for each.")
@@ -92,8 +91,9 @@ def reconstructed(model: Model, store: Store, indices: Int64[np.ndarray, " n"]) 
     if not isinstance(model.latent_game, Encodes):
         raise SettingsError(f"{model.source} has no way from images back to latents. sparring latent project searches for one.")
     found = []
-    for start in range(0, len(indices), PIECE):
-        batch = store.batch(indices[start : start + PIECE]).to(model.game.device)
+    piece = images_at_once(model.spec.shape)
+    for start in range(0, len(indices), piece):
+        batch = store.batch(indices[start : start + piece]).to(model.game.device)
         labels = batch.labels if game.conditional else None
         with evaluating(model.game):
             found.append(game.generate(game.encode(batch.samples, labels), game.condition(labels)).float().cpu())

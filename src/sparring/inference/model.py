@@ -104,11 +104,6 @@ class Model:
                 "generator or discriminator takes tensors."
             )
 
-    @property
-    def is_partial(self) -> bool:
-        """Whether only the networks that sample were loaded."""
-        return any(weight.is_meta for weight in self.game.parameters())
-
     def refuse_without_generator(self) -> None:
         """Raise a CheckpointError if there is nothing to draw with."""
         if next(self.game.get_submodule(self.game.sampling_networks[0]).parameters()).is_meta:
@@ -127,7 +122,8 @@ class Model:
 
         `label`: class of all of them, by name or number; by default every class in turn. `truncation`: more typical and less varied
         samples, from latents nearer to the mean. For networks with styles the share of the way from the mean of w, 1 being all of it
-        (Karras et al. 2019, appendix B); for others the largest absolute value of a latent's numbers (Brock et al. 2019).
+        (Karras et al. 2019, appendix B); for models with likelihoods the temperature; for others the largest absolute value of a latent's
+        numbers (Brock et al. 2019).
         """
         return sampling.sample(self, n, seed=seed, label=label, first=first, truncation=truncation)
 

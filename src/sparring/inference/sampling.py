@@ -51,7 +51,8 @@ def sample(
 
     `label`: the class of all of them, by name or number; by default every class in turn. `truncation`: more typical and less varied
     images, from latents nearer to the mean. For networks with styles the share of the way from the mean of w, 1 being all of it
-    (Karras et al. 2019, appendix B); for others the farthest from zero that numbers of a latent may be (Brock et al. 2019).
+    (Karras et al. 2019, appendix B); for models with likelihoods the temperature; for others the farthest from zero that numbers of a
+    latent may be (Brock et al. 2019).
     """
     game, labels = checked(model, n, first, label, truncation)
     return game.sample(n, seed, labels, first, truncation)

@@ -10,6 +10,7 @@ from torch.nn.functional import adaptive_max_pool2d
 
 from sparring.core.errors import SettingsError
 from sparring.data.store import Store
+from sparring.games.capabilities import Encodes, HasDiscriminator
 from sparring.inference.model import Model
 from sparring.nets.forward_hooks import FeatureMapRecorder, record_feature_maps
 
@@ -49,6 +50,8 @@ def open_discriminator(model: Model) -> tuple[nn.Module, Callable[[Float[Tensor,
     discriminator = model.discriminator
     if discriminator is None:
         raise SettingsError(f"{model.source} holds no discriminator: a packed model has none. Name the run instead.")
+    if isinstance(model.game, Encodes) and not isinstance(model.game, HasDiscriminator):
+        raise SettingsError(f"{model.source} has a discriminator of images with their latents, which is not looked into. Name another run.")
     packing = getattr(model.recipe, "packing", 1)
     class_inputs = len(model.spec.classes) * packing if getattr(model.recipe, "condition", "none") in {"concatenate", "projection"} else 0
     discriminator.eval()

@@ -159,6 +159,7 @@ def _first_layer_weights(space: LatentSpace) -> list[Float[Tensor, "_ latent"]]:
     if isinstance(space.generator, StyleGenerator):
         mapping = {id(module) for module in space.generator.mapping.modules()}
         return [module.weight.detach() for module in maps if id(module) not in mapping]
+    maps = [module for module in maps if module.weight.shape[1] >= size]  # others read the class
     if not maps:
         raise SettingsError(f"{space.model.source} has no linear layer that reads the latent. Use the method 'principal'.")
     return [maps[0].weight.detach()[:, :size]]  # before the class

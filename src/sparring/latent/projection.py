@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -107,7 +107,7 @@ def project_images(
     """Find the points whose generated images are nearest to `targets`, images in [-1, 1] of the model's shape.
 
     `space` "w" has one style for all layers, "w+" one for each layer (Abdal et al. 2019); without styles both mean z. The starting point is
-    what the model's encoder finds, if it has one and was loaded whole, else the nearest of 512 random samples. Where an encoder loses
+    what the model's encoder finds, if it has one, else the nearest of 512 random samples. Where an encoder loses
     nothing, as that of a reversible network, nothing is searched for. Raises a SettingsError for targets of another shape.
     """
     latent_space = LatentSpace(model)
@@ -119,6 +119,9 @@ def project_images(
             "Resize the images."
         )
     targets = targets.to(latent_space.game.device)
+    if isinstance(latent_space.game, Encodes) and (label is not None or not latent_space.game.conditional):
+        labels = latent_space.sample_labels(len(targets), label)
+        return project_from(latent_space, latent_space.game.encode(targets, labels), labels, targets, space, steps, rate)
     labels = latent_space.sample_labels(START_CANDIDATES, label, seed)
     points = latent_space.sample_points(START_CANDIDATES, seed, label)
     if latent_space.has_styles:  # the mean of all w is a good start too
@@ -126,12 +129,25 @@ def project_images(
         points, labels = torch.cat([points, mean]), None
     start = nearest_points(latent_space.generate(points, labels), points, targets)
     labels = None if labels is None else labels[[int((points == one).flatten(1).all(dim=1).nonzero()[0]) for one in start]]
-    draw = latent_space.generation_function(labels)
-    if isinstance(latent_space.game, Encodes) and not latent_space.model.is_partial:
+    if isinstance(latent_space.game, Encodes):  # of which the class is known now
         start = latent_space.game.encode(targets, labels)
-        with torch.no_grad():
-            exact = bool((multiscale_distances(draw(start), targets) < EXACT).all())
-        steps = 0 if exact else steps
+    return project_from(latent_space, start, labels, targets, space, steps, rate)
+
+
+def project_from(
+    latent_space: LatentSpace,
+    start: Points,
+    labels: Int64[Tensor, " n"] | None,
+    targets: Images,
+    space: Literal["w", "w+"],
+    steps: int,
+    rate: float,
+) -> Projection:
+    """Optimize points from where they start, unless they are the targets' already."""
+    draw = latent_space.generation_function(labels)
+    with torch.no_grad():
+        there = not latent_space.has_styles and bool((multiscale_distances(draw(start), targets) < EXACT).all())
+    steps = 0 if there else steps
     with frozen(latent_space.generator):
         if not latent_space.has_styles or space == "w+":
             return optimize_points(draw, start, targets, steps=steps, rate=rate)

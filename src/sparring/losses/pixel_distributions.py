@@ -84,41 +84,41 @@ class LogisticMixture:
     ) -> tuple[
         Float[Tensor, "n k *where"], Float[Tensor, "n k c *where"], Float[Tensor, "n k c *where"], Float[Tensor, "n k pairs *where"]
     ]:
-        """Logits of components; means and logarithms of scales by color; and how much each later color follows each earlier one."""
+        """Logits of components; means and logarithms of scales by color; and coefficients by which later colors move with earlier ones."""
         parts = predicted.unflatten(1, (self.components, -1))
-        logits, means, log_scales, follows = parts.split([1, channels, channels, channels * (channels - 1) // 2], dim=2)
-        return logits[:, :, 0], means, log_scales.clamp(min=SMALLEST_LOG_SCALE), follows.tanh()
+        logits, means, log_scales, coefficients = parts.split([1, channels, channels, channels * (channels - 1) // 2], dim=2)
+        return logits[:, :, 0], means, log_scales.clamp(min=SMALLEST_LOG_SCALE), coefficients.tanh()
 
     def log_probability(self, predicted: Float[Tensor, "n _ h w"], images: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
         """See PixelDistribution."""
         channels = images.shape[1]
-        logits, means, log_scales, follows = self.split(predicted, channels)
+        logits, means, log_scales, coefficients = self.split(predicted, channels)
         exact = images_of(levels_of(images))[:, None].expand(-1, self.components, -1, -1, -1)
-        moved = [mean + moves(follows, exact, color, 2) for color, mean in enumerate(means.unbind(dim=2))]
+        moved = [mean + shift_of_mean(coefficients, exact, color, 2) for color, mean in enumerate(means.unbind(dim=2))]
         found = log_discretized_logistic(exact, torch.stack(moved, dim=2), log_scales).sum(dim=2)
         return (logits.log_softmax(dim=1) + found).logsumexp(dim=1).flatten(1).sum(dim=1)
 
     def draw(self, predicted: Float[Tensor, "n _"], noise: Float[Tensor, "n _"], channels: int, temperature: float) -> Float[Tensor, "n _"]:
         """See PixelDistribution: all colors."""
-        logits, means, log_scales, follows = self.split(predicted, channels)
+        logits, means, log_scales, coefficients = self.split(predicted, channels)
         below = (logits / temperature).softmax(dim=1).cumsum(dim=1)
         chosen = (below <= noise[:, :1] * below[:, -1:]).sum(dim=1).clamp(max=self.components - 1)
         rows = torch.arange(len(predicted), device=predicted.device)
-        means, log_scales, follows = (each[rows, chosen] for each in (means, log_scales, follows))
+        means, log_scales, coefficients = (each[rows, chosen] for each in (means, log_scales, coefficients))
         drawn = torch.zeros_like(means)
         for color in range(channels):
             place = noise[:, 1 + color]
-            mean = means[:, color] + moves(follows, drawn, color, 1)
+            mean = means[:, color] + shift_of_mean(coefficients, drawn, color, 1)
             # of a logistic distribution the logit is the inverse of the cumulative distribution, and a level has all that rounds to it
             drawn[:, color] = images_of(levels_of(mean + temperature * log_scales[:, color].exp() * place.logit()))
         return drawn
 
 
-def moves(follows: Tensor, known: Tensor, color: int, dim: int) -> Tensor | float:
-    """How far the means of a color move with the colors before it, which are in `dim` of `known`. `follows` has all pairs in that
+def shift_of_mean(coefficients: Tensor, known: Tensor, color: int, dim: int) -> Tensor | float:
+    """How far the means of a color move with the colors before it, which are in `dim` of `known`. `coefficients` has all pairs in that
     dimension: of the second color with the first, of the third with the first and with the second.
     """
     if not color:
         return 0.0
-    own = follows.narrow(dim, color * (color - 1) // 2, color)
+    own = coefficients.narrow(dim, color * (color - 1) // 2, color)
     return (own * known.narrow(dim, 0, color)).sum(dim=dim)

@@ -23,7 +23,7 @@ DTYPE = torch.float64
 
 
 @dataclass(frozen=True)
-class Sight:
+class ColorMask:
     """Which outputs of a convolution may see which inputs of their own pixel: those about earlier colors, and `itself` the same color."""
 
     outputs: Sequence[int]
@@ -42,20 +42,22 @@ class Sight:
 
 class CausalConvolution(nn.Module):
     """A convolution of which an output depends on the inputs of `rows` rows and `columns` columns. The last row is the output's own, or, if
-    it looks `above`, the one before. The last column is the output's own if it has `sight`, which says which of those inputs it may see;
+    it looks `above`, the one before. With a `color_mask`, which says what an output may see of its own pixel, the last column is its own;
     else columns go to both sides.
     """
 
-    def __init__(self, inputs: int, outputs: int, rows: int, columns: int, *, above: bool = False, sight: Sight | None = None) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, rows: int, columns: int, *, above: bool = False, color_mask: ColorMask | None = None
+    ) -> None:
         super().__init__()
-        self.rows, self.columns, self.above, self.sight = rows, columns, above, sight
-        self.left = columns // 2 if sight is None else columns - 1
+        self.rows, self.columns, self.above, self.color_mask = rows, columns, above, color_mask
+        self.left = columns // 2 if color_mask is None else columns - 1
         layer = nn.Conv2d(inputs, outputs, (rows, columns))
         self.weight, self.bias = layer.weight, cast(nn.Parameter, layer.bias)
 
     def masked_weight(self) -> Float[Tensor, "outputs inputs rows columns"]:
         """The weights, with zeros for what may not be seen."""
-        mask = None if self.sight is None else self.sight.mask(self.weight.device)
+        mask = None if self.color_mask is None else self.color_mask.mask(self.weight.device)
         if mask is None:
             return self.weight
         return torch.cat([self.weight[..., :-1], self.weight[..., -1:] * mask[:, :, None, None]], dim=-1)
@@ -91,9 +93,9 @@ class Layer(nn.Module):
         self.first = first
         self.vertical = CausalConvolution(inputs, 2 * width, kernel // 2 + (not first), kernel, above=first)
         self.across = nn.Conv2d(2 * width, 2 * width, 1)
-        sight = Sight([*after, *after], before, itself=not first)
-        self.horizontal = CausalConvolution(inputs, 2 * width, 1, kernel // 2 + 1, sight=sight)
-        self.last = CausalConvolution(width, width, 1, 1, sight=Sight(after, after))
+        color_mask = ColorMask([*after, *after], before, itself=not first)
+        self.horizontal = CausalConvolution(inputs, 2 * width, 1, kernel // 2 + 1, color_mask=color_mask)
+        self.last = CausalConvolution(width, width, 1, 1, color_mask=ColorMask(after, after))
         self.embed = nn.Linear(classes, 4 * width, bias=False) if classes else None
 
     def biases(self, condition: Float[Tensor, "n classes"] | None) -> tuple[Float[Tensor, "_ width"], Float[Tensor, "_ width"]]:
@@ -127,8 +129,8 @@ class PixelCNN(nn.Module):
         self.layers = nn.ModuleList([Layer((of_pixels, of_features), FIRST_KERNEL, classes, first=True)])
         self.layers.extend(Layer((of_features, of_features), kernel, classes, first=False) for _ in range(layers))
         of_outputs = [color for color in colors for _ in range(outputs)]
-        self.hidden = CausalConvolution(width, width, 1, 1, sight=Sight(of_features, of_features))
-        self.head = CausalConvolution(width, len(of_outputs), 1, 1, sight=Sight(of_outputs, of_features))
+        self.hidden = CausalConvolution(width, width, 1, 1, color_mask=ColorMask(of_features, of_features))
+        self.head = CausalConvolution(width, len(of_outputs), 1, 1, color_mask=ColorMask(of_outputs, of_features))
 
     def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Maps:
         """Predictions of every pixel, of images in [-1, 1]."""
@@ -187,7 +189,7 @@ class LayerByRow:
 
 class RowByRow:
     """Predictions for one pixel after the other, where what was computed of earlier ones is kept. For each row, from the top: `begin_row`,
-    for each column `predict` and `tell` (of each color, if the network predicts them one by one), and `end_row`.
+    for each column `predict` and `set_pixel` (of each color, if the network predicts them one by one), and `end_row`.
 
     All is in float64: there, the order of sums does not matter for the level that is drawn of a prediction.
     """
@@ -205,17 +207,18 @@ class RowByRow:
             layer.take_above(found)
             found = layer.look_up()
 
-    def predict(self, column: int) -> Vectors:
-        """The prediction for a pixel of this row."""
+    def predict(self, column: int, outputs: slice) -> Vectors:
+        """Some numbers of the prediction for a pixel of this row."""
         found = self.layers[0].look_left(column)
         for layer in self.layers[1:]:
             layer.row[:, layer.margin + column] = found
             found = layer.look_left(column)
-        for weight, bias in (self.hidden, self.head):
-            found = torch.addmm(bias, found.clamp(min=0), weight)
-        return found
+        weight, bias = self.hidden
+        found = torch.addmm(bias, found.clamp(min=0), weight)
+        weight, bias = self.head
+        return torch.addmm(bias[outputs], found.clamp(min=0), weight[:, outputs])
 
-    def tell(self, column: int, colors: slice, values: Float[Tensor, "n colors"]) -> None:
+    def set_pixel(self, column: int, colors: slice, values: Float[Tensor, "n colors"]) -> None:
         """Some colors of a pixel of this row, in [-1, 1]."""
         self.pixels[:, column, : self.channels][:, colors] = values
 

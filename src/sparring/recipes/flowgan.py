@@ -9,7 +9,7 @@ from torch import nn
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial_settings import nearest_square, square_problems
-from sparring.games.flow import FlowGame
+from sparring.games.flow import FlowGame, level_problems
 from sparring.games.flow_gan import FlowGANGame, ReversibleSettings
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import dcgan
@@ -39,6 +39,8 @@ class FlowGAN(ReversibleSettings):
     """Distribution of latent vectors: normal, and as many numbers as an image has."""
     objective: ObjectiveName = "wasserstein"
     """Losses of generator and discriminator: see the other recipes."""
+    discriminator_steps: int = 5
+    """Number of critic updates per generator update."""
     gradient_penalty: float = 10.0
     """Weight of the gradient penalty (gradient norm - 1)^2 at points between real and generated samples (Gulrajani 2017: 10). 0: none."""
     adversarial: bool = True
@@ -61,12 +63,14 @@ class FlowGAN(ReversibleSettings):
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + square_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
+        found += level_problems(spec, self.levels)
         if self.latent != "normal" or self.latent_size != type(self).latent_size:
             found.append("A reversible generator has as many normal latents as an image has numbers. Leave out latent and latent_size.")
         if self.condition != "none":
             found.append("flowgan has no classes in its paper. Leave condition out.")
-        if not self.adversarial and not self.likelihood:
-            found.append("Without the critic and without likelihood there is nothing to learn from. Set one of adversarial and likelihood.")
+        for name in () if self.adversarial else sorted({each.name for each in fields(self)} - {*SHARED, "adversarial", "flow_width"}):
+            if getattr(self, name) != getattr(type(self), name):
+                found.append(f"{name} does nothing without the critic. Leave it out, or play against the critic.")
         if self.adversarial and self.penalized and self.discriminator_norm == "batch":
             found.append(
                 "Gradient penalties need gradients of single images, and batch norm mixes images. Use discriminator_norm='none' or "

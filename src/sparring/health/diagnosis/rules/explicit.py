@@ -11,7 +11,7 @@ from sparring.health.signals import (
     PAIRWISE_DISTANCE,
     RECONSTRUCTION,
     ROUND_TRIP,
-    SMALLEST_STRETCH,
+    SMALLEST_SINGULAR_VALUE,
 )
 
 UNIFORM_BITS = 8.0
@@ -49,8 +49,9 @@ def posterior_collapse(record: Record) -> Finding | None:
 
 
 def worse_than_uniform(record: Record) -> Finding | None:
-    """A model that learns bits per dimension has more of them than if all levels were equally likely."""
+    """A model with a likelihood has more bits per dimension than if all levels were equally likely."""
     bits = record.signal(FIT_LOSS)
+    bits = bits if len(bits) else record.signal(BITS_OF_TRAINING)
     if len(bits) < thresholds.MIN_MEASUREMENTS or record.last_step < thresholds.MIN_STEPS:
         return None
     now = bits.recent.median
@@ -121,17 +122,17 @@ def round_trip_error(record: Record) -> Finding | None:
 
 def singular_convolution(record: Record) -> Finding | None:
     """An invertible convolution has become one that can hardly be inverted."""
-    stretch = record.signal(SMALLEST_STRETCH)
-    if not len(stretch) or stretch.values[-1] >= thresholds.SINGULAR:
+    smallest = record.signal(SMALLEST_SINGULAR_VALUE)
+    if not len(smallest) or smallest.values[-1] >= thresholds.SINGULAR:
         return None
     return Finding(
         name="singular convolution",
         summary="An invertible 1x1 convolution is nearly singular: it maps some direction to almost nothing, and samples come out wrong.",
-        evidence=(f"Its smallest singular value is {stretch.values[-1]:.2g}.",),
+        evidence=(f"Its smallest singular value is {smallest.values[-1]:.2g}.",),
         severity="severe",
         confidence=0.9,
-        since=stretch.holds_since(lambda values: values < thresholds.SINGULAR),
-        curves={"smallest singular value": stretch},
+        since=smallest.holds_since(lambda values: values < thresholds.SINGULAR),
+        curves={"smallest singular value": smallest},
         remedies=(*lower_rate(record), Remedy(action="Go back to a checkpoint from before.")),
     )
 
@@ -160,7 +161,7 @@ def encoder_finds_nothing(record: Record) -> Finding | None:
                 else ()
             ),
             *(
-                (Remedy(action="Use fewer latents, which the discriminator can tell apart more easily.", settings={"latent_size": 16}),)
+                (Remedy(action="Use fewer latents.", settings={"latent_size": 16}),)
                 if (record.settings.get("latent_size") or 0) > 16
                 else ()
             ),
