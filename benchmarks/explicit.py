@@ -1,6 +1,7 @@
 """Explicit models beside GANs, on the same images for the same minutes: likelihood with its kind, Fréchet distance, seconds to sample.
 
     python benchmarks/explicit.py [--recipes vae glow pixelcnn ...] [--minutes 10] [--data fashion10k] [--size 32] [--json FILE]
+        [--samples FOLDER]
 
 One run each, one after the other, with all cores. Bits per dimension are of held-out images (128) and of as many that were trained on, with
 standard errors. Floors are those of `sparring compare`: a kernel density and a mixture, fitted on the same images."""
@@ -53,11 +54,15 @@ def main() -> None:
     arguments.add_argument("--data", default="fashion10k")
     arguments.add_argument("--size", type=int, default=32)
     arguments.add_argument("--json", type=Path)
+    arguments.add_argument("--samples", type=Path, help="where to write a row of samples of each model")
     asked = arguments.parse_args()
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for recipe in asked.recipes:
             results.append(one(recipe, asked.minutes, asked.data, asked.size, Path(scratch)))
+            if asked.samples:
+                row = sparring.load(Path(scratch) / recipe).sample(16, seed=0)
+                sparring.save_images(row, asked.samples / f"{recipe}.png", columns=16)
             print(json.dumps(results[-1]), flush=True)
         trained_on, held_out = parts_of_run(sparring.load(Path(scratch) / asked.recipes[0]))
         assert held_out is not None
