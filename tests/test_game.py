@@ -71,7 +71,7 @@ def test_sample_i_of_a_seed_is_the_same_image_however_it_is_asked_for(recipe: st
     assert len({tuple(image.flatten().tolist()) for image in whole}) == 37
 
 
-@pytest.mark.parametrize("recipe", OF_NOISE)
+@pytest.mark.parametrize("recipe", sorted({*OF_NOISE} - {"flowgan"}))  # which has no classes
 def test_classes_are_asked_for(recipe: str, gray16: ImageSpec) -> None:
     game = build(recipe, gray16, condition="concatenate")
     first = game.sample(4, labels=torch.zeros(4, dtype=torch.long))
@@ -92,7 +92,7 @@ ALL_OF_IT: dict[str, dict[str, object]] = {
 """Settings with which every weight moves in the first step."""
 
 
-@pytest.mark.parametrize("recipe", OF_NOISE)
+@pytest.mark.parametrize("recipe", sorted({*OF_NOISE} - {"flowgan"}))  # whose couplings begin as the identity: tests/explicit
 def test_every_recipe_takes_its_turns_and_learns(recipe: str, store: Store) -> None:
     settings = resolve(TrainSettings(steps=1, threads=1, device="cpu"))
     made = recipes.get(recipe)(batch_size=16, **SMALL.get(recipe, {}), **ALL_OF_IT.get(recipe, {}))

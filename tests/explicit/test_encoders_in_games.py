@@ -301,8 +301,12 @@ def test_the_critic_cannot_tell_real_images_by_their_whole_levels() -> None:
     assert -0.5 <= gap.min() < -0.45
     assert 0.45 < gap.max() <= 0.5
     assert torch.equal(game.discriminator_input(images, "generated", context_of(images)), images)
-    game.play_discriminator(context_of(images))
+    assert [turn.name for turn in game.turns] == ["generator", "discriminator"]
+    game.play_generator(context_of(images))
     assert all(int(part.begun) == 1 for part in game.modules() if isinstance(part, ActNorm)), "before the critic sees what is generated"
+    before = {name: tensor.clone() for name, tensor in game.state_dict().items()}
+    game.play_discriminator(context_of(images))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in game.state_dict().items())
 
 
 def test_what_cannot_work_is_refused() -> None:

@@ -50,6 +50,7 @@ class FlowGANGame(TwoPlayerGame):
     def __init__(self, spec: ImageSpec, generator: Flow, discriminator: nn.Module, settings: ReversibleSettings) -> None:
         super().__init__(spec, generator, discriminator, settings)
         self.dimensions = math.prod(spec.shape)
+        self.turns = self.turns[::-1]  # the generator's first, in which actnorms normalize the first batch
 
     @property
     def flow(self) -> Flow:
@@ -78,12 +79,12 @@ class FlowGANGame(TwoPlayerGame):
             samples = samples + context.streams.uniform("levels", *samples.shape) / (LEVELS - 1)
         return super().discriminator_input(samples, name, context)
 
-    def play_discriminator(self, context: StepContext) -> Losses:
+    def play_generator(self, context: StepContext) -> Losses:
         """See TwoPlayerGame. Before the first step, actnorms normalize the first batch."""
         if context.step == 0:
             with torch.no_grad():
                 encode_pixels(self.flow, self.settings.margin, context.batch.samples, 0.5, None)
-        return super().play_discriminator(context)
+        return super().play_generator(context)
 
     def generator_penalties(
         self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n c h w"]

@@ -106,7 +106,9 @@ def started(recipe: str | type[AdversarialRecipe]) -> AdversarialRecipe:
     """A recipe with its settings for points; a SettingsError if it is no game of a generator against a discriminator."""
     kind = recipes.get(recipe) if isinstance(recipe, str) else recipe
     if "points" not in kind.settings_for:
-        raise SettingsError(f"The recipe {recipes.name_of(kind)} does not work on points, which need a generator and a discriminator.")
+        raise SettingsError(
+            f"The recipe {recipes.name_of(kind)} does not work on points. Those of plain GANs do: gan, dcgan, wgan-gp and others."
+        )
     return kind.usual("points")  # pyright: ignore[reportReturnType]
 
 
