@@ -4,7 +4,7 @@
         [--samples FOLDER]
 
 One run each, one after the other, with all cores. Bits per dimension are of held-out images (128) and of as many that were trained on, with
-standard errors. Floors are those of `sparring compare`: a kernel density and a mixture, fitted on the same images."""
+standard errors. Baselines are those of `sparring compare`: a kernel density and a mixture, fitted on the same images."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from rich.console import Console
 
 import sparring
 from sparring.evaluation.judge import judge
-from sparring.evaluation.likelihood_floors import likelihood_floors
+from sparring.evaluation.likelihood_baselines import likelihood_baselines
 from sparring.games.capabilities import HasLikelihood
 from sparring.inference.likelihood import bits_of_run, parts_of_run
 
@@ -66,8 +66,8 @@ def main() -> None:
             print(json.dumps(results[-1]), flush=True)
         trained_on, held_out = parts_of_run(sparring.load(Path(scratch) / asked.recipes[0]))
         assert held_out is not None
-        floors = likelihood_floors(trained_on, held_out, 128)
-        print(json.dumps(floors), flush=True)
+        baselines = likelihood_baselines(trained_on, held_out, 128)
+        print(json.dumps(baselines), flush=True)
     print("\n| model | bits per dimension, held out | trained on | kind | FD-lite0 | precision | recall | s for 1,000 | parameters |")
     print("|---|---|---|---|---|---|---|---|---|")
     for each in results:
@@ -75,10 +75,10 @@ def main() -> None:
         scores = " | ".join(f"{each[name]:.3g}" for name in ("FD-lite0", "precision", "recall"))
         seconds, weights = each["seconds for 1,000 samples"], each["parameters"]
         print(f"| {each['recipe']} | {bits[0]} | {bits[1]} | {each.get('kind', '-')} | {scores} | {seconds:.1f} | {weights:,} |")
-    for name, (kind, bits) in floors.items():
+    for name, (kind, bits) in baselines.items():
         print(f"| {name} | {bits:.3f} | | {kind} | | | | | |")
     if asked.json:
-        asked.json.write_text(json.dumps({"runs": results, "floors": floors}, indent=1) + "\n")
+        asked.json.write_text(json.dumps({"runs": results, "baselines": baselines}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

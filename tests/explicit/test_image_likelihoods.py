@@ -321,13 +321,13 @@ def test_a_comparison_has_likelihoods_with_their_kind_and_a_dash_for_gans(
     small = {"steps": 2, "width": 4, "batch_size": 8, "size": 16, "channels": 1, "threads": 1, "holdout": 4}
     sparring.train("dcgan", squares, tmp_path / "dcgan", console=quiet, **small)
     rows = sparring.compare([runs["vae"], runs["glow"], tmp_path / "dcgan"], samples=20, out=tmp_path / "table.md", console=quiet)
-    floors = [row for row in rows if row.is_floor]
-    assert [(row.name.partition(" of ")[0], format_cell(row, "bits (exact)") == "-") for row in floors] == [
-        ("floor: kernel density", False),
-        ("floor: mixture", True),
+    baselines = [row for row in rows if row.is_baseline]
+    assert [(row.name.partition(" of ")[0], format_cell(row, "bits (exact)") == "-") for row in baselines] == [
+        ("baseline: kernel density", False),
+        ("baseline: mixture", True),
     ]
-    assert 0 < floors[1].means["bits (dequantized bound)"] < 8
-    by_name = {row.name.split()[0]: row for row in rows if not row.is_floor}
+    assert 0 < baselines[1].means["bits (dequantized bound)"] < 8
+    by_name = {row.name.split()[0]: row for row in rows if not row.is_baseline}
     columns = ["bits (ELBO)", "bits (dequantized bound)", "bits above training images"]
     shown = {name: [format_cell(row, column) == "-" for column in columns] for name, row in by_name.items()}
     assert shown == {"vae": [False, True, False], "glow": [True, False, False], "dcgan": [True, True, True]}

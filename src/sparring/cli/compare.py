@@ -32,7 +32,7 @@ def compare(
     screen = console()
     lines = api.compare(runs, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=out, console=screen)
     for place, line in enumerate(lines, start=1):
-        screen.print(f"{'' if line.is_floor else f'{place}. '}{line.name}{f', {line.runs} runs' if line.runs > 1 else ''}")
+        screen.print(f"{'' if line.is_baseline else f'{place}. '}{line.name}{f', {line.runs} runs' if line.runs > 1 else ''}")
         screen.print("   " + ", ".join(f"{column} {format_cell(line, column)}" for column in line.means))
     if out is not None:
         screen.print(f"Written: {out}")

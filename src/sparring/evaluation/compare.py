@@ -14,7 +14,7 @@ from sparring.core.errors import DataError, SettingsError, SparringError, listed
 from sparring.evaluation import report
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
 from sparring.evaluation.judge_table_sources import judge_table_model
-from sparring.evaluation.likelihood_floors import likelihood_floors
+from sparring.evaluation.likelihood_baselines import likelihood_baselines
 from sparring.evaluation.model_costs import BITS, GAP, LOOKED_AT, PARAMETERS, model_costs
 from sparring.evaluation.open_extractor import open_extractor
 from sparring.inference.likelihood import parts_of_run
@@ -63,7 +63,7 @@ class ComparisonRow:
     """Mean of each score over the runs; NaN for what their models do not have, such as a likelihood."""
     spreads: dict[str, float]
     """Standard deviation of each score over the runs (with n - 1); NaN for a single run."""
-    is_floor: bool = False
+    is_baseline: bool = False
     """Whether it is no run, but a simple density that models with a likelihood should beat."""
 
 
@@ -114,26 +114,26 @@ def compare(
             scores = {score.name: score.value for score in judgment.scores}
         found.append(RunScores(name, scores, model_costs(directory, checkpoint)))
     rows = rank_runs(found, by=next(iter(found[0].scores)))
-    rows += floor_rows(rows, [directory for directory, run in zip(directories, found, strict=True) if GAP in run.costs])
+    rows += baseline_rows(rows, [directory for directory, run in zip(directories, found, strict=True) if GAP in run.costs])
     _write_comparison(rows, out)
     return rows
 
 
-def floor_rows(rows: Sequence[ComparisonRow], runs: Sequence[RunDirectory]) -> list[ComparisonRow]:
-    """Rows of densities that are fitted on what the first of `runs`, which know likelihoods, was trained on: floors of its bits."""
+def baseline_rows(rows: Sequence[ComparisonRow], runs: Sequence[RunDirectory]) -> list[ComparisonRow]:
+    """Rows of densities that are fitted on what the first of `runs`, which know likelihoods, was trained on: baselines of its bits."""
     if not runs:
         return []
     trained_on, held_out = parts_of_run(load(runs[0].path))
     assert held_out is not None
     found = []
-    floors = likelihood_floors(trained_on, held_out, LOOKED_AT)
+    baselines = likelihood_baselines(trained_on, held_out, LOOKED_AT)
     for row in rows:  # which may have no such column yet
-        missing = {BITS.format(kind=kind): math.nan for kind, _ in floors.values()}
+        missing = {BITS.format(kind=kind): math.nan for kind, _ in baselines.values()}
         row.means.update({name: nan for name, nan in missing.items() if name not in row.means})
         row.spreads.update({name: nan for name, nan in missing.items() if name not in row.spreads})
-    for name, (kind, bits) in floors.items():
+    for name, (kind, bits) in baselines.items():
         nothing = dict.fromkeys(rows[0].means, math.nan)
-        found.append(ComparisonRow(f"floor: {name}", 1, nothing | {BITS.format(kind=kind): bits}, nothing, is_floor=True))
+        found.append(ComparisonRow(f"baseline: {name}", 1, nothing | {BITS.format(kind=kind): bits}, nothing, is_baseline=True))
     return found
 
 

@@ -9,7 +9,7 @@ from sparring.games.autoregressive_image import AutoregressiveImageRecipe
 @dataclass(frozen=True, kw_only=True)
 class PixelCNN(AutoregressiveImageRecipe):
     """No GAN: it learns by likelihood, and knows that of every image exactly. Samples are made pixel by pixel. The paper's
-    networks, for GPUs, have a width of 128 and 20 layers.
+    networks, for GPUs, have a width of 384 and 20 layers.
     """
 
     title: ClassVar[str] = "Pixel by pixel, each predicted from those before it: exact likelihoods"

@@ -1,4 +1,4 @@
-"""Floors of likelihoods: simple densities that are fitted on training images. What is not better than these has learned little."""
+"""Baselines of likelihoods: simple densities that are fitted on training images. What is not better than these has learned little."""
 
 import importlib.util
 import math
@@ -13,14 +13,14 @@ from sparring.losses.likelihoods import LEVELS, images_of, levels_of, log_discre
 
 KERNELS, COMPONENTS = 2000, 32
 MOST_NUMBERS = 2**24
-"""Number of pixels' values, of all images together, that a floor is fitted on at most."""
+"""Number of pixels' values, of all images together, that a baseline is fitted on at most."""
 LOG_SCALES = tuple(np.arange(-4.5, 0.01, 0.5).tolist())
 """Widths of kernels that are tried, as logarithms, where levels 0 to 255 are -1 to 1."""
 TUNED_ON = 30
 """Number of training images that are no kernels, and choose the width."""
 
 
-def likelihood_floors(training: Dataset, unseen: Dataset, most: int) -> dict[str, tuple[str, float]]:
+def likelihood_baselines(training: Dataset, unseen: Dataset, most: int) -> dict[str, tuple[str, float]]:
     """By name: the kind of the likelihood, and bits per dimension of at most `most` unseen images. The mixture needs scikit-learn, and is
     left out without it.
     """

@@ -1,4 +1,4 @@
-"""Floors of likelihoods, against numbers that are known."""
+"""Baselines of likelihoods, against numbers that are known."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sparring.evaluation.likelihood_floors import kernel_bits, mean_bits_around, mixture_bits
+from sparring.evaluation.likelihood_baselines import kernel_bits, mean_bits_around, mixture_bits
 from sparring.losses.likelihoods import images_of, log_discretized_logistic
 
 
