@@ -189,6 +189,16 @@ def square_problems(spec: ImageSpec, smallest: int, largest: int) -> list[str]:
     ]
 
 
+def mixing_problems(penalized: bool, norm: str) -> list[str]:
+    """What is wrong with penalties on gradients of single images in a discriminator with such a norm."""
+    if not penalized or norm != "batch":
+        return []
+    return [
+        "Gradient penalties need gradients of single images, and batch norm mixes images (Gulrajani 2017, section 4). Use "
+        "discriminator_norm='none' or discriminator_norm='image'."
+    ]
+
+
 def equalized_problems(recipe: AdversarialSettings) -> list[str]:
     """Settings that do not work with an equalized learning rate."""
     if not recipe.spectral_norm:

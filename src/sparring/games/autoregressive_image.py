@@ -144,8 +144,7 @@ class AutoregressiveImageRecipe(ImageRecipe):
             found.append(f"kernel must be odd; {self.kernel} is not.")
         if self.head != "logistics" and self.components != type(self).components:
             found.append("components only works with head='logistics'. Set that too, or leave it out.")
-        if self.condition != "none" and not spec.classes:
-            found.append("condition needs data with classes, and this data has none. Make a folder for each class, or leave it out.")
+        found += self.class_problems(spec, self.condition)
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:

@@ -155,8 +155,7 @@ class FlowRecipe(ImageRecipe):
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + level_problems(spec, self.levels)
-        if self.condition != "none" and not spec.classes:
-            found.append("condition needs data with classes, and this data has none. Make a folder for each class, or leave it out.")
+        found += self.class_problems(spec, self.condition)
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:

@@ -147,8 +147,7 @@ class ImageAutoencoderRecipe(ImageRecipe):
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + square_problems(spec, MIN_SIDE, MAX_SIDE)
-        if self.condition != "none" and not spec.classes:
-            found.append("condition needs data with classes, and this data has none. Make a folder for each class, or leave it out.")
+        found += self.class_problems(spec, self.condition)
         if self.width % 8:
             found.append(f"width must be a multiple of 8; {self.width} is not.")
         return found

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.games.adversarial_settings import mixing_problems, nearest_square, square_problems
 from sparring.games.bidirectional_gan import BidirectionalGame, BidirectionalRecipe
 from sparring.nets import dcgan
 from sparring.nets.bigan import PairDiscriminator
@@ -39,11 +39,7 @@ class BiGAN(BidirectionalRecipe):
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + square_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
-        if self.r1 and self.discriminator_norm == "batch":
-            found.append(
-                "r1 needs gradients of single images, and batch norm mixes images. Use discriminator_norm='none' or "
-                "discriminator_norm='image'."
-            )
+        found += mixing_problems(self.r1 > 0, self.discriminator_norm)
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:

@@ -8,7 +8,7 @@ from torch import nn
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
-from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.games.adversarial_settings import mixing_problems, nearest_square, square_problems
 from sparring.nets import dcgan as nets
 
 
@@ -40,11 +40,7 @@ class DCGAN(AdversarialRecipe):
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
-        if self.penalized and self.discriminator_norm == "batch":
-            found.append(
-                "Gradient penalties need gradients of single images, and batch norm mixes images (Gulrajani 2017, section 4). Use "
-                "discriminator_norm='none' or discriminator_norm='image'."
-            )
+        found += mixing_problems(self.penalized, self.discriminator_norm)
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:

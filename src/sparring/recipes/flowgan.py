@@ -8,7 +8,7 @@ from torch import nn
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.games.adversarial_settings import mixing_problems, nearest_square, square_problems
 from sparring.games.flow import FlowGame, level_problems
 from sparring.games.flow_gan import FlowGANGame, ReversibleSettings
 from sparring.losses.objectives import ObjectiveName
@@ -71,11 +71,7 @@ class FlowGAN(ReversibleSettings):
         for name in () if self.adversarial else sorted({each.name for each in fields(self)} - {*SHARED, "adversarial", "flow_width"}):
             if getattr(self, name) != getattr(type(self), name):
                 found.append(f"{name} does nothing without the critic. Leave it out, or play against the critic.")
-        if self.adversarial and self.penalized and self.discriminator_norm == "batch":
-            found.append(
-                "Gradient penalties need gradients of single images, and batch norm mixes images. Use discriminator_norm='none' or "
-                "discriminator_norm='image'."
-            )
+        found += mixing_problems(self.adversarial and self.penalized, self.discriminator_norm)
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:

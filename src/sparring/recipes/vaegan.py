@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.games.adversarial_settings import mixing_problems, nearest_square, square_problems
 from sparring.games.autoencoder_gan import AutoencoderGANGame, AutoencoderGANRecipe
 from sparring.nets import dcgan
 from sparring.nets.vaegan import FeatureDiscriminator
@@ -41,11 +41,7 @@ class VAEGAN(AutoencoderGANRecipe):
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + square_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
-        if self.penalized and self.discriminator_norm == "batch":
-            found.append(
-                "Gradient penalties need gradients of single images, and batch norm mixes images. Use discriminator_norm='none' or "
-                "discriminator_norm='image'."
-            )
+        found += mixing_problems(self.penalized, self.discriminator_norm)
         return found
 
     def size_for(self, native: tuple[int, int] | None) -> int:
