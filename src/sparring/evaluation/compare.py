@@ -247,7 +247,7 @@ def rank_runs(runs: Sequence[RunScores], by: str, shown: Sequence[str] = ()) -> 
         raise DataError(f"Not every run has the score {by!r}, by which runs are ranked. Judge all of them in the same way.")
     columns = [score for score in shared if score == by or score.startswith("KD") or score == "KID" or score in (*SHOWN_SCORES, *shown)]
     costs = list(dict.fromkeys(name for run in runs for name in run.costs))
-    columns += costs
+    columns += sorted(costs, key=lambda name: not name.startswith("bits ("))  # bits of all kinds side by side
     rows = []
     for name in dict.fromkeys(run.name for run in runs):
         of_name = [{**run.scores, **{cost: run.costs.get(cost, math.nan) for cost in costs}} for run in runs if run.name == name]

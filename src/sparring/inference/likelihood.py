@@ -12,7 +12,7 @@ from torch import Tensor
 from sparring.core.errors import SettingsError
 from sparring.data.dataset import Dataset
 from sparring.data.store import Store
-from sparring.games.capabilities import Encodes, HasLikelihood, LikelihoodKind
+from sparring.games.capabilities import DrawsRowByRow, Encodes, HasLikelihood, LikelihoodKind
 from sparring.games.game import evaluating
 from sparring.games.image_likelihood import images_at_once
 from sparring.inference.data_of_model import training_data
@@ -88,6 +88,8 @@ def spread(count: int, most: int) -> Int64[np.ndarray, " n"]:
 def reconstructed(model: Model, store: Store, indices: Int64[np.ndarray, " n"]) -> Float[Tensor, "n c h w"]:
     """What the model makes of the latents that it finds for images, in [-1, 1]. SettingsError if it has no way back to latents."""
     game: Any = model.latent_game
+    if isinstance(model.latent_game, DrawsRowByRow):
+        raise SettingsError(f"{model.source} draws images pixel by pixel, so there are no latents to go to.")
     if not isinstance(model.latent_game, Encodes):
         raise SettingsError(f"{model.source} has no way from images back to latents. sparring latent project searches for one.")
     found = []
