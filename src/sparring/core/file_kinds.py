@@ -188,8 +188,11 @@ def _reader(kind: FileKind, place: str, importing: bool) -> str:
         case "model":
             return f"`sparring sample {place}`, or for translators `sparring translate {place} IN OUT`, uses it."
         case "official":
-            known = "StyleGAN2's and StyleGAN2-ADA's .pkl, BigGAN-PyTorch's and pytorch-CycleGAN-and-pix2pix's .pth"
-            return f"Known are {known}." if importing else f"`sparring import {place}` reads official weights: {known}."
+            known = (
+                "NVIDIA's StyleGAN2 and StyleGAN2-ADA (.pkl), and checkpoints of PyTorch's DCGAN example, rosinality's StyleGAN2, "
+                "BigGAN-PyTorch, pytorch-CycleGAN-and-pix2pix and CUT"
+            )
+            return f"Known are {known}." if importing else f"`sparring import {place}` reads weights of other programs: {known}."
         case "weights":
             return "Sparring does not read it; `sparring judge FOLDER DATA` judges images that its model has drawn."
         case "images":

@@ -258,7 +258,8 @@ class TranslationRecipe(ImageRecipe):
     betas: tuple[float, float] = (0.5, 0.999)
     """Adam's decay rates, for the mean and the variance of gradients."""
     norm: NormName = "instance"
-    """Normalization in all networks: instance, batch or none. (For the discriminators, see discriminator_norm.)"""
+    """Normalization in all networks: instance, instance-affine (with scales and offsets), batch or none. (For the discriminators, see
+    discriminator_norm.)"""
     width: int = 64
     """Number of channels of the generators' largest feature maps."""
     jitter: float = 0.12
@@ -315,7 +316,7 @@ class PatchRecipe(TranslationRecipe):
     """Number of halvings in the discriminators, which sets the size of the patches: 3 for 70x70 pixels, 2 for 34x34, 1 for 16x16, 0 for
     single pixels."""
     discriminator_norm: NormName | None = None
-    """Normalization in the discriminators: instance, batch or none. None: the same as norm."""
+    """Normalization in the discriminators: instance, instance-affine, batch or none. None: the same as norm."""
 
     @property
     def patch_norm(self) -> NormName:

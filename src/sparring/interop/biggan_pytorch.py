@@ -9,10 +9,9 @@ from torch import Tensor
 
 from sparring.core.errors import CheckpointError
 from sparring.data.images.image_spec import ImageSpec
-from sparring.interop.read_official_files import OfficialWeights
+from sparring.interop.official_weights import OfficialWeights, Role, State
 from sparring.recipes.biggan import BigGAN
 
-State = dict[str, Tensor]
 PARTS = {"conv1": "first", "conv2": "second", "conv_sc": "shortcut", "bn1": "norms.0", "bn2": "norms.1"}
 DEEP_PARTS = {"conv1": "narrow", "conv2": "first", "conv3": "second", "conv4": "widen", "conv_sc": "more"}
 DEEP_PARTS |= {f"bn{i + 1}": f"norms.{i}" for i in range(4)}
@@ -34,9 +33,11 @@ DISCRIMINATOR_TOP_LEVEL_NAMES = {"linear": "head", "embed": "project", "input_co
 BLOCK_NAME = re.compile(r"blocks\.(\d+)\.(\d+)\.?(.*)")
 
 
-def is_biggan_state(state: State) -> bool:
-    """Whether a state dict has the tensor names of BigGAN's networks."""
-    return {"linear.weight", "blocks.0.0.conv1.weight"} <= set(state)
+def role_of(state: State) -> Role | None:
+    """Which of BigGAN's networks has such tensors."""
+    if not {"linear.weight", "blocks.0.0.conv1.weight"} <= state.keys():
+        return None
+    return "generator" if "output_layer.2.weight" in state else "discriminator"
 
 
 def convert_biggan(state: State, path: Path) -> OfficialWeights:
@@ -48,7 +49,7 @@ def convert_biggan(state: State, path: Path) -> OfficialWeights:
     }
     state = {usual[name]: state[name].float() for name in usual}
     try:
-        found = _convert_generator(state) if "output_layer.2.weight" in state else _convert_discriminator(state)
+        found = _convert_generator(state) if role_of(state) == "generator" else _convert_discriminator(state)
     except (KeyError, ValueError, IndexError, RuntimeError) as problem:
         raise CheckpointError(f"{path} does not describe BigGAN's networks: {problem!r} is missing or wrong.") from None
     given = {name: own for own, name in usual.items()}

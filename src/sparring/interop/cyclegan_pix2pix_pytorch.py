@@ -10,15 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from sparring.core.errors import CheckpointError, listed
 from sparring.data.pairs.pair_spec import PairSpec
-from sparring.interop.read_official_files import OfficialWeights
+from sparring.interop.official_weights import OfficialWeights, Role, State
 from sparring.nets.image_translation import NormName
 from sparring.recipes.pix2pix import Pix2Pix
 
-State = dict[str, Tensor]
 DEFAULT_SIDE = 256
 """Image side that most of these networks were trained at. Only a U-Net's depth tells more."""
 MIN_SIDE = 32
@@ -27,6 +25,10 @@ PAIR_CHANNELS = {2: (1, 1), 4: (3, 1), 5: (4, 1), 6: (3, 3), 7: (4, 3), 8: (4, 4
 """Channels of input and target, by the discriminator's number of input channels. (4 could also mean 1 and 3: the network is the same.)"""
 FIRST_BLOCK = 10
 BLOCK = re.compile(r"model\.(\d{1,4})\.conv_block\.")
+ANTIALIASED = re.compile(r"model\.(\d{1,4})\.filt")
+"""Filters of CUT's networks, which blur before every second pixel is dropped, and after pixels are put between."""
+BLURS = {3: [1, 2, 1], 4: [1, 3, 3, 1]}
+"""Its filters by size: of downsampling and of upsampling."""
 DEEPER = ".model.3"
 NESTED = re.compile(rf"model\.model\.1((?:{re.escape(DEEPER)}){{0,20}})\.model\.\d\.")
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -52,11 +54,11 @@ class Layer:
         return f"{sequence}.{int(index) + 1}"
 
 
-def is_translation_state(state: State) -> bool:
-    """Whether a state dict has the tensor names of the authors' networks."""
-    return (
-        _is_unet_state(state) or _is_residual_state(state) or _is_patch_discriminator_state(state) or _is_pixel_discriminator_state(state)
-    )
+def role_of(state: State) -> Role | None:
+    """Which of the authors' networks has such tensors."""
+    if _is_unet_state(state) or _is_residual_state(state):
+        return "generator"
+    return "discriminator" if _is_patch_discriminator_state(state) or _is_pixel_discriminator_state(state) else None
 
 
 def convert_translation_network(state: State, path: Path) -> OfficialWeights:
@@ -93,21 +95,44 @@ def _convert_residual_generator(state: State, path: Path) -> OfficialWeights:
             f"{path} has residual blocks with zero padding (their first convolution is conv_block.0), but Sparring's residual network uses "
             "reflection padding, so its outputs would differ. Networks with reflection padding, the authors' default, can be imported."
         )
-    blocks = max(int(match[1]) for name in state if (match := BLOCK.match(name))) + 1 - FIRST_BLOCK
+    filters = sorted(int(match[1]) for name in state if (match := ANTIALIASED.fullmatch(name)))
+    antialiased = bool(filters)
+    first_block = FIRST_BLOCK + 2 * antialiased
+    blocks = max(int(match[1]) for name in state if (match := BLOCK.match(name))) + 1 - first_block
+    if antialiased:
+        state = _without_filters(state, filters, [7, 11, first_block + blocks, first_block + blocks + 4], path)
     dropped = any(name.endswith(".conv_block.6.weight") and tensor.ndim == 4 for name, tensor in state.items())
-    end, second = FIRST_BLOCK + blocks, 6 if dropped else 5
-    layers = [_normed_layer("model.1", "first"), _normed_layer("model.4", "down.0"), _normed_layer("model.7", "down.1")]
+    second = 6 if dropped else 5
+    last_down, up, later_up, last = (8, 1, 5, 9) if antialiased else (7, 0, 3, 7)
+    layers = [_normed_layer("model.1", "first"), _normed_layer("model.4", "down.0"), _normed_layer(f"model.{last_down}", "down.1")]
     for block in range(blocks):
-        place = f"model.{FIRST_BLOCK + block}.conv_block"
+        place = f"model.{first_block + block}.conv_block"
         layers += [_normed_layer(f"{place}.1", f"blocks.{block}.first"), _normed_layer(f"{place}.{second}", f"blocks.{block}.second")]
-    layers += [_normed_layer(f"model.{end}", "up.0"), _normed_layer(f"model.{end + 3}", "up.1")]
-    layers.append(Layer(f"model.{end + 7}", "to_image", offset="to_image.bias"))
+    end = first_block + blocks
+    layers += [_normed_layer(f"model.{end + up}", "up.0"), _normed_layer(f"model.{end + later_up}", "up.1")]
+    layers.append(Layer(f"model.{end + last}", "to_image", offset="to_image.bias"))
     width, inputs = _convolution_channels(state, "model.1", path)
-    channels, _ = _convolution_channels(state, f"model.{end + 7}", path)
+    channels, _ = _convolution_channels(state, f"model.{end + last}", path)
     spec = PairSpec(DEFAULT_SIDE, DEFAULT_SIDE, channels, input_channels=inputs)
     dropout = 0.5 if dropped else 0.0
-    recipe = Pix2Pix(network="residual", width=width, discriminator_width=width, blocks=blocks, dropout=dropout)
+    recipe = Pix2Pix(network="residual", width=width, discriminator_width=width, blocks=blocks, dropout=dropout, antialiased=antialiased)
     return _rename_tensors(state, path, "generator", layers, spec, recipe)
+
+
+def _without_filters(state: State, filters: list[int], expected: list[int], path: Path) -> State:
+    """The other tensors. Raises a CheckpointError unless filters stand where CUT's default has them, and are its own."""
+    if filters != expected:
+        raise CheckpointError(
+            f"{path} has blurring filters at model.{filters}, and CUT's default network at model.{expected}. Networks of which only one "
+            "half is antialiased (--no_antialias or --no_antialias_up) cannot be imported."
+        )
+    for place in filters:
+        given = state[f"model.{place}.filt"]
+        row = torch.tensor(BLURS.get(given.shape[-1], [0]), dtype=torch.float32)
+        square = torch.outer(row, row) / row.sum() ** 2
+        if given.shape[2:] != square.shape or not torch.allclose(given / given[0, 0].sum(), square.expand_as(given)):
+            raise CheckpointError(f"{path} has a blurring filter of {tuple(given.shape[2:])} at model.{place} that is not CUT's default.")
+    return {name: tensor for name, tensor in state.items() if not ANTIALIASED.fullmatch(name)}
 
 
 def _convert_unet(state: State, path: Path) -> OfficialWeights:
@@ -187,11 +212,12 @@ def _rename_tensors(state: State, path: Path, network: str, layers: list[Layer],
     recipe = replace(recipe, norm=norm)
     if problems := recipe.problems(spec):
         raise CheckpointError(listed(f"{path} describes a network that cannot be built here:", problems))
-    names = _names_with_batch_norms(layers) if norm == "batch" else _names_without_norms(layers)
+    names = _names_without_norms(layers) | _names_of_norms(layers, norm)
     removed = set[str]()
     if norm == "instance":
         _check_instance_norm_biases(state, path, layers)
-        removed = _unused_with_instance_norms(state, layers)
+    if norm in {"instance", "instance-affine"}:
+        removed = _unused_with_instance_norms(layers)
     ours = {name: f"{network}.{names.get(name, name)}" for name in state if name not in removed}
     tensors = {ours[name]: state[name] for name in ours}
     if norm == "batch":  # files from before PyTorch 0.4.1 have no num_batches_tracked
@@ -202,12 +228,14 @@ def _rename_tensors(state: State, path: Path, network: str, layers: list[Layer],
 
 
 def _norm_kind(state: State, layers: list[Layer]) -> NormName:
-    """The kind of norm that a network has. Instance norms have no tensors, but the convolutions before them have biases; with batch norms
-    or no norms, they have none.
+    """The kind of norm that a network has. Instance norms have no tensors by default, but the convolutions before them have biases; with
+    batch norms or no norms, they have none.
     """
     with_norm = [layer for layer in layers if layer.norm]
     if any({f"{layer.norm_source}.weight", f"{layer.norm_source}.running_mean"} <= state.keys() for layer in with_norm):
         return "batch"
+    if any(f"{layer.norm_source}.weight" in state for layer in with_norm):
+        return "instance-affine"
     return "instance" if any(f"{layer.source}.bias" in state for layer in with_norm) else "none"
 
 
@@ -225,18 +253,17 @@ def _names_without_norms(layers: list[Layer]) -> dict[str, str]:
     return names | {f"{layer.source}.bias": layer.offset for layer in layers if not layer.norm}
 
 
-def _names_with_batch_norms(layers: list[Layer]) -> dict[str, str]:
-    parts = ("weight", "bias", *STATISTICS)
-    norms = {f"{layer.norm_source}.{part}": f"{layer.norm}.{part}" for layer in layers if layer.norm for part in parts}
-    return _names_without_norms(layers) | norms
+def _names_of_norms(layers: list[Layer], norm: NormName) -> dict[str, str]:
+    parts = {"batch": ("weight", "bias", *STATISTICS), "instance-affine": ("weight", "bias")}.get(norm, ())
+    return {f"{layer.norm_source}.{part}": f"{layer.norm}.{part}" for layer in layers if layer.norm for part in parts}
 
 
-def _unused_with_instance_norms(state: State, layers: list[Layer]) -> set[str]:
+def _unused_with_instance_norms(layers: list[Layer]) -> set[str]:
     """Names of tensors without effect: biases that an instance norm subtracts, and the unused statistics that instance norms had before
-    PyTorch 0.4. Norms with weights are of another kind, of which nothing is removed.
+    PyTorch 0.4.
     """
     removed = set[str]()
     for layer in layers:
-        if layer.norm and not {f"{layer.norm_source}.weight", f"{layer.norm_source}.bias"} & state.keys():
+        if layer.norm:
             removed |= {f"{layer.source}.bias", *(f"{layer.norm_source}.{part}" for part in STATISTICS)}
     return removed

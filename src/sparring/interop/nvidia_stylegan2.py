@@ -2,8 +2,9 @@
 TensorFlow programs.
 """
 
+import contextlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from torch import Tensor
 from sparring.core.errors import CheckpointError, listed
 from sparring.data.images.image_spec import ImageSpec
 from sparring.interop import nvidia_tensorflow
-from sparring.interop.read_official_files import OfficialWeights
+from sparring.interop.official_weights import OfficialWeights
 from sparring.interop.safe_unpickling import PickledModule, TensorflowNetwork
 from sparring.nets.blocks.resampling import TAPS
 from sparring.recipes.stylegan2 import StyleGAN2
@@ -26,14 +27,14 @@ MAX_CLASSES = 1_000_000
 BUFFERS = {"noise_const": "noise", "const": "constant"}
 
 
-def convert_stylegan2(pickled: dict[str, PickledModule | TensorflowNetwork], path: Path) -> OfficialWeights:
+def convert_stylegan2(pickled: Mapping[str, PickledModule | TensorflowNetwork], path: Path) -> OfficialWeights:
     """Convert G_ema (or G) and D to Sparring's StyleGAN2. Raises a CheckpointError that lists everything that does not fit."""
     networks = _as_pytorch_modules(pickled, path)
     generator_name = "G_ema" if "G_ema" in networks else "G"
     generator, discriminator = networks.get(generator_name), networks.get("D")
     if generator is None and discriminator is None:
         raise CheckpointError(f"{path} has neither G_ema, G nor D. It has: {', '.join(networks)}.")
-    try:
+    with refusing_other_networks(path):
         found = [problem for part in (generator, discriminator) if part is not None for problem in _unsupported_features(part)]
         if found:
             raise CheckpointError(listed(f"{path} has networks with unsupported features:", found))
@@ -62,15 +63,22 @@ def convert_stylegan2(pickled: dict[str, PickledModule | TensorflowNetwork], pat
             raise ValueError(f"c_dim = {classes}")
         spec = ImageSpec(side, side, channels, tuple(map(str, range(classes))))
         recipe = StyleGAN2(condition="projection" if classes else "none", **settings)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as problem:
-        raise CheckpointError(f"{path} does not describe StyleGAN2's networks: {problem!r} is missing or wrong.") from None
     return OfficialWeights(recipe, spec, tensors, names)
 
 
-def _as_pytorch_modules(pickled: dict[str, PickledModule | TensorflowNetwork], path: Path) -> dict[str, PickledModule]:
+@contextlib.contextmanager
+def refusing_other_networks(path: Path) -> Iterator[None]:
+    """Within this context, what goes wrong while networks are described becomes a CheckpointError."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as problem:
+        raise CheckpointError(f"{path} does not describe StyleGAN2's networks: {problem!r} is missing or wrong.") from None
+
+
+def _as_pytorch_modules(pickled: Mapping[str, PickledModule | TensorflowNetwork], path: Path) -> dict[str, PickledModule]:
     """The networks as modules of NVIDIA's PyTorch program. Raises a CheckpointError for unsupported TensorFlow networks."""
     wanted = {name: one for name, one in pickled.items() if name != "G" or "G_ema" not in pickled}
-    try:
+    with refusing_other_networks(path):
         if found := [
             problem
             for one in wanted.values()
@@ -81,8 +89,6 @@ def _as_pytorch_modules(pickled: dict[str, PickledModule | TensorflowNetwork], p
         return {
             name: nvidia_tensorflow.as_pytorch_module(one) if isinstance(one, TensorflowNetwork) else one for name, one in wanted.items()
         }
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as problem:
-        raise CheckpointError(f"{path} does not describe StyleGAN2's networks: {problem!r} is missing or wrong.") from None
 
 
 def _unsupported_features(network: PickledModule) -> list[str]:

@@ -9,10 +9,10 @@ import math
 import pickle
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +28,12 @@ MAX_MODULES = 10_000
 MAX_HEADER_BYTES = 100_000_000
 """Largest header of a safetensors file in bytes, as in its own library."""
 DOWNLOAD_AGAIN = "Download or copy it again."
+INERT = {"argparse", "easydict", "hydra", "lightning", "lightning_fabric", "omegaconf", "pathlib", "pytorch_lightning"}
+"""Packages whose objects checkpoints hold beside weights, such as a program's settings. Nothing of these is imported or run."""
+MOST_INERT = 100
+"""Largest number of such names in one file."""
+DEEPEST = 5
+"""Dictionaries within dictionaries that are searched for tensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,19 @@ class _Sealed:
 
     def __setattr__(self, name: str, value: object) -> None:
         raise pickle.UnpicklingError(f"it sets {name!r} of a tensor")
+
+
+class _Inert:
+    """Stands for any object that weights do not need: takes whatever it is given, and does nothing."""
+
+    def __new__(cls, *arguments: object) -> "_Inert":
+        return super().__new__(cls)
+
+    def __init__(self, *arguments: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
 
 
 class _PickledDtype:
@@ -304,47 +323,56 @@ def _is_safetensors(start: bytes) -> bool:
     return start[8:9] == b"{" and 0 < int.from_bytes(start[:8], "little") < MAX_HEADER_BYTES
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Tensors by name from a file written by torch, read with torch's own allow-list, or from a safetensors file.
+def read_states(path: Path) -> dict[str, dict[str, Tensor]]:
+    """Every dictionary of tensors in a file that torch or safetensors wrote, by where it lies: "" for the file itself, "netG" for its entry
+    of that name, "state_dict" in a checkpoint of Lightning. Optimizer states, whose entries are numbered, are left out.
 
-    Raises a CheckpointError if the file is damaged or holds anything else.
+    Raises a CheckpointError if the file is damaged or asks for code.
     """
     with path.open("rb") as file:
         plain = _is_safetensors(file.read(32))
     try:
-        content = load_file(path) if plain else torch.load(path, map_location="cpu", weights_only=True)
+        content = load_file(path) if plain else _load_torch_file(path)
     except pickle.UnpicklingError as problem:
         refused = refused_global(problem)
         content = f"asks for {refused}, which" if refused else "holds objects that"
-        raise CheckpointError(f"{path} {content} official weights do not need. Nothing in it was run.") from None
+        whole = refused.startswith(("__main__.", "torch.nn."))
+        hint = " It holds a whole network with its class: save network.state_dict() in the program that wrote it." if whole else ""
+        raise CheckpointError(f"{path} {content} official weights do not need. Nothing in it was run.{hint}") from None
     except Exception as problem:  # damaged files raise arbitrary errors
         reason = str(problem).partition(". ")[0].rstrip(".") or type(problem).__name__
         raise CheckpointError(f"{path} is damaged or cut short ({reason}). {DOWNLOAD_AGAIN}") from None
-    state = {str(name): tensor for name, tensor in _only_state_dict(content, path).items()}
-    if unusual := [name for name, tensor in state.items() if tensor.layout != torch.strided or tensor.is_meta or tensor.is_complex()]:
-        raise CheckpointError(f"{path} has tensors that are sparse, complex or empty of data: {', '.join(unusual[:5])}.")
-    if stretched := [name for name, tensor in state.items() if tensor.nbytes > tensor.untyped_storage().nbytes()]:
-        raise CheckpointError(f"{path} has tensors with more elements than their storage: {', '.join(stretched[:5])}.")
-    # prefixes of networks that were compiled, or trained on several GPUs
-    return {re.sub(r"^(?:(?:_orig_mod|module)\.)+", "", name): tensor for name, tensor in state.items()}
-
-
-def _only_state_dict(content: object, path: Path) -> dict[Any, Tensor]:
-    """The only dictionary of tensors in a file: the whole content, or one entry, as training programs write it beside the epoch and so on.
-
-    Raises a CheckpointError if there are several or none.
-    """
-    if _are_tensors(content):
-        return content
-    within = {str(name): entry for name, entry in content.items() if _are_tensors(entry)} if isinstance(content, dict) else {}
-    if len(within) > 1:
-        raise CheckpointError(
-            f"{path} holds several networks ({', '.join(list(within)[:5])}): save the one to import in a file of its own."
-        )
-    if not within:
+    states = dict(_dictionaries_of_tensors(content))
+    if not states:
         raise CheckpointError(f"{path} does not hold tensors by name.")
-    return next(iter(within.values()))
+    tensors = {f"{place}.{name}".lstrip("."): tensor for place, state in states.items() for name, tensor in state.items()}
+    if unusual := [name for name, tensor in tensors.items() if tensor.layout != torch.strided or tensor.is_meta or tensor.is_complex()]:
+        raise CheckpointError(f"{path} has tensors that are sparse, complex or empty of data: {', '.join(unusual[:5])}.")
+    if stretched := [name for name, tensor in tensors.items() if tensor.nbytes > tensor.untyped_storage().nbytes()]:
+        raise CheckpointError(f"{path} has tensors with more elements than their storage: {', '.join(stretched[:5])}.")
+    return states
 
 
-def _are_tensors(content: object) -> TypeGuard[dict[Any, Tensor]]:
-    return isinstance(content, dict) and len(content) > 0 and all(isinstance(value, Tensor) for value in content.values())
+def _load_torch_file(path: Path) -> object:
+    """A file of torch's, read with torch's allow-list. What `INERT` packages' names stand for is replaced by objects without behavior."""
+    inert: dict[str, type] = {}
+    while True:
+        try:
+            with torch.serialization.safe_globals([(kind, name) for name, kind in inert.items()]):
+                return torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as problem:
+            name = refused_global(problem)
+            if name.partition(".")[0] not in INERT or name in inert or len(inert) == MOST_INERT:
+                raise
+            # torch fills nothing but dictionaries
+            inert[name] = dict if name.lower().endswith("dict") else type(name.rpartition(".")[2], (_Inert,), {})
+
+
+def _dictionaries_of_tensors(content: object, place: str = "", depth: int = 0) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    if not isinstance(content, dict) or depth > DEEPEST:
+        return
+    named = {name: value for name, value in content.items() if isinstance(name, str)}
+    if own := {name: value for name, value in named.items() if isinstance(value, Tensor)}:
+        yield place, own
+    for name, value in named.items():
+        yield from _dictionaries_of_tensors(value, f"{place}.{name}".lstrip("."), depth + 1)

@@ -21,7 +21,7 @@ NORMS: dict[Norm, Callable[[int], list[nn.Module]]] = {
 }
 
 
-def _widths(resolution: int, width: int) -> list[int]:
+def channels_at_sides(resolution: int, width: int) -> list[int]:
     """Number of channels at sides 4, 8, ..., resolution / 2: halved at each step down to `width`, and at most 16 times `width`."""
     doublings = resolution.bit_length() - 1 - 3
     return [width * min(2**power, 16) for power in range(doublings, -1, -1)]
@@ -48,7 +48,7 @@ class Generator(nn.Module):
     def __init__(self, resolution: int, channels: int, latent_size: int, width: int, *, concatenated: int = 0, normalized: int = 0) -> None:
         super().__init__()
         self.concatenated = concatenated
-        widths = _widths(resolution, width)
+        widths = channels_at_sides(resolution, width)
         self.project = nn.Linear(latent_size + concatenated, widths[0] * 16, bias=False)
 
         def norm(width: int) -> nn.Module:
@@ -74,7 +74,7 @@ class Generator(nn.Module):
 
 def strided_layers(resolution: int, channels: int, width: int, leak: float, norm: Norm) -> nn.Sequential:
     """Strided convolutions from an image to maps of 4x4; each halves the side, and all but the first have a `norm`."""
-    widths = _widths(resolution, width)[::-1]
+    widths = channels_at_sides(resolution, width)[::-1]
     layers: list[nn.Module] = [Convolution(channels, widths[0], 4, 2, 1), nn.LeakyReLU(leak, inplace=True)]
     for before, after in itertools.pairwise(widths):
         layers += [Convolution(before, after, 4, 2, 1), *NORMS[norm](after), nn.LeakyReLU(leak, inplace=True)]
@@ -91,7 +91,7 @@ def beside_class(images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n c
 
 def strided_features(resolution: int, width: int) -> int:
     """How many numbers the last maps of `strided_layers` have."""
-    return _widths(resolution, width)[0] * 16
+    return channels_at_sides(resolution, width)[0] * 16
 
 
 class Discriminator(nn.Module):

@@ -11,13 +11,13 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu, relu
+from torch.nn.functional import avg_pool2d, interpolate, leaky_relu, relu
 
 from sparring.core.mirror_padding import mirrored
 from sparring.nets.blocks.convolution import Convolution, TransposedConvolution
-from sparring.nets.blocks.layers import InstanceNorm
+from sparring.nets.blocks.layers import AffineInstanceNorm, InstanceNorm
 
-NormName = Literal["instance", "batch", "none"]
+NormName = Literal["instance", "instance-affine", "batch", "none"]
 Images = Float[Tensor, "n c h w"]
 LEAKY_SLOPE = 0.2
 INITIAL_DEVIATION = 0.02
@@ -30,7 +30,9 @@ def make_norm(name: NormName, channels: int) -> nn.Module:
     """A norm layer for feature maps with `channels` channels."""
     if name == "none":
         return nn.Identity()
-    return nn.BatchNorm2d(channels) if name == "batch" else InstanceNorm()
+    if name == "batch":
+        return nn.BatchNorm2d(channels)
+    return InstanceNorm() if name == "instance" else AffineInstanceNorm(channels)
 
 
 @torch.no_grad()
@@ -61,35 +63,42 @@ class ReflectionConvolution(nn.Module):
 
 
 class DownsamplingLayer(nn.Module):
-    """A 3x3 convolution to half the side, followed by a norm and a ReLU."""
+    """A 3x3 convolution to half the side, followed by a norm and a ReLU. If `antialiased`, the side is halved after these, with a blur
+    (Zhang 2019: Making Convolutional Networks Shift-Invariant Again; the authors of CUT have it by default).
+    """
 
-    def __init__(self, before: int, after: int, norm: NormName) -> None:
+    def __init__(self, before: int, after: int, norm: NormName, *, antialiased: bool = False) -> None:
         super().__init__()
-        self.convolution = Convolution(before, after, 3, 2, 1)
+        self.convolution = Convolution(before, after, 3, 1 if antialiased else 2, 1)
         self.norm = make_norm(norm, after)
+        self.antialiased = antialiased
 
     def forward(self, x: Images) -> Float[Tensor, "n o h/2 w/2"]:
         """(n, before, h, w) to (n, after, h / 2, w / 2)."""
-        return relu(self.norm(self.convolution(x)), inplace=True)
+        x = relu(self.norm(self.convolution(x)), inplace=True)
+        if not self.antialiased:
+            return x
+        # the filter (1, 2, 1) / 4 is (1, 1) / 2 applied twice
+        return avg_pool2d(avg_pool2d(mirrored(x, 1, 1), 2, 1), 2)
 
 
 class UpsamplingLayer(nn.Module):
     """A 3x3 convolution to twice the side, followed by a norm and a ReLU.
 
     The convolution is transposed, or if `resized`, it follows nearest-neighbor upsampling, which leaves no checkerboard artifacts (Odena
-    et al. 2016).
+    et al. 2016). If `antialiased`, it follows bilinear upsampling, which is what the filter (1, 3, 3, 1) does (Zhang 2019).
     """
 
-    def __init__(self, before: int, after: int, norm: NormName, *, resized: bool) -> None:
+    def __init__(self, before: int, after: int, norm: NormName, *, resized: bool, antialiased: bool = False) -> None:
         super().__init__()
         transposed = nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1, bias=False)
-        self.convolution = Convolution(before, after, 3, 1, 1) if resized else transposed
+        self.mode = "bilinear" if antialiased else "nearest" if resized else None
+        self.convolution = transposed if self.mode is None else Convolution(before, after, 3, 1, 1)
         self.norm = make_norm(norm, after)
-        self.resized = resized
 
     def forward(self, x: Images) -> Float[Tensor, "n o 2*h 2*w"]:
         """(n, before, h, w) to (n, after, 2h, 2w)."""
-        x = self.convolution(interpolate(x, scale_factor=2.0) if self.resized else x)
+        x = self.convolution(x if self.mode is None else interpolate(x, scale_factor=2.0, mode=self.mode))
         return relu(self.norm(x), inplace=True)
 
 
@@ -111,8 +120,8 @@ class ResidualGenerator(nn.Module):
     """CycleGAN's generator: a 7x7 convolution, two downsampling layers, residual blocks, two upsampling layers, and a 7x7 convolution.
 
     Images are in [-1, 1], and their sides are multiples of 4 from 8 on. `width` is the number of channels at full resolution. `resized`
-    replaces transposed convolutions by upsampling and convolutions. `shortcut` adds the input to the output before the final tanh; the
-    output starts at zero then, so that images are unchanged at first.
+    replaces transposed convolutions by upsampling and convolutions, and `antialiased` blurs where sides change. `shortcut` adds the input
+    to the output before the final tanh; the output starts at zero then, so that images are unchanged at first.
     """
 
     divisor, smallest = 4, 8
@@ -127,16 +136,15 @@ class ResidualGenerator(nn.Module):
         norm: NormName = "instance",
         dropout: float = 0.0,
         resized: bool = False,
+        antialiased: bool = False,
         shortcut: bool = False,
     ) -> None:
         super().__init__()
         self.shortcut = shortcut
         self.first = ReflectionConvolution(before, width, 7, norm)
-        self.down = nn.ModuleList([DownsamplingLayer(width, 2 * width, norm), DownsamplingLayer(2 * width, 4 * width, norm)])
+        self.down = nn.ModuleList(DownsamplingLayer(width << i, 2 * width << i, norm, antialiased=antialiased) for i in range(2))
         self.blocks = nn.ModuleList(ResidualBlock(4 * width, norm, dropout) for _ in range(blocks))
-        self.up = nn.ModuleList(
-            [UpsamplingLayer(4 * width, 2 * width, norm, resized=resized), UpsamplingLayer(2 * width, width, norm, resized=resized)]
-        )
+        self.up = nn.ModuleList(UpsamplingLayer(2 * width << i, width << i, norm, resized=resized, antialiased=antialiased) for i in (1, 0))
         self.to_image = nn.Conv2d(width, after, 7)
         initialize(self)
         if shortcut:
@@ -198,7 +206,7 @@ class UNet(nn.Module):
         self.divisor = self.smallest = 1 << halvings
         widths = [min(width << level, 8 * width) for level in range(halvings)]
         last = halvings - 1
-        offset = norm == "instance"
+        offset = norm in {"instance", "instance-affine"}
         self.down = nn.ModuleList(
             _UNetDown(inner, outer, norm=norm if 0 < level < last else None, offset=offset)
             for level, (inner, outer) in enumerate(zip([before, *widths], widths, strict=False))

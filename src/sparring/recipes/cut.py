@@ -33,6 +33,7 @@ class CutGame(OneWayGame):
             settings.blocks,
             norm=settings.norm,
             resized=settings.resized,
+            antialiased=settings.antialiased,
             shortcut=settings.shortcut,
         )
         super().__init__(spec, settings, generator, spec.channels, heads=nets.PatchHeads(generator.feature_widths()))
@@ -110,6 +111,9 @@ class CUT(PatchRecipe):
     resized: bool = False
     """Upsample by nearest-neighbor interpolation and a convolution, in place of the paper's transposed convolutions, which can leave a
     checkerboard pattern."""
+    antialiased: bool = False
+    """Blur where the residual generator changes sides, down and up, in place of strided and transposed convolutions (Zhang 2019), as the
+    authors of CUT do by default. It takes more time."""
     shortcut: bool = False
     """Let the generator predict only the change, which is added to the input. For sets that differ in style, not in shape. (Not in the
     paper.)"""
@@ -127,6 +131,8 @@ class CUT(PatchRecipe):
     def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
+        if self.resized and self.antialiased:
+            found.append("resized and antialiased are two ways to upsample: leave one of them out.")
         if spec.input_channels != spec.channels:
             found.append("The generator also translates targets, so inputs and targets need the same number of channels. Use --channels.")
         return found

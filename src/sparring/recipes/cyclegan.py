@@ -27,7 +27,13 @@ class CycleGANGame(PatchGame):
         a, b = spec.input_channels, spec.channels
         self.a2b, self.b2a = (
             nets.ResidualGenerator(
-                *ends, settings.width, settings.blocks, norm=settings.norm, resized=settings.resized, shortcut=settings.shortcut
+                *ends,
+                settings.width,
+                settings.blocks,
+                norm=settings.norm,
+                resized=settings.resized,
+                antialiased=settings.antialiased,
+                shortcut=settings.shortcut,
             )
             for ends in ((a, b), (b, a))
         )
@@ -118,6 +124,9 @@ class CycleGAN(PatchRecipe):
     resized: bool = False
     """Upsample by nearest-neighbor interpolation and a convolution, in place of the paper's transposed convolutions, which can leave a
     checkerboard pattern."""
+    antialiased: bool = False
+    """Blur where the residual generator changes sides, down and up, in place of strided and transposed convolutions (Zhang 2019), as the
+    authors of CUT do by default. It takes more time."""
     shortcut: bool = False
     """Let the generator predict only the change, which is added to the input. For sets that differ in style, not in shape. (Not in the
     paper.)"""
@@ -131,6 +140,8 @@ class CycleGAN(PatchRecipe):
     def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + divisor_problems(spec, nets.ResidualGenerator.divisor)
+        if self.resized and self.antialiased:
+            found.append("resized and antialiased are two ways to upsample: leave one of them out.")
         if spec.input_channels != spec.channels:
             differ = "images of both kinds, and these have different channels"
             if self.identity:

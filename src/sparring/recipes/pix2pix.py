@@ -58,8 +58,8 @@ class Pix2Pix(PatchRecipe):
     objective: PatchObjective = "non-saturating"
     """Losses of generator and discriminator, for each patch."""
     norm: nets.NormName = "instance"
-    """Normalization in both networks, unless discriminator_norm is given: instance, batch (for larger batches) or none. (The paper uses
-    batch norm with batches of one image, also when sampling, which is instance norm.)"""
+    """Normalization in both networks, unless discriminator_norm is given: instance, instance-affine (with scales and offsets), batch (for
+    larger batches) or none. (The paper uses batch norm with batches of one image, also when sampling, which is instance norm.)"""
     l1: float = 100.0
     """Weight of the L1 loss: the mean absolute difference to the target."""
     network: Literal["unet", "residual"] = "unet"
@@ -68,6 +68,9 @@ class Pix2Pix(PatchRecipe):
     """Number of halvings of the U-Net. None: as many as the side allows, at most eight."""
     blocks: int = 9
     """Number of residual blocks of the residual generator."""
+    antialiased: bool = False
+    """Blur where the residual generator changes sides, down and up, in place of strided and transposed convolutions (Zhang 2019), as the
+    authors of CUT do by default. It takes more time."""
     dropout: float = 0.5
     """Dropout rate of the generator's inner feature maps, 0 to 1. It is the source of noise."""
     judges: Literal["pair", "image"] = "pair"
@@ -81,13 +84,18 @@ class Pix2Pix(PatchRecipe):
     def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""
         divisor = 4 if self.network == "residual" else 1 << max(0, min(self.halvings_for(spec), 12))
-        return super().incompatibilities(spec) + divisor_problems(spec, divisor)
+        found = super().incompatibilities(spec) + divisor_problems(spec, divisor)
+        if self.antialiased and self.network != "residual":
+            found.append("antialiased is of residual generators. Set network='residual', or leave it out.")
+        return found
 
     def generator_for(self, spec: PairSpec) -> nets.UNet | nets.ResidualGenerator:
         """The network that draws."""
         ends = spec.input_channels, spec.channels
         if self.network == "residual":
-            return nets.ResidualGenerator(*ends, self.width, self.blocks, norm=self.norm, dropout=self.dropout)
+            return nets.ResidualGenerator(
+                *ends, self.width, self.blocks, norm=self.norm, dropout=self.dropout, antialiased=self.antialiased
+            )
         return nets.UNet(*ends, self.width, self.halvings_for(spec), norm=self.norm, dropout=self.dropout)
 
     def game(self, spec: PairSpec) -> Pix2PixGame:

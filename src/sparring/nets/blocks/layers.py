@@ -77,6 +77,20 @@ class InstanceNorm(nn.Module):
         return apart.contiguous(memory_format=torch.channels_last)
 
 
+class AffineInstanceNorm(InstanceNorm):
+    """Instance norm with a scale and an offset for each channel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """The same shape."""
+        scale, offset = (each.to(x.dtype)[:, None, None] for each in (self.weight, self.bias))
+        return torch.addcmul(offset, super().forward(x), scale)
+
+
 @contextlib.contextmanager
 def shared_statistics(network: nn.Module, forward_pass: Callable[[], object]) -> Iterator[None]:
     """Within this context, the network's instance norms use fixed means and variances: those of the first image in `forward_pass`, a
