@@ -238,6 +238,7 @@ def test_train_settings_name_all_wrong_values_at_once() -> None:
         "gradient_accumulation": 3,
         "log_every": "5", "sample_every": 0, "samples": 0, "checkpoint_minutes": math.nan, "checkpoint_every": 2.5,
         "keep": 0, "evaluate_every": 0, "evaluate_samples": 1, "evaluate_extractor": 5, "holdout": -1, "coach": "yes", "coach_tries": 0,
+        "freeze_discriminator": -1, "freeze_mapping": "yes",
     }  # fmt: skip
     assert set(values) == {field.name for field in fields(TrainSettings)}
     lines = given(TrainSettings, **values).problems(8)

@@ -20,6 +20,7 @@ from sparring.inference.model import Model
 from sparring.inference.pack import pack
 from sparring.inference.translate_files import translate
 from sparring.interop.import_weights import import_weights
+from sparring.interop.starting_weights import read_starting_weights
 from sparring.media.save_images import save_images
 from sparring.playground_2d.play import playground
 from sparring.runs.train import Instruments
@@ -41,21 +42,29 @@ INSTRUMENTS = Instruments(
     measure_health=HealthMeasurements,
     evaluate=lambda data, settings: FrechetScorer(data, settings.evaluate_extractor, settings.evaluate_samples, settings.seed),
     coach=coached,
+    read_starting_weights=read_starting_weights,
 )
 
 
 def train(
-    recipe: "str | Recipe", data: "Place | Store | Pairs", out: Place, *, console: "Console | None" = None, **settings: object
+    recipe: "str | Recipe",
+    data: "Place | Store | Pairs",
+    out: Place,
+    *,
+    start_from: Place | None = None,
+    console: "Console | None" = None,
+    **settings: object,
 ) -> Model:
     """Train a recipe on data from its beginning, and give the model.
 
     `recipe`: a name, or a recipe with settings. `data`: whatever `open_source` takes, or prepared data. `out`: the run directory to make.
     `settings`: fields of the recipe, of `TrainSettings`, of `Preprocessing`, and for translators of `Pairing`; unknown names are refused.
-    Raises a SparringError for anything a user can mend. Ctrl-C saves, and ends training early.
+    `start_from`: a run, a packed or imported model, or a file of weights to begin with (transfer learning); settings that are not given are
+    those it was trained with. Raises a SparringError for anything a user can mend. Ctrl-C saves, and ends training early.
     """
     from sparring.runs.train import begin
 
-    result = begin(recipe, data, out, INSTRUMENTS, console or plain_console(), settings)
+    result = begin(recipe, data, out, INSTRUMENTS, console or plain_console(), settings, start_from)
     return replace(load(out), ending=result)
 
 

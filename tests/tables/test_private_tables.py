@@ -61,6 +61,16 @@ def kinds(table: Path) -> Path:
     return path
 
 
+def test_private_training_begins_with_random_weights_alone(table: Path, kinds: Path, quiet: Console, tmp_path: Path) -> None:
+    """Nobody knows which of the rows other weights have seen."""
+    settings = {**SMALL["tabular-ar"], **COMMON, "table": kinds, "steps": 1}
+    sparring.train("tabular-ar", table, tmp_path / "open", console=quiet, **settings)
+    with pytest.raises(SettingsError, match="cannot begin with other weights"):
+        sparring.train("tabular-ar", table, tmp_path / "run", start_from=tmp_path / "open", console=quiet, **settings, **PRIVATE)
+    assert not (tmp_path / "run" / "config.json").exists()
+    sparring.train("tabular-ar", table, tmp_path / "run", start_from=tmp_path / "open", console=quiet, **settings)
+
+
 # ------------------------------------------------------------------------------------------------------------ accounting
 
 

@@ -102,7 +102,7 @@ NEED_RECIPE: Mapping[str, Command] = {"train": train, "playground": playground}
 def command_function(command: str, name: str, words: Sequence[str]) -> Command:
     """The function of a command. `name`: its recipe, or its command within a group; `words`: all that follows."""
     if command in NEED_RECIPE:
-        return with_recipe(command, name)
+        return with_recipe(command, name, words)
     if command == "resume":
         return resume_command(words)
     if (command, name) == ("data", "prepare"):
@@ -117,8 +117,8 @@ def recipes_for(command: str) -> list[str]:
     return [name for name in known.names() if command == "train" or "points" in known.get(name).settings_for]
 
 
-def with_recipe(command: str, name: str) -> Command:
-    """`train` or `playground` with the flags of one recipe."""
+def with_recipe(command: str, name: str, words: Sequence[str] = ()) -> Command:
+    """`train` or `playground` with the flags of one recipe. `words`: all that follows, where `--from` changes the defaults."""
     from sparring import recipes as known
 
     recipe = known.get(name)
@@ -126,9 +126,19 @@ def with_recipe(command: str, name: str) -> Command:
         example, arguments = f"sparring playground {name} --data ring8", playground_arguments(name)
     else:
         target = " --target DATA" if getattr(recipe, "translates", None) else ""
-        example, arguments = f"sparring train {name} --data DATA{target} --minutes 10", train_arguments(name)
+        example, arguments = f"sparring train {name} --data DATA{target} --minutes 10", train_arguments(name, value_of("--from", words))
     description = f"{recipe.title}. {recipe.paper}\n\nData: {recipe.data}.\n\nFor example: {example}"
     return _with_arguments(NEED_RECIPE[command], arguments, description)
+
+
+def value_of(flag: str, words: Sequence[str]) -> str | None:
+    """The value that a command line has for a flag."""
+    for place, word in enumerate(words):
+        if word == flag and place + 1 < len(words):
+            return words[place + 1]
+        if word.startswith(f"{flag}="):
+            return word.removeprefix(f"{flag}=")
+    return None
 
 
 def resume_command(words: Sequence[str]) -> Command:

@@ -17,7 +17,11 @@ def train(arguments: Any) -> int:  # noqa: ANN401 (made by `train_arguments`)
 
     run = arguments.out or _unused_run_directory(arguments.recipe, arguments.data)
     settings = {name: value for _, name, value in all_values(arguments)}
-    return print_results(api.train(type(arguments.recipe)(), arguments.data, run, console=console(), **settings), run)
+    if arguments.start_from is not None:  # what is left as it was follows from the source
+        usual = {name: value for _, name, value in all_values(type(arguments)(data=""))}
+        settings = {name: value for name, value in settings.items() if value != usual[name]}
+    model = api.train(type(arguments.recipe)(), arguments.data, run, start_from=arguments.start_from, console=console(), **settings)
+    return print_results(model, run)
 
 
 def print_results(model: "Model", run: Path) -> int:

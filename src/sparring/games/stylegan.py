@@ -64,6 +64,7 @@ class StyleGame(TwoPlayerGame):
             n = max(1, int(context.batch_size * PATH_SHARE))
             streams = replace(context.streams, scope=f"{context.streams.scope}/path")  # latents of its own
             w = self.styles(replace(context, streams=streams), n, None if labels is None else labels[:n])
+            w.requires_grad_()  # also those of a mapping network that is frozen
             images = self.generator.synthesize(w, "random")
             lengths = path_lengths(images, w, streams.normal("noise", *images.shape))
             self.path_mean.lerp_(lengths.detach().mean(), PATH_DECAY)

@@ -96,6 +96,10 @@ class Images:
             "fingerprint": dataset.fingerprint,
         }
 
+    def settings_like(self, spec: ImageSpec) -> dict[str, object]:
+        """See Modality."""
+        return {"size": spec.height, "channels": spec.channels}
+
     def split_holdout(self, dataset: Store, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:
         """See Modality."""
         return split_holdout(dataset, count, seed)

@@ -69,6 +69,10 @@ class Modality(Protocol):
         """What config.json says of the data beside its source, for JSON: settings, spec, count, fingerprint."""
         ...
 
+    def settings_like(self, spec: Any) -> dict[str, object]:  # noqa: ANN401 (of this kind)
+        """Settings of this kind of data with which other data becomes samples of the same shape; none if networks take any."""
+        ...
+
     def split_holdout(self, dataset: Any, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:  # noqa: ANN401
         """What is trained on, and what is held out to tell memorizing from learning. A SettingsError if nothing would be left."""
         ...

@@ -105,6 +105,10 @@ class PairsOfImages:
             "inputs": {direction: found.to_json() for direction, found in pair_statistics(dataset, made).items()},
         }
 
+    def settings_like(self, spec: PairSpec) -> dict[str, object]:
+        """See Modality."""
+        return {}
+
     def split_holdout(self, dataset: Pairs, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:
         """See Modality. Pairs hold out by themselves (`Pairing.held_out`)."""
         return dataset, None

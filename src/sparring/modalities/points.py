@@ -65,6 +65,10 @@ class PointsInThePlane:
         """See Modality."""
         return {"spec": dataset.spec.to_json(), "count": len(dataset)}
 
+    def settings_like(self, spec: PointSpec) -> dict[str, object]:
+        """See Modality."""
+        return {}
+
     def split_holdout(self, dataset: Points, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:
         """See Modality. Points that are held out are drawn anew: there is no end of them."""
         return dataset, Points(dataset.mixture, HELD_OUT if count is None else count, seed + 1)

@@ -125,6 +125,10 @@ class Tables:
             "fingerprint": dataset.fingerprint,
         }
 
+    def settings_like(self, spec: TableSpec) -> dict[str, object]:
+        """See Modality."""
+        return {}
+
     def split_holdout(self, dataset: TableDataset, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:
         """See Modality."""
         return split_holdout(dataset, count, seed)

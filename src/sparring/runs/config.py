@@ -13,7 +13,7 @@ from sparring.core.settings_checks import plain
 from sparring.games.recipe import Recipe
 from sparring.modalities.modality import DataSettings, Modality
 from sparring.runs.run_directory import RunDirectory
-from sparring.training.settings import BUDGETS, COACHING, EVALUATION, MACHINE, TrainSettings
+from sparring.training.settings import BUDGETS, COACHING, EVALUATION, FREEZING, MACHINE, TrainSettings
 
 FORMAT = 2
 Kind = TypeVar("Kind")
@@ -98,7 +98,11 @@ def identity(config: Config) -> dict[str, Any]:
     on, and what computes it.
     """
     free = (*BUDGETS, *EVALUATION, *COACHING, *MACHINE)
-    training = {name: value for name, value in config["train_settings"].items() if name not in free}
+    training = {
+        name: value
+        for name, value in config["train_settings"].items()
+        if name not in free and (value or name not in FREEZING)  # which older runs do not name
+    }
     return {"recipe": config["recipe"], "data": config["data"]["fingerprint"], **config["recipe_settings"], **training}
 
 

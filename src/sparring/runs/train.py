@@ -1,6 +1,7 @@
 """How a run is begun, and how its sessions are played."""
 
 import contextlib
+import functools
 import os
 import platform
 from collections.abc import Callable, Mapping
@@ -17,13 +18,15 @@ from sparring.core.errors import CheckpointError, MemoryShortageError, SettingsE
 from sparring.core.formatting import plural
 from sparring.core.openmp import remark_once
 from sparring.core.settings_checks import range_problems, type_problems
-from sparring.data.dataset import Dataset
+from sparring.data.dataset import Dataset, PrivateDataset
+from sparring.games.game import Game
 from sparring.games.recipe import Recipe, check
 from sparring.modalities.images import place_of
 from sparring.modalities.modality import Place
 from sparring.runs.config import Config, RunSettings, identity, read_config, write_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.run_progress import next_milestone
+from sparring.runs.transfer import usual_settings
 from sparring.training import checkpoints
 from sparring.training.callbacks.callback import Callback, InterveningCallback
 from sparring.training.callbacks.checkpointer import Checkpointer, Score
@@ -37,6 +40,8 @@ from sparring.training.callbacks.throughput import Throughput
 from sparring.training.memory_estimate import refuse_too_large
 from sparring.training.session import Session, SessionResult, resolve
 from sparring.training.settings import TrainSettings
+from sparring.training.state import State
+from sparring.training.transfer import StartingWeights, freeze, take_over
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,6 +70,8 @@ class Instruments:
     evaluate: Callable[[Any, TrainSettings], Score]
     """Makes what scores games on this data, as the settings of evaluation say."""
     coach: Coaching
+    read_starting_weights: Callable[[str], StartingWeights]
+    """Reads what a run can begin with in place of random weights."""
 
 
 def begin(
@@ -74,21 +81,35 @@ def begin(
     instruments: Instruments,
     console: "Console",
     settings: Mapping[str, object],
+    start_from: Place | None = None,
 ) -> SessionResult:
     """Begin a run in the folder `out`, and train it to the end of its budget. `data`: a place, or a dataset. `settings`: fields of the
-    recipe, of TrainSettings, and of the settings of its kind of data. Raises a SparringError for anything a user can mend.
+    recipe, of TrainSettings, and of the settings of its kind of data. `start_from`: what to begin with in place of random weights; its
+    settings are the run's where `settings` has none. Raises a SparringError for anything a user can mend.
     """
     run = RunDirectory(Path(out))
     refuse_another_run(run)
+    source = None if start_from is None else instruments.read_starting_weights(place_of(start_from))
+    given = settings
+    if source is not None:
+        settings = usual_settings(recipes.get(recipe) if isinstance(recipe, str) else type(recipe), source, given)
     chosen = chosen_settings(recipe, settings)
     refuse_wrong_values(chosen)
+    if source is None and (chosen.training.freeze_discriminator or chosen.training.freeze_mapping):
+        raise SettingsError("What is frozen must have learned something: name what to begin with (--from), or freeze nothing.")
     modality = chosen.modality
     modality.refuse_dataset(data, recipes.name_of(chosen.recipe))
     chosen.recipe.refuse_to_begin()
     resolved = resolve(chosen.training.with_budget())
     dataset = data if modality.is_dataset(data) else modality.open(data, chosen.recipe, chosen.data, console)
+    if source is not None and "condition" not in given and not getattr(dataset.spec, "classes", ()):
+        chosen = replace(chosen, recipe=without_condition(chosen.recipe))
     check(chosen.recipe, dataset.spec)
-    modality.split_holdout(dataset, resolved.holdout, resolved.seed)  # refuses what leaves nothing, before anything is written
+    trained_on, _ = modality.split_holdout(
+        dataset, resolved.holdout, resolved.seed
+    )  # refuses what leaves nothing, before anything is written
+    if source is not None:
+        refuse_to_begin_with_weights(chosen, dataset.spec, trained_on)
     enough = chosen.recipe.enough_samples(dataset.spec, len(dataset))
     if enough is not None and resolved.real_samples is None and resolved.steps is None:
         lines = max(1, enough // chosen.recipe.batch_size // LEAST_LOG_LINES)
@@ -104,12 +125,14 @@ def begin(
         "data": {"source": modality.location(data), **modality.record(dataset, chosen.data)},
         "versions": versions(),
     }
+    if source is not None and start_from is not None:
+        config["transfer"] = {"source": place_of(start_from), "called": source.called}
     with run.locked():
         refuse_another_run(run)
         forget_untrained(run)
         write_config(run, config)
         try:
-            return continue_run(run, config, replace(chosen, training=resolved), dataset, instruments, console)
+            return continue_run(run, config, replace(chosen, training=resolved), dataset, instruments, console, source)
         except MemoryShortageError:
             if not trained(run):
                 forget_untrained(run)
@@ -125,8 +148,11 @@ def continue_run(
     dataset: Any,  # noqa: ANN401 (that of the recipe's kind)
     instruments: Instruments,
     console: "Console",
+    source: StartingWeights | None = None,
 ) -> SessionResult:
-    """Train a locked run from where it stands to the end of its budget, and say how far it is."""
+    """Train a locked run from where it stands to the end of its budget, and say how far it is. `source`: what it begins with, if that was
+    read already.
+    """
     modality, training = settings.modality, settings.training
     if training.device == "cpu" and training.threads > 1:
         remark_once(console.print)
@@ -142,6 +168,21 @@ def continue_run(
     grid = modality.sample_grid(dataset, training.samples, training.seed)
     measurements = instruments.measure_health(trained_on, held_out, training.seed)
 
+    def build(recipe: Recipe) -> Game:
+        game = recipe.build(dataset.spec)
+        freeze(game, training.freeze_discriminator, training.freeze_mapping)
+        return game
+
+    def begin_with_weights(recipe: Recipe, state: State) -> None:
+        found = instruments.read_starting_weights(config["transfer"]["source"]) if source is None else source
+        if found.called != config["transfer"]["called"]:
+            raise SettingsError(
+                f"This run is to begin with {config['transfer']['called']}, and now there is {found.called}. Begin a new run."
+            )
+        console.print(f"Beginning with {found.called} ({found.spec}).")
+        for line in take_over(state, recipe, dataset.spec, found).lines():
+            console.print(f"  {line}")
+
     def play(recipe: Recipe, config: Config, coach: InterveningCallback | None) -> SessionResult:
         board = TensorBoard(run.tensorboard)
         log, throughput = Log(run.log, training.log_every, board), Throughput(run.timing, training.log_every, board)
@@ -154,10 +195,11 @@ def continue_run(
         run.sweep()
         return Session(
             recipe=recipe,
-            build=lambda: recipe.build(dataset.spec),
+            build=functools.partial(build, recipe),
             data=trained_on,
             settings=training,
             callbacks=[board, log, throughput, health, grids, *coaches, *evaluators, checkpointer, progress_bar],
+            begin_with=functools.partial(begin_with_weights, recipe) if "transfer" in config else None,
             ending=run.ending,
             resume_command=run.resume_command,
         ).run(console)
@@ -172,6 +214,24 @@ def continue_run(
     if (where := next_milestone(run, read_config(run), at_rest=True)) is not None:
         console.print(f"{where.sentence[:1].upper()}{where.sentence[1:]}")
     return result
+
+
+def without_condition(recipe: Recipe) -> Recipe:
+    """The recipe for data without classes."""
+    return replace(recipe, condition="none") if hasattr(recipe, "condition") else recipe  # pyright: ignore[reportCallIssue]
+
+
+def refuse_to_begin_with_weights(chosen: RunSettings, spec: Spec, trained_on: Dataset) -> None:
+    """Raise a SettingsError if a run cannot begin with the weights of another: networks that grow would not use most of them at first, and
+    nobody knows which private rows others have seen.
+    """
+    recipe, training = chosen.recipe, chosen.training
+    if recipe.samples_until_full_size(spec):
+        raise SettingsError(f"The networks of {recipes.name_of(recipe)} grow from 4x4 on, and cannot begin with others: resume that run.")
+    if isinstance(trained_on, PrivateDataset):
+        raise SettingsError("With epsilon, a run cannot begin with other weights: what they were trained on would not be counted.")
+    with torch.device("meta"):
+        freeze(recipe.build(spec), training.freeze_discriminator, training.freeze_mapping)
 
 
 # ------------------------------------------------------------------------------------------------------- settings

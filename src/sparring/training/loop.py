@@ -42,13 +42,15 @@ class TrainingContext:
     fabric: Fabric
     private: PrivateTraining | None = None
     """How gradients are made private; None: they are not."""
+    from_scratch: bool = True
+    """Whether the first weights were random."""
 
 
 def train(state: State, context: TrainingContext, callbacks: Sequence[Callback], stop_requested: Callable[[], bool]) -> str:
     """Train until the budget is used up ("budget") or a stop is requested ("stopped"). `state` changes with every step."""
     settings, progress = context.settings, state.progress
     began = time.monotonic() - progress.seconds - progress.evaluation_seconds
-    ema = EMA(state, context.recipe.ema_samples)
+    ema = EMA(state, context.recipe.ema_samples, ramp=context.from_scratch)
     turns = [TurnRunner(state.game, turn) for turn in state.game.turns]
     while progress.share_of(settings) < 1 and not (context.private is not None and context.private.is_spent(progress.step)):
         if stop_requested():

@@ -55,6 +55,8 @@ class Session:
     settings: TrainSettings
     callbacks: Sequence[Callback]
     """In the order in which they are called. A Checkpointer among them makes the run one that can be resumed."""
+    begin_with: Callable[[State], None] | None = None
+    """Gives a state before its first step other weights than random ones (transfer learning)."""
     ending: Path | None = None
     """ending.json: where it is written that training is no longer finite."""
     resume_command: str = ""
@@ -75,15 +77,16 @@ class Session:
             state = first_state(self.recipe, self.build, self.settings.seed)
             for game in (state.game, state.ema):
                 game.to(fabric.device)
-            if checkpointer is not None:
-                self.restore(state, checkpointer, console)
+            resumed = checkpointer is not None and self.restore(state, checkpointer, console)
+            if self.begin_with is not None and not resumed:
+                self.begin_with(state)
             if self.ending is not None:
                 self.ending.unlink(missing_ok=True)
             try:
                 for callback in self.callbacks:
                     callback.on_start(state)
                 private = self.private_training(state.game, console)
-                context = TrainingContext(self.data, self.recipe, self.settings, fabric, private)
+                context = TrainingContext(self.data, self.recipe, self.settings, fabric, private, from_scratch=self.begin_with is None)
                 with stop_requests() as stopped:
                     reason = train(state, context, self.callbacks, lambda: stopped() or (coach is not None and coach.wants_stop))
                     if reason == "stopped" and not stopped():
@@ -112,11 +115,11 @@ class Session:
         console.print(private.plan)
         return private
 
-    def restore(self, state: State, checkpointer: Checkpointer, console: Console) -> None:
+    def restore(self, state: State, checkpointer: Checkpointer, console: Console) -> bool:
         """Go back to the newest whole checkpoint, if there is one."""
         found = checkpoints.read_newest(checkpointer.folder, say=console.print)
         if found is None:
-            return
+            return False
         tensors, facts = found
         state.restore(tensors, facts)
         checkpointer.refuse_altered_settings(facts)
@@ -126,6 +129,7 @@ class Session:
         progress = state.progress
         at = f"step {progress.step:,} ({progress.real_samples:,} real samples, {clock(progress.seconds)} of training)"
         console.print(f"Resuming at {at}.")
+        return True
 
 
 def resolve(settings: TrainSettings) -> TrainSettings:

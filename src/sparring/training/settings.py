@@ -12,6 +12,8 @@ EVALUATION = ("evaluate_every", "evaluate_samples", "evaluate_extractor")
 """Settings of the evaluations during training, which do not change what is trained."""
 COACHING = ("coach", "coach_tries")
 """Settings that may be added when a run without a coach is resumed. (What a coach did is part of its checkpoints.)"""
+FREEZING = ("freeze_discriminator", "freeze_mapping")
+"""Settings of transfer learning: what does not move."""
 MACHINE = ("device", "precision", "threads", "gradient_accumulation")
 """Settings of the hardware, which do not change what is trained. A run may be resumed with others, for example on another machine; its
 results are then no longer the same to the bit."""
@@ -38,6 +40,7 @@ class TrainSettings:
         "evaluate_samples": {"at least": 2, "at most": 2**24},
         "holdout": {"at least": 0},
         "coach_tries": {"at least": 1, "at most": 1000},
+        "freeze_discriminator": {"at least": 0},
     }
 
     real_samples: int | None = None
@@ -85,6 +88,10 @@ class TrainSettings:
     continue. The file coach.md says what was changed and why."""
     coach_tries: int = 4
     """Number of interventions after which the coach gives up."""
+    freeze_discriminator: int = 0
+    """Number of layers of the discriminator, from the image on, that keep the weights they begin with (FreezeD, Mo 2020). Needs --from."""
+    freeze_mapping: bool = False
+    """Keep the weights of the mapping network of StyleGAN's generators. Needs --from."""
 
     def with_budget(self) -> "TrainSettings":
         """These settings; without any limit, with the default of 10 minutes."""

@@ -142,8 +142,13 @@ def refuse_mismatches(
 
 
 def weights_of(game: Game, player: Player) -> list[tuple[str, nn.Parameter]]:
-    """The parameters that `player` moves, by name."""
-    return [(f"{network}.{name}", weight) for network in player.networks for name, weight in game.get_submodule(network).named_parameters()]
+    """The parameters that `player` moves, by name: all of its networks' but those that are frozen for the whole run."""
+    return [
+        (f"{network}.{name}", weight)
+        for network in player.networks
+        for name, weight in game.get_submodule(network).named_parameters()
+        if weight.requires_grad
+    ]
 
 
 def ema_copy(game: Game) -> Game:

@@ -2,6 +2,7 @@
 each field.
 """
 
+from collections.abc import Callable
 from dataclasses import field, fields, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -15,6 +16,17 @@ MovedData = Annotated[
     arg(
         help="Where the training data is now, if it was moved (for image translation also --target). The new place is saved if the data is "
         "the same."
+    ),
+]
+
+
+StartFrom = Annotated[
+    str | None,
+    arg(
+        name="from",
+        metavar="MODEL",
+        help="Begin with the weights of a run, of a packed or imported model, or of a file that `sparring import` reads (transfer "
+        "learning), in place of random ones. Defaults of other flags are the settings it was trained with.",
     ),
 ]
 
@@ -48,22 +60,34 @@ def resume_arguments_without_run() -> type:
     )
 
 
-def train_arguments(name: str) -> type:
-    """The arguments of `sparring train NAME`."""
+def train_arguments(name: str, start_from: str | None = None) -> type:
+    """The arguments of `sparring train NAME`. `start_from`: what the run begins with, whose settings are the defaults then."""
     from sparring import recipes as known
+    from sparring.interop.starting_weights import read_starting_weights
     from sparring.modalities import MODALITIES
+    from sparring.runs.transfer import usual_settings
     from sparring.training.settings import TrainSettings
 
     recipe = known.get(name)
-    of_data = [(each, OmitArgPrefixes[kind], field(default_factory=kind)) for each, kind in MODALITIES[recipe.modality].settings.items()]
+    usual: dict[str, Any] = {}
+    if start_from is not None and Path(start_from).exists():  # what is not there is refused when training begins
+        usual = usual_settings(recipe, read_starting_weights(start_from))
+
+    def usual_of(kind: type) -> Callable[[], Any]:
+        return lambda: kind(**{each.name: usual[each.name] for each in fields(kind) if each.name in usual})
+
+    of_data = [
+        (each, OmitArgPrefixes[kind], field(default_factory=usual_of(kind))) for each, kind in MODALITIES[recipe.modality].settings.items()
+    ]
     return make_dataclass(
         "Arguments",
         [
             ("data", TrainingData),
             ("out", Annotated[Path | None, arg(help="The run directory to create. Default: runs/RECIPE-DATA-NUMBER.")], None),
+            ("start_from", StartFrom, None),
             ("training", OmitArgPrefixes[TrainSettings], field(default_factory=TrainSettings)),
             *of_data,
-            ("recipe", OmitArgPrefixes[recipe], field(default_factory=recipe)),
+            ("recipe", OmitArgPrefixes[recipe], field(default_factory=usual_of(recipe))),
         ],
     )
 
