@@ -462,6 +462,122 @@ def test_whole_images_are_samples_where_no_tiles_are_found(tmp_path: Path) -> No
         read_sample_sheets(tmp_path, measure_pixels)
 
 
+# ---------------------------------------------------------------------------------- samples, losses and real images
+
+
+def with_noise(images: np.ndarray, time: int, strength: float) -> np.ndarray:
+    return np.clip(images + np.random.default_rng(time).normal(0, strength, images.shape), 0, 255).astype(np.uint8)
+
+
+def garments(time: int, count: int = 16) -> np.ndarray:
+    """Smooth shapes that differ, on black."""
+    random = np.random.default_rng(2)
+    y, x = np.mgrid[:24, :24]
+    found = []
+    for _ in range(count):
+        (cx, cy), (width, height), gray = random.uniform(8, 16, 2), random.uniform(4, 8, 2), random.uniform(90, 255)
+        found.append(gray * np.clip(6 - 6 * (((x - cx) / width) ** 2 + ((y - cy) / height) ** 2), 0, 1))
+    return np.stack(found)[..., None].astype(np.uint8)
+
+
+def real_images(folder: Path, count: int) -> Path:
+    for number, image in enumerate(garments(0, count)):
+        save_image(image, folder / f"{number}.png")
+    return folder
+
+
+def names_of(verdict: Verdict) -> list[str]:
+    return [finding.name for finding in verdict.findings if finding.severity != "note"]
+
+
+def test_a_discriminator_that_is_worse_than_guessing(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    path = tmp_path / "losses.csv"
+
+    def findings(discriminator: float, generator: float) -> list[str]:
+        rows = [f"{10 * step},{discriminator + random.normal(0, 0.1):.4f},{generator + random.normal(0, 0.02):.4f}" for step in range(60)]
+        path.write_text("step,d_loss,g_loss\n" + "\n".join(rows))
+        return names_of(sparring.diagnose(path))
+
+    assert findings(2.8, 0.15) == ["weak discriminator"]
+    assert "worse than guessing" in sparring.diagnose(path).findings[0].summary
+    assert findings(1.39, 0.69) == [], "both guess"
+    assert findings(1.2, 0.9) == []
+    assert findings(2.8, 0.9) == [], "a generator that does not convince it"
+    assert findings(1.5, 0.15) == [], "hardly worse than guessing"
+
+
+def test_outputs_in_the_log_of_pytorchs_example(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    lines = [
+        f"[{step // 100}/25][{step % 100}/100] Loss_D: {0.9 + 0.01 * (step % 7):.4f} Loss_G: {1.5 + 0.01 * (step % 5):.4f} D(x): 0.8000 "
+        f"D(G(z)): {0.25 if step else 0.0:.4f} / 0.2000"
+        for step in range(200)
+    ]
+    path.write_text("\n".join(lines))
+    record = read_losses(path)
+    assert record.signal(LOGITS_OF_REAL).last == pytest.approx(np.log(0.8 / 0.2))
+    assert record.signal(LOGITS_OF_GENERATED).last == pytest.approx(np.log(0.25 / 0.75))
+    assert record.signal(LOGITS_OF_GENERATED).values[0] == pytest.approx(np.log(5e-5 / (1 - 5e-5))), "0.0000 is no certainty"
+    assert record.signal(DISCRIMINATOR_LOSS).last == pytest.approx(0.93)
+    path.write_text("step,errD,errG,D(x),D(G(z))\n" + "\n".join(f"{step},2.6,0.2{step % 2},0.42,0.81" for step in range(50)))
+    (finding,) = sparring.diagnose(path).findings
+    assert "a higher logit (1.5) than real ones (-0.32)" in finding.evidence[-1]
+    path.write_text("step,errD,errG,D(x),D(G(z))\n" + "\n".join(f"{step},0.6,0.2{step % 2},7.5,-3" for step in range(50)))
+    assert read_losses(path).signal(LOGITS_OF_REAL).last == 7.5, "no probabilities, so logits already"
+
+
+def test_samples_that_are_alike_but_noisy_have_collapsed(sheets: Callable[..., Path]) -> None:
+    verdict = sparring.diagnose(sheets(lambda time: with_noise(garments(0, 1).repeat(6, axis=0), time, 60)))
+    assert names_of(verdict)[0] == "mode collapse"
+    assert "but for noise" in verdict.findings[0].summary
+    assert "noise" not in names_of(verdict)
+
+
+def test_samples_that_differ_or_are_nothing_but_noise_have_not(sheets: Callable[..., Path]) -> None:
+    assert "mode collapse" not in names_of(sparring.diagnose(sheets(lambda time: with_noise(garments(0, 6), time, 60))))
+    assert names_of(sparring.diagnose(sheets(lambda time: with_noise(np.full((6, 24, 24, 1), 127), time, 60)))) == ["noise"]
+
+
+def test_samples_on_gray_where_the_data_is_black(sheets: Callable[..., Path], tmp_path: Path) -> None:
+    photos = real_images(tmp_path / "photos", 2100)
+    moving = lambda time: np.roll(garments(0, 6), time, axis=2)  # noqa: E731
+    right = sparring.diagnose(sheets(moving), data=photos)
+    assert names_of(right) == []
+    verdict = sparring.diagnose(sheets(lambda time: moving(time) // 2 + 127), data=photos)
+    assert names_of(verdict)[0] == "value range"
+    assert "black is gray" in verdict.findings[0].summary
+    assert any("scaling twice" in sentence for sentence in verdict.findings[0].evidence)
+    assert "value range" not in names_of(sparring.diagnose(sheets(lambda time: moving(time) // 2 + 127))), "which only real images tell"
+
+
+def test_few_real_images_and_samples_that_vary_less_than_they(sheets: Callable[..., Path], tmp_path: Path) -> None:
+    verdict = sparring.diagnose(sheets(lambda time: np.roll(garments(0, 6), time, axis=2)), data=real_images(tmp_path / "photos", 24))
+    assert names_of(verdict) == ["few images"]
+    assert "24 images" in verdict.findings[0].evidence[0]
+    half = lambda time: (0.8 * garments(0, 6).mean(axis=0) + 0.2 * np.roll(garments(0, 6), time, axis=2)).astype(np.uint8)  # noqa: E731
+    assert "mode collapse" not in names_of(sparring.diagnose(sheets(half)))
+    assert "mode collapse" in names_of(sparring.diagnose(sheets(half), data=tmp_path / "photos"))
+
+
+def test_one_verdict_of_samples_losses_and_real_images(
+    sheets: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, photos = sheets(lambda time: np.roll(garments(0, 6), time, axis=2)), real_images(tmp_path / "photos", 24)
+    losses = tmp_path / "losses.csv"
+    losses.write_text("step,d_loss,g_loss\n" + "\n".join(f"{step},2.8,0.1{step % 5}" for step in range(60)))
+    told = call("diagnose", folder, "--losses", losses, "--data", photos, "--out", tmp_path / "page")
+    said = capsys.readouterr().out
+    assert told == 4
+    assert "few images" in said.lower()
+    assert "weak discriminator" in said.lower()
+    assert "no gradients" in said
+    assert "no losses" not in said
+    assert json.loads((tmp_path / "page" / "diagnosis.json").read_text())["kind"] == "samples"
+    with pytest.raises(SettingsError, match="table of losses, and so is"):
+        sparring.diagnose(losses, losses=losses)
+
+
 # --------------------------------------------------------------------------------------------- verdicts
 
 
@@ -545,7 +661,9 @@ def test_the_verdict_names_what_could_not_be_examined(made: Callable[..., Path],
     assert "losses alone" in losses.limits[0]
     samples = Verdict(Record(tmp_path, "samples", data_config={"notes": ["A note."]}), ())
     assert samples.limits[0] == "A note."
-    assert "only pixels" in samples.limits[1]
+    assert (
+        samples.limits[1] == "Fewer findings: there were no losses (--losses) and no gradients and no real images to compare with (--data)."
+    )
 
 
 def test_commands_train_as_the_run_but_for_the_remedy(made: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:

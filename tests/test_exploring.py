@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sparring.core.errors import SettingsError
+from sparring.core.errors import DataError, SettingsError
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.recipe import Recipe
 from sparring.inference.model import Model
@@ -17,7 +17,7 @@ from sparring.latent.directions import Method, find_directions, move_along_direc
 from sparring.latent.feature_removal import remove_feature, responsible_channels
 from sparring.latent.mixing import style_mixing_grid, truncation_grid
 from sparring.latent.projection import Projection, multiscale_distances, nearest_points, optimize_points, project_images
-from sparring.latent.space import LatentSpace
+from sparring.latent.space import FoundPoints, LatentSpace, read_points
 from sparring.nets import biggan
 from sparring.nets.forward_hooks import record_feature_maps, zero_channels
 from sparring.recipes.biggan import BigGAN
@@ -187,6 +187,37 @@ def test_a_image_moved_by_nothing_is_the_sample_itself(name: str, method: Method
     torch.testing.assert_close(sheet[:, 1], own, atol=1e-5, rtol=0)
     assert not torch.allclose(sheet[:, 0], own, atol=1e-3)
     assert not torch.allclose(sheet[:, 2], sheet[:, 0], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["stylegan2", "dcgan"])
+def test_points_that_were_found_earlier_are_moved_and_mixed_like_samples(name: str, tmp_path: Path) -> None:
+    model = model_of(name)
+    space = LatentSpace(model)
+    points = space.points_of_seeds((3, 5))
+    np.savez(tmp_path / "points.npz", points=points.numpy())
+    found = find_directions(model, "weights", 2)
+    moved = move_along_direction(model, read_points(tmp_path / "points.npz"), found, which=1, steps=3)
+    assert torch.equal(moved, move_along_direction(model, (3, 5), found, which=1, steps=3))
+    if name == "stylegan2":
+        mixed = style_mixing_grid(model, read_points(tmp_path / "points.npz"), (7,))
+        assert torch.equal(mixed, style_mixing_grid(model, (3, 5), (7,)))
+    with pytest.raises(SettingsError, match="found with another model"):
+        move_along_direction(model, FoundPoints(points[..., :4]), found)
+    np.savez(tmp_path / "other.npz", images=points.numpy())
+    with pytest.raises(DataError, match=r"other\.npz cannot be read as points"):
+        read_points(tmp_path / "other.npz")
+
+
+def test_points_are_moved_with_the_class_that_they_were_found_with(tmp_path: Path) -> None:
+    model = model_of("conditional dcgan")
+    target = model.sample(1, seed=4, label="c")
+    found = project_images(model, target, steps=2, label="c")
+    assert found.labels is not None
+    assert found.labels.tolist() == [2]
+    np.savez(tmp_path / "points.npz", points=found.points.numpy(), labels=found.labels.numpy())
+    where = find_directions(model, "weights", 1)
+    (moved,) = move_along_direction(model, read_points(tmp_path / "points.npz"), where, reach=0.0, steps=1)
+    assert torch.allclose(moved, found.images.clamp(-1, 1), atol=1e-4)
 
 
 def test_some_layers_alone_can_be_moved() -> None:

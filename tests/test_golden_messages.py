@@ -72,7 +72,6 @@ train dcgan --data images --no-cuda
 train dcgan --data images --init normal
 train dcgan --data images --resume x.pkl
 train dcgan --data images --model wgan
-train dcgan --data images --mirror
 train dcgan --data images --verbose
 train pix2pix --data images --direction BtoA
 train dcgan --data nothing/here

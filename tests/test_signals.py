@@ -88,6 +88,7 @@ def test_no_two_signals_of_a_line_have_the_same_name() -> None:
         ("game", "weights", "table game", "explicit game"),
         ("training", "explicit"),
         ("sheets",),
+        ("real images beside sheets",),
     ]
     for group in sources:
         assert len(names(*group)) == len(declared(*group)), group

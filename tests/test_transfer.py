@@ -1,6 +1,7 @@
 """Transfer learning: what a run begins with, what does not move, and what is refused."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -82,7 +83,7 @@ def test_a_run_begins_with_weights_averages_and_optimizers_of_another(
     assert settings["warmup_samples"] == 0, "no ramp where optimizers go on"
     said = capsys.readouterr().out
     assert f"Beginning with {source} at step 6" in said
-    assert "33 of 33 tensors taken as they are" in said or "tensors taken as they are" in said
+    assert re.search(r"(\d+) of \1 tensors taken as they are", said)
 
 
 def test_a_packed_model_has_no_optimizers_so_rates_rise(source: Path, squares: Path, tmp_path: Path, quiet: Console) -> None:
@@ -256,10 +257,7 @@ def test_settings_follow_from_what_a_run_begins_with() -> None:
     usual = usual_settings(DCGAN, source, {"learning_rate": 1.0})
     assert (usual["width"], usual["size"], usual["channels"], usual["augment"], usual["learning_rate"]) == (4, 16, 3, "ada", 1.0)
     assert usual["augment_samples"] == 100_000
-    assert (
-        "augment_samples" not in usual_settings(DCGAN, source, {"augment": "none"})
-        or usual_settings(DCGAN, source, {"augment": "none"})["augment_samples"] == DCGAN.augment_samples
-    )
+    assert "augment_samples" not in usual_settings(DCGAN, source, {"augment": "none"}), "which would be refused"
     assert usual_settings(DCGAN, source, {"augment_samples": 7})["augment_samples"] == 7
     assert usual_settings(DCGAN, source, {"warmup_samples": 0})["warmup_samples"] == 0
     assert "objective" not in usual_settings(sparring.recipes.get("lsgan"), source, {}), "what defines a recipe stays"  # pyright: ignore[reportAttributeAccessIssue]
@@ -273,14 +271,37 @@ def test_what_cannot_be_begun_with_is_refused(source: Path, store: Store, square
         return str(caught.value)
 
     assert "fit those of" in (said := refusal(start_from=source, width=8))
-    assert "generator.project.weight: (256, 5) there, (512, 5) here" in said or "there, " in said
+    assert "generator.project.weight: (" in said
     assert "does not exist" in refusal(start_from=tmp_path / "nothing")
     assert "name what to begin with" in refusal(freeze_discriminator=1)
     assert "must be less than 3" in refusal(start_from=source, freeze_discriminator=9)
     assert "no mapping network" in refusal(start_from=source, freeze_mapping=True)
     assert "grow" in refusal("progan", start_from=source)
+    assert "coach" in refusal(start_from=source, coach=True)
     (tmp_path / "empty").mkdir()
     assert "config.json" in refusal(start_from=tmp_path / "empty")
+
+
+def test_optimizers_of_another_kind_begin_anew(source: Path, squares: Path, tmp_path: Path, quiet: Console) -> None:
+    sparring.train("dcgan", squares, tmp_path / "run", start_from=source, steps=2, optimizer="rmsprop", threads=1, console=quiet)
+    first = first_weights(tmp_path / "run")
+    assert not any(name.startswith("optimizer/") for name in first)
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())["recipe_settings"]
+    assert settings["warmup_samples"] == 20 * settings["batch_size"]
+
+
+def test_what_a_recipe_says_and_prepared_data_are_taken_as_they_are(source: Path, store: Store, tmp_path: Path, quiet: Console) -> None:
+    recipe = DCGAN(learning_rate=1e-5)
+    sparring.train(recipe, store, tmp_path / "run", start_from=source, steps=1, threads=1, console=quiet)
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())["recipe_settings"]
+    assert (settings["learning_rate"], settings["width"]) == (1e-5, TINY["width"])
+
+
+def test_unrolling_with_frozen_layers(source: Path, squares: Path, tmp_path: Path, quiet: Console) -> None:
+    settings = {"start_from": source, "steps": 2, "unroll": 2, "freeze_discriminator": 1, "threads": 1, "console": quiet}
+    sparring.train("dcgan", squares, tmp_path / "run", **settings)
+    first, last = first_weights(tmp_path / "run"), tensors_of(tmp_path / "run")
+    assert torch.equal(first["game/discriminator.layers.0.weight"], last["game/discriminator.layers.0.weight"])
 
 
 def test_layers_are_counted_from_the_image_on() -> None:

@@ -85,7 +85,7 @@ def test_every_recipe_has_a_name_of_its_own_in_any_spelling() -> None:
         (["--kimg", 200], "--real-samples 200000"),
         (["--color"], "--channels"),
         (["--metrics", "fid"], "--evaluate-every"),
-        (["--mirror", "1"], "--augment"),
+        (["--xflip", "1"], "--mirror"),
     ],
 )
 def test_flags_of_other_programs_lead_to_ours(words: list[object], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from sparring.core.errors import SparringError
 from sparring.data.open_by_name import open_source
 from sparring.data.store import prepare
 from sparring.evaluation.compare import compare
+from sparring.evaluation.feature_statistics import judge_against_statistics, write_statistics
 from sparring.evaluation.judge import FrechetScorer, judge
 from sparring.evaluation.judge_translations import judge_translations
 from sparring.health.coach.interventions import coached
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from sparring.games.recipe import Recipe
 
 __all__ = [
-    "Model", "SparringError", "compare", "diagnose", "doctor", "import_weights", "judge", "judge_translations", "load", "open_source",
-    "pack", "playground", "prepare", "resume", "save_images", "train", "translate",
+    "Model", "SparringError", "compare", "diagnose", "doctor", "import_weights", "judge", "judge_against_statistics",
+    "judge_translations", "load", "open_source", "pack", "playground", "prepare", "resume", "save_images", "train", "translate",
+    "write_statistics",
 ]  # fmt: skip
 
 Place = str | os.PathLike[str]

@@ -250,9 +250,9 @@ def test_wrong_names_and_paths(tmp_path: Path, photos: Path) -> None:
         open_source(tmp_path / "a" / "b" / "c")
     with pytest.raises(DataError, match="single image"):
         open_source(photos / "cat" / "0.png")
-    (tmp_path / "a.tar").write_bytes(b"x")
+    (tmp_path / "a.rar").write_bytes(b"x")
     with pytest.raises(DataError, match="not data that is read here"):
-        open_source(tmp_path / "a.tar")
+        open_source(tmp_path / "a.rar")
 
 
 def test_nothing_usable_lists_what_is_there(tmp_path: Path) -> None:

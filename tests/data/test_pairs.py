@@ -54,6 +54,57 @@ def test_two_files_for_one_partner_are_refused(tmp_path: Path) -> None:
         open_pairs(str(a), Pairing(target=str(b)), SIZE, "paired")
 
 
+def marked(path: Path, names: dict[str, int]) -> Path:
+    for name, gray in names.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), gray, np.uint8)).save(path / name)
+    return path
+
+
+def test_pairs_by_what_marks_their_names(tmp_path: Path) -> None:
+    one = marked(tmp_path / "one", {"1_in.png": 10, "1_out.bmp": 15, "sub/2_in.png": 20, "sub/2_out.png": 25, "other.png": 99})
+    pairs = open_pairs(str(one), Pairing(input_mark="_in", target_mark="_out", held_out=0.0), SIZE, "paired")
+    assert sorted(brightness(pairs, [0, 1])) == [(10, 15), (20, 25)], "in one folder, after the name"
+    before = marked(tmp_path / "before", {"edges-1.png": 10, "edges-2.png": 20, "photo-1.png": 15, "photo-2.png": 25})
+    pairs = open_pairs(str(before), Pairing(input_mark="edges-", target_mark="photo-", held_out=0.0), SIZE, "paired")
+    assert sorted(brightness(pairs, [0, 1])) == [(10, 15), (20, 25)], "before it"
+    a, b = marked(tmp_path / "a", {"1_x.png": 10, "2_x.png": 20}), marked(tmp_path / "b", {"1.png": 15, "2.png": 25})
+    pairs = open_pairs(str(a), Pairing(input_mark="_x", target=str(b), held_out=0.0), SIZE, "paired")
+    assert sorted(brightness(pairs, [0, 1])) == [(10, 15), (20, 25)], "in two folders"
+    with pytest.raises(DataError, match=r"has no inputs of these names: 1\.png, 2\.png"):
+        open_pairs(str(b), Pairing(input_mark="_in", target_mark="_out"), SIZE, "paired")
+    for pairing, word in (
+        (Pairing(input_mark="_in"), "belong together"),
+        (Pairing(input_mark="_a", target_mark="_a"), "must differ"),
+        (Pairing(input_mark="", target_mark="_a"), "must not be empty"),
+        (Pairing(input_mark="_a", target_mark="_b", side_by_side="left"), "leave them out"),
+    ):
+        with pytest.raises(SettingsError, match=word):
+            open_pairs(str(one), pairing, SIZE, "paired")
+
+
+def test_pairs_by_a_table(tmp_path: Path) -> None:
+    data = marked(tmp_path / "data", {"a/x.png": 10, "a/y.png": 20, "b/q.png": 15, "b/r.png": 25, "b/unused.png": 77})
+    table = tmp_path / "pairs.csv"
+    table.write_text("id,Target,input\n1,b/q.png,a/x.png\n2,b\\r.png,a/y.png\n")
+    pairs = open_pairs(str(data), Pairing(pair_table=str(table), held_out=0.0), SIZE, "paired")
+    assert sorted(brightness(pairs, [0, 1])) == [(10, 15), (20, 25)]
+    table.write_text("x.png\tr.png\ny.png\tq.png\n")
+    pairs = open_pairs(str(data / "a"), Pairing(pair_table=str(table), target=str(data / "b"), held_out=0.0), SIZE, "paired")
+    assert sorted(brightness(pairs, [0, 1])) == [(10, 25), (20, 15)], "two folders, no heading, tabs"
+    table.write_text("a/x.png,b/q.png\na/x.png,b/r.png\n")
+    with pytest.raises(DataError, match="names some files in several rows"):
+        open_pairs(str(data), Pairing(pair_table=str(table)), SIZE, "paired")
+    table.write_text("a/x.png,b/q.png\na/gone.png,b/r.png\n")
+    with pytest.raises(DataError, match=r"not in the data:\n  - a/gone"):
+        open_pairs(str(data), Pairing(pair_table=str(table)), SIZE, "paired")
+    table.write_text("a/x.png\n")
+    with pytest.raises(DataError, match="needs two columns"):
+        open_pairs(str(data), Pairing(pair_table=str(table)), SIZE, "paired")
+    with pytest.raises(DataError, match="cannot be read as a table of pairs"):
+        open_pairs(str(data), Pairing(pair_table=str(tmp_path / "none.csv")), SIZE, "paired")
+
+
 @pytest.mark.parametrize(("side", "wanted"), [("left", (10, 200)), ("right", (200, 10))])
 def test_halves_of_a_image(tmp_path: Path, side: str, wanted: tuple[int, int]) -> None:
     tmp_path.joinpath("sheets").mkdir()

@@ -9,6 +9,7 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 import sparring
 from plain_translation import residual
-from sparring.core.errors import CheckpointError
+from sparring.core.errors import CheckpointError, SettingsError
 from sparring.inference.model import Model
 from sparring.interop.import_weights import import_weights
 from sparring.interop.safe_unpickling import read_nvidia_pickle
@@ -135,6 +136,23 @@ def test_state_dicts_of_nvidia_are_read_as_their_pickles_are(name: str, tmp_path
     alone = import_weights(tmp_path / "g.safetensors")
     assert isinstance(alone.recipe, StyleGAN2)
     assert torch.equal(alone.generator.map(wanted["z"], label), generator.map(wanted["z"], label))  # pyright: ignore[reportOptionalMemberAccess]
+
+
+@golden
+@torch.no_grad()
+def test_nvidias_seeds_give_the_images_of_nvidias_programs() -> None:
+    """`generate.py --seeds=85-87` draws z anew for each seed, from NumPy's legacy generator (whose numbers never change)."""
+    model = import_weights(GOLDEN / "stylegan2ada-64-uncond.pkl")
+    z = torch.from_numpy(np.concatenate([np.random.RandomState(seed).randn(1, 64) for seed in (85, 86, 87)])).float()
+    generator = model.generator
+    assert generator is not None
+    wanted = generator.synthesize(generator.map(z, truncation=0.5), noise="const").clamp(-1, 1)
+    assert relative(model.sample(3, seed=85, truncation=0.5, seed_style="nvidia"), wanted) < 1e-5
+    assert torch.equal(model.sample(1, seed=85, first=2, seed_style="nvidia"), model.sample(1, seed=87, seed_style="nvidia"))
+    with pytest.raises(SettingsError, match="go from 0 to 4294967295"):
+        model.sample(1, seed=-1, seed_style="nvidia")
+    with pytest.raises(SettingsError, match="no StyleGAN"):
+        import_weights(GOLDEN / "dcgan-example-64-ngf8-G.pth").sample(1, seed_style="nvidia")
 
 
 # -------------------------------------------------------------------------------------- the example, of any size

@@ -8,6 +8,7 @@ from tyro.conf import OmitArgPrefixes, arg
 from tyro.extras import SubcommandApp
 
 from sparring.cli import (
+    cache,
     compare,
     complete,
     data,
@@ -69,6 +70,7 @@ SECTIONS = {
         "density": "say how likely images are, with a model that has a likelihood",
     },
     "More": {
+        "cache": "list what is kept between runs, and remove it",
         "completion": "print a completion script for bash, zsh or tcsh",
         "help": "show the help of a command: sparring help train dcgan",
     },
@@ -92,6 +94,7 @@ GROUPS: Mapping[str, Mapping[str, Command]] = {
     "data": {"inspect": data.inspect_data, "prepare": data.prepare_data},
     "latent": latent.COMMANDS,
     "eye": eye.COMMANDS,
+    "cache": cache.COMMANDS,
 }
 """Commands that consist of several, such as `data inspect` and `data prepare`."""
 

@@ -27,6 +27,8 @@ def diagnose(
     out: Path | None = None,
     json: Path | None = None,
     tile: int | None = None,
+    losses: Path | None = None,
+    data: str | None = None,
 ) -> int:
     """Find out what is wrong with a training run: what, since when, how certain, and what to do. Writes a report. Exit code: 0 healthy,
     4 something is wrong, 5 too early to tell.
@@ -35,6 +37,8 @@ def diagnose(
         out: Folder for report.html and diagnosis.json. Default: RUN/diagnosis for a run, else diagnosis.
         json: A second file with the content of diagnosis.json.
         tile: Side, in pixels, of the single images in another program's sample grids. Default: detected.
+        losses: Beside a folder of samples: the losses that the program logged (.csv, .jsonl, .txt).
+        data: Beside samples or losses of another program: the real images that it was trained on.
     """
     from sparring import api
     from sparring.core.atomic_files import write_json
@@ -42,7 +46,7 @@ def diagnose(
     from sparring.runs.run_directory import RunDirectory
 
     out = out or (run / "diagnosis" if RunDirectory(run).exists() else Path("diagnosis"))
-    verdict = api.diagnose(run, out=out, tile=tile)
+    verdict = api.diagnose(run, out=out, tile=tile, losses=losses, data=data)
     if json is not None:
         write_json(json, verdict.to_json())
     screen = console()

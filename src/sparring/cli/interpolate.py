@@ -31,13 +31,15 @@ def interpolate(
     """
     from sparring import api
     from sparring.core.formatting import plural
+    from sparring.inference.sampling import in_proportion
     from sparring.media.image_files import grid, output_kind, save_gif_or_video, save_image
     from sparring.media.pixel_range import float_to_pixels
 
     out = out or Path(f"{run.resolve().stem}-walk.gif")
     kind = output_kind(out, "video", "image")
     model = api.load(run, checkpoint=checkpoint).on(device)
-    images = float_to_pixels(model.interpolate(seeds, labels=labels or None, frames=frames, space=space)).cpu().numpy()
+    found = in_proportion(model, model.interpolate(seeds, labels=labels or None, frames=frames, space=space))
+    images = float_to_pixels(found).cpu().numpy()
     if kind == "video":
         save_gif_or_video([grid(image[None], gap=0, scale=max(1, 256 // model.spec.height)) for image in images], out)
     else:

@@ -1,15 +1,20 @@
 """`sparring judge`: how good samples are."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
 from sparring.cli.arguments.shared import Checkpoint
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sparring.evaluation.judge import Judgeable
+    from sparring.evaluation.scores import Score
 
 
 def judge(
@@ -25,7 +30,8 @@ def judge(
         Positional[str | None],
         arg(
             metavar="B",
-            help="The real images to compare with. Default: the training data of the run. Of two tables: the synthetic one.",
+            help="The real images to compare with, or published statistics of them (.npz with mu and sigma). Default: the training data of "
+            "the run. Of two tables: the synthetic one.",
         ),
     ] = None,
     extractor: str = "lite0",
@@ -48,6 +54,7 @@ def judge(
     split: str | None = None,
     value_range: tuple[float, float] | None = None,
     max_pixels: int | None = None,
+    write_statistics: Path | None = None,
     out: Path | None = None,
 ) -> int:
     """Score samples against real images: FD, KD, Inception Score, precision, recall, density, coverage and copied training images, with
@@ -78,14 +85,17 @@ def judge(
         split: Part of the named data to use, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
         value_range: Values of black and white in images with more than 8 bits per channel. Default: measured from all images, and printed.
         max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
+        write_statistics: A .npz file to write mean and covariance of the features of A into (mu, sigma), for later judgments and other
+            programs. Nothing is judged then.
         out: Folder for report.json and report.html. Default: the run directory; for models and images, judgment.
     """
     from sparring import api
     from sparring.cli.judge_rows import judge_rows
     from sparring.cli.translate import print_scores
     from sparring.data.tables.table_files import is_table
+    from sparring.evaluation.feature_statistics import is_statistics_file
     from sparring.evaluation.judge import check_checkpoint_option, load_if_model, milestone_sentence
-    from sparring.evaluation.report import HTML_FILE, format_score
+    from sparring.evaluation.report import HTML_FILE
     from sparring.games.capabilities import MakesRows, Translates
     from sparring.runs.run_directory import RunDirectory
 
@@ -115,6 +125,12 @@ def judge(
         about = [*(["b2a"] if direction == "b2a" else []), *([re.sub(r"\W+", "-", Path(second).name)] if second else [])]
         print_scores(ratings, model.step, out / f"{'-'.join(['translations', *about])}.json")
         return 0
+    if write_statistics is not None or is_statistics_file(second):
+        how = {"extractor": extractor, "samples": samples, "seed": seed, "weights": weights, "resize": resize, "exact": exact}
+        unused = {"held-out": held_out, "value-range": value_range, "max-pixels": max_pixels, "size": size, "target": target}
+        unused |= {"truncation": truncation} if write_statistics is not None else {}
+        more = {"truncation": truncation, "checkpoint": checkpoint}
+        return _with_statistics(model or first, second, write_statistics, out, unused, how | {"device": device, "split": split}, more)
     given = {"direction": direction != "a2b", "target": target, "inputs": inputs != "given", "side-by-side": side_by_side != "none"}
     if refused := [f"--{name}" for name, value in (given | {"twins": twins is not None, "size": size}).items() if value]:
         raise SettingsError(f"{first} is not a translation model, and {', '.join(refused)} only works with those. Leave it out.")
@@ -137,14 +153,51 @@ def judge(
         out=out,
         console=screen,
     )
-    width = max(len(score.name) for score in judgment.scores)
-    for score in judgment.scores:
-        value, doubt = format_score(score)
-        screen.print(f"{score.name:{width}}  {value:>9} {doubt:11} ({score.better})" + (f"  {score.warning}" if score.warning else ""))
-    protocol = judgment.scores[0].protocol
-    screen.print(f"Samples: {protocol.fake_images}.")
-    screen.print(f"Real images: {protocol.real_images}.")
+    print_scores_of_images(judgment.scores)
     for line in (*judgment.sentences, *judgment.notes):
         screen.print(line)
     screen.print(f"Report: {out / HTML_FILE}")
     return 0
+
+
+def _with_statistics(
+    judged: "Judgeable",
+    statistics: str | None,
+    write_to: Path | None,
+    out: Path,
+    unused: Mapping[str, object],
+    how: dict[str, Any],
+    sampling: dict[str, Any],
+) -> int:
+    """Write the statistics of features, or judge against those that were published."""
+    from sparring import api
+    from sparring.core.atomic_files import write_json
+
+    screen = console()
+    if refused := [f"--{name}" for name, value in unused.items() if value]:
+        raise SettingsError(f"Statistics of features have no images: leave out {', '.join(refused)}.")
+    if write_to is not None:
+        if statistics is not None:
+            raise SettingsError("--write-statistics writes those of one set of images: name one.")
+        screen.print(f"Statistics: {api.write_statistics(judged, write_to, console=screen, **how)}")
+        return 0
+    scores, notes = api.judge_against_statistics(judged, str(statistics), console=screen, **how, **sampling)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "statistics.json", {"scores": [score.to_json() for score in scores], "notes": notes})
+    print_scores_of_images(scores)
+    for line in (*notes, f"Report: {out / 'statistics.json'}"):
+        screen.print(line)
+    return 0
+
+
+def print_scores_of_images(scores: "Sequence[Score]") -> None:
+    """A line for each score, and what images they are of."""
+    from sparring.evaluation.report import format_score
+
+    screen, width = console(), max(len(score.name) for score in scores)
+    for score in scores:
+        value, doubt = format_score(score)
+        screen.print(f"{score.name:{width}}  {value:>9} {doubt:11} ({score.better})" + (f"  {score.warning}" if score.warning else ""))
+    protocol = scores[0].protocol
+    screen.print(f"Samples: {protocol.fake_images}.")
+    screen.print(f"Real images: {protocol.real_images}.")

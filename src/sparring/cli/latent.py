@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sparring.latent.directions import Directions, Method
 
 Seeds = tuple[int, ...]
+PointsFile = Annotated[
+    Path | None, arg(metavar="FILE", help="The points.npz of `sparring latent project`: its images are used, in place of those of seeds.")
+]
 Out = Annotated[Path | None, arg(help="The image to write. Default: RUN-COMMAND.png.")]
 SCORES = ("FD-lite0", "precision", "recall", "coverage")
 DirectionMethod = Annotated[
@@ -45,6 +48,7 @@ def mix(
     fine: Seeds = (4, 5, 6, 7, 8, 9),
     layer: int | None = None,
     label: str | None = None,
+    points: PointsFile = None,
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
@@ -58,10 +62,12 @@ def mix(
     """
     from sparring.inference.load import load
     from sparring.latent.mixing import style_mixing_grid
+    from sparring.latent.space import read_points
     from sparring.media.save_images import save_images
 
     out = _image_to_write(out, run, "mix")
-    images = style_mixing_grid(load(run, checkpoint=checkpoint), coarse, fine, layer=layer, label=label)
+    rows = coarse if points is None else read_points(points)
+    images = style_mixing_grid(load(run, checkpoint=checkpoint), rows, fine, layer=layer, label=label)
     console().print(f"Style mixing: {save_images(images.flatten(0, 1), out, columns=len(fine) + 1)}")
     return 0
 
@@ -145,7 +151,11 @@ def project(
     sheet = grid(float_to_pixels(torch.cat([targets, found.images])).numpy(), columns=len(images))
     save_image(sheet, out / "image.png")
     with replacing(out / "points.npz") as temporary, temporary.open("wb") as file:
-        np.savez(file, points=found.points.numpy())
+        points = found.points.cpu().numpy()
+        if found.labels is None:
+            np.savez(file, points=points)
+        else:
+            np.savez(file, points=points, labels=found.labels.cpu().numpy())
     write_json(out / "losses.json", {str(path): found.losses[:, i].tolist() for i, path in enumerate(images)})
     curve = _curve(found.losses, images, out / "losses.png")
     for path, ratio in zip(images, found.peak_signal_to_noise_ratios(targets).tolist(), strict=True):
@@ -191,6 +201,7 @@ def directions(
     steps: int = 9,
     label: str | None = None,
     data: str | None = None,
+    points: PointsFile = None,
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
@@ -208,12 +219,14 @@ def directions(
 
     from sparring.inference.load import load
     from sparring.latent.directions import move_along_direction
+    from sparring.latent.space import first_of, read_points
     from sparring.media.save_images import save_images
 
     out = _image_to_write(out, run, f"directions-{method}")
     model = load(run, checkpoint=checkpoint)
     found = _directions(model, method, count, data)
-    rows = [move_along_direction(model, (seed,), found, which=i, reach=reach, steps=steps, label=label)[0] for i in range(len(found.names))]
+    moved = (seed,) if points is None else first_of(read_points(points))
+    rows = [move_along_direction(model, moved, found, which=i, reach=reach, steps=steps, label=label)[0] for i in range(len(found.names))]
     screen = console()
     for number, name in enumerate(found.names):
         screen.print(f"{number}: {name}")
@@ -230,6 +243,7 @@ def move(
     layers: tuple[int, int] | None = None,
     label: str | None = None,
     data: str | None = None,
+    points: PointsFile = None,
     out: Path | None = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
@@ -246,6 +260,7 @@ def move(
     """
     from sparring.inference.load import load
     from sparring.latent.directions import move_along_direction
+    from sparring.latent.space import read_points
     from sparring.media.image_files import grid, output_kind, save_gif_or_video
     from sparring.media.pixel_range import float_to_pixels
     from sparring.media.save_images import save_images
@@ -258,11 +273,12 @@ def move(
     found = _directions(model, method, which + 1, data)
     if which >= len(found.names):
         raise SettingsError(f"There is no direction {which}. The last one is {len(found.names) - 1}.")
-    images = move_along_direction(model, seeds, found, which=which, reach=reach, steps=24 if film else 9, label=label, layers=layers)
+    moved = seeds if points is None else read_points(points)
+    images = move_along_direction(model, moved, found, which=which, reach=reach, steps=24 if film else 9, label=label, layers=layers)
     if not film:
         save_images(images.flatten(0, 1), out, columns=images.shape[1])
     else:
-        frames = [grid(float_to_pixels(images[:, i]).numpy(), columns=len(seeds)) for i in range(images.shape[1])]
+        frames = [grid(float_to_pixels(images[:, i]).numpy(), columns=len(images)) for i in range(images.shape[1])]
         save_gif_or_video(frames + frames[-2:0:-1], out)
     console().print(f"Moved along {found.names[which]}: {out}")
     return 0

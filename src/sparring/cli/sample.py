@@ -1,7 +1,7 @@
 """`sparring sample`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
@@ -23,6 +23,7 @@ def sample(
     out: Path | None = None,
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
+    seed_style: Literal["own", "nvidia"] = "own",
 ) -> int:
     """Generate images, or rows of a table, with a trained model.
 
@@ -36,11 +37,14 @@ def sample(
         out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images; of models that
             work pixel by pixel also a video of that (.gif, .mp4). For rows: .csv, .tsv, .parquet, .feather, .jsonl or .xlsx. Default:
             RUN-seed-SEED.png or .csv.
+        seed_style: How seeds become latents: own, or nvidia, for StyleGANs: the images that NVIDIA's programs make of the seeds from --seed
+            on, one each.
     """
     from sparring import api
     from sparring.core.formatting import plural
     from sparring.data.tables.table_files import is_table_name
     from sparring.games.capabilities import DrawsRowByRow, MakesRows
+    from sparring.inference.sampling import in_proportion
     from sparring.media.image_files import OutputKind, output_kind
     from sparring.media.save_images import save_images
 
@@ -50,21 +54,27 @@ def sample(
         output_kind(out, "video", "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
     if isinstance(model.game, MakesRows):
-        if label is not None or truncation is not None:
-            raise SettingsError(f"{run} makes rows of a table: ask for them with --where, and leave out --label and --truncation.")
+        if label is not None or truncation is not None or seed_style != "own":
+            raise SettingsError(
+                f"{run} makes rows of a table: ask for them with --where, and leave out --label, --truncation and --seed-style."
+            )
         return _sample_rows(model, number, seed, where, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
     if where:
         raise SettingsError(f"--where is for models of tables, and {run} makes images. Leave it out.")
     out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
     watched: tuple[OutputKind, ...] = ("video",) if isinstance(model.game, DrawsRowByRow) else ()
     if output_kind(out, *watched, "image", "array", "folder") == "video":
+        if seed_style != "own":
+            raise SettingsError(f"{run} draws pixel by pixel, and NVIDIA's seeds are for StyleGANs: leave --seed-style out.")
         return _watch(model, number, seed, label, truncation, out)
     labels = list(range(len(model.spec.classes))) if label == "all" else [label]
     if label == "all":
         model.label_of(0)  # refuses runs without classes
-    pieces = (piece for one in labels for piece in model.sample_in_pieces(number, seed=seed, label=one, truncation=truncation))
+    how = {"seed": seed, "truncation": truncation, "seed_style": seed_style}
+    pieces = (in_proportion(model, piece) for one in labels for piece in model.sample_in_pieces(number, label=one, **how))
     save_images(pieces, out, columns=number if label == "all" else None)
-    console().print(f"{plural(number * len(labels), 'image', 'images')} of {model.spec.height}x{model.spec.width}: {out}")
+    stretched = ", stretched back to the proportion of the data" if model.preprocessing.proportion is not None else ""
+    console().print(f"{plural(number * len(labels), 'image', 'images')} of {model.spec.height}x{model.spec.width}{stretched}: {out}")
     return 0
 
 

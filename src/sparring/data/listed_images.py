@@ -65,12 +65,16 @@ class Source:
     def select_splits(self, splits: Sequence[str]) -> "Source":
         """A source with the images of these splits only."""
         folders = tuple(f"{self.top}{split}/" for split in splits)
-        chosen = [index for index, item in enumerate(self.items) if item.name.startswith(folders)]
+        return self.select([item.name.startswith(folders) for item in self.items], ("part", splits))
+
+    def select(self, which: Sequence[bool], why: object) -> "Source":
+        """A source with some of the images. `why` identifies the choice."""
+        chosen = [index for index, is_chosen in enumerate(which) if is_chosen]
         return replace(
             self,
             items=[self.items[index] for index in chosen],
             read=lambda index: self.read(chosen[index]),
-            identify=lambda: hash_key("part", splits, self.key),
+            identify=lambda: hash_key(*why, self.key) if isinstance(why, tuple) else hash_key(why, self.key),
             splits=(),
         )
 

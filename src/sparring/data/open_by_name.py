@@ -6,18 +6,20 @@ from sparring.core.errors import DataError, did_you_mean
 from sparring.core.file_kinds import kind_of, refusal
 from sparring.data.images.bundled import BUNDLED_SETS, open_bundled
 from sparring.data.listed_images import Item, Problem, Source
-from sparring.data.readers.folder import open_folder, open_zip
+from sparring.data.readers.film import open_film
+from sparring.data.readers.folder import open_folder, open_tar, open_zip
 from sparring.data.readers.hub import open_hugging_face, open_torchvision
 from sparring.data.readers.idx import find_idx_sets, open_idx, open_idx_folder
 from sparring.data.readers.npy import open_array
 from sparring.data.tables.table_files import is_table
 from sparring.media.image_decoding import IMAGE_ENDINGS
+from sparring.media.video_files import VIDEO_ENDINGS
 
 __all__ = ["Item", "Problem", "Source", "open_source", "source_names"]
 
 SOURCE_KINDS = (
-    "a folder or zip of images (classes by folder or by labels.csv), IDX files, .npy, .npz, torchvision:NAME, hf:NAME, "
-    "or one of the sets that come with Sparring"
+    "a folder, zip or tar of images (classes by folder or by labels.csv), IDX files, .npy, .npz, a film, torchvision:NAME, hf:NAME, or "
+    "one of the sets that come with Sparring"
 )
 
 
@@ -60,6 +62,10 @@ def _open_file(name: str, path: Path, split: str | None) -> Source:
         return open_array(name, path, split)
     if ending.endswith(".zip"):
         return open_zip(name, path, split)
+    if ".tar" in path.name.lower() or ending.endswith(".tgz"):
+        return open_tar(name, path, split)
+    if path.suffix.lower() in VIDEO_ENDINGS:
+        return open_film(name, path)
     if ending.endswith("-ubyte"):
         return open_idx(name, path, split)
     if path.suffix.lower() in IMAGE_ENDINGS:

@@ -23,7 +23,11 @@ class Preprocessing:
     channels: Literal[1, 3, 4] | None = None
     """Number of color channels: 1 gray, 3 color, 4 color with transparency. None: 1 if all images are stored as gray, else 3."""
     crop: Crop = "center"
-    """How images become square: center cuts out the middle, squash distorts, pad adds background."""
+    """How images become square: center cuts out the middle, squash distorts, pad adds background. random cuts several squares of the size
+    out of each image at random places, without resizing: for textures and other large images."""
+    proportion: float | None = None
+    """Width over height that samples are stretched back to when they are written, for data that was squashed. None: that of the middle one
+    of the images, with --crop squash."""
     background: str = "white"
     """Color behind transparent pixels and in padding: a name or #rrggbb. With 4 channels, both stay transparent."""
     max_bad: float = 0.1
@@ -51,6 +55,10 @@ def check_and_parse_background(preprocessing: Preprocessing) -> Color:
         black, white = preprocessing.value_range
         if not -math.inf < black < white < math.inf:
             problems.append(f"value_range is {black:g} {white:g}: give two finite numbers, the value of black and a larger value of white.")
+    if isinstance(preprocessing.proportion, int | float) and not 1 / 16 <= preprocessing.proportion <= 16:
+        problems.append(f"proportion is {preprocessing.proportion:g}: it must be from 1/16 to 16, the width over the height.")
+    if preprocessing.proportion is not None and preprocessing.crop != "squash":
+        problems.append("proportion is for images that are squashed: give crop='squash' too, or leave it out.")
     if type(preprocessing.max_pixels) is int and preprocessing.max_pixels < 1:
         problems.append(f"max_pixels is {preprocessing.max_pixels}: it must be at least 1.")
     background = _parse_color(preprocessing.background)

@@ -21,6 +21,7 @@ from sparring.core.batch import Batch
 from sparring.core.errors import DataError, listed
 from sparring.core.formatting import plural
 from sparring.core.parallel_map import in_order, progress_bar
+from sparring.core.random_streams import stream_seed
 from sparring.data.images.image_spec import ImageSpec, default_size
 from sparring.data.images.sizes_and_range import SharedRange, common_size, shared_range, value_range_notes
 from sparring.data.listed_images import Item, Problem, Source, hash_key, name_examples
@@ -28,7 +29,7 @@ from sparring.data.preparation_report import ImportReport, import_report_from_js
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.data.readers.folder_layouts import is_training
 from sparring.data.store_writing import PixelWriter, discard, publish, temporary_folder
-from sparring.media.image_decoding import Color, UnusableImageError, decode_image, fit_to_square
+from sparring.media.image_decoding import Color, UnusableImageError, decode_image, fit_to_square, random_squares
 from sparring.media.pixel_range import pixels_to_float
 from sparring.media.value_range import ValueRange
 
@@ -55,9 +56,20 @@ class Store:
     """What happened to the files of the source."""
     black_white: ValueRange | None = None
     """The values used as black and white in images of more than 8 bits a value, or None if there are none."""
+    are_squares: bool = False
+    """Whether the images are squares that were cut out of larger ones: several of each, whose names say which."""
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def of_one_image(self) -> list[Int64[np.ndarray, " _"]]:
+        """Indices of the images that are of one image of the source: several squares, or the image itself."""
+        if not self.are_squares:
+            return [np.array([index]) for index in range(len(self))]
+        groups: dict[str, list[int]] = {}
+        for index, name in enumerate(self.names):
+            groups.setdefault(name.rpartition(" ")[0], []).append(index)
+        return [np.array(group) for group in groups.values()]
 
     @property
     def counts(self) -> tuple[int]:
@@ -124,7 +136,8 @@ def open_store(folder: Path) -> Store:
     if pixels is None:
         raise DataError(damaged)
     black_white = None if described["black_white"] is None else (float(described["black_white"][0]), float(described["black_white"][1]))
-    return Store(folder, spec, pixels, labels, described["fingerprint"], import_report_from_json(described["report"]), black_white)
+    report, squares = import_report_from_json(described["report"]), described["preprocessing"].get("crop") == "random"
+    return Store(folder, spec, pixels, labels, described["fingerprint"], report, black_white, squares)
 
 
 def _description_checksum(described: dict[str, Any]) -> str:
@@ -144,6 +157,7 @@ def prepare(source: Source, preprocessing: Preprocessing | None = None, *, progr
     background = check_and_parse_background(preprocessing)
     source = usable_source(source, preprocessing)
     settings = {**asdict(preprocessing), "background": background}
+    del settings["proportion"]  # of what is made of samples
     folder = cache_folder() / "data" / hash_key(FORMAT, source.key, sorted(settings.items()))
     with contextlib.suppress(DataError):
         return open_store(folder)
@@ -200,7 +214,7 @@ def _write_store(
     remarks: dict[str, list[str]] = defaultdict(list)
     writer = PixelWriter(folder / PIXELS, preprocessing.channels)
 
-    def decode(indices: range) -> list[_StoreImage | str]:
+    def decode(indices: range) -> list[list[_StoreImage] | str]:
         return [_decode_for_store(source, index, size, preprocessing, background, black_white) for index in indices]
 
     try:
@@ -210,13 +224,14 @@ def _write_store(
                 if isinstance(result, str):
                     quarantined.append(Problem(source.items[index].name, result))
                     continue
-                writer.add(result.pixels)
-                used.append(index)
-                origins.append(result.origin)
-                deep.extend([source.items[index].name] if result.deep else [])
-                for note in result.notes:
+                for image in result:
+                    writer.add(image.pixels)
+                    used.append(index)
+                    origins.append(image.origin)
+                deep.extend([source.items[index].name] if result[0].deep else [])
+                for note in result[0].notes:
                     remarks[note].append(source.items[index].name)
-        _check_unusable_share(source, preprocessing, len(used), quarantined)
+        _check_unusable_share(source, preprocessing, len(set(used)), quarantined)
         writer.close()
     finally:
         writer.abandon()
@@ -227,9 +242,14 @@ def _write_store(
         empty = [name for label, name in enumerate(source.classes) if not left[label]]
         notes.extend([f"Classes without a usable image: {', '.join(empty)}."] if empty else [])
     names = [source.items[index].name for index in used]
+    if preprocessing.crop == "random":
+        notes.append(f"{len(set(used)):,} images were cut into {len(used):,} squares of {size}x{size}, at random places.")
+        names = [f"{name} {number}" for name, group in itertools.groupby(names) for number, _ in enumerate(group)]
     origin_rows = np.array(origins, np.int64)
     warnings = [*_crop_warnings(origin_rows, names, preprocessing), *value_range_notes(deep, black_white.found, preprocessing)]
-    report = ImportReport(len(source) + len(source.problems), len(used), tuple(quarantined), source.skipped, tuple(notes), tuple(warnings))
+    report = ImportReport(
+        len(source) + len(source.problems), len(set(used)), tuple(quarantined), source.skipped, tuple(notes), tuple(warnings)
+    )
     spec = ImageSpec(size, size, writer.channels, source.classes)
     with replacing(folder / ORIGINS) as temporary, temporary.open("wb") as file:
         np.save(file, origin_rows, allow_pickle=False)
@@ -250,7 +270,7 @@ def _crop_warnings(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], prep
     """Warnings if images were cropped or distorted to squares."""
     height, width = origins[:, 0], origins[:, 1]
     oblong = np.flatnonzero(height != width).tolist()
-    if not len(oblong) or preprocessing.crop == "pad":
+    if not len(oblong) or preprocessing.crop in {"pad", "random"}:
         return []
     lost = 1 - (np.minimum(height, width) / np.maximum(height, width))[oblong]
     which = f"{len(oblong):,} of {len(names):,} images ({name_examples([names[index] for index in oblong])})"
@@ -263,7 +283,9 @@ def _crop_warnings(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], prep
     ]
 
 
-def _with_progress(chunks: Iterator[list[_StoreImage | str]], advance: Callable[[int], object]) -> Iterator[list[_StoreImage | str]]:
+def _with_progress(
+    chunks: Iterator[list[list[_StoreImage] | str]], advance: Callable[[int], object]
+) -> Iterator[list[list[_StoreImage] | str]]:
     for chunk in chunks:
         yield chunk
         advance(len(chunk))
@@ -271,11 +293,14 @@ def _with_progress(chunks: Iterator[list[_StoreImage | str]], advance: Callable[
 
 def _decode_for_store(
     source: Source, index: int, size: int, preprocessing: Preprocessing, background: Color, black_white: SharedRange
-) -> _StoreImage | str:
-    """The prepared image, or the reason why it is unusable."""
+) -> list[_StoreImage] | str:
+    """The prepared image (the squares that were cut out of it), or the reason why it is unusable."""
+    cut = preprocessing.crop == "random"
     try:
-        decoded = decode_image(source.read(index), size, black_white=black_white, max_pixels=preprocessing.max_pixels)
-        pixels = fit_to_square(decoded.image, size, preprocessing.crop, background, preprocessing.channels)
+        decoded = decode_image(source.read(index), None if cut else size, black_white=black_white, max_pixels=preprocessing.max_pixels)
+        seed = stream_seed(0, f"squares of {source.items[index].name}", 0)
+        pieces = random_squares(decoded.image, size, seed) if cut else [decoded.image]
+        squares = [fit_to_square(piece, size, preprocessing.crop, background, preprocessing.channels) for piece in pieces]
     except DataError:  # the whole source is broken
         raise
     except UnusableImageError as problem:
@@ -287,7 +312,8 @@ def _decode_for_store(
         notes = (*notes, f"smaller than {size} pixels on a side, so enlarged")
     if preprocessing.channels != 4 and decoded.image.mode in ("LA", "RGBA"):
         notes = (*notes, f"transparency laid on {preprocessing.background}")
-    return _StoreImage(pixels, notes, (*decoded.upright_size, decoded.orientation), decoded.black_white is not None)
+    origin, deep = (*decoded.upright_size, decoded.orientation), decoded.black_white is not None
+    return [_StoreImage(pixels, notes, origin, deep) for pixels in squares]
 
 
 def _check_unusable_share(source: Source, preprocessing: Preprocessing, used: int, quarantined: list[Problem]) -> None:

@@ -124,9 +124,9 @@ def _open_sides(
     model, other, data = _open_models(first, second, checkpoint)
     if model is None:
         if second is None:
-            _open_unprocessed([first], requested)  # raises if there is no such data
+            open_unprocessed([first], requested)  # raises if there is no such data
             raise SettingsError(f"{first} is data: name what it is judged against, too.")
-        fake, real, *held = _open_unprocessed([first, second, *([] if held_out is None else [held_out])], requested)
+        fake, real, *held = open_unprocessed([first, second, *([] if held_out is None else [held_out])], requested)
         return real, fake, held[0] if held else None
     fake = image_set_from_model(model, **sampling)  # raises for translators
     preprocessing = _preprocessing_like(model, requested)
@@ -156,7 +156,7 @@ def _preprocessing_like(model: Model, requested: Preprocessing) -> Preprocessing
     )
 
 
-def _open_unprocessed(data: Sequence[Judgeable], requested: Preprocessing) -> list[ImageSet]:
+def open_unprocessed(data: Sequence[Judgeable], requested: Preprocessing) -> list[ImageSet]:
     """Data sets whose images keep their own sizes; prepared data stays as it was prepared. All share one value range."""
     stores = [_open_if_store(each) for each in data]
     sources = {
@@ -191,6 +191,7 @@ def _open_if_store(data: Judgeable) -> Store | None:
 def _describe_preparation(preprocessing: Preprocessing, store: Store) -> str:
     """How data was prepared, for a protocol."""
     crops = {"center": "each cropped to its central square", "squash": "each squeezed to a square", "pad": "each padded to a square"}
+    crops["random"] = "squares cut out of each at random places"
     side = store.spec.height
     if (store.origins[:, :2] == side).all():
         return "unchanged, like the model's training data"

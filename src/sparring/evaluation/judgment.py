@@ -133,13 +133,13 @@ def build_protocol(
         n_fake=len(fake_features),
         seed=fake.seed,
         truncation=fake.truncation,
-        real_images=_describe_image_set(real, real_features),
-        fake_images=_describe_image_set(fake, fake_features),
+        real_images=describe_image_set(real, real_features),
+        fake_images=describe_image_set(fake, fake_features),
         **extractor.identity(),
     )
 
 
-def _describe_image_set(images: ImageSet, features: ImageFeatures) -> str:
+def describe_image_set(images: ImageSet, features: ImageFeatures) -> str:
     """Name, sizes and preparation of an image set, for the protocol."""
     squeezed = (features.sizes[:, 0] != features.sizes[:, 1]).double().mean().item()
     shape = f"; {squeezed:.0%} of them are not square and were squeezed" if squeezed else ""

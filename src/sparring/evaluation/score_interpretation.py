@@ -53,6 +53,7 @@ def interpret_scores(scores: Sequence[Score], real: ImageFeatures, fake: ImageFe
     by_name = {score.name: score for score in scores}
     precision, recall, coverage = (by_name[name].value for name in ("precision", "recall", "coverage"))
     protocol = by_name["coverage"].protocol
+    assert protocol.n_real is not None  # unlike published statistics, images are counted
     best_coverage = expected_coverage(protocol.n_real, protocol.n_fake, COVERAGE_NEIGHBORS)
     failure = describe_failure(by_name["diversity"].value, real, fake)
     sentences = [failure] if failure else []

@@ -32,8 +32,8 @@ FULL_COVERAGE = 0.9
 class Protocol:
     """Everything except the images themselves that a score depends on."""
 
-    n_real: int
-    """Number of real images."""
+    n_real: int | None
+    """Number of real images; None if only their published statistics are known, which do not say it."""
     n_fake: int
     """Number of judged images."""
     extractor: str
@@ -144,6 +144,7 @@ def neighbor_scores(neighborhoods: Neighborhoods, protocol: Protocol, label: str
     coverage = neighborhoods.density_coverage(COVERAGE_NEIGHBORS)
     density = neighborhoods.in_real_balls[COVERAGE_NEIGHBORS].double() / COVERAGE_NEIGHBORS
     n, m = protocol.n_real, protocol.n_fake
+    assert n is not None
     best = expected_coverage(n, m, COVERAGE_NEIGHBORS)
     few = f"Even {m:,} samples of the real distribution would cover only {best:.0%}." if best < FULL_COVERAGE else ""
     return [

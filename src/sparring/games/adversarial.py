@@ -20,7 +20,7 @@ from sparring.core.data_spec import Spec
 from sparring.core.random_streams import Streams
 from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.games.game import Player, Turn
-from sparring.games.image_recipe import ImageRecipe
+from sparring.games.image_recipe import SamplingImageRecipe
 from sparring.games.latent_game import LatentGame
 from sparring.games.step_context import StepContext
 from sparring.losses import penalties
@@ -56,7 +56,7 @@ class TwoPlayerGame(LatentGame):
         self.augmentation = None
         if settings.augment == "ada":
             self.augmentation = ada.AdaptiveChance(settings.augment_target, settings.augment_samples, settings.augment_chance)
-        self.r1 = settings.r1_for(spec)
+        self.r1, self.r2 = settings.r1_for(spec), settings.r2_for(spec)
         self.objective = objective(settings.objective, settings.label_smoothing)
         self.players = (
             Player("generator", ("generator",), settings.optimizer_maker(settings.learning_rate), has_ema=True),
@@ -199,7 +199,7 @@ class TwoPlayerGame(LatentGame):
         strength = 0 if context.step % settings.penalty_every else settings.penalty_every
         # R1 and R2 are of gradients through augmentation (as in the code of Karras et al.)
         real = requiring_gradients(real) if strength and self.r1 else real
-        generated = requiring_gradients(generated) if strength and settings.r2 else generated
+        generated = requiring_gradients(generated) if strength and self.r2 else generated
         shown_real, shown_generated = (
             self.discriminator_input(real, "real", context),
             self.discriminator_input(generated, "generated", context),
@@ -217,8 +217,8 @@ class TwoPlayerGame(LatentGame):
             return losses
         if self.r1:
             losses["r1"] = strength * self.r1 / 2 * penalties.squared_gradients(real_logits, real)
-        if settings.r2:
-            losses["r2"] = strength * settings.r2 / 2 * penalties.squared_gradients(generated_logits, generated)
+        if self.r2:
+            losses["r2"] = strength * self.r2 / 2 * penalties.squared_gradients(generated_logits, generated)
         if settings.gradient_penalty:
             sides = penalties.one_sided_penalty if settings.gradient_penalty_sides == "one" else penalties.two_sided_penalty
             share = (context.streams.uniform("penalty/share", len(shown_real)) + 1) / 2
@@ -252,8 +252,9 @@ class TwoPlayerGame(LatentGame):
         """The discriminator's weights after its next steps on this batch, as a function of the generated images: equations
         7 to 9 of Metz et al. 2017. The steps are its own optimizer's; nothing of them is kept.
         """
-        names = [name for name, _ in self.discriminator.named_parameters()]
-        weights: list[Tensor] = [weight.detach().requires_grad_() for weight in self.discriminator.parameters()]
+        moved = {id(weight) for group in context.optimizers["discriminator"].param_groups for weight in group["params"]}
+        own = [(name, weight) for name, weight in self.discriminator.named_parameters() if id(weight) in moved]  # others are frozen
+        names, weights = [name for name, _ in own], [weight.detach().requires_grad_() for _, weight in own]
         steps = DifferentiableSteps(context.optimizers["discriminator"])
         apart = replace(context, metrics={})
         for _ in range(self.settings.unroll):
@@ -268,7 +269,7 @@ class TwoPlayerGame(LatentGame):
     def clip_weights(self) -> None:
         """Bring every weight of the critic back into [-clip, clip] (Arjovsky et al. 2017, algorithm 1)."""
         with torch.no_grad():
-            for weight in self.discriminator.parameters():
+            for weight in filter(lambda weight: weight.requires_grad, self.discriminator.parameters()):
                 weight.clamp_(-self.settings.weight_clip, self.settings.weight_clip)
 
 
@@ -315,7 +316,7 @@ class DiscriminatorClasses(TypedDict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdversarialRecipe(AdversarialSettings, ImageRecipe):
+class AdversarialRecipe(AdversarialSettings, SamplingImageRecipe):
     """A game of a generator against a discriminator. A recipe adds the networks."""
 
     def networks(self, spec: Any) -> tuple[nn.Module, nn.Module]:  # noqa: ANN401 (the Spec of its kind of data)

@@ -10,7 +10,7 @@ from torch import nn
 
 from sparring.core.data_spec import Spec
 from sparring.core.settings_checks import Ranges
-from sparring.data.images.image_spec import ImageSpec
+from sparring.data.images.image_spec import ImageSpec, nearest_square
 from sparring.games.recipe import Recipe
 from sparring.losses.objectives import HAVE_TARGETS, ObjectiveName
 from sparring.optimizers.optimizers import OptimizerName, maker
@@ -82,8 +82,9 @@ class AdversarialSettings(Recipe):
     r1: float | None = 0.0
     """Weight gamma of R1, which is gamma / 2 times the squared gradient at real samples (Mescheder 2018: 10). 0: no penalty. None:
     0.0002 * side^2 / batch_size (Karras 2020, Training GANs with Limited Data)."""
-    r2: float = 0.0
-    """Weight gamma of R2, which is gamma / 2 times the squared gradient at generated samples (Mescheder 2018). 0: no penalty."""
+    r2: float | None = 0.0
+    """Weight gamma of R2, which is gamma / 2 times the squared gradient at generated samples (Mescheder 2018). 0: no penalty. None: the
+    same as R1's."""
     penalty_every: int = 1
     """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization, Karras
     2020: 16)."""
@@ -153,6 +154,11 @@ class AdversarialSettings(Recipe):
         """See Recipe."""
         return self.penalty_every
 
+    def remarks(self, spec: Any) -> list[str]:  # noqa: ANN401 (the Spec of its kind of data)
+        """See Recipe."""
+        both = "R1 and R2 have" if self.r2 is None else "R1 has"
+        return [f"{both} a weight (gamma) of {self.r1_for(spec):.3g}, from side and batch. To choose: r1=VALUE."] if self.r1 is None else []
+
     @property
     def smallest_part(self) -> int:
         """See Recipe."""
@@ -161,11 +167,15 @@ class AdversarialSettings(Recipe):
     @property
     def penalized(self) -> bool:
         """Whether there is a penalty on gradients per image."""
-        return any((self.gradient_penalty, self.dragan, self.r1 != 0, self.r2))
+        return any((self.gradient_penalty, self.dragan, self.r1 != 0, self.r2 != 0))
 
     def r1_for(self, spec: Spec) -> float:
         """R1's gamma for such data."""
         return 0.0002 * math.prod(spec.shape[1:]) / self.batch_size if self.r1 is None else self.r1
+
+    def r2_for(self, spec: Spec) -> float:
+        """R2's gamma for such data."""
+        return self.r1_for(spec) if self.r2 is None else self.r2
 
     def optimizer_maker(self, rate: float, weight_decay: float = 0.0) -> Callable[[list[nn.Parameter]], torch.optim.Optimizer]:
         """Makes the optimizer of a player from its weights."""
@@ -204,8 +214,3 @@ def equalized_problems(recipe: AdversarialSettings) -> list[str]:
     if not recipe.spectral_norm:
         return []
     return ["spectral_norm does not work with an equalized learning rate, which rescales weights itself. Leave it out."]
-
-
-def nearest_square(side: int, smallest: int) -> int:
-    """The smallest power of two that is not below an image's own side, but at most 64."""
-    return min(64, max(smallest, 1 << (side - 1).bit_length()))

@@ -12,10 +12,9 @@ from torch import Tensor
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import nearest_square
 from sparring.games.capabilities import LikelihoodKind
 from sparring.games.game import Player, Turn, evaluating
-from sparring.games.image_recipe import ImageRecipe
+from sparring.games.image_recipe import SamplingImageRecipe
 from sparring.games.latent_game import LatentGame
 from sparring.games.step_context import StepContext
 from sparring.losses.likelihoods import bits_per_dimension
@@ -104,11 +103,12 @@ class AutoregressiveImageGame(LatentGame):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoregressiveImageRecipe(ImageRecipe):
+class AutoregressiveImageRecipe(SamplingImageRecipe):
     """Predicts every pixel of an image from those before it."""
 
+    smallest_side: ClassVar[int | None] = 8
     ranges: ClassVar[Ranges] = {
-        **ImageRecipe.ranges,
+        **SamplingImageRecipe.ranges,
         "width": {"at least": 1, "at most": 4096},
         "layers": {"at least": 1, "at most": 256},
         "kernel": {"at least": 3, "at most": 15},
@@ -146,10 +146,6 @@ class AutoregressiveImageRecipe(ImageRecipe):
             found.append("components only works with head='logistics'. Set that too, or leave it out.")
         found += self.class_problems(spec, self.condition)
         return found
-
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), 8)
 
     def build(self, spec: ImageSpec) -> AutoregressiveImageGame:
         """See Recipe."""

@@ -12,7 +12,7 @@ from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import requiring_gradients, truncated
 from sparring.games.game import Player, Turn, evaluating
-from sparring.games.image_recipe import ImageRecipe
+from sparring.games.image_recipe import SamplingImageRecipe
 from sparring.games.latent_game import LatentGame
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses, ObjectiveName, objective
@@ -101,10 +101,10 @@ class BidirectionalGame(LatentGame):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BidirectionalRecipe(ImageRecipe):
+class BidirectionalRecipe(SamplingImageRecipe):
     """A generator, an encoder and a discriminator of pairs. A recipe adds the networks."""
 
-    ranges: ClassVar[Ranges] = {**ImageRecipe.ranges, "r1": {"at least": 0}}
+    ranges: ClassVar[Ranges] = {**SamplingImageRecipe.ranges, "r1": {"at least": 0}}
 
     batch_size: int = 128
     """Number of images in each batch."""

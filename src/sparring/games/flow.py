@@ -11,12 +11,11 @@ from torch.nn.functional import logsigmoid
 
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
-from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import nearest_square
+from sparring.data.images.image_spec import ImageSpec, nearest_square
 from sparring.games.capabilities import LikelihoodKind
 from sparring.games.game import Player, Turn, evaluating
 from sparring.games.image_likelihood import noise_of
-from sparring.games.image_recipe import ImageRecipe
+from sparring.games.image_recipe import SamplingImageRecipe
 from sparring.games.latent_game import LatentGame
 from sparring.games.step_context import StepContext
 from sparring.losses.likelihoods import LEVELS, bits_per_dimension, images_of, levels_of
@@ -123,11 +122,11 @@ def decode_pixels(
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlowRecipe(ImageRecipe):
+class FlowRecipe(SamplingImageRecipe):
     """A reversible network that learns by likelihood. A recipe adds the network."""
 
     ranges: ClassVar[Ranges] = {
-        **ImageRecipe.ranges,
+        **SamplingImageRecipe.ranges,
         "weight_decay": {"at least": 0},
         "levels": {"at least": 1, "at most": 8},
         "width": {"at least": 1, "at most": 4096},

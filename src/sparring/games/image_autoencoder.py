@@ -11,11 +11,11 @@ from torch import Tensor
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.games.adversarial_settings import square_problems
 from sparring.games.capabilities import LikelihoodKind
 from sparring.games.game import Player, Turn, evaluating
 from sparring.games.image_likelihood import noise_of
-from sparring.games.image_recipe import ImageRecipe
+from sparring.games.image_recipe import SamplingImageRecipe
 from sparring.games.latent_game import LatentGame
 from sparring.games.step_context import StepContext
 from sparring.losses.likelihoods import images_of, levels_of, log_discretized_logistic, normal_divergence
@@ -113,11 +113,12 @@ ACTIVE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageAutoencoderRecipe(ImageRecipe):
+class ImageAutoencoderRecipe(SamplingImageRecipe):
     """A variational autoencoder of images."""
 
+    smallest_side: ClassVar[int | None] = MIN_SIDE
     ranges: ClassVar[Ranges] = {
-        **ImageRecipe.ranges,
+        **SamplingImageRecipe.ranges,
         "width": {"at least": 8, "at most": 4096},
         "beta": {"at least": 0},
         "free_bits": {"at least": 0},
@@ -151,10 +152,6 @@ class ImageAutoencoderRecipe(ImageRecipe):
         if self.width % 8:
             found.append(f"width must be a multiple of 8; {self.width} is not.")
         return found
-
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), MIN_SIDE)
 
     def build(self, spec: ImageSpec) -> ImageAutoencoderGame:
         """See Recipe."""

@@ -51,7 +51,7 @@ class PrivateTableGame(CompletingTableGame):
 
             sides = self.objective.discriminator(logit(real)[None], logit(generated)[None])
             found = {name: loss.sum() for name, loss in sides.items()}
-            for name, gamma, row in (("r1", self.r1, real), ("r2", self.settings.r2, generated)):
+            for name, gamma, row in (("r1", self.r1, real), ("r2", self.r2, generated)):
                 if strength and gamma:
                     found[name] = strength * gamma / 2 * grad(logit)(row).square().sum()
             return found

@@ -7,7 +7,7 @@ from typing import ClassVar
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
-from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.games.adversarial_settings import square_problems
 from sparring.nets.progressive_growing import MAX_SIDE, Growth
 from sparring.nets.stylegan2 import width_problems, widths
 
@@ -20,6 +20,7 @@ class GrowingRecipe(AdversarialRecipe):
     2018).
     """
 
+    smallest_side: ClassVar[int | None] = SMALLEST
     ranges: ClassVar[Ranges] = {
         **AdversarialRecipe.ranges,
         "channel_base": {"at least": 1, "at most": 2**20},
@@ -52,10 +53,6 @@ class GrowingRecipe(AdversarialRecipe):
         if self.start_side & (self.start_side - 1) or self.start_side > spec.height:
             found.append(f"start_side must be a power of two and at most the images' {spec.height}, not {self.start_side}.")
         return found
-
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), SMALLEST)
 
     def samples_until_full_size(self, spec: ImageSpec) -> int:
         """See Recipe."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, final
 from sparring.core.data_spec import Spec
 from sparring.core.errors import SettingsError, listed
 from sparring.core.settings_checks import Ranges, range_problems, type_problems
+from sparring.data.dataset import Dataset
 from sparring.games.game import Game
 
 
@@ -91,6 +92,14 @@ class Recipe:
         is given. None: it goes on for as long as it may.
         """
         return None
+
+    def shown(self, data: Dataset) -> Dataset:
+        """The dataset as training sees it: with variants of its samples, where settings ask for some."""
+        return data
+
+    def remarks(self, spec: Any) -> list[str]:  # noqa: ANN401 (the Spec of its kind of data)
+        """What is to be said when training begins, in sentences: what was chosen for such data where a setting leaves it open."""
+        return []
 
     def refuse_to_begin(self) -> None:
         """Raise a SparringError if something that training needs besides the data is missing. (Sampling may not need it.)"""

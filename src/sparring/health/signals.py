@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Source = Literal["data", "game", "weights", "training", "explicit", "explicit game", "sheets", "table data", "table game"]
+Source = Literal[
+    "data", "game", "weights", "training", "explicit", "explicit game", "sheets", "real images beside sheets", "table data", "table game"
+]
 """What writes a signal. data: `HealthMeasurements.measure_data`, the first line of health.jsonl, under "data". game:
 `HealthMeasurements.measure_game`, and weights: `HealthRecorder`, every further line of health.jsonl. training: log.jsonl, or a table of
 another program's losses. explicit: log.jsonl of models that learn by likelihood. sheets: `read_sample_sheets`, of another program's
-samples. explicit game: the lines of game, of models of images with a likelihood or an encoder (`modalities.image_probe`). table data, table
-game: the lines of data and of game, of tables alone (`modalities.tables.table_probe`)."""
+samples; real images beside sheets: `measure_real_images`, of what these are to be like. explicit game: the lines of game, of models of
+images with a likelihood or an encoder (`modalities.image_probe`). table data, table game: the lines of data and of game, of tables alone
+(`modalities.tables.table_probe`)."""
 REQUIRED = object()
 
 
@@ -212,6 +215,17 @@ SHEET_NOISE = Signal(
     "Half of the mean squared difference of neighboring pixels over the variance of a sample's pixels. 1 in white noise; 0.06 to 0.24 in "
     "small images, 0.02 to 0.68 in single ones.",
     "sheets",
+)
+SHEET_NOISE_OF_MEAN = Signal("sheet/noise/mean", "0 to about 1", "The same of the mean of a moment's samples.", "sheets")
+SHEET_NOISE_OF_DIFFERENCES = Signal(
+    "sheet/noise/differences", "0 to about 1", "The same of the differences of a moment's samples from their mean.", "sheets"
+)
+SHEET_LOW = Signal("sheet/low", "-1 to 1", "Value below which 1 % of the samples' values lie.", "sheets")
+SHEET_HIGH = Signal("sheet/high", "-1 to 1", "Value above which 1 % of the samples' values lie.", "sheets")
+REAL_LOW = Signal("sheet/real/low", "-1 to 1", "Value below which 10 % of the real images' values lie.", "real images beside sheets")
+REAL_HIGH = Signal("sheet/real/high", "-1 to 1", "Value above which 10 % of the real images' values lie.", "real images beside sheets")
+REAL_SPREAD = Signal(
+    "sheet/real/spread", "0 to 2", "Mean distance of two real images at 16x16, as that of samples.", "real images beside sheets"
 )
 SHEET_SATURATION = replace(SATURATION, source="sheets")
 SHEET_CHECKERBOARD = replace(

@@ -116,16 +116,23 @@ class Model:
         return sampling.label_of(self, label)
 
     def sample(
-        self, n: int, *, seed: int = 0, label: str | int | None = None, first: int = 0, truncation: float | None = None
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        label: str | int | None = None,
+        first: int = 0,
+        truncation: float | None = None,
+        seed_style: sampling.SeedStyle = "own",
     ) -> Float[Tensor, "n ..."]:
         """`n` samples; images are in [-1, 1]. Sample i of a seed is the same, to the bit, whatever `n` and `first` (where to start) are.
 
         `label`: class of all of them, by name or number; by default every class in turn. `truncation`: more typical and less varied
         samples, from latents nearer to the mean. For networks with styles the share of the way from the mean of w, 1 being all of it
         (Karras et al. 2019, appendix B); for models with likelihoods the temperature; for others the largest absolute value of a latent's
-        numbers (Brock et al. 2019).
+        numbers (Brock et al. 2019). `seed_style`: "nvidia" for the images that NVIDIA's StyleGAN programs make of the seeds from `seed` on.
         """
-        return sampling.sample(self, n, seed=seed, label=label, first=first, truncation=truncation)
+        return sampling.sample(self, n, seed=seed, label=label, first=first, truncation=truncation, seed_style=seed_style)
 
     def sample_row_by_row(
         self, n: int, *, seed: int = 0, label: str | int | None = None, truncation: float | None = None
@@ -134,10 +141,16 @@ class Model:
         return sampling.sample_row_by_row(self, n, seed=seed, label=label, truncation=truncation)
 
     def sample_in_pieces(
-        self, n: int, *, seed: int = 0, label: str | int | None = None, truncation: float | None = None
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        label: str | int | None = None,
+        truncation: float | None = None,
+        seed_style: sampling.SeedStyle = "own",
     ) -> Iterator[Float[Tensor, "m ..."]]:
         """`sample`, about a thousand at a time, for numbers that should not lie in memory at once."""
-        return sampling.sample_in_pieces(self, n, seed=seed, label=label, truncation=truncation)
+        return sampling.sample_in_pieces(self, n, seed=seed, label=label, truncation=truncation, seed_style=seed_style)
 
     def interpolate(
         self,

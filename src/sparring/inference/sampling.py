@@ -5,9 +5,11 @@ import operator
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.nn.functional import interpolate as resized
 
 from sparring.core.errors import SettingsError, did_you_mean
 from sparring.games.capabilities import DrawsRowByRow
@@ -18,6 +20,9 @@ from sparring.nets.style_generator import StyleGenerator
 if TYPE_CHECKING:
     from sparring.inference.model import Model
 
+SeedStyle = Literal["own", "nvidia"]
+"""How seeds become latents: Sparring's own way, or that of NVIDIA's StyleGAN programs."""
+LARGEST_NUMPY_SEED = 2**32 - 1
 PIECE = 1024
 """Number of samples that are made at a time where many are wanted."""
 
@@ -45,17 +50,42 @@ def label_of(model: "Model", label: str | int) -> int:
 
 
 def sample(
-    model: "Model", n: int, *, seed: int = 0, label: str | int | None = None, first: int = 0, truncation: float | None = None
+    model: "Model",
+    n: int,
+    *,
+    seed: int = 0,
+    label: str | int | None = None,
+    first: int = 0,
+    truncation: float | None = None,
+    seed_style: SeedStyle = "own",
 ) -> Float[Tensor, "n c h w"]:
     """`n` images in [-1, 1]. Image i of a seed is the same, to the bit, whatever `n` and `first` (where to start) are.
 
     `label`: the class of all of them, by name or number; by default every class in turn. `truncation`: more typical and less varied
     images, from latents nearer to the mean. For networks with styles the share of the way from the mean of w, 1 being all of it
     (Karras et al. 2019, appendix B); for models with likelihoods the temperature; for others the farthest from zero that numbers of a
-    latent may be (Brock et al. 2019).
+    latent may be (Brock et al. 2019). `seed_style`: "nvidia" for the images that NVIDIA's StyleGAN programs make of the seeds from `seed`
+    on, one each.
     """
     game, labels = checked(model, n, first, label, truncation)
-    return game.sample(n, seed, labels, first, truncation)
+    if seed_style == "own":
+        return game.sample(n, seed, labels, first, truncation)
+    _, condition = game.asked_for(n, seed, labels, first)
+    return game.generate_chunked(nvidia_latents(model, range(seed + first, seed + first + n)), condition, 0, truncation)
+
+
+def nvidia_latents(model: "Model", seeds: Sequence[int]) -> Float[Tensor, "n latent"]:
+    """The latents of these seeds in NVIDIA's StyleGAN programs: NumPy's legacy generator, anew for each seed. A SettingsError if the model
+    is none of theirs, or a seed is out of its range.
+    """
+    generator = model.generator
+    if not isinstance(generator, StyleGenerator):
+        raise SettingsError(f"{model.source} is no StyleGAN, so NVIDIA's programs have no seeds for it: leave seed_style out.")
+    if min(seeds) < 0 or max(seeds) > LARGEST_NUMPY_SEED:
+        raise SettingsError(f"NVIDIA's seeds go from 0 to {LARGEST_NUMPY_SEED}, not {min(seeds)} to {max(seeds)}.")
+    size = generator.mapping.latent_size
+    rows = [np.random.RandomState(seed).randn(1, size) for seed in seeds]
+    return torch.from_numpy(np.concatenate(rows)).float().to(model.game.device)
 
 
 def checked(
@@ -88,11 +118,28 @@ def sample_row_by_row(
 
 
 def sample_in_pieces(
-    model: "Model", n: int, *, seed: int = 0, label: str | int | None = None, truncation: float | None = None
+    model: "Model",
+    n: int,
+    *,
+    seed: int = 0,
+    label: str | int | None = None,
+    truncation: float | None = None,
+    seed_style: SeedStyle = "own",
 ) -> Iterator[Float[Tensor, "m c h w"]]:
     """`sample`, about a thousand at a time, for numbers that should not lie in memory at once."""
     for first in range(0, n, PIECE):
-        yield sample(model, min(PIECE, n - first), seed=seed, label=label, first=first, truncation=truncation)
+        count = min(PIECE, n - first)
+        yield sample(model, count, seed=seed, label=label, first=first, truncation=truncation, seed_style=seed_style)
+
+
+def in_proportion(model: "Model", images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c p q"]:
+    """Images of a model that learned from squashed ones, stretched back to the proportion of those: the shorter side stays as it is."""
+    proportion = model.preprocessing.proportion
+    if proportion is None or images.ndim != 4:
+        return images
+    height, width = images.shape[2:]
+    size = (height, round(width * proportion)) if proportion >= 1 else (round(height / proportion), width)
+    return resized(images, size, mode="bicubic", antialias=True).clamp(-1, 1)
 
 
 def interpolate(

@@ -9,6 +9,7 @@ import math
 import pickle
 import re
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,7 @@ MAX_MODULES = 10_000
 MAX_HEADER_BYTES = 100_000_000
 """Largest header of a safetensors file in bytes, as in its own library."""
 DOWNLOAD_AGAIN = "Download or copy it again."
-INERT = {"argparse", "easydict", "hydra", "lightning", "lightning_fabric", "omegaconf", "pathlib", "pytorch_lightning"}
+INERT = {"argparse", "easydict", "lightning", "lightning_fabric", "pathlib", "pytorch_lightning"}
 """Packages whose objects checkpoints hold beside weights, such as a program's settings. Nothing of these is imported or run."""
 MOST_INERT = 100
 """Largest number of such names in one file."""
@@ -138,6 +139,13 @@ class _Inert:
 
     def __setstate__(self, state: object) -> None:
         pass
+
+
+class _InertDictionary:
+    """Stands for a dictionary of a class of its own: torch fills nothing but its own kinds, so this is one of those."""
+
+    def __new__(cls, *arguments: object) -> "OrderedDict[Any, Any]":  # pyright: ignore[reportInvalidTypeVarUse]
+        return OrderedDict()
 
 
 class _PickledDtype:
@@ -364,8 +372,7 @@ def _load_torch_file(path: Path) -> object:
             name = refused_global(problem)
             if name.partition(".")[0] not in INERT or name in inert or len(inert) == MOST_INERT:
                 raise
-            # torch fills nothing but dictionaries
-            inert[name] = dict if name.lower().endswith("dict") else type(name.rpartition(".")[2], (_Inert,), {})
+            inert[name] = type(name.rpartition(".")[2], (_InertDictionary if name.lower().endswith("dict") else _Inert,), {})
 
 
 def _dictionaries_of_tensors(content: object, place: str = "", depth: int = 0) -> Iterator[tuple[str, dict[str, Tensor]]]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sparring.core.atomic_files import sha256_of_file
 from sparring.core.console import console
 from sparring.core.errors import CheckpointError
 from sparring.core.file_kinds import kind_of
@@ -26,7 +27,8 @@ def read_starting_weights(path: str) -> StartingWeights:
     packed = place.is_dir() or kind_of(place).holds == "model"
     model = load(place, whole=True) if packed else import_weights(place)
     tensors = {name: tensor for name, tensor in model.game.state_dict().items() if not tensor.is_meta}
-    return StartingWeights(str(place), model.recipe, model.spec, networks=tensors, averages=tensors)
+    digest = sha256_of_file(place / IMPORTED if place.is_dir() else place)[:12]
+    return StartingWeights(f"{place} (sha256 {digest}...)", model.recipe, model.spec, networks=tensors, averages=tensors)
 
 
 def _of_run(run: RunDirectory) -> StartingWeights:

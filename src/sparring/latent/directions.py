@@ -12,7 +12,7 @@ from torch.nn.functional import adaptive_avg_pool2d, one_hot
 from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
 from sparring.latent.mixing import POOLED_SIDE
-from sparring.latent.space import Images, Label, LatentSpace, Points
+from sparring.latent.space import FoundPoints, Images, Label, LatentSpace, Points
 from sparring.nets import biggan
 from sparring.nets.blocks.equalized_lr import Linear
 from sparring.nets.style_generator import StyleGenerator
@@ -182,7 +182,7 @@ def _feature_map_directions(space: LatentSpace, count: int, seed: int) -> Float[
 
 def move_along_direction(
     model: Model,
-    seeds: Sequence[int],
+    images: Sequence[int] | FoundPoints,
     found: Directions,
     *,
     which: int = 0,
@@ -191,7 +191,7 @@ def move_along_direction(
     label: Label = None,
     layers: tuple[int, int] | None = None,
 ) -> Float[Tensor, "n steps c h w"]:
-    """Images of the first sample of each seed, moved along a direction from -reach to +reach units in equal steps.
+    """Images (the first sample of each seed, or those of points), moved along a direction from -reach to +reach units in equal steps.
 
     `which` is the index of the direction. `layers` restricts the movement in w to layers from the first to before the last. Raises a
     SettingsError for layers that do not exist.
@@ -199,7 +199,7 @@ def move_along_direction(
     space = LatentSpace(model)
     if steps < 1:
         raise SettingsError(f"steps must be at least 1, not {steps}.")
-    points, labels = space.points_of_seeds(seeds, label), space.sample_labels([*seeds], label)
+    points, labels = space.points_of(images, label)
     if layers is not None and points.ndim != 3:
         raise SettingsError(f"{model.source} has a generator without styles, so it has no layers to choose from.")
     if layers is not None and not 0 <= layers[0] <= layers[1] <= points.shape[1]:
@@ -213,4 +213,4 @@ def move_along_direction(
             change[:, layers[1] :] = 0
     moved = (points[:, None] + change[None]).flatten(0, 1)
     repeated = None if labels is None else labels.repeat_interleave(steps)
-    return space.generate(moved, repeated).unflatten(0, (len(seeds), steps))
+    return space.generate(moved, repeated).unflatten(0, (len(points), steps))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
-from sparring.latent.space import Label, LatentSpace
+from sparring.latent.space import FoundPoints, Label, LatentSpace
 from sparring.nets.style_generator import StyleGenerator
 
 
@@ -28,13 +28,13 @@ POOLED_SIDE = 4
 
 
 def style_mixing_grid(
-    model: Model, coarse: Sequence[int], fine: Sequence[int], *, layer: int | None = None, label: Label = None
+    model: Model, coarse: Sequence[int] | FoundPoints, fine: Sequence[int] | FoundPoints, *, layer: int | None = None, label: Label = None
 ) -> Float[Tensor, "rows_and_one columns_and_one c h w"]:
     """Grid of images with the coarse styles of each row's image and the fine styles of each column's image.
 
     The first column has the rows' own images, the first row the columns' own images, and the corner is white. `coarse` and `fine` are
-    seeds whose first samples are used. `layer` is the first layer with fine styles; by default the first at 16x16. Raises a SettingsError
-    for generators without styles.
+    seeds whose first samples are used, or points. `layer` is the first layer with fine styles; by default the first at 16x16. Raises a
+    SettingsError for generators without styles.
     """
     space = LatentSpace(model)
     if not isinstance(space.generator, StyleGenerator):
@@ -43,8 +43,8 @@ def style_mixing_grid(
     layer = min(space.generator.coarse_layers, layers - 1) if layer is None else layer
     if not 0 < layer < layers:
         raise SettingsError(f"layer must be from 1 to {layers - 1}, not {layer}, because this generator has {layers} layers.")
-    rows, columns = space.points_of_seeds(coarse, label), space.points_of_seeds(fine, label)
-    images = space.generate(mix_styles(rows, columns, layer).flatten(0, 1)).unflatten(0, (len(coarse), len(fine)))
+    (rows, _), (columns, _) = space.points_of(coarse, label), space.points_of(fine, label)
+    images = space.generate(mix_styles(rows, columns, layer).flatten(0, 1)).unflatten(0, (len(rows), len(columns)))
     corner = torch.ones(1, 1, *images.shape[2:], device=images.device)
     top = torch.cat([corner, space.generate(columns)[None]], dim=1)
     return torch.cat([top, torch.cat([space.generate(rows)[:, None], images], dim=1)])

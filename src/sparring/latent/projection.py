@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -31,6 +31,8 @@ class Projection:
     """Images generated from these points."""
     losses: Float[Tensor, "steps n"]
     """Distance of each image to its target at each step."""
+    labels: Int64[Tensor, " n"] | None = None
+    """Class that each image was generated with, where the latent does not say it."""
 
     def peak_signal_to_noise_ratios(self, targets: Images) -> Float[Tensor, " n"]:
         """Peak signal-to-noise ratio of each image to its target, in decibels. Pixels are clipped to [-1, 1]."""
@@ -150,7 +152,8 @@ def project_from(
     steps = 0 if there else steps
     with frozen(latent_space.generator):
         if not latent_space.has_styles or space == "w+":
-            return optimize_points(draw, start, targets, steps=steps, rate=rate)
+            found = optimize_points(draw, start, targets, steps=steps, rate=rate)
+            return found if latent_space.has_styles else replace(found, labels=labels)
         layers = start.shape[1]
         found = optimize_points(lambda w: draw(w[:, None].expand(-1, layers, -1)), start[:, 0], targets, steps=steps, rate=rate)
         return Projection(found.points[:, None].expand(-1, layers, -1), found.images, found.losses)

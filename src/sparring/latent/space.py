@@ -3,14 +3,18 @@
 Points are tensors of shape (n, layers, style) in w and (n, latent) in z.
 """
 
+import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from sparring.core.errors import SettingsError
+from sparring.core.errors import DataError, SettingsError
 from sparring.games.capabilities import DrawsRowByRow
 from sparring.games.game import evaluating
 from sparring.games.latent_game import SAMPLE_CHUNK
@@ -43,6 +47,21 @@ class LatentSpace:
         """The network that draws: a generator, a decoder or a flow."""
         generator = self.generator
         self.has_styles = isinstance(generator, StyleGenerator)
+
+    def points_of(self, images: "Sequence[int] | FoundPoints", label: Label = None) -> tuple[Points, Int64[Tensor, " n"] | None]:
+        """The points and the classes of images: of the first sample of each seed, or of points that were found earlier (see `read_points`).
+        Raises a SettingsError for points of another latent space.
+        """
+        if not isinstance(images, FoundPoints):
+            return self.points_of_seeds(images, label), self.sample_labels([*images], label)
+        points, wanted = images.points, tuple(self.sample_points(1, 0).shape[1:])
+        if tuple(points.shape[1:]) != wanted or not len(points):
+            raise SettingsError(
+                f"The points have the shape {tuple(points.shape)}, and those of {self.model.source} are (number, "
+                f"{', '.join(map(str, wanted))}): they were found with another model."
+            )
+        labels = images.labels if label is None and images.labels is not None else self.sample_labels(len(points), label)
+        return points.to(self.game.device), None if labels is None else labels.to(self.game.device)
 
     def points_of_seeds(self, seeds: Sequence[int], label: Label = None) -> Points:
         """The point of the first sample of each seed."""
@@ -111,6 +130,29 @@ class LatentSpace:
                 found.setdefault(side, []).append(summary(output.float()))
                 names[side] = name
         return torch.cat(images), {side: torch.cat(pieces) for side, pieces in found.items()}, names
+
+
+@dataclass(frozen=True)
+class FoundPoints:
+    """Points that were found for images, and their classes where the latent does not say them."""
+
+    points: Points
+    labels: Int64[Tensor, " n"] | None = None
+
+
+def read_points(path: Path) -> FoundPoints:
+    """The points in a points.npz that `sparring latent project` wrote. Raises a DataError if there are none."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            labels = torch.from_numpy(np.asarray(content["labels"], np.int64)) if "labels" in content else None
+            return FoundPoints(torch.from_numpy(np.asarray(content["points"], np.float32)), labels)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as problem:
+        raise DataError(f"{path} cannot be read as points: {problem}. Give the points.npz of sparring latent project.") from None
+
+
+def first_of(found: FoundPoints) -> FoundPoints:
+    """The first of the points alone."""
+    return FoundPoints(found.points[:1], None if found.labels is None else found.labels[:1])
 
 
 class frozen:  # noqa: N801 (a context manager)

@@ -16,7 +16,9 @@ from sparring.core.errors import DataError, listed
 from sparring.media.value_range import ValueRange, choose_range, describe_range, extremes, to_8_bits
 
 Color = tuple[int, int, int]
-Crop = Literal["center", "squash", "pad"]
+Crop = Literal["center", "squash", "pad", "random"]
+MOST_SQUARES = 64
+"""Largest number of squares that are cut out of one image at random places."""
 
 # Only formats that Pillow decodes by itself. EPS, for example, would start another program.
 ENDINGS = {
@@ -309,6 +311,20 @@ def fit_to_square(image: Image.Image, size: int, crop: Crop, background: Color, 
     if channels == 4:
         pixels[pixels[:, :, 3] == 0, :3] = background
     return pixels.reshape(size, size, -1)
+
+
+def random_squares(image: Image.Image, size: int, seed: int) -> list[Image.Image]:
+    """Squares of `size` pixels, cut out at random places without resizing: as many as would cover the image, at most `MOST_SQUARES`. An
+    image that is smaller on a side is enlarged first.
+    """
+    scale = max(1.0, size / min(image.size))
+    if scale > 1:
+        image = image.resize((max(size, round(image.width * scale)), max(size, round(image.height * scale))), Image.Resampling.LANCZOS)
+    width, height = image.size
+    count = min(MOST_SQUARES, -(-width * height // size**2))
+    random = np.random.Generator(np.random.Philox(seed))
+    corners = zip(random.integers(0, width - size + 1, count).tolist(), random.integers(0, height - size + 1, count).tolist(), strict=True)
+    return [image.crop((left, top, left + size, top + size)) for left, top in corners]
 
 
 def image_pixels(image: Image.Image, background: Color) -> UInt8[np.ndarray, "h w c"]:

@@ -90,7 +90,7 @@ class Images:
     def record(self, dataset: Store, settings: DataSettings) -> dict[str, Any]:
         """See Modality."""
         return {
-            "preprocessing": asdict(with_found_range(settings["preprocessing"], dataset)),
+            "preprocessing": asdict(with_found_proportion(with_found_range(settings["preprocessing"], dataset), dataset)),
             "spec": dataset.spec.to_json(),
             "count": len(dataset),
             "fingerprint": dataset.fingerprint,
@@ -129,6 +129,16 @@ def place_of(data: Place) -> str:
     """How to find a place again from any working directory; names of data stay as they are."""
     path = Path(data).expanduser()
     return str(path.resolve()) if str(data) not in source_names() and path.exists() else str(data)
+
+
+def with_found_proportion(preprocessing: Preprocessing, store: Store) -> Preprocessing:
+    """The preprocessing with the width over the height of the middle one of the images, where these were squashed, so that samples can be
+    stretched back.
+    """
+    if preprocessing.crop != "squash" or preprocessing.proportion is not None:
+        return preprocessing
+    found = float(np.median(store.origins[:, 1] / store.origins[:, 0]))
+    return preprocessing if found == 1 else replace(preprocessing, proportion=min(16.0, max(1 / 16, round(found, 4))))
 
 
 def with_found_range(preprocessing: Preprocessing, *stores: Store) -> Preprocessing:

@@ -61,6 +61,8 @@ class PairsOfImages:
     def setting_problems(self, settings: DataSettings, training: Mapping[str, Any]) -> list[str]:
         """See Modality."""
         without_use = [problem for name, problem in WITHOUT_USE.items() if training.get(name) not in {None, False}]
+        if settings["preprocessing"].crop == "random":
+            without_use.append("crop='random' would cut the images of a pair at different places. Use center, squash or pad.")
         return type_problems(settings["preprocessing"]) + settings["pairing"].problems() + without_use
 
     def refuse_dataset(self, data: object, recipe_name: str) -> None:
@@ -71,7 +73,8 @@ class PairsOfImages:
     def located(self, settings: DataSettings) -> DataSettings:
         """See Modality."""
         pairing: Pairing = settings["pairing"]
-        return settings if pairing.target is None else {**settings, "pairing": replace(pairing, target=place_of(pairing.target))}
+        found = {name: place_of(place) for name in ("target", "pair_table") if (place := getattr(pairing, name)) is not None}
+        return {**settings, "pairing": replace(pairing, **found)} if found else settings
 
     def location(self, data: Pairs | Place) -> str:
         """See Modality."""

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import mixing_problems, nearest_square, square_problems
+from sparring.games.adversarial_settings import mixing_problems, square_problems
 from sparring.games.bidirectional_gan import BidirectionalGame, BidirectionalRecipe
 from sparring.nets import dcgan
 from sparring.nets.bigan import PairDiscriminator
@@ -20,6 +20,7 @@ class BiGAN(BidirectionalRecipe):
     title: ClassVar[str] = "A GAN with an encoder: from images to latents and back"
     paper: ClassVar[str] = "Donahue, Krähenbühl, Darrell 2017: Adversarial Feature Learning (arXiv:1605.09782)"
     data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two)"
+    smallest_side: ClassVar[int | None] = dcgan.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **BidirectionalRecipe.ranges,
         "width": {"at least": 1, "at most": 4096},
@@ -41,10 +42,6 @@ class BiGAN(BidirectionalRecipe):
         found = super().incompatibilities(spec) + square_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
         found += mixing_problems(self.r1 > 0, self.discriminator_norm)
         return found
-
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), dcgan.MIN_SIDE)
 
     def build(self, spec: ImageSpec) -> BidirectionalGame:
         """See Recipe."""

@@ -8,7 +8,7 @@ from torch import nn
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
-from sparring.games.adversarial_settings import Condition, nearest_square, square_problems
+from sparring.games.adversarial_settings import Condition, square_problems
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import biggan as nets
 
@@ -26,6 +26,7 @@ class BigGAN(AdversarialRecipe):
         "Brock, Donahue, Simonyan 2019: Large Scale GAN Training for High Fidelity Natural Image Synthesis (arXiv:1809.11096)"
     )
     data: ClassVar[str] = "images, 16x16 to 512x512 (a power of two), with or without classes"
+    smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **AdversarialRecipe.ranges,
         "width": {"at least": 1, "at most": 1024},
@@ -127,10 +128,6 @@ class BigGAN(AdversarialRecipe):
         if deep and min(deep) < nets.BOTTLENECK:
             found.append(f"BigGAN-deep's narrowest feature maps need at least {nets.BOTTLENECK} channels, not {min(deep)}.")
         return found
-
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), nets.MIN_SIDE)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""

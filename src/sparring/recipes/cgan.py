@@ -37,8 +37,8 @@ class CGAN(DCGAN):
     """Adam's decay rates, for the mean and the variance of gradients."""
     r1: float | None = 0.05
     """Weight gamma of R1, which is gamma / 2 times the squared gradient at real samples. 0: no penalty."""
-    r2: float = 0.05
-    """Weight gamma of R2, which is gamma / 2 times the squared gradient at generated samples. 0: no penalty."""
+    r2: float | None = 0.05
+    """Weight gamma of R2, which is gamma / 2 times the squared gradient at generated samples. 0: no penalty. None: the same as R1's."""
     penalty_every: int = 4
     """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization)."""
     discriminator_norm: Norm = "none"

@@ -8,7 +8,7 @@ from torch import nn
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
-from sparring.games.adversarial_settings import mixing_problems, nearest_square, square_problems
+from sparring.games.adversarial_settings import mixing_problems, square_problems
 from sparring.nets import dcgan as nets
 
 
@@ -21,6 +21,7 @@ class DCGAN(AdversarialRecipe):
         "Radford, Metz, Chintala 2016: Unsupervised Representation Learning with Deep Convolutional GANs (arXiv:1511.06434)"
     )
     data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two), with or without classes"
+    smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {**AdversarialRecipe.ranges, "width": {"at least": 1, "at most": 4096}, "leak": {"at least": 0}}
 
     batch_size: int = 128
@@ -42,10 +43,6 @@ class DCGAN(AdversarialRecipe):
         found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
         found += mixing_problems(self.penalized, self.discriminator_norm)
         return found
-
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), nets.MIN_SIDE)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""

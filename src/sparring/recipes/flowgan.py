@@ -8,7 +8,7 @@ from torch import nn
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import mixing_problems, nearest_square, square_problems
+from sparring.games.adversarial_settings import mixing_problems, square_problems
 from sparring.games.flow import FlowGame, level_problems
 from sparring.games.flow_gan import FlowGANGame, ReversibleSettings
 from sparring.losses.objectives import ObjectiveName
@@ -26,6 +26,7 @@ class FlowGAN(ReversibleSettings):
         "Grover, Dhar, Ermon 2018: Flow-GAN: Combining Maximum Likelihood and Adversarial Learning in Generative Models (arXiv:1705.08868)"
     )
     data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two)"
+    smallest_side: ClassVar[int | None] = dcgan.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **ReversibleSettings.ranges,
         "levels": RealNVP.ranges["levels"],
@@ -73,10 +74,6 @@ class FlowGAN(ReversibleSettings):
                 found.append(f"{name} does nothing without the critic. Leave it out, or play against the critic.")
         found += mixing_problems(self.adversarial and self.penalized, self.discriminator_norm)
         return found
-
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), dcgan.MIN_SIDE)
 
     def build(self, spec: ImageSpec) -> FlowGANGame | FlowGame:
         """See Recipe."""

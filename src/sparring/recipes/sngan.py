@@ -8,7 +8,7 @@ from torch import nn
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
-from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.games.adversarial_settings import square_problems
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import sngan as nets
 
@@ -26,6 +26,7 @@ class SNGAN(AdversarialRecipe):
         "Miyato, Koyama 2018: cGANs with Projection Discriminator (arXiv:1802.05637)"
     )
     data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two), with or without classes"
+    smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {**AdversarialRecipe.ranges, "width": {"at least": 1, "at most": 1024}}
 
     batch_size: int = 64
@@ -46,10 +47,6 @@ class SNGAN(AdversarialRecipe):
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         return super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
-
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), nets.MIN_SIDE)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import nearest_square, square_problems
+from sparring.games.adversarial_settings import square_problems
 from sparring.games.stylegan import StyleGame, StyleRecipe
 from sparring.nets import stylegan2 as nets
 
@@ -23,6 +23,7 @@ class StyleGAN2(StyleRecipe):
     title: ClassVar[str] = "Style generator with weight demodulation, lazy R1 and path length regularization: the best images"
     paper: ClassVar[str] = "Karras et al. 2020: Analyzing and Improving the Image Quality of StyleGAN (arXiv:1912.04958)"
     data: ClassVar[str] = "images, 8x8 to 1024x1024 (a power of two), with or without classes"
+    smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **StyleRecipe.ranges,
         "channel_base": {"at least": 1, "at most": 2**20},
@@ -103,10 +104,6 @@ class StyleGAN2(StyleRecipe):
                 f"deviation_channels must divide the discriminator's {narrow} channels at 4x4; {self.deviation_channels} does not."
             )
         return found if self.widths else found + nets.width_problems(spec.height, self.channel_base)
-
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), nets.MIN_SIDE)
 
     def build(self, spec: ImageSpec) -> StyleGame:
         """See Recipe."""

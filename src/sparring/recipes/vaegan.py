@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import mixing_problems, nearest_square, square_problems
+from sparring.games.adversarial_settings import mixing_problems, square_problems
 from sparring.games.autoencoder_gan import AutoencoderGANGame, AutoencoderGANRecipe
 from sparring.nets import dcgan
 from sparring.nets.vaegan import FeatureDiscriminator
@@ -20,6 +20,7 @@ class VAEGAN(AutoencoderGANRecipe):
     title: ClassVar[str] = "A variational autoencoder and a GAN in one: an encoder, and sharper images"
     paper: ClassVar[str] = "Larsen et al. 2016: Autoencoding beyond pixels using a learned similarity metric (arXiv:1512.09300)"
     data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two), with or without classes"
+    smallest_side: ClassVar[int | None] = dcgan.MIN_SIDE
     ranges: ClassVar[Ranges] = {**AutoencoderGANRecipe.ranges, "width": {"at least": 1, "at most": 4096}, "leak": {"at least": 0}}
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
 
@@ -43,10 +44,6 @@ class VAEGAN(AutoencoderGANRecipe):
         found = super().incompatibilities(spec) + square_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
         found += mixing_problems(self.penalized, self.discriminator_norm)
         return found
-
-    def size_for(self, native: tuple[int, int] | None) -> int:
-        """The power of two that is nearest to the images' own side without losing pixels, at most 64."""
-        return nearest_square(super().size_for(native), dcgan.MIN_SIDE)
 
     def build(self, spec: ImageSpec) -> AutoencoderGANGame:
         """See Recipe."""

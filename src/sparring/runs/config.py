@@ -122,7 +122,7 @@ def other_settings(config: Config) -> dict[str, Any]:
     """
     data, training = config["data"], config["train_settings"]
     modality = modalities.MODALITIES[data["spec"]["kind"]]
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"from": config["transfer"]["source"]} if "transfer" in config else {}
     for name, kind in modality.settings.items():
         secret = {field.name for field in fields(kind) if field.metadata.get("secret")}
         found |= differing({key: value for key, value in (data.get(name) or {}).items() if key not in secret}, asdict(kind()))

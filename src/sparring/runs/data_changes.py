@@ -14,10 +14,11 @@ def refuse_moved(run: RunDirectory, recorded: Mapping[str, Any]) -> None:
     """Raise a DataError that names all of a run's data that is no longer where it was, and the command that says where it is now.
     `recorded`: what config.json says of the data. Names that are no paths (embedded data, hubs) are passed over.
     """
-    places = {"data": recorded["source"], "target": (recorded.get("pairing") or {}).get("target")}
+    pairing = recorded.get("pairing") or {}
+    places = {"data": recorded["source"], "target": pairing.get("target"), "pair-table": pairing.get("pair_table")}
     gone = {flag: place for flag, place in places.items() if place and Path(place).is_absolute() and not Path(place).exists()}
     if gone:
-        flags = " ".join(f"--{flag} NEW_{flag.upper()}" for flag in gone)
+        flags = " ".join(f"--{flag} NEW_{flag.upper().replace('-', '_')}" for flag in gone)
         problems = [f"--{flag} was {place}, which does not exist" for flag, place in gone.items()]
         raise DataError(
             listed(f"The training data of {run.path} is no longer where it was:", problems)

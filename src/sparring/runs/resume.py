@@ -45,6 +45,8 @@ def go_on(run: RunDirectory, data: Any, instruments: Instruments, console: "Cons
         coaching = {name: chosen[TrainSettings].pop(name) for name in COACHING if not own.training.coach and name in chosen[TrainSettings]}
         machine = {name: chosen[TrainSettings].pop(name) for name in MACHINE if name in chosen[TrainSettings]}
         refuse_differences((own.recipe, own.training, *own.data.values()), chosen, longer)
+        if coaching.get("coach") and "transfer" in config:
+            raise SettingsError("A coach may go back to the beginning, and this run began with other weights: it can have none.")
         new = replace(with_longer_budget(run, on_machine(run, own.training, machine), longer, console), **coaching)
         modality.refuse_dataset(data, config["recipe"])
         own.recipe.refuse_to_begin()
@@ -86,12 +88,14 @@ def refuse_read_otherwise(run: RunDirectory, recorded: Mapping[str, Any], place:
 
 
 def with_moved_target(own: DataSettings, chosen: Mapping[type, dict[str, Any]]) -> DataSettings:
-    """The settings of data, with the place where the second set of pairs lies now, if one is named. (The fingerprint says whether it is
-    the same.)
+    """The settings of data, with the places where the second set of pairs and the table of pairs lie now, if they are named. (The
+    fingerprint says whether they are the same.)
     """
-    if "pairing" not in own or (target := chosen[type(own["pairing"])].pop("target", None)) is None:
+    if "pairing" not in own:
         return own
-    return {**own, "pairing": replace(own["pairing"], target=target)}
+    named = {name: chosen[type(own["pairing"])].pop(name, None) for name in ("target", "pair_table")}
+    moved = {name: place for name, place in named.items() if place is not None}
+    return {**own, "pairing": replace(own["pairing"], **moved)} if moved else own
 
 
 def on_machine(run: RunDirectory, old: TrainSettings, asked: Mapping[str, Any]) -> TrainSettings:

@@ -23,10 +23,10 @@ from sparring.games.game import Game
 from sparring.games.recipe import Recipe, check
 from sparring.modalities.images import place_of
 from sparring.modalities.modality import Place
-from sparring.runs.config import Config, RunSettings, identity, read_config, write_config
+from sparring.runs.config import Config, RunSettings, differing, identity, read_config, write_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.run_progress import next_milestone
-from sparring.runs.transfer import usual_settings
+from sparring.runs.transfer import is_prepared, usual_settings
 from sparring.training import checkpoints
 from sparring.training.callbacks.callback import Callback, InterveningCallback
 from sparring.training.callbacks.checkpointer import Checkpointer, Score
@@ -92,7 +92,10 @@ def begin(
     source = None if start_from is None else instruments.read_starting_weights(place_of(start_from))
     given = settings
     if source is not None:
-        settings = usual_settings(recipes.get(recipe) if isinstance(recipe, str) else type(recipe), source, given)
+        if not isinstance(recipe, str):  # what was chosen in it is given, too
+            given = differing(asdict(recipe), asdict(type(recipe)())) | {**given}
+        kind = recipes.get(recipe) if isinstance(recipe, str) else type(recipe)
+        settings = usual_settings(kind, source, given, prepared=is_prepared(data))
     chosen = chosen_settings(recipe, settings)
     refuse_wrong_values(chosen)
     if source is None and (chosen.training.freeze_discriminator or chosen.training.freeze_mapping):
@@ -116,6 +119,8 @@ def begin(
         resolved = replace(resolved, real_samples=enough, log_every=min(resolved.log_every, lines))
         console.print(f"Training ends after {enough:,} real samples, if not before: more would repeat the data (--real-samples).")
     refuse_too_large(chosen.recipe, dataset.spec, dataset, resolved)
+    for remark in chosen.recipe.remarks(dataset.spec):
+        console.print(remark)
     if chosen.training.with_budget() is not chosen.training:
         console.print(f"No budget given, so training for {chosen.training.with_budget().minutes:g} minutes (--minutes).")
     config = {
@@ -196,7 +201,7 @@ def continue_run(
         return Session(
             recipe=recipe,
             build=functools.partial(build, recipe),
-            data=trained_on,
+            data=recipe.shown(trained_on),
             settings=training,
             callbacks=[board, log, throughput, health, grids, *coaches, *evaluators, checkpointer, progress_bar],
             begin_with=functools.partial(begin_with_weights, recipe) if "transfer" in config else None,
@@ -226,6 +231,8 @@ def refuse_to_begin_with_weights(chosen: RunSettings, spec: Spec, trained_on: Da
     nobody knows which private rows others have seen.
     """
     recipe, training = chosen.recipe, chosen.training
+    if training.coach:
+        raise SettingsError("A coach may go back to the beginning, which it cannot make again of other weights: leave coach or --from out.")
     if recipe.samples_until_full_size(spec):
         raise SettingsError(f"The networks of {recipes.name_of(recipe)} grow from 4x4 on, and cannot begin with others: resume that run.")
     if isinstance(trained_on, PrivateDataset):

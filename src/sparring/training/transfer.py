@@ -38,6 +38,16 @@ class StartingWeights:
     optimizers: dict[str, Tensor] = field(default_factory=dict)
     """States of optimizers by player, weight and name in the state: "generator/generator.project.weight/exp_avg"."""
 
+    @property
+    def optimizer(self) -> str:
+        """What kind of optimizer these are of."""
+        return optimizer_of(self.recipe)
+
+
+def optimizer_of(recipe: Recipe) -> str:
+    """The kind of a recipe's optimizers: that of its setting, or Adam."""
+    return str(getattr(recipe, "optimizer", "adam")) if isinstance(getattr(recipe, "optimizer", "adam"), str) else "adam"
+
 
 @dataclass
 class Taken:
@@ -99,7 +109,7 @@ def take_over(state: State, recipe: Recipe, spec: Spec, source: StartingWeights)
             for name, average in ema_tensors(state.ema):
                 fitted = fit(name, average, source.averages)
                 average.copy_(own[name] if fitted is None else fitted[0])
-    same = set(taken.as_they_are)
+    same = set(taken.as_they_are) if optimizer_of(recipe) == source.optimizer else set[str]()
     for player in state.game.players:
         for name, weight in weights_of(state.game, player):
             entries = dict(select(source.optimizers, f"{player.name}/{name}/"))

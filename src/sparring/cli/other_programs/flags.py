@@ -60,6 +60,7 @@ NAMES_ELSEWHERE = {
     "--direction": "whichdirection atob btoa",
     "--network": "netg generator",
     "--flip": "mirror xflip hflip horizontalflip noflip",
+    "--mirror": "flip xflip hflip horizontalflip",
     "--input-noise": "noise instancenoise noisestd",
     "--label-smoothing": "smooth smoothing onesided",
     "--identity": "lambdaidentity idt lambdaidt",
@@ -137,7 +138,7 @@ def _initialization(flags: Collection[str], _: Sequence[str], __: DataName) -> s
 def _flips(flags: Collection[str], _: Sequence[str], __: DataName) -> str:
     if "--flip" in flags:
         return "in Sparring, this is --flip or --no-flip."
-    return "images are not flipped. For small data sets, use --augment ada or --augment diffaugment." if "--augment" in flags else ""
+    return "in Sparring, this is --mirror; without it, images are not flipped." if "--mirror" in flags else ""
 
 
 def _recipes(flags: Collection[str], _: Sequence[str], __: DataName) -> str:

@@ -19,6 +19,11 @@ def default_size(native: tuple[int, int] | None) -> int:
     return min(DEFAULT_SIDE, native[0]) if native is not None and native[0] == native[1] else DEFAULT_SIDE
 
 
+def nearest_square(side: int, smallest: int) -> int:
+    """The smallest power of two that is not below an image's own side, but at most 64."""
+    return min(64, max(smallest, 1 << (side - 1).bit_length()))
+
+
 @dataclass(frozen=True)
 class ImageSpec(Spec):
     """Images of one size, with or without classes."""

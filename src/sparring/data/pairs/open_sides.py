@@ -1,8 +1,11 @@
 """Opens and prepares the two sides of pairs or of two sets: inputs and targets."""
 
 import contextlib
+import csv
+import io
 import os
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -10,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from sparring.core.atomic_files import sha256_of_file
-from sparring.core.errors import DataError, SettingsError
+from sparring.core.errors import DataError, SettingsError, listed
 from sparring.data.content_digest import file_digest
 from sparring.data.images.sizes_and_range import common_size
 from sparring.data.listed_images import Item, Source, hash_key
@@ -57,6 +60,27 @@ def open_sides(
         return Side(store, *_pair_names(store.names, opened.source.top, opened.parts))
 
     first = _open_with_splits(open_source, data, preprocessing.split, for_judging)
+    if pairing.pair_table is not None or pairing.input_mark is not None or pairing.target_mark is not None:
+        second = None if pairing.target is None else _open_with_splits(open_target, pairing.target, preprocessing.split, for_judging)
+        if pairing.pair_table is None:
+            of_names = names_by_marks(pairing)
+        else:
+            known = [{name for source in (one.source,) for name in _all_names(source)} for one in (first, second or first)]
+            of_names = names_by_table(pairing.pair_table, known[0], known[1])
+        sides = []
+        for opened, column, settings in ((first, 0, for_inputs), (second or first, 1, for_targets)):
+            names = [item.name for item in opened.source.items]
+            called = [
+                next((found for one in (bare, PurePosixPath(name)) if (found := of_names(one, column)) is not None), None)
+                for name, bare in zip(names, _bare_names(names), strict=True)
+            ]
+            if not any(called):
+                raise DataError(f"{opened.source.name} has no {('inputs', 'targets')[column]} of these names: {_examples(opened.source)}.")
+            chosen = replace(opened, source=opened.source.select([name is not None for name in called], ("pairs", column, called)))
+            one = side(chosen, settings)
+            by_file = dict(zip(names, called, strict=True))
+            sides.append(replace(one, pair_names=[str(by_file[name]) for name in one.store.names]))
+        return sides[0], sides[1]
     if pairing.target is not None:
         second = _open_with_splits(open_target, pairing.target, preprocessing.split, for_judging)
         return side(first, for_inputs), side(second, for_targets)
@@ -166,6 +190,65 @@ def _pair_names(names: Sequence[str], top: str, parts: Sequence[str]) -> tuple[l
     if all(held_out):
         return stems, None
     return stems, np.array(held_out) if any(held_out) else None
+
+
+def _bare_names(names: Sequence[str]) -> list[PurePosixPath]:
+    """Names without the folders that all of them lie in."""
+    top = os.path.commonpath([PurePosixPath(name).parent for name in names]) if names else ""
+    return [PurePosixPath(name).relative_to(top) if top else PurePosixPath(name) for name in names]
+
+
+def _examples(source: Source) -> str:
+    names = [item.name for item in source.items[:3]]
+    return f"{', '.join(names)}{', ...' if len(source.items) > 3 else ''}"
+
+
+def names_by_marks(pairing: Pairing) -> Callable[[PurePosixPath, int], str | None]:
+    """What files are called without the mark of their side; None for files that do not have it (where both sides lie together)."""
+
+    def without(name: PurePosixPath, column: int) -> str | None:
+        mark, stem = (pairing.input_mark, pairing.target_mark)[column], PurePosixPath(_without_ending(name))
+        if mark is not None and stem.name.endswith(mark):
+            return str(stem.with_name(stem.name.removesuffix(mark) or "unnamed"))
+        if mark is not None and stem.name.startswith(mark):
+            return str(stem.with_name(stem.name.removeprefix(mark)))
+        return None if pairing.target is None else str(stem)
+
+    return without
+
+
+def _all_names(source: Source) -> Iterator[str]:
+    """What a table may call a source's files: in full, and without the folders that all lie in; without endings."""
+    names = [item.name for item in source.items]
+    for name in (*map(PurePosixPath, names), *_bare_names(names)):
+        yield _without_ending(name)
+
+
+def names_by_table(path: str, inputs: set[str], targets: set[str]) -> Callable[[PurePosixPath, int], str | None]:
+    """What the row that names a file calls its input; None for files that no row names. `inputs`, `targets`: all names that files have.
+    Raises a DataError if the table cannot be read, names a file twice, or names one that is not there.
+    """
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise DataError(f"{path} cannot be read as a table of pairs: {problem}") from None
+    separator = "\t" if text.partition("\n")[0].count("\t") else ","
+    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=separator) if any(row)]
+    columns = [0, 1]
+    if rows and {"input", "target"} <= {cell.lower() for cell in rows[0]}:
+        heading = [cell.lower() for cell in rows.pop(0)]
+        columns = [heading.index("input"), heading.index("target")]
+    if not rows or any(len(row) <= max(columns) for row in rows):
+        raise DataError(f"{path} needs two columns in every row: the file of an input, and that of its target.")
+    found, called = [], [_without_ending(PurePosixPath(row[columns[0]].replace("\\", "/"))) for row in rows]
+    for column, there in zip(columns, (inputs, targets), strict=True):
+        files = [_without_ending(PurePosixPath(row[column].replace("\\", "/"))) for row in rows]
+        if gone := [file for file in files if file not in there]:
+            raise DataError(listed(f"{path} names files that are not in the data:", gone))
+        if doubled := [file for file, count in Counter(files).items() if count > 1]:
+            raise DataError(listed(f"{path} names some files in several rows; each can have one partner:", doubled))
+        found.append(dict(zip(files, called, strict=True)))
+    return lambda name, column: found[column].get(_without_ending(name))
 
 
 def _without_ending(name: PurePosixPath) -> str:

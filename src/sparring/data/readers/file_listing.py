@@ -1,7 +1,9 @@
-"""Lists the files of a folder or of a zip, with one interface for both. Zips are not unpacked."""
+"""Lists the files of a folder, a zip or a tar, with one interface for all. Archives are not unpacked."""
 
+import hashlib
 import os
 import stat
+import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Sequence
@@ -18,7 +20,7 @@ SYSTEM_FILES = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 @dataclass(frozen=True)
 class FileListing:
-    """The files of a folder or a zip, by their path within it, with forward slashes."""
+    """The files of a folder, a zip or a tar, by their path within it, with forward slashes."""
 
     path: Path
     names: tuple[str, ...]
@@ -142,6 +144,47 @@ def list_zip(path: Path) -> FileListing:
         return [f"{entries[name].file_size}:{entries[name].CRC:08x}" for name in names]  # which reading checks
 
     return FileListing(path, tuple(sorted(entries)), read, lambda name: read(name, 16), digests, tuple(problems), _hidden_note(hidden))
+
+
+def list_tar(path: Path) -> FileListing:
+    """List the files of a tar that is not compressed: only such a one can be read at any place. Raises a DataError if it is damaged or
+    compressed, or if an entry's path leads out of it.
+    """
+    path = path.resolve()
+    try:
+        with tarfile.open(path, "r:") as archive:
+            members = archive.getmembers()
+    except (tarfile.TarError, OSError, EOFError) as problem:
+        raise DataError(f"{path} cannot be read as a tar: {problem}. A compressed one has to be unpacked first.") from None
+    if climbing := [repr(member.name) for member in members if _escapes_archive(member.name)]:
+        raise DataError(listed(f"{path} is refused because paths of entries lead out of it. Create it again without:", climbing))
+    places: dict[str, tuple[int, int]] = {}
+    problems, hidden = [], []
+    for member in members:
+        name = member.name.removeprefix("./")
+        if member.isdir():
+            continue
+        if is_hidden(name):
+            hidden.append(name)
+        elif not member.isreg() or member.sparse is not None:
+            problems.append(Problem(name, "a link, a device or a file with holes, which is not read"))
+        elif member.size > MAX_FILE_BYTES:
+            problems.append(Problem(name, f"{member.size:,} bytes; at most {MAX_FILE_BYTES:,} are read"))
+        else:
+            if name in places:
+                problems.append(Problem(name, "twice in the tar: only the later one is used"))
+            places[name] = member.offset_data, member.size
+
+    def read(name: str, most: int | None = None) -> bytes:
+        place, size = places[name]
+        with path.open("rb") as file:
+            file.seek(place)
+            return file.read(size if most is None else min(most, size))
+
+    def digests(names: Sequence[str]) -> list[str]:
+        return [hashlib.sha256(read(name)).hexdigest() for name in names]
+
+    return FileListing(path, tuple(sorted(places)), read, lambda name: read(name, 16), digests, tuple(problems), _hidden_note(hidden))
 
 
 def _escapes_archive(name: str) -> bool:

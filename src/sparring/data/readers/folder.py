@@ -1,4 +1,4 @@
-"""Reads the images of a folder or a zip: finds out which files are images, and which classes they have."""
+"""Reads the images of a folder or an archive: finds out which files are images, and which classes they have."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from sparring.core.errors import DataError, did_you_mean, listed
 from sparring.data.listed_images import Item, Problem, Source, hash_key, name_examples
-from sparring.data.readers.file_listing import FileListing, list_folder, list_zip
+from sparring.data.readers.file_listing import FileListing, list_folder, list_tar, list_zip
 from sparring.data.readers.folder_layouts import (
     DATASET_JSON,
     are_numbered_folders,
@@ -38,15 +38,26 @@ def open_zip(name: str, path: Path, split: str | None) -> Source:
     return _source(name, list_zip(path), split)
 
 
+def open_tar(name: str, path: Path, split: str | None) -> Source:
+    """Open the images of a tar, without unpacking it."""
+    return _source(name, list_tar(path), split)
+
+
+def _listing(path: Path) -> FileListing:
+    if path.is_dir():
+        return list_folder(path)
+    return list_tar(path) if path.suffix.lower() == ".tar" else list_zip(path)
+
+
 def content_digests(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """A digest of the content of each of these files of a folder or a zip, by name."""
-    place = list_zip(path) if path.is_file() else list_folder(path)
+    """A digest of the content of each of these files of a folder or an archive, by name."""
+    place = _listing(path)
     return dict(zip(names, place.digests(names), strict=True))
 
 
 def open_images(path: Path) -> Source:
-    """Open all images of a folder or a zip, without interpreting its folders as classes or splits."""
-    place, findings = list_zip(path) if path.is_file() else list_folder(path), _Findings()
+    """Open all images of a folder or an archive, without interpreting its folders as classes or splits."""
+    place, findings = _listing(path), _Findings()
     items = [Item(name) for name in _find_images(place, place.names, findings)]
     return Source(
         str(path),

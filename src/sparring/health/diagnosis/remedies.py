@@ -5,10 +5,14 @@ comes first. Only this module of the diagnosis knows the recipes' settings by wh
 from collections.abc import Mapping
 from typing import Any
 
+from sparring.core.errors import SparringError
+from sparring.core.formatting import rounded
 from sparring.core.settings_checks import plain
+from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.health.diagnosis.finding import Remedy
 from sparring.health.diagnosis.record_questions import generator_saturates
 from sparring.health.diagnosis.training_record import Record
+from sparring.runs.config import described
 
 LEARNING_RATES = ("learning_rate", "discriminator_learning_rate")
 PENALTIES = ("r1", "r2", "gradient_penalty", "dragan")
@@ -95,7 +99,7 @@ def against_mode_collapse(record: Record) -> tuple[Remedy, ...]:
     """When samples are too much alike."""
     own = recipe_defaults(record, *LEARNING_RATES)
     found = _remedy(record, "Use the recipe's own learning rates.", own)
-    found += _relativistic(record)
+    found += _relativistic(record) + _other_gamma(record, 0.25, "Lower gamma, the weight of R1 and R2, to a quarter.")
     if record.settings.get("condition", "none") != "auxiliary":
         found += _remedy(record, "Let the discriminator judge two samples together (packing).", {**own, "packing": 2})
     found += _remedy(record, "Unroll five steps of the discriminator.", {**own, "unroll": 5})
@@ -113,6 +117,7 @@ def against_non_convergence(record: Record) -> tuple[Remedy, ...]:
     if is_critic and not record.settings.get("gradient_penalty") and not record.settings.get("weight_clip"):
         found += _remedy(record, "Bound the critic with a gradient penalty.", {"gradient_penalty": 10.0, "discriminator_steps": 5})
     found += _remedy(record, "Use the recipe's own learning rates, optimizer and objective.", own)
+    found += _other_gamma(record, 4.0, "Raise gamma, the weight of R1 and R2, to four times.")
     found += _remedy(record, "Regularize the discriminator with R1.", {**own, "r1": 1.0, "betas": (0.0, 0.99)})
     found += _relativistic(record)
     return _distinct(found) or (Remedy(action="Lower the learning rates, and add R1 or a gradient penalty."),)
@@ -158,8 +163,31 @@ def _without_batch_norm(record: Record, settings: Mapping[str, Any]) -> dict[str
     return {"discriminator_norm": "none"} if penalized and batch else {}
 
 
+def _other_gamma(record: Record, factor: float, action: str) -> list[Remedy]:
+    """Another weight of R1 and R2, in a relativistic game that has both; nothing in others."""
+    gamma = gamma_of(record)
+    if record.settings.get("objective") != "relativistic" or not gamma:
+        return []
+    return _remedy(record, action, {"r1": rounded(factor * gamma), "r2": rounded(factor * gamma)})
+
+
+def gamma_of(record: Record) -> float | None:
+    """R1's weight, also where it was chosen for the data; None where that is not known."""
+    given = record.settings.get("r1")
+    if given is not None or record.kind != "run":
+        return given
+    try:
+        about = {"recipe": record.recipe, "recipe_settings": record.settings, "spec": record.data_config["spec"]}
+        recipe, spec = described(about, record.source)
+        return recipe.r1_for(spec) if isinstance(recipe, AdversarialSettings) else None
+    except (KeyError, SparringError):
+        return None
+
+
 def _relativistic(record: Record) -> list[Remedy]:
-    """The strongest remedy that is known."""
+    """The strongest remedy that is known, unless it is played with penalties chosen for the data."""
+    if record.settings.get("objective") == "relativistic" and record.settings.get("r1", 0.0) is None:
+        return []
     return _other_objective(record, "Use the relativistic objective with R1 and R2.", RELATIVISTIC)
 
 

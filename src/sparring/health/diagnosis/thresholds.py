@@ -5,6 +5,8 @@ purpose, and at as many healthy ones. The other parts of that benchmark then sho
 Distances between images are in units of the mean distance of two real images. AUCs are explained in `sparring.health.signals`.
 """
 
+import math
+
 # ---------------------------------------------------------------------------------------------------- when something can be said at all
 
 MIN_MEASUREMENTS = 3
@@ -219,6 +221,11 @@ SWING_GROWTH, SWING_GROWTH_OF_CRITIC = 3, 10
 """How many times the standard deviation of the generator's loss must have grown, and of a critic's game. Sabotage."""
 WON_LOSS, LOST_LOSS, WON_ONSET = 0.05, 2, 0.1
 """Loss of a player that wins; loss of a discriminator that loses; and loss below which it began. Sabotage."""
+GUESSING_LOSS = 2 * math.log(2)
+"""The discriminator's loss if it says one half of everything: a cross entropy of each kind of image."""
+WORSE_THAN_GUESSING, CONVINCING_LOSS = 1.25, 0.35
+"""Times that loss above which a discriminator is worse than guessing; and loss of a generator whose samples it takes for real (0.35: with a
+probability of 0.7). Measured on failures made on purpose."""
 STILL_LOSS = 1e-6
 """Relative range below which a loss does not change."""
 SHEET_RETURNED, SHEET_RETURNED_ONSET, SHEET_MOVING = 0.3, 0.4, 0.5
@@ -233,6 +240,10 @@ MANY_SHEETS = 7
 SHEET_NOISE_LEVEL = 0.75
 """Noise level of samples that are noise rather than images: garments at 28x28 and emoji at 16x16 to 64x64 have 0.06 to 0.24, and single
 ones 0.02 to 0.68. Measured on the bundled images."""
+
+SHIFTED_RANGE, HALVED_RANGE = 0.3, 0.1
+"""How much brighter (of [-1, 1]) the darkest hundredth of samples is than the darkest tenth of real images where they are scaled wrongly,
+or the other way round; and how near it comes to what scaling twice gives. Measured on failures made on purpose."""
 
 # ---------------------------------------------------------------------------------------------------- usual values
 

@@ -112,6 +112,11 @@ class Record:
     """The step of the newest checkpoint, which may be later than what was logged, or all that is known."""
 
     @property
+    def is_of_another_program(self) -> bool:
+        """Whether there are only the losses or the samples of another program."""
+        return self.kind != "run"
+
+    @property
     def kind_of_data(self) -> str:
         """The name of the kind of data that was trained on; "" if that is not known."""
         return str(self.data_config.get("spec", {}).get("kind", ""))

@@ -64,7 +64,9 @@ class Verdict:
         if self.has_only_log:
             return plural(self.evidence_count, "line of losses", "lines of losses")
         if self.record.kind == "samples":
-            return plural(self.evidence_count, "set of samples", "sets of samples")
+            lines = max(map(len, self.record.log.values()), default=0)
+            beside = f" and {plural(lines, 'line of losses', 'lines of losses')}" if lines else ""
+            return plural(self.evidence_count, "set of samples", "sets of samples") + beside
         return plural(self.evidence_count, "measurement", "measurements")
 
     @property
@@ -89,14 +91,14 @@ class Verdict:
         if record.kind == "losses":
             return (
                 *notes,
-                f"Fewer findings: losses alone do not show {NEEDS_MEASUREMENTS}. You can also diagnose a folder of the program's samples. "
-                "What is trained with Sparring is diagnosed in full.",
+                f"Fewer findings: losses alone do not show {NEEDS_MEASUREMENTS}. Name a folder of the program's samples, too: sparring "
+                f"diagnose SAMPLES --losses {shlex.quote(str(record.source))} --data DATA. What is trained with Sparring is diagnosed in "
+                "full.",
             )
         if record.kind == "samples":
-            return (
-                *notes,
-                "Fewer findings: there were only pixels to examine, no losses, no gradients, and no real images to compare with.",
-            )
+            missing = [*([] if record.log else ["no losses (--losses)"]), "no gradients"]
+            missing += [] if record.data else ["no real images to compare with (--data)"]
+            return (*notes, f"Fewer findings: there were {' and '.join(missing)}.")
         if self.has_only_log and self.evidence_count >= thresholds.MIN_HEALTHY_LOG_LINES:
             return (
                 f"Fewer findings: this run has no measurements (health.jsonl), so {NEEDS_MEASUREMENTS} cannot be seen. A new run has them.",

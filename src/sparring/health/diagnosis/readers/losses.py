@@ -23,6 +23,8 @@ LOSS_WORDS = {"loss", "losses", "err", "error"}
 KINDS = {"real": {"real"}, "generated": {"fake", "generated"}}
 """What programs call each kind of image."""
 LOGIT_WORDS = {"logit", "logits", "score", "scores"}
+PROBABILITIES = {("d", "x"): "real", ("d", "g", "z"): "generated", ("d", "g", "z", "1"): "generated", ("d", "g", "z1"): "generated"}
+"""What PyTorch's DCGAN example, and those who follow it, call the discriminator's mean output for each kind of image, by words."""
 FILLERS = {"train", "training", "total", "mean", "avg", "net", "model", "adv", "adversarial", "gan", "value", *LOSS_WORDS}
 """Words that a column's name may have beside the player's."""
 TRANSLATION_DIRECTIONS = ("a", "b")
@@ -31,6 +33,8 @@ STEP_NAMES = ("step", "iteration", "iter", "iterations", "global_step", "kimg", 
 NOT_MEASURED = {"", "-", "--", "n/a", "na", "none", "null"}
 """What a cell holds where nothing was measured."""
 LARGEST_STEP = 2**53
+SMALLEST_PROBABILITY = 5e-5
+"""Half of the last digit that PyTorch's example prints."""
 MISSING_AT_END = 3
 """From this many last rows without a loss on, the losses were not finite, which some programs write as nothing."""
 ADVICE = "Rename them, for instance to step, d_loss, g_loss."
@@ -56,7 +60,7 @@ def read_losses(path: Path) -> Record:
     texts = [f"{name}: {cell!r}" for name, column in cells.items() for cell in column if isinstance(cell, str)]
     if texts:
         notes.append(f"{len(texts)} of its cells are not numbers and are ignored ({', '.join(texts[:3])}).")
-    columns = {name: [None if isinstance(cell, str) else cell for cell in column] for name, column in cells.items()}
+    columns = {name: without_probabilities(name, [None if isinstance(cell, str) else cell for cell in cells[name]]) for name in cells}
     order = np.argsort(steps, kind="stable")
     log: dict[str, Curve] = {}
     for key in dict.fromkeys(key for key in keys.values() if key.count("/") == 1):
@@ -81,7 +85,8 @@ def keys_of(names: Sequence[str]) -> dict[str, str]:
     found = {name: key for name in names if (key := key_of(name))}
     discriminator = LOSSES["discriminator"].prefix
     if not any(key.startswith(discriminator) for key in found.values()):  # then D_real is a loss, as in pix2pix's own log
-        found = {name: key.replace("logits", discriminator) if "d" in words(name) else key for name, key in found.items()}
+        of_losses = {name for name in found if "d" in words(name) and tuple(words(name)) not in PROBABILITIES}
+        found = {name: key.replace("logits", discriminator) if name in of_losses else key for name, key in found.items()}
     return found
 
 
@@ -103,6 +108,8 @@ def key_of(name: str) -> str:
     own = set(words(name))
     kind = next((kind for kind, called in KINDS.items() if own & called), "")
     term = kind or next((direction for direction in TRANSLATION_DIRECTIONS if direction in own), "")
+    if tuple(words(name)) in PROBABILITIES:
+        return LOGITS[PROBABILITIES[tuple(words(name))]].name
     rest = own - KINDS["real"] - KINDS["generated"] - {*TRANSLATION_DIRECTIONS}
     if kind and rest and rest <= LOGIT_WORDS | LOSS_WORDS | {"d"} and (rest & LOGIT_WORDS or rest == {"d"}):
         return LOGITS[kind].name
@@ -110,6 +117,14 @@ def key_of(name: str) -> str:
         if rest & called and rest <= called | FILLERS and len(rest & ANY_PLAYER) == 1:
             return f"{LOSSES[player].prefix}/{term}" if term else LOSSES[player].prefix
     return ""
+
+
+def without_probabilities(name: str, column: list[float | None]) -> list[float | None]:
+    """A column; as logits, if it has a discriminator's probabilities. (They are given with a few digits, so 0 and 1 are not infinite.)"""
+    if tuple(words(name)) not in PROBABILITIES or not all(value is None or 0 <= value <= 1 for value in column):
+        return column
+    kept = [None if value is None else min(max(value, SMALLEST_PROBABILITY), 1 - SMALLEST_PROBABILITY) for value in column]
+    return [None if value is None else math.log(value / (1 - value)) for value in kept]
 
 
 def steps_of(rows: list[dict[str, str]], names: Sequence[str], separator: str) -> tuple[list[dict[str, str]], np.ndarray, list[str]]:

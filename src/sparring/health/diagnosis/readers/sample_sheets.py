@@ -13,17 +13,24 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Float64, Num, UInt8
 from PIL import Image
 
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.formatting import rounded
 from sparring.health.diagnosis.training_record import Record
 from sparring.health.signals import (
+    REAL_HIGH,
+    REAL_LOW,
+    REAL_SPREAD,
     SHEET_CHECKERBOARD,
+    SHEET_HIGH,
+    SHEET_LOW,
     SHEET_MOVEMENT,
     SHEET_NEAR_DUPLICATES,
     SHEET_NOISE,
+    SHEET_NOISE_OF_DIFFERENCES,
+    SHEET_NOISE_OF_MEAN,
     SHEET_RETURN,
     SHEET_SPREAD,
     STEP,
@@ -37,6 +44,8 @@ NEAR_DUPLICATE_DISTANCE = 0.05
 """Two samples that are this near, in units of the mean distance, count as near-duplicates."""
 SIDE = 16
 SMALLEST_TILE, SMALLEST_SEAMLESS_TILE, WIDEST_GAP = 8, 16, 16
+FEWEST_FOR_A_MEAN = 4
+"""Samples of a moment from which on their mean is one."""
 SAME_LATENTS_RATIO = 0.9
 """Distance of samples at the same place over that of samples at different places, below which sheets show the same latents."""
 STEP_WORDS = ("global_step", "step", "iteration", "iter", "kimg", "tick", "epoch", "ep")
@@ -369,11 +378,29 @@ def measure(samples: Sequence[Pixels], measure_pixels: MeasurePixels, lossless: 
         return {}
     same_size = [sample for sample in samples if sample.shape == samples[0].shape]
     some = np.stack(same_size[: max(1, MAX_VALUES // samples[0].size)])
-    found = {**measure_pixels(some), SHEET_NOISE.name: noise_level(some)}
+    low, high = ends_of(some, 0.01)
+    found = {**measure_pixels(some), SHEET_NOISE.name: noise_level(some), SHEET_LOW.name: low, SHEET_HIGH.name: high}
+    if len(some) >= FEWEST_FOR_A_MEAN:
+        mean = some.mean(axis=0, dtype=np.float32)
+        found |= {SHEET_NOISE_OF_MEAN.name: noise_level(mean[None]), SHEET_NOISE_OF_DIFFERENCES.name: noise_level(some - mean)}
     return {name: rounded(value) for name, value in found.items() if lossless or name != SHEET_CHECKERBOARD.name}
 
 
-def noise_level(samples: UInt8[np.ndarray, "n h w 3"]) -> float:
+def measure_real_images(images: UInt8[np.ndarray, "n h w c"]) -> dict[str, float]:
+    """What sheets are compared with: of the images that samples are to be like."""
+    colors = [np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[:, :, :3] for image in images]
+    low, high = ends_of(images[..., :3], 0.1)
+    spread = measure_spread(np.stack([row_of(np.ascontiguousarray(image)) for image in colors])).get(SHEET_SPREAD.name, 0.0)
+    return {name: rounded(value) for name, value in ((REAL_LOW.name, low), (REAL_HIGH.name, high), (REAL_SPREAD.name, spread))}
+
+
+def ends_of(samples: UInt8[np.ndarray, "n h w c"], share: float) -> tuple[float, float]:
+    """Values of [-1, 1] beyond which that share of the values lies, at either end."""
+    low, high = np.quantile(samples, (share, 1 - share)) / 127.5 - 1
+    return float(low), float(high)
+
+
+def noise_level(samples: Num[np.ndarray, "n h w 3"]) -> float:
     """Half of the mean squared difference of neighboring pixels, over the variance of each image's pixels; 0 for images of one color."""
     values = samples.astype(np.float32)
     across, down = (float(np.square(np.diff(values, axis=axis)).mean()) for axis in (1, 2))

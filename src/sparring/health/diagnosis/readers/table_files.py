@@ -11,8 +11,9 @@ from pathlib import Path
 
 from sparring.core.errors import DataError
 
-NAMED_NUMBER = re.compile(r"([A-Za-z_][\w/.]*(?: [A-Za-z_][\w/.]*)?) ?[:=] ?([^\s,;|)\]]+)")
-"""As in "d_loss: 0.5", "[D loss: 0.5]", "g_loss=1.2"."""
+NAME = r"[A-Za-z_][\w/.]*(?:\((?:\w|\(\w*\))*\))?"
+NAMED_NUMBER = re.compile(rf"({NAME}(?: {NAME})?) ?[:=] ?([^\s,;|)\]]+)")
+"""As in "d_loss: 0.5", "[D loss: 0.5]", "g_loss=1.2", "D(G(z)): 0.1"."""
 FEWEST_NAMED = 2
 """A line with at least this many named numbers is one of a log."""
 STATISTIC = {"num", "mean", "std", "min", "max"}

@@ -34,7 +34,7 @@ def vanishing_gradients(record: Record) -> Finding | None:
     auc = record.signal(AUC_REAL)
     gradient = record.signal(GENERATOR_GRADIENT)
     if len(auc) < thresholds.MIN_MEASUREMENTS:
-        return discriminator_wins_by_losses(record) if not record.measurements else None
+        return discriminator_wins_by_losses(record) if record.is_of_another_program or not record.measurements else None
     coverage = record.signal(COVERAGE).recent.median
     if record.last_step < thresholds.MIN_STEPS or auc.recent.median < thresholds.WINNING_AUC or coverage > thresholds.WINNING_COVERAGE:
         return None
@@ -78,7 +78,7 @@ def vanishing_gradients(record: Record) -> Finding | None:
 def weak_discriminator(record: Record) -> Finding | None:
     """The generator wins against a discriminator that does not see what is wrong with its samples."""
     auc, coverage = record.signal(AUC_REAL), record.signal(COVERAGE)
-    if not record.measurements:
+    if record.is_of_another_program or not record.measurements:
         return generator_wins_by_losses(record)
     if len(auc) < thresholds.MIN_MEASUREMENTS or record.last_step < thresholds.MIN_STEPS:
         return None

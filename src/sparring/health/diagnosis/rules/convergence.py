@@ -120,8 +120,8 @@ def divergence(record: Record) -> Finding | None:
 
 def oscillation(record: Record) -> Finding | None:
     """Samples of the same latents keep changing and never settle."""
-    if record.kind == "samples":
-        return swinging_sheets(record)
+    if record.is_of_another_program:
+        return swinging_sheets(record) or swinging_losses(record)
     steps, projections = record.vectors(PROJECTION)
     if len(steps) < 2 * thresholds.MIN_MEASUREMENTS or steps[-1] < thresholds.MIN_STEPS:
         return swinging_losses(record) if not record.measurements else None

@@ -35,7 +35,7 @@ def mode_collapse(record: Record) -> Finding | None:
     """All samples are nearly the same."""
     diversity = record.signal(DIVERSITY)
     if len(diversity) < thresholds.MIN_MEASUREMENTS or record.last_step < thresholds.MIN_STEPS:
-        return collapsed_sheets(record) if record.kind == "samples" else None
+        return collapsed_sheets(record) if record.is_of_another_program else None
     end, early, now = diversity.last_three.median, diversity.early.median, diversity.last
     duplicates, nearest = record.signal(SAMPLE_NEAR_DUPLICATES), record.signal(NEAREST_SAMPLE)
     images = has_images(record)
@@ -242,7 +242,8 @@ def checkerboard_artifacts(record: Record) -> Finding | None:
 def saturated_samples(record: Record) -> Finding | None:
     """Pixels stick to the ends of the range."""
     share, real = record.signal(SATURATION), DATA_SATURATION.of(record.data, None)
-    enough = len(share) >= thresholds.MIN_MEASUREMENTS and record.last_step >= thresholds.MIN_STEPS
+    grown = record.is_of_another_program or record.last_step >= thresholds.MIN_STEPS  # other programs count epochs
+    enough = len(share) >= thresholds.MIN_MEASUREMENTS and grown
     if real is None or not has_images(record) or not enough:
         return None
     end = share.recent.median

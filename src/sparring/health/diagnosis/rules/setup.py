@@ -23,7 +23,7 @@ from sparring.health.diagnosis.record_questions import (
     weights_with_gradients,
 )
 from sparring.health.diagnosis.remedies import against_overfitting, change_learning_rates, recipe_learning_rates
-from sparring.health.diagnosis.rules.other_programs import unchanging_losses
+from sparring.health.diagnosis.rules.other_programs import shifted_range, unchanging_losses
 from sparring.health.diagnosis.training_record import Curve, Record
 from sparring.health.signals import (
     AUC_REAL,
@@ -52,6 +52,8 @@ NETWORKS_THAT_LEARN = (*NETWORKS, "encoder")
 def value_range(record: Record) -> Finding | None:
     """Real images do not lie in [-1, 1], or use a small part of it."""
     data = record.data
+    if record.is_of_another_program:
+        return shifted_range(record)
     if not has_images(record):
         return None
     low, high, measured = MINIMUM.of(data), MAXIMUM.of(data), MEASURED_COUNT.of(data)
@@ -188,7 +190,7 @@ def data_loading(record: Record) -> Finding | None:
 
 def frozen_network(record: Record) -> Finding | None:
     """The weights of a network, or of much of one, do not move."""
-    if not record.measurements:
+    if record.is_of_another_program or not record.measurements:
         return unchanging_losses(record)
     reached = weights_with_gradients(record)
     for network in NETWORKS_THAT_LEARN:

@@ -1,0 +1,136 @@
+"""The recommended recipe beside what people use: `r3gan`, DCGAN's networks in the relativistic game, and PyTorch's DCGAN example.
+
+    python benchmarks/recommended.py --train FOLDER --test FOLDER [--minutes 8] [--seeds 0 1 2] [--only NAME ...] [--json FILE]
+
+All learn from the same images at 32x32 for the same minutes, with all cores, one after the other; 10,000 samples of each are judged against
+the test images (lite0). `--train`, `--test`: data as `open_source` takes it, as PLACE::SPLIT where it has splits. The example is its public
+code for images of 32x32: the same layers (one fewer), batches of 64, Adam with 2e-4 and 0.5, binary cross entropy, in float32; its samples
+are drawn in evaluation mode."""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+import sparring
+from sparring.data.open_by_name import open_source
+from sparring.data.preprocessing import Preprocessing
+from sparring.data.store import Store, prepare
+from sparring.media.pixel_range import float_to_pixels, pixels_to_float
+
+SAMPLES = 10_000
+RELATIVISTIC: dict[str, Any] = {
+    "width": 32, "batch_size": 64, "objective": "relativistic", "r1": 0.05, "r2": 0.05, "penalty_every": 4,
+    "discriminator_norm": "none", "learning_rate": 1e-3, "betas": (0.0, 0.99),
+}  # fmt: skip
+CONFIGURATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "r3gan": ("r3gan", {}),
+    "r3gan with classes": ("r3gan", {"condition": "projection"}),
+    "dcgan, relativistic": ("dcgan", RELATIVISTIC),
+}
+EXAMPLE = "PyTorch's DCGAN example"
+SIDE = 32
+
+
+def opened(place: str) -> Store:
+    name, _, split = place.partition("::")
+    return prepare(open_source(Path(name) if Path(name).exists() else name, split=split or None), Preprocessing(size=SIDE))
+
+
+def example_networks(channels: int) -> tuple[nn.Module, nn.Module]:
+    """The example's with one layer fewer, for 32x32."""
+    generator = nn.Sequential(
+        nn.ConvTranspose2d(100, 256, 4, 1, 0, bias=False), nn.BatchNorm2d(256), nn.ReLU(True),
+        nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.ReLU(True),
+        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(True),
+        nn.ConvTranspose2d(64, channels, 4, 2, 1, bias=False), nn.Tanh(),
+    )  # fmt: skip
+    discriminator = nn.Sequential(
+        nn.Conv2d(channels, 64, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(64, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(128, 256, 4, 2, 1, bias=False), nn.BatchNorm2d(256), nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(256, 1, 4, 1, 0, bias=False), nn.Sigmoid(),
+    )  # fmt: skip
+    for module in (*generator.modules(), *discriminator.modules()):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+            nn.init.zeros_(module.bias)
+    return generator, discriminator
+
+
+def play_example(store: Store, minutes: float, seed: int) -> tuple[Tensor, int]:
+    """Train the example; its samples, and the images that it was shown."""
+    torch.manual_seed(seed)
+    generator, discriminator = example_networks(store.spec.channels)
+    optimizers = [torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999)) for network in (discriminator, generator)]
+    criterion, end, shown = nn.BCELoss(), time.monotonic() + 60 * minutes, 0
+    order = np.random.default_rng(seed)
+    while time.monotonic() < end:
+        indices = order.permutation(len(store))
+        for start in range(0, len(indices) - 63, 64):
+            if time.monotonic() >= end:
+                break
+            real = pixels_to_float(torch.from_numpy(store.pixels.view(np.ndarray)[indices[start : start + 64]])).contiguous()
+            discriminator.zero_grad()
+            ones, zeros = torch.ones(64), torch.zeros(64)
+            criterion(discriminator(real).view(-1), ones).backward()
+            fake = generator(torch.randn(64, 100, 1, 1))
+            criterion(discriminator(fake.detach()).view(-1), zeros).backward()
+            optimizers[0].step()
+            generator.zero_grad()
+            criterion(discriminator(fake).view(-1), ones).backward()
+            optimizers[1].step()
+            shown += 64
+    generator.eval()
+    with torch.no_grad():
+        return torch.cat([generator(torch.randn(100, 100, 1, 1)) for _ in range(SAMPLES // 100)]), shown
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--train", required=True)
+    parser.add_argument("--test", required=True)
+    parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    names = [*CONFIGURATIONS, EXAMPLE]
+    parser.add_argument("--only", nargs="+", choices=names, default=names)
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    train, test, quiet = opened(asked.train), opened(asked.test), Console(quiet=True)
+    found: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for seed in asked.seeds:
+            for name in asked.only:
+                if name == EXAMPLE:
+                    images, shown = play_example(train, asked.minutes, seed)
+                    np.savez(Path(scratch) / "samples.npz", x=float_to_pixels(images).numpy())
+                    judged = sparring.judge(Path(scratch) / "samples.npz", test)
+                else:
+                    recipe, settings = CONFIGURATIONS[name]
+                    run = Path(scratch) / f"{name}-{seed}"
+                    model = sparring.train(recipe, train, run, minutes=asked.minutes, seed=seed, console=quiet, **settings)
+                    assert model.ending is not None
+                    shown = model.ending.progress.real_samples
+                    judged = sparring.judge(run, test, samples=SAMPLES)
+                scores = {score: judged[score].value for score in ("FD-lite0", "precision", "recall", "coverage")}
+                found.setdefault(name, []).append(scores["FD-lite0"])
+                print(json.dumps({"name": name, "seed": seed, "images": shown, **scores}), flush=True)
+    print("\n| configuration | FD-lite0, mean | of each seed |\n|---|---|---|")
+    for name, values in found.items():
+        print(f"| {name} | {statistics.mean(values):.1f} | {', '.join(f'{value:.1f}' for value in values)} |")
+    if asked.json:
+        asked.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
