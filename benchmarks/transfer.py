@@ -27,7 +27,7 @@ GAME: dict[str, Any] = {"augment": "diffaugment", "checkpoint_minutes": 2.0}
 RECIPES: dict[str, dict[str, Any]] = {
     "dcgan": {
         "width": 32, "batch_size": 64, "objective": "relativistic", "r1": 0.05, "r2": 0.05, "penalty_every": 4,
-        "learning_rate": 1e-3, "betas": (0.0, 0.99),
+        "discriminator_norm": "none", "learning_rate": 1e-3, "betas": (0.0, 0.99),
     },
     "r3gan": {},
 }  # fmt: skip
