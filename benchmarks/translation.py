@@ -12,7 +12,10 @@ from collections.abc import Callable
 import torch
 
 from sides import Sides, Steps, Variant
+from sparring import recipes
 from sparring.core.hardware import has_fast_bfloat16
+from sparring.data.pairs.pair_spec import PairSpec
+from sparring.games.recipe import Recipe
 
 SIDE, CHANNELS = 128, 3
 CASES = {"cyclegan": 1, "pix2pix-1": 1, "pix2pix-8": 8}
@@ -82,13 +85,15 @@ def plain_pix2pix(batch: int) -> Steps:
     return {"step": step}
 
 
+def our_recipe(name: str, batch: int) -> tuple[Recipe, PairSpec]:
+    recipe = recipes.get(name)(batch_size=batch, jitter=0.0, flip=False, norm="batch" if name == "pix2pix" else "instance")
+    return recipe, PairSpec(SIDE, SIDE, CHANNELS, (), CHANNELS, paired=name == "pix2pix")
+
+
 def our_steps(name: str, batch: int, precision: str) -> Steps:
-    from sparring import recipes
-    from sparring.data.pairs.pair_spec import PairSpec
     from turns import steps_of
 
-    recipe = recipes.get(name)(batch_size=batch, jitter=0.0, flip=False, norm="batch" if name == "pix2pix" else "instance")
-    state, _, step = steps_of(recipe, PairSpec(SIDE, SIDE, CHANNELS, (), CHANNELS, paired=name == "pix2pix"), precision)
+    state, _, step = steps_of(*our_recipe(name, batch), precision)
     assert state.ema is state.game
     return {"step": lambda: step(1)}
 
