@@ -7,6 +7,8 @@ import torch
 
 from sides import THREADS
 from sparring.core.batch import Batch
+from sparring.core.data_spec import Spec
+from sparring.data.dataset import Dataset
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.pair_spec import PairBatch
 from sparring.games.recipe import Recipe
@@ -38,10 +40,15 @@ class Noise:
 
 
 def steps_of(recipe: Recipe, spec: ImageSpec, precision: str) -> tuple[State, TrainingContext, Callable[[int], None]]:
-    """The state before the first step, where it is played, and what plays the step of a number."""
+    """The state before the first step, where it is played, and what plays the step of a number: on images of noise."""
+    return steps_of_data(recipe, spec, Noise(spec), precision)
+
+
+def steps_of_data(recipe: Recipe, spec: Spec, data: Dataset, precision: str) -> tuple[State, TrainingContext, Callable[[int], None]]:
+    """See `steps_of`; on other data."""
     settings = resolve(TrainSettings(steps=1, threads=THREADS, precision=precision))
     state = first_state(recipe, lambda: recipe.build(spec), 0)
-    table = TrainingContext(Noise(spec), recipe, settings, fabric_for(settings))
+    table = TrainingContext(data, recipe, settings, fabric_for(settings))
     takers = [TurnRunner(state.game, turn) for turn in state.game.turns]
 
     def step(number: int) -> None:

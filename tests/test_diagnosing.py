@@ -17,8 +17,9 @@ from PIL import Image
 
 import sparring
 from sparring.cli import exit_codes, main
+from sparring.core.chart_scales import decades, format_number, ticks
 from sparring.core.errors import CheckpointError, DataError, SettingsError
-from sparring.health.diagnosis.charts import chart, decades, format_number, ticks
+from sparring.health.diagnosis.charts import chart
 from sparring.health.diagnosis.diagnose import measure_pixels
 from sparring.health.diagnosis.finding import Finding, Remedy, Severity
 from sparring.health.diagnosis.readers.losses import read_losses

@@ -24,7 +24,7 @@ from sparring.training.state import State
 OF_NOISE = [name for name in recipes.names() if issubclass(recipes.get(name), AdversarialRecipe)]
 """Recipes that make images of noise."""
 SMALL: dict[str, dict[str, object]] = {
-    **{name: {"channel_max": 16, "latent_size": 16} for name in ("progan", "stylegan", "stylegan2")},
+    **{name: {"channel_max": 16, "latent_size": 16} for name in ("fastgan", "progan", "stylegan", "stylegan2")},
     **{name: {"width": 4} for name in ("biggan", "sagan")},
 }
 """For recipes whose networks are made for large GPUs."""
@@ -71,7 +71,7 @@ def test_sample_i_of_a_seed_is_the_same_image_however_it_is_asked_for(recipe: st
     assert len({tuple(image.flatten().tolist()) for image in whole}) == 37
 
 
-@pytest.mark.parametrize("recipe", sorted({*OF_NOISE} - {"flowgan"}))  # which has no classes
+@pytest.mark.parametrize("recipe", sorted({*OF_NOISE} - {"fastgan", "flowgan"}))  # which have no classes
 def test_classes_are_asked_for(recipe: str, gray16: ImageSpec) -> None:
     game = build(recipe, gray16, condition="concatenate")
     first = game.sample(4, labels=torch.zeros(4, dtype=torch.long))

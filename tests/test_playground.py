@@ -88,10 +88,10 @@ def test_all_that_is_wrong_is_named_at_once(quiet: Console) -> None:
 
 
 def test_every_adversarial_recipe_starts_with_settings_for_points() -> None:
-    for name in ("cyclegan", "vaegan", "flowgan", "r3gan"):
+    for name in ("cyclegan", "vaegan", "fastgan", "flowgan", "r3gan"):
         with pytest.raises(SettingsError, match=name):
             started(name)
-    for name in sorted({*OF_NOISE} - {"vaegan", "flowgan", "r3gan"}):
+    for name in sorted({*OF_NOISE} - {"vaegan", "fastgan", "flowgan", "r3gan"}):
         rules = started(name)
         assert isinstance(rules, AdversarialRecipe)
         assert {key: getattr(rules, key) for key in rules.settings_for["points"]} == rules.settings_for["points"]

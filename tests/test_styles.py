@@ -36,10 +36,10 @@ def test_networks_for_the_largest_images_have_as_many_weights_as_in_the_papers(n
         assert round(sum(weight.numel() for weight in network.parameters()) / 1e6, 1) == millions
 
 
-@pytest.mark.parametrize("name", ["dcgan", "sngan", "progan", "stylegan", "stylegan2", "sagan", "biggan"])
+@pytest.mark.parametrize("name", ["dcgan", "sngan", "fastgan", "progan", "stylegan", "stylegan2", "sagan", "biggan"])
 def test_first_and_second_derivatives_of_whole_networks(name: str) -> None:
     torch.manual_seed(0)
-    own = {"channel_base": 64, "channel_max": 4} if name in {"progan", "stylegan", "stylegan2"} else {"width": 1}
+    own = {"channel_base": 64, "channel_max": 4} if name in {"fastgan", "progan", "stylegan", "stylegan2"} else {"width": 1}
     styled = {"style_size": 4, "mapping_layers": 1} if "style" in name else {}
     told = name in {"sagan", "biggan"}
     game = recipes.get(name)(latent_size=8, **own, **styled).build(ImageSpec(16, 16, 1, ("a", "b", "c") if told else ())).double().eval()

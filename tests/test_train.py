@@ -57,6 +57,7 @@ GROWING = {"batch_size": 8, "channel_max": 8, "latent_size": 8, "start_side": 8,
         ("stylegan", {**GROWING, "style_size": 8, "mapping_layers": 2, "augment": "diffaugment"}),
         ("stylegan2", {**STYLES, "penalty_every": 3, "augment": "ada", "augment_samples": 100, "condition": "projection"}),
         ("biggan", {"width": 4, "batch_size": 4, "latent_size": 8, "shared_size": 8, "augment": "diffaugment"}),
+        ("fastgan", {"channel_base": 64, "channel_max": 8, "batch_size": 4, "latent_size": 8}),
     ],
 )
 def test_a_resumed_run_is_the_uninterrupted_run(

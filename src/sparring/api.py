@@ -16,9 +16,12 @@ from sparring.health.coach.interventions import coached
 from sparring.health.diagnosis.diagnose import diagnose
 from sparring.health.doctor.doctor import doctor
 from sparring.health.measurements import HealthMeasurements
+from sparring.inference.allocate import allocate
+from sparring.inference.forecast import forecast, score_forecasts
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.inference.pack import pack
+from sparring.inference.simulate import simulate
 from sparring.inference.translate_files import translate
 from sparring.interop.import_weights import import_weights
 from sparring.interop.starting_weights import read_starting_weights
@@ -34,9 +37,9 @@ if TYPE_CHECKING:
     from sparring.games.recipe import Recipe
 
 __all__ = [
-    "Model", "SparringError", "compare", "diagnose", "doctor", "import_weights", "judge", "judge_against_statistics",
-    "judge_translations", "load", "open_source", "pack", "playground", "prepare", "resume", "save_images", "train", "translate",
-    "write_statistics",
+    "Model", "SparringError", "allocate", "compare", "diagnose", "doctor", "forecast", "import_weights", "judge",
+    "judge_against_statistics", "judge_translations", "load", "open_source", "pack", "playground", "prepare", "resume", "save_images",
+    "score_forecasts", "simulate", "train", "translate", "write_statistics",
 ]  # fmt: skip
 
 Place = str | os.PathLike[str]

@@ -9,8 +9,9 @@ import pytest
 
 from sparring.core.errors import DataError, SettingsError
 from sparring.data.tables.columns import Column, ColumnValues
+from sparring.evaluation.bounded_scores import BoundedScore, Estimate
 from sparring.evaluation.judge_tables import judge_tables
-from sparring.evaluation.table_judgment import Estimate, TableJudgment, TableScore
+from sparring.evaluation.table_judgment import TableJudgment
 from sparring.evaluation.table_privacy import AttackedModel
 from sparring.evaluation.table_report import table_report_html, write_table_report
 from support.synthetic_tables import COLUMNS, Table, people, shuffled_columns, with_column, with_copies
@@ -211,7 +212,7 @@ def test_tables_that_do_not_fit_are_refused(real: Table, held_out: Table) -> Non
 
 def test_percent_of_the_way_by_hand() -> None:
     def way(floor: float, yours: float, ceiling: float, better: str, error: float = 0.001) -> float | None:
-        return TableScore("x", Estimate(yours), Estimate(floor, error), Estimate(ceiling, error), better, "").percent_of_the_way  # pyright: ignore[reportArgumentType]
+        return BoundedScore("x", Estimate(yours), Estimate(floor, error), Estimate(ceiling, error), better, "").percent_of_the_way  # pyright: ignore[reportArgumentType]
 
     assert way(0.8, 0.9, 1.0, "higher") == pytest.approx(50)
     assert way(1.0, 0.6, 0.5, "near 0.5") == pytest.approx(80)

@@ -8,6 +8,7 @@ from tyro.conf import OmitArgPrefixes, arg
 from tyro.extras import SubcommandApp
 
 from sparring.cli import (
+    allocate,
     cache,
     compare,
     complete,
@@ -16,6 +17,7 @@ from sparring.cli import (
     diagnose,
     doctor,
     eye,
+    forecast,
     import_weights,
     interpolate,
     judge,
@@ -23,6 +25,7 @@ from sparring.cli import (
     pack,
     reconstruct,
     sample,
+    simulate,
     translate,
 )
 from sparring.cli.arguments.from_settings import (
@@ -54,10 +57,13 @@ SECTIONS = {
         "playground": "train a recipe on 2D points, and plot what happens",
     },
     "Use": {
-        "sample": "generate images, or rows of a table",
+        "sample": "generate images, rows of a table, or windows of series",
         "interpolate": "interpolate between images, as a video or a strip",
         "translate": "translate images: pix2pix, CycleGAN, CUT, style transfer",
         "complete": "fill the gaps of a table",
+        "simulate": "how a time series may go on: paths, and their risks",
+        "forecast": "forecast the next steps of time series",
+        "allocate": "give slices of a network what was forecast",
         "reconstruct": "images to latents and back, with a model that encodes",
         "latent": "explore the latent space: mix, project, directions, ...",
         "eye": "show what the discriminator has learned: classify, filters",
@@ -84,7 +90,8 @@ COMMANDS = tuple(SUMMARIES)
 PLAIN: Mapping[str, Command] = {
     "recipes": recipes, "doctor": doctor.doctor, "diagnose": diagnose.diagnose, "sample": sample.sample,
     "interpolate": interpolate.interpolate, "translate": translate.translate,
-    "complete": complete.complete, "pack": pack.pack, "import": import_weights.import_weights,
+    "complete": complete.complete, "simulate": simulate.simulate, "forecast": forecast.forecast,
+    "allocate": allocate.allocate, "pack": pack.pack, "import": import_weights.import_weights,
     "judge": judge.judge, "compare": compare.compare, "completion": completion,
     "density": density.density, "reconstruct": reconstruct.reconstruct,
 }  # fmt: skip

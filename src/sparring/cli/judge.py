@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from sparring.evaluation.judge import Judgeable
     from sparring.evaluation.scores import Score
 
+SAMPLES = 10_000
+"""Number of images that a model generates, where nobody says."""
+
 
 def judge(
     first: Annotated[
@@ -35,7 +38,7 @@ def judge(
         ),
     ] = None,
     extractor: str = "lite0",
-    samples: int = 10_000,
+    samples: int = SAMPLES,
     seed: int = 0,
     truncation: float | None = None,
     checkpoint: Checkpoint = "last",
@@ -59,12 +62,12 @@ def judge(
 ) -> int:
     """Score samples against real images: FD, KD, Inception Score, precision, recall, density, coverage and copied training images, with
     standard errors and a report. Translation models are scored by pairs, or by two sets of images. Rows of tables are scored between
-    independent columns and held-out rows.
+    independent columns and held-out rows, windows of time series between steps in random order and held-out windows.
 
     Args:
         extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
         samples: Number of images that a model generates. Real images are all used; their features are computed once and cached. (Of a model
-            of tables: as many rows as it was trained on.)
+            of tables: as many rows as it was trained on. Of a model of time series: at most 2,000 windows.)
         seed: Seed of those images.
         truncation: Truncation of those images, as in `sparring sample`. Default: no truncation.
         held_out: Real images, or a table, not used for training, to detect copies. Default for runs on tables: the rows held out.
@@ -90,24 +93,30 @@ def judge(
         out: Folder for report.json and report.html. Default: the run directory; for models and images, judgment.
     """
     from sparring import api
+    from sparring.cli.judge_paths import judge_paths
     from sparring.cli.judge_rows import judge_rows
     from sparring.cli.translate import print_scores
     from sparring.data.tables.table_files import is_table
     from sparring.evaluation.feature_statistics import is_statistics_file
     from sparring.evaluation.judge import check_checkpoint_option, load_if_model, milestone_sentence
     from sparring.evaluation.report import HTML_FILE
-    from sparring.games.capabilities import MakesRows, Translates
+    from sparring.games.capabilities import MakesRows, SimulatesSeries, Translates
     from sparring.runs.run_directory import RunDirectory
 
     out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgment"))
     screen = console()
     check_checkpoint_option(checkpoint, first, second)
     model = load_if_model(first, checkpoint)
+    for_images = {"extractor": extractor != "lite0", "truncation": truncation, "weights": weights, "resize": resize, "exact": exact}
+    for_images |= {"direction": direction != "a2b", "inputs": inputs != "given", "side-by-side": side_by_side != "none", "size": size}
+    for_images |= {"twins": twins is not None, "split": split, "value-range": value_range, "max-pixels": max_pixels}
+    if model is not None and isinstance(model.game, SimulatesSeries):
+        others = {"held-out": held_out, "target": target, "private": private, "write-statistics": write_statistics}
+        if refused := [f"--{name}" for name, value in (for_images | others | {"device": device != "cpu"}).items() if value]:
+            raise SettingsError(f"{first} is a model of time series: leave out {', '.join(refused)}.")
+        return judge_paths(model, second, samples=None if samples == SAMPLES else samples, seed=seed, out=out)
     if is_table(first) or (model is not None and isinstance(model.game, MakesRows)):
-        chosen = {"extractor": extractor != "lite0", "truncation": truncation, "weights": weights, "resize": resize, "exact": exact}
-        chosen |= {"direction": direction != "a2b", "inputs": inputs != "given", "side-by-side": side_by_side != "none", "size": size}
-        chosen |= {"twins": twins is not None, "split": split, "value-range": value_range, "max-pixels": max_pixels}
-        if refused := [f"--{name}" for name, value in chosen.items() if value]:
+        if refused := [f"--{name}" for name, value in for_images.items() if value]:
             raise SettingsError(f"{first} is {'a table' if model is None else 'a model of tables'}: leave out {', '.join(refused)}.")
         return judge_rows(model, first, second, held_out=held_out, target=target, private=private, seed=seed, out=out)
     if private:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def sample(
     run: Run,
-    number: Annotated[int, arg(name="number", aliases=("-n",), help="Number of images (of each class, with --label all) or rows.")] = 64,
+    number: Annotated[
+        int, arg(name="number", aliases=("-n",), help="Number of images (of each class, with --label all), rows or windows.")
+    ] = 64,
     seed: int = 0,
     label: str | None = None,
     truncation: float | None = None,
@@ -25,7 +27,7 @@ def sample(
     checkpoint: Checkpoint = "last",
     seed_style: Literal["own", "nvidia"] = "own",
 ) -> int:
-    """Generate images, or rows of a table, with a trained model.
+    """Generate images, rows of a table, or windows of time series, with a trained model.
 
     Args:
         seed: Seed of the images. Image i of a seed does not depend on the number of images.
@@ -35,15 +37,15 @@ def sample(
         label: Class of the images, by name or number. all: one row for each class. Default: all classes in turn.
         where: Conditions on the rows of a table, such as "country=FR" "age>=60" or "income=missing". They hold in every row.
         out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images; of models that
-            work pixel by pixel also a video of that (.gif, .mp4). For rows: .csv, .tsv, .parquet, .feather, .jsonl or .xlsx. Default:
-            RUN-seed-SEED.png or .csv.
+            work pixel by pixel also a video of that (.gif, .mp4). For rows and windows: .csv, .tsv, .parquet, .feather, .jsonl or .xlsx.
+            Default: RUN-seed-SEED.png or .csv.
         seed_style: How seeds become latents: own, or nvidia, for StyleGANs: the images that NVIDIA's programs make of the seeds from --seed
             on, one each.
     """
     from sparring import api
     from sparring.core.formatting import plural
     from sparring.data.tables.table_files import is_table_name
-    from sparring.games.capabilities import DrawsRowByRow, MakesRows
+    from sparring.games.capabilities import DrawsRowByRow, MakesRows, SimulatesSeries
     from sparring.inference.sampling import in_proportion
     from sparring.media.image_files import OutputKind, output_kind
     from sparring.media.save_images import save_images
@@ -59,6 +61,13 @@ def sample(
                 f"{run} makes rows of a table: ask for them with --where, and leave out --label, --truncation and --seed-style."
             )
         return _sample_rows(model, number, seed, where, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
+    if isinstance(model.game, SimulatesSeries):
+        if label is not None or truncation is not None or seed_style != "own" or where:
+            raise SettingsError(
+                f"{run} makes windows of time series: leave out --label, --truncation, --where and --seed-style. Paths that "
+                "begin at a date, of a regime or with attributes: sparring simulate"
+            )
+        return _sample_windows(model, number, seed, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
     if where:
         raise SettingsError(f"--where is for models of tables, and {run} makes images. Leave it out.")
     out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
@@ -102,4 +111,16 @@ def _sample_rows(model: "Model", number: int, seed: int, where: tuple[str, ...],
     save_rows(model, rows, out)
     rejected = "" if share > 0.999 else f" ({share:.1%} of the rows that were drawn meet the conditions)"
     console().print(f"{plural(number, 'row', 'rows')}: {out}{rejected}", highlight=False)
+    return 0
+
+
+def _sample_windows(model: "Model", number: int, seed: int, out: Path) -> int:
+    from sparring.core.formatting import plural
+    from sparring.inference.paths import is_typed, save_series_table, windows_table
+    from sparring.inference.series_of_model import series_spec_of
+
+    typed, spec = is_typed(out), series_spec_of(model)
+    save_series_table(spec, windows_table(model, number, seed, typed=typed), out)
+    prices = " (prices, which are 100 before the first step)" if spec.values[0].returns else ""
+    console().print(f"{plural(number, 'window', 'windows')} of {spec.steps} steps: {out}{prices}", highlight=False)
     return 0

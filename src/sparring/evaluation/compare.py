@@ -13,6 +13,7 @@ from sparring.core.console import console as plain_console
 from sparring.core.errors import DataError, SettingsError, SparringError, listed, missing_extra
 from sparring.evaluation import report
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
+from sparring.evaluation.judge_series_sources import judge_series_model
 from sparring.evaluation.judge_table_sources import judge_table_model
 from sparring.evaluation.likelihood_baselines import likelihood_baselines
 from sparring.evaluation.model_costs import BITS, GAP, LOOKED_AT, PARAMETERS, model_costs
@@ -35,6 +36,8 @@ SHOWN_SCORES = ("precision", "recall", "density", "coverage", "memorization")
 PLOT_ENDINGS = {".png", ".pdf", ".svg"}
 
 
+SERIES_SCORES = ("memory", "autocorrelation", "season", "values", "predictive", "diversity", "facts missed")
+"""Scores of series that a comparison shows beside the discriminative one."""
 TABLE_SCORES = ("quality", "pair trends", "detection", "precision", "coverage")
 """Scores of tables that a comparison shows."""
 
@@ -77,7 +80,8 @@ def compare(
     out: PathLike | None = None,
     console: "Console | None" = None,
 ) -> list[ComparisonRow]:
-    """Rank two or more runs on the same data by their Fréchet distance, the lowest first. Runs that differ in their seed alone share a row.
+    """Rank two or more runs on the same data by their Fréchet distance, the lowest first (on a table by quality, the highest first; on time
+    series by how well networks tell their windows from real ones). Runs that differ in their seed alone share a row.
 
     Each run is judged as by `judge`, unless its report.json holds scores of its last step under the same protocol. New reports go into the
     folder "comparison" of the run, so that the run's own report stays. `out` is a .md file for the table, or a .png, .pdf or .svg file for
@@ -95,11 +99,13 @@ def compare(
             + (f"Scores of a single run: sparring judge {directories[0].path}" if directories else "Name them.")
         )
     names = [run_label(config, directory.path) for config, directory in zip(configs, directories, strict=True)]
-    on_tables = {judged_by(config, directory.path) == "rows" for config, directory in zip(configs, directories, strict=True)}
+    judged = {judged_by(config, directory.path) for config, directory in zip(configs, directories, strict=True)}
     data = {config["data"]["fingerprint"]: config["data"]["source"] for config in configs}
     if len(data) > 1:
         raise SettingsError(f"These runs were trained on different data, so their scores cannot be compared: {', '.join(data.values())}.")
-    if on_tables == {True}:
+    if judged == {"paths"}:
+        return _compare_series(directories, names, seed, checkpoint, out, screen)
+    if judged == {"rows"}:
         return _compare_tables(directories, names, seed, checkpoint, out, screen)
     found = []
     for directory, config, name in zip(directories, configs, names, strict=True):
@@ -158,6 +164,24 @@ def _compare_tables(
         judgment = judge_table_model(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
         found.append(RunScores(name, {score.name: score.yours.value for score in judgment.scores}))
     rows = rank_runs(found, by="quality", shown=TABLE_SCORES)[::-1]
+    _write_comparison(rows, out)
+    return rows
+
+
+def _compare_series(
+    directories: Sequence[RunDirectory], names: Sequence[str], seed: int, checkpoint: str, out: PathLike | None, screen: "Console"
+) -> list[ComparisonRow]:
+    """Rank runs on series by how well networks tell their windows from real ones, the lowest first."""
+    found = []
+    for directory, name in zip(directories, names, strict=True):
+        folder = directory.path / COMPARISON_FOLDER
+        screen.print(f"Judging {directory.path}; report: {folder / report.HTML_FILE}")
+        judgment = judge_series_model(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
+        scores = {score.name: score.yours.value for score in judgment.scores}
+        if judgment.facts:
+            scores["facts missed"] = float(sum(not fact.inside for fact in judgment.facts))
+        found.append(RunScores(name, scores))
+    rows = rank_runs(found, by="discriminative", shown=SERIES_SCORES)
     _write_comparison(rows, out)
     return rows
 

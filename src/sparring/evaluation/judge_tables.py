@@ -15,9 +15,10 @@ from sparring.evaluation.aligned_tables import (
     random_numbers,
     take_table_rows,
 )
+from sparring.evaluation.bounded_scores import BoundedScore, Estimate
 from sparring.evaluation.scores import COVERAGE_NEIGHBORS, PRECISION_NEIGHBORS, Better, binomial_error
 from sparring.evaluation.table_findings import find_problems
-from sparring.evaluation.table_judgment import ColumnScore, Estimate, PairScore, TableJudgment, TableScore
+from sparring.evaluation.table_judgment import ColumnScore, PairScore, TableJudgment
 from sparring.evaluation.table_privacy import AttackedModel, attack_tables
 from sparring.metrics.nearest_neighbors import Neighborhoods, OwnNeighbors
 from sparring.metrics.tables.categories_and_ranges import gap_score, share_out_of_range
@@ -148,11 +149,11 @@ def _describe_sides(base: TableArrays, sides: Sides) -> str:
     )
 
 
-def _score(name: str, estimates: dict[str, Estimate], better: Better, protocol: str) -> TableScore:
-    return TableScore(name, estimates["yours"], estimates["floor"], estimates["ceiling"], better, protocol)
+def _score(name: str, estimates: dict[str, Estimate], better: Better, protocol: str) -> BoundedScore:
+    return BoundedScore(name, estimates["yours"], estimates["floor"], estimates["ceiling"], better, protocol)
 
 
-def _quality_scores(base: TableArrays, sides: Sides, seed: int) -> tuple[list[TableScore], list[TableScore], dict[str, Quality]]:
+def _quality_scores(base: TableArrays, sides: Sides, seed: int) -> tuple[list[BoundedScore], list[BoundedScore], dict[str, Quality]]:
     """Quality, shapes and trends; quality by SDMetrics' definition; and what was measured of each side."""
     measured = {}
     found: dict[str, dict[str, Estimate]] = {name: {} for name in ("quality", "column shapes", "pair trends", SDMETRICS)}
@@ -177,7 +178,7 @@ def _measure(tables: PreparedTables, seed: int) -> tuple[Quality, tuple[Estimate
     return quality, (first, second, third)
 
 
-def _gap_scores(base: TableArrays, sides: Sides, seed: int) -> list[TableScore]:
+def _gap_scores(base: TableArrays, sides: Sides, seed: int) -> list[BoundedScore]:
     """The mean gap score of the columns with missing values on any side; empty if there are none."""
     places = [i for i in range(len(base)) if any(missing(table[i]).any() for table in (base, *sides.values()))]
     if not places:
@@ -194,7 +195,7 @@ def _gap_scores(base: TableArrays, sides: Sides, seed: int) -> list[TableScore]:
     return [_score("gaps", estimates, "higher", f"{len(places)} columns with gaps; standard error from {RESAMPLES} bootstrap resamples")]
 
 
-def _detection_score(base: TableArrays, sides: Sides, seed: int) -> TableScore:
+def _detection_score(base: TableArrays, sides: Sides, seed: int) -> BoundedScore:
     rows = min(DETECTION_ROWS, len(sides["yours"][0]))
     real = choose_rows(base, rows, random_numbers(seed, "detection, real"))
     estimates = {}
@@ -205,7 +206,7 @@ def _detection_score(base: TableArrays, sides: Sides, seed: int) -> TableScore:
     return _score("detection", estimates, "near 0.5", about)
 
 
-def _usefulness_score(base: TableArrays, sides: Sides, control: TableArrays, target: int, seed: int) -> TableScore:
+def _usefulness_score(base: TableArrays, sides: Sides, control: TableArrays, target: int, seed: int) -> BoundedScore:
     """Trained on permuted columns, synthetic rows, or real rows of the generator's; always tested on held-out rows."""
     rows = len(sides["yours"][0])
     trained = {**sides, "ceiling": choose_rows(base, rows, random_numbers(seed, "usefulness"))}
@@ -217,7 +218,7 @@ def _usefulness_score(base: TableArrays, sides: Sides, control: TableArrays, tar
     return _score("usefulness", {side: Estimate(each.value, each.standard_error) for side, each in found.items()}, "higher", about)
 
 
-def _neighborhood_scores(base: TableArrays, sides: Sides, seed: int) -> list[TableScore]:
+def _neighborhood_scores(base: TableArrays, sides: Sides, seed: int) -> list[BoundedScore]:
     """Precision, recall, density and coverage of rows as points (see `embed_rows`), with equally many rows on each side."""
     n = min(NEIGHBORHOOD_ROWS, len(sides["yours"][0]))
     real = choose_rows(base, n, random_numbers(seed, "neighborhoods, real"))

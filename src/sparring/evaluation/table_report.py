@@ -1,7 +1,6 @@
 """Writes the report of a synthetic table: report.json for programs, and report.html, one self-contained page, for people."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -10,9 +9,10 @@ from sparring import __version__
 from sparring.core.atomic_files import write_bytes, write_json
 from sparring.data.tables.columns import Column, TableValues
 from sparring.evaluation.aligned_tables import align_tables, count_rows
+from sparring.evaluation.bounded_scores import score_row
 from sparring.evaluation.column_svg import cell_text, distribution_svg
 from sparring.evaluation.report import HTML_FILE, JSON_FILE
-from sparring.evaluation.table_judgment import TableJudgment, TableScore, audit_sentence, format_way
+from sparring.evaluation.table_judgment import TableJudgment, audit_sentence
 
 HEAD_ROWS = 8
 """Number of rows of each table that the page shows."""
@@ -58,23 +58,6 @@ ATTACKS = {
 """What each attack does."""
 
 
-@dataclass(frozen=True)
-class ScoreRow:
-    """One score as the page's table shows it, all in text."""
-
-    name: str
-    floor: str
-    yours: str
-    error: str
-    ceiling: str
-    way: str
-    filled: float
-    """Percent of the bar from floor to ceiling, between 0 and 100; -1: no bar."""
-    meaning: str
-    limitation: str
-    protocol: str
-
-
 def write_table_report(judgment: TableJudgment, folder: Path, *, real_rows: bool = True) -> Path:
     """Write report.json and report.html into `folder`, and return the path of report.html.
 
@@ -95,7 +78,7 @@ def table_report_html(judgment: TableJudgment, *, real_rows: bool = True) -> str
         judgment=judgment,
         n_real=f"{count_rows(judgment.real):,}",
         n_synthetic=f"{count_rows(judgment.synthetic):,}",
-        rows=[_score_row(score) for score in judgment.scores],
+        rows=[score_row(score, EXPLANATIONS[score.name]) for score in judgment.scores],
         names=[column.name for column in judgment.columns if column.name in judgment.synthetic],
         heads=[(name, _head(judgment.columns, table, judgment)) for name, table in tables.items()],
         real_rows=real_rows,
@@ -104,14 +87,6 @@ def table_report_html(judgment: TableJudgment, *, real_rows: bool = True) -> str
         attacks=ATTACKS,
         audit="" if judgment.privacy is None else audit_sentence(judgment.privacy),
     )
-
-
-def _score_row(score: TableScore) -> ScoreRow:
-    way, (meaning, limitation) = score.percent_of_the_way, EXPLANATIONS[score.name]
-    error = "" if score.yours.standard_error is None else f"± {score.yours.standard_error:.4f}"
-    filled = -1.0 if way is None else min(100.0, max(0.0, way))
-    texts = str(score.floor), str(score.yours), error, str(score.ceiling), format_way(score)
-    return ScoreRow(score.name, *texts, filled, meaning, limitation, score.protocol)
 
 
 def _head(columns: Sequence[Column], table: TableValues, judgment: TableJudgment) -> list[list[str]]:

@@ -178,12 +178,20 @@ class TwoPlayerGame(LatentGame):
             one_hot = self.condition(labels)
             assert one_hot is not None
             condition = one_hot.reshape(len(shown), -1)
-        if weights is None:
-            outputs = self.discriminator(shown, condition)
-        else:
-            outputs = functional_call(self.discriminator, weights, (shown, condition))
-        outputs = outputs.to(shown.dtype)
+        outputs = self.discriminator_outputs(weights, shown, condition).to(shown.dtype)
         return outputs[:, 0], outputs[:, 1:]
+
+    def discriminator_outputs(self, weights: Weights | None, *inputs: Tensor | None) -> Any:  # noqa: ANN401 (whatever the network gives)
+        """What the discriminator's network gives; `weights` in place of its own."""
+        return self.discriminator(*inputs) if weights is None else functional_call(self.discriminator, weights, inputs)
+
+    def discriminate_real(
+        self, context: StepContext, shown: Float[Tensor, "packs ..."], labels: Int64[Tensor, " n"] | None, weights: Weights | None
+    ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"], dict[str, Float[Tensor, " packs"]]]:
+        """What `discriminate` gives for real samples in the discriminator's own turn, and what it minimizes on them beside the objective:
+        nothing, unless a game says so.
+        """
+        return *self.discriminate(shown, labels, weights), {}
 
     def discriminator_losses(
         self,
@@ -204,10 +212,10 @@ class TwoPlayerGame(LatentGame):
             self.discriminator_input(real, "real", context),
             self.discriminator_input(generated, "generated", context),
         )
-        real_logits, real_classes = self.discriminate(shown_real, labels, weights)
+        real_logits, real_classes, on_real = self.discriminate_real(context, shown_real, labels, weights)
         generated_logits, generated_classes = self.discriminate(shown_generated, labels, weights)
         context.metrics.update({"logits/real": real_logits, "logits/generated": generated_logits})
-        losses = dict(self.objective.discriminator(real_logits, generated_logits))
+        losses = {**self.objective.discriminator(real_logits, generated_logits), **on_real}
         if settings.drift:
             losses["drift"] = settings.drift * real_logits.square()
         if settings.condition == "auxiliary":

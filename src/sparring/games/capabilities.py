@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol, runtime_checkable
 
-from jaxtyping import Bool, Float, Int64
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 
 from sparring.core.random_streams import Streams
+from sparring.data.series.series_spec import SeriesSpec
 from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.table_spec import TableSpec
 
@@ -129,5 +131,35 @@ class CompletesRows(Protocol):
     ) -> tuple[Int64[Tensor, "n c"], Float[Tensor, "n c"]]:
         """Codes and positions of rows `first` to `first + n - 1` of `seed`: the same, to the bit, however they are split into calls.
         `restrictions`: by number of the column, what it may be. `given`: codes, positions, and which of them are known.
+        """
+        ...
+
+
+@runtime_checkable
+class SimulatesSeries(Protocol):
+    """Makes paths of series."""
+
+    @property
+    def series_spec(self) -> SeriesSpec:
+        """What a window is."""
+        ...
+
+    @property
+    def longest_path(self) -> int | None:
+        """The largest number of steps of a path; None: any."""
+        ...
+
+    def simulate(
+        self,
+        n: int,
+        steps: int,
+        seed: int,
+        first: int,
+        past: Float32[np.ndarray, "n values p"] | None,
+        known: Float32[np.ndarray, "n known p_and_steps"] | None,
+    ) -> Float[Tensor, "n values {steps}"]:
+        """Paths `first` to `first + n - 1` of `seed`, as networks see values: the same, to the bit, however they are split into calls.
+        `past`: the last values before them, as many as the spec's past; None: none. `known`: what is known of the steps of past and path
+        (see `SeriesSpec.known_of`). Games that generate whole windows use no past.
         """
         ...

@@ -17,7 +17,7 @@ from sparring.core.batch import Batch
 from sparring.core.formatting import rounded
 from sparring.core.random_streams import Streams
 from sparring.data.dataset import Dataset
-from sparring.games.adversarial import TwoPlayerGame, pack_samples
+from sparring.games.adversarial import pack_samples
 from sparring.games.capabilities import HasDiscriminator, HasLatents, Samples
 from sparring.games.game import Game, as_played
 from sparring.health import signals
@@ -152,7 +152,7 @@ class HealthMeasurements:
         labels = self.real.labels
         return labels.to(game.device) if game.conditional and labels is not None else None
 
-    def measure_discriminator(self, game: TwoPlayerGame, generated: Batch, real: Float[Tensor, " packs"]) -> dict[signals.Signal, Any]:
+    def measure_discriminator(self, game: Any, generated: Batch, real: Float[Tensor, " packs"]) -> dict[signals.Signal, Any]:  # noqa: ANN401
         """How well the discriminator separates real, held-out and generated images. `real`: its logits of images that are trained on."""
         of_generated = logits_of(game, generated)
         found: dict[signals.Signal, Any] = {
@@ -289,7 +289,7 @@ def has_latents(game: Game) -> bool:
     return isinstance(game, HasLatents)
 
 
-def logits_of(game: TwoPlayerGame, batch: Batch) -> Float[Tensor, " packs"]:
+def logits_of(game: Any, batch: Batch) -> Float[Tensor, " packs"]:  # noqa: ANN401 (a game with a discriminator)
     """The discriminator's logits of images, without augmentation or noise."""
     whole = len(batch) - len(batch) % game.settings.packing
     images = pack_samples(batch.samples[:whole].to(game.device), game.settings.packing)

@@ -13,14 +13,25 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Source = Literal[
-    "data", "game", "weights", "training", "explicit", "explicit game", "sheets", "real images beside sheets", "table data", "table game"
+    "data",
+    "game",
+    "weights",
+    "training",
+    "explicit",
+    "explicit game",
+    "sheets",
+    "real images beside sheets",
+    "table data",
+    "table game",
+    "series data",
+    "series game",
 ]
 """What writes a signal. data: `HealthMeasurements.measure_data`, the first line of health.jsonl, under "data". game:
 `HealthMeasurements.measure_game`, and weights: `HealthRecorder`, every further line of health.jsonl. training: log.jsonl, or a table of
 another program's losses. explicit: log.jsonl of models that learn by likelihood. sheets: `read_sample_sheets`, of another program's
 samples; real images beside sheets: `measure_real_images`, of what these are to be like. explicit game: the lines of game, of models of
 images with a likelihood or an encoder (`modalities.image_probe`). table data, table game: the lines of data and of game, of tables alone
-(`modalities.tables.table_probe`)."""
+(`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`)."""
 REQUIRED = object()
 
 
@@ -263,6 +274,37 @@ INFLATED_CATEGORIES = Signal(
 )
 COPIED_ROWS = Signal("copied_rows", "0 to 1", "Share of generated rows whose codes a training row has.", "table game")
 
+# ----------------------------------------------------------------------------------------------- series: of the data and of a game
+
+MEMORY_OF_DATA = Signal(
+    "memory/data",
+    "-1 to 1, a list",
+    "Autocorrelations of the first column at lags 1 to 10: of absolute returns, or of values.",
+    "series data",
+)
+SEASON_OF_DATA = Signal(
+    "season_strength/data",
+    "0 to 1",
+    "Share of the variance of the first column that the season explains. Of data with a season alone.",
+    "series data",
+)
+SEPARATE_WINDOWS = Signal("separate_windows", "1 or more", "Number of windows that are trained on, of which no two overlap.", "series data")
+SEPARATE_WINDOWS_OF_HOLDOUT = Signal("separate_windows/holdout", "0 or more", "The same of held-out windows.", "series data")
+MEMORY = Signal("memory", "-1 to 1, a list", "The same autocorrelations of generated windows.", "series game")
+SEASON_STRENGTH = Signal("season_strength", "0 to 1", "The same share in generated windows.", "series game")
+WINDOWS_APART = Signal(
+    "windows_apart", "0 or more", "Mean distance of two generated windows. 1: they differ as much as real ones.", "series game"
+)
+FUTURES_APART = Signal(
+    "futures_apart",
+    "0 or more",
+    "Mean distance of two futures of the same past, in the same unit. Of games that continue a past alone.",
+    "series game",
+)
+LARGEST_VALUE = Signal(
+    "largest_value", "0 or more", "Largest size of a number that networks make, over that of the data's numbers.", "series game"
+)
+
 # ------------------------------------------------------------------- images with likelihoods, or with a way back to latents: of a game
 
 BITS_OF_TRAINING = Signal("bits/training", "0 or more", "Bits per dimension of images that are trained on.", "explicit game")
@@ -289,5 +331,7 @@ def declared(*sources: Source) -> tuple[Signal, ...]:
     return tuple(signal for signal in ALL_SIGNALS if signal.source in sources)
 
 
-PROBED: Mapping[str, Signal] = {signal.name: signal for signal in declared("table data", "table game", "explicit game")}
+PROBED: Mapping[str, Signal] = {
+    signal.name: signal for signal in declared("table data", "table game", "series data", "series game", "explicit game")
+}
 """Signals that adapters measure of their own kind of data, by name."""

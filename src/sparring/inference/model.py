@@ -15,7 +15,7 @@ from sparring.core.hardware import refuse_absent_gpu
 from sparring.data.images.image_spec import IMAGE_CHANNELS
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing
-from sparring.games.capabilities import Direction, MakesRows, Samples, Translates
+from sparring.games.capabilities import Direction, MakesRows, Samples, SimulatesSeries, Translates
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
@@ -60,6 +60,8 @@ class Model:
         """The game, if its images come of latents; a SettingsError if not."""
         if isinstance(self.game, MakesRows):
             raise SettingsError(f"{self.source} makes rows of a table, not images. Use it with: {self.use} (in Python: model.rows)")
+        if isinstance(self.game, SimulatesSeries):
+            raise SettingsError(f"{self.source} makes time series, not images. Use it with: {self.use} (in Python: sparring.simulate)")
         if not isinstance(self.game, Samples):
             raise SettingsError(f"{self.source} makes images of images, not of noise. Use it with: {self.use}")
         return cast(LatentGame, self.game)
@@ -76,6 +78,8 @@ class Model:
         """The command that uses it."""
         if isinstance(self.game, MakesRows):
             return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out rows.csv"
+        if isinstance(self.game, SimulatesSeries):
+            return f"sparring simulate {shlex.quote(str(self.source))} --paths 1000"
         verb, rest = ("sample", "-n 64 --seed 1") if isinstance(self.game, Samples) else ("translate", "IN OUT")
         return f"sparring {verb} {shlex.quote(str(self.source))} {rest}"
 

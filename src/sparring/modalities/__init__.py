@@ -11,9 +11,10 @@ from sparring.modalities.images import Images
 from sparring.modalities.modality import Modality
 from sparring.modalities.pairs import PairsOfImages
 from sparring.modalities.points import PointsInThePlane
+from sparring.modalities.series import Series
 from sparring.modalities.tables import Tables
 
-MODALITIES: Mapping[str, Modality] = {each.name: each for each in (Images(), PairsOfImages(), PointsInThePlane(), Tables())}
+MODALITIES: Mapping[str, Modality] = {each.name: each for each in (Images(), PairsOfImages(), PointsInThePlane(), Series(), Tables())}
 """The adapters by name."""
 
 

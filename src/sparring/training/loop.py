@@ -142,7 +142,7 @@ class TurnRunner:
             self.player.after_step()
         optimizer.zero_grad(set_to_none=True)
         progress.batches += used_data
-        progress.real_samples += context.recipe.batch_size if self.counts_samples else 0
+        progress.real_samples += context.recipe.batch_size if self.counts_samples(progress.step) else 0
         return found
 
     def add_gradients(self, step_context: StepContext, context: TrainingContext) -> dict[str, Tensor]:
@@ -182,10 +182,9 @@ class TurnRunner:
         streams = Streams(settings.seed, progress.step, device=device, scope=f"{self.turn.name}/{repeat}/{part}")
         return StepContext(draw, draw_labels, size, streams, progress.step, real_samples, optimizers=state.optimizers)
 
-    @property
-    def counts_samples(self) -> bool:
-        """Whether real samples are counted in this turn: in the first of the game."""
-        return self.turn is self.game.turns[0]
+    def counts_samples(self, step: int) -> bool:
+        """Whether real samples are counted in this turn: in the first that is played in the step."""
+        return self.turn is next((turn for turn in self.game.turns if turn.due(step)), None)
 
     def gradient_norms(self) -> Float[Tensor, " weights"]:
         """Euclidean norm of the gradient of each weight of the player, 0 where there is none."""

@@ -1,9 +1,11 @@
 """All rules of the diagnosis, and which findings bring about others. A rule is a plain function of what is recorded of a training."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sparring.health.diagnosis.finding import Finding
+from sparring.health.diagnosis.record_questions import has_series
 from sparring.health.diagnosis.rules.balance import discriminator_overfitting, memorization, vanishing_gradients, weak_discriminator
 from sparring.health.diagnosis.rules.convergence import divergence, exploding_weights, not_finite, oscillation
 from sparring.health.diagnosis.rules.explicit import (
@@ -24,6 +26,7 @@ from sparring.health.diagnosis.rules.samples import (
     no_progress,
     saturated_samples,
 )
+from sparring.health.diagnosis.rules.series import explodes, no_memory, paths_alike, seasonality_lost
 from sparring.health.diagnosis.rules.setup import (
     batch_norm_mixing,
     data_loading,
@@ -42,13 +45,14 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     value_range, uninformative_labels, near_duplicates, few_images, data_loading, frozen_network, batch_norm_mixing, learning_rate,
     not_finite, divergence, oscillation, vanishing_gradients, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting,
     memorization, dead_layers, exploding_weights, checkerboard_artifacts, saturated_samples, noise, ignored_classes, forgetting,
-    no_progress, pairs_wrong, category_lost, rare_category_inflated, copied_rows, posterior_collapse, worse_than_uniform,
-    overfitting_likelihood, round_trip_error, singular_convolution, encoder_finds_nothing,
+    no_progress, pairs_wrong, category_lost, rare_category_inflated, copied_rows, no_memory, seasonality_lost, paths_alike, explodes,
+    posterior_collapse, worse_than_uniform, overfitting_likelihood, round_trip_error, singular_convolution, encoder_finds_nothing,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
 """The names of all findings: each rule is called as its finding is."""
 IN_SAMPLES = {
     "mode collapse", "missing modes", "checkerboard artifacts", "saturated samples", "ignored classes", "forgetting", "no progress",
+    "no memory", "seasonality lost", "paths alike",
 }  # fmt: skip
 """Findings that show in samples, whatever brought them about."""
 BRINGS_ABOUT: Mapping[str, set[str]] = {
@@ -76,13 +80,15 @@ BRINGS_ABOUT: Mapping[str, set[str]] = {
     "round trip error": IN_SAMPLES,
     "not finite": IN_SAMPLES | {"divergence", "frozen network", "dead layers", "weak discriminator", "learning rate", "exploding weights"},
     "divergence": IN_SAMPLES | {"oscillation", "exploding weights"},
+    "explodes": IN_SAMPLES | {"oscillation", "divergence"},
     "weak discriminator": IN_SAMPLES | {"divergence", "vanishing gradients"},
     "vanishing gradients": IN_SAMPLES | {"learning rate"},
     "mode collapse": {"missing modes", "checkerboard artifacts", "oscillation", "ignored classes", "forgetting", "no progress"},
     "missing modes": {"forgetting", "no progress"},
+    "paths alike": {"no memory", "seasonality lost", "oscillation", "forgetting"},
     "oscillation": {"missing modes", "forgetting", "no progress"},
     "noise": {"no progress", "checkerboard artifacts", "oscillation", "mode collapse"},
-    "learning rate": {"mode collapse", "missing modes", "no progress", "dead layers", "frozen network"},
+    "learning rate": {"paths alike", "mode collapse", "missing modes", "no progress", "dead layers", "frozen network"},
     "batch norm mixing": IN_SAMPLES | {"weak discriminator"},
 }
 """By the name of a finding, other findings that it brings about: those say less where it is found. Of two that can bring about each other,
@@ -94,6 +100,8 @@ CONFIDENCE_OF_EFFECTS = 0.5
 def diagnose(record: Record) -> tuple[Finding, ...]:
     """All findings in a record, the weightiest first."""
     found = [finding for finding in (rule(record) for rule in RULES) if finding is not None]
+    if has_series(record):
+        found = [of_windows(finding) for finding in found]
     serious = [finding for finding in found if finding.severity != "note"]
     weighted = []
     for finding in found:
@@ -101,6 +109,22 @@ def diagnose(record: Record) -> tuple[Finding, ...]:
         effect = replace(finding, confidence=finding.confidence * CONFIDENCE_OF_EFFECTS, because_of=causes)
         weighted.append(effect if causes else finding)
     return tuple(sorted(weighted, key=lambda finding: -finding.weight))
+
+
+def of_windows(finding: Finding) -> Finding:
+    """A finding in the words of series: samples are windows, where most rules say images."""
+    return replace(
+        finding,
+        summary=windows_for_images(finding.summary),
+        evidence=tuple(map(windows_for_images, finding.evidence)),
+        curves={windows_for_images(title): curve for title, curve in finding.curves.items()},
+        remedies=tuple(replace(remedy, action=windows_for_images(remedy.action)) for remedy in finding.remedies),
+    )
+
+
+def windows_for_images(text: str) -> str:
+    """A sentence with windows for images."""
+    return re.sub(r"\b([Aa])n image\b", r"\1 window", text).replace("image", "window").replace("Image", "Window")
 
 
 def brings_about(cause: Finding, finding: Finding) -> bool:

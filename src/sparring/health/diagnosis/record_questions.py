@@ -50,6 +50,16 @@ def describe_image_count(record: Record) -> str:
     return f"{plural(trained, 'image', 'images')}{more}"
 
 
+def has_series(record: Record) -> bool:
+    """Whether the data are windows of series."""
+    return record.kind_of_data == "series"
+
+
+def learns_returns(record: Record) -> bool:
+    """Whether the data are log returns."""
+    return any(each.get("returns") for each in record.data_config.get("spec", {}).get("values", []))
+
+
 def translates_images(record: Record) -> bool:
     """Whether images are made from images, of which there may be few."""
     return record.data_config.get("pairing") is not None

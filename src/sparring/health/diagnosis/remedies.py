@@ -10,7 +10,7 @@ from sparring.core.formatting import rounded
 from sparring.core.settings_checks import plain
 from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.health.diagnosis.finding import Remedy
-from sparring.health.diagnosis.record_questions import generator_saturates
+from sparring.health.diagnosis.record_questions import generator_saturates, has_series
 from sparring.health.diagnosis.training_record import Record
 from sparring.runs.config import described
 
@@ -43,6 +43,8 @@ WASSERSTEIN = {
     "label_smoothing": 0.0,
 }
 """Gulrajani et al. 2017, algorithm 1: a critic whose gradient does not vanish. Its five steps make training slow."""
+NO_IMAGES = ("points", "series")
+"""Kinds of data that are not augmented, and whose networks have no norms."""
 RATE_CHANGES = {0.01: "a hundredth of the", 0.25: "a quarter of the", 4.0: "four times the"}
 """Changes of learning rates, in words."""
 
@@ -125,6 +127,11 @@ def against_non_convergence(record: Record) -> tuple[Remedy, ...]:
 
 def against_overfitting(record: Record) -> tuple[Remedy, ...]:
     """When the discriminator overfits."""
+    if has_series(record):
+        action = (
+            "Take longer series or more of them, smaller networks (--hidden), or stop earlier. Where the series changes with time, the "
+        )
+        return (Remedy(action=f"{action}discriminator may only tell early windows from late ones."),)
     found = _remedy(record, "Augment everything that the discriminator sees (DiffAugment).", {"augment": "diffaugment"})
     found += _remedy(record, "Augment with a probability that adapts (ADA).", {"augment": "ada"})
     found += _remedy(record, "Augment, and regularize the discriminator with R1.", {"augment": "diffaugment", "r1": 1.0})
@@ -147,8 +154,8 @@ def recipe_defaults(record: Record, *names: str) -> dict[str, Any]:
 def _remedy(record: Record, action: str, settings: Mapping[str, Any]) -> list[Remedy]:
     """A remedy of those settings that the run does not have already; nothing if it has all of them, or is no adversarial game."""
     settings = {**settings, **_without_batch_norm(record, settings)}
-    if record.kind_of_data == "points" and ("augment" in settings or "discriminator_norm" in settings):
-        return []  # points are no images, and their networks have no norms
+    if record.kind_of_data in NO_IMAGES and ("augment" in settings or "discriminator_norm" in settings):
+        return []  # these are no images, and their networks have no norms
     changed = {name: value for name, value in settings.items() if plain(record.settings.get(name)) != plain(value)}
     if not changed or not is_adversarial(record):
         return []
@@ -159,7 +166,7 @@ def _remedy(record: Record, action: str, settings: Mapping[str, Any]) -> list[Re
 def _without_batch_norm(record: Record, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Penalties on the gradient of each image need a discriminator without batch norm, which mixes images."""
     penalized = any(settings.get(name) for name in PENALTIES)
-    batch = record.settings.get("discriminator_norm") == "batch" and record.kind_of_data != "points"
+    batch = record.settings.get("discriminator_norm") == "batch" and record.kind_of_data not in NO_IMAGES
     return {"discriminator_norm": "none"} if penalized and batch else {}
 
 

@@ -18,6 +18,7 @@ from sparring.core.formatting import flags
 from sparring.health import signals
 from sparring.health.diagnosis.charts import chart
 from sparring.health.diagnosis.finding import Finding
+from sparring.health.diagnosis.record_questions import has_series
 from sparring.health.diagnosis.verdict import Verdict, certainty, since, title
 from sparring.health.signals import Signal
 
@@ -65,9 +66,15 @@ PANELS = (
     Panel("spread of samples", "mean distance of two samples of a moment", signals.SHEET_SPREAD, (0,)),
     Panel("movement", "distance from the moment before", signals.SHEET_MOVEMENT, (0,)),
     Panel("return", "near 0: samples are what they were before", signals.SHEET_RETURN, (0, 1)),
+    Panel("distance of two windows", "1: as two real ones", signals.WINDOWS_APART, (0, 1)),
+    Panel("distance of two futures of a past", "in the same unit; 0: noise is ignored", signals.FUTURES_APART, (0,)),
+    Panel("season", "share of the variance that it explains", signals.SEASON_STRENGTH, (0, 1)),
+    Panel("largest value", "1: as in the data", signals.LARGEST_VALUE, (0, 1)),
     Panel("saturation", "share of values at either end of the range", signals.SATURATION, (0,)),
     Panel("checkerboard", "share of the variation that alternates from pixel to pixel", signals.CHECKERBOARD, (0,)),
 )
+OF_PIXELS = (signals.SATURATION, signals.DATA_SATURATION)
+"""Signals that say nothing of series, whose values have no range."""
 DATA_TABLE: tuple[tuple[Signal, str, Callable[[Any], str]], ...] = (
     (signals.IMAGE_COUNT, "trained on", whole_number),
     (signals.HOLDOUT_COUNT, "held out", whole_number),
@@ -84,6 +91,9 @@ DATA_TABLE: tuple[tuple[Signal, str, Callable[[Any], str]], ...] = (
     (signals.CLASS_SHARES, "classes", lambda shares: f"{len(shares)}, from {percent(min(shares))} to {percent(max(shares))} of the images"),
     (signals.LABEL_AGREEMENT, "nearest neighbor is of the same class", percent),
     (signals.LABEL_AGREEMENT_BY_CHANCE, "the same by chance", percent),
+    (signals.SEPARATE_WINDOWS, "trained on, without overlap", whole_number),
+    (signals.SEPARATE_WINDOWS_OF_HOLDOUT, "held out, without overlap", whole_number),
+    (signals.SEASON_OF_DATA, "variance that the season explains", percent),
     (signals.MEASURED_COUNT, "number that all of this was measured on", whole_number),
 )
 
@@ -110,9 +120,13 @@ def html(verdict: Verdict) -> str:
         findings=[for_template(finding, verdict) for finding in verdict.findings],
         samples=[{"image": image, "caption": caption} for image, caption in sample_images(verdict)],
         panels=panels(verdict),
-        data=[(label, written(signal.of(record.data))) for signal, label, written in DATA_TABLE if signal.name in record.data],
+        data=[
+            (label, written(signal.of(record.data)))
+            for signal, label, written in DATA_TABLE
+            if signal.name in record.data and not (has_series(record) and signal in OF_PIXELS)
+        ],
         unbroken=unbroken,
-        noun="points" if record.kind_of_data == "points" else "images",
+        noun={"points": "points", "series": "windows"}.get(record.kind_of_data, "images"),
     )
 
 
@@ -136,7 +150,7 @@ def panels(verdict: Verdict) -> list[tuple[Panel, Markup]]:
     return [
         (panel, chart(curve, panel.title, until=record.last_step, mark=mark, including=panel.including, width=340))
         for panel, curve in curves
-        if len(curve)
+        if len(curve) and not (has_series(record) and panel.signal in OF_PIXELS)
     ]
 
 

@@ -48,6 +48,19 @@ RIGHT_PAIRS = 0.5
 COPIED_ROWS = 0.01
 """Share of copied rows, above twice that of held-out rows, from which on rows are copied: what an attack finds in 20 of 20 tries."""
 
+# ---------------------------------------------------------------------------------------------------- series
+
+REMEMBERED = 0.05
+"""Mean autocorrelation over ten lags from which on a series has a memory that can be lost. Absolute returns of the S&P 500: 0.26."""
+LOST_MEMORY = 0.33
+"""Share of the data's memory below which it is lost. A choice, far below what short healthy runs have."""
+SEASONAL, LOST_SEASON = 0.1, 0.33
+"""Share of the variance that the season explains from which on there is one to lose, and the share of that below which it is lost."""
+ALIKE_WINDOWS, SAME_FUTURE = 0.3, 0.02
+"""Distance of two windows, and of two futures of one past, in units of the distance of real windows, below which they are alike."""
+EXPLODING_VALUE = 3.0
+"""Times the largest number of the data beyond which values explode."""
+
 # ---------------------------------------------------------------------------------------------------- one player wins
 
 WINNING_AUC = 0.985

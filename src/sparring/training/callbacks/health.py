@@ -71,15 +71,18 @@ class HealthRecorder(Callback):
         self.weights_before = {player.name: [weight.detach().clone() for _, weight in weights_of(state.game, player)] for player in players}
 
     def measure_weights(self, state: State) -> dict[str, Any]:
-        """The norms of each weight's gradient and of its last update, relative to the weight's norm."""
+        """The norms of each weight's gradient and of its last update, relative to the weight's norm: of players that had a turn."""
         gradients: dict[str, float] = {}
         updates: dict[str, float] = {}
-        turns = {turn.player: turn.name for turn in state.game.turns}  # the last turn that a player has
+        due = [turn for turn in state.game.turns if turn.due(state.progress.step - 1)]
+        turns = {turn.player: turn.name for turn in due}  # the last turn that a player had
         for player in state.game.players:
+            if player.name not in turns:
+                continue
             named = weights_of(state.game, player)
             sizes = norms([weight for _, weight in named]).clamp_min(1e-12)
             names = [name for name, _ in named]
-            if (norms_of_gradients := state.gradients.get(turns.get(player.name, ""))) is not None:
+            if (norms_of_gradients := state.gradients.get(turns[player.name])) is not None:
                 gradients |= by_name(names, norms_of_gradients.cpu() / sizes)
             if player.name in self.weights_before:
                 moved = torch._foreach_sub([weight.detach() for _, weight in named], self.weights_before[player.name])  # pyright: ignore[reportPrivateImportUsage]

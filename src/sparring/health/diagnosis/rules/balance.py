@@ -4,7 +4,7 @@ import math
 
 from sparring.health.diagnosis import thresholds
 from sparring.health.diagnosis.finding import Finding, Remedy
-from sparring.health.diagnosis.record_questions import has_images, has_log_odds, is_mature, median_updates
+from sparring.health.diagnosis.record_questions import has_images, has_log_odds, has_series, is_mature, median_updates
 from sparring.health.diagnosis.remedies import against_overfitting, against_vanishing_gradients, against_weak_discriminator
 from sparring.health.diagnosis.rules.other_programs import discriminator_wins_by_losses, generator_wins_by_losses
 from sparring.health.diagnosis.training_record import Record
@@ -26,6 +26,8 @@ from sparring.health.signals import (
     NEAREST_REAL_OF_HOLDOUT,
     PAIRWISE_DISTANCE,
     RECALL,
+    SEPARATE_WINDOWS,
+    SEPARATE_WINDOWS_OF_HOLDOUT,
 )
 
 
@@ -115,7 +117,12 @@ def discriminator_overfitting(record: Record) -> Finding | None:
     if len(auc) < thresholds.MIN_MEASUREMENTS or held_out < thresholds.MIN_HOLDOUT:
         return None
     packing = record.settings.get("packing") or 1  # each pack has one logit
-    trained, held_out = DISCRIMINATOR_COUNT.of(record.data, 128) / packing, held_out / packing
+    trained = DISCRIMINATOR_COUNT.of(record.data, 128)
+    if has_series(record):  # windows that overlap are not independent
+        trained, held_out = min(trained, SEPARATE_WINDOWS.of(record.data, trained)), SEPARATE_WINDOWS_OF_HOLDOUT.of(record.data, held_out)
+    if min(trained, held_out) < packing:
+        return None
+    trained, held_out = trained / packing, held_out / packing
     standard_error = math.sqrt((1 / trained + 1 / min(held_out, trained)) / 12)
     end = auc.recent.median
     if not end - 0.5 >= max(thresholds.OVERFITTING_GAP, thresholds.OVERFITTING_STANDARD_ERRORS * standard_error):

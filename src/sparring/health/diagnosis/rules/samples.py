@@ -4,7 +4,14 @@ import numpy as np
 
 from sparring.health.diagnosis import thresholds
 from sparring.health.diagnosis.finding import Finding, Remedy
-from sparring.health.diagnosis.record_questions import describe_main_modes, has_images, is_conditional, is_mature, labels_match_images
+from sparring.health.diagnosis.record_questions import (
+    describe_main_modes,
+    has_images,
+    has_series,
+    is_conditional,
+    is_mature,
+    labels_match_images,
+)
 from sparring.health.diagnosis.remedies import against_mode_collapse, against_non_convergence, change_learning_rates
 from sparring.health.diagnosis.rules.other_programs import collapsed_sheets
 from sparring.health.diagnosis.training_record import Curve, Record
@@ -32,7 +39,9 @@ from sparring.health.signals import (
 
 
 def mode_collapse(record: Record) -> Finding | None:
-    """All samples are nearly the same."""
+    """All samples are nearly the same. (Of series: `series.paths_alike`.)"""
+    if has_series(record):
+        return None
     diversity = record.signal(DIVERSITY)
     if len(diversity) < thresholds.MIN_MEASUREMENTS or record.last_step < thresholds.MIN_STEPS:
         return collapsed_sheets(record) if record.is_of_another_program else None
@@ -77,7 +86,11 @@ def mode_collapse(record: Record) -> Finding | None:
 
 
 def missing_modes(record: Record) -> Finding | None:
-    """Whole modes of the data are hardly generated, or classes are not when they are asked for."""
+    """Whole modes of the data are hardly generated, or classes are not when they are asked for. (Windows of series have no modes: which of
+    ten clusters noise is nearest to says little.)
+    """
+    if has_series(record):
+        return None
     steps, generated = record.vectors(MODE_SHARES)
     real = np.array(DATA_MODE_SHARES.of(record.data, []))
     diversity = record.signal(DIVERSITY).recent.median

@@ -1,0 +1,1 @@
+"""Time series: one or many, of one or several columns, cut into windows."""

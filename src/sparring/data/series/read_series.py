@@ -1,0 +1,360 @@
+"""Reads series out of a table, and says everything that is wrong with them at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from sparring.core.errors import DataError, did_you_mean, listed
+from sparring.core.formatting import plural
+from sparring.data.series.frequency import REGULAR, Frequency, find_frequency, interval_seconds, interval_text, on_grid, usual_interval
+from sparring.data.series.series_reading import SeriesReading
+from sparring.data.tables.arrow_values import values_of
+from sparring.data.tables.columns import Column, ColumnValues
+from sparring.data.tables.date_parts import offsets, zone_of
+from sparring.data.tables.infer_columns import infer_columns
+from sparring.data.tables.reading import read_table
+from sparring.data.tables.table_format import RawTable
+
+SPARSE = 4
+"""A grid with more than this many steps for each row is not filled: the times are taken to be irregular."""
+MOST_CATEGORIES = 256
+"""Largest number of categories of a static column."""
+ONE_SERIES = "all rows"
+FEWEST_ROWS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class RawSeries:
+    """Series as they were read, sorted by time, one after the other."""
+
+    names: tuple[str, ...]
+    begins: Int64[np.ndarray, " series_and_one"]
+    times: Float64[np.ndarray, " rows"]
+    """In seconds since 1970, by local clocks; numbers of steps where there are no times."""
+    values: Float64[np.ndarray, "rows values"]
+    """In their units; NaN: missing."""
+    value_names: tuple[str, ...]
+    codes: Int64[np.ndarray, "series statics"]
+    static_names: tuple[str, ...]
+    categories: tuple[tuple[str, ...], ...]
+    """Of each static column."""
+    frequency: Frequency
+    source: Mapping[str, Any]
+    """See SeriesSpec."""
+    notes: tuple[str, ...]
+    """What was found and done, in sentences."""
+
+
+def read_series(source: Any, reading: SeriesReading) -> RawSeries:  # noqa: ANN401 (a path or any library's frame)
+    """Read series out of a table (see `read_table`). A DataError lists everything that keeps it from being read."""
+    raw = read_table(source)
+    if raw.rows < FEWEST_ROWS:
+        raise DataError(f"{raw.name} has {plural(raw.rows, 'row', 'rows')}: too few for a series, which needs at least {FEWEST_ROWS}.")
+    roles = choose_columns(raw, reading)
+    used = [name for names in roles.values() for name in names]
+    columns = {each.name: each for each in infer_columns(RawTable(raw.table.select(used), raw.format, raw.name), _kinds(raw, roles))}
+    values = values_of(raw, list(columns.values()))
+    problems, notes = _refused_columns(columns, values, roles), []
+    if problems:
+        raise DataError(listed(f"{raw.name} cannot be used as series:", problems))
+    table = _Rows(raw.name, roles, columns, values, reading)
+    table.sort(problems, notes)
+    table.check(problems)
+    if problems:
+        raise DataError(listed(f"{raw.name} cannot be used as series:", problems))
+    frequency = table.regulate(notes)
+    table.fill(notes)
+    statics = [columns[name] for name in roles["static"]]
+    source_json = {
+        "columns": [each.to_json() for each in columns.values()],
+        "format": raw.format.to_json(),
+        "time": next(iter(roles["time"]), None),
+        "id": next(iter(roles["id"]), None),
+    }
+    return RawSeries(
+        names=tuple(table.names), begins=table.begins, times=table.times, values=table.numbers, value_names=tuple(roles["value"]),
+        codes=table.codes, static_names=tuple(each.name for each in statics), categories=table.categories, frequency=frequency,
+        source=source_json, notes=tuple(notes),
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------- columns
+
+
+def choose_columns(raw: RawTable, reading: SeriesReading) -> dict[str, list[str]]:
+    """Names of the columns by what they are for: "time", "id", "value", "static". What is not named is found by the kinds of values."""
+    names = raw.table.column_names
+    chosen = reading.columns()
+    problems = [
+        f"There is no column {name!r} for {use}. {did_you_mean(name, names)}"
+        for use, each in chosen.items()
+        for name in each
+        if name not in names
+    ]
+    every = [name for each in chosen.values() for name in each]
+    problems += [f"Column {name!r} is named twice: each has one use." for name in sorted({name for name in every if every.count(name) > 1})]
+    if problems:
+        raise DataError(listed(f"{raw.name} cannot be used as series:", problems))
+    roles = {use: list(chosen.get(use, ())) for use in ("time", "id", "value", "static")}
+    if roles["time"] and roles["value"]:
+        return roles
+    kinds = {name: _kind_of(raw, name) for name in names if name not in every}
+    if not roles["time"]:
+        dates = [name for name, kind in kinds.items() if kind == "datetime"]
+        if len(dates) > 1:
+            raise DataError(f"{raw.name} has {len(dates)} columns of dates ({', '.join(dates)}). Say which is the time, with --time.")
+        roles["time"] = dates
+    if not roles["value"]:
+        roles["value"] = [name for name, kind in kinds.items() if kind == "number"]
+    if not roles["value"]:
+        raise DataError(f"{raw.name} has no column of numbers to learn. Its columns: {', '.join(names)}. Name the values with --value.")
+    return roles
+
+
+def _kind_of(raw: RawTable, name: str) -> str:
+    """The kind of a column's values; numbers that are all different are numbers, and not the identifiers that they would be in a table."""
+    table = RawTable(raw.table.select([name]), raw.format, raw.name)
+    try:
+        kind = infer_columns(table)[0].kind
+    except DataError:
+        return "number"  # it is refused with its reason, unless others are named
+    if kind != "identifier":
+        return kind
+    try:
+        return infer_columns(table, {name: {"kind": "number"}})[0].kind
+    except DataError:
+        return kind
+
+
+def _kinds(raw: RawTable, roles: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
+    kinds = {name: {"kind": "number"} for name in roles["value"] if _kind_of(raw, name) != "constant"}
+    for name in [*roles["id"], *roles["static"]]:
+        kinds[name] = {"kind": "category"}
+    return kinds
+
+
+def _refused_columns(columns: Mapping[str, Column], values: Mapping[str, ColumnValues], roles: Mapping[str, Sequence[str]]) -> list[str]:
+    """Columns that cannot be what they are to be, with the reason."""
+    found = []
+    for name in roles["time"]:
+        if columns[name].kind not in {"datetime", "number"}:
+            found.append(f"Column {name!r} is no time: {columns[name].reason}. Dates and numbers work.")
+        elif values[name].missing.any():
+            found.append(f"Column {name!r}, the time, is missing in row {_row(values[name].missing)}. Each row needs a time.")
+    for name in roles["value"]:
+        numbers = values[name].numbers
+        if numbers is None or np.isnan(numbers).all() or np.nanmin(numbers) == np.nanmax(numbers):
+            found.append(f"Column {name!r} has nothing to learn: {columns[name].reason}. Leave it out of --value.")
+    for name in roles["id"]:
+        if values[name].missing.any():
+            found.append(f"Column {name!r}, which says the series, is missing in row {_row(values[name].missing)}. Each row needs one.")
+    return found
+
+
+def _row(where: np.ndarray) -> str:
+    """The first row where something holds, counted from 1 below the names, and how many others there are."""
+    rows = np.flatnonzero(where)
+    return f"{rows[0] + 1:,}" + (f" and {len(rows) - 1:,} others" if len(rows) > 1 else "")
+
+
+# ------------------------------------------------------------------------------------------------------------------- rows
+
+
+class _Rows:
+    """The rows of the table while they become series."""
+
+    def __init__(
+        self,
+        name: str,
+        roles: Mapping[str, Sequence[str]],
+        columns: Mapping[str, Column],
+        values: Mapping[str, ColumnValues],
+        reading: SeriesReading,
+    ) -> None:
+        self.name, self.roles, self.columns, self.reading = name, roles, columns, reading
+        self.numbers = np.stack([np.asarray(values[each].numbers) for each in roles["value"]], axis=1)
+        count = len(self.numbers)
+        self.timed = bool(roles["time"])
+        time = values[roles["time"][0]].numbers if self.timed else np.arange(count, dtype=np.float64)
+        assert time is not None
+        self.is_date = self.timed and columns[roles["time"][0]].kind == "datetime"
+        self.times = time + offsets(time, zone_of(columns[roles["time"][0]])) if self.is_date else time.astype(np.float64)
+        self.rows = np.arange(count)
+        """The row of the table that each row here was."""
+        if roles["id"]:
+            ids = values[roles["id"][0]]
+            assert ids.codes is not None
+            self.owner, self.names = ids.codes.astype(np.int64), [str(each) for each in ids.categories]
+        elif reading.rows_per_series:
+            self.owner = np.arange(count) // reading.rows_per_series
+            self.names = [str(number + 1) for number in range(-(-count // reading.rows_per_series))]
+        else:
+            self.owner, self.names = np.zeros(count, np.int64), [ONE_SERIES]
+        self.statics = [values[each] for each in roles["static"]]
+        self.begins, self.codes = np.zeros(0, np.int64), np.zeros((0, 0), np.int64)
+
+    @property
+    def categories(self) -> tuple[tuple[str, ...], ...]:
+        """Of each static column."""
+        return tuple(tuple(str(text) for text in each.categories) for each in self.statics)
+
+    def sort(self, problems: list[str], notes: list[str]) -> None:
+        """Bring rows into the order of series and times, and find where each series begins."""
+        per = self.reading.rows_per_series
+        if per and len(self.rows) % per:
+            problems.append(f"There are {len(self.rows):,} rows, which are no whole number of series of {per} (--rows-per-series).")
+        order: Int64[np.ndarray, " rows"] = np.lexsort((self.times, self.owner))
+        inside = self.owner[1:] == self.owner[:-1]
+        unsorted = int((inside & (np.diff(self.times) < 0)).sum())
+        if unsorted:
+            notes.append(f"Rows were not in the order of time ({plural(unsorted, 'place', 'places')}) and were sorted.")
+        self.times, self.owner = self.times[order], self.owner[order]
+        self.numbers, self.rows = self.numbers[order], self.rows[order]
+        used, first = np.unique(self.owner, return_index=True)
+        self.names = [self.names[number] for number in used]
+        self.begins = np.append(first, len(self.rows)).astype(np.int64)
+        if not self.timed:  # steps are numbered in each series from 0 on
+            self.times = np.arange(len(self.rows)) - np.repeat(self.begins[:-1], np.diff(self.begins)).astype(np.float64)
+
+    def check(self, problems: list[str]) -> None:
+        """Find what is wrong with single rows and series."""
+        if self.reading.every is not None and not self.is_date:
+            problems.append("--every needs a column of dates. Name it with --time, or leave --every out.")
+        if self.timed and self.reading.every is None:
+            self._check_repeated_times(problems)
+        if self.reading.returns:
+            self._check_positive(problems)
+        self._check_statics(problems)
+
+    def _check_repeated_times(self, problems: list[str]) -> None:
+        inside = np.ones(max(0, len(self.rows) - 1), bool)
+        inside[self.begins[1:-1] - 1] = False
+        repeated = np.flatnonzero(inside & (np.diff(self.times) == 0))
+        if not len(repeated):
+            return
+        one, other = self.rows[repeated[0] : repeated[0] + 2] + 1
+        when = time_text(float(self.times[repeated[0]]), self.is_date)
+        of, advice = "", "If the table has several series, name the column that tells them apart, with --id. If not, leave"
+        if self.roles["id"]:
+            of, advice = f", of {self.names[self._owner_place(int(repeated[0]))]!r}", "Leave"
+        problems.append(
+            f"{plural(len(repeated), 'time is', 'times are')} there twice: rows {one:,} and {other:,} are both of {when}{of}. {advice} one "
+            "out, or take means with --every."
+        )
+
+    def _check_positive(self, problems: list[str]) -> None:
+        for place, name in enumerate(self.roles["value"]):
+            wrong = np.flatnonzero(self.numbers[:, place] <= 0)
+            if len(wrong):
+                where = f"row {self.rows[wrong[0]] + 1:,}" + (f" and {len(wrong) - 1:,} others" if len(wrong) > 1 else "")
+                problems.append(
+                    f"Returns need positive values, and {name!r} is {self.numbers[wrong[0], place]:g} in {where}. Leave out "
+                    "--returns, or the column."
+                )
+
+    def _owner_place(self, row: int) -> int:
+        return int(np.searchsorted(self.begins, row, side="right")) - 1
+
+    def _check_statics(self, problems: list[str]) -> None:
+        """Find the codes of the statics of each series, which must not change within it."""
+        found = np.full((len(self.names), len(self.statics)), -1, np.int64)
+        for place, each in enumerate(self.statics):
+            name = self.roles["static"][place]
+            assert each.codes is not None
+            if len(each.categories) > MOST_CATEGORIES:
+                problems.append(f"Column {name!r} has {len(each.categories):,} categories; statics have at most {MOST_CATEGORIES}.")
+                continue
+            codes = each.codes[self.rows].astype(np.int64)
+            found[:, place] = codes[self.begins[:-1]]
+            changing = [
+                number for number, first in enumerate(self.begins[:-1]) if (codes[first : self.begins[number + 1]] != codes[first]).any()
+            ]
+            if changing:
+                count = plural(len(changing), "series", "series")
+                problems.append(
+                    f"Column {name!r} changes within {count}, for example in {self.names[changing[0]]!r}, so it is no attribute of them. "
+                    "Leave it out of --static, or name the series with --id."
+                )
+        self.codes = found
+
+    def regulate(self, notes: list[str]) -> Frequency:
+        """Bring steps to equal intervals where that was asked for, or where some are missing; say how far apart they are."""
+        pieces = [self.times[first:last] for first, last in self._bounds()]
+        if not self.is_date:
+            return Frequency("steps", usual_interval(pieces)[0] if self.timed else 1.0)
+        if self.reading.every is not None:
+            size = interval_seconds(self.reading.every)
+            assert size is not None
+            self._rebuild([self._means(first, last, size) for first, last in self._bounds()])
+            notes.append(f"Values are means of {interval_text(size)}, which is {plural(len(self.times), 'step', 'steps')} (--every).")
+            return Frequency("seconds", size)
+        frequency, share = find_frequency(pieces)
+        notes.append(f"There is a step {frequency}.")
+        if frequency.kind == "seconds" and share < 1:
+            grids = [grid for piece in pieces if (grid := on_grid(piece, frequency.size)) is not None]
+            steps = sum(int(grid[-1]) + 1 for grid in grids)
+            if len(grids) == len(pieces) and steps <= SPARSE * len(self.times):
+                notes.append(f"{plural(steps - len(self.times), 'step is', 'steps are')} missing in between.")
+                self._rebuild([self._spread(*bounds, grid, frequency.size) for bounds, grid in zip(self._bounds(), grids, strict=True)])
+                return frequency
+        if share < REGULAR:
+            notes.append(
+                f"Times are irregular: only {share:.0%} of the intervals are so long. They are taken as equal steps; to resample them, use "
+                "--every."
+            )
+        return frequency
+
+    def _bounds(self) -> list[tuple[int, int]]:
+        return [(int(first), int(last)) for first, last in zip(self.begins[:-1], self.begins[1:], strict=True)]
+
+    def _means(self, first: int, last: int, size: float) -> tuple[np.ndarray, np.ndarray]:
+        """Times and means of the intervals from the first to the last that has a row."""
+        bins = np.floor(self.times[first:last] / size).astype(np.int64)
+        count = int(bins[-1] - bins[0]) + 1
+        place = bins - bins[0]
+        values = self.numbers[first:last]
+        found = np.full((count, values.shape[1]), np.nan)
+        for column, numbers in enumerate(values.T):
+            there = ~np.isnan(numbers)
+            totals = np.bincount(place[there], numbers[there], count)
+            counts = np.bincount(place[there], minlength=count)
+            found[:, column] = np.divide(totals, counts, out=np.full(count, np.nan), where=counts > 0)
+        return (bins[0] + np.arange(count)) * size, found
+
+    def _spread(self, first: int, last: int, grid: Int64[np.ndarray, " n"], size: float) -> tuple[np.ndarray, np.ndarray]:
+        """Times and values with a row for each step, missing where there was none."""
+        found = np.full((int(grid[-1]) + 1, self.numbers.shape[1]), np.nan)
+        found[grid] = self.numbers[first:last]
+        return self.times[first] + np.arange(len(found)) * size, found
+
+    def _rebuild(self, pieces: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+        self.times, self.numbers = np.concatenate([each for each, _ in pieces]), np.concatenate([each for _, each in pieces])
+        self.begins = np.concatenate([[0], np.cumsum([len(each) for each, _ in pieces])]).astype(np.int64)
+
+    def fill(self, notes: list[str]) -> None:
+        """Fill gaps between values along straight lines, if that was asked for, and say how many there are."""
+        gaps = np.isnan(self.numbers)
+        if not gaps.any():
+            return
+        share = f"{gaps.any(axis=1).mean():.1%} of the steps have missing values"
+        if self.reading.gaps == "leave out":
+            notes.append(f"{share}: windows with any are left out. (--gaps fill: filled along straight lines.)")
+            return
+        for first, last in self._bounds():
+            for column in self.numbers[first:last].T:
+                there = np.flatnonzero(~np.isnan(column))
+                if len(there) > 1:
+                    inner = np.arange(there[0], there[-1] + 1)
+                    column[inner] = np.interp(inner, there, column[there])
+        notes.append(f"{share}: filled along straight lines.")
+
+
+def time_text(time: float, is_date: bool) -> str:
+    """A time for messages."""
+    if not is_date:
+        return f"{time:g}"
+    text = str(np.datetime64(round(time), "s")).replace("T", " ")
+    return text.removesuffix(" 00:00:00")
