@@ -14,6 +14,7 @@ from sparring.inference.model import Model
 from sparring.inference.series_of_model import series_of
 from sparring.metrics.series.allocation import simulate_allocation
 from sparring.metrics.series.forecast_scores import crps, sample_quantiles
+from sparring.modalities.series import Series
 from support.fake_series import FakeGame, fake_model
 
 WINDOW, PAST, PERIOD = 12, 8, 4
@@ -176,3 +177,19 @@ def test_what_cannot_be_allocated_is_said_at_once() -> None:
     below = demand().assign(load=lambda frame: frame.load - 12)
     with pytest.raises(SettingsError, match="negative"):
         allocate(model_of(below), data=below)
+
+
+def test_scores_on_rows_that_may_have_been_trained_on_say_so() -> None:
+    frame = demand()
+    model = model_of(frame, evenly(40), period=PERIOD)
+    assert any("too good" in note for note in score_forecasts(model, 4, 40, data=frame).notes)
+    later = demand().assign(at=lambda frame: frame["at"] + pd.Timedelta("28D"))
+    assert not any("too good" in note for note in score_forecasts(model, 4, 40, data=later).notes)
+
+
+def test_the_score_of_a_checkpoint_is_of_futures_where_a_past_is_continued() -> None:
+    frame = demand()
+    model = model_of(frame, evenly(1024))
+    found = Series().checkpoint_score(series_of(model, frame).dataset, 3)(model.game)
+    told = cast(FakeGame, model.game).told
+    assert found["generated"] == sum(len(past) for past, _, _, _ in told) == 3 * (60 - WINDOW + 1)

@@ -14,7 +14,7 @@ from sparring.data.series.scaling import Scaling, fit_scaling
 from sparring.data.series.series_dataset import SeriesDataset, split_holdout
 from sparring.data.series.series_reading import SeriesReading
 from sparring.data.series.series_spec import SeriesSpec
-from sparring.data.series.series_store import prepare_series, whole_windows
+from sparring.data.series.series_store import prepare_series, refit, whole_windows
 
 
 def daily(rows: int = 40, start: str = "2020-01-01") -> pd.DataFrame:
@@ -305,3 +305,75 @@ def test_many_series_hold_out_whole_ones() -> None:
     assert len(kept) + len(held_out) == len(data)
     assert split_holdout(data, None, 3)[1].starts.tolist() == held_out.starts.tolist()
     assert split_holdout(data, 13, 3)[1].used.shape == (3,)
+
+
+# ------------------------------------------------------------------------------------------------------ clocks and gaps
+
+
+@pytest.mark.parametrize("first", ["2024-03-28", "2024-10-24"])
+def test_hours_run_on_where_clocks_are_changed(first: str) -> None:
+    moments = pd.date_range(first, periods=240, freq="h", tz="Europe/Paris")
+    frame = pd.DataFrame({"at": moments, "x": np.arange(240.0)})
+    data, notes = prepared(frame, known=("calendar",), window=24)
+    assert "missing" not in notes
+    assert len(data) == 240 - 24 + 1
+    assert data.raw[:, 0].tolist() == list(range(240))
+    turn = np.angle(data.windows(np.array([120]))[0, 1] + 1j * data.windows(np.array([120]))[0, 2]) / (2 * np.pi) * 24 % 24
+    assert np.allclose(np.round(turn) % 24, moments.hour[120:144])  # the calendar is of local clocks
+    means, _ = prepared(frame, every="2h")
+    assert np.diff(means.raw[:, 0]).tolist() == [2.0] * 119
+
+
+def test_days_are_those_of_local_clocks() -> None:
+    moments = pd.date_range("2024-03-28", periods=40, freq="D", tz="Europe/Paris")
+    raw = read_series(pd.DataFrame({"at": moments, "x": np.arange(40.0)}), SeriesReading())
+    assert raw.frequency == Frequency("seconds", DAY)
+    assert (np.diff(raw.times) == DAY).all()
+
+
+def test_no_window_goes_across_a_long_gap() -> None:
+    hours = pd.date_range("2022-01-01", periods=100, freq="h").append(pd.date_range("2023-06-01", periods=100, freq="h"))
+    days = pd.bdate_range("2015-01-01", periods=250).delete(range(100, 150))
+    for times, rows in ((hours, 200), (days, 200)):
+        for gaps in ("leave out", "fill"):
+            frame = pd.DataFrame({"at": times, "x": np.random.default_rng(0).normal(size=rows)})
+            data, notes = prepared(frame, gaps=gaps)
+            assert "1 gap in time" in notes
+            assert len(data) == 2 * (100 - 10 + 1)
+
+
+def test_missing_months_are_gaps() -> None:
+    months = pd.date_range("2015-01-31", periods=60, freq="ME").delete([20, 21, 22])
+    frame = pd.DataFrame({"at": months, "x": np.arange(57.0) + np.repeat([0, 3], [20, 37])})
+    data, notes = prepared(frame)
+    assert "3 steps are missing in between" in notes
+    assert len(data) == 11 + 28
+    filled, _ = prepared(frame, gaps="fill")
+    assert np.allclose(np.diff(filled.raw[:, 0]), 1)
+    assert len(filled) == 51
+
+
+@pytest.mark.parametrize("days", [28, 30])
+def test_steps_of_as_many_days_are_no_months(days: int) -> None:
+    found, _ = find_frequency([np.arange(60.0) * days * DAY])
+    assert found == Frequency("seconds", days * DAY)
+
+
+def test_what_is_held_out_says_nothing_of_scaling_regimes_times_or_statics() -> None:
+    """The held-out end of a series that rises is unknown to what the training windows give."""
+    frame = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=400, freq="h"), "x": np.arange(400.0) ** 2})
+    data, _ = prepare_series(frame, SeriesReading(), window=20, past=8, scaling="normal scores", known=("calendar", "regime"))
+    trained_on, held_out = split_holdout(data, None, 0)
+    last = int(trained_on.starts.max()) + 19
+    found = refit(data, trained_on, "normal scores")
+    assert found.spec.values[0].scaling.values[-1] == last**2 < data.spec.values[0].scaling.values[-1] == 399**2
+    assert found.spec.times[1] == data.times[last]
+    assert found.spec.regime_bounds != data.spec.regime_bounds
+    assert [each.starts.tolist() for each in split_holdout(found, None, 0)] == [trained_on.starts.tolist(), held_out.starts.tolist()]
+    assert found.fingerprint == data.fingerprint
+    np.testing.assert_allclose(found.scaled[: last + 1, 0], found.spec.values[0].scaling.forward(data.raw[: last + 1, 0]), rtol=1e-6)
+
+    changed = frame.assign(x=np.where(np.arange(400) > last, -7.0, frame["x"]))
+    other, _ = prepare_series(changed, SeriesReading(), window=20, past=8, scaling="normal scores", known=("calendar", "regime"))
+    again = refit(other, split_holdout(other, None, 0)[0], "normal scores").spec
+    assert (again.values, again.regime_bounds, again.times) == (found.spec.values, found.spec.regime_bounds, found.spec.times)

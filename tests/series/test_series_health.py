@@ -12,6 +12,7 @@ from sparring.data.series.series_reading import SeriesReading
 from sparring.data.series.series_store import prepare_series
 from sparring.games.game import Game
 from sparring.health.diagnosis.all_rules import NAMES, diagnose
+from sparring.health.diagnosis.remedies import against_weak_discriminator
 from sparring.health.diagnosis.training_record import Record
 from sparring.health.signals import SEPARATE_WINDOWS, SEPARATE_WINDOWS_OF_HOLDOUT, declared
 from sparring.modalities.series_probe import separate_windows, series_probe
@@ -138,3 +139,16 @@ def test_windows_that_overlap_are_counted_once() -> None:
     facts, _ = series_probe(DEMAND, None, 0)
     assert SEPARATE_WINDOWS.of(facts) == ROWS // STEPS
     assert SEPARATE_WINDOWS_OF_HOLDOUT.of(facts) == 0
+
+
+def test_what_a_run_plays_already_is_no_remedy() -> None:
+    """The relativistic game with R1 and R2 is the default of series; its weights for points and images need not be better."""
+    settings = {"discriminator_steps": 1, "objective": "relativistic", "r1": 0.1, "r2": 0.1, "gradient_penalty": 0.0}
+    config = {"spec": {"kind": "series"} | RETURNS.spec.to_json()}
+
+    def actions(**changed: object) -> str:
+        about = Record(Path("run"), "run", settings=settings | changed, data_config=config)
+        return " ".join(remedy.action for remedy in against_weak_discriminator(about))
+
+    assert "relativistic" not in actions()
+    assert "relativistic" in actions(objective="hinge")

@@ -4,15 +4,21 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sparring.core.errors import SettingsError
+from sparring.data.series.series_dataset import split_holdout
+from sparring.evaluation import judge_series_sources, series_sets
 from sparring.evaluation.judge_series import judge_series
+from sparring.evaluation.judge_series_sources import judged_series
 from sparring.evaluation.series_judgment import SeriesJudgment
 from sparring.evaluation.series_networks import NetworkProtocol
 from sparring.evaluation.series_report import series_report_html, write_series_report
 from sparring.evaluation.series_sets import JudgedSeries, RealPaths, Windows, estimate, in_groups, paths_of, split_apart
+from sparring.inference.series_of_model import series_of
 from support.cli import call
+from support.fake_series import fake_model
 from support.series import SMALL, write_demand
 
 FAST = NetworkProtocol(windows=50, steps=2, batch=8, hidden=2, seeds=1, stretch=8)
@@ -348,3 +354,31 @@ def test_models_of_images_are_no_series(squares: Path, tmp_path: Path, quiet: ob
     model = sparring.train("dcgan", squares, tmp_path / "run", steps=1, device="cpu", console=quiet, **TINY)  # pyright: ignore
     with pytest.raises(SettingsError):
         judge_series_model(model)
+
+
+def test_windows_that_continue_the_same_rows_are_told_from_each_other() -> None:
+    frame = pd.DataFrame({"load": np.random.default_rng(0).normal(size=400)})
+    model = fake_model(frame, window=12, past=8)
+    training, held_out = split_holdout(series_of(model, frame).dataset, 60, 0)
+    found = judged_series(model.game, training, held_out, 200, 0)
+    assert found.generated.starts is not None
+    assert len(found.generated) == 200
+    assert set(found.generated.starts) == set(held_out.starts)  # each of 60 pasts is continued more than once
+    fit, test = split_apart(found.generated)
+    assert fit.starts is not None
+    assert test.starts is not None
+    assert not set(fit.starts) & set(test.starts)
+
+
+def test_a_judgment_does_not_hold_all_training_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge_series_sources, "TRAINING_VALUES", 12 * 250)
+    frame = pd.DataFrame({"load": np.random.default_rng(0).normal(size=2000)})
+    model = fake_model(frame, window=12)
+    training, held_out = split_holdout(series_of(model, frame).dataset, None, 0)
+    assert len(judged_series(model.game, training, held_out, 50, 0).training) == 250
+
+
+def test_a_long_series_is_cut_for_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series_sets, "MOST_FACT_STEPS", 100)
+    numbers, starts = np.arange(500.0)[:, None], np.arange(500 - 12 + 1)
+    assert paths_of(numbers, np.arange(500.0), np.zeros(500, np.int64), starts, 12).values[0, 0].tolist() == list(range(400, 500))

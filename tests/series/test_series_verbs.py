@@ -144,3 +144,16 @@ def test_a_run_whose_data_has_changed_is_refused(runs: Path, tmp_path: Path, cap
     assert "--data" in capsys.readouterr().err
     other = write_demand(tmp_path)
     assert call("simulate", tmp_path / "packed.safetensors", "--data", other, "--series", "a", "--paths", 2, "--days", 3) == 0
+
+
+def test_tables_on_a_narrow_screen_are_whole(runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert call("forecast", runs / "demand", "--steps", 4, "--paths", 20, "--out", "forecast.csv") == 0
+    out = capsys.readouterr().out
+    assert "in 95% band" in out
+    assert "…" not in out
+
+
+def test_runs_that_learned_other_windows_are_not_compared(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("compare", runs / "shares", runs / "futures") == 1
+    assert "--past" in capsys.readouterr().err

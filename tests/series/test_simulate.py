@@ -12,6 +12,8 @@ import sparring
 from sparring.core.errors import DataError, SettingsError
 from sparring.inference.backtest import MOST_DAYS, PATHS_A_DAY
 from sparring.inference.garch import has_arch
+from sparring.inference.paths import windows_table
+from sparring.inference.series_of_model import series_of
 from sparring.inference.simulate import simulate
 from sparring.metrics.series.risk import kupiec_test
 from support.fake_series import FakeGame, fake_model
@@ -213,8 +215,6 @@ def test_several_columns_are_drawn_together_and_named_in_charts_and_risks() -> N
 
 
 def test_windows_are_written_with_steps_and_statics(tmp_path: Path) -> None:
-    from sparring.inference.paths import windows_table
-
     frame = shares()
     model = fake_model(frame, past=5, known=("statics",), static=("sector",), **ROLES)
     table = windows_table(model, 3, 0, typed=True)
@@ -222,3 +222,49 @@ def test_windows_are_written_with_steps_and_statics(tmp_path: Path) -> None:
     assert table.num_rows == 3 * 12
     returns = model.spec.values[0].scaling.inverse(np.zeros(12))
     assert np.allclose(table["price"].to_numpy()[:12], 100 * np.exp(returns.cumsum()), rtol=1e-6)
+
+
+def test_hours_go_on_while_clocks_are_changed() -> None:
+    moments = pd.date_range("2024-10-20", periods=170, freq="h", tz="Europe/Paris")  # until 01:00 of the night with two hours from 02:00
+    frame = pd.DataFrame({"at": moments, "load": np.random.default_rng(0).normal(100, 5, 170).round(1)})
+    model = fake_model(frame, window=8, past=3, known=("calendar",))
+    found = simulate(model, 1, 5, data=frame)
+    later = pd.date_range(moments[-1], periods=6, freq="h")[1:]
+    assert found.frame()["at"].tolist() == later.tolist()
+    turn = np.angle(told_of(model)[0][1][0, 0] + 1j * told_of(model)[0][1][0, 1]) / (2 * np.pi) * 24 % 24
+    assert np.allclose(np.round(turn[3:]) % 24, later.hour)
+    assert found.to_json()["from"] == "2024-10-27 01:00:00"
+    assert simulate(model, 1, 5, data=frame, start="2024-10-27 00:00").start.row == 168
+
+
+def test_a_backtest_begins_after_returns_that_methods_can_know() -> None:
+    frame = shares(160)
+    found = simulate(fake_model(frame, **ROLES), 50, 2, data=frame, series="AA", beside=["gbm", "bootstrap"], test=True)
+    assert {each.days for each in found.backtests} == {159 - 100}
+    with pytest.raises(SettingsError, match="100"):
+        simulate(fake_model(frame, **ROLES), 50, 2, data=shares(120), series="AA", beside=["gbm"], test=True)
+
+
+def test_a_packed_model_reads_data_as_it_was_read() -> None:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"load": random.normal(size=120)})
+    found = series_of(fake_model(frame, rows_per_series=40), frame)
+    assert len(found.names) == 3
+    fine = pd.DataFrame({"at": pd.date_range("2024-01-01", periods=400, freq="15min"), "load": random.normal(size=400)})
+    assert len(series_of(fake_model(fine, every="1h"), fine).dataset.times) == 100
+
+
+def test_a_window_without_an_attribute_is_written_without_one() -> None:
+    frame = shares().assign(sector=lambda frame: frame.sector.where(frame.share == "AA"))
+    table = windows_table(fake_model(frame, past=5, known=("statics",), static=("sector",), **ROLES), 2, 0, typed=True)
+    assert table["sector"].null_count == 24  # the fake names none
+
+
+def test_a_model_without_past_and_price_needs_no_series() -> None:
+    frame = shares()
+    model = fake_model(frame, id="share", value=("price",), static=("sector",), known=("statics",))
+    found = simulate(model, 3, 4, data=frame, statics=["sector=food"])
+    assert len(found.history) == 1
+    assert "paths are of new ones" in " ".join(found.notes)
+    with pytest.raises(SettingsError, match="--series"):
+        simulate(fake_model(frame, **ROLES), 3, 4, data=frame)

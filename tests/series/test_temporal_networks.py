@@ -10,6 +10,7 @@ from sparring.nets.temporal import (
     Recurrent,
     TemporalNetwork,
     WindowDiscriminator,
+    at_scales,
     blocks_for,
     blocks_to_see,
 )
@@ -44,7 +45,8 @@ def test_numbers_of_blocks(steps: int) -> None:
 
 def test_generators_of_paths_and_futures_look_back_only() -> None:
     torch.manual_seed(0)
-    paths = PathGenerator(3, 2, 4, 2)
+    paths = PathGenerator(3, 2, 4, 20)
+    assert paths.lead == 15 + 15  # the receptive field of three blocks, and means over sixteen steps
     noise = torch.randn(2, 3, 10 + paths.lead)
     assert paths(noise).shape == (2, 2, 10)
     assert max(reach(paths, noise, 4)) == 4 + paths.lead
@@ -57,6 +59,18 @@ def test_generators_of_paths_and_futures_look_back_only() -> None:
     after = futures(*inputs)
     assert torch.equal(before[:, :, :7], after[:, :, :7])
     assert not torch.equal(before[:, :, 7:], after[:, :, 7:])
+
+
+def test_noise_at_scales_is_of_unit_variance_and_of_the_steps_until_then() -> None:
+    noise = torch.randn(500, 2, 40, generator=torch.Generator().manual_seed(0))
+    found = at_scales(noise, [4, 16])
+    assert found.shape == (500, 6, 25)
+    assert torch.equal(found[:, :2], noise[:, :, 15:])
+    for place, scale in ((2, 4), (4, 16)):
+        by_hand = torch.stack([noise[:, :, step - scale + 1 : step + 1].mean(dim=2) for step in range(15, 40)], dim=2) * scale**0.5
+        assert torch.allclose(found[:, place : place + 2], by_hand, atol=1e-5)
+        assert abs(float(found[:, place : place + 2].std()) - 1) < 0.05
+    assert torch.equal(at_scales(noise, []), noise)
 
 
 def test_values_that_are_not_given_are_not_looked_at() -> None:

@@ -3,12 +3,16 @@
 from datetime import UTC, datetime
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sparring.data.series.frequency import DAY, Frequency
 from sparring.data.series.season_phases import phases_of
+from sparring.data.series.series_reading import SeriesReading
+from sparring.data.series.series_store import prepare_series
 from sparring.metrics.series.seasons_and_values import aligned_phases, phase_means, phase_strength, quantile_distance, strength_within
 from sparring.metrics.series.window_distances import mean_pairwise_distance, nearest_windows
+from sparring.modalities.series_windows import phases_in_calendar, window_phases
 
 
 def seconds(*dates: str) -> np.ndarray:
@@ -91,3 +95,29 @@ def test_the_phase_of_a_step_is_that_of_its_calendar() -> None:
     assert weeks[0] == 0
     assert weeks[1] == 51
     assert phases_of(np.array([0.0, 7, 8]), Frequency("steps"), 8).tolist() == [0, 7, 0]
+
+
+@pytest.mark.parametrize(
+    ("first", "frequency", "season"),
+    [
+        ("2024-01-01T12:00", Frequency("seconds", DAY), 7),
+        ("2024-01-01T16:00", Frequency("seconds", DAY), 7),
+        ("2024-01-01T00:30", Frequency("seconds", 3600.0), 24),
+        ("2024-02-01T00:00", Frequency("months", 2.0), 6),
+    ],
+)
+def test_phases_come_in_turn_wherever_steps_begin(first: str, frequency: Frequency, season: int) -> None:
+    times = np.concatenate([seconds(first), frequency.after(seconds(first)[0], 2 * season)])
+    phases = phases_of(times, frequency, season)
+    assert (np.diff(phases) % season == 1).all()
+
+
+@pytest.mark.parametrize(("first", "every", "rows"), [("2024-01-01 16:00", "D", 800), ("2024-01-01 00:30", "h", 800)])
+def test_generated_windows_tell_the_phases_that_real_ones_have(first: str, every: str, rows: int) -> None:
+    values = np.random.default_rng(0).normal(size=rows)
+    frame = pd.DataFrame({"at": pd.date_range(first, periods=rows, freq=every), "x": values})
+    data, _ = prepare_series(frame, SeriesReading(), window=30, past=0, scaling="standard", known=("calendar",))
+    numbers = np.arange(0, len(data), 50)
+    told = phases_in_calendar(data.spec, data.windows(numbers))
+    assert told is not None
+    assert np.array_equal(told, window_phases(data, numbers))

@@ -68,11 +68,13 @@ def allocate(
 def table_of_ways(found: "Allocation") -> "Table":
     """Outcomes of all ways at the quantile."""
     from sparring.cli.series_outputs import table_of
+    from sparring.core.formatting import figures, plural
 
     rows = [
-        [way, f"{one.accepted:.2%}", f"{one.resources:,.4g}", f"{one.over_provisioned:,.4g}", f"{one.under_provisioned:,.4g}"]
+        [way, f"{one.accepted:.2%}", figures(one.resources), figures(one.over_provisioned), figures(one.under_provisioned)]
         for way, one in found.outcomes.items()
     ]
     heads = ["", "requests accepted", "resources", "not used", "demand not met"]
-    title = f"Allocation by the {found.quantile:.0%} quantile: means of a step over {found.slices} slices, mean demand {found.demand:,.4g}"
+    slices = plural(found.slices, "slice", "slices")
+    title = f"Allocation by the {found.quantile:.0%} quantile: means of a step over {slices}, mean demand {figures(found.demand)}"
     return table_of(title, heads, rows)

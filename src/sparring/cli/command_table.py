@@ -136,7 +136,9 @@ def with_recipe(command: str, name: str, words: Sequence[str] = ()) -> Command:
         example, arguments = f"sparring playground {name} --data ring8", playground_arguments(name)
     else:
         target = " --target DATA" if getattr(recipe, "translates", None) else ""
-        example, arguments = f"sparring train {name} --data DATA{target} --minutes 10", train_arguments(name, value_of("--from", words))
+        series = "prices.csv --returns" if "prices" in recipe.data else "series.csv"
+        data = series if recipe.modality == "series" else "DATA"
+        example, arguments = f"sparring train {name} --data {data}{target} --minutes 10", train_arguments(name, value_of("--from", words))
     description = f"{recipe.title}. {recipe.paper}\n\nData: {recipe.data}.\n\nFor example: {example}"
     return _with_arguments(NEED_RECIPE[command], arguments, description)
 

@@ -5,20 +5,21 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from sparring.cli.arguments.shared import DATA
+from sparring.cli.arguments.shared import DATA, TABLES
 from sparring.core.console import console
 
 Inspected = Annotated[
     Positional[str],
-    arg(metavar="DATA", help=f"The data: {DATA}; or a table: flights, or a CSV, Parquet, Feather, JSON lines or Excel file."),
+    arg(metavar="DATA", help=f"The data: {DATA}; or a table or time series: {TABLES}."),
 ]
 
 
 def inspect_data(data: Inspected, split: str | None = None, max_pixels: int | None = None, out: Path | None = None) -> int:
-    """Inspect images or a table.
+    """Inspect images, a table or time series.
 
     Of images: sizes, color modes, classes, and files that cannot be used and why; writes a contact sheet. Of a table: what each column is
-    and why, and what holds in every row; writes a file in which to change that.
+    and why, what holds in every row, and how it would be read as time series, if it looks like these; writes a file in which to change
+    that.
 
     Args:
         split: Part of the data to read, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).

@@ -61,7 +61,8 @@ def forecast(
     model = api.load(run, checkpoint=checkpoint).on(device)
     found = api.forecast(model, steps, paths, seed, start=start, series=series, held_out=held_out, data=data)
     count = len(found.starts)
-    screen.print(f"{plural(steps, 'step', 'steps')} of {plural(count, 'series', 'series')}, {plural(paths, 'sample', 'samples')} each.")
+    what = f"{plural(steps, 'step', 'steps')} of {plural(count, 'series', 'series')}, {plural(paths, 'sample', 'samples')} each"
+    screen.print(f"Forecast: {what}.")
     for note in found.notes:
         screen.print(note)
     found.save(out)
@@ -76,8 +77,8 @@ def forecast(
             screen.print(f"No scores: {problem}")
         else:
             about["scores"] = scores.to_json()
-            for note in scores.notes:
-                screen.print(note)
+            for number, note in enumerate(scores.notes):
+                screen.print(f"Scored: {note}" if number == 0 else note)
             show(screen, tables_of(scores))
     write_json(json, about)
     samples = "" if paths_out is None else f" Samples: {paths_out}."

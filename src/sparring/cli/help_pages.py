@@ -14,7 +14,8 @@ COLUMN = 26
 """Column where help texts begin."""
 
 INTRODUCTION = """Sparring trains generative adversarial networks (GANs) on your own data,
-scores them, finds out why they fail, and generates images with them."""
+scores them, finds out why they fail, and generates images, tables and
+time series with them."""
 EXAMPLE = """Try it:
   sparring train dcgan --data fashion10k --out runs/first --minutes 5
   sparring sample runs/first -n 64 --seed 1"""

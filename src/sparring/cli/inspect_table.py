@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sparring.data.tables.inspect_table import TableInspection
 
 
 def inspect_table_file(data: str, out: Path | None, for_images: Mapping[str, object]) -> int:
@@ -24,7 +28,25 @@ def inspect_table_file(data: str, out: Path | None, for_images: Mapping[str, obj
     out = out or Path(f"{_stem(data)}-table.json")
     write_choices(inspection, out)
     screen.print(f"To change a kind, leave out a column or switch off a constraint, edit: {out}")
+    for line in _series_lines(data, inspection):
+        screen.print(line)
     return 0
+
+
+def _series_lines(data: str, inspection: "TableInspection") -> list[str]:
+    """How to train on a table that looks like time series."""
+    from sparring.health.doctor.series_advice import recipe_for, suggestion_for, train_command
+
+    suggestion = suggestion_for(inspection)
+    if suggestion is None:
+        return []
+    command = train_command(recipe_for(suggestion), data, suggestion.settings)
+    return [
+        "",
+        suggestion.sentence,
+        "To train on it as such, in place of a table whose rows have nothing to do with each other:",
+        f"  {command}",
+    ]
 
 
 def _stem(data: str) -> str:

@@ -61,5 +61,12 @@ def table_of(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 def show(screen: "Console", tables: Sequence["Table"]) -> None:
     """Print tables, none of whose cells are cut off."""
+    from rich.console import Console
+
+    wide = Console(width=max(WIDEST, screen.width), color_system=None)
     for table in tables:
-        screen.print(table, width=max(WIDEST, screen.width), crop=False)
+        title, table.title = table.title, None  # which would be broken at the width of the table
+        screen.print(title)
+        with wide.capture() as captured:
+            wide.print(table)
+        screen.print("\n".join(line.rstrip() for line in captured.get().splitlines()))

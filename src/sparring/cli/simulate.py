@@ -97,7 +97,8 @@ def tables_of(found: "Simulation") -> list["Table"]:
                 cells = [risk for risk in own if risk.method == method and risk.level == level]
                 rows.append([method, *(f"{value:.2%}" for risk in cells for value in (risk.value_at_risk, risk.expected_shortfall))])
             of = f" of {column}" if several else ""
-            tables.append(table_of(f"Value at risk (VaR) and expected shortfall (ES){of} at {level:.0%}, by number of steps", heads, rows))
+            title = f"Value at risk (VaR) and expected shortfall (ES){of} at {level:.0%}, in percent of the price, by number of steps"
+            tables.append(table_of(title, heads, rows))
     for column in dict.fromkeys(each.value for each in found.backtests):
         own = [each for each in found.backtests if each.value == column]
         rows = [[each.method, f"{each.level:.0%}", str(each.exceptions), f"{each.expected:.1f}", f"{each.p_value:.3f}"] for each in own]

@@ -11,6 +11,14 @@ def rounded(value: float) -> float:
     return float(f"{value:.4g}")
 
 
+def figures(value: float, count: int = 4) -> str:
+    """A number with so many figures, without an exponent where all of its digits fit in a line: 14,600, not 1.46e+04."""
+    if value and math.isfinite(value) and 1 <= abs(value) < 1e12:
+        whole = len(str(int(abs(value))))
+        return f"{round(value, count - whole):,.0f}" if whole >= count else f"{value:,.{count}g}"
+    return f"{value:.{count}g}"
+
+
 def plural(count: float, one: str, many: str) -> str:
     """A count with its noun, in the right number: "1 image", "2,000 images", "0.5 epochs"."""
     return f"{count:,g} {one if count == 1 else many}" if count < 1e6 else f"{count:,.0f} {many}"

@@ -71,7 +71,8 @@ def _open_file(name: str, path: Path, split: str | None) -> Source:
     if path.suffix.lower() in IMAGE_ENDINGS:
         raise DataError(f"{path} is a single image. Give its folder.")
     if is_table(path):
-        raise DataError(f"{path} is a table, and this needs images. For tables: sparring train tabular-ar --data {path}")
+        commands = f"sparring train tabular-ar --data {path} (for time series: sparring doctor --data {path})"
+        raise DataError(f"{path} is a table, and this needs images. For tables: {commands}")
     raise DataError(f"{refusal(path, 'data that is read here')} A source is {SOURCE_KINDS}.")
 
 

@@ -101,6 +101,15 @@ def compare(
     names = [run_label(config, directory.path) for config, directory in zip(configs, directories, strict=True)]
     judged = {judged_by(config, directory.path) for config, directory in zip(configs, directories, strict=True)}
     data = {config["data"]["fingerprint"]: config["data"]["source"] for config in configs}
+    if len(data) > 1 and judged == {"paths"} and len(set(data.values())) == 1:
+        windows = ", ".join(
+            f"{name}: {config['data']['spec']['steps']} steps, of which {config['data']['spec']['past']} are given"
+            for name, config in zip(names, configs, strict=True)
+        )
+        raise SettingsError(
+            f"These runs learned other windows or columns of the same series, so their scores cannot be compared ({windows}). Train them "
+            "with the same --window, --past, --value and --returns."
+        )
     if len(data) > 1:
         raise SettingsError(f"These runs were trained on different data, so their scores cannot be compared: {', '.join(data.values())}.")
     if judged == {"paths"}:

@@ -57,7 +57,7 @@ def judge_series(judged: JudgedSeries, *, seed: int = 0, networks: NetworkProtoc
         training, unseen = split_apart(training)
         notes.append(
             "No windows were held out, so scores compare with three quarters of the training windows, and the others are the ceiling. The "
-            "generator has seen both."
+            "generator has seen both, if it was trained on them."
         )
     drawn = drawn_steps(training, len(judged.generated), judged.generated.phases, series_numbers(seed, "floor"))
     whole: Sides = {"floor": drawn, "yours": judged.generated, "ceiling": unseen}

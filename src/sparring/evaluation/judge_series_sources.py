@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sparring.data.series.series_dataset import SeriesDataset, split_holdout
-from sparring.evaluation.judge_series import judge_series
+from sparring.evaluation.judge_series import MOST_TRAINING, judge_series
 from sparring.evaluation.series_judgment import SeriesJudgment
 from sparring.evaluation.series_networks import NetworkProtocol
 from sparring.evaluation.series_report import write_series_report
@@ -15,13 +15,15 @@ from sparring.evaluation.series_sets import JudgedSeries, RealPaths, Windows, pa
 from sparring.games.game import Game
 from sparring.inference.model import Model
 from sparring.inference.series_of_model import series_of, series_spec_of
-from sparring.modalities.series_windows import generate_windows, numbers_in_units, to_units, window_phases
+from sparring.modalities.series_windows import generate_windows, numbers_in_units, real_windows, to_units, window_phases
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.run_directory import RunDirectory
 
 WINDOWS, VALUES, FEWEST = 2000, 400_000, 200
 """Number of windows of each kind that are scored at most; fewer, down to the last number, where they would have more values than the
 second."""
+TRAINING_VALUES = 20_000_000
+"""Number of values at most of the training windows that scores compare with: of more, they are evenly spread."""
 
 
 def judge_series_model(
@@ -59,15 +61,17 @@ def judged_series(game: Game, training: SeriesDataset, held_out: SeriesDataset |
     """
     spec = training.spec
     unseen = held_out if held_out is not None and len(held_out) > 1 else None
-    made = generate_windows(game, unseen or training, min(most, len(training)), seed)
+    continued = training if unseen is None else unseen
+    made = generate_windows(game, continued, min(most, len(training)), seed)
+    starts = None if made.continued is None else continued.starts[made.continued]  # windows that continue the same rows are alike
     return JudgedSeries(
         names=tuple(each.name for each in spec.values),
         returns=spec.values[0].returns,
         past=0 if made.continued is None else spec.past,
         season=_season(training),
-        training=_windows(training),
+        training=_windows(training, min(MOST_TRAINING, max(FEWEST, TRAINING_VALUES // (spec.steps * len(spec.values))))),
         held_out=None if unseen is None else _windows(unseen, most),
-        generated=Windows(to_units(spec, made.seen), made.phases),
+        generated=Windows(to_units(spec, made.seen), made.phases, starts),
         paths=_paths(training),
         held_out_paths=None if unseen is None else _paths(unseen),
         continues_held_out=unseen is not None,
@@ -81,14 +85,10 @@ def _season(dataset: SeriesDataset) -> int | None:
     return spec.season if known else None
 
 
-def _windows(dataset: SeriesDataset, most: int | None = None) -> Windows:
+def _windows(dataset: SeriesDataset, most: int) -> Windows:
     """Real windows, evenly spread if there are more than `most`."""
-    numbers = np.arange(len(dataset))
-    if most is not None and len(numbers) > most:
-        numbers = np.unique(np.linspace(0, len(dataset) - 1, most).astype(np.int64))
-    rows = dataset.starts[numbers, None] + np.arange(dataset.spec.steps)
-    values = np.moveaxis(numbers_in_units(dataset)[rows], 2, 1)
-    return Windows(values, window_phases(dataset, numbers), dataset.starts[numbers])
+    numbers = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), most)).astype(np.int64))
+    return Windows(real_windows(dataset, numbers), window_phases(dataset, numbers), dataset.starts[numbers])
 
 
 def _paths(dataset: SeriesDataset) -> RealPaths:

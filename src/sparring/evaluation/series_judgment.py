@@ -164,7 +164,12 @@ class SeriesJudgment:
         lines = score_lines(self.scores)
         for column in dict.fromkeys(fact.column for fact in self.facts):
             lines += ["", *self._fact_lines(column)]
-        return [*lines, "", *(finding.sentence for finding in self.findings), *self.notes]
+        found = [finding.sentence for finding in self.findings if finding.kind != "facts missed"]
+        if missed := [fact for fact in self.facts if not fact.inside]:
+            found.append(f"{len(missed)} of {len(self.facts)} stylized facts lie outside of the real series' bands.")
+        if any(score.percent_of_the_way is None for score in self.scores):
+            found.append("Of the way, a dash: the ceiling is no better than the floor, so the score does not tell how far yours has come.")
+        return [*lines, "", *found, *self.notes]
 
     def _fact_lines(self, column: str) -> list[str]:
         title = "stylized fact" if len({fact.column for fact in self.facts}) == 1 else f"stylized fact of {column}"

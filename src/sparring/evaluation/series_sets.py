@@ -27,7 +27,8 @@ class Windows:
     phases: Int64[np.ndarray, "n steps"] | None = None
     """Where in the season each step is; None: not known."""
     starts: Int64[np.ndarray, " n"] | None = None
-    """Rising, the first row of each window in the series; None: windows have no rows in common."""
+    """Rising, the first row of each window in the series (of generated windows, of the past that each continues); None: windows have no
+    rows in common."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -117,7 +118,7 @@ def estimates_of(windows: Windows, statistics: Callable[[Windows], Float64[np.nd
 
 def split_apart(windows: Windows) -> tuple[Windows, Windows]:
     """Three quarters of the windows to learn from, and a quarter to test on: blocks of successive windows in turn. Of the first, those that
-    overlap with one of the second are left out, unless too few were left.
+    overlap with one of the second are left out; if too few were left, only those that begin with the same row.
     """
     n, steps = len(windows), windows.values.shape[2]
     overlapping = windows.starts is not None and n > 1 and float(np.median(np.diff(windows.starts))) < steps
@@ -130,9 +131,9 @@ def split_apart(windows: Windows) -> tuple[Windows, Windows]:
         at = windows.starts[test]
         place = np.searchsorted(at, windows.starts[fit])
         before, after = at[np.maximum(place - 1, 0)], at[np.minimum(place, len(at) - 1)]
-        apart = (np.abs(windows.starts[fit] - before) >= steps) & (np.abs(after - windows.starts[fit]) >= steps)
-        if apart.sum() >= len(fit) / 3:
-            fit = fit[apart]
+        apart = np.minimum(np.abs(windows.starts[fit] - before), np.abs(after - windows.starts[fit]))
+        enough = next((least for least in (steps, 1) if (apart >= least).sum() >= len(fit) / 3), 0)
+        fit = fit[apart >= enough]
     return windows.take(fit), windows.take(test)
 
 
@@ -148,6 +149,7 @@ def paths_of(
     """
     breaks = np.flatnonzero((np.diff(starts) >= steps) | (np.diff(owner[starts]) != 0))
     firsts, lasts = starts[np.concatenate([[0], breaks + 1])], starts[np.concatenate([breaks, [len(starts) - 1]])] + steps
+    firsts = np.maximum(firsts, lasts - MOST_FACT_STEPS)
     lengths = lasts - firsts
     shortest = int(lengths.min())
     if 2 * shortest < lengths.max():

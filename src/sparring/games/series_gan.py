@@ -38,6 +38,10 @@ class SeriesGame(TwoPlayerGame):
         """What a window is."""
         return cast(SeriesSpec, self.spec)
 
+    def noise(self, streams: Streams, n: int, numbers: int) -> Float[Tensor, "n {numbers}"]:
+        """Noise of `n` windows, at the start of the stream "latent"."""
+        return (streams.normal if self.settings.latent == "normal" else streams.uniform)("latent", n, numbers)
+
     @property
     def longest_path(self) -> int | None:
         """See `capabilities.SimulatesSeries`."""
@@ -54,7 +58,7 @@ class PathGame(SeriesGame):
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: the noise of all steps of a window."""
-        return streams.normal("latent", n, self.settings.latent_size * (self.series_spec.steps + self.lead))
+        return self.noise(streams, n, self.settings.latent_size * (self.series_spec.steps + self.lead))
 
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n _"] | None, truncation: float | None = None
@@ -80,8 +84,10 @@ class PathGame(SeriesGame):
         """See `capabilities.SimulatesSeries`. Neither past nor known has an influence."""
 
         def draw(chunk: int) -> Tensor:
-            streams = Streams(seed, chunk, device=self.device, scope="simulate")
-            return self.generator(streams.normal("latent", CHUNK, self.settings.latent_size, steps + self.lead))
+            noise = self.noise(
+                Streams(seed, chunk, device=self.device, scope="simulate"), CHUNK, self.settings.latent_size * (steps + self.lead)
+            )
+            return self.generate(noise, None)
 
         return in_chunks(self, draw, n, first)
 
@@ -100,7 +106,7 @@ class FutureGame(SeriesGame):
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: the noise of all steps of a window, and two uniform numbers that choose what is known of it."""
-        noise = streams.normal("latent", n, self.settings.latent_size * self.series_spec.steps)
+        noise = self.noise(streams, n, self.settings.latent_size * self.series_spec.steps)
         return torch.cat([noise, streams.uniform("window", n, 2)], dim=1)
 
     def generate(

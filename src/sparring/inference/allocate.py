@@ -133,7 +133,7 @@ def allocate(
     rows, naive_past = origins(found, horizon, period)
     if not len(rows):
         raise SettingsError(
-            f"Nothing that training held out is long enough for {horizon} steps after {max(spec.past, period + 1)} others. Take fewer "
+            f"Nothing {found.scored} is long enough for {horizon} steps after {max(spec.past, period + 1)} others. Take fewer "
             "steps, or hold out more in training (--holdout)."
         )
     rows = np.sort(rows[np.argsort(found.dataset.times[rows], kind="stable")[-MOST_FORECASTS:]])
@@ -153,9 +153,8 @@ def allocate(
     outcomes = {way: simulate_allocation(demand, policy(quantile), limit) for way, policy in policies.items()}
     outcomes[ORACLE] = simulate_allocation(demand, oracle_allocation(demand), limit)
     curves = {way: allocation_curve(demand, policy, QUANTILES, limit) for way, policy in policies.items()}
-    unseen = "that training held out" if found.trained_on else "that training did not see"
     counts = (plural(len(rows), "forecast", "forecasts"), plural(horizon, "step", "steps"), plural(demand.shape[0], "slice", "slices"))
-    notes = (f"{' of '.join(counts)} {unseen}, {paths} samples each.", *found.notes)
+    notes = (f"{' of '.join(counts)} {found.scored}, {paths} samples each.", *found.notes, *found.doubts)
     return Allocation(
         spec.values[place].name,
         name,

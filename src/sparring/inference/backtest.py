@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FEWEST_DAYS, MOST_DAYS = 50, 250
 """Kupiec's test needs so many days; of more, the last are taken: a year of trading days, as supervisors of banks ask."""
+FEWEST_BEFORE = 100
+"""Number of returns that are known before the first of them: of fewer, the value at risk of 99 % is the largest loss."""
 PATHS_A_DAY = 199
 """Number of paths of one step that a model with a past makes for each day. With this number another return of the same distribution exceeds
 their value at risk in exactly 5 and 1 % of the cases."""
@@ -44,18 +46,19 @@ class Backtest:
 
 
 def days_to_test(series: ModelSeries, number: int) -> Int64[np.ndarray, " days"]:
-    """Rows of a series that training did not see, each with a return and with the past that the model needs. A SettingsError if there
-    are too few.
+    """Rows of a series that training did not see, each with a return, with the past that the model needs and with returns before it that
+    Monte Carlo methods need. A SettingsError if there are too few.
     """
     dataset, past = series.dataset, series.dataset.spec.past
     first, last = series.held_out_rows(number)
     complete = whole_rows(dataset.scaled)
-    begins = series.rows(number)[0] + 1
-    days = [row for row in range(max(first, begins + past), last) if complete[row - past : row + 1].all()]
+    begins = series.rows(number)[0]
+    earliest = begins + max(past + 1, int(np.searchsorted(complete[begins:last].cumsum(), FEWEST_BEFORE)) + 1)
+    days = [row for row in range(max(first, earliest), last) if complete[row - past : row + 1].all()]
     if len(days) < FEWEST_DAYS:
         raise SettingsError(
-            f"A backtest needs at least {FEWEST_DAYS} days of {dataset.names[number]} that training did not see, and there are {len(days)}"
-            ". Hold out more in training (--holdout), or give other data (--data)."
+            f"A backtest needs at least {FEWEST_DAYS} days of {dataset.names[number]} that training did not see, after {FEWEST_BEFORE} "
+            f"others, and there are {len(days)}. Hold out more in training (--holdout), or give other data (--data)."
         )
     return np.asarray(days[-MOST_DAYS:])
 

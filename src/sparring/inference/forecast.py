@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int64, UInt8
 
 from sparring import recipes
 from sparring.core.errors import SettingsError, SparringError, did_you_mean, listed
-from sparring.core.formatting import plural
+from sparring.core.formatting import figures, plural
 from sparring.core.random_streams import stream_seed
 from sparring.data.series.plot_fans import Fan, draw_fans
 from sparring.data.series.series_spec import SeriesSpec
@@ -71,7 +71,7 @@ class Forecast:
     starts: tuple[Start, ...]
     """The last row of each series before its forecast."""
     times: Float64[np.ndarray, "series steps"]
-    """In seconds since 1970 by local clocks (without times: numbers of steps)."""
+    """In seconds since 1970 (see `Frequency.by_local_clocks`; without times: numbers of steps)."""
     paths: Float64[np.ndarray, "series samples values steps"]
     """In units."""
     truth: Float64[np.ndarray, "series values steps"] | None
@@ -166,7 +166,7 @@ class Score:
     """0 of a single forecast."""
 
     def __str__(self) -> str:
-        return f"{self.mean:.4g} ± {self.error:.2g}" if self.error else f"{self.mean:.4g}"
+        return f"{figures(self.mean)} ± {figures(self.error, 2)}" if self.error else figures(self.mean)
 
 
 @dataclass(frozen=True)
@@ -303,7 +303,7 @@ def score_forecasts(
     rows, naive_past = origins(found, steps, period)
     if not len(rows):
         raise SettingsError(
-            f"Nothing that training held out is long enough for a forecast of {steps} steps after {max(spec.past, period + 1)} others. "
+            f"Nothing {found.scored} is long enough for a forecast of {steps} steps after {max(spec.past, period + 1)} others. "
             "Forecast fewer steps, or hold out more in training (--holdout)."
         )
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_SCORED)).astype(np.int64))]
@@ -325,11 +325,11 @@ def score_forecasts(
         differences[column.name] = score_of(own - other)
     notes = [
         f"{plural(len(rows), 'forecast', 'forecasts')} of {plural(steps, 'step', 'steps')} of "
-        f"{plural(len(set(numbers.tolist())), 'series', 'series')} that training {'held out' if found.trained_on else 'did not see'}, "
+        f"{plural(len(set(numbers.tolist())), 'series', 'series')} {found.scored}, "
         f"{paths} samples each.",
         f"The naive forecast repeats what was {plural(period, 'step', 'steps')} before, with errors from {naive_past} steps of the past.",
     ]
-    return ScoredForecasts(tuple(scores), differences, len(rows), steps, period, (*found.notes, *notes))
+    return ScoredForecasts(tuple(scores), differences, len(rows), steps, period, (*found.notes, *notes, *found.doubts))
 
 
 def origins(found: ModelSeries, steps: int, period: int) -> tuple[Int64[np.ndarray, " n"], int]:

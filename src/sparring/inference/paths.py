@@ -12,10 +12,9 @@ from jaxtyping import Float32, Float64, Int64
 from sparring.core.errors import SettingsError, did_you_mean
 from sparring.data.series.series_spec import REGIMES, SeriesSpec
 from sparring.data.tables.columns import Column, ColumnValues
-from sparring.data.tables.date_parts import offsets, zone_of
 from sparring.data.tables.table_format import TableFormat
 from sparring.games.capabilities import Samples, SimulatesSeries
-from sparring.inference.series_of_model import ModelSeries, Start, refuse_without_past, series_spec_of, time_column, whole_rows
+from sparring.inference.series_of_model import ModelSeries, Start, refuse_without_past, series_spec_of, whole_rows
 from sparring.modalities.series_windows import numbers_in_units, to_units
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def known_of(
     spec: SeriesSpec, times: Float64[np.ndarray, " t"], codes: Int64[np.ndarray, " statics"], regime: int
 ) -> Float32[np.ndarray, "1 known t"] | None:
     """What is known of steps at these times, of one series; None if models are told nothing."""
-    return spec.known_of(times[None], codes[None], np.array([regime])) if spec.known_width else None
+    return spec.known_of(spec.local(times)[None], codes[None], np.array([regime])) if spec.known_width else None
 
 
 def continued(
@@ -174,7 +173,7 @@ def series_table(
     def as_in_data(name: str, these: ColumnValues) -> None:
         found[name] = table_of({name: these}, [columns[name]], form, typed=typed).column(0)
 
-    id_name, time = spec.source.get("id"), time_column(spec)
+    id_name, time = spec.source.get("id"), spec.time_column
     if id_name is not None:
         as_in_data(id_name, ColumnValues(codes=owner.astype(np.int32), categories=tuple(names)))
     elif len(names) > 1:
@@ -182,8 +181,7 @@ def series_table(
     if time is None or times is None:
         found[free_name("step", columns)] = pa.array(steps)
     else:
-        moments = times - offsets(times - offsets(times, zone_of(time)), zone_of(time)) if time.kind == "datetime" else times
-        as_in_data(time.name, ColumnValues(numbers=moments))
+        as_in_data(time.name, ColumnValues(numbers=spec.utc(times)))
     for place, column in enumerate(spec.statics if statics is not None else ()):
         assert statics is not None
         as_in_data(column.name, ColumnValues(codes=statics[:, place].astype(np.int32), categories=column.categories))
@@ -248,7 +246,8 @@ def sample_windows(model: "Model", n: int, seed: int = 0) -> tuple[Float64[np.nd
     windows = np.concatenate([game.sample(min(PIECE, n - low), seed, None, low).cpu().float().numpy() for low in range(0, n, PIECE)])
     codes, place = np.zeros((n, len(spec.statics)), np.int64), len(spec.values) + 2 * len(spec.calendar)
     for number, column in enumerate(spec.statics):
-        codes[:, number] = windows[:, place : place + len(column.categories), 0].argmax(axis=1)
+        indicators = windows[:, place : place + len(column.categories), 0]
+        codes[:, number] = np.where(indicators.any(axis=1), indicators.argmax(axis=1), UNKNOWN)
         place += len(column.categories)
     return to_units(spec, windows[:, : len(spec.values)]), codes
 

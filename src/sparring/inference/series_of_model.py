@@ -16,7 +16,7 @@ from sparring.data.series.series_dataset import SeriesDataset, split_holdout
 from sparring.data.series.series_reading import SeriesReading
 from sparring.data.series.series_spec import SeriesSpec
 from sparring.data.tables.columns import Column
-from sparring.data.tables.date_parts import offsets, zone_of
+from sparring.data.tables.date_parts import local_times, zone_of
 from sparring.data.tables.date_text import read_dates
 from sparring.games.capabilities import SimulatesSeries
 from sparring.modalities.tables import FRAME
@@ -50,6 +50,20 @@ class ModelSeries:
         """What each series is called."""
         return self.dataset.names
 
+    @property
+    def scored(self) -> str:
+        """Which part of the data forecasts are scored on, for messages."""
+        return "that training held out" if self.trained_on else "of other data"
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What keeps scores on other data from being of what training did not see, in sentences. (Models do not remember their rows.)"""
+        dataset = self.dataset
+        if self.trained_on or dataset.times.min() > dataset.spec.times[1]:
+            return ()
+        until = time_text_of(dataset.spec, dataset.spec.times[1])
+        return (f"The model was trained on data up to {until}: scores on rows that it was trained on are too good.",)
+
     def rows(self, number: int) -> tuple[int, int]:
         """First row of a series, and the one after its last."""
         return int(self.dataset.begins[number]), int(self.dataset.begins[number + 1])
@@ -82,7 +96,7 @@ class Start:
     series: str
     row: int
     time: float
-    """In seconds since 1970 by local clocks (without times: a number of steps)."""
+    """In seconds since 1970 (see `Frequency.by_local_clocks`; without times: a number of steps)."""
     values: Float64[np.ndarray, " values"]
     """In their units."""
 
@@ -134,6 +148,9 @@ def _reading_like(spec: SeriesSpec) -> SeriesReading:
         static=tuple(each.name for each in spec.statics),
         returns=spec.values[0].returns,
         period=spec.season,
+        every=spec.source.get("every"),
+        gaps=spec.source.get("gaps", "leave out"),
+        rows_per_series=spec.source.get("rows_per_series"),
     )
 
 
@@ -148,7 +165,7 @@ def _opened(spec: SeriesSpec, reading: SeriesReading, source: Any) -> tuple[Seri
             f"There is a step {raw.frequency} in this data, and a step {spec.frequency} in what the model was trained on. Bring the data "
             "to the same steps."
         )
-    numbers = numbers_of(raw, spec.values[0].returns)
+    numbers = numbers_of(raw.values, raw.begins, spec.values[0].returns)
     scaled = np.stack([column.scaling.forward(numbers[:, place]) for place, column in enumerate(spec.values)], axis=1).astype(np.float32)
     codes, notes = _codes_as_trained(spec, raw)
     starts = whole_windows(whole_rows(numbers), raw.begins, spec.steps)
@@ -210,10 +227,10 @@ def start_at_row(series: ModelSeries, number: int, row: int) -> Start:
 
 
 def time_of(spec: SeriesSpec, at: str | float) -> float:
-    """A time as people write it, on the clock of a dataset's times: as in the data or in ISO 8601; without times the number of a step of
-    the series, counted from 1. A date alone is the whole day, where steps are days or longer. SettingsError for what is no time.
+    """A time as people write it (as in the data, or in ISO 8601), as datasets have it; without times the number of a step of the series,
+    counted from 1. A date alone is the whole day, where steps are days or longer. SettingsError for what is no time.
     """
-    column, text = time_column(spec), str(at).strip()
+    column, text = spec.time_column, str(at).strip()
     if column is None or column.kind != "datetime":
         try:
             value = float(text)
@@ -224,41 +241,35 @@ def time_of(spec: SeriesSpec, at: str | float) -> float:
     moment = _moment(text, column)
     if moment is None:
         raise SettingsError(f"{text!r} is no date. Write it like {time_text_of(spec, spec.times[1])}.")
-    daily = spec.frequency.kind != "seconds" or spec.frequency.size >= DAY
-    return moment + DAY - 1 if daily and moment % DAY == 0 else moment
+    if spec.frequency.by_local_clocks and moment % DAY == 0:
+        moment += DAY - 1
+    return float(spec.from_local(np.array([moment]))[0])
 
 
 def _moment(text: str, column: Column) -> float | None:
-    """A date on the clock of its column, written as there or in ISO 8601, in seconds since 1970; None if it is none."""
+    """A date on the local clock of its column, written as there or in ISO 8601, in seconds since 1970; None if it is none."""
     zone, form = zone_of(column), column.text or {}
     try:
         moments = read_dates([text], form) if "pattern" in form else None
     except ValueError:
         moments = None
     if moments is not None:
-        return float((moments + offsets(moments, zone))[0])
+        return float(local_times(moments, zone)[0])
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
     moment = np.array([(found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()])
-    return float((moment + offsets(moment, zone))[0] if found.tzinfo else moment[0])
-
-
-def time_column(spec: SeriesSpec) -> Column | None:
-    """The column of the time, if there is one."""
-    name = spec.source.get("time")
-    return None if name is None else next(Column.from_json(each) for each in spec.source["columns"] if each["name"] == name)
+    return float((local_times(moment, zone) if found.tzinfo else moment)[0])
 
 
 def time_text_of(spec: SeriesSpec, time: float) -> str:
     """A time for messages and charts; without times the number of a step, counted from 1."""
     from sparring.data.series.read_series import time_text  # noqa: PLC0415 (an extra)
 
-    column = time_column(spec)
-    if column is None:
+    if spec.time_column is None:
         return f"step {time + 1:,g}"
-    return time_text(time, column is not None and column.kind == "datetime")
+    return time_text(float(spec.local(np.array([time]))[0]), spec.time_column.kind == "datetime")
 
 
 def refuse_without_past(series: ModelSeries, start: Start) -> None:

@@ -83,7 +83,7 @@ class Simulation:
     history_begins: float
     """The time of the first of them."""
     times: Float64[np.ndarray, " steps"]
-    """In seconds since 1970 by local clocks (without times: numbers of steps)."""
+    """In seconds since 1970 (see `Frequency.by_local_clocks`; without times: numbers of steps)."""
     paths: Mapping[str, Float64[np.ndarray, "n values steps"]]
     """Values in their units: by the model's name, and by each method's."""
     risks: tuple[Risk, ...]
@@ -201,8 +201,11 @@ def simulate(
         history = log_returns(found, begin.number, begin.row)
         made |= {method: simulate_returns(method, history, paths, steps, seed) for method in methods}
         notes.append(f"Monte Carlo methods know all {len(history):,} returns of {begin.series} up to the start.")
-    notes += _remarks(spec, number, methods)
+    notes += [*_remarks(spec, number, methods), *(found.doubts if test else ())]
     first = max(found.rows(begin.number)[0], begin.row + 1 - max(2, steps))
+    if of_nobody(found, series):
+        first = begin.row
+        notes.append("No series is named: paths are of new ones.")
     return Simulation(
         spec=spec,
         name=name,
@@ -278,11 +281,19 @@ def _checked(
     return tuple(cast(MonteCarloMethod, each) for each in dict.fromkeys(named)), int(number or 0) if regime else UNKNOWN, notes
 
 
+def of_nobody(found: ModelSeries, series: str | None) -> bool:
+    """Whether paths are of no series in particular: no name is given, and the model needs none, for it is given no past and no price."""
+    spec = found.dataset.spec
+    return series is None and len(found.names) > 1 and not spec.past and not spec.values[0].returns
+
+
 def _chosen(
     found: ModelSeries, series: str | None, start: str | float | None, statics: Sequence[str] | Mapping[str, str], test: bool
 ) -> tuple[Start, Int64[np.ndarray, " statics"]]:
     """Where paths begin, and the codes of the statics; a SettingsError lists all that cannot be, also of the days to test."""
-    number, problems = found.number_of(series), []
+    nobody, problems = of_nobody(found, series), []
+    number = 0 if nobody else found.number_of(series)
+    own = np.full_like(found.dataset.codes[number], UNKNOWN) if nobody else found.dataset.codes[number]
 
     def begin() -> Start:
         at = start_at(found, number, start)
@@ -290,7 +301,7 @@ def _chosen(
         return at
 
     at = _noted(begin, problems)
-    codes = _noted(lambda: codes_of_statics(found.dataset.spec, statics, found.dataset.codes[number]), problems)
+    codes = _noted(lambda: codes_of_statics(found.dataset.spec, statics, own), problems)
     if test:
         _noted(lambda: days_to_test(found, number), problems)
     if problems:

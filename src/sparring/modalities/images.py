@@ -87,6 +87,10 @@ class Images:
             console.print(line)
         return store
 
+    def fit(self, dataset: Store, recipe: Recipe, holdout: int | None, seed: int) -> Store:
+        """See Modality. Pixels have a range of their own."""
+        return dataset
+
     def record(self, dataset: Store, settings: DataSettings) -> dict[str, Any]:
         """See Modality."""
         return {

@@ -65,6 +65,12 @@ class Modality(Protocol):
         """
         ...
 
+    def fit(self, dataset: Any, recipe: Recipe, holdout: int | None, seed: int) -> Any:  # noqa: ANN401 (the dataset of this kind)
+        """The dataset, with what networks are told of it (scaling and the like) found from what is trained on alone. `holdout`: as for
+        `split_holdout`, which holds out the same before and after.
+        """
+        ...
+
     def record(self, dataset: Any, settings: DataSettings) -> dict[str, Any]:  # noqa: ANN401 (the dataset of this kind)
         """What config.json says of the data beside its source, for JSON: settings, spec, count, fingerprint."""
         ...

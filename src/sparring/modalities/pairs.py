@@ -95,6 +95,10 @@ class PairsOfImages:
             console.print(line)
         return pairs
 
+    def fit(self, dataset: Pairs, recipe: Recipe, holdout: int | None, seed: int) -> Pairs:
+        """See Modality."""
+        return dataset
+
     def record(self, dataset: Pairs, settings: DataSettings) -> dict[str, Any]:
         """See Modality."""
         pairing: Pairing = settings["pairing"]

@@ -61,6 +61,10 @@ class PointsInThePlane:
         """See Modality."""
         return Points(mixture(str(data)))
 
+    def fit(self, dataset: Points, recipe: Recipe, holdout: int | None, seed: int) -> Points:
+        """See Modality."""
+        return dataset
+
     def record(self, dataset: Points, settings: DataSettings) -> dict[str, Any]:
         """See Modality."""
         return {"spec": dataset.spec.to_json(), "count": len(dataset)}

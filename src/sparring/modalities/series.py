@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import UInt8
 
 from sparring.core.errors import SettingsError
 from sparring.core.formatting import plural
@@ -16,21 +16,21 @@ from sparring.data.series.plot_series import draw_series
 from sparring.data.series.series_dataset import SeriesDataset, split_holdout
 from sparring.data.series.series_reading import SeriesReading
 from sparring.data.series.series_spec import SeriesSpec
-from sparring.data.series.series_store import prepare_series
+from sparring.data.series.series_store import prepare_series, refit
 from sparring.games.capabilities import Samples
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.metrics.sliced_wasserstein import sliced_wasserstein
 from sparring.modalities.modality import DataSettings
 from sparring.modalities.series_probe import series_probe
+from sparring.modalities.series_windows import generate_windows, to_units
 from sparring.modalities.tables import FRAME, spread
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-SCORED, PIECE = 1024, 512
-"""Number of windows in the score of a checkpoint and in a measurement, and of those that are generated at a time."""
-SCORED_DIRECTIONS = 128
+SCORED, DRAWN = 1024, 8
+"""Number of windows in the score of a checkpoint, and in an image of samples."""
 WITHOUT_USE = {"evaluate_every": "evaluate_every is for images; series are judged with: sparring judge RUN. Leave it out."}
 """Settings of training that series have no use for, and what to do instead."""
 
@@ -92,6 +92,10 @@ class Series:
             console.print(note, highlight=False)
         return dataset
 
+    def fit(self, dataset: SeriesDataset, recipe: Recipe, holdout: int | None, seed: int) -> SeriesDataset:
+        """See Modality. What was held out is the future: its range must not be known."""
+        return refit(dataset, split_holdout(dataset, holdout, seed)[0], cast(Any, recipe).scaling)
+
     def record(self, dataset: SeriesDataset, settings: DataSettings) -> dict[str, Any]:
         """See Modality."""
         return {
@@ -111,11 +115,11 @@ class Series:
 
     def sample_grid(self, dataset: SeriesDataset, count: int, seed: int) -> Callable[[Game], UInt8[np.ndarray, "h w c"]]:
         """See Modality. Lines of windows, in their units (of returns: of the returns)."""
-        real = values_in_units(dataset.spec, dataset.windows(spread(len(dataset), 8)))
-        names = [each.name for each in dataset.spec.values]
+        real = to_units(dataset.spec, dataset.windows(spread(len(dataset), DRAWN)))
+        names = [f"{each.name}, log returns" if each.returns else each.name for each in dataset.spec.values]
 
         def draw(game: Game) -> UInt8[np.ndarray, "h w c"]:
-            return draw_series(names, real, values_in_units(dataset.spec, windows_of(game, 8, seed)))
+            return draw_series(names, real, to_units(dataset.spec, cast(Samples, game).sample(DRAWN, seed).cpu().float().numpy()))
 
         return draw
 
@@ -126,7 +130,7 @@ class Series:
         return series_probe(data, holdout, seed)
 
     def checkpoint_score(self, dataset: SeriesDataset, seed: int) -> Callable[[Game], dict[str, Any]]:
-        """See Modality. How far windows are from those of the data, as points."""
+        """See Modality. How far windows are from those of the data, as points; of games that continue a past, with the pasts of these."""
         import torch  # noqa: PLC0415
 
         values = len(dataset.spec.values)
@@ -134,19 +138,8 @@ class Series:
         count = len(real)
 
         def score(game: Game) -> dict[str, Any]:
-            made = torch.from_numpy(windows_of(game, count, seed)[:, :values]).flatten(1)
+            made = torch.from_numpy(generate_windows(game, dataset, count, seed).seen).flatten(1)
             value = sliced_wasserstein(real, made)
             return {"name": "sliced Wasserstein distance of windows", "value": value, "real": count, "generated": count, "seed": seed}
 
         return score
-
-
-def windows_of(game: Game, n: int, seed: int) -> Float32[np.ndarray, "n channels t"]:
-    """Windows that a game generates, as networks see them."""
-    pieces = [cast(Samples, game).sample(min(PIECE, n - first), seed, None, first) for first in range(0, n, PIECE)]
-    return np.concatenate([piece.cpu().float().numpy() for piece in pieces])
-
-
-def values_in_units(spec: SeriesSpec, windows: np.ndarray) -> Float64[np.ndarray, "n values t"]:
-    """Values of windows in their units, or their log returns."""
-    return np.stack([column.scaling.inverse(windows[:, place].astype(np.float64)) for place, column in enumerate(spec.values)], axis=1)

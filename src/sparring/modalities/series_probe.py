@@ -8,6 +8,7 @@ from jaxtyping import Float64
 
 from sparring.core.formatting import rounded
 from sparring.data.series.series_dataset import SeriesDataset
+from sparring.data.series.series_store import windows_apart
 from sparring.games.capabilities import SimulatesSeries
 from sparring.games.game import Game
 from sparring.metrics.series.autocorrelation import autocorrelation
@@ -80,11 +81,7 @@ def season_strength(values: Float64[np.ndarray, "n steps"], phases: np.ndarray |
 
 def separate_windows(dataset: SeriesDataset) -> int:
     """The largest number of windows of which no two overlap, in their order."""
-    count, free = 0, -1
-    for start in dataset.starts.tolist():
-        if start >= free:
-            count, free = count + 1, start + dataset.spec.steps
-    return count
+    return windows_apart(dataset.starts, dataset.spec.steps)
 
 
 def futures_apart(game: SimulatesSeries, real: SeriesDataset, made: GeneratedWindows, seed: int) -> float:

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64, Int64
 
-from sparring.data.series.season_phases import phases_of
+from sparring.data.series.season_phases import phases_of, whole_steps
 from sparring.data.series.series_dataset import SeriesDataset
 from sparring.data.series.series_spec import SeriesSpec
+from sparring.data.series.series_store import numbers_of
 from sparring.games.capabilities import Samples, SimulatesSeries
 from sparring.games.game import Game
 
@@ -52,7 +53,7 @@ def continue_windows(
     for first in range(0, len(numbers), PIECE):
         some = numbers[first : first + PIECE]
         rows = real.starts[some, None] + np.arange(spec.steps)
-        known = spec.known_of(real.times[rows], real.codes[real.series_of(rows[:, 0])], np.full(len(some), -1))
+        known = spec.known_of(real.local_times[rows], real.codes[real.series_of(rows[:, 0])], np.full(len(some), -1))
         past = np.ascontiguousarray(real.windows(some)[:, : len(spec.values), : spec.past])
         made = game.simulate(len(some), spec.steps - spec.past, seed, first, past, known)
         found.append(np.concatenate([past, made.float().cpu().numpy()], axis=2))
@@ -64,7 +65,7 @@ def window_phases(dataset: SeriesDataset, numbers: Int64[np.ndarray, " n"]) -> I
     spec = dataset.spec
     if spec.season is None:
         return None
-    return phases_of(dataset.times[dataset.starts[numbers, None] + np.arange(spec.steps)], spec.frequency, spec.season)
+    return phases_of(dataset.local_times[dataset.starts[numbers, None] + np.arange(spec.steps)], spec.frequency, spec.season)
 
 
 def phases_in_calendar(spec: SeriesSpec, windows: Float32[np.ndarray, "n channels steps"]) -> Int64[np.ndarray, "n steps"] | None:
@@ -76,7 +77,7 @@ def phases_in_calendar(spec: SeriesSpec, windows: Float32[np.ndarray, "n channel
         if name == "season" or (spec.frequency.kind == "seconds" and SEASON_FEATURES.get(name) == seconds):
             cosine, sine = np.moveaxis(windows[:, len(spec.values) + 2 * place : len(spec.values) + 2 * place + 2], 1, 0)
             turn = np.arctan2(sine, cosine) / (2 * np.pi) % 1
-            return np.round(turn * spec.season).astype(np.int64) % spec.season
+            return whole_steps(turn.astype(np.float64) * spec.season) % spec.season
     return None
 
 
@@ -87,14 +88,7 @@ def to_units(spec: SeriesSpec, seen: Float32[np.ndarray, "n values steps"]) -> F
 
 def numbers_in_units(dataset: SeriesDataset) -> Float64[np.ndarray, "rows values"]:
     """The numbers of all rows in their units: values, or the log returns that lead to them (none in the first row of a series)."""
-    if not dataset.spec.values[0].returns:
-        return dataset.raw
-    with np.errstate(divide="ignore", invalid="ignore"):  # rows that no window has may hold anything
-        logs = np.log(dataset.raw)
-    found = np.full_like(logs, np.nan)
-    found[1:] = logs[1:] - logs[:-1]
-    found[dataset.begins[:-1]] = np.nan
-    return found
+    return numbers_of(dataset.raw, dataset.begins, dataset.spec.values[0].returns)
 
 
 def real_windows(dataset: SeriesDataset, numbers: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, "n values steps"]:

@@ -115,6 +115,10 @@ class Tables:
             )
         return dataset
 
+    def fit(self, dataset: TableDataset, recipe: Recipe, holdout: int | None, seed: int) -> TableDataset:
+        """See Modality. Encodings are found from all rows."""
+        return dataset
+
     def record(self, dataset: TableDataset, settings: DataSettings) -> dict[str, Any]:
         """See Modality."""
         return {

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import pad, softplus
 
 KERNEL, SLOPE = 2, 0.2
 
@@ -75,22 +75,45 @@ class TemporalNetwork(nn.Module):
         return self.leave(total)[:, :, 0].to(x.dtype)
 
 
-class PathGenerator(nn.Module):
-    """From noise at each step to values at each step: paths of any length."""
+def at_scales(noise: Float[Tensor, "n c t"], scales: Sequence[int]) -> Float[Tensor, "n c_and_scales t_less_longest"]:
+    """Noise, and its means over the last `scales` steps, each of unit variance as the noise is: what changes slowly begins here. Steps that
+    have not so many before them are left out.
+    """
+    steps = noise.shape[2] - max(scales, default=1) + 1
+    upto = pad(noise.double().cumsum(dim=2), (1, 0))
+    means = [(upto[:, :, -steps:] - upto[:, :, -steps - scale : upto.shape[2] - scale]) / scale**0.5 for scale in scales]
+    return torch.cat([noise[:, :, -steps:], *(each.to(noise.dtype) for each in means)], dim=1)
 
-    def __init__(self, latent_size: int, values: int, hidden: int, blocks: int) -> None:
+
+class PathGenerator(nn.Module):
+    """From noise at each step to values at each step, paths of any length: the stochastic volatility neural network of Wiese et al. 2020. A
+    value is a drift and a volatility times an innovation. Drift and volatility come from the noise of the steps before, at several scales
+    of time, by a temporal network; the innovation from the noise of the step.
+    """
+
+    def __init__(self, latent_size: int, values: int, hidden: int, steps: int) -> None:
         super().__init__()
         self.latent_size = latent_size
-        self.network = TemporalNetwork(latent_size, values, hidden, blocks)
+        self.scales = [4**power for power in range(1, 5) if 4**power <= steps]
+        self.network = TemporalNetwork(latent_size * (1 + len(self.scales)), 2 * values, hidden, blocks_for(steps))
+        self.innovation = nn.Sequential(
+            convolution(latent_size, hidden),
+            nn.LeakyReLU(SLOPE, inplace=True),
+            convolution(hidden, hidden),
+            nn.LeakyReLU(SLOPE, inplace=True),
+            convolution(hidden, values),
+        )
 
     @property
     def lead(self) -> int:
         """Number of steps of noise before the first step of a path."""
-        return self.network.receptive_field - 1
+        return self.network.receptive_field + max(self.scales, default=1) - 1
 
     def forward(self, noise: Float[Tensor, "n latent t_and_lead"]) -> Float[Tensor, "n values t"]:
         """Values of each step after the lead."""
-        return self.network(noise)
+        drift, size = self.network(at_scales(noise[:, :, :-1], self.scales)).chunk(2, dim=1)
+        innovation = self.innovation(noise[:, :, None, self.lead :].contiguous(memory_format=torch.channels_last))[:, :, 0]
+        return drift + softplus(size) * innovation.to(drift.dtype)
 
 
 class FutureGenerator(nn.Module):
@@ -114,17 +137,29 @@ class FutureGenerator(nn.Module):
 
 
 class WindowDiscriminator(nn.Module):
-    """From a window to a logit: the mean output of a temporal network, of which there are several if a window is longer than it sees. The
-    network sees absolute values, too: memory of volatility is in them (Cont 2001).
+    """From a window to a logit: means and deviations over the steps of the features of each temporal block, and the features of the last
+    step, through a perceptron. It sees absolute values, too. (A temporal network's output at the last step alone tells series with and
+    without memory of volatility apart only after a long time: statistics over steps are what that is.)
     """
 
     def __init__(self, channels: int, hidden: int, steps: int) -> None:
         super().__init__()
-        self.network = TemporalNetwork(2 * channels, 1, hidden, blocks_for(steps))
+        blocks = blocks_for(steps)
+        self.enter = nn.Sequential(convolution(2 * channels, hidden), nn.LeakyReLU(SLOPE, inplace=True))
+        self.blocks = nn.ModuleList(TemporalBlock(hidden, hidden, 2**number) for number in range(blocks))
+        self.leave = perceptron([3 * hidden * blocks, 2 * hidden, 1])
 
     def forward(self, windows: Float[Tensor, "n c t"], condition: None = None) -> Float[Tensor, "n 1"]:
         """Logits."""
-        return self.network(torch.cat([windows, windows.abs()], dim=1)).mean(dim=2)
+        y = self.enter(torch.cat([windows, windows.abs()], dim=1)[:, :, None].contiguous(memory_format=torch.channels_last))
+        found = []
+        for block in self.blocks:
+            y = block(y)
+            steps = y[:, :, 0].float()
+            mean = steps.mean(dim=2)
+            deviation = ((steps - mean[..., None]).square().mean(dim=2) + 1e-4).sqrt()
+            found += [mean, deviation, steps[:, :, -1]]
+        return self.leave(torch.cat(found, dim=1)).to(windows.dtype)
 
 
 class Recurrent(nn.Module):

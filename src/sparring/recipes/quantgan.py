@@ -28,13 +28,15 @@ class QuantGAN(SeriesAdversarialRecipe):
     """Number of channels of the convolutions. (The paper: 80.)"""
     objective: ObjectiveName = "relativistic"
     """Losses of generator and discriminator. (The paper: non-saturating. For the others, see `sparring train dcgan --help`.)"""
-    learning_rate: float = 1e-3
-    """Learning rate of both networks, unless discriminator_learning_rate is given."""
+    learning_rate: float = 5e-4
+    """Learning rate of the generator."""
+    discriminator_learning_rate: float | None = 1e-3
+    """Learning rate of the discriminator. Where the generator is as fast, the two run in circles. None: the generator's."""
     betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates, for the mean and the variance of gradients."""
-    r1: float | None = 0.1
+    r1: float | None = 0.01
     """Weight gamma of R1, which is gamma / 2 times the squared gradient at real windows. 0: no penalty. None: by the number of steps."""
-    r2: float | None = 0.1
+    r2: float | None = 0.01
     """Weight gamma of R2, the same at generated windows. None: the same as R1's."""
     penalty_every: int = 4
     """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization)."""
@@ -42,7 +44,7 @@ class QuantGAN(SeriesAdversarialRecipe):
     def build(self, spec: SeriesSpec) -> PathGame:
         """See Recipe."""
         values = len(spec.values)
-        generator = nets.PathGenerator(self.latent_size, values, self.hidden, nets.blocks_for(spec.steps))
+        generator = nets.PathGenerator(self.latent_size, values, self.hidden, spec.steps)
         discriminator = nets.WindowDiscriminator(values * self.packing, self.hidden, spec.steps)
         return PathGame(spec, generator, discriminator, settings=self)
 

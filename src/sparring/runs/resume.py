@@ -56,6 +56,7 @@ def go_on(run: RunDirectory, data: Any, instruments: Instruments, console: "Cons
         if not modality.is_dataset(place):
             refuse_moved(run, {**config["data"], **now})
         dataset = place if modality.is_dataset(place) else modality.open(place, own.recipe, moved, console)
+        dataset = modality.fit(dataset, own.recipe, new.holdout, new.seed)
         refuse_changed(run, config["data"], place, dataset)
         refuse_read_otherwise(run, config["data"]["spec"], place, dataset)
         if (data is not None or moved != own.data) and {name: config["data"].get(name) for name in now} != now:

@@ -105,6 +105,7 @@ def begin(
     chosen.recipe.refuse_to_begin()
     resolved = resolve(chosen.training.with_budget())
     dataset = data if modality.is_dataset(data) else modality.open(data, chosen.recipe, chosen.data, console)
+    dataset = modality.fit(dataset, chosen.recipe, resolved.holdout, resolved.seed)
     if source is not None and "condition" not in given and not getattr(dataset.spec, "classes", ()):
         chosen = replace(chosen, recipe=without_condition(chosen.recipe))
     check(chosen.recipe, dataset.spec)

@@ -46,6 +46,11 @@ class Frequency:
         return found
 
     @property
+    def by_local_clocks(self) -> bool:
+        """Whether times are of local clocks. Those of steps shorter than a day are UTC: local clocks leave out an hour and repeat one."""
+        return self.kind != "seconds" or self.size >= DAY
+
+    @property
     def season(self) -> int | None:
         """Number of steps after which a season usually comes round: a day, a week (of days) or a year (of months). None: none is known."""
         if self.kind == "business days":
@@ -77,6 +82,15 @@ class Frequency:
         )
         days = lengths - 1 if was_last else np.minimum(of_month, lengths - 1)
         return (firsts.astype(np.int64) + days) * DAY + rest
+
+    def between(self, times: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " less_one"]:
+        """Number of steps from each time to the next one, which is 1 where none is missing."""
+        if self.kind in {"seconds", "steps"}:
+            return np.diff(times) / self.size
+        days = np.floor(times / DAY).astype(np.int64).astype("datetime64[D]")
+        if self.kind == "business days":
+            return np.busday_count(days[:-1], days[1:]).astype(np.float64)
+        return np.diff(days.astype("datetime64[M]").astype(np.int64)) / self.size
 
     def calendar(self, span: float, season: int | None) -> tuple[str, ...]:
         """Which features of the calendar steps can have: where data of `span` seconds sees each of them more than once."""
@@ -118,17 +132,14 @@ def interval_seconds(text: str) -> float | None:
 def find_frequency(times: Sequence[Float64[np.ndarray, " _"]]) -> tuple[Frequency, float]:
     """The usual interval of steps of series (sorted times of each, in seconds since 1970), and the share of intervals that are so long."""
     usual, share = usual_interval(times)
-    days = [np.floor(each / DAY).astype(np.int64) for each in times]
     if usual == DAY:
-        weekdays = np.concatenate([(each + 3) % 7 for each in days])  # 1970-01-01 was a Thursday; Monday is 0
+        weekdays = np.concatenate([(np.floor(each / DAY) + 3) % 7 for each in times])  # 1970-01-01 was a Thursday; Monday is 0
         if not np.isin(weekdays, (5, 6)).any() and len(weekdays) >= 5:
-            between = np.concatenate(
-                [np.busday_count(each[:-1].astype("datetime64[D]"), each[1:].astype("datetime64[D]")) for each in days]
-            )
+            between = np.concatenate([Frequency("business days").between(each) for each in times])
             return Frequency("business days"), float(np.mean(between == 1)) if len(between) else 1.0
-    if 28 * DAY <= usual <= 366 * DAY:
-        months = [each.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) for each in days]
-        between = np.concatenate([np.diff(each) for each in months])
+    count = sum(max(0, len(each) - 1) for each in times)
+    if 28 * DAY <= usual <= 366 * DAY and (share < REGULAR or count < 3 or usual >= 365 * DAY):  # months are not all as long
+        between = np.concatenate([Frequency("months").between(each) for each in times])
         sizes, counts = np.unique(between, return_counts=True)
         if sizes[counts.argmax()] >= 1:
             return Frequency("months", float(sizes[counts.argmax()])), float(counts.max() / counts.sum())

@@ -1,5 +1,6 @@
 """Fan charts: what was, and bands of what may come."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ PANEL, LEFT, TOP, BOTTOM, RIGHT, GAP = (360, 250), 52, 30, 26, 14, 8
 """Width and height of a panel, and the space around its box, in pixels."""
 ACROSS, FOOT = 3, 26
 """Number of panels beside each other, and height of the line that explains them."""
+WHOLE_MINUTES = re.compile(r"( \d\d:\d\d):00$")
+NARROWEST = 490
+"""Width that the line below needs, in pixels."""
 OWN, OTHER, TRUTH = COLORS[0], (120, 126, 136), COLORS[1]
 
 
@@ -39,7 +43,7 @@ class Fan:
 def draw_fans(fans: Sequence[Fan], line: bool = True) -> UInt8[np.ndarray, "h w 3"]:
     """Panels side by side. `line`: whether the last value before the paths belongs to them, so that bands begin there."""
     across, down = min(ACROSS, len(fans)), -(-len(fans) // ACROSS)
-    canvas = Canvas(across * PANEL[0] + RIGHT, down * PANEL[1] + FOOT)
+    canvas = Canvas(max(across * PANEL[0] + RIGHT, NARROWEST), down * PANEL[1] + FOOT)
     quantiles = [np.quantile(fan.paths, LEVELS, axis=0) for fan in fans]
     for number, (fan, bands) in enumerate(zip(fans, quantiles, strict=True)):
         alike = [(one, its) for one, its in zip(fans, quantiles, strict=True) if one.scale == fan.scale]
@@ -85,7 +89,7 @@ def draw_fan(
     if fan.truth is not None:
         axes.line(np.arange(1.0, steps + 1), fan.truth, TRUTH, 1.6)
     axes.at(0)
-    first, now, last = fan.labels
+    first, now, last = (WHOLE_MINUTES.sub(r"\1", label) for label in fan.labels)
     axes.under(0, now)
     half, middle = canvas.width_of(now) / 2 + 8, axes.place(0, scale[0])[0]
     if middle - half - canvas.width_of(first) > box[0]:

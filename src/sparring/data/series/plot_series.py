@@ -26,7 +26,7 @@ def draw_series(
         low, high = low - 0.1 * span, high + 0.1 * span
         for side, (title, windows) in enumerate((("data", real), ("generated", generated))):
             left, top = side * PANEL[0], row * PANEL[1]
-            drawing.text((left + MARGIN, top + 1), f"{name[:30]}: {title}", fill=INK, font=font)
+            drawing.text((left + MARGIN, top + 1), f"{name[:30]}: {title} ({low:.3g} to {high:.3g})", fill=INK, font=font)
             box = (left + MARGIN, top + TITLE, left + PANEL[0] - MARGIN, top + PANEL[1] - MARGIN)
             drawing.rectangle(box, outline=AXIS)
             for number, window in enumerate(windows[:LINES, row]):

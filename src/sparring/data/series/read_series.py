@@ -1,5 +1,7 @@
 """Reads series out of a table, and says everything that is wrong with them at once."""
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +11,20 @@ from jaxtyping import Float64, Int64
 
 from sparring.core.errors import DataError, did_you_mean, listed
 from sparring.core.formatting import plural
-from sparring.data.series.frequency import REGULAR, Frequency, find_frequency, interval_seconds, interval_text, on_grid, usual_interval
+from sparring.data.series.frequency import (
+    DAY,
+    REGULAR,
+    Frequency,
+    find_frequency,
+    interval_seconds,
+    interval_text,
+    on_grid,
+    usual_interval,
+)
 from sparring.data.series.series_reading import SeriesReading
 from sparring.data.tables.arrow_values import values_of
 from sparring.data.tables.columns import Column, ColumnValues
-from sparring.data.tables.date_parts import offsets, zone_of
+from sparring.data.tables.date_parts import local_times, offsets, zone_of
 from sparring.data.tables.infer_columns import infer_columns
 from sparring.data.tables.reading import read_table
 from sparring.data.tables.table_format import RawTable
@@ -22,8 +33,12 @@ SPARSE = 4
 """A grid with more than this many steps for each row is not filled: the times are taken to be irregular."""
 MOST_CATEGORIES = 256
 """Largest number of categories of a static column."""
+HOLIDAYS = 10
+"""Largest number of business days in a row that may be missing without being a gap."""
 ONE_SERIES = "all rows"
 FEWEST_ROWS = 3
+OFFSET = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+"""How far a clock is ahead of UTC, at the end of a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +48,7 @@ class RawSeries:
     names: tuple[str, ...]
     begins: Int64[np.ndarray, " series_and_one"]
     times: Float64[np.ndarray, " rows"]
-    """In seconds since 1970, by local clocks; numbers of steps where there are no times."""
+    """In seconds since 1970 (see `Frequency.by_local_clocks`; without times: numbers of steps)."""
     values: Float64[np.ndarray, "rows values"]
     """In their units; NaN: missing."""
     value_names: tuple[str, ...]
@@ -57,10 +72,10 @@ def read_series(source: Any, reading: SeriesReading) -> RawSeries:  # noqa: ANN4
     used = [name for names in roles.values() for name in names]
     columns = {each.name: each for each in infer_columns(RawTable(raw.table.select(used), raw.format, raw.name), _kinds(raw, roles))}
     values = values_of(raw, list(columns.values()))
-    problems, notes = _refused_columns(columns, values, roles), []
+    problems, notes = _refused_columns(columns, values, roles), _column_notes(raw, columns, roles)
     if problems:
         raise DataError(listed(f"{raw.name} cannot be used as series:", problems))
-    table = _Rows(raw.name, roles, columns, values, reading)
+    table = _Rows(raw, roles, columns, values, reading)
     table.sort(problems, notes)
     table.check(problems)
     if problems:
@@ -73,6 +88,9 @@ def read_series(source: Any, reading: SeriesReading) -> RawSeries:  # noqa: ANN4
         "format": raw.format.to_json(),
         "time": next(iter(roles["time"]), None),
         "id": next(iter(roles["id"]), None),
+        "every": reading.every,
+        "gaps": reading.gaps,
+        "rows_per_series": reading.rows_per_series,
     }
     return RawSeries(
         names=tuple(table.names), begins=table.begins, times=table.times, values=table.numbers, value_names=tuple(roles["value"]),
@@ -108,10 +126,59 @@ def choose_columns(raw: RawTable, reading: SeriesReading) -> dict[str, list[str]
             raise DataError(f"{raw.name} has {len(dates)} columns of dates ({', '.join(dates)}). Say which is the time, with --time.")
         roles["time"] = dates
     if not roles["value"]:
-        roles["value"] = [name for name, kind in kinds.items() if kind == "number"]
+        numbers = [name for name, kind in kinds.items() if kind == "number"]
+        roles["value"] = [name for name in numbers if len(numbers) == 1 or not _counts_rows(raw, name)]
     if not roles["value"]:
-        raise DataError(f"{raw.name} has no column of numbers to learn. Its columns: {', '.join(names)}. Name the values with --value.")
+        reasons = [f"{name}: {_reason_of(raw, name)}" for name in names if name not in every]
+        raise DataError(listed(f"{raw.name} has no column of numbers to learn (--value):", reasons))
     return roles
+
+
+def _reason_of(raw: RawTable, name: str) -> str:
+    """Why a column is what it is, in words."""
+    column = infer_columns(RawTable(raw.table.select([name]), raw.format, raw.name))[0]
+    return f"{column.kind}, {column.reason}"
+
+
+def _counts_rows(raw: RawTable, name: str) -> bool:
+    """Whether a column of numbers rises by the same from row to row, as an index does that was saved with the table."""
+    table = RawTable(raw.table.select([name]), raw.format, raw.name)
+    try:
+        column = infer_columns(table, {name: {"kind": "number"}})[0]
+    except DataError:
+        return False  # it is refused with its reason
+    numbers = values_of(table, [column])[name].numbers
+    steps = np.diff(numbers) if numbers is not None else np.zeros(0)
+    return len(steps) > 1 and bool(steps[0] > 0) and bool(np.isclose(steps, steps[0]).all())
+
+
+def _column_notes(raw: RawTable, columns: Mapping[str, Column], roles: Mapping[str, Sequence[str]]) -> list[str]:
+    """What was done without columns that were not named, and times that are written in several ways."""
+    unused = [name for name in raw.table.column_names if not any(name in each for each in roles.values())]
+    counting = [name for name in unused if _kind_of(raw, name) == "number" and _counts_rows(raw, name)]
+    others = [name for name in unused if name not in counting]
+    notes = []
+    if not roles["time"]:
+        notes.append("No column is taken for the time: rows are steps in their order. (If one is the time, name it with --time.)")
+    if counting:
+        notes.append(f"Not learned, because it counts rows: {', '.join(counting)}.")
+    if others:
+        notes.append(f"Not used: {', '.join(others)}. (What says the series: --id; attributes that a series keeps: --static.)")
+    for name in roles["time"]:
+        offsets_found = _written_offsets(raw, columns[name])
+        if len(offsets_found) > 1:
+            several = ", ".join(offsets_found)
+            notes.append(f"{name} is written with several offsets ({several}), which no time zone explains: times are UTC.")
+    return notes
+
+
+def _written_offsets(raw: RawTable, column: Column) -> list[str]:
+    """The offsets that a column of dates is written with, where no time zone explains them."""
+    form = column.text or {}
+    if not form.get("offset") or form.get("zone"):
+        return []
+    found = {match.group() for text in raw.table.column(column.name).to_pylist() if text and (match := OFFSET.search(str(text).strip()))}
+    return sorted(found)
 
 
 def _kind_of(raw: RawTable, name: str) -> str:
@@ -157,7 +224,12 @@ def _refused_columns(columns: Mapping[str, Column], values: Mapping[str, ColumnV
 def _row(where: np.ndarray) -> str:
     """The first row where something holds, counted from 1 below the names, and how many others there are."""
     rows = np.flatnonzero(where)
-    return f"{rows[0] + 1:,}" + (f" and {len(rows) - 1:,} others" if len(rows) > 1 else "")
+    return _with_others(int(rows[0]) + 1, len(rows) - 1)
+
+
+def _with_others(first: int, others: int) -> str:
+    """The number of a row, and how many others there are."""
+    return f"{first:,}" + (f" and {plural(others, 'other', 'others')}" if others else "")
 
 
 # ------------------------------------------------------------------------------------------------------------------- rows
@@ -168,20 +240,21 @@ class _Rows:
 
     def __init__(
         self,
-        name: str,
+        raw: RawTable,
         roles: Mapping[str, Sequence[str]],
         columns: Mapping[str, Column],
         values: Mapping[str, ColumnValues],
         reading: SeriesReading,
     ) -> None:
-        self.name, self.roles, self.columns, self.reading = name, roles, columns, reading
+        self.raw, self.roles, self.columns, self.reading = raw, roles, columns, reading
         self.numbers = np.stack([np.asarray(values[each].numbers) for each in roles["value"]], axis=1)
         count = len(self.numbers)
         self.timed = bool(roles["time"])
         time = values[roles["time"][0]].numbers if self.timed else np.arange(count, dtype=np.float64)
         assert time is not None
         self.is_date = self.timed and columns[roles["time"][0]].kind == "datetime"
-        self.times = time + offsets(time, zone_of(columns[roles["time"][0]])) if self.is_date else time.astype(np.float64)
+        self.times = time.astype(np.float64)
+        self.zone = zone_of(columns[roles["time"][0]]) if self.is_date else None
         self.rows = np.arange(count)
         """The row of the table that each row here was."""
         if roles["id"]:
@@ -195,6 +268,8 @@ class _Rows:
             self.owner, self.names = np.zeros(count, np.int64), [ONE_SERIES]
         self.statics = [values[each] for each in roles["static"]]
         self.begins, self.codes = np.zeros(0, np.int64), np.zeros((0, 0), np.int64)
+        self.parted = np.zeros(0, bool)
+        """Which rows stand for a gap that is not filled; empty: none."""
 
     @property
     def categories(self) -> tuple[tuple[str, ...], ...]:
@@ -218,6 +293,13 @@ class _Rows:
         self.begins = np.append(first, len(self.rows)).astype(np.int64)
         if not self.timed:  # steps are numbered in each series from 0 on
             self.times = np.arange(len(self.rows)) - np.repeat(self.begins[:-1], np.diff(self.begins)).astype(np.float64)
+        if self._interval() >= DAY:  # see Frequency.by_local_clocks
+            self.times, self.zone = local_times(self.times, self.zone), None
+
+    def _interval(self) -> float:
+        """Length of most steps in seconds, as they will be."""
+        asked = None if self.reading.every is None else interval_seconds(self.reading.every)
+        return asked or usual_interval([self.times[first:last] for first, last in self._bounds()])[0]
 
     def check(self, problems: list[str]) -> None:
         """Find what is wrong with single rows and series."""
@@ -236,23 +318,39 @@ class _Rows:
         if not len(repeated):
             return
         one, other = self.rows[repeated[0] : repeated[0] + 2] + 1
-        when = time_text(float(self.times[repeated[0]]), self.is_date)
+        when = time_text(float(local_times(self.times[repeated[:1]], self.zone)[0]), self.is_date)
         of, advice = "", "If the table has several series, name the column that tells them apart, with --id. If not, leave"
-        if self.roles["id"]:
+        if not self.roles["id"] and (found := self._telling_apart()) is not None:
+            advice = f"{found!r} tells them apart: --id {shlex.quote(found)}. If it does not say the series, leave"
+        elif self.roles["id"]:
             of, advice = f", of {self.names[self._owner_place(int(repeated[0]))]!r}", "Leave"
         problems.append(
             f"{plural(len(repeated), 'time is', 'times are')} there twice: rows {one:,} and {other:,} are both of {when}{of}. {advice} one "
             "out, or take means with --every."
         )
 
+    def _telling_apart(self) -> str | None:
+        """The column with fewest values that would tell series apart, none of which has a time twice; None if there is none."""
+        counts = {}
+        for name in self.raw.table.column_names:
+            if any(name in each for each in self.roles.values()) and not (name in self.roles["value"] and len(self.roles["value"]) > 1):
+                continue
+            codes = self.raw.table.column(name).combine_chunks().dictionary_encode()
+            if 1 < len(codes.dictionary) <= len(self.rows) // FEWEST_ROWS and not codes.null_count:
+                owner = codes.indices.to_numpy()[self.rows]
+                order = np.lexsort((self.times, owner))
+                if not ((np.diff(owner[order]) == 0) & (np.diff(self.times[order]) == 0)).any():
+                    counts[name] = len(codes.dictionary)
+        return min(counts, key=counts.__getitem__) if counts else None
+
     def _check_positive(self, problems: list[str]) -> None:
         for place, name in enumerate(self.roles["value"]):
             wrong = np.flatnonzero(self.numbers[:, place] <= 0)
             if len(wrong):
-                where = f"row {self.rows[wrong[0]] + 1:,}" + (f" and {len(wrong) - 1:,} others" if len(wrong) > 1 else "")
+                where = _with_others(int(self.rows[wrong[0]]) + 1, len(wrong) - 1)
                 problems.append(
-                    f"Returns need positive values, and {name!r} is {self.numbers[wrong[0], place]:g} in {where}. Leave out "
-                    "--returns, or the column."
+                    f"Returns need positive values, and {name!r} is {self.numbers[wrong[0], place]:g} in row {where}. Leave out these "
+                    "rows, or --returns; or name the columns of prices alone, with --value."
                 )
 
     def _owner_place(self, row: int) -> int:
@@ -276,7 +374,7 @@ class _Rows:
                 count = plural(len(changing), "series", "series")
                 problems.append(
                     f"Column {name!r} changes within {count}, for example in {self.names[changing[0]]!r}, so it is no attribute of them. "
-                    "Leave it out of --static, or name the series with --id."
+                    "Leave it out of --static, or say what a series is, with --id or --rows-per-series."
                 )
         self.codes = found
 
@@ -305,14 +403,43 @@ class _Rows:
                 f"Times are irregular: only {share:.0%} of the intervals are so long. They are taken as equal steps; to resample them, use "
                 "--every."
             )
+        else:
+            self._part(frequency, notes)
         return frequency
+
+    def _part(self, frequency: Frequency, notes: list[str]) -> None:
+        """Put missing steps into gaps, so that no window goes across: all that are missing of months, else one in each gap, which is not
+        filled.
+        """
+        most = {"months": 1.0, "business days": HOLIDAYS + 1.0}.get(frequency.kind, 1.5)
+        pieces, parted, gaps = [], [], 0
+        for first, last in self._bounds():
+            between = frequency.between(self.times[first:last])
+            wide = np.flatnonzero(between > most)
+            gaps += len(wide)
+            counts = np.rint(between[wide]).astype(np.int64) - 1 if frequency.kind == "months" else np.ones(len(wide), np.int64)
+            places = np.repeat(wide + 1, counts)
+            missing = [frequency.after(float(self.times[first + row]), int(count)) for row, count in zip(wide, counts, strict=True)]
+            times = np.insert(self.times[first:last], places, np.concatenate(missing) if missing else [])
+            pieces.append((times, np.insert(self.numbers[first:last], places, np.nan, axis=0)))
+            parted.append(np.insert(np.zeros(last - first, bool), places, frequency.kind != "months"))
+        if gaps:
+            added = sum(len(times) for times, _ in pieces) - len(self.times)
+            notes.append(
+                f"{plural(added, 'step is', 'steps are')} missing in between."
+                if frequency.kind == "months"
+                else f"{plural(gaps, 'gap', 'gaps')} in time: no window goes across."
+            )
+            self._rebuild(pieces)
+            self.parted = np.concatenate(parted)
 
     def _bounds(self) -> list[tuple[int, int]]:
         return [(int(first), int(last)) for first, last in zip(self.begins[:-1], self.begins[1:], strict=True)]
 
     def _means(self, first: int, last: int, size: float) -> tuple[np.ndarray, np.ndarray]:
         """Times and means of the intervals from the first to the last that has a row."""
-        bins = np.floor(self.times[first:last] / size).astype(np.int64)
+        ahead = offsets(self.times[:1], self.zone)[0]  # hours begin with those of local clocks, also where these are half an hour apart
+        bins = np.floor((self.times[first:last] + ahead) / size).astype(np.int64)
         count = int(bins[-1] - bins[0]) + 1
         place = bins - bins[0]
         values = self.numbers[first:last]
@@ -322,7 +449,7 @@ class _Rows:
             totals = np.bincount(place[there], numbers[there], count)
             counts = np.bincount(place[there], minlength=count)
             found[:, column] = np.divide(totals, counts, out=np.full(count, np.nan), where=counts > 0)
-        return (bins[0] + np.arange(count)) * size, found
+        return (bins[0] + np.arange(count)) * size - ahead, found
 
     def _spread(self, first: int, last: int, grid: Int64[np.ndarray, " n"], size: float) -> tuple[np.ndarray, np.ndarray]:
         """Times and values with a row for each step, missing where there was none."""
@@ -349,6 +476,8 @@ class _Rows:
                 if len(there) > 1:
                     inner = np.arange(there[0], there[-1] + 1)
                     column[inner] = np.interp(inner, there, column[there])
+        if len(self.parted):
+            self.numbers[self.parted] = np.nan
         notes.append(f"{share}: filled along straight lines.")
 
 

@@ -26,7 +26,7 @@ class SeriesDataset:
     begins: Int64[np.ndarray, " series_and_one"]
     """The row at which each series begins, and the number of all rows."""
     times: Float64[np.ndarray, " rows"]
-    """Time of each row, in seconds since 1970 by local clocks (without times: numbers of steps)."""
+    """Time of each row, in seconds since 1970 (see `Frequency.by_local_clocks`; without times: numbers of steps)."""
     raw: Float64[np.ndarray, "rows values"]
     """Values in their units; NaN: missing. (Of returns: the prices at each row; the first row of a series has no return.)"""
     scaled: Float32[np.ndarray, "rows values"]
@@ -54,6 +54,11 @@ class SeriesDataset:
         """The number of the series that each row is of."""
         return np.searchsorted(self.begins, rows, side="right") - 1
 
+    @cached_property
+    def local_times(self) -> Float64[np.ndarray, " rows"]:
+        """Time of each row by local clocks."""
+        return self.spec.local(self.times)
+
     def windows(self, indices: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n channels steps"]:
         """The windows with these numbers, as networks see them."""
         spec = self.spec
@@ -61,7 +66,7 @@ class SeriesDataset:
         values = np.ascontiguousarray(np.moveaxis(self.scaled[rows], 2, 1))
         if not spec.known_width:
             return values
-        known = spec.known_of(self.times[rows], self.codes[self.series_of(rows[:, 0])], spec.regimes_of(values))
+        known = spec.known_of(self.local_times[rows], self.codes[self.series_of(rows[:, 0])], spec.regimes_of(values))
         return np.concatenate([values, known], axis=1)
 
     def batch(self, indices: Int64[np.ndarray, " n"]) -> Batch:

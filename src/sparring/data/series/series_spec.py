@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
@@ -10,6 +12,8 @@ from jaxtyping import Float32, Float64, Int64
 from sparring.core.data_spec import Spec
 from sparring.data.series.frequency import Frequency, calendar_features
 from sparring.data.series.scaling import Scaling
+from sparring.data.tables.columns import Column
+from sparring.data.tables.date_parts import local_times, utc_times, zone_of
 
 REGIMES = ("low-volatility", "middle-volatility", "high-volatility")
 """Thirds of the windows by how much the first column moves in the steps after the past."""
@@ -74,13 +78,13 @@ class SeriesSpec(Spec):
     season: int | None
     """Number of steps after which a season comes round; None: none is known."""
     times: tuple[float, float]
-    """First and last time of the data, in seconds since 1970 by local clocks (without times: numbers of steps)."""
+    """First and last time of the data, in seconds since 1970 (see `Frequency.by_local_clocks`; without times: numbers of steps)."""
     profiles: tuple[tuple[int, ...], ...]
     """Codes of the statics of the series, one row for each that occurs."""
     profile_counts: tuple[int, ...]
     """How many series have each profile."""
     source: Mapping[str, Any]
-    """How the data was stored: the columns and format of the table, and which are time and identifier."""
+    """How the data was stored: the columns and format of the table, which are time and identifier, and how they became steps."""
     classes: tuple[str, ...] = ()
 
     @property
@@ -148,6 +152,31 @@ class SeriesSpec(Spec):
         names = ", ".join(each.name for each in self.values[:4]) + (", ..." if len(self.values) > 4 else "")
         return f"windows of {self.steps} steps of {names} ({len(self.values)} generated{known})"
 
+    # ------------------------------------------------------------------------------------------------------------------ times
+
+    @cached_property
+    def time_column(self) -> Column | None:
+        """The column of the time, if there is one."""
+        name = self.source.get("time")
+        return None if name is None else next(Column.from_json(each) for each in self.source["columns"] if each["name"] == name)
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The time zone of the times; None: they have none, or are no dates."""
+        return zone_of(self.time_column) if self.time_column is not None and self.time_column.kind == "datetime" else None
+
+    def local(self, times: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
+        """Times by local clocks, which the calendar goes by."""
+        return times if self.frequency.by_local_clocks else local_times(times, self.zone)
+
+    def from_local(self, times: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
+        """The inverse of `local`."""
+        return times if self.frequency.by_local_clocks else utc_times(times, self.zone)
+
+    def utc(self, times: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
+        """Times as UTC, which tables are written from."""
+        return utc_times(times, self.zone) if self.frequency.by_local_clocks else times
+
     # ------------------------------------------------------------------------------------------------ what is known of windows
 
     def statics_of(self, codes: Int64[np.ndarray, "n statics"]) -> Float32[np.ndarray, "n width"]:
@@ -163,7 +192,7 @@ class SeriesSpec(Spec):
     def known_of(
         self, times: Float64[np.ndarray, "n t"], codes: Int64[np.ndarray, "n statics"], regimes: Int64[np.ndarray, " n"]
     ) -> Float32[np.ndarray, "n known t"]:
-        """What is known of windows. `times`: as in the calendar; `codes`: of the statics; `regimes`: their numbers. -1: unknown."""
+        """What is known of windows. `times`: by local clocks; `codes`: of the statics; `regimes`: their numbers. -1: unknown."""
         n, steps = times.shape
         found = np.zeros((n, self.known_width, steps), np.float32)
         place = 2 * len(self.calendar)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 SHORTEST = 4
 """Fewest steps of a window that is chosen for short series."""
+FEW_WINDOWS = 10
+"""Windows side by side below which series are said to be short."""
 MOST_PROFILES = 4096
 """Most combinations of statics that a model remembers, to draw from where none is asked for."""
 
@@ -40,18 +43,20 @@ def prepare_series(
     from sparring.data.series.read_series import read_series  # noqa: PLC0415 (an extra)
 
     raw = read_series(source, reading)
-    numbers = numbers_of(raw, reading.returns)
+    numbers = numbers_of(raw.values, raw.begins, reading.returns)
     steps, past, notes = chosen_window(raw, reading, window, past)
-    columns, scaled = [], np.empty(numbers.shape, np.float32)
-    for place, name in enumerate(raw.value_names):
-        each = fit_scaling(check_varied(numbers[:, place], name), scaling, open_ended=reading.returns)
-        columns.append(ValueColumn(name, each, reading.returns))
-        scaled[:, place] = each.forward(numbers[:, place])
+    columns = fitted(numbers, np.ones(len(numbers), bool), raw.value_names, scaling, reading.returns)
+    scaled = np.stack([each.scaling.forward(numbers[:, place]) for place, each in enumerate(columns)], axis=1).astype(np.float32)
     starts = whole_windows(np.asarray(~np.isnan(numbers).any(axis=1)), raw.begins, steps)
     if not len(starts):
         raise DataError(f"No {steps} steps in a row have all values. Take shorter windows (--window), or fill gaps (--gaps fill).")
-    profiles, counts = np.unique(raw.codes, axis=0, return_counts=True)
-    most = np.argsort(-counts, kind="stable")[:MOST_PROFILES]
+    if (apart := windows_apart(starts, steps)) < FEW_WINDOWS:
+        notes.append(
+            f"Only {plural(apart, 'window fits', 'windows fit')} in side by side, without overlapping. So few are soon learned by heart: "
+            "take shorter ones (--window), or more data."
+        )
+    codes = raw.codes if "statics" in known else np.zeros((len(raw.names), 0), np.int64)
+    profiles, counts = found_profiles(codes)
     season = reading.period or raw.frequency.season
     span = float(np.ptp(raw.times))
     spec = SeriesSpec(
@@ -64,24 +69,72 @@ def prepare_series(
         frequency=raw.frequency,
         season=season,
         times=(float(raw.times.min()), float(raw.times.max())),
-        profiles=tuple(tuple(map(int, each)) for each in profiles[most]) if "statics" in known else ((),),
-        profile_counts=tuple(map(int, counts[most])) if "statics" in known else (len(raw.names),),
+        profiles=profiles,
+        profile_counts=counts,
         source=raw.source,
     )
-    codes = raw.codes if "statics" in known else np.zeros((len(raw.names), 0), np.int64)
     fingerprint = fingerprint_of(raw, reading, spec)
     dataset = SeriesDataset(spec, raw.names, raw.begins, raw.times, raw.values, scaled, codes, starts, fingerprint)
     return dataset, (*raw.notes, *notes)
 
 
-def numbers_of(raw: "RawSeries", returns: bool) -> Float64[np.ndarray, "rows values"]:
-    """What networks learn of the values before it is scaled: the values, or their log returns (none in the first row of a series)."""
+def refit(dataset: SeriesDataset, trained_on: SeriesDataset, scaling: ScalingKind) -> SeriesDataset:
+    """The dataset with the spec that the training windows alone give: scaling, regimes, and the times and statics that are drawn from."""
+    spec, rows = dataset.spec, np.zeros(len(dataset.times), bool)
+    for step in range(spec.steps):
+        rows[trained_on.starts + step] = True
+    returns = spec.values[0].returns
+    numbers = numbers_of(dataset.raw, dataset.begins, returns)
+    columns = tuple(fitted(numbers, rows, [each.name for each in spec.values], scaling, returns))
+    scaled = np.stack([each.scaling.forward(numbers[:, place]) for place, each in enumerate(columns)], axis=1).astype(np.float32)
+    profiles, counts = found_profiles(dataset.codes[trained_on.used])
+    times = dataset.times[rows]
+    bounds = None if spec.regime_bounds is None else regime_bounds(scaled, trained_on.starts, spec.steps, spec.past)
+    found = replace(
+        spec,
+        values=columns,
+        regime_bounds=bounds,
+        times=(float(times.min()), float(times.max())),
+        profiles=profiles,
+        profile_counts=counts,
+    )
+    return replace(dataset, spec=found, scaled=scaled)
+
+
+def fitted(
+    numbers: Float64[np.ndarray, "rows values"],
+    rows: Bool[np.ndarray, " rows"],
+    names: Sequence[str],
+    scaling: ScalingKind,
+    returns: bool,
+) -> list[ValueColumn]:
+    """Columns of values, with the scaling that these rows give. DataError if they do not vary."""
+    return [
+        ValueColumn(name, fit_scaling(check_varied(numbers[rows, place], name), scaling, open_ended=returns), returns)
+        for place, name in enumerate(names)
+    ]
+
+
+def found_profiles(codes: Int64[np.ndarray, "series statics"]) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]:
+    """Combinations of statics, the most frequent first, and how many series have each."""
+    profiles, counts = np.unique(codes, axis=0, return_counts=True)
+    most = np.argsort(-counts, kind="stable")[:MOST_PROFILES]
+    return tuple(tuple(map(int, each)) for each in profiles[most]), tuple(map(int, counts[most]))
+
+
+def numbers_of(
+    values: Float64[np.ndarray, "rows values"], begins: Int64[np.ndarray, " series_and_one"], returns: bool
+) -> Float64[np.ndarray, "rows values"]:
+    """What networks learn of the values before it is scaled: the values, or the log returns that lead to them (none in the first row of a
+    series).
+    """
     if not returns:
-        return raw.values
-    logs = np.log(raw.values)
+        return values
+    with np.errstate(divide="ignore", invalid="ignore"):  # rows that no window has may hold anything
+        logs = np.log(values)
     found = np.full_like(logs, np.nan)
     found[1:] = logs[1:] - logs[:-1]
-    found[raw.begins[:-1]] = np.nan
+    found[begins[:-1]] = np.nan
     return found
 
 
@@ -125,6 +178,15 @@ def whole_windows(present: Bool[np.ndarray, " rows"], begins: Int64[np.ndarray, 
     whole = upto[steps:] - upto[:last] == steps
     ends = np.repeat(begins[1:], np.diff(begins))[:last]
     return np.flatnonzero(whole & (np.arange(last) + steps <= ends)).astype(np.int64)
+
+
+def windows_apart(starts: Int64[np.ndarray, " n"], steps: int) -> int:
+    """How many windows, beginning at these sorted rows, can be taken so that none overlaps with another."""
+    count, place = 0, 0
+    while place < len(starts):
+        count += 1
+        place = int(np.searchsorted(starts, starts[place] + steps))
+    return count
 
 
 def regime_bounds(

@@ -33,7 +33,7 @@ def split_dates(
         if each.numbers is None or column.kind != "datetime" or not splits or (names is None and not has_times(each.numbers)):
             found[name] = each
             continue
-        local = each.numbers + offsets(each.numbers, zone_of(column))
+        local = local_times(each.numbers, zone_of(column))
         days = np.floor(local / DAY) * DAY
         found[name] = ColumnValues(numbers=days)
         found[name + TIME_OF_DAY] = ColumnValues(numbers=local - days)
@@ -52,7 +52,7 @@ def join_dates(values: TableValues, columns: Mapping[str, Column]) -> dict[str, 
             continue
         zone = zone_of(columns[name])
         local = each.numbers + np.nan_to_num(times.numbers)
-        found[name] = ColumnValues(numbers=local - offsets(local - offsets(local, zone), zone))
+        found[name] = ColumnValues(numbers=utc_times(local, zone))
     return found
 
 
@@ -70,6 +70,17 @@ def zone_of(column: Column) -> ZoneInfo | None:
         return ZoneInfo(name) if name and name != "UTC" else None
     except (ZoneInfoNotFoundError, ValueError):
         return None
+
+
+def local_times(moments: Float64[np.ndarray, "*n"], zone: ZoneInfo | None) -> Float64[np.ndarray, "*n"]:
+    """Moments (seconds since 1970 UTC) by local clocks."""
+    return moments + offsets(moments.ravel(), zone).reshape(moments.shape)
+
+
+def utc_times(local: Float64[np.ndarray, "*n"], zone: ZoneInfo | None) -> Float64[np.ndarray, "*n"]:
+    """The inverse of `local_times`. Of times that local clocks skip or repeat, it is the first one."""
+    flat = local.ravel()
+    return (flat - offsets(flat - offsets(flat, zone), zone)).reshape(local.shape)
 
 
 def offsets(moments: Float64[np.ndarray, " n"], zone: ZoneInfo | None) -> Float64[np.ndarray, " n"]:

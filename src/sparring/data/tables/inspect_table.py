@@ -28,6 +28,8 @@ class TableInspection:
     """Number of missing values of each column."""
     plan: TablePlan
     """Of all columns but free text."""
+    values: dict[str, ColumnValues]
+    """Of every column."""
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
@@ -95,7 +97,7 @@ def inspect_table(source: Any) -> TableInspection:  # noqa: ANN401 (any library'
     known = {column.name: values[column.name] for column in kept}
     plan = plan_of(kept, find_constraints(known, kept), raw.format, known)
     gaps = {name: int(column.missing.sum()) for name, column in values.items()}
-    return TableInspection(raw.name, raw.rows, columns, gaps, plan)
+    return TableInspection(raw.name, raw.rows, columns, gaps, plan, values)
 
 
 def write_choices(inspection: TableInspection, path: Path) -> None:

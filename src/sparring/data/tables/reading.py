@@ -10,7 +10,7 @@ from typing import Any
 from sparring.core.errors import DataError, did_you_mean, listed, missing_extra
 from sparring.data.tables.arrow import pa
 from sparring.data.tables.frames import read_frame
-from sparring.data.tables.table_files import BUNDLED_TABLES, ENDINGS, table_kind
+from sparring.data.tables.table_files import BUNDLED_TABLES, ENDINGS, is_table_name, table_kind
 from sparring.data.tables.table_format import RawTable, TableFormat
 from sparring.data.tables.text_files import read_text_file
 from sparring.data.tables.typed_tables import table_of_rows, typed_table
@@ -33,9 +33,11 @@ def read_table(source: Any) -> RawTable:  # noqa: ANN401 (any library's frame)
         return read_text_file(Path(str(bundled)))
     path = Path(source).expanduser()
     if not path.is_file():
-        siblings = [file.name for file in path.parent.iterdir()][:200] if path.parent.is_dir() else []
+        siblings = [file.name for file in path.parent.iterdir() if is_table_name(file)][:200] if path.parent.is_dir() else []
         raise DataError(
-            f"{path} is a folder, not a table." if path.is_dir() else f"{path} does not exist. {did_you_mean(path.name, siblings)}"
+            f"{path} is a folder, not a table."
+            if path.is_dir()
+            else f"{path} does not exist. {did_you_mean(path.name, [*siblings, *BUNDLED_TABLES])}"
         )
     kind = table_kind(path)
     if kind is None:

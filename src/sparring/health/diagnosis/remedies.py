@@ -106,6 +106,8 @@ def against_mode_collapse(record: Record) -> tuple[Remedy, ...]:
         found += _remedy(record, "Let the discriminator judge two samples together (packing).", {**own, "packing": 2})
     found += _remedy(record, "Unroll five steps of the discriminator.", {**own, "unroll": 5})
     found += _wasserstein(record)
+    if has_series(record) and not is_adversarial(record):
+        return (Remedy(action="Train for longer. If paths stay alike, take another recipe: quantgan, or cgan-series for a known past."),)
     return _distinct(found) or (
         Remedy(action="Use the relativistic objective with R1 and R2, or let the discriminator judge several samples together (packing)."),
     )
@@ -193,8 +195,11 @@ def gamma_of(record: Record) -> float | None:
 
 def _relativistic(record: Record) -> list[Remedy]:
     """The strongest remedy that is known, unless it is played with penalties chosen for the data."""
-    if record.settings.get("objective") == "relativistic" and record.settings.get("r1", 0.0) is None:
+    settings = record.settings
+    if settings.get("objective") == "relativistic" and settings.get("r1", 0.0) is None:
         return []
+    if has_series(record) and settings.get("objective") == "relativistic" and settings.get("r1") and settings.get("r2"):
+        return []  # it is played already; the weights that are best for points and images need not be so here
     return _other_objective(record, "Use the relativistic objective with R1 and R2.", RELATIVISTIC)
 
 

@@ -28,6 +28,7 @@ from sparring.health.doctor.data_checks import (
 )
 from sparring.health.doctor.recommend_recipe import LARGEST_SIDE_WITHOUT_SIZE, changed_settings, recommend
 from sparring.health.doctor.recommend_translation_recipe import TranslatorAdvice, advise_translators, holds_two_sets
+from sparring.health.doctor.series_advice import SeriesAdvice
 from sparring.health.doctor.table_advice import TableAdvice, advise_table
 from sparring.health.doctor.time_estimate import Pace, budget_for, duration, measure_pace, two_figures
 from sparring.health.measurements import HealthMeasurements
@@ -125,7 +126,7 @@ def doctor(
     side_by_side: Literal["none", "left", "right"] = "none",
     console: "Console | None" = None,
     **preprocessing: Any,  # noqa: ANN401 (fields of `Preprocessing`)
-) -> Advice | TranslatorAdvice | TableAdvice:
+) -> Advice | TranslatorAdvice | TableAdvice | SeriesAdvice:
     """What is hard about this data, what to start with, and how long that takes here. A few steps are trained to find out.
 
     `data`: whatever `open_source` takes, or a prepared store. `minutes`: how long training may take. None: as long as a first look takes,

@@ -1,5 +1,6 @@
 """Before training on a table: what is hard about it, which recipe to start with, and how long that takes on this machine."""
 
+import contextlib
 import os
 import shlex
 from collections.abc import Mapping
@@ -7,11 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sparring import recipes
+from sparring.core.errors import DataError
 from sparring.core.formatting import flags, plural
 from sparring.data.tables.columns import Column
 from sparring.data.tables.table_store import TableReading, prepare_table
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
+from sparring.health.doctor.series_advice import SeriesAdvice, advise_series, suggestion_for
 from sparring.health.doctor.time_estimate import Pace, duration, measure_pace, two_figures
 from sparring.training.settings import TrainSettings
 
@@ -83,14 +86,17 @@ class TableAdvice:
         }
 
 
-def advise_table(source: str | os.PathLike[str], training: TrainSettings) -> TableAdvice:
-    """What is hard about a table, what to start with, and how long that takes here. A few steps are trained to find out. `training`: with
-    resolved settings. Raises a DataError for what is no table that can be learned.
+def advise_table(source: str | os.PathLike[str], training: TrainSettings) -> TableAdvice | SeriesAdvice:
+    """What is hard about a table, what to start with, and how long that takes here; of one that looks like time series, about these. A few
+    steps are trained to find out. `training`: with resolved settings. Raises a DataError for what is no table that can be learned.
     """
     from sparring.data.tables.inspect_table import inspect_table  # noqa: PLC0415 (an extra)
 
     data = os.fspath(source)
     inspection = inspect_table(data)
+    if (suggestion := suggestion_for(inspection)) is not None:
+        with contextlib.suppress(DataError):  # too short for windows: a plain table
+            return advise_series(data, suggestion, training)
     texts = tuple(column.name for column in inspection.columns if column.kind == "text")
     dataset = prepare_table(data, TableReading(drop=texts))
     recipe = recipes.get(RECIPE)()
