@@ -37,6 +37,8 @@ PATHS, DAYS = 64, 1000
 HOMES: dict[str, Any] = {
     "rows_per_series": 56, "period": 4, "static": ("isp", "technology", "state"), "value": ("traffic_byte_counter",),
 }  # fmt: skip
+RESOURCES = (0.75, 1.0, 1.25, 1.5, 2.0, 2.5)
+"""Resources, over the mean demand, at which accepted requests are compared."""
 FORECAST: dict[str, Any] = {"window": 36, "past": 28}
 """A week of quarter-days, and the two days that follow it."""
 
@@ -92,6 +94,10 @@ def compare_demand(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
                 **{f"{each.method}: coverage": {level: cover.mean for level, cover in each.coverage.items()} for each in scores.scores},
                 "difference": str(scores.differences["traffic_byte_counter"]),
                 "allocation": {name: vars(each) for name, each in shared.outcomes.items()},
+                "accepted with resources of": {
+                    f"{times:g} times the demand": {name: curve.accepted_at(times * shared.demand) for name, curve in shared.curves.items()}
+                    for times in RESOURCES
+                },
                 "at equal resources": {name: shared.at_equal(name) for name in shared.curves if name != shared.name},
             }
             results.setdefault(recipe, []).append(line)
@@ -119,43 +125,73 @@ def compare_apart(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------------------ speed
 
 
-def plain_quantgan(batch: int, steps: int, hidden: int, blocks: int) -> dict[str, Any]:
+def plain_quantgan(batch: int, steps: int, hidden: int, judging: int, blocks: int) -> dict[str, Any]:
     """The same networks as they would be written first: Conv1d, float32, Adam as it comes, both networks' gradients in both turns."""
     import torch
     from torch import nn
-    from torch.nn.functional import leaky_relu, softplus
+    from torch.nn.functional import avg_pool1d, leaky_relu, softplus
 
-    class Network(nn.Module):
-        def __init__(self, channels: int, outputs: int) -> None:
+    scales = [4, 16, 64]
+
+    class Blocks(nn.Module):
+        def __init__(self, channels: int, width: int) -> None:
             super().__init__()
-            self.enter = nn.Conv1d(channels, hidden, 1)
-            self.first = nn.ModuleList(nn.Conv1d(hidden, hidden, 2, dilation=2**number) for number in range(blocks))
-            self.second = nn.ModuleList(nn.Conv1d(hidden, hidden, 2, dilation=2**number) for number in range(blocks))
-            self.skips = nn.ModuleList(nn.Conv1d(hidden, hidden, 1) for _ in range(blocks))
-            self.leave = nn.Conv1d(hidden, outputs, 1)
+            self.enter = nn.Conv1d(channels, width, 1)
+            self.first = nn.ModuleList(nn.Conv1d(width, width, 2, dilation=2**number) for number in range(blocks))
+            self.second = nn.ModuleList(nn.Conv1d(width, width, 2, dilation=2**number) for number in range(blocks))
             self.field = 2 ** (blocks + 1) - 1
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            length = x.shape[2] - self.field + 1
-            x = leaky_relu(self.enter(x), 0.2)
-            total = 0
-            for first, second, skip in zip(self.first, self.second, self.skips, strict=True):
+        def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+            x, found = leaky_relu(self.enter(x), 0.2), []
+            for first, second in zip(self.first, self.second, strict=True):
                 x = leaky_relu(second(leaky_relu(first(x), 0.2)), 0.2)
-                total = total + skip(x[:, :, -length:])
-            return self.leave(leaky_relu(total, 0.2))
+                found.append(x)
+            return found
 
-    generator, discriminator = Network(3, 1), Network(2, 1)
-    adams = [torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.0, 0.99)) for network in (discriminator, generator)]
+    class Generator(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = Blocks(3 * (1 + len(scales)), hidden)
+            self.skips = nn.ModuleList(nn.Conv1d(hidden, hidden, 1) for _ in range(blocks))
+            self.leave = nn.Conv1d(hidden, 2, 1)
+            self.innovation = nn.Sequential(
+                nn.Conv1d(3, hidden, 1), nn.LeakyReLU(0.2), nn.Conv1d(hidden, hidden, 1), nn.LeakyReLU(0.2), nn.Conv1d(hidden, 1, 1)
+            )
+            self.lead = self.blocks.field + max(scales) - 1
+
+        def forward(self, noise: torch.Tensor) -> torch.Tensor:
+            length = noise.shape[2] - self.lead
+            inner = noise[:, :, :-1]
+            wide = length + self.blocks.field - 1
+            means = [avg_pool1d(inner, scale, 1)[:, :, -wide:] * scale**0.5 for scale in scales]
+            total = 0
+            for skip, features in zip(self.skips, self.blocks(torch.cat([inner[:, :, -wide:], *means], 1)), strict=True):
+                total = total + skip(features[:, :, -length:])
+            drift, size = self.leave(leaky_relu(total, 0.2)).chunk(2, 1)
+            return drift + softplus(size) * self.innovation(noise[:, :, -length:])
+
+    class Discriminator(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = Blocks(2, judging)
+            self.leave = nn.Sequential(nn.Linear(2 * judging * blocks, 2 * judging), nn.LeakyReLU(0.2), nn.Linear(2 * judging, 1))
+
+        def forward(self, windows: torch.Tensor) -> torch.Tensor:
+            found = []
+            for features in self.blocks(torch.cat([windows, windows.abs()], 1)):
+                found += [features.mean(2), (features.var(2, correction=0) + 1e-4).sqrt()]
+            return self.leave(torch.cat(found, 1))[:, 0]
+
+    generator, discriminator = Generator(), Discriminator()
+    rates = ((discriminator, 1e-3), (generator, 5e-4))
+    adams = [torch.optim.Adam(network.parameters(), lr=rate, betas=(0.0, 0.99)) for network, rate in rates]
     real, count = torch.randn(batch, 1, steps), [0]
 
-    def judged(windows: torch.Tensor) -> torch.Tensor:
-        return discriminator(torch.cat([windows, windows.abs()], 1)).mean(2)[:, 0]
-
     def step() -> None:
-        made = generator(torch.randn(batch, 3, steps + generator.field - 1))
+        made = generator(torch.randn(batch, 3, steps + generator.lead))
         adams[0].zero_grad()
         shown, drawn = real.clone().requires_grad_(), made.detach().requires_grad_()
-        of_real, of_made = judged(shown), judged(drawn)
+        of_real, of_made = discriminator(shown), discriminator(drawn)
         loss = softplus(of_made - of_real).mean()
         if count[0] % 4 == 0:
             for logits, windows in ((of_real, shown), (of_made, drawn)):
@@ -164,8 +200,8 @@ def plain_quantgan(batch: int, steps: int, hidden: int, blocks: int) -> dict[str
         loss.backward()
         adams[0].step()
         adams[1].zero_grad()
-        made = generator(torch.randn(batch, 3, steps + generator.field - 1))
-        softplus(judged(real) - judged(made)).mean().backward()
+        made = generator(torch.randn(batch, 3, steps + generator.lead))
+        softplus(discriminator(real) - discriminator(made)).mean().backward()
         adams[1].step()
         count[0] += 1
 
@@ -205,7 +241,7 @@ def measure_speed(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     from sparring.nets.temporal import blocks_for
 
     recipe: Any = recipes.get("quantgan")()
-    sizes = (recipe.batch_size, recipe.usual_window, recipe.hidden, blocks_for(recipe.usual_window))
+    sizes = (recipe.batch_size, recipe.usual_window, recipe.hidden, recipe.discriminator_hidden, blocks_for(recipe.usual_window))
     sides = Sides(
         {
             "plain, stock allocator": Variant(plain_quantgan, sizes, False),

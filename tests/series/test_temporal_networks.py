@@ -51,11 +51,12 @@ def test_generators_of_paths_and_futures_look_back_only() -> None:
     assert paths(noise).shape == (2, 2, 10)
     assert max(reach(paths, noise, 4)) == 4 + paths.lead
     futures = FutureGenerator(3, 2, 1, 4, 12)
-    inputs = [torch.randn(2, width, 12) for width in (3, 2, 1, 1)]
-    inputs[2] = (inputs[2] > 0).float()
+    assert futures.lead == 3
+    inputs = [torch.randn(2, width, 12) for width in (2, 1, 1)]
+    inputs = [torch.randn(2, 3, 15), inputs[0], (inputs[1] > 0).float(), inputs[2]]
     before = futures(*inputs)
     for each in inputs:
-        each[:, :, 7:] += 1
+        each[:, :, -5:] += 1
     after = futures(*inputs)
     assert torch.equal(before[:, :, :7], after[:, :, :7])
     assert not torch.equal(before[:, :, 7:], after[:, :, 7:])
@@ -76,7 +77,8 @@ def test_noise_at_scales_is_of_unit_variance_and_of_the_steps_until_then() -> No
 def test_values_that_are_not_given_are_not_looked_at() -> None:
     torch.manual_seed(0)
     futures = FutureGenerator(3, 2, 1, 4, 12)
-    noise, given, known = (torch.randn(2, width, 12) for width in (3, 2, 1))
+    given, known = (torch.randn(2, width, 12) for width in (2, 1))
+    noise = torch.randn(2, 3, 12 + futures.lead)
     mask = torch.zeros(2, 1, 12)
     mask[:, :, :5] = 1
     other = torch.cat([given[:, :, :5], torch.randn(2, 2, 7)], dim=2)

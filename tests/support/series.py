@@ -8,9 +8,9 @@ import pandas as pd
 
 WINDOW, PAST = 12, 8
 SMALL: dict[str, dict[str, Any]] = {
-    "quantgan": {"batch_size": 8, "hidden": 4},
-    "cgan-series": {"batch_size": 8, "hidden": 4, "past": PAST},
-    "ganslicing": {"batch_size": 8, "hidden": 4, "past": PAST},
+    "quantgan": {"batch_size": 8, "hidden": 4, "discriminator_hidden": 4},
+    "cgan-series": {"batch_size": 8, "hidden": 4, "discriminator_hidden": 4, "past": PAST},
+    "ganslicing": {"batch_size": 8, "hidden": 4, "discriminator_hidden": 4, "past": PAST},
     "timegan": {"batch_size": 8, "hidden": 4, "layers": 2, "latent_size": 2, "embedding_steps": 2, "supervised_steps": 2},
     "doppelganger": {
         "batch_size": 8, "hidden": 6, "attribute_hidden": 6, "discriminator_hidden": 8, "discriminator_layers": 2, "latent_size": 2,

@@ -22,7 +22,7 @@ EXPLANATIONS = {
     "changes": ("The same of the differences from one step to the next.", "Sees two steps at a time."),
     "autocorrelation": (
         "How far apart the correlations of values with those some steps later are.",
-        "Knows straight-line relations only. Returns hardly have any: floor and ceiling are alike.",
+        "Knows straight-line relations only. (Returns have hardly any: there, floor and ceiling are alike.)",
     ),
     "memory": (
         "The same of absolute returns: whether wild times follow wild times.",

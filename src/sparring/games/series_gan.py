@@ -38,6 +38,11 @@ class SeriesGame(TwoPlayerGame):
         """What a window is."""
         return cast(SeriesSpec, self.spec)
 
+    @property
+    def lead(self) -> int:
+        """Number of steps of noise before the first of a window."""
+        return cast(Any, self.generator).lead
+
     def noise(self, streams: Streams, n: int, numbers: int) -> Float[Tensor, "n {numbers}"]:
         """Noise of `n` windows, at the start of the stream "latent"."""
         return (streams.normal if self.settings.latent == "normal" else streams.uniform)("latent", n, numbers)
@@ -50,11 +55,6 @@ class SeriesGame(TwoPlayerGame):
 
 class PathGame(SeriesGame):
     """The generator makes paths of any length from noise at each step, and is told nothing."""
-
-    @property
-    def lead(self) -> int:
-        """Number of steps of noise before the first of a path."""
-        return cast(Any, self.generator).lead
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: the noise of all steps of a window."""
@@ -106,7 +106,7 @@ class FutureGame(SeriesGame):
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: the noise of all steps of a window, and two uniform numbers that choose what is known of it."""
-        noise = self.noise(streams, n, self.settings.latent_size * self.series_spec.steps)
+        noise = self.noise(streams, n, self.settings.latent_size * (self.series_spec.steps + self.lead))
         return torch.cat([noise, streams.uniform("window", n, 2)], dim=1)
 
     def generate(
@@ -123,7 +123,7 @@ class FutureGame(SeriesGame):
         else:
             whole = condition.view(len(condition), -1, spec.steps)
             values, mask, known = whole.split([len(spec.values), 1, spec.known_width], dim=1)
-        noise = latents[:, : self.settings.latent_size * spec.steps].view(len(latents), self.settings.latent_size, spec.steps)
+        noise = latents[:, :-2].unflatten(1, (self.settings.latent_size, spec.steps + self.lead))
         if truncation is not None:
             noise = noise * min(1.0, truncation)
         made = self.generator(noise, values, mask, known).to(values.dtype)
@@ -296,7 +296,11 @@ class SeriesSettings(Recipe):
 class SeriesAdversarialRecipe(SeriesSettings, AdversarialSettings):
     """A game of a generator of series against a discriminator. A recipe builds it."""
 
-    ranges: ClassVar[Ranges] = {**AdversarialSettings.ranges, "hidden": {"at least": 1, "at most": 4096}}
+    ranges: ClassVar[Ranges] = {
+        **AdversarialSettings.ranges,
+        "hidden": {"at least": 1, "at most": 4096},
+        "discriminator_hidden": {"at least": 1, "at most": 4096},
+    }
     settings_for: ClassVar[Any] = {}
 
     def incompatibilities(self, spec: SeriesSpec) -> list[str]:

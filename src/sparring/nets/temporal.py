@@ -85,17 +85,18 @@ def at_scales(noise: Float[Tensor, "n c t"], scales: Sequence[int]) -> Float[Ten
     return torch.cat([noise[:, :, -steps:], *(each.to(noise.dtype) for each in means)], dim=1)
 
 
-class PathGenerator(nn.Module):
-    """From noise at each step to values at each step, paths of any length: the stochastic volatility neural network of Wiese et al. 2020. A
-    value is a drift and a volatility times an innovation. Drift and volatility come from the noise of the steps before, at several scales
-    of time, by a temporal network; the innovation from the noise of the step.
+def time_scales(steps: int) -> list[int]:
+    """Powers of four that are at most `steps`, from 4 to 256: scales of noise for windows of so many steps."""
+    return [4**power for power in range(1, 5) if 4**power <= steps]
+
+
+class VolatilityHead(nn.Module):
+    """Values as drift and volatility times an innovation, which comes from the noise of the step alone (Wiese et al. 2020, stochastic
+    volatility neural networks).
     """
 
-    def __init__(self, latent_size: int, values: int, hidden: int, steps: int) -> None:
+    def __init__(self, latent_size: int, values: int, hidden: int) -> None:
         super().__init__()
-        self.latent_size = latent_size
-        self.scales = [4**power for power in range(1, 5) if 4**power <= steps]
-        self.network = TemporalNetwork(latent_size * (1 + len(self.scales)), 2 * values, hidden, blocks_for(steps))
         self.innovation = nn.Sequential(
             convolution(latent_size, hidden),
             nn.LeakyReLU(SLOPE, inplace=True),
@@ -104,6 +105,24 @@ class PathGenerator(nn.Module):
             convolution(hidden, values),
         )
 
+    def forward(self, drift_and_size: Float[Tensor, "n twice_values t"], noise: Float[Tensor, "n latent t"]) -> Float[Tensor, "n values t"]:
+        """Values of each step."""
+        drift, size = drift_and_size.chunk(2, dim=1)
+        innovation = self.innovation(noise[:, :, None].contiguous(memory_format=torch.channels_last))[:, :, 0]
+        return drift + softplus(size) * innovation.to(drift.dtype)
+
+
+class PathGenerator(nn.Module):
+    """From noise at each step to values at each step, paths of any length. Drift and volatility come from the noise of the steps before, at
+    several scales of time, by a temporal network.
+    """
+
+    def __init__(self, latent_size: int, values: int, hidden: int, steps: int) -> None:
+        super().__init__()
+        self.latent_size, self.scales = latent_size, time_scales(steps)
+        self.network = TemporalNetwork(latent_size * (1 + len(self.scales)), 2 * values, hidden, blocks_for(steps))
+        self.head = VolatilityHead(latent_size, values, hidden)
+
     @property
     def lead(self) -> int:
         """Number of steps of noise before the first step of a path."""
@@ -111,35 +130,40 @@ class PathGenerator(nn.Module):
 
     def forward(self, noise: Float[Tensor, "n latent t_and_lead"]) -> Float[Tensor, "n values t"]:
         """Values of each step after the lead."""
-        drift, size = self.network(at_scales(noise[:, :, :-1], self.scales)).chunk(2, dim=1)
-        innovation = self.innovation(noise[:, :, None, self.lead :].contiguous(memory_format=torch.channels_last))[:, :, 0]
-        return drift + softplus(size) * innovation.to(drift.dtype)
+        return self.head(self.network(at_scales(noise[:, :, :-1], self.scales)), noise[:, :, self.lead :])
 
 
 class FutureGenerator(nn.Module):
-    """From noise, what is known of the values, and what is known of each step to the values of all steps."""
+    """From noise at several scales of time, what is known of the values, and what is known of each step to the values of all steps."""
 
     def __init__(self, latent_size: int, values: int, known: int, hidden: int, steps: int) -> None:
         super().__init__()
-        self.latent_size = latent_size
-        self.network = TemporalNetwork(latent_size + values + 1 + known, values, hidden, blocks_to_see(steps))
+        self.latent_size, self.scales = latent_size, time_scales(steps)
+        inputs = latent_size * (1 + len(self.scales)) + values + 1 + known
+        self.network = TemporalNetwork(inputs, 2 * values, hidden, blocks_to_see(steps))
+        self.head = VolatilityHead(latent_size, values, hidden)
+
+    @property
+    def lead(self) -> int:
+        """Number of steps of noise before the first step of a window."""
+        return max(self.scales, default=1) - 1
 
     def forward(
         self,
-        noise: Float[Tensor, "n latent t"],
+        noise: Float[Tensor, "n latent t_and_lead"],
         given: Float[Tensor, "n values t"],
         mask: Float[Tensor, "n 1 t"],
         known: Float[Tensor, "n known t"],
     ) -> Float[Tensor, "n values t"]:
         """Values of each step. `mask`: 1 where the values are given, else 0 (and `given` is not looked at); `known`: see SeriesSpec."""
-        inputs = torch.cat([noise, given * mask, mask, known], dim=1)
-        return self.network(pad(inputs, (self.network.receptive_field - 1, 0)))
+        inputs = torch.cat([at_scales(noise, self.scales), given * mask, mask, known], dim=1)
+        return self.head(self.network(pad(inputs, (self.network.receptive_field - 1, 0))), noise[:, :, self.lead :])
 
 
 class WindowDiscriminator(nn.Module):
-    """From a window to a logit: means and deviations over the steps of the features of each temporal block, and the features of the last
-    step, through a perceptron. It sees absolute values, too. (A temporal network's output at the last step alone tells series with and
-    without memory of volatility apart only after a long time: statistics over steps are what that is.)
+    """From a window to a logit: means and deviations over the steps of the features of each temporal block, through a perceptron. It sees
+    absolute values, too. (A temporal network's output at the last step tells series with and without memory of volatility apart only after
+    a long time, and knows windows by heart soon. Statistics over steps are what memory is.)
     """
 
     def __init__(self, channels: int, hidden: int, steps: int) -> None:
@@ -147,7 +171,7 @@ class WindowDiscriminator(nn.Module):
         blocks = blocks_for(steps)
         self.enter = nn.Sequential(convolution(2 * channels, hidden), nn.LeakyReLU(SLOPE, inplace=True))
         self.blocks = nn.ModuleList(TemporalBlock(hidden, hidden, 2**number) for number in range(blocks))
-        self.leave = perceptron([3 * hidden * blocks, 2 * hidden, 1])
+        self.leave = perceptron([2 * hidden * blocks, 2 * hidden, 1])
 
     def forward(self, windows: Float[Tensor, "n c t"], condition: None = None) -> Float[Tensor, "n 1"]:
         """Logits."""
@@ -158,7 +182,7 @@ class WindowDiscriminator(nn.Module):
             steps = y[:, :, 0].float()
             mean = steps.mean(dim=2)
             deviation = ((steps - mean[..., None]).square().mean(dim=2) + 1e-4).sqrt()
-            found += [mean, deviation, steps[:, :, -1]]
+            found += [mean, deviation]
         return self.leave(torch.cat(found, dim=1)).to(windows.dtype)
 
 

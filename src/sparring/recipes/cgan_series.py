@@ -28,8 +28,10 @@ class CGANSeries(FutureRecipe):
     """Number of real windows in each batch."""
     latent_size: int = 3
     """Number of dimensions of the noise at each step."""
-    hidden: int = 64
-    """Number of channels of the convolutions."""
+    hidden: int = 32
+    """Number of channels of the generator's convolutions."""
+    discriminator_hidden: int = 16
+    """Number of channels of the discriminator's. With more, it soon knows few windows by heart."""
     objective: ObjectiveName = "relativistic"
     """Losses of generator and discriminator. (For the others, see `sparring train dcgan --help`.)"""
     learning_rate: float = 5e-4
@@ -38,9 +40,9 @@ class CGANSeries(FutureRecipe):
     """Learning rate of the discriminator. Where the generator is as fast, the two run in circles. None: the generator's."""
     betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates, for the mean and the variance of gradients."""
-    r1: float | None = 0.01
+    r1: float | None = 0.1
     """Weight gamma of R1, which is gamma / 2 times the squared gradient at real windows. 0: no penalty. None: by the number of steps."""
-    r2: float | None = 0.01
+    r2: float | None = 0.1
     """Weight gamma of R2, the same at generated windows. None: the same as R1's."""
     penalty_every: int = 4
     """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization)."""
@@ -48,7 +50,7 @@ class CGANSeries(FutureRecipe):
     def build(self, spec: SeriesSpec) -> FutureGame:
         """See Recipe."""
         generator = nets.FutureGenerator(self.latent_size, len(spec.values), spec.known_width, self.hidden, spec.steps)
-        discriminator = nets.WindowDiscriminator(spec.shape[0] * self.packing, self.hidden, spec.steps)
+        discriminator = nets.WindowDiscriminator(spec.shape[0] * self.packing, self.discriminator_hidden, spec.steps)
         return FutureGame(spec, generator, discriminator, settings=self)
 
 

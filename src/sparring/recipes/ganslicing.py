@@ -21,6 +21,8 @@ class GANSlicing(CGANSeries):
     usual_past: ClassVar[int] = 72
     known: ClassVar[tuple[str, ...]] = ("calendar", "statics")
 
+    learning_rate: float = 1e-3
+    """Learning rate of the generator, which the energy score keeps on its way."""
     energy: float = 10.0
     """Weight of the energy score of two futures of each past (Gneiting and Raftery 2007), which draws forecasts towards the real
     distribution of each step. 0: none."""

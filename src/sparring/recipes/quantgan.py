@@ -24,8 +24,10 @@ class QuantGAN(SeriesAdversarialRecipe):
     """Number of real windows in each batch."""
     latent_size: int = 3
     """Number of dimensions of the noise at each step."""
-    hidden: int = 64
-    """Number of channels of the convolutions. (The paper: 80.)"""
+    hidden: int = 32
+    """Number of channels of the generator's convolutions. (The paper: 80.)"""
+    discriminator_hidden: int = 16
+    """Number of channels of the discriminator's. A single series of decades has few windows: with more, it knows them by heart."""
     objective: ObjectiveName = "relativistic"
     """Losses of generator and discriminator. (The paper: non-saturating. For the others, see `sparring train dcgan --help`.)"""
     learning_rate: float = 5e-4
@@ -34,9 +36,9 @@ class QuantGAN(SeriesAdversarialRecipe):
     """Learning rate of the discriminator. Where the generator is as fast, the two run in circles. None: the generator's."""
     betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates, for the mean and the variance of gradients."""
-    r1: float | None = 0.01
+    r1: float | None = 0.1
     """Weight gamma of R1, which is gamma / 2 times the squared gradient at real windows. 0: no penalty. None: by the number of steps."""
-    r2: float | None = 0.01
+    r2: float | None = 0.1
     """Weight gamma of R2, the same at generated windows. None: the same as R1's."""
     penalty_every: int = 4
     """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization)."""
@@ -45,7 +47,7 @@ class QuantGAN(SeriesAdversarialRecipe):
         """See Recipe."""
         values = len(spec.values)
         generator = nets.PathGenerator(self.latent_size, values, self.hidden, spec.steps)
-        discriminator = nets.WindowDiscriminator(values * self.packing, self.hidden, spec.steps)
+        discriminator = nets.WindowDiscriminator(values * self.packing, self.discriminator_hidden, spec.steps)
         return PathGame(spec, generator, discriminator, settings=self)
 
 

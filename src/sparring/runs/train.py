@@ -170,7 +170,7 @@ def continue_run(
         )
     steps_before = checkpoints.newest_progress(run.checkpoints).step if trained(run) else None
     every = training.evaluate_every
-    score = modality.checkpoint_score(dataset, training.seed) if every is None else instruments.evaluate(dataset, training)
+    score = modality.checkpoint_score(trained_on, training.seed) if every is None else instruments.evaluate(dataset, training)
     grid = modality.sample_grid(dataset, training.samples, training.seed)
     measurements = instruments.measure_health(trained_on, held_out, training.seed)
 
