@@ -35,7 +35,15 @@ SMALL = {
     "ctgan": ["--batch-size", "40", "--generator-hidden", "16", "--discriminator-hidden", "16"],
     "tvae": ["--batch-size", "40", "--hidden", "16"],
 }
-"""By recipe, settings of small networks."""
+SERIES = ["--id", "symbol", "--returns", "--window", "24", "--batch-size", "16"]
+SMALL |= {
+    "quantgan": [*SERIES, "--hidden", "8", "--discriminator-hidden", "8"],
+    "cgan-series": [*SERIES, "--past", "12", "--hidden", "8", "--discriminator-hidden", "8"],
+    "timegan": [*SERIES, "--hidden", "8", "--layers", "1", "--embedding-steps", "10", "--supervised-steps", "10"],
+    "doppelganger": [*SERIES, "--hidden", "8", "--attribute-hidden", "8", "--discriminator-hidden", "8", "--discriminator-layers", "2"],
+    "timevae": [*SERIES, "--channels", "4", "8"],
+}
+"""By recipe, settings of small networks. (Of series: on `--data stocks`.)"""
 PATIENCE = 60
 """Seconds that an aimed kill waits for a checkpoint in the making."""
 

@@ -2,7 +2,7 @@
 
     python benchmarks/series.py facts --prices FILE [--recipes quantgan ...] [--minutes 20] [--seeds 0 1 2 3 4]
     python benchmarks/series.py demand --homes FILE [--recipes ganslicing] [--minutes 20] [--seeds 0 1 2 3 4]
-    python benchmarks/series.py apart --shares FILE --homes FILE [--recipes ...] [--minutes 20]
+    python benchmarks/series.py apart [--shares FILE] [--homes FILE] [--recipes ...] [--minutes 20]
     python benchmarks/series.py speed [--rounds 9]
 
 FILE: daily prices of an index (columns date and price, as skfolio's sp500_index.csv.gz); of shares, a column each (sp500_dataset.csv.gz);
@@ -12,6 +12,8 @@ homes as shared/data/network/fcc_mba.csv (600 homes, 56 quarter-days each). Reci
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -109,6 +111,7 @@ def compare_apart(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """Discriminative and predictive scores on shares and on homes, the same windows of 24 steps for all."""
     shares: dict[str, Any] = {"returns": True, "value": ("AAPL", "BAC", "CVX", "GE", "JNJ")}
     cases = {"shares": (asked.shares, shares), "homes": (asked.homes, HOMES)}
+    cases = {name: case for name, case in cases.items() if case[0] is not None}
     results: dict[str, Any] = {}
     for case, (data, settings) in cases.items():
         for recipe in asked.recipes or ["timegan", "quantgan", "doppelganger", "timevae", "cgan-series"]:
@@ -116,7 +119,7 @@ def compare_apart(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
             kept = {name: value for name, value in settings.items() if name != "static" or recipe in {"doppelganger", "cgan-series"}}
             model = trained(recipe, data, scratch / f"{case}-{recipe}", asked.minutes, asked.seeds[0], window=24, **kept, **past)
             judgment = judge_series_model(model)
-            scores = {each.name: each.value.value for each in judgment.scores}
+            scores = {each.name: each.yours.value for each in judgment.scores}
             results.setdefault(case, {})[recipe] = scores
             print(json.dumps({"case": case, "recipe": recipe, "step": model.step, **scores}), flush=True)
     return results
@@ -227,11 +230,11 @@ def our_quantgan(settings: dict[str, Any], precision: str) -> dict[str, Any]:
     return {"step": one}
 
 
-def walk(days: int) -> "pd.DataFrame":
+def walk(days: int, interval: str = "B") -> "pd.DataFrame":
     import pandas as pd
 
     prices = 100 * np.exp(np.cumsum(0.01 * np.random.default_rng(0).standard_normal(days)))
-    return pd.DataFrame({"date": pd.bdate_range("1990-01-01", periods=days), "price": prices})
+    return pd.DataFrame({"date": pd.date_range("1990-01-01", periods=days, freq=interval), "price": prices})
 
 
 def measure_speed(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
@@ -263,7 +266,24 @@ def measure_speed(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         model.game.simulate(10_000, 250, seed, 0, None, None)
         times.append(time.perf_counter() - began)
     print(f"\n10,000 paths of 250 days: {statistics.median(times):.1f} s")
-    return {"medians": medians, "paths": times}
+    peaks = {days: peak_memory(days, scratch) for days in (4_000, 100_000, 1_000_000)}
+    print("| steps of the series | peak memory, MB |\n|---|---|")
+    for days, peak in peaks.items():
+        print(f"| {days:,} | {peak:.0f} |")
+    return {"medians": medians, "paths": times, "peaks": peaks}
+
+
+def peak_memory(days: int, scratch: Path) -> float:
+    """Peak memory in MB of a training of twenty steps on a series of so many steps, in a process of its own."""
+    data = scratch / f"walk-{days}.parquet"
+    walk(days, "min").to_parquet(data)
+    code = (
+        "import resource, sys, sparring; from rich.console import Console; "
+        "sparring.train('quantgan', sys.argv[1], sys.argv[2], returns=True, steps=20, console=Console(quiet=True)); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    found = subprocess.run([sys.executable, "-c", code, data, scratch / f"run-{days}"], capture_output=True, text=True, check=True)
+    return float(found.stdout.split()[-1])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -280,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, help="where to keep the runs")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args(arguments)
-    needed = {"facts": ["prices"], "demand": ["homes"], "apart": ["shares", "homes"], "speed": []}[asked.task]
+    needed = {"facts": ["prices"], "demand": ["homes"], "apart": [], "speed": []}[asked.task]
     if missing := [name for name in needed if getattr(asked, name) is None]:
         parser.error(f"{asked.task} needs --{' and --'.join(missing)}")
     with tempfile.TemporaryDirectory() as scratch:

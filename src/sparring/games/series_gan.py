@@ -21,6 +21,8 @@ from sparring.games.recipe import Recipe
 from sparring.games.step_context import StepContext
 from sparring.losses.scoring_rules import energy_score
 
+FEWEST_WINDOWS = 50_000
+"""Number of windows that training sees at least before it ends by itself."""
 CHUNK = 64
 """Number of paths that are generated together."""
 
@@ -300,8 +302,17 @@ class SeriesAdversarialRecipe(SeriesSettings, AdversarialSettings):
         **AdversarialSettings.ranges,
         "hidden": {"at least": 1, "at most": 4096},
         "discriminator_hidden": {"at least": 1, "at most": 4096},
+        "passes": {"at least": 1},
     }
     settings_for: ClassVar[Any] = {}
+
+    passes: int = 15
+    """Number of passes through the windows after which training ends, unless real_samples or steps is given. Windows overlap and are few
+    in truth: in more passes the discriminator learns them by heart."""
+
+    def enough_samples(self, spec: SeriesSpec, count: int) -> int:
+        """See Recipe."""
+        return max(FEWEST_WINDOWS, self.passes * count)
 
     def incompatibilities(self, spec: SeriesSpec) -> list[str]:
         """See Recipe."""
