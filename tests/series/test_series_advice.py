@@ -14,7 +14,8 @@ from sparring.data.series.series_reading import SeriesReading
 from sparring.data.series.series_store import windows_apart
 from sparring.data.series.suggest_series import SeriesSuggestion, walks
 from sparring.data.tables.inspect_table import inspect_table
-from sparring.health.doctor.series_advice import SeriesAdvice, recipe_for, suggestion_for
+from sparring.health.doctor.series_advice import SeriesAdvice
+from sparring.health.doctor.series_command import recipe_for, suggestion_for
 from sparring.health.doctor.table_advice import TableAdvice
 from support.cli import call
 

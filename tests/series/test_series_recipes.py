@@ -430,3 +430,10 @@ def means(losses: dict[str, torch.Tensor]) -> dict[str, float]:
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
+
+
+def test_training_ends_by_itself_after_some_passes_and_not_too_early() -> None:
+    recipe = recipe_of("quantgan", passes=3)
+    spec = dataset_of("quantgan").spec
+    assert [recipe.enough_samples(spec, count) for count in (10, 20_000)] == [50_000, 60_000]
+    assert recipe_of("timevae").enough_samples(spec, 10) is None

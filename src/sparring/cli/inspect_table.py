@@ -35,7 +35,7 @@ def inspect_table_file(data: str, out: Path | None, for_images: Mapping[str, obj
 
 def _series_lines(data: str, inspection: "TableInspection") -> list[str]:
     """How to train on a table that looks like time series."""
-    from sparring.health.doctor.series_advice import recipe_for, suggestion_for, train_command
+    from sparring.health.doctor.series_command import recipe_for, suggestion_for, train_command
 
     suggestion = suggestion_for(inspection)
     if suggestion is None:

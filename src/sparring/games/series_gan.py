@@ -308,7 +308,7 @@ class SeriesAdversarialRecipe(SeriesSettings, AdversarialSettings):
 
     passes: int = 15
     """Number of passes through the windows after which training ends, unless real_samples or steps is given. Windows overlap and are few
-    in truth: in more passes the discriminator learns them by heart."""
+    in truth: in more passes the discriminator memorizes them."""
 
     def enough_samples(self, spec: SeriesSpec, count: int) -> int:
         """See Recipe."""

@@ -31,7 +31,7 @@ class CGANSeries(FutureRecipe):
     hidden: int = 32
     """Number of channels of the generator's convolutions."""
     discriminator_hidden: int = 16
-    """Number of channels of the discriminator's. With more, it soon knows few windows by heart."""
+    """Number of channels of the discriminator's. With more, it soon memorizes the windows."""
     objective: ObjectiveName = "relativistic"
     """Losses of generator and discriminator. (For the others, see `sparring train dcgan --help`.)"""
     learning_rate: float = 5e-4

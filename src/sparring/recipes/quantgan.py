@@ -27,7 +27,7 @@ class QuantGAN(SeriesAdversarialRecipe):
     hidden: int = 32
     """Number of channels of the generator's convolutions. (The paper: 80.)"""
     discriminator_hidden: int = 16
-    """Number of channels of the discriminator's. A single series of decades has few windows: with more, it knows them by heart."""
+    """Number of channels of the discriminator's. A single series of decades has few windows: with more, it memorizes them."""
     objective: ObjectiveName = "relativistic"
     """Losses of generator and discriminator. (The paper: non-saturating. For the others, see `sparring train dcgan --help`.)"""
     learning_rate: float = 5e-4

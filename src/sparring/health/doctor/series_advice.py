@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from sparring import recipes
-from sparring.core.formatting import flags, plural
+from sparring.core.formatting import plural
 from sparring.data.series.series_dataset import SeriesDataset
 from sparring.data.series.series_reading import SeriesReading
 from sparring.data.series.series_store import prepare_series, windows_apart
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
+from sparring.health.doctor.series_command import recipe_for, train_command
 from sparring.health.doctor.time_estimate import Pace, measure_pace, two_figures
 from sparring.training.settings import TrainSettings
 
 if TYPE_CHECKING:
     from sparring.data.series.suggest_series import SeriesSuggestion
-    from sparring.data.tables.inspect_table import TableInspection
 
 MINUTES = 20
 """Minutes to begin with, as the cards of the recipes say."""
-MANY_SERIES = 50
-"""Series from which on attributes can be generated with them."""
 FEW_WINDOWS, FAR_TOO_FEW_WINDOWS = 50, 10
 """Windows that lie side by side, without overlapping."""
 SAID = ("Only ", "There is a step ")
@@ -95,25 +93,6 @@ class SeriesAdvice:
             "difficulties": [asdict(one) for one in self.difficulties],
             "pace": asdict(self.pace),
         }
-
-
-def train_command(recipe: str, data: str, settings: Mapping[str, Any]) -> str:
-    """The command that trains so."""
-    return " ".join(["sparring train", recipe, "--data", shlex.quote(data), *flags(settings)])
-
-
-def suggestion_for(inspection: "TableInspection") -> "SeriesSuggestion | None":
-    """How a table would be read as series; None if it does not look like any."""
-    from sparring.data.series.suggest_series import suggest_series  # noqa: PLC0415 (an extra)
-
-    return suggest_series(inspection.columns, inspection.values)
-
-
-def recipe_for(suggestion: "SeriesSuggestion") -> str:
-    """The recipe to start with."""
-    if suggestion.returns:
-        return "quantgan"
-    return "doppelganger" if suggestion.static and suggestion.count >= MANY_SERIES else "cgan-series"
 
 
 def advise_series(data: str, suggestion: "SeriesSuggestion", training: TrainSettings) -> SeriesAdvice:

@@ -14,7 +14,8 @@ from sparring.data.tables.columns import Column
 from sparring.data.tables.table_store import TableReading, prepare_table
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
-from sparring.health.doctor.series_advice import SeriesAdvice, advise_series, suggestion_for
+from sparring.health.doctor.series_advice import SeriesAdvice, advise_series
+from sparring.health.doctor.series_command import suggestion_for
 from sparring.health.doctor.time_estimate import Pace, duration, measure_pace, two_figures
 from sparring.training.settings import TrainSettings
 
