@@ -116,7 +116,7 @@ class Images:
         """See Modality. Likelihoods, and what becomes of images on the way to their latents and back."""
         return image_probe(data, holdout)
 
-    def checkpoint_score(self, dataset: Store, seed: int) -> Callable[[Game], dict[str, Any]]:
+    def checkpoint_score(self, dataset: Dataset, seed: int) -> Callable[[Game], dict[str, Any]]:
         """See Modality. The sliced Wasserstein distance to some of the images."""
         count = min(SCORED_SAMPLES, len(dataset))
         real = downsampled_rows(dataset.batch(np.linspace(0, len(dataset) - 1, count).astype(np.int64)).samples)

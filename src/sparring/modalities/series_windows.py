@@ -81,7 +81,7 @@ def phases_in_calendar(spec: SeriesSpec, windows: Float32[np.ndarray, "n channel
     return None
 
 
-def to_units(spec: SeriesSpec, seen: Float32[np.ndarray, "n values steps"]) -> Float64[np.ndarray, "n values steps"]:
+def to_units(spec: SeriesSpec, seen: Float32[np.ndarray, "n _ steps"]) -> Float64[np.ndarray, "n values steps"]:
     """Values as networks see them in their units; log returns where these are learned."""
     return np.stack([column.scaling.inverse(seen[:, place].astype(np.float64)) for place, column in enumerate(spec.values)], axis=1)
 

@@ -11,7 +11,7 @@ HARMONICS = 2
 """Number of waves, of the season's length and its parts, that a season within a window is made of."""
 
 
-def quantile_distance(real: Float[np.ndarray, " n"], synthetic: Float[np.ndarray, " m"]) -> float:
+def quantile_distance(real: Float[np.ndarray, "*n"], synthetic: Float[np.ndarray, "*m"]) -> float:
     """The Wasserstein-1 distance of two samples, in the unit of their values: mean absolute difference of 2,048 quantiles, each in the
     middle of its share of the values. 0 is best.
     """
