@@ -227,8 +227,8 @@ def test_normal_scores_are_ranks() -> None:
     scores = scaling.forward(values)
     assert abs(scores.mean()) < 0.01
     assert abs(scores.std() - 1) < 0.01
-    assert scaling.forward(np.median(values)) == pytest.approx(0, abs=0.01)
-    assert scaling.forward(np.quantile(values, 0.975)) == pytest.approx(NormalDist().inv_cdf(0.975), abs=0.03)
+    assert scaling.forward(np.array([np.median(values)])) == pytest.approx(0, abs=0.01)
+    assert scaling.forward(np.quantile(values, [0.975])) == pytest.approx(NormalDist().inv_cdf(0.975), abs=0.03)
     np.testing.assert_allclose(scaling.inverse(scores), values, rtol=0.02, atol=0.01)
     assert scaling.inverse(np.array([-9.0, 9.0])).tolist() == [values.min(), values.max()]
     assert Scaling.from_json(scaling.to_json()) == scaling

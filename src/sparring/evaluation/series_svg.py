@@ -39,7 +39,7 @@ def line_chart(
     return Markup("".join([*parts, "</svg>"]))  # noqa: S704 (numbers, and a label that was escaped)
 
 
-def histogram_chart(edges: Points, shares: Mapping[str, Points], label: str) -> Markup:
+def histogram_chart(edges: Float64[np.ndarray, " n_and_one"], shares: Mapping[str, Points], label: str) -> Markup:
     """Bars of the shares of generated values ("yours"), and a line of steps for the real ones ("real"). Bars that are many times as high as
     this line are cut off.
     """
