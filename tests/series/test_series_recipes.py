@@ -436,4 +436,6 @@ def test_training_ends_by_itself_after_some_passes_and_not_too_early() -> None:
     recipe = recipe_of("quantgan", passes=3)
     spec = dataset_of("quantgan").spec
     assert [recipe.enough_samples(spec, count) for count in (10, 20_000)] == [50_000, 60_000]
+    assert recipe_of("ganslicing").enough_samples(spec, 20_000) == 300_000
     assert recipe_of("timevae").enough_samples(spec, 10) is None
+    assert recipe_of("doppelganger").enough_samples(spec, 10) is None

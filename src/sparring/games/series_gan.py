@@ -19,6 +19,7 @@ from sparring.games.game import evaluating
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.step_context import StepContext
+from sparring.losses.objectives import ObjectiveName
 from sparring.losses.scoring_rules import energy_score
 
 FEWEST_WINDOWS = 50_000
@@ -302,17 +303,8 @@ class SeriesAdversarialRecipe(SeriesSettings, AdversarialSettings):
         **AdversarialSettings.ranges,
         "hidden": {"at least": 1, "at most": 4096},
         "discriminator_hidden": {"at least": 1, "at most": 4096},
-        "passes": {"at least": 1},
     }
     settings_for: ClassVar[Any] = {}
-
-    passes: int = 15
-    """Number of passes through the windows after which training ends, unless real_samples or steps is given. Windows overlap and are few
-    in truth: in more passes the discriminator memorizes them."""
-
-    def enough_samples(self, spec: SeriesSpec, count: int) -> int:
-        """See Recipe."""
-        return max(FEWEST_WINDOWS, self.passes * count)
 
     def incompatibilities(self, spec: SeriesSpec) -> list[str]:
         """See Recipe."""
@@ -327,12 +319,49 @@ class SeriesAdversarialRecipe(SeriesSettings, AdversarialSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FutureRecipe(SeriesAdversarialRecipe):
+class TemporalRecipe(SeriesAdversarialRecipe):
+    """Temporal convolutional networks, the game of relativistic pairs, and an end before the discriminator memorizes the windows."""
+
+    ranges: ClassVar[Ranges] = {**SeriesAdversarialRecipe.ranges, "passes": {"at least": 1}}
+
+    batch_size: int = 64
+    """Number of real windows in each batch."""
+    latent_size: int = 3
+    """Number of dimensions of the noise at each step."""
+    hidden: int = 32
+    """Number of channels of the generator's convolutions."""
+    discriminator_hidden: int = 16
+    """Number of channels of the discriminator's. A single series of decades has few windows: with more, it memorizes them."""
+    objective: ObjectiveName = "relativistic"
+    """Losses of generator and discriminator. (For the others, see `sparring train dcgan --help`.)"""
+    learning_rate: float = 5e-4
+    """Learning rate of the generator."""
+    discriminator_learning_rate: float | None = 1e-3
+    """Learning rate of the discriminator. Where the generator is as fast, the two run in circles. None: the generator's."""
+    betas: tuple[float, float] = (0.0, 0.99)
+    """Adam's decay rates, for the mean and the variance of gradients."""
+    r1: float | None = 0.1
+    """Weight gamma of R1, which is gamma / 2 times the squared gradient at real windows. 0: no penalty. None: by the number of steps."""
+    r2: float | None = 0.1
+    """Weight gamma of R2, the same at generated windows. None: the same as R1's."""
+    penalty_every: int = 4
+    """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization)."""
+    passes: int = 15
+    """Number of passes through the windows after which training ends, unless real_samples or steps is given. Windows overlap and are few
+    in truth: in more passes the discriminator memorizes them."""
+
+    def enough_samples(self, spec: SeriesSpec, count: int) -> int:
+        """See Recipe."""
+        return max(FEWEST_WINDOWS, self.passes * count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FutureRecipe(TemporalRecipe):
     """A generator that continues a past, against a discriminator."""
 
     known: ClassVar[tuple[str, ...]] = ("calendar", "statics")
     ranges: ClassVar[Ranges] = {
-        **SeriesAdversarialRecipe.ranges,
+        **TemporalRecipe.ranges,
         "past_share": {"at least": 0, "at most": 1},
         "energy": {"at least": 0},
     }

@@ -27,7 +27,7 @@ class Canvas:
         self.fonts = {height: ImageFont.load_default(size=height * SMOOTH) for height in (TEXT, TITLE)}
 
     def finished(self) -> UInt8[np.ndarray, "h w 3"]:
-        """The image."""
+        """The image in its own size, as pixels."""
         return np.asarray(self.image.resize(self.size, Image.Resampling.LANCZOS))
 
     def write(self, place: tuple[float, float], text: str, color: Color = MUTED, anchor: str = "la", height: int = TEXT) -> None:
@@ -39,11 +39,11 @@ class Canvas:
         return self.drawing.textlength(text, font=self.fonts[height]) / SMOOTH
 
     def line(self, points: Sequence[tuple[float, float]], color: Color, width: float = 1) -> None:
-        """A line through points."""
+        """A line that goes through these points in their order."""
         self.drawing.line([scaled(point) for point in points], fill=color, width=max(1, round(width * SMOOTH)), joint="curve")
 
     def dashes(self, start: tuple[float, float], end: tuple[float, float], color: Color, length: float = 4) -> None:
-        """A broken line."""
+        """A broken line between two points. `length`: of each dash."""
         count = max(1, int(math.dist(start, end) / (2 * length)))
         for number in range(count):
             shares = (number / count, (number + 0.5) / count)
@@ -93,7 +93,7 @@ class Axes:
         self.canvas.drawing.polygon([scaled(point) for point in [*lower, *upper[::-1]]], fill=color)
 
     def mark(self, x: float, y: float, color: Color, radius: float = 4) -> None:
-        """A filled circle."""
+        """A filled circle with a white edge around a point of the scale."""
         across, down = self.place(x, y)
         box = (*scaled((across - radius, down - radius)), *scaled((across + radius, down + radius)))
         self.canvas.drawing.ellipse(box, fill=color, outline="white", width=SMOOTH)

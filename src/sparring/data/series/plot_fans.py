@@ -24,7 +24,7 @@ OWN, OTHER, TRUTH = COLORS[0], (120, 126, 136), COLORS[1]
 
 @dataclass(frozen=True, eq=False)
 class Fan:
-    """One panel."""
+    """A panel of the chart: a history and the paths that follow it."""
 
     title: str
     history: Float64[np.ndarray, " h"]

@@ -55,10 +55,10 @@ class RawSeries:
     codes: Int64[np.ndarray, "series statics"]
     static_names: tuple[str, ...]
     categories: tuple[tuple[str, ...], ...]
-    """Of each static column."""
+    """Categories of each static column, in the order of their codes."""
     frequency: Frequency
     source: Mapping[str, Any]
-    """See SeriesSpec."""
+    """What `SeriesSpec.source` holds: how the table was read, for models to write and read tables like it."""
     notes: tuple[str, ...]
     """What was found and done, in sentences."""
 
@@ -273,7 +273,7 @@ class _Rows:
 
     @property
     def categories(self) -> tuple[tuple[str, ...], ...]:
-        """Of each static column."""
+        """Categories of each static column, in the order of their codes."""
         return tuple(tuple(str(text) for text in each.categories) for each in self.statics)
 
     def sort(self, problems: list[str], notes: list[str]) -> None:
