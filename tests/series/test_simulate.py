@@ -268,3 +268,22 @@ def test_a_model_without_past_and_price_needs_no_series() -> None:
     assert "paths are of new ones" in " ".join(found.notes)
     with pytest.raises(SettingsError, match="--series"):
         simulate(fake_model(frame, **ROLES), 3, 4, data=frame)
+
+
+def test_paths_that_move_otherwise_than_the_data_are_told() -> None:
+    """Half as wild steps, and steps that take back what the one before did: each alone, and neither where all is well."""
+    random = np.random.default_rng(0)
+    prices = 100 * np.exp(np.cumsum(0.01 * random.normal(size=2000)))
+    frame = pd.DataFrame({"date": pd.bdate_range("2015-01-01", periods=2000), "close": prices})
+    noise = random.normal(size=(400, 61))
+
+    def notes(values: np.ndarray) -> str:
+        model = fake_model(frame, returns=True, values=lambda numbers, steps: values[numbers, None, :steps])
+        return " ".join(simulate(model, 400, 60, beside=["none"], data=frame).notes)
+
+    assert "move" not in notes(noise)
+    assert "A step moves 0.50%" in notes(0.5 * noise)
+    back = (noise[:, 1:] - noise[:, :-1]) / 2**0.5
+    told = notes(back)
+    assert "A step moves" not in told
+    assert "too small" in told

@@ -18,6 +18,7 @@ from sparring.metrics.series.stylized_facts import (
     hill_index,
     leverage,
     skewness,
+    variance_ratio,
 )
 
 
@@ -64,6 +65,16 @@ def test_moments_equal_those_of_scipy() -> None:
     assert skewness(returns) == pytest.approx(stats.skew(returns, axis=None))
     sums = np.array([np.convolve(series, np.ones(5), "valid") for series in returns])
     assert aggregated_kurtosis(returns, 5) == pytest.approx(stats.kurtosis(sums, axis=None))
+
+
+def test_variance_ratios_of_known_processes() -> None:
+    random = np.random.default_rng(0)
+    draws = random.normal(size=(1, 200_000))
+    assert variance_ratio(draws, 20) == pytest.approx(1, abs=0.03)
+    assert variance_ratio(draws, 1) == pytest.approx(1)
+    back = draws[:, 1:] - 0.5 * draws[:, :-1]  # autocorrelation -0.4 at lag 1, and 0 beyond
+    assert variance_ratio(back, 20) == pytest.approx(1 - 2 * (1 - 1 / 20) * 0.4, abs=0.02)
+    assert variance_ratio(np.array([[1.0, 2.0, 3.0, 4.0]]), 2) == pytest.approx((4 + 0 + 4) / 3 / (2 * 1.25))
 
 
 def test_sums_become_normal() -> None:
@@ -177,6 +188,7 @@ def test_facts_that_do_not_fit_are_left_out() -> None:
     assert set(facts(market(1, 60))) == {
         *("kurtosis", "skewness", "hill", "acf_1", "acf_10", "acf_50", "acf_abs_1", "acf_abs_10", "acf_abs_50", "acf_square_1"),
         *("acf_square_10", "acf_square_50", "leverage_1", "leverage_5", "gain_loss_20", "gain_loss_50", "kurtosis_5", "kurtosis_20"),
+        *("variance_ratio_20", "variance_ratio_50"),
     }
     assert set(facts(market(50, 12))) == {
         *("kurtosis", "skewness", "hill", "acf_1", "acf_10", "acf_abs_1", "acf_abs_10", "acf_square_1", "acf_square_10"),

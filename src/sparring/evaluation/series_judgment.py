@@ -22,6 +22,7 @@ FACT_TITLES = {
     "acf_square": "Autocorrelation of squared returns at lag {}",
     "leverage": "Leverage at lag {}",
     "gain_loss": "Gain/loss asymmetry within {} steps",
+    "variance_ratio": "Variance of sums of {} returns, over that of uncorrelated ones",
     "kurtosis_of_sums": "Excess kurtosis of sums of {} returns",
 }
 """Names of the stylized facts for people, by their names in `metrics.series.stylized_facts`; {}: the number at their end."""

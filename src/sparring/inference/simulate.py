@@ -50,6 +50,10 @@ HORIZONS = (1, 10)
 """Numbers of steps over which risks are computed, beside that of all steps."""
 STEPS = 250
 """Number of steps of paths where nobody says: a year of trading days."""
+WRONG_MOVE, FEWEST_MOVES = 0.1, 1000
+"""Difference of the standard deviation of a step from the data's that is said, as a share, and fewest steps of all paths to see it."""
+WRONG_SUM, FEWEST_SUMS, HISTORY_SUMS = 0.2, 100, 8
+"""The same of the sum over all steps, fewest paths, and how many times as long as a path history must be."""
 CHARTED = 4
 """Number of columns that a chart shows."""
 
@@ -200,7 +204,10 @@ def simulate(
     if methods:
         history = log_returns(found, begin.number, begin.row)
         made |= {method: simulate_returns(method, history, paths, steps, seed) for method in methods}
-        notes.append(f"Monte Carlo methods know all {len(history):,} returns of {begin.series} up to the start.")
+        whose = f" of {begin.series}" if len(found.names) > 1 else ""
+        notes.append(f"Monte Carlo methods know all {len(history):,} returns{whose} up to the start.")
+    if returns and not spec.past:
+        notes += _wrong_moves(spec, numbers, log_returns(found, begin.number, begin.row))
     notes += [*_remarks(spec, number, methods), *(found.doubts if test else ())]
     first = max(found.rows(begin.number)[0], begin.row + 1 - max(2, steps))
     if of_nobody(found, series):
@@ -318,6 +325,28 @@ def _noted(check: Callable[[], Any], problems: list[str]) -> Any:  # noqa: ANN40
     except SparringError as problem:
         problems.append(str(problem))
         return None
+
+
+def _wrong_moves(spec: SeriesSpec, made: Float64[np.ndarray, "n values steps"], history: Float64[np.ndarray, "t values"]) -> list[str]:
+    """Where paths move otherwise than the series did, per step or in sum: what risks are made of. Of models without a past, whose paths are
+    of no particular time.
+    """
+    steps, found = made.shape[2], []
+    for place, column in enumerate(spec.values):
+        of = f" of {column.name}" if len(spec.values) > 1 else ""
+        one, real = float(made[:, place].std()), float(history[:, place].std())
+        if len(made) * steps >= FEWEST_MOVES and abs(one / real - 1) > WRONG_MOVE:
+            found.append(f"A step{of} moves {one:.2%} in the paths (standard deviation), and {real:.2%} in the data: risks are off alike.")
+        if len(made) < FEWEST_SUMS or len(history) < HISTORY_SUMS * steps:
+            continue
+        sums = np.convolve(history[:, place], np.ones(steps), "valid")
+        one, real = float(made[:, place].sum(axis=1).std()), float(sums.std())
+        if abs(one / real - 1) > WRONG_SUM:
+            found.append(
+                f"All {steps} steps{of} together move {one:.1%} in the paths, and {real:.1%} in the data: risks over many steps are "
+                f"{'too small' if one < real else 'too large'}. Trust the Monte Carlo methods there."
+            )
+    return found
 
 
 def _remarks(spec: SeriesSpec, regime: int, methods: Sequence[str]) -> list[str]:

@@ -21,6 +21,8 @@ LEVERAGE_LAGS = (1, 5)
 """Lags in steps of the correlation of returns with later squared returns."""
 AGGREGATED_STEPS = (5, 20)
 """Numbers of steps over which returns are summed: with daily returns, a week and a month."""
+VARIANCE_STEPS = (20, 50)
+"""Numbers of steps over which returns are summed for variance ratios."""
 GAIN_LOSS_HORIZONS = (20, 50)
 """Longest waiting times in steps for a gain and for a loss."""
 GAIN_LOSS_LEVEL = 0.6
@@ -107,6 +109,16 @@ def aggregated_kurtosis(
     return excess_kurtosis(sums, None if counts is None else counts[:, : sums.shape[1]])
 
 
+def variance_ratio(returns: Float[np.ndarray, "paths steps"], steps: int, counts: Int[np.ndarray, "paths steps"] | None = None) -> float:
+    """Variance of the sums of `steps` successive returns, over `steps` times the variance of a return (Lo and MacKinlay 1988). 1: returns
+    are uncorrelated. Below 1, prices come back; above, they go on. What may be lost in a year depends on it. 0 for constant returns.
+    """
+    assert 1 <= steps <= returns.shape[1], f"Sums over {steps} steps do not fit into paths of {returns.shape[1]}"
+    sums = np.lib.stride_tricks.sliding_window_view(standardized(returns, counts), steps, axis=1).sum(axis=2)
+    weights = once(returns) if counts is None else counts
+    return mean(sums**2, weights[:, : sums.shape[1]]) / steps
+
+
 def facts(returns: Float[np.ndarray, "paths steps"], counts: Int[np.ndarray, "paths steps"] | None = None) -> dict[str, float]:
     """All facts by name, with lags and horizons k in steps: those that do not fit into the paths are left out.
 
@@ -117,6 +129,7 @@ def facts(returns: Float[np.ndarray, "paths steps"], counts: Int[np.ndarray, "pa
     | leverage_k | `leverage` at `LEVERAGE_LAGS` |
     | gain_loss_k | `gain_loss_asymmetry` with `GAIN_LOSS_HORIZONS` |
     | kurtosis_k | `aggregated_kurtosis` over `AGGREGATED_STEPS` |
+    | variance_ratio_k | `variance_ratio` over `VARIANCE_STEPS` |
 
     Adjusted autocorrelations allow short generated paths to be compared with one long series. Constant returns give 0 for all but hill,
     which is then 100. Raises a DataError for returns that are not finite, and for fewer than two steps.
@@ -133,7 +146,8 @@ def facts(returns: Float[np.ndarray, "paths steps"], counts: Int[np.ndarray, "pa
         found |= {f"{name}_{lag}": float(value) for lag, value in zip(lags, autocorrelation(values, lags, counts), strict=True)}
     found |= {f"leverage_{lag}": leverage(scaled, lag, counts) for lag in LEVERAGE_LAGS if lag < steps}
     found |= {f"gain_loss_{horizon}": gain_loss_asymmetry(scaled, horizon, counts) for horizon in GAIN_LOSS_HORIZONS if horizon <= steps}
-    return found | {f"kurtosis_{window}": aggregated_kurtosis(scaled, window, counts) for window in AGGREGATED_STEPS if window <= steps}
+    found |= {f"kurtosis_{window}": aggregated_kurtosis(scaled, window, counts) for window in AGGREGATED_STEPS if window <= steps}
+    return found | {f"variance_ratio_{window}": variance_ratio(scaled, window, counts) for window in VARIANCE_STEPS if window <= steps}
 
 
 @dataclass(frozen=True)
