@@ -14,7 +14,7 @@ from sparring.inference.backtest import MOST_DAYS, PATHS_A_DAY
 from sparring.inference.garch import has_arch
 from sparring.inference.paths import windows_table
 from sparring.inference.series_of_model import series_of
-from sparring.inference.simulate import simulate
+from sparring.inference.simulate import Drift, simulate
 from sparring.metrics.series.risk import kupiec_test
 from support.fake_series import FakeGame, fake_model
 
@@ -42,7 +42,7 @@ def test_prices_follow_the_last_one_by_the_returns_that_were_made() -> None:
     frame = shares()
     model = fake_model(frame, **ROLES)
     scaling = model.spec.values[0].scaling
-    found = simulate(model, 3, 4, data=frame, series="BB", start="2024-02-15", beside=["none"])
+    found = simulate(model, 3, 4, data=frame, series="BB", start="2024-02-15", drift="model", beside=["none"])
     last = frame[(frame.share == "BB") & (frame.day <= "2024-02-15")].price.iloc[-1]
     returns = scaling.inverse(np.array([0.0, 1.0, 2.0]))  # the fake's scores: the number of the path
     wanted = last * np.exp(returns[:, None] * np.arange(1, 5))
@@ -62,7 +62,7 @@ def test_risks_are_those_of_the_value_at_the_start() -> None:
     random = np.random.default_rng(0)
     scores = random.normal(size=(500, 1, 20))
     model = fake_model(frame, values=lambda numbers, _: scores[numbers], **ROLES)
-    found = simulate(model, 500, 20, data=frame, series="AA", beside=["gbm", "bootstrap,block-bootstrap"])
+    found = simulate(model, 500, 20, data=frame, series="AA", drift="model", beside=["gbm", "bootstrap,block-bootstrap"])
     assert {risk.method for risk in found.risks} == {"quantgan", "gbm", "bootstrap", "block-bootstrap"}
     assert {(risk.horizon, risk.level) for risk in found.risks} == {(steps, level) for steps in (1, 10, 20) for level in (0.95, 0.99)}
     losses = np.sort(1 - found.paths["quantgan"][:, 0, 9] / found.start.values[0])
@@ -186,7 +186,7 @@ def test_backtests_count_losses_beyond_the_forecast_of_the_day_before() -> None:
     scores = random.normal(size=PATHS_A_DAY)
     model = fake_model(frame, past=5, values=lambda numbers, steps: np.repeat(scores[numbers, None, None], steps, axis=2), **ROLES)
     methods = ["gbm", "bootstrap", *(["garch"] if has_arch() else [])]
-    found = simulate(model, PATHS_A_DAY, 2, data=frame, series="BB", beside=methods, test=True)
+    found = simulate(model, PATHS_A_DAY, 2, data=frame, series="BB", beside=methods, drift="model", test=True)
     prices = frame[frame.share == "BB"].price.to_numpy()
     today = np.diff(np.log(prices))[-MOST_DAYS:]
     drawn = model.spec.values[0].scaling.inverse(np.sort(scores))
@@ -279,7 +279,7 @@ def test_paths_that_move_otherwise_than_the_data_are_told() -> None:
 
     def notes(values: np.ndarray) -> str:
         model = fake_model(frame, returns=True, values=lambda numbers, steps: values[numbers, None, :steps])
-        return " ".join(simulate(model, 400, 60, beside=["none"], data=frame).notes)
+        return " ".join(simulate(model, 400, 60, drift="model", beside=["none"], data=frame).notes)
 
     assert "move" not in notes(noise)
     assert "A step moves 0.50%" in notes(0.5 * noise)
@@ -287,3 +287,22 @@ def test_paths_that_move_otherwise_than_the_data_are_told() -> None:
     told = notes(back)
     assert "A step moves" not in told
     assert "too small" in told
+
+
+def test_the_drift_is_that_of_the_data_however_many_paths_are_asked_for() -> None:
+    """A model whose returns are a hundredth too high, in each step: its paths are moved, by the same amount for one path as for many."""
+    random = np.random.default_rng(0)
+    prices = 100 * np.exp(np.cumsum(0.001 + 0.01 * random.normal(size=500)))
+    frame = pd.DataFrame({"date": pd.bdate_range("2015-01-01", periods=500), "close": prices})
+    noise = 1 + random.normal(size=(600, 10))
+    model = fake_model(frame, returns=True, values=lambda numbers, steps: noise[numbers, None, :steps])
+    real = float(np.diff(np.log(prices)).mean())
+
+    def returns(paths: int, drift: Drift) -> np.ndarray:
+        found = simulate(model, paths, 10, beside=["none"], data=frame, drift=drift)
+        values = found.paths[found.name][:, 0]
+        return np.diff(np.log(np.concatenate([np.full((paths, 1), prices[-1]), values], axis=1)), axis=1)
+
+    assert returns(512, "data").mean() == pytest.approx(real, abs=1e-9)
+    assert returns(512, "model").mean() > real + 0.008
+    np.testing.assert_allclose(returns(3, "data"), returns(512, "data")[:3], atol=1e-12)

@@ -1,7 +1,7 @@
 """`sparring simulate`: paths of a series, and their risks beside the Monte Carlo methods of finance."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
@@ -23,6 +23,7 @@ def simulate(
     series: str | None = None,
     static: tuple[str, ...] = (),
     beside: tuple[str, ...] = (),
+    drift: Literal["data", "model"] = "data",
     backtest: bool = False,
     data: str | None = None,
     seed: int = 0,
@@ -46,6 +47,8 @@ def simulate(
         static: Attributes of the series in place of its own, such as "sector=Energy", for models that learned them.
         beside: Monte Carlo methods to show beside it: gbm, bootstrap, block-bootstrap, garch (needs the extra finance), or none. Default:
             all that are installed, for models of returns.
+        drift: Mean of the returns: data moves all by the same amount, so that it is that of the known returns, as the Monte Carlo methods
+            have it; model leaves them. A small error each day is a large one in a year.
         backtest: Test the value at risk of each of the last 250 days that training held out, one day ahead, by Kupiec's test.
         data: A table of series to begin at, read like the training data. Default: the training data.
         seed: Seed of the paths.
@@ -63,7 +66,7 @@ def simulate(
     screen = console()
     found = api.simulate(
         api.load(run, checkpoint=checkpoint).on(device), paths, days, seed, start=start, regime=regime, series=series, statics=static,
-        data=data, beside=beside or None, test=backtest,
+        data=data, beside=beside or None, drift=drift, test=backtest,
     )  # fmt: skip
     about = found.to_json()
     screen.print(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from jaxtyping import Float64, Int64, UInt8
@@ -46,10 +46,13 @@ if TYPE_CHECKING:
 
     from sparring.inference.model import Model
 
+Drift = Literal["data", "model"]
 HORIZONS = (1, 10)
 """Numbers of steps over which risks are computed, beside that of all steps."""
 STEPS = 250
 """Number of steps of paths where nobody says: a year of trading days."""
+DRIFT_PATHS = 512
+"""Number of paths, the first of a seed, whose mean is the model's drift: the same however many are asked for."""
 WRONG_MOVE, FEWEST_MOVES = 0.1, 1000
 """Difference of the standard deviation of a step from the data's that is said, as a share, and fewest steps of all paths to see it."""
 WRONG_SUM, FEWEST_SUMS, HISTORY_SUMS = 0.2, 100, 8
@@ -179,6 +182,7 @@ def simulate(
     statics: Sequence[str] | Mapping[str, str] = (),
     data: Any = None,  # noqa: ANN401 (a path or a frame)
     beside: Sequence[str] | None = None,
+    drift: Drift = "data",
     test: bool = False,
 ) -> Simulation:
     """Paths of a series as a model of series makes them, in the units of the data.
@@ -187,6 +191,9 @@ def simulate(
     `start`: the time after which they begin, at the last value that is there; None: the end of the data. `regime`: how much is to move
     ("low-volatility", "middle-volatility", "high-volatility"), of models that were told. `series`: which one, where there are several.
     `statics`: attributes in place of those of the series ("sector=Energy"). `data`: series to begin at, in place of those trained on.
+    `drift`: of models of returns: "data" moves all returns by the same amount, so that their mean is that of all known returns up to the
+    start, as the Monte Carlo methods have it (what is off by a hundredth of a standard deviation a day is off by a sixth of one in a year);
+    "model" leaves them, as backtests do, which must not know what came.
     `beside`: Monte Carlo methods ("gbm", "bootstrap", "block-bootstrap", "garch"); None: all that are installed, of models of returns.
     `test`: whether the value at risk of each held-out day is tested, too. Path i of a seed is the same, to the bit, whatever `paths` is.
     Raises a SettingsError that lists what cannot be asked for.
@@ -197,17 +204,25 @@ def simulate(
     methods, number, remarks = _checked(model, paths, steps, regime, beside, test)
     found = series_of(model, data)
     begin, codes = _chosen(found, series, start, statics, test)
-    numbers = draw_paths(model, found, begin, paths, steps, seed, regime=number, codes=codes)
+    numbers = drawn = draw_paths(model, found, begin, paths, steps, seed, regime=number, codes=codes)
     name = recipes.name_of(model.recipe)
     returns, notes = spec.values[0].returns, [*found.notes, *remarks]
+    history = log_returns(found, begin.number, begin.row) if returns else np.zeros((0, len(spec.values)))
+    if returns and drift == "data" and len(history) and not of_nobody(found, series):
+        some = drawn[:DRIFT_PATHS]
+        if paths < DRIFT_PATHS:
+            some = draw_paths(model, found, begin, DRIFT_PATHS, steps, seed, regime=number, codes=codes)
+        moved = history.mean(axis=0) - some.mean(axis=(0, 2))
+        numbers = drawn + moved[:, None]
+        by = ", ".join(f"{each:+.3%}" for each in moved)
+        notes.append(f"The mean of returns is that of the data: each step of the model was moved by {by} (--drift).")
     made = {name: numbers}
     if methods:
-        history = log_returns(found, begin.number, begin.row)
         made |= {method: simulate_returns(method, history, paths, steps, seed) for method in methods}
         whose = f" of {begin.series}" if len(found.names) > 1 else ""
         notes.append(f"Monte Carlo methods know all {len(history):,} returns{whose} up to the start.")
     if returns and not spec.past:
-        notes += _wrong_moves(spec, numbers, log_returns(found, begin.number, begin.row))
+        notes += _wrong_moves(spec, numbers, history)
     notes += [*_remarks(spec, number, methods), *(found.doubts if test else ())]
     first = max(found.rows(begin.number)[0], begin.row + 1 - max(2, steps))
     if of_nobody(found, series):
@@ -222,7 +237,7 @@ def simulate(
         times=spec.frequency.after(begin.time, steps),
         paths={method: as_values(spec, each, begin.values) for method, each in made.items()},
         risks=tuple(risks_of(spec, made)) if returns else (),
-        backtests=backtest(model, name, found, begin.number, methods, numbers, seed) if test else (),
+        backtests=backtest(model, name, found, begin.number, methods, drawn, seed) if test else (),
         settings={
             "run": os.fspath(model.source),
             "step": model.step,
@@ -231,6 +246,7 @@ def simulate(
             "seed": seed,
             "regime": regime,
             "statics": list(statics) if not isinstance(statics, Mapping) else dict(statics),
+            "drift": drift if returns else None,
             "beside": {method: MEANINGS[method] for method in methods},
         },
         notes=tuple(notes),
