@@ -25,6 +25,7 @@ from sparring.cli import (
     pack,
     reconstruct,
     sample,
+    score,
     simulate,
     translate,
 )
@@ -61,6 +62,7 @@ SECTIONS = {
         "interpolate": "interpolate between images, as a video or a strip",
         "translate": "translate images: pix2pix, CycleGAN, CUT, style transfer",
         "complete": "fill the gaps of a table",
+        "score": "say how likely rows of a table are frauds, with reasons",
         "simulate": "how a time series may go on: paths, and their risks",
         "forecast": "forecast the next steps of time series",
         "allocate": "give slices of a network what was forecast",
@@ -93,7 +95,7 @@ PLAIN: Mapping[str, Command] = {
     "complete": complete.complete, "simulate": simulate.simulate, "forecast": forecast.forecast,
     "allocate": allocate.allocate, "pack": pack.pack, "import": import_weights.import_weights,
     "judge": judge.judge, "compare": compare.compare, "completion": completion,
-    "density": density.density, "reconstruct": reconstruct.reconstruct,
+    "score": score.score, "density": density.density, "reconstruct": reconstruct.reconstruct,
 }  # fmt: skip
 """Commands whose arguments are the parameters of a function."""
 

@@ -53,6 +53,8 @@ def judge(
     side_by_side: Literal["none", "left", "right"] = "none",
     twins: bool | None = None,
     private: bool = False,
+    amount: str | None = None,
+    review_cost: float = 0.0,
     size: int | None = None,
     split: str | None = None,
     value_range: tuple[float, float] | None = None,
@@ -62,7 +64,8 @@ def judge(
 ) -> int:
     """Score samples against real images: FD, KD, Inception Score, precision, recall, density, coverage and copied training images, with
     standard errors and a report. Translation models are scored by pairs, or by two sets of images. Rows of tables are scored between
-    independent columns and held-out rows, windows of time series between steps in random order and held-out windows.
+    independent columns and held-out rows, windows of time series between steps in random order and held-out windows, and scores of frauds
+    beside boosted trees.
 
     Args:
         extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
@@ -84,6 +87,8 @@ def judge(
         twins: For translation models: whether files of the same name in B and --target are pairs. Default: as in training; for imported
             models, they are pairs.
         private: For tables: attack the training rows, to measure what the synthetic ones give away. The report then shows no real rows.
+        amount: For models that score frauds: the column with the money that a fraud takes.
+        review_cost: For models that score frauds: what looking at one alert costs, in the unit of the amounts.
         size: For translation models: side, in pixels, that B and the targets are resized to. Default: as in training.
         split: Part of the named data to use, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
         value_range: Values of black and white in images with more than 8 bits per channel. Default: measured from all images, and printed.
@@ -93,34 +98,30 @@ def judge(
         out: Folder for report.json and report.html. Default: the run directory; for models and images, judgment.
     """
     from sparring import api
-    from sparring.cli.judge_paths import judge_paths
-    from sparring.cli.judge_rows import judge_rows
+    from sparring.cli.judge_kinds import kind_judged
     from sparring.cli.translate import print_scores
-    from sparring.data.tables.table_files import is_table
     from sparring.evaluation.feature_statistics import is_statistics_file
     from sparring.evaluation.judge import check_checkpoint_option, load_if_model, milestone_sentence
     from sparring.evaluation.report import HTML_FILE
-    from sparring.games.capabilities import MakesRows, SimulatesSeries, Translates
+    from sparring.games.capabilities import Translates
     from sparring.runs.run_directory import RunDirectory
 
     out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgment"))
     screen = console()
     check_checkpoint_option(checkpoint, first, second)
     model = load_if_model(first, checkpoint)
-    for_images = {"extractor": extractor != "lite0", "truncation": truncation, "weights": weights, "resize": resize, "exact": exact}
-    for_images |= {"direction": direction != "a2b", "inputs": inputs != "given", "side-by-side": side_by_side != "none", "size": size}
-    for_images |= {"twins": twins is not None, "split": split, "value-range": value_range, "max-pixels": max_pixels}
-    if model is not None and isinstance(model.game, SimulatesSeries):
-        others = {"held-out": held_out, "target": target, "private": private, "write-statistics": write_statistics}
-        if refused := [f"--{name}" for name, value in (for_images | others | {"device": device != "cpu"}).items() if value]:
-            raise SettingsError(f"{first} is a model of time series: leave out {', '.join(refused)}.")
-        return judge_paths(model, second, samples=None if samples == SAMPLES else samples, seed=seed, out=out)
-    if is_table(first) or (model is not None and isinstance(model.game, MakesRows)):
-        if refused := [f"--{name}" for name, value in for_images.items() if value]:
-            raise SettingsError(f"{first} is {'a table' if model is None else 'a model of tables'}: leave out {', '.join(refused)}.")
-        return judge_rows(model, first, second, held_out=held_out, target=target, private=private, seed=seed, out=out)
-    if private:
-        raise SettingsError(f"--private is for tables, and {first} is none. Leave it out.")
+    judged = kind_judged(model, first)
+    if judged is not None:
+        given = {"B": second, "samples": samples != SAMPLES and samples, "held-out": held_out, "target": target, "private": private}
+        given |= {"amount": amount, "review-cost": review_cost, "write-statistics": write_statistics, "device": device != "cpu"}
+        given |= {"extractor": extractor != "lite0", "truncation": truncation, "weights": weights, "resize": resize, "exact": exact}
+        given |= {"direction": direction != "a2b", "inputs": inputs != "given", "side-by-side": side_by_side != "none", "size": size}
+        given |= {"twins": twins is not None, "split": split, "value-range": value_range, "max-pixels": max_pixels}
+        return judged.judge(model, first, {name: value for name, value in given.items() if value}, seed=seed, out=out)
+    if refused := [f"--{name}" for name, value in {"private": private, "amount": amount, "review-cost": review_cost}.items() if value]:
+        raise SettingsError(
+            f"{' and '.join(refused)} {'is' if len(refused) == 1 else 'are'} for tables, and {first} is none. Leave it out."
+        )
     if model is not None and isinstance(model.game, Translates):
         ours = {"held-out": held_out, "weights": weights, "extractor": extractor != "lite0"}
         ours |= {"split": split, "value-range": value_range, "max-pixels": max_pixels}

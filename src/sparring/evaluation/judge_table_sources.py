@@ -21,7 +21,7 @@ from sparring.evaluation.judge_tables import judge_tables
 from sparring.evaluation.table_judgment import TableJudgment
 from sparring.evaluation.table_privacy import AttackedModel
 from sparring.evaluation.table_report import write_table_report
-from sparring.games.capabilities import HasDiscriminator, HasLikelihood, MakesRows
+from sparring.games.capabilities import HasDiscriminator, HasLikelihood, MakesRows, ScoresRows
 from sparring.inference.data_of_model import source_of
 from sparring.inference.load import load
 from sparring.inference.model import Model
@@ -53,6 +53,8 @@ def judge_table_model(
     from sparring.data.tables.open_table import open_table  # noqa: PLC0415 (an extra)
     from sparring.data.tables.read_same_columns import read_like  # noqa: PLC0415 (an extra)
 
+    if isinstance(model.game, ScoresRows):
+        raise SettingsError(f"{model.source} scores rows, and its scores are judged: sparring judge {model.source}.")
     run = RunDirectory(model.source)
     if not run.exists():
         raise SettingsError(

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from sparring.data.tables.cell_text import number_text
 from sparring.data.tables.columns import ColumnValues
 from sparring.data.tables.constraints import Constraint
 from sparring.evaluation.aligned_tables import AlignedTables
-from sparring.evaluation.column_svg import number_text
 from sparring.evaluation.table_judgment import Finding, TableJudgment
 from sparring.metrics.tables.categories_and_ranges import category_shares, repeated_keys
 from sparring.metrics.tables.column_arrays import TableArrays, holds_numbers, match_ids, present

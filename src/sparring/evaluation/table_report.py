@@ -7,10 +7,11 @@ import jinja2
 
 from sparring import __version__
 from sparring.core.atomic_files import write_bytes, write_json
+from sparring.data.tables.cell_text import cell_text
 from sparring.data.tables.columns import Column, TableValues
 from sparring.evaluation.aligned_tables import align_tables, count_rows
 from sparring.evaluation.bounded_scores import score_row
-from sparring.evaluation.column_svg import cell_text, distribution_svg
+from sparring.evaluation.column_svg import distribution_svg
 from sparring.evaluation.report import HTML_FILE, JSON_FILE
 from sparring.evaluation.table_judgment import TableJudgment, audit_sentence
 

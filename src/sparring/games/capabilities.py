@@ -136,6 +136,36 @@ class CompletesRows(Protocol):
 
 
 @runtime_checkable
+class ScoresRows(Protocol):
+    """Says how likely rows of a table are frauds."""
+
+    @property
+    def table_spec(self) -> TableSpec:
+        """What a row is."""
+        ...
+
+    @property
+    def target(self) -> int:
+        """Number of the encoded column with the labels."""
+        ...
+
+    @property
+    def seen_columns(self) -> tuple[int, ...]:
+        """Numbers of the encoded columns that scores depend on."""
+        ...
+
+    def log_odds(self, rows: Float[Tensor, "n width"]) -> Float[Tensor, " n"]:
+        """Calibrated log-odds that each row is a fraud. A row's score does not depend on the others."""
+        ...
+
+    def expected_cells(self, rows: Float[Tensor, "n width"]) -> tuple[Float[Tensor, "n width"], Float[Tensor, "n c"]]:
+        """Rows in which each cell is what the others let expect, and how much less likely the cells of `rows` are, in nats (0 of columns
+        that are not seen).
+        """
+        ...
+
+
+@runtime_checkable
 class SimulatesSeries(Protocol):
     """Makes paths of series."""
 

@@ -15,7 +15,7 @@ from sparring.core.hardware import refuse_absent_gpu
 from sparring.data.images.image_spec import IMAGE_CHANNELS
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing
-from sparring.games.capabilities import Direction, MakesRows, Samples, SimulatesSeries, Translates
+from sparring.games.capabilities import Direction, MakesRows, Samples, ScoresRows, SimulatesSeries, Translates
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
@@ -76,6 +76,8 @@ class Model:
     @property
     def use(self) -> str:
         """The command that uses it."""
+        if isinstance(self.game, ScoresRows):
+            return f"sparring score {shlex.quote(str(self.source))} new.csv"
         if isinstance(self.game, MakesRows):
             return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out rows.csv"
         if isinstance(self.game, SimulatesSeries):

@@ -12,6 +12,7 @@ from sparring.core.errors import SettingsError
 from sparring.core.formatting import plural
 from sparring.core.settings_checks import range_problems, type_problems
 from sparring.data.dataset import Dataset
+from sparring.data.tables.labeled_rows import LabeledRows, fit_labeled, label_rows, split_labeled
 from sparring.data.tables.plot_columns import draw_columns
 from sparring.data.tables.privacy import PrivacySettings
 from sparring.data.tables.private_encoding import says_nothing
@@ -22,6 +23,7 @@ from sparring.data.tables.table_spec import TableSpec
 from sparring.data.tables.table_store import TableReading, prepare_table
 from sparring.games.capabilities import Samples
 from sparring.games.game import Game
+from sparring.games.labels_recipe import LabelsRecipe
 from sparring.games.private_recipe import PrivateRecipe
 from sparring.games.recipe import Recipe
 from sparring.modalities.modality import DataSettings
@@ -116,8 +118,8 @@ class Tables:
         return dataset
 
     def fit(self, dataset: TableDataset, recipe: Recipe, holdout: int | None, seed: int) -> TableDataset:
-        """See Modality. Encodings are found from all rows."""
-        return dataset
+        """See Modality. Encodings are found from all rows, but those of rows with labels from what is trained on."""
+        return fit_labeled(dataset, holdout, seed) if isinstance(dataset, LabeledRows) else dataset
 
     def record(self, dataset: TableDataset, settings: DataSettings) -> dict[str, Any]:
         """See Modality."""
@@ -134,8 +136,8 @@ class Tables:
         return {}
 
     def split_holdout(self, dataset: TableDataset, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:
-        """See Modality."""
-        return split_holdout(dataset, count, seed)
+        """See Modality. Of rows in order of time, the last ones are held out."""
+        return split_labeled(dataset, count, seed) if isinstance(dataset, LabeledRows) else split_holdout(dataset, count, seed)
 
     def sample_grid(self, dataset: TableDataset, count: int, seed: int) -> Callable[[Game], UInt8[np.ndarray, "h w c"]]:
         """See Modality. Distributions of the columns, of the table and of samples."""
@@ -167,7 +169,8 @@ class Tables:
 def rows_in(data: Any, recipe: Recipe, settings: DataSettings) -> TableDataset:  # noqa: ANN401 (a place or a frame)
     """The rows of a table, as the recipe wants numbers and the order of rows."""
     encoded = cast(Any, recipe)
-    return prepare_table(data, settings["reading"], numbers_as=encoded.numbers_as, rows_by=getattr(encoded, "rows_by", "order"))
+    rows = prepare_table(data, settings["reading"], numbers_as=encoded.numbers_as, rows_by=getattr(encoded, "rows_by", "order"))
+    return label_rows(rows, recipe.target, recipe.time, recipe.frauds_in_batch) if isinstance(recipe, LabelsRecipe) else rows
 
 
 def private_rows(data: Any, recipe: Recipe, settings: DataSettings) -> PrivateRows:  # noqa: ANN401 (a place or a frame)

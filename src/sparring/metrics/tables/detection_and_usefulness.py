@@ -114,13 +114,13 @@ def _predict(train: TableArrays, y: np.ndarray, test: TableArrays, seed: int) ->
     # thousands of short parallel loops: on a machine that does something else, too, threads mostly wait for each other
     with threadpool_limits(limits=1, user_api="openmp"):
         if holds_numbers(y):
-            regressor = HistGradientBoostingRegressor(random_state=seed, **settings).fit(_features(train, train), y)
-            return np.empty(0), regressor.predict(_features(test, train))
-        model = HistGradientBoostingClassifier(random_state=seed, **settings).fit(_features(train, train), y)
-        return model.classes_, model.predict_proba(_features(test, train))
+            regressor = HistGradientBoostingRegressor(random_state=seed, **settings).fit(tree_features(train, train), y)
+            return np.empty(0), regressor.predict(tree_features(test, train))
+        model = HistGradientBoostingClassifier(random_state=seed, **settings).fit(tree_features(train, train), y)
+        return model.classes_, model.predict_proba(tree_features(test, train))
 
 
-def _features(columns: TableArrays, fitted: TableArrays) -> Float[np.ndarray, "n d"]:
+def tree_features(columns: TableArrays, fitted: TableArrays) -> Float[np.ndarray, "n d"]:
     """The columns as scikit-learn's trees take them, with the common categories of the table that they are fitted to."""
     parts = []
     for column, reference in zip(columns, fitted, strict=True):

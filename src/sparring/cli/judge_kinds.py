@@ -1,0 +1,65 @@
+"""What `sparring judge` does with models and files of other kinds than images."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparring.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sparring.inference.model import Model
+
+
+@dataclass(frozen=True)
+class KindJudged:
+    """A kind of data, or of models, that is judged in its own way."""
+
+    called: str
+    """What messages call it, after "is"."""
+    options: Collection[str]
+    """Options that it takes, as they are written, beside seed and out. B: the second positional argument."""
+    run: Callable[..., int]
+    """From the model, the first argument and the options that were given (underscores for dashes) to the exit code."""
+
+    def judge(self, model: "Model | None", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:
+        """Judge, with the options that were given. A SettingsError names all that have no use here."""
+        if refused := [str(given["B"]) if name == "B" else f"--{name}" for name in given if name not in self.options]:
+            raise SettingsError(f"{first} is {self.called}: leave out {', '.join(refused)}.")
+        return self.run(model, first, {name.replace("-", "_"): value for name, value in given.items()}, seed=seed, out=out)
+
+
+def kind_judged(model: "Model | None", first: str) -> KindJudged | None:
+    """How a model, or else the file `first`, is judged; None for images."""
+    from sparring.data.tables.table_files import is_table
+    from sparring.games.capabilities import MakesRows, ScoresRows, SimulatesSeries
+
+    if model is None:
+        return KindJudged("a table", {"B", "held-out", "target", "private"}, _rows) if is_table(first) else None
+    if isinstance(model.game, SimulatesSeries):
+        return KindJudged("a model of time series", {"B", "samples"}, _paths)
+    if isinstance(model.game, ScoresRows):
+        return KindJudged("a model that scores rows", {"held-out", "amount", "review-cost"}, _frauds)
+    if isinstance(model.game, MakesRows):
+        return KindJudged("a model of tables", {"B", "held-out", "target", "private"}, _rows)
+    return None
+
+
+def _paths(model: "Model", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:
+    from sparring.cli.judge_paths import judge_paths
+
+    return judge_paths(model, given.get("B"), samples=given.get("samples"), seed=seed, out=out)
+
+
+def _frauds(model: "Model", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:
+    from sparring.cli.judge_frauds import judge_frauds
+
+    found = {"held_out": given.get("held_out"), "amount": given.get("amount"), "review_cost": given.get("review_cost", 0.0)}
+    return judge_frauds(model, **found, seed=seed, out=out)
+
+
+def _rows(model: "Model | None", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:
+    from sparring.cli.judge_rows import judge_rows
+
+    found = {"held_out": given.get("held_out"), "target": given.get("target"), "private": given.get("private", False)}
+    return judge_rows(model, first, given.get("B"), **found, seed=seed, out=out)
