@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 SMALL_FRAUD = {
-    "batch_size": 64, "hidden": 24, "discriminator_hidden": (24,), "code_size": 4, "latent_size": 8, "dropout": 0.1,
+    "batch_size": 256, "hidden": 24, "discriminator_hidden": (24,), "code_size": 4, "latent_size": 8, "dropout": 0.1,
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 18
 """Margins, for the numbers at the axes."""
 CUT_OFF = 3.0
 """A distribution is drawn up to so many times the highest share of real values."""
-Points = Float64[np.ndarray, " n"]
+Points = Float64[np.ndarray, " _"]
 
 
 def line_chart(

@@ -72,8 +72,7 @@ class FraudGame(LatentGame):
 
     def play_autoencoder(self, context: StepContext) -> Losses:
         """Restore rows that are no known frauds: of each row a share of the cells is that of another row, or not there."""
-        batch = cast(LabeledBatch, context.batch)
-        rows = batch.samples[:, self.seen]
+        rows, codes = self.learned(context)
         n, c = len(rows), len(self.seen_columns)
         share = self.settings.corruption
         draws = (context.streams.uniform("corrupt", n, c) + 1) / 2
@@ -81,19 +80,18 @@ class FraudGame(LatentGame):
         exchanged, absent = self.by_number(draws < share / 2), self.by_number((draws >= share / 2) & (draws < share))
         corrupted = torch.where(exchanged, others, rows) * ~absent
         surprise = self.autoencoder.surprise(self.autoencoder(corrupted).float(), rows)
-        kept = ~batch.recent & (batch.codes[:, self.target] != self.fraud)
-        return {"reconstruction": surprise.sum(dim=1) * weights_of(kept)}
+        return {"reconstruction": surprise.sum(dim=1) * weights_of(codes != self.fraud)}
 
     def play_discriminator(self, context: StepContext) -> Losses:
         """Cross-entropy of the labels, and of real against generated rows (Salimans et al. 2016, equations in section 5)."""
-        batch = cast(LabeledBatch, context.batch)
-        logits = self.class_logits(batch.samples[:, self.seen])
-        found = {"labels": self.label_loss(logits, batch)}
+        rows, codes = self.learned(context)
+        logits = self.class_logits(rows)
+        known = (codes == self.fraud) | (codes == self.ordinary)
+        found = {"labels": cross_entropy(logits, (codes != self.fraud).long(), reduction="none") * weights_of(known)}
         if self.settings.adversarial:
             with torch.no_grad():
                 generated = self.generate_labeled(context)[0]
-            learned = weights_of(~batch.recent)
-            found["real"] = self.settings.adversarial * softplus(-logits.logsumexp(dim=1)) * learned
+            found["real"] = self.settings.adversarial * softplus(-logits.logsumexp(dim=1))
             found["generated"] = self.settings.adversarial * softplus(self.class_logits(generated).logsumexp(dim=1))
         return found
 
@@ -110,18 +108,14 @@ class FraudGame(LatentGame):
         """Cross-entropy of the labels of recent rows, given the log-odds that the discriminator found."""
         batch = cast(LabeledBatch, context.batch)
         with torch.no_grad(), evaluating(self):
-            logits = self.class_logits(batch.samples[:, self.seen])
-        log_odds = self.calibration(logits[:, 0] - logits[:, 1])
-        codes = batch.codes[:, self.target]
-        known = batch.recent & ((codes == self.fraud) | (codes == self.ordinary))
-        signs = torch.where(codes == self.fraud, 1.0, -1.0)
-        return {"calibration": softplus(-signs * log_odds) * weights_of(known)}
+            logits = self.class_logits(batch.samples[batch.recent][:, self.seen])
+        signs = torch.where(batch.codes[batch.recent, self.target] == self.fraud, 1.0, -1.0)
+        return {"calibration": softplus(-signs * self.calibration(logits[:, 0] - logits[:, 1]))}
 
-    def label_loss(self, logits: Float[Tensor, "n 2"], batch: LabeledBatch) -> Float[Tensor, " n"]:
-        """Cross-entropy of the labels of the rows that are learned from and have one."""
-        codes = batch.codes[:, self.target]
-        known = ~batch.recent & ((codes == self.fraud) | (codes == self.ordinary))
-        return cross_entropy(logits, (codes != self.fraud).long(), reduction="none") * weights_of(known)
+    def learned(self, context: StepContext) -> tuple[Float[Tensor, "n seen"], Int64[Tensor, " n"]]:
+        """The rows of a batch that networks learn from, as `seen` picks their numbers, and the codes of their labels."""
+        batch = cast(LabeledBatch, context.batch)
+        return batch.samples[~batch.recent][:, self.seen], batch.codes[~batch.recent, self.target]
 
     def class_logits(self, rows: Float[Tensor, "n seen"]) -> Float[Tensor, "n 2"]:
         """Logits of (fraud, ordinary), of rows as `seen` picks their numbers."""

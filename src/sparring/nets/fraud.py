@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, log_softmax
 
@@ -47,6 +47,25 @@ class DenoisingAutoencoder(nn.Module):
         self.decoder = nn.Sequential(nn.Linear(code_size, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
         self.head = RowHead(hidden, columns)
         self.log_deviations = nn.Parameter(torch.zeros(len(self.columns)))
+        self._place(columns)
+
+    def _place(self, columns: Sequence[ColumnShape]) -> None:
+        """Find the places of codes and pieces in a row, so that columns with equally many codes are computed together."""
+        starts = [0, *itertools.accumulate(column.width for column in columns)]
+        sizes = sorted({column.codes for column in columns})
+        by_size = [[number for number, column in enumerate(columns) if column.codes == size] for size in sizes]
+        with torch.device("cpu"):  # places are numbers, and networks may be built without any
+            self.groups = [
+                torch.tensor([[starts[number] + code for code in range(size)] for number in numbers])
+                for size, numbers in zip(sizes, by_size, strict=True)
+            ]
+            self.order = torch.tensor([number for numbers in by_size for number in numbers]).argsort()
+            self.with_position = torch.tensor([number for number, column in enumerate(columns) if column.has_position], dtype=torch.int64)
+            owned = [[starts[i] + code for code in range(columns[i].first_piece, columns[i].codes)] for i in self.with_position.tolist()]
+            self.piece_places = torch.tensor([place for places in owned for place in places], dtype=torch.int64)
+            self.pieces = torch.zeros(len(self.piece_places), len(owned))
+            for column, number in enumerate(column for column, places in enumerate(owned) for _ in places):
+                self.pieces[column, number] = 1
 
     def encode(self, rows: Float[Tensor, "n width"]) -> Float[Tensor, "n code"]:
         """The code of each row."""
@@ -62,19 +81,20 @@ class DenoisingAutoencoder(nn.Module):
         """How unlikely each cell's code is, in nats (cross-entropy), and half the squared distance of its stretched position from the
         expected one, in standard deviations; 0 where there is none.
         """
-        of_codes, of_positions, start = [], [], 0
-        far = stretched(rows[:, self.features.places]) - expected[:, self.features.places]
-        for number, column in enumerate(self.columns):
-            codes = rows[:, start : start + column.codes]
-            of_codes.append(-(codes * log_softmax(expected[:, start : start + column.codes], dim=1)).sum(dim=1))
-            start += column.width
-            if column.has_position:
-                place = self.features.places.index(start - 1)
-                deviations = far[:, place] / self.log_deviations[number].exp()
-                of_positions.append(codes[:, column.first_piece :].sum(dim=1) * deviations.square() / 2)
-            else:
-                of_positions.append(torch.zeros_like(of_codes[-1]))
-        return torch.stack(of_codes, dim=1), torch.stack(of_positions, dim=1)
+        places, owners = self.features.places, self.with_position
+        of_codes = torch.cat([self._code_nats(expected, rows, group) for group in self.groups], dim=1)[:, self.order]
+        far = (stretched(rows[:, places]) - expected[:, places]) / self.log_deviations[owners].exp()
+        in_pieces = rows[:, self.piece_places] @ self.pieces.to(rows)
+        of_positions = torch.zeros_like(of_codes)
+        of_positions[:, owners] = in_pieces * far.square() / 2
+        return of_codes, of_positions
+
+    def _code_nats(
+        self, expected: Float[Tensor, "n width"], rows: Float[Tensor, "n width"], group: Int64[Tensor, "some codes"]
+    ) -> Float[Tensor, "n some"]:
+        """Of columns with equally many codes, whose places are the rows of `group`."""
+        shape = (len(rows), *group.shape)
+        return -(rows[:, group.flatten()].view(shape) * log_softmax(expected[:, group.flatten()].view(shape), dim=2)).sum(dim=2)
 
     def surprise(self, expected: Float[Tensor, "n width"], rows: Float[Tensor, "n width"]) -> Float[Tensor, "n columns"]:
         """How unlikely each cell is, in nats, without constants: of the code, and of a normal distribution of the stretched position."""

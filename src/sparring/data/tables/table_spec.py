@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,7 +58,7 @@ class TableSpec(Spec):
     classes: tuple[str, ...] = ()
     """Empty: classes of rows are a column like others."""
 
-    @property
+    @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """The places of the columns in a row."""
         found, start = [], 0

@@ -11,6 +11,7 @@ from sparring import recipes
 from sparring.core.errors import DataError
 from sparring.core.formatting import flags, plural
 from sparring.data.tables.columns import Column
+from sparring.data.tables.table_spec import TableSpec
 from sparring.data.tables.table_store import TableReading, prepare_table
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
@@ -27,6 +28,8 @@ RECIPE = "tabular-ar"
 FEW_ROWS = 500
 MANY_CATEGORIES = 1000
 GAPPY = 0.5
+RARE_LABEL = 0.05
+"""A column of two values that has one of them in fewer rows than this share may be of interest by itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +107,12 @@ def advise_table(source: str | os.PathLike[str], training: TrainSettings) -> Tab
     pace, rows = measure_pace(recipe, dataset, training), recipe.enough_samples(dataset.spec, len(dataset))
     assert rows is not None
     settings = ({"minutes": training.minutes} if training.minutes else {}) | ({"drop": texts} if texts else {})
-    return TableAdvice(data, inspection, tuple(table_difficulties(inspection, busy_machine(pace.share))), settings, pace, rows)
+    hard = [*table_difficulties(inspection, busy_machine(pace.share)), *rare_labels(data, inspection, dataset.spec)]
+    return TableAdvice(data, inspection, tuple(sorted(hard, key=lambda one: -WEIGHTS[one.severity])), settings, pace, rows)
 
 
 def table_difficulties(inspection: "TableInspection", busy: Difficulty | None) -> list[Difficulty]:
-    """What is hard about a table, the most severe first."""
+    """What is hard about a table."""
     found = [] if busy is None else [busy]
     rows = inspection.rows
     if rows < FEW_ROWS:
@@ -125,7 +129,22 @@ def table_difficulties(inspection: "TableInspection", busy: Difficulty | None) -
     if gappy := [name for name, count in inspection.gaps.items() if count > GAPPY * rows]:
         description = f"{', '.join(gappy)}: most values are missing."
         found.append(Difficulty("gaps", description, "note", "Gaps are learned like values. Leave out what is of no use, with --drop."))
-    return sorted(found, key=lambda one: -WEIGHTS[one.severity])
+    return found
+
+
+def rare_labels(data: str, inspection: "TableInspection", spec: TableSpec) -> list[Difficulty]:
+    """Columns that say yes of few rows, which are perhaps what somebody wants to find in others."""
+    dates = [column.name for column in inspection.columns if column.kind == "datetime"]
+    found = []
+    for encoding in spec.encodings:
+        share = min(encoding.shares[:2])
+        if encoding.kinds == 2 and not encoding.pieces and 0 < share < RARE_LABEL:
+            name, when = shlex.quote(encoding.name), f" --time {shlex.quote(dates[0])}" if dates else ""
+            description = f"{encoding.name}: {share:.2%} of the rows have the rarer of its two values."
+            remedy = "To find such rows among new ones, with probabilities and reasons: "
+            command = f"sparring train fraudgan --data {shlex.quote(data)} --target {name}{when}"
+            found.append(Difficulty("rare label", description, "note", remedy + command))
+    return found
 
 
 def categories_of(inspection: "TableInspection", column: Column) -> tuple[str, ...]:
