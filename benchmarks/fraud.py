@@ -25,7 +25,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 import sparring
 from sparring.data.tables.read_same_columns import read_like
 from sparring.data.tables.table_plan import TablePlan
-from sparring.evaluation.judge_frauds import judge_fraud_model
+from sparring.evaluation.judge_frauds import judge_frauds
 from sparring.inference.score_rows import encode_known, score_rows
 from sparring.metrics.tables.alerts import alert_scores, average_precision
 from sparring.metrics.tables.fraud_baselines import TREES
@@ -65,7 +65,7 @@ def one_seed(file: Path, frame: pd.DataFrame, seed: int, folder: Path) -> dict[s
     began = time.process_time()
     sparring.train("fraudgan", file, run, target="Class", time="Time", holdout=held_out, seed=seed, threads=1, console=QUIET)
     seconds = time.process_time() - began
-    judgment = judge_fraud_model(sparring.load(run), amount="Amount", review_cost=REVIEW_COST, seed=seed, out=folder / f"report-{seed}")
+    judgment = judge_frauds(sparring.load(run), amount="Amount", review_cost=REVIEW_COST, seed=seed, out=folder / f"report-{seed}")
     own, trees, forest = judgment.ways
     frauds = known[known["Class"] == 1]
     sparring.train(

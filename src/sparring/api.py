@@ -11,6 +11,7 @@ from sparring.data.store import prepare
 from sparring.evaluation.compare import compare
 from sparring.evaluation.feature_statistics import judge_against_statistics, write_statistics
 from sparring.evaluation.judge import FrechetScorer, judge
+from sparring.evaluation.judge_frauds import judge_frauds
 from sparring.evaluation.judge_translations import judge_translations
 from sparring.health.coach.interventions import coached
 from sparring.health.diagnosis.diagnose import diagnose
@@ -21,6 +22,7 @@ from sparring.inference.forecast import forecast, score_forecasts
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.inference.pack import pack
+from sparring.inference.score_rows import score_rows
 from sparring.inference.simulate import simulate
 from sparring.inference.translate_files import translate
 from sparring.interop.import_weights import import_weights
@@ -38,8 +40,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Model", "SparringError", "allocate", "compare", "diagnose", "doctor", "forecast", "import_weights", "judge",
-    "judge_against_statistics", "judge_translations", "load", "open_source", "pack", "playground", "prepare", "resume", "save_images",
-    "score_forecasts", "simulate", "train", "translate", "write_statistics",
+    "judge_against_statistics", "judge_frauds", "judge_translations", "load", "open_source", "pack", "playground",
+    "prepare", "resume", "save_images", "score_forecasts", "score_rows", "simulate", "train", "translate",
+    "write_statistics",
 ]  # fmt: skip
 
 Place = str | os.PathLike[str]

@@ -19,7 +19,7 @@ from sparring.data.tables.table_store import TableReading, prepare_table
 from sparring.evaluation.bounded_scores import Estimate
 from sparring.evaluation.fraud_judgment import WayScores
 from sparring.evaluation.fraud_report import fraud_report_html
-from sparring.evaluation.judge_frauds import findings_of, judge_fraud_model
+from sparring.evaluation.judge_frauds import findings_of, judge_frauds
 from sparring.games.fraud import FraudGame
 from sparring.inference.model import Model
 from sparring.inference.score_rows import encode_known, score_rows, score_values
@@ -158,7 +158,7 @@ def test_one_label_is_nothing_to_learn(tmp_path: Path) -> None:
 
 
 def test_it_tells_frauds_and_its_probabilities_are_right(run: Path) -> None:
-    judgment = judge_fraud_model(sparring.load(run), amount="amount", review_cost=5.0)
+    judgment = judge_frauds(sparring.load(run), amount="amount", review_cost=5.0)
     own, trees, forest = judgment.ways
     assert own.average_precision.value > 0.8
     assert own.average_precision.value > forest.average_precision.value
@@ -188,13 +188,13 @@ def test_a_row_is_scored_by_itself(model: Model, table: Path) -> None:
 def test_labels_and_times_do_not_matter_for_scores(model: Model, table: Path, tmp_path: Path) -> None:
     frame = pd.read_csv(table)
     frame.drop(columns="fraud").to_csv(tmp_path / "new.csv", index=False)
-    with_labels, without = score_rows(model, table)[1], score_rows(model, tmp_path / "new.csv")[1]
+    with_labels, without = score_rows(model, table), score_rows(model, tmp_path / "new.csv")
     assert np.array_equal(with_labels.probabilities, without.probabilities)
     assert with_labels.labels is None  # some rows have none
     assert without.labels is None
     named = frame[frame["fraud"].notna()]
     named.to_csv(tmp_path / "named.csv", index=False)
-    labels = score_rows(model, tmp_path / "named.csv")[1].labels
+    labels = score_rows(model, tmp_path / "named.csv").labels
     assert labels is not None
     assert labels.tolist() == (named["fraud"] == "yes").tolist()
 
@@ -203,7 +203,7 @@ def test_an_odd_cell_is_the_reason(model: Model, tmp_path: Path) -> None:
     frame = payments(50, seed=3).drop(columns=["fraud"])
     frame.loc[7, "fee"] = frame.loc[7, "amount"] * 0.1 + 45
     frame.to_csv(tmp_path / "new.csv", index=False)
-    scored = score_rows(model, tmp_path / "new.csv", alerts=1.0)[1]
+    scored = score_rows(model, tmp_path / "new.csv", alerts=1.0)
     reasons = dict(zip(scored.alerts.tolist(), scored.reasons, strict=True))
     assert {cell.column for cell in reasons[7]} & {"fee", "amount"}
     assert float(reasons[7][0].value) in {frame.loc[7, "fee"], frame.loc[7, "amount"]}
@@ -216,7 +216,7 @@ def test_values_that_training_never_saw_count_as_none(model: Model, tmp_path: Pa
     frame.loc[2, "shop"] = "casino"
     frame.loc[3, "amount"] = 1e9
     frame.to_csv(tmp_path / "new.csv", index=False)
-    scored = score_rows(model, tmp_path / "new.csv")[1]
+    scored = score_rows(model, tmp_path / "new.csv")
     assert scored.unknown == {"shop": 1}
     assert np.isfinite(scored.probabilities).all()
 
@@ -295,7 +295,7 @@ def test_findings_are_made_by_failures() -> None:
 def test_an_untrained_model_is_found_out(table: Path, tmp_path: Path) -> None:
     settings = {**SMALL_FRAUD, "target": "fraud", "time": "when", "threads": 1, "console": QUIET}
     sparring.train("fraudgan", table, tmp_path / "run", steps=1, **settings)
-    kinds = {each.kind for each in judge_fraud_model(sparring.load(tmp_path / "run")).findings}
+    kinds = {each.kind for each in judge_frauds(sparring.load(tmp_path / "run")).findings}
     assert "trees are better" in kinds
 
 
@@ -306,7 +306,7 @@ def test_a_table_that_has_changed_is_not_judged_on(table: Path, tmp_path: Path) 
     sparring.train("fraudgan", copy, tmp_path / "run", steps=1, **settings)
     copy.write_text("\n".join(copy.read_text().splitlines()[:-5]) + "\n")
     with pytest.raises(SettingsError, match="no longer"):
-        judge_fraud_model(sparring.load(tmp_path / "run"))
+        judge_frauds(sparring.load(tmp_path / "run"))
 
 
 # ----------------------------------------------------------------------------------------------------------- command line

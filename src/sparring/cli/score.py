@@ -33,13 +33,13 @@ def score(
     from sparring import api
     from sparring.core.formatting import plural
     from sparring.data.tables.writing import output_table_kind
-    from sparring.inference.score_rows import save_scores, score_rows
+    from sparring.inference.score_rows import save_scores
 
     out = out or table.with_name(f"{table.stem}-scored{table.suffix}")
     output_table_kind(out)  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
-    raw, scored = score_rows(model, table, alerts=alerts)
-    save_scores(raw, scored, out)
+    scored = api.score_rows(model, table, alerts=alerts)
+    save_scores(scored, out)
     screen, n = console(), len(scored.probabilities)
     for line in (*unknown_lines(scored), *alert_lines(scored)):
         screen.print(line, highlight=False, markup=False, soft_wrap=True)

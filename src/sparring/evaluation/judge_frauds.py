@@ -61,7 +61,7 @@ class FraudTables:
     by_time: bool
 
 
-def judge_fraud_model(
+def judge_frauds(
     model: Model,
     *,
     held_out: Any = None,  # noqa: ANN401 (a path or a frame)

@@ -47,6 +47,8 @@ class OddCell:
 class ScoredRows:
     """Rows with their probabilities."""
 
+    table: RawTable
+    """The rows as they were read."""
     probabilities: Float64[np.ndarray, " n"]
     """Of each row: that it is a fraud."""
     alerts: Int64[np.ndarray, " k"]
@@ -66,9 +68,9 @@ def scoring_game(model: Model) -> ScoresRows:
     return model.game
 
 
-def score_rows(model: Model, source: Any, *, alerts: float = ALERTS) -> tuple[RawTable, ScoredRows]:  # noqa: ANN401 (a path or a frame)
-    """A table as it was read, and its scores. `alerts`: share of the rows that get one. Labels and times need not be there. A DataError
-    names all other columns that are not there, or cannot be read as what they were in training.
+def score_rows(model: Model, source: Any, *, alerts: float = ALERTS) -> ScoredRows:  # noqa: ANN401 (a path or a frame)
+    """How likely rows are frauds, which are worth an alert, and why. `alerts`: share of the rows that get one. Labels and times need not be
+    there. A DataError names all other columns that are not there, or cannot be read as what they were in training.
     """
     game = scoring_game(model)
     if not 0 < alerts <= 1:
@@ -81,20 +83,20 @@ def score_rows(model: Model, source: Any, *, alerts: float = ALERTS) -> tuple[Ra
     log_odds, unknown = score_values(game, values)
     order = np.argsort(-log_odds, kind="stable")[: max(1, round(alerts * len(log_odds)))]
     reasons = reasons_of(game, plan, {name: each.take(order) for name, each in values.items()})
-    return raw, ScoredRows(1 / (1 + np.exp(-log_odds)), order, reasons, labels_of(game, values), unknown)
+    return ScoredRows(raw, 1 / (1 + np.exp(-log_odds)), order, reasons, labels_of(game, values), unknown)
 
 
 ADDED = ("fraud_probability", "fraud_alert", "fraud_reasons")
 """Columns that a scored table has beside its own."""
 
 
-def save_scores(raw: RawTable, scored: ScoredRows, out: Path) -> None:
-    """Write a table as it was read, with three columns more. A SettingsError if it has such columns."""
+def save_scores(scored: ScoredRows, out: Path) -> None:
+    """Write rows as they were read, with three columns more. A SettingsError if they have such columns."""
     from sparring.data.tables.arrow import pa  # noqa: PLC0415 (an extra)
     from sparring.data.tables.writing import output_table_kind, write_table  # noqa: PLC0415 (an extra)
 
-    if there := [name for name in ADDED if name in raw.table.column_names]:
-        raise SettingsError(f"{raw.name} has columns of scores already: {', '.join(there)}. Score the table without them.")
+    if there := [name for name in ADDED if name in scored.table.table.column_names]:
+        raise SettingsError(f"{scored.table.name} has columns of scores already: {', '.join(there)}. Score the table without them.")
     alert = np.zeros(len(scored.probabilities), bool)
     alert[scored.alerts] = True
     reasons: list[str | None] = [None] * len(alert)
@@ -103,10 +105,10 @@ def save_scores(raw: RawTable, scored: ScoredRows, out: Path) -> None:
     as_text = output_table_kind(out) == "csv"
     probability = [f"{value:.6g}" for value in scored.probabilities] if as_text else pa.array(scored.probabilities)
     flags = ["yes" if each else "no" for each in alert] if as_text else pa.array(alert)
-    table = raw.table
+    table = scored.table.table
     for name, values in zip(ADDED, (probability, flags, pa.array(reasons, pa.string())), strict=True):
         table = table.append_column(name, pa.array(values, pa.string()) if isinstance(values, list) else values)
-    write_table(table, out, raw.format)
+    write_table(table, out, scored.table.format)
 
 
 def read_for_scoring(raw: RawTable, plan: TablePlan, game: ScoresRows) -> dict[str, ColumnValues]:
