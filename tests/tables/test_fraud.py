@@ -94,10 +94,14 @@ def test_batches_have_the_share_of_frauds_and_recent_rows_apart(table: Path) -> 
     batch = rows.choose(Streams(0, 3), 80)
     target = rows.labeling.target
     fraud = rows.spec.encodings[target].categories.index("true")
-    assert batch.recent.tolist() == [False] * 70 + [True] * 10
-    assert int((batch.codes[:70, target] == fraud).sum()) == round(0.25 * 70)
-    assert int((batch.codes[70:, target] == fraud).sum()) == 2
-    assert int((batch.codes[70:, target] == rows.spec.encodings[target].missing_code).sum()) == 0
+    assert batch.is_recent.tolist() == [False] * 64 + [True] * 16
+    assert int((batch.codes[:64, target] == fraud).sum()) == 16
+    assert int((batch.codes[64:, target] == fraud).sum()) == 2
+    assert int((batch.codes[64:, target] == rows.spec.encodings[target].missing_code).sum()) == 0
+    frauds, others = (len(group) for group in rows.groups[1])
+    weight = batch.recent_weights[64:]
+    assert float(weight.mean()) == pytest.approx(1)
+    assert float(weight[:2].sum() / weight.sum()) == pytest.approx(frauds / (frauds + others))
     again = rows.choose(Streams(0, 3), 80)
     assert torch.equal(batch.samples, again.samples)
     learned, recent = (set(np.concatenate(group).tolist()) for group in rows.groups)
@@ -181,7 +185,7 @@ def test_a_row_is_scored_by_itself(model: Model, table: Path) -> None:
     game = model.game
     assert isinstance(game, FraudGame)
     rows = split_labeled(fit_labeled(labeled(table), None, 0), None, 0)[0].batch(np.arange(50)).samples
-    alone = torch.cat([game.log_odds(row[None]) for row in rows])
+    alone = torch.cat([game.log_odds(row[None]).detach() for row in rows])
     assert torch.allclose(alone, game.log_odds(rows), atol=1e-4)
 
 
@@ -250,7 +254,7 @@ def test_the_recent_rows_teach_the_networks_nothing(table: Path) -> None:
     game = FraudGAN(target="fraud", time="when", **SMALL_FRAUD).build(rows.spec)
     batch = rows.choose(Streams(0, 0), 64)
     samples, codes = batch.samples.clone(), batch.codes.clone()
-    samples[batch.recent], codes[batch.recent] = batch.samples[0], batch.codes[0]
+    samples[batch.is_recent], codes[batch.is_recent] = batch.samples[0], batch.codes[0]
     others = replace(batch, samples=samples, codes=codes)
 
     def gradients(name: str, seen: object) -> list[torch.Tensor]:

@@ -105,17 +105,16 @@ class FraudGame(LatentGame):
         }
 
     def play_calibration(self, context: StepContext) -> Losses:
-        """Cross-entropy of the labels of recent rows, given the log-odds that the discriminator found."""
+        """Cross-entropy of the labels of recent rows, with frauds as frequent as among these."""
         batch = cast(LabeledBatch, context.batch)
-        with torch.no_grad(), evaluating(self):
-            logits = self.class_logits(batch.samples[batch.recent][:, self.seen])
-        signs = torch.where(batch.codes[batch.recent, self.target] == self.fraud, 1.0, -1.0)
-        return {"calibration": softplus(-signs * self.calibration(logits[:, 0] - logits[:, 1]))}
+        log_odds = self.log_odds(batch.samples[batch.is_recent])
+        signs = torch.where(batch.codes[batch.is_recent, self.target] == self.fraud, 1.0, -1.0)
+        return {"calibration": batch.recent_weights[batch.is_recent] * softplus(-signs * log_odds)}
 
     def learned(self, context: StepContext) -> tuple[Float[Tensor, "n seen"], Int64[Tensor, " n"]]:
         """The rows of a batch that networks learn from, as `seen` picks their numbers, and the codes of their labels."""
         batch = cast(LabeledBatch, context.batch)
-        return batch.samples[~batch.recent][:, self.seen], batch.codes[~batch.recent, self.target]
+        return batch.samples[~batch.is_recent][:, self.seen], batch.codes[~batch.is_recent, self.target]
 
     def class_logits(self, rows: Float[Tensor, "n seen"]) -> Float[Tensor, "n 2"]:
         """Logits of (fraud, ordinary), of rows as `seen` picks their numbers."""
@@ -138,15 +137,17 @@ class FraudGame(LatentGame):
         return shares[self.fraud] / (shares[self.fraud] + shares[self.ordinary])
 
     def log_odds(self, rows: Float[Tensor, "n width"]) -> Float[Tensor, " n"]:
-        """See `capabilities.ScoresRows`: calibrated, for frauds as rare as in the table and not as in a batch."""
+        """See `capabilities.ScoresRows`. The discriminator's log-odds are of frauds as frequent as in a batch; they are made those of the
+        table, and then calibrated.
+        """
         rate, shown = self.rate_of_frauds, self.settings.frauds_in_batch
         correction = math.log(rate / (1 - rate)) - math.log(shown / (1 - shown))
         found = []
         with evaluating(self):
             for some in rows.to(self.device).split(SCORED_AT_ONCE):
                 logits = self.class_logits(some[:, self.seen])
-                found.append(self.calibration(logits[:, 0] - logits[:, 1]) + correction)
-        return torch.cat(found)
+                found.append(logits[:, 0] - logits[:, 1])
+        return self.calibration(torch.cat(found) + correction)
 
     def expected_cells(self, rows: Float[Tensor, "n width"]) -> tuple[Float[Tensor, "n width"], Float[Tensor, "n c"]]:
         """See `capabilities.ScoresRows`. Each cell is expected from the others: it is left out."""

@@ -127,7 +127,8 @@ def score_values(game: ScoresRows, values: TableValues) -> tuple[Float64[np.ndar
     spec = game.table_spec
     encoded = encode_known(spec, values)
     n = len(encoded.codes)
-    found = [game.log_odds(encoded.rows(slice(first, first + SCORED_AT_ONCE))).cpu() for first in range(0, n, SCORED_AT_ONCE)]
+    with torch.no_grad():
+        found = [game.log_odds(encoded.rows(slice(first, first + SCORED_AT_ONCE))).cpu() for first in range(0, n, SCORED_AT_ONCE)]
     seen = {spec.encodings[number].name for number in game.seen_columns}
     unknown = {name: int(rows.sum()) for name, rows in encoded.unknown.items() if rows.any() and name in seen}
     return torch.cat(found).double().numpy(), unknown

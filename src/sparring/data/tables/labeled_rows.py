@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from sparring.core.errors import DataError, SettingsError, did_you_mean, listed
@@ -22,8 +22,8 @@ HELD_OUT_ONE_IN = 5
 """Without a number, the last fifth of the rows is held out."""
 RECENT_ONE_IN, FEWEST_RECENT, FEWEST_FRAUDS = 8, 5, 20
 """The recent rows begin with the last eighth of the frauds, and with at least five of them; below 20 frauds all rows are recent."""
-RECENT_SHARE = 0.125
-"""Share of the rows of a batch that are recent ones."""
+RECENT_SHARE, RECENT_FRAUDS = 0.2, 0.125
+"""Share of the rows of a batch that are recent ones, and share of frauds among these."""
 TOMORROW = 86_400.0
 """Seconds that a date may be ahead of the clock, for clocks of other time zones."""
 
@@ -55,8 +55,13 @@ def label_name(encoding: Encoding, code: int) -> str:
 class LabeledBatch(TableBatch):
     """Rows, of which some are set apart for the calibration of probabilities."""
 
-    recent: Bool[Tensor, " n"] = None  # pyright: ignore[reportAssignmentType] (required: it follows a field with a default)
-    """Which rows are recent ones: they are for calibration alone."""
+    recent_weights: Float[Tensor, " n"] = None  # pyright: ignore[reportAssignmentType] (required: it follows a field with a default)
+    """Of recent rows, which are for calibration alone, how many rows each stands for, in relation to the mean; 0 of the others."""
+
+    @property
+    def is_recent(self) -> Bool[Tensor, " n"]:
+        """Which rows are recent ones."""
+        return self.recent_weights > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,16 +103,19 @@ class LabeledRows(TableDataset):
         return tuple((np.flatnonzero(frauds), np.flatnonzero(others)) for frauds, others in pairs)
 
     def choose(self, streams: Streams, n: int) -> LabeledBatch:
-        """See ChoosesSamples: rows to learn from, followed by recent ones, with the same share of frauds in both."""
-        recent = min(n - 1, max(2, round(RECENT_SHARE * n)))
-        rows = []
-        for name, count, (frauds, others) in zip(("learned", "recent"), (n - recent, recent), self.groups, strict=True):
-            of_frauds = min(count - 1, max(1, round(self.labeling.frauds_in_batch * count))) if count > 1 else 1
+        """See ChoosesSamples: rows to learn from, followed by recent ones; of both, a fixed share are frauds."""
+        recent = max(2, round(RECENT_SHARE * n))
+        rows, weights = [], []
+        for name, count, share, (frauds, others) in zip(
+            ("learned", "recent"), (n - recent, recent), (self.labeling.frauds_in_batch, RECENT_FRAUDS), self.groups, strict=True
+        ):
+            of_frauds = min(count - 1, max(1, round(share * count)))
             for kind, group, size in (("frauds", frauds, of_frauds), ("others", others, count - of_frauds)):
                 rows.append(group[streams.integers(f"{name}/{kind}", len(group), size).numpy()])
+                stands_for = len(group) / (len(frauds) + len(others)) * count / size
+                weights.append(torch.full((size,), stands_for if name == "recent" else 0.0))
         batch = self.batch(np.concatenate(rows))
-        is_recent = torch.arange(n) >= n - recent
-        return LabeledBatch(batch.samples, codes=batch.codes, positions=batch.positions, recent=is_recent)
+        return LabeledBatch(batch.samples, codes=batch.codes, positions=batch.positions, recent_weights=torch.cat(weights))
 
 
 def label_rows(dataset: TableDataset, target: str | None, time_column: str | None, frauds_in_batch: float) -> LabeledRows:
