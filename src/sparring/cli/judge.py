@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ from sparring.core.errors import SettingsError
 if TYPE_CHECKING:
     from sparring.evaluation.judge import Judgeable
     from sparring.evaluation.scores import Score
+    from sparring.inference.model import Model
 
 SAMPLES = 10_000
 """Number of images that a model generates, where nobody says."""
@@ -49,6 +50,13 @@ def judge(
     device: Literal["cpu", "cuda"] = "cpu",
     direction: Literal["a2b", "b2a"] = "a2b",
     target: str | None = None,
+    patient: str | None = None,
+    code: str | None = None,
+    time: str | None = None,
+    count: str | None = None,
+    visits: str | None = None,
+    values: Literal["binary", "counts"] = "binary",
+    records: bool = False,
     inputs: Literal["given", "edges", "scribble", "gray", "low-resolution", "masked"] = "given",
     side_by_side: Literal["none", "left", "right"] = "none",
     twins: bool | None = None,
@@ -62,15 +70,17 @@ def judge(
 ) -> int:
     """Score samples against real images: FD, KD, Inception Score, precision, recall, density, coverage and copied training images, with
     standard errors and a report. Translation models are scored by pairs, or by two sets of images. Rows of tables are scored between
-    independent columns and held-out rows, windows of time series between steps in random order and held-out windows.
+    independent columns and held-out rows, windows of time series between steps in random order and held-out windows, and patients of health
+    records between independent codes and held-out patients.
 
     Args:
         extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
         samples: Number of images that a model generates. Real images are all used; their features are computed once and cached. (Of a model
-            of tables: as many rows as it was trained on. Of a model of time series: at most 2,000 windows.)
+            of tables or health records: as many rows or patients as it was trained on. Of a model of time series: at most 2,000 windows.)
         seed: Seed of those images.
         truncation: Truncation of those images, as in `sparring sample`. Default: no truncation.
-        held_out: Real images, or a table, not used for training, to detect copies. Default for runs on tables: the rows held out.
+        held_out: Real images, or a table, not used for training, to detect copies. Default for runs on tables and health records: the rows
+            or patients held out.
         weights: A file with other weights for the feature network. Default: the published weights.
         resize: How images are resized for the feature network: bicubic (antialiased) or bilinear (as in TensorFlow 1). Default: as the
             feature network defines it.
@@ -85,6 +95,14 @@ def judge(
             models, they are pairs.
         private: For tables: attack the training rows, to measure what the synthetic ones give away. The report then shows no real rows.
         size: For translation models: side, in pixels, that B and the targets are resized to. Default: as in training.
+        patient: For two tables of health records: the column that says which patient a row is of.
+        code: For two long files of health records: the column of the codes. Default: the tables have a column for each code.
+        time: For two long files of health records: the column of the dates, which tell the visits of a patient.
+        count: For two long files of health records: the column of how often a patient has a code.
+        visits: For two tables of health records: the column of the number of visits of a patient.
+        values: For two tables of health records: whether a patient has a code (binary), or how often (counts).
+        records: Two tables are health records, with a row for each patient and a column for each code. (With --patient or --code, they are,
+            too.)
         split: Part of the named data to use, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
         value_range: Values of black and white in images with more than 8 bits per channel. Default: measured from all images, and printed.
         max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
@@ -93,14 +111,11 @@ def judge(
         out: Folder for report.json and report.html. Default: the run directory; for models and images, judgment.
     """
     from sparring import api
-    from sparring.cli.judge_paths import judge_paths
-    from sparring.cli.judge_rows import judge_rows
     from sparring.cli.translate import print_scores
-    from sparring.data.tables.table_files import is_table
     from sparring.evaluation.feature_statistics import is_statistics_file
     from sparring.evaluation.judge import check_checkpoint_option, load_if_model, milestone_sentence
     from sparring.evaluation.report import HTML_FILE
-    from sparring.games.capabilities import MakesRows, SimulatesSeries, Translates
+    from sparring.games.capabilities import Translates
     from sparring.runs.run_directory import RunDirectory
 
     out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgment"))
@@ -110,15 +125,11 @@ def judge(
     for_images = {"extractor": extractor != "lite0", "truncation": truncation, "weights": weights, "resize": resize, "exact": exact}
     for_images |= {"direction": direction != "a2b", "inputs": inputs != "given", "side-by-side": side_by_side != "none", "size": size}
     for_images |= {"twins": twins is not None, "split": split, "value-range": value_range, "max-pixels": max_pixels}
-    if model is not None and isinstance(model.game, SimulatesSeries):
-        others = {"held-out": held_out, "target": target, "private": private, "write-statistics": write_statistics}
-        if refused := [f"--{name}" for name, value in (for_images | others | {"device": device != "cpu"}).items() if value]:
-            raise SettingsError(f"{first} is a model of time series: leave out {', '.join(refused)}.")
-        return judge_paths(model, second, samples=None if samples == SAMPLES else samples, seed=seed, out=out)
-    if is_table(first) or (model is not None and isinstance(model.game, MakesRows)):
-        if refused := [f"--{name}" for name, value in for_images.items() if value]:
-            raise SettingsError(f"{first} is {'a table' if model is None else 'a model of tables'}: leave out {', '.join(refused)}.")
-        return judge_rows(model, first, second, held_out=held_out, target=target, private=private, seed=seed, out=out)
+    of_records: dict[str, Any] = {"patient": patient, "code": code, "time": time, "count": count, "visits": visits, "values": values}
+    for_others = {"held_out": held_out, "target": target, "private": private, "write_statistics": write_statistics, "device": device}
+    asked = _Asked(first, second, for_images, for_others, of_records, records, None if samples == SAMPLES else samples, seed, out)
+    if (code_of_others := _judge_other_kinds(model, asked)) is not None:
+        return code_of_others
     if private:
         raise SettingsError(f"--private is for tables, and {first} is none. Leave it out.")
     if model is not None and isinstance(model.game, Translates):
@@ -167,6 +178,60 @@ def judge(
         screen.print(line)
     screen.print(f"Report: {out / HTML_FILE}")
     return 0
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line asked for, of kinds of data that are no images."""
+
+    first: str
+    second: str | None
+    for_images: Mapping[str, object]
+    """By flag, settings for images alone, as far as they are given."""
+    for_others: Mapping[str, Any]
+    of_records: Mapping[str, Any]
+    records: bool
+    samples: int | None
+    seed: int
+    out: Path
+
+    def refuse(self, about: str, others: Mapping[str, object]) -> None:
+        """Raise a SettingsError that names the flags which have no use for such data."""
+        if refused := [f"--{name.replace('_', '-')}" for name, value in {**self.for_images, **others}.items() if value]:
+            raise SettingsError(f"{self.first} {about}: leave out {', '.join(refused)}.")
+
+
+def _judge_other_kinds(model: "Model | None", asked: _Asked) -> int | None:
+    """Judge series, health records or tables; None if what was asked is none of these."""
+    from sparring.cli.judge_paths import judge_paths
+    from sparring.cli.judge_records import judge_patients
+    from sparring.cli.judge_rows import judge_rows
+    from sparring.data.records.records_reading import RecordsReading, are_records
+    from sparring.data.tables.table_files import is_table
+    from sparring.games.capabilities import MakesRecords, MakesRows, SimulatesSeries
+
+    others = dict(asked.for_others)
+    others["device"] = others["device"] != "cpu"
+    game, reading = None if model is None else model.game, RecordsReading(**asked.of_records)
+    named = {name: value for name, value in asked.of_records.items() if value not in {None, "binary"}} | {"records": asked.records}
+    if model is not None and isinstance(game, SimulatesSeries):
+        asked.refuse("is a model of time series", {**others, **named})
+        return judge_paths(model, asked.second, samples=asked.samples, seed=asked.seed, out=asked.out)
+    held_out = others.pop("held_out")
+    how = {"held_out": held_out, "seed": asked.seed, "out": asked.out}
+    if isinstance(game, MakesRecords):
+        asked.refuse("is a model of health records", {**others, **named})
+        return judge_patients(model, asked.first, asked.second, reading, samples=asked.samples, **how)
+    if model is None and (any(named.values()) or are_records(asked.first)):
+        asked.refuse("holds health records", others)
+        return judge_patients(None, asked.first, asked.second, reading, samples=None, **how)
+    if is_table(asked.first) or isinstance(game, MakesRows):
+        asked.refuse("is a table" if model is None else "is a model of tables", named)
+        target, private = others["target"], others["private"]
+        return judge_rows(model, asked.first, asked.second, target=target, private=private, **how)
+    if refused := [f"--{name}" for name, value in named.items() if value]:
+        raise SettingsError(f"{', '.join(refused)} {'is' if len(refused) == 1 else 'are'} for health records, and {asked.first} is none.")
+    return None
 
 
 def _with_statistics(
