@@ -98,7 +98,7 @@ class Indicators(nn.Module):
         hard = (noisy > 0).to(logits.dtype)
         if torch.is_grad_enabled() and logits.requires_grad:
             soft = sigmoid(noisy / self.temperature)
-            hard = hard + soft - soft.detach()
+            hard = hard + (soft - soft.detach())  # exactly 0 or 1
         return self.climb(hard)
 
     def chances(self, logits: Float[Tensor, "n width"]) -> Float[Tensor, "n width"]:

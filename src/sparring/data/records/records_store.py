@@ -47,7 +47,7 @@ def prepare_records(source: Any, reading: RecordsReading) -> tuple[RecordsDatase
                 with replacing(folder / f"{name}.npy") as path, path.open("wb") as file:
                     np.save(file, array)
         write_json(folder / DESCRIPTION, {"codes": raw.records.codes, "source": raw.source, "notes": raw.notes})
-    return _dataset(raw.records, reading, raw.source), raw.notes
+    return _dataset(raw.records, reading, json.loads(json.dumps(raw.source))), raw.notes  # as from the cache
 
 
 def _folder_of(source: Any, reading: RecordsReading) -> Path | None:  # noqa: ANN401

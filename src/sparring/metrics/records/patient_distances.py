@@ -39,11 +39,11 @@ def copied_patients(patients: Present, others: Present) -> Bool[np.ndarray, " n"
 
 
 def density_ratios(patients: Present, synthetic: Present, reference: Present, k: int = 5) -> Float64[np.ndarray, " n"]:
-    """Logarithm of the distance to the `k`-th nearest reference patient over that to the `k`-th nearest synthetic one: high where synthetic
-    patients are denser than real ones (DOMIAS, van Breugel et al. 2023).
+    """Logarithm of the mean distance to the `k` nearest reference patients over that to the `k` nearest synthetic ones, both means geometric:
+    high where synthetic patients are denser than real ones (DOMIAS, van Breugel et al. 2023).
     """
-    usual, near = (nearest_patients(patients, side, k)[0][:, -1] for side in (reference, synthetic))
-    return np.log((usual + 0.5) / (near + 0.5))
+    usual, near = (np.log(nearest_patients(patients, side, k)[0] + 0.5).mean(axis=1) for side in (reference, synthetic))
+    return usual - near
 
 
 @dataclass(frozen=True)
