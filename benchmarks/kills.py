@@ -43,7 +43,9 @@ SMALL |= {
     "doppelganger": [*SERIES, "--hidden", "8", "--attribute-hidden", "8", "--discriminator-hidden", "8", "--discriminator-layers", "2"],
     "timevae": [*SERIES, "--channels", "4", "8"],
 }
-"""By recipe, settings of small networks. (Of series: on `--data stocks`.)"""
+RECORDS = ["--batch-size", "32", "--latent-size", "16", "--discriminator-hidden", "32", "--autoencoder-steps", "10"]
+SMALL |= {"medgan": RECORDS, "medwgan": RECORDS}
+"""By recipe, settings of small networks. (Of series: on `--data stocks`; of health records: on `--data eunomia`.)"""
 PATIENCE = 60
 """Seconds that an aimed kill waits for a checkpoint in the making."""
 

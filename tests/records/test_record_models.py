@@ -208,6 +208,11 @@ def test_frames_and_packed_models_work(tmp_path: Path, quiet: Console) -> None:
 
 def test_settings_without_use_are_refused(tmp_path: Path, quiet: Console) -> None:
     data = write_long(tmp_path)
-    for settings, word in (({"packing": 2}, "packing"), ({"augment": "ada"}, "augment"), ({"evaluate_every": 5}, "evaluate_every")):
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"packing": 2}, "packing"),
+        ({"augment": "ada"}, "augment"),
+        ({"evaluate_every": 5}, "images"),
+    )
+    for settings, word in cases:
         with pytest.raises(SettingsError, match=word):
             train(data, tmp_path / "run", quiet, steps=1, **settings)

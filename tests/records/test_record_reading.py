@@ -143,9 +143,9 @@ def test_indicators_say_which_thresholds_are_reached_and_go_back_to_numbers() ->
     seen = spec.encode(records)
     assert seen.shape == (len(records), spec.shape[0])
     for number, item in enumerate(spec.items):
-        numbers = records.dense()[:, number] if number < 3 else records.visits
+        numbers = records.dense()[:, number] if number < 3 else np.asarray(records.visits)
         for level, threshold in enumerate(item.thresholds):
-            assert np.array_equal(seen[:, spec.firsts[number] + level], numbers >= threshold)  # pyright: ignore[reportOperatorIssue]
+            assert np.array_equal(seen[:, spec.firsts[number] + level], numbers >= threshold)
     assert np.allclose(seen.mean(axis=0), spec.shares)
     decoded, visits = spec.decode(seen > 0, random.random((len(records), len(spec.items))))
     assert np.array_equal(decoded > 0, records.present())
@@ -209,7 +209,11 @@ def test_everything_that_is_wrong_with_a_long_file_is_said_at_once() -> None:
         ({"A": [0, 0], "B": [0, 0]}, {}, "No patient has any code"),
         ({"id": [1, 1, 2], "A": [0, 1, 1]}, {"patient": "id"}, "several rows"),
         ({"name": ["Ann", "Bob"], "A": [0, 1]}, {}, "'Ann'"),
-        ({"who": ["a", "a", "b"], "what": ["x", "y", "x"], "n": [1, 2, 3]}, {"patient": "who", "code": "what", "visits": "n"}, "several numbers"),
+        (
+            {"who": ["a", "a", "b"], "what": ["x", "y", "x"], "n": [1, 2, 3]},
+            {"patient": "who", "code": "what", "visits": "n"},
+            "several numbers",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_learned_is_refused(frame: dict[str, list[object]], reading: dict[str, str], words: str) -> None:

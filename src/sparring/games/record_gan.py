@@ -130,6 +130,7 @@ class RecordAdversarialRecipe(AdversarialSettings):
         "autoencoder_learning_rate": {"more than": 0},
         "generator_layers": {"at least": 1, "at most": 64},
         "discriminator_hidden": {"at least": 1, "at most": 2**14},
+        "sharpness": {"more than": 0},
         "temperature": {"more than": 0},
     }
 
@@ -148,6 +149,8 @@ class RecordAdversarialRecipe(AdversarialSettings):
     discriminator_sees: Literal["records", "chances"] = "records"
     """What the discriminator sees of generated patients: records whose codes are drawn by their chances (records), or the chances
     themselves (chances), as in the paper."""
+    sharpness: float = 1.0
+    """Factor of the decoder's logits. Where it is larger, less of what comes is left to chance once the code is drawn."""
     temperature: float = 0.5
     """Temperature of the relaxation through which gradients of drawn codes flow."""
 
@@ -173,7 +176,7 @@ class RecordAdversarialRecipe(AdversarialSettings):
     def build(self, spec: RecordsSpec) -> RecordGame:
         """See Recipe."""
         width = spec.shape[0]
-        decoder = nets.Decoder(self.latent_size, width)
+        decoder = nets.Decoder(self.latent_size, width, self.sharpness)
         decoder.begin_at(chances_of(spec))
         encoder, generator = nets.Encoder(width, self.latent_size), nets.Generator(self.latent_size, self.generator_layers)
         return RecordGame(spec, encoder, decoder, generator, nets.Discriminator(width, self.discriminator_hidden), self)

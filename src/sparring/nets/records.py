@@ -24,20 +24,23 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Logits of indicators from codes: one layer."""
+    """Logits of indicators from codes: one layer, times `sharpness`. Where logits are large, codes alone decide what comes, and rules that
+    hold in all patients are learned sooner.
+    """
 
-    def __init__(self, code_size: int, width: int) -> None:
+    def __init__(self, code_size: int, width: int, sharpness: float) -> None:
         super().__init__()
         self.layer = nn.Linear(code_size, width)
+        self.sharpness = sharpness
 
     def forward(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n width"]:
         """Logits: of each indicator, given that the one below it is there."""
-        return self.layer(codes)
+        return self.sharpness * self.layer(codes)
 
     def begin_at(self, chances: Float[Tensor, " width"]) -> None:
         """Set biases so that indicators are drawn about as often as in the data. `chances`: of each, given the one below it."""
         with torch.no_grad():
-            self.layer.bias.copy_(torch.logit(chances.float(), 1e-4))
+            self.layer.bias.copy_(torch.logit(chances.float(), 1e-4) / self.sharpness)
 
 
 class Generator(nn.Module):

@@ -39,7 +39,7 @@ def copied_patients(patients: Present, others: Present) -> Bool[np.ndarray, " n"
 
 
 def density_ratios(patients: Present, synthetic: Present, reference: Present, k: int = 5) -> Float64[np.ndarray, " n"]:
-    """Logarithm of the mean distance to the `k` nearest reference patients over that to the `k` nearest synthetic ones, both means geometric:
+    """Logarithm of the geometric mean of the distances to the `k` nearest reference patients over that of the `k` nearest synthetic ones:
     high where synthetic patients are denser than real ones (DOMIAS, van Breugel et al. 2023).
     """
     usual, near = (np.log(nearest_patients(patients, side, k)[0] + 0.5).mean(axis=1) for side in (reference, synthetic))
