@@ -77,7 +77,7 @@ def test_the_discriminator_sees_the_mean_of_its_batch() -> None:
 
 def test_a_decoder_begins_as_frequent_as_the_data() -> None:
     game = game_of()
-    begun = game.indicators.chances(game.decoder.layer.bias[None] + game.certain)[0]  # pyright: ignore[reportCallIssue, reportOptionalSubscript, reportIndexIssue, reportAttributeAccessIssue]
+    begun = game.indicators.chances(3 * game.decoder.layer.bias[None] + game.certain)[0]  # pyright: ignore[reportCallIssue, reportOptionalSubscript, reportIndexIssue, reportAttributeAccessIssue]
     assert np.allclose(begun.detach().numpy(), game.records_spec.shares, atol=2e-3)
     assert chances_of(game.records_spec).max() == 1  # the code that all have
 

@@ -132,15 +132,22 @@ class RecordAdversarialRecipe(AdversarialSettings):
         "discriminator_hidden": {"at least": 1, "at most": 2**14},
         "sharpness": {"more than": 0},
         "temperature": {"more than": 0},
+        "constant_rate_samples": {"at least": 1},
     }
 
+    batch_size: int = 250
+    """Number of real patients in each batch."""
+    ema_samples: float = 100_000
+    """Half-life, in real patients, of the exponential moving average (EMA) of the weights. 0: no EMA."""
+    learning_rate: float = 2e-3
+    """Learning rate of generator, decoder and discriminator."""
     latent_size: int = 128
     """Number of dimensions of the latent vector, and of the code that the autoencoder makes of a record."""
-    generator_layers: int = 2
+    generator_layers: int = 4
     """Number of layers of the generator."""
     discriminator_hidden: tuple[int, ...] = (256, 128)
     """Number of units in each hidden layer of the discriminator."""
-    autoencoder_steps: int = 1000
+    autoencoder_steps: int = 300
     """Number of steps in which the autoencoder learns alone, before the game begins."""
     autoencoder_learning_rate: float = 1e-3
     """Learning rate of the autoencoder."""
@@ -149,10 +156,16 @@ class RecordAdversarialRecipe(AdversarialSettings):
     discriminator_sees: Literal["records", "chances"] = "records"
     """What the discriminator sees of generated patients: records whose codes are drawn by their chances (records), or the chances
     themselves (chances), as in the paper."""
-    sharpness: float = 1.0
+    sharpness: float = 3.0
     """Factor of the decoder's logits. Where it is larger, less of what comes is left to chance once the code is drawn."""
-    temperature: float = 0.5
+    temperature: float = 1.0
     """Temperature of the relaxation through which gradients of drawn codes flow."""
+    constant_rate_samples: int = 200_000
+    """Number of real patients from which learning rates fall with the square root of their number."""
+
+    def rate_factor(self, real_samples: int) -> float:
+        """See Recipe."""
+        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
 
     def incompatibilities(self, spec: RecordsSpec) -> list[str]:
         """See Recipe."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sparring.games.record_gan import RecordAdversarialRecipe
+from sparring.losses.objectives import ObjectiveName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +19,16 @@ class MedGAN(RecordAdversarialRecipe):
         "Choi et al. 2017: Generating Multi-label Discrete Patient Records using Generative Adversarial Networks (arXiv:1703.06490)"
     )
 
-    batch_size: int = 1000
-    """Number of real patients in each batch."""
-    learning_rate: float = 1e-3
-    """Learning rate of generator and decoder."""
-    betas: tuple[float, float] = (0.9, 0.999)
+    objective: ObjectiveName = "relativistic"
+    """Losses of generator and discriminator. The paper's are non-saturating."""
+    r1: float | None = 0.1
+    """Weight gamma of R1, which is gamma / 2 times the squared gradient at real records. 0: no penalty, as in the paper."""
+    r2: float | None = 0.1
+    """Weight gamma of R2, the same at generated records. 0: no penalty, as in the paper."""
+    penalty_every: int = 4
+    """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization)."""
+    betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates, for the mean and the variance of gradients."""
-    discriminator_steps: int = 2
-    """Number of discriminator updates per generator update."""
 
 
 RECIPE = MedGAN

@@ -16,14 +16,12 @@ class MedWGAN(RecordAdversarialRecipe):
         "Baowaly et al. 2019: Synthesizing electronic health records using improved generative adversarial networks (JAMIA 26(3))"
     )
 
-    batch_size: int = 1000
-    """Number of real patients in each batch."""
     objective: ObjectiveName = "wasserstein"
     """Losses of generator and discriminator."""
     gradient_penalty: float = 10.0
     """Weight of the gradient penalty (gradient norm - 1)^2 at points between real and generated records."""
     learning_rate: float = 1e-3
-    """Learning rate of generator and decoder."""
+    """Learning rate of generator, decoder and critic."""
     betas: tuple[float, float] = (0.5, 0.9)
     """Adam's decay rates, for the mean and the variance of gradients."""
     discriminator_steps: int = 2

@@ -150,8 +150,8 @@ def _read_matrix(raw: RawTable, reading: RecordsReading) -> RawRecords:
                 "column of the codes (--code)."
             )
     if problems:
-        hint = "" if len(names) > 1 else " (If it is a long file, name its columns: --patient and --code.)"
-        raise DataError(listed(f"{raw.name} cannot be used as a matrix of patients and codes:{hint}", problems))
+        hint = "If it is a long file, with a row for each code of a patient, name the columns: --patient and --code."
+        raise DataError("\n".join([listed(f"{raw.name} cannot be used as a matrix of patients and codes:", problems), hint]))
     counts = np.stack(columns, axis=1) if columns else np.zeros((raw.rows, 0))
     visits = None if stated is None else stated.astype(np.int32)
     records = from_dense(tuple(names), np.minimum(counts, MOST_COUNT).astype(np.int32), visits)
