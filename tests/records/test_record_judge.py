@@ -112,7 +112,9 @@ def test_copies_are_found_by_all_attacks_and_fresh_patients_are_not_suspected() 
 
 def test_counts_that_are_wrong_show_where_counts_are_learned() -> None:
     random = np.random.default_rng(0)
-    real, other = (from_dense(CODES, each.dense() * (1 + random.poisson(3, (len(each), 12))), None) for each in (REAL, HELD_OUT))
+    real, other = (
+        from_dense(CODES, each.dense() * (1 + random.poisson(3, (len(each), 12)).astype(np.int32)), None) for each in (REAL, HELD_OUT)
+    )
     ones = from_dense(CODES, GOOD.dense(), None)
     found = judge_records(real, ones, other, counted=True)
     assert found["counts"].yours.value > 1

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int
 
 from sparring.evaluation.bounded_scores import BoundedScore, align, score_lines
 from sparring.evaluation.json_values import json_values
@@ -82,7 +82,7 @@ class RecordsJudgment:
     scores: tuple[BoundedScore, ...]
     everybody: FrequencyScore
     by_code: CodeScores
-    numbers: dict[str, dict[str, Float64[np.ndarray, " n"]]]
+    numbers: dict[str, dict[str, Int[np.ndarray, " _"]]]
     """By what is counted ("codes per patient", "visits per patient"), the numbers of "real" and of "yours"."""
     privacy: RecordsPrivacy | None
     """None without held-out patients."""

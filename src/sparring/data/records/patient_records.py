@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int32, Int64
+from jaxtyping import Bool, Int, Int32, Int64, Num
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +62,9 @@ class PatientRecords:
 def from_entries(
     codes: tuple[str, ...],
     patients: int,
-    rows: Int64[np.ndarray, " n"],
+    rows: Int[np.ndarray, " n"],
     indices: Int32[np.ndarray, " n"],
-    counts: np.ndarray,
+    counts: Num[np.ndarray, " n"],
     visits: Int32[np.ndarray, " patients"] | None,
 ) -> PatientRecords:
     """Records from entries in any order, those of the same patient and code summed, and those that sum to 0 left out."""

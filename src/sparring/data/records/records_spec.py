@@ -131,11 +131,10 @@ class RecordsSpec(Spec):
         """How often patients have codes, and their numbers of visits, from indicators. `draws`: numbers in [0, 1) that choose among the
         numbers between two thresholds.
         """
-        reached = np.add.reduceat(indicators.astype(np.int32), self.firsts, axis=1)
-        found = reached.astype(np.int32)
+        found = np.add.reduceat(indicators, self.firsts, axis=1, dtype=np.int32)
         for number, item in enumerate(self.items):
             if any(values != (level,) for level, values in enumerate(item.values)):
-                found[:, number] = _chosen(item, reached[:, number], draws[:, number])
+                found[:, number] = _chosen(item, found[:, number], draws[:, number])
         return (found[:, :-1], found[:, -1]) if self.has_visits else (found, None)
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Num
 
-Present = Bool[np.ndarray, "patients codes"]
+Present = Bool[np.ndarray, "_ codes"]
+"""Which codes patients have."""
 
 
 def frequencies(present: Present) -> Float64[np.ndarray, " codes"]:
