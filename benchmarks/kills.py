@@ -43,8 +43,11 @@ SMALL |= {
     "doppelganger": [*SERIES, "--hidden", "8", "--attribute-hidden", "8", "--discriminator-hidden", "8", "--discriminator-layers", "2"],
     "timevae": [*SERIES, "--channels", "4", "8"],
 }
+RECORDS = ["--batch-size", "32", "--latent-size", "16", "--discriminator-hidden", "32", "--autoencoder-steps", "10"]
+SMALL |= {"medgan": RECORDS, "medwgan": RECORDS}
 SMALL["fraudgan"] = ["--target", "fraud", "--time", "when", "--batch-size", "40", "--hidden", "16", "--discriminator-hidden", "16"]
-"""By recipe, settings of small networks. (Of series: on `--data stocks`. Of fraudgan: on a table with these columns.)"""
+"""By recipe, settings of small networks. (Of series: on `--data stocks`; of health records: on `--data eunomia`; of fraudgan: on a table
+with these columns.)"""
 PATIENCE = 60
 """Seconds that an aimed kill waits for a checkpoint in the making."""
 

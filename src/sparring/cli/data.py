@@ -1,7 +1,7 @@
 """`sparring data`: inspect data, and prepare it for training."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -10,24 +10,51 @@ from sparring.core.console import console
 
 Inspected = Annotated[
     Positional[str],
-    arg(metavar="DATA", help=f"The data: {DATA}; or a table or time series: {TABLES}."),
+    arg(metavar="DATA", help=f"The data: {DATA}; or a table, time series or health records: {TABLES}."),
 ]
 
 
-def inspect_data(data: Inspected, split: str | None = None, max_pixels: int | None = None, out: Path | None = None) -> int:
-    """Inspect images, a table or time series.
+def inspect_data(
+    data: Inspected,
+    split: str | None = None,
+    max_pixels: int | None = None,
+    patient: str | None = None,
+    code: str | None = None,
+    time: str | None = None,
+    count: str | None = None,
+    visits: str | None = None,
+    values: Literal["binary", "counts"] = "binary",
+    records: bool = False,
+    out: Path | None = None,
+) -> int:
+    """Inspect images, a table, time series or health records.
 
     Of images: sizes, color modes, classes, and files that cannot be used and why; writes a contact sheet. Of a table: what each column is
     and why, what holds in every row, and how it would be read as time series, if it looks like these; writes a file in which to change
-    that.
+    that. Of health records: patients, codes and visits; writes them as a matrix, if asked to (--out).
 
     Args:
         split: Part of the data to read, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
         max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
-        out: The contact sheet or table.json to write. Default: DATA-contact-sheet.png, DATA-table.json.
+        patient: For health records: the column that says which patient a row is of.
+        code: For health records in a long file: the column of the codes. Default: there is a column for each code.
+        time: For health records in a long file: the column of the dates, which tell the visits of a patient.
+        count: For health records in a long file: the column of how often a patient has a code.
+        visits: For health records: the column of the number of visits of a patient.
+        values: For health records: whether a patient has a code (binary), or how often (counts).
+        records: The table is a matrix of health records, with a row for each patient and a column for each code; or the data is a folder of
+            OMOP tables.
+        out: The contact sheet or table.json to write. Default: DATA-contact-sheet.png, DATA-table.json. Of health records: a table (.csv,
+            .parquet and others) with a row for each patient, which recipes of tables can learn. Default: none.
     """
+    from sparring.data.records.records_reading import RecordsReading, are_records
     from sparring.data.tables.table_files import is_table
 
+    of_records: dict[str, Any] = {"patient": patient, "code": code, "time": time, "count": count, "visits": visits, "values": values}
+    if records or are_records(data) or any(value not in {None, "binary"} for value in of_records.values()):
+        from sparring.cli.inspect_records import inspect_records_source
+
+        return inspect_records_source(data, RecordsReading(**of_records), out, {"--split": split, "--max-pixels": max_pixels})
     if is_table(data):
         from sparring.cli.inspect_table import inspect_table_file
 

@@ -16,6 +16,12 @@ def doctor(
     target: str | None = None,
     inputs: Literal["given", "edges", "scribble", "gray", "low-resolution", "masked"] = "given",
     side_by_side: Literal["none", "left", "right"] = "none",
+    patient: str | None = None,
+    code: str | None = None,
+    time: str | None = None,
+    count: str | None = None,
+    visits: str | None = None,
+    values: Literal["binary", "counts"] = "binary",
     minutes: float | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     threads: int = 0,
@@ -31,6 +37,12 @@ def doctor(
         target: For image translation: the target images (like --data), or one image whose style is transferred.
         inputs: For image translation: how the input is made from each image, which is its target. given: inputs are part of the data.
         side_by_side: For image translation: each file holds a pair side by side, with the input on this side.
+        patient: For health records: the column that says which patient a row is of.
+        code: For health records in a long file: the column of the codes. Default: there is a column for each code.
+        time: For health records in a long file: the column of the dates, which tell the visits of a patient.
+        count: For health records in a long file: the column of how often a patient has a code.
+        visits: For health records: the column of the number of visits of a patient.
+        values: For health records: whether a patient has a code (binary), or how often (counts).
         minutes: Training time to plan for. Default: until first results can be recognized, but at least 10 minutes.
         device: Device to train on. auto: a GPU if there is one.
         threads: Number of CPU threads. 0: one per core.
@@ -38,12 +50,15 @@ def doctor(
     """
     from sparring import api
     from sparring.core.atomic_files import write_json
+    from sparring.data.records.records_reading import RecordsReading
 
     screen = console()
     preprocessing = {"size": size, "channels": channels, "crop": crop, "max_bad": max_bad}
     named = {name: value for name, value in preprocessing.items() if value is not None}
     pairing: dict[str, Any] = {"target": target, "inputs": inputs, "side_by_side": side_by_side}
-    advice = api.doctor(data, minutes=minutes, device=device, threads=threads, console=screen, **pairing, **named)
+    reading = RecordsReading(patient=patient, code=code, time=time, count=count, visits=visits, values=values)
+    records = None if reading == RecordsReading() else reading
+    advice = api.doctor(data, records=records, minutes=minutes, device=device, threads=threads, console=screen, **pairing, **named)
     for line in advice.lines():
         screen.print(line)
     if json is not None:

@@ -49,6 +49,13 @@ def judge(
     device: Literal["cpu", "cuda"] = "cpu",
     direction: Literal["a2b", "b2a"] = "a2b",
     target: str | None = None,
+    patient: str | None = None,
+    code: str | None = None,
+    time: str | None = None,
+    count: str | None = None,
+    visits: str | None = None,
+    values: Literal["binary", "counts"] = "binary",
+    records: bool = False,
     inputs: Literal["given", "edges", "scribble", "gray", "low-resolution", "masked"] = "given",
     side_by_side: Literal["none", "left", "right"] = "none",
     twins: bool | None = None,
@@ -64,8 +71,8 @@ def judge(
 ) -> int:
     """Score samples against real images: FD, KD, Inception Score, precision, recall, density, coverage and copied training images, with
     standard errors and a report. Translation models are scored by pairs, or by two sets of images. Rows of tables are scored between
-    independent columns and held-out rows, windows of time series between steps in random order and held-out windows, and scores of frauds
-    beside boosted trees.
+    independent columns and held-out rows, windows of time series between steps in random order and held-out windows, patients of health
+    records between independent codes and held-out patients, and scores of frauds beside boosted trees.
 
     Args:
         extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
@@ -73,7 +80,8 @@ def judge(
             of tables: as many rows as it was trained on. Of a model of time series: at most 2,000 windows.)
         seed: Seed of those images.
         truncation: Truncation of those images, as in `sparring sample`. Default: no truncation.
-        held_out: Real images, or a table, not used for training, to detect copies. Default for runs on tables: the rows held out.
+        held_out: Real images, or a table, not used for training, to detect copies. Default for runs on tables and health records: the rows
+            or patients held out.
         weights: A file with other weights for the feature network. Default: the published weights.
         resize: How images are resized for the feature network: bicubic (antialiased) or bilinear (as in TensorFlow 1). Default: as the
             feature network defines it.
@@ -89,6 +97,14 @@ def judge(
         private: For tables: attack the training rows, to measure what the synthetic ones give away. The report then shows no real rows.
         amount: For models that score frauds: the column with the money that a fraud takes.
         review_cost: For models that score frauds: what looking at one alert costs, in the unit of the amounts.
+        patient: For two tables of health records: the column that says which patient a row is of.
+        code: For two long files of health records: the column of the codes. Default: the tables have a column for each code.
+        time: For two long files of health records: the column of the dates, which tell the visits of a patient.
+        count: For two long files of health records: the column of how often a patient has a code.
+        visits: For two tables of health records: the column of the number of visits of a patient.
+        values: For two tables of health records: whether a patient has a code (binary), or how often (counts).
+        records: Two tables are health records, with a row for each patient and a column for each code. (With --patient or --code, they are,
+            too.)
         size: For translation models: side, in pixels, that B and the targets are resized to. Default: as in training.
         split: Part of the named data to use, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
         value_range: Values of black and white in images with more than 8 bits per channel. Default: measured from all images, and printed.
@@ -110,9 +126,13 @@ def judge(
     screen = console()
     check_checkpoint_option(checkpoint, first, second)
     model = load_if_model(first, checkpoint)
-    judged = kind_judged(model, first)
+    of_records = {"patient": patient, "code": code, "time": time, "count": count, "visits": visits}
+    of_records |= {"values": values != "binary" and values, "records": records}
+    of_records = {name: value for name, value in of_records.items() if value}
+    judged = kind_judged(model, first, holds_records=bool(of_records))
     if judged is not None:
-        given = {"B": second, "samples": samples != SAMPLES and samples, "held-out": held_out, "target": target, "private": private}
+        given: dict[str, Any] = dict(of_records)
+        given |= {"B": second, "samples": samples != SAMPLES and samples, "held-out": held_out, "target": target, "private": private}
         given |= {"amount": amount, "review-cost": review_cost, "write-statistics": write_statistics, "device": device != "cpu"}
         given |= {"extractor": extractor != "lite0", "truncation": truncation, "weights": weights, "resize": resize, "exact": exact}
         given |= {"direction": direction != "a2b", "inputs": inputs != "given", "side-by-side": side_by_side != "none", "size": size}

@@ -29,20 +29,27 @@ class KindJudged:
         return self.run(model, first, {name.replace("-", "_"): value for name, value in given.items()}, seed=seed, out=out)
 
 
-def kind_judged(model: "Model | None", first: str) -> KindJudged | None:
-    """How a model, or else the file `first`, is judged; None for images."""
-    from sparring.data.tables.table_files import is_table
-    from sparring.games.capabilities import MakesRows, ScoresRows, SimulatesSeries
+RECORDS = {"patient", "code", "time", "count", "visits", "values", "records"}
+"""Options that say where records are in a file."""
 
-    if model is None:
-        return KindJudged("a table", {"B", "held-out", "target", "private"}, _rows) if is_table(first) else None
-    if isinstance(model.game, SimulatesSeries):
-        return KindJudged("a model of time series", {"B", "samples"}, _paths)
-    if isinstance(model.game, ScoresRows):
-        return KindJudged("a model that scores rows", {"held-out", "amount", "review-cost"}, _frauds)
-    if isinstance(model.game, MakesRows):
-        return KindJudged("a model of tables", {"B", "held-out", "target", "private"}, _rows)
-    return None
+
+def kind_judged(model: "Model | None", first: str, *, holds_records: bool) -> KindJudged | None:
+    """How a model, or else the file `first`, is judged; None for images. `holds_records`: whether options say that it has some."""
+    from sparring.data.records.records_reading import are_records
+    from sparring.data.tables.table_files import is_table
+    from sparring.games.capabilities import MakesRecords, MakesRows, ScoresRows, SimulatesSeries
+
+    if model is not None:
+        kinds = (
+            (SimulatesSeries, KindJudged("a model of time series", {"B", "samples"}, _paths)),
+            (MakesRecords, KindJudged("a model of health records", {"B", "held-out", "samples"}, _patients)),
+            (ScoresRows, KindJudged("a model that scores rows", {"held-out", "amount", "review-cost"}, _frauds)),
+            (MakesRows, KindJudged("a model of tables", {"B", "held-out", "target", "private"}, _rows)),
+        )
+        return next((kind for ability, kind in kinds if isinstance(model.game, ability)), None)
+    if holds_records or are_records(first):
+        return KindJudged("taken for health records", {"B", "held-out", *RECORDS}, _patients)
+    return KindJudged("a table", {"B", "held-out", "target", "private"}, _rows) if is_table(first) else None
 
 
 def _paths(model: "Model", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:
@@ -56,6 +63,15 @@ def _frauds(model: "Model", first: str, given: Mapping[str, Any], *, seed: int, 
 
     found = {"held_out": given.get("held_out"), "amount": given.get("amount"), "review_cost": given.get("review_cost", 0.0)}
     return judge_frauds(model, **found, seed=seed, out=out)
+
+
+def _patients(model: "Model | None", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:
+    from sparring.cli.judge_records import judge_patients
+    from sparring.data.records.records_reading import RecordsReading
+
+    reading = RecordsReading(**{name: given[name] for name in RECORDS - {"records"} if name in given})
+    found = {"held_out": given.get("held_out"), "samples": given.get("samples")}
+    return judge_patients(model, first, given.get("B"), reading, **found, seed=seed, out=out)
 
 
 def _rows(model: "Model | None", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def sample(
     run: Run,
     number: Annotated[
-        int, arg(name="number", aliases=("-n",), help="Number of images (of each class, with --label all), rows or windows.")
+        int, arg(name="number", aliases=("-n",), help="Number of images (of each class, with --label all), rows, windows or patients.")
     ] = 64,
     seed: int = 0,
     label: str | None = None,
@@ -27,7 +27,7 @@ def sample(
     checkpoint: Checkpoint = "last",
     seed_style: Literal["own", "nvidia"] = "own",
 ) -> int:
-    """Generate images, rows of a table, or windows of time series, with a trained model.
+    """Generate images, rows of a table, windows of time series, or patients of health records, with a trained model.
 
     Args:
         seed: Seed of the images. Image i of a seed does not depend on the number of images.
@@ -37,15 +37,15 @@ def sample(
         label: Class of the images, by name or number. all: one row for each class. Default: all classes in turn.
         where: Conditions on the rows of a table, such as "country=FR" "age>=60" or "income=missing". They hold in every row.
         out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images; of models that
-            work pixel by pixel also a video of that (.gif, .mp4). For rows and windows: .csv, .tsv, .parquet, .feather, .jsonl or .xlsx.
-            Default: RUN-seed-SEED.png or .csv.
+            work pixel by pixel also a video of that (.gif, .mp4). For rows, windows and patients: .csv, .tsv, .parquet, .feather, .jsonl or
+            .xlsx. Default: RUN-seed-SEED.png or .csv.
         seed_style: How seeds become latents: own, or nvidia, for StyleGANs: the images that NVIDIA's programs make of the seeds from --seed
             on, one each.
     """
     from sparring import api
     from sparring.core.formatting import plural
     from sparring.data.tables.table_files import is_table_name
-    from sparring.games.capabilities import DrawsRowByRow, MakesRows, SimulatesSeries
+    from sparring.games.capabilities import DrawsRowByRow, MakesRecords, MakesRows, SimulatesSeries
     from sparring.inference.sampling import in_proportion
     from sparring.media.image_files import OutputKind, output_kind
     from sparring.media.save_images import save_images
@@ -61,6 +61,10 @@ def sample(
                 f"{run} makes rows of a table: ask for them with --where, and leave out --label, --truncation and --seed-style."
             )
         return _sample_rows(model, number, seed, where, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
+    if isinstance(model.game, MakesRecords):
+        if label is not None or truncation is not None or seed_style != "own" or where:
+            raise SettingsError(f"{run} makes patients of health records: leave out --label, --truncation, --where and --seed-style.")
+        return _sample_patients(model, number, seed, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
     if isinstance(model.game, SimulatesSeries):
         if label is not None or truncation is not None or seed_style != "own" or where:
             raise SettingsError(
@@ -111,6 +115,18 @@ def _sample_rows(model: "Model", number: int, seed: int, where: tuple[str, ...],
     save_rows(model, rows, out)
     rejected = "" if share > 0.999 else f" ({share:.1%} of the rows that were drawn meet the conditions)"
     console().print(f"{plural(number, 'row', 'rows')}: {out}{rejected}", highlight=False)
+    return 0
+
+
+def _sample_patients(model: "Model", number: int, seed: int, out: Path) -> int:
+    from sparring.core.formatting import plural
+    from sparring.data.tables.writing import output_table_kind
+    from sparring.inference.patients import draw_patients, save_patients
+
+    output_table_kind(out)  # before anything is drawn
+    without = save_patients(model, draw_patients(model, number, seed=seed), out)
+    absent = f" ({plural(without, 'patient has', 'patients have')} no code, and no row in a long file)" if without else ""
+    console().print(f"{plural(number, 'patient', 'patients')}: {out}{absent}", highlight=False)
     return 0
 
 

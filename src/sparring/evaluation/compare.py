@@ -13,6 +13,7 @@ from sparring.core.console import console as plain_console
 from sparring.core.errors import DataError, SettingsError, SparringError, listed, missing_extra
 from sparring.evaluation import report
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
+from sparring.evaluation.judge_records_sources import judge_records_model
 from sparring.evaluation.judge_series_sources import judge_series_model
 from sparring.evaluation.judge_table_sources import judge_table_model
 from sparring.evaluation.likelihood_baselines import likelihood_baselines
@@ -38,6 +39,8 @@ PLOT_ENDINGS = {".png", ".pdf", ".svg"}
 
 SERIES_SCORES = ("memory", "autocorrelation", "season", "values", "predictive", "diversity", "facts missed")
 """Scores of series that a comparison shows beside the discriminative one."""
+RECORDS_SCORES = ("code frequencies", "frequency error", "codes lost", "pairs of codes", "prediction (AUC)", "detection")
+"""Scores of health records that a comparison shows beside predictions."""
 TABLE_SCORES = ("quality", "pair trends", "detection", "precision", "coverage")
 """Scores of tables that a comparison shows."""
 
@@ -81,7 +84,8 @@ def compare(
     console: "Console | None" = None,
 ) -> list[ComparisonRow]:
     """Rank two or more runs on the same data by their Fréchet distance, the lowest first (on a table by quality, the highest first; on time
-    series by how well networks tell their windows from real ones). Runs that differ in their seed alone share a row.
+    series by how well networks tell their windows from real ones; on health records by how well codes are predicted, the best first). Runs
+    that differ in their seed alone share a row.
 
     Each run is judged as by `judge`, unless its report.json holds scores of its last step under the same protocol. New reports go into the
     folder "comparison" of the run, so that the run's own report stays. `out` is a .md file for the table, or a .png, .pdf or .svg file for
@@ -114,6 +118,8 @@ def compare(
         raise SettingsError(f"These runs were trained on different data, so their scores cannot be compared: {', '.join(data.values())}.")
     if judged == {"paths"}:
         return _compare_series(directories, names, seed, checkpoint, out, screen)
+    if judged == {"records"}:
+        return _compare_records(directories, names, seed, checkpoint, out, screen)
     if judged == {"rows"}:
         return _compare_tables(directories, names, seed, checkpoint, out, screen)
     found = []
@@ -191,6 +197,21 @@ def _compare_series(
             scores["facts missed"] = float(sum(not fact.inside for fact in judgment.facts))
         found.append(RunScores(name, scores))
     rows = rank_runs(found, by="discriminative", shown=SERIES_SCORES)
+    _write_comparison(rows, out)
+    return rows
+
+
+def _compare_records(
+    directories: Sequence[RunDirectory], names: Sequence[str], seed: int, checkpoint: str, out: PathLike | None, screen: "Console"
+) -> list[ComparisonRow]:
+    """Rank runs on health records by how well their patients teach to predict codes, the best first."""
+    found = []
+    for directory, name in zip(directories, names, strict=True):
+        folder = directory.path / COMPARISON_FOLDER
+        screen.print(f"Judging {directory.path}; report: {folder / report.HTML_FILE}")
+        judgment = judge_records_model(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
+        found.append(RunScores(name, {score.name: score.yours.value for score in judgment.scores}))
+    rows = rank_runs(found, by="prediction (F1)", shown=RECORDS_SCORES)[::-1]
     _write_comparison(rows, out)
     return rows
 

@@ -23,7 +23,7 @@ from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.image_sets import ImageSet, image_set_from_source, image_set_from_store
 from sparring.evaluation.judgment import Judgment, judge_images
 from sparring.evaluation.open_extractor import hash_of_tensors, open_extractor
-from sparring.games.capabilities import Samples, SimulatesSeries
+from sparring.games.capabilities import MakesRecords, Samples, SimulatesSeries
 from sparring.games.game import Game
 from sparring.inference.data_of_model import preprocessing_of, source_of, training_data
 from sparring.inference.load import IMPORTED, load
@@ -254,6 +254,11 @@ def image_set_from_model(model: Model, n: int, seed: int, truncation: float | No
         raise SettingsError(
             f"{model.source} makes paths of a series, so it is judged by those: sparring judge {model.source} (in Python: "
             "sparring.evaluation.judge_series_sources.judge_series_model)."
+        )
+    if isinstance(model.game, MakesRecords):
+        raise SettingsError(
+            f"{model.source} makes patients of health records, so it is judged by those: sparring judge {model.source} (in Python: "
+            "sparring.evaluation.judge_records_sources.judge_records_model)."
         )
     if not isinstance(model.game, Samples):
         raise SettingsError(

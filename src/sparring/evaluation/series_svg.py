@@ -1,4 +1,4 @@
-"""Lines and bars of series as SVG: small, without a script, in the colors of the page around them."""
+"""Lines, bars and points as SVG: small, without a script, in the colors of the page around them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -53,6 +53,18 @@ def histogram_chart(edges: Float64[np.ndarray, " n_and_one"], shares: Mapping[st
         )
     steps = zip(np.repeat(edges, 2)[1:-1], np.repeat(shares["real"], 2), strict=True)
     return Markup("".join([*parts, f'<polyline class="real" points="{scale.points(steps)}"/></svg>']))  # noqa: S704
+
+
+def scatter_chart(x: Points, y: Points, names: Sequence[str], label: str) -> Markup:
+    """A point for each name, both axes from 0 to 1, and a line where both are equal."""
+    scale = _Scale((0.0, 1.0), (0.0, 1.0))
+    (left, bottom), (right, top) = scale.place(0.0, 0.0), scale.place(1.0, 1.0)
+    parts = [scale.axes(label), f'<line class="even" x1="{left:.1f}" x2="{right:.1f}" y1="{bottom:.1f}" y2="{top:.1f}"/>']
+    for name, a, b in zip(names, x, y, strict=True):
+        across, up = scale.place(float(a), float(b))
+        about = Markup.escape(f"{name}: {a:.3f}, {b:.3f}")
+        parts.append(f'<circle class="point" cx="{across:.1f}" cy="{up:.1f}" r="2.4"><title>{about}</title></circle>')
+    return Markup("".join([*parts, "</svg>"]))  # noqa: S704 (numbers, and names that were escaped)
 
 
 def windows_chart(windows: Float64[np.ndarray, "n steps"], within: tuple[float, float], kind: str, past: int, label: str) -> Markup:

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 
 from sparring.core.random_streams import Streams
+from sparring.data.records.records_spec import RecordsSpec
 from sparring.data.series.series_spec import SeriesSpec
 from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.table_spec import TableSpec
@@ -192,4 +193,14 @@ class SimulatesSeries(Protocol):
         `past`: the last values before them, as many as the spec's past; None: none. `known`: what is known of the steps of past and path
         (see `SeriesSpec.known_of`). Games that generate whole windows use no past.
         """
+        ...
+
+
+@runtime_checkable
+class MakesRecords(Protocol):
+    """Makes health records of patients."""
+
+    @property
+    def records_spec(self) -> RecordsSpec:
+        """What a record is."""
         ...

@@ -25,13 +25,16 @@ Source = Literal[
     "table game",
     "series data",
     "series game",
+    "records data",
+    "records game",
 ]
 """What writes a signal. data: `HealthMeasurements.measure_data`, the first line of health.jsonl, under "data". game:
 `HealthMeasurements.measure_game`, and weights: `HealthRecorder`, every further line of health.jsonl. training: log.jsonl, or a table of
 another program's losses. explicit: log.jsonl of models that learn by likelihood. sheets: `read_sample_sheets`, of another program's
 samples; real images beside sheets: `measure_real_images`, of what these are to be like. explicit game: the lines of game, of models of
 images with a likelihood or an encoder (`modalities.image_probe`). table data, table game: the lines of data and of game, of tables alone
-(`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`)."""
+(`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`), and
+records data, records game of health records (`modalities.records_probe`)."""
 REQUIRED = object()
 
 
@@ -305,6 +308,44 @@ LARGEST_VALUE = Signal(
     "largest_value", "0 or more", "Largest size of a number that networks make, over that of the data's numbers.", "series game"
 )
 
+# ---------------------------------------------------------------------------------------- health records: of the data and of a game
+
+CODE_FREQUENCIES_HOLDOUT = Signal(
+    "code_frequencies/holdout",
+    "0 to 1",
+    "Root mean squared difference of the frequencies of codes between held-out patients and those that are trained on.",
+    "records data",
+)
+CODE_PAIRS_HOLDOUT = Signal(
+    "code_pairs/holdout",
+    "0 to 2",
+    "Root mean squared difference of the phi coefficients of pairs of codes between the same, less what chance adds.",
+    "records data",
+)
+CODE_PAIRS_INDEPENDENT = Signal(
+    "code_pairs/independent", "0 to 2", "The same difference to patients whose codes are shuffled independently.", "records data"
+)
+CODES_PER_PATIENT_OF_DATA = Signal("codes_per_patient/data", "0 or more", "Mean number of codes of a patient.", "records data")
+CODES_DEVIATION_OF_DATA = Signal(
+    "codes_per_patient/data/deviation", "0 or more", "Standard deviation of the number of codes of a patient.", "records data"
+)
+COPIED_PATIENTS_HOLDOUT = Signal(
+    "copied_patients/holdout",
+    "0 to 1",
+    "Share of held-out patients with exactly the codes of a patient that is trained on.",
+    "records data",
+)
+CODE_FREQUENCIES = Signal(
+    "code_frequencies", "0 to 1", "Root mean squared difference of the frequencies of codes to those of the data.", "records game"
+)
+CODE_PAIRS = Signal("code_pairs", "0 to 2", "The same difference of generated patients to the data.", "records game")
+CODES_PER_PATIENT = Signal("codes_per_patient", "0 or more", "Mean number of codes of a generated patient.", "records game")
+CODES_DEVIATION = Signal("codes_per_patient/deviation", "0 or more", "Standard deviation of that number.", "records game")
+LOST_CODES = Signal("lost_codes", "a list of texts", "Codes that were due ten times or more, and never came.", "records game")
+COPIED_PATIENTS = Signal(
+    "copied_patients", "0 to 1", "Share of generated patients with exactly the codes of a patient that is trained on.", "records game"
+)
+
 # ------------------------------------------------------------------- images with likelihoods, or with a way back to latents: of a game
 
 BITS_OF_TRAINING = Signal("bits/training", "0 or more", "Bits per dimension of images that are trained on.", "explicit game")
@@ -332,6 +373,7 @@ def declared(*sources: Source) -> tuple[Signal, ...]:
 
 
 PROBED: Mapping[str, Signal] = {
-    signal.name: signal for signal in declared("table data", "table game", "series data", "series game", "explicit game")
+    signal.name: signal
+    for signal in declared("table data", "table game", "series data", "series game", "records data", "records game", "explicit game")
 }
 """Signals that adapters measure of their own kind of data, by name."""

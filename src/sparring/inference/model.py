@@ -15,12 +15,12 @@ from sparring.core.hardware import refuse_absent_gpu
 from sparring.data.images.image_spec import IMAGE_CHANNELS
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing
-from sparring.games.capabilities import Direction, MakesRows, Samples, ScoresRows, SimulatesSeries, Translates
+from sparring.games.capabilities import Direction, MakesRecords, MakesRows, Samples, ScoresRows, SimulatesSeries, Translates
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame
-from sparring.inference import sampling, table_rows, translate_images
+from sparring.inference import patients, sampling, table_rows, translate_images
 from sparring.inference.tiling import TILE
 
 if TYPE_CHECKING:
@@ -60,6 +60,10 @@ class Model:
         """The game, if its images come of latents; a SettingsError if not."""
         if isinstance(self.game, MakesRows):
             raise SettingsError(f"{self.source} makes rows of a table, not images. Use it with: {self.use} (in Python: model.rows)")
+        if isinstance(self.game, MakesRecords):
+            raise SettingsError(
+                f"{self.source} makes patients of health records, not images. Use it with: {self.use} (in Python: model.patients)"
+            )
         if isinstance(self.game, SimulatesSeries):
             raise SettingsError(f"{self.source} makes time series, not images. Use it with: {self.use} (in Python: sparring.simulate)")
         if not isinstance(self.game, Samples):
@@ -80,6 +84,8 @@ class Model:
             return f"sparring score {shlex.quote(str(self.source))} new.csv"
         if isinstance(self.game, MakesRows):
             return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out rows.csv"
+        if isinstance(self.game, MakesRecords):
+            return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out patients.csv"
         if isinstance(self.game, SimulatesSeries):
             return f"sparring simulate {shlex.quote(str(self.source))} --paths 1000"
         verb, rest = ("sample", "-n 64 --seed 1") if isinstance(self.game, Samples) else ("translate", "IN OUT")
@@ -182,6 +188,14 @@ class Model:
         is the same whatever `n` and `first` are. A SettingsError for conditions that cannot be met.
         """
         return table_rows.rows_as_frame(self, table_rows.draw_rows(self, n, seed=seed, first=first, where=where)[0])
+
+    # ------------------------------------------------------------------------------------------ models of health records
+
+    def patients(self, n: int, *, seed: int = 0, first: int = 0) -> Any:  # noqa: ANN401
+        """`n` patients of a model of health records, as a frame of the kind that was trained on (an Arrow table if that was a file), in the
+        form of the data: a long file or a matrix. Patient i of a seed is the same whatever `n` and `first` are.
+        """
+        return patients.patients_as_frame(self, n, seed=seed, first=first)
 
     # --------------------------------------------------------------------------------------------- models that translate
 

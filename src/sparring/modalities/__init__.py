@@ -11,10 +11,13 @@ from sparring.modalities.images import Images
 from sparring.modalities.modality import Modality
 from sparring.modalities.pairs import PairsOfImages
 from sparring.modalities.points import PointsInThePlane
+from sparring.modalities.records import Records
 from sparring.modalities.series import Series
 from sparring.modalities.tables import Tables
 
-MODALITIES: Mapping[str, Modality] = {each.name: each for each in (Images(), PairsOfImages(), PointsInThePlane(), Series(), Tables())}
+MODALITIES: Mapping[str, Modality] = {
+    each.name: each for each in (Images(), PairsOfImages(), PointsInThePlane(), Records(), Series(), Tables())
+}
 """The adapters by name."""
 
 

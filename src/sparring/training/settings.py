@@ -82,8 +82,8 @@ class TrainSettings:
     """Feature network of the evaluations: lite0, inception, classifier or timm:NAME."""
     holdout: int | None = None
     """Number of samples held out from training, to measure whether the others are memorized. (Image translation has
-    --held-out instead.) None: one in twenty images, at most 128; one in ten rows of a table, at most 4,096; one in ten time series, or
-    the last tenth of fewer than ten."""
+    --held-out instead.) None: one in twenty images, at most 128; one in ten rows of a table, at most 4,096; one in five patients, at most
+    10,000; one in ten time series, or the last tenth of fewer than ten."""
     coach: bool = False
     """Intervene when training fails: go back to the last healthy checkpoint, change the mildest setting that is known to help, and
     continue. The file coach.md says what was changed and why."""

@@ -3,14 +3,13 @@
 import contextlib
 import json
 from collections import Counter
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from sparring.core.errors import DataError, did_you_mean, listed, missing_extra
 from sparring.data.tables.arrow import pa
 from sparring.data.tables.frames import read_frame
-from sparring.data.tables.table_files import BUNDLED_TABLES, ENDINGS, is_table_name, table_kind
+from sparring.data.tables.table_files import BUNDLED_TABLES, ENDINGS, bundled_table, is_table_name, table_kind
 from sparring.data.tables.table_format import RawTable, TableFormat
 from sparring.data.tables.text_files import read_text_file
 from sparring.data.tables.typed_tables import table_of_rows, typed_table
@@ -28,10 +27,7 @@ def read_table(source: Any) -> RawTable:  # noqa: ANN401 (any library's frame)
         if hasattr(source, "__arrow_c_stream__"):
             return read_frame(source)
         raise DataError(f"A {type(source).__name__} is no table. Give a file, or a frame of pandas, polars, pyarrow or duckdb.")
-    if str(source) in BUNDLED_TABLES and not Path(source).exists():
-        bundled = files("sparring.data.tables") / "bundled_files" / BUNDLED_TABLES[str(source)]
-        return read_text_file(Path(str(bundled)))
-    path = Path(source).expanduser()
+    path = bundled_table(source) or Path(source).expanduser()
     if not path.is_file():
         siblings = [file.name for file in path.parent.iterdir() if is_table_name(file)][:200] if path.parent.is_dir() else []
         raise DataError(

@@ -1,5 +1,6 @@
 """Which files are tables, told by ending and content. Needs no library."""
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ ENDINGS: dict[str, FileKind] = {
     ".ndjson": "jsonl", ".xlsx": "xlsx",
 }  # fmt: skip
 """The kind of table for each ending of a file's name."""
-BUNDLED_TABLES = {"flights": "flights.csv", "stocks": "stocks.csv.gz"}
+BUNDLED_TABLES = {"flights": "flights.csv", "stocks": "stocks.csv.gz", "eunomia": "eunomia.parquet"}
 """The file of each table that comes with the package."""
 _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = ((b"PAR1", "parquet"), (b"ARROW1", "feather"), (b"FEA1", "feather"))
 
@@ -28,6 +29,13 @@ def table_kind(path: Path) -> FileKind | None:
     name = path.name.lower()
     ending = Path(name.removesuffix(".gz")).suffix if name.endswith((".csv.gz", ".tsv.gz", ".txt.gz")) else Path(name).suffix
     return ENDINGS.get(ending)
+
+
+def bundled_table(source: object) -> Path | None:
+    """The file of a table that comes with the package, if `source` names one and no file of that name."""
+    if str(source) not in BUNDLED_TABLES or Path(str(source)).exists():
+        return None
+    return Path(str(files("sparring.data.tables") / "bundled_files" / BUNDLED_TABLES[str(source)]))
 
 
 def is_table_name(path: Path) -> bool:

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +16,7 @@ from sparring.data.tables.columns import Column, ColumnValues, TableValues
 from sparring.data.tables.date_parts import DAY, TIME_OF_DAY, join_dates, split_dates
 from sparring.data.tables.encoding import fit_encoding
 from sparring.data.tables.table_dataset import RowsByCategory, TableDataset
-from sparring.data.tables.table_files import BUNDLED_TABLES
+from sparring.data.tables.table_files import bundled_table
 from sparring.data.tables.table_plan import TablePlan
 from sparring.data.tables.table_spec import TableSpec
 
@@ -78,9 +77,7 @@ def _folder_of(source: Any, reading: TableReading, numbers_as: str) -> Path | No
     """Where a file is kept once it is prepared; None for frames, which have no file."""
     if not isinstance(source, str | os.PathLike):
         return None
-    path = Path(source).expanduser()
-    if not path.exists() and str(source) in BUNDLED_TABLES:
-        path = Path(str(files("sparring.data.tables") / "bundled_files" / BUNDLED_TABLES[str(source)]))
+    path = bundled_table(source) or Path(source).expanduser()
     if not path.is_file():
         return None
     table = "" if reading.table is None else sha256_of_file(Path(reading.table)) if Path(reading.table).is_file() else "absent"

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sparring.health.diagnosis.finding import Finding
-from sparring.health.diagnosis.record_questions import has_series
 from sparring.health.diagnosis.rules.balance import discriminator_overfitting, memorization, vanishing_gradients, weak_discriminator
 from sparring.health.diagnosis.rules.convergence import divergence, exploding_weights, not_finite, oscillation
 from sparring.health.diagnosis.rules.explicit import (
@@ -17,6 +16,7 @@ from sparring.health.diagnosis.rules.explicit import (
     worse_than_uniform,
 )
 from sparring.health.diagnosis.rules.other_programs import noise
+from sparring.health.diagnosis.rules.records import codes_independent, codes_lost, codes_per_patient_wrong, copied_patients
 from sparring.health.diagnosis.rules.samples import (
     checkerboard_artifacts,
     forgetting,
@@ -46,13 +46,16 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     not_finite, divergence, oscillation, vanishing_gradients, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting,
     memorization, dead_layers, exploding_weights, checkerboard_artifacts, saturated_samples, noise, ignored_classes, forgetting,
     no_progress, pairs_wrong, category_lost, rare_category_inflated, copied_rows, no_memory, seasonality_lost, paths_alike, explodes,
+    codes_lost, codes_independent, codes_per_patient_wrong, copied_patients,
     posterior_collapse, worse_than_uniform, overfitting_likelihood, round_trip_error, singular_convolution, encoder_finds_nothing,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
 """The names of all findings: each rule is called as its finding is."""
+NOUNS = {"series": "window", "records": "patient"}
+"""By kind of data, what a sample is called, where it is not an image."""
 IN_SAMPLES = {
     "mode collapse", "missing modes", "checkerboard artifacts", "saturated samples", "ignored classes", "forgetting", "no progress",
-    "no memory", "seasonality lost", "paths alike",
+    "no memory", "seasonality lost", "paths alike", "codes lost", "codes independent", "codes per patient wrong",
 }  # fmt: skip
 """Findings that show in samples, whatever brought them about."""
 BRINGS_ABOUT: Mapping[str, set[str]] = {
@@ -100,8 +103,8 @@ CONFIDENCE_OF_EFFECTS = 0.5
 def diagnose(record: Record) -> tuple[Finding, ...]:
     """All findings in a record, the weightiest first."""
     found = [finding for finding in (rule(record) for rule in RULES) if finding is not None]
-    if has_series(record):
-        found = [of_windows(finding) for finding in found]
+    if (noun := NOUNS.get(record.kind_of_data)) is not None:
+        found = [in_words(finding, noun) for finding in found]
     serious = [finding for finding in found if finding.severity != "note"]
     weighted = []
     for finding in found:
@@ -111,20 +114,24 @@ def diagnose(record: Record) -> tuple[Finding, ...]:
     return tuple(sorted(weighted, key=lambda finding: -finding.weight))
 
 
-def of_windows(finding: Finding) -> Finding:
-    """A finding in the words of series: samples are windows, where most rules say images."""
+def in_words(finding: Finding, noun: str) -> Finding:
+    """A finding in the words of its kind of data: samples are windows of series, or patients, where most rules say images."""
+
+    def words(text: str) -> str:
+        return renamed(text, noun)
+
     return replace(
         finding,
-        summary=windows_for_images(finding.summary),
-        evidence=tuple(map(windows_for_images, finding.evidence)),
-        curves={windows_for_images(title): curve for title, curve in finding.curves.items()},
-        remedies=tuple(replace(remedy, action=windows_for_images(remedy.action)) for remedy in finding.remedies),
+        summary=words(finding.summary),
+        evidence=tuple(map(words, finding.evidence)),
+        curves={words(title): curve for title, curve in finding.curves.items()},
+        remedies=tuple(replace(remedy, action=words(remedy.action)) for remedy in finding.remedies),
     )
 
 
-def windows_for_images(text: str) -> str:
-    """A sentence with windows for images."""
-    return re.sub(r"\b([Aa])n image\b", r"\1 window", text).replace("image", "window").replace("Image", "Window")
+def renamed(text: str, noun: str) -> str:
+    """A sentence with windows or patients for images."""
+    return re.sub(r"\b([Aa])n image\b", rf"\1 {noun}", text).replace("image", noun).replace("Image", noun.capitalize())
 
 
 def brings_about(cause: Finding, finding: Finding) -> bool:

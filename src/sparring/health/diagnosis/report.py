@@ -18,7 +18,6 @@ from sparring.core.formatting import flags
 from sparring.health import signals
 from sparring.health.diagnosis.charts import chart
 from sparring.health.diagnosis.finding import Finding
-from sparring.health.diagnosis.record_questions import has_series
 from sparring.health.diagnosis.verdict import Verdict, certainty, since, title
 from sparring.health.signals import Signal
 
@@ -70,11 +69,14 @@ PANELS = (
     Panel("distance of two futures of a past", "in the same unit; 0: noise is ignored", signals.FUTURES_APART, (0,)),
     Panel("season", "share of the variance that it explains", signals.SEASON_STRENGTH, (0, 1)),
     Panel("largest value", "1: as in the data", signals.LARGEST_VALUE, (0, 1)),
+    Panel("frequencies of codes", "root mean squared difference to the data's", signals.CODE_FREQUENCIES, (0,)),
+    Panel("pairs of codes", "root mean squared difference of their correlations", signals.CODE_PAIRS, (0,)),
     Panel("saturation", "share of values at either end of the range", signals.SATURATION, (0,)),
     Panel("checkerboard", "share of the variation that alternates from pixel to pixel", signals.CHECKERBOARD, (0,)),
 )
 OF_PIXELS = (signals.SATURATION, signals.DATA_SATURATION)
-"""Signals that say nothing of series, whose values have no range."""
+"""Signals that say nothing of series, whose values have no range, nor of health records, which are all zeros and ones."""
+NO_RANGE = ("series", "records")
 DATA_TABLE: tuple[tuple[Signal, str, Callable[[Any], str]], ...] = (
     (signals.IMAGE_COUNT, "trained on", whole_number),
     (signals.HOLDOUT_COUNT, "held out", whole_number),
@@ -123,10 +125,10 @@ def html(verdict: Verdict) -> str:
         data=[
             (label, written(signal.of(record.data)))
             for signal, label, written in DATA_TABLE
-            if signal.name in record.data and not (has_series(record) and signal in OF_PIXELS)
+            if signal.name in record.data and not (record.kind_of_data in NO_RANGE and signal in OF_PIXELS)
         ],
         unbroken=unbroken,
-        noun={"points": "points", "series": "windows"}.get(record.kind_of_data, "images"),
+        noun={"points": "points", "series": "windows", "records": "patients"}.get(record.kind_of_data, "images"),
     )
 
 
@@ -150,7 +152,7 @@ def panels(verdict: Verdict) -> list[tuple[Panel, Markup]]:
     return [
         (panel, chart(curve, panel.title, until=record.last_step, mark=mark, including=panel.including, width=340))
         for panel, curve in curves
-        if len(curve) and not (has_series(record) and panel.signal in OF_PIXELS)
+        if len(curve) and not (record.kind_of_data in NO_RANGE and panel.signal in OF_PIXELS)
     ]
 
 

@@ -48,6 +48,19 @@ RIGHT_PAIRS = 0.5
 COPIED_ROWS = 0.01
 """Share of copied rows, above twice that of held-out rows, from which on rows are copied: what an attack finds in 20 of 20 tries."""
 
+# -------------------------------------------------------------------------------------------------- health records
+
+DEPENDENT_CODES = 0.02
+"""How much farther from the data than held-out patients the pairs of shuffled codes must be for codes to have to do with each other.
+Eunomia: 0.09."""
+RIGHT_CODE_PAIRS = 0.4
+"""Share of the way from shuffled codes to held-out patients below which pairs are not learned. medgan after 90 seconds on Eunomia: 0.9."""
+CODES_OFF = 0.5
+"""Difference of the mean numbers of codes, in standard deviations of the data's, from which on it is wrong."""
+CODES_NARROW = 0.6
+"""Patients are too alike if the standard deviation of their numbers of codes is a smaller share of the data's, or too different if its
+inverse is."""
+
 # ---------------------------------------------------------------------------------------------------- series
 
 REMEMBERED = 0.05

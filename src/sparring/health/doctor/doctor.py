@@ -14,6 +14,7 @@ from sparring.data.images.image_spec import ImageSpec
 from sparring.data.open_by_name import open_source
 from sparring.data.pairs.derived_inputs import DerivedInput, parse_derived_input
 from sparring.data.pairs.pairs import Pairing
+from sparring.data.records.records_reading import RecordsReading, are_records
 from sparring.data.store import Preprocessing, Store, open_store_if_present, prepare
 from sparring.data.tables.table_files import is_table
 from sparring.health.diagnosis.finding import WEIGHTS
@@ -28,6 +29,7 @@ from sparring.health.doctor.data_checks import (
 )
 from sparring.health.doctor.recommend_recipe import LARGEST_SIDE_WITHOUT_SIZE, changed_settings, recommend
 from sparring.health.doctor.recommend_translation_recipe import TranslatorAdvice, advise_translators, holds_two_sets
+from sparring.health.doctor.records_advice import RecordsAdvice, advise_records
 from sparring.health.doctor.series_advice import SeriesAdvice
 from sparring.health.doctor.table_advice import TableAdvice, advise_table
 from sparring.health.doctor.time_estimate import Pace, budget_for, duration, measure_pace, two_figures
@@ -124,15 +126,17 @@ def doctor(
     target: str | os.PathLike[str] | None = None,
     inputs: DerivedInput | Literal["gray", "given"] = "given",
     side_by_side: Literal["none", "left", "right"] = "none",
+    records: RecordsReading | None = None,
     console: "Console | None" = None,
     **preprocessing: Any,  # noqa: ANN401 (fields of `Preprocessing`)
-) -> Advice | TranslatorAdvice | TableAdvice | SeriesAdvice:
+) -> Advice | TranslatorAdvice | TableAdvice | SeriesAdvice | RecordsAdvice:
     """What is hard about this data, what to start with, and how long that takes here. A few steps are trained to find out.
 
     `data`: whatever `open_source` takes, or a prepared store. `minutes`: how long training may take. None: as long as a first look takes,
     but at least ten minutes; on a busy machine, until a first look is reached. `device`, `threads`: as in training. `preprocessing`: fields
     of `Preprocessing`; without a size, the power of two that suits the images. `target`, `inputs`, `side_by_side`: as in training
-    translators; with one of them, the advice is about the translators that this data allows. `console` shows a bar while data is prepared.
+    translators; with one of them, the advice is about the translators that this data allows. `records`: how the data is read as health
+    records (None: it is none, unless it is known to be). `console` shows a bar while data is prepared.
     Raises a SparringError for data or settings that cannot be used.
     """
     asked, known = TrainSettings(minutes=minutes, device=device, threads=threads), {one.name for one in fields(Preprocessing)}
@@ -140,6 +144,13 @@ def doctor(
     if problems := asked.problems(1) + unknown:
         raise SettingsError(listed("These settings cannot be used:", problems))
     training, chosen, found = resolve(asked), Preprocessing(**preprocessing), []
+    if isinstance(data, str | os.PathLike) and (records is not None or are_records(os.fspath(data))):
+        reading = records or RecordsReading()
+        if given := [*preprocessing, *(["target"] if target is not None else [])]:
+            raise SettingsError(f"{os.fspath(data)} holds health records, and {', '.join(given)} is for images. Leave it out.")
+        if problems := reading.problems():
+            raise SettingsError(listed("These settings cannot be used:", problems))
+        return advise_records(data, reading, training)
     if isinstance(data, str | os.PathLike) and is_table(os.fspath(data)):
         if given := [*preprocessing, *(["target"] if target is not None else [])]:
             raise SettingsError(f"{os.fspath(data)} is a table, and {', '.join(given)} is for images. Leave it out.")

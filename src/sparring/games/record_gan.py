@@ -1,0 +1,203 @@
+"""medGAN's game: an autoencoder learns records first; then a generator in its code space plays against a discriminator of records."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, cast
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from sparring.core.random_streams import Streams
+from sparring.core.settings_checks import Ranges
+from sparring.data.records.records_spec import RecordsSpec
+from sparring.games.adversarial import TwoPlayerGame
+from sparring.games.adversarial_settings import AdversarialSettings
+from sparring.games.game import Player, Turn
+from sparring.games.step_context import StepContext
+from sparring.games.table_gan import chunk_for
+from sparring.losses.objectives import Losses
+from sparring.nets import records as nets
+
+CERTAIN = 100.0
+"""A logit from which on an indicator is sure to come."""
+
+
+class RecordGame(TwoPlayerGame):
+    """Latents become codes, and codes become records: latents are followed by the noise of the indicators."""
+
+    def __init__(
+        self,
+        spec: RecordsSpec,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        settings: "RecordAdversarialRecipe",
+    ) -> None:
+        super().__init__(spec, generator, discriminator, settings)
+        self.encoder, self.decoder = encoder, decoder
+        self.own_settings = settings
+        self.width = spec.shape[0]
+        self.sample_chunk = chunk_for(self.width)
+        self.below = torch.from_numpy(spec.previous)
+        """For each indicator, the place of the one below it, or -1. It follows from the spec, so it is no buffer."""
+        self.indicators = nets.Indicators(self.below, settings.temperature)
+        chances = chances_of(spec)
+        self.certain = CERTAIN * ((chances >= 1).float() - (chances <= 0).float())
+        """Added to the logits, so that what all patients have or none has comes so. It follows from the spec, too."""
+        finetuned = ("decoder",) if settings.decoder_learns else ()
+        generating, discriminating = self.players
+        self.players = (
+            Player("autoencoder", ("encoder", "decoder"), settings.optimizer_maker(settings.autoencoder_learning_rate)),
+            Player("generator", ("generator", *finetuned), generating.optimizer, has_ema=True),
+            discriminating,
+        )
+        begins = settings.autoencoder_steps
+        self.turns = (
+            Turn("autoencoder", "autoencoder", self.play_autoencoder, stop=begins),
+            Turn("discriminator", "discriminator", self.play_discriminator, repeat=settings.discriminator_steps, start=begins),
+            Turn("generator", "generator", self.play_generator, start=begins),
+        )
+        self.sampling_networks = ("generator", "decoder")
+
+    @property
+    def records_spec(self) -> RecordsSpec:
+        """What a record is."""
+        return cast(RecordsSpec, self.spec)
+
+    def play_autoencoder(self, context: StepContext) -> Losses:
+        """Records again from their codes: the cross-entropy of all indicators (equation 2), of those whose lower one is there."""
+        records = context.batch.samples
+        losses = binary_cross_entropy_with_logits(self.decoder(self.encoder(records)), records, reduction="none")
+        return {"reconstruction": (losses * self.at_stake(records)).sum(dim=1)}
+
+    def at_stake(self, records: Float[Tensor, "n width"]) -> Float[Tensor, "n width"]:
+        """1 for each indicator that may be there: the first ones, and those above one that is there."""
+        below = self.below.to(records.device)
+        return torch.where(below < 0, torch.ones_like(records), records[:, below.clamp_min(0)])
+
+    def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
+        """See LatentGame."""
+        return torch.cat([super().latents(streams, n), streams.uniform("indicators", n, self.width)], dim=1)
+
+    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n width"]:
+        """See TwoPlayerGame. Where the discriminator sees chances, records are these."""
+        latents = self.latents(context.streams, context.batch_size)
+        logits = self.logits(latents)
+        if self.own_settings.discriminator_sees == "chances":
+            return self.indicators.chances(logits)
+        return self.indicators(logits, latents[:, self.settings.latent_size :])
+
+    def logits(self, latents: Float[Tensor, "n latent"]) -> Float[Tensor, "n width"]:
+        """Logits of all indicators."""
+        logits = self.decoder(self.generator(latents[:, : self.settings.latent_size])).float()
+        return logits + self.certain.to(logits.device)
+
+    def generate(
+        self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
+    ) -> Float[Tensor, "n width"]:
+        """See LatentGame. There is no condition; truncation is in the latents."""
+        noise = latents[:, self.settings.latent_size :]
+        if truncation is not None:
+            latents = latents.clamp(-truncation, truncation)
+        return self.indicators(self.logits(latents), noise)
+
+    def discriminator_input(self, samples: Float[Tensor, "n width"], name: str, context: StepContext) -> Float[Tensor, "n twice"]:
+        """See TwoPlayerGame. Beside each record is the mean of its batch."""
+        return nets.beside_mean(super().discriminator_input(samples, name, context))
+
+    def discriminate(
+        self,
+        shown: Float[Tensor, "n seen"],
+        labels: Int64[Tensor, " n"] | None,
+        weights: Any = None,  # noqa: ANN401 (see TwoPlayerGame)
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n classes"]]:
+        """See TwoPlayerGame. Records that come without the mean of their batch are taken for a batch."""
+        return super().discriminate(nets.beside_mean(shown) if shown.shape[1] == self.width else shown, labels, weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordAdversarialRecipe(AdversarialSettings):
+    """A game of a generator of records, in the code space of an autoencoder, against a discriminator. A recipe gives defaults."""
+
+    modality: ClassVar[str] = "records"
+    data: ClassVar[str] = "health records (a long file with --patient and --code, a folder of OMOP tables, or a matrix)"
+    settings_for: ClassVar[Any] = {}
+    ranges: ClassVar[Ranges] = {
+        **AdversarialSettings.ranges,
+        "autoencoder_steps": {"at least": 0},
+        "autoencoder_learning_rate": {"more than": 0},
+        "generator_layers": {"at least": 1, "at most": 64},
+        "discriminator_hidden": {"at least": 1, "at most": 2**14},
+        "sharpness": {"more than": 0},
+        "temperature": {"more than": 0},
+        "constant_rate_samples": {"at least": 1},
+    }
+
+    batch_size: int = 250
+    """Number of real patients in each batch."""
+    ema_samples: float = 100_000
+    """Half-life, in real patients, of the exponential moving average (EMA) of the weights. 0: no EMA."""
+    learning_rate: float = 2e-3
+    """Learning rate of generator, decoder and discriminator."""
+    latent_size: int = 128
+    """Number of dimensions of the latent vector, and of the code that the autoencoder makes of a record."""
+    generator_layers: int = 4
+    """Number of layers of the generator."""
+    discriminator_hidden: tuple[int, ...] = (256, 128)
+    """Number of units in each hidden layer of the discriminator."""
+    autoencoder_steps: int = 300
+    """Number of steps in which the autoencoder learns alone, before the game begins."""
+    autoencoder_learning_rate: float = 1e-3
+    """Learning rate of the autoencoder."""
+    decoder_learns: bool = True
+    """Whether the decoder goes on learning with the generator, as in the authors' code. Otherwise it stays as the autoencoder left it."""
+    discriminator_sees: Literal["records", "chances"] = "records"
+    """What the discriminator sees of generated patients: records whose codes are drawn by their chances (records), or the chances
+    themselves (chances), as in the paper."""
+    sharpness: float = 3.0
+    """Factor of the decoder's logits. Where it is larger, less of what comes is left to chance once the code is drawn."""
+    temperature: float = 1.0
+    """Temperature of the relaxation through which gradients of drawn codes flow."""
+    constant_rate_samples: int = 200_000
+    """Number of real patients from which learning rates fall with the square root of their number."""
+
+    def rate_factor(self, real_samples: int) -> float:
+        """See Recipe."""
+        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
+
+    def incompatibilities(self, spec: RecordsSpec) -> list[str]:
+        """See Recipe."""
+        found = super().incompatibilities(spec)
+        for name, why in (
+            ("augment", "for images"),
+            ("condition", "for classes, and patients have none"),
+            ("minibatch_deviation", "for images"),
+        ):
+            if getattr(self, name) != getattr(type(self), name):
+                found.append(f"{name} is {why}. Leave it out.")
+        if self.packing != 1:
+            found.append("packing is not for records, whose discriminator sees the mean of its batch already. Leave it out.")
+        return found
+
+    def remarks(self, spec: RecordsSpec) -> list[str]:
+        """See Recipe."""
+        first = f"The autoencoder learns alone for {self.autoencoder_steps:,} steps, and the game begins after them (--autoencoder-steps)."
+        return [*super().remarks(spec), *([first] if self.autoencoder_steps else [])]
+
+    def build(self, spec: RecordsSpec) -> RecordGame:
+        """See Recipe."""
+        width = spec.shape[0]
+        decoder = nets.Decoder(self.latent_size, width, self.sharpness)
+        decoder.begin_at(chances_of(spec))
+        encoder, generator = nets.Encoder(width, self.latent_size), nets.Generator(self.latent_size, self.generator_layers)
+        return RecordGame(spec, encoder, decoder, generator, nets.Discriminator(width, self.discriminator_hidden), self)
+
+
+def chances_of(spec: RecordsSpec) -> Float[Tensor, " width"]:
+    """How often each indicator is there where the one below it is."""
+    shares, below = spec.shares, spec.previous
+    of_below = [1.0 if place < 0 else max(shares[place], 1e-9) for place in below.tolist()]
+    with torch.device("cpu"):
+        return torch.tensor([share / other for share, other in zip(shares.tolist(), of_below, strict=True)])
