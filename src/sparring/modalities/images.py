@@ -42,7 +42,7 @@ class Images:
 
     name: ClassVar[str] = "images"
     items: ClassVar[str] = "images"
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths"]] = "samples"
+    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "lines"]] = "samples"
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> ImageSpec:

@@ -28,7 +28,7 @@ class Modality(Protocol):
     """As recipes and specs call the kind."""
     items: ClassVar[str]
     """What messages call its samples, in the plural."""
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths"]]
+    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "lines"]]
     """What evaluation scores of a model."""
     settings: ClassVar[Mapping[str, type]]
     """By name in config.json, dataclasses of settings of how data becomes a dataset. Their fields are settings of training."""

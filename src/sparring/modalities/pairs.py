@@ -47,7 +47,7 @@ class PairsOfImages:
 
     name: ClassVar[str] = "pairs"
     items: ClassVar[str] = "images"
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths"]] = "translations"
+    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "lines"]] = "translations"
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing, "pairing": Pairing}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> PairSpec:

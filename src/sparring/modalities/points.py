@@ -31,7 +31,7 @@ class PointsInThePlane:
 
     name: ClassVar[str] = "points"
     items: ClassVar[str] = "points"
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths"]] = "modes"
+    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "lines"]] = "modes"
     settings: ClassVar[Mapping[str, type]] = {}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> PointSpec:

@@ -40,7 +40,7 @@ class Series:
 
     name: ClassVar[str] = "series"
     items: ClassVar[str] = "windows"
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths"]] = "paths"
+    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "lines"]] = "paths"
     settings: ClassVar[Mapping[str, type]] = {"series": SeriesReading}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> SeriesSpec:

@@ -48,7 +48,7 @@ class Tables:
 
     name: ClassVar[str] = "tables"
     items: ClassVar[str] = "rows"
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths"]] = "rows"
+    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "lines"]] = "rows"
     settings: ClassVar[Mapping[str, type]] = {"reading": TableReading, "privacy": PrivacySettings}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> TableSpec:
