@@ -311,7 +311,7 @@ def conditioned(split: Split, spec: OrdersSpec, game: OrdersGame, generate: Call
             counts = spec.counts_of("product")[alike]
             chosen = np.random.default_rng(seed).choice(alike, DRAWN, p=counts / counts.sum())
             levels = None if spec.prices is None else np.asarray(spec.prices.levels)[chosen]
-            vectors[:, game.blocks["product"]] = torch.stack([game.new_product(group, float(spec.log_levels[each])) for each in chosen])
+            vectors[:, game.blocks["product"]] = game.new_products(torch.full((DRAWN,), group), torch.from_numpy(spec.log_levels[chosen]))
             of, of_groups = np.full(DRAWN, -1), np.full(DRAWN, group)
         else:
             code = places[products.names[product]]

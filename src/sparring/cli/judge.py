@@ -58,16 +58,18 @@ def judge(
     value_range: tuple[float, float] | None = None,
     max_pixels: int | None = None,
     write_statistics: Path | None = None,
+    orders: tuple[str, ...] = (),
     out: Path | None = None,
 ) -> int:
     """Score samples against real images: FD, KD, Inception Score, precision, recall, density, coverage and copied training images, with
     standard errors and a report. Translation models are scored by pairs, or by two sets of images. Rows of tables are scored between
-    independent columns and held-out rows, windows of time series between steps in random order and held-out windows.
+    independent columns and held-out rows, windows of time series between steps in random order and held-out windows,
+    order lines between independent columns and held-out baskets.
 
     Args:
         extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
         samples: Number of images that a model generates. Real images are all used; their features are computed once and cached. (Of a model
-            of tables: as many rows as it was trained on. Of a model of time series: at most 2,000 windows.)
+            of tables or orders: as many rows or lines as it was trained on. Of a model of time series: at most 2,000 windows.)
         seed: Seed of those images.
         truncation: Truncation of those images, as in `sparring sample`. Default: no truncation.
         held_out: Real images, or a table, not used for training, to detect copies. Default for runs on tables: the rows held out.
@@ -90,9 +92,12 @@ def judge(
         max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
         write_statistics: A .npz file to write mean and covariance of the features of A into (mu, sigma), for later judgments and other
             programs. Nothing is judged then.
+        orders: For two files of orders: the role of each column, such as customer=id product=sku time=date price=amount. (Roles: customer,
+            product, time, price, quantity, group, customer_group.)
         out: Folder for report.json and report.html. Default: the run directory; for models and images, judgment.
     """
     from sparring import api
+    from sparring.cli.judge_lines import judge_lines
     from sparring.cli.judge_paths import judge_paths
     from sparring.cli.judge_rows import judge_rows
     from sparring.cli.translate import print_scores
@@ -100,7 +105,7 @@ def judge(
     from sparring.evaluation.feature_statistics import is_statistics_file
     from sparring.evaluation.judge import check_checkpoint_option, load_if_model, milestone_sentence
     from sparring.evaluation.report import HTML_FILE
-    from sparring.games.capabilities import MakesRows, SimulatesSeries, Translates
+    from sparring.games.capabilities import MakesOrders, MakesRows, SimulatesSeries, Translates
     from sparring.runs.run_directory import RunDirectory
 
     out = out or (Path(first) if RunDirectory(Path(first)).exists() else Path("judgment"))
@@ -110,6 +115,12 @@ def judge(
     for_images = {"extractor": extractor != "lite0", "truncation": truncation, "weights": weights, "resize": resize, "exact": exact}
     for_images |= {"direction": direction != "a2b", "inputs": inputs != "given", "side-by-side": side_by_side != "none", "size": size}
     for_images |= {"twins": twins is not None, "split": split, "value-range": value_range, "max-pixels": max_pixels}
+    if orders or (model is not None and isinstance(model.game, MakesOrders)):
+        others = {"target": target, "private": private, "write-statistics": write_statistics, "device": device != "cpu"}
+        if refused := [f"--{name}" for name, value in (for_images | others).items() if value]:
+            raise SettingsError(f"{first} {'is a model of orders' if model else 'is a log of orders'}: leave out {', '.join(refused)}.")
+        count = None if samples == SAMPLES else samples
+        return judge_lines(model, first, second, roles=orders, held_out=held_out, samples=count, seed=seed, out=out)
     if model is not None and isinstance(model.game, SimulatesSeries):
         others = {"held-out": held_out, "target": target, "private": private, "write-statistics": write_statistics}
         if refused := [f"--{name}" for name, value in (for_images | others | {"device": device != "cpu"}).items() if value]:

@@ -10,6 +10,7 @@ TASKS = {
     "unpaired": ("Image translation from two sets of images without pairs", "cyclegan"),
     "style": ("Style transfer", "style-transfer"),
     "tables": ("Rows of tables", "tabular-ar"),
+    "orders": ("Orders of customers and products", "ecgan"),
 }
 """By what recipes translate, or else by the kind of data they generate: a heading, and the recipe to start with."""
 

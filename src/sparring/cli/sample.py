@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 def sample(
     run: Run,
     number: Annotated[
-        int, arg(name="number", aliases=("-n",), help="Number of images (of each class, with --label all), rows or windows.")
+        int, arg(name="number", aliases=("-n",), help="Number of images (of each class, with --label all), rows, windows or order lines.")
     ] = 64,
     seed: int = 0,
     label: str | None = None,
     truncation: float | None = None,
     where: tuple[str, ...] = (),
+    customers: Literal["own", "fresh"] | None = None,
     out: Path | None = None,
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
     seed_style: Literal["own", "nvidia"] = "own",
 ) -> int:
-    """Generate images, rows of a table, or windows of time series, with a trained model.
+    """Generate images, rows of a table, windows of time series, or order lines, with a trained model.
 
     Args:
         seed: Seed of the images. Image i of a seed does not depend on the number of images.
@@ -36,31 +37,42 @@ def sample(
             vector (try 0.5). Default: no truncation.
         label: Class of the images, by name or number. all: one row for each class. Default: all classes in turn.
         where: Conditions on the rows of a table, such as "country=FR" "age>=60" or "income=missing". They hold in every row.
+            Of orders: on lines, by role or column ("product=SKU" "time>=2024-06-01" "group=Road"). product=new with a group, a price or
+            both is a product that was never sold.
+        customers: For orders: own writes the log's customers, who are real people; fresh writes invented ones, the same for all lines of
+            one. Default: fresh, unless --where names a customer.
         out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images; of models that
-            work pixel by pixel also a video of that (.gif, .mp4). For rows and windows: .csv, .tsv, .parquet, .feather, .jsonl or .xlsx.
-            Default: RUN-seed-SEED.png or .csv.
+            work pixel by pixel also a video of that (.gif, .mp4). For rows, windows and lines: .csv, .tsv, .parquet, .feather, .jsonl or
+            .xlsx; for the lines of a product also .html, a page with the demand that they foresee. Default: RUN-seed-SEED.png or .csv.
         seed_style: How seeds become latents: own, or nvidia, for StyleGANs: the images that NVIDIA's programs make of the seeds from --seed
             on, one each.
     """
     from sparring import api
     from sparring.core.formatting import plural
     from sparring.data.tables.table_files import is_table_name
-    from sparring.games.capabilities import DrawsRowByRow, MakesRows, SimulatesSeries
+    from sparring.games.capabilities import DrawsRowByRow, MakesOrders, MakesRows, SimulatesSeries
     from sparring.inference.sampling import in_proportion
     from sparring.media.image_files import OutputKind, output_kind
     from sparring.media.save_images import save_images
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
-    if out is not None and not is_table_name(out):
+    if out is not None and not is_table_name(out) and out.suffix.lower() != ".html":
         output_kind(out, "video", "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
     if isinstance(model.game, MakesRows):
-        if label is not None or truncation is not None or seed_style != "own":
+        if label is not None or truncation is not None or seed_style != "own" or customers is not None:
             raise SettingsError(
-                f"{run} makes rows of a table: ask for them with --where, and leave out --label, --truncation and --seed-style."
+                f"{run} makes rows of a table: ask for them with --where, and leave out --label, --truncation, --seed-style and "
+                "--customers."
             )
         return _sample_rows(model, number, seed, where, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
+    if isinstance(model.game, MakesOrders):
+        if label is not None or truncation is not None or seed_style != "own":
+            raise SettingsError(f"{run} makes order lines: ask for them with --where, and leave out --label, --truncation and --seed-style.")
+        return _sample_orders(model, number, seed, where, customers, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
+    if customers is not None:
+        raise SettingsError(f"--customers is for models of orders, and {run} is none. Leave it out.")
     if isinstance(model.game, SimulatesSeries):
         if label is not None or truncation is not None or seed_style != "own" or where:
             raise SettingsError(
@@ -69,7 +81,7 @@ def sample(
             )
         return _sample_windows(model, number, seed, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
     if where:
-        raise SettingsError(f"--where is for models of tables, and {run} makes images. Leave it out.")
+        raise SettingsError(f"--where is for models of tables and orders, and {run} makes images. Leave it out.")
     out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
     watched: tuple[OutputKind, ...] = ("video",) if isinstance(model.game, DrawsRowByRow) else ()
     if output_kind(out, *watched, "image", "array", "folder") == "video":
@@ -111,6 +123,33 @@ def _sample_rows(model: "Model", number: int, seed: int, where: tuple[str, ...],
     save_rows(model, rows, out)
     rejected = "" if share > 0.999 else f" ({share:.1%} of the rows that were drawn meet the conditions)"
     console().print(f"{plural(number, 'row', 'rows')}: {out}{rejected}", highlight=False)
+    return 0
+
+
+def _sample_orders(
+    model: "Model", number: int, seed: int, where: tuple[str, ...], customers: Literal["own", "fresh"] | None, out: Path
+) -> int:
+    from sparring.core.formatting import plural
+    from sparring.data.tables.writing import output_table_kind
+    from sparring.evaluation.demand_report import write_demand_report
+    from sparring.inference.demand import foresee_demand
+    from sparring.inference.orders_of_model import draw_orders, save_orders
+
+    screen = console()
+    if out.suffix.lower() == ".html":
+        if customers is not None:
+            raise SettingsError("--customers is for lines, and a page of demand has none. Leave it out.")
+        demand = foresee_demand(model, number, seed=seed, where=where)
+        write_demand_report(demand, out)
+        for line in demand.lines():
+            screen.print(line, highlight=False, markup=False, soft_wrap=True)
+        screen.print(f"Demand: {out}", highlight=False)
+        return 0
+    output_table_kind(out)  # before anything is drawn
+    lines, share = draw_orders(model, number, seed=seed, where=where, customers=customers)
+    save_orders(model, lines, out)
+    rejected = "" if share > 0.999 else f" ({share:.1%} of the lines that were drawn meet the conditions)"
+    screen.print(f"{plural(number, 'order line', 'order lines')}: {out}{rejected}", highlight=False)
     return 0
 
 

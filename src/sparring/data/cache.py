@@ -17,6 +17,7 @@ HEX = "[0-9a-f]{16,64}"
 OURS = {
     "data": re.compile(HEX),
     "tables": re.compile(HEX),
+    "orders": re.compile(HEX),
     "judge": re.compile(rf"(features|classifier)-{HEX}\.safetensors"),
     "digests": re.compile(rf"{HEX}\.json"),
     "torchvision": re.compile(r"\w+"),
@@ -25,6 +26,7 @@ OURS = {
 KINDS = {
     "data": "prepared images",
     "tables": "prepared tables",
+    "orders": "prepared orders",
     "judge": "features and classifiers",
     "digests": "digests of folders",
     "torchvision": "downloads of torchvision",

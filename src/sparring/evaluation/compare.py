@@ -13,6 +13,7 @@ from sparring.core.console import console as plain_console
 from sparring.core.errors import DataError, SettingsError, SparringError, listed, missing_extra
 from sparring.evaluation import report
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
+from sparring.evaluation.judge_order_sources import judge_orders_model
 from sparring.evaluation.judge_series_sources import judge_series_model
 from sparring.evaluation.judge_table_sources import judge_table_model
 from sparring.evaluation.likelihood_baselines import likelihood_baselines
@@ -38,6 +39,8 @@ PLOT_ENDINGS = {".png", ".pdf", ".svg"}
 
 SERIES_SCORES = ("memory", "autocorrelation", "season", "values", "predictive", "diversity", "facts missed")
 """Scores of series that a comparison shows beside the discriminative one."""
+ORDER_SCORES = ("groups and season", "products", "customers", "months", "lines per customer", "basket sizes")
+"""Scores of orders that a comparison shows beside detection."""
 TABLE_SCORES = ("quality", "pair trends", "detection", "precision", "coverage")
 """Scores of tables that a comparison shows."""
 
@@ -114,6 +117,8 @@ def compare(
         raise SettingsError(f"These runs were trained on different data, so their scores cannot be compared: {', '.join(data.values())}.")
     if judged == {"paths"}:
         return _compare_series(directories, names, seed, checkpoint, out, screen)
+    if judged == {"lines"}:
+        return _compare_orders(directories, names, seed, checkpoint, out, screen)
     if judged == {"rows"}:
         return _compare_tables(directories, names, seed, checkpoint, out, screen)
     found = []
@@ -173,6 +178,21 @@ def _compare_tables(
         judgment = judge_table_model(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
         found.append(RunScores(name, {score.name: score.yours.value for score in judgment.scores}))
     rows = rank_runs(found, by="quality", shown=TABLE_SCORES)[::-1]
+    _write_comparison(rows, out)
+    return rows
+
+
+def _compare_orders(
+    directories: Sequence[RunDirectory], names: Sequence[str], seed: int, checkpoint: str, out: PathLike | None, screen: "Console"
+) -> list[ComparisonRow]:
+    """Rank runs on orders by how well trees tell their lines from real ones, the lowest first."""
+    found = []
+    for directory, name in zip(directories, names, strict=True):
+        folder = directory.path / COMPARISON_FOLDER
+        screen.print(f"Judging {directory.path}; report: {folder / report.HTML_FILE}")
+        judgment = judge_orders_model(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
+        found.append(RunScores(name, {score.name: score.yours.value for score in judgment.scores}))
+    rows = rank_runs(found, by="detection", shown=ORDER_SCORES)
     _write_comparison(rows, out)
     return rows
 

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 
 from sparring.core.random_streams import Streams
+from sparring.data.orders.order_spec import OrdersSpec
 from sparring.data.series.series_spec import SeriesSpec
 from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.table_spec import TableSpec
@@ -161,5 +162,29 @@ class SimulatesSeries(Protocol):
         """Paths `first` to `first + n - 1` of `seed`, as networks see values: the same, to the bit, however they are split into calls.
         `past`: the last values before them, as many as the spec's past; None: none. `known`: what is known of the steps of past and path
         (see `SeriesSpec.known_of`). Games that generate whole windows use no past.
+        """
+        ...
+
+
+@runtime_checkable
+class MakesOrders(Protocol):
+    """Makes order lines."""
+
+    @property
+    def orders_spec(self) -> OrdersSpec:
+        """What a line is."""
+        ...
+
+    def draw_lines(
+        self,
+        n: int,
+        seed: int,
+        first: int,
+        given: Mapping[str, Int64[Tensor, " n"]],
+        new: tuple[Int64[Tensor, " n"], Float[Tensor, " n"]] | None = None,
+    ) -> Float[Tensor, "n parts"]:
+        """Lines `first` to `first + n - 1` of `seed`, as samples: the same, to the bit, however they are split into calls. `given`: by name
+        of the entity, the code that each line has. `new`: of products that were never sold, group and standardized logarithm of the usual
+        price; the product of these lines means nothing.
         """
         ...

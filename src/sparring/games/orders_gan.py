@@ -10,7 +10,7 @@ by how near and by how frequent they are. The nearest alone would let a few hubs
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -32,8 +32,8 @@ from sparring.losses.objectives import Losses
 from sparring.losses.scoring_rules import vector_energy_score
 from sparring.nets.orders import EntityVectors, OrderEmbeddings
 
-PARTS_KNOWN = 0.5
-"""Share of the lines that are trained with some parts known."""
+ONE_KNOWN, SOME_KNOWN = 0.4, 0.3
+"""Share of the lines that are trained with one part known, and with any share of the parts known; in the others none is."""
 SEEN_COLD = 0.25
 """Share of the lines with a known product in which it is known by its group and price alone, as new products are."""
 WITHOUT_OWN = 0.3
@@ -177,8 +177,10 @@ class OrdersGame(TwoPlayerGame):
         if self.latest is None or self.latest[0] != context.streams:
             n, streams = context.batch_size, context.streams
             share = (streams.uniform("known/share", n, 1) + 1) / 2
-            some = streams.uniform("known/some", n, 1) < 2 * PARTS_KNOWN - 1
-            known = (((streams.uniform("known/parts", n, len(self.names)) + 1) / 2) < share) & some
+            how = (streams.uniform("known/how", n, 1) + 1) / 2
+            some = (streams.uniform("known/parts", n, len(self.names)) + 1) / 2 < share
+            alone = streams.integers("known/alone", len(self.names), n)[:, None] == torch.arange(len(self.names), device=some.device)
+            known = torch.where(how < ONE_KNOWN, alone, some & (how < ONE_KNOWN + SOME_KNOWN))
             cold = streams.uniform("known/cold", n) < 2 * SEEN_COLD - 1
             cold = cold & known[:, self.names.index("product")] if "product" in self.names else torch.zeros_like(cold)
             self.latest = (streams, known, cold)
@@ -195,11 +197,8 @@ class OrdersGame(TwoPlayerGame):
 
     def at_current_level(self, context: StepContext) -> StepContext:
         """See TwoPlayerGame: real lines become dense vectors."""
-        known, cold = self.known_parts(context)
-        real = self.dense(context.batch.samples, context.streams, cold)
-        self.exact = self.dense(context.batch.samples, None, cold) if known.any() else real
-        values = {name: getattr(context, name) for name in StepContext.__dataclass_fields__}
-        return StepContext(**{**values, "draw": lambda: Batch(real)})
+        _, cold = self.known_parts(context)
+        return replace(context, draw=lambda: Batch(self.dense(context.batch.samples, context.streams, cold)))
 
     def told(self, context: StepContext) -> Float[Tensor, "n parts"]:
         """What the discriminator is told of each line: which parts are known."""
@@ -213,27 +212,10 @@ class OrdersGame(TwoPlayerGame):
     def generated(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n _"] | None) -> Float[Tensor, "n width"]:
         """Dense vectors of generated lines, with parts that are known copied."""
         found = self.own_output = self.generator(latents[:, : self.settings.latent_size], condition).float()
-        if self.settings.decoding == "straight-through" and torch.is_grad_enabled() or self.settings.decoding == "straight-through":
-            found = self.landed(found, latents[:, self.settings.latent_size :])
         if condition is None:
             return found
         unknown = 1 - self.by_number(condition[:, self.width :] > 0)
         return condition[:, : self.width] + unknown * found
-
-    def landed(self, vectors, draws):
-        parts = []
-        for place, name in enumerate(self.orders_spec.sizes):
-            own = vectors[:, self.blocks[name]]
-            table = self.vectors_of(name)
-            with torch.no_grad():
-                codes = self.drawn(name, own, draws[:, place])
-                hard = table[codes]
-            if len(table) <= 4096:
-                soft = self.closeness(name, own).softmax(dim=1) @ table
-                parts.append(hard + soft - soft.detach())
-            else:
-                parts.append(own + (hard - own).detach())
-        return torch.cat([*parts, vectors[:, self.width - len(self.orders_spec.numbers):]], dim=1)
 
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n _"] | None, truncation: float | None = None
@@ -288,7 +270,12 @@ class OrdersGame(TwoPlayerGame):
     # ----------------------------------------------------------------------------------------------------------- in use
 
     def draw_lines(
-        self, n: int, seed: int, first: int, given: Mapping[str, Int64[Tensor, " n"]], new: tuple[int, float] | None = None
+        self,
+        n: int,
+        seed: int,
+        first: int,
+        given: Mapping[str, Int64[Tensor, " n"]],
+        new: tuple[Int64[Tensor, " n"], Float[Tensor, " n"]] | None = None,
     ) -> Float[Tensor, "n parts"]:
         """See `capabilities.MakesOrders`."""
         chunk = self.sample_chunk
@@ -303,18 +290,17 @@ class OrdersGame(TwoPlayerGame):
             vectors[:, self.blocks[name]] = self.vectors_of(name)[codes.to(self.device)]
             known[:, self.names.index(name)] = True
         if new is not None:
-            vectors[:, self.blocks["product"]] = self.new_product(*new)
+            vectors[:, self.blocks["product"]] = self.new_products(*new)
             known[:, self.names.index("product")] = True
         samples = self.generate_chunked(latents, self.condition_of(vectors, known), first % chunk)
         drawn, scores = self.orders_spec.codes_of(samples)
         return self.orders_spec.join({**drawn, **{name: codes.to(self.device) for name, codes in given.items()}}, scores)
 
-    def new_product(self, group: int, log_level: float) -> Float[Tensor, " d"]:
-        """The vector of a product that was never sold, by its group and the standardized logarithm of its price."""
+    def new_products(self, groups: Int64[Tensor, " n"], log_levels: Float[Tensor, " n"]) -> Float[Tensor, "n d"]:
+        """Vectors of products that were never sold, by their group and the standardized logarithm of their price."""
         entity = self.embeddings.of("product")
         with torch.no_grad():
-            known = entity.known_by(torch.tensor([group], device=self.device), torch.tensor([log_level], device=self.device))
-            return entity.standardized(known)[0]
+            return entity.standardized(entity.known_by(groups.to(self.device), log_levels.float().to(self.device)))
 
 
 def part_width(name: str, embedding_size: int) -> int:
@@ -374,16 +360,17 @@ class OrdersRecipe(AdversarialSettings):
     """Number of steps in which the vectors are learned, before the game begins."""
     embedding_rate: float = 5e-3
     """Learning rate of the vectors."""
-    embedding_noise: float = 0.3
+    embedding_noise: float = 0.5
     """Standard deviation of the noise on vectors of customers and products, whose own is 1."""
     day_noise: float = 0.1
     """Standard deviation of the noise on days, whose place in the log, the year and the week have one of 1."""
-    shrink: float = 1e-3
+    shrink: float = 0.01
     """Weight that pulls vectors of customers and products towards those of their group, which matters for rare ones."""
     reconstruction: float = 0.1
     """Weight of how well the generator reconstructs what it was told (of the product: the paper's ec2GAN)."""
-    energy: float = 0.0
+    energy: float = 5.0
     """Weight of the energy score of two lines of the same known parts (Gneiting and Raftery 2007), which draws what is generated of a
     product or a customer towards the real distribution. 0: none."""
-    decoding: Literal["bayes", "nearest", "straight-through"] = "bayes"
-    """How generated vectors become customers."""
+    decoding: Literal["bayes", "nearest"] = "bayes"
+    """How generated vectors become customers, products and days: drawn by Bayes' rule, by how near and how frequent each is; or the nearest one,
+    which gives hubs the lines of rare ones."""

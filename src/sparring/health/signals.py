@@ -25,13 +25,16 @@ Source = Literal[
     "table game",
     "series data",
     "series game",
+    "orders data",
+    "orders game",
 ]
 """What writes a signal. data: `HealthMeasurements.measure_data`, the first line of health.jsonl, under "data". game:
 `HealthMeasurements.measure_game`, and weights: `HealthRecorder`, every further line of health.jsonl. training: log.jsonl, or a table of
 another program's losses. explicit: log.jsonl of models that learn by likelihood. sheets: `read_sample_sheets`, of another program's
 samples; real images beside sheets: `measure_real_images`, of what these are to be like. explicit game: the lines of game, of models of
 images with a likelihood or an encoder (`modalities.image_probe`). table data, table game: the lines of data and of game, of tables alone
-(`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`)."""
+(`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`). orders data, orders game: the same of
+orders alone (`modalities.orders_probe`)."""
 REQUIRED = object()
 
 
@@ -305,6 +308,31 @@ LARGEST_VALUE = Signal(
     "largest_value", "0 or more", "Largest size of a number that networks make, over that of the data's numbers.", "series game"
 )
 
+# ----------------------------------------------------------------------------------------------- orders: of the data and of a game
+
+DEPENDENCE_OF_LOG = Signal(
+    "dependence/log",
+    "0 to 1",
+    "How much groups of customers and of products go together in the log: Cramér's V without its bias. Of logs with both alone.",
+    "orders data",
+)
+SEASON_OF_LOG = Signal(
+    "season/log",
+    "0 to 1",
+    "How far the months' shares of the log's lines are from even ones, beyond chance (total variation). Of logs with dates alone.",
+    "orders data",
+)
+JOINT_DISTANCE_HOLDOUT = Signal(
+    "joint_distance/holdout",
+    "0 to 1",
+    "Total variation of joint shares of customer groups, product groups and quarters, between held-out and training lines.",
+    "orders data",
+)
+DEPENDENCE = Signal("dependence", "0 to 1", "The same as of the log, of generated lines.", "orders game")
+SEASON_OF_LINES = Signal("season", "0 to 1", "The same as of the log, of generated lines.", "orders game")
+JOINT_DISTANCE = Signal("joint_distance", "0 to 1", "The same between generated and training lines.", "orders game")
+LOST_PRODUCTS = Signal("lost_products", "a list of texts", "Products that were due ten times or more, and never came.", "orders game")
+
 # ------------------------------------------------------------------- images with likelihoods, or with a way back to latents: of a game
 
 BITS_OF_TRAINING = Signal("bits/training", "0 or more", "Bits per dimension of images that are trained on.", "explicit game")
@@ -332,6 +360,7 @@ def declared(*sources: Source) -> tuple[Signal, ...]:
 
 
 PROBED: Mapping[str, Signal] = {
-    signal.name: signal for signal in declared("table data", "table game", "series data", "series game", "explicit game")
+    signal.name: signal
+    for signal in declared("table data", "table game", "series data", "series game", "orders data", "orders game", "explicit game")
 }
 """Signals that adapters measure of their own kind of data, by name."""

@@ -24,7 +24,7 @@ class EntityVectors(nn.Module):
         self.group_of, self.levels = group_of, levels
         self.groups = nn.Parameter(torch.randn(groups, size) * 0.3)
         self.of_level = nn.Parameter(torch.randn(size) * 0.1)
-        self.own = nn.Parameter(torch.randn(count, size) * 0.3)
+        self.own = nn.Parameter(torch.randn(count, size) * 0.02)
         self.bias = nn.Parameter(torch.zeros(count))
         self.register_buffer("vectors", torch.zeros(count, size))
         self.register_buffer("cold", torch.zeros(count, size))

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sparring.health.diagnosis.finding import Finding
-from sparring.health.diagnosis.record_questions import has_series
 from sparring.health.diagnosis.rules.balance import discriminator_overfitting, memorization, vanishing_gradients, weak_discriminator
 from sparring.health.diagnosis.rules.convergence import divergence, exploding_weights, not_finite, oscillation
 from sparring.health.diagnosis.rules.explicit import (
@@ -26,6 +25,7 @@ from sparring.health.diagnosis.rules.samples import (
     no_progress,
     saturated_samples,
 )
+from sparring.health.diagnosis.rules.orders import products_lost, purchases_independent, season_lost
 from sparring.health.diagnosis.rules.series import explodes, no_memory, paths_alike, seasonality_lost
 from sparring.health.diagnosis.rules.setup import (
     batch_norm_mixing,
@@ -46,13 +46,14 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     not_finite, divergence, oscillation, vanishing_gradients, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting,
     memorization, dead_layers, exploding_weights, checkerboard_artifacts, saturated_samples, noise, ignored_classes, forgetting,
     no_progress, pairs_wrong, category_lost, rare_category_inflated, copied_rows, no_memory, seasonality_lost, paths_alike, explodes,
-    posterior_collapse, worse_than_uniform, overfitting_likelihood, round_trip_error, singular_convolution, encoder_finds_nothing,
+    products_lost, purchases_independent, season_lost, posterior_collapse, worse_than_uniform, overfitting_likelihood, round_trip_error, singular_convolution,
+    encoder_finds_nothing,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
 """The names of all findings: each rule is called as its finding is."""
 IN_SAMPLES = {
     "mode collapse", "missing modes", "checkerboard artifacts", "saturated samples", "ignored classes", "forgetting", "no progress",
-    "no memory", "seasonality lost", "paths alike",
+    "no memory", "seasonality lost", "paths alike", "products lost", "purchases independent", "season lost",
 }  # fmt: skip
 """Findings that show in samples, whatever brought them about."""
 BRINGS_ABOUT: Mapping[str, set[str]] = {
@@ -93,6 +94,8 @@ BRINGS_ABOUT: Mapping[str, set[str]] = {
 }
 """By the name of a finding, other findings that it brings about: those say less where it is found. Of two that can bring about each other,
 the cause is the one that began first, or else the one that is listed first here."""
+SAMPLES_ARE = {"series": "window", "orders": "line"}
+"""What samples are called, by the kind of data, where it is not images."""
 CONFIDENCE_OF_EFFECTS = 0.5
 """What the confidence of a finding is multiplied with if another one brings it about."""
 
@@ -100,8 +103,8 @@ CONFIDENCE_OF_EFFECTS = 0.5
 def diagnose(record: Record) -> tuple[Finding, ...]:
     """All findings in a record, the weightiest first."""
     found = [finding for finding in (rule(record) for rule in RULES) if finding is not None]
-    if has_series(record):
-        found = [of_windows(finding) for finding in found]
+    if record.kind_of_data in SAMPLES_ARE:
+        found = [in_words_of(finding, SAMPLES_ARE[record.kind_of_data]) for finding in found]
     serious = [finding for finding in found if finding.severity != "note"]
     weighted = []
     for finding in found:
@@ -111,20 +114,19 @@ def diagnose(record: Record) -> tuple[Finding, ...]:
     return tuple(sorted(weighted, key=lambda finding: -finding.weight))
 
 
-def of_windows(finding: Finding) -> Finding:
-    """A finding in the words of series: samples are windows, where most rules say images."""
+def in_words_of(finding: Finding, noun: str) -> Finding:
+    """A finding in the words of a kind of data whose samples are no images, which most rules speak of."""
+
+    def said(text: str) -> str:
+        return re.sub(r"\b([Aa])n image\b", rf"\1 {noun}", text).replace("image", noun).replace("Image", noun.capitalize())
+
     return replace(
         finding,
-        summary=windows_for_images(finding.summary),
-        evidence=tuple(map(windows_for_images, finding.evidence)),
-        curves={windows_for_images(title): curve for title, curve in finding.curves.items()},
-        remedies=tuple(replace(remedy, action=windows_for_images(remedy.action)) for remedy in finding.remedies),
+        summary=said(finding.summary),
+        evidence=tuple(map(said, finding.evidence)),
+        curves={said(title): curve for title, curve in finding.curves.items()},
+        remedies=tuple(replace(remedy, action=said(remedy.action)) for remedy in finding.remedies),
     )
-
-
-def windows_for_images(text: str) -> str:
-    """A sentence with windows for images."""
-    return re.sub(r"\b([Aa])n image\b", r"\1 window", text).replace("image", "window").replace("Image", "Window")
 
 
 def brings_about(cause: Finding, finding: Finding) -> bool:

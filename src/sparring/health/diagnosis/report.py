@@ -18,7 +18,7 @@ from sparring.core.formatting import flags
 from sparring.health import signals
 from sparring.health.diagnosis.charts import chart
 from sparring.health.diagnosis.finding import Finding
-from sparring.health.diagnosis.record_questions import has_series
+from sparring.health.diagnosis.record_questions import has_no_pixels
 from sparring.health.diagnosis.verdict import Verdict, certainty, since, title
 from sparring.health.signals import Signal
 
@@ -123,10 +123,10 @@ def html(verdict: Verdict) -> str:
         data=[
             (label, written(signal.of(record.data)))
             for signal, label, written in DATA_TABLE
-            if signal.name in record.data and not (has_series(record) and signal in OF_PIXELS)
+            if signal.name in record.data and not (has_no_pixels(record) and signal in OF_PIXELS)
         ],
         unbroken=unbroken,
-        noun={"points": "points", "series": "windows"}.get(record.kind_of_data, "images"),
+        noun={"points": "points", "series": "windows", "orders": "lines"}.get(record.kind_of_data, "images"),
     )
 
 
@@ -150,7 +150,7 @@ def panels(verdict: Verdict) -> list[tuple[Panel, Markup]]:
     return [
         (panel, chart(curve, panel.title, until=record.last_step, mark=mark, including=panel.including, width=340))
         for panel, curve in curves
-        if len(curve) and not (has_series(record) and panel.signal in OF_PIXELS)
+        if len(curve) and not (has_no_pixels(record) and panel.signal in OF_PIXELS)
     ]
 
 

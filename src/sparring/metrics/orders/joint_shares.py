@@ -57,3 +57,11 @@ def dependence(one: Int64[np.ndarray, " n"], other: Int64[np.ndarray, " n"]) -> 
     phi = max(0.0, float(((counts - expected) ** 2 / expected).sum()) / n - (k - 1) * (r - 1) / (n - 1))
     smaller = min(r - (r - 1) ** 2 / (n - 1), k - (k - 1) ** 2 / (n - 1)) - 1
     return float(np.sqrt(phi / smaller)) if smaller > 0 else 0.0
+
+
+def unevenness(codes: Int64[np.ndarray, " n"], count: int) -> float:
+    """Total variation distance of the shares of `count` groups (months) from even ones, beyond about what chance makes, 0 to 1."""
+    even = np.full(count, 1 / count)
+    shares = np.bincount(codes, minlength=count) / max(1, len(codes))
+    chance = float(np.sqrt(even * (1 - even) / max(1, len(codes))).sum() * np.sqrt(2 / np.pi) / 2)
+    return max(0.0, float(np.abs(shares - even).sum() / 2) - chance)
