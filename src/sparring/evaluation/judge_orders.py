@@ -87,7 +87,7 @@ def judge_orders(training: Lines, generated: Lines, held_out: Lines | None, *, s
         raise SettingsError(f"A judgment needs at least {FEWEST_LINES} lines on each side, and one has {lines}.")
     sides: Sides = {
         "floor": independent_lines(training, lines, seed),
-        "yours": generated.take(np.arange(lines)),
+        "yours": some_baskets(generated, lines, seed, "yours"),
         "ceiling": some_baskets(unseen, lines, seed, "ceiling"),
     }
     alike = some_baskets(training, lines, seed, "alike")

@@ -374,3 +374,18 @@ class OrdersRecipe(AdversarialSettings):
     decoding: Literal["bayes", "nearest"] = "bayes"
     """How generated vectors become customers, products and days: drawn by Bayes' rule, by how near and how frequent each is; or the nearest one,
     which gives hubs the lines of rare ones."""
+
+    def incompatibilities(self, spec: OrdersSpec) -> list[str]:
+        """See Recipe."""
+        found = super().incompatibilities(spec)
+        if self.augment != "none":
+            found.append("augment is for images. Leave it out.")
+        if self.condition != "none":
+            found.append("condition is for classes, and orders have none: ask for lines of a product with --where, when you sample.")
+        if self.minibatch_deviation:
+            found.append("minibatch_deviation is for images. Leave it out.")
+        return found
+
+    def remarks(self, spec: OrdersSpec) -> list[str]:
+        """See Recipe."""
+        return [*super().remarks(spec), f"The game begins in step {self.embedding_steps + 1:,}, when the vectors are learned (--embedding-steps)."]

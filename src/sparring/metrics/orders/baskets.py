@@ -17,17 +17,13 @@ def pair_shares(baskets: Int64[np.ndarray, " n"], kinds: Int64[np.ndarray, " n"]
     """Of lines with another one in the same basket, the shares of pairs of kinds (one of each, in any order); then the share of the lines
     that are alone. Each line counts once: over its pairs.
     """
-    order = np.argsort(baskets, kind="stable")
-    found = np.zeros((count, count))
-    alone, begins = 0, np.flatnonzero(np.diff(baskets[order], prepend=-1))
-    for rows in np.split(order, begins[1:]):
-        if len(rows) == 1:
-            alone += 1
-            continue
-        counts = np.bincount(kinds[rows], minlength=count).astype(np.float64)
-        found += (np.outer(counts, counts) - np.diag(counts)) / (len(rows) - 1)
+    sizes = np.bincount(baskets)
+    counts = np.zeros((len(sizes), count))
+    np.add.at(counts, (baskets, kinds), 1.0)
+    weights = np.where(sizes > 1, 1 / np.maximum(sizes - 1, 1), 0.0)
+    found = counts.T @ (weights[:, None] * counts) - np.diag(weights @ counts)
     pairs = (np.triu(found + found.T) - np.diag(np.diag(found)))[np.triu_indices(count)]
-    return np.append(pairs, alone) / max(1, len(baskets))
+    return np.append(pairs, (sizes == 1).sum()) / max(1, len(baskets))
 
 
 def lines_per_customer(customers: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, " counts"]:
