@@ -14,7 +14,6 @@ proper score (lower is better): Brier's of the customer's group, the continuous 
 the energy score of the day's place on the circle of the year."""
 
 import argparse
-import gzip
 import itertools
 import json
 import re
@@ -73,7 +72,11 @@ def prepare(asked: argparse.Namespace) -> None:
     with zipfile.ZipFile(asked.lifetimes) as wheel:
         text = wheel.read("lifetimes/datasets/CDNOW_sample.txt").decode()
     rows = [re.split(r"\s+", line.strip()) for line in text.splitlines()]
-    lines = [f"{row[-4]},{row[-3][:4]}-{row[-3][4:6]}-{row[-3][6:]},{row[-2]},{row[-1]}" for row in rows if len(row) in {4, 5} and float(row[-1]) > 0]
+    lines = [
+        f"{row[-4]},{row[-3][:4]}-{row[-3][4:6]}-{row[-3][6:]},{row[-2]},{row[-1]}"
+        for row in rows
+        if len(row) in {4, 5} and float(row[-1]) > 0
+    ]
     (asked.out / "cdnow.csv").write_text("\n".join(["customer_id,date,number_of_cds,dollar_value", *lines, ""]))
 
 

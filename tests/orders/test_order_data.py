@@ -107,7 +107,13 @@ def test_returns_and_gifts_are_left_out_and_counted() -> None:
     frame.loc[8:9, "sku"] = None
     raw = read_orders(frame, READING)
     assert len(raw) == 90
-    assert sum(note.startswith(("5 lines with negative quantities", "3 lines with a price of 0", "2 lines without a product")) for note in raw.notes) == 3
+    assert (
+        sum(
+            note.startswith(("5 lines with negative quantities", "3 lines with a price of 0", "2 lines without a product"))
+            for note in raw.notes
+        )
+        == 3
+    )
 
 
 def test_what_is_missing_is_said() -> None:

@@ -200,7 +200,13 @@ def test_a_packed_model_draws_the_same(trained: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "roles",
-    [("customer", "time"), ("product", "price"), ("customer", "price", "quantity"), ("product", "time", "group"), ("customer", "product", "time")],
+    [
+        ("customer", "time"),
+        ("product", "price"),
+        ("customer", "price", "quantity"),
+        ("product", "time", "group"),
+        ("customer", "product", "time"),
+    ],
 )
 def test_logs_that_lack_columns_are_learned_too(roles: tuple[str, ...], tmp_path: Path, quiet: Console) -> None:
     path = write_log(tmp_path, log(200)[[COLUMNS[role] for role in roles]])
@@ -217,7 +223,13 @@ def test_settings_without_use_are_refused(table: Path, tmp_path: Path, quiet: Co
 
 
 def test_it_learns_who_buys_what_and_when(table: Path, tmp_path: Path, quiet: Console) -> None:
-    settings = SMALL | {"embedding_steps": 150, "generator_hidden": 64, "discriminator_hidden": (64,), "batch_size": 200, "ema_samples": 5000}
+    settings = SMALL | {
+        "embedding_steps": 150,
+        "generator_hidden": 64,
+        "discriminator_hidden": (64,),
+        "batch_size": 200,
+        "ema_samples": 5000,
+    }
     model = sparring.train("ecgan", table, tmp_path / "run", steps=450, console=quiet, threads=1, **COLUMNS, **settings)
     game: Any = model.game
     codes, _ = generated_lines(model.spec, game, 2000, 0)

@@ -5,7 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-COLUMNS = {"customer": "buyer", "product": "sku", "time": "day", "price": "price", "quantity": "pieces", "group": "kind", "customer_group": "region"}
+COLUMNS = {
+    "customer": "buyer",
+    "product": "sku",
+    "time": "day",
+    "price": "price",
+    "quantity": "pieces",
+    "group": "kind",
+    "customer_group": "region",
+}
 SMALL = {
     "batch_size": 32, "latent_size": 4, "embedding_size": 3, "embedding_steps": 4, "generator_hidden": 8, "discriminator_hidden": (8,), "layers": 1,
 }  # fmt: skip
@@ -22,7 +30,9 @@ def log(lines: int = 600, seed: int = 0) -> pd.DataFrame:
     skis = np.where(random.random(lines) < 0.9, north, ~north)
     product = np.where(skis, random.integers(0, 6, lines), random.integers(6, 12, lines))
     month = np.where(skis, random.choice([11, 0, 1], lines), random.choice([5, 6, 7], lines))
-    day = np.datetime64("2021-01-01") + (random.integers(0, 2, lines) * 365 + month * 30 + random.integers(0, 28, lines)).astype("timedelta64[D]")
+    day = np.datetime64("2021-01-01") + (random.integers(0, 2, lines) * 365 + month * 30 + random.integers(0, 28, lines)).astype(
+        "timedelta64[D]"
+    )
     off = np.where(random.random(lines) < 0.25, 0.9, 1.0)
     return pd.DataFrame(
         {

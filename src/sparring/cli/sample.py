@@ -69,7 +69,9 @@ def sample(
         return _sample_rows(model, number, seed, where, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
     if isinstance(model.game, MakesOrders):
         if label is not None or truncation is not None or seed_style != "own":
-            raise SettingsError(f"{run} makes order lines: ask for them with --where, and leave out --label, --truncation and --seed-style.")
+            raise SettingsError(
+                f"{run} makes order lines: ask for them with --where, and leave out --label, --truncation and --seed-style."
+            )
         return _sample_orders(model, number, seed, where, customers, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
     if customers is not None:
         raise SettingsError(f"--customers is for models of orders, and {run} is none. Leave it out.")

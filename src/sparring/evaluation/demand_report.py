@@ -26,7 +26,9 @@ def write_demand_report(demand: Demand, path: Path) -> None:
 
 def months_chart(demand: Demand) -> Markup:
     """Foreseen lines of each month as bars with their band, and the log's own as marks."""
-    top = 1.08 * max(float(demand.high.max()), float(demand.foreseen.max()), 0.0 if demand.history is None else float(demand.history.max()), 1e-9)
+    top = 1.08 * max(
+        float(demand.high.max()), float(demand.foreseen.max()), 0.0 if demand.history is None else float(demand.history.max()), 1e-9
+    )
 
     def y(value: float) -> float:
         return HEIGHT - BOTTOM - value / top * (HEIGHT - BOTTOM - 8)
@@ -39,7 +41,9 @@ def months_chart(demand: Demand) -> Markup:
     for place, month in enumerate(MONTHS):
         middle = LEFT + (place + 0.5) * step
         height = y(0) - y(float(demand.foreseen[place]))
-        parts.append(f'<rect class="ours" x="{middle - 0.3 * step:.1f}" y="{y(float(demand.foreseen[place])):.1f}" width="{0.6 * step:.1f}" height="{height:.1f}"/>')
+        parts.append(
+            f'<rect class="ours" x="{middle - 0.3 * step:.1f}" y="{y(float(demand.foreseen[place])):.1f}" width="{0.6 * step:.1f}" height="{height:.1f}"/>'
+        )
         parts.append(f'<path class="band" d="M{middle:.1f} {y(float(demand.low[place])):.1f}V{y(float(demand.high[place])):.1f}"/>')
         if demand.history is not None:
             parts.append(f'<path class="real" d="M{middle - 0.38 * step:.1f} {y(float(demand.history[place])):.1f}h{0.76 * step:.1f}"/>')

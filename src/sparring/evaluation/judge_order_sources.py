@@ -30,7 +30,12 @@ DRAWN_AT_ONCE = 8192
 
 
 def judge_orders_model(
-    model: Model, other: Any = None, *, samples: int | None = None, seed: int = 0, out: str | os.PathLike[str] | None = None  # noqa: ANN401
+    model: Model,
+    other: Any = None,
+    *,
+    samples: int | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
 ) -> OrdersJudgment:
     """Score lines of a run against the log that it was trained on.
 
@@ -128,12 +133,16 @@ def read_like(source: Any, spec: OrdersSpec, reading: OrderReading) -> Lines:  #
         days = np.asarray(spec.days)
         nearest = np.clip(np.searchsorted(days, of_line), 0, len(days) - 1)
         codes["day"] = np.where(days[nearest] == of_line, nearest, -1)
-    numbers: dict[str, Float64[np.ndarray, " n"]] = {role: np.asarray(raw.values[role].numbers) for role in ("price", "quantity") if role in spec.numbers}
+    numbers: dict[str, Float64[np.ndarray, " n"]] = {
+        role: np.asarray(raw.values[role].numbers) for role in ("price", "quantity") if role in spec.numbers
+    }
     if "clock" in spec.numbers:
         numbers["clock"] = local_days(raw.roles["time"], np.asarray(raw.values["time"].numbers))[1]
     known = np.all([each >= 0 for each in codes.values()], axis=0)
     if known.sum() < len(known) / 2:
-        raise DataError(f"{source}: {int((~known).sum()):,} of {len(known):,} lines name products or days that the log does not have. Is it of this log?")
+        raise DataError(
+            f"{source}: {int((~known).sum()):,} of {len(known):,} lines name products or days that the log does not have. Is it of this log?"
+        )
     return Lines(spec, codes, numbers).take(np.flatnonzero(known))
 
 

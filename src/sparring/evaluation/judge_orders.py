@@ -15,7 +15,15 @@ from sparring.evaluation.order_judgment import Finding, OrdersJudgment, SharesBy
 from sparring.evaluation.scores import Better, binomial_error
 from sparring.inference.demand import MONTHS
 from sparring.metrics.orders import baskets as together
-from sparring.metrics.orders.joint_shares import MOST_GROUPS, dependence, expected_distance, joint_distance, joined, share_distance, unevenness
+from sparring.metrics.orders.joint_shares import (
+    MOST_GROUPS,
+    dependence,
+    expected_distance,
+    joined,
+    joint_distance,
+    share_distance,
+    unevenness,
+)
 from sparring.metrics.tables.detection_and_usefulness import FOLDS, detection
 from sparring.metrics.tables.privacy_attacks import match_rows
 from sparring.modalities.order_kinds import group_names, groups_of, kinds_of_lines, months_of
@@ -162,7 +170,12 @@ def measures_of(spec: OrdersSpec) -> Iterator[tuple[str, Measure, bool, str]]:
         yield "days between", _gaps_distance, False, "Kolmogorov-Smirnov distance of the days between a customer's purchases"
         yield "basket sizes", _basket_sizes, False, "total variation of the shares of lines in baskets of 1, 2, ... lines"
         if "product group" in group_names(spec):
-            yield "basket pairs", _basket_pairs, False, "total variation of the shares of pairs of product groups bought together, and alone"
+            yield (
+                "basket pairs",
+                _basket_pairs,
+                False,
+                "total variation of the shares of pairs of product groups bought together, and alone",
+            )
 
 
 def _share_measure(name: str, size: int) -> Measure:
@@ -178,7 +191,10 @@ def _kinds(lines: Lines) -> dict[str, Int64[np.ndarray, " n"]]:
 
 
 def _price_distance(real: Lines, made: Lines) -> float:
-    groups = [groups_of(each.spec, "product")[each.codes["product"]] if "product" in each.codes else np.zeros(len(each), np.int64) for each in (real, made)]
+    groups = [
+        groups_of(each.spec, "product")[each.codes["product"]] if "product" in each.codes else np.zeros(len(each), np.int64)
+        for each in (real, made)
+    ]
     found, weights = [], []
     for group in np.unique(groups[0]):
         prices = [each.numbers["price"][of == group] for each, of in zip((real, made), groups, strict=True)]
@@ -208,7 +224,9 @@ def _basket_sizes(real: Lines, made: Lines) -> float:
 
 
 def _basket_pairs(real: Lines, made: Lines) -> float:
-    return together.shares_distance(*(together.pair_shares(each.baskets, _kinds(each)["product group"], MOST_GROUPS) for each in (real, made)))
+    return together.shares_distance(
+        *(together.pair_shares(each.baskets, _kinds(each)["product group"], MOST_GROUPS) for each in (real, made))
+    )
 
 
 def bounded(name: str, measure: Measure, real: Lines, sides: Sides, about: str, better: Better = "lower") -> BoundedScore:
@@ -221,7 +239,9 @@ def bounded(name: str, measure: Measure, real: Lines, sides: Sides, about: str, 
 
 def _jackknife(measure: Measure, real: Lines, made: Lines) -> float:
     parts = [_parts(each) for each in (real, made)]
-    found = [measure(*(each.take(np.flatnonzero(of != part)) for each, of in zip((real, made), parts, strict=True))) for part in range(PARTS)]
+    found = [
+        measure(*(each.take(np.flatnonzero(of != part)) for each, of in zip((real, made), parts, strict=True))) for part in range(PARTS)
+    ]
     return float(np.sqrt((PARTS - 1) * np.var(found)))
 
 
@@ -234,7 +254,11 @@ def _columns(lines: Lines) -> list[np.ndarray]:
     found: list[np.ndarray] = [lines.codes[name].astype(np.int32) for name in ("customer", "product") if name in lines.codes]
     found += [each.astype(np.int32) for each in _kinds(lines).values()]
     if lines.spec.days:
-        found += [lines.days.astype(np.float64), months_of(lines.spec, lines.codes["day"]).astype(np.int32), (lines.days % 7).astype(np.int32)]
+        found += [
+            lines.days.astype(np.float64),
+            months_of(lines.spec, lines.codes["day"]).astype(np.int32),
+            (lines.days % 7).astype(np.int32),
+        ]
     return found + [np.asarray(each, np.float64) for each in lines.numbers.values()]
 
 
@@ -251,7 +275,10 @@ def _detection(training: Lines, sides: Sides, seed: int) -> BoundedScore:
 
 def _copies(training: Lines, sides: Sides) -> BoundedScore:
     def whole(lines: Lines) -> list[np.ndarray]:
-        return [*(each.astype(np.int32) for each in lines.codes.values()), *(np.asarray(each, np.float64) for each in lines.numbers.values())]
+        return [
+            *(each.astype(np.int32) for each in lines.codes.values()),
+            *(np.asarray(each, np.float64) for each in lines.numbers.values()),
+        ]
 
     base = whole(training)
     shares = {side: float(match_rows(whole(lines), base).mean()) for side, lines in sides.items()}
@@ -318,7 +345,9 @@ def _findings(training: Lines, generated: Lines, sides: Sides, scores: Sequence[
     if spec.days:
         real, made = (unevenness(months_of(spec, each.codes["day"]), 12) for each in (training, sides["yours"]))
         if real > SEASONAL and made < INDEPENDENT * real:
-            yield Finding("season lost", f"Months differ from even ones by {made:.2f} (total variation beyond chance), in the log by {real:.2f}.")
+            yield Finding(
+                "season lost", f"Months differ from even ones by {made:.2f} (total variation beyond chance), in the log by {real:.2f}."
+            )
     if {"customer", "day"} <= spec.sizes.keys():
         real, made = (1 - together.basket_sizes(each.baskets)[0] for each in (sides["ceiling"], sides["yours"]))
         if real > BASKETS and made < INDEPENDENT * real:
@@ -330,9 +359,13 @@ def _findings(training: Lines, generated: Lines, sides: Sides, scores: Sequence[
         copies = by_name["copies"]
         error = np.hypot(copies.yours.standard_error or 0, copies.ceiling.standard_error or 0)
         if copies.yours.value > 0.01 + copies.ceiling.value + 3.1 * error:
-            yield Finding("copies lines", f"{copies.yours.value:.1%} of the lines are training lines; of held-out ones {copies.ceiling.value:.1%}.")
+            yield Finding(
+                "copies lines", f"{copies.yours.value:.1%} of the lines are training lines; of held-out ones {copies.ceiling.value:.1%}."
+            )
     if by_name["detection"].yours.value > TOLD_APART > by_name["detection"].ceiling.value:
-        yield Finding("told apart", f"Boosted trees tell generated lines from real ones with an AUC of {by_name['detection'].yours.value:.2f}.")
+        yield Finding(
+            "told apart", f"Boosted trees tell generated lines from real ones with an AUC of {by_name['detection'].yours.value:.2f}."
+        )
 
 
 def lost_products(training: Lines, generated: Lines) -> Int64[np.ndarray, " lost"]:
@@ -340,4 +373,3 @@ def lost_products(training: Lines, generated: Lines) -> Int64[np.ndarray, " lost
     size = training.spec.sizes["product"]
     real, made = (np.bincount(each.codes["product"], minlength=size) for each in (training, generated))
     return np.flatnonzero((real * len(generated) / len(training) >= LOST_LINES) & (made == 0))
-

@@ -16,16 +16,25 @@ EXPLANATIONS = {
     "products": ("How far apart the shares of single products are.", "Columns that are drawn independently are perfect here."),
     "customers": ("The same of customers.", "Nothing of what they buy, or when."),
     "months": ("The same of the months of the year.", "Nothing of single days, or of one year beside another."),
-    "price by group": ("How far apart prices are, within each group of products.", "Where each product has one price, little can be wrong."),
+    "price by group": (
+        "How far apart prices are, within each group of products.",
+        "Where each product has one price, little can be wrong.",
+    ),
     "quantity": ("How far apart the numbers of pieces are.", "Nothing of what they are of."),
     "groups and season": (
         "How far apart the joint shares of customers' groups, products' groups and quarters are: who buys what, and when.",
         "Many combinations have few lines, so that chance alone is far from 0: read it beside the ceiling.",
     ),
-    "lines per customer": ("Whether as many customers come once, twice, often.", "Depends on how many lines are looked at: all sides have as many."),
+    "lines per customer": (
+        "Whether as many customers come once, twice, often.",
+        "Depends on how many lines are looked at: all sides have as many.",
+    ),
     "days between": ("How far apart the times between two purchases of a customer are.", "Knows neither season nor single customers."),
     "basket sizes": ("Whether as many lines come together: of one customer on one day.", "Nothing of what is together."),
-    "basket pairs": ("How far apart the shares of pairs of product groups are that are bought together.", "Pairs of single products are too rare to be told."),
+    "basket pairs": (
+        "How far apart the shares of pairs of product groups are that are bought together.",
+        "Pairs of single products are too rare to be told.",
+    ),
     "detection": (
         "How well boosted trees tell generated lines from real ones (AUC). 0.5: not at all; 1: always.",
         "Line by line: baskets and histories are not seen.",

@@ -47,7 +47,9 @@ class OrdersGame(TwoPlayerGame):
 
     settings: "OrdersRecipe"
 
-    def __init__(self, spec: OrdersSpec, embeddings: OrderEmbeddings, generator: nn.Module, discriminator: nn.Module, settings: "OrdersRecipe") -> None:
+    def __init__(
+        self, spec: OrdersSpec, embeddings: OrderEmbeddings, generator: nn.Module, discriminator: nn.Module, settings: "OrdersRecipe"
+    ) -> None:
         super().__init__(spec, generator, discriminator, settings)
         self.embeddings = embeddings
         self.days = day_vectors(spec)
@@ -144,7 +146,9 @@ class OrdersGame(TwoPlayerGame):
         self, vectors: Float[Tensor, "n width"], draws: Float[Tensor, "n entities"]
     ) -> tuple[dict[str, Int64[Tensor, " n"]], Float[Tensor, "n numbers"]]:
         """Codes of entities, drawn by how near and how frequent they are, and scores. `draws`: uniform in [-1, 1)."""
-        codes = {name: self.drawn(name, vectors[:, self.blocks[name]], draws[:, place]) for place, name in enumerate(self.orders_spec.sizes)}
+        codes = {
+            name: self.drawn(name, vectors[:, self.blocks[name]], draws[:, place]) for place, name in enumerate(self.orders_spec.sizes)
+        }
         numbers = vectors[:, self.width - len(self.orders_spec.numbers) :]
         return codes, numbers
 
@@ -388,4 +392,7 @@ class OrdersRecipe(AdversarialSettings):
 
     def remarks(self, spec: OrdersSpec) -> list[str]:
         """See Recipe."""
-        return [*super().remarks(spec), f"The game begins in step {self.embedding_steps + 1:,}, when the vectors are learned (--embedding-steps)."]
+        return [
+            *super().remarks(spec),
+            f"The game begins in step {self.embedding_steps + 1:,}, when the vectors are learned (--embedding-steps).",
+        ]

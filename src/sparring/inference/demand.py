@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from sparring.core.errors import DataError, SettingsError
-from sparring.core.formatting import plural
 from sparring.data.orders.order_lines import lines_of
 from sparring.data.orders.order_spec import YEAR, OrdersSpec
 from sparring.data.orders.order_store import prepare_orders
@@ -113,7 +112,18 @@ def foresee_demand(model: "Model", n: int = 4000, *, seed: int = 0, where: Itera
     if new is not None:
         notes.append("It was never sold, so how much of it will be is not known: months are shares of its lines; the band is of 100 lines.")
     return Demand(
-        texts, n, a_year, span, share * count, low, high, history, _prices(spec, rows), _pieces(spec, rows), _groups(spec, rows), tuple(notes)
+        texts,
+        n,
+        a_year,
+        span,
+        share * count,
+        low,
+        high,
+        history,
+        _prices(spec, rows),
+        _pieces(spec, rows),
+        _groups(spec, rows),
+        tuple(notes),
     )
 
 
@@ -143,7 +153,9 @@ def _history(
     kept = np.flatnonzero(all_hold(named, rows)) if named else every
     counts = np.bincount(months_of(data.spec, data.codes_at(kept)["day"]), minlength=12)
     first, last = (np.datetime64(day, "D") for day in (spec.days[0], spec.days[-1]))
-    seen = Counter(int(month) % 12 for month in np.arange(first.astype("datetime64[M]").astype(int), last.astype("datetime64[M]").astype(int) + 1))
+    seen = Counter(
+        int(month) % 12 for month in np.arange(first.astype("datetime64[M]").astype(int), last.astype("datetime64[M]").astype(int) + 1)
+    )
     times = np.array([max(1, seen[month]) for month in range(12)])
     return counts / times, len(kept) / max(span, 1.0), []
 

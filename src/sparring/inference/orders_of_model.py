@@ -139,13 +139,17 @@ def _told(spec: OrdersSpec, conditions: Sequence[Condition]) -> dict[str, Bool[n
         if own:
             owner = OWNERS[role]
             every = np.arange(spec.sizes[owner])
-            values = lines_of(spec, {name: every if name == owner else np.zeros_like(every) for name in spec.sizes}, _any_numbers(spec, len(every)))
+            values = lines_of(
+                spec, {name: every if name == owner else np.zeros_like(every) for name in spec.sizes}, _any_numbers(spec, len(every))
+            )
             mask = all_hold([replace(condition, column=spec.roles[role].name) for condition in own], values)
             return {owner: mask & (spec.counts_of(owner) > 0)}
     own = [condition for condition in conditions if condition.column == "time"]
     if own and spec.clock is None:
         every = np.arange(len(spec.days))
-        values = lines_of(spec, {name: every if name == "day" else np.zeros_like(every) for name in spec.sizes}, _any_numbers(spec, len(every)))
+        values = lines_of(
+            spec, {name: every if name == "day" else np.zeros_like(every) for name in spec.sizes}, _any_numbers(spec, len(every))
+        )
         mask = all_hold([replace(condition, column=spec.roles["time"].name) for condition in own], values)
         return {"day": mask & (spec.counts_of("day") > 0)}
     return {}
@@ -155,7 +159,9 @@ def _any_numbers(spec: OrdersSpec, n: int) -> dict[str, Float64[np.ndarray, " n"
     return {name: np.zeros(n) for name in spec.numbers}
 
 
-def _chosen(spec: OrdersSpec, name: str, mask: Bool[np.ndarray, " k"], lines: Int64[np.ndarray, " n"], seed: int) -> Int64[np.ndarray, " n"]:
+def _chosen(
+    spec: OrdersSpec, name: str, mask: Bool[np.ndarray, " k"], lines: Int64[np.ndarray, " n"], seed: int
+) -> Int64[np.ndarray, " n"]:
     """A customer, product or day for each line, of those that are allowed, by how frequent they are: a function of line and seed."""
     counts = np.where(mask, spec.counts_of(name), 0)
     upto = np.cumsum(counts if counts.sum() else mask)
@@ -191,21 +197,30 @@ def _values(
 
 def _name_of_new(column: Column, spec: OrdersSpec) -> str:
     """What a new product is called: "new", or, where products are numbers, one that is free."""
-    if column.arrow_type in {"string", "large_string"} or column.arrow_type.startswith("dictionary"):
-        return NEW
-    return fresh_identifiers(pattern_of(entities_of(spec, "product").names), [0], 0, column.name)[0]
+    return str(_after_the_last(entities_of(spec, "product").names)) if _is_integer(column) else NEW
+
+
+def _is_integer(column: Column) -> bool:
+    """Whether the source has whole numbers for names, and not text."""
+    return "int" in column.arrow_type
+
+
+def _after_the_last(names: Sequence[str]) -> int:
+    return max(int(name) for name in names) + 1
 
 
 def _with_fresh_names(spec: OrdersSpec, values: ColumnValues, seed: int) -> ColumnValues:
     """Customers under invented names, each under the same one in all lines: identifiers like the log's, or "customer 01"."""
     names, column = entities_of(spec, "customer").names, spec.roles["customer"]
-    if any(" " in name for name in names):
-        digits = len(str(len(names)))
-        order = np.argsort(uniform_rows(np.arange(len(names)), seed, f"customers/{column.name}"), kind="stable")
-        places = np.argsort(order)
-        fresh = [f"customer {place + 1:0{digits}d}" for place in places]
+    order = np.argsort(uniform_rows(np.arange(len(names)), seed, f"customers/{column.name}"), kind="stable")
+    places = np.argsort(order).tolist()
+    if _is_integer(column):
+        first = _after_the_last(names)
+        fresh = [str(first + place) for place in places]
+    elif any(" " in name for name in names):
+        fresh = [f"customer {place + 1:0{len(str(len(names)))}d}" for place in places]
     else:
-        fresh = fresh_identifiers(pattern_of(names), range(len(names)), seed, column.name)
+        fresh = fresh_identifiers(pattern_of(names), places, seed, column.name)
     by_name = dict(zip(names, fresh, strict=True))
     return ColumnValues(codes=values.codes, categories=tuple(by_name[name] for name in values.categories))
 
@@ -221,7 +236,9 @@ def parse_orders_where(spec: OrdersSpec, where: Iterable[str] | Mapping[str, str
     columns = [replace(spec.roles[role], name=name) for name, role in role_of.items()]
     parsed = parse_conditions(where, columns, {column.name: NumberReader(column) for column in columns if column.is_numeric})
     conditions = [replace(condition, column=role_of[condition.column]) for condition in parsed]
-    is_new = [condition for condition in conditions if condition.column == "product" and condition.value == NEW and condition.relation == "="]
+    is_new = [
+        condition for condition in conditions if condition.column == "product" and condition.value == NEW and condition.relation == "="
+    ]
     if is_new and NEW not in entities_of(spec, "product").names:
         return _of_new(spec, [condition for condition in conditions if condition not in is_new])
     problems = [problem for condition in conditions if (problem := _impossible(spec, condition))]
@@ -251,7 +268,9 @@ def _of_new(spec: OrdersSpec, conditions: Sequence[Condition]) -> tuple[tuple[Co
             problems += [problem] if (problem := _impossible(spec, condition)) else []
     if group == len(entities.groups) and price is None and not problems:
         known = [*(["its group (group=NAME)"] if entities.groups else []), *(["its usual price (price=NUMBER)"] if spec.prices else [])]
-        problems.append(f"product=new: say {' or '.join(known)}." if known else "product=new: this log has neither groups nor prices to know it by.")
+        problems.append(
+            f"product=new: say {' or '.join(known)}." if known else "product=new: this log has neither groups nor prices to know it by."
+        )
     if problems:
         raise SettingsError(listed("No line can meet these conditions:", problems))
     return tuple(rest), NewProduct(group, price)
@@ -265,7 +284,9 @@ def _impossible(spec: OrdersSpec, condition: Condition) -> str | None:
         names = entities.names if role in {"product", "customer"} else entities.groups
         if condition.relation == "=" and condition.value == condition.value:
             if condition.value not in names:
-                what = {"product": "a product that was never sold", "customer": "a customer who never bought"}.get(role, "a group that nothing is of")
+                what = {"product": "a product that was never sold", "customer": "a customer who never bought"}.get(
+                    role, "a group that nothing is of"
+                )
                 more = " (For a new one: product=new, with group= or price=.)" if role == "product" else ""
                 return f"{condition.text!r} names {what}. {did_you_mean(str(condition.value), names)}{more}"
             if role in {"product", "customer"} and not spec.counts_of(role)[names.index(str(condition.value))]:
@@ -273,7 +294,11 @@ def _impossible(spec: OrdersSpec, condition: Condition) -> str | None:
         return None
     low, high = _range_of(spec, role)
     value, relation = float(condition.value), condition.relation
-    outside = (relation == "=" and not low <= value <= high) or (relation in {">", ">="} and value > high) or (relation in {"<", "<="} and value < low)
+    outside = (
+        (relation == "=" and not low <= value <= high)
+        or (relation in {">", ">="} and value > high)
+        or (relation in {"<", "<="} and value < low)
+    )
     return f"{condition.text!r}: the log goes from {_shown(spec, role, low)} to {_shown(spec, role, high)}." if outside else None
 
 

@@ -9,13 +9,15 @@ from typing import Any
 from sparring.core.data_spec import Spec
 from sparring.modalities.images import Images
 from sparring.modalities.modality import Modality
-from sparring.modalities.pairs import PairsOfImages
 from sparring.modalities.orders import Orders
+from sparring.modalities.pairs import PairsOfImages
 from sparring.modalities.points import PointsInThePlane
 from sparring.modalities.series import Series
 from sparring.modalities.tables import Tables
 
-MODALITIES: Mapping[str, Modality] = {each.name: each for each in (Images(), Orders(), PairsOfImages(), PointsInThePlane(), Series(), Tables())}
+MODALITIES: Mapping[str, Modality] = {
+    each.name: each for each in (Images(), Orders(), PairsOfImages(), PointsInThePlane(), Series(), Tables())
+}
 """The adapters by name."""
 
 

@@ -35,7 +35,11 @@ def group_names(spec: OrdersSpec) -> dict[str, str]:
     found = {}
     for role, owner, kind in (("customer_group", "customer", "customer group"), ("group", "product", "product group")):
         if owner in spec.sizes:
-            named = f"the most frequent of {spec.roles[role].name}" if role in spec.roles else f"{PARTS} parts by how often each {owner} is there"
+            named = (
+                f"the most frequent of {spec.roles[role].name}"
+                if role in spec.roles
+                else f"{PARTS} parts by how often each {owner} is there"
+            )
             found[kind] = named
     if spec.prices is not None and "group" not in spec.roles:
         found["product group"] = f"{PARTS} parts of the lines by price"

@@ -81,9 +81,7 @@ class Orders:
         source = data if isinstance(data, str) else "a file" if isinstance(data, Path) else "a data frame"
         sizes = [plural(size, name, f"{name}s") for name, size in dataset.spec.sizes.items()]
         numbers = f", with {' and '.join(dataset.spec.numbers)}" if dataset.spec.numbers else ""
-        console.print(
-            f"{plural(len(dataset), 'order line', 'order lines')} of {', '.join(sizes)}{numbers} from {source}.", highlight=False
-        )
+        console.print(f"{plural(len(dataset), 'order line', 'order lines')} of {', '.join(sizes)}{numbers} from {source}.", highlight=False)
         for note in notes:
             console.print(note, highlight=False)
         return dataset

@@ -38,9 +38,7 @@ def generated_lines(
     )
 
 
-def orders_probe(
-    data: OrdersDataset, holdout: OrdersDataset | None, seed: int
-) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]]:
+def orders_probe(data: OrdersDataset, holdout: OrdersDataset | None, seed: int) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]]:
     """What is measured of a log once, and of games on it."""
     spec = data.spec
     real = kinds_at(data)

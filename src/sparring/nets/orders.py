@@ -106,7 +106,9 @@ class VectorGenerator(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(layers))
         self.head = nn.Linear(hidden, width)
 
-    def forward(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n condition"] | None = None) -> Float[Tensor, "n width"]:
+    def forward(
+        self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n condition"] | None = None
+    ) -> Float[Tensor, "n width"]:
         """Vectors without bounds."""
         if condition is None:
             condition = latents.new_zeros(len(latents), self.condition)

@@ -32,7 +32,9 @@ class OrderReading:
     def problems(self) -> list[str]:
         """Settings that do not work together, each a sentence."""
         named = list(self.columns().values())
-        found = [f"Column {name!r} is named twice: each has one role." for name in sorted({name for name in named if named.count(name) > 1})]
+        found = [
+            f"Column {name!r} is named twice: each has one role." for name in sorted({name for name in named if named.count(name) > 1})
+        ]
         if self.group and not self.product:
             found.append("group is of products: name the column of the product, too (product).")
         if self.customer_group and not self.customer:

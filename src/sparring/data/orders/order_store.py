@@ -81,7 +81,15 @@ def spec_of(raw: "RawOrders") -> tuple[OrdersSpec, dict[str, np.ndarray], dict[s
             numbers["clock"] = clock
     columns = {role: column.to_json() for role, column in raw.roles.items()}
     spec = OrdersSpec(
-        _entities(raw, "customer", "customer_group"), _entities(raw, "product", "group"), days, (0,) * len(days), None, None, None, columns, raw.format
+        _entities(raw, "customer", "customer_group"),
+        _entities(raw, "product", "group"),
+        days,
+        (0,) * len(days),
+        None,
+        None,
+        None,
+        columns,
+        raw.format,
     )
     return fitted(spec, codes, numbers, np.arange(len(raw))), codes, numbers
 
@@ -114,7 +122,9 @@ def fitted(
         step = spec.roles["price"].step
         prices = fit_prices(np.asarray(numbers["price"])[rows], of_line, spec.product_groups, groups, step, everywhere)
     quantity, clock = (fit_scale(np.asarray(numbers[name])[rows]) if name in numbers else None for name in ("quantity", "clock"))
-    return replace(spec, customers=customers, products=products, day_counts=count.get("day", ()), prices=prices, quantity=quantity, clock=clock)
+    return replace(
+        spec, customers=customers, products=products, day_counts=count.get("day", ()), prices=prices, quantity=quantity, clock=clock
+    )
 
 
 def refit(dataset: OrdersDataset, rows: Int64[np.ndarray, " n"]) -> OrdersDataset:
@@ -123,13 +133,13 @@ def refit(dataset: OrdersDataset, rows: Int64[np.ndarray, " n"]) -> OrdersDatase
     return _dataset(spec, dataset.codes, dataset.numbers, dataset.fingerprint)
 
 
-def _dataset(
-    spec: OrdersSpec, codes: Mapping[str, np.ndarray], numbers: Mapping[str, np.ndarray], fingerprint: str
-) -> OrdersDataset:
+def _dataset(spec: OrdersSpec, codes: Mapping[str, np.ndarray], numbers: Mapping[str, np.ndarray], fingerprint: str) -> OrdersDataset:
     return OrdersDataset(spec, codes, numbers, _scores(spec, codes, numbers), fingerprint)
 
 
-def _scores(spec: OrdersSpec, codes: Mapping[str, np.ndarray], numbers: Mapping[str, Float64[np.ndarray, " n"]]) -> Float32[np.ndarray, "n k"]:
+def _scores(
+    spec: OrdersSpec, codes: Mapping[str, np.ndarray], numbers: Mapping[str, Float64[np.ndarray, " n"]]
+) -> Float32[np.ndarray, "n k"]:
     lines = len(next(iter(codes.values())))
     chance = np.stack([uniform_rows(np.arange(lines), 0, name) for name in NUMBERS], axis=1)
     products = np.asarray(codes["product"]).astype(np.int64) if "product" in codes else np.zeros(lines, np.int64)

@@ -89,7 +89,9 @@ def choose_roles(raw: RawTable, reading: OrderReading) -> dict[str, str]:
         elif len(dates) > 1:
             problems.append(f"There are {len(dates)} columns of dates ({', '.join(dates)}). Say which is that of the order (--time).")
     if not {"customer", "product"} & chosen.keys():
-        problems.append(f"Orders need a column of customers or of products: name one (--customer, --product). There are: {', '.join(names)}.")
+        problems.append(
+            f"Orders need a column of customers or of products: name one (--customer, --product). There are: {', '.join(names)}."
+        )
     if not problems and not {"time", "price"} & chosen.keys():
         problems.append(f"Orders need dates or prices: name a column (--time, --price). There are: {', '.join(names)}.")
     if problems:

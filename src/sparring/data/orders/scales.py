@@ -108,7 +108,11 @@ class Prices:
     highest: float
 
     def ranks(
-        self, prices: Float64[np.ndarray, " n"], products: Int64[np.ndarray, " n"], groups: Int64[np.ndarray, " n"], chance: Float64[np.ndarray, " n"]
+        self,
+        prices: Float64[np.ndarray, " n"],
+        products: Int64[np.ndarray, " n"],
+        groups: Int64[np.ndarray, " n"],
+        chance: Float64[np.ndarray, " n"],
     ) -> Float64[np.ndarray, " n"]:
         """The rank of each price among those of its product, or of its group's ratios."""
         found = np.zeros(len(prices))

@@ -15,6 +15,7 @@ from sparring.health.diagnosis.rules.explicit import (
     singular_convolution,
     worse_than_uniform,
 )
+from sparring.health.diagnosis.rules.orders import products_lost, purchases_independent, season_lost
 from sparring.health.diagnosis.rules.other_programs import noise
 from sparring.health.diagnosis.rules.samples import (
     checkerboard_artifacts,
@@ -25,7 +26,6 @@ from sparring.health.diagnosis.rules.samples import (
     no_progress,
     saturated_samples,
 )
-from sparring.health.diagnosis.rules.orders import products_lost, purchases_independent, season_lost
 from sparring.health.diagnosis.rules.series import explodes, no_memory, paths_alike, seasonality_lost
 from sparring.health.diagnosis.rules.setup import (
     batch_norm_mixing,

@@ -26,6 +26,7 @@ from sparring.health.doctor.data_checks import (
     native_sizes,
     suitable_size,
 )
+from sparring.health.doctor.orders_advice import OrdersAdvice
 from sparring.health.doctor.recommend_recipe import LARGEST_SIDE_WITHOUT_SIZE, changed_settings, recommend
 from sparring.health.doctor.recommend_translation_recipe import TranslatorAdvice, advise_translators, holds_two_sets
 from sparring.health.doctor.series_advice import SeriesAdvice
@@ -126,7 +127,7 @@ def doctor(
     side_by_side: Literal["none", "left", "right"] = "none",
     console: "Console | None" = None,
     **preprocessing: Any,  # noqa: ANN401 (fields of `Preprocessing`)
-) -> Advice | TranslatorAdvice | TableAdvice | SeriesAdvice:
+) -> Advice | TranslatorAdvice | TableAdvice | SeriesAdvice | OrdersAdvice:
     """What is hard about this data, what to start with, and how long that takes here. A few steps are trained to find out.
 
     `data`: whatever `open_source` takes, or a prepared store. `minutes`: how long training may take. None: as long as a first look takes,

@@ -68,7 +68,9 @@ def season_lost(record: Record) -> Finding | None:
     return Finding(
         name="season lost",
         summary="The season is lost: lines come evenly over the year, and those of the log do not.",
-        evidence=(f"The months' shares differ from even ones by {now:.2f} in generated lines, and by {real:.2f} in the log (total variation).",),
+        evidence=(
+            f"The months' shares differ from even ones by {now:.2f} in generated lines, and by {real:.2f} in the log (total variation).",
+        ),
         severity="note" if beginning else "warning",
         confidence=0.4 if beginning else 0.85,
         since=own.holds_since(lambda values: values < thresholds.LOST_LINES_SEASON * real),
