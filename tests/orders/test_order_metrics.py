@@ -63,7 +63,7 @@ def test_baskets_by_hand() -> None:
     assert sizes[:3].tolist() == pytest.approx([1 / 6, 2 / 6, 3 / 6])
     assert len(sizes) == MOST_LINES
     assert basket_sizes(np.zeros(40, np.int64))[-1] == 1
-    # of the basket of three (kinds 0, 0, 1): pairs 00, 01, 01, each line's weight over its two pairs: 1 and 2; of the basket of two: 01, 2 lines
+    # The basket of three (kinds 0, 0, 1) has pairs 00, 01, 01, a line each; the basket of two has two lines of 01; one line is alone.
     pairs = pair_shares(BASKETS, KINDS, 2)
     assert pairs.tolist() == pytest.approx([1 / 6, 4 / 6, 0, 1 / 6])
     assert pairs.sum() == pytest.approx(1)

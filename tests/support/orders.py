@@ -15,7 +15,8 @@ COLUMNS = {
     "customer_group": "region",
 }
 SMALL = {
-    "batch_size": 32, "latent_size": 4, "embedding_size": 3, "embedding_steps": 4, "generator_hidden": 8, "discriminator_hidden": (8,), "layers": 1,
+    "batch_size": 32, "latent_size": 4, "embedding_size": 3, "embedding_steps": 4, "generator_hidden": 8, "discriminator_hidden": (8,),
+    "layers": 1,
 }  # fmt: skip
 COMMON = {"threads": 1, "log_every": 2, "samples": 4, "checkpoint_every": 2, "device": "cpu", "precision": "float32"}
 

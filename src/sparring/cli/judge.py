@@ -115,20 +115,17 @@ def judge(
     for_images = {"extractor": extractor != "lite0", "truncation": truncation, "weights": weights, "resize": resize, "exact": exact}
     for_images |= {"direction": direction != "a2b", "inputs": inputs != "given", "side-by-side": side_by_side != "none", "size": size}
     for_images |= {"twins": twins is not None, "split": split, "value-range": value_range, "max-pixels": max_pixels}
+    more = {"target": target, "private": private, "write-statistics": write_statistics, "device": device != "cpu"}
     if orders or (model is not None and isinstance(model.game, MakesOrders)):
-        others = {"target": target, "private": private, "write-statistics": write_statistics, "device": device != "cpu"}
-        if refused := [f"--{name}" for name, value in (for_images | others).items() if value]:
-            raise SettingsError(f"{first} {'is a model of orders' if model else 'is a log of orders'}: leave out {', '.join(refused)}.")
-        count = None if samples == SAMPLES else samples
-        return judge_lines(model, first, second, roles=orders, held_out=held_out, samples=count, seed=seed, out=out)
+        _refuse(first, "a model of orders" if model else "a log of orders", for_images | more)
+        return judge_lines(
+            model, first, second, roles=orders, held_out=held_out, samples=None if samples == SAMPLES else samples, seed=seed, out=out
+        )
     if model is not None and isinstance(model.game, SimulatesSeries):
-        others = {"held-out": held_out, "target": target, "private": private, "write-statistics": write_statistics}
-        if refused := [f"--{name}" for name, value in (for_images | others | {"device": device != "cpu"}).items() if value]:
-            raise SettingsError(f"{first} is a model of time series: leave out {', '.join(refused)}.")
+        _refuse(first, "a model of time series", for_images | {"held-out": held_out} | more)
         return judge_paths(model, second, samples=None if samples == SAMPLES else samples, seed=seed, out=out)
     if is_table(first) or (model is not None and isinstance(model.game, MakesRows)):
-        if refused := [f"--{name}" for name, value in for_images.items() if value]:
-            raise SettingsError(f"{first} is {'a table' if model is None else 'a model of tables'}: leave out {', '.join(refused)}.")
+        _refuse(first, "a table" if model is None else "a model of tables", for_images)
         return judge_rows(model, first, second, held_out=held_out, target=target, private=private, seed=seed, out=out)
     if private:
         raise SettingsError(f"--private is for tables, and {first} is none. Leave it out.")
@@ -178,6 +175,12 @@ def judge(
         screen.print(line)
     screen.print(f"Report: {out / HTML_FILE}")
     return 0
+
+
+def _refuse(first: str, what: str, flags: "Mapping[str, object]") -> None:
+    """Raise a SettingsError that names the flags that were given and have no use for what is judged."""
+    if refused := [f"--{name}" for name, value in flags.items() if value]:
+        raise SettingsError(f"{first} is {what}: leave out {', '.join(refused)}.")
 
 
 def _with_statistics(

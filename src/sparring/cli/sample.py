@@ -60,28 +60,11 @@ def sample(
     if out is not None and not is_table_name(out) and out.suffix.lower() != ".html":
         output_kind(out, "video", "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
-    if isinstance(model.game, MakesRows):
-        if label is not None or truncation is not None or seed_style != "own" or customers is not None:
-            raise SettingsError(
-                f"{run} makes rows of a table: ask for them with --where, and leave out --label, --truncation, --seed-style and "
-                "--customers."
-            )
-        return _sample_rows(model, number, seed, where, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
-    if isinstance(model.game, MakesOrders):
-        if label is not None or truncation is not None or seed_style != "own":
-            raise SettingsError(
-                f"{run} makes order lines: ask for them with --where, and leave out --label, --truncation and --seed-style."
-            )
-        return _sample_orders(model, number, seed, where, customers, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
+    for_images = label is not None or truncation is not None or seed_style != "own"
+    if isinstance(model.game, MakesRows | MakesOrders | SimulatesSeries):
+        return _sample_lines(model, run, number, seed, where, customers, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"), for_images)
     if customers is not None:
         raise SettingsError(f"--customers is for models of orders, and {run} is none. Leave it out.")
-    if isinstance(model.game, SimulatesSeries):
-        if label is not None or truncation is not None or seed_style != "own" or where:
-            raise SettingsError(
-                f"{run} makes windows of time series: leave out --label, --truncation, --where and --seed-style. Paths that "
-                "begin at a date, of a regime or with attributes: sparring simulate"
-            )
-        return _sample_windows(model, number, seed, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
     if where:
         raise SettingsError(f"--where is for models of tables and orders, and {run} makes images. Leave it out.")
     out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
@@ -113,6 +96,39 @@ def _watch(model: "Model", number: int, seed: int, label: str | None, truncation
     save_gif_or_video([grid(float_to_pixels(images).cpu().numpy(), scale=scale) for images in stages], out, hold_last=2.0)
     console().print(f"{plural(number, 'image', 'images')}, drawn row by row: {out}")
     return 0
+
+
+def _sample_lines(
+    model: "Model",
+    run: Path,
+    number: int,
+    seed: int,
+    where: tuple[str, ...],
+    customers: Literal["own", "fresh"] | None,
+    out: Path,
+    for_images: bool,
+) -> int:
+    """Write rows, order lines or windows. `for_images`: whether flags were given that only images have."""
+    from sparring.games.capabilities import MakesOrders, MakesRows
+
+    unused = "--label, --truncation" + (" and --seed-style" if customers is None else ", --seed-style and --customers")
+    if isinstance(model.game, MakesOrders):
+        if for_images:
+            raise SettingsError(
+                f"{run} makes order lines: ask for them with --where, and leave out --label, --truncation and --seed-style."
+            )
+        return _sample_orders(model, number, seed, where, customers, out)
+    if isinstance(model.game, MakesRows):
+        if for_images or customers is not None:
+            raise SettingsError(f"{run} makes rows of a table: ask for them with --where, and leave out {unused}.")
+        return _sample_rows(model, number, seed, where, out)
+    if for_images or where or customers is not None:
+        unused = unused.replace("--truncation", "--truncation, --where")
+        raise SettingsError(
+            f"{run} makes windows of time series: leave out {unused}. Paths that begin at a date, of a regime or with attributes: "
+            "sparring simulate"
+        )
+    return _sample_windows(model, number, seed, out)
 
 
 def _sample_rows(model: "Model", number: int, seed: int, where: tuple[str, ...], out: Path) -> int:

@@ -40,10 +40,9 @@ def months_chart(demand: Demand) -> Markup:
     step = (WIDTH - LEFT) / len(MONTHS)
     for place, month in enumerate(MONTHS):
         middle = LEFT + (place + 0.5) * step
-        height = y(0) - y(float(demand.foreseen[place]))
-        parts.append(
-            f'<rect class="ours" x="{middle - 0.3 * step:.1f}" y="{y(float(demand.foreseen[place])):.1f}" width="{0.6 * step:.1f}" height="{height:.1f}"/>'
-        )
+        high = y(float(demand.foreseen[place]))
+        left, width, height = middle - 0.3 * step, 0.6 * step, y(0) - high
+        parts.append(f'<rect class="ours" x="{left:.1f}" y="{high:.1f}" width="{width:.1f}" height="{height:.1f}"/>')
         parts.append(f'<path class="band" d="M{middle:.1f} {y(float(demand.low[place])):.1f}V{y(float(demand.high[place])):.1f}"/>')
         if demand.history is not None:
             parts.append(f'<path class="real" d="M{middle - 0.38 * step:.1f} {y(float(demand.history[place])):.1f}h{0.76 * step:.1f}"/>')

@@ -1,7 +1,6 @@
 """Judging the lines of a model of orders, or of a file, against the log that a model was trained on or that is in another file."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +30,7 @@ DRAWN_AT_ONCE = 8192
 
 def judge_orders_model(
     model: Model,
-    other: Any = None,
+    other: Any = None,  # noqa: ANN401 (a path or a frame)
     *,
     samples: int | None = None,
     seed: int = 0,
@@ -47,14 +46,15 @@ def judge_orders_model(
     run = RunDirectory(model.source)
     if not run.exists():
         raise SettingsError(
-            f"{model.source} does not know the log that it was trained on. Draw lines, and judge them: sparring sample {model.source} --out "
-            "lines.csv; sparring judge LOG lines.csv --orders customer=COLUMN product=COLUMN"
+            f"{model.source} does not know the log that it was trained on. Draw lines, and judge them: sparring sample {model.source} "
+            "--out lines.csv; sparring judge LOG lines.csv --orders customer=COLUMN product=COLUMN"
         )
     config = read_config(run)
     settings = settings_of(config, run.config)
     if (source := source_of(model)) == FRAME:
         raise SettingsError(
-            f"{run.path} was trained on a data frame, which is not kept. In Python, judge_order_files(frame, lines, reading) takes it again."
+            f"{run.path} was trained on a data frame, which is not kept. In Python, judge_order_files(frame, lines, reading) "
+            "takes it again."
         )
     reading = cast(OrderReading, settings.data["orders"])
     data, _ = prepare_orders(source, reading)
@@ -141,7 +141,8 @@ def read_like(source: Any, spec: OrdersSpec, reading: OrderReading) -> Lines:  #
     known = np.all([each >= 0 for each in codes.values()], axis=0)
     if known.sum() < len(known) / 2:
         raise DataError(
-            f"{source}: {int((~known).sum()):,} of {len(known):,} lines name products or days that the log does not have. Is it of this log?"
+            f"{source}: {int((~known).sum()):,} of {len(known):,} lines name products or days that the log does not have. "
+            "Is it of this log?"
         )
     return Lines(spec, codes, numbers).take(np.flatnonzero(known))
 
@@ -160,7 +161,7 @@ def _places(names: tuple[str, ...], counts: Int64[np.ndarray, " k"], spec: Order
 
 def reading_from(texts: tuple[str, ...]) -> OrderReading:
     """Roles of columns as they are written ("customer=id"). A SettingsError lists all that cannot be understood."""
-    given: Mapping[str, str] = dict(text.partition("=")[::2] for text in texts)
+    given = {role: column for role, _, column in (text.partition("=") for text in texts)}
     problems = [f"{role!r} is no role of a column. {did_you_mean(role, ROLES)}" for role in given if role not in ROLES]
     problems += [f"{role}: name a column, such as {role}=COLUMN." for role, column in given.items() if role in ROLES and not column]
     if problems:

@@ -87,8 +87,8 @@ def judge_orders(training: Lines, generated: Lines, held_out: Lines | None, *, s
     if unseen is None:
         training, unseen = in_halves(training, seed)
         notes.append(
-            "No lines were held out, so scores compare with one half of the log's baskets, and the other half is the ceiling. The generator "
-            "may have seen both, and whether it copies lines cannot be told."
+            "No lines were held out, so scores compare with one half of the log's baskets, and the other half is the ceiling. The "
+            "generator may have seen both, and whether it copies lines cannot be told."
         )
     lines = min(len(generated), len(unseen), len(training))
     if lines < FEWEST_LINES:
@@ -183,7 +183,7 @@ def _share_measure(name: str, size: int) -> Measure:
 
 
 def _months_distance(real: Lines, made: Lines) -> float:
-    return share_distance(*(months_of(each.spec, each.codes["day"]) for each in (real, made)), 12)
+    return share_distance(months_of(real.spec, real.codes["day"]), months_of(made.spec, made.codes["day"]), 12)
 
 
 def _kinds(lines: Lines) -> dict[str, Int64[np.ndarray, " n"]]:
@@ -321,7 +321,7 @@ def _shares(training: Lines, sides: Sides) -> Iterator[SharesByKind]:
         title = f"Lines by {name} group" if entities.groups else f"Lines of the most frequent {name}s"
         yield SharesByKind(title, tuple(names[place] for place in most), *(each[most] for each in counts))
     if {"customer", "day"} <= spec.sizes.keys():
-        sizes = tuple(str(size) for size in range(1, together.MOST_LINES)) + (f"{together.MOST_LINES}+",)
+        sizes = (*(str(size) for size in range(1, together.MOST_LINES)), f"{together.MOST_LINES}+")
         yield SharesByKind("Lines by size of basket", sizes, *(together.basket_sizes(each.baskets) for each in three))
         yield SharesByKind("Customers by number of lines", sizes, *(together.lines_per_customer(each.codes["customer"]) for each in three))
 
@@ -353,7 +353,8 @@ def _findings(training: Lines, generated: Lines, sides: Sides, scores: Sequence[
         if real > BASKETS and made < INDEPENDENT * real:
             yield Finding(
                 "no baskets",
-                f"Lines come alone: {made:.0%} of the generated lines have another one of the same customer and day, of the real ones {real:.0%}.",
+                f"Lines come alone: {made:.0%} of the generated lines have another one of the same customer and day, of the real "
+                f"ones {real:.0%}.",
             )
     if "copies" in by_name:
         copies = by_name["copies"]

@@ -366,18 +366,18 @@ class OrdersRecipe(AdversarialSettings):
     """Learning rate of the vectors."""
     embedding_noise: float = 0.5
     """Standard deviation of the noise on vectors of customers and products, whose own is 1."""
-    day_noise: float = 0.1
+    day_noise: float = 0.3
     """Standard deviation of the noise on days, whose place in the log, the year and the week have one of 1."""
     shrink: float = 0.01
     """Weight that pulls vectors of customers and products towards those of their group, which matters for rare ones."""
     reconstruction: float = 0.1
     """Weight of how well the generator reconstructs what it was told (of the product: the paper's ec2GAN)."""
-    energy: float = 5.0
+    energy: float = 10.0
     """Weight of the energy score of two lines of the same known parts (Gneiting and Raftery 2007), which draws what is generated of a
     product or a customer towards the real distribution. 0: none."""
     decoding: Literal["bayes", "nearest"] = "bayes"
-    """How generated vectors become customers, products and days: drawn by Bayes' rule, by how near and how frequent each is; or the nearest one,
-    which gives hubs the lines of rare ones."""
+    """How generated vectors become customers, products and days. bayes: drawn by Bayes' rule, by how near and how frequent each is.
+    nearest: the nearest one, which gives hubs the lines of rare ones."""
 
     def incompatibilities(self, spec: OrdersSpec) -> list[str]:
         """See Recipe."""

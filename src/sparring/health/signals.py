@@ -33,8 +33,8 @@ Source = Literal[
 another program's losses. explicit: log.jsonl of models that learn by likelihood. sheets: `read_sample_sheets`, of another program's
 samples; real images beside sheets: `measure_real_images`, of what these are to be like. explicit game: the lines of game, of models of
 images with a likelihood or an encoder (`modalities.image_probe`). table data, table game: the lines of data and of game, of tables alone
-(`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`). orders data, orders game: the same of
-orders alone (`modalities.orders_probe`)."""
+(`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`).
+orders data, orders game: the same of orders alone (`modalities.orders_probe`)."""
 REQUIRED = object()
 
 

@@ -17,6 +17,8 @@ class EntityVectors(nn.Module):
 
     vectors: Tensor
     cold: Tensor
+    mean: Tensor
+    scale: Tensor
 
     def __init__(self, group_of: Int64[Tensor, " k"], levels: Float[Tensor, " k"], groups: int, size: int) -> None:
         super().__init__()

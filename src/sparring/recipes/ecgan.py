@@ -27,7 +27,7 @@ class EcGAN(OrdersRecipe):
         "constant_rate_samples": {"at least": 1},
     }
 
-    batch_size: int = 500
+    batch_size: int = 250
     """Number of real order lines in each batch."""
     latent_size: int = 64
     """Number of dimensions of the latent vector."""
@@ -37,9 +37,9 @@ class EcGAN(OrdersRecipe):
     """Learning rate of both networks, until it begins to fall."""
     betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates, for the mean and the variance of gradients."""
-    r1: float | None = 1.0
+    r1: float | None = 5.0
     """Weight gamma of R1."""
-    r2: float | None = 1.0
+    r2: float | None = 5.0
     """Weight gamma of R2."""
     penalty_every: int = 2
     """Compute gradient penalties only every this many steps."""

@@ -172,7 +172,8 @@ def _check(name: str, columns: Mapping[str, Column], values: Mapping[str, Column
         if role in columns and lines and len(values[role].categories) < 2:
             only = values[role].categories[0]
             problems.append(
-                f"There is one {role} ({columns[role].name} is {only!r} in every line), so there is nothing to learn of it. Leave out --{role}."
+                f"There is one {role} ({columns[role].name} is {only!r} in every line), so there is nothing to learn of it. "
+                f"Leave out --{role}."
             )
 
 

@@ -21,7 +21,7 @@ FEWEST_REPEATS = 1.2
 
 
 def suggest_orders(columns: Sequence[Column], values: Mapping[str, ColumnValues]) -> dict[str, str] | None:
-    """Columns by role, if a table looks like a log of orders: one of customers and one of products by name, and one of dates. None if not."""
+    """Columns by role, if a table looks like a log of orders: customers and products by name, and one column of dates. None if not."""
     times = [column.name for column in columns if column.kind == "datetime"]
     found: dict[str, str] = {}
     for role, words in WORDS.items():

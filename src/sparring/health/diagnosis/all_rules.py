@@ -46,8 +46,8 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     not_finite, divergence, oscillation, vanishing_gradients, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting,
     memorization, dead_layers, exploding_weights, checkerboard_artifacts, saturated_samples, noise, ignored_classes, forgetting,
     no_progress, pairs_wrong, category_lost, rare_category_inflated, copied_rows, no_memory, seasonality_lost, paths_alike, explodes,
-    products_lost, purchases_independent, season_lost, posterior_collapse, worse_than_uniform, overfitting_likelihood, round_trip_error, singular_convolution,
-    encoder_finds_nothing,
+    products_lost, purchases_independent, season_lost, posterior_collapse, worse_than_uniform, overfitting_likelihood, round_trip_error,
+    singular_convolution, encoder_finds_nothing,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
 """The names of all findings: each rule is called as its finding is."""

@@ -56,7 +56,8 @@ class OrdersAdvice:
         return [
             *lines,
             *("", "Start with:", "", f"  {self.command}", ""),
-            "ecgan learns who buys what and when, and draws the customers, seasons and prices of any product (sparring sample RUN --where product=...).",
+            "ecgan learns who buys what and when, and draws the customers, seasons and prices of any product (sparring sample "
+            "RUN --where product=...).",
             f"Here ({self.pace.machine}): {two_figures(self.pace.samples_per_second)} lines a second.",
             f"If rows are no orders, it is a plain table: sparring train tabular-ar --data {shlex.quote(self.data)}",
         ]
