@@ -43,7 +43,9 @@ SMALL |= {
     "doppelganger": [*SERIES, "--hidden", "8", "--attribute-hidden", "8", "--discriminator-hidden", "8", "--discriminator-layers", "2"],
     "timevae": [*SERIES, "--channels", "4", "8"],
 }
-"""By recipe, settings of small networks. (Of series: on `--data stocks`.)"""
+ORDERS = ["--customer", "bikeshop_name", "--product", "model", "--price", "price", "--group", "category_2"]
+SMALL["ecgan"] = [*ORDERS, "--batch-size", "16", "--embedding-steps", "200", "--generator-hidden", "16", "--discriminator-hidden", "16"]
+"""By recipe, settings of small networks. (Of series: on `--data stocks`; of orders: on `--data bikes`.)"""
 PATIENCE = 60
 """Seconds that an aimed kill waits for a checkpoint in the making."""
 
