@@ -273,6 +273,12 @@ class OrdersGame(TwoPlayerGame):
 
     # ----------------------------------------------------------------------------------------------------------- in use
 
+    def sample(
+        self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0, truncation: float | None = None
+    ) -> Float[Tensor, "n parts"]:
+        """See LatentGame. There are no labels, and no truncation."""
+        return self.draw_lines(n, seed, first, {})
+
     def draw_lines(
         self,
         n: int,
@@ -287,7 +293,12 @@ class OrdersGame(TwoPlayerGame):
         some = slice(first - chunks[0] * chunk, first - chunks[0] * chunk + n)
         latents = torch.cat([self.chunk_of_latents(seed, number) for number in chunks])[some]
         if not given and new is None:
-            return self.generate_chunked(latents, None, first % chunk)
+            # a product (or customer) as often as the log has it, and the rest for it: what is learned best
+            name = "product" if "product" in self.orders_spec.sizes else next(iter(self.orders_spec.sizes))
+            place = list(self.orders_spec.sizes).index(name)
+            upto = self.log_shares[name].double().exp().cumsum(dim=0)
+            shares = (latents[:, self.settings.latent_size + place].double().cpu() + 1) / 2 * upto[-1]
+            given = {name: torch.searchsorted(upto, shares.contiguous(), right=True).clamp(max=len(upto) - 1)}
         vectors = torch.zeros(n, self.width, device=self.device)
         known = torch.zeros(n, len(self.names), dtype=torch.bool, device=self.device)
         for name, codes in given.items():

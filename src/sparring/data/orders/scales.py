@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float, Float64, Int64
 
 MOST_EXACT = 20_000
 """Numbers with no more distinct values than this come back as these values alone."""
@@ -32,7 +32,7 @@ def normal_scores(ranks: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]
     return torch.special.ndtri(torch.from_numpy(np.clip(ranks, EDGE, 1 - EDGE))).numpy()
 
 
-def ranks_of(scores: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
+def ranks_of(scores: Float[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
     """The inverse of `normal_scores`."""
     return torch.special.ndtr(torch.from_numpy(np.asarray(scores, np.float64))).numpy()
 
