@@ -46,8 +46,10 @@ SMALL |= {
 RECORDS = ["--batch-size", "32", "--latent-size", "16", "--discriminator-hidden", "32", "--autoencoder-steps", "10"]
 SMALL |= {"medgan": RECORDS, "medwgan": RECORDS}
 SMALL["fraudgan"] = ["--target", "fraud", "--time", "when", "--batch-size", "40", "--hidden", "16", "--discriminator-hidden", "16"]
-"""By recipe, settings of small networks. (Of series: on `--data stocks`; of health records: on `--data eunomia`; of fraudgan: on a table
-with these columns.)"""
+ORDERS = ["--customer", "bikeshop_name", "--product", "model", "--price", "price", "--group", "category_2"]
+SMALL["ecgan"] = [*ORDERS, "--batch-size", "16", "--embedding-steps", "200", "--generator-hidden", "16", "--discriminator-hidden", "16"]
+"""By recipe, settings of small networks. (Of series: on `--data stocks`; of health records: on `--data eunomia`; of orders: on `--data
+bikes`; of fraudgan: on a table with these columns.)"""
 PATIENCE = 60
 """Seconds that an aimed kill waits for a checkpoint in the making."""
 

@@ -6,7 +6,7 @@ from typing import Literal
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
 
-Kind = Literal["data", "tables", "judge", "digests", "torchvision"]
+Kind = Literal["data", "tables", "orders", "judge", "digests", "torchvision"]
 DAY = 86_400
 
 

@@ -30,8 +30,8 @@ def inspect_data(
     """Inspect images, a table, time series or health records.
 
     Of images: sizes, color modes, classes, and files that cannot be used and why; writes a contact sheet. Of a table: what each column is
-    and why, what holds in every row, and how it would be read as time series, if it looks like these; writes a file in which to change
-    that. Of health records: patients, codes and visits; writes them as a matrix, if asked to (--out).
+    and why, what holds in every row, and how it would be read as time series or as orders, if it looks like these; writes a file in which
+    to change that. Of health records: patients, codes and visits; writes them as a matrix, if asked to (--out).
 
     Args:
         split: Part of the data to read, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).

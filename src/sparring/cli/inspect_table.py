@@ -28,9 +28,25 @@ def inspect_table_file(data: str, out: Path | None, for_images: Mapping[str, obj
     out = out or Path(f"{_stem(data)}-table.json")
     write_choices(inspection, out)
     screen.print(f"To change a kind, leave out a column or switch off a constraint, edit: {out}")
-    for line in _series_lines(data, inspection):
+    for line in _series_lines(data, inspection) or _orders_lines(data, inspection):
         screen.print(line)
     return 0
+
+
+def _orders_lines(data: str, inspection: "TableInspection") -> list[str]:
+    """How to train on a table that looks like a log of orders."""
+    from sparring.data.orders.suggest_orders import suggest_orders
+    from sparring.health.doctor.series_command import train_command
+
+    roles = suggest_orders(inspection.columns, inspection.values)
+    if roles is None:
+        return []
+    return [
+        "",
+        f"This looks like a log of orders: who ({roles['customer']}) bought what ({roles['product']}) when ({roles['time']}).",
+        "To train on it as such, and ask for the customers, seasons and prices of a product:",
+        f"  {train_command('ecgan', data, roles)}",
+    ]
 
 
 def _series_lines(data: str, inspection: "TableInspection") -> list[str]:

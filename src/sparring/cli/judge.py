@@ -60,6 +60,7 @@ def judge(
     side_by_side: Literal["none", "left", "right"] = "none",
     twins: bool | None = None,
     private: bool = False,
+    orders: tuple[str, ...] = (),
     amount: str | None = None,
     review_cost: float = 0.0,
     size: int | None = None,
@@ -72,12 +73,13 @@ def judge(
     """Score samples against real images: FD, KD, Inception Score, precision, recall, density, coverage and copied training images, with
     standard errors and a report. Translation models are scored by pairs, or by two sets of images. Rows of tables are scored between
     independent columns and held-out rows, windows of time series between steps in random order and held-out windows, patients of health
-    records between independent codes and held-out patients, and scores of frauds beside boosted trees.
+    records between independent codes and held-out patients, order lines between independent columns and held-out baskets, and scores of
+    frauds beside boosted trees.
 
     Args:
         extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
         samples: Number of images that a model generates. Real images are all used; their features are computed once and cached. (Of a model
-            of tables: as many rows as it was trained on. Of a model of time series: at most 2,000 windows.)
+            of tables or orders: as many rows or lines as it was trained on. Of a model of time series: at most 2,000 windows.)
         seed: Seed of those images.
         truncation: Truncation of those images, as in `sparring sample`. Default: no truncation.
         held_out: Real images, or a table, not used for training, to detect copies. Default for runs on tables and health records: the rows
@@ -95,6 +97,8 @@ def judge(
         twins: For translation models: whether files of the same name in B and --target are pairs. Default: as in training; for imported
             models, they are pairs.
         private: For tables: attack the training rows, to measure what the synthetic ones give away. The report then shows no real rows.
+        orders: For two files of orders: the role of each column, such as customer=id product=sku time=date price=amount. (Roles: customer,
+            product, time, price, quantity, group, customer_group.)
         amount: For models that score frauds: the column with the money that a fraud takes.
         review_cost: For models that score frauds: what looking at one alert costs, in the unit of the amounts.
         patient: For two tables of health records: the column that says which patient a row is of.
@@ -129,11 +133,12 @@ def judge(
     of_records = {"patient": patient, "code": code, "time": time, "count": count, "visits": visits}
     of_records |= {"values": values != "binary" and values, "records": records}
     of_records = {name: value for name, value in of_records.items() if value}
-    judged = kind_judged(model, first, holds_records=bool(of_records))
+    judged = kind_judged(model, first, holds_records=bool(of_records), holds_orders=bool(orders))
     if judged is not None:
         given: dict[str, Any] = dict(of_records)
         given |= {"B": second, "samples": samples != SAMPLES and samples, "held-out": held_out, "target": target, "private": private}
-        given |= {"amount": amount, "review-cost": review_cost, "write-statistics": write_statistics, "device": device != "cpu"}
+        given |= {"orders": orders, "amount": amount, "review-cost": review_cost, "write-statistics": write_statistics}
+        given |= {"device": device != "cpu"}
         given |= {"extractor": extractor != "lite0", "truncation": truncation, "weights": weights, "resize": resize, "exact": exact}
         given |= {"direction": direction != "a2b", "inputs": inputs != "given", "side-by-side": side_by_side != "none", "size": size}
         given |= {"twins": twins is not None, "split": split, "value-range": value_range, "max-pixels": max_pixels}

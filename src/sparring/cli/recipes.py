@@ -11,6 +11,7 @@ TASKS = {
     "style": ("Style transfer", "style-transfer"),
     "tables": ("Rows of tables", "tabular-ar"),
     "records": ("Patients of health records", "medgan"),
+    "orders": ("Orders of customers and products", "ecgan"),
 }
 """By what recipes translate, or else by the kind of data they generate: a heading, and the recipe to start with."""
 

@@ -16,18 +16,24 @@ if TYPE_CHECKING:
 def sample(
     run: Run,
     number: Annotated[
-        int, arg(name="number", aliases=("-n",), help="Number of images (of each class, with --label all), rows, windows or patients.")
+        int,
+        arg(
+            name="number",
+            aliases=("-n",),
+            help="Number of images (of each class, with --label all), rows, windows, patients or order lines.",
+        ),
     ] = 64,
     seed: int = 0,
     label: str | None = None,
     truncation: float | None = None,
     where: tuple[str, ...] = (),
+    customers: Literal["own", "fresh"] | None = None,
     out: Path | None = None,
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
     seed_style: Literal["own", "nvidia"] = "own",
 ) -> int:
-    """Generate images, rows of a table, windows of time series, or patients of health records, with a trained model.
+    """Generate images, rows of a table, windows of time series, patients of health records, or order lines, with a trained model.
 
     Args:
         seed: Seed of the images. Image i of a seed does not depend on the number of images.
@@ -36,44 +42,37 @@ def sample(
             vector (try 0.5). Default: no truncation.
         label: Class of the images, by name or number. all: one row for each class. Default: all classes in turn.
         where: Conditions on the rows of a table, such as "country=FR" "age>=60" or "income=missing". They hold in every row.
+            Of orders: on lines, by role or column ("product=SKU" "time>=2024-06-01" "group=Road"). product=new with a group, a price or
+            both is a product that was never sold.
+        customers: For orders: own writes the log's customers, who are real people; fresh writes invented ones, the same for all lines of
+            one. Default: fresh, unless --where names a customer.
         out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images; of models that
-            work pixel by pixel also a video of that (.gif, .mp4). For rows, windows and patients: .csv, .tsv, .parquet, .feather, .jsonl or
-            .xlsx. Default: RUN-seed-SEED.png or .csv.
+            work pixel by pixel also a video of that (.gif, .mp4). For rows, windows, patients and lines: .csv, .tsv, .parquet, .feather,
+            .jsonl or .xlsx; for the lines of a product also .html, a page with the demand that they foresee. Default: RUN-seed-SEED.png or
+            .csv.
         seed_style: How seeds become latents: own, or nvidia, for StyleGANs: the images that NVIDIA's programs make of the seeds from --seed
             on, one each.
     """
     from sparring import api
     from sparring.core.formatting import plural
     from sparring.data.tables.table_files import is_table_name
-    from sparring.games.capabilities import DrawsRowByRow, MakesRecords, MakesRows, SimulatesSeries
+    from sparring.games.capabilities import DrawsRowByRow, MakesOrders, MakesRecords, MakesRows, SimulatesSeries
     from sparring.inference.sampling import in_proportion
     from sparring.media.image_files import OutputKind, output_kind
     from sparring.media.save_images import save_images
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
-    if out is not None and not is_table_name(out):
+    if out is not None and not is_table_name(out) and out.suffix.lower() != ".html":
         output_kind(out, "video", "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
-    if isinstance(model.game, MakesRows):
-        if label is not None or truncation is not None or seed_style != "own":
-            raise SettingsError(
-                f"{run} makes rows of a table: ask for them with --where, and leave out --label, --truncation and --seed-style."
-            )
-        return _sample_rows(model, number, seed, where, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
-    if isinstance(model.game, MakesRecords):
-        if label is not None or truncation is not None or seed_style != "own" or where:
-            raise SettingsError(f"{run} makes patients of health records: leave out --label, --truncation, --where and --seed-style.")
-        return _sample_patients(model, number, seed, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
-    if isinstance(model.game, SimulatesSeries):
-        if label is not None or truncation is not None or seed_style != "own" or where:
-            raise SettingsError(
-                f"{run} makes windows of time series: leave out --label, --truncation, --where and --seed-style. Paths that "
-                "begin at a date, of a regime or with attributes: sparring simulate"
-            )
-        return _sample_windows(model, number, seed, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"))
+    for_images = label is not None or truncation is not None or seed_style != "own"
+    if isinstance(model.game, MakesRows | MakesOrders | MakesRecords | SimulatesSeries):
+        return _sample_lines(model, run, number, seed, where, customers, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"), for_images)
+    if customers is not None:
+        raise SettingsError(f"--customers is for models of orders, and {run} is none. Leave it out.")
     if where:
-        raise SettingsError(f"--where is for models of tables, and {run} makes images. Leave it out.")
+        raise SettingsError(f"--where is for models of tables and orders, and {run} makes images. Leave it out.")
     out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
     watched: tuple[OutputKind, ...] = ("video",) if isinstance(model.game, DrawsRowByRow) else ()
     if output_kind(out, *watched, "image", "array", "folder") == "video":
@@ -105,6 +104,41 @@ def _watch(model: "Model", number: int, seed: int, label: str | None, truncation
     return 0
 
 
+def _sample_lines(
+    model: "Model",
+    run: Path,
+    number: int,
+    seed: int,
+    where: tuple[str, ...],
+    customers: Literal["own", "fresh"] | None,
+    out: Path,
+    for_images: bool,
+) -> int:
+    """Write rows, order lines, patients or windows. `for_images`: whether flags were given that only images have."""
+    from sparring.games.capabilities import MakesOrders, MakesRecords, MakesRows
+
+    unused = "--label, --truncation" + (" and --seed-style" if customers is None else ", --seed-style and --customers")
+    if isinstance(model.game, MakesOrders):
+        if for_images:
+            raise SettingsError(
+                f"{run} makes order lines: ask for them with --where, and leave out --label, --truncation and --seed-style."
+            )
+        return _sample_orders(model, number, seed, where, customers, out)
+    if isinstance(model.game, MakesRows):
+        if for_images or customers is not None:
+            raise SettingsError(f"{run} makes rows of a table: ask for them with --where, and leave out {unused}.")
+        return _sample_rows(model, number, seed, where, out)
+    if for_images or where or customers is not None:
+        unused = unused.replace("--truncation", "--truncation, --where")
+        if isinstance(model.game, MakesRecords):
+            raise SettingsError(f"{run} makes patients of health records: leave out {unused}.")
+        raise SettingsError(
+            f"{run} makes windows of time series: leave out {unused}. Paths that begin at a date, of a regime or with attributes: "
+            "sparring simulate"
+        )
+    return (_sample_patients if isinstance(model.game, MakesRecords) else _sample_windows)(model, number, seed, out)
+
+
 def _sample_rows(model: "Model", number: int, seed: int, where: tuple[str, ...], out: Path) -> int:
     from sparring.core.formatting import plural
     from sparring.data.tables.writing import output_table_kind
@@ -118,15 +152,30 @@ def _sample_rows(model: "Model", number: int, seed: int, where: tuple[str, ...],
     return 0
 
 
-def _sample_patients(model: "Model", number: int, seed: int, out: Path) -> int:
+def _sample_orders(
+    model: "Model", number: int, seed: int, where: tuple[str, ...], customers: Literal["own", "fresh"] | None, out: Path
+) -> int:
     from sparring.core.formatting import plural
     from sparring.data.tables.writing import output_table_kind
-    from sparring.inference.patients import draw_patients, save_patients
+    from sparring.evaluation.demand_report import write_demand_report
+    from sparring.inference.demand import foresee_demand
+    from sparring.inference.orders_of_model import draw_orders, save_orders
 
+    screen = console()
+    if out.suffix.lower() == ".html":
+        if customers is not None:
+            raise SettingsError("--customers is for lines, and a page of demand has none. Leave it out.")
+        demand = foresee_demand(model, number, seed=seed, where=where)
+        write_demand_report(demand, out)
+        for line in demand.lines():
+            screen.print(line, highlight=False, markup=False, soft_wrap=True)
+        screen.print(f"Demand: {out}", highlight=False)
+        return 0
     output_table_kind(out)  # before anything is drawn
-    without = save_patients(model, draw_patients(model, number, seed=seed), out)
-    absent = f" ({plural(without, 'patient has', 'patients have')} no code, and no row in a long file)" if without else ""
-    console().print(f"{plural(number, 'patient', 'patients')}: {out}{absent}", highlight=False)
+    lines, share = draw_orders(model, number, seed=seed, where=where, customers=customers)
+    save_orders(model, lines, out)
+    rejected = "" if share > 0.999 else f" ({share:.1%} of the lines that were drawn meet the conditions)"
+    screen.print(f"{plural(number, 'order line', 'order lines')}: {out}{rejected}", highlight=False)
     return 0
 
 
@@ -139,4 +188,16 @@ def _sample_windows(model: "Model", number: int, seed: int, out: Path) -> int:
     save_series_table(spec, windows_table(model, number, seed, typed=typed), out)
     prices = " (prices, which are 100 before the first step)" if spec.values[0].returns else ""
     console().print(f"{plural(number, 'window', 'windows')} of {spec.steps} steps: {out}{prices}", highlight=False)
+    return 0
+
+
+def _sample_patients(model: "Model", number: int, seed: int, out: Path) -> int:
+    from sparring.core.formatting import plural
+    from sparring.data.tables.writing import output_table_kind
+    from sparring.inference.patients import draw_patients, save_patients
+
+    output_table_kind(out)  # before anything is drawn
+    without = save_patients(model, draw_patients(model, number, seed=seed), out)
+    absent = f" ({plural(without, 'patient has', 'patients have')} no code, and no row in a long file)" if without else ""
+    console().print(f"{plural(number, 'patient', 'patients')}: {out}{absent}", highlight=False)
     return 0

@@ -13,6 +13,7 @@ from sparring.core.console import console as plain_console
 from sparring.core.errors import DataError, SettingsError, SparringError, listed, missing_extra
 from sparring.evaluation import report
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
+from sparring.evaluation.judge_order_sources import judge_orders_model
 from sparring.evaluation.judge_records_sources import judge_records_model
 from sparring.evaluation.judge_series_sources import judge_series_model
 from sparring.evaluation.judge_table_sources import judge_table_model
@@ -41,6 +42,8 @@ SERIES_SCORES = ("memory", "autocorrelation", "season", "values", "predictive", 
 """Scores of series that a comparison shows beside the discriminative one."""
 RECORDS_SCORES = ("code frequencies", "frequency error", "codes lost", "pairs of codes", "prediction (AUC)", "detection")
 """Scores of health records that a comparison shows beside predictions."""
+ORDER_SCORES = ("groups and season", "products", "customers", "months", "lines per customer", "basket sizes")
+"""Scores of orders that a comparison shows beside detection."""
 TABLE_SCORES = ("quality", "pair trends", "detection", "precision", "coverage")
 """Scores of tables that a comparison shows."""
 
@@ -120,6 +123,8 @@ def compare(
         return _compare_series(directories, names, seed, checkpoint, out, screen)
     if judged == {"records"}:
         return _compare_records(directories, names, seed, checkpoint, out, screen)
+    if judged == {"lines"}:
+        return _compare_orders(directories, names, seed, checkpoint, out, screen)
     if judged == {"rows"}:
         return _compare_tables(directories, names, seed, checkpoint, out, screen)
     found = []
@@ -179,6 +184,21 @@ def _compare_tables(
         judgment = judge_table_model(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
         found.append(RunScores(name, {score.name: score.yours.value for score in judgment.scores}))
     rows = rank_runs(found, by="quality", shown=TABLE_SCORES)[::-1]
+    _write_comparison(rows, out)
+    return rows
+
+
+def _compare_orders(
+    directories: Sequence[RunDirectory], names: Sequence[str], seed: int, checkpoint: str, out: PathLike | None, screen: "Console"
+) -> list[ComparisonRow]:
+    """Rank runs on orders by how well trees tell their lines from real ones, the lowest first."""
+    found = []
+    for directory, name in zip(directories, names, strict=True):
+        folder = directory.path / COMPARISON_FOLDER
+        screen.print(f"Judging {directory.path}; report: {folder / report.HTML_FILE}")
+        judgment = judge_orders_model(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
+        found.append(RunScores(name, {score.name: score.yours.value for score in judgment.scores}))
+    rows = rank_runs(found, by="detection", shown=ORDER_SCORES)
     _write_comparison(rows, out)
     return rows
 

@@ -23,7 +23,7 @@ from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.image_sets import ImageSet, image_set_from_source, image_set_from_store
 from sparring.evaluation.judgment import Judgment, judge_images
 from sparring.evaluation.open_extractor import hash_of_tensors, open_extractor
-from sparring.games.capabilities import MakesRecords, Samples, SimulatesSeries
+from sparring.games.capabilities import MakesOrders, MakesRecords, Samples, SimulatesSeries
 from sparring.games.game import Game
 from sparring.inference.data_of_model import preprocessing_of, source_of, training_data
 from sparring.inference.load import IMPORTED, load
@@ -250,6 +250,11 @@ def check_checkpoint_option(checkpoint: str, *judged: Judgeable | None) -> None:
 
 def image_set_from_model(model: Model, n: int, seed: int, truncation: float | None = None) -> ImageSet:
     """`n` samples of a model; a conditional model generates its classes in turn. Raises a SettingsError for translators."""
+    if isinstance(model.game, MakesOrders):
+        raise SettingsError(
+            f"{model.source} makes order lines, so it is judged by those: sparring judge {model.source} (in Python: "
+            "sparring.evaluation.judge_order_sources.judge_orders_model)."
+        )
     if isinstance(model.game, SimulatesSeries):
         raise SettingsError(
             f"{model.source} makes paths of a series, so it is judged by those: sparring judge {model.source} (in Python: "

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 
 from sparring.core.random_streams import Streams
+from sparring.data.orders.order_spec import OrdersSpec
 from sparring.data.records.records_spec import RecordsSpec
 from sparring.data.series.series_spec import SeriesSpec
 from sparring.data.tables.conditions import Restriction
@@ -203,4 +204,28 @@ class MakesRecords(Protocol):
     @property
     def records_spec(self) -> RecordsSpec:
         """What a record is."""
+        ...
+
+
+@runtime_checkable
+class MakesOrders(Protocol):
+    """Makes order lines."""
+
+    @property
+    def orders_spec(self) -> OrdersSpec:
+        """What a line is."""
+        ...
+
+    def draw_lines(
+        self,
+        n: int,
+        seed: int,
+        first: int,
+        given: Mapping[str, Int64[Tensor, " n"]],
+        new: tuple[Int64[Tensor, " n"], Float[Tensor, " n"]] | None = None,
+    ) -> Float[Tensor, "n parts"]:
+        """Lines `first` to `first + n - 1` of `seed`, as samples: the same, to the bit, however they are split into calls. `given`: by name
+        of the entity, the code that each line has. `new`: of products that were never sold, group and standardized logarithm of the usual
+        price; the product of these lines means nothing.
+        """
         ...

@@ -27,14 +27,16 @@ Source = Literal[
     "series game",
     "records data",
     "records game",
+    "orders data",
+    "orders game",
 ]
 """What writes a signal. data: `HealthMeasurements.measure_data`, the first line of health.jsonl, under "data". game:
 `HealthMeasurements.measure_game`, and weights: `HealthRecorder`, every further line of health.jsonl. training: log.jsonl, or a table of
 another program's losses. explicit: log.jsonl of models that learn by likelihood. sheets: `read_sample_sheets`, of another program's
 samples; real images beside sheets: `measure_real_images`, of what these are to be like. explicit game: the lines of game, of models of
 images with a likelihood or an encoder (`modalities.image_probe`). table data, table game: the lines of data and of game, of tables alone
-(`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`), and
-records data, records game of health records (`modalities.records_probe`)."""
+(`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`); records data, records
+game of health records (`modalities.records_probe`); orders data, orders game of orders (`modalities.orders_probe`)."""
 REQUIRED = object()
 
 
@@ -345,6 +347,30 @@ LOST_CODES = Signal("lost_codes", "a list of texts", "Codes that were due ten ti
 COPIED_PATIENTS = Signal(
     "copied_patients", "0 to 1", "Share of generated patients with exactly the codes of a patient that is trained on.", "records game"
 )
+# ----------------------------------------------------------------------------------------------- orders: of the data and of a game
+
+DEPENDENCE_OF_LOG = Signal(
+    "dependence/log",
+    "0 to 1",
+    "How much groups of customers and of products go together in the log: Cramér's V without its bias. Of logs with both alone.",
+    "orders data",
+)
+SEASON_OF_LOG = Signal(
+    "season/log",
+    "0 to 1",
+    "How far the months' shares of the log's lines are from even ones, beyond chance (total variation). Of logs with dates alone.",
+    "orders data",
+)
+JOINT_DISTANCE_HOLDOUT = Signal(
+    "joint_distance/holdout",
+    "0 to 1",
+    "Total variation of joint shares of customer groups, product groups and quarters, between held-out and training lines.",
+    "orders data",
+)
+DEPENDENCE = Signal("dependence", "0 to 1", "The same as of the log, of generated lines.", "orders game")
+SEASON_OF_LINES = Signal("season", "0 to 1", "The same as of the log, of generated lines.", "orders game")
+JOINT_DISTANCE = Signal("joint_distance", "0 to 1", "The same between generated and training lines.", "orders game")
+LOST_PRODUCTS = Signal("lost_products", "a list of texts", "Products that were due ten times or more, and never came.", "orders game")
 
 # ------------------------------------------------------------------- images with likelihoods, or with a way back to latents: of a game
 
@@ -372,8 +398,9 @@ def declared(*sources: Source) -> tuple[Signal, ...]:
     return tuple(signal for signal in ALL_SIGNALS if signal.source in sources)
 
 
-PROBED: Mapping[str, Signal] = {
-    signal.name: signal
-    for signal in declared("table data", "table game", "series data", "series game", "records data", "records game", "explicit game")
-}
+OF_KINDS: tuple[Source, ...] = (
+    "table data", "table game", "series data", "series game", "records data", "records game", "orders data", "orders game", "explicit game",
+)  # fmt: skip
+"""Sources that are of one kind of data alone."""
+PROBED: Mapping[str, Signal] = {signal.name: signal for signal in declared(*OF_KINDS)}
 """Signals that adapters measure of their own kind of data, by name."""

@@ -15,12 +15,12 @@ from sparring.core.hardware import refuse_absent_gpu
 from sparring.data.images.image_spec import IMAGE_CHANNELS
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing
-from sparring.games.capabilities import Direction, MakesRecords, MakesRows, Samples, ScoresRows, SimulatesSeries, Translates
+from sparring.games.capabilities import Direction, MakesOrders, MakesRecords, MakesRows, Samples, ScoresRows, SimulatesSeries, Translates
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame
-from sparring.inference import patients, sampling, table_rows, translate_images
+from sparring.inference import orders_of_model, patients, sampling, table_rows, translate_images
 from sparring.inference.tiling import TILE
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Model:
             raise SettingsError(
                 f"{self.source} makes patients of health records, not images. Use it with: {self.use} (in Python: model.patients)"
             )
+        if isinstance(self.game, MakesOrders):
+            raise SettingsError(f"{self.source} makes order lines, not images. Use it with: {self.use} (in Python: model.rows)")
         if isinstance(self.game, SimulatesSeries):
             raise SettingsError(f"{self.source} makes time series, not images. Use it with: {self.use} (in Python: sparring.simulate)")
         if not isinstance(self.game, Samples):
@@ -86,6 +88,8 @@ class Model:
             return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out rows.csv"
         if isinstance(self.game, MakesRecords):
             return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out patients.csv"
+        if isinstance(self.game, MakesOrders):
+            return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out orders.csv"
         if isinstance(self.game, SimulatesSeries):
             return f"sparring simulate {shlex.quote(str(self.source))} --paths 1000"
         verb, rest = ("sample", "-n 64 --seed 1") if isinstance(self.game, Samples) else ("translate", "IN OUT")
@@ -179,14 +183,17 @@ class Model:
         """
         return sampling.interpolate(self, seeds, labels=labels, frames=frames, space=space)
 
-    # -------------------------------------------------------------------------------------------------- models of tables
+    # -------------------------------------------------------------------------------------------------- models of tables and orders
 
     def rows(self, n: int, *, seed: int = 0, first: int = 0, where: Iterable[str] | Mapping[str, str] = ()) -> Any:  # noqa: ANN401
-        """`n` rows of a table, as a frame of the kind that was trained on (an Arrow table if that was a file).
+        """`n` rows of a table or order lines, as a frame of the kind that was trained on (an Arrow table if that was a file).
 
         `where`: conditions that hold in every row, such as ("age>=60", "country=FR") or {"age": ">=60", "country": "FR"}. Row i of a seed
         is the same whatever `n` and `first` are. A SettingsError for conditions that cannot be met.
         """
+        if isinstance(self.game, MakesOrders):
+            lines, _ = orders_of_model.draw_orders(self, n, seed=seed, first=first, where=where)
+            return orders_of_model.orders_as_frame(self, lines)
         return table_rows.rows_as_frame(self, table_rows.draw_rows(self, n, seed=seed, first=first, where=where)[0])
 
     # ------------------------------------------------------------------------------------------ models of health records

@@ -9,6 +9,7 @@ from typing import Any
 from sparring.core.data_spec import Spec
 from sparring.modalities.images import Images
 from sparring.modalities.modality import Modality
+from sparring.modalities.orders import Orders
 from sparring.modalities.pairs import PairsOfImages
 from sparring.modalities.points import PointsInThePlane
 from sparring.modalities.records import Records
@@ -16,7 +17,7 @@ from sparring.modalities.series import Series
 from sparring.modalities.tables import Tables
 
 MODALITIES: Mapping[str, Modality] = {
-    each.name: each for each in (Images(), PairsOfImages(), PointsInThePlane(), Records(), Series(), Tables())
+    each.name: each for each in (Images(), Orders(), PairsOfImages(), PointsInThePlane(), Records(), Series(), Tables())
 }
 """The adapters by name."""
 

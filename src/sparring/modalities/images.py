@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -29,7 +29,7 @@ from sparring.media.image_files import grid
 from sparring.media.pixel_range import float_to_pixels
 from sparring.metrics.sliced_wasserstein import downsampled_rows, sliced_wasserstein
 from sparring.modalities.image_probe import image_probe
-from sparring.modalities.modality import DataSettings, Place
+from sparring.modalities.modality import DataSettings, JudgedBy, Place
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +42,7 @@ class Images:
 
     name: ClassVar[str] = "images"
     items: ClassVar[str] = "images"
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "records"]] = "samples"
+    judged_by: ClassVar[JudgedBy] = "samples"
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> ImageSpec:

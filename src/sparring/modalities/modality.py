@@ -20,6 +20,10 @@ DataSettings = Mapping[str, Any]
 """By name in config.json, the settings of how data becomes a dataset: dataclasses of the types in `Modality.settings`."""
 
 
+JudgedBy = Literal["samples", "translations", "modes", "rows", "paths", "records", "lines"]
+"""What evaluation scores of a model."""
+
+
 @runtime_checkable
 class Modality(Protocol):
     """The adapter of a kind of data."""
@@ -28,7 +32,7 @@ class Modality(Protocol):
     """As recipes and specs call the kind."""
     items: ClassVar[str]
     """What messages call its samples, in the plural."""
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "records"]]
+    judged_by: ClassVar[JudgedBy]
     """What evaluation scores of a model."""
     settings: ClassVar[Mapping[str, type]]
     """By name in config.json, dataclasses of settings of how data becomes a dataset. Their fields are settings of training."""

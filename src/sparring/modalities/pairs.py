@@ -5,7 +5,7 @@ import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -27,7 +27,7 @@ from sparring.media.image_files import grid
 from sparring.media.pixel_range import convert_channels, float_to_pixels
 from sparring.metrics.sliced_wasserstein import downsampled_rows, sliced_wasserstein
 from sparring.modalities.images import place_of, with_found_range
-from sparring.modalities.modality import DataSettings, Place
+from sparring.modalities.modality import DataSettings, JudgedBy, Place
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +47,7 @@ class PairsOfImages:
 
     name: ClassVar[str] = "pairs"
     items: ClassVar[str] = "images"
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "records"]] = "translations"
+    judged_by: ClassVar[JudgedBy] = "translations"
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing, "pairing": Pairing}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> PairSpec:

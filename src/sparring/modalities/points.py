@@ -1,7 +1,7 @@
 """The adapter of points in the plane."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -14,7 +14,7 @@ from sparring.games.capabilities import Samples
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.metrics.sliced_wasserstein import sliced_wasserstein
-from sparring.modalities.modality import DataSettings, Place
+from sparring.modalities.modality import DataSettings, JudgedBy, Place
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +31,7 @@ class PointsInThePlane:
 
     name: ClassVar[str] = "points"
     items: ClassVar[str] = "points"
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "records"]] = "modes"
+    judged_by: ClassVar[JudgedBy] = "modes"
     settings: ClassVar[Mapping[str, type]] = {}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> PointSpec:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -22,7 +22,7 @@ from sparring.games.recipe import Recipe
 from sparring.metrics.records.code_frequencies import frequencies, frequency_error
 from sparring.metrics.records.code_pairs import frequent_codes, pairs_distance, phi
 from sparring.modalities.generated_records import generated_records
-from sparring.modalities.modality import DataSettings
+from sparring.modalities.modality import DataSettings, JudgedBy
 from sparring.modalities.records_probe import records_probe
 from sparring.modalities.tables import FRAME, spread
 
@@ -40,7 +40,7 @@ class Records:
 
     name: ClassVar[str] = "records"
     items: ClassVar[str] = "patients"
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "records"]] = "records"
+    judged_by: ClassVar[JudgedBy] = "records"
     settings: ClassVar[Mapping[str, type]] = {"records": RecordsReading}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> RecordsSpec:

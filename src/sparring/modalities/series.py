@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -21,7 +21,7 @@ from sparring.games.capabilities import Samples
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.metrics.sliced_wasserstein import sliced_wasserstein
-from sparring.modalities.modality import DataSettings
+from sparring.modalities.modality import DataSettings, JudgedBy
 from sparring.modalities.series_probe import series_probe
 from sparring.modalities.series_windows import generate_windows, to_units
 from sparring.modalities.tables import FRAME, spread
@@ -40,7 +40,7 @@ class Series:
 
     name: ClassVar[str] = "series"
     items: ClassVar[str] = "windows"
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "records"]] = "paths"
+    judged_by: ClassVar[JudgedBy] = "paths"
     settings: ClassVar[Mapping[str, type]] = {"series": SeriesReading}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> SeriesSpec:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from jaxtyping import Float64, Int32, UInt8
@@ -26,7 +26,7 @@ from sparring.games.game import Game
 from sparring.games.labels_recipe import LabelsRecipe
 from sparring.games.private_recipe import PrivateRecipe
 from sparring.games.recipe import Recipe
-from sparring.modalities.modality import DataSettings
+from sparring.modalities.modality import DataSettings, JudgedBy
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ class Tables:
 
     name: ClassVar[str] = "tables"
     items: ClassVar[str] = "rows"
-    judged_by: ClassVar[Literal["samples", "translations", "modes", "rows", "paths", "records"]] = "rows"
+    judged_by: ClassVar[JudgedBy] = "rows"
     settings: ClassVar[Mapping[str, type]] = {"reading": TableReading, "privacy": PrivacySettings}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> TableSpec:

@@ -7,7 +7,7 @@ from tyro.conf import Positional, arg
 
 DATA = "fashion10k, emoji, a folder, a zip, IDX files, a .npy or .npz file, torchvision:NAME or hf:NAME"
 """All kinds of data that can be named."""
-TABLES = "flights, stocks, eunomia, or a CSV, Parquet, Feather, JSON lines or Excel file"
+TABLES = "flights, stocks, eunomia, bikes, or a CSV, Parquet, Feather, JSON lines or Excel file"
 """All tables that can be named."""
 
 Run = Annotated[Positional[Path], arg(metavar="RUN", help="A run directory, or a packed .safetensors file.")]
@@ -17,7 +17,7 @@ TrainingData = Annotated[
     str,
     arg(
         metavar="DATA",
-        help=f"The training data: {DATA}. For recipes on tables, time series and health records: {TABLES}.",
+        help=f"The training data: {DATA}. For recipes on tables, time series, health records and orders: {TABLES}.",
     ),
 ]
 Device = Annotated[Literal["cpu", "cuda"], arg(help="Compute on the CPU (cpu) or on a GPU (cuda).")]

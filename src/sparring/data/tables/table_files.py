@@ -11,7 +11,7 @@ ENDINGS: dict[str, FileKind] = {
     ".ndjson": "jsonl", ".xlsx": "xlsx",
 }  # fmt: skip
 """The kind of table for each ending of a file's name."""
-BUNDLED_TABLES = {"flights": "flights.csv", "stocks": "stocks.csv.gz", "eunomia": "eunomia.parquet"}
+BUNDLED_TABLES = {"flights": "flights.csv", "stocks": "stocks.csv.gz", "eunomia": "eunomia.parquet", "bikes": "bikes.csv.gz"}
 """The file of each table that comes with the package."""
 _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = ((b"PAR1", "parquet"), (b"ARROW1", "feather"), (b"FEA1", "feather"))
 

@@ -15,6 +15,7 @@ from sparring.health.diagnosis.rules.explicit import (
     singular_convolution,
     worse_than_uniform,
 )
+from sparring.health.diagnosis.rules.orders import products_lost, purchases_independent, season_lost
 from sparring.health.diagnosis.rules.other_programs import noise
 from sparring.health.diagnosis.rules.records import codes_independent, codes_lost, codes_per_patient_wrong, copied_patients
 from sparring.health.diagnosis.rules.samples import (
@@ -46,16 +47,15 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     not_finite, divergence, oscillation, vanishing_gradients, weak_discriminator, mode_collapse, missing_modes, discriminator_overfitting,
     memorization, dead_layers, exploding_weights, checkerboard_artifacts, saturated_samples, noise, ignored_classes, forgetting,
     no_progress, pairs_wrong, category_lost, rare_category_inflated, copied_rows, no_memory, seasonality_lost, paths_alike, explodes,
-    codes_lost, codes_independent, codes_per_patient_wrong, copied_patients,
+    codes_lost, codes_independent, codes_per_patient_wrong, copied_patients, products_lost, purchases_independent, season_lost,
     posterior_collapse, worse_than_uniform, overfitting_likelihood, round_trip_error, singular_convolution, encoder_finds_nothing,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
 """The names of all findings: each rule is called as its finding is."""
-NOUNS = {"series": "window", "records": "patient"}
-"""By kind of data, what a sample is called, where it is not an image."""
 IN_SAMPLES = {
     "mode collapse", "missing modes", "checkerboard artifacts", "saturated samples", "ignored classes", "forgetting", "no progress",
-    "no memory", "seasonality lost", "paths alike", "codes lost", "codes independent", "codes per patient wrong",
+    "no memory", "seasonality lost", "paths alike", "codes lost", "codes independent", "codes per patient wrong", "products lost",
+    "purchases independent", "season lost",
 }  # fmt: skip
 """Findings that show in samples, whatever brought them about."""
 BRINGS_ABOUT: Mapping[str, set[str]] = {
@@ -96,6 +96,8 @@ BRINGS_ABOUT: Mapping[str, set[str]] = {
 }
 """By the name of a finding, other findings that it brings about: those say less where it is found. Of two that can bring about each other,
 the cause is the one that began first, or else the one that is listed first here."""
+SAMPLES_ARE = {"series": "window", "records": "patient", "orders": "line"}
+"""What samples are called, by the kind of data, where it is not images."""
 CONFIDENCE_OF_EFFECTS = 0.5
 """What the confidence of a finding is multiplied with if another one brings it about."""
 
@@ -103,8 +105,8 @@ CONFIDENCE_OF_EFFECTS = 0.5
 def diagnose(record: Record) -> tuple[Finding, ...]:
     """All findings in a record, the weightiest first."""
     found = [finding for finding in (rule(record) for rule in RULES) if finding is not None]
-    if (noun := NOUNS.get(record.kind_of_data)) is not None:
-        found = [in_words(finding, noun) for finding in found]
+    if record.kind_of_data in SAMPLES_ARE:
+        found = [in_words_of(finding, SAMPLES_ARE[record.kind_of_data]) for finding in found]
     serious = [finding for finding in found if finding.severity != "note"]
     weighted = []
     for finding in found:
@@ -114,24 +116,19 @@ def diagnose(record: Record) -> tuple[Finding, ...]:
     return tuple(sorted(weighted, key=lambda finding: -finding.weight))
 
 
-def in_words(finding: Finding, noun: str) -> Finding:
-    """A finding in the words of its kind of data: samples are windows of series, or patients, where most rules say images."""
+def in_words_of(finding: Finding, noun: str) -> Finding:
+    """A finding in the words of a kind of data whose samples are no images, which most rules speak of."""
 
-    def words(text: str) -> str:
-        return renamed(text, noun)
+    def said(text: str) -> str:
+        return re.sub(r"\b([Aa])n image\b", rf"\1 {noun}", text).replace("image", noun).replace("Image", noun.capitalize())
 
     return replace(
         finding,
-        summary=words(finding.summary),
-        evidence=tuple(map(words, finding.evidence)),
-        curves={words(title): curve for title, curve in finding.curves.items()},
-        remedies=tuple(replace(remedy, action=words(remedy.action)) for remedy in finding.remedies),
+        summary=said(finding.summary),
+        evidence=tuple(map(said, finding.evidence)),
+        curves={said(title): curve for title, curve in finding.curves.items()},
+        remedies=tuple(replace(remedy, action=said(remedy.action)) for remedy in finding.remedies),
     )
-
-
-def renamed(text: str, noun: str) -> str:
-    """A sentence with windows or patients for images."""
-    return re.sub(r"\b([Aa])n image\b", rf"\1 {noun}", text).replace("image", noun).replace("Image", noun.capitalize())
 
 
 def brings_about(cause: Finding, finding: Finding) -> bool:

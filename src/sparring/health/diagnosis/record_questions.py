@@ -55,6 +55,11 @@ def has_series(record: Record) -> bool:
     return record.kind_of_data == "series"
 
 
+def has_no_pixels(record: Record) -> bool:
+    """Whether samples are windows, patients or order lines, whose values have no range."""
+    return record.kind_of_data in {"series", "records", "orders"}
+
+
 def learns_returns(record: Record) -> bool:
     """Whether the data are log returns."""
     return any(each.get("returns") for each in record.data_config.get("spec", {}).get("values", []))

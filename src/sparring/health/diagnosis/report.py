@@ -18,6 +18,7 @@ from sparring.core.formatting import flags
 from sparring.health import signals
 from sparring.health.diagnosis.charts import chart
 from sparring.health.diagnosis.finding import Finding
+from sparring.health.diagnosis.record_questions import has_no_pixels
 from sparring.health.diagnosis.verdict import Verdict, certainty, since, title
 from sparring.health.signals import Signal
 
@@ -76,7 +77,6 @@ PANELS = (
 )
 OF_PIXELS = (signals.SATURATION, signals.DATA_SATURATION)
 """Signals that say nothing of series, whose values have no range, nor of health records, which are all zeros and ones."""
-NO_RANGE = ("series", "records")
 DATA_TABLE: tuple[tuple[Signal, str, Callable[[Any], str]], ...] = (
     (signals.IMAGE_COUNT, "trained on", whole_number),
     (signals.HOLDOUT_COUNT, "held out", whole_number),
@@ -125,10 +125,10 @@ def html(verdict: Verdict) -> str:
         data=[
             (label, written(signal.of(record.data)))
             for signal, label, written in DATA_TABLE
-            if signal.name in record.data and not (record.kind_of_data in NO_RANGE and signal in OF_PIXELS)
+            if signal.name in record.data and not (has_no_pixels(record) and signal in OF_PIXELS)
         ],
         unbroken=unbroken,
-        noun={"points": "points", "series": "windows", "records": "patients"}.get(record.kind_of_data, "images"),
+        noun={"points": "points", "series": "windows", "records": "patients", "orders": "lines"}.get(record.kind_of_data, "images"),
     )
 
 
@@ -152,7 +152,7 @@ def panels(verdict: Verdict) -> list[tuple[Panel, Markup]]:
     return [
         (panel, chart(curve, panel.title, until=record.last_step, mark=mark, including=panel.including, width=340))
         for panel, curve in curves
-        if len(curve) and not (record.kind_of_data in NO_RANGE and panel.signal in OF_PIXELS)
+        if len(curve) and not (has_no_pixels(record) and panel.signal in OF_PIXELS)
     ]
 
 

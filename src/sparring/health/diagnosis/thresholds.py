@@ -74,6 +74,13 @@ ALIKE_WINDOWS, SAME_FUTURE = 0.3, 0.02
 EXPLODING_VALUE = 3.0
 """Times the largest number of the data beyond which values explode."""
 
+# ---------------------------------------------------------------------------------------------------- orders
+
+DEPENDENT_PURCHASES, LOST_DEPENDENCE = 0.1, 0.33
+"""Cramér's V of customers' and products' groups from which on it matters who buys what, and the share of it below which that is lost."""
+SEASONAL_LINES, LOST_LINES_SEASON = 0.05, 0.33
+"""Distance of the months from even ones, beyond chance, from which on there is a season, and the share of it below which it is lost."""
+
 # ---------------------------------------------------------------------------------------------------- one player wins
 
 WINNING_AUC = 0.985

@@ -27,6 +27,7 @@ from sparring.health.doctor.data_checks import (
     native_sizes,
     suitable_size,
 )
+from sparring.health.doctor.orders_advice import OrdersAdvice
 from sparring.health.doctor.recommend_recipe import LARGEST_SIDE_WITHOUT_SIZE, changed_settings, recommend
 from sparring.health.doctor.recommend_translation_recipe import TranslatorAdvice, advise_translators, holds_two_sets
 from sparring.health.doctor.records_advice import RecordsAdvice, advise_records
@@ -129,7 +130,7 @@ def doctor(
     records: RecordsReading | None = None,
     console: "Console | None" = None,
     **preprocessing: Any,  # noqa: ANN401 (fields of `Preprocessing`)
-) -> Advice | TranslatorAdvice | TableAdvice | SeriesAdvice | RecordsAdvice:
+) -> Advice | TranslatorAdvice | TableAdvice | SeriesAdvice | RecordsAdvice | OrdersAdvice:
     """What is hard about this data, what to start with, and how long that takes here. A few steps are trained to find out.
 
     `data`: whatever `open_source` takes, or a prepared store. `minutes`: how long training may take. None: as long as a first look takes,

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from sparring import recipes
 from sparring.core.errors import DataError
 from sparring.core.formatting import flags, plural
+from sparring.data.orders.suggest_orders import suggest_orders
 from sparring.data.tables.columns import Column
 from sparring.data.tables.table_spec import TableSpec
 from sparring.data.tables.table_store import TableReading, prepare_table
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
+from sparring.health.doctor.orders_advice import OrdersAdvice, advise_orders
 from sparring.health.doctor.series_advice import SeriesAdvice, advise_series
 from sparring.health.doctor.series_command import suggestion_for
 from sparring.health.doctor.time_estimate import Pace, duration, measure_pace, two_figures
@@ -90,7 +92,7 @@ class TableAdvice:
         }
 
 
-def advise_table(source: str | os.PathLike[str], training: TrainSettings) -> TableAdvice | SeriesAdvice:
+def advise_table(source: str | os.PathLike[str], training: TrainSettings) -> TableAdvice | SeriesAdvice | OrdersAdvice:
     """What is hard about a table, what to start with, and how long that takes here; of one that looks like time series, about these. A few
     steps are trained to find out. `training`: with resolved settings. Raises a DataError for what is no table that can be learned.
     """
@@ -101,6 +103,9 @@ def advise_table(source: str | os.PathLike[str], training: TrainSettings) -> Tab
     if (suggestion := suggestion_for(inspection)) is not None:
         with contextlib.suppress(DataError):  # too short for windows: a plain table
             return advise_series(data, suggestion, training)
+    if (roles := suggest_orders(inspection.columns, inspection.values)) is not None:
+        with contextlib.suppress(DataError):  # unusable as orders: a plain table
+            return advise_orders(data, roles, training)
     texts = tuple(column.name for column in inspection.columns if column.kind == "text")
     dataset = prepare_table(data, TableReading(drop=texts))
     recipe = recipes.get(RECIPE)()

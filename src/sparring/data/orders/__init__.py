@@ -1,0 +1,1 @@
+"""Order lines: who bought what, when, at what price, and how many."""
