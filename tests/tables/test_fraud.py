@@ -41,7 +41,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(tmp_path_factory: pytest.TempPathFactory, table: Path) -> Path:
     """A model that has learned something."""
     out = tmp_path_factory.mktemp("fraud") / "run"
-    settings = {**SMALL_FRAUD, "target": "fraud", "time": "when", "learning_rate": 5e-3, "ema_samples": 5000}
+    settings = {**SMALL_FRAUD, "target": "fraud", "time": "when", "learning_rate": 5e-3, "ema_samples": 5000, "sees_surprise": True}
     sparring.train("fraudgan", table, out, real_samples=40_000, threads=1, console=QUIET, **settings)
     return out
 

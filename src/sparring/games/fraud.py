@@ -31,8 +31,9 @@ SCORED_AT_ONCE = 4096
 
 
 class FraudGame(LatentGame):
-    """Four players. The autoencoder restores rows of which cells were exchanged or left out. The discriminator sees a row, its code and its
-    surprise. The generator makes rows of either label. The calibration fits log-odds to the recent rows, which the others never see.
+    """Four players. The autoencoder restores rows of which cells were exchanged or left out. The discriminator sees a row, and its code and
+    surprise if it is to. The generator makes rows of either label. The calibration fits log-odds to the recent rows, which the others never
+    see.
     """
 
     def __init__(
@@ -118,9 +119,11 @@ class FraudGame(LatentGame):
 
     def class_logits(self, rows: Float[Tensor, "n seen"]) -> Float[Tensor, "n 2"]:
         """Logits of (fraud, ordinary), of rows as `seen` picks their numbers."""
+        if not self.settings.sees_surprise:
+            return self.discriminator(rows).float()
         code = self.autoencoder.encode(rows)
         surprise = self.autoencoder.surprise(self.autoencoder.head(self.autoencoder.decoder(code)), rows)
-        return self.discriminator(rows, code, surprise).float()
+        return self.discriminator(rows, torch.cat([code, surprise.clamp(-4, 20)], dim=1)).float()
 
     def by_number(self, cells: Tensor) -> Tensor:
         """For each number of `seen`, what `cells` says of its column."""
@@ -280,6 +283,9 @@ class FraudRecipe(LabelsRecipe):
     adversarial: float = 0.5
     """Weight of telling real rows from generated ones, beside telling frauds from ordinary rows. 0: generated rows teach the discriminator
     nothing."""
+
+    sees_surprise: bool = False
+    """Whether the discriminator sees the autoencoder's code of a row, and how unlikely each of its cells is, beside the row itself."""
 
     def target_number(self, spec: TableSpec) -> int:
         """Number of the encoded column with the labels."""

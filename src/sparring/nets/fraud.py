@@ -104,22 +104,20 @@ class DenoisingAutoencoder(nn.Module):
 
 class FraudDiscriminator(nn.Module):
     """Two logits for each row, of a fraud and of an ordinary row; a generated row has a third one, which is always 0 (Salimans et al. 2016,
-    section 5). It sees the row, its code and the surprise of each cell.
+    section 5). Beside the row it sees `more` numbers.
     """
 
-    def __init__(self, columns: Sequence[ColumnShape], hidden: tuple[int, ...], code_size: int, dropout: float) -> None:
+    def __init__(self, columns: Sequence[ColumnShape], hidden: tuple[int, ...], dropout: float, more: int = 0) -> None:
         super().__init__()
         self.features = RowFeatures(columns)
-        sizes = (self.features.width + code_size + len(columns), *hidden)
+        sizes = (self.features.width + more, *hidden)
         self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in itertools.pairwise(sizes))
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(sizes[-1], 2)
 
-    def forward(
-        self, rows: Float[Tensor, "n width"], code: Float[Tensor, "n code"], surprise: Float[Tensor, "n columns"]
-    ) -> Float[Tensor, "n 2"]:
+    def forward(self, rows: Float[Tensor, "n width"], more: Float[Tensor, "n more"] | None = None) -> Float[Tensor, "n 2"]:
         """Logits of (fraud, ordinary)."""
-        x = torch.cat([self.features(rows), code, surprise.clamp(-4, 20)], dim=1)
+        x = self.features(rows) if more is None else torch.cat([self.features(rows), more], dim=1)
         for layer in self.layers:
             x = self.dropout(leaky_relu(layer(x), 0.2))
         return self.head(x)

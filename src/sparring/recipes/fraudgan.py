@@ -13,8 +13,8 @@ from sparring.nets.tabular_gan import ResidualGenerator
 
 @dataclass(frozen=True, kw_only=True)
 class FraudGAN(FraudRecipe):
-    """A few rows are known frauds, and most are not. An autoencoder learns what ordinary rows are like from rows with wrong cells; the
-    discriminator sees its code and what surprised it, and tells frauds, ordinary and generated rows apart. Probabilities are calibrated on
+    """A few rows are known frauds, and most are not. The discriminator tells frauds, ordinary rows and generated ones apart. An autoencoder
+    learns what ordinary rows are like from rows with wrong cells, and so knows the cells that are odd. Probabilities are calibrated on
     recent rows. (Of the paper only the abstract is public: the parts are its, how they are put together is ours.)
     """
 
@@ -61,10 +61,11 @@ class FraudGAN(FraudRecipe):
         columns = seen_shapes(self, spec)
         autoencoder = nets.DenoisingAutoencoder(columns, self.hidden, self.code_size)
         generator = ResidualGenerator(columns, self.latent_size, self.hidden, 2, temperature=1.0, condition=1)
+        more = self.code_size + len(columns) if self.sees_surprise else 0
         shares = [spec.encodings[number].shares for number in self.seen_columns(spec)]
         generator.head.begin_at(shares)
         autoencoder.head.begin_at(shares)
-        return autoencoder, generator, nets.FraudDiscriminator(columns, self.discriminator_hidden, self.code_size, self.dropout)
+        return autoencoder, generator, nets.FraudDiscriminator(columns, self.discriminator_hidden, self.dropout, more)
 
 
 RECIPE = FraudGAN
