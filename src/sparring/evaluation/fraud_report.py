@@ -56,8 +56,8 @@ def groups(found: Reliability) -> list[dict[str, str | bool]]:
     for predicted, observed, count in zip(found.predicted, found.observed, found.counts, strict=True):
         frauds = round(observed * count)
         low, high = clopper_pearson(frauds, int(count))
-        texts = {"rows": f"{count:,}", "predicted": f"{predicted:.2%}", "expected": f"{predicted * count:,.1f}", "frauds": f"{frauds:,}"}
-        texts |= {"observed": f"{observed:.2%}", "bounds": f"{low:.2%} to {high:.2%}"}
+        texts = {"rows": f"{count:,}", "predicted": f"{100 * predicted:.3g} %", "expected": f"{predicted * count:,.1f}"}
+        texts |= {"frauds": f"{frauds:,}", "observed": f"{100 * observed:.3g} %", "bounds": f"{100 * low:.3g} to {100 * high:.3g} %"}
         lines.append({**texts, "outside": not low <= predicted <= high})
     return lines
 
@@ -67,7 +67,8 @@ def charts(judgment: FraudJudgment) -> list[tuple[str, Markup]]:
     truth = judgment.labels
     curves = [(style, *precision_by_recall(truth, way.scores)) for style, way in zip(STYLES, judgment.ways, strict=True)]
     found = [("Precision (up) by recall (across)", line_chart(curves, "precision by recall", within=(0.0, 1.0)))]
-    found.append(("Frauds among rows (up) by probability (across), as powers of ten", reliability_chart(judgment.reliability)))
+    title = "Frauds among rows (up) by probability (across), as powers of ten; black: what is right"
+    found.append((title, reliability_chart(judgment.reliability)))
     if judgment.amounts is not None:
         most = max(2, round(MOST_ALERTS * len(truth)))
         some = np.unique(np.linspace(0, most - 1, POINTS).astype(int))

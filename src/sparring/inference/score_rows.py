@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 from sparring.core.errors import DataError, SettingsError, did_you_mean, listed
-from sparring.data.tables.cell_text import cell_text
-from sparring.data.tables.columns import ColumnValues, TableValues
+from sparring.data.tables.cell_text import cell_text, number_text
+from sparring.data.tables.columns import Column, ColumnValues, TableValues
 from sparring.data.tables.date_parts import TIME_OF_DAY
 from sparring.data.tables.labeled_rows import target_codes
 from sparring.data.tables.table_format import RawTable
@@ -206,7 +206,14 @@ def reasons_of(game: ScoresRows, plan: TablePlan, values: TableValues) -> tuple[
             name = spec.encodings[number].name
             column = columns[name.removesuffix(TIME_OF_DAY)]
             column = replace(column, kind="duration") if name.endswith(TIME_OF_DAY) else column
-            texts = [cell_text(column, each[name], row) for each in (learned, usual)]
+            texts = [cell_text(column, learned[name], row), expected_text(column, usual[name], row)]
             cells.append(OddCell(name, texts[0], texts[1], float(own[number])))
         found.append(tuple(cells))
     return tuple(found)
+
+
+def expected_text(column: Column, values: ColumnValues, row: int) -> str:
+    """What was expected of a cell, as text: numbers with three digits, for nobody expects more exactly."""
+    if column.kind == "number" and values.numbers is not None:
+        return number_text(column, float(f"{values.numbers[row]:.3g}"))
+    return cell_text(column, values, row)
