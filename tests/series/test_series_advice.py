@@ -173,5 +173,5 @@ def test_figures_have_no_exponent() -> None:
 def test_a_table_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sheet.png").touch()
-    with pytest.raises(DataError, match=r"There are: flights, stocks\."):
+    with pytest.raises(DataError, match=r"There are: bikes, eunomia, flights, stocks\."):
         read_series("fashion10k", SeriesReading())

@@ -387,7 +387,7 @@ class OrdersRecipe(AdversarialSettings):
     """Weight of the energy score of two lines of the same known parts (Gneiting and Raftery 2007), which draws what is generated of a
     product or a customer towards the real distribution. 0: none."""
     decoding: Literal["bayes", "nearest"] = "bayes"
-    """How generated vectors become customers, products and days. bayes: drawn by Bayes' rule, by how near and how frequent each is.
+    """How generated vectors become customers, products and days. bayes: at random by Bayes' rule, by how near and how frequent each is.
     nearest: the nearest one, which gives hubs the lines of rare ones."""
 
     def incompatibilities(self, spec: OrdersSpec) -> list[str]:
