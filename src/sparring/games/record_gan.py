@@ -154,12 +154,12 @@ class RecordAdversarialRecipe(AdversarialSettings):
     decoder_learns: bool = True
     """Whether the decoder goes on learning with the generator, as in the authors' code. Otherwise it stays as the autoencoder left it."""
     discriminator_sees: Literal["records", "chances"] = "records"
-    """What the discriminator sees of generated patients: records whose codes are drawn by their chances (records), or the chances
+    """What the discriminator sees of generated patients: records whose codes come at random by their chances (records), or the chances
     themselves (chances), as in the paper."""
     sharpness: float = 3.0
-    """Factor of the decoder's logits. Where it is larger, less of what comes is left to chance once the code is drawn."""
+    """Factor of the decoder's logits. Where it is larger, less of what comes is left to chance once the code is known."""
     temperature: float = 1.0
-    """Temperature of the relaxation through which gradients of drawn codes flow."""
+    """Temperature of the relaxation through which gradients of random codes flow."""
     constant_rate_samples: int = 200_000
     """Number of real patients from which learning rates fall with the square root of their number."""
 
