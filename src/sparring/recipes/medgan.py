@@ -10,8 +10,8 @@ from sparring.losses.objectives import ObjectiveName
 @dataclass(frozen=True, kw_only=True)
 class MedGAN(RecordAdversarialRecipe):
     """An autoencoder, a generator with shortcuts and batch norm whose codes its decoder makes records of, and a discriminator that sees
-    each record beside the mean of its batch. Codes come at random by the decoder's chances: rounding these, as the authors do, loses all rare
-    codes.
+    each record beside the mean of its batch. Codes come at random by the decoder's chances: rounding these, as the authors do, loses all
+    rare codes.
     """
 
     title: ClassVar[str] = "medGAN: health records, patients by codes"
