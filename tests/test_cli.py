@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sparring import recipes
 from sparring.cli import command_table, exit_codes
 from support.cli import call
 
@@ -101,6 +103,12 @@ def test_data_verbs(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert Image.open("squares.npz-contact-sheet.png").size[0] > 100
     assert call("data", "prepare", squares, "--size", "32") == 0
     assert "32x32x1, 2 classes" in capsys.readouterr().out
+
+
+def test_every_recipe_is_listed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("recipes") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(line.split()[0] for line in lines if re.match(r"  \S", line)) == sorted(recipes.names())
 
 
 def test_recipes_and_completion(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ TASKS = {
     "unpaired": ("Image translation from two sets of images without pairs", "cyclegan"),
     "style": ("Style transfer", "style-transfer"),
     "tables": ("Rows of tables", "tabular-ar"),
+    "series": ("Windows of time series", "cgan-series"),
     "records": ("Patients of health records", "medgan"),
     "orders": ("Orders of customers and products", "ecgan"),
 }
