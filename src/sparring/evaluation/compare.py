@@ -3,7 +3,7 @@
 import importlib.util
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,14 +119,8 @@ def compare(
         )
     if len(data) > 1:
         raise SettingsError(f"These runs were trained on different data, so their scores cannot be compared: {', '.join(data.values())}.")
-    if judged == {"paths"}:
-        return _compare_series(directories, names, seed, checkpoint, out, screen)
-    if judged == {"records"}:
-        return _compare_records(directories, names, seed, checkpoint, out, screen)
-    if judged == {"lines"}:
-        return _compare_orders(directories, names, seed, checkpoint, out, screen)
-    if judged == {"rows"}:
-        return _compare_tables(directories, names, seed, checkpoint, out, screen)
+    if len(judged) == 1 and (kind := KINDS.get(*judged)) is not None:
+        return _compare_kind(kind, directories, names, seed, checkpoint, out, screen)
     found = []
     for directory, config, name in zip(directories, configs, names, strict=True):
         requested = {"n_fake": samples, "seed": seed, "truncation": None, "extractor": extractor}
@@ -173,65 +167,49 @@ def _write_comparison(rows: Sequence[ComparisonRow], out: PathLike | None) -> No
         plot_comparison(rows, path)
 
 
-def _compare_tables(
-    directories: Sequence[RunDirectory], names: Sequence[str], seed: int, checkpoint: str, out: PathLike | None, screen: "Console"
+@dataclass(frozen=True)
+class KindCompared:
+    """How runs on a kind of data without images are ranked."""
+
+    judge: Callable[..., Any]
+    """From a model, with `seed` and `out`, to a judgment with `scores` between floor and ceiling."""
+    by: str
+    """The score that ranks."""
+    shown: tuple[str, ...]
+    """Scores that a comparison shows beside it."""
+    highest_first: bool = False
+
+
+KINDS: Mapping[str, KindCompared] = {
+    "rows": KindCompared(judge_table_model, "quality", TABLE_SCORES, highest_first=True),
+    "paths": KindCompared(judge_series_model, "discriminative", SERIES_SCORES),
+    "records": KindCompared(judge_records_model, "prediction (F1)", RECORDS_SCORES, highest_first=True),
+    "lines": KindCompared(judge_orders_model, "detection", ORDER_SCORES),
+}
+"""By what evaluation scores of a model (see `Modality.judged_by`)."""
+
+
+def _compare_kind(
+    kind: KindCompared,
+    directories: Sequence[RunDirectory],
+    names: Sequence[str],
+    seed: int,
+    checkpoint: str,
+    out: PathLike | None,
+    screen: "Console",
 ) -> list[ComparisonRow]:
-    """Rank runs on a table by quality, the highest first."""
+    """Judge and rank runs, the best first."""
     found = []
     for directory, name in zip(directories, names, strict=True):
         folder = directory.path / COMPARISON_FOLDER
         screen.print(f"Judging {directory.path}; report: {folder / report.HTML_FILE}")
-        judgment = judge_table_model(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
-        found.append(RunScores(name, {score.name: score.yours.value for score in judgment.scores}))
-    rows = rank_runs(found, by="quality", shown=TABLE_SCORES)[::-1]
-    _write_comparison(rows, out)
-    return rows
-
-
-def _compare_orders(
-    directories: Sequence[RunDirectory], names: Sequence[str], seed: int, checkpoint: str, out: PathLike | None, screen: "Console"
-) -> list[ComparisonRow]:
-    """Rank runs on orders by how well trees tell their lines from real ones, the lowest first."""
-    found = []
-    for directory, name in zip(directories, names, strict=True):
-        folder = directory.path / COMPARISON_FOLDER
-        screen.print(f"Judging {directory.path}; report: {folder / report.HTML_FILE}")
-        judgment = judge_orders_model(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
-        found.append(RunScores(name, {score.name: score.yours.value for score in judgment.scores}))
-    rows = rank_runs(found, by="detection", shown=ORDER_SCORES)
-    _write_comparison(rows, out)
-    return rows
-
-
-def _compare_series(
-    directories: Sequence[RunDirectory], names: Sequence[str], seed: int, checkpoint: str, out: PathLike | None, screen: "Console"
-) -> list[ComparisonRow]:
-    """Rank runs on series by how well networks tell their windows from real ones, the lowest first."""
-    found = []
-    for directory, name in zip(directories, names, strict=True):
-        folder = directory.path / COMPARISON_FOLDER
-        screen.print(f"Judging {directory.path}; report: {folder / report.HTML_FILE}")
-        judgment = judge_series_model(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
+        judgment = kind.judge(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
         scores = {score.name: score.yours.value for score in judgment.scores}
-        if judgment.facts:
-            scores["facts missed"] = float(sum(not fact.inside for fact in judgment.facts))
+        if facts := getattr(judgment, "facts", ()):  # of series of returns
+            scores["facts missed"] = float(sum(not fact.inside for fact in facts))
         found.append(RunScores(name, scores))
-    rows = rank_runs(found, by="discriminative", shown=SERIES_SCORES)
-    _write_comparison(rows, out)
-    return rows
-
-
-def _compare_records(
-    directories: Sequence[RunDirectory], names: Sequence[str], seed: int, checkpoint: str, out: PathLike | None, screen: "Console"
-) -> list[ComparisonRow]:
-    """Rank runs on health records by how well their patients teach to predict codes, the best first."""
-    found = []
-    for directory, name in zip(directories, names, strict=True):
-        folder = directory.path / COMPARISON_FOLDER
-        screen.print(f"Judging {directory.path}; report: {folder / report.HTML_FILE}")
-        judgment = judge_records_model(load(directory.path, checkpoint=checkpoint), seed=seed, out=folder)
-        found.append(RunScores(name, {score.name: score.yours.value for score in judgment.scores}))
-    rows = rank_runs(found, by="prediction (F1)", shown=RECORDS_SCORES)[::-1]
+    rows = rank_runs(found, by=kind.by, shown=kind.shown)
+    rows = rows[::-1] if kind.highest_first else rows
     _write_comparison(rows, out)
     return rows
 
