@@ -30,11 +30,11 @@ demo: $(BIN)/sparring
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses 2
 
-# the same tests, with the shapes and types in every signature checked at every call: half as long again. (Not those of other processes
-# and of documents, in which nothing is checked.)
+# the same tests, with the shapes and types in every signature checked at every call: half as long again. (Not the longest, and not those of
+# other processes and of documents, in which nothing is checked.)
 NO_SHAPES := documents interruption golden_messages openmp architecture
 test-shapes: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses 2 --jaxtyping-packages=sparring,support.typechecking.check $(NO_SHAPES:%=--ignore tests/test_%.py)
+	$(BIN)/python -m pytest --numprocesses 2 --jaxtyping-packages=sparring,support.typechecking.check -m "not long" $(NO_SHAPES:%=--ignore tests/test_%.py)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -473,6 +473,7 @@ def killing_at(call: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_during_an_intervention_ends_the_same(
     tmp_path: Path, common: dict[str, object], quiet: Console, found: Callable[..., None]
 ) -> None:

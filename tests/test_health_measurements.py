@@ -227,6 +227,7 @@ def test_looking_changes_nothing(store: Store, tmp_path: Path, quiet: Console, m
     assert all(torch.equal(watched[name], alone[name]) for name in watched)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stop", [99, 100, 150])
 def test_a_resumed_run_has_the_same_measurements(stop: int, store: Store, tmp_path: Path, quiet: Console) -> None:
     sparring.train("dcgan", store, tmp_path / "whole", console=quiet, **SEEN)

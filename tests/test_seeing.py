@@ -99,6 +99,7 @@ def test_a_patch_is_what_the_filter_saw() -> None:
     assert boxes[1][0].start == boxes[1][1].start == 0, "within the image"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("settings", [{}, {"condition": "projection"}, {"packing": 2}])
 def test_a_linear_classifier_on_features(stripes: Store, settings: dict[str, object]) -> None:
     """Even random filters see which way a stripe runs, which is no linear function of pixels."""

@@ -412,6 +412,7 @@ def test_a_film_that_breaks_off_is_said_to(negative: Model, tmp_path: Path) -> N
     assert not sparring.translate(negative, tmp_path / "in.mp4", tmp_path / "out.mp4").problems
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs kill -9")
 def test_killed_in_the_middle_nothing_is_half_written(run: Path, tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"

@@ -72,6 +72,7 @@ def test_held_out_images_that_get_less_likely_are_overfitting() -> None:
     assert not diagnose(measured("glow", settings, bits__training=worse, bits__holdout=worse)), "it comes apart, which is another thing"
 
 
+@pytest.mark.long
 def test_a_model_of_few_images_overfits(tmp_path: Path, quiet: Console) -> None:
     levels = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "noise.npz", images=levels)
@@ -119,6 +120,7 @@ def test_an_encoder_that_finds_nothing_or_does_not_move_is_found() -> None:
     assert second.because_of == ("frozen network",)
 
 
+@pytest.mark.long
 def test_runs_measure_what_is_declared(squares: Path, tmp_path: Path, quiet: Console) -> None:
     small = {"batch_size": 8, "threads": 1, "log_every": 50, "steps": 100, "holdout": 4, "size": 16, "channels": 1, "console": quiet}
     own = {
@@ -167,6 +169,7 @@ def test_a_smooth_reconstruction_of_noisy_images_is_no_failure(tmp_path: Path, q
     assert measure(model.game)["reconstruction"] < 0.75 * apart
 
 
+@pytest.mark.long
 def test_a_coach_mends_a_posterior_collapse(squares: Path, tmp_path: Path, quiet: Console) -> None:
     small = {"width": 8, "latent_size": 4, "batch_size": 16, "threads": 1, "holdout": 4, "log_every": 10, "learning_rate": 3e-3}
     sparring.train("vae", squares, tmp_path / "run", steps=800, beta=3000.0, coach=True, console=quiet, **small)

@@ -164,6 +164,7 @@ def folder_of(path: Path, n: int, side: int, seed: int, classes: int = 0) -> Pat
     return path
 
 
+@pytest.mark.long
 def test_the_full_path_agrees_with_torch_fidelity(tmp_path: Path, inception_file: Path) -> None:
     real, fake = folder_of(tmp_path / "real", 14, 40, 0), folder_of(tmp_path / "fake", 12, 40, 1)
     judged = sparring.judge(fake, real, extractor="inception", weights=inception_file, exact=True, console=QUIET)

@@ -41,6 +41,7 @@ def test_the_distance_to_statistics_is_that_to_the_images(sets: tuple[Path, Path
     assert not any("does not say" in note for note in notes)
 
 
+@pytest.mark.long
 def test_files_of_other_programs_are_read_and_doubted(sets: tuple[Path, Path], tmp_path: Path) -> None:
     _, fake = sets
     random = np.random.default_rng(1)

@@ -222,6 +222,7 @@ def test_settings_without_use_are_refused(table: Path, tmp_path: Path, quiet: Co
     assert "condition" in str(caught.value)
 
 
+@pytest.mark.long
 def test_it_learns_who_buys_what_and_when(table: Path, tmp_path: Path, quiet: Console) -> None:
     settings = SMALL | {
         "embedding_steps": 150,

@@ -183,6 +183,7 @@ def test_sample_and_judge_from_the_command_line(run: Path, tmp_path: Path, capsy
     assert call("judge", run, "--private") != 0
 
 
+@pytest.mark.long
 def test_a_log_is_recognized_and_advised_on(tmp_path: Path) -> None:
     frame = log().rename(columns={"buyer": "customer_id", "kind": "category"})
     inspection = inspect_table(write_log(tmp_path, frame))

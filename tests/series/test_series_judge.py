@@ -335,6 +335,7 @@ def test_a_run_is_judged(recipe: str, tmp_path: Path, capsys: pytest.CaptureFixt
     assert call("judge", run, data, "--samples", 32, "--out", tmp_path / "other") == 0, "other data, here the same"
 
 
+@pytest.mark.long
 def test_runs_on_series_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NetworkProtocol.__init__, "__kwdefaults__", vars(FAST))
     data = write_demand(tmp_path)

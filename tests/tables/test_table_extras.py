@@ -39,6 +39,7 @@ def test_pandas_is_not_needed(tmp_path: Path) -> None:
     assert (tmp_path / "t-table.json").exists()
 
 
+@pytest.mark.long
 def test_all_but_tables_works_without_arrow(tmp_path: Path) -> None:
     code = WITHOUT.format(module="pyarrow", path="").rpartition("main(")[0]
     code += "import sparring.api\nfrom sparring import recipes\n[recipes.get(name) for name in recipes.names()]\n"

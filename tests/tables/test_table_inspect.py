@@ -35,6 +35,7 @@ def test_a_table_is_inspected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     assert found["constraints"] == {"id is a key: no value is there twice": True, "level determines number": True}
 
 
+@pytest.mark.long
 def test_the_bundled_table_is_inspected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("data", "inspect", "flights", "--out", tmp_path / "x.json") == 0
     assert "hour is the hour of time_hour in America/New_York" in capsys.readouterr().out

@@ -449,6 +449,7 @@ def test_verbs_of_images_refuse_tables(trained: dict[str, Path], table: Path, ca
 # --------------------------------------------------------------------------------------------------------------- critic
 
 
+@pytest.mark.long
 def test_a_critic_mends_what_the_model_has_not_learned(tmp_path: Path, quiet: Console) -> None:
     """The model hardly learns (its units are left out): columns are independent, and the critic chooses candidates with equal ones."""
     random = np.random.default_rng(0)
@@ -479,6 +480,7 @@ def test_a_critic_is_not_private(table: Path, tmp_path: Path, capsys: pytest.Cap
     assert "critic has no private training" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_coach_helps_a_game_of_tables(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = ("--learning-rate", 5, "--steps", 400, "--coach", "--threads", 1, "--batch-size", 40)
     small = ("--generator-hidden", 16, "--discriminator-hidden", 16, "--layers", 1, "--latent-size", 8)
