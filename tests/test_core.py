@@ -96,6 +96,9 @@ def test_sha256(tmp_path: Path) -> None:
 def test_did_you_mean() -> None:
     assert did_you_mean("dcgn", ["dcgan", "gan", "vae"]).startswith("Did you mean 'dcgan'")
     assert did_you_mean("zzz", ["dcgan", "gan"]) == "There are: dcgan, gan."
+    assert did_you_mean("jekyl", ["Trail 1", "Jekyll Carbon 12"]) == "Did you mean 'Jekyll Carbon 12'?"
+    assert did_you_mean("amount", ["AMOUNT", "fee"]) == "Did you mean 'AMOUNT'?"
+    assert did_you_mean("zzz", map(str, range(100, 175))).endswith(", and 25 more.")
     assert listed("bad:", [str(i) for i in range(60)]).endswith("... and 10 more")
 
 

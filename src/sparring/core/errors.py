@@ -28,13 +28,22 @@ class NonFiniteError(SparringError):
     """A loss or a gradient became infinite or not a number, so the step was not taken."""
 
 
+MOST_NAMES = 50
+"""Number of names that an error lists: logs have thousands of products."""
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """A closing sentence for an error about an unknown name: the nearest known ones, or all of them."""
+    """A closing sentence for an error about an unknown name: the nearest known ones, whatever their case, or those that contain it, or all
+    of them (the first 50).
+    """
     names = sorted(known)
-    near = difflib.get_close_matches(wrong.lower(), names, n=3, cutoff=0.5)
+    lowered = {name.lower(): name for name in reversed(names)}
+    near = [lowered[name] for name in difflib.get_close_matches(wrong.lower(), lowered, n=3, cutoff=0.5)]
+    near = near or [name for name in names if wrong and wrong.lower() in name.lower()][:3]
     if near:
         return f"Did you mean {' or '.join(repr(name) for name in near)}?"
-    return f"There are: {', '.join(names) or 'none'}."
+    more = f", and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    return f"There are: {', '.join(names[:MOST_NAMES]) or 'none'}{more}."
 
 
 def listed(heading: str, problems: Sequence[str], most: int = 50) -> str:
