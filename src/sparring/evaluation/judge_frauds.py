@@ -34,7 +34,7 @@ from sparring.metrics.tables.alerts import (
 )
 from sparring.metrics.tables.column_arrays import take_rows
 from sparring.metrics.tables.fraud_baselines import boosted_tree_scores, isolation_scores
-from sparring.modalities.tables import FRAME
+from sparring.modalities.file_or_frame import FRAME
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.data_changes import refuse_changed, refuse_moved
 from sparring.runs.run_directory import RunDirectory

@@ -21,7 +21,7 @@ from sparring.games.capabilities import MakesOrders
 from sparring.inference.data_of_model import source_of
 from sparring.inference.model import Model
 from sparring.inference.orders_of_model import orders_spec_of
-from sparring.modalities.tables import FRAME
+from sparring.modalities.file_or_frame import FRAME
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.run_directory import RunDirectory
 

@@ -56,7 +56,7 @@ class Lines:
         return len(next(iter(self.codes.values())))
 
     def take(self, rows: np.ndarray) -> "Lines":
-        """Some of the lines."""
+        """The lines with these numbers, in their order."""
         return replace(
             self,
             codes={name: np.asarray(each)[rows] for name, each in self.codes.items()},

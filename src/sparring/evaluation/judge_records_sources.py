@@ -17,7 +17,7 @@ from sparring.evaluation.records_report import write_records_report
 from sparring.inference.data_of_model import source_of
 from sparring.inference.model import Model
 from sparring.inference.patients import draw_patients, records_spec_of
-from sparring.modalities.tables import FRAME
+from sparring.modalities.file_or_frame import FRAME
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.data_changes import refuse_changed
 from sparring.runs.run_directory import RunDirectory

@@ -26,7 +26,7 @@ from sparring.inference.data_of_model import source_of
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.inference.table_rows import draw_rows
-from sparring.modalities.tables import FRAME
+from sparring.modalities.file_or_frame import FRAME
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.run_directory import RunDirectory
 

@@ -17,8 +17,8 @@ from sparring.data.tables.conditions import all_hold
 from sparring.data.tables.date_parts import local_times, zone_of
 from sparring.inference.data_of_model import source_of
 from sparring.inference.orders_of_model import draw_orders, orders_spec_of, parse_orders_where
+from sparring.modalities.file_or_frame import FRAME
 from sparring.modalities.order_kinds import months_of
-from sparring.modalities.tables import FRAME
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.run_directory import RunDirectory
 

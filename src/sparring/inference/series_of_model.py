@@ -19,7 +19,7 @@ from sparring.data.tables.columns import Column
 from sparring.data.tables.date_parts import local_times, zone_of
 from sparring.data.tables.date_text import read_dates
 from sparring.games.capabilities import SimulatesSeries
-from sparring.modalities.tables import FRAME
+from sparring.modalities.file_or_frame import FRAME
 from sparring.runs.config import Config, read_config, settings_of
 from sparring.runs.data_changes import refuse_changed, refuse_moved
 from sparring.runs.run_directory import RunDirectory

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from jaxtyping import UInt8
 
-from sparring.core.errors import SettingsError
 from sparring.core.formatting import plural
 from sparring.core.settings_checks import type_problems
 from sparring.data.dataset import Dataset
@@ -21,10 +19,11 @@ from sparring.data.tables.plot_columns import draw_columns
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.metrics.orders.joint_shares import joint_distance
+from sparring.modalities.file_or_frame import called, location_of, refuse_lost_frame
 from sparring.modalities.modality import DataSettings, JudgedBy
 from sparring.modalities.order_kinds import kinds_of_lines
 from sparring.modalities.orders_probe import generated_lines, orders_probe
-from sparring.modalities.tables import FRAME, spread
+from sparring.modalities.tables import spread
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,17 +67,13 @@ class Orders:
 
     def location(self, data: Any) -> str:  # noqa: ANN401 (a place, a dataset or a frame)
         """See Modality."""
-        if not isinstance(data, str | Path):
-            return FRAME
-        path = Path(data).expanduser()
-        return str(path.resolve()) if path.exists() else str(data)
+        return location_of(data)
 
     def open(self, data: Any, recipe: Recipe, settings: DataSettings, console: "Console") -> OrdersDataset:  # noqa: ANN401
         """See Modality. `data` may be a data frame, too."""
-        if isinstance(data, str) and data == FRAME:
-            raise SettingsError("This run was trained on a data frame, which is not kept. Give it again: sparring.resume(run, data=frame).")
+        refuse_lost_frame(data)
         dataset, notes = prepare_orders(data, settings["orders"])
-        source = data if isinstance(data, str) else "a file" if isinstance(data, Path) else "a data frame"
+        source = called(data)
         sizes = [plural(size, name, f"{name}s") for name, size in dataset.spec.sizes.items()]
         numbers = f", with {' and '.join(dataset.spec.numbers)}" if dataset.spec.numbers else ""
         console.print(f"{plural(len(dataset), 'order line', 'order lines')} of {', '.join(sizes)}{numbers} from {source}.", highlight=False)

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import UInt8
 
-from sparring.core.errors import SettingsError
 from sparring.core.formatting import plural
 from sparring.core.settings_checks import range_problems, type_problems
 from sparring.data.dataset import Dataset
@@ -21,10 +19,11 @@ from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.metrics.records.code_frequencies import frequencies, frequency_error
 from sparring.metrics.records.code_pairs import frequent_codes, pairs_distance, phi
+from sparring.modalities.file_or_frame import called, location_of, refuse_lost_frame
 from sparring.modalities.generated_records import generated_records
 from sparring.modalities.modality import DataSettings, JudgedBy
 from sparring.modalities.records_probe import records_probe
-from sparring.modalities.tables import FRAME, spread
+from sparring.modalities.tables import spread
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,17 +65,13 @@ class Records:
 
     def location(self, data: Any) -> str:  # noqa: ANN401 (a place, a dataset or a frame)
         """See Modality."""
-        if not isinstance(data, str | Path):
-            return FRAME
-        path = Path(data).expanduser()
-        return str(path.resolve()) if path.exists() else str(data)
+        return location_of(data)
 
     def open(self, data: Any, recipe: Recipe, settings: DataSettings, console: "Console") -> RecordsDataset:  # noqa: ANN401
         """See Modality. `data` may be a data frame, too."""
-        if isinstance(data, str) and data == FRAME:
-            raise SettingsError("This run was trained on a data frame, which is not kept. Give it again: sparring.resume(run, data=frame).")
+        refuse_lost_frame(data)
         dataset, notes = prepare_records(data, settings["records"])
-        source = data if isinstance(data, str) else "a file" if isinstance(data, Path) else "a data frame"
+        source = called(data)
         per_patient = len(dataset.everybody.indices) / len(dataset)
         visits = "" if dataset.everybody.visits is None else f", {float(np.mean(dataset.everybody.visits)):.1f} visits"
         console.print(

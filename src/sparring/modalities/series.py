@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from jaxtyping import UInt8
 
-from sparring.core.errors import SettingsError
 from sparring.core.formatting import plural
 from sparring.core.settings_checks import range_problems, type_problems
 from sparring.data.dataset import Dataset
@@ -21,10 +19,11 @@ from sparring.games.capabilities import Samples
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.metrics.sliced_wasserstein import sliced_wasserstein
+from sparring.modalities.file_or_frame import called, location_of, refuse_lost_frame
 from sparring.modalities.modality import DataSettings, JudgedBy
 from sparring.modalities.series_probe import series_probe
 from sparring.modalities.series_windows import generate_windows, to_units
-from sparring.modalities.tables import FRAME, spread
+from sparring.modalities.tables import spread
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,21 +65,17 @@ class Series:
 
     def location(self, data: Any) -> str:  # noqa: ANN401 (a place, a dataset or a frame)
         """See Modality."""
-        if not isinstance(data, str | Path):
-            return FRAME
-        path = Path(data).expanduser()
-        return str(path.resolve()) if path.exists() else str(data)
+        return location_of(data)
 
     def open(self, data: Any, recipe: Recipe, settings: DataSettings, console: "Console") -> SeriesDataset:  # noqa: ANN401
         """See Modality. `data` may be a data frame, too."""
-        if isinstance(data, str) and data == FRAME:
-            raise SettingsError("This run was trained on a data frame, which is not kept. Give it again: sparring.resume(run, data=frame).")
+        refuse_lost_frame(data)
         kind = cast(Any, recipe)
         dataset, notes = prepare_series(
             data, settings["series"], window=kind.usual_window, past=kind.usual_past, scaling=kind.scaling, known=kind.known
         )
         spec = dataset.spec
-        source = data if isinstance(data, str) else "a file" if isinstance(data, Path) else "a data frame"
+        source = called(data)
         returns = "log returns of " if settings["series"].returns else ""
         console.print(
             f"{plural(len(dataset), 'window', 'windows')} of {spec.steps} steps of {returns}{', '.join(each.name for each in spec.values)} "

@@ -26,6 +26,7 @@ from sparring.games.game import Game
 from sparring.games.labels_recipe import LabelsRecipe
 from sparring.games.private_recipe import PrivateRecipe
 from sparring.games.recipe import Recipe
+from sparring.modalities.file_or_frame import called, location_of, refuse_lost_frame
 from sparring.modalities.modality import DataSettings, JudgedBy
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ PIECE = 512
 """Number of rows that are generated at a time: rows of wide tables take much memory."""
 BINS = 10
 """Number of groups that a column's values are put into for the score."""
-FRAME = "(a data frame)"
-"""What config.json says of data that was not read from a file."""
 WITHOUT_USE = {
     "evaluate_every": "evaluate_every is for images; tables are judged with: sparring judge RUN. Leave it out.",
 }
@@ -89,21 +88,17 @@ class Tables:
 
     def location(self, data: Any) -> str:  # noqa: ANN401 (a place, a dataset or a frame)
         """See Modality."""
-        if not isinstance(data, str | Path):
-            return FRAME
-        path = Path(data).expanduser()
-        return str(path.resolve()) if path.exists() else str(data)
+        return location_of(data)
 
     def open(self, data: Any, recipe: Recipe, settings: DataSettings, console: "Console") -> TableDataset:  # noqa: ANN401
         """See Modality. `data` may be a data frame, too."""
-        if isinstance(data, str) and data == FRAME:
-            raise SettingsError("This run was trained on a data frame, which is not kept. Give it again: sparring.resume(run, data=frame).")
+        refuse_lost_frame(data)
         dataset = private_rows(data, recipe, settings) if settings["privacy"].wanted else rows_in(data, recipe, settings)
         plan = TablePlan.from_json(dataset.spec.plan)
         others = len(plan.columns) - len(plan.modeled)
         rest = "1 other follows from these, is constant or made fresh"
         rest = rest if others == 1 else f"{others} others follow from these, are constant or made fresh"
-        source = data if isinstance(data, str) else "a file" if isinstance(data, Path) else "a data frame"
+        source = called(data)
         console.print(
             f"{plural(len(dataset), 'row', 'rows')} of {plural(len(plan.columns), 'column', 'columns')} from {source}: "
             f"{len(plan.modeled)} to learn, {rest}"

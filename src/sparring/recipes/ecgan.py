@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.orders.order_spec import OrdersSpec
-from sparring.games.orders_gan import OrdersGame, OrdersRecipe, entity_vectors, part_width
+from sparring.games.orders_gan import OrdersGame, entity_vectors, part_width
+from sparring.games.orders_recipe import OrdersRecipe
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import orders as nets
 

@@ -19,7 +19,7 @@ HOLDOUT_ONE_IN, LARGEST_HOLDOUT = 10, 4096
 
 @dataclass(frozen=True)
 class OrdersBatch(Batch):
-    """Order lines."""
+    """Order lines of one batch, and what each customer took next."""
 
     following: Int64[Tensor, " n"] = None  # pyright: ignore[reportAssignmentType] (required: it follows a field with a default)
     """The product in the same customer's next line; -1 if there is none."""
@@ -27,7 +27,7 @@ class OrdersBatch(Batch):
 
 @dataclass(frozen=True, eq=False)
 class OrdersDataset:
-    """Order lines."""
+    """The order lines of a log, as numbers in memory or mapped from disk, made into samples batch by batch."""
 
     spec: OrdersSpec
     codes: Mapping[str, Int32[np.ndarray, " n"]]
@@ -41,7 +41,7 @@ class OrdersDataset:
 
     @property
     def labels(self) -> None:
-        """Lines have no labels."""
+        """None: products and customers are parts of a line, and there are no classes beside them."""
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -72,7 +72,7 @@ class OrdersDataset:
         return OrdersBatch(samples, following=torch.from_numpy(self.following[indices].astype(np.int64)))
 
     def subset(self, indices: Int64[np.ndarray, " n"]) -> "OrdersDataset":
-        """Some of the lines."""
+        """A dataset of the lines with these numbers, with the same spec."""
         codes = {name: each[indices] for name, each in self.codes.items()}
         numbers = {name: each[indices] for name, each in self.numbers.items()}
         return replace(self, codes=codes, numbers=numbers, scores=self.scores[indices])

@@ -92,7 +92,7 @@ class OrdersSpec(Spec):
 
     @property
     def shape(self) -> tuple[int]:
-        """(parts,)."""
+        """(parts,): one number for each entity and each number of a line."""
         return (len(self.sizes) + len(self.numbers),)
 
     def counts_of(self, name: str) -> Int64[np.ndarray, " k"]:
@@ -184,7 +184,7 @@ class OrdersSpec(Spec):
         return np.concatenate([np.stack(places, axis=1), scores / LARGEST_SCORE], axis=1).astype(np.float32)
 
     def codes_of(self, samples: Float[Tensor, "n parts"]) -> tuple[dict[str, Int64[Tensor, " n"]], Float[Tensor, "n numbers"]]:
-        """The inverse of `samples_of`."""
+        """Codes by entity, and normal scores of the numbers, of lines as `samples_of` makes them."""
         codes = {
             name: (((samples[:, place] + 1) / 2) * size).floor().long().clamp(0, size - 1)
             for place, (name, size) in enumerate(self.sizes.items())
@@ -192,7 +192,7 @@ class OrdersSpec(Spec):
         return codes, samples[:, len(self.sizes) :] * LARGEST_SCORE
 
     def join(self, codes: Mapping[str, Int64[Tensor, " n"]], scores: Float[Tensor, "n numbers"]) -> Float[Tensor, "n parts"]:
-        """`samples_of` for tensors."""
+        """Lines as `samples_of` makes them, from codes by entity and normal scores of the numbers."""
         places = [2 * (codes[name].double() + 0.5) / size - 1 for name, size in self.sizes.items()]
         return torch.cat([torch.stack(places, dim=1).float(), scores / LARGEST_SCORE], dim=1)
 
