@@ -156,7 +156,7 @@ def test_all_that_cannot_be_simulated_is_said_at_once() -> None:
     assert [word in str(refused.value) for word in ("2024-01-01", "planet")] == [True] * 2
     with pytest.raises(SettingsError, match="AA, BB"):
         simulate(model, 1, 4, data=frame)
-    with pytest.raises(SettingsError, match="AA, BB"):
+    with pytest.raises(SettingsError, match="Did you mean 'BB'"):
         simulate(model, 1, 4, data=frame, series="B")
     with pytest.raises(SettingsError, match="2024-05"):
         simulate(model, 1, 4, data=frame, series="AA", start="in May")
