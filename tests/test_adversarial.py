@@ -219,9 +219,9 @@ def test_wrong_combinations_say_what_to_change(recipe: str, settings: dict[str, 
 
 
 def test_a_batch_is_not_split_within_a_pack() -> None:
-    settings = TrainSettings(gradient_accumulation=4)
+    settings = TrainSettings(parts=4)
     assert settings.problems(8, 2) == []
-    assert settings.problems(8, 4) == ["gradient_accumulation must divide the batch of 8 into packs of 4; 4 does not."]
+    assert settings.problems(8, 4) == ["parts must divide the batch of 8 into packs of 4; 4 does not."]
 
 
 # --------------------------------------------------------------------------------------------------- unrolling

@@ -324,7 +324,7 @@ def test_settings_that_do_not_fit_or_change_nothing_are_no_remedy(
 
     found(diagnose)
     run = tmp_path / "run"
-    sparring.train("dcgan", out=run, steps=40, coach=True, gradient_accumulation=4, **common)
+    sparring.train("dcgan", out=run, steps=40, coach=True, parts=4, **common)
     assert [(one["finding"], one["step"], one["back_to"]) for one in interventions(run)] == [("divergence", 24, 20 - 8)]
     assert "no other remedy for collapse (warning) (step 8)" in quiet.file.getvalue()
 

@@ -701,10 +701,10 @@ def test_commands_train_as_the_run_but_for_the_remedy(made: Callable[..., Path],
 def test_commands_name_how_the_run_was_trained(made: Callable[..., Path]) -> None:
     run = RunDirectory(made())
     config = read_config(run)
-    training = {**config["train_settings"], "seed": 7, "keep": 3, "gradient_accumulation": 2, "coach": True, "coach_tries": 9}
+    training = {**config["train_settings"], "seed": 7, "keep": 3, "parts": 2, "coach": True, "coach_tries": 9}
     write_config(run, {**config, "train_settings": training})
     assert sparring.diagnose(run.path).command(Remedy(action="", settings={"r1": 1.0})) == (
-        "sparring train dcgan --data '/my images' --size 32 --crop pad --steps 800 --seed 7 --gradient-accumulation 2 --r1 1.0"
+        "sparring train dcgan --data '/my images' --size 32 --crop pad --steps 800 --seed 7 --parts 2 --r1 1.0"
     )
     points = {"source": "ring8", "spec": {"kind": "points", "dimensions": 2, "classes": []}, "preprocessing": None}
     write_config(run, {**config, "data": points, "train_settings": {"steps": 800, "seed": 0, "hidden": [64, 64], "linear_decay": True}})

@@ -12,10 +12,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from rich.console import Console
 
 import sparring
+from sparring.core.errors import ProcessLostError
 from sparring.core.jsonl import read_lines
+from sparring.runs import several_processes
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
 from sparring.training.loop import TurnRunner
@@ -241,6 +244,34 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
+
+
+@needs_kill
+def test_a_process_that_is_killed_ends_training_and_the_run_goes_on_exactly(
+    squares: Path, tmp_path: Path, quiet: Console, tiny: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = {"data": squares, "console": quiet, "parts": 2, "checkpoint_every": 2, **tiny}
+    started: list[subprocess.Popen[bytes]] = []
+    start, play = subprocess.Popen, TurnRunner.run
+
+    def kept(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
+        started.append(start(*arguments, **options))  # pyright: ignore[reportCallIssue, reportArgumentType]
+        return started[-1]
+
+    def killing(self: TurnRunner, state: object, *arguments: object) -> dict[str, list[torch.Tensor]]:
+        if state.progress.step == 3 and started[-1].poll() is None:  # pyright: ignore[reportAttributeAccessIssue]
+            started[-1].kill()
+            started[-1].wait()
+        return play(self, state, *arguments)  # pyright: ignore[reportArgumentType]
+
+    sparring.train("dcgan", out=tmp_path / "whole", steps=5, **common)
+    with monkeypatch.context() as patch:
+        patch.setattr(several_processes.subprocess, "Popen", kept)
+        patch.setattr(TurnRunner, "run", killing)
+        with pytest.raises(ProcessLostError, match="sparring resume"):
+            sparring.train("dcgan", out=tmp_path / "killed", steps=5, devices=2, **common)
+    sparring.resume(tmp_path / "killed", devices=1, console=quiet)
+    assert same_run(tmp_path / "whole", tmp_path / "killed")
 
 
 def test_minutes_are_counted_over_all_sittings(

@@ -77,13 +77,13 @@ def test_a_batch_that_cannot_fit_is_refused_with_what_would(store: Store, recipe
     free = int(need.of(32)) + 1
     with pytest.raises(MemoryShortageError, match=r"up to \d+ fit") as error:
         refuse_too_large(game, store.spec, store, SETTINGS, free=free)
-    for words in ("1,048,576 images at once", "GiB", "--gradient-accumulation", "--size"):
+    for words in ("1,048,576 images at once", "GiB", "--parts", "--size"):
         assert words in str(error.value)
     small = replace(game, batch_size=24 * game.smallest_part)
     room = int(need.of(small.batch_size) * 1.1)
     assert refuse_too_large(small, store.spec, store, SETTINGS, free=room) is not None
     assert refuse_too_large(small, store.spec, store, SETTINGS, free=2**40) is None, "not worth while"
-    parts = replace(SETTINGS, gradient_accumulation=2**20 // (FROM * game.smallest_part))
+    parts = replace(SETTINGS, parts=2**20 // (FROM * game.smallest_part))
     assert refuse_too_large(game, store.spec, store, parts, free=1) is None, "small parts are not measured"
 
 
@@ -132,13 +132,13 @@ def test_out_of_memory_is_a_sentence_and_blocks_no_name(
         with pytest.raises(MemoryShortageError) as error:
             sparring.train("dcgan", squares, run, steps=5, checkpoint_every=1, console=quiet, **tiny)
     assert "8 images at once" in str(error.value)
-    assert "--gradient-accumulation 2" in str(error.value)
-    assert (f"sparring resume {run} --gradient-accumulation 2" in str(error.value)) == bool(trained)
+    assert "--parts 2" in str(error.value)
+    assert (f"sparring resume {run} --parts 2" in str(error.value)) == bool(trained)
     assert run.exists() == bool(trained)
     if trained:
-        sparring.resume(run, gradient_accumulation=2, console=quiet)
+        sparring.resume(run, parts=2, console=quiet)
     else:
-        sparring.train("dcgan", squares, run, steps=5, console=quiet, **{**tiny, "gradient_accumulation": 2})
+        sparring.train("dcgan", squares, run, steps=5, console=quiet, **{**tiny, "parts": 2})
     assert checkpoints.steps(run / "checkpoints")[-1] == 5
 
 
@@ -174,8 +174,8 @@ def test_other_runtime_errors_are_no_shortage() -> None:
 )
 def test_ways_out_divide_the_batch(batch: int, parts: int, fits: int | None, split: str | None) -> None:
     recipe = recipes.get("dcgan")(batch_size=batch)
-    said = ways_out(recipe, replace(SETTINGS, gradient_accumulation=parts), fits)
-    assert f"--gradient-accumulation{split}" in said if split else "--gradient-accumulation" not in said
+    said = ways_out(recipe, replace(SETTINGS, parts=parts), fits)
+    assert f"--parts{split}" in said if split else "--parts" not in said
 
 
 def test_limits_of_control_groups(tmp_path: Path) -> None:

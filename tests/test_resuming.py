@@ -84,13 +84,13 @@ def test_changed_data_is_counted(run: Path, quiet: Console, kept: int, words: tu
 
 
 def test_a_machine_may_compute_otherwise(run: Path, quiet: Console) -> None:
-    sparring.resume(run, steps=4, precision="bfloat16", gradient_accumulation=4, console=quiet)
+    sparring.resume(run, steps=4, precision="bfloat16", parts=4, console=quiet)
     config = config_of(run)
-    assert {name: config["train_settings"][name] for name in ("precision", "gradient_accumulation")} == {
+    assert {name: config["train_settings"][name] for name in ("precision", "parts")} == {
         "precision": "bfloat16",
-        "gradient_accumulation": 4,
+        "parts": 4,
     }
-    assert config["machine_changes"] == [{"step": 2, "changes": {"precision": ["float32", "bfloat16"], "gradient_accumulation": [1, 4]}}]
+    assert config["machine_changes"] == [{"step": 2, "changes": {"precision": ["float32", "bfloat16"], "parts": [1, 4]}}]
     said = quiet.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
     assert "to the bit" in said
     assert "batch norm" in said, "DCGAN has some"
@@ -103,8 +103,8 @@ def test_a_machine_may_compute_otherwise(run: Path, quiet: Console) -> None:
 
 def test_parts_must_still_make_a_batch(run: Path, quiet: Console) -> None:
     before = config_of(run)
-    with pytest.raises(SettingsError, match="gradient_accumulation must divide"):
-        sparring.resume(run, steps=4, gradient_accumulation=3, console=quiet)
+    with pytest.raises(SettingsError, match="parts must divide"):
+        sparring.resume(run, steps=4, parts=3, console=quiet)
     assert config_of(run) == before
 
 

@@ -235,7 +235,7 @@ def test_a_recipe_needs_no_checks_of_its_own() -> None:
 def test_train_settings_name_all_wrong_values_at_once() -> None:
     values = {
         "real_samples": True, "steps": 0, "minutes": math.inf, "seed": -1, "device": "gpu", "precision": "fp16", "threads": 10**10,
-        "gradient_accumulation": 3,
+        "parts": 3,
         "log_every": "5", "sample_every": 0, "samples": 0, "checkpoint_minutes": math.nan, "checkpoint_every": 2.5,
         "keep": 0, "evaluate_every": 0, "evaluate_samples": 1, "evaluate_extractor": 5, "holdout": -1, "coach": "yes", "coach_tries": 0,
         "freeze_discriminator": -1, "freeze_mapping": "yes",
@@ -249,15 +249,15 @@ def test_train_settings_name_all_wrong_values_at_once() -> None:
         assert words in text
 
 
-@pytest.mark.parametrize("gradient_accumulation", ["2", 0, 2.0, None])
-def test_an_accumulation_that_cannot_divide_is_named_once(gradient_accumulation: object) -> None:
-    text = "\n".join(given(TrainSettings, gradient_accumulation=gradient_accumulation).problems(8))
-    assert text.count("gradient_accumulation") == 1
+@pytest.mark.parametrize("parts", ["2", 0, 2.0, None])
+def test_an_accumulation_that_cannot_divide_is_named_once(parts: object) -> None:
+    text = "\n".join(given(TrainSettings, parts=parts).problems(8))
+    assert text.count("parts") == 1
 
 
 def test_good_train_settings_pass() -> None:
     assert not TrainSettings().problems(64)
-    assert not TrainSettings(minutes=3, real_samples=1, seed=2**63 - 1, gradient_accumulation=4).problems(64)
+    assert not TrainSettings(minutes=3, real_samples=1, seed=2**63 - 1, parts=4).problems(64)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ GROWING = {"batch_size": 8, "channel_max": 8, "latent_size": 8, "start_side": 8,
     ("recipe", "settings"),
     [
         ("dcgan", {"width": 4, "batch_size": 8}),
-        ("dcgan", {"width": 4, "batch_size": 8, "gradient_accumulation": 2, "condition": "concatenate", "precision": "float32"}),
+        ("dcgan", {"width": 4, "batch_size": 8, "parts": 2, "condition": "concatenate", "precision": "float32"}),
         ("gan", {"batch_size": 7, "discriminator_steps": 2}),
         ("gan", {"batch_size": 7, "optimizer": "sgd", "learning_rate": 0.01, "ema_samples": 0, "warmup_samples": 100}),
         ("progan", GROWING),
@@ -191,9 +191,9 @@ def table_for(store: Store, recipe: object, **settings: object) -> tuple[State, 
 def test_accumulated_gradients_are_those_of_the_whole_batch(store: Store) -> None:
     """Real images only: latents are drawn for each part anew, so the generated part is taken out by a constant generator."""
     gradients = []
-    for gradient_accumulation in (1, 4):
+    for parts in (1, 4):
         recipe = recipes.get("gan")(batch_size=16, dropout=0.0, input_dropout=0.0, optimizer="sgd", learning_rate=1.0, momentum=0.0)
-        state, table = table_for(store, recipe, gradient_accumulation=gradient_accumulation)
+        state, table = table_for(store, recipe, parts=parts)
         for weight in state.game.generator.parameters():
             torch.nn.init.zeros_(weight)
         before = [weight.detach().clone() for weight in state.game.discriminator.parameters()]
@@ -299,8 +299,8 @@ def test_frames_come_four_to_a_doubling() -> None:
 
 def test_settings_out_of_range_are_all_named(tmp_path: Path, squares: Path, quiet: Console) -> None:
     with pytest.raises(SettingsError) as error:
-        sparring.train("dcgan", data=squares, out=tmp_path / "run", steps=0, keep=0, gradient_accumulation=3, batch_size=8, console=quiet)
-    for words in ("steps must be at least 1", "keep must be at least 1", "gradient_accumulation must divide the batch of 8"):
+        sparring.train("dcgan", data=squares, out=tmp_path / "run", steps=0, keep=0, parts=3, batch_size=8, console=quiet)
+    for words in ("steps must be at least 1", "keep must be at least 1", "parts must divide the batch of 8"):
         assert words in str(error.value)
     assert not (tmp_path / "run").exists()
 

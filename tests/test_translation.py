@@ -582,7 +582,7 @@ def test_accumulated_parts_are_handed_on_in_order(places: tuple[str, str], tmp_p
         places[0],
         tmp_path / "two",
         steps=2,
-        gradient_accumulation=2,
+        parts=2,
         **{**settings, "batch_size": 2, "jitter": 0.0, "flip": False},
     )
     for (name, a), (_, b) in zip(one.game.state_dict().items(), two.game.state_dict().items(), strict=True):

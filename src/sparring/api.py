@@ -70,8 +70,11 @@ def train(
     `start_from`: a run, a packed or imported model, or a file of weights to begin with (transfer learning); settings that are not given are
     those it was trained with. Raises a SparringError for anything a user can mend. Ctrl-C saves, and ends training early.
     """
+    from sparring.runs.several_processes import plays_along
     from sparring.runs.train import begin
 
+    if plays_along():
+        return played_along(out)
     result = begin(recipe, data, out, INSTRUMENTS, console or plain_console(), settings, start_from)
     return replace(load(out), ending=result)
 
@@ -81,13 +84,25 @@ def resume(run: Place, *, data: "Place | Store | Pairs | None" = None, console: 
 
     `data` (and `target`, of translators): where it lies now, if it was moved; the new place is remembered once its content is known to
     be the same. `settings`: a longer budget (`real_samples`, `steps`, `minutes`: totals of the run, not added to what it has done);
-    `coach`, from now on, for a run without one; and what computes it (`device`, `precision`, `threads`, `gradient_accumulation`), after
-    which it is no longer the same to the bit. Any other setting is refused by name if it differs from the run's.
+    `coach`, from now on, for a run without one; and what computes it (`device`, `precision`, `threads`, `parts`, `reduce`), after
+    which it is no longer the same to the bit, or `devices`, after which it is. Any other setting is refused by name if it differs from
+    the run's.
     """
     from pathlib import Path
 
     from sparring.runs.resume import go_on
     from sparring.runs.run_directory import RunDirectory
+    from sparring.runs.several_processes import plays_along
 
+    if plays_along():
+        return played_along(run)
     result = go_on(RunDirectory(Path(run)), data, INSTRUMENTS, console or plain_console(), settings)
     return replace(load(run), ending=result)
+
+
+def played_along(run: Place) -> Model:
+    """What training gives in a process that torchrun has started, and that is not the first: the model that the first one wrote."""
+    from sparring.runs.play_along import play_along
+
+    play_along()
+    return load(run)

@@ -350,7 +350,7 @@ def test_what_cannot_be_private_is_refused(table: Path, kinds: Path, tmp_path: P
     assert "works with tabular-ar" in refused("ctgan", "--epsilon", 3, "--table", kinds)
     assert "works with tabular-ar" in refused("tvae", "--epsilon", 3, "--table", kinds)
     assert "give epsilon, too" in refused("tabular-ar", "--delta", "1e-5", "--table", kinds)
-    assert "rows are taken one by one" in refused("tabular-ar", "--epsilon", 3, "--table", kinds, "--gradient-accumulation", 2)
+    assert "rows are taken one by one" in refused("tabular-ar", "--epsilon", 3, "--table", kinds, "--parts", 2)
     assert "spent twice" in refused("tabular-ar", "--epsilon", 3, "--table", kinds, "--coach")
     assert "epsilon" in refused("tabular-ar", "--epsilon", -1, "--table", kinds)
     assert "at most the number of rows" in refused("tabular-ar", "--epsilon", 3, "--table", kinds, "--batch-size", 4000)

@@ -73,6 +73,10 @@ def run(argv: Sequence[str]) -> int | None:
             return 0 if words else EXIT_USAGE
         name = _find_in_group(command, words) if command in GROUPS else find_recipe(command, words, recipes_for(command))
         words = words[1:]
+    if command in ("train", "resume") and os.environ.get("RANK", "0") != "0":  # one of torchrun's processes: the first one talks
+        from sparring.runs.play_along import play_along
+
+        return play_along()
     called = " ".join(["sparring", command, *([name] if name else [])])
     function = command_function(command, name, words)
     if {"-h", "--help"} & set(words):

@@ -12,8 +12,8 @@ def resume(arguments: Any) -> int:  # noqa: ANN401 (made by `resume_arguments`)
     totals for the whole run: after 10 minutes of training, --minutes 30 trains for 20 more.
 
     --coach turns the coach on. If the data was moved, --data (and --target) says where it is now. Another device, precision, number of
-    threads or --gradient-accumulation applies from now on, and results are then no longer the same to the bit. All other settings are
-    fixed.
+    threads or --parts applies from now on, and results are then no longer the same to the bit; with other --devices they are. All other
+    settings are fixed.
     """
     from sparring import api
 

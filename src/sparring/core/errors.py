@@ -28,6 +28,10 @@ class NonFiniteError(SparringError):
     """A loss or a gradient became infinite or not a number, so the step was not taken."""
 
 
+class ProcessLostError(SparringError):
+    """One of the processes that train a run together is gone."""
+
+
 MOST_NAMES = 50
 """Number of names that an error lists: logs have thousands of products."""
 

@@ -1,4 +1,4 @@
-"""Randomness as a function of (seed, stream name, step, rank): nothing to save, and no order to keep.
+"""Randomness as a function of (seed, stream name, step, part): nothing to save, and no order to keep.
 
 Numbers are always drawn on the CPU, so that every device plays the same game.
 """
@@ -11,9 +11,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 
-def stream_seed(seed: int, name: str, step: int, rank: int = 0) -> int:
+def stream_seed(seed: int, name: str, step: int, part: int = 0) -> int:
     """A 63-bit seed that depends on all four, and differs wherever one of them does."""
-    key = f"{seed}/{name}/{step}/{rank}".encode()
+    key = f"{seed}/{name}/{step}/{part}".encode()
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little") >> 1
 
 
@@ -23,14 +23,14 @@ class Streams:
 
     seed: int
     step: int
-    rank: int = 0
+    part: int = 0
     device: torch.device | str = "cpu"
     scope: str = ""
     """Goes before every name, to set apart those who use the same names in the same step."""
 
     def seed_of(self, name: str) -> int:
         """The seed at the start of the stream `name` of this moment."""
-        return stream_seed(self.seed, f"{self.scope}/{name}", self.step, self.rank)
+        return stream_seed(self.seed, f"{self.scope}/{name}", self.step, self.part)
 
     def generator(self, name: str) -> torch.Generator:
         """A generator at the start of the stream `name` of this moment."""

@@ -32,7 +32,7 @@ class SecretStreams(Streams):
 
     def shares(self, name: str, count: int) -> Float64[np.ndarray, " count"]:
         """So many numbers, evenly spread over [0, 1)."""
-        text = f"{self.seed}/{self.scope}/{name}/{self.step}/{self.rank}".encode()
+        text = f"{self.seed}/{self.scope}/{name}/{self.step}/{self.part}".encode()
         whole = np.frombuffer(hashlib.shake_256(text).digest(8 * count), "<u8")
         return (whole >> np.uint64(64 - DIGITS)) * 2.0**-DIGITS
 

@@ -248,7 +248,7 @@ def run_label(config: dict[str, Any], source: Path) -> str:
     recipe, _ = described(config, source)
     training = from_json(TrainSettings, config["train_settings"])
     defaults = asdict(type(recipe)()) | asdict(TrainSettings())
-    settings = asdict(recipe) | {name: getattr(training, name) for name in ("real_samples", "steps", "minutes", "gradient_accumulation")}
+    settings = asdict(recipe) | {name: getattr(training, name) for name in ("real_samples", "steps", "minutes", "parts")}
     differing = [f"{name}={value}" for name, value in settings.items() if value != defaults[name]]
     return " ".join([config["recipe"], *differing])
 

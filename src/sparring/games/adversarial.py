@@ -251,7 +251,7 @@ class TwoPlayerGame(LatentGame):
         logits = context.metrics["logits/real"].detach()
         if self.objective.compares or self.objective.is_critic:
             logits = logits - context.metrics["logits/generated"].detach()
-        augmentation.adapt(logits, context.batch_size)
+        augmentation.adapt(logits, context.batch_size * context.parts)
         context.metrics.update({"augment/chance": augmentation.chance.clone(), "augment/sure": augmentation.sign_mean.clone()})
 
     # ------------------------------------------------------------------------------- the discriminator's weights

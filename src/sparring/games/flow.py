@@ -43,6 +43,11 @@ class FlowGame(LatentGame):
         """See LatentGame."""
         return self.settings.condition != "none"
 
+    def see_first_batch(self, context: StepContext) -> None:
+        """See Game: actnorms normalize it."""
+        with torch.no_grad():
+            self.play(context)
+
     def play(self, context: StepContext) -> Losses:
         """Make the images of a batch likelier: bits for each number of an image."""
         images = context.batch.samples

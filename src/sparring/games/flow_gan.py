@@ -18,7 +18,6 @@ from sparring.games.game import evaluating
 from sparring.games.image_likelihood import noise_of
 from sparring.games.step_context import StepContext
 from sparring.losses.likelihoods import LEVELS, bits_per_dimension
-from sparring.losses.objectives import Losses
 from sparring.nets.flows import Flow
 
 
@@ -79,12 +78,10 @@ class FlowGANGame(TwoPlayerGame):
             samples = samples + context.streams.uniform("levels", *samples.shape) / (LEVELS - 1)
         return super().discriminator_input(samples, name, context)
 
-    def play_generator(self, context: StepContext) -> Losses:
-        """See TwoPlayerGame. Before the first step, actnorms normalize the first batch."""
-        if context.step == 0:
-            with torch.no_grad():
-                encode_pixels(self.flow, self.settings.margin, context.batch.samples, 0.5, None)
-        return super().play_generator(context)
+    def see_first_batch(self, context: StepContext) -> None:
+        """See Game: actnorms normalize it."""
+        with torch.no_grad():
+            encode_pixels(self.flow, self.settings.margin, context.batch.samples, 0.5, None)
 
     def generator_penalties(
         self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n c h w"]

@@ -116,10 +116,15 @@ class Game(nn.Module):
     turns: tuple[Turn, ...]
     sampling_networks: tuple[str, ...]
     """The networks that are used after training, and all that a packed model holds: the one that draws first."""
+    divided: tuple[str, ...] = ()
+    """Names of buffers whose rows are divided among the parts that a batch is played in: part p of P has the rows p/P to (p+1)/P."""
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()
         self.spec = spec
+
+    def see_first_batch(self, context: StepContext) -> None:
+        """Set what depends on the first batch, before the first turn is played. `context`: that of its first part."""
 
     def networks_of(self, player: Player) -> list[nn.Module]:
         """The networks that `player` moves."""

@@ -244,7 +244,7 @@ class OrdersGame(TwoPlayerGame):
 
     def energy_of(self, context: StepContext, generated: Float[Tensor, "n width"]) -> Float[Tensor, " n"]:
         """Energy score of two lines of the same known parts, of all numbers together and of each part: 0 for parts that are known."""
-        streams = Streams(context.streams.seed, context.streams.step, context.streams.rank, context.streams.device, "second line")
+        streams = Streams(context.streams.seed, context.streams.step, context.streams.part, context.streams.device, "second line")
         real, own_output = context.batch.samples, self.own_output
         condition = self.condition_of(real, self.known_parts(context)[0])
         other = self.generated(self.latents(streams, context.batch_size), condition)

@@ -171,7 +171,7 @@ class FutureGame(SeriesGame):
         if not self.settings.energy:
             return found
         condition, values = self.condition_in_training(context), len(self.series_spec.values)
-        streams = Streams(context.streams.seed, context.streams.step, context.streams.rank, context.streams.device, "second future")
+        streams = Streams(context.streams.seed, context.streams.step, context.streams.part, context.streams.device, "second future")
         other = self.generate(self.latents(streams, context.batch_size), condition)
         futures = torch.stack([generated[:, :values], other[:, :values]])[..., self.series_spec.past :]
         real = context.batch.samples[:, :values, self.series_spec.past :]
@@ -222,7 +222,7 @@ class FutureGame(SeriesGame):
                 window[:, len(spec.values) :, stop - start :] = known[:, :, stop - 1 : stop]
             if has_past:
                 window[:, : len(spec.values), : spec.past] = path[:, :, start:]
-            streams = Streams(seed, chunk, rank=block, device=self.device, scope="simulate")
+            streams = Streams(seed, chunk, part=block, device=self.device, scope="simulate")
             condition = self.given(window, window.new_full((CHUNK,), float(has_past)))
             made = self.generate(self.latents(streams, CHUNK), condition)[:, : len(spec.values)].float()
             path = torch.cat([path, made[:, :, path.shape[2] - start : stop - start]], dim=2)

@@ -21,13 +21,17 @@ class StepContext:
     draw_labels: Callable[[], Int64[Tensor, " n"] | None]
     """Draws classes as often as they are in the data."""
     batch_size: int
-    """How many real items there are, and generated ones should be."""
+    """How many real samples there are, and generated ones should be: those of one part of a batch."""
     streams: Streams
     """Random numbers of this turn alone."""
     step: int
     """Steps of the game completed before this one."""
     real_samples: int
     """Real samples shown before this step."""
+    part: int = 0
+    """Number of this part of the batch."""
+    parts: int = 1
+    """Number of parts that each batch is played in."""
     metrics: dict[str, Tensor] = field(default_factory=dict)
     """What the turn wants logged beside its losses: tensors, of which the mean is taken."""
     optimizers: Mapping[str, torch.optim.Optimizer] = field(default_factory=dict)

@@ -202,32 +202,36 @@ def mean_difference(one: Images, other: Images) -> Float[Tensor, " n"]:
 
 class ImagePool(nn.Module):
     """Generated images of the past (Shrivastava et al. 2017), so that a discriminator does not forget what it has seen. They are kept in
-    checkpoints.
+    checkpoints. Each part that batches are played in has as many places as the others.
     """
 
     images: Float[Tensor, "size c h w"]
     filled: Tensor
+    """Number of places of each part that are taken."""
 
     def __init__(self, size: int, spec: ImageSpec, channels: int) -> None:
         super().__init__()
         self.register_buffer("images", torch.zeros(size, channels, spec.height, spec.width))
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
 
-    def exchanged(self, images: Images, streams: Streams, name: str) -> Images:
-        """While there is room each image is kept, and given back; then half of them, by chance, change places with one of the past."""
-        size = len(self.images)
+    def exchanged(self, images: Images, streams: Streams, name: str, part: int = 0, parts: int = 1) -> Images:
+        """While there is room each image is kept, and given back; then half of them, by chance, change places with one of the past. Only
+        places of this part, of so many, are looked at.
+        """
+        size = len(self.images) // parts
         if not size:
             return images
+        own = self.images[part * size : (part + 1) * size]
         streams = replace(streams, device="cpu")  # read here: each reading waits for a GPU
         chances, places = streams.uniform(f"pool/{name}/chance", len(images)), streams.integers(f"pool/{name}/place", size, len(images))
         given, filled = [], int(self.filled)
         for image, chance, place in zip(images, chances.tolist(), places.tolist(), strict=True):
             if filled < size:
-                self.images[filled] = image
+                own[filled] = image
                 filled += 1
             elif chance >= 0:
-                past = self.images[place].clone()
-                self.images[place] = image
+                past = own[place].clone()
+                own[place] = image
                 image = past.to(images.dtype)  # noqa: PLW2901
             given.append(image)
         self.filled.fill_(filled)

@@ -70,8 +70,8 @@ class Tables:
         if privacy.epsilon is None:
             found += [f"{name} is for private training: give epsilon, too." for name in ("delta", "noise_seed") if getattr(privacy, name)]
         else:
-            if training.get("gradient_accumulation") != 1:
-                found.append("gradient_accumulation is not for private training, whose rows are taken one by one. Leave it out.")
+            if training.get("parts") != 1 or training.get("devices") != 1:
+                found.append("parts and devices are not for private training, whose rows are taken one by one. Leave it out.")
             if training.get("coach"):
                 found.append("coach is not for private training: steps that it takes back and repeats would be spent twice. Leave it out.")
         return found

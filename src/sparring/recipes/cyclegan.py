@@ -40,6 +40,7 @@ class CycleGANGame(PatchGame):
         self.discriminator_a = self.patch_discriminator(a)
         self.discriminator_b = self.patch_discriminator(b)
         self.pool_a, self.pool_b = ImagePool(settings.pool, spec, a), ImagePool(settings.pool, spec, b)
+        self.divided = ("pool_a.images", "pool_b.images")
         self.players = (
             Player("generators", ("a2b", "b2a"), settings.optimizer, has_ema=settings.ema_samples > 0),
             Player("discriminators", ("discriminator_a", "discriminator_b"), settings.optimizer),
@@ -89,7 +90,7 @@ class CycleGANGame(PatchGame):
             ("a", a, drawn_a, self.pool_a, self.discriminator_a),
             ("b", b, drawn_b, self.pool_b, self.discriminator_b),
         ):
-            shown = pool.exchanged(drawn, context.streams, kind)
+            shown = pool.exchanged(drawn, context.streams, kind, context.part, context.parts)
             losses |= self.patch_discriminator_losses(discriminator, (real,), (shown,), context, f"/{kind}")
         return losses
 
@@ -135,7 +136,7 @@ class CycleGAN(PatchRecipe):
     identity: float = 5.0
     """Weight of the identity loss: a generator should not change an image that already belongs to its output set. 0: none."""
     pool: int = 50
-    """Number of earlier translations that are kept to train each discriminator on. 0: none."""
+    """Number of earlier translations that are kept to train each discriminator on, divided among the parts of a batch. 0: none."""
 
     def incompatibilities(self, spec: PairSpec) -> list[str]:
         """See Recipe."""

@@ -38,6 +38,10 @@ class RunSettings:
         return modalities.MODALITIES[self.recipe.modality]
 
 
+FORMER_NAMES = {"gradient_accumulation": "parts"}
+"""Settings of training that older runs call otherwise."""
+
+
 def read_config(run: RunDirectory) -> Config:
     """The content of config.json; a CheckpointError says what is wrong with it."""
     if not run.exists():
@@ -53,7 +57,10 @@ def read_config(run: RunDirectory) -> Config:
             f"{run.config} has the format {seen!r}, and this version of Sparring reads format {FORMAT}. Use the version that wrote it, or "
             "train again."
         )
-    return config
+    training = config.get("train_settings")
+    if not isinstance(training, dict):  # damaged, which is said where it is used
+        return config
+    return {**config, "train_settings": {FORMER_NAMES.get(name, name): value for name, value in training.items()}}
 
 
 def write_config(run: RunDirectory, config: Config) -> None:
@@ -128,5 +135,5 @@ def other_settings(config: Config) -> dict[str, Any]:
         found |= differing({key: value for key, value in (data.get(name) or {}).items() if key not in secret}, asdict(kind()))
     if modality.name == "points":
         return found | {name: value for name, value in training.items() if value}
-    left_out = {name: training.get(name) for name in (*COACHING, *(set(MACHINE) - {"gradient_accumulation"}))}
+    left_out = {name: training.get(name) for name in (*COACHING, *(set(MACHINE) - {"parts"}))}
     return found | differing(training, asdict(TrainSettings()) | left_out | dict.fromkeys(BUDGETS))

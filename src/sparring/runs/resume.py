@@ -17,6 +17,7 @@ from sparring.nets.blocks.layers import MinibatchDeviation
 from sparring.runs.config import RunSettings, read_config, settings_of, write_config
 from sparring.runs.data_changes import refuse_changed, refuse_moved
 from sparring.runs.run_directory import RunDirectory
+from sparring.runs.several_processes import all_processes, device_count, refuse_data_in_memory
 from sparring.runs.train import Instruments, continue_run, dataclasses_of, refuse_wrong_values, sort_settings, versions
 from sparring.training import checkpoints
 from sparring.training.memory_estimate import refuse_too_large
@@ -66,17 +67,21 @@ def go_on(run: RunDirectory, data: Any, instruments: Instruments, console: "Cons
             if (before := config.get("versions", {}).get(name)) != value:
                 console.print(f"The run was started with {name} {before}, and this is {name} {value}: results may differ in the last bits.")
         changes = {
-            name: [getattr(own.training, name), value] for name in MACHINE if (value := getattr(new, name)) != getattr(own.training, name)
+            name: [getattr(own.training, name), value]
+            for name in MACHINE
+            if (value := getattr(new, name)) != getattr(own.training, name) and name != "devices"  # which changes no bit
         }
         if changes:
             step = checkpoints.newest_progress(run.checkpoints).step
             config = {**config, "machine_changes": [*config.get("machine_changes", []), {"step": step, "changes": changes}]}
             for line in changes_explained(changes, step, own.recipe.build(dataset.spec), own.recipe):
                 console.print(line)
+        refuse_data_in_memory(modality.is_dataset(place), new.devices)
         refuse_too_large(own.recipe, dataset.spec, dataset, new, resuming=run.resume_command)
         config = {**config, "train_settings": asdict(new)}
         write_config(run, config)
-        return continue_run(run, config, replace(own, training=new), dataset, instruments, console)
+        with all_processes(new.devices, new.reduce) as processes:
+            return continue_run(run, config, replace(own, training=new), dataset, instruments, console, processes=processes)
 
 
 def refuse_read_otherwise(run: RunDirectory, recorded: Mapping[str, Any], place: object, dataset: Any) -> None:  # noqa: ANN401
@@ -107,7 +112,13 @@ def on_machine(run: RunDirectory, old: TrainSettings, asked: Mapping[str, Any]) 
         raise SettingsError(
             f"{run.path} was trained on a GPU, and torch finds none here. To continue on the CPU: {run.resume_command} --device cpu"
         )
-    new = resolve(replace(old, **asked))
+    devices, parts = device_count(asked.get("devices"), old.devices), asked.get("parts", old.parts)
+    if devices > parts:
+        raise SettingsError(
+            f"{run.path} plays each batch in {parts}, and {devices} devices cannot share that. Take fewer devices, or add "
+            f"--parts {devices}, after which it is no longer the same to the bit."
+        )
+    new = resolve(replace(old, **{**asked, "devices": devices}))
     moved = new.device != old.device and "precision" not in asked
     if moved and new.precision == "bfloat16" and not has_fast_bfloat16(torch.device(new.device)):
         new = replace(new, precision="float32")
@@ -121,8 +132,8 @@ def changes_explained(changes: Mapping[str, Sequence[Any]], step: int, game: Gam
         f"From step {step:,} on: {listing}. This is recorded in config.json. Results are no longer the same, to the bit, as "
         "without the change."
     ]
-    if "gradient_accumulation" in changes:
-        before, after = (recipe.batch_size // parts for parts in changes["gradient_accumulation"])
+    if "parts" in changes:
+        before, after = (recipe.batch_size // parts for parts in changes["parts"])
         mixes = any(isinstance(module, nn.modules.batchnorm._BatchNorm | MinibatchDeviation) for module in game.modules())
         mixes = mixes or getattr(recipe, "objective", "") == "relativistic-average"
         lines.append(

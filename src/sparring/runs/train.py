@@ -26,6 +26,7 @@ from sparring.modalities.modality import Place
 from sparring.runs.config import Config, RunSettings, differing, identity, read_config, write_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.run_progress import next_milestone
+from sparring.runs.several_processes import all_processes, device_count, refuse_data_in_memory
 from sparring.runs.transfer import is_prepared, usual_settings
 from sparring.training import checkpoints
 from sparring.training.callbacks.callback import Callback, InterveningCallback
@@ -38,6 +39,7 @@ from sparring.training.callbacks.samples import SampleGrids
 from sparring.training.callbacks.tensorboard import TensorBoard
 from sparring.training.callbacks.throughput import Throughput
 from sparring.training.memory_estimate import refuse_too_large
+from sparring.training.processes import ALONE, Processes
 from sparring.training.session import Session, SessionResult, resolve
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State
@@ -103,22 +105,18 @@ def begin(
     modality = chosen.modality
     modality.refuse_dataset(data, recipes.name_of(chosen.recipe))
     chosen.recipe.refuse_to_begin()
-    resolved = resolve(chosen.training.with_budget())
+    resolved = resolve(with_devices(chosen.training.with_budget()))
+    refuse_data_in_memory(modality.is_dataset(data), resolved.devices)
     dataset = data if modality.is_dataset(data) else modality.open(data, chosen.recipe, chosen.data, console)
     dataset = modality.fit(dataset, chosen.recipe, resolved.holdout, resolved.seed)
     if source is not None and "condition" not in given and not getattr(dataset.spec, "classes", ()):
         chosen = replace(chosen, recipe=without_condition(chosen.recipe))
     check(chosen.recipe, dataset.spec)
-    trained_on, _ = modality.split_holdout(
-        dataset, resolved.holdout, resolved.seed
-    )  # refuses what leaves nothing, before anything is written
+    # refuses what leaves nothing, before anything is written
+    trained_on, _ = modality.split_holdout(dataset, resolved.holdout, resolved.seed)
     if source is not None:
         refuse_to_begin_with_weights(chosen, dataset.spec, trained_on)
-    enough = chosen.recipe.enough_samples(dataset.spec, len(dataset))
-    if enough is not None and resolved.real_samples is None and resolved.steps is None:
-        lines = max(1, enough // chosen.recipe.batch_size // LEAST_LOG_LINES)
-        resolved = replace(resolved, real_samples=enough, log_every=min(resolved.log_every, lines))
-        console.print(f"Training ends after {enough:,} real samples, if not before: more would repeat the data (--real-samples).")
+    resolved = ending_with_enough(resolved, chosen.recipe, dataset, console)
     refuse_too_large(chosen.recipe, dataset.spec, dataset, resolved)
     for remark in chosen.recipe.remarks(dataset.spec):
         console.print(remark)
@@ -138,7 +136,8 @@ def begin(
         forget_untrained(run)
         write_config(run, config)
         try:
-            return continue_run(run, config, replace(chosen, training=resolved), dataset, instruments, console, source)
+            with all_processes(resolved.devices, resolved.reduce) as processes:
+                return continue_run(run, config, replace(chosen, training=resolved), dataset, instruments, console, source, processes)
         except MemoryShortageError:
             if not trained(run):
                 forget_untrained(run)
@@ -155,9 +154,10 @@ def continue_run(
     instruments: Instruments,
     console: "Console",
     source: StartingWeights | None = None,
+    processes: Processes = ALONE,
 ) -> SessionResult:
     """Train a locked run from where it stands to the end of its budget, and say how far it is. `source`: what it begins with, if that was
-    read already.
+    read already. `processes`: who trains; this one is the first.
     """
     modality, training = settings.modality, settings.training
     if training.device == "cpu" and training.threads > 1:
@@ -173,11 +173,6 @@ def continue_run(
     score = modality.checkpoint_score(trained_on, training.seed) if every is None else instruments.evaluate(dataset, training)
     grid = modality.sample_grid(dataset, training.samples, training.seed)
     measurements = instruments.measure_health(trained_on, held_out, training.seed)
-
-    def build(recipe: Recipe) -> Game:
-        game = recipe.build(dataset.spec)
-        freeze(game, training.freeze_discriminator, training.freeze_mapping)
-        return game
 
     def begin_with_weights(recipe: Recipe, state: State) -> None:
         found = instruments.read_starting_weights(config["transfer"]["source"]) if source is None else source
@@ -199,15 +194,17 @@ def continue_run(
         evaluators: list[Callback] = [Evaluator(run.scores, every, score, board, checkpointer)] if every else []
         progress_bar = ProgressBar(console, training, log, throughput)
         run.sweep()
+        processes.agreed({**config, "recipe_settings": asdict(recipe), "train_settings": asdict(training)})
         return Session(
             recipe=recipe,
-            build=functools.partial(build, recipe),
+            build=functools.partial(built, recipe, dataset.spec, training),
             data=recipe.shown(trained_on),
             settings=training,
             callbacks=[board, log, throughput, health, grids, *coaches, *evaluators, checkpointer, progress_bar],
             begin_with=functools.partial(begin_with_weights, recipe) if "transfer" in config else None,
             ending=run.ending,
             resume_command=run.resume_command,
+            processes=processes,
         ).run(console)
 
     coached = training.coach
@@ -220,6 +217,30 @@ def continue_run(
     if (where := next_milestone(run, read_config(run), at_rest=True)) is not None:
         console.print(f"{where.sentence[:1].upper()}{where.sentence[1:]}")
     return result
+
+
+def built(recipe: Recipe, spec: Spec, training: TrainSettings) -> Game:
+    """A new game, in which what the settings freeze does not move."""
+    game = recipe.build(spec)
+    freeze(game, training.freeze_discriminator, training.freeze_mapping)
+    return game
+
+
+def ending_with_enough(training: TrainSettings, recipe: Recipe, dataset: Any, console: "Console") -> TrainSettings:  # noqa: ANN401
+    """The settings of a run that ends when more real samples would only repeat the data, if the recipe knows when and no budget says
+    otherwise.
+    """
+    enough = recipe.enough_samples(dataset.spec, len(dataset))
+    if enough is None or training.real_samples is not None or training.steps is not None:
+        return training
+    lines = max(1, enough // recipe.batch_size // LEAST_LOG_LINES)
+    console.print(f"Training ends after {enough:,} real samples, if not before: more would repeat the data (--real-samples).")
+    return replace(training, real_samples=enough, log_every=min(training.log_every, lines))
+
+
+def with_devices(training: TrainSettings) -> TrainSettings:
+    """The settings with as many devices as torchrun has started processes, if it has."""
+    return replace(training, devices=device_count(training.devices if training.devices > 1 else None, 1))
 
 
 def without_condition(recipe: Recipe) -> Recipe:

@@ -24,7 +24,9 @@ from sparring.games.step_context import StepContext
 from sparring.training.callbacks.callback import Callback
 from sparring.training.data_order import batch_indices
 from sparring.training.ema import EMA
+from sparring.training.parts import TurnParts
 from sparring.training.private_gradients import PrivateTraining
+from sparring.training.processes import ALONE, Processes
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State, weights_of
 
@@ -44,17 +46,27 @@ class TrainingContext:
     """How gradients are made private; None: they are not."""
     from_scratch: bool = True
     """Whether the first weights were random."""
+    processes: Processes = ALONE
+    """Who plays the parts of each batch."""
 
 
 def train(state: State, context: TrainingContext, callbacks: Sequence[Callback], stop_requested: Callable[[], bool]) -> str:
-    """Train until the budget is used up ("budget") or a stop is requested ("stopped"). `state` changes with every step."""
+    """Train until the budget is used up ("budget") or a stop is requested ("stopped"), as the first process finds. `state` changes with
+    every step.
+    """
     settings, progress = context.settings, state.progress
     began = time.monotonic() - progress.seconds - progress.evaluation_seconds
     ema = EMA(state, context.recipe.ema_samples, ramp=context.from_scratch)
     turns = [TurnRunner(state.game, turn) for turn in state.game.turns]
-    while progress.share_of(settings) < 1 and not (context.private is not None and context.private.is_spent(progress.step)):
-        if stop_requested():
-            return "stopped"
+
+    def reason_to_end() -> str:
+        if progress.share_of(settings) >= 1 or (context.private is not None and context.private.is_spent(progress.step)):
+            return "budget"
+        return "stopped" if stop_requested() else ""
+
+    while not (reason := context.processes.agreed(reason_to_end())):
+        if not progress.step:
+            turns[0].see_first_batch(state, context)
         metrics: dict[str, list[Tensor]] = {}
         factor = context.recipe.rate_factor(progress.real_samples)
         for optimizer in state.optimizers.values():
@@ -70,7 +82,7 @@ def train(state: State, context: TrainingContext, callbacks: Sequence[Callback],
         progress.seconds = time.monotonic() - began - progress.evaluation_seconds
         for callback in callbacks:
             callback.on_step_end(state, metrics)
-    return "budget"
+    return reason
 
 
 def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
@@ -124,16 +136,23 @@ class TurnRunner:
 
     def run(self, state: State, context: TrainingContext, repeat: int, real_samples: int) -> dict[str, list[Tensor]]:
         """One optimizer step on a fresh batch; gives losses and metrics by name. A NonFiniteError leaves the player as it was."""
-        settings, progress, optimizer = context.settings, state.progress, state.optimizers[self.player.name]
+        progress, optimizer = state.progress, state.optimizers[self.player.name]
+        processes, parts = context.processes, context.settings.parts
         found: dict[str, list[Tensor]] = {}
         used_data = False
+        together = TurnParts(self.game, self.weights, parts, processes) if parts > 1 else None
         with self.other_players_frozen():
-            for part in range(settings.gradient_accumulation):
+            for part in processes.own_parts(parts):
                 step_context = self.step_context(state, context, repeat, part, real_samples)
                 seed_torch(step_context.streams.seed_of("torch"), context.fabric.device)
                 for name, value in self.add_gradients(step_context, context).items():
-                    found.setdefault(name, []).append(value.detach())
+                    found.setdefault(name, []).append(value.detach() if together is None else value.detach().clone())
                 used_data |= step_context.used_data
+                if together is not None:
+                    together.add(part)
+        if together is not None:
+            together.finish()
+            found = processes.gather_metrics(found)
         state.gradients[self.turn.name] = norms = self.gradient_norms()
         found[f"gradient/{self.turn.name}"] = [norms.norm()]
         self.check_finite(found, progress.step)
@@ -145,12 +164,17 @@ class TurnRunner:
         progress.real_samples += context.recipe.batch_size if self.counts_samples(progress.step) else 0
         return found
 
+    def see_first_batch(self, state: State, context: TrainingContext) -> None:
+        """Let the game set what depends on the first part of the first batch, which every process looks at."""
+        with context.fabric.autocast():
+            self.game.see_first_batch(self.step_context(state, context, 0, 0, 0))
+
     def add_gradients(self, step_context: StepContext, context: TrainingContext) -> dict[str, Tensor]:
         """Add the gradients of the losses to those of the weights; gives losses and the turn's metrics by name."""
         if context.private is not None:
             return context.private.add_gradients(self.turn, self.named_weights, step_context)
         loss, measured = self.losses(step_context, context.fabric)
-        parts = context.settings.gradient_accumulation
+        parts = context.settings.parts
         context.fabric.backward(loss if parts == 1 else loss / parts)
         return measured
 
@@ -164,7 +188,7 @@ class TurnRunner:
     def step_context(self, state: State, context: TrainingContext, repeat: int, part: int, real_samples: int) -> StepContext:
         """What the turn gets to see: its part of the next batch, and random streams of its own."""
         settings, progress, device = context.settings, state.progress, context.fabric.device
-        data, size = context.data, context.recipe.batch_size // settings.gradient_accumulation
+        data, size = context.data, context.recipe.batch_size // settings.parts
         batch = progress.batches
 
         def draw() -> Batch:
@@ -180,7 +204,7 @@ class TurnRunner:
             return torch.from_numpy(data.labels[indices]).to(device)
 
         streams = Streams(settings.seed, progress.step, device=device, scope=f"{self.turn.name}/{repeat}/{part}")
-        return StepContext(draw, draw_labels, size, streams, progress.step, real_samples, optimizers=state.optimizers)
+        return StepContext(draw, draw_labels, size, streams, progress.step, real_samples, part, settings.parts, optimizers=state.optimizers)
 
     def counts_samples(self, step: int) -> bool:
         """Whether real samples are counted in this turn: in the first that is played in the step."""

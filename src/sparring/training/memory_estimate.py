@@ -110,7 +110,7 @@ def estimate(recipe: Recipe, spec: Spec, data: Dataset, settings: TrainSettings)
             with mode:
                 step(
                     state,
-                    TrainingContext(data, replace(recipe, batch_size=images * part), replace(settings, gradient_accumulation=1), fabric),
+                    TrainingContext(data, replace(recipe, batch_size=images * part), replace(settings, parts=1, devices=1), fabric),
                 )
             return np.array(mode.timeline, np.float64) + before
 
@@ -139,7 +139,7 @@ def refuse_too_large(
     measured; None where that was not worth while, or cannot be done. `resuming`: the command that goes on with the run, if there is one.
     `free`: bytes of memory there are; by default what the system says.
     """
-    microbatch = recipe.batch_size // settings.gradient_accumulation
+    microbatch = recipe.batch_size // settings.parts
     if microbatch <= FROM * recipe.smallest_part:
         return None
     free = free_memory(settings.device) if free is None else free

@@ -15,11 +15,11 @@ from sparring.training.settings import TrainSettings
 
 def ways_out(recipe: Recipe, settings: TrainSettings, fits: int | None, resuming: str = "") -> str:
     """What to do where memory is short. `fits`: the most images at once that fit, or None if that is not known."""
-    batch, part, now = recipe.batch_size, recipe.smallest_part, settings.gradient_accumulation
+    batch, part, now = recipe.batch_size, recipe.smallest_part, settings.parts
     most = batch // now - 1 if fits is None else fits
-    divisors = (parts for parts in range(now + 1, batch // part + 1) if batch % (parts * part) == 0 and batch // parts <= most)
-    parts = next(divisors, None) if most >= part else None
-    split = f"--gradient-accumulation {parts} (parts of {batch // parts})" if parts else ""
+    powers = (now << doublings for doublings in range(1, max(1, batch // now).bit_length()))
+    parts = next((parts for parts in powers if batch % (parts * part) == 0 and batch // parts <= most), None)
+    split = f"--parts {parts} (of {batch // parts} each)" if parts else ""
     if resuming:
         return f"Go on with: {resuming} {split}" if split else "Free some memory, or start a new run with a smaller --batch-size or --size."
     known = "" if fits is None else f" (up to {rounded_down(fits):,} fit)" if fits else " (not even one image fits)"
@@ -71,7 +71,7 @@ def shortage_explained(recipe: Recipe, settings: TrainSettings, resume_command: 
     there = "" if free is None else f" {gibibytes(free)} are free now."
     where = " on the GPU" if settings.device == "cuda" else ""
     raise MemoryShortageError(
-        f"Out of memory{where} in training with {recipe.batch_size // settings.gradient_accumulation:,} images at once{asked}.{there} "
+        f"Out of memory{where} in training with {recipe.batch_size // settings.parts:,} images at once{asked}.{there} "
         f"{ways_out(recipe, settings, None, resume_command())}"
     )
 

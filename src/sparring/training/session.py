@@ -28,6 +28,7 @@ from sparring.training.callbacks.checkpointer import Checkpointer
 from sparring.training.loop import TrainingContext, train
 from sparring.training.memory_shortage import shortage_explained
 from sparring.training.private_gradients import PrivateTraining, private_training
+from sparring.training.processes import ALONE, Processes, way_on_named
 from sparring.training.settings import TrainSettings
 from sparring.training.state import Progress, State
 
@@ -61,6 +62,8 @@ class Session:
     """ending.json: where it is written that training is no longer finite."""
     resume_command: str = ""
     """The command that goes on with the run, for messages."""
+    processes: Processes = ALONE
+    """Who plays the parts of each batch."""
 
     def run(self, console: Console) -> SessionResult:
         """Train from the newest whole checkpoint (from the beginning if there is none) until the budget is used up, Ctrl-C, or an
@@ -73,20 +76,25 @@ class Session:
         def resumable() -> str:
             return self.resume_command if checkpointer is not None and any(checkpoints.steps(checkpointer.folder)) else ""
 
-        with shortage_explained(self.recipe, self.settings, resumable), machine_for(self.settings) as fabric:
+        with (
+            shortage_explained(self.recipe, self.settings, resumable),
+            way_on_named(resumable),
+            machine_for(self.settings, self.processes.local_rank) as fabric,
+        ):
             state = first_state(self.recipe, self.build, self.settings.seed)
             for game in (state.game, state.ema):
                 game.to(fabric.device)
             resumed = checkpointer is not None and self.restore(state, checkpointer, console)
             if self.begin_with is not None and not resumed:
                 self.begin_with(state)
+            share(state, self.processes)
             if self.ending is not None:
                 self.ending.unlink(missing_ok=True)
             try:
                 for callback in self.callbacks:
                     callback.on_start(state)
                 private = self.private_training(state.game, console)
-                context = TrainingContext(self.data, self.recipe, self.settings, fabric, private, from_scratch=self.begin_with is None)
+                context = TrainingContext(self.data, self.recipe, self.settings, fabric, private, self.begin_with is None, self.processes)
                 with stop_requests() as stopped:
                     reason = train(state, context, self.callbacks, lambda: stopped() or (coach is not None and coach.wants_stop))
                     if reason == "stopped" and not stopped():
@@ -139,7 +147,8 @@ def resolve(settings: TrainSettings) -> TrainSettings:
     precision = settings.precision
     if precision == "auto":
         precision = "bfloat16" if has_fast_bfloat16(torch.device(device)) else "float32"
-    return replace(settings, device=device, precision=precision, threads=settings.threads or core_count())
+    threads, parts = settings.threads or max(1, core_count() // settings.devices), max(settings.parts, settings.devices)
+    return replace(settings, device=device, precision=precision, threads=threads, parts=parts)
 
 
 @contextlib.contextmanager
@@ -176,16 +185,26 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
+def share(state: State, processes: Processes) -> None:
+    """Give every process the state of the first one."""
+    if processes.count > 1:
+        tensors, facts = processes.share(state.tensors()), processes.agreed(state.facts())
+        if processes.rank:
+            state.restore(tensors, facts)
+
+
 @contextlib.contextmanager
-def machine_for(settings: TrainSettings) -> Iterator[Fabric]:
-    """Lightning Fabric in the settings' precision, on their device and threads; the caller's torch is left as it was."""
+def machine_for(settings: TrainSettings, gpu: int = 0) -> Iterator[Fabric]:
+    """Lightning Fabric in the settings' precision, on their device and threads; the caller's torch is left as it was. `gpu`: which one,
+    where there are several.
+    """
     keep_freed_memory()
     threads = torch.get_num_threads()
     torch.set_num_threads(settings.threads)
     try:
         devices = [torch.cuda.current_device()] if settings.device == "cuda" else []
         with torch.random.fork_rng(devices=devices), repeatable(settings.device):
-            yield fabric_for(settings)
+            yield fabric_for(settings, gpu)
     finally:
         torch.set_num_threads(threads)
 
@@ -198,7 +217,8 @@ def remedy(checkpointer: Checkpointer) -> str:
     return f"{where} Lower learning rates, or float32 in place of bfloat16, are the usual remedies: start a new run with them."
 
 
-def fabric_for(settings: TrainSettings) -> Fabric:
+def fabric_for(settings: TrainSettings, gpu: int = 0) -> Fabric:
     """Lightning Fabric on the device and in the precision of the settings."""
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    return Fabric(accelerator=settings.device, devices=1, precision="bf16-mixed" if settings.precision == "bfloat16" else "32-true")
+    devices = [gpu] if settings.device == "cuda" else 1
+    return Fabric(accelerator=settings.device, devices=devices, precision="bf16-mixed" if settings.precision == "bfloat16" else "32-true")

@@ -14,9 +14,9 @@ COACHING = ("coach", "coach_tries")
 """Settings that may be added when a run without a coach is resumed. (What a coach did is part of its checkpoints.)"""
 FREEZING = ("freeze_discriminator", "freeze_mapping")
 """Settings of transfer learning: what does not move."""
-MACHINE = ("device", "precision", "threads", "gradient_accumulation")
+MACHINE = ("device", "precision", "threads", "parts", "devices", "reduce")
 """Settings of the hardware, which do not change what is trained. A run may be resumed with others, for example on another machine; its
-results are then no longer the same to the bit."""
+results are then no longer the same to the bit. (With other devices, and the same parts and threads, they are.)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,8 @@ class TrainSettings:
         "minutes": {"at least": 0},
         "seed": {"at least": 0, "at most": 2**63 - 1},
         "threads": {"at least": 0, "at most": 4096},
-        "gradient_accumulation": {"at least": 1},
+        "parts": {"at least": 1},
+        "devices": {"at least": 1},
         "log_every": {"at least": 1},
         "sample_every": {"at least": 1},
         "samples": {"at least": 1, "at most": 2**16},
@@ -57,10 +58,15 @@ class TrainSettings:
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """Precision of the networks' arithmetic; weights are always float32. auto: bfloat16 if the hardware computes it fast, else float32."""
     threads: int = 0
-    """Number of CPU threads. 0: one per core, or OMP_NUM_THREADS if that is less."""
-    gradient_accumulation: int = 1
-    """Number of parts that each batch is split into; their gradients are summed. More parts need less memory for the same step (but
-    batch norm only sees one part at a time)."""
+    """Number of CPU threads of each process. 0: one per core, or OMP_NUM_THREADS if that is less, divided among the processes."""
+    parts: int = 1
+    """Number of parts that each batch is played in, a power of two; their gradients are summed. More parts need less memory for the same
+    step, but batch norm and minibatch deviation only see one part at a time. At least as many as devices."""
+    devices: int = 1
+    """Number of processes that train together, each on a GPU or with threads of its own, and plays some of the parts. A power of two. With
+    the same parts and threads, any number gives the same bits."""
+    reduce: Literal["exact", "fast"] = "exact"
+    """How processes add up gradients: in one order for any number of them, or in the order that is fastest."""
     log_every: int = 50
     """Number of steps between two lines of the log."""
     sample_every: int | None = None
@@ -103,12 +109,15 @@ class TrainSettings:
         `smallest_part`: number of samples that have to stay together when a batch is split.
         """
         problems = type_problems(self) + range_problems(self, self.ranges)
-        whole = type(batch_size) is type(self.gradient_accumulation) is type(smallest_part) is int
-        if whole and self.gradient_accumulation > 1 and smallest_part >= 1 and batch_size % (self.gradient_accumulation * smallest_part):
-            together = f" into packs of {smallest_part}" if smallest_part > 1 else ""
-            problems.append(
-                f"gradient_accumulation must divide the batch of {batch_size}{together}; {self.gradient_accumulation} does not."
-            )
+        whole = type(batch_size) is type(self.parts) is type(self.devices) is type(smallest_part) is int
+        if whole and self.parts > 0 and self.devices > 0 and smallest_part > 0:
+            for name in ("parts", "devices"):
+                if (value := getattr(self, name)).bit_count() != 1:
+                    problems.append(f"{name} must be a power of two (1, 2, 4, ...), not {value}.")
+            name, parts = max(("parts", self.parts), ("devices", self.devices), key=lambda named: named[1])
+            if batch_size % (parts * smallest_part):
+                together = f" into packs of {smallest_part}" if smallest_part > 1 else ""
+                problems.append(f"{name} must divide the batch of {batch_size}{together}; {parts} does not.")
         if not self.coach and self.coach_tries != type(self).coach_tries:
             problems.append("coach_tries does nothing without a coach: give coach too, or leave it out.")
         return problems

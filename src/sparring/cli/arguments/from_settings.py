@@ -46,8 +46,10 @@ def resume_arguments_without_run() -> type:
         "coach_tries": "How often the coach may intervene.",
         "device": "Device to compute on from now on.",
         "precision": "Precision of the networks' arithmetic from now on.",
-        "threads": "Number of CPU threads from now on. 0: one per core.",
-        "gradient_accumulation": "Number of parts that each batch is split into from now on. More parts need less memory.",
+        "threads": "Number of CPU threads of each process from now on. 0: one per core, divided among the processes.",
+        "parts": "Number of parts that each batch is played in from now on. More parts need less memory.",
+        "devices": "Number of processes that train together from now on, with the same results.",
+        "reduce": "How processes add up gradients from now on: exact or fast.",
     }
     assert others.keys() == {*COACHING, *MACHINE}
     return make_dataclass(

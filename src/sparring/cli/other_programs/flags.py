@@ -66,7 +66,7 @@ NAMES_ELSEWHERE = {
     "--identity": "lambdaidentity idt lambdaidt",
     "--cycle": "lambdaa lambdab lambdacycle",
     "--l1": "lambdal1",
-    "--gradient-accumulation": "accumulate accum gradaccum gradientaccumulateevery accumulationsteps",
+    "--parts": "gradientaccumulation gradientaccumulationsteps accumulate accum gradaccum gradientaccumulateevery accumulationsteps",
     "--steps": "iters iterations niters maxiter maxsteps numsteps totalsteps nsteps niter numiters step trainsteps",
     "--real-samples": "images nimg totalimages",
     "--minutes": "time hours timelimit maxminutes duration",

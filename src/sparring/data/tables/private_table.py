@@ -49,7 +49,7 @@ class PrivateRows(TableDataset):
 
     def secret(self, streams: Streams) -> SecretStreams:
         """Random numbers that nobody can guess, for the same moment as `streams`."""
-        return SecretStreams(self.noise_seed, streams.step, streams.rank, streams.device, streams.scope)
+        return SecretStreams(self.noise_seed, streams.step, streams.part, streams.device, streams.scope)
 
     def choose(self, streams: Streams, n: int) -> TableBatch:
         """See ChoosesSamples: each row with the chance of `n` in all rows, so that there are about `n`, and perhaps none."""
