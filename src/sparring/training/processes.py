@@ -6,6 +6,7 @@ state and plays some of the parts of each batch; only the first one (rank 0) wri
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,9 @@ from sparring.core.errors import ProcessLostError, SettingsError
 
 PATIENCE = timedelta(days=7)
 """How long a process waits for another, which may be evaluating. One that is gone is noticed at once, by its closed connection."""
+
+SOURCE_LINE = re.compile(r"^\[[^\]]*\] ")
+"""What messages of gloo begin with."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,8 @@ def lost_process_named() -> Iterator[None]:
     try:
         yield
     except RuntimeError as problem:
-        raise ProcessLostError(f"Another process of this training has ended, or cannot be reached any more: {problem}") from None
+        reason = SOURCE_LINE.sub("", str(problem)).split(". ")[0]
+        raise ProcessLostError(f"Another process of this training has ended, or cannot be reached any more ({reason}).") from None
 
 
 @contextlib.contextmanager

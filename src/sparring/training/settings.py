@@ -115,7 +115,7 @@ class TrainSettings:
                 if (value := getattr(self, name)).bit_count() != 1:
                     problems.append(f"{name} must be a power of two (1, 2, 4, ...), not {value}.")
             name, parts = max(("parts", self.parts), ("devices", self.devices), key=lambda named: named[1])
-            if batch_size % (parts * smallest_part):
+            if parts > 1 and batch_size % (parts * smallest_part):
                 together = f" into packs of {smallest_part}" if smallest_part > 1 else ""
                 problems.append(f"{name} must divide the batch of {batch_size}{together}; {parts} does not.")
         if not self.coach and self.coach_tries != type(self).coach_tries:
