@@ -46,7 +46,7 @@ from sparring.training.state import State
 
 SMALL: dict[str, dict[str, Any]] = {
     name: {"width": 4, "batch_size": 8, "latent_size": 8}
-    for name in ("dcgan", "cgan", "acgan", "lsgan", "wgan", "wgan-gp", "sngan", "sagan", "biggan", "unrolled", "r3gan")
+    for name in ("dcgan", "cgan", "acgan", "lsgan", "wgan", "wgan-gp", "sngan", "sagan", "biggan", "unrolled")
 }
 STYLES = {"channel_max": 8, "latent_size": 8, "style_size": 8, "mapping_layers": 2, "batch_size": 16}
 GROWING = {"channel_max": 8, "latent_size": 8, "start_side": 8, "stable_samples": 32, "fading_samples": 32, "batch_size": 16}
@@ -57,6 +57,7 @@ SMALL |= {
     "stylegan": {**GROWING, "style_size": 8, "mapping_layers": 2},
     "stylegan2": {**STYLES, "augment": "ada", "penalty_every": 2, "augment_samples": 200},
     "fastgan": {"channel_base": 64, "channel_max": 8, "batch_size": 8, "latent_size": 8},
+    "r3gan": {"channel_base": 64, "channel_max": 8, "blocks": 1, "group_size": 4, "batch_size": 8, "latent_size": 8},
     "vae": {"width": 8, "latent_size": 4, "batch_size": 8},
     "glow": {"width": 4, "levels": 2, "steps_per_level": 1, "batch_size": 8},
     "realnvp": {"width": 4, "blocks": 1, "levels": 2, "batch_size": 8},

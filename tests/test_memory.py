@@ -170,7 +170,8 @@ def test_other_runtime_errors_are_no_shortage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("batch", "parts", "fits", "split"), [(64, 1, 20, " 4 "), (64, 4, 7, " 16 "), (64, 1, None, " 2 "), (7, 1, 3, " 7 "), (64, 1, 0, None)]
+    ("batch", "parts", "fits", "split"),
+    [(64, 1, 20, " 4 "), (64, 4, 7, " 16 "), (64, 1, None, " 2 "), (24, 1, 7, " 4 "), (7, 1, 3, None), (64, 1, 0, None)],
 )
 def test_ways_out_divide_the_batch(batch: int, parts: int, fits: int | None, split: str | None) -> None:
     recipe = recipes.get("dcgan")(batch_size=batch)

@@ -235,7 +235,7 @@ def test_a_recipe_needs_no_checks_of_its_own() -> None:
 def test_train_settings_name_all_wrong_values_at_once() -> None:
     values = {
         "real_samples": True, "steps": 0, "minutes": math.inf, "seed": -1, "device": "gpu", "precision": "fp16", "threads": 10**10,
-        "parts": 3,
+        "parts": 0, "devices": -2, "reduce": "slow",
         "log_every": "5", "sample_every": 0, "samples": 0, "checkpoint_minutes": math.nan, "checkpoint_every": 2.5,
         "keep": 0, "evaluate_every": 0, "evaluate_samples": 1, "evaluate_extractor": 5, "holdout": -1, "coach": "yes", "coach_tries": 0,
         "freeze_discriminator": -1, "freeze_mapping": "yes",

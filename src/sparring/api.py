@@ -25,6 +25,7 @@ from sparring.inference.pack import pack
 from sparring.inference.score_rows import score_rows
 from sparring.inference.simulate import simulate
 from sparring.inference.translate_files import translate
+from sparring.interop.hub import pull, push
 from sparring.interop.import_weights import import_weights
 from sparring.interop.starting_weights import read_starting_weights
 from sparring.media.save_images import save_images
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Model", "SparringError", "allocate", "compare", "diagnose", "doctor", "forecast", "import_weights", "judge",
     "judge_against_statistics", "judge_frauds", "judge_translations", "load", "open_source", "pack", "playground",
-    "prepare", "resume", "save_images", "score_forecasts", "score_rows", "simulate", "train", "translate",
+    "prepare", "pull", "push", "resume", "save_images", "score_forecasts", "score_rows", "simulate", "train", "translate",
     "write_statistics",
 ]  # fmt: skip
 

@@ -18,6 +18,7 @@ from sparring.cli import (
     doctor,
     eye,
     forecast,
+    hub,
     import_weights,
     interpolate,
     judge,
@@ -71,6 +72,8 @@ SECTIONS = {
         "eye": "show what the discriminator has learned: classify, filters",
         "pack": "export the generator to a single file",
         "import": "read official weights",
+        "push": "publish a model on the Hugging Face hub, with a card",
+        "pull": "fetch a published model: tensors only",
     },
     "Evaluate": {
         "judge": "score samples against real images or rows, with a report",
@@ -95,7 +98,7 @@ PLAIN: Mapping[str, Command] = {
     "complete": complete.complete, "simulate": simulate.simulate, "forecast": forecast.forecast,
     "allocate": allocate.allocate, "pack": pack.pack, "import": import_weights.import_weights,
     "judge": judge.judge, "compare": compare.compare, "completion": completion,
-    "score": score.score, "density": density.density, "reconstruct": reconstruct.reconstruct,
+    "score": score.score, "density": density.density, "reconstruct": reconstruct.reconstruct, "push": hub.push, "pull": hub.pull,
 }  # fmt: skip
 """Commands whose arguments are the parameters of a function."""
 

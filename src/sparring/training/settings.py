@@ -111,11 +111,10 @@ class TrainSettings:
         problems = type_problems(self) + range_problems(self, self.ranges)
         whole = type(batch_size) is type(self.parts) is type(self.devices) is type(smallest_part) is int
         if whole and self.parts > 0 and self.devices > 0 and smallest_part > 0:
-            for name in ("parts", "devices"):
-                if (value := getattr(self, name)).bit_count() != 1:
-                    problems.append(f"{name} must be a power of two (1, 2, 4, ...), not {value}.")
             name, parts = max(("parts", self.parts), ("devices", self.devices), key=lambda named: named[1])
-            if parts > 1 and batch_size % (parts * smallest_part):
+            odd = [(name, value) for name in ("parts", "devices") if (value := getattr(self, name)).bit_count() != 1]
+            problems += [f"{name} must be a power of two (1, 2, 4, ...), not {value}." for name, value in odd]
+            if not odd and parts > 1 and batch_size % (parts * smallest_part):
                 together = f" into packs of {smallest_part}" if smallest_part > 1 else ""
                 problems.append(f"{name} must divide the batch of {batch_size}{together}; {parts} does not.")
         if not self.coach and self.coach_tries != type(self).coach_tries:
