@@ -7,7 +7,7 @@
 
 exact: six steps in four parts, one thread for each process, float32; every tensor of the last checkpoint and every byte of log.jsonl is
 compared. "4, 2, 1": two steps with four processes, two with two, two with one.
-parts: medians of 15 steps, after 3, in rounds that take turns.
+parts: medians of 6 steps, after 2, in rounds that take turns.
 sums: medians of 20 sums of 1 and 4 million float32, after 3.
 simulate: no GPU is asked. The seconds of a step are measured on one core here and divided by --speedup; traffic is twice the gradients, as
 in a ring; 450 GB/s and 5 microseconds a message among 8 GPUs (NVLink 4), 50 GB/s and 10 microseconds beyond (InfiniBand NDR)."""
@@ -167,10 +167,10 @@ def parts() -> None:
     for name in CASES:
         ready = {count: prepared(name, count)[:3] for count in (1, 2, 4)}
         seconds: dict[int, list[float]] = {count: [] for count in ready}
-        for round_ in range(18):
+        for round_ in range(8):
             for count, (state, context, runners) in ready.items():
                 used = step(state, context, runners)
-                if round_ >= 3:
+                if round_ >= 2:
                     seconds[count].append(used)
         one, *others = (statistics.median(each) for each in seconds.values())
         print(f"| `{name}` | {one:.3f} | {' | '.join(f'{other / one:.2f} times' for other in others)} |", flush=True)
@@ -223,7 +223,7 @@ def simulate(speedup: float) -> None:
     print("|---" * 10 + "|")
     for name in CASES:
         state, context, runners, _ = prepared(name, 1)
-        compute = statistics.median([step(state, context, runners) for _ in range(10)][2:]) / speedup
+        compute = statistics.median([step(state, context, runners) for _ in range(6)][2:]) / speedup
         sizes = [4 * sum(weight.numel() for weight in runner.weights) * runner.turn.repeat for runner in runners]
         cells = [f"{compute / (compute + sum(reduce_seconds(2**power, size) for size in sizes)):.2f}" for power in range(3, 10)]
         print(f"| `{name}` | {1000 * compute:.2f} | {sum(sizes) / 1e6:.1f} | {' | '.join(cells)} |", flush=True)
