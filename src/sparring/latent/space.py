@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from sparring.core.batch import Labels
 from sparring.core.errors import DataError, SettingsError
 from sparring.games.capabilities import DrawsRowByRow
 from sparring.games.game import evaluating
@@ -48,7 +49,7 @@ class LatentSpace:
         generator = self.generator
         self.has_styles = isinstance(generator, StyleGenerator)
 
-    def points_of(self, images: "Sequence[int] | FoundPoints", label: Label = None) -> tuple[Points, Int64[Tensor, " n"] | None]:
+    def points_of(self, images: "Sequence[int] | FoundPoints", label: Label = None) -> tuple[Points, Labels | None]:
         """The points and the classes of images: of the first sample of each seed, or of points that were found earlier (see `read_points`).
         Raises a SettingsError for points of another latent space.
         """
@@ -75,7 +76,7 @@ class LatentSpace:
         latents = torch.cat([self.game.chunk_of_latents(seed, chunk) for chunk in range(-(-n // SAMPLE_CHUNK))])[:n]
         return self.points_from_latents(latents, self.sample_labels(n, label, seed))
 
-    def sample_labels(self, which: Sequence[int] | int, label: Label, seed: int = 0) -> Int64[Tensor, " n"] | None:
+    def sample_labels(self, which: Sequence[int] | int, label: Label, seed: int = 0) -> Labels | None:
         """The classes of samples, or None without classes: of the first sample of each seed in `which`, or of the first `which` samples of
         `seed`. A `label` replaces them.
         """
@@ -89,7 +90,7 @@ class LatentSpace:
         )
 
     @torch.no_grad()
-    def points_from_latents(self, latents: Float[Tensor, "n latent"], labels: Int64[Tensor, " n"] | None) -> Points:
+    def points_from_latents(self, latents: Float[Tensor, "n latent"], labels: Labels | None) -> Points:
         """The points of latents z: z itself, or its styles w for all layers."""
         if isinstance(self.generator, StyleGenerator):
             with evaluating(self.generator):
@@ -112,7 +113,7 @@ class LatentSpace:
         return torch.cat(images).clamp(-1, 1)
 
     def generate_with_features(
-        self, points: Points, labels: Int64[Tensor, " n"] | None, summary: Callable[[Maps], Float[Tensor, "_ features"]]
+        self, points: Points, labels: Labels | None, summary: Callable[[Maps], Float[Tensor, "_ features"]]
     ) -> tuple[Images, dict[int, Float[Tensor, "n features"]], dict[int, str]]:
         """Images of points; for each side of the generator's feature maps, a `summary` of the last map of that side; and for each side the
         name of the module that outputs this map.
@@ -137,7 +138,7 @@ class FoundPoints:
     """Points that were found for images, and their classes where the latent does not say them."""
 
     points: Points
-    labels: Int64[Tensor, " n"] | None = None
+    labels: Labels | None = None
 
 
 def read_points(path: Path) -> FoundPoints:

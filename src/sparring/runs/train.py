@@ -106,7 +106,7 @@ def begin(
     resolved = resolve(chosen.training.with_budget())
     dataset = data if modality.is_dataset(data) else modality.open(data, chosen.recipe, chosen.data, console)
     dataset = modality.fit(dataset, chosen.recipe, resolved.holdout, resolved.seed)
-    if source is not None and "condition" not in given and not getattr(dataset.spec, "classes", ()):
+    if source is not None and "condition" not in given and not dataset.spec.condition_names:
         chosen = replace(chosen, recipe=without_condition(chosen.recipe))
     check(chosen.recipe, dataset.spec)
     trained_on, _ = modality.split_holdout(
