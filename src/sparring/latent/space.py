@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sparring.core.batch import Labels
@@ -19,16 +19,17 @@ from sparring.core.errors import DataError, SettingsError
 from sparring.games.capabilities import DrawsRowByRow
 from sparring.games.game import evaluating
 from sparring.games.latent_game import SAMPLE_CHUNK
+from sparring.inference.labels import Asked, labels_of
 from sparring.inference.model import Model
 from sparring.nets.forward_hooks import record_feature_maps
 from sparring.nets.style_generator import StyleGenerator
 
-Label = str | int | None
+Label = Asked | None
 Images = Float[Tensor, "n c h w"]
 Points = Float[Tensor, "n *point"]
 Maps = Float[Tensor, "_ channels h w"]
-Classes = Int64[Tensor, " n"] | Float[Tensor, "n classes"] | None
-"""Class indices, a weight for each class, or None without classes."""
+Classes = Labels | Float[Tensor, "n classes"] | None
+"""Labels, a weight for each class, or None without classes."""
 
 
 class LatentSpace:
@@ -82,7 +83,7 @@ class LatentSpace:
         """
         n = which if isinstance(which, int) else len(which)
         if label is not None:
-            return torch.full((n,), self.model.label_of(label), device=self.game.device)
+            return labels_of(self.model, label, n, seed)
         if not self.game.conditional:
             return None
         return (
@@ -101,7 +102,8 @@ class LatentSpace:
         """A function that maps points to images and can be differentiated. `classes` are used for z only, because w depends on them."""
         if isinstance(self.generator, StyleGenerator):
             return self.generator.synthesize
-        condition = classes if classes is not None and classes.is_floating_point() else self.game.condition(classes)
+        weights = classes is not None and classes.ndim == 2 and classes.shape[1] == len(self.game.spec.condition_names)
+        condition = classes if weights else self.game.condition(classes)
         return lambda points: self.game.generate(points, condition)
 
     @torch.no_grad()
@@ -145,7 +147,8 @@ def read_points(path: Path) -> FoundPoints:
     """The points in a points.npz that `sparring latent project` wrote. Raises a DataError if there are none."""
     try:
         with np.load(path, allow_pickle=False) as content:
-            labels = torch.from_numpy(np.asarray(content["labels"], np.int64)) if "labels" in content else None
+            found = content.get("labels")
+            labels = None if found is None else torch.from_numpy(np.asarray(found, np.int64 if found.ndim == 1 else np.float32))
             return FoundPoints(torch.from_numpy(np.asarray(content["points"], np.float32)), labels)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as problem:
         raise DataError(f"{path} cannot be read as points: {problem}. Give the points.npz of sparring latent project.") from None

@@ -16,8 +16,11 @@ from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from sparring.core.random_streams import stream_seed
+
 KNOTS = 16
 """Largest number of values of a continuous label that serve as its classes."""
+NEAREST = 32
 EXAMPLES = 512
 """Number of training images whose labels are kept, to draw from where none are asked for."""
 
@@ -113,6 +116,17 @@ def values_of_labels(labels: Sequence[ImageLabel], rows: Float32[np.ndarray, "n 
     return np.stack([label.values(rows[:, place].astype(np.float64)) for place, label in enumerate(labels)], axis=1)
 
 
-def example_rows(labels: Sequence[ImageLabel]) -> Float32[np.ndarray, "examples labels"]:
-    """The rows of labels of some training images."""
-    return rows_of_labels(labels, np.stack([np.array(label.examples) for label in labels], axis=1))
+def rows_like(labels: Sequence[ImageLabel], asked: Mapping[int, float], seed: int, n: int) -> Float32[np.ndarray, "n labels"]:
+    """Rows of labels in which those of `asked` (by number of the label) are as asked for, and the others as in training images: of those
+    that have the most of the classes asked for, the 32 that are nearest to the values asked for, in an order that the seed chooses. Row i
+    does not depend on `n`.
+    """
+    rows = rows_of_labels(labels, np.stack([np.array(label.examples) for label in labels], axis=1))
+    misses = sum(((rows[:, place] != value) for place, value in asked.items() if labels[place].classes), np.zeros(len(rows)))
+    rows = rows[misses == misses.min()]
+    far = [np.abs(rows[:, place] - value) / labels[place].size for place, value in asked.items() if labels[place].knots]
+    rows = rows[np.sum(far, axis=0).argsort(kind="stable")[:NEAREST]] if far else rows
+    order = np.random.Generator(np.random.Philox(stream_seed(seed, "labels", 0))).permutation(len(rows))
+    found = rows[np.resize(order, n)]
+    found[:, list(asked)] = list(asked.values())
+    return found

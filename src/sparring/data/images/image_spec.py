@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from sparring.core.batch import Labels
 from sparring.core.data_spec import Spec
-from sparring.core.random_streams import stream_seed
-from sparring.data.images.image_labels import ImageLabel, example_rows
+from sparring.data.images.image_labels import ImageLabel, rows_like
 
 LARGEST_SIDE = 8192
 IMAGE_CHANNELS = {1, 3, 4}
@@ -90,9 +88,7 @@ class ImageSpec(Spec):
         """See Spec. Of several labels: rows of training images, in an order that the seed chooses, so that labels go together as there."""
         if not self.labels:
             return super().usual_labels(seed, n)
-        rows = example_rows(self.labels)
-        order = np.random.Generator(np.random.Philox(stream_seed(seed, "labels", 0))).permutation(len(rows))
-        return torch.from_numpy(rows[np.resize(order, n)])
+        return torch.from_numpy(rows_like(self.labels, {}, seed, n))
 
     def vicinal(self, labels: Labels, noise: Float[Tensor, "n labels"]) -> Labels:
         """See Spec."""
