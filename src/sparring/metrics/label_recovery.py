@@ -61,7 +61,7 @@ def value_recovery(predicted: Float64[Tensor, " n"], asked: Float64[Tensor, " n"
     # The mean over all pairs, of predictions in order: each asked value has those below and those above it.
     ordered = predicted.sort().values
     sums = torch.cat([ordered.new_zeros(1), ordered.cumsum(dim=0)])
-    below = torch.searchsorted(ordered, asked)
+    below = torch.searchsorted(ordered, asked.contiguous())
     n = len(ordered)
     by_chance = ((asked * below - sums[below]) + (sums[n] - sums[below] - asked * (n - below))).mean().item() / n
     return Recovery(errors.mean().item(), (errors.std() / n**0.5).item(), by_chance)
