@@ -38,7 +38,7 @@ def unused_labels(spec: Any) -> list[str]:  # noqa: ANN401 (images, or points on
     if spec.classes or not spec.condition_names:
         return []
     names = ", ".join(label.name for label in spec.labels)
-    return [f"This data has labels ({names}), which condition='none' does not use. Use condition='projection', or leave labels out."]
+    return [f"This data has labels ({names}), which condition='none' does not use. Choose another condition, or leave labels out."]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate as resized
 
+from sparring.core.batch import Labels
 from sparring.core.errors import SettingsError
 from sparring.games.capabilities import DrawsRowByRow
 from sparring.games.latent_game import LatentGame
@@ -69,7 +70,7 @@ def nvidia_latents(model: "Model", seeds: Sequence[int]) -> Float[Tensor, "n lat
 
 def checked(
     model: "Model", n: int, seed: int, first: int, label: Asked | None, truncation: float | None
-) -> tuple[LatentGame, Int64[Tensor, " n"] | None]:
+) -> tuple[LatentGame, Labels | None]:
     """The game and the labels of what is asked for, or an error."""
     if n < 1 or first < 0:
         raise SettingsError(f"n must be at least 1 and first at least 0, not {n} and {first}.")

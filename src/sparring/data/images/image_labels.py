@@ -20,9 +20,10 @@ from sparring.core.random_streams import stream_seed
 
 KNOTS = 16
 """Largest number of values of a continuous label that serve as its classes."""
-NEAREST = 32
-EXAMPLES = 512
-"""Number of training images whose labels are kept, to draw from where none are asked for."""
+MOST_MOVED = 0.5
+"""Farthest that a vicinity reaches, in positions."""
+EXAMPLES, NEAREST = 512, 32
+"""Number of training images whose labels are kept, to draw from where none are asked for, and how many of them are like what is."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class ImageLabel:
     knots: tuple[float, ...] = ()
     """Of a continuous label: rising values with as many training images between each two, from the smallest to the largest."""
     vicinity: float = 0.0
-    """Of a continuous label: half the largest gap between neighboring values, in positions, so that every value between the smallest and
-    the largest is in the vicinity of some image (kappa of Ding et al. 2021, with m = 1/2)."""
+    """Of a continuous label: half the largest gap between neighboring values, as a share of the range, so that every value between the
+    smallest and the largest is in the vicinity of some image (kappa of Ding et al. 2021, with m = 1/2)."""
     examples: tuple[float, ...] = ()
     """Values (or numbers of classes) of some training images, in the same order for all labels of a data set."""
 
@@ -64,6 +65,18 @@ class ImageLabel:
         if self.classes:
             return one_hot(column.long(), self.size).float()
         return (1 - (column[:, None] - torch.arange(self.size, device=column.device)).abs()).clamp(min=0)
+
+    def nearby(self, column: Float[Tensor, " n"], noise: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """Values that are `noise` times the vicinity away, but at most half a position, so that values that are far from all others do not
+        blur the rest; classes as they are.
+        """
+        if self.classes:
+            return column
+        scaled = np.array(self.knots, np.float64)
+        knots = torch.from_numpy((scaled - scaled[0]) / (scaled[-1] - scaled[0])).to(column)
+        moved = self.weights(column) @ knots + noise * self.vicinity
+        positions = ((moved[:, None] - knots[:-1]) / knots.diff()).clamp(0, 1).sum(dim=1)
+        return positions.clamp(column - MOST_MOVED, column + MOST_MOVED)
 
     def with_one_more(self) -> "ImageLabel":
         """The label with one weight more."""
@@ -101,7 +114,7 @@ def describe_label(name: str, classes: Sequence[str], values: Float64[np.ndarray
     distinct = np.unique(values)
     knots = distinct if len(distinct) <= KNOTS else np.unique(np.quantile(values, np.linspace(0, 1, KNOTS), method="nearest"))
     found = ImageLabel(name, (), tuple(knots.tolist()), examples=examples)
-    gap = float(np.diff(found.positions(distinct)).max())
+    gap = float(np.diff(distinct).max() / (distinct[-1] - distinct[0]))
     return ImageLabel(name, (), found.knots, gap / 2, examples)
 
 

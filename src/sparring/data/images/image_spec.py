@@ -94,9 +94,8 @@ class ImageSpec(Spec):
         """See Spec."""
         if not self.labels:
             return labels
-        reach = torch.tensor([label.vicinity for label in self.labels], device=labels.device)
-        last = torch.tensor([label.size - 1.0 for label in self.labels], device=labels.device)
-        return (labels + noise * reach).clamp(min=torch.zeros_like(last), max=last)
+        columns = [label.nearby(labels[:, place], noise[:, place]) for place, label in enumerate(self.labels)]
+        return torch.stack(columns, dim=1)
 
     def checked(self) -> "ImageSpec":
         """This spec; a ValueError for sizes and channels that no image has."""

@@ -53,8 +53,8 @@ class _Findings:
 
 def with_label_columns(source: Source, table: str, chosen: Sequence[str]) -> Source:
     """The images of a source that have every label, with the labels of a table in place of classes. `chosen`: its columns, perhaps with
-    :class or :number (empty: all that can be labels). Images without a row, or with cells that cannot be used, become problems. Raises a
-    DataError that lists what is wrong with the table as a whole.
+    :class or :number (empty: all that can be labels). A single column of classes gives classes. Images without a row, or with cells that
+    cannot be used, become problems. Raises a DataError that lists what is wrong with the table as a whole.
     """
     read = _read(source, table)
     file_column, rows_by_image, notes = _match_rows(source, read)
@@ -74,13 +74,15 @@ def with_label_columns(source: Source, table: str, chosen: Sequence[str]) -> Sou
     if source.classes:
         found.notes.append(f"Labels are those of {read.name}; the {len(source.classes)} classes of {source.name} are not used beside them.")
     kept = source.select(good, "labeled")
-    key = [(label.name, label.classes, label.values[good].tobytes()) for label in labels]
+    values = [label.values[good] for label in labels]
+    key = [(label.name, label.classes, each.tobytes()) for label, each in zip(labels, values, strict=True)]
+    alone = len(labels) == 1 and labels[0].classes  # then it is what classes by folder are
     return replace(
         kept,
-        items=[Item(item.name) for item in kept.items],
+        items=[Item(item.name, int(values[0][place]) if alone else None) for place, item in enumerate(kept.items)],
         identify=lambda: hash_key("label columns", source.key, key, problems),
-        classes=(),
-        labels=tuple(LabelColumn(name, classes, values[good]) for name, classes, values in labels),
+        classes=alone or (),
+        labels=() if alone else tuple(label._replace(values=each) for label, each in zip(labels, values, strict=True)),
         problems=(*source.problems, *problems),
         notes=(*source.notes, *found.notes),
     )
