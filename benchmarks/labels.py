@@ -5,8 +5,8 @@ generated image, with and without vicinity, beside shuffled labels.
 
 Data: the embedded garments at 16x16 with two labels, kind and mean brightness (0 to 1). Made difficult: images with a tenth of all values
 (the gap) are left out, and of the brightest fifth (rare) nineteen in twenty. Asked for: the labels of 1,000 training images, and of 500
-images each that were left out in the gap and among the bright ones. `kind` is the share of images whose kind is recognized by ridge regression of
-pixels that was fitted to real images. Every configuration is `cgan` with --width 16 and as many steps.
+images each that were left out in the gap and among the bright ones. `kind` is the share of images whose kind is recognized by ridge
+regression of pixels that was fitted to real images. Every configuration is `cgan` with --width 16 and as many steps.
 """
 
 import argparse

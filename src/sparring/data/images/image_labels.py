@@ -37,8 +37,8 @@ class ImageLabel:
     knots: tuple[float, ...] = ()
     """Of a continuous label: rising values with as many training images between each two, from the smallest to the largest."""
     vicinity: float = 0.0
-    """Of a continuous label: half the largest gap between neighboring values, as a share of the range, so that every value between the
-    smallest and the largest is in the vicinity of some image (kappa of Ding et al. 2021, with m = 1/2)."""
+    """Of a continuous label: half the largest gap between neighboring values, as a share of the range, so that every value among them is in
+    the vicinity of some image (kappa of Ding et al. 2021, with m = 1/2, but of the middle 98% of the images: outliers lie far apart)."""
     examples: tuple[float, ...] = ()
     """Values (or numbers of classes) of some training images, in the same order for all labels of a data set."""
 
@@ -114,7 +114,9 @@ def describe_label(name: str, classes: Sequence[str], values: Float64[np.ndarray
     distinct = np.unique(values)
     knots = distinct if len(distinct) <= KNOTS else np.unique(np.quantile(values, np.linspace(0, 1, KNOTS), method="nearest"))
     found = ImageLabel(name, (), tuple(knots.tolist()), examples=examples)
-    gap = float(np.diff(distinct).max() / (distinct[-1] - distinct[0]))
+    low, high = np.quantile(values, (0.01, 0.99), method="nearest")
+    middle = distinct[(distinct >= low) & (distinct <= high)]
+    gap = float(np.diff(middle if len(middle) > 1 else distinct).max() / (distinct[-1] - distinct[0]))
     return ImageLabel(name, (), found.knots, gap / 2, examples)
 
 
