@@ -149,8 +149,8 @@ class TwoPlayerGame(LatentGame):
 
     def vicinal_labels(self, context: StepContext, labels: Labels | None) -> Labels | None:
         """The labels that both networks are told in place of `labels`: of continuous ones others nearby, so that an image counts for all
-        values in its vicinity, with equal weights (hard) or as exp(-nu d^2) with nu = 1 / kappa^2 (soft). So the real images of a told value
-        are those of the hard and the soft vicinal loss of Ding et al. 2021 (arXiv:2011.07466, section 2).
+        values in its vicinity, with equal weights (hard) or as exp(-nu d^2) with nu = 1 / kappa^2 (soft). So the real images of a value are
+        those of the hard and the soft vicinal loss of Ding et al. 2021 (arXiv:2011.07466, section 2).
         """
         if not self.conditional or labels is None or labels.ndim == 1 or self.settings.vicinity == "none":
             return labels
