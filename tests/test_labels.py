@@ -304,6 +304,11 @@ def test_recipes_without_a_condition_refuse_labels() -> None:
     assert not recipes.get("dcgan")(condition="projection").problems(SPEC)
 
 
+def test_a_vicinity_without_continuous_labels_is_refused() -> None:
+    for spec in (ImageSpec(16, 16, 1), ImageSpec(16, 16, 1, ("x", "y"))):
+        assert any("vicinity is for continuous" in problem for problem in recipes.get("dcgan")(vicinity="soft").problems(spec))
+
+
 def tiny_game(**settings: object) -> TwoPlayerGame:
     return recipes.get("acgan")(width=4, batch_size=3, **settings).build(SPEC)
 

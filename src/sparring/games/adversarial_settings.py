@@ -136,6 +136,8 @@ class AdversarialSettings(Recipe):
                 f"condition={self.condition!r} needs data with classes, and this data has none. Make a folder for each class, add a "
                 "labels.csv, or use condition='none'."
             )
+        if self.vicinity != type(self).vicinity and (spec.classes or not spec.condition_names):
+            found.append("vicinity is for continuous labels, and this data has none. Leave it out.")
         if self.label_smoothing and self.objective not in HAVE_TARGETS:
             found.append(
                 f"label_smoothing needs an objective with targets ({', '.join(HAVE_TARGETS)}); {self.objective!r} has none. Set it to 0."
