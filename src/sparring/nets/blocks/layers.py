@@ -28,7 +28,8 @@ class ConditionalBatchNorm(nn.Module):
         """Normalize x and apply the classes' scales and offsets. `condition` has a weight for each class, one-hot for a single class. Of
         several labels the offsets add up, and so do the scales' differences from 1.
         """
-        scale, offset = condition @ self.scale + (1 - condition.sum(dim=1, keepdim=True)), condition @ self.offset
+        scale, offset = condition @ self.scale, condition @ self.offset
+        scale = scale + (1 - condition.sum(dim=1, keepdim=True)).to(scale.dtype)
         return torch.addcmul(offset[:, :, None, None], self.norm(x), scale[:, :, None, None])
 
 
