@@ -1,12 +1,15 @@
 """`sparring data`: inspect data, and prepare it for training."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
 from sparring.cli.arguments.shared import DATA, TABLES
 from sparring.core.console import console
+
+if TYPE_CHECKING:
+    from sparring.data.preprocessing import Preprocessing
 
 Inspected = Annotated[
     Positional[str],
@@ -18,6 +21,8 @@ def inspect_data(
     data: Inspected,
     split: str | None = None,
     max_pixels: int | None = None,
+    labels: str | None = None,
+    label_columns: tuple[str, ...] = (),
     patient: str | None = None,
     code: str | None = None,
     time: str | None = None,
@@ -36,6 +41,8 @@ def inspect_data(
     Args:
         split: Part of the data to read, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
         max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.
+        labels: For images: a table with several or continuous labels (see `sparring train RECIPE --help`).
+        label_columns: For images: columns of that table. Default: all.
         patient: For health records: the column that says which patient a row is of.
         code: For health records in a long file: the column of the codes. Default: there is a column for each code.
         time: For health records in a long file: the column of the dates, which tell the visits of a patient.
@@ -47,31 +54,32 @@ def inspect_data(
         out: The contact sheet or table.json to write. Default: DATA-contact-sheet.png, DATA-table.json. Of health records: a table (.csv,
             .parquet and others) with a row for each patient, which recipes of tables can learn. Default: none.
     """
+    from sparring.data.preprocessing import Preprocessing
     from sparring.data.records.records_reading import RecordsReading, are_records
     from sparring.data.tables.table_files import is_table
 
+    for_images = {"--split": split, "--max-pixels": max_pixels, "--labels": labels, "--label-columns": label_columns or None}
     of_records: dict[str, Any] = {"patient": patient, "code": code, "time": time, "count": count, "visits": visits, "values": values}
     if records or are_records(data) or any(value not in {None, "binary"} for value in of_records.values()):
         from sparring.cli.inspect_records import inspect_records_source
 
-        return inspect_records_source(data, RecordsReading(**of_records), out, {"--split": split, "--max-pixels": max_pixels})
+        return inspect_records_source(data, RecordsReading(**of_records), out, for_images)
     if is_table(data):
         from sparring.cli.inspect_table import inspect_table_file
 
-        return inspect_table_file(data, out, {"--split": split, "--max-pixels": max_pixels})
-    return _inspect_images(data, split, max_pixels, out)
+        return inspect_table_file(data, out, for_images)
+    return _inspect_images(data, Preprocessing(split=split, max_pixels=max_pixels, labels=labels, label_columns=label_columns), out)
 
 
-def _inspect_images(data: str, split: str | None, max_pixels: int | None, out: Path | None) -> int:
+def _inspect_images(data: str, preprocessing: "Preprocessing", out: Path | None) -> int:
     from sparring.data.images.inspect import inspect_source
     from sparring.data.open_by_name import open_source
-    from sparring.data.preprocessing import Preprocessing
     from sparring.media.image_files import output_kind, save_image
 
     screen = console()
     if out is not None:
         output_kind(out, "image")
-    inspection = inspect_source(open_source(data, split=split), Preprocessing(max_pixels=max_pixels), progress=screen.is_terminal)
+    inspection = inspect_source(open_source(data, split=preprocessing.split), preprocessing, progress=screen.is_terminal)
     for line in inspection.lines():
         screen.print(line)
     if inspection.contact_sheet is not None:

@@ -13,6 +13,8 @@ def doctor(
     channels: Literal[1, 3, 4] | None = None,
     crop: Literal["center", "squash", "pad"] | None = None,
     max_bad: float | None = None,
+    labels: str | None = None,
+    label_columns: tuple[str, ...] | None = None,
     target: str | None = None,
     inputs: Literal["given", "edges", "scribble", "gray", "low-resolution", "masked"] = "given",
     side_by_side: Literal["none", "left", "right"] = "none",
@@ -34,6 +36,8 @@ def doctor(
         channels: Number of color channels: 1 gray, 3 color, 4 color with transparency. Default: 1 if all images are gray, else 3.
         crop: How images become square: center cuts out the middle, squash distorts, pad adds background. Default: center.
         max_bad: Largest fraction of images that may be unreadable, 0 to 1. Default: 0.1.
+        labels: A table with several or continuous labels (see `sparring train RECIPE --help`).
+        label_columns: Columns of that table. Default: all.
         target: For image translation: the target images (like --data), or one image whose style is transferred.
         inputs: For image translation: how the input is made from each image, which is its target. given: inputs are part of the data.
         side_by_side: For image translation: each file holds a pair side by side, with the input on this side.
@@ -53,7 +57,7 @@ def doctor(
     from sparring.data.records.records_reading import RecordsReading
 
     screen = console()
-    preprocessing = {"size": size, "channels": channels, "crop": crop, "max_bad": max_bad}
+    preprocessing = {"size": size, "channels": channels, "crop": crop, "max_bad": max_bad, "labels": labels, "label_columns": label_columns}
     named = {name: value for name, value in preprocessing.items() if value is not None}
     pairing: dict[str, Any] = {"target": target, "inputs": inputs, "side_by_side": side_by_side}
     reading = RecordsReading(patient=patient, code=code, time=time, count=count, visits=visits, values=values)

@@ -23,8 +23,8 @@ def interpolate(
 
     Args:
         seeds: Images to interpolate between: the first of each seed. Default: 0 1 2 3; 0 if several labels are given.
-        labels: Class of each image, or one class for all. One seed with several labels interpolates between classes. Default: as in
-            `sparring sample`.
+        labels: Class of each image, or one class for all. One seed with several labels interpolates between classes. Of several labels,
+            values by name, such as age=20,color=red age=60: what an image does not name stays. Default: as in `sparring sample`.
         frames: Number of frames from one image to the next.
         space: Latent space: z (spherical interpolation), or w of style generators (linear interpolation).
         out: File to write: a video (.gif, .mp4) or a strip (.png, .webp, .jpg). Default: RUN-walk.gif.

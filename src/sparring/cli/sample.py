@@ -24,7 +24,7 @@ def sample(
         ),
     ] = 64,
     seed: int = 0,
-    label: str | None = None,
+    label: tuple[str, ...] = (),
     truncation: float | None = None,
     where: tuple[str, ...] = (),
     customers: Literal["own", "fresh"] | None = None,
@@ -40,7 +40,9 @@ def sample(
         truncation: Trades variety for quality. For style generators: w is moved towards its mean, and this fraction of the distance is
             kept (try 0.7). For models with likelihoods: the temperature (try 0.8). For others: the largest absolute value in a latent
             vector (try 0.5). Default: no truncation.
-        label: Class of the images, by name or number. all: one row for each class. Default: all classes in turn.
+        label: Class of the images, by name or number; of several labels their values by name, such as color=red age=30, the others as in
+            training images. all, or color=all: one row for each class, or for values from the smallest to the largest. Default: all classes
+            in turn, or labels of training images.
         where: Conditions on the rows of a table, such as "country=FR" "age>=60" or "income=missing". They hold in every row.
             Of orders: on lines, by role or column ("product=SKU" "time>=2024-06-01" "group=Road"). product=new with a group, a price or
             both is a product that was never sold.
@@ -57,6 +59,7 @@ def sample(
     from sparring.core.formatting import plural
     from sparring.data.tables.table_files import is_table_name
     from sparring.games.capabilities import DrawsRowByRow, MakesOrders, MakesRecords, MakesRows, SimulatesSeries
+    from sparring.inference.labels import each_of, joined
     from sparring.inference.sampling import in_proportion
     from sparring.media.image_files import OutputKind, output_kind
     from sparring.media.save_images import save_images
@@ -66,7 +69,7 @@ def sample(
     if out is not None and not is_table_name(out) and out.suffix.lower() != ".html":
         output_kind(out, "video", "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
-    for_images = label is not None or truncation is not None or seed_style != "own"
+    for_images = bool(label) or truncation is not None or seed_style != "own"
     if isinstance(model.game, MakesRows | MakesOrders | MakesRecords | SimulatesSeries):
         return _sample_lines(model, run, number, seed, where, customers, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"), for_images)
     if customers is not None:
@@ -74,17 +77,16 @@ def sample(
     if where:
         raise SettingsError(f"--where is for models of tables and orders, and {run} makes images. Leave it out.")
     out = out or Path(f"{run.resolve().stem}-seed-{seed}.png")
+    asked = joined(model, label) if label else None
     watched: tuple[OutputKind, ...] = ("video",) if isinstance(model.game, DrawsRowByRow) else ()
     if output_kind(out, *watched, "image", "array", "folder") == "video":
         if seed_style != "own":
             raise SettingsError(f"{run} draws pixel by pixel, and NVIDIA's seeds are for StyleGANs: leave --seed-style out.")
-        return _watch(model, number, seed, label, truncation, out)
-    labels = list(range(len(model.spec.classes))) if label == "all" else [label]
-    if label == "all":
-        model.label_of(0)  # refuses runs without classes
+        return _watch(model, number, seed, asked, truncation, out)
+    labels = [None] if asked is None else each_of(model, asked)
     how = {"seed": seed, "truncation": truncation, "seed_style": seed_style}
     pieces = (in_proportion(model, piece) for one in labels for piece in model.sample_in_pieces(number, label=one, **how))
-    save_images(pieces, out, columns=number if label == "all" else None)
+    save_images(pieces, out, columns=number if len(labels) > 1 else None)
     stretched = ", stretched back to the proportion of the data" if model.preprocessing.proportion is not None else ""
     console().print(f"{plural(number * len(labels), 'image', 'images')} of {model.spec.height}x{model.spec.width}{stretched}: {out}")
     return 0

@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+Labels = Int64[Tensor, " n"] | Float[Tensor, "n labels"]
+"""Labels of samples: the class of each; or, of data with several or continuous labels, a row for each, as `Spec.condition_of` takes it."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -13,8 +16,8 @@ class Batch:
 
     samples: Float[Tensor, "n ..."]
     """Samples as networks see them. Images: pixels in [-1, 1], in channels-last memory."""
-    labels: Int64[Tensor, " n"] | None = None
-    """Class of each sample, or None for data without classes."""
+    labels: Labels | None = None
+    """Class of each sample, or its row of several or continuous labels; None for data without labels."""
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device."""

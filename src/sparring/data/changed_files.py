@@ -45,6 +45,14 @@ def _prepared_folders() -> Iterator[Path]:
 
 
 def _equal(one: Store, at: int, other: Store, there: int) -> bool:
-    """Whether two images have the same pixels and classes."""
-    classes = [None if store.labels is None else store.spec.classes[store.labels[index]] for store, index in ((one, at), (other, there))]
-    return classes[0] == classes[1] and np.array_equal(one.pixels[at], other.pixels[there])
+    """Whether two images have the same pixels and labels."""
+    labels = [_labels_of(store, index) for store, index in ((one, at), (other, there))]
+    return labels[0] == labels[1] and np.array_equal(one.pixels[at], other.pixels[there])
+
+
+def _labels_of(store: Store, index: int) -> object:
+    """The class of an image, or its labels by name."""
+    if store.label_values is not None:
+        values = zip(store.spec.labels, store.label_values[index].tolist(), strict=True)
+        return {label.name: label.classes[int(value)] if label.classes else value for label, value in values}
+    return None if store.labels is None else store.spec.classes[store.labels[index]]

@@ -3,7 +3,7 @@
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float32, Int64
 
 from sparring.core.batch import Batch
 from sparring.core.privacy_accounting import NoisySums
@@ -30,6 +30,16 @@ class Dataset(Protocol):
 
     def batch(self, indices: Int64[np.ndarray, "n ..."]) -> Batch:
         """The items at these places; a column for each kind, where there are several."""
+        ...
+
+
+@runtime_checkable
+class HasLabelRows(Protocol):
+    """A dataset whose samples may have several or continuous labels in place of a class."""
+
+    @property
+    def label_rows(self) -> Float32[np.ndarray, "n labels"] | None:
+        """The labels of every item, as `Spec.condition_of` takes them; None if there is a class or nothing."""
         ...
 
 

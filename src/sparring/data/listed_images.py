@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, overload
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float64, Int64, UInt8
 
 
 class Item(NamedTuple):
@@ -24,6 +24,16 @@ class Problem(NamedTuple):
 
     name: str
     reason: str
+
+
+class LabelColumn(NamedTuple):
+    """One of several labels of the images of a source."""
+
+    name: str
+    classes: tuple[str, ...]
+    """Names of the classes; empty for numbers."""
+    values: Float64[np.ndarray, " n"]
+    """The number of each image's class, or its number."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,8 @@ class Source:
     """Name of the source's layout if it is a well-known one, for messages; else an empty string."""
     top: str = ""
     """Path within the source of the folder that holds all images, ending in a slash; empty if there is none."""
+    labels: tuple["LabelColumn", ...] = field(default=(), repr=False)
+    """Several or continuous labels of the images, in place of classes."""
     splits: tuple[str, ...] = ()
     """Folders in `top` that are splits of a data set (train, test, trainA, ...), if no split was chosen. `prepare` refuses such a source;
     `select_splits` takes some of them."""
@@ -75,6 +87,7 @@ class Source:
             items=[self.items[index] for index in chosen],
             read=lambda index: self.read(chosen[index]),
             identify=lambda: hash_key(*why, self.key) if isinstance(why, tuple) else hash_key(why, self.key),
+            labels=tuple(LabelColumn(name, classes, values[chosen]) for name, classes, values in self.labels),
             splits=(),
         )
 

@@ -37,6 +37,11 @@ class Preprocessing:
     data set. None: train, where data has named splits (torchvision, hf)."""
     classes: Literal["given", "none"] = "given"
     """given: use the classes of the data (folders or a table). none: ignore them; folders then only contain images."""
+    labels: str | None = None
+    """A table with several or continuous labels: a .csv or .tsv with a column of files, or StyleGAN's dataset.json (also in the data)."""
+    label_columns: tuple[str, ...] = ()
+    """Columns of the table to use, such as color age. Text, and integers with at most 16 values, are classes; other numbers are continuous;
+    age:number and kind:class say otherwise. Default: all columns."""
     value_range: tuple[float, float] | None = None
     """Values of black and white in images with more than 8 bits per channel (16-bit PNG, signed and floating-point TIFF). None: measured
     from all images, and printed."""
@@ -59,6 +64,10 @@ def check_and_parse_background(preprocessing: Preprocessing) -> Color:
         problems.append(f"proportion is {preprocessing.proportion:g}: it must be from 1/16 to 16, the width over the height.")
     if preprocessing.proportion is not None and preprocessing.crop != "squash":
         problems.append("proportion is for images that are squashed: give crop='squash' too, or leave it out.")
+    if preprocessing.label_columns and preprocessing.labels is None:
+        problems.append("label_columns are of a table: name it, too, with labels='TABLE.csv'.")
+    if preprocessing.labels is not None and preprocessing.classes == "none":
+        problems.append("classes='none' leaves labels out, and labels names some: leave one of them out.")
     if type(preprocessing.max_pixels) is int and preprocessing.max_pixels < 1:
         problems.append(f"max_pixels is {preprocessing.max_pixels}: it must be at least 1.")
     background = _parse_color(preprocessing.background)

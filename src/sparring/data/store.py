@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 
 from sparring.core.atomic_files import cache_folder, read_json, replacing, sha256_of_file, write_json
 from sparring.core.batch import Batch
@@ -22,12 +22,14 @@ from sparring.core.errors import DataError, listed
 from sparring.core.formatting import plural
 from sparring.core.parallel_map import in_order, progress_bar
 from sparring.core.random_streams import stream_seed
+from sparring.data.images.image_labels import ImageLabel, describe_label, rows_of_labels
 from sparring.data.images.image_spec import ImageSpec, default_size
 from sparring.data.images.sizes_and_range import SharedRange, common_size, shared_range, value_range_notes
 from sparring.data.listed_images import Item, Problem, Source, hash_key, name_examples
 from sparring.data.preparation_report import ImportReport, import_report_from_json
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.data.readers.folder_layouts import is_training
+from sparring.data.readers.label_columns import with_label_columns
 from sparring.data.store_writing import PixelWriter, discard, publish, temporary_folder
 from sparring.media.image_decoding import Color, UnusableImageError, decode_image, fit_to_square, random_squares
 from sparring.media.pixel_range import pixels_to_float
@@ -50,6 +52,8 @@ class Store:
     """Pixels, mapped from disk and read-only."""
     labels: Int64[np.ndarray, " n"] | None
     """Class of each image, or None without classes."""
+    label_values: Float64[np.ndarray, "n labels"] | None
+    """Of several or continuous labels: for each image the number of its class or its number, for each label; else None."""
     fingerprint: str
     """SHA-256 of pixels, labels and spec, independent of the source."""
     report: ImportReport
@@ -103,10 +107,16 @@ class Store:
             )
         return origins
 
+    @functools.cached_property
+    def label_rows(self) -> Float32[np.ndarray, "n labels"] | None:
+        """See HasLabelRows."""
+        return None if self.label_values is None else rows_of_labels(self.spec.labels, self.label_values)
+
     def batch(self, indices: Int64[np.ndarray, " n"]) -> Batch:
         """The images at these indices as floats in [-1, 1], with their labels. Raises an IndexError for indices outside the store."""
         images = pixels_to_float(torch.from_numpy(self.pixels.view(np.ndarray)[indices]))
-        return Batch(images, None if self.labels is None else torch.from_numpy(self.labels[indices]))
+        labels = self.labels if self.label_rows is None else self.label_rows
+        return Batch(images, None if labels is None else torch.from_numpy(labels[indices]))
 
 
 def open_store_if_present(folder: Path) -> Store | None:
@@ -128,8 +138,9 @@ def open_store(folder: Path) -> Store:
     shape = (described["count"], spec.height, spec.width, spec.channels)
     try:
         whole = (folder / PIXELS).stat().st_size == math.prod(shape) and sha256_of_file(folder / NAMES) == described["names_sha256"]
-        labels = np.load(folder / LABELS, allow_pickle=False) if spec.classes else None
-        whole = whole and (labels is None or (labels.shape == shape[:1] and hash_key(labels.tobytes()) == described["labels_key"]))
+        labels = np.load(folder / LABELS, allow_pickle=False) if spec.condition_names else None
+        wanted = (shape[0], len(spec.labels)) if spec.labels else shape[:1]
+        whole = whole and (labels is None or (labels.shape == wanted and hash_key(labels.tobytes()) == described["labels_key"]))
         pixels = np.memmap(folder / PIXELS, np.uint8, "r", shape=shape) if whole else None
     except (OSError, ValueError, EOFError):
         pixels, labels = None, None
@@ -137,7 +148,8 @@ def open_store(folder: Path) -> Store:
         raise DataError(damaged)
     black_white = None if described["black_white"] is None else (float(described["black_white"][0]), float(described["black_white"][1]))
     report, squares = import_report_from_json(described["report"]), described["preprocessing"].get("crop") == "random"
-    return Store(folder, spec, pixels, labels, described["fingerprint"], report, black_white, squares)
+    classes, values = (None, labels) if spec.labels else (labels, None)
+    return Store(folder, spec, pixels, classes, values, described["fingerprint"], report, black_white, squares)
 
 
 def _description_checksum(described: dict[str, Any]) -> str:
@@ -157,7 +169,8 @@ def prepare(source: Source, preprocessing: Preprocessing | None = None, *, progr
     background = check_and_parse_background(preprocessing)
     source = usable_source(source, preprocessing)
     settings = {**asdict(preprocessing), "background": background}
-    del settings["proportion"]  # of what is made of samples
+    for name in ("proportion", "labels", "label_columns"):  # of what is made of samples; what the source knows
+        del settings[name]
     folder = cache_folder() / "data" / hash_key(FORMAT, source.key, sorted(settings.items()))
     with contextlib.suppress(DataError):
         return open_store(folder)
@@ -176,13 +189,17 @@ def prepare(source: Source, preprocessing: Preprocessing | None = None, *, progr
 
 
 def usable_source(source: Source, preprocessing: Preprocessing) -> Source:
-    """The source, without its classes if they are not to be used. Raises a DataError if a split must be chosen first."""
+    """The source, without its classes if they are not to be used, or with the labels of a table. Raises a DataError if a split must be
+    chosen first, or for what is wrong with the table.
+    """
     if source.splits:
         first = next(filter(is_training, source.splits), source.splits[0])
         raise DataError(
             f"{source.name} holds {source.layout}: these folders are not classes. Choose one: --split {first} (split={first!r} in Python). "
             "Translators (pix2pix, cyclegan, cut) use all of them."
         )
+    if preprocessing.labels is not None:
+        return with_label_columns(source, preprocessing.labels, preprocessing.label_columns)
     if preprocessing.classes == "given" or not source.classes:
         return source
     items = [Item(item.name) for item in source.items]
@@ -236,8 +253,11 @@ def _write_store(
     finally:
         writer.abandon()
     labels = np.asarray([source.items[index].label for index in used], np.dtype("<i8")) if source.classes else None
+    described = _described_labels(source, used)
+    if described:
+        labels = np.stack([column.values[used] for column in source.labels], axis=1).astype("<f8")
     notes = [*source.notes, *(f"{note}: {len(names):,} ({name_examples(names)})." for note, names in remarks.items())]
-    if labels is not None:
+    if labels is not None and source.classes:
         left = Counter(labels.tolist())
         empty = [name for label, name in enumerate(source.classes) if not left[label]]
         notes.extend([f"Classes without a usable image: {', '.join(empty)}."] if empty else [])
@@ -250,7 +270,7 @@ def _write_store(
     report = ImportReport(
         len(source) + len(source.problems), len(set(used)), tuple(quarantined), source.skipped, tuple(notes), tuple(warnings)
     )
-    spec = ImageSpec(size, size, writer.channels, source.classes)
+    spec = ImageSpec(size, size, writer.channels, source.classes, labels=described)
     with replacing(folder / ORIGINS) as temporary, temporary.open("wb") as file:
         np.save(file, origin_rows, allow_pickle=False)
     _write_description(
@@ -264,6 +284,15 @@ def _write_store(
         preprocessing=preprocessing,
         black_white=black_white.found if deep else None,
     )
+
+
+def _described_labels(source: Source, used: Sequence[int]) -> tuple[ImageLabel, ...]:
+    """What the labels of a source are, for the images that are used. Raises a DataError if one has a single value there."""
+    same = [name for name, _, values in source.labels if len(np.unique(values[used])) < 2]
+    if same:
+        problems = [f"all {len(used):,} images that can be used have the same {name}" for name in same]
+        raise DataError(listed(f"{source.name}: labels tell images apart. Leave these out (--label-columns), or mend the table:", problems))
+    return tuple(describe_label(name, classes, values[used]) for name, classes, values in source.labels)
 
 
 def _crop_warnings(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], preprocessing: Preprocessing) -> list[str]:
@@ -333,7 +362,7 @@ def _write_description(
     source: Source,
     *,
     spec: ImageSpec,
-    labels: Int64[np.ndarray, " n"] | None,
+    labels: Int64[np.ndarray, " n"] | Float64[np.ndarray, "n labels"] | None,
     names: list[str],
     writer: PixelWriter,
     report: ImportReport,

@@ -17,6 +17,7 @@ class Subset:
     def __init__(self, store: Store, indices: Int64[np.ndarray, " n"]) -> None:
         self.store, self.indices, self.spec = store, indices, store.spec
         self.labels = None if store.labels is None else store.labels[indices]
+        self.label_rows = None if store.label_rows is None else store.label_rows[indices]
 
     def __len__(self) -> int:
         return len(self.indices)

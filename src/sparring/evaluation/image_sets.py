@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float64, Int64, UInt8
 
 from sparring.core.errors import DataError
 from sparring.core.parallel_map import in_order
+from sparring.data.images.image_labels import ImageLabel
 from sparring.data.images.sizes_and_range import SharedRange
-from sparring.data.listed_images import Problem, Source, hash_key
+from sparring.data.listed_images import LabelColumn, Problem, Source, hash_key
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.data.store import Store
 from sparring.media.image_decoding import UnusableImageError, decode_image, fit_to_square, image_pixels
@@ -39,6 +40,8 @@ class ImageSet:
     """Reads the images at these indices, for display."""
     labels: Int64[np.ndarray, " n"] | None = field(default=None, repr=False)
     """The class of each image (for generated images: the requested class), or None."""
+    label_columns: tuple[LabelColumn, ...] = field(default=(), repr=False)
+    """Several or continuous labels (for generated images: those asked for)."""
     names: Sequence[str] | None = field(default=None, repr=False)
     """The name of each image in its source, or None."""
     fingerprint: str | None = None
@@ -71,9 +74,15 @@ class ImageSet:
             count=len(indices),
             pick=lambda chosen: self.pick(indices[np.asarray(chosen, np.int64)].tolist()),
             labels=None if self.labels is None else self.labels[indices],
+            label_columns=tuple(LabelColumn(name, classes, values[indices]) for name, classes, values in self.label_columns),
             names=None if self.names is None else [self.names[index] for index in indices.tolist()],
             notes=(*self.notes, *notes),
         )
+
+
+def columns_of(labels: Sequence[ImageLabel], values: Float64[np.ndarray, "n labels"] | None) -> tuple[LabelColumn, ...]:
+    """Several or continuous labels as columns; none without values."""
+    return () if values is None else tuple(LabelColumn(each.name, each.classes, values[:, place]) for place, each in enumerate(labels))
 
 
 def image_set_from_store(store: Store, name: str, provenance: str = "") -> ImageSet:
@@ -97,6 +106,7 @@ def image_set_from_store(store: Store, name: str, provenance: str = "") -> Image
         batches,
         pick,
         store.labels,
+        columns_of(store.spec.labels, store.label_values),
         store.names,
         store.fingerprint,
         provenance=provenance,
@@ -149,6 +159,7 @@ def image_set_from_source(source: Source, preprocessing: Preprocessing, black_wh
         batches,
         pick,
         labels,
+        source.labels,
         names,
         fingerprint,
         provenance="the whole of each image, from its own pixels",

@@ -14,13 +14,14 @@ from sparring.core.console import console as plain_console
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.hardware import keep_freed_memory
 from sparring.core.parallel_map import progress_bar
+from sparring.data.images.image_labels import values_of_labels
 from sparring.data.images.sizes_and_range import shared_range
 from sparring.data.open_by_name import open_source
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.data.store import Store, open_store_if_present, prepare, usable_source
 from sparring.evaluation import report
 from sparring.evaluation.feature_cache import load_or_extract_features
-from sparring.evaluation.image_sets import ImageSet, image_set_from_source, image_set_from_store
+from sparring.evaluation.image_sets import ImageSet, columns_of, image_set_from_source, image_set_from_store
 from sparring.evaluation.judgment import Judgment, judge_images
 from sparring.evaluation.open_extractor import hash_of_tensors, open_extractor
 from sparring.games.capabilities import MakesOrders, MakesRecords, Samples, SimulatesSeries
@@ -282,13 +283,16 @@ def image_set_from_model(model: Model, n: int, seed: int, truncation: float | No
 
     game = model.latent_game
     labels = game.default_labels(seed, n).cpu().numpy() if game.conditional else None
+    several = getattr(model.spec, "labels", ()) if labels is not None else ()
+    columns = columns_of(several, values_of_labels(several, labels)) if several and labels is not None else ()
     return ImageSet(
         str(model.source),
         n,
         model.spec.classes,
         batches,
         pick,
-        labels,
+        None if several else labels,
+        columns,
         seed=seed,
         step=model.step,
         weights=sampling_weights_hash(model),

@@ -10,6 +10,7 @@ from sparring.core.errors import DataError
 from sparring.evaluation.feature_cache import ImageFeatures, describe_sizes, load_or_extract_features, usable_images
 from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import ImageSet
+from sparring.evaluation.label_scores import label_scores
 from sparring.evaluation.score_interpretation import interpret_scores
 from sparring.evaluation.scores import COVERAGE_NEIGHBORS, Protocol, Score, class_accuracy_score, compute_scores, per_class_scores
 from sparring.media.value_range import describe_range
@@ -100,6 +101,8 @@ def judge_images(
     scores, neighborhoods = compute_scores(real_features, fake_features, extractor, protocol, reference)
     if extractor.name == "classifier" and fake.labels is not None and fake.classes == real.classes:
         scores.append(class_accuracy_score(fake_features.predicted_classes, torch.from_numpy(fake.labels), protocol))
+    of_labels, on_labels = label_scores(real.label_columns, fake.label_columns, real_features.rows, fake_features.rows, protocol)
+    scores += of_labels
     pairs = []
     for sample in neighborhoods.nearest_distance.argsort()[:PAIRS_IN_REPORT].tolist():
         training = int(neighborhoods.nearest[sample])
@@ -113,7 +116,7 @@ def judge_images(
             "to its nearest training image with the distance of training images to their nearest other training image."
         )
     by_class = tuple(per_class_scores(real, fake, real_features, fake_features, extractor, protocol))
-    sentences = tuple(interpret_scores(scores, real_features, fake_features, neighborhoods))
+    sentences = (*interpret_scores(scores, real_features, fake_features, neighborhoods), *on_labels)
     return Judgment(real, fake, tuple(scores), by_class, tuple(pairs), sentences, tuple(dict.fromkeys(notes)), held_out)
 
 

@@ -56,6 +56,14 @@ EXPLANATIONS = {
         "Share of the samples that are nearer to a training image than 99% of the comparison images are.",
         "May miss copies that were shifted or mirrored.",
     ),
+    "accuracy of": (
+        "Share of the images in which the label is recognized that was asked for, by a linear classifier of features of real images.",
+        "Read it beside the same of real images, and of shuffled labels, which is what a generator reaches that ignores them.",
+    ),
+    "error of": (
+        "Mean absolute difference between the value asked for and the one that a linear model of features of real images finds.",
+        "Read it beside the same of real images, and of shuffled labels, which is what a generator reaches that ignores them.",
+    ),
     "class accuracy": (
         "Share of the samples that the classifier assigns to the requested class.",
         "The classifier makes errors, too, and typical images of a class are easier to classify than real ones.",
@@ -139,7 +147,9 @@ def explanation_key(name: str) -> str:
         return name
     if name.endswith("-infinite"):
         return "FD-infinite"
-    return {"F": "FD", "K": "KD", "I": "IS"}[name[0]]
+    return (
+        next((key for key in ("accuracy of", "error of") if name.startswith(f"{key} ")), "") or {"F": "FD", "K": "KD", "I": "IS"}[name[0]]
+    )
 
 
 def format_score(score: Score) -> tuple[str, str]:

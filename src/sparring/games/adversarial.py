@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from sparring.augment import ada, diffaugment
-from sparring.core.batch import Batch
+from sparring.core.batch import Batch, Labels
 from sparring.core.data_spec import Spec
 from sparring.core.random_streams import Streams
 from sparring.games.adversarial_settings import AdversarialSettings
@@ -29,6 +29,7 @@ from sparring.nets.blocks.layers import spectrally_normalized
 from sparring.nets.progressive_growing import Growing, Growth, downsample_to_level
 from sparring.optimizers.differentiable_steps import DifferentiableSteps
 
+SQRT_2 = math.sqrt(2)
 Weights = dict[str, Tensor]
 """A network's weights by name, in place of its own."""
 
@@ -93,12 +94,12 @@ class TwoPlayerGame(LatentGame):
             latents = truncated(latents, truncation) if self.settings.latent == "normal" else latents * min(1.0, truncation)
         return self.generator(latents, condition)
 
-    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n ..."]:
+    def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n ..."]:
         """Images that the generator draws in training."""
         return self.generator(self.latents(context.streams, context.batch_size), self.condition(labels))
 
     def generator_penalties(
-        self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n ..."]
+        self, context: StepContext, labels: Labels | None, generated: Float[Tensor, "n ..."]
     ) -> dict[str, Float[Tensor, " _"]]:
         """What the generator minimizes beside its losses on the images that it generated."""
         if not self.settings.orthogonal:
@@ -113,7 +114,7 @@ class TwoPlayerGame(LatentGame):
     def play_discriminator(self, context: StepContext) -> Losses:
         """Tell real images from generated ones of the same classes."""
         context = self.at_current_level(context)
-        labels = context.batch.labels
+        labels = self.vicinal_labels(context, context.batch.labels)
         with torch.no_grad():
             generated = self.generate_fakes(context, labels)
         losses = self.discriminator_losses(context, context.batch.samples, generated, labels)
@@ -128,6 +129,7 @@ class TwoPlayerGame(LatentGame):
             network.samples_seen.fill_(context.real_samples)
         sees_data = self.objective.compares or settings.unroll > 0
         labels = None if not self.conditional else context.batch.labels if sees_data else context.draw_labels()
+        labels = self.vicinal_labels(context, labels)
         generated = self.generate_fakes(context, labels)
         weights = self.unrolled_weights(context, generated, labels) if settings.unroll else None
         logits, class_logits = self.discriminate(self.discriminator_input(generated, "generated", context), labels, weights)
@@ -142,8 +144,30 @@ class TwoPlayerGame(LatentGame):
         else:
             losses = dict(self.objective.generator(real, logits))
         if settings.condition == "auxiliary":
-            losses["class"] = class_losses(class_logits, labels)
+            losses["class"] = self.class_losses(class_logits, labels)
         return losses | self.generator_penalties(context, labels, generated)
+
+    def vicinal_labels(self, context: StepContext, labels: Labels | None) -> Labels | None:
+        """The labels that both networks are told in place of `labels`: of continuous ones others nearby, so that an image counts for all
+        values in its vicinity, with equal weights (hard) or as exp(-nu d^2) with nu = 1 / kappa^2 (soft). So the real images of a value are
+        those of the hard and the soft vicinal loss of Ding et al. 2021 (arXiv:2011.07466, section 2).
+        """
+        if not self.conditional or labels is None or labels.ndim == 1 or self.settings.vicinity == "none":
+            return labels
+        hard = self.settings.vicinity == "hard"
+        noise = context.streams.uniform("vicinity", *labels.shape) if hard else context.streams.normal("vicinity", *labels.shape) / SQRT_2
+        return self.spec.vicinal(labels, noise)
+
+    def class_losses(self, logits: Float[Tensor, "n weights"], labels: Labels | None) -> Float[Tensor, " n"]:
+        """Cross-entropy with the classes asked for: the log-likelihood L_C of Odena et al. 2017, section 3. Of several labels, the sum; of
+        continuous ones, with the weights of their knots.
+        """
+        assert labels is not None
+        if labels.ndim == 1:
+            return cross_entropy(logits, labels, reduction="none")
+        groups = self.spec.condition_groups
+        parts = zip(logits.split(groups, dim=1), self.spec.condition_of(labels).split(groups, dim=1), strict=True)
+        return torch.stack([cross_entropy(part, wanted, reduction="none") for part, wanted in parts]).sum(dim=0)
 
     def at_current_level(self, context: StepContext) -> StepContext:
         """The context at the level that growing networks have come to: they are told it, and real images have its side."""
@@ -170,7 +194,7 @@ class TwoPlayerGame(LatentGame):
         return pack_samples(samples, self.settings.packing)
 
     def discriminate(
-        self, shown: Float[Tensor, "packs ..."], labels: Int64[Tensor, " n"] | None, weights: Weights | None = None
+        self, shown: Float[Tensor, "packs ..."], labels: Labels | None, weights: Weights | None = None
     ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"]]:
         """The discriminator's logits, and its class logits if it names classes; `weights` in place of its own."""
         condition = None
@@ -186,7 +210,7 @@ class TwoPlayerGame(LatentGame):
         return self.discriminator(*inputs) if weights is None else functional_call(self.discriminator, weights, inputs)
 
     def discriminate_real(
-        self, context: StepContext, shown: Float[Tensor, "packs ..."], labels: Int64[Tensor, " n"] | None, weights: Weights | None
+        self, context: StepContext, shown: Float[Tensor, "packs ..."], labels: Labels | None, weights: Weights | None
     ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"], dict[str, Float[Tensor, " packs"]]]:
         """What `discriminate` gives for real samples in the discriminator's own turn, and what it minimizes on them beside the objective:
         nothing, unless a game says so.
@@ -198,7 +222,7 @@ class TwoPlayerGame(LatentGame):
         context: StepContext,
         real: Float[Tensor, "n ..."],
         generated: Float[Tensor, "n ..."],
-        labels: Int64[Tensor, " n"] | None,
+        labels: Labels | None,
         weights: Weights | None = None,
     ) -> dict[str, Float[Tensor, " packs"]]:
         """All that the discriminator minimizes; `weights` in place of its own."""
@@ -219,8 +243,8 @@ class TwoPlayerGame(LatentGame):
         if settings.drift:
             losses["drift"] = settings.drift * real_logits.square()
         if settings.condition == "auxiliary":
-            losses["class/real"] = class_losses(real_classes, labels)
-            losses["class/generated"] = class_losses(generated_classes, labels)
+            losses["class/real"] = self.class_losses(real_classes, labels)
+            losses["class/generated"] = self.class_losses(generated_classes, labels)
         if not strength:
             return losses
         if self.r1:
@@ -237,9 +261,7 @@ class TwoPlayerGame(LatentGame):
             losses["dragan"] = strength * settings.dragan * penalties.two_sided_penalty(self.gradient_norms(points, labels, weights))
         return losses
 
-    def gradient_norms(
-        self, points: Float[Tensor, "packs ..."], labels: Int64[Tensor, " n"] | None, weights: Weights | None
-    ) -> Float[Tensor, " packs"]:
+    def gradient_norms(self, points: Float[Tensor, "packs ..."], labels: Labels | None, weights: Weights | None) -> Float[Tensor, " packs"]:
         """How long the logits' gradients are at these points."""
         points.requires_grad_()
         return penalties.gradient_norms(self.discriminate(points, labels, weights)[0], points)
@@ -256,7 +278,7 @@ class TwoPlayerGame(LatentGame):
 
     # ------------------------------------------------------------------------------- the discriminator's weights
 
-    def unrolled_weights(self, context: StepContext, generated: Float[Tensor, "n ..."], labels: Int64[Tensor, " n"] | None) -> Weights:
+    def unrolled_weights(self, context: StepContext, generated: Float[Tensor, "n ..."], labels: Labels | None) -> Weights:
         """The discriminator's weights after its next steps on this batch, as a function of the generated images: equations
         7 to 9 of Metz et al. 2017. The steps are its own optimizer's; nothing of them is kept.
         """
@@ -279,12 +301,6 @@ class TwoPlayerGame(LatentGame):
         with torch.no_grad():
             for weight in filter(lambda weight: weight.requires_grad, self.discriminator.parameters()):
                 weight.clamp_(-self.settings.weight_clip, self.settings.weight_clip)
-
-
-def class_losses(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"] | None) -> Float[Tensor, " n"]:
-    """Cross-entropy with the classes asked for: the log-likelihood L_C of Odena et al. 2017, section 3."""
-    assert labels is not None
-    return cross_entropy(logits, labels, reduction="none")
 
 
 def truncated(latents: Float[Tensor, "n latent"], threshold: float) -> Float[Tensor, "n latent"]:
@@ -339,13 +355,13 @@ class AdversarialRecipe(AdversarialSettings, SamplingImageRecipe):
         """How many classes the generator's network is told, and how."""
         concatenated = self.condition in {"concatenate", "auxiliary"}
         return {
-            "concatenated": len(spec.classes) if concatenated else 0,
-            "normalized": len(spec.classes) if self.condition == "projection" else 0,
+            "concatenated": len(spec.condition_names) if concatenated else 0,
+            "normalized": len(spec.condition_names) if self.condition == "projection" else 0,
         }
 
     def discriminator_classes(self, spec: Spec) -> DiscriminatorClasses:
         """How many classes the discriminator's network is told, and how, or how many it names."""
-        count = len(spec.classes)
+        count = len(spec.condition_names)
         return {
             "concatenated": count * self.packing if self.condition == "concatenate" else 0,
             "projected": count * self.packing if self.condition == "projection" else 0,

@@ -11,6 +11,7 @@ from torch import nn
 from sparring.core.data_spec import Spec
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec, nearest_square
+from sparring.games.image_recipe import unused_labels
 from sparring.games.recipe import Recipe
 from sparring.losses.objectives import HAVE_TARGETS, ObjectiveName
 from sparring.optimizers.optimizers import OptimizerName, maker
@@ -119,17 +120,24 @@ class AdversarialSettings(Recipe):
     condition: Condition = "none"
     """How the networks are conditioned on classes: none; concatenate (one-hot, joined to latent and image, Mirza and Osindero 2014);
     projection (with conditional batch norm, Miyato and Koyama 2018); auxiliary (a classifier in the discriminator, Odena 2017)."""
+    vicinity: Literal["none", "hard", "soft"] = "hard"
+    """Of continuous labels (Ding 2021): an image counts for all values that are as near as half the largest gap between values (hard),
+    less for farther ones (soft), or for its own value alone (none)."""
     unroll: int = 0
     """Number of discriminator steps that the generator looks ahead (Metz 2017). 0: no unrolling."""
 
     def incompatibilities(self, spec: Any) -> list[str]:  # noqa: ANN401 (the Spec of its kind of data)
         """See Recipe."""
         found = super().incompatibilities(spec)
-        if self.condition != "none" and not spec.classes:
+        if self.condition == "none":
+            found += unused_labels(spec)
+        elif not spec.condition_names:
             found.append(
                 f"condition={self.condition!r} needs data with classes, and this data has none. Make a folder for each class, add a "
                 "labels.csv, or use condition='none'."
             )
+        if self.vicinity != type(self).vicinity and (spec.classes or not spec.condition_names):
+            found.append("vicinity is for continuous labels, and this data has none. Leave it out.")
         if self.label_smoothing and self.objective not in HAVE_TARGETS:
             found.append(
                 f"label_smoothing needs an objective with targets ({', '.join(HAVE_TARGETS)}); {self.objective!r} has none. Set it to 0."

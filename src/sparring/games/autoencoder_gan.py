@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, cast
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from sparring.core.batch import Labels
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, pack_samples
@@ -51,7 +52,7 @@ class AutoencoderGANGame(TwoPlayerGame):
         """See TwoPlayerGame, with the classes of the images that are reconstructed."""
         return super().play_generator(replace(context, draw=lambda: context.batch, draw_labels=lambda: context.batch.labels))
 
-    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
+    def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n c h w"]:
         """See TwoPlayerGame: first reconstructions of the first half of the images, then as many samples (algorithm 1 of the paper)."""
         images, condition = context.batch.samples, self.condition(labels)
         half = len(images) // 2
@@ -60,7 +61,7 @@ class AutoencoderGANGame(TwoPlayerGame):
         return self.generator(torch.cat([found[:half], self.latents(context.streams, len(images))[half:]]), condition)
 
     def generator_penalties(
-        self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n c h w"]
+        self, context: StepContext, labels: Labels | None, generated: Float[Tensor, "n c h w"]
     ) -> dict[str, Float[Tensor, " _"]]:
         """See TwoPlayerGame: and the distance of reconstructions from their images, by features."""
         packing = self.settings.packing
@@ -75,7 +76,7 @@ class AutoencoderGANGame(TwoPlayerGame):
         return mean + (log_variance / 2).exp() * context.streams.normal("encoder", *mean.shape)
 
     def feature_distance(
-        self, images: Float[Tensor, "n c h w"], wanted: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None
+        self, images: Float[Tensor, "n c h w"], wanted: Float[Tensor, "n c h w"], labels: Labels | None
     ) -> Float[Tensor, " packs"]:
         """Half of the squared distance of two images by the discriminator's features: but for a constant, the negative logarithm of a
         normal density with variance 1 around what is wanted (Larsen et al. 2016, section 2.3). Of packs, its mean.
@@ -87,7 +88,7 @@ class AutoencoderGANGame(TwoPlayerGame):
         features = discriminator.features(pack_samples(images, packing), condition)
         return (features - target).square().sum(dim=1) / (2 * packing)
 
-    def encode(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n latent"]:
+    def encode(self, samples: Float[Tensor, "n c h w"], labels: Labels | None = None) -> Float[Tensor, "n latent"]:
         """See `capabilities.Encodes`: the mean of each image's latent."""
         with evaluating(self):
             return self.encoder(samples, self.condition(labels))[0]

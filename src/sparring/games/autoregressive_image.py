@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
@@ -39,7 +40,7 @@ class AutoregressiveImageGame(LatentGame):
             settings.width,
             settings.layers,
             settings.kernel,
-            len(spec.classes) if self.conditional else 0,
+            len(spec.condition_names) if self.conditional else 0,
             by_color=self.pixels.by_color,
         )
         optimizer = maker("adam", settings.learning_rate, betas=settings.betas, momentum=0.0, weight_decay=0.0)
@@ -96,7 +97,7 @@ class AutoregressiveImageGame(LatentGame):
                 done = network.end_row()
             yield done
 
-    def log_likelihood(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n"]:
+    def log_likelihood(self, samples: Float[Tensor, "n c h w"], labels: Labels | None = None) -> Float[Tensor, " n"]:
         """See `capabilities.HasLikelihood`."""
         with evaluating(self):
             return self.log_probability(samples, self.condition(labels))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.tables.conditions import Restriction
@@ -151,7 +152,7 @@ class AutoregressiveTableGame(Game):
     # ------------------------------------------------------------------------------------------------------------- sampling
 
     def sample(
-        self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0, truncation: float | None = None
+        self, n: int, seed: int = 0, labels: Labels | None = None, first: int = 0, truncation: float | None = None
     ) -> Float[Tensor, "n width"]:
         """See `capabilities.Samples`. There are no classes and no truncation."""
         return self.table_spec.rows_of(*self.complete_cells(n, seed, first, {}, None))
@@ -213,7 +214,7 @@ class AutoregressiveTableGame(Game):
     likelihood_kind: ClassVar[LikelihoodKind] = "exact"
     """See `capabilities.HasLikelihood`."""
 
-    def log_likelihood(self, samples: Float[Tensor, "n width"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n"]:
+    def log_likelihood(self, samples: Float[Tensor, "n width"], labels: Labels | None = None) -> Float[Tensor, " n"]:
         """See `capabilities.HasLikelihood`. Of the tokens, in the table's order; there are no classes."""
         tokens = self.tokens_of(*self.table_spec.codes_of(samples))
         columns = torch.arange(len(self.tokens), device=tokens.device)

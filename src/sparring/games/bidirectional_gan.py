@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
@@ -94,7 +95,7 @@ class BidirectionalGame(LatentGame):
         """See LatentGame. Truncation is in the latents: each number within so much of zero."""
         return self.generator(latents if truncation is None else truncated(latents, truncation), None)
 
-    def encode(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n latent"]:
+    def encode(self, samples: Float[Tensor, "n c h w"], labels: Labels | None = None) -> Float[Tensor, "n latent"]:
         """See `capabilities.Encodes`: the mean of each image's latent."""
         with evaluating(self):
             return self.encoder(samples)[0]

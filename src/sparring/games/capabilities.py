@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.data.orders.order_spec import OrdersSpec
 from sparring.data.records.records_spec import RecordsSpec
@@ -33,7 +34,7 @@ class Samples(Protocol):
         ...
 
     def sample(
-        self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0, truncation: float | None = None
+        self, n: int, seed: int = 0, labels: Labels | None = None, first: int = 0, truncation: float | None = None
     ) -> Float[Tensor, "n ..."]:
         """Samples `first` to `first + n - 1` of `seed`: the same, to the bit, however they are split into calls."""
         ...
@@ -78,7 +79,7 @@ class HasDiscriminator(Protocol):
     discriminator: nn.Module
 
     def discriminate(
-        self, samples: Float[Tensor, "packs ..."], labels: Int64[Tensor, " n"] | None
+        self, samples: Float[Tensor, "packs ..."], labels: Labels | None
     ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"]]:
         """Logits of samples, and class logits."""
         ...
@@ -93,7 +94,7 @@ class HasLikelihood(Protocol):
         """What `log_likelihood` is."""
         ...
 
-    def log_likelihood(self, samples: Float[Tensor, "n ..."], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n"]:
+    def log_likelihood(self, samples: Float[Tensor, "n ..."], labels: Labels | None = None) -> Float[Tensor, " n"]:
         """Natural logarithm of the probability of each sample (of images as 8-bit pixels, of rows as tokens), or a lower bound of it. What
         is random in it depends on the sample alone.
         """
@@ -104,7 +105,7 @@ class HasLikelihood(Protocol):
 class Encodes(Protocol):
     """Finds the latents of samples."""
 
-    def encode(self, samples: Float[Tensor, "n ..."], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n latent"]:
+    def encode(self, samples: Float[Tensor, "n ..."], labels: Labels | None = None) -> Float[Tensor, "n latent"]:
         """A latent of each sample. `labels`: its class, if the game has classes."""
         ...
 

@@ -5,9 +5,10 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32
 from torch import Tensor
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.series.series_spec import SeriesSpec
@@ -55,7 +56,7 @@ class DoppelGANgerGame(SeriesGame):
         values, _, chosen = self.generator(latents)
         return with_statics(values, chosen)
 
-    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n channels t"]:
+    def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n channels t"]:
         """See TwoPlayerGame. Attributes are shares of categories, which have gradients."""
         values, shares, _ = self.generator(self.latents(context.streams, context.batch_size))
         return with_statics(values, shares)
@@ -100,7 +101,7 @@ class DoppelGANgerGame(SeriesGame):
         return super().discriminator_outputs(weights, self.seen(shown), condition)
 
     def gradient_norms(
-        self, points: Float[Tensor, "packs packed t"], labels: Int64[Tensor, " n"] | None, weights: Weights | None
+        self, points: Float[Tensor, "packs packed t"], labels: Labels | None, weights: Weights | None
     ) -> Float[Tensor, " packs"]:
         """See TwoPlayerGame. Gradients are by what the critics see: by a window that hardly moves, and is stretched, they would be huge."""
         return self._gradient_norms(points, weights, 0)
@@ -121,7 +122,7 @@ class DoppelGANgerGame(SeriesGame):
         context: StepContext,
         real: Float[Tensor, "n channels t"],
         generated: Float[Tensor, "n channels t"],
-        labels: Int64[Tensor, " n"] | None,
+        labels: Labels | None,
         weights: Weights | None = None,
     ) -> dict[str, Float[Tensor, " packs"]]:
         """See TwoPlayerGame: the losses of both critics (section 4.2 of the paper, equation 2)."""
@@ -140,7 +141,7 @@ class DoppelGANgerGame(SeriesGame):
         return losses
 
     def generator_penalties(
-        self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n channels t"]
+        self, context: StepContext, labels: Labels | None, generated: Float[Tensor, "n channels t"]
     ) -> dict[str, Float[Tensor, " _"]]:
         """See TwoPlayerGame: attributes and ranges that their own critic takes for real."""
         found = super().generator_penalties(context, labels, generated)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec, nearest_square
@@ -71,12 +72,12 @@ class FlowGame(LatentGame):
         """See LatentGame. Truncation is the temperature: latents are multiplied by it (Kingma and Dhariwal 2018, section 6)."""
         return decode_pixels(self.flow, self.settings.margin, latents if truncation is None else latents * truncation, condition)
 
-    def encode(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n latent"]:
+    def encode(self, samples: Float[Tensor, "n c h w"], labels: Labels | None = None) -> Float[Tensor, "n latent"]:
         """See `capabilities.Encodes`."""
         with evaluating(self):
             return self.encode_pixels(samples, 0.5, self.condition(labels))[0]
 
-    def log_likelihood(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n"]:
+    def log_likelihood(self, samples: Float[Tensor, "n c h w"], labels: Labels | None = None) -> Float[Tensor, " n"]:
         """See `capabilities.HasLikelihood`."""
         with evaluating(self):
             return self.encode_pixels(samples, noise_of(samples), self.condition(labels))[1]

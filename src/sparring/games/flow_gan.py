@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
@@ -66,7 +67,7 @@ class FlowGANGame(TwoPlayerGame):
         """See LatentGame. Truncation is the temperature: latents are multiplied by it."""
         return decode_pixels(self.flow, self.settings.margin, latents if truncation is None else latents * truncation, None)
 
-    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
+    def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n c h w"]:
         """See TwoPlayerGame."""
         return self.generate(self.latents(context.streams, context.batch_size), None)
 
@@ -84,7 +85,7 @@ class FlowGANGame(TwoPlayerGame):
             encode_pixels(self.flow, self.settings.margin, context.batch.samples, 0.5, None)
 
     def generator_penalties(
-        self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n c h w"]
+        self, context: StepContext, labels: Labels | None, generated: Float[Tensor, "n c h w"]
     ) -> dict[str, Float[Tensor, " _"]]:
         """See TwoPlayerGame: and the negative log-likelihood of real images, in nats, times its weight (section 3.3 of the paper)."""
         found = super().generator_penalties(context, labels, generated)
@@ -96,12 +97,12 @@ class FlowGANGame(TwoPlayerGame):
             found["likelihood"] = -self.settings.likelihood * log_likelihood
         return found
 
-    def encode(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n latent"]:
+    def encode(self, samples: Float[Tensor, "n c h w"], labels: Labels | None = None) -> Float[Tensor, "n latent"]:
         """See `capabilities.Encodes`."""
         with evaluating(self):
             return encode_pixels(self.flow, self.settings.margin, samples, 0.5, None)[0]
 
-    def log_likelihood(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n"]:
+    def log_likelihood(self, samples: Float[Tensor, "n c h w"], labels: Labels | None = None) -> Float[Tensor, " n"]:
         """See `capabilities.HasLikelihood`."""
         with evaluating(self):
             return encode_pixels(self.flow, self.settings.margin, samples, noise_of(samples), None)[1]

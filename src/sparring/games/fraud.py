@@ -10,6 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax, softplus
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.tables.labeled_rows import LabeledBatch, target_codes
@@ -179,9 +180,7 @@ class FraudGame(LatentGame):
         shares = torch.tensor(encoding.shares, device=rows.device)
         return -(rows[:, block.indicators] * shares.clamp(min=1e-9).log()).sum(dim=1)
 
-    def discriminate(
-        self, samples: Float[Tensor, "n width"], labels: Int64[Tensor, " n"] | None
-    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 2"]]:
+    def discriminate(self, samples: Float[Tensor, "n width"], labels: Labels | None) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 2"]]:
         """See `capabilities.HasDiscriminator`: logits of real against generated, and of the labels."""
         logits = self.class_logits(samples[:, self.seen])
         return logits.logsumexp(dim=1), logits

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
@@ -32,7 +33,7 @@ class ImageAutoencoderGame(LatentGame):
     def __init__(self, spec: ImageSpec, settings: "ImageAutoencoderRecipe") -> None:
         super().__init__(spec)
         self.settings, self.dimensions = settings, math.prod(spec.shape)
-        sizes = spec.height, spec.channels, settings.latent_size, settings.width, len(spec.classes) if self.conditional else 0
+        sizes = spec.height, spec.channels, settings.latent_size, settings.width, len(spec.condition_names) if self.conditional else 0
         self.encoder, self.decoder = Encoder(*sizes), Decoder(*sizes)
         optimizer = maker("adam", settings.learning_rate, betas=settings.betas, momentum=0.0, weight_decay=0.0)
         self.players = (Player("autoencoder", ("encoder", "decoder"), optimizer, has_ema=settings.ema_samples > 0),)
@@ -80,16 +81,16 @@ class ImageAutoencoderGame(LatentGame):
         """See LatentGame: the means of pixels. Truncation multiplies latents."""
         return self.decoder(latents if truncation is None else latents * truncation, condition).clamp(-1, 1)
 
-    def encode(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n latent"]:
+    def encode(self, samples: Float[Tensor, "n c h w"], labels: Labels | None = None) -> Float[Tensor, "n latent"]:
         """See `capabilities.Encodes`: the mean of each image's latent."""
         with evaluating(self):
             return self.encoder(samples, self.condition(labels))[0]
 
-    def log_likelihood(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, " n"]:
+    def log_likelihood(self, samples: Float[Tensor, "n c h w"], labels: Labels | None = None) -> Float[Tensor, " n"]:
         """See `capabilities.HasLikelihood`: the evidence lower bound, from one latent for each image."""
         return self.importance_weighted(samples, labels, 1)
 
-    def importance_weighted(self, samples: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"] | None, k: int) -> Float[Tensor, " n"]:
+    def importance_weighted(self, samples: Float[Tensor, "n c h w"], labels: Labels | None, k: int) -> Float[Tensor, " n"]:
         """A lower bound of the logarithm of the probability of images from `k` latents each, which rises with `k` to the truth (Burda et
         al. 2016, equation 8). Of one, it is the evidence lower bound with the divergence in closed form.
         """

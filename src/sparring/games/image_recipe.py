@@ -19,7 +19,9 @@ class ImageRecipe(Recipe):
 
     def class_problems(self, spec: ImageSpec, condition: str) -> list[str]:
         """What is wrong if classes are asked for, and there are none."""
-        if condition == "none" or spec.classes:
+        if condition == "none":
+            return unused_labels(spec)
+        if spec.condition_names:
             return []
         return ["condition needs data with classes, and this data has none. Make a folder for each class, or leave it out."]
 
@@ -29,6 +31,14 @@ class ImageRecipe(Recipe):
         """
         own = default_size(native)
         return own if self.smallest_side is None else nearest_square(own, self.smallest_side)
+
+
+def unused_labels(spec: Any) -> list[str]:  # noqa: ANN401 (images, or points on the playground)
+    """What is wrong if a recipe without a condition is given labels that were asked for."""
+    if spec.classes or not spec.condition_names:
+        return []
+    names = ", ".join(label.name for label in spec.labels)
+    return [f"This data has labels ({names}), which condition='none' does not use. Choose another condition, or leave labels out."]
 
 
 @dataclass(frozen=True, kw_only=True)

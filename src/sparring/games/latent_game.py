@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.games.game import Game, evaluating
 
@@ -38,33 +38,33 @@ class LatentGame(Game):
         """
         raise NotImplementedError
 
-    def condition(self, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n classes"] | None:
-        """Labels as one-hot rows if the game is conditional, else None."""
+    def condition(self, labels: Labels | None) -> Float[Tensor, "n classes"] | None:
+        """What networks are told of labels (see `Spec.condition_of`) if the game is conditional, else None."""
         if not self.conditional:
             return None
         if labels is None:
             raise ValueError("a conditional game needs labels")
-        return one_hot(labels, len(self.spec.classes)).float()
+        return self.spec.condition_of(labels)
 
     def chunk_of_latents(self, seed: int, chunk: int) -> Float[Tensor, "chunk latent"]:
         """The latents of the samples of `seed` in chunk number `chunk`, of `sample_chunk` samples each."""
         return self.latents(Streams(seed, chunk, device=self.device, scope="sample"), self.sample_chunk)
 
-    def default_labels(self, seed: int, n: int) -> Int64[Tensor, " n"]:
-        """The classes of the first `n` samples of `seed` where none is asked for: each class in turn, so that all are there."""
-        return (torch.arange(n, device=self.device) + seed) % max(1, len(self.spec.classes))
+    def default_labels(self, seed: int, n: int) -> Labels:
+        """The labels of the first `n` samples of `seed` where none are asked for (see `Spec.usual_labels`)."""
+        return self.spec.usual_labels(seed, n).to(self.device)
 
     def sample(
-        self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0, truncation: float | None = None
+        self, n: int, seed: int = 0, labels: Labels | None = None, first: int = 0, truncation: float | None = None
     ) -> Float[Tensor, "n ..."]:
         """Samples `first` to `first + n - 1` of `seed`, the same, to the bit, however they are split into calls.
-        `labels`: the class of each; by default every class in turn (ignored by games without classes).
+        `labels`: those of each; by default every class in turn, or labels of training images (ignored by games without labels).
         """
         latents, condition = self.asked_for(n, seed, labels, first)
         return self.generate_chunked(latents, condition, first % self.sample_chunk, truncation)
 
     def asked_for(
-        self, n: int, seed: int, labels: Int64[Tensor, " n"] | None, first: int = 0
+        self, n: int, seed: int, labels: Labels | None, first: int = 0
     ) -> tuple[Float[Tensor, "n latent"], Float[Tensor, "n classes"] | None]:
         """Latents and conditions of samples `first` to `first + n - 1` of `seed`."""
         if self.conditional and labels is None:

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from sparring.core.batch import Batch
+from sparring.core.batch import Batch, Labels
 from sparring.core.random_streams import Streams
 from sparring.data.orders.order_dataset import OrdersBatch
 from sparring.data.orders.order_spec import OrdersSpec
@@ -207,7 +207,7 @@ class OrdersGame(TwoPlayerGame):
         """What the discriminator is told of each line: which parts are known."""
         return self.known_parts(context)[0].float()
 
-    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n width"]:
+    def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n width"]:
         """See TwoPlayerGame. Parts that are known are those of the real lines."""
         condition = self.condition_of(context.batch.samples, self.known_parts(context)[0])
         return self.generated(self.latents(context.streams, context.batch_size), condition)
@@ -229,7 +229,7 @@ class OrdersGame(TwoPlayerGame):
         return self.orders_spec.join(codes, scores)
 
     def generator_penalties(
-        self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n width"]
+        self, context: StepContext, labels: Labels | None, generated: Float[Tensor, "n width"]
     ) -> dict[str, Float[Tensor, " n"]]:
         """See TwoPlayerGame: how far the generator's own output is from what is known (the paper's reconstruction of the product)."""
         found = super().generator_penalties(context, labels, generated)
@@ -260,7 +260,7 @@ class OrdersGame(TwoPlayerGame):
     def discriminate(
         self,
         shown: Float[Tensor, "packs packed"],
-        labels: Int64[Tensor, " n"] | None,
+        labels: Labels | None,
         weights: Any = None,  # noqa: ANN401 (see TwoPlayerGame)
     ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"]]:
         """See TwoPlayerGame. Lines as samples have them are taken for lines of which nothing is told."""
@@ -273,7 +273,7 @@ class OrdersGame(TwoPlayerGame):
     # ----------------------------------------------------------------------------------------------------------- in use
 
     def sample(
-        self, n: int, seed: int = 0, labels: Int64[Tensor, " n"] | None = None, first: int = 0, truncation: float | None = None
+        self, n: int, seed: int = 0, labels: Labels | None = None, first: int = 0, truncation: float | None = None
     ) -> Float[Tensor, "n parts"]:
         """See LatentGame. There are no labels, and no truncation."""
         return self.draw_lines(n, seed, first, {})

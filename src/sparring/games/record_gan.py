@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.records.records_spec import RecordsSpec
@@ -81,7 +82,7 @@ class RecordGame(TwoPlayerGame):
         """See LatentGame."""
         return torch.cat([super().latents(streams, n), streams.uniform("indicators", n, self.width)], dim=1)
 
-    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n width"]:
+    def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n width"]:
         """See TwoPlayerGame. Where the discriminator sees chances, records are these."""
         latents = self.latents(context.streams, context.batch_size)
         logits = self.logits(latents)
@@ -110,7 +111,7 @@ class RecordGame(TwoPlayerGame):
     def discriminate(
         self,
         shown: Float[Tensor, "n seen"],
-        labels: Int64[Tensor, " n"] | None,
+        labels: Labels | None,
         weights: Any = None,  # noqa: ANN401 (see TwoPlayerGame)
     ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n classes"]]:
         """See TwoPlayerGame. Records that come without the mean of their batch are taken for a batch."""

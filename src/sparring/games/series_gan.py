@@ -6,9 +6,10 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.series.scaling import ScalingKind
@@ -71,7 +72,7 @@ class PathGame(SeriesGame):
             latents = latents * min(1.0, truncation)
         return self.generator(latents.view(len(latents), self.settings.latent_size, -1))
 
-    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n values t"]:
+    def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n values t"]:
         """See TwoPlayerGame."""
         return self.generate(self.latents(context.streams, context.batch_size), None)
 
@@ -150,7 +151,7 @@ class FutureGame(SeriesGame):
             real[context.streams.uniform("hides regime", len(real)) < 0, -3:] = 0
         return self.given(real, has_past.to(real.dtype))
 
-    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n channels t"]:
+    def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n channels t"]:
         """See TwoPlayerGame: other futures of the real windows' pasts."""
         return self.generate(self.latents(context.streams, context.batch_size), self.condition_in_training(context))
 
@@ -164,7 +165,7 @@ class FutureGame(SeriesGame):
         return super().discriminator_input(samples, name, context)
 
     def generator_penalties(
-        self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n channels t"]
+        self, context: StepContext, labels: Labels | None, generated: Float[Tensor, "n channels t"]
     ) -> dict[str, Float[Tensor, " n"]]:
         """See TwoPlayerGame: the energy score of two futures of each past, if it has a weight."""
         found = super().generator_penalties(context, labels, generated)

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
-from jaxtyping import Int64
 from torch import Tensor
 
-from sparring.core.batch import Batch
+from sparring.core.batch import Batch, Labels
 from sparring.core.random_streams import Streams
 
 
@@ -18,7 +17,7 @@ class StepContext:
 
     draw: Callable[[], Batch]
     """Fetches the real data of this turn."""
-    draw_labels: Callable[[], Int64[Tensor, " n"] | None]
+    draw_labels: Callable[[], Labels | None]
     """Draws classes as often as they are in the data."""
     batch_size: int
     """How many real samples there are, and generated ones should be: those of one part of a batch."""

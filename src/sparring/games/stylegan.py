@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from sparring.core.batch import Labels
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
@@ -40,7 +41,7 @@ class StyleGame(TwoPlayerGame):
         """See LatentGame. Truncation is in w."""
         return self.generator.synthesize(self.generator.map(latents, condition, 1.0 if truncation is None else truncation)).clamp(-1, 1)
 
-    def styles(self, context: StepContext, n: int, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n layers style"]:
+    def styles(self, context: StepContext, n: int, labels: Labels | None) -> Float[Tensor, "n layers style"]:
         """Styles to draw from in training: with a chance of `style_mixing` those of one latent up to a layer, of another from there on."""
         condition = self.condition(labels)
         w, layers = self.generator.map(self.latents(context.streams, n), condition), self.generator.layers_in_use
@@ -50,12 +51,12 @@ class StyleGame(TwoPlayerGame):
             w = torch.cat([w[:, :place], others[:, place:]], dim=1)
         return w
 
-    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n c h w"]:
+    def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n c h w"]:
         """See TwoPlayerGame."""
         return self.generator.synthesize(self.styles(context, context.batch_size, labels), "random")
 
     def generator_penalties(
-        self, context: StepContext, labels: Int64[Tensor, " n"] | None, generated: Float[Tensor, "n ..."]
+        self, context: StepContext, labels: Labels | None, generated: Float[Tensor, "n ..."]
     ) -> dict[str, Float[Tensor, " _"]]:
         """See TwoPlayerGame; every few steps the path lengths are among them, and as much stronger."""
         losses = super().generator_penalties(context, labels, generated)

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.tables.table_spec import TableBatch, TableSpec
@@ -78,7 +79,7 @@ class TableAutoencoderGame(LatentGame):
         """See LatentGame: rows that are drawn from the decoder's distribution. There is no truncation."""
         return self.decoder(latents)
 
-    def encode(self, samples: Float[Tensor, "n width"], labels: Int64[Tensor, " n"] | None = None) -> Float[Tensor, "n latent"]:
+    def encode(self, samples: Float[Tensor, "n width"], labels: Labels | None = None) -> Float[Tensor, "n latent"]:
         """See `capabilities.Encodes`: the mean of each row's latent. There are no classes."""
         return self.encoder(samples)[0]
 

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor, nn
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.table_spec import TableSpec
@@ -63,7 +64,7 @@ class TableGame(TwoPlayerGame):
     def discriminate(
         self,
         shown: Float[Tensor, "packs packed"],
-        labels: Int64[Tensor, " n"] | None,
+        labels: Labels | None,
         weights: Any = None,  # noqa: ANN401 (see TwoPlayerGame)
     ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"]]:
         """See TwoPlayerGame. Rows that come without what is told of them are taken for rows of which nothing is told."""
@@ -102,7 +103,7 @@ class CompletingTableGame(TableGame):
         """See TableGame: which cells are known."""
         return self.known_cells(context).float()
 
-    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n width"]:
+    def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n width"]:
         """See TwoPlayerGame. Cells that are known are those of the real rows."""
         condition = self.condition_of(context.batch.samples, self.known_cells(context))
         return self.generate(self.latents(context.streams, context.batch_size), condition)

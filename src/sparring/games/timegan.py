@@ -8,10 +8,11 @@ from typing import ClassVar, cast
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, softplus
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.series.scaling import ScalingKind
@@ -153,7 +154,7 @@ class TimeGANGame(LatentGame):
         return (streams.uniform("latent", n, self.settings.latent_size, steps) + 1) / 2
 
     def discriminate(
-        self, samples: Float[Tensor, "n values t"], labels: Int64[Tensor, " n"] | None
+        self, samples: Float[Tensor, "n values t"], labels: Labels | None
     ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n classes"]]:
         """See `capabilities.HasDiscriminator`: the mean logit of the states of windows. There are no classes."""
         logits = self.discriminator(self.embedder(to_unit(samples)))

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from sparring.core.batch import Batch
+from sparring.core.batch import Batch, Labels
 from sparring.core.formatting import rounded
 from sparring.core.random_streams import Streams
 from sparring.data.dataset import Dataset
@@ -127,7 +127,7 @@ class HealthMeasurements:
             found |= self.measure_samples(images, labels)
             rows = [rows_of(images.cpu())]
             if ema_samples and ema is not game:
-                rows.append(rows_of(ema.sample(len(self.real), self.seed, self.requested_classes(game)).cpu()))
+                rows.append(rows_of(ema.sample(len(self.real), self.seed, self.requested_labels(game)).cpu()))
                 of_ema = self.measure_diversity(rows[1])
                 found |= {own: of_ema[signal] for signal, own in zip(signals.SAMPLE_DIVERSITY, signals.EMA_SAMPLE_DIVERSITY, strict=True)}
             nearest = squared_distances(torch.cat(rows), self.rows).argmin(dim=1)
@@ -136,19 +136,19 @@ class HealthMeasurements:
                 found |= {signals.PROBED[name]: value for name, value in self.probe[1](ema).items()}
         return as_line(found)
 
-    def generate(self, game: Any) -> tuple[Float[Tensor, "n ..."], Int64[Tensor, " n"] | None]:  # noqa: ANN401 (a game that samples)
-        """Samples of the same latents every time, generated as in training, and the classes that were asked for."""
+    def generate(self, game: Any) -> tuple[Float[Tensor, "n ..."], Labels | None]:  # noqa: ANN401 (a game that samples)
+        """Samples of the same latents every time, generated as in training, and the labels that were asked for."""
         if not has_latents(game):
             return game.sample(len(self.real), self.seed), None
         latents = game.latents(Streams(self.seed, 0, device=game.device, scope="vitals"), len(self.real))
-        labels = self.requested_classes(game)
+        labels = self.requested_labels(game)
         chunks = torch.arange(len(latents), device=game.device).split(images_at_once(game))
         with as_played(game):
             images = [game.generate(latents[some], game.condition(None if labels is None else labels[some])).float() for some in chunks]
         return torch.cat(images), labels
 
-    def requested_classes(self, game: Any) -> Int64[Tensor, " n"] | None:  # noqa: ANN401
-        """Classes to generate, as often as the data has them."""
+    def requested_labels(self, game: Any) -> Labels | None:  # noqa: ANN401
+        """Labels to generate, as often as the data has them."""
         labels = self.real.labels
         return labels.to(game.device) if game.conditional and labels is not None else None
 
@@ -171,8 +171,8 @@ class HealthMeasurements:
             }
         return found
 
-    def measure_samples(self, images: Float[Tensor, "n ..."], labels: Int64[Tensor, " n"] | None) -> dict[signals.Signal, Any]:
-        """How samples compare with real images. `labels`: the classes that were asked for."""
+    def measure_samples(self, images: Float[Tensor, "n ..."], labels: Labels | None) -> dict[signals.Signal, Any]:
+        """How samples compare with real images. `labels`: those that were asked for."""
         images = images.cpu()
         rows = rows_of(images)
         nearest, indices = squared_distances(rows, self.rows).sqrt().min(dim=1)
@@ -265,7 +265,7 @@ def read_rows(
         batch = batch_of(data, indices[start : start + CHUNK])
         images = batch.samples
         rows.append(rows_of(images))
-        labels += [] if batch.labels is None else [batch.labels]
+        labels += [] if batch.labels is None or batch.labels.ndim > 1 else [batch.labels]
         minimum, maximum = min(minimum, images.min().item()), max(maximum, images.max().item())
         mean_square += images.square().mean().item() * len(images) / len(indices)
         measured = {signals.DATA_MEAN: images.mean().item(), signals.DATA_SATURATION: saturation(images)}
@@ -293,10 +293,12 @@ def logits_of(game: Any, batch: Batch) -> Float[Tensor, " packs"]:  # noqa: ANN4
     """The discriminator's logits of images, without augmentation or noise."""
     whole = len(batch) - len(batch) % game.settings.packing
     images = pack_samples(batch.samples[:whole].to(game.device), game.settings.packing)
-    labels = None if batch.labels is None or not game.conditional else batch.labels[:whole].to(game.device).view(len(images), -1)
+    labels = None
+    if batch.labels is not None and game.conditional:
+        labels = batch.labels[:whole].to(game.device).view(len(images), -1, *batch.labels.shape[1:])
     chunks = torch.arange(len(images), device=game.device).split(images_at_once(game))
     with as_played(game):
-        logits = [game.discriminate(images[some], None if labels is None else labels[some].flatten())[0] for some in chunks]
+        logits = [game.discriminate(images[some], None if labels is None else labels[some].flatten(0, 1))[0] for some in chunks]
     return torch.cat(logits).float().cpu()
 
 

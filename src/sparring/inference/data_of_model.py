@@ -15,9 +15,9 @@ from sparring.runs.run_directory import RunDirectory
 
 
 def preprocessing_of(model: Model) -> Preprocessing:
-    """How data becomes what a model was trained on. A SettingsError if that is no images."""
+    """How other data becomes what a model was trained on, without a table of labels. A SettingsError if that is no images."""
     model.refuse_unless_images()
-    return replace(model.preprocessing, size=model.spec.height, channels=model.spec.channels, split=None)
+    return replace(model.preprocessing, size=model.spec.height, channels=model.spec.channels, split=None, labels=None, label_columns=())
 
 
 def source_of(model: Model) -> str:

@@ -21,6 +21,7 @@ from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame
 from sparring.inference import orders_of_model, patients, sampling, table_rows, translate_images
+from sparring.inference.labels import Asked, label_of
 from sparring.inference.tiling import TILE
 
 if TYPE_CHECKING:
@@ -128,22 +129,23 @@ class Model:
     # ------------------------------------------------------------------------------------------------ models that sample
 
     def label_of(self, label: str | int) -> int:
-        """Number of a class given by name or number. See `sparring.inference.sampling`."""
-        return sampling.label_of(self, label)
+        """Number of a class given by name or number. See `sparring.inference.labels`."""
+        return label_of(self, label)
 
     def sample(
         self,
         n: int,
         *,
         seed: int = 0,
-        label: str | int | None = None,
+        label: Asked | None = None,
         first: int = 0,
         truncation: float | None = None,
         seed_style: sampling.SeedStyle = "own",
     ) -> Float[Tensor, "n ..."]:
         """`n` samples; images are in [-1, 1]. Sample i of a seed is the same, to the bit, whatever `n` and `first` (where to start) are.
 
-        `label`: class of all of them, by name or number; by default every class in turn. `truncation`: more typical and less varied
+        `label`: class of all of them, by name or number, by default every class in turn; of several labels their values by name, such as
+        {"color": "red", "age": 30}, the others (by default all) as in training images. `truncation`: more typical and less varied
         samples, from latents nearer to the mean. For networks with styles the share of the way from the mean of w, 1 being all of it
         (Karras et al. 2019, appendix B); for models with likelihoods the temperature; for others the largest absolute value of a latent's
         numbers (Brock et al. 2019). `seed_style`: "nvidia" for the images that NVIDIA's StyleGAN programs make of the seeds from `seed` on.
@@ -151,7 +153,7 @@ class Model:
         return sampling.sample(self, n, seed=seed, label=label, first=first, truncation=truncation, seed_style=seed_style)
 
     def sample_row_by_row(
-        self, n: int, *, seed: int = 0, label: str | int | None = None, truncation: float | None = None
+        self, n: int, *, seed: int = 0, label: Asked | None = None, truncation: float | None = None
     ) -> Iterator[Float[Tensor, "n c h w"]]:
         """Samples as they come into being, of models that draw row by row. See `sparring.inference.sampling`."""
         return sampling.sample_row_by_row(self, n, seed=seed, label=label, truncation=truncation)
@@ -161,7 +163,7 @@ class Model:
         n: int,
         *,
         seed: int = 0,
-        label: str | int | None = None,
+        label: Asked | None = None,
         truncation: float | None = None,
         seed_style: sampling.SeedStyle = "own",
     ) -> Iterator[Float[Tensor, "m ..."]]:
@@ -172,14 +174,15 @@ class Model:
         self,
         seeds: Sequence[int] | None = None,
         *,
-        labels: Sequence[str | int] | None = None,
+        labels: Sequence[Asked] | None = None,
         frames: int = 16,
         space: Literal["z", "w"] = "z",
     ) -> Float[Tensor, "n ..."]:
         """A walk through the first sample of each seed, `frames` samples from one to the next, the last included.
 
         Latents move along great circles; in "w", which networks with styles have, in straight lines. `labels`: a class for each seed,
-        or one for all; between two classes their weights cross-fade. By default seeds 0 to 3, or seed 0 if two labels or more are given.
+        or one for all; between two classes their weights cross-fade. Of several labels, values by name for each; those that are not
+        named stay, and continuous ones move evenly. By default seeds 0 to 3, or seed 0 if two labels or more are given.
         """
         return sampling.interpolate(self, seeds, labels=labels, frames=frames, space=space)
 

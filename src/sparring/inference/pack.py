@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -48,7 +48,7 @@ def _write(model: Model, networks: Iterable[str], path: Path) -> Path:
         "recipe": recipes.name_of(model.recipe),
         "recipe_settings": asdict(model.recipe),
         "spec": model.spec.to_json(),
-        "preprocessing": asdict(model.preprocessing),
+        "preprocessing": asdict(replace(model.preprocessing, labels=None, label_columns=())),  # a place on this machine
         "networks": sorted(wanted),
     }
     if model.input_statistics:

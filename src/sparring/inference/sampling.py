@@ -1,20 +1,21 @@
 """What models that sample can do: samples, by class, and walks through the latent space."""
 
 import math
-import operator
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate as resized
 
-from sparring.core.errors import SettingsError, did_you_mean
+from sparring.core.batch import Labels
+from sparring.core.errors import SettingsError
 from sparring.games.capabilities import DrawsRowByRow
 from sparring.games.latent_game import LatentGame
 from sparring.inference.interpolation import spherical, walk
+from sparring.inference.labels import Asked, labels_of, labels_of_stops, walk_of_conditions
 from sparring.nets.style_generator import StyleGenerator
 
 if TYPE_CHECKING:
@@ -27,47 +28,26 @@ PIECE = 1024
 """Number of samples that are made at a time where many are wanted."""
 
 
-def label_of(model: "Model", label: str | int) -> int:
-    """The number of a class given by name or number; a SettingsError says which there are. Text is a name first, and where classes are
-    called by numbers nothing else: the class called 2 need not be class number 2.
-    """
-    classes = model.spec.classes
-    if not model.latent_game.conditional:
-        raise SettingsError(
-            f"{model.source} was trained without classes, so none can be asked for. Train with a --condition, on data that has classes."
-        )
-    if isinstance(label, str) and label in classes:
-        return classes.index(label)
-    if isinstance(label, str) and any(name.lstrip("-").isdecimal() for name in classes):
-        raise SettingsError(f"There is no class called {label!r}. They are called: {', '.join(classes)}.")
-    try:
-        number = int(label) if isinstance(label, str) else operator.index(label)
-    except (ValueError, TypeError):
-        raise SettingsError(f"There is no class {label!r}. {did_you_mean(str(label), classes)}") from None
-    if not 0 <= number < len(classes):
-        raise SettingsError(f"There is no class number {number}: they go from 0 ({classes[0]}) to {len(classes) - 1} ({classes[-1]}).")
-    return number
-
-
 def sample(
     model: "Model",
     n: int,
     *,
     seed: int = 0,
-    label: str | int | None = None,
+    label: Asked | None = None,
     first: int = 0,
     truncation: float | None = None,
     seed_style: SeedStyle = "own",
 ) -> Float[Tensor, "n c h w"]:
     """`n` images in [-1, 1]. Image i of a seed is the same, to the bit, whatever `n` and `first` (where to start) are.
 
-    `label`: the class of all of them, by name or number; by default every class in turn. `truncation`: more typical and less varied
+    `label`: the class of all of them, by name or number, by default every class in turn; of several labels their values by name, the rest
+    (by default all) as in training images. `truncation`: more typical and less varied
     images, from latents nearer to the mean. For networks with styles the share of the way from the mean of w, 1 being all of it
     (Karras et al. 2019, appendix B); for models with likelihoods the temperature; for others the farthest from zero that numbers of a
     latent may be (Brock et al. 2019). `seed_style`: "nvidia" for the images that NVIDIA's StyleGAN programs make of the seeds from `seed`
     on, one each.
     """
-    game, labels = checked(model, n, first, label, truncation)
+    game, labels = checked(model, n, seed, first, label, truncation)
     if seed_style == "own":
         return game.sample(n, seed, labels, first, truncation)
     _, condition = game.asked_for(n, seed, labels, first)
@@ -89,25 +69,25 @@ def nvidia_latents(model: "Model", seeds: Sequence[int]) -> Float[Tensor, "n lat
 
 
 def checked(
-    model: "Model", n: int, first: int, label: str | int | None, truncation: float | None
-) -> tuple[LatentGame, Int64[Tensor, " n"] | None]:
+    model: "Model", n: int, seed: int, first: int, label: Asked | None, truncation: float | None
+) -> tuple[LatentGame, Labels | None]:
     """The game and the labels of what is asked for, or an error."""
     if n < 1 or first < 0:
         raise SettingsError(f"n must be at least 1 and first at least 0, not {n} and {first}.")
     if truncation is not None and not 0 < truncation < math.inf:
         raise SettingsError(f"truncation must be more than 0, not {truncation}.")
-    labels = None if label is None else torch.full((n,), label_of(model, label), device=model.game.device)
+    labels = None if label is None else labels_of(model, label, n, seed, first)
     model.refuse_without_generator()
     return model.latent_game, labels
 
 
 def sample_row_by_row(
-    model: "Model", n: int, *, seed: int = 0, label: str | int | None = None, truncation: float | None = None
+    model: "Model", n: int, *, seed: int = 0, label: Asked | None = None, truncation: float | None = None
 ) -> Iterator[Float[Tensor, "n c h w"]]:
     """The images that `sample` gives, as they come into being: first all gray, then with one row more each time. SettingsError if the model
     does not draw row by row.
     """
-    game, labels = checked(model, n, 0, label, truncation)
+    game, labels = checked(model, n, seed, 0, label, truncation)
     if not isinstance(game, DrawsRowByRow):
         raise SettingsError(f"{model.source} makes images at once, not row by row, so there is nothing to watch. Write a .png instead.")
     images = torch.zeros(n, *model.spec.shape, device=game.device)
@@ -122,7 +102,7 @@ def sample_in_pieces(
     n: int,
     *,
     seed: int = 0,
-    label: str | int | None = None,
+    label: Asked | None = None,
     truncation: float | None = None,
     seed_style: SeedStyle = "own",
 ) -> Iterator[Float[Tensor, "m c h w"]]:
@@ -146,14 +126,15 @@ def interpolate(
     model: "Model",
     seeds: Sequence[int] | None = None,
     *,
-    labels: Sequence[str | int] | None = None,
+    labels: Sequence[Asked] | None = None,
     frames: int = 16,
     space: Literal["z", "w"] = "z",
 ) -> Float[Tensor, "n c h w"]:
     """A walk through the first sample of each seed, `frames` images from one to the next, the last included; in [-1, 1].
 
     Latents move along great circles; in "w", which networks with styles have, in straight lines. `labels`: a class for each seed,
-    or one for all; between two classes their weights cross-fade. By default seeds 0 to 3, or seed 0 if two labels or more are given.
+    or one for all; between two classes their weights cross-fade. Of several labels, values by name for each stop; those that are
+    not named stay, and continuous ones move evenly. By default seeds 0 to 3, or seed 0 if two labels or more are given.
     """
     if frames < 1:
         raise SettingsError(f"frames must be at least 1, not {frames}.")
@@ -161,22 +142,22 @@ def interpolate(
     game = model.latent_game
     if isinstance(game, DrawsRowByRow):
         raise SettingsError(f"{model.source} draws images pixel by pixel, so it has no latent space to walk through.")
-    numbers = [label_of(model, label) for label in labels or ()]
-    seeds = list((0,) if len(numbers) > 1 else range(4)) if seeds is None else list(seeds)
-    stops = max(len(seeds), len(numbers))
+    told = labels_of_stops(model, labels) if labels else None
+    seeds = list((0,) if told is not None and len(told) > 1 else range(4)) if seeds is None else list(seeds)
+    stops = max(len(seeds), 0 if told is None else len(told))
     seeds = seeds * stops if len(seeds) == 1 else seeds
-    if not numbers and game.conditional:
-        numbers = [int(game.default_labels(seed, 1)) for seed in seeds]
-    numbers = numbers * stops if len(numbers) == 1 else numbers
+    if told is None and game.conditional:
+        told = torch.cat([game.default_labels(seed, 1) for seed in seeds])
+    told = told.repeat(stops, *[1] * (told.ndim - 1)) if told is not None and len(told) == 1 else told
     if stops < 2:
         raise SettingsError("An interpolation needs two seeds or more, or two classes or more.")
-    if len(seeds) != stops or len(numbers) not in {0, stops}:
-        raise SettingsError(f"{len(seeds)} seeds and {len(numbers)} classes do not pair up: give one class for each seed, or one for all.")
+    if len(seeds) != stops or (told is not None and len(told) != stops):
+        count = 0 if told is None else len(told)
+        raise SettingsError(f"{len(seeds)} seeds and {count} classes do not pair up: give one class for each seed, or one for all.")
     latents = torch.stack([game.chunk_of_latents(seed, 0)[0] for seed in seeds])
-    conditions = game.condition(torch.tensor(numbers, device=game.device)) if numbers else None
     if space == "w":
-        return _walk_in_w(model, latents, conditions, frames)
-    between = None if conditions is None else walk(conditions, frames, torch.lerp)
+        return _walk_in_w(model, latents, None if told is None else game.condition(told), frames)
+    between = None if told is None else walk_of_conditions(model, told, frames)
     return game.generate_chunked(walk(latents, frames, spherical), between)
 
 

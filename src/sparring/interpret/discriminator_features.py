@@ -53,7 +53,9 @@ def open_discriminator(model: Model) -> tuple[nn.Module, Callable[[Float[Tensor,
     if isinstance(model.game, Encodes) and not isinstance(model.game, HasDiscriminator):
         raise SettingsError(f"{model.source} has a discriminator of images with their latents, which is not looked into. Name another run.")
     packing = getattr(model.recipe, "packing", 1)
-    class_inputs = len(model.spec.classes) * packing if getattr(model.recipe, "condition", "none") in {"concatenate", "projection"} else 0
+    class_inputs = (
+        len(model.spec.condition_names) * packing if getattr(model.recipe, "condition", "none") in {"concatenate", "projection"} else 0
+    )
     discriminator.eval()
 
     def discriminate(images: Float[Tensor, "n c h w"]) -> object:

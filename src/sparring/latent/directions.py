@@ -175,7 +175,7 @@ def _feature_map_directions(space: LatentSpace, count: int, seed: int) -> Float[
     sides = [side for side in maps if side <= images.shape[2] // 2]
     features = maps[max(sides)] if sides else images.flatten(1)
     if labels is not None:
-        rows = one_hot(labels).float()
+        rows = one_hot(labels).float() if labels.ndim == 1 else space.game.spec.condition_of(labels)
         features = features - rows @ (rows.t() @ features / rows.sum(dim=0).clamp_min(1)[:, None])
     return regressed_directions(points, features, count)
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from sparring.core.batch import Labels
 from sparring.core.errors import SettingsError
 from sparring.games.capabilities import Encodes
 from sparring.inference.model import Model
@@ -31,7 +32,7 @@ class Projection:
     """Images generated from these points."""
     losses: Float[Tensor, "steps n"]
     """Distance of each image to its target at each step."""
-    labels: Int64[Tensor, " n"] | None = None
+    labels: Labels | None = None
     """Class that each image was generated with, where the latent does not say it."""
 
     def peak_signal_to_noise_ratios(self, targets: Images) -> Float[Tensor, " n"]:
@@ -139,7 +140,7 @@ def project_images(
 def project_from(
     latent_space: LatentSpace,
     start: Points,
-    labels: Int64[Tensor, " n"] | None,
+    labels: Labels | None,
     targets: Images,
     space: Literal["w", "w+"],
     steps: int,

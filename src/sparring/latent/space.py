@@ -11,23 +11,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from sparring.core.batch import Labels
 from sparring.core.errors import DataError, SettingsError
 from sparring.games.capabilities import DrawsRowByRow
 from sparring.games.game import evaluating
 from sparring.games.latent_game import SAMPLE_CHUNK
+from sparring.inference.labels import Asked, labels_of
 from sparring.inference.model import Model
 from sparring.nets.forward_hooks import record_feature_maps
 from sparring.nets.style_generator import StyleGenerator
 
-Label = str | int | None
+Label = Asked | None
 Images = Float[Tensor, "n c h w"]
 Points = Float[Tensor, "n *point"]
 Maps = Float[Tensor, "_ channels h w"]
-Classes = Int64[Tensor, " n"] | Float[Tensor, "n classes"] | None
-"""Class indices, a weight for each class, or None without classes."""
+Classes = Labels | Float[Tensor, "n classes"] | None
+"""Labels, a weight for each class, or None without classes."""
 
 
 class LatentSpace:
@@ -48,7 +50,7 @@ class LatentSpace:
         generator = self.generator
         self.has_styles = isinstance(generator, StyleGenerator)
 
-    def points_of(self, images: "Sequence[int] | FoundPoints", label: Label = None) -> tuple[Points, Int64[Tensor, " n"] | None]:
+    def points_of(self, images: "Sequence[int] | FoundPoints", label: Label = None) -> tuple[Points, Labels | None]:
         """The points and the classes of images: of the first sample of each seed, or of points that were found earlier (see `read_points`).
         Raises a SettingsError for points of another latent space.
         """
@@ -75,13 +77,13 @@ class LatentSpace:
         latents = torch.cat([self.game.chunk_of_latents(seed, chunk) for chunk in range(-(-n // SAMPLE_CHUNK))])[:n]
         return self.points_from_latents(latents, self.sample_labels(n, label, seed))
 
-    def sample_labels(self, which: Sequence[int] | int, label: Label, seed: int = 0) -> Int64[Tensor, " n"] | None:
+    def sample_labels(self, which: Sequence[int] | int, label: Label, seed: int = 0) -> Labels | None:
         """The classes of samples, or None without classes: of the first sample of each seed in `which`, or of the first `which` samples of
         `seed`. A `label` replaces them.
         """
         n = which if isinstance(which, int) else len(which)
         if label is not None:
-            return torch.full((n,), self.model.label_of(label), device=self.game.device)
+            return labels_of(self.model, label, n, seed)
         if not self.game.conditional:
             return None
         return (
@@ -89,7 +91,7 @@ class LatentSpace:
         )
 
     @torch.no_grad()
-    def points_from_latents(self, latents: Float[Tensor, "n latent"], labels: Int64[Tensor, " n"] | None) -> Points:
+    def points_from_latents(self, latents: Float[Tensor, "n latent"], labels: Labels | None) -> Points:
         """The points of latents z: z itself, or its styles w for all layers."""
         if isinstance(self.generator, StyleGenerator):
             with evaluating(self.generator):
@@ -100,7 +102,8 @@ class LatentSpace:
         """A function that maps points to images and can be differentiated. `classes` are used for z only, because w depends on them."""
         if isinstance(self.generator, StyleGenerator):
             return self.generator.synthesize
-        condition = classes if classes is not None and classes.is_floating_point() else self.game.condition(classes)
+        weights = classes is not None and classes.ndim == 2 and classes.shape[1] == len(self.game.spec.condition_names)
+        condition = classes if weights else self.game.condition(classes)
         return lambda points: self.game.generate(points, condition)
 
     @torch.no_grad()
@@ -112,7 +115,7 @@ class LatentSpace:
         return torch.cat(images).clamp(-1, 1)
 
     def generate_with_features(
-        self, points: Points, labels: Int64[Tensor, " n"] | None, summary: Callable[[Maps], Float[Tensor, "_ features"]]
+        self, points: Points, labels: Labels | None, summary: Callable[[Maps], Float[Tensor, "_ features"]]
     ) -> tuple[Images, dict[int, Float[Tensor, "n features"]], dict[int, str]]:
         """Images of points; for each side of the generator's feature maps, a `summary` of the last map of that side; and for each side the
         name of the module that outputs this map.
@@ -137,14 +140,15 @@ class FoundPoints:
     """Points that were found for images, and their classes where the latent does not say them."""
 
     points: Points
-    labels: Int64[Tensor, " n"] | None = None
+    labels: Labels | None = None
 
 
 def read_points(path: Path) -> FoundPoints:
     """The points in a points.npz that `sparring latent project` wrote. Raises a DataError if there are none."""
     try:
         with np.load(path, allow_pickle=False) as content:
-            labels = torch.from_numpy(np.asarray(content["labels"], np.int64)) if "labels" in content else None
+            found = content.get("labels")
+            labels = None if found is None else torch.from_numpy(np.asarray(found, np.int64 if found.ndim == 1 else np.float32))
             return FoundPoints(torch.from_numpy(np.asarray(content["points"], np.float32)), labels)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as problem:
         raise DataError(f"{path} cannot be read as points: {problem}. Give the points.npz of sparring latent project.") from None

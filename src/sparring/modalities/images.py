@@ -64,7 +64,11 @@ class Images:
 
     def located(self, settings: DataSettings) -> DataSettings:
         """See Modality."""
-        return settings
+        preprocessing: Preprocessing = settings["preprocessing"]
+        labels = preprocessing.labels
+        if labels is None or not Path(labels).expanduser().is_file():
+            return settings
+        return {**settings, "preprocessing": replace(preprocessing, labels=place_of(labels))}
 
     def location(self, data: Store | Place) -> str:
         """See Modality."""
@@ -94,7 +98,7 @@ class Images:
     def record(self, dataset: Store, settings: DataSettings) -> dict[str, Any]:
         """See Modality."""
         return {
-            "preprocessing": asdict(with_found_proportion(with_found_range(settings["preprocessing"], dataset), dataset)),
+            "preprocessing": asdict(with_found_proportion(with_found_range(self.located(settings)["preprocessing"], dataset), dataset)),
             "spec": dataset.spec.to_json(),
             "count": len(dataset),
             "fingerprint": dataset.fingerprint,

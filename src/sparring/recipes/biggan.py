@@ -137,7 +137,7 @@ class BigGAN(AdversarialRecipe):
         ends = {8 << stage: stage for stage in range(side.bit_length() - 3)}
         attended = tuple(stage for end, stage in ends.items() if end == attention) if self.attended is None else self.attended
         seen = tuple(side.bit_length() - 4 - stage - 1 for end, stage in ends.items() if end == attention)
-        classes = len(spec.classes) if self.condition != "none" else 0
+        classes = len(spec.condition_names) if self.condition != "none" else 0
         generator = nets.Generator(
             self.widths or nets.generator_widths(side, self.width),
             spec.channels,

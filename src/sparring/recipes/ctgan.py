@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.tables.table_spec import Block, TableBatch, TableSpec
@@ -58,7 +59,7 @@ class CTGANGame(TableGame):
             start += block.codes
         return condition
 
-    def generate_fakes(self, context: StepContext, labels: Int64[Tensor, " n"] | None) -> Float[Tensor, "n width"]:
+    def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n width"]:
         """See TwoPlayerGame. Rows are told what the real rows were chosen by."""
         return self.generator(self.latents(context.streams, context.batch_size)[:, :-2], condition_of(context))
 

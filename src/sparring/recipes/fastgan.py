@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
+from sparring.core.batch import Labels
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, Weights
@@ -24,7 +25,7 @@ class FastGANGame(TwoPlayerGame):
     settings: "FastGAN"
 
     def discriminate_real(
-        self, context: StepContext, shown: Float[Tensor, "packs _ h w"], labels: Int64[Tensor, " n"] | None, weights: Weights | None
+        self, context: StepContext, shown: Float[Tensor, "packs _ h w"], labels: Labels | None, weights: Weights | None
     ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"], dict[str, Float[Tensor, " packs"]]]:
         """See TwoPlayerGame. Whole images are reconstructed at half their side, and a random quadrant of each at its own (section 3.2 of
         the paper); what is minimized is the mean absolute difference.

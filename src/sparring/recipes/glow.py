@@ -25,7 +25,7 @@ class Glow(FlowRecipe):
 
     def network(self, spec: ImageSpec) -> Flow:
         """See FlowRecipe."""
-        return glow(spec.shape, self.levels, self.steps_per_level, self.width, len(spec.classes) if self.condition != "none" else 0)
+        return glow(spec.shape, self.levels, self.steps_per_level, self.width, len(spec.condition_names) if self.condition != "none" else 0)
 
 
 RECIPE = Glow

@@ -113,7 +113,7 @@ class R3GAN(AdversarialRecipe):
         """See AdversarialRecipe."""
         widths = nets.widths(spec.height, self.channel_base, self.channel_max)
         inside = {"blocks": self.blocks, "expansion": self.expansion, "group_size": self.group_size}
-        classes = len(spec.classes) if self.condition != "none" else 0
+        classes = len(spec.condition_names) if self.condition != "none" else 0
         generator = nets.Generator(widths, spec.channels, self.latent_size, **inside, classes=classes, class_size=self.class_size)
         packed = {"classes": classes * self.packing, "class_size": self.class_size}
         return generator, nets.Discriminator(widths, spec.channels * self.packing, **inside, **packed)

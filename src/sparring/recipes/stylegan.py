@@ -48,7 +48,7 @@ class StyleGAN(GrowingRecipe, StyleRecipe):
             self.latent_size,
             self.style_size,
             growth,
-            classes=len(spec.classes) if self.condition != "none" else 0,
+            classes=len(spec.condition_names) if self.condition != "none" else 0,
             mapping_layers=self.mapping_layers,
             mapping_rate=self.mapping_rate,
             mapping_width=self.mapping_width,

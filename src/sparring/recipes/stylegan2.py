@@ -108,7 +108,7 @@ class StyleGAN2(StyleRecipe):
     def build(self, spec: ImageSpec) -> StyleGame:
         """See Recipe."""
         widths = self.widths or nets.widths(spec.height, self.channel_base, self.channel_max)
-        classes = len(spec.classes) if self.condition != "none" else 0
+        classes = len(spec.condition_names) if self.condition != "none" else 0
         generator = nets.Generator(
             widths,
             spec.channels,

@@ -57,7 +57,7 @@ class VAEGAN(AutoencoderGANRecipe):
             minibatch_deviation=self.minibatch_deviation,
             **self.discriminator_classes(spec),
         )
-        encoder = dcgan.Encoder(*sizes, self.leak, stochastic=True, classes=len(spec.classes) if self.condition != "none" else 0)
+        encoder = dcgan.Encoder(*sizes, self.leak, stochastic=True, classes=len(spec.condition_names) if self.condition != "none" else 0)
         return AutoencoderGANGame(spec, dcgan.Generator(*sizes, **self.generator_classes(spec)), encoder, discriminator, self)
 
 

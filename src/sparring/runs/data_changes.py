@@ -15,7 +15,8 @@ def refuse_moved(run: RunDirectory, recorded: Mapping[str, Any]) -> None:
     `recorded`: what config.json says of the data. Names that are no paths (embedded data, hubs) are passed over.
     """
     pairing = recorded.get("pairing") or {}
-    places = {"data": recorded["source"], "target": pairing.get("target"), "pair-table": pairing.get("pair_table")}
+    labels = (recorded.get("preprocessing") or {}).get("labels")
+    places = {"data": recorded["source"], "target": pairing.get("target"), "pair-table": pairing.get("pair_table"), "labels": labels}
     gone = {flag: place for flag, place in places.items() if place and Path(place).is_absolute() and not Path(place).exists()}
     if gone:
         flags = " ".join(f"--{flag} NEW_{flag.upper().replace('-', '_')}" for flag in gone)

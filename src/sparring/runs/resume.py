@@ -38,7 +38,7 @@ def go_on(run: RunDirectory, data: Any, instruments: Instruments, console: "Cons
         own = settings_of(config, run.config)
         modality = own.modality
         chosen = sort_settings(settings, *dataclasses_of(type(own.recipe)))
-        moved = with_moved_target(own.data, chosen)
+        moved = with_moved_places(own.data, chosen)
         longer = {name: value for name in BUDGETS if (value := chosen[TrainSettings].pop(name, None)) is not None}
         refuse_wrong_values(replace(own, data=moved))
         asked = replace(own.training, **chosen[TrainSettings], **longer)
@@ -93,10 +93,12 @@ def refuse_read_otherwise(run: RunDirectory, recorded: Mapping[str, Any], place:
         )
 
 
-def with_moved_target(own: DataSettings, chosen: Mapping[type, dict[str, Any]]) -> DataSettings:
-    """The settings of data, with the places where the second set of pairs and the table of pairs lie now, if they are named. (The
-    fingerprint says whether they are the same.)
+def with_moved_places(own: DataSettings, chosen: Mapping[type, dict[str, Any]]) -> DataSettings:
+    """The settings of data, with the places where the table of labels, the second set of pairs and the table of pairs lie now, if they are
+    named. (The fingerprint says whether they are the same.)
     """
+    if "preprocessing" in own and (table := chosen[type(own["preprocessing"])].pop("labels", None)) is not None:
+        own = {**own, "preprocessing": replace(own["preprocessing"], labels=table)}
     if "pairing" not in own:
         return own
     named = {name: chosen[type(own["pairing"])].pop(name, None) for name in ("target", "pair_table")}

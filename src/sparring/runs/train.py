@@ -109,7 +109,7 @@ def begin(
     refuse_data_in_memory(modality.is_dataset(data), resolved.devices)
     dataset = data if modality.is_dataset(data) else modality.open(data, chosen.recipe, chosen.data, console)
     dataset = modality.fit(dataset, chosen.recipe, resolved.holdout, resolved.seed)
-    if source is not None and "condition" not in given and not getattr(dataset.spec, "classes", ()):
+    if source is not None and "condition" not in given and not dataset.spec.condition_names:
         chosen = replace(chosen, recipe=without_condition(chosen.recipe))
     check(chosen.recipe, dataset.spec)
     # refuses what leaves nothing, before anything is written

@@ -14,10 +14,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from sparring.core.batch import Batch
+from sparring.core.batch import Batch, Labels
 from sparring.core.errors import NonFiniteError
 from sparring.core.random_streams import Streams, seed_torch
-from sparring.data.dataset import ChoosesSamples, Dataset
+from sparring.data.dataset import ChoosesSamples, Dataset, HasLabelRows
 from sparring.games.game import Game, Player, Turn
 from sparring.games.recipe import Recipe
 from sparring.games.step_context import StepContext
@@ -29,9 +29,6 @@ from sparring.training.private_gradients import PrivateTraining
 from sparring.training.processes import ALONE, Processes
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State, weights_of
-
-Labels = Int64[Tensor, " n"] | None
-"""Named here, for annotations of inner functions are evaluated at every call."""
 
 
 @dataclass(frozen=True)
@@ -197,11 +194,12 @@ class TurnRunner:
             indices = indices_of(data, settings.seed, context.recipe.batch_size, batch)
             return data.batch(indices[part * size : (part + 1) * size]).to(device)
 
-        def draw_labels() -> Labels:
-            if data.labels is None:
+        def draw_labels() -> Labels | None:
+            labels = data.label_rows if isinstance(data, HasLabelRows) and data.label_rows is not None else data.labels
+            if labels is None:
                 return None
             indices = streams.integers("labels", len(data), size).cpu().numpy()
-            return torch.from_numpy(data.labels[indices]).to(device)
+            return torch.from_numpy(labels[indices]).to(device)
 
         streams = Streams(settings.seed, progress.step, device=device, scope=f"{self.turn.name}/{repeat}/{part}")
         return StepContext(draw, draw_labels, size, streams, progress.step, real_samples, part, settings.parts, optimizers=state.optimizers)

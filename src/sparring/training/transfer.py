@@ -147,8 +147,7 @@ class Fit:
 
     def __init__(self, game: Game, recipe: Recipe, spec: Spec, source: StartingWeights) -> None:
         self.source, self.drawing = source, f"{game.sampling_networks[0]}."
-        self.classes: tuple[str, ...] = getattr(spec, "classes", ())
-        self.source_classes: tuple[str, ...] = getattr(source.spec, "classes", ())
+        self.classes, self.source_classes = spec.condition_names, source.spec.condition_names
         self.channels, self.source_channels = (getattr(each, "channels", None) for each in (spec, source.spec))
         self.class_places = changing_dimensions(recipe, spec, "classes")
         self.source_class_places = changing_dimensions(source.recipe, source.spec, "classes")
@@ -224,10 +223,13 @@ def leading_part(value: Tensor, own: Tensor) -> Tensor:
 
 def changing_dimensions(recipe: Recipe, spec: Spec, what: str) -> dict[str, int]:
     """The dimension of each tensor of the recipe's game whose length is that of the classes or of the channels, plus a constant."""
+    if what == "classes" and not spec.classes and spec.condition_names:
+        return changing_dimensions(recipe, spec, "labels")
     count = getattr(spec, what, None)
     if not count:
         return {}
-    other = replace(spec, **{what: (*count, "one more") if isinstance(count, tuple) else 4 if count == 3 else 3})  # pyright: ignore[reportCallIssue, reportArgumentType]
+    more = (*count[:-1], count[-1].with_one_more()) if what == "labels" else (*count, "one more") if isinstance(count, tuple) else None
+    other = replace(spec, **{what: more or (4 if count == 3 else 3)})  # pyright: ignore[reportCallIssue, reportArgumentType]
     difference = 1 if isinstance(count, tuple) else abs((4 if count == 3 else 3) - count)
     if recipe.problems(other):
         return {}

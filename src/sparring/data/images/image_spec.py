@@ -1,10 +1,16 @@
 """What one image of a data set is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sparring.core.batch import Labels
 from sparring.core.data_spec import Spec
+from sparring.data.images.image_labels import ImageLabel, rows_like
 
 LARGEST_SIDE = 8192
 IMAGE_CHANNELS = {1, 3, 4}
@@ -26,7 +32,7 @@ def nearest_square(side: int, smallest: int) -> int:
 
 @dataclass(frozen=True)
 class ImageSpec(Spec):
-    """Images of one size, with or without classes."""
+    """Images of one size, with or without labels."""
 
     kind: ClassVar[str] = "images"
 
@@ -37,7 +43,9 @@ class ImageSpec(Spec):
     channels: int
     """1 gray, 3 red-green-blue, 4 with alpha."""
     classes: tuple[str, ...] = ()
-    """Names of the classes, by label; empty if the images have no labels."""
+    """Names of the classes, by label; empty if the images have no labels, or other ones."""
+    labels: tuple[ImageLabel, ...] = field(default=(), kw_only=True)
+    """Several or continuous labels, in the order of the rows that images have of them; empty if the images have a class or nothing."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -52,7 +60,42 @@ class ImageSpec(Spec):
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ImageSpec":
         """The inverse of `to_json`. ValueError for sizes and channels that no image has."""
-        return cls(*_size(value)).checked()
+        return cls(*_size(value), labels=tuple(map(ImageLabel.from_json, value.get("labels", ())))).checked()
+
+    def to_json(self) -> dict[str, Any]:
+        """See Spec."""
+        plain = {"kind": self.kind, **asdict(self)}
+        del plain["labels"]
+        return plain | ({"labels": [label.to_json() for label in self.labels]} if self.labels else {})
+
+    @property
+    def condition_names(self) -> tuple[str, ...]:
+        """See Spec."""
+        return tuple(name for label in self.labels for name in label.weight_names) if self.labels else super().condition_names
+
+    @property
+    def condition_groups(self) -> tuple[int, ...]:
+        """See Spec."""
+        return tuple(label.size for label in self.labels) if self.labels else super().condition_groups
+
+    def condition_of(self, labels: Labels) -> Float[Tensor, "n weights"]:
+        """See Spec. Of several labels: the weights of one label beside those of the next."""
+        if not self.labels:
+            return super().condition_of(labels)
+        return torch.cat([label.weights(labels[:, place]) for place, label in enumerate(self.labels)], dim=1)
+
+    def usual_labels(self, seed: int, n: int) -> Labels:
+        """See Spec. Of several labels: rows of training images, in an order that the seed chooses, so that labels go together as there."""
+        if not self.labels:
+            return super().usual_labels(seed, n)
+        return torch.from_numpy(rows_like(self.labels, {}, seed, n))
+
+    def vicinal(self, labels: Labels, noise: Float[Tensor, "n labels"]) -> Labels:
+        """See Spec."""
+        if not self.labels:
+            return labels
+        columns = [label.nearby(labels[:, place], noise[:, place]) for place, label in enumerate(self.labels)]
+        return torch.stack(columns, dim=1)
 
     def checked(self) -> "ImageSpec":
         """This spec; a ValueError for sizes and channels that no image has."""
@@ -62,7 +105,8 @@ class ImageSpec(Spec):
 
     def __str__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""
-        return f"{self.height}x{self.width}x{self.channels}{classes}"
+        labels = f", labels: {', '.join(map(str, self.labels))}" if self.labels else ""
+        return f"{self.height}x{self.width}x{self.channels}{classes}{labels}"
 
 
 def _size(value: Mapping[str, Any]) -> tuple[int, int, int, tuple[str, ...]]:

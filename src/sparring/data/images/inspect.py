@@ -11,8 +11,9 @@ from sparring.core.errors import DataError
 from sparring.core.formatting import plural
 from sparring.core.parallel_map import in_order, progress_bar
 from sparring.data.images.sizes_and_range import SharedRange, shared_range, value_range_notes
-from sparring.data.listed_images import Problem, Source
+from sparring.data.listed_images import LabelColumn, Problem, Source
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
+from sparring.data.readers.label_columns import with_label_columns
 from sparring.media.image_decoding import UnusableImageError, decode_image, fit_to_square
 from sparring.media.image_files import grid
 
@@ -36,6 +37,8 @@ class Inspection:
     """Number of images in each file format."""
     classes: Mapping[str, int]
     """Number of usable images of each class; empty without classes."""
+    labels: Mapping[str, str]
+    """What each of several or continuous labels is, in words; empty without a table of them."""
     bad: tuple[Problem, ...]
     """Unusable images, with reasons."""
     skipped: tuple[Problem, ...]
@@ -61,8 +64,11 @@ class Inspection:
             f"sizes (width x height): {_format_counts(sizes)}",
             f"modes: {_format_counts(self.modes)}",
             f"formats: {_format_counts(self.formats)}",
-            f"classes: {_format_counts(self.classes, len(self.classes))}" if self.classes else "classes: none",
+            f"classes: {_format_counts(self.classes, len(self.classes))}" if self.classes else "",
+            "" if self.classes or self.labels else "classes: none",
+            *(f"label {name}: {what}" for name, what in self.labels.items()),
         ]
+        lines = [line for line in lines if line]
         lines += self.notes
         lines += [f"unusable: {name}: {reason}" for name, reason in self.bad]
         return lines + [f"skipped: {name}: {reason}" for name, reason in self.skipped]
@@ -72,6 +78,15 @@ def _format_counts(counts: Mapping[str, int], most: int = MAX_LISTED) -> str:
     shown = [f"{name} ({count:,})" for name, count in list(counts.items())[:most]]
     rest = len(counts) - len(shown)
     return ", ".join(shown + ([f"and {rest} others"] if rest > 0 else [])) or "none"
+
+
+def _describe_column(label: LabelColumn) -> str:
+    """The classes of a label with their numbers of images, or the range of its numbers."""
+    if label.classes:
+        counts = np.bincount(label.values.astype(np.int64), minlength=len(label.classes)).tolist()
+        return f"classes {_format_counts(dict(zip(label.classes, counts, strict=True)), 2 * MAX_LISTED)}"
+    smallest, middle, largest = np.quantile(label.values, (0, 0.5, 1)).tolist()
+    return f"{smallest:g} to {largest:g}, median {middle:g}"
 
 
 @dataclass(frozen=True)
@@ -89,11 +104,13 @@ def inspect_source(
 ) -> Inspection:
     """Decode every image of a source and summarize them.
 
-    Only those settings of the preprocessing apply that say how files are read: background, value_range and max_pixels. Unusable images are
-    part of the result; a DataError is raised only if the whole source is broken.
+    Only those settings of the preprocessing apply that say how files are read (background, value_range and max_pixels), and its table of
+    labels. Unusable images are part of the result; a DataError is raised only if the whole source or the table is broken.
     """
     preprocessing = preprocessing or Preprocessing()
     color = check_and_parse_background(preprocessing)
+    if preprocessing.labels is not None:
+        source = with_label_columns(source, preprocessing.labels, preprocessing.label_columns)
     black_white = shared_range([source], preprocessing, workers)
     count = len(source)
     on_sheet = set(np.linspace(0, count - 1, min(count, CONTACT_SHEET_IMAGES)).round().astype(int).tolist())
@@ -131,6 +148,7 @@ def inspect_source(
         modes=dict(modes.most_common()),
         formats=dict(formats.most_common()),
         classes={name: classes[name] for name in source.classes},
+        labels={label.name: _describe_column(label) for label in source.labels},
         bad=tuple(bad),
         skipped=source.skipped,
         notes=(

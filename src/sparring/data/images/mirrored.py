@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Int64
 
 from sparring.core.batch import Batch
-from sparring.data.dataset import Dataset
+from sparring.data.dataset import Dataset, HasLabelRows
 
 
 class WithMirrored:
@@ -14,6 +14,8 @@ class WithMirrored:
     def __init__(self, data: Dataset) -> None:
         self.data = data
         self.labels = None if data.labels is None else np.concatenate([data.labels, data.labels])
+        rows = data.label_rows if isinstance(data, HasLabelRows) else None
+        self.label_rows = None if rows is None else np.concatenate([rows, rows])
 
     def __len__(self) -> int:
         return 2 * len(self.data)

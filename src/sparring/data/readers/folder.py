@@ -55,6 +55,15 @@ def content_digests(path: Path, names: Sequence[str]) -> dict[str, str]:
     return dict(zip(names, place.digests(names), strict=True))
 
 
+def read_file_of(source: Source, name: str) -> bytes | None:
+    """The file of that name in the folder or archive of a source, or None if there is none."""
+    path = Path(source.name).expanduser()
+    if not (path.is_dir() or path.suffix.lower() in {".zip", ".tar"}):
+        return None
+    place = _listing(path)
+    return next((place.read(each) for each in (f"{source.top}{name}", name) if each in place.names), None)
+
+
 def open_images(path: Path) -> Source:
     """Open all images of a folder or an archive, without interpreting its folders as classes or splits."""
     place, findings = _listing(path), _Findings()

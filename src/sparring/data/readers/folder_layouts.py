@@ -106,7 +106,7 @@ def read_dataset_json(content: bytes, where: str, files: Mapping[str, str]) -> t
             f'{{"labels": null}}: {problem!r}. Mend it, or move it away.'
         ) from None
     if not all(type(label) is int for _, label in rows):
-        return None, f"{where} has labels that are no whole numbers: used without classes."
+        return None, f"{where} has labels that are no whole numbers: used without classes. To use them: --labels {DATASET_JSON}"
     problems = [Problem(file, f"named in {where}, but there is no such file") for file, _ in rows if file not in files]
     found = {files[file]: str(label) for file, label in rows if file in files}
     classes = sorted_classes(found.values())

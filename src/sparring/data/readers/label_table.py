@@ -104,6 +104,7 @@ def _parse_csv(content: bytes, where: str) -> tuple[list[dict[str, str]], str, s
     if file_column is None or label_column is None:
         raise DataError(
             f"{where} needs a heading with a column of files ({', '.join(FILE_COLUMNS)}) and one of labels "
-            f"({', '.join(LABEL_COLUMNS)}). Its columns are: {', '.join(columns) or 'none'}."
+            f"({', '.join(LABEL_COLUMNS)}). Its columns are: {', '.join(columns) or 'none'}. To use those as labels, give the table "
+            "another name, and name that with --labels."
         )
     return rows, file_column, label_column

@@ -1,5 +1,6 @@
 """Which recipe to start with, by the data's size, count and classes, and by the machine."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -47,7 +48,8 @@ def recommend(spec: ImageSpec, data: Mapping[str, Any], device: str) -> Recommen
         nearest = min(LARGEST_SIDE, max(SMALLEST_SIDE, 1 << (side.bit_length() - 1)))
         sides = f"{SMALLEST_SIDE}, {2 * SMALLEST_SIDE}, ... or {LARGEST_SIDE} pixels"
         raise SettingsError(f"The recommended recipes generate squares of {sides}, not {side}x{spec.width}. Give --size {nearest}.")
-    conditional = len(spec.classes) > 1 and count >= FEW_IMAGES_OF_A_CLASS * len(spec.classes) and labels_match_images(data)
+    by_class = len(spec.classes) > 1 and count >= FEW_IMAGES_OF_A_CLASS * len(spec.classes) and labels_match_images(data)
+    conditional = by_class or bool(spec.labels)
     small = device == "cpu" and 16 <= side <= 256
     augmented = count < (FEW_IMAGES if small else ADAPTIVE_BELOW)
     reasons = []
@@ -65,7 +67,11 @@ def recommend(spec: ImageSpec, data: Mapping[str, Any], device: str) -> Recommen
         recipe = StyleGAN2(**settings, mapping_layers=2, batch_size=min(32, 4096 // side))  # as the authors' code chooses
         good = GOOD_STYLES
         reasons.append("StyleGAN2 for the best images." if device == "cuda" else f"StyleGAN2 also generates squares of {side} pixels.")
-    if conditional:
+    if spec.labels:
+        label = spec.labels[0]
+        example = shlex.quote(f"{label.name}={label.classes[0] if label.classes else label.knots[len(label.knots) // 2]}")
+        reasons.append(f"The networks are given the labels. Ask for them with `sparring sample RUN --label {example}`.")
+    elif conditional:
         reasons.append(
             "The networks are given the classes, because images of a class are alike. Ask for one with `sparring sample RUN --label NAME`."
         )

@@ -25,8 +25,11 @@ class ConditionalBatchNorm(nn.Module):
         self.offset = nn.Parameter(torch.zeros(classes, channels))
 
     def forward(self, x: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"]) -> Float[Tensor, "n c h w"]:
-        """Normalize x and apply the classes' scales and offsets. `condition` has a weight for each class, one-hot for a single class."""
+        """Normalize x and apply the classes' scales and offsets. `condition` has a weight for each class, one-hot for a single class. Of
+        several labels the offsets add up, and so do the scales' differences from 1.
+        """
         scale, offset = condition @ self.scale, condition @ self.offset
+        scale = scale + (1 - condition.sum(dim=1, keepdim=True)).to(scale.dtype)
         return torch.addcmul(offset[:, :, None, None], self.norm(x), scale[:, :, None, None])
 
 
