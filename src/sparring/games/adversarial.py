@@ -20,6 +20,7 @@ from sparring.core.data_spec import Spec
 from sparring.core.random_streams import Streams
 from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.games.game import Player, Turn
+from sparring.games.exported_parts import Draws
 from sparring.games.image_recipe import SamplingImageRecipe
 from sparring.games.latent_game import LatentGame
 from sparring.games.step_context import StepContext
@@ -79,6 +80,11 @@ class TwoPlayerGame(LatentGame):
     def conditional(self) -> bool:
         """Whether the generator is told a class."""
         return self.settings.condition != "none"
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return ((self.settings.latent, self.settings.latent_size),)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """Normal or uniform in [-1, 1), as the recipe says."""

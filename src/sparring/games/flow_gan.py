@@ -13,6 +13,7 @@ from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
 from sparring.games.capabilities import LikelihoodKind
+from sparring.games.exported_parts import Draws
 from sparring.games.flow import decode_pixels, encode_pixels
 from sparring.games.game import evaluating
 from sparring.games.image_likelihood import noise_of
@@ -56,6 +57,11 @@ class FlowGANGame(TwoPlayerGame):
     def flow(self) -> Flow:
         """The generator."""
         return cast(Flow, self.generator)
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return (("normal", self.dimensions),)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: as many normal numbers as an image has."""

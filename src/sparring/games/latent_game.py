@@ -1,6 +1,6 @@
 """A game that samples from noise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float, Int64
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from sparring.core.random_streams import Streams
+from sparring.games.exported_parts import Draws, ExportChoices, Input, Part, PartName, class_input, latent_input
 from sparring.games.game import Game, evaluating
 
 SAMPLE_CHUNK = 16
@@ -29,6 +30,25 @@ class LatentGame(Game):
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """`n` latents at the start of the stream "latent"."""
         raise NotImplementedError
+
+    @property
+    def latent_draws(self) -> Draws:
+        """What a latent consists of: how each of its numbers is drawn."""
+        raise NotImplementedError
+
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """See `capabilities.Exports`: from latents, and the classes if samples are asked for by class, to samples."""
+
+        def generate(latents: Tensor, condition: Tensor | None = None) -> Tensor:
+            return self.generate(latents, condition)
+
+        return {"all": Part(generate, self.latent_inputs)}
+
+    @property
+    def latent_inputs(self) -> tuple[Input, ...]:
+        """Inputs of an exported generator: latents, and the classes if samples are asked for by class."""
+        latent = latent_input(self.latents, self.latent_draws)
+        return (latent, class_input(len(self.spec.classes))) if self.conditional else (latent,)
 
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
