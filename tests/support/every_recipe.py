@@ -38,7 +38,7 @@ def train(name: str, folder: Path, **settings: object) -> Path:
     """A run in that folder, of two steps of every turn (recipes that begin with others: as many as it takes)."""
     recipe = recipes.get(name)
     data, how = _KINDS[recipe.modality](name, folder)
-    known = {field for field in recipe.__dataclass_fields__}
+    known = set(recipe.__dataclass_fields__)
     common = {key: value for key, value in {"batch_size": 4, "width": 8}.items() if key in known and key not in how}
     out = folder / "run"
     made = {**common, "steps": 2, "threads": 1, "precision": "float32", **how, **settings}

@@ -16,6 +16,7 @@ from sparring.cli import (
     density,
     diagnose,
     doctor,
+    export,
     eye,
     forecast,
     import_weights,
@@ -69,7 +70,8 @@ SECTIONS = {
         "reconstruct": "images to latents and back, with a model that encodes",
         "latent": "explore the latent space: mix, project, directions, ...",
         "eye": "show what the discriminator has learned: classify, filters",
-        "pack": "export the generator to a single file",
+        "pack": "write the generator to a single file, for Sparring",
+        "export": "export to ONNX, for browsers, phones and other programs",
         "import": "read official weights",
     },
     "Evaluate": {
@@ -93,7 +95,7 @@ PLAIN: Mapping[str, Command] = {
     "recipes": recipes, "doctor": doctor.doctor, "diagnose": diagnose.diagnose, "sample": sample.sample,
     "interpolate": interpolate.interpolate, "translate": translate.translate,
     "complete": complete.complete, "simulate": simulate.simulate, "forecast": forecast.forecast,
-    "allocate": allocate.allocate, "pack": pack.pack, "import": import_weights.import_weights,
+    "allocate": allocate.allocate, "pack": pack.pack, "export": export.export, "import": import_weights.import_weights,
     "judge": judge.judge, "compare": compare.compare, "completion": completion,
     "score": score.score, "density": density.density, "reconstruct": reconstruct.reconstruct,
 }  # fmt: skip

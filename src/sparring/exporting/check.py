@@ -54,7 +54,9 @@ def check_file(file: Path, game: Game, part: Part, output: Output, sides: tuple[
             wanted = part.compute(*inputs)
         found = run(session, part, inputs)
         if found.shape != wanted.shape:
-            raise SparringError(f"The exported file gives {tuple(found.shape)} where torch gives {tuple(wanted.shape)}. Nothing was written.")
+            raise SparringError(
+                f"The exported file gives {tuple(found.shape)} where torch gives {tuple(wanted.shape)}. Nothing was written."
+            )
         differences.append(relative_difference(found, wanted).flatten())
         tried.append("x".join(map(str, found.shape)))
     difference = torch.cat(differences)
@@ -64,8 +66,8 @@ def check_file(file: Path, game: Game, part: Part, output: Output, sides: tuple[
         of_levels = f" ({difference.max().item() / LEVEL:.1f} of 255 levels)" if output.tolerance == LEVEL else ""
         hint = " Leave --half out." if half else " This is a fault of Sparring's or of onnxruntime's: please report it."
         raise SparringError(
-            f"In onnxruntime the exported file gives numbers that differ from torch's by up to {difference.max().item():.3g}{of_levels}, and "
-            f"{tolerance:.3g} is allowed. Nothing was written.{hint}"
+            f"In onnxruntime the exported file gives numbers that differ from torch's by up to {difference.max().item():.3g}{of_levels}, "
+            f"and {tolerance:.3g} is allowed. Nothing was written.{hint}"
         )
     largest = difference[~beyond].max().item() if bool((~beyond).any()) else 0.0
     return Check(largest, share, tuple(dict.fromkeys(tried)), phone_sentences(file))

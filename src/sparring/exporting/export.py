@@ -48,7 +48,7 @@ def export(
     part: PartName = "all",
     noise: NoiseInput = "const",
     direction: Direction = "a2b",
-    license: str | None = None,  # noqa: A002 (as the command line calls it)
+    license: str | None = None,
 ) -> Exported:
     """Write a model's generator or translator to one `.onnx` file, which onnxruntime and browsers run without Sparring.
 

@@ -44,21 +44,26 @@ def trace(game: Game, part: Part, output: Output, side: int) -> "onnx.ModelProto
     onnx = required_onnx()
     inputs = tuple(given.example(TRACED_SAMPLES, side) for given in part.inputs)
     sizes: dict[str, Any] = {}
-    shapes = tuple(
-        {place: _size(name, sizes, given.least if place else 1) for place, name in given.free.items()} for given in part.inputs
-    )
+    shapes = tuple({place: _size(name, sizes, given.least if place else 1) for place, name in given.free.items()} for given in part.inputs)
     names = [given.name for given in part.inputs]
     with torch.no_grad(), _quiet():
         traced = torch.export.export(_Traced(game, part).eval(), inputs, dynamic_shapes=(shapes,), strict=False)
-        program = torch.onnx.export(
-            traced, dynamo=True, opset_version=OPSET, input_names=names, output_names=[output.name], verbose=False
-        )
+        program = torch.onnx.export(traced, dynamo=True, opset_version=OPSET, input_names=names, output_names=[output.name], verbose=False)
         assert program is not None
         _fold(program.model)
         graph = program.model_proto
+    _forget_sources(graph)
     _name_sizes(graph, part)
     onnx.checker.check_model(graph)
     return graph
+
+
+def _forget_sources(graph: "onnx.ModelProto") -> None:
+    """Remove notes of where in the code each operation comes from: they are long, and name folders of this machine."""
+    for part in (*graph.graph.node, *graph.graph.value_info, *graph.graph.input, *graph.graph.output, *graph.graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    del graph.graph.metadata_props[:], graph.metadata_props[:], graph.functions[:]
 
 
 def required_onnx() -> Any:  # noqa: ANN401 (an optional library)
@@ -81,7 +86,8 @@ def _size(name: str, sizes: dict[str, Any], least: int) -> Any:  # noqa: ANN401 
 
 
 def _name_sizes(graph: "onnx.ModelProto", part: Part) -> None:
-    """Give inputs the names of their free sizes; a SparringError if one of them became a constant."""
+    """Give free sizes their names; a SparringError if one of them became a constant."""
+    called = {}
     for given in part.inputs:
         value = next((each for each in graph.graph.input if each.name == given.name), None)
         if value is None:
@@ -93,6 +99,11 @@ def _name_sizes(graph: "onnx.ModelProto", part: Part) -> None:
                     f"In the exported graph the size {name!r} of the input {given.name!r} is always {size.dim_value}. This is a fault of "
                     "Sparring's: please report it."
                 )
+            called[size.dim_param] = name
+    for value in (*graph.graph.input, *graph.graph.output, *graph.graph.value_info):
+        for size in value.type.tensor_type.shape.dim:
+            if size.HasField("dim_param"):
+                size.dim_param = called.get(size.dim_param, size.dim_param)
 
 
 def _fold(model: Any) -> None:  # noqa: ANN401 (onnx_ir's)

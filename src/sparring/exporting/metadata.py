@@ -5,12 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import sparring
 from sparring import recipes
-from sparring.games.exported_parts import Output, Part
+from sparring.games.exported_parts import Output, Part, Truncation
 from sparring.games.latent_game import LatentGame
 from sparring.inference.model import Model
 
 if TYPE_CHECKING:
     import onnx
+
+TRUNCATION: dict[Truncation, str] = {
+    "styles": "The input 'truncation': the share of the way from the mean style; 1 leaves styles as they are.",
+    "rank": "For a threshold t, give sqrt(2) erfinv(erf(t / sqrt(2)) erf(z / sqrt(2))) for each number z of the latent.",
+    "scale": "Multiply the latent by a number below 1.",
+}
+"""How samples become more typical and less varied."""
 
 
 def describe(model: Model, name: str, part: Part, output: Output, *, half: bool, license_of_weights: str | None) -> dict[str, str]:
@@ -33,10 +40,10 @@ def describe(model: Model, name: str, part: Part, output: Output, *, half: bool,
         found["step"] = model.step
     if len(model.spec.shape) == 3:
         found["range"] = [-1, 1]
+        if isinstance(model.game, LatentGame):
+            found["truncation"] = TRUNCATION[model.game.truncation]
     if part.divisor is not None:
         found |= {"divisor": part.divisor, "smallest": part.smallest}
-    if isinstance(model.game, LatentGame):
-        found["truncation"] = model.game.truncation_in_words
     return {key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in found.items()}
 
 

@@ -11,8 +11,8 @@ from sparring.games.game import Game
 def traceable_copy(game: Game) -> Game:
     """The game with the networks that sampling needs alone, in evaluation mode on the CPU. The game itself stays as it is.
 
-    Spectral norms are computed once, and modules with a method `fix_for_export` (growing networks, reversible convolutions) keep what they would
-    compute of their weights and buffers.
+    Spectral norms are computed once, and modules with a method `fix_for_export` (growing networks, reversible convolutions) keep what
+    they would compute of their weights and buffers.
     """
     kept = copy.deepcopy(game)
     moved = {name for player in kept.players for name in player.networks}

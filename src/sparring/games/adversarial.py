@@ -19,8 +19,8 @@ from sparring.core.batch import Batch
 from sparring.core.data_spec import Spec
 from sparring.core.random_streams import Streams
 from sparring.games.adversarial_settings import AdversarialSettings
-from sparring.games.game import Player, Turn
 from sparring.games.exported_parts import Draws
+from sparring.games.game import Player, Turn
 from sparring.games.image_recipe import SamplingImageRecipe
 from sparring.games.latent_game import LatentGame
 from sparring.games.step_context import StepContext
@@ -54,6 +54,7 @@ class TwoPlayerGame(LatentGame):
         self.generator = generator
         self.discriminator = spectrally_normalized(discriminator) if settings.spectral_norm else discriminator
         self.settings = settings
+        self.truncation = "rank" if settings.latent == "normal" else "scale"
         self.augmentation = None
         if settings.augment == "ada":
             self.augmentation = ada.AdaptiveChance(settings.augment_target, settings.augment_samples, settings.augment_chance)

@@ -90,8 +90,8 @@ class AutoregressiveTableGame(Game):
     def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
         """See `capabilities.Exports`: there is none."""
         raise SettingsError(
-            f"This model draws a row column by column, in {len(self.tokens)} passes of its network, and an exported file is one pass. Use it "
-            "with Sparring, or train a recipe that makes rows at once: tabular, ctgan or tvae."
+            f"This model draws a row column by column, in {len(self.tokens)} passes of its network, and an exported file is one pass. Use "
+            "it with Sparring, or train a recipe that makes rows at once: tabular, ctgan or tvae."
         )
 
     # ------------------------------------------------------------------------------------------------------------- training

@@ -11,8 +11,8 @@ from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import requiring_gradients, truncated
-from sparring.games.game import Player, Turn, evaluating
 from sparring.games.exported_parts import Draws
+from sparring.games.game import Player, Turn, evaluating
 from sparring.games.image_recipe import SamplingImageRecipe
 from sparring.games.latent_game import LatentGame
 from sparring.games.step_context import StepContext
@@ -44,6 +44,7 @@ class BidirectionalGame(LatentGame):
             Turn("discriminator", "discriminator", self.play_discriminator),
             Turn("generator", "generator", self.play_generator),
         )
+        self.truncation = "rank"
         self.sampling_networks = ("generator", "encoder")
 
     @property

@@ -19,6 +19,8 @@ Direction = Literal["a2b", "b2a"]
 """Which way a translator goes: from inputs to targets, or back."""
 Kind = Literal["normal", "uniform", "share"]
 """How numbers of an input are drawn: standard normal, uniform in [-1, 1), or uniform in [0, 1)."""
+Truncation = Literal["styles", "rank", "scale"]
+"""What truncation does: styles come nearer to their mean, numbers of latents keep their rank within a threshold, or latents are scaled."""
 Draws = tuple[tuple[Kind, int], ...]
 """How the numbers of one row of an input are drawn, from the first to the last: so many of each kind."""
 Example = Callable[[int, int], Float[Tensor, "n ..."]]

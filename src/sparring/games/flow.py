@@ -13,8 +13,8 @@ from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec, nearest_square
 from sparring.games.capabilities import LikelihoodKind
-from sparring.games.game import Player, Turn, evaluating
 from sparring.games.exported_parts import Draws
+from sparring.games.game import Player, Turn, evaluating
 from sparring.games.image_likelihood import noise_of
 from sparring.games.image_recipe import SamplingImageRecipe
 from sparring.games.latent_game import LatentGame

@@ -51,6 +51,7 @@ class FlowGANGame(TwoPlayerGame):
     def __init__(self, spec: ImageSpec, generator: Flow, discriminator: nn.Module, settings: ReversibleSettings) -> None:
         super().__init__(spec, generator, discriminator, settings)
         self.dimensions = math.prod(spec.shape)
+        self.truncation = "scale"
         self.turns = self.turns[::-1]  # the generator's first, in which actnorms normalize the first batch
 
     @property

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from sparring.core.random_streams import Streams
-from sparring.games.exported_parts import Draws, ExportChoices, Input, Part, PartName, class_input, latent_input
+from sparring.games.exported_parts import Draws, ExportChoices, Input, Part, PartName, Truncation, class_input, latent_input
 from sparring.games.game import Game, evaluating
 
 SAMPLE_CHUNK = 16
@@ -21,6 +21,8 @@ class LatentGame(Game):
 
     sample_chunk: int = SAMPLE_CHUNK
     """Number of samples that are computed together. Games with small samples have more."""
+    truncation: Truncation = "scale"
+    """What truncation does to latents."""
 
     @property
     def conditional(self) -> bool:

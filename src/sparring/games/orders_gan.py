@@ -24,8 +24,8 @@ from sparring.core.random_streams import Streams
 from sparring.data.orders.order_dataset import OrdersBatch
 from sparring.data.orders.order_spec import OrdersSpec
 from sparring.games.adversarial import TwoPlayerGame
-from sparring.games.game import Player, Turn
 from sparring.games.exported_parts import Draws
+from sparring.games.game import Player, Turn
 from sparring.games.orders_recipe import OrdersRecipe
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses

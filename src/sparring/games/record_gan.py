@@ -13,8 +13,8 @@ from sparring.core.settings_checks import Ranges
 from sparring.data.records.records_spec import RecordsSpec
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.adversarial_settings import AdversarialSettings
-from sparring.games.game import Player, Turn
 from sparring.games.exported_parts import Draws
+from sparring.games.game import Player, Turn
 from sparring.games.step_context import StepContext
 from sparring.games.table_gan import chunk_for
 from sparring.losses.objectives import Losses

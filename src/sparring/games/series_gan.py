@@ -69,7 +69,7 @@ class PathGame(SeriesGame):
     def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
         """See `capabilities.Exports`: paths of any length."""
         meaning = f"noise of each step ({self.settings.latent}), {self.lead} steps longer than the path"
-        noise = Input("noise", meaning, lambda n, steps: self.example_noise(n, steps), {0: "n", 2: "t"}, self.lead + 2)
+        noise = Input("noise", meaning, self.example_noise, {0: "n", 2: "t"}, self.lead + 2)
         return {"all": Part(self.generator, (noise,))}
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:

@@ -36,6 +36,7 @@ class StyleGame(TwoPlayerGame):
     ) -> None:
         super().__init__(spec, generator, discriminator, settings, growth)
         self.style_rules = settings
+        self.truncation = "styles"
         self.register_buffer("path_mean", torch.zeros(()))
 
     def generate(

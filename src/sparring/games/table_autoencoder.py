@@ -11,8 +11,8 @@ from torch.nn.functional import cross_entropy
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.tables.table_spec import TableBatch, TableSpec
-from sparring.games.game import Player, Turn
 from sparring.games.exported_parts import Draws
+from sparring.games.game import Player, Turn
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.step_context import StepContext

@@ -16,8 +16,8 @@ from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.series.scaling import ScalingKind
 from sparring.data.series.series_spec import SeriesSpec
-from sparring.games.game import Player, Turn
 from sparring.games.exported_parts import Draws
+from sparring.games.game import Player, Turn
 from sparring.games.latent_game import LatentGame
 from sparring.games.series_gan import CHUNK, SeriesSettings, in_chunks
 from sparring.games.step_context import StepContext
