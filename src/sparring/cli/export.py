@@ -27,6 +27,14 @@ def export(
     noise: Literal["const", "none", "input"] = "const",
     direction: Literal["a2b", "b2a"] = "a2b",
     license: str | None = None,
+    web: Annotated[
+        Path | None,
+        arg(metavar="PAGE", help="An .html file to write, too: a page that runs the model in a browser, from disk, without a server."),
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        arg(metavar="FOLDER", help="For --web: where npm put onnxruntime-web. Default: node_modules/onnxruntime-web in this folder."),
+    ] = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
     """Export a model as an ONNX file, which browsers, phones and other programs run without Sparring. Needs sparring[export].
@@ -42,9 +50,11 @@ def export(
     from sparring import api
     from sparring.exporting.export import refuse_other_endings
 
-    refuse_other_endings(file)  # before anything is loaded
+    refuse_other_endings(file, web)  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint)
-    found = api.export(model, file, half=half, size=size, part=part, noise=noise, direction=direction, license=license)
+    found = api.export(
+        model, file, half=half, size=size, part=part, noise=noise, direction=direction, license=license, web=web, runtime=runtime
+    )
     _show(found)
     return 0
 
@@ -58,3 +68,5 @@ def _show(found: "Exported") -> None:
     say(f"  out  {found.output.name}: {found.output.meaning}", markup=False)
     say(f"Checked with onnxruntime: {found.check.in_words(found.output)}, for outputs of {', '.join(found.check.tried)}.")
     say(f"On phones: {'; '.join(found.check.phones)}.")
+    if found.page is not None:
+        say(f"{found.page}: {found.page.stat().st_size / 1e6:.1f} MB. Open it in a browser.")

@@ -1,17 +1,20 @@
 """`export`: a model as an ONNX file, which is checked before it is there."""
 
 import os
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from sparring.core.atomic_files import replacing
+from sparring.core.atomic_files import replacing, write_bytes
 from sparring.core.errors import SettingsError, listed
 from sparring.exporting.check import Check, check_file
 from sparring.exporting.graph import required_onnx, trace
 from sparring.exporting.half import halve_weights
 from sparring.exporting.metadata import describe, write_metadata
 from sparring.exporting.traceable import traceable_copy
+from sparring.exporting.web.page import make_page, parts_on_page
+from sparring.exporting.web.runtime import find_runtime
 from sparring.games.capabilities import Exports, Translates
 from sparring.games.exported_parts import Direction, ExportChoices, NoiseInput, Output, Part, PartName
 from sparring.inference.load import load
@@ -25,13 +28,14 @@ LARGEST_SIDE = 8192
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written, and what was found of it."""
+    """A file that was written, what was found of it, and perhaps a page."""
 
     file: Path
     output: Output
     inputs: tuple[str, ...]
     """A phrase for each input: its name, sizes and meaning."""
     check: Check
+    page: Path | None = None
 
     @property
     def megabytes(self) -> float:
@@ -49,23 +53,48 @@ def export(
     noise: NoiseInput = "const",
     direction: Direction = "a2b",
     license: str | None = None,
+    web: str | os.PathLike[str] | None = None,
+    runtime: str | os.PathLike[str] | None = None,
 ) -> Exported:
     """Write a model's generator or translator to one `.onnx` file, which onnxruntime and browsers run without Sparring.
 
     `half`: store weights as float16 (half the size); computations stay in float32. `size`: of translators, the side of images in pixels, or
     "free" for any multiple of the network's divisor. `part`: of style generators "map" (latents to styles), "synthesis" (styles to images)
     or "all". `noise`: of style generators, the noise of their layers: "const", "none", or "input" for one of the file's inputs.
-    `direction`: of translators that go both ways. `license`: of the weights, to be written into the file.
+    `direction`: of translators that go both ways. `license`: of the weights, to be written into the file. `web`: an `.html` file to write,
+    too: a page that runs the model in a browser, from disk, without a server. `runtime`: the folder of onnxruntime-web, which goes into
+    the page; by default `node_modules` of the working directory.
 
     The file is compared with torch by onnxruntime for several numbers of samples and sizes of images, and says in its metadata how it is
     used. Raises a SettingsError if the model cannot be exported so, and a SparringError if libraries are missing or the file would give
     other samples than torch; no file is left then.
     """
-    path = Path(file)
-    refuse_other_endings(path)
+    path, page = Path(file), None if web is None else Path(web)
+    refuse_other_endings(path, page)
     required_onnx()
+    found_runtime = None if page is None else find_runtime(None if runtime is None else Path(runtime))
     model = model if isinstance(model, Model) else load(model)
     choices = ExportChoices(noise, direction, None if size == "free" else size)
+    find_part(model, part, choices)
+    on_page = () if page is None else parts_on_page(model)
+    with replacing(path) as temporary:
+        found = _write(model, temporary, part, choices, half, license)
+    if page is None or found_runtime is None:
+        return replace(found, file=path)
+    graphs: dict[PartName, bytes] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in on_page:
+            beside = Path(folder) / f"{name}.onnx"
+            if name != part:
+                _write(model, beside, name, replace(choices, noise="const"), half, license)
+            graphs[name] = (path if name == part else beside).read_bytes()
+    html = make_page(model, graphs, found_runtime, side=choices.side, direction=direction, license_of_weights=license)
+    write_bytes(page, html.encode())
+    return replace(found, file=path, page=page)
+
+
+def _write(model: Model, file: Path, part: PartName, choices: ExportChoices, half: bool, license_of_weights: str | None) -> Exported:
+    """Write one part of a model to a file, and check it there."""
     chosen, output = find_part(model, part, choices)
     game = traceable_copy(model.game)
     traced = parts_of(game, choices)[part]
@@ -73,12 +102,11 @@ def export(
     graph = trace(game, traced, output, sides[0])
     if half:
         halve_weights(graph)
-    write_metadata(graph, describe(model, part, chosen, output, half=half, license_of_weights=license))
+    write_metadata(graph, describe(model, part, chosen, output, half=half, license_of_weights=license_of_weights))
+    file.write_bytes(graph.SerializeToString())
     on_cpu = model.game.device.type == "cpu"
-    with replacing(path) as temporary:
-        temporary.write_bytes(graph.SerializeToString())
-        found = check_file(temporary, model.game if on_cpu else game, chosen if on_cpu else traced, output, sides, half=half)
-    return Exported(path, output, tuple(_in_words(graph, given.name, given.meaning) for given in chosen.inputs), found)
+    found = check_file(file, model.game if on_cpu else game, chosen if on_cpu else traced, output, sides, half=half)
+    return Exported(file, output, tuple(_in_words(graph, given.name, given.meaning) for given in chosen.inputs), found)
 
 
 def find_part(model: Model, part: PartName, choices: ExportChoices) -> tuple[Part, Output]:
@@ -133,8 +161,10 @@ def sides_to_try(part: Part, choices: ExportChoices) -> tuple[int, ...]:
     return side, side + divisor
 
 
-def refuse_other_endings(file: Path) -> None:
-    """Raise a SettingsError if an exported file would have the name of another kind of file, or of a folder."""
+def refuse_other_endings(file: Path, page: Path | None = None) -> None:
+    """Raise a SettingsError if an exported file or a page would have the name of another kind of file, or of a folder."""
+    if page is not None and (page.is_dir() or page.suffix.lower() not in {".html", ".htm"}):
+        raise SettingsError(f"A page is an .html file, and {page} has another name. Name it {page.with_suffix('.html').name!r}.")
     if file.is_dir():
         raise SettingsError(f"{file} is a folder. Name the file to write, such as {file / 'model.onnx'}.")
     if file.suffix.lower() != ".onnx":
