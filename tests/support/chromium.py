@@ -55,14 +55,14 @@ class Browser:
         self.events.clear()
         self.call("Page.navigate", url=address)
 
-    def run(self, code: str) -> Any:
+    def run(self, code: str) -> Any:  # noqa: ANN401 (JSON is any)
         """What a JavaScript expression gives, awaited, as JSON."""
         found = self.call("Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True, userGesture=True)
         if "exceptionDetails" in found:
             raise RuntimeError(json.dumps(found["exceptionDetails"])[:2000])
         return found["result"].get("value")
 
-    def wait(self, code: str, seconds: float = 60) -> Any:
+    def wait(self, code: str, seconds: float = 60) -> Any:  # noqa: ANN401 (JSON is any)
         """What an expression gives as soon as it gives something that is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -74,7 +74,8 @@ class Browser:
     def said(self) -> list[str]:
         """What the page has written to its console, and its errors."""
         self.run("1")
-        return [json.dumps(each["params"])[:600] for each in self.events if each.get("method") in {"Runtime.exceptionThrown", "Log.entryAdded"}]
+        kinds = {"Runtime.exceptionThrown", "Log.entryAdded"}
+        return [json.dumps(each["params"])[:600] for each in self.events if each.get("method") in kinds]
 
     def screenshot(self, file: Path, width: int, height: int) -> None:
         """The page as an image."""
@@ -116,7 +117,7 @@ def chromium(*flags: str) -> Iterator[Browser]:
 def _command(profile: str, flags: Sequence[str]) -> list[str]:
     """Chromium reads commands from its descriptor 3 and answers on 4; a shell puts ours there."""
     words = [
-        str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run", "--disable-extensions",
+        str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run",
         f"--user-data-dir={profile}", *flags,
     ]  # fmt: skip
     return ["bash", "-c", 'exec "$@" 3<&"$IN" 4>&"$OUT"', "chromium", *words]

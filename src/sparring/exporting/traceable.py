@@ -31,8 +31,12 @@ def traceable_copy(game: Game) -> Game:
 
 def _fix(module: nn.Module) -> None:
     if parametrize.is_parametrized(module):
-        for name in list(module.parametrizations):  # pyright: ignore[reportArgumentType] (a ModuleDict)
-            parametrize.remove_parametrizations(module, name)
+        # torch's own `remove_parametrizations` changes the class, which the module that was copied has, too
+        weights = {name: getattr(module, name).detach() for name in module.parametrizations}  # pyright: ignore[reportGeneralTypeIssues]
+        module.__class__ = type(module).__bases__[0]
+        del module.parametrizations
+        for name, weight in weights.items():
+            module.register_parameter(name, nn.Parameter(weight, requires_grad=False))
     fix = getattr(module, "fix_for_export", None)
     if callable(fix):
         fix()
