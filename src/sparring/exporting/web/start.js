@@ -6,6 +6,7 @@ const say = (text) => (status.textContent = text);
 
 async function start() {
   const models = await openModels();
+  globalThis.sparring = { runModel: (name, inputs) => runModel(models, name, inputs) }; // for pages that have this one in a frame
   await (PAGE.kind === "generator" ? startGenerator : startTranslator)(models);
   document.body.dataset.ready = String(Math.round(performance.now()));
 }
