@@ -113,10 +113,10 @@ def test_commands_within_sentences_exist(page: str, command: str, said_of: Said)
 def test_flags_within_sentences_exist(capsys: pytest.CaptureFixture[str]) -> None:
     pages = [[], *(["train", name] for name in recipes.names())]
     pages += [
-        [verb] for verb in ("data prepare", "data inspect", "doctor", "resume", "diagnose", "sample", "interpolate", "translate", "pack", "export")
+        [verb] for verb in ("data prepare", "data inspect", "doctor", "resume", "diagnose", "sample", "interpolate", "translate", "pack")
     ]
     pages += [[verb] for verb in ("import", "judge", "compare", "playground gan", "eye filters", "eye classify")]
-    pages += [[verb] for verb in ("simulate", "forecast", "allocate", "score")]
+    pages += [[verb] for verb in ("simulate", "forecast", "allocate", "score", "export")]
     pages += [[f"latent {name}"] for name in ("mix", "truncation", "project", "directions", "move", "arithmetic", "drop")]
     for page in pages:
         with pytest.raises(SystemExit):

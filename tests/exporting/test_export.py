@@ -102,7 +102,7 @@ def test_a_kernel_of_a_trace_is_not_kept(run_of: Runs) -> None:
 
 class _Upsampling(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return resampling.downsample(resampling.smooth(resampling.upsample(x), padding=1))
+        return resampling.downsample(resampling.smooth(resampling.smooth(resampling.upsample(x), padding=2), padding=1))
 
 
 def test_operations_in_the_form_for_others_give_the_same() -> None:

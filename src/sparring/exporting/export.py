@@ -35,12 +35,9 @@ class Exported:
     inputs: tuple[str, ...]
     """A phrase for each input: its name, sizes and meaning."""
     check: Check
+    megabytes: float
+    """Size of the file, in millions of bytes."""
     page: Path | None = None
-
-    @property
-    def megabytes(self) -> float:
-        """Size of the file, in millions of bytes."""
-        return self.file.stat().st_size / 1e6
 
 
 def export(
@@ -103,10 +100,11 @@ def _write(model: Model, file: Path, part: PartName, choices: ExportChoices, hal
     if half:
         halve_weights(graph)
     write_metadata(graph, describe(model, part, chosen, output, half=half, license_of_weights=license_of_weights))
-    file.write_bytes(graph.SerializeToString())
+    content = graph.SerializeToString()
+    file.write_bytes(content)
     on_cpu = model.game.device.type == "cpu"
     found = check_file(file, model.game if on_cpu else game, chosen if on_cpu else traced, output, sides, half=half)
-    return Exported(file, output, tuple(_in_words(graph, given.name, given.meaning) for given in chosen.inputs), found)
+    return Exported(file, output, tuple(_in_words(graph, given.name, given.meaning) for given in chosen.inputs), found, len(content) / 1e6)
 
 
 def find_part(model: Model, part: PartName, choices: ExportChoices) -> tuple[Part, Output]:

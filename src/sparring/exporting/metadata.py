@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import sparring
 from sparring import recipes
 from sparring.games.exported_parts import Output, Part, Truncation
-from sparring.games.latent_game import LatentGame
 from sparring.inference.model import Model
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ def describe(model: Model, name: str, part: Part, output: Output, *, half: bool,
         found["step"] = model.step
     if len(model.spec.shape) == 3:
         found["range"] = [-1, 1]
-        if isinstance(model.game, LatentGame):
-            found["truncation"] = TRUNCATION[model.game.truncation]
+        if part.truncation is not None:
+            found["truncation"] = TRUNCATION[part.truncation]
     if part.divisor is not None:
         found |= {"divisor": part.divisor, "smallest": part.smallest}
     return {key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for key, value in found.items()}

@@ -83,6 +83,8 @@ class Part:
     inputs: tuple[Input, ...]
     output: Output | None = None
     """What it gives; None: samples of the game's kind of data."""
+    truncation: Truncation | None = None
+    """Of a part that takes latents: what truncation does."""
     divisor: int | None = None
     """Of a part that takes images: their sides must be multiples of this."""
     smallest: int | None = None

@@ -44,7 +44,7 @@ class LatentGame(Game):
         def generate(latents: Tensor, condition: Tensor | None = None) -> Tensor:
             return self.generate(latents, condition)
 
-        return {"all": Part(generate, self.latent_inputs)}
+        return {"all": Part(generate, self.latent_inputs, truncation=self.truncation)}
 
     @property
     def latent_inputs(self) -> tuple[Input, ...]:

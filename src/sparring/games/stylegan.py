@@ -75,7 +75,7 @@ class StyleGame(TwoPlayerGame):
         )  # fmt: skip
         more = (own_noise,) if choices.noise == "input" else ()
         return {
-            "all": Part(generate, (*from_latents, *more)),
+            "all": Part(generate, (*from_latents, *more), truncation="styles"),
             "map": Part(styles_of, from_latents, Output("styles", f"styles, (n, {shape[0]}, {shape[1]})", 1e-4, 2e-2)),
             "synthesis": Part(images_of, (styles, *more)),
         }
