@@ -160,7 +160,7 @@ def figures(runtime_folder: Path, rounds: int) -> None:
     )
     swift = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan", "--enable-gpu")
     print(
-        "| model | MB | half: MB | torch ms | native ms, 2 threads | native ms, 1 thread | page ms | page MB | ready s | levels off: native, "
+        "| model | MB | half: MB | torch, ms | native, 2 threads | native, 1 thread | page, ms | page, MB | ready, s | levels off: native, "
         "page, WebGPU |\n|---|---|---|---|---|---|---|---|---|---|"
     )
     for title, (model, side) in models().items():

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,23 +23,9 @@ from sparring.exporting.traceable import traceable_copy
 from sparring.games.exported_parts import IMAGE, ExportChoices, Part
 from sparring.nets.blocks import layers, resampling
 from support.cli import call
-from support.every_recipe import train
+from support.exported_models import ExportedModel, Runs
 
 LEVEL = 2 / 255
-Runs = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def run_of(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """From the name of a recipe to a run of it, which is trained once."""
-    made: dict[str, Path] = {}
-
-    def find(name: str, **settings: object) -> Path:
-        if name not in made:
-            made[name] = train(name, tmp_path_factory.mktemp(name), **settings)
-        return made[name]
-
-    return find
 
 
 def run_file(file: Path, *inputs: torch.Tensor) -> torch.Tensor:
@@ -54,10 +39,8 @@ def said_in(file: Path) -> dict[str, Any]:
     return {key: json.loads(value) if value[:1] in "[{" else value for key, value in found.items()}
 
 
-def test_a_file_gives_the_samples_of_the_model_for_any_number_of_them(run_of: Runs, tmp_path: Path) -> None:
-    run, file = run_of("cgan"), tmp_path / "cgan.onnx"
-    assert call("export", run, file, "--license", "CC0") == 0
-    model = sparring.load(run)
+def test_a_file_gives_the_samples_of_the_model_for_any_number_of_them(classy: ExportedModel) -> None:
+    model, file = classy.model, classy.file
     latents = model.latent_game.chunk_of_latents(7, 0)
     images = run_file(file, latents, torch.eye(3)[(torch.arange(16) + 7) % 3])
     assert (images - model.sample(16, seed=7)).abs().max() < 1e-5
@@ -71,15 +54,13 @@ def test_a_file_gives_the_samples_of_the_model_for_any_number_of_them(run_of: Ru
     assert str(Path(sparring.__file__).parent).encode() not in file.read_bytes()
 
 
-def test_the_parts_of_a_style_generator_are_the_whole(run_of: Runs, tmp_path: Path) -> None:
-    run = run_of("stylegan2", size=8)
-    model = sparring.load(run)
+def test_the_parts_of_a_style_generator_are_the_whole(styled: ExportedModel, tmp_path: Path) -> None:
+    model = styled.model
     before = model.sample(4, seed=3, truncation=0.5)
-    for part in ("map", "synthesis"):
-        sparring.export(model, tmp_path / f"{part}.onnx", part=part, noise="const" if part == "map" else "input")
+    sparring.export(model, tmp_path / "synthesis.onnx", part="synthesis", noise="input")
     latents, classes = model.latent_game.asked_for(4, 3, None)
     assert classes is not None
-    styles = run_file(tmp_path / "map.onnx", latents, classes, torch.tensor([0.5]))
+    styles = run_file(styled.file, latents, classes, torch.tensor([0.5]))
     synthesis = onnx.load(tmp_path / "synthesis.onnx")
     size = synthesis.graph.input[1].type.tensor_type.shape.dim[1].dim_value
     constant = [module.noise.flatten() for module in model.game.modules() if hasattr(module, "noise_strength")]
@@ -95,7 +76,7 @@ def test_the_parts_of_a_style_generator_are_the_whole(run_of: Runs, tmp_path: Pa
 
 def test_a_kernel_of_a_trace_is_not_kept(run_of: Runs) -> None:
     resampling._kept_kernel.cache_clear()
-    model = sparring.load(run_of("stylegan2"))
+    model = sparring.load(run_of("stylegan2", size=8))
     torch.export.export(_Upsampling(), (torch.zeros(2, 3, 4, 4),), strict=False)
     assert model.sample(1).isfinite().all()
 
@@ -120,11 +101,10 @@ def test_operations_in_the_form_for_others_give_the_same() -> None:
         torch.testing.assert_close(traced(x), network(x), rtol=1e-5, atol=1e-5)
 
 
-def test_translators_take_images_of_any_size_or_of_one(run_of: Runs, tmp_path: Path) -> None:
-    model = sparring.load(run_of("style-transfer"))
-    sparring.export(model, tmp_path / "free.onnx")
+def test_translators_take_images_of_any_size_or_of_one(painter: ExportedModel, tmp_path: Path) -> None:
+    model = painter.model
     images = Streams(0, 0).uniform("image", 3, 3, 24, 36)
-    assert (run_file(tmp_path / "free.onnx", images) - model.translate(images)).abs().max() < LEVEL
+    assert (run_file(painter.file, images) - model.translate(images)).abs().max() < LEVEL
     found = sparring.export(model, tmp_path / "fixed.onnx", size=16)
     assert said_in(found.file)["divisor"] == "4"
     assert [size.dim_value for size in onnx.load(found.file).graph.input[0].type.tensor_type.shape.dim[1:]] == [3, 16, 16]

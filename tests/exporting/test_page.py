@@ -1,8 +1,8 @@
 """The web page of a model, in a real browser, from disk."""
 
 import json
-import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,8 @@ from sparring.exporting.web.page import make_page
 from sparring.exporting.web.runtime import Runtime, find_runtime
 from support.chromium import Browser, chromium, needs_chromium
 from support.cli import call
-from support.every_recipe import train
+from support.exported_models import ExportedModel, Runs
 
-ROOT = Path(__file__).parents[2]
-RUNTIME = Path(os.environ.get("SPARRING_ONNXRUNTIME_WEB") or ROOT / "node_modules" / "onnxruntime-web")
-needs_runtime = pytest.mark.skipif(
-    not RUNTIME.is_dir(), reason=f"{RUNTIME} is absent: npm install --no-save onnxruntime-web (or set SPARRING_ONNXRUNTIME_WEB)"
-)
 PIXELS = """(() => {
   const canvas = document.getElementById("image");
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
@@ -62,12 +57,9 @@ def levels(images: torch.Tensor) -> torch.Tensor:
 
 
 @needs_chromium
-@needs_runtime
-def test_a_seed_in_the_page_is_that_of_the_command_line(browser: Browser, tmp_path: Path) -> None:
-    run = train("cgan", tmp_path)
-    assert call("export", run, tmp_path / "cgan.onnx", "--web", tmp_path / "page.html", "--runtime", RUNTIME) == 0
-    open_page(browser, tmp_path / "page.html")
-    model = sparring.load(run)
+def test_a_seed_in_the_page_is_that_of_the_command_line(browser: Browser, classy: ExportedModel) -> None:
+    open_page(browser, classy.page)
+    model = classy.model
     for seed in (0, 11, 4_000_000_001):
         image = drawn(browser, set_control("Seed", seed))
         assert (image - levels(model.sample(1, seed=seed))).abs().max() <= 1
@@ -81,11 +73,9 @@ def test_a_seed_in_the_page_is_that_of_the_command_line(browser: Browser, tmp_pa
 
 
 @needs_chromium
-@needs_runtime
-def test_styles_are_moved_and_mixed(browser: Browser, tmp_path: Path) -> None:
-    model = sparring.load(train("stylegan2", tmp_path, size=8))
-    sparring.export(model, tmp_path / "map.onnx", part="map", web=tmp_path / "page.html", runtime=RUNTIME.parent)
-    open_page(browser, tmp_path / "page.html")
+def test_styles_are_moved_and_mixed(browser: Browser, styled: ExportedModel) -> None:
+    open_page(browser, styled.page)
+    model = styled.model
     generator = model.generator
     assert generator is not None
     one, other = (generator.map(model.latent_game.chunk_of_latents(seed, 0)[:1], torch.eye(3)[seed % 3][None]) for seed in (5, 6))
@@ -100,11 +90,9 @@ def test_styles_are_moved_and_mixed(browser: Browser, tmp_path: Path) -> None:
 
 
 @needs_chromium
-@needs_runtime
-def test_images_are_dropped_and_drawn(browser: Browser, tmp_path: Path) -> None:
-    model = sparring.load(train("style-transfer", tmp_path))
-    sparring.export(model, tmp_path / "a.onnx", web=tmp_path / "page.html", runtime=RUNTIME)
-    open_page(browser, tmp_path / "page.html")
+def test_images_are_dropped_and_drawn(browser: Browser, painter: ExportedModel) -> None:
+    open_page(browser, painter.page)
+    model = painter.model
     pixels = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
     rgba = np.concatenate([pixels, np.full((32, 48, 1), 255, np.uint8)], axis=2).ravel().tolist()
     drop = f"""
@@ -132,8 +120,8 @@ def test_images_are_dropped_and_drawn(browser: Browser, tmp_path: Path) -> None:
 
 
 @needs_chromium
-@needs_runtime
-def test_a_file_that_is_no_image_is_refused(browser: Browser) -> None:
+def test_a_file_that_is_no_image_is_refused(browser: Browser, painter: ExportedModel) -> None:
+    open_page(browser, painter.page)
     drop = """
     { const data = new DataTransfer();
       data.items.add(new File(["<script>"], "a.png", { type: "image/png" }));
@@ -142,10 +130,8 @@ def test_a_file_that_is_no_image_is_refused(browser: Browser) -> None:
     assert "cannot be read" in browser.wait("document.getElementById('status').textContent")
 
 
-def test_names_of_classes_cannot_leave_their_script(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    model = sparring.load(train("cgan", tmp_path))
+def test_names_of_classes_cannot_leave_their_script(run_of: Runs) -> None:
+    model = sparring.load(run_of("cgan"))
     evil = "</script><script>alert(1)</script>"
     model.game.spec = replace(model.spec, classes=(evil, "b", "c"))
     html = make_page(model, {"all": b""}, Runtime("1.30.0", b"", b""), license_of_weights=evil)
@@ -153,9 +139,11 @@ def test_names_of_classes_cannot_leave_their_script(tmp_path: Path) -> None:
     assert evil not in html
 
 
-def test_what_a_page_needs_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_page_needs_is_said(
+    run_of: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
-    run = train("tabular", tmp_path)
+    run = run_of("tabular")
     assert call("export", run, "a.onnx", "--web", "page.html") == 1
     assert "npm install onnxruntime-web" in capsys.readouterr().err
     assert call("export", run, "a.onnx", "--web", "page.txt") == 1

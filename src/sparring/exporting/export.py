@@ -82,9 +82,10 @@ def export(
     with tempfile.TemporaryDirectory() as folder:
         for name in on_page:
             beside = Path(folder) / f"{name}.onnx"
-            if name != part:
-                _write(model, beside, name, replace(choices, noise="const"), half, license)
-            graphs[name] = (path if name == part else beside).read_bytes()
+            written = name == part and noise != "input"  # a page draws no noise
+            if not written:
+                _write(model, beside, name, replace(choices, noise="const" if noise == "input" else noise), half, license)
+            graphs[name] = (path if written else beside).read_bytes()
     html = make_page(model, graphs, found_runtime, side=choices.side, direction=direction, license_of_weights=license)
     write_bytes(page, html.encode())
     return replace(found, file=path, page=page)
