@@ -21,7 +21,7 @@ from sparring.exporting import check, graph
 from sparring.exporting.half import halve_weights
 from sparring.exporting.traceable import traceable_copy
 from sparring.games.exported_parts import IMAGE, ExportChoices, Part
-from sparring.nets.blocks import layers, resampling
+from sparring.nets.blocks import exporting, layers, resampling
 from support.cli import call
 from support.exported_models import ExportedModel, Runs
 
@@ -124,7 +124,7 @@ def test_half_of_the_weights_size_is_at_most_a_level_off(run_of: Runs, tmp_path:
 
 
 def test_weights_that_float16_has_no_room_for_stay() -> None:
-    weight = np.full((8, 8), 1e5, np.float32)
+    weight = np.full((8, 8), 1e5, np.float32) + np.arange(8, dtype=np.float32)
     model = onnx.helper.make_model(
         onnx.helper.make_graph(
             [], "g", [], [], [onnx.numpy_helper.from_array(each, name) for name, each in (("a", weight), ("b", weight / 1e5))]
@@ -184,8 +184,22 @@ def test_a_number_of_samples_that_became_a_constant_is_found(run_of: Runs) -> No
     def with_constant(latents: torch.Tensor) -> torch.Tensor:
         return part.compute(latents) + torch.zeros(len(latents), 1, 1, 1)
 
-    with pytest.raises((SparringError, torch._dynamo.exc.UserError)):
+    with pytest.raises(SparringError):
         graph.trace(game, Part(with_constant, part.inputs), IMAGE, 0)
+
+    def with_inverse(latents: torch.Tensor) -> torch.Tensor:
+        return part.compute(latents).erfinv()
+
+    with pytest.raises(SparringError, match=r"ONNX has no operation prims\.erf_inv"):
+        graph.trace(game, Part(with_inverse, part.inputs), IMAGE, 0)
+
+
+def test_the_inverse_error_function_in_its_form_for_others() -> None:
+    x = torch.cat([torch.linspace(-1 + 1e-6, 1 - 1e-6, 2001), torch.tensor([0.0, 1e-6, 0.993, -0.994])])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "is_exporting", lambda: True)
+        found = exporting.inverse_error_function(x)
+    torch.testing.assert_close(found, torch.erfinv(x.double()).float(), rtol=2e-6, atol=1e-9)
 
 
 def test_a_file_that_gives_something_else_is_not_left(run_of: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

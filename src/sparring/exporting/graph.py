@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ def trace(game: Game, part: Part, output: Output, side: int) -> "onnx.ModelProto
     sizes: dict[str, Any] = {}
     shapes = tuple({place: _size(name, sizes, given.least if place else 1) for place, name in given.free.items()} for given in part.inputs)
     names = [given.name for given in part.inputs]
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), _quiet(), _translated_errors():
         traced = torch.export.export(_Traced(game, part).eval(), inputs, dynamic_shapes=(shapes,), strict=False)
         program = torch.onnx.export(traced, dynamo=True, opset_version=OPSET, input_names=names, output_names=[output.name], verbose=False)
         assert program is not None
@@ -112,6 +113,24 @@ def _fold(model: Any) -> None:  # noqa: ANN401 (onnx_ir's)
 
     optimizer.fold_constants(model, input_size_limit=FOLDED_VALUES, output_size_limit=FOLDED_VALUES)
     optimizer.remove_unused_nodes(model)
+
+
+@contextlib.contextmanager
+def _translated_errors() -> Iterator[None]:
+    """What torch says of networks that it cannot trace or translate, as a SparringError of one sentence."""
+    try:
+        yield
+    except (
+        torch.onnx.OnnxExporterError,
+        torch._dynamo.exc.UserError,
+        torch.fx.experimental.symbolic_shapes.GuardOnDataDependentSymNode,
+    ) as problem:
+        whole = f"{problem} {problem.__cause__ or ''}"
+        missing = re.search(r"No ONNX function found for <OpOverload\(op='([^']+)'", whole)
+        reason = f"ONNX has no operation {missing[1]}" if missing else next(iter(str(problem.__cause__ or problem).splitlines()), "")
+        raise SparringError(
+            f"This network cannot be translated to ONNX: {reason}. Recipes of Sparring can; a network of your own must do without it."
+        ) from problem
 
 
 @contextlib.contextmanager
