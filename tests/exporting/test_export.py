@@ -127,11 +127,18 @@ def test_weights_that_float16_has_no_room_for_stay() -> None:
     weight = np.full((8, 8), 1e5, np.float32) + np.arange(8, dtype=np.float32)
     model = onnx.helper.make_model(
         onnx.helper.make_graph(
-            [], "g", [], [], [onnx.numpy_helper.from_array(each, name) for name, each in (("a", weight), ("b", weight / 1e5))]
+            [],
+            "g",
+            [],
+            [],
+            [
+                onnx.numpy_helper.from_array(each, name)
+                for name, each in (("a", weight), ("b", weight - 1e5), ("c", 1 + (weight - 1e5) / 1e4))
+            ],
         )
     )
     halve_weights(model)
-    assert [each.name for each in model.graph.initializer] == ["a", "b/half"]
+    assert [each.name for each in model.graph.initializer] == ["a", "b/half", "c"]
 
 
 def test_rows_of_a_table_are_drawn_the_same(run_of: Runs, tmp_path: Path) -> None:

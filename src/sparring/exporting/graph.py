@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch._dynamo.exc import UserError
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from sparring.core.errors import SparringError, missing_extra
 from sparring.games.exported_parts import Output, Part
@@ -120,11 +122,7 @@ def _translated_errors() -> Iterator[None]:
     """What torch says of networks that it cannot trace or translate, as a SparringError of one sentence."""
     try:
         yield
-    except (
-        torch.onnx.OnnxExporterError,
-        torch._dynamo.exc.UserError,
-        torch.fx.experimental.symbolic_shapes.GuardOnDataDependentSymNode,
-    ) as problem:
+    except (torch.onnx.OnnxExporterError, UserError, GuardOnDataDependentSymNode) as problem:
         whole = f"{problem} {problem.__cause__ or ''}"
         missing = re.search(r"No ONNX function found for <OpOverload\(op='([^']+)'", whole)
         reason = f"ONNX has no operation {missing[1]}" if missing else next(iter(str(problem.__cause__ or problem).splitlines()), "")
