@@ -27,7 +27,13 @@ demo: $(BIN)/sparring
 	@echo
 	@echo "Look at $(DEMO)/garments.png (a row for each class), $(DEMO)/walk.gif, $(DEMO)/samples/timelapse.gif, $(DEMO)/report.html and $(DEMO)/diagnosis/report.html"
 
-test: $(VENV)/.dev
+# What runs models in browsers, for the tests of exported pages; without npm these are skipped, and say so.
+export SPARRING_ONNXRUNTIME_WEB := $(abspath $(VENV))/web/node_modules/onnxruntime-web
+$(VENV)/.web: $(VENV)/.dev
+	-if command -v npm > /dev/null; then npm install --silent --no-save --prefix $(VENV)/web onnxruntime-web@1; fi
+	@touch $@
+
+test: $(VENV)/.dev $(VENV)/.web
 	$(BIN)/python -m pytest --numprocesses 2
 
 # the same tests, with the shapes and types in every signature checked at every call: half as long again. (Not the longest, and not those of

@@ -13,6 +13,7 @@ from sparring.evaluation.feature_statistics import judge_against_statistics, wri
 from sparring.evaluation.judge import FrechetScorer, judge
 from sparring.evaluation.judge_frauds import judge_frauds
 from sparring.evaluation.judge_translations import judge_translations
+from sparring.exporting.export import export
 from sparring.health.coach.interventions import coached
 from sparring.health.diagnosis.diagnose import diagnose
 from sparring.health.doctor.doctor import doctor
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from sparring.games.recipe import Recipe
 
 __all__ = [
-    "Model", "SparringError", "allocate", "compare", "diagnose", "doctor", "forecast", "import_weights", "judge",
+    "Model", "SparringError", "allocate", "compare", "diagnose", "doctor", "export", "forecast", "import_weights", "judge",
     "judge_against_statistics", "judge_frauds", "judge_translations", "load", "open_source", "pack", "playground",
     "prepare", "pull", "push", "resume", "save_images", "score_forecasts", "score_rows", "simulate", "train", "translate",
     "write_statistics",

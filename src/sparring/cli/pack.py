@@ -14,7 +14,7 @@ def pack(
     file: Annotated[Positional[Path], arg(metavar="FILE", help="The .safetensors file to write.")],
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Export the generator to a single file, without the discriminator and the optimizers' state."""
+    """Write the generator to a single file, without the discriminator and the optimizers' state."""
     from sparring import api
     from sparring.inference.pack import refuse_unpackable
 

@@ -19,6 +19,7 @@ from sparring.core.batch import Batch, Labels
 from sparring.core.data_spec import Spec
 from sparring.core.random_streams import Streams
 from sparring.games.adversarial_settings import AdversarialSettings
+from sparring.games.exported_parts import Draws
 from sparring.games.game import Player, Turn
 from sparring.games.image_recipe import SamplingImageRecipe
 from sparring.games.latent_game import LatentGame
@@ -54,6 +55,7 @@ class TwoPlayerGame(LatentGame):
         self.generator = generator
         self.discriminator = spectrally_normalized(discriminator) if settings.spectral_norm else discriminator
         self.settings = settings
+        self.truncation = "rank" if settings.latent == "normal" else "scale"
         self.augmentation = None
         if settings.augment == "ada":
             self.augmentation = ada.AdaptiveChance(settings.augment_target, settings.augment_samples, settings.augment_chance)
@@ -80,6 +82,11 @@ class TwoPlayerGame(LatentGame):
     def conditional(self) -> bool:
         """Whether the generator is told a class."""
         return self.settings.condition != "none"
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return ((self.settings.latent, self.settings.latent_size),)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """Normal or uniform in [-1, 1), as the recipe says."""

@@ -1,7 +1,7 @@
 """Images as a product of conditionals: one player predicts each pixel from those above it and to its left."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -10,10 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparring.core.batch import Labels
+from sparring.core.errors import SettingsError
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.capabilities import LikelihoodKind
+from sparring.games.exported_parts import ExportChoices, Part, PartName
 from sparring.games.game import Player, Turn, evaluating
 from sparring.games.image_recipe import SamplingImageRecipe
 from sparring.games.latent_game import LatentGame
@@ -64,6 +66,14 @@ class AutoregressiveImageGame(LatentGame):
         predicted = self.predictor(images, condition)
         with torch.autocast(images.device.type, enabled=False):
             return self.pixels.log_probability(predicted, images)
+
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """See `capabilities.Exports`: there is none."""
+        height, width = self.spec.shape[1:]
+        raise SettingsError(
+            f"This model draws every pixel from those before it, in {height * width:,} passes of its network, and an exported file is one "
+            "pass. Use it with Sparring, or train a recipe that draws images at once, such as dcgan or vae."
+        )
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: for every pixel the places, in [0, 1), at which its distribution is looked up."""

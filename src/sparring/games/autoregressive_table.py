@@ -12,12 +12,14 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from sparring.core.batch import Labels
+from sparring.core.errors import SettingsError
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.encoding import Encoding
 from sparring.data.tables.table_spec import TableBatch, TableSpec
 from sparring.games.capabilities import LikelihoodKind
+from sparring.games.exported_parts import ExportChoices, Part, PartName
 from sparring.games.game import Game, Player, RowLosses, Turn, evaluating, weights_in
 from sparring.games.private_recipe import FEWEST_ROWS, PrivateRecipe
 from sparring.games.recipe import Recipe
@@ -85,6 +87,13 @@ class AutoregressiveTableGame(Game):
             with torch.no_grad():
                 head.bias.copy_((spread + 1e-6).log())
                 head.weight.mul_(0.1)
+
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """See `capabilities.Exports`: there is none."""
+        raise SettingsError(
+            f"This model draws a row column by column, in {len(self.tokens)} passes of its network, and an exported file is one pass. Use "
+            "it with Sparring, or train a recipe that makes rows at once: tabular, ctgan or tvae."
+        )
 
     # ------------------------------------------------------------------------------------------------------------- training
 

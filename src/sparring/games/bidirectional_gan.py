@@ -12,6 +12,7 @@ from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import requiring_gradients, truncated
+from sparring.games.exported_parts import Draws
 from sparring.games.game import Player, Turn, evaluating
 from sparring.games.image_recipe import SamplingImageRecipe
 from sparring.games.latent_game import LatentGame
@@ -44,6 +45,7 @@ class BidirectionalGame(LatentGame):
             Turn("discriminator", "discriminator", self.play_discriminator),
             Turn("generator", "generator", self.play_generator),
         )
+        self.truncation = "rank"
         self.sampling_networks = ("generator", "encoder")
 
     @property
@@ -84,6 +86,11 @@ class BidirectionalGame(LatentGame):
     def logits(self, pair: Pair) -> Float[Tensor, " n"]:
         """The discriminator's logits of pairs."""
         return self.discriminator(*pair).to(pair[0].dtype)[:, 0]
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return (("normal", self.settings.latent_size),)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame."""

@@ -14,10 +14,7 @@ from sparring.data.records.records_spec import RecordsSpec
 from sparring.data.series.series_spec import SeriesSpec
 from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.table_spec import TableSpec
-
-Direction = Literal["a2b", "b2a"]
-"""Which way a translator goes: from inputs to targets, or back."""
-
+from sparring.games.exported_parts import Direction, ExportChoices, Part, PartName
 
 LikelihoodKind = Literal["exact", "dequantized bound", "ELBO"]
 """What a likelihood is: exact; the mean over noise of the density of pixels with uniform noise, a lower bound (Theis et al. 2016, section
@@ -57,6 +54,15 @@ class DrawsRowByRow(Protocol):
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
     ) -> Iterator[Float[Tensor, "n c w"]]:
         """The rows of images in [-1, 1], from the top."""
+        ...
+
+
+@runtime_checkable
+class Exports(Protocol):
+    """Can be run by other programs, or says why not."""
+
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """Functions of tensors by name, "all" among them. A SettingsError says why there is none."""
         ...
 
 

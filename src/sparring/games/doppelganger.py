@@ -13,6 +13,7 @@ from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.series.series_spec import SeriesSpec
 from sparring.games.adversarial import Weights
+from sparring.games.exported_parts import Draws
 from sparring.games.series_gan import CHUNK, SeriesAdversarialRecipe, SeriesGame, in_chunks, padded
 from sparring.games.step_context import StepContext
 from sparring.losses import penalties
@@ -41,6 +42,11 @@ class DoppelGANgerGame(SeriesGame):
         return self.series_spec.steps
 
     # ----------------------------------------------------------------------------------------------------- samples
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return ((self.settings.latent, cast(Any, self.generator).noise_size),)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: the noise of attributes, range, and all passes of the GRU."""

@@ -14,6 +14,7 @@ from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec, nearest_square
 from sparring.games.capabilities import LikelihoodKind
+from sparring.games.exported_parts import Draws
 from sparring.games.game import Player, Turn, evaluating
 from sparring.games.image_likelihood import noise_of
 from sparring.games.image_recipe import SamplingImageRecipe
@@ -61,6 +62,11 @@ class FlowGame(LatentGame):
     ) -> tuple[Float[Tensor, "n latent"], Float[Tensor, " n"]]:
         """See the function of that name."""
         return encode_pixels(self.flow, self.settings.margin, images, noise, condition)
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return (("normal", self.dimensions),)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame."""

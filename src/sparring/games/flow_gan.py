@@ -14,6 +14,7 @@ from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
 from sparring.games.capabilities import LikelihoodKind
+from sparring.games.exported_parts import Draws
 from sparring.games.flow import decode_pixels, encode_pixels
 from sparring.games.game import evaluating
 from sparring.games.image_likelihood import noise_of
@@ -50,12 +51,18 @@ class FlowGANGame(TwoPlayerGame):
     def __init__(self, spec: ImageSpec, generator: Flow, discriminator: nn.Module, settings: ReversibleSettings) -> None:
         super().__init__(spec, generator, discriminator, settings)
         self.dimensions = math.prod(spec.shape)
+        self.truncation = "scale"
         self.turns = self.turns[::-1]  # the generator's first, in which actnorms normalize the first batch
 
     @property
     def flow(self) -> Flow:
         """The generator."""
         return cast(Flow, self.generator)
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return (("normal", self.dimensions),)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: as many normal numbers as an image has."""

@@ -15,6 +15,7 @@ from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.tables.labeled_rows import LabeledBatch, target_codes
 from sparring.data.tables.table_spec import Block, TableSpec
+from sparring.games.exported_parts import ExportChoices, Input, Output, Part, PartName
 from sparring.games.game import Player, Turn, evaluating
 from sparring.games.labels_recipe import LabelsRecipe
 from sparring.games.latent_game import LatentGame
@@ -144,14 +145,33 @@ class FraudGame(LatentGame):
         """See `capabilities.ScoresRows`. The discriminator's log-odds are of frauds as frequent as in a batch; they are made those of the
         table, and then calibrated.
         """
-        rate, shown = self.rate_of_frauds, self.settings.frauds_in_batch
-        correction = math.log(rate / (1 - rate)) - math.log(shown / (1 - shown))
-        found = []
         with evaluating(self):
-            for some in rows.to(self.device).split(SCORED_AT_ONCE):
-                logits = self.class_logits(some[:, self.seen])
-                found.append(logits[:, 0] - logits[:, 1])
-        return self.calibration(torch.cat(found) + correction)
+            found = [self.uncalibrated(some) for some in rows.to(self.device).split(SCORED_AT_ONCE)]
+        return self.calibration(torch.cat(found) + self.correction)
+
+    def uncalibrated(self, rows: Float[Tensor, "n width"]) -> Float[Tensor, " n"]:
+        """The discriminator's log-odds that each row is a fraud."""
+        logits = self.class_logits(rows[:, self.seen])
+        return logits[:, 0] - logits[:, 1]
+
+    @property
+    def correction(self) -> float:
+        """What makes log-odds of batches those of the table."""
+        rate, shown = self.rate_of_frauds, self.settings.frauds_in_batch
+        return math.log(rate / (1 - rate)) - math.log(shown / (1 - shown))
+
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """See `capabilities.Exports`: calibrated log-odds of rows, which is what a model of frauds is for."""
+
+        def score(rows: Tensor) -> Tensor:
+            return self.calibration(self.uncalibrated(rows) + self.correction)
+
+        def example(n: int, _: int) -> Tensor:
+            with evaluating(self):
+                return self.generate(self.latents(Streams(n, 0, scope="export"), n), None)
+
+        rows = Input("rows", "rows as networks see them (see 'spec')", example)
+        return {"all": Part(score, (rows,), Output("log_odds", "calibrated log-odds that each row is a fraud", 1e-3, 5e-2))}
 
     def expected_cells(self, rows: Float[Tensor, "n width"]) -> tuple[Float[Tensor, "n width"], Float[Tensor, "n c"]]:
         """See `capabilities.ScoresRows`. Each cell is expected from the others: it is left out."""
@@ -215,7 +235,7 @@ class FraudGame(LatentGame):
         """
         own = self.settings.latent_size + len(self.seen)
         is_fraud = (latents[:, own : own + 1] + 1) / 2 < self.rate_of_frauds
-        rows = latents.new_zeros(len(latents), self.table_spec.shape[0])
+        rows = latents.new_zeros(latents.shape[0], self.table_spec.shape[0])
         rows[:, self.seen] = self.generator(latents[:, :own], 2 * is_fraud.float() - 1)
         target = self.table_spec.blocks[self.target]
         rows[:, target.start + self.fraud] = is_fraud[:, 0].float()

@@ -14,6 +14,7 @@ from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial_settings import square_problems
 from sparring.games.capabilities import LikelihoodKind
+from sparring.games.exported_parts import Draws
 from sparring.games.game import Player, Turn, evaluating
 from sparring.games.image_likelihood import noise_of
 from sparring.games.image_recipe import SamplingImageRecipe
@@ -70,6 +71,11 @@ class ImageAutoencoderGame(LatentGame):
         with torch.autocast(images.device.type, enabled=False):
             exact = images_of(levels_of(images))
             return log_discretized_logistic(exact, means, self.decoder.log_scales.expand_as(means)).flatten(1).sum(dim=1)
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return (("normal", self.settings.latent_size),)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame."""

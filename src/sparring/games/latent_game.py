@@ -1,6 +1,6 @@
 """A game that samples from noise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
+from sparring.games.exported_parts import Draws, ExportChoices, Input, Part, PartName, Truncation, class_input, latent_input
 from sparring.games.game import Game, evaluating
 
 SAMPLE_CHUNK = 16
@@ -20,6 +21,8 @@ class LatentGame(Game):
 
     sample_chunk: int = SAMPLE_CHUNK
     """Number of samples that are computed together. Games with small samples have more."""
+    truncation: Truncation = "scale"
+    """What truncation does to latents."""
 
     @property
     def conditional(self) -> bool:
@@ -29,6 +32,25 @@ class LatentGame(Game):
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """`n` latents at the start of the stream "latent"."""
         raise NotImplementedError
+
+    @property
+    def latent_draws(self) -> Draws:
+        """What a latent consists of: how each of its numbers is drawn."""
+        raise NotImplementedError
+
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """See `capabilities.Exports`: from latents, and the classes if samples are asked for by class, to samples."""
+
+        def generate(latents: Tensor, condition: Tensor | None = None) -> Tensor:
+            return self.generate(latents, condition)
+
+        return {"all": Part(generate, self.latent_inputs, truncation=self.truncation)}
+
+    @property
+    def latent_inputs(self) -> tuple[Input, ...]:
+        """Inputs of an exported generator: latents, and the classes if samples are asked for by class."""
+        latent = latent_input(self.latents, self.latent_draws)
+        return (latent, class_input(len(self.spec.classes))) if self.conditional else (latent,)
 
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None

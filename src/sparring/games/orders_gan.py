@@ -24,11 +24,13 @@ from sparring.core.random_streams import Streams
 from sparring.data.orders.order_dataset import OrdersBatch
 from sparring.data.orders.order_spec import OrdersSpec
 from sparring.games.adversarial import TwoPlayerGame
+from sparring.games.exported_parts import Draws
 from sparring.games.game import Player, Turn
 from sparring.games.orders_recipe import OrdersRecipe
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses
 from sparring.losses.scoring_rules import vector_energy_score
+from sparring.nets.blocks.exporting import is_exporting
 from sparring.nets.orders import EntityVectors, OrderEmbeddings
 
 ONE_KNOWN, SOME_KNOWN = 0.4, 0.3
@@ -158,7 +160,11 @@ class OrdersGame(TwoPlayerGame):
             return (logits - self.log_shares[name].to(logits.device)).argmax(dim=1)
         upto = logits.double().softmax(dim=1).cumsum(dim=1)
         wanted = (draws.double() + 1) / 2 * upto[:, -1]
-        return torch.searchsorted(upto, wanted[:, None].contiguous(), right=True)[:, 0].clamp(max=logits.shape[1] - 1)
+        if is_exporting():  # ONNX has no search
+            codes = (upto <= wanted[:, None]).sum(dim=1)
+        else:
+            codes = torch.searchsorted(upto, wanted[:, None].contiguous(), right=True)[:, 0]
+        return codes.clamp(max=logits.shape[1] - 1)
 
     def closeness(self, name: str, vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """Logarithm of the chance of each customer, product or day, but for a constant: Bayes' rule for vectors with normal noise."""
@@ -168,6 +174,11 @@ class OrdersGame(TwoPlayerGame):
         return self.log_shares[name].to(vectors.device) - squares / (2 * self.spread_of(name) ** 2)
 
     # ------------------------------------------------------------------------------------------------------------- the game
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return (*super().latent_draws, ("uniform", len(self.orders_spec.sizes)))
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: followed by a uniform number for each entity that is drawn."""

@@ -14,6 +14,7 @@ from sparring.core.settings_checks import Ranges
 from sparring.data.records.records_spec import RecordsSpec
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.adversarial_settings import AdversarialSettings
+from sparring.games.exported_parts import Draws
 from sparring.games.game import Player, Turn
 from sparring.games.step_context import StepContext
 from sparring.games.table_gan import chunk_for
@@ -77,6 +78,11 @@ class RecordGame(TwoPlayerGame):
         """1 for each indicator that may be there: the first ones, and those above one that is there."""
         below = self.below.to(records.device)
         return torch.where(below < 0, torch.ones_like(records), records[:, below.clamp_min(0)])
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return (*super().latent_draws, ("uniform", self.width))
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame."""

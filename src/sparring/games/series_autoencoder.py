@@ -12,6 +12,7 @@ from torch import Tensor
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.series.series_spec import SeriesSpec
+from sparring.games.exported_parts import Draws
 from sparring.games.game import Player, Turn
 from sparring.games.latent_game import LatentGame
 from sparring.games.series_gan import CHUNK, SeriesSettings, in_chunks
@@ -68,6 +69,11 @@ class SeriesAutoencoderGame(LatentGame):
         deviations = self.decoder.deviations()[:, None]
         distance = (windows - self.decoder(latents).float()) / deviations
         return -(distance.square() / 2 + deviations.log() + math.log(2 * math.pi) / 2).flatten(1).sum(dim=1)
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return (("normal", self.settings.latent_size), ("normal", self.numbers))
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: the latent, and the noise of each number of a window."""

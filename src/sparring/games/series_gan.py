@@ -1,6 +1,7 @@
 """A generator of series against a discriminator: whole paths from noise, or futures of a past that is known."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -16,6 +17,7 @@ from sparring.data.series.scaling import ScalingKind
 from sparring.data.series.series_spec import SeriesSpec
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.adversarial_settings import AdversarialSettings
+from sparring.games.exported_parts import ExportChoices, Input, Part, PartName
 from sparring.games.game import evaluating
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
@@ -51,6 +53,11 @@ class SeriesGame(TwoPlayerGame):
         """Noise of `n` windows, at the start of the stream "latent"."""
         return (streams.normal if self.settings.latent == "normal" else streams.uniform)("latent", n, numbers)
 
+    def example_noise(self, n: int, steps: int) -> Float[Tensor, "n latent t"]:
+        """The first noise of a stream, for so many steps."""
+        size = self.settings.latent_size
+        return self.noise(Streams(n, steps, scope="export"), n, size * (steps + self.lead)).unflatten(1, (size, -1))
+
     @property
     def longest_path(self) -> int | None:
         """See `capabilities.SimulatesSeries`."""
@@ -59,6 +66,12 @@ class SeriesGame(TwoPlayerGame):
 
 class PathGame(SeriesGame):
     """The generator makes paths of any length from noise at each step, and is told nothing."""
+
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """See `capabilities.Exports`: paths of any length."""
+        meaning = f"noise of each step ({self.settings.latent}), {self.lead} steps longer than the path"
+        noise = Input("noise", meaning, self.example_noise, {0: "n", 2: "t"}, self.lead + 2)
+        return {"all": Part(self.generator, (noise,))}
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: the noise of all steps of a window."""
@@ -70,7 +83,7 @@ class PathGame(SeriesGame):
         """See LatentGame. There is no condition."""
         if truncation is not None:
             latents = latents * min(1.0, truncation)
-        return self.generator(latents.view(len(latents), self.settings.latent_size, -1))
+        return self.generator(latents.view(latents.shape[0], self.settings.latent_size, -1))
 
     def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n values t"]:
         """See TwoPlayerGame."""
@@ -108,6 +121,31 @@ class FutureGame(SeriesGame):
         """Number of steps of the past."""
         return self.series_spec.past
 
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """See `capabilities.Exports`: the values of windows, from noise and what is known."""
+        spec, values = self.series_spec, len(self.series_spec.values)
+
+        def generate(noise: Tensor, given: Tensor, mask: Tensor, known: Tensor) -> Tensor:
+            return torch.where(mask > 0, given, self.generator(noise, given, mask, known))
+
+        def example(n: int, width: int) -> Tensor:
+            return Streams(n, width, scope="export").uniform("known", n, width, spec.steps)
+
+        def mask(n: int, _: int) -> Tensor:
+            return (torch.arange(spec.steps) < spec.past).float().expand(n, 1, -1).contiguous()
+
+        return {
+            "all": Part(
+                generate,
+                (
+                    Input("noise", f"noise of each step ({self.settings.latent})", lambda n, _: self.example_noise(n, spec.steps)),
+                    Input("past", f"scaled values of the first {spec.past} steps, then zeros", lambda n, _: example(n, values)),
+                    Input("mask", "1 for steps whose values are given, else 0", mask),
+                    Input("known", "what is known of each step: statics and calendar", lambda n, _: example(n, spec.known_width)),
+                ),
+            )
+        }
+
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: the noise of all steps of a window, and two uniform numbers that choose what is known of it."""
         noise = self.noise(streams, n, self.settings.latent_size * (self.series_spec.steps + self.lead))
@@ -122,8 +160,8 @@ class FutureGame(SeriesGame):
         spec = self.series_spec
         if condition is None:
             known = torch.from_numpy(drawn_known(spec, latents[:, -2:].double().cpu().numpy())).to(latents)
-            values = latents.new_zeros(len(latents), len(spec.values), spec.steps)
-            mask = latents.new_zeros(len(latents), 1, spec.steps)
+            values = latents.new_zeros(latents.shape[0], len(spec.values), spec.steps)
+            mask = latents.new_zeros(latents.shape[0], 1, spec.steps)
         else:
             whole = condition.view(len(condition), -1, spec.steps)
             values, mask, known = whole.split([len(spec.values), 1, spec.known_width], dim=1)

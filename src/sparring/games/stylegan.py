@@ -1,18 +1,22 @@
 """The game of StyleGAN's generators, which draw from styles: style mixing, truncation, path-length regularization."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from sparring.core.batch import Labels
+from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
 from sparring.games.adversarial_settings import equalized_problems
+from sparring.games.exported_parts import ExportChoices, Input, Output, Part, PartName
 from sparring.games.step_context import StepContext
 from sparring.nets.progressive_growing import Growth
 from sparring.nets.style_generator import StyleGenerator
@@ -33,6 +37,7 @@ class StyleGame(TwoPlayerGame):
     ) -> None:
         super().__init__(spec, generator, discriminator, settings, growth)
         self.style_rules = settings
+        self.truncation = "styles"
         self.register_buffer("path_mean", torch.zeros(()))
 
     def generate(
@@ -40,6 +45,47 @@ class StyleGame(TwoPlayerGame):
     ) -> Float[Tensor, "n c h w"]:
         """See LatentGame. Truncation is in w."""
         return self.generator.synthesize(self.generator.map(latents, condition, 1.0 if truncation is None else truncation)).clamp(-1, 1)
+
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """See `capabilities.Exports`: the whole generator, with truncation as an input, and its two networks apart."""
+        generator, count = self.generator, len(self.latent_inputs)
+        shape, maps = (generator.layers, generator.mapping.style_size), noise_maps(generator.synthesis)
+        noise_size = sum(noise.numel() for noise in maps.values())
+
+        def styles_of(*inputs: Tensor) -> Tensor:
+            latents, *condition, truncation = inputs
+            w = generator.mean.lerp(generator.styles(latents, condition[0] if condition else None), truncation)
+            return w[:, None].expand(-1, generator.layers, -1)
+
+        def images_of(w: Tensor, *noise: Tensor) -> Tensor:
+            if not noise:
+                return generator.synthesize(w, "none" if choices.noise == "none" else "const").clamp(-1, 1)
+            pieces = noise[0].split([each.numel() for each in maps.values()], dim=1)
+            named = {name: piece.unflatten(1, (1, *maps[name].shape)) for name, piece in zip(maps, pieces, strict=True)}
+            return functional_call(generator.synthesis, named, (w, "const")).clamp(-1, 1)
+
+        def generate(*inputs: Tensor) -> Tensor:
+            return images_of(styles_of(*inputs[: count + 1]), *inputs[count + 1 :])
+
+        truncation = Input("truncation", "the share of the way from the mean style: 1 is all of it", lambda n, _: torch.tensor([0.7]), {})
+        from_latents = (*self.latent_inputs, truncation)
+        styles = Input("styles", "a style for each layer, as the part 'map' gives them", lambda n, _: self.example_styles(n))
+        own_noise = Input(
+            "noise", "normal numbers for all layers, one after the other", lambda n, _: Streams(n, 0).normal("noise", n, noise_size),
+            draws=(("normal", noise_size),),
+        )  # fmt: skip
+        more = (own_noise,) if choices.noise == "input" else ()
+        return {
+            "all": Part(generate, (*from_latents, *more), truncation="styles"),
+            "map": Part(styles_of, from_latents, Output("styles", f"styles, (n, {shape[0]}, {shape[1]})", 1e-4, 2e-2)),
+            "synthesis": Part(images_of, (styles, *more)),
+        }
+
+    def example_styles(self, n: int) -> Float[Tensor, "n layers style"]:
+        """Styles of the first latents of a stream."""
+        labels = self.spec.usual_labels(0, n) if self.conditional else None
+        with torch.no_grad():
+            return self.generator.map(self.latents(Streams(n, 0, scope="export"), n), self.condition(labels))
 
     def styles(self, context: StepContext, n: int, labels: Labels | None) -> Float[Tensor, "n layers style"]:
         """Styles to draw from in training: with a chance of `style_mixing` those of one latent up to a layer, of another from there on."""
@@ -72,6 +118,11 @@ class StyleGame(TwoPlayerGame):
             context.metrics["path_length"] = lengths.detach()
             losses["path_length"] = PATH_EVERY * weight * (lengths - self.path_mean).square()
         return losses
+
+
+def noise_maps(synthesis: nn.Module) -> dict[str, Tensor]:
+    """The constant noise of a synthesis network's layers, by the name of its buffer, in the order of the layers."""
+    return {name: buffer for name, buffer in synthesis.named_buffers() if name.rpartition(".")[2] == "noise"}
 
 
 def path_lengths(

@@ -12,6 +12,7 @@ from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.tables.table_spec import TableBatch, TableSpec
+from sparring.games.exported_parts import Draws
 from sparring.games.game import Player, Turn
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
@@ -67,6 +68,11 @@ class TableAutoencoderGame(LatentGame):
                 total = total + torch.where(has_one, error + deviation.log(), torch.zeros_like(error))
                 place += 1
         return total
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return (("normal", self.settings.latent_size), ("uniform", self.table_spec.shape[0]))
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """Normal latents, followed by uniform noise for the cells."""

@@ -16,6 +16,7 @@ from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.table_spec import TableSpec
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.adversarial_settings import AdversarialSettings
+from sparring.games.exported_parts import Draws
 from sparring.games.step_context import StepContext
 from sparring.nets.tabular_gan import ColumnShape
 
@@ -47,6 +48,11 @@ class TableGame(TwoPlayerGame):
     def table_spec(self) -> TableSpec:
         """What a row is."""
         return cast(TableSpec, self.spec)
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return (*super().latent_draws, ("uniform", self.width))
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame."""

@@ -17,6 +17,7 @@ from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.series.scaling import ScalingKind
 from sparring.data.series.series_spec import SeriesSpec
+from sparring.games.exported_parts import Draws
 from sparring.games.game import Player, Turn
 from sparring.games.latent_game import LatentGame
 from sparring.games.series_gan import CHUNK, SeriesSettings, in_chunks
@@ -162,6 +163,11 @@ class TimeGANGame(LatentGame):
 
     # ----------------------------------------------------------------------------------------------------- samples
 
+    @property
+    def latent_draws(self) -> Draws:
+        """See LatentGame."""
+        return (("share", self.settings.latent_size * self.series_spec.steps),)
+
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame: the noise of all steps of a window."""
         return self.noise(streams, n, self.series_spec.steps).flatten(1)
@@ -170,7 +176,7 @@ class TimeGANGame(LatentGame):
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n _"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n values t"]:
         """See LatentGame. There is no condition. Truncation brings noise nearer to the middle."""
-        noise = latents.view(len(latents), self.settings.latent_size, -1)
+        noise = latents.view(latents.shape[0], self.settings.latent_size, -1)
         if truncation is not None:
             noise = 0.5 + (noise - 0.5) * min(1.0, truncation)
         return 2 * self.recovery(self.supervisor(self.generator(noise))) - 1

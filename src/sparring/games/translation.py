@@ -16,7 +16,7 @@ from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.pair_spec import PairBatch, PairSpec
-from sparring.games.capabilities import Direction
+from sparring.games.exported_parts import Direction, ExportChoices, Part, PartName, image_input
 from sparring.games.game import Game, Player, Turn, evaluating
 from sparring.games.image_recipe import ImageRecipe
 from sparring.games.latent_game import SAMPLE_CHUNK
@@ -74,6 +74,13 @@ class TranslationGame(Game):
                 full = pad(piece, (0, 0, 0, 0, 0, 0, 0, chunk - len(piece)))  # always as many at a time
                 found.append(network(full.contiguous(memory_format=torch.channels_last))[: len(piece), :, :height, :width])
         return torch.cat(found)
+
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """See `capabilities.Exports`: one translator, for images whose sides are multiples of its divisor."""
+        network = self.get_submodule(self.translators[choices.direction])
+        divisor, smallest = int(network.divisor), int(network.smallest)  # pyright: ignore[reportArgumentType]
+        channels, _ = self.channels_of(choices.direction)
+        return {"all": Part(network, (image_input(channels, divisor, choices.side),), divisor=divisor, smallest=smallest)}
 
     def augmented_batch(self, context: StepContext) -> tuple[Images, Float[Tensor, "n o h w"]]:
         """Inputs and targets of this context, jittered and flipped: pairs in the same way."""

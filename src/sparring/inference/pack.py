@@ -22,7 +22,7 @@ def refuse_unpackable(file: Path) -> None:
         raise SettingsError(f"{file} is a folder. Name the file to write, such as {file / 'model.safetensors'}.")
     if file.suffix.lower() != ".safetensors":
         kind = f"the ending {file.suffix!r}" if file.suffix else "no ending"
-        other = " (Sparring writes no ONNX.)" if file.suffix.lower() == ".onnx" else ""
+        other = " (For ONNX: sparring export.)" if file.suffix.lower() == ".onnx" else ""
         raise SettingsError(
             f"{file} has {kind}, and a packed model is a .safetensors file. Name it {file.with_suffix('.safetensors').name!r}.{other}"
         )

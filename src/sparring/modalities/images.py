@@ -22,6 +22,7 @@ from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import Store, open_store_if_present, prepare
 from sparring.data.subset import split_holdout
 from sparring.games.capabilities import Samples
+from sparring.games.exported_parts import IMAGE, Output
 from sparring.games.game import Game
 from sparring.games.image_recipe import ImageRecipe
 from sparring.games.recipe import Recipe
@@ -43,6 +44,7 @@ class Images:
     name: ClassVar[str] = "images"
     items: ClassVar[str] = "images"
     judged_by: ClassVar[JudgedBy] = "samples"
+    exported: ClassVar[Output] = IMAGE
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> ImageSpec:

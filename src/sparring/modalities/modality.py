@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 
 from sparring.core.data_spec import Spec
 from sparring.data.dataset import Dataset
+from sparring.games.exported_parts import Output
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 
@@ -34,6 +35,8 @@ class Modality(Protocol):
     """What messages call its samples, in the plural."""
     judged_by: ClassVar[JudgedBy]
     """What evaluation scores of a model."""
+    exported: ClassVar[Output]
+    """What a generator of such samples gives in another program, and how much it may differ there."""
     settings: ClassVar[Mapping[str, type]]
     """By name in config.json, dataclasses of settings of how data becomes a dataset. Their fields are settings of training."""
 

@@ -16,6 +16,7 @@ from sparring.data.orders.order_reading import OrderReading
 from sparring.data.orders.order_spec import OrdersSpec
 from sparring.data.orders.order_store import prepare_orders, refit
 from sparring.data.tables.plot_columns import draw_columns
+from sparring.games.exported_parts import Output
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.metrics.orders.joint_shares import joint_distance
@@ -42,6 +43,7 @@ class Orders:
     name: ClassVar[str] = "orders"
     items: ClassVar[str] = "lines"
     judged_by: ClassVar[JudgedBy] = "lines"
+    exported: ClassVar[Output] = Output("lines", "order lines: codes, then scores (see 'spec')", 1e-3, 2e-2, exceptions=1e-3)
     settings: ClassVar[Mapping[str, type]] = {"orders": OrderReading}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> OrdersSpec:

@@ -20,6 +20,7 @@ from sparring.data.pairs.pair_spec import PairSpec
 from sparring.data.pairs.pairs import Pairing, Pairs, native_size, open_pairs
 from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import Store
+from sparring.games.exported_parts import TRANSLATION, Output
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame, TranslationRecipe, mean_difference
@@ -48,6 +49,7 @@ class PairsOfImages:
     name: ClassVar[str] = "pairs"
     items: ClassVar[str] = "images"
     judged_by: ClassVar[JudgedBy] = "translations"
+    exported: ClassVar[Output] = TRANSLATION
     settings: ClassVar[Mapping[str, type]] = {"preprocessing": Preprocessing, "pairing": Pairing}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> PairSpec:

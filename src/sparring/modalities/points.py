@@ -11,6 +11,7 @@ from sparring.data.dataset import Dataset
 from sparring.data.points.mixtures import Points, histogram, mixture
 from sparring.data.points.point_spec import PointSpec
 from sparring.games.capabilities import Samples
+from sparring.games.exported_parts import Output
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.metrics.sliced_wasserstein import sliced_wasserstein
@@ -32,6 +33,7 @@ class PointsInThePlane:
     name: ClassVar[str] = "points"
     items: ClassVar[str] = "points"
     judged_by: ClassVar[JudgedBy] = "modes"
+    exported: ClassVar[Output] = Output("points", "points in the plane", 1e-4, 2e-2)
     settings: ClassVar[Mapping[str, type]] = {}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> PointSpec:

@@ -15,6 +15,7 @@ from sparring.data.records.records_dataset import RecordsDataset, split_holdout
 from sparring.data.records.records_reading import RecordsReading
 from sparring.data.records.records_spec import RecordsSpec
 from sparring.data.records.records_store import prepare_records, refit
+from sparring.games.exported_parts import Output
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.metrics.records.code_frequencies import frequencies, frequency_error
@@ -40,6 +41,7 @@ class Records:
     name: ClassVar[str] = "records"
     items: ClassVar[str] = "patients"
     judged_by: ClassVar[JudgedBy] = "records"
+    exported: ClassVar[Output] = Output("records", "records of patients as networks see them (see 'spec')", 1e-4, 2e-2, exceptions=1e-3)
     settings: ClassVar[Mapping[str, type]] = {"records": RecordsReading}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> RecordsSpec:

@@ -16,6 +16,7 @@ from sparring.data.series.series_reading import SeriesReading
 from sparring.data.series.series_spec import SeriesSpec
 from sparring.data.series.series_store import prepare_series, refit
 from sparring.games.capabilities import Samples
+from sparring.games.exported_parts import Output
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.metrics.sliced_wasserstein import sliced_wasserstein
@@ -40,6 +41,7 @@ class Series:
     name: ClassVar[str] = "series"
     items: ClassVar[str] = "windows"
     judged_by: ClassVar[JudgedBy] = "paths"
+    exported: ClassVar[Output] = Output("windows", "series, scaled as networks see them (see 'spec')", 1e-3, 2e-2, exceptions=1e-3)
     settings: ClassVar[Mapping[str, type]] = {"series": SeriesReading}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> SeriesSpec:

@@ -22,6 +22,7 @@ from sparring.data.tables.table_plan import TablePlan
 from sparring.data.tables.table_spec import TableSpec
 from sparring.data.tables.table_store import TableReading, prepare_table
 from sparring.games.capabilities import Samples
+from sparring.games.exported_parts import Output
 from sparring.games.game import Game
 from sparring.games.labels_recipe import LabelsRecipe
 from sparring.games.private_recipe import PrivateRecipe
@@ -50,6 +51,7 @@ class Tables:
     name: ClassVar[str] = "tables"
     items: ClassVar[str] = "rows"
     judged_by: ClassVar[JudgedBy] = "rows"
+    exported: ClassVar[Output] = Output("rows", "rows as networks see them (see 'spec')", 1e-4, 2e-2, exceptions=1e-3)
     settings: ClassVar[Mapping[str, type]] = {"reading": TableReading, "privacy": PrivacySettings}
 
     def spec_from_json(self, value: Mapping[str, Any]) -> TableSpec:

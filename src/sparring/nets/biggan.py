@@ -84,7 +84,7 @@ class Attention(nn.Module):
         )
         # not scaled_dot_product_attention: the paper does not scale, and second derivatives must exist
         weights = torch.softmax(at_least_float32(query @ key.transpose(1, 2)), dim=2).to(value.dtype)
-        attended = (weights @ value).transpose(1, 2).reshape(len(x), -1, *x.shape[2:]).contiguous(memory_format=torch.channels_last)
+        attended = (weights @ value).transpose(1, 2).reshape(x.shape[0], -1, *x.shape[2:]).contiguous(memory_format=torch.channels_last)
         return torch.add(x, self.gamma.to(x.dtype) * self.out(attended))
 
 
@@ -214,7 +214,7 @@ class Generator(nn.Module):
             assert conditions[0] is not None
             start = conditions[0]
         # (n, 4, 4, channels) viewed as (n, channels, 4, 4): channels-last without a copy
-        x = self.project(start).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
+        x = self.project(start).view(latent.shape[0], 4, 4, -1).permute(0, 3, 1, 2)
         for block in self.blocks:
             x = block(x, conditions[block.stage]) if isinstance(block, UpBlock | DeepUpBlock) else block(x)
         return at_least_float32(self.to_image(self.last_norm(x, None)).tanh())
@@ -226,7 +226,7 @@ class Generator(nn.Module):
 
         def of_whole_latent(weight: Float[Tensor, "outputs _"], chunk: int) -> Float[Tensor, "outputs latent"]:
             """The weight of a layer that reads one chunk, with zeros for the others. In its input, the class precedes the chunk."""
-            whole = weight.new_zeros(len(weight), self.latent_size)
+            whole = weight.new_zeros(weight.shape[0], self.latent_size)
             whole[:, chunk * self.chunk : (chunk + 1) * self.chunk] = weight[:, -self.chunk :]
             return whole
 

@@ -66,7 +66,7 @@ class Generator(nn.Module):
         if condition is not None and self.concatenated:
             latent = torch.cat([latent, condition], dim=1)
         # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
-        x = self.project(latent).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
+        x = self.project(latent).view(latent.shape[0], 4, 4, -1).permute(0, 3, 1, 2)
         for layer in self.layers:
             x = layer(x, condition) if isinstance(layer, ConditionalBatchNorm) else layer(x)
         return x.to(latent.dtype)
@@ -131,7 +131,7 @@ class Discriminator(nn.Module):
 
     def outputs(self, maps: Float[Tensor, "n _ 4 4"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n outputs"]:
         """What the head makes of the last maps."""
-        features = maps.permute(0, 2, 3, 1).reshape(len(maps), -1)
+        features = maps.permute(0, 2, 3, 1).reshape(maps.shape[0], -1)
         outputs = self.head(features)
         if self.project is not None:
             outputs = outputs + (self.project(condition) * features).sum(dim=1, keepdim=True)

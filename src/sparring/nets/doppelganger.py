@@ -67,15 +67,15 @@ class AttributesFirstGenerator(nn.Module):
         middle, raw = self.to_range(torch.cat([chosen, of_range], dim=1)).float().chunk(2, dim=1)
         half = softplus(raw)
         told = torch.cat([chosen, middle.detach(), half.detach()], dim=1)  # attributes are told without gradients (authors' code)
-        inputs = [told[:, :, None].expand(-1, -1, self.passes), of_steps.view(len(noise), self.latent_size, self.passes)]
+        inputs = [told[:, :, None].expand(-1, -1, self.passes), of_steps.view(noise.shape[0], self.latent_size, self.passes)]
         made = self.to_steps(torch.cat(inputs, dim=1)).float()  # n (v together) passes
-        made = made.view(len(noise), self.values, self.together, self.passes).transpose(2, 3).flatten(2)[:, :, : self.steps]
+        made = made.view(noise.shape[0], self.values, self.together, self.passes).transpose(2, 3).flatten(2)[:, :, : self.steps]
         return middle[:, :, None] + half[:, :, None] * made, shares, chosen
 
     def attributes(self, noise: Float[Tensor, "n latent"]) -> tuple[Float[Tensor, "n width"], Float[Tensor, "n width"]]:
         """Shares of the categories of each attribute, and indicators of the likeliest."""
         if self.to_attributes is None:
-            nothing = noise.new_zeros(len(noise), 0)
+            nothing = noise.new_zeros(noise.shape[0], 0)
             return nothing, nothing
         logits = self.to_attributes(noise).float()
         shares = torch.cat([part.softmax(dim=1) for part in logits.split(list(self.categories), dim=1)], dim=1)

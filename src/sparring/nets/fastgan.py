@@ -41,7 +41,7 @@ class Noise(nn.Module):
 
     def forward(self, x: Float[Tensor, "n c side side"]) -> Float[Tensor, "n c side side"]:
         """The same shape."""
-        noise = torch.randn(len(x), 1, *x.shape[2:], device=x.device) if self.training else self.constant
+        noise = torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device) if self.training else self.constant
         return x + (self.strength * noise).to(x.dtype)
 
 
@@ -110,7 +110,7 @@ class Generator(nn.Module):
     def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
         """Images from latents. There are no classes: `condition` is not looked at."""
         # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
-        maps = [self.start(self.project(latent).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2))]
+        maps = [self.start(self.project(latent).view(latent.shape[0], 4, 4, -1).permute(0, 3, 1, 2))]
         for block in self.blocks:
             x = block(maps[-1])
             source = len(maps) - EXCITED_LATER

@@ -59,7 +59,7 @@ class ActNorm(Reversible):
         if self.training and not self.begun:
             self.begin(x)
         found = self.log_scale.sum() * (x.shape[2] * x.shape[3])
-        return (x + self.shift) * self.log_scale.exp(), found.expand(len(x))
+        return (x + self.shift) * self.log_scale.exp(), found.expand(x.shape[0])
 
     def inverse(self, y: Images) -> Images:
         """See Reversible."""
@@ -92,11 +92,19 @@ class InvertibleConvolution(Reversible):
     def forward(self, x: Images) -> tuple[Images, LogDeterminant]:
         """See Reversible."""
         found = self.log_diagonal.sum() * (x.shape[2] * x.shape[3])
-        return conv2d(x, self.matrix()[:, :, None, None]), found.expand(len(x))
+        return conv2d(x, self.matrix()[:, :, None, None]), found.expand(x.shape[0])
+
+    fixed_inverse: Float[Tensor, "c c"] | None = None
+    """The inverse of the weights, where they do not change any more and the inverse cannot be computed: see `fix_for_export`."""
+
+    def fix_for_export(self) -> None:
+        """Compute the inverse once and for all, for a file that is exported."""
+        self.fixed_inverse = torch.linalg.inv(self.matrix().double()).to(self.lower.dtype).detach()
 
     def inverse(self, y: Images) -> Images:
         """See Reversible."""
-        return conv2d(y, torch.linalg.inv(self.matrix().double()).to(y.dtype)[:, :, None, None])
+        inverse = torch.linalg.inv(self.matrix().double()).to(y.dtype) if self.fixed_inverse is None else self.fixed_inverse
+        return conv2d(y, inverse[:, :, None, None])
 
 
 class CouplingNetwork(nn.Module):
@@ -190,7 +198,7 @@ class Squeeze(Reversible):
 
     def forward(self, x: Images) -> tuple[Images, LogDeterminant]:
         """See Reversible."""
-        return pixel_unshuffle(x, 2), x.new_zeros(len(x))
+        return pixel_unshuffle(x, 2), x.new_zeros(x.shape[0])
 
     def inverse(self, y: Images) -> Images:
         """See Reversible."""
@@ -215,7 +223,7 @@ class Prior(nn.Module):
 
     def forward(self, latent: Images, seen: Images | None, condition: Float[Tensor, "n classes"] | None) -> tuple[Images, Images]:
         """Mean and logarithm of the deviation."""
-        found = latent.new_zeros(len(latent), 2 * self.channels, *latent.shape[2:])
+        found = latent.new_zeros(latent.shape[0], 2 * self.channels, *latent.shape[2:])
         if self.network is not None and seen is not None:
             found = found + self.network(seen)
         if self.embed is not None and condition is not None:
@@ -243,7 +251,7 @@ class Flow(nn.Module):
         """Latents of images, and the natural logarithm of the images' density."""
         with torch.autocast(images.device.type, enabled=False):
             x, latents = images.float() if images.dtype != torch.float64 else images, []
-            log_density = x.new_zeros(len(x))
+            log_density = x.new_zeros(x.shape[0])
             for number, (level, prior) in enumerate(zip(self.levels, self.priors, strict=True)):
                 for part in cast(nn.ModuleList, level):
                     x, more = part(x)

@@ -20,7 +20,7 @@ class Maxout(nn.Module):
 
     def forward(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n units"]:
         """(n, inputs) to (n, units)."""
-        return self.linear(x).view(len(x), -1, self.pieces).amax(dim=2)
+        return self.linear(x).view(x.shape[0], -1, self.pieces).amax(dim=2)
 
 
 class Generator(nn.Module):

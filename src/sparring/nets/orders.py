@@ -113,7 +113,7 @@ class VectorGenerator(nn.Module):
     ) -> Float[Tensor, "n width"]:
         """Vectors without bounds."""
         if condition is None:
-            condition = latents.new_zeros(len(latents), self.condition)
+            condition = latents.new_zeros(latents.shape[0], self.condition)
         x = self.first(torch.cat([latents, condition], dim=1))
         for norm, layer in zip(self.norms, self.layers, strict=True):
             x = x + layer(relu(norm(x)))

@@ -68,7 +68,9 @@ def downsample_average(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h/2 w/
 
 
 class Growing(nn.Module):
-    """A network with a growth level. In training, the game sets `training_level`; otherwise the level follows from `samples_seen`."""
+    """A network with a growth level. In training, the game sets `training_level`; otherwise the level follows from `samples_seen`, unless
+    it is fixed.
+    """
 
     samples_seen: Int64[Tensor, ""]
 
@@ -78,13 +80,20 @@ class Growing(nn.Module):
         self.first_stage = growth.first.bit_length() - 3
         """Index of the first side among 4, 8, and so on."""
         self.training_level = 0.0
+        self.fixed_level: float | None = None
         # an integer, because integers are copied into moving averages unchanged
         self.register_buffer("samples_seen", torch.zeros((), dtype=torch.int64))
 
     @property
     def level(self) -> float:
         """The current level: see `Growth.level`."""
+        if self.fixed_level is not None:
+            return self.fixed_level
         return self.training_level if self.training else self.growth.level(int(self.samples_seen))
+
+    def fix_for_export(self) -> None:
+        """Keep the level once and for all, for a file that is exported: a buffer has no value while a network is traced."""
+        self.fixed_level = self.level
 
     @property
     def newest_level(self) -> int:
@@ -152,7 +161,7 @@ class LatentBlock(nn.Module):
     def forward(self, latent: Float[Tensor, "n latent"]) -> Float[Tensor, "n width 4 4"]:
         """(n, latent) to (n, width, 4, 4)."""
         # (n, 4, 4, channels) viewed as (n, channels, 4, 4): channels-last without a copy
-        x = self.linear(pixel_norm(latent)).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
+        x = self.linear(pixel_norm(latent)).view(latent.shape[0], 4, 4, -1).permute(0, 3, 1, 2)
         return self.convolution(pixel_norm(x))
 
 

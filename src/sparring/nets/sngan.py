@@ -159,7 +159,7 @@ class Generator(nn.Module):
         if condition is not None and self.concatenated:
             latent = torch.cat([latent, condition], dim=1)
         # (n, 4, 4, channels) viewed as (n, channels, 4, 4): channels-last without a copy
-        x = self.project(latent).view(len(latent), 4, 4, -1).permute(0, 3, 1, 2)
+        x = self.project(latent).view(latent.shape[0], 4, 4, -1).permute(0, 3, 1, 2)
         for block in self.blocks:
             x = block(x, condition)
         return at_least_float32(self.to_image(norm_relu(self.last_norm, x, condition)).tanh())

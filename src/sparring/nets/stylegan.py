@@ -8,11 +8,16 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import instance_norm
 
 from sparring.nets.blocks.equalized_lr import Convolution, Linear, leaky_relu_in_place
+from sparring.nets.blocks.exporting import is_exporting
 from sparring.nets.blocks.layers import at_least_float32
 from sparring.nets.progressive_growing import Growing, Growth, to_image_layers
 from sparring.nets.style_generator import Mapping, Noise, StyleGenerator
+
+NORM_EPSILON = 1e-8
+"""Added to variances, so that none is 0."""
 
 
 class StyledLayer(nn.Module):
@@ -36,13 +41,15 @@ class StyledLayer(nn.Module):
         strength = self.noise_strength.to(x.dtype)[:, None, None]
         x = x + self.bias.to(x.dtype)[:, None, None]
         if noise == "random":
-            x = x + strength * torch.randn(len(x), 1, *x.shape[2:], device=x.device).to(x.dtype)
+            x = x + strength * torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device).to(x.dtype)
         elif noise == "const":
             x = x + strength * self.noise.to(x.dtype)
         x = leaky_relu_in_place(x)
-        variance, mean = torch.var_mean(at_least_float32(x), dim=(2, 3), unbiased=False)
         scale, offset = self.affine(w).chunk(2, dim=1)
-        scale = (1 + scale) * (variance + 1e-8).rsqrt()
+        if is_exporting():  # other runtimes have it as one operation
+            return torch.addcmul(offset[:, :, None, None], instance_norm(x, eps=NORM_EPSILON), (1 + scale)[:, :, None, None])
+        variance, mean = torch.var_mean(at_least_float32(x), dim=(2, 3), unbiased=False)
+        scale = (1 + scale) * (variance + NORM_EPSILON).rsqrt()
         offset = offset - scale * mean
         return torch.addcmul(offset.to(x.dtype)[:, :, None, None], x, scale.to(x.dtype)[:, :, None, None])
 
@@ -61,7 +68,7 @@ class Block(nn.Module):
     def forward(self, x: Float[Tensor, "n c h w"], w: Float[Tensor, "n 2 style"], noise: Noise) -> Float[Tensor, "n o p q"]:
         """(n, before, h, w) to (n, after, 2h, 2w)."""
         if self.constant is not None:
-            x = self.constant.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+            x = self.constant.expand(w.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
         elif self.up is not None:
             x = self.up(x)
         return self.second(self.convolution(self.first(x, w[:, 0], noise)), w[:, 1], noise)
@@ -90,7 +97,7 @@ class Synthesis(Growing):
         """Images of styles, of the level's side in training and of the last side otherwise."""
         styles = w[:, : self.layers_in_use].split(2, dim=1)
         blocks = [functools.partial(block, w=pair, noise=noise) for block, pair in zip(self.blocks, styles, strict=False)]
-        return self.synthesize_at_level(w.new_zeros(len(w), 1, 1, 1), blocks, self.to_image)  # the first block begins with its constant
+        return self.synthesize_at_level(w.new_zeros(w.shape[0], 1, 1, 1), blocks, self.to_image)  # the first block begins with its constant
 
 
 class Generator(StyleGenerator):

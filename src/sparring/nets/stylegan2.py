@@ -62,7 +62,7 @@ class StyledConvolution(nn.Module):
         offset = (self.gain * self.bias).to(y.dtype)
         y = torch.addcmul(offset[:, None, None], y, scale.to(y.dtype)[:, :, None, None])
         if noise == "random":
-            y += (self.gain * self.noise_strength * torch.randn(len(y), 1, *y.shape[2:], device=y.device)).to(y.dtype)
+            y += (self.gain * self.noise_strength * torch.randn(y.shape[0], 1, *y.shape[2:], device=y.device)).to(y.dtype)
         elif noise == "const":
             y += (self.gain * self.noise_strength * self.noise).to(y.dtype)
         return leaky_relu_in_place(y, self.clamp)
@@ -119,7 +119,7 @@ class SynthesisBlock(nn.Module):
         """The feature map at this side, and its contribution to the image or None."""
         skip = None if self.skip is None or x is None else self.skip(x)
         if self.constant is not None:
-            x = self.constant.expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+            x = self.constant.expand(w.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
         elif self.first is not None and x is not None:
             x = self.first(x, w[:, 0], noise)
         assert x is not None

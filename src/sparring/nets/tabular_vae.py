@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sparring.nets.blocks.exporting import inverse_error_function
 from sparring.nets.tabular_gan import Cells, ColumnShape, RowHead, RowInput
 
 BEGIN, SMALLEST, LARGEST = 0.1, 0.01, 1.0
@@ -59,7 +60,7 @@ class Decoder(nn.Module):
         noise = latents[:, self.latent_size :]
         rows = self.cells(self.outputs(latents[:, : self.latent_size]).float(), noise)
         if self.places:
-            normal = (2**0.5) * torch.erfinv(noise[:, self.places].clamp(-1 + 1e-6, 1 - 1e-6))
+            normal = (2**0.5) * inverse_error_function(noise[:, self.places].clamp(-1 + 1e-6, 1 - 1e-6))
             drawn = rows[:, self.places]
             rows = rows.clone()
             rows[:, self.places] = torch.where(drawn == 0, drawn, (drawn + self.deviations() * normal).clamp(-1, 1))

@@ -66,14 +66,14 @@ class WindowDecoder(nn.Module):
         """A polynomial of each value, by the share of the window that is over."""
         share = torch.arange(self.steps, device=latent.device) / self.steps
         powers = share ** torch.arange(self.degree + 1, device=latent.device)[:, None]  # powers t
-        return self.trend(latent).view(len(latent), self.values, self.degree + 1) @ powers
+        return self.trend(latent).view(latent.shape[0], self.values, self.degree + 1) @ powers
 
     def seasons(self, latent: Float[Tensor, "n latent"]) -> Float[Tensor, "n v t"]:
         """A number for each step of the season, which comes round."""
         assert self.to_season is not None
         assert self.season is not None
         step = torch.arange(self.steps, device=latent.device) % self.season
-        return self.to_season(latent).view(len(latent), self.values, self.season)[:, :, step]
+        return self.to_season(latent).view(latent.shape[0], self.values, self.season)[:, :, step]
 
     def forward(self, latent: Float[Tensor, "n latent"]) -> Float[Tensor, "n v t"]:
         """(n, latent) to (n, values, steps)."""

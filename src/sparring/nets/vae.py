@@ -64,7 +64,7 @@ class Decoder(nn.Module):
         """Means of pixels."""
         if condition is not None:
             latents = torch.cat([latents, condition], dim=1)
-        x = self.project(latents).view(len(latents), -1, 4, 4)
+        x = self.project(latents).view(latents.shape[0], -1, 4, 4)
         for layer in self.layers:
             x = layer(x)
         return self.last(x).float()

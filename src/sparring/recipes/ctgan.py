@@ -1,5 +1,6 @@
 """CTGAN: training by sampling, mode-specific normalization, packs of ten rows and a gradient penalty."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
@@ -12,6 +13,7 @@ from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.tables.table_spec import Block, TableBatch, TableSpec
+from sparring.games.exported_parts import Draws, ExportChoices, Input, Part, PartName, latent_input
 from sparring.games.step_context import StepContext
 from sparring.games.table_gan import TableAdversarialRecipe, TableGame, column_shapes
 from sparring.losses.objectives import Losses, ObjectiveName
@@ -43,6 +45,26 @@ class CTGANGame(TableGame):
             condition = self.frequent_condition(latents[:, -2:])
         rows = self.generator(latents[:, :-2], condition)
         return rows if self.training else hardened(rows, self.table_spec.blocks)
+
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """See `capabilities.Exports`: rows from latents and the category that they are told."""
+        size, width = self.settings.latent_size, self.width
+
+        def generate(latents: Tensor, told: Tensor | None = None) -> Tensor:
+            return hardened(self.generator(latents, told), self.table_spec.blocks)
+
+        def example(n: int, _: int) -> Tensor:
+            return self.frequent_condition(Streams(n, 0, scope="export").uniform("told", n, 2))
+
+        latent = latent_input(lambda streams, n: self.latents(streams, n)[:, : size + width], super().latent_draws)
+        names = ", ".join(block.name for block in self.told_blocks)
+        told = Input("told", f"1 for one category of one of the columns {names}, 0 for all others, in their order", example)
+        return {"all": Part(generate, (latent, told) if self.told_blocks else (latent,))}
+
+    @property
+    def latent_draws(self) -> Draws:
+        """See TableGame."""
+        return (*super().latent_draws, ("uniform", 2))
 
     def frequent_condition(self, choice: Float[Tensor, "n 2"]) -> Float[Tensor, "n told"]:
         """A category for each row: the column by the first number, the category in it by the second; both uniform in [-1, 1)."""

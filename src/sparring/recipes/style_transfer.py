@@ -64,7 +64,8 @@ class StyleTransfer(TranslationRecipe):
     """A feed-forward network, trained with losses on the feature maps of a pretrained one: `--data photos/ --target style.jpg`.
 
     Content and style losses are relative to the size of what they compare, so that their weights mean the same for every style and
-    feature network. The network is a quarter as wide as the paper's and takes 2 MB, so that it runs on a phone.
+    feature network. The network is half as wide as the paper's and takes 2 MB. For phones and web pages, use `--width 8 --blocks 3`, which
+    takes 0.3 MB and a third of the time.
     """
 
     title: ClassVar[str] = "Fast style transfer: any image in the style of one image"

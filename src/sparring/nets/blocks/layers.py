@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from sparring.nets.blocks.exporting import is_exporting
+
 
 def at_least_float32(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """The tensor in float32, or in its own type if that has more bits."""
@@ -69,7 +71,7 @@ class InstanceNorm(nn.Module):
         n, c, h, w = x.shape
         if self.shared is not None:
             return nn.functional.batch_norm(x, *self.shared, training=False)
-        if x.device.type != "cpu":
+        if x.device.type != "cpu" or is_exporting():  # other runtimes have it as one operation
             return nn.functional.instance_norm(x)
         if n == 1 or c * h * w > MAX_BATCHED_VALUES:
             normal = [nn.functional.batch_norm(image, None, None, training=True) for image in x.split(1)]
