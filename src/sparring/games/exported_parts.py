@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sparring.core.data_spec import Spec
 from sparring.core.random_streams import Streams
 
 NoiseInput = Literal["const", "none", "input"]
@@ -102,13 +102,17 @@ def latent_input(draw: Callable[[Streams, int], Tensor], draws: Draws) -> Input:
     return Input("latent", f"{described(draws)} for each sample", lambda n, _: draw(Streams(n, 0, scope="export"), n), draws=draws)
 
 
-def class_input(count: int) -> Input:
-    """The input for the classes of samples."""
+def label_input(spec: Spec) -> Input:
+    """The input for what samples are asked for: their classes, or their several or continuous labels."""
 
     def example(n: int, _: int) -> Tensor:
-        return torch.eye(count)[torch.arange(n) % count]
+        return spec.condition_of(spec.usual_labels(0, n))
 
-    return Input("classes", "a weight for each class: 1 for the class that is wanted, 0 for the others", example)
+    if spec.classes:
+        return Input("classes", "a weight for each class: 1 for the class that is wanted, 0 for the others", example)
+    return Input(
+        "labels", "weights from 0 to 1, in the order of `classes`; those of one label, as many as `groups` says, sum to 1", example
+    )
 
 
 def image_input(channels: int, divisor: int, side: int | None) -> Input:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
-from sparring.games.exported_parts import Draws, ExportChoices, Input, Part, PartName, Truncation, class_input, latent_input
+from sparring.games.exported_parts import Draws, ExportChoices, Input, Part, PartName, Truncation, label_input, latent_input
 from sparring.games.game import Game, evaluating
 
 SAMPLE_CHUNK = 16
@@ -50,7 +50,7 @@ class LatentGame(Game):
     def latent_inputs(self) -> tuple[Input, ...]:
         """Inputs of an exported generator: latents, and the classes if samples are asked for by class."""
         latent = latent_input(self.latents, self.latent_draws)
-        return (latent, class_input(len(self.spec.classes))) if self.conditional else (latent,)
+        return (latent, label_input(self.spec)) if self.conditional else (latent,)
 
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None

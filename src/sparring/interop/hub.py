@@ -156,7 +156,8 @@ def hub_errors_explained(repository: str) -> Iterator[None]:
     """In the block, an error of the hub or of the connection is raised as a DataError with what to do."""
     from huggingface_hub import errors  # noqa: PLC0415 (an extra)
 
-    connection_error = errors.HfHubHTTPError.__mro__[1]  # of the library that the hub's own is built on, which its versions differ in
+    # of the library that the hub's own is built on, in which its versions differ
+    connection_error: type[Exception] = errors.HfHubHTTPError.__mro__[1]
     try:
         yield
     except SparringError:

@@ -78,6 +78,8 @@ def make_page(
 def _generator(model: Model) -> dict[str, Any]:
     """What the page has to know of a generator."""
     game, generator = model.latent_game, model.generator
+    if game.conditional and not model.spec.classes:
+        raise SettingsError("A page asks for classes, and this model has several labels or continuous ones. Leave --web out.")
     ((kind, count),) = game.latent_draws
     found: dict[str, Any] = {
         "kind": "generator",
