@@ -25,6 +25,11 @@ def chromium() -> str | None:
     """Where it is; None if it is not installed."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
+KEEP_FILES = """globalThis.files = new Map();
+const make = URL.createObjectURL;
+URL.createObjectURL = (file) => { const address = make.call(URL, file); files.set(address, file); return address; };"""
+"""Keeps what blob: addresses stand for, since pages with a policy may not fetch them."""
+
 
 class Browser:
     """One page of a headless Chromium. A context manager."""
@@ -48,16 +53,18 @@ class Browser:
         port = port_file.read_text().splitlines()[0]
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://127.0.0.1:{port}/json") as answer:
             page = next(one for one in json.load(answer) if one["type"] == "page")
-        self.socket: ClientConnection = connect(page["webSocketDebuggerUrl"], max_size=None, compression=None, proxy=None)
+        self.connection = connect(page["webSocketDebuggerUrl"], max_size=None, compression=None, proxy=None)
+        self.socket: ClientConnection = self.connection.__enter__()
         self.numbers = count(1)
         self.errors: list[str] = []
         """What the page said on its console as an error."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
+        self.send("Page.addScriptToEvaluateOnNewDocument", source=KEEP_FILES)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.socket.close()
+        self.connection.__exit__(None, None, None)
         self.process.terminate()
         self.process.wait(10)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -107,6 +114,14 @@ class Browser:
     def dark(self, on: bool) -> None:
         """Whether the system prefers dark colors."""
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if on else "light"}])
+
+    def file_of(self, where: str) -> bytes:
+        """The content of the file in memory that an image shows."""
+        code = f"""(async () => {{
+          const file = files.get(document.querySelector({where!r})?.src);
+          return file ? btoa(String.fromCharCode(...new Uint8Array(await file.arrayBuffer()))) : null;
+        }})()"""
+        return base64.b64decode(self.wait(code))
 
     def drag(self, *places: tuple[float, float]) -> None:
         """Press the mouse at the first place, move it through the others, and let go at the last."""

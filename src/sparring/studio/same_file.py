@@ -80,14 +80,6 @@ def walked(opened: OpenModel, seeds: Sequence[int]) -> str:
     return _command("interpolate", opened, {"seeds": seeds, "frames": 24, "out": "walk.gif"})
 
 
-def points_drawn(opened: OpenModel, number: int, seed: int) -> SameFile:
-    """Of points in the plane, which have no file of their own kind."""
-    return SameFile(
-        "",
-        f'import numpy\nimport sparring\n\npoints = {_load(opened)}.sample({number}, seed={seed})\nnumpy.savetxt("points.csv", points)\n',
-    )
-
-
 def lines(opened: OpenModel, number: int, seed: int, where: Sequence[str], *, frame: str) -> SameFile:
     """Of rows, order lines, patients or windows. `frame`: the call in Python, without its arguments; "" if there is none."""
     conditions = f", where={tuple(where)!r}" if where else ""

@@ -1,10 +1,7 @@
-"""The answers of the tab Steer for models that make images or points of latents."""
+"""The answers of the tab Steer for models that make images of latents."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, cast
-
-import numpy as np
 
 from sparring.core.errors import SettingsError, SparringError
 from sparring.games.capabilities import DrawsRowByRow
@@ -24,20 +21,15 @@ MOST_IMAGES = 16
 """Number of images that are drawn at once."""
 MOST_MIXED = 6
 """Number of rows, and of columns, of a grid of mixed styles."""
-SCATTERED = 2500
-"""Number of points that are drawn of a model of points."""
 
 
 def described(opened: OpenModel, models: OpenModels) -> dict[str, Any]:
     """What the page needs to know to make its sliders."""
     model = opened.model
-    shape = tuple(model.spec.shape)
     found: dict[str, Any] = {
-        "view": "images" if len(shape) == 3 else "points",
+        "view": "images",
         "classes": list(model.spec.classes) if model.latent_game.conditional else [],
-        "height": shape[-2] if len(shape) == 3 else None,
-        "width": shape[-1] if len(shape) == 3 else None,
-        "moves": len(shape) == 3 and not isinstance(model.game, DrawsRowByRow),
+        "moves": not isinstance(model.game, DrawsRowByRow),
         "layers": 0,
         "points": [],
     }
@@ -65,8 +57,6 @@ def directions(asked: Asked, opened: OpenModel) -> Answer:
 def steered(asked: Asked, opened: OpenModel, models: OpenModels) -> Answer:
     """Images at a place in latent space; of models without one, samples."""
     model = opened.model
-    if len(model.spec.shape) != 3:
-        return _points(asked, opened)
     model.refuse_unless_images()
     if isinstance(model.game, DrawsRowByRow):
         return _samples(asked, opened)
@@ -82,13 +72,11 @@ def steered(asked: Asked, opened: OpenModel, models: OpenModels) -> Answer:
         layers=_layers(asked.values.get("layers")),
         point=asked.whole("point", 0, 0, 10**6),
     )
-    points = models.places.find(asked.text("points")) if asked.text("points") else None
-    if points is not None and (points.kind != "points"):
-        raise SettingsError("There is no such file of points here any more.")
-    found = None if points is None else models.points(points.id)
+    named = asked.text("points")
+    found = None if named is None else models.points(named)
     directions = opened.directions_by(steering.method) if steering.move else None
     images = steer(model, steering, points=found, directions=directions)
-    about = same_file.steered(opened, steering, points).to_json()
+    about = same_file.steered(opened, steering, models.places.find(named)).to_json()
     if steering.to is not None:
         about["walk"] = same_file.walked(opened, [steering.seed, steering.to])
     return about, png(grid(float_to_pixels(images).cpu().numpy()))
@@ -117,14 +105,6 @@ def _samples(asked: Asked, opened: OpenModel) -> Answer:
     label, truncation = asked.text("label"), asked.number_or_none("truncation", 0.01, 10)
     images = opened.model.sample(number, seed=seed, label=label, truncation=truncation)
     return same_file.sampled(opened, number, seed, label, truncation).to_json(), png(grid(float_to_pixels(images).cpu().numpy()))
-
-
-def _points(asked: Asked, opened: OpenModel) -> Answer:
-    seed = asked.whole("seed", 0, 0)
-    label = asked.text("label")
-    places = opened.model.sample(SCATTERED, seed=seed, label=label).cpu().numpy().astype(np.float64)
-    about = same_file.points_drawn(opened, SCATTERED, seed).to_json()
-    return about, json.dumps(places[:, :2].round(4).tolist()).encode()
 
 
 def mixed(asked: Asked, opened: OpenModel) -> Answer:

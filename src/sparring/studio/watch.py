@@ -154,7 +154,7 @@ def about_run(place: Place) -> dict[str, Any]:
     """What a run trains, from its config.json."""
     try:
         config = read_config(place.run)
-        return {"recipe": str(config["recipe"]), "data": str(config["data"].get("source", "")), "settings": config["recipe_settings"]}
+        return {"recipe": str(config["recipe"]), "data": str(config["data"].get("source", ""))}
     except (SparringError, KeyError, TypeError, AttributeError):
         return {}
 

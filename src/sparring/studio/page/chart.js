@@ -71,7 +71,7 @@ function extremes(values) {
 
 /** A chart with its title and the last values, as a figure. */
 export function chartFigure(title, curves, options = {}) {
-  const canvas = el("canvas", { className: "chart", role: "img" });
+  const canvas = el("canvas", { className: "chart", role: "img", "aria-label": title });
   const caption = el("figcaption");
   const node = el("figure", {}, caption, canvas);
   const update = (now, mark = null) => {
@@ -85,12 +85,6 @@ export function chartFigure(title, curves, options = {}) {
     plot(canvas, now, { ...options, mark });
   };
   return { node, update: (now = curves, mark = null) => { curves = now; update(now, mark); } };
-}
-
-export function scatter(canvas, places, extent = null, hue = "made") {
-  const { pen, width } = sharp(canvas, 1);
-  const reach = extent ?? Math.max(1e-6, ...places.slice(0, 4000).map(([x, y]) => Math.max(Math.abs(x), Math.abs(y)))) * 1.05;
-  dots(pen, width, places, reach, color(hue), 1.7, 0.55);
 }
 
 export function dots(pen, side, places, extent, hue, size, alpha) {

@@ -47,6 +47,7 @@ export function field(name, control, { wide = true } = {}) {
 
 /** A group of controls under one name. */
 export function group(name, ...controls) {
+  if (name && controls[0]?.tagName === "INPUT") controls[0].setAttribute("aria-label", name);
   return el("div", { className: "field wide", role: "group", "aria-label": name }, el("span", { className: "faint" }, name), el("div", { className: "row" }, ...controls));
 }
 

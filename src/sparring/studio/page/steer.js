@@ -1,13 +1,11 @@
 // Steer: where in latent space images lie.
 import { button, choice, clear, el, field, group, number, samePanel, save, slider, typing } from "./dom.js";
-import { scatter } from "./chart.js";
 
 const REACH = 5;
 const random = () => Math.floor(Math.random() * 100000);
 
 export function steer(context) {
   const about = context.about.steer;
-  if (about.view === "points") return points(context);
   const state = read(context.values, about);
   return state.view === "mix" && about.layers ? mixing(context, state) : sliders(context, state);
 }
@@ -228,30 +226,3 @@ function mixing(context, state) {
   changed();
   return null;
 }
-
-function points(context) {
-  const about = context.about.steer;
-  const state = { seed: Number(context.values.get("seed") ?? 0) || 0, label: context.values.get("label") };
-  const canvas = el("canvas", { width: 640, height: 640, role: "img", "aria-label": "The generated points" });
-  const error = el("p", { className: "error", role: "alert" });
-  const same = samePanel();
-  let found = [];
-  const draw = () => scatter(canvas, found);
-  const changed = async () => {
-    context.remember(state);
-    const answer = await context.live.ask("steer", { model: context.model, ...state });
-    if (!answer) return;
-    error.textContent = answer.about.error ?? "";
-    if (answer.about.error) return;
-    found = JSON.parse(new TextDecoder().decode(answer.content));
-    draw();
-    same.show(answer.about);
-  };
-  addEventListener("resize", draw);
-  const seed = number(state.seed, (value) => { state.seed = value; changed(); }, { min: 0, step: 1 });
-  context.main.append(el("div", { className: "split" }, el("section", { className: "card sticky" }, el("div", { className: "view" }, canvas), error, context.link()),
-    el("section", { className: "card" }, group("Seed", seed, button("Random", () => { state.seed = random(); seed.value = state.seed; changed(); }, { className: "main" })), classes(about, state, changed))), same.node);
-  changed();
-  return () => removeEventListener("resize", draw);
-}
-
