@@ -45,4 +45,6 @@ def studio(shelf: Path) -> Iterator[Studio]:
 @pytest.fixture(scope="session")
 def client(studio: Studio) -> TestClient:
     """Somebody who knows the token."""
-    return TestClient(studio.app(TOKEN), base_url=f"http://{HOST}", headers={"Authorization": f"Bearer {TOKEN}", "Origin": f"http://{HOST}"})
+    return TestClient(
+        studio.app(TOKEN), base_url=f"http://{HOST}", headers={"Authorization": f"Bearer {TOKEN}", "Origin": f"http://{HOST}"}
+    )

@@ -48,7 +48,9 @@ def test_health_is_said_to_everyone_on_this_machine(stranger: TestClient) -> Non
     assert stranger.get("/healthz", headers={"Host": "rebound.example"}).status_code == 421
 
 
-@pytest.mark.parametrize("host", ["rebound.example", "127.0.0.1.example:8077", "192.168.0.7:8077", "localhost.example", "[::1", "a@evil.example", ""])
+@pytest.mark.parametrize(
+    "host", ["rebound.example", "127.0.0.1.example:8077", "192.168.0.7:8077", "localhost.example", "[::1", "a@evil.example", ""]
+)
 def test_another_name_for_this_machine_is_refused(host: str, client: TestClient) -> None:
     assert client.get("/api/models", headers={"Host": host}).status_code == 421
 
@@ -96,12 +98,16 @@ def test_sockets_are_guarded_like_pages(headers: dict[str, str], stranger: TestC
         pass
 
 
-@pytest.mark.parametrize("name", ["../server.py", "%2e%2e%2fserver.py", "..%2f..%2fapi.py", "/etc/passwd", "server.py", "style.css%00", "."])
+@pytest.mark.parametrize(
+    "name", ["../server.py", "%2e%2e%2fserver.py", "..%2f..%2fapi.py", "/etc/passwd", "server.py", "style.css%00", "."]
+)
 def test_no_path_leads_out_of_the_page(name: str, client: TestClient) -> None:
     assert client.get(f"/page/{name}").status_code in (404, 400)
 
 
-@pytest.mark.parametrize("name", ["..%2fconfig.json", "config.json", "step-000000001.png%2f..%2f..%2fconfig.json", "step-1.png", "%2fetc%2fpasswd"])
+@pytest.mark.parametrize(
+    "name", ["..%2fconfig.json", "config.json", "step-000000001.png%2f..%2f..%2fconfig.json", "step-1.png", "%2fetc%2fpasswd"]
+)
 def test_no_path_leads_out_of_a_run(name: str, client: TestClient) -> None:
     run = id_of(client, "gray")
     assert client.get(f"/api/models/{run}/samples/{name}").status_code == 404

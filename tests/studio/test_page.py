@@ -20,6 +20,7 @@ RESULT = ".even .card:nth-child(2) img"
 """Of the tab Draw."""
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium is installed")
 
+
 @pytest.fixture(scope="module")
 def address(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """Where a studio is served, and a run that may be deleted."""
@@ -91,7 +92,8 @@ def test_a_slider_that_is_dragged_shows_every_image_that_the_command_makes(
 def test_a_scribble_becomes_an_image_and_can_be_undone(browser: Browser) -> None:
     go(browser, "scribbler", "draw")
     left, top, width, height = browser.run(
-        "(() => { const box = document.querySelector('.board').getBoundingClientRect(); return [box.left, box.top, box.width, box.height]; })()"
+        "(() => { const box = document.querySelector('.board').getBoundingClientRect();"
+        " return [box.left, box.top, box.width, box.height]; })()"
     )
     side, middle = min(width, height), (left + width / 2, top + height / 2)
     browser.drag(*[(middle[0] + side * share, middle[1] + side * share / 2) for share in (-0.3, -0.1, 0.1, 0.3)])
@@ -123,14 +125,28 @@ def test_rows_and_games_are_shown_and_tabs_are_reached_by_keys(browser: Browser)
     assert colors > 5, "the discriminator's surface is drawn"
 
 
+UNNAMED = """
+[...document.querySelectorAll('main button, main input, main select, main canvas, main img, header button, header select')]
+  .filter((one) => !one.closest('.hidden') && !(one.tagName === 'BUTTON' && one.textContent.trim()))
+  .filter((one) => !one.getAttribute('aria-label') && !one.labels?.length && !one.alt)
+  .map((one) => one.outerHTML)
+"""
+
+
 def test_every_control_has_a_name_and_nothing_is_wider_than_a_phone(browser: Browser) -> None:
-    unnamed = """[...document.querySelectorAll('main button, main input, main select, main canvas, main img, header button, header select')].filter((one) =>
-      !one.closest('.hidden') && !(one.textContent.trim() && one.tagName === 'BUTTON') && !one.getAttribute('aria-label') && !one.labels?.length && !one.alt).map((one) => one.outerHTML)"""
-    for model, tab in (("style", "steer"), ("people", "steer"), ("scribbler", "translate"), ("scribbler", "draw"), ("gray", "watch"), ("gray", "judge"), ("gray", "learn")):
+    for model, tab in (
+        ("style", "steer"),
+        ("people", "steer"),
+        ("scribbler", "translate"),
+        ("scribbler", "draw"),
+        ("gray", "watch"),
+        ("gray", "judge"),
+        ("gray", "learn"),
+    ):
         browser.size(360, 800, mobile=True)
         go(browser, model, tab)
         browser.wait("!!document.querySelector('main .card')")
-        assert browser.run(unnamed) == [], tab
+        assert browser.run(UNNAMED) == [], tab
         assert browser.run("document.documentElement.scrollWidth") <= 360, tab
     browser.size(1200, 900)
 

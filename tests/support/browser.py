@@ -25,6 +25,7 @@ def chromium() -> str | None:
     """Where it is; None if it is not installed."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
+
 KEEP_FILES = """globalThis.files = new Map();
 const make = URL.createObjectURL;
 URL.createObjectURL = (file) => { const address = make.call(URL, file); files.set(address, file); return address; };"""
@@ -69,7 +70,7 @@ class Browser:
         self.process.wait(10)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def send(self, method: str, **values: Any) -> Any:
+    def send(self, method: str, **values: object) -> Any:  # noqa: ANN401 (JSON is any)
         """Call a method of the protocol."""
         number = next(self.numbers)
         self.socket.send(json.dumps({"id": number, "method": method, "params": values}))
@@ -80,7 +81,7 @@ class Browser:
                 assert "error" not in message, message["error"]
                 return message["result"]
 
-    def _note(self, message: Any) -> None:
+    def _note(self, message: dict[str, Any]) -> None:
         values = message.get("params", {})
         if message.get("method") == "Runtime.exceptionThrown":
             details = values["exceptionDetails"]
@@ -92,13 +93,13 @@ class Browser:
         """Go to an address."""
         self.send("Page.navigate", url=address)
 
-    def run(self, code: str) -> Any:
+    def run(self, code: str) -> Any:  # noqa: ANN401
         """The value of an expression in the page; promises are waited for."""
         found = self.send("Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def wait(self, code: str, seconds: float = 20) -> Any:
+    def wait(self, code: str, seconds: float = 20) -> Any:  # noqa: ANN401
         """The value of an expression, once it is true."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

@@ -13,8 +13,8 @@ def studio(
         Positional[tuple[Path, ...]],
         arg(
             metavar="RUN|FILE|FOLDER",
-            help="Run directories, packed .safetensors files, folders of these, and points.npz files of `sparring latent project`. None: the "
-            "playground alone.",
+            help="Run directories, packed .safetensors files, folders of these, and points.npz files of `sparring latent project`. Without "
+            "any, the page has the playground alone.",
         ),
     ] = (),
     port: int | None = None,
@@ -25,7 +25,8 @@ def studio(
 
     Args:
         port: Port to listen at. Default: 8077, or one of the next that are free.
-        listen: Address of this machine at which other machines may open the page, too, such as 0.0.0.0 for all. Default: this machine alone.
+        listen: Address of this machine at which other machines may open the page, too, such as 0.0.0.0 for all of them. Default: this
+            machine alone.
         token: Secret of at least 16 letters that the page's address has to hold. none: no secret, for this machine alone. Default: a new
             one.
     """

@@ -23,6 +23,7 @@ MOST_STEERED = 64
 """Number of images that are steered at once."""
 FARTHEST = 100.0
 """Largest distance that images are moved along a direction, in standard deviations."""
+Change = Float[Tensor, "1 *point"]
 SteeringMethod = Literal["weights", "principal"]
 
 
@@ -148,8 +149,8 @@ def _found(space: LatentSpace, steering: Steering, points: FoundPoints) -> tuple
     return places, None if labels is None else labels[chosen]
 
 
-def _change(found: Directions, moves: Mapping[int, float], places: Points, layers: tuple[int, int] | None) -> Points:
-    """What is added to the points."""
+def _change(found: Directions, moves: Mapping[int, float], places: Points, layers: tuple[int, int] | None) -> Change:
+    """What is added to every point."""
     total = torch.stack([found.vectors[which] * (distance * found.unit) for which, distance in sorted(moves.items())]).sum(dim=0)
     if places.ndim == 2:
         return total[None]

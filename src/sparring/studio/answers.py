@@ -1,11 +1,11 @@
 """What each wish of a page is answered with. In the worker thread alone."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sparring.core.errors import SettingsError, SparringError
+from sparring.core.errors import SparringError
 from sparring.games.capabilities import Samples, Translates
 from sparring.studio import learn, lines, nearest, steer, translate
 from sparring.studio.asked import Asked
@@ -40,6 +40,17 @@ class Answers:
 
     def __init__(self, places: Places) -> None:
         self.models, self.games = OpenModels(places), learn.Games()
+        self.of_models: Mapping[str, Callable[[Asked, OpenModel], tuple[Mapping[str, Any], bytes]]] = {
+            "open": lambda _, opened: (self.described(opened), b""),
+            "directions": steer.directions,
+            "steer": lambda asked, opened: steer.steered(asked, opened, self.models),
+            "mix": steer.mixed,
+            "lines": lines.drawn,
+            "save": lines.saved,
+            "translate": translate.translated,
+            "nearest": nearest.nearest,
+        }
+        """By lane, what is asked of a model."""
 
     def __call__(self, wish: Wish) -> Answer:
         """The answer; whatever goes wrong is said in it."""
@@ -61,28 +72,8 @@ class Answers:
         if lane == "learn":
             return self.games.played(asked)
         opened = self.models.get(asked.values.get("model"))
-        about, content = self._of_model(lane, asked, opened)
+        about, content = self.of_models[lane](asked, opened)
         return {"model": opened.place.id, "step": opened.model.step, "training": opened.in_use, **about}, content
-
-    def _of_model(self, lane: str, asked: Asked, opened: OpenModel) -> tuple[Mapping[str, Any], bytes]:
-        match lane:
-            case "open":
-                return self.described(opened), b""
-            case "directions":
-                return steer.directions(asked, opened)
-            case "steer":
-                return steer.steered(asked, opened, self.models)
-            case "mix":
-                return steer.mixed(asked, opened)
-            case "lines":
-                return lines.drawn(asked, opened)
-            case "save":
-                return lines.saved(asked, opened)
-            case "translate":
-                return translate.translated(asked, opened)
-            case "nearest":
-                return nearest.nearest(asked, opened)
-        raise SettingsError(f"Nothing is known of {lane!r:.40}.")
 
     def described(self, opened: OpenModel) -> dict[str, Any]:
         """What a model can do: its tabs, and what each needs to know."""

@@ -1,8 +1,8 @@
 """Who may ask the studio, and what every answer says to browsers.
 
 Whatever listens on a machine can be reached from every page that is open in a browser there. So: the address of the request must be one of
-this machine's (else a foreign name that was pointed here could read: DNS rebinding), a page that asks must come from here, and who asks must
-know the token, which is in the address that the command prints.
+this machine's (else a foreign name that was pointed here could read: DNS rebinding), a page that asks must come from here, and whoever asks
+must know the token, which is in the address that the command prints.
 """
 
 import hashlib
@@ -30,10 +30,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
-NO_TOKEN = (
-    "<!doctype html><html lang=en><meta charset=utf-8><title>Sparring studio</title><h1>Sparring studio</h1><p>This page opens with the whole "
-    "address that <code>sparring studio</code> printed, token included. Copy it from the terminal."
-)
+STRANGER = """<!doctype html><html lang=en><meta charset=utf-8><title>Sparring studio</title><h1>Sparring studio</h1>
+<p>This page opens with the whole address that <code>sparring studio</code> printed, token included. Copy it from the terminal."""
 FORBIDDEN = 4403
 """Code with which a socket is refused."""
 
@@ -79,7 +77,7 @@ class Guard:
             return answer
         if self.is_token(_cookie_of(headers, self.cookie)) or self.is_token(headers.get("authorization", "").removeprefix("Bearer ")):
             return None
-        return HTMLResponse(NO_TOKEN, 403)
+        return HTMLResponse(STRANGER, 403)
 
     def is_token(self, given: str) -> bool:
         """Whether that is the token; the time that it takes to tell says nothing of it."""

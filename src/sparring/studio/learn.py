@@ -22,7 +22,8 @@ MOST_STEPS = 50
 """Number of steps for one wish, so that others' turns come soon."""
 SAMPLES, SIDE, ARROWS = 1000, 40, 150
 """Of what is shown: generated points, places of the discriminator's surface along a side, and gradients."""
-MOST_STROKES, MOST_PLACES = 40, 4000
+MOST_STROKES, MOST_PLACES = 40, 200
+"""Number of strokes of a drawing, and of places of a stroke."""
 HIDDEN = (64, 64)
 """Hidden layers of both networks: enough for these data, and fast."""
 
@@ -84,13 +85,18 @@ class Games:
 
 def _strokes(given: object) -> list[list[tuple[float, float]]]:
     """What was drawn. A SettingsError for anything but a few lists of places."""
-    right = isinstance(given, list) and 0 < len(given) <= MOST_STROKES and all(isinstance(stroke, list) for stroke in given)
-    if not right or sum(map(len, given)) > MOST_PLACES:
+    strokes = given if isinstance(given, list) and 0 < len(given) <= MOST_STROKES else []
+    found = [[_place(place) for place in stroke] for stroke in strokes if isinstance(stroke, list) and len(stroke) <= MOST_PLACES]
+    if not any(found):
         raise SettingsError("Draw something first: a few strokes on the left panel.")
-    for place in (place for stroke in given for place in stroke):
-        if not isinstance(place, list) or len(place) != 2 or not all(isinstance(one, int | float) for one in place):
-            raise SettingsError(f"A place of a drawing is two numbers, not {place!r:.60}.")
-    return [[(float(x), float(y)) for x, y in stroke] for stroke in given]
+    return found
+
+
+def _place(given: object) -> tuple[float, float]:
+    match given:
+        case [int() | float() as x, int() | float() as y]:
+            return float(x), float(y)
+    raise SettingsError(f"A place of a drawing is two numbers, not {given!r:.60}.")
 
 
 def _rates(recipe: str, factor: float) -> dict[str, float]:

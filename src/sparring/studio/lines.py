@@ -63,7 +63,7 @@ def _same(asked: Asked, opened: OpenModel, number: int) -> same_file.SameFile:
 
 
 def _csv(asked: Asked, opened: OpenModel, most: int) -> tuple[int, bytes, float, str]:
-    """The number of samples, the content of a CSV file of them, the share of what was drawn that was kept, and what stands between cells."""
+    """The number of samples, a CSV file of them, the share of what was drawn that was kept, and what stands between cells."""
     number, seed, where = asked.whole("number", min(20, most), 1, most), asked.whole("seed", 0, 0), asked.texts("where")
     model, share = opened.model, 1.0
 

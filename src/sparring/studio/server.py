@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import json
 import secrets
-import signal
 import socket
 import struct
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
 from importlib.resources import files
 from itertools import count
 from pathlib import Path

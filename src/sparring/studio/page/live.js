@@ -39,7 +39,8 @@ export class Live {
       if (!this.planned) {
         this.planned = true;
         const go = () => { if (this.planned) { this.planned = false; this.flush(); } };
-        if (document.hidden) go(); else { requestAnimationFrame(go); }
+        requestAnimationFrame(go);
+        setTimeout(go, 50); // pages that are not seen have no frames
       }
     });
   }
