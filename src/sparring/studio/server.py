@@ -240,6 +240,7 @@ def bound_socket(address: str, port: int | None) -> socket.socket:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 found.bind(kind[4])
+                found.listen()  # before the address is printed: who opens it at once waits, and is not refused
             except OSError:
                 found.close()
                 raise
