@@ -38,6 +38,8 @@ from support.browser import Browser
 TOKEN = "benchmark-of-the-studio"
 RATE = 20.0
 MOVES = 40
+MODEL: list[str] = []
+"""The id of the model, once it is known."""
 
 GRADIO_PAGE = """
 import sys
@@ -113,14 +115,15 @@ def message(values: dict[str, Any]) -> bytes:
     return struct.pack(">I", len(head)) + head
 
 
-async def client(address: str, number: int, seconds: float, times: list[float], counts: list[int]) -> None:
-    """One who moves a slider."""
+async def client(address: str, number: int, seconds: float, times: list[float], counts: list[int], all_there: asyncio.Barrier) -> None:
+    """One who moves a slider, once everybody is there."""
     headers = {"Authorization": f"Bearer {TOKEN}", "Origin": f"http://{address}"}
     async with connect(f"ws://{address}/live", additional_headers=headers, proxy=None, compression=None) as socket:
-        await socket.send(message({"id": 0, "lane": "open", "model": counts_model[0]}))
+        await socket.send(message({"id": 0, "lane": "open", "model": MODEL[0]}))
         await socket.recv()
-        await socket.send(message({"id": 0, "lane": "steer", "model": counts_model[0], "move": {"0": 1}, "method": "principal"}))
+        await socket.send(message({"id": 0, "lane": "steer", "model": MODEL[0], "move": {"0": 1}, "method": "principal"}))
         await socket.recv()
+        await all_there.wait()
         await asyncio.sleep(number / RATE / 32)
         sent: dict[int, float] = {}
 
@@ -141,7 +144,7 @@ async def client(address: str, number: int, seconds: float, times: list[float], 
             wish = {
                 "id": at,
                 "lane": "steer",
-                "model": counts_model[0],
+                "model": MODEL[0],
                 "seed": number,
                 "move": {"0": at % 80 / 20 - 2},
                 "method": "principal",
@@ -153,17 +156,14 @@ async def client(address: str, number: int, seconds: float, times: list[float], 
         taking.cancel()
 
 
-counts_model: list[str] = []
-"""The id of the model, once it is known."""
-
-
 def measured(address: str, clients: int, seconds: float) -> dict[str, float]:
     """Times of so many clients at once."""
     times: list[float] = []
     counts: list[int] = []
 
     async def all_of_them() -> None:
-        await asyncio.gather(*(client(address, number, seconds, times, counts) for number in range(clients)))
+        all_there = asyncio.Barrier(clients)
+        await asyncio.gather(*(client(address, number, seconds, times, counts, all_there) for number in range(clients)))
 
     asyncio.run(all_of_them())
     p50, p95 = np.quantile(times, (0.5, 0.95)) * 1000
@@ -218,7 +218,7 @@ def main() -> None:
         process, address = started(model)
         server = psutil.Process(process.pid)
         try:
-            counts_model.append(_id_of(address))
+            MODEL.append(_id_of(address))
             found["alone"] = _alone(model)
             print(f"one image, in Python: {found['alone']:.1f} ms")
             found["latency"] = []
@@ -237,7 +237,7 @@ def main() -> None:
             print(f"soak, 32 clients, {chosen.soak:.0f} s: p95 {soak['p95']:.0f} ms; {memory}")
             if chosen.browser:
                 found["browser"] = in_browser(
-                    f"http://{address}/?token={TOKEN}#{counts_model[0]}/steer",
+                    f"http://{address}/?token={TOKEN}#{MODEL[0]}/steer",
                     "[...document.querySelectorAll('.field input[type=range]')].at(-1)",
                     "document.querySelector('.view img')",
                     "document.querySelectorAll('.field input[type=range]').length >= 10",

@@ -165,6 +165,14 @@ def test_rows_hold_their_conditions(client: TestClient) -> None:
     assert [row[city] for row in about["lines"]] == ["Rome"] * 5
 
 
+def test_a_search_for_rare_rows_gives_up_soon(client: TestClient) -> None:
+    about, _ = ask_once(client, {"lane": "lines", "model": id_of(client, "people"), "where": ["age>=90", "age<18", "pay>=1e9"]})
+    assert "No row can meet" in about["error"] or "too rare" in about["error"]
+    wish = {"lane": "lines", "model": id_of(client, "people"), "number": 200, "where": ["seen<2024-01-01 08:30"]}
+    about, _ = ask_once(client, wish)
+    assert "16,584 rows drawn" in about["error"]
+
+
 def test_a_scribble_becomes_an_image_and_leaves_no_trace(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))

@@ -150,9 +150,8 @@ def test_listening_to_others_needs_a_token() -> None:
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
-    with bound_socket("127.0.0.1", 0) as taken:
-        with pytest.raises(Exception, match="Choose another --port"):
-            bound_socket("127.0.0.1", taken.getsockname()[1])
+    with bound_socket("127.0.0.1", 0) as taken, pytest.raises(Exception, match="Choose another --port"):
+        bound_socket("127.0.0.1", taken.getsockname()[1])
 
 
 def test_everything_that_cannot_be_shown_is_named_at_once(tmp_path: Path) -> None:

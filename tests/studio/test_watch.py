@@ -4,7 +4,7 @@ import json
 import math
 from pathlib import Path
 
-from sparring.studio.watch import MOST_PLACES, Tail, thinned
+from sparring.studio.watch import MOST_KEPT, MOST_PLACES, Tail, thinned
 
 
 def line(step: int, **values: float) -> str:
@@ -42,6 +42,18 @@ def test_a_run_that_goes_back_takes_its_curves_back(tmp_path: Path) -> None:
     path.unlink()
     tail.read()
     assert tail.curves["loss"] == [(1, 1.0), (2, 30.0)]
+
+
+def test_a_long_log_takes_bounded_memory(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(line(step, loss=step) for step in range(1, 3 * MOST_KEPT)))
+    tail = Tail(path)
+    tail.read()
+    steps, values = zip(*tail.curves["loss"], strict=True)
+    assert len(steps) <= MOST_KEPT
+    assert list(steps) == sorted(steps)
+    assert steps[-1] == 3 * MOST_KEPT - 1
+    assert max(step - value for step, value in zip(steps, values, strict=True)) <= 4
 
 
 def test_long_curves_are_thinned_by_means() -> None:

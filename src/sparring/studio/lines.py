@@ -19,6 +19,8 @@ from sparring.studio.open_models import OpenModel
 
 MOST_SHOWN, MOST_SAVED = 200, 10_000
 """Number of samples that the page shows at most, and that it saves."""
+MOST_DRAWN = 16_384
+"""Number of rows after which a search for rare ones gives up: others wait meanwhile."""
 MOST_VALUES = 100
 """Number of values of a column that are offered for a condition."""
 MOST_LINES = 20_000
@@ -73,10 +75,10 @@ def _csv(asked: Asked, opened: OpenModel, most: int) -> tuple[int, bytes, float,
             return (Path(folder) / "lines.csv").read_bytes()
 
     if isinstance(model.game, MakesOrders):
-        values, share = draw_orders(model, number, seed=seed, where=where)
+        values, share = draw_orders(model, number, seed=seed, where=where, most_drawn=MOST_DRAWN)
         return number, written(lambda out: save_orders(model, values, out)), share, orders_spec_of(model).table_format.delimiter
     if isinstance(model.game, MakesRows):
-        rows, share = draw_rows(model, number, seed=seed, where=where)
+        rows, share = draw_rows(model, number, seed=seed, where=where, most_drawn=MOST_DRAWN)
         form = plan_of(model).format
         return number, written(lambda out: save_rows(model, rows, out)), share, form.delimiter if form.kind == "csv" else ","
     if isinstance(model.game, MakesRecords):

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ MOST_CURVES = 60
 """Number of curves of a run."""
 MOST_PLACES = 400
 """Number of places of a curve that are sent: neighbors are averaged where there are more."""
+MOST_KEPT = 8000
+"""Number of places of a curve that are kept in memory: neighbors are averaged where there would be more."""
 MOST_LINE_BYTES = 2**20
 """A line that is longer is none of ours."""
 PIECE_BYTES = 4 * 2**20
@@ -82,18 +84,22 @@ class Tail:
             if name == "step" or isinstance(value, bool) or not isinstance(value, int | float):
                 continue
             if name in self.curves or len(self.curves) < MOST_CURVES:
-                self.curves.setdefault(name, []).append((step, float(value)))
+                curve = self.curves.setdefault(name, [])
+                curve.append((step, float(value)))
+                if len(curve) > MOST_KEPT:
+                    curve[:] = averaged(curve, 2)
 
 
-def thinned(curve: list[tuple[int, float]]) -> list[tuple[int, float | None]]:
-    """At most `MOST_PLACES` places: means of neighbors, at the last step of each group. None stands for what is not finite."""
-    group = max(1, -(-len(curve) // MOST_PLACES))
-    found: list[tuple[int, float | None]] = []
-    for start in range(0, len(curve), group):
-        some = curve[start : start + group]
-        mean = sum(value for _, value in some) / len(some)
-        found.append((some[-1][0], mean if math.isfinite(mean) else None))
-    return found
+def averaged(curve: Sequence[tuple[int, float]], group: int) -> list[tuple[int, float]]:
+    """Means of so many neighbors each, at the last step of each group."""
+    groups = [curve[start : start + group] for start in range(0, len(curve), group)]
+    return [(some[-1][0], sum(value for _, value in some) / len(some)) for some in groups]
+
+
+def thinned(curve: Sequence[tuple[int, float]]) -> list[tuple[int, float | None]]:
+    """At most `MOST_PLACES` places of a curve. None stands for what is not finite."""
+    fewer = averaged(curve, max(1, -(-len(curve) // MOST_PLACES)))
+    return [(step, value if math.isfinite(value) else None) for step, value in fewer]
 
 
 class Watcher:
@@ -133,9 +139,13 @@ class Watcher:
         }
 
     def findings(self, place: Place) -> dict[str, Any]:
-        """The verdict on a run, at most every ten seconds anew, and only if it has gone on."""
+        """The verdict on a run, at most every ten seconds anew, and only if it has gone on. There is one diagnosis at a time, and nobody
+        waits for it: meanwhile it is what was known before, or nothing.
+        """
         run = place.run
-        with self.diagnosing:
+        if not self.diagnosing.acquire(blocking=False):
+            return self.verdicts.get(place.id, (0, 0, {}))[2]
+        try:
             when, size, known = self.verdicts.get(place.id, (-math.inf, -1, {}))
             now = _size(run.log) + _size(run.health)
             if known and (now == size or time.monotonic() - when < LOOK_AGAIN_SECONDS):
@@ -148,6 +158,8 @@ class Watcher:
             while len(self.verdicts) > MOST_TAILS:
                 self.verdicts.popitem(last=False)
             return found
+        finally:
+            self.diagnosing.release()
 
 
 def about_run(place: Place) -> dict[str, Any]:

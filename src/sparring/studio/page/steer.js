@@ -107,7 +107,7 @@ function sliders(context, state) {
   let last = 0;
   const tick = async (now) => {
     if (!playing) return;
-    state.at += Math.min(0.1, (now - last) / 2500);
+    state.at = Math.round(1e4 * (state.at + Math.min(0.1, (now - last) / 2500))) / 1e4;
     last = now;
     if (state.at >= 1) { state.seed = state.to; seed.value = state.seed; aim(random()); state.at = 0; }
     walk.set(state.at);
@@ -132,6 +132,7 @@ function sliders(context, state) {
     input.addEventListener("blur", done);
     input.addEventListener("keydown", (event) => { if (event.key === "Enter") input.blur(); });
     place.replaceWith(input);
+    input.focus();
     input.select();
   };
   const directions = async () => {

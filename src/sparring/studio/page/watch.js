@@ -73,20 +73,21 @@ export function watch(context) {
       if (sheets.length && follow && !playing && !image.src.endsWith(sheets.at(-1))) sheet(sheets.length - 1);
       clear(film).append(...(seen.timelapse ? [el("a", { href: url("samples/timelapse.gif"), target: "_blank" }, "Timelapse as a GIF")] : []));
       clear(how).append(...(seen.training ? [el("b", {}, "To stop: "), seen.stop] : [el("b", {}, "To go on: "), el("code", {}, seen.resume), " ", button("Copy", () => copy(seen.resume), { "aria-label": "Copy the command" })]));
-      if (fresh || seen.training) diagnose();
+      if (seen.training || !diagnosed) diagnose();
     }
     timer = setTimeout(look, 2000);
   };
 
-  let diagnosing = false;
+  let diagnosing = false, diagnosed = false;
   const diagnose = async () => {
     if (diagnosing) return;
     diagnosing = true;
     try {
       const found = await (await fetch(url("findings"))).json();
-      if (found.headline) clear(findings).append(el("p", {}, el("b", {}, found.headline)), found.milestone ? el("p", { className: "faint" }, found.milestone) : "", ...found.findings.map(finding));
-    } catch { /* later */ }
-    diagnosing = false;
+      if (!found.headline) return;
+      diagnosed = true;
+      clear(findings).append(el("p", {}, el("b", {}, found.headline)), found.milestone ? el("p", { className: "faint" }, found.milestone) : "", ...found.findings.map(finding));
+    } catch { /* later */ } finally { diagnosing = false; }
   };
 
   const again = () => { for (const chart of charts.values()) chart.update(); };
