@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 import sparring
 from sparring.data.points.mixtures import mixture
+from sparring.data.store import Store
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.latent.directions import move_along_direction
 from sparring.latent.space import FoundPoints
@@ -23,6 +24,7 @@ from sparring.latent.steering import Steering, steer, steering_directions
 from sparring.playground_2d.live import LiveGame
 from sparring.playground_2d.play import PlaygroundSettings, started
 from sparring.studio import open_models, translate
+from sparring.studio.nearest import nearest_pixels
 from sparring.studio.places import Places
 from sparring.studio.server import MOST_HEADER_BYTES, Studio
 from support.cli import call
@@ -192,14 +194,20 @@ def _blank() -> bytes:
     return file.getvalue()
 
 
-def test_nearest_training_images_begin_with_the_image_itself(client: TestClient, shelf: Path, squares: Path) -> None:
-    content, pixels = io.BytesIO(), np.load(squares)["images"][11, :, :, 0]
-    Image.fromarray(pixels).save(content, "PNG")
-    about, strip = ask_once(client, {"lane": "nearest", "model": id_of(client, "gray")}, content.getvalue())
-    assert about["distances"][0] == 0
-    assert about["distances"] == sorted(about["distances"])
-    assert about["distances"][1] > 0
-    assert (about["numbers"][0], about["compared"]) == (11, 60)
+def test_the_nearest_training_image_of_a_training_image_is_itself(squares: Path, store: Store) -> None:
+    pixels = np.load(squares)["images"]
+    numbers, distances, compared = nearest_pixels(store, pixels[11])
+    assert (numbers[0], distances[0], compared) == (11, 0, 60)
+    apart = np.sqrt(np.square(pixels.astype(float) - pixels[11]).mean(axis=(1, 2, 3))) / 255
+    np.testing.assert_allclose(distances, np.sort(apart)[:5], rtol=1e-5)
+
+
+def test_copies_are_looked_for_among_all_training_images(client: TestClient, shelf: Path, squares: Path) -> None:
+    about, strip = ask_once(client, {"lane": "nearest", "model": id_of(client, "gray"), "seed": 3, "move": {"0": 2}})
+    image = steer(sparring.load(shelf / "gray"), Steering(seed=3, move={0: 2.0}))[0, 0].numpy() * 127.5 + 127.5
+    apart = np.sqrt(np.square(np.load(squares)["images"][..., 0] - image.round()).mean(axis=(1, 2))) / 255
+    np.testing.assert_allclose(about["distances"], np.sort(apart)[:5], rtol=1e-4)
+    assert (about["compared"], about["of"]) == (60, 60)
     assert Image.open(io.BytesIO(strip)).height > 16
 
 
@@ -221,13 +229,9 @@ UPLOADS = {
 def test_uploads_are_refused_before_they_are_decoded(upload: str, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     if upload != "half of an image":
         monkeypatch.setattr(translate, "translate_content", lambda *_, **__: pytest.fail("it was decoded"))
-    for lane in ("translate", "nearest"):
-        name = "scribbler" if lane == "translate" else "gray"
-        if lane == "nearest" and upload == "half of an image":
-            continue
-        about, content = ask_once(client, {"lane": lane, "model": id_of(client, name)}, UPLOADS[upload])
-        assert about["error"]
-        assert content == b""
+    about, content = ask_once(client, {"lane": "translate", "model": id_of(client, "scribbler")}, UPLOADS[upload])
+    assert about["error"]
+    assert content == b""
 
 
 def test_an_upload_of_too_many_bytes_is_refused(client: TestClient) -> None:

@@ -51,6 +51,15 @@ def go(page: Browser, model: str, tab: str, values: str = "") -> None:
     page.wait(f"document.querySelector('#tabs [aria-selected=true]')?.id === 'tab-{tab}' && location.hash.includes('{number}/{tab}')")
 
 
+def next_file(page: Browser, where: str, before: bytes) -> bytes:
+    """The first file that an image shows in place of another."""
+    until = time.monotonic() + 10
+    while (now := page.file_of(where)) == before:
+        assert time.monotonic() < until, "it did not change"
+        time.sleep(0.03)
+    return now
+
+
 def settled(page: Browser, where: str, before: bytes = b"") -> bytes:
     """The file that an image shows when it has been the same for a while, and another one than before."""
     until, last, since = time.monotonic() + 10, b"", 0.0
@@ -105,6 +114,16 @@ def test_a_scribble_becomes_an_image_and_can_be_undone(browser: Browser) -> None
     assert strokes.count("_") == 1
     browser.run("[...document.querySelectorAll('button')].find((one) => one.textContent === 'Undo').click()")
     assert settled(browser, RESULT, more) == drawn
+
+
+def test_a_camera_is_translated_until_its_tab_is_left(browser: Browser) -> None:
+    go(browser, "scribbler", "translate")
+    browser.run("document.getElementById('camera').click()")
+    first = browser.file_of(".compare img:not(.before)")
+    assert next_file(browser, ".compare img:not(.before)", first)
+    go(browser, "gray", "steer")
+    assert len(settled(browser, ".view img")) > 100
+    assert "/steer" in browser.run("location.hash"), "the tab that was left does not write into the address"
 
 
 def test_rows_and_games_are_shown_and_tabs_are_reached_by_keys(browser: Browser) -> None:

@@ -61,6 +61,7 @@ class Browser:
         """What the page said on its console as an error."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
+        self.send("Emulation.setFocusEmulationEnabled", enabled=True)
         self.send("Page.addScriptToEvaluateOnNewDocument", source=KEEP_FILES)
         return self
 

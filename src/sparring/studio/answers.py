@@ -48,7 +48,7 @@ class Answers:
             "lines": lines.drawn,
             "save": lines.saved,
             "translate": translate.translated,
-            "nearest": nearest.nearest,
+            "nearest": lambda asked, opened: nearest.nearest(asked, opened, self.models),
         }
         """By lane, what is asked of a model."""
 

@@ -3,16 +3,16 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+import torch
+from jaxtyping import Float32, Int64, UInt8
+from torch.nn.functional import interpolate
 
-from sparring.core.errors import SettingsError
 from sparring.data.store import Store
 from sparring.inference.data_of_model import training_data
-from sparring.media.image_decoding import UnusableImageError, decode_image, fit_to_square
 from sparring.media.image_files import grid, png
 from sparring.studio.asked import Asked
-from sparring.studio.open_models import OpenModel
-from sparring.studio.translate import refuse_unusable
+from sparring.studio.open_models import OpenModel, OpenModels
+from sparring.studio.steer import drawn
 
 SHOWN = 5
 """Number of training images."""
@@ -21,24 +21,22 @@ MOST_COMPARED_BYTES = 512 * 2**20
 CHUNK = 512
 
 
-def nearest(asked: Asked, opened: OpenModel) -> tuple[dict[str, Any], bytes]:
-    """The nearest training images of the image that was sent (one that the page shows), as a strip, and how far each is."""
-    model = opened.model
-    refuse_unusable(asked.content, None)
-    try:
-        image = decode_image(asked.content, max_pixels=2**22).image
-    except UnusableImageError as problem:
-        raise SettingsError(f"This image cannot be compared: {problem}.") from None
-    shown = fit_to_square(image, model.spec.height, "squash", (255, 255, 255), model.spec.channels)
-    store = training_data(model)
-    places, distances, compared = nearest_pixels(store, shown)
-    strip = grid(
-        np.stack([np.asarray(store.pixels[place]) for place in places.tolist()]), columns=len(places), scale=max(1, 96 // shown.shape[0])
-    )
+def nearest(asked: Asked, opened: OpenModel, models: OpenModels) -> tuple[dict[str, Any], bytes]:
+    """The nearest training images of the first image of a state, as a strip, and how far each is."""
+    image = drawn(asked, opened, models)[0][0]
+    store = training_data(opened.model)
+    height, width = store.pixels.shape[1:3]
+    if image.shape[:2] != (height, width):  # stretched to the proportion of the files; the store has them as they were trained on
+        stretched = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+        image = (
+            interpolate(stretched, (height, width), mode="bicubic", antialias=True)[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy()
+        )
+    places, distances, compared = nearest_pixels(store, image)
+    strip = grid(np.stack([np.asarray(store.pixels[place]) for place in places.tolist()]), columns=len(places), scale=max(1, 96 // height))
     return {"distances": distances.tolist(), "compared": compared, "of": len(store), "numbers": places.tolist()}, png(strip)
 
 
-def nearest_pixels(store: Store, image: UInt8[np.ndarray, "h w c"]) -> tuple[np.ndarray, Float32[np.ndarray, " n"], int]:
+def nearest_pixels(store: Store, image: UInt8[np.ndarray, "h w c"]) -> tuple[Int64[np.ndarray, " n"], Float32[np.ndarray, " n"], int]:
     """Numbers of the nearest images, the nearest first; their root mean squared differences, in [0, 1]; and the number of images that were
     compared.
     """

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+import numpy as np
+from jaxtyping import UInt8
+
 from sparring.core.errors import SettingsError, SparringError
 from sparring.games.capabilities import DrawsRowByRow
+from sparring.inference.sampling import in_proportion
 from sparring.latent.mixing import style_mixing_grid
 from sparring.latent.space import LatentSpace
 from sparring.latent.steering import DIRECTIONS, FARTHEST, Steering, SteeringMethod, steer
@@ -56,6 +60,16 @@ def directions(asked: Asked, opened: OpenModel) -> Answer:
 
 def steered(asked: Asked, opened: OpenModel, models: OpenModels) -> Answer:
     """Images at a place in latent space; of models without one, samples."""
+    images, same = drawn(asked, opened, models)
+    about = same.to_json()
+    to = asked.whole_or_none("to", 0)
+    if to is not None:
+        about["walk"] = same_file.walked(opened, [asked.whole("seed", 0, 0), to])
+    return about, png(grid(images))
+
+
+def drawn(asked: Asked, opened: OpenModel, models: OpenModels) -> tuple[UInt8[np.ndarray, "n h w c"], same_file.SameFile]:
+    """The images of a state as pixels, and what else makes the file of them."""
     model = opened.model
     model.refuse_unless_images()
     if isinstance(model.game, DrawsRowByRow):
@@ -76,10 +90,7 @@ def steered(asked: Asked, opened: OpenModel, models: OpenModels) -> Answer:
     found = None if named is None else models.points(named)
     directions = opened.directions_by(steering.method) if steering.move else None
     images = steer(model, steering, points=found, directions=directions)
-    about = same_file.steered(opened, steering, models.places.find(named)).to_json()
-    if steering.to is not None:
-        about["walk"] = same_file.walked(opened, [steering.seed, steering.to])
-    return about, png(grid(float_to_pixels(images).cpu().numpy()))
+    return float_to_pixels(images).cpu().numpy(), same_file.steered(opened, steering, models.places.find(named))
 
 
 def _moves(given: object) -> dict[int, float]:
@@ -100,11 +111,11 @@ def _layers(given: object) -> tuple[int, int] | None:
     return first, last
 
 
-def _samples(asked: Asked, opened: OpenModel) -> Answer:
+def _samples(asked: Asked, opened: OpenModel) -> tuple[UInt8[np.ndarray, "n h w c"], same_file.SameFile]:
     number, seed = asked.whole("number", 1, 1, MOST_IMAGES), asked.whole("seed", 0, 0)
     label, truncation = asked.text("label"), asked.number_or_none("truncation", 0.01, 10)
-    images = opened.model.sample(number, seed=seed, label=label, truncation=truncation)
-    return same_file.sampled(opened, number, seed, label, truncation).to_json(), png(grid(float_to_pixels(images).cpu().numpy()))
+    images = in_proportion(opened.model, opened.model.sample(number, seed=seed, label=label, truncation=truncation))
+    return float_to_pixels(images).cpu().numpy(), same_file.sampled(opened, number, seed, label, truncation)
 
 
 def mixed(asked: Asked, opened: OpenModel) -> Answer:

@@ -13,7 +13,7 @@ const TABS = { steer: "Steer", watch: "Watch", judge: "Judge", translate: "Trans
 const main = document.getElementById("main");
 const chooser = document.getElementById("model");
 const tabs = document.getElementById("tabs");
-const page = { models: [], learn: null, opened: new Map(), close: null, shown: "" };
+const page = { models: [], learn: null, opened: new Map(), close: null, context: null, shown: "" };
 
 function colors(theme) {
   document.documentElement.dataset.theme = theme;
@@ -76,7 +76,7 @@ async function show() {
   const wanted = `${model}/${here.tab}?${here.values}`;
   if (wanted === page.shown) return;
   page.close?.();
-  page.close = null;
+  page.close = page.context = null;
   if (model) chooser.value = model;
   const listed = page.models.find((one) => one.id === model);
   let about = { tabs: [] };
@@ -103,6 +103,7 @@ async function show() {
     live, about, model, listed, main, values: here.values, learn: page.learn,
     /** Put the state into the address; the link is what others open. */
     remember(values) {
+      if (page.context !== context) return; // of a tab that was left meanwhile
       const kept = new URLSearchParams(Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== ""));
       page.shown = `${model}/${tab}?${kept}`;
       history.replaceState(null, "", address(model, tab, kept));
@@ -110,6 +111,7 @@ async function show() {
     link: () => button("Copy link", () => navigator.clipboard.writeText(location.href).then(() => say("The link is copied."), () => say(location.href, 12))),
     go: (name, values) => { location.hash = address(model, name, new URLSearchParams(values)); },
   };
+  page.context = context;
   const view = about.steer?.view;
   const open = { steer: view === "lines" || view === "curves" ? lines : steer, watch, judge, translate, draw, learn }[tab];
   page.close = open(context) ?? null;

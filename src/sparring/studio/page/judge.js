@@ -42,7 +42,7 @@ function copies(context) {
     shown.classList.remove("hidden");
     shown.src = URL.createObjectURL(new Blob([image.content], { type: "image/png" }));
     found.textContent = "Comparing with the training images...";
-    const answer = await context.live.ask("nearest", { model: context.model }, image.content);
+    const answer = await context.live.ask("nearest", { model: context.model, seed });
     if (answer) nearestShown(found, answer);
   };
   return el("div", { className: "card" }, el("h2", {}, "Is a sample a copy?"),

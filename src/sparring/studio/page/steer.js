@@ -157,7 +157,7 @@ function sliders(context, state) {
   const copies = el("div", { className: "faint" });
   const near = context.listed.kind === "run" ? button("Is it a copy?", async () => {
     copies.textContent = "Comparing with the training images...";
-    const answer = await live.ask("nearest", { model: context.model }, await view.blob.arrayBuffer());
+    const answer = await live.ask("nearest", asked());
     if (answer) nearestShown(copies, answer);
   }, { title: "Show the training images that are nearest to this one" }) : null;
 
