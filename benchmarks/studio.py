@@ -175,7 +175,7 @@ def in_browser(address: str, slider: str, image: str, ready: str) -> dict[str, f
     with Browser() as page:
         page.size(1200, 900)
         page.open(address)
-        page.wait(ready, 60)
+        page.wait(ready, 180)
         time.sleep(2)
         found = page.run(DRAG % (slider, image, MOVES, MOVES))
     times = np.array(found["times"])

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sparring.core.errors import SettingsError
@@ -21,7 +21,6 @@ class Asked:
     content: bytes = b""
     client: int = 0
     """Number of who asks."""
-    problems: list[str] = field(default_factory=list)
 
     def whole(self, name: str, default: int, low: int, high: int = LARGEST_SEED) -> int:
         """A whole number from `low` to `high`."""

@@ -58,9 +58,9 @@ TOO_LARGE, TOO_MANY = 1009, 1013
 class Studio:
     """The application: the page, what is known of runs, and the socket that wishes and answers go through."""
 
-    def __init__(self, places: Places, *, seats: int | None = None) -> None:
-        self.places, self.watcher, self.answers = places, Watcher(), Answers(places)
-        self.stage: Stage[Wish, Answer] = Stage(self.answers) if seats is None else Stage(self.answers, seats=seats)
+    def __init__(self, places: Places) -> None:
+        self.places, self.watcher = places, Watcher()
+        self.stage: Stage[Wish, Answer] = Stage(Answers(places))
         self.clients = count(1)
         self.page = {path.name: path.read_bytes() for path in files("sparring.studio").joinpath("page").iterdir() if path.is_file()}
 

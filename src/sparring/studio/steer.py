@@ -18,8 +18,6 @@ from sparring.studio import same_file
 from sparring.studio.asked import Asked
 from sparring.studio.open_models import OpenModel, OpenModels
 
-Answer = tuple[dict[str, Any], bytes]
-"""What is said of a file, and its content."""
 METHODS: tuple[SteeringMethod, ...] = ("weights", "principal")
 MOST_IMAGES = 16
 """Number of images that are drawn at once."""
@@ -49,7 +47,7 @@ def described(opened: OpenModel, models: OpenModels) -> dict[str, Any]:
     return found
 
 
-def directions(asked: Asked, opened: OpenModel) -> Answer:
+def directions(asked: Asked, opened: OpenModel) -> tuple[dict[str, Any], bytes]:
     """The names of the directions that a method finds."""
     method = cast(SteeringMethod, asked.choice("method", "weights", METHODS))
     try:
@@ -58,7 +56,7 @@ def directions(asked: Asked, opened: OpenModel) -> Answer:
         return {"method": method, "names": [], "note": str(problem)}, b""
 
 
-def steered(asked: Asked, opened: OpenModel, models: OpenModels) -> Answer:
+def steered(asked: Asked, opened: OpenModel, models: OpenModels) -> tuple[dict[str, Any], bytes]:
     """Images at a place in latent space; of models without one, samples."""
     images, same = drawn(asked, opened, models)
     about = same.to_json()
@@ -118,7 +116,7 @@ def _samples(asked: Asked, opened: OpenModel) -> tuple[UInt8[np.ndarray, "n h w 
     return float_to_pixels(images).cpu().numpy(), same_file.sampled(opened, number, seed, label, truncation)
 
 
-def mixed(asked: Asked, opened: OpenModel) -> Answer:
+def mixed(asked: Asked, opened: OpenModel) -> tuple[dict[str, Any], bytes]:
     """A grid of images with the coarse styles of the rows and the fine styles of the columns."""
     model = opened.model
     coarse, fine = asked.wholes("coarse", [0, 1, 2], MOST_MIXED), asked.wholes("fine", [3, 4, 5], MOST_MIXED)

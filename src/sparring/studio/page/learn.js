@@ -15,7 +15,7 @@ export function learn(context) {
     strokes: JSON.parse(values.get("strokes") ?? "[]"),
   };
   const panel = (title, hint) => { const canvas = el("canvas", { role: "img", "aria-label": title }); return { canvas, node: el("figure", {}, el("figcaption", {}, el("b", {}, title), ` ${hint}`), canvas) }; };
-  const density = panel("Points", "true ones blue, generated ones orange");
+  const density = panel("Points", "true blue, generated orange");
   const surface = panel("Discriminator", "blue: real, red: generated");
   const push = panel("Gradients", "where the generator is pushed");
   const chart = chartFigure("losses", []);
