@@ -61,6 +61,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/footprint.py
 	$(BIN)/python benchmarks/kills.py
 	$(BIN)/python benchmarks/playground.py
+	$(BIN)/python benchmarks/studio.py
 	$(BIN)/python benchmarks/unrolling.py
 	$(BIN)/python benchmarks/judge.py
 	$(BIN)/python benchmarks/styles.py --rounds 3

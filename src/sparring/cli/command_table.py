@@ -29,6 +29,7 @@ from sparring.cli import (
     sample,
     score,
     simulate,
+    studio,
     translate,
 )
 from sparring.cli.arguments.from_settings import (
@@ -60,6 +61,7 @@ SECTIONS = {
         "playground": "train a recipe on 2D points, and plot what happens",
     },
     "Use": {
+        "studio": "use models in a web page: steer, draw, translate, watch",
         "sample": "generate images, rows of a table, or windows of series",
         "interpolate": "interpolate between images, as a video or a strip",
         "translate": "translate images: pix2pix, CycleGAN, CUT, style transfer",
@@ -101,6 +103,7 @@ PLAIN: Mapping[str, Command] = {
     "allocate": allocate.allocate, "pack": pack.pack, "export": export.export, "import": import_weights.import_weights,
     "judge": judge.judge, "compare": compare.compare, "completion": completion,
     "score": score.score, "density": density.density, "reconstruct": reconstruct.reconstruct, "push": hub.push, "pull": hub.pull,
+    "studio": studio.studio,
 }  # fmt: skip
 """Commands whose arguments are the parameters of a function."""
 

@@ -71,8 +71,9 @@ def command_page(command: Callable[..., object], called: str) -> str:
 
 def _in_usage(argument: Argument) -> str:
     """How a positional argument is written in the line that begins with "usage:"."""
-    name = f"{argument.name} [{argument.name} ...]" if argument.count is None else argument.name
-    return name if argument.required else f"[{name}]"
+    if argument.count is None:
+        return f"{argument.name} [{argument.name} ...]" if argument.required else f"[{argument.name} ...]"
+    return argument.name if argument.required else f"[{argument.name}]"
 
 
 def help_text(argument: Argument) -> str:

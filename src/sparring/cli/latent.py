@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional, arg
 
 from sparring.cli.arguments.shared import Checkpoint, Run
+from sparring.cli.latent_steer import steer
 from sparring.core.console import console
 from sparring.core.errors import SettingsError, did_you_mean
 
@@ -357,5 +358,5 @@ def drop(
     return 0
 
 
-COMMANDS = {command.__name__: command for command in (mix, truncation, project, directions, move, arithmetic, drop)}
+COMMANDS = {command.__name__: command for command in (mix, truncation, project, directions, move, steer, arithmetic, drop)}
 """The commands of `sparring latent`, by name."""

@@ -70,14 +70,15 @@ def weights_in(network: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]
 @contextlib.contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients, and back to the mode of each module."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
+    trained = [module for module in network.modules() if module.training]
+    if trained:
+        network.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module in trained:
+            module.training = True
 
 
 @contextlib.contextmanager

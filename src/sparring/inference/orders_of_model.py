@@ -1,6 +1,5 @@
 """Order lines of a model: drawn freely, under conditions, and for products that were never sold."""
 
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from sparring.data.tables.columns import Column, ColumnValues
 from sparring.data.tables.conditions import Condition, NumberReader, all_hold, parse_conditions
 from sparring.data.tables.identifiers import fresh_identifiers, pattern_of, uniform_rows
 from sparring.games.capabilities import MakesOrders
-from sparring.inference.table_rows import DRAWN_AT_ONCE, MOST_DRAWN, MOST_NEEDED, concatenated
+from sparring.inference.table_rows import DRAWN_AT_ONCE, concatenated, is_too_rare
 
 if TYPE_CHECKING:
     from sparring.inference.model import Model
@@ -53,14 +52,15 @@ def draw_orders(
     first: int = 0,
     where: Iterable[str] | Mapping[str, str] = (),
     customers: CustomerNames | None = None,
+    most_drawn: int | None = None,
 ) -> tuple[dict[str, ColumnValues], float]:
     """Values of all columns of lines `first` to `first + n - 1` of `seed`, and the share of the lines drawn that were kept.
 
     `where`: conditions such as "product=SKU" or "time>=2024-06-01", which hold in every line; columns are named by their role or as in the
     log. One customer or product that is asked for is told to the generator; whatever else is asked for is left to rejection.
     "product=new" with a group, a price or both is a product that was never sold. `customers`: "own" writes those of the log, who are real
-    people; "fresh" writes invented ones, the same for all lines of one; None: fresh, unless a condition names one. A SettingsError for
-    conditions that cannot be met.
+    people; "fresh" writes invented ones, the same for all lines of one; None: fresh, unless a condition names one. `most_drawn`: see
+    `draw_rows`. A SettingsError for conditions that cannot be met.
     """
     if n < 1 or first < 0:
         raise SettingsError(f"n must be at least 1 and first at least 0, not {n} and {first}.")
@@ -73,7 +73,7 @@ def draw_orders(
     draw = _drawer(model, spec, conditions, new, seed)
     rows, share = draw(first, n), 1.0
     if conditions:
-        rows, share = _kept(draw, spec, conditions, first + n)
+        rows, share = _kept(draw, spec, conditions, first + n, most_drawn)
         rows = {name: values.take(np.arange(first, first + n)) for name, values in rows.items()}
     if "customer" in spec.sizes and not asked_for and customers != "own":
         name = spec.roles["customer"].name
@@ -85,7 +85,9 @@ Draw = Callable[[int, int], dict[str, ColumnValues]]
 """From the number of the first line and how many there are to their values by column."""
 
 
-def _kept(draw: Draw, spec: OrdersSpec, conditions: Sequence[Condition], wanted: int) -> tuple[dict[str, ColumnValues], float]:
+def _kept(
+    draw: Draw, spec: OrdersSpec, conditions: Sequence[Condition], wanted: int, most_drawn: int | None
+) -> tuple[dict[str, ColumnValues], float]:
     """The first lines that meet all conditions, and the share of those drawn that do."""
     roles = spec.roles
     named = [replace(condition, column=roles[condition.column].name) for condition in conditions]
@@ -96,8 +98,7 @@ def _kept(draw: Draw, spec: OrdersSpec, conditions: Sequence[Condition], wanted:
         mask = np.flatnonzero(all_hold(named, rows))
         kept.append({name: values.take(mask) for name, values in rows.items()})
         drawn, found = drawn + size, found + len(mask)
-        needed = wanted * drawn / found if found else math.inf
-        if drawn >= MOST_DRAWN and needed > MOST_NEEDED:
+        if is_too_rare(found, drawn, wanted, most_drawn):
             raise SettingsError(
                 f"Of {drawn:,} lines drawn, {found:,} meet {' and '.join(each.text for each in conditions)}: too rare in this model to be "
                 "found by rejection. Ask for fewer conditions at once."

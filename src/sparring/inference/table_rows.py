@@ -1,6 +1,5 @@
 """Rows of models of tables: drawn freely, under conditions, or completed from cells that are known."""
 
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -54,12 +53,19 @@ def plan_of(model: "Model") -> TablePlan:
 
 
 def draw_rows(
-    model: "Model", n: int, *, seed: int = 0, first: int = 0, where: Iterable[str] | Mapping[str, str] = ()
+    model: "Model",
+    n: int,
+    *,
+    seed: int = 0,
+    first: int = 0,
+    where: Iterable[str] | Mapping[str, str] = (),
+    most_drawn: int | None = None,
 ) -> tuple[dict[str, ColumnValues], float]:
     """Values of all columns of rows `first` to `first + n - 1` of `seed`, and the share of the rows drawn that were kept.
 
     `where`: conditions such as "age>=60", which hold in every row. Without rejection row i of a seed is the same however many are asked
-    for; with rejection it is the i-th that was kept, which is the same, too. A SettingsError for conditions that cannot be met.
+    for; with rejection it is the i-th that was kept, which is the same, too. `most_drawn`: number of rows after which rejection gives up;
+    None: when there is no hope. A SettingsError for conditions that cannot be met.
     """
     if n < 1 or first < 0:
         raise SettingsError(f"n must be at least 1 and first at least 0, not {n} and {first}.")
@@ -78,14 +84,20 @@ def draw_rows(
         mask = np.flatnonzero(all_hold(conditions, rows))
         kept.append({name: values.take(mask) for name, values in rows.items()})
         drawn, found = drawn + size, found + len(mask)
-        needed = wanted * drawn / found if found else math.inf
-        if drawn >= MOST_DRAWN and needed > MOST_NEEDED:
+        if is_too_rare(found, drawn, wanted, most_drawn):
             raise SettingsError(
                 f"Of {drawn:,} rows drawn, {found:,} meet {' and '.join(each.text for each in conditions)}: too rare in this model to be "
                 f"found by rejection. {advice_on_rejection(model)}"
             )
     joined = concatenated(kept)
     return {name: values.take(np.arange(first, wanted)) for name, values in joined.items()}, found / drawn
+
+
+def is_too_rare(found: int, drawn: int, wanted: int, most_drawn: int | None) -> bool:
+    """Whether rejection gives up. `most_drawn`: number of rows after which it does; None: when there is no hope."""
+    if most_drawn is not None:
+        return drawn >= most_drawn and found < wanted
+    return drawn >= MOST_DRAWN and (not found or wanted * drawn / found > MOST_NEEDED)
 
 
 def advice_on_rejection(model: "Model") -> str:

@@ -219,21 +219,13 @@ def translate(
     there. `max_pixels`: the largest height times width of an image that is read (None: 89,478,485). The notes of what is returned tell of
     images that are unlike those that the model learned from, where that is known.
     """
-    kind = None if made is None else parse_derived_input(made)
     model = model if isinstance(model, Model) else load_model(model)
-    model.refuse_direction(direction)
-    refuse_tile(tile)
-    if size is not None and size < 1:
-        raise SettingsError(f"size must be at least 1, not {size}.")
-    if kind is not None and direction != "a2b":
-        raise SettingsError(f"{kind!r} makes inputs, and {direction} translates targets: leave out what is to be made (--as).")
+    way = _way_of(model, direction, size, tile, noise, made, max_pixels)
+    watch = way.watch
     source, target = Path(place).expanduser(), Path(out).expanduser()
     if not source.exists():
         raise DataError(f"{source} does not exist. Give an image, a folder or zip of images, or a film.")
     keep_freed_memory()
-    model.noisy(direction, noise)  # says if there is none, before anything is written
-    watch = _Watch(model.input_statistics.get(direction), kind)
-    way = _Way(model, direction, size, tile, noise, preprocessing_of(model).background, kind, max_pixels, watch)
     if source.is_dir() or source.suffix.lower() == ".zip":
         return _folder(way, source, target, advance)
     film = source.suffix.lower() in VIDEO_ENDINGS
@@ -260,6 +252,52 @@ def translate(
     except UnusableImageError as problem:
         raise DataError(f"{source}: {problem}.") from None
     return Translated(1, 0, notes=((f"{source}: {SEVERAL_FRAMES}.",) if more else ()) + watch.notes())
+
+
+def translate_content(
+    model: Model,
+    content: bytes,
+    name: str,
+    *,
+    direction: Direction = "a2b",
+    size: int | None = None,
+    tile: int = TILE,
+    noise: int | None = None,
+    made: DerivedInput | Literal["gray"] | None = None,
+    max_pixels: int | None = None,
+) -> tuple[Pixels, tuple[str, ...]]:
+    """The translation of one image in memory, as `translate` writes it of a file of that `name`, and the notes on it.
+
+    A DataError if the content is no image that can be read; otherwise as `translate`.
+    """
+    way = _way_of(model, direction, size, tile, noise, made, max_pixels)
+    try:
+        image, more = way.opened(content, name)
+        return way.draw([image])[0], ((f"{name}: {SEVERAL_FRAMES}.",) if more else ()) + way.watch.notes()
+    except UnusableImageError as problem:
+        raise DataError(f"{name} cannot be translated: {problem}.") from None
+
+
+def _way_of(
+    model: Model,
+    direction: Direction,
+    size: int | None,
+    tile: int,
+    noise: int | None,
+    made: DerivedInput | Literal["gray"] | None,
+    max_pixels: int | None,
+) -> _Way:
+    """How images are translated with these settings; a SettingsError if they do not fit the model or each other."""
+    kind = None if made is None else parse_derived_input(made)
+    model.refuse_direction(direction)
+    refuse_tile(tile)
+    if size is not None and size < 1:
+        raise SettingsError(f"size must be at least 1, not {size}.")
+    if kind is not None and direction != "a2b":
+        raise SettingsError(f"{kind!r} makes inputs, and {direction} translates targets: leave out what is to be made (--as).")
+    model.noisy(direction, noise)  # says if there is none
+    watch = _Watch(model.input_statistics.get(direction), kind)
+    return _Way(model, direction, size, tile, noise, preprocessing_of(model).background, kind, max_pixels, watch)
 
 
 def _as_wanted(image: Image.Image, channels: int, size: int | None, background: str) -> Pixels:

@@ -283,20 +283,22 @@ def sampled(game: TwoPlayerGame, n: int = COUNTED_SAMPLES) -> Float[Tensor, "n 2
     return game.sample(n)
 
 
-def snapshot(state: State, mixture: Mixture) -> Snapshot:
-    """What an image shows of the game as it stands: samples of the moving average, the networks' own field and gradients."""
+def snapshot(state: State, mixture: Mixture, *, samples: int = COUNTED_SAMPLES, side: int = FIELD_SIDE, arrows: int = ARROWS) -> Snapshot:
+    """What an image shows of the game as it stands: `samples` samples of the moving average, the networks' own field at `side` by `side`
+    places, and `arrows` gradients.
+    """
     game = cast(TwoPlayerGame, state.game)
-    samples = sampled(state.ema)  # pyright: ignore[reportArgumentType]
-    moving = sampled(game, ARROWS * game.settings.packing)
+    shown = sampled(state.ema, samples)  # pyright: ignore[reportArgumentType]
+    moving = sampled(game, arrows * game.settings.packing)
     with evaluating(game):
-        places = field_points(mixture.extent, FIELD_SIDE)
+        places = field_points(mixture.extent, side)
         # Alone in its pack, a place is judged in company of itself.
         labels = mixture.mode_of_center[mixture.nearest(places)[1]].repeat_interleave(game.settings.packing)
         seen = pack_samples(places.repeat_interleave(game.settings.packing, dim=0), game.settings.packing)
-        field = game.discriminate(seen, labels if game.conditional else None)[0].view(FIELD_SIDE, FIELD_SIDE)
+        field = game.discriminate(seen, labels if game.conditional else None)[0].view(side, side)
         with torch.enable_grad():
-            arrows = _pushes(game, moving, mixture)
-    return Snapshot(state.progress.step, samples, field, moving[:ARROWS], arrows[:ARROWS], count_modes(samples, mixture))
+            pushes = _pushes(game, moving, mixture)
+    return Snapshot(state.progress.step, shown, field, moving[:arrows], pushes[:arrows], count_modes(shown, mixture))
 
 
 def _pushes(game: TwoPlayerGame, points: Float[Tensor, "n 2"], mixture: Mixture) -> Float[Tensor, "n 2"]:

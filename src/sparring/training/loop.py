@@ -62,24 +62,30 @@ def train(state: State, context: TrainingContext, callbacks: Sequence[Callback],
         return "stopped" if stop_requested() else ""
 
     while not (reason := context.processes.agreed(reason_to_end())):
-        if not progress.step:
-            turns[0].see_first_batch(state, context)
-        metrics: dict[str, list[Tensor]] = {}
-        factor = context.recipe.rate_factor(progress.real_samples)
-        for optimizer in state.optimizers.values():
-            set_rate(optimizer, factor)
-        before = progress.real_samples
-        for turn in turns:
-            if turn.turn.due(progress.step):
-                for repeat in range(turn.turn.repeat):
-                    for name, values in turn.run(state, context, repeat, before).items():
-                        metrics.setdefault(name, []).extend(values)
-        progress.step += 1
-        ema.update(progress.real_samples - before, progress.real_samples)
+        metrics = take_step(state, context, turns, ema)
         progress.seconds = time.monotonic() - began - progress.evaluation_seconds
         for callback in callbacks:
             callback.on_step_end(state, metrics)
     return reason
+
+
+def take_step(state: State, context: TrainingContext, turns: Sequence["TurnRunner"], ema: EMA) -> dict[str, list[Tensor]]:
+    """One step of the game: every turn of `turns` that is due, at the rates of the moment. Losses and metrics by name."""
+    progress, metrics = state.progress, dict[str, list[Tensor]]()
+    if not progress.step and turns:
+        turns[0].see_first_batch(state, context)
+    factor = context.recipe.rate_factor(progress.real_samples)
+    for optimizer in state.optimizers.values():
+        set_rate(optimizer, factor)
+    before = progress.real_samples
+    for turn in turns:
+        if turn.turn.due(progress.step):
+            for repeat in range(turn.turn.repeat):
+                for name, values in turn.run(state, context, repeat, before).items():
+                    metrics.setdefault(name, []).extend(values)
+    progress.step += 1
+    ema.update(progress.real_samples - before, progress.real_samples)
+    return metrics
 
 
 def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:

@@ -80,8 +80,7 @@ def arguments_of(command: Callable[..., object], defaults: object = None, group:
         positional, kind = Positional in extras, _without_none(kind)
         flag = f"--{(getattr(about, 'name', None) or name).replace('_', '-')}"
         names = (getattr(about, "metavar", None) or name.upper(),) if positional else (*(getattr(about, "aliases", None) or ()), flag)
-        takes_many = positional and get_origin(kind) is tuple
-        required = default is inspect.Parameter.empty or takes_many
+        required = default is inspect.Parameter.empty
         yield Argument(
             names=names,
             kind=kind,

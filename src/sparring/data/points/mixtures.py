@@ -4,7 +4,7 @@ Every distribution is a mixture of equally likely round Gaussians of one deviati
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,10 @@ CENTERS_OF_A_STRETCH = 40
 """How many Gaussians make up one mode of a curve."""
 REACH = 2.0
 """The largest coordinate of a curve."""
+FARTHEST_DRAWN = 10.0
+"""The largest coordinate of what is drawn."""
+MOST_DRAWN_CENTERS = 400
+"""About so many Gaussians make up all that is drawn."""
 MOST_DISTANCES = 2**22
 """So many distances between points and centers are held in memory at once."""
 
@@ -133,6 +137,23 @@ def _evenly_spaced(curve: Float64[np.ndarray, "_ 2"], count: int) -> Float64[np.
     lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
     places = (np.arange(count) + 0.5) / count * lengths[-1]
     return np.stack([np.interp(places, lengths, coordinate) for coordinate in curve.T], axis=1)
+
+
+def drawn(strokes: Sequence[Sequence[tuple[float, float]]], deviation: float = 0.08) -> Mixture:
+    """Points around lines that somebody drew: each stroke is a mode, and has as large a share as it is long. A stroke of one place is a
+    round Gaussian. A SettingsError without strokes, or for places that are no numbers from -10 to 10.
+    """
+    kept = [np.array(stroke, np.float64).reshape(-1, 2) for stroke in strokes if len(stroke)]
+    if not kept or not all((np.abs(stroke) <= FARTHEST_DRAWN).all() for stroke in kept) or not 0 < deviation <= FARTHEST_DRAWN:
+        raise SettingsError(f"A drawing has strokes of places from -{FARTHEST_DRAWN:g} to {FARTHEST_DRAWN:g}, and a positive deviation.")
+    lengths = [float(np.linalg.norm(np.diff(stroke, axis=0), axis=1).sum()) for stroke in kept]
+    spacing = max(deviation, sum(lengths) / MOST_DRAWN_CENTERS)
+    centers = [
+        _evenly_spaced(stroke, max(1, round(length / spacing))) if length > spacing else stroke[:1]
+        for stroke, length in zip(kept, lengths, strict=True)
+    ]
+    modes = torch.arange(len(centers)).repeat_interleave(torch.tensor([len(some) for some in centers]))
+    return Mixture("drawn", torch.from_numpy(np.concatenate(centers)).float(), deviation, modes)
 
 
 MIXTURES: dict[str, Callable[[], Mixture]] = {
