@@ -40,7 +40,7 @@ function place() {
   return { model, tab, values: new URLSearchParams(query) };
 }
 
-export function address(model, tab, values = new URLSearchParams()) {
+function address(model, tab, values = new URLSearchParams()) {
   const query = values.toString();
   return `#${model}/${tab}${query ? `?${query}` : ""}`;
 }

@@ -23,7 +23,7 @@ export function plot(canvas, curves, { mark = null } = {}) {
   const { pen, width, height } = sharp(canvas);
   const places = curves.flatMap(([, curve]) => curve).filter(([, y]) => y !== null);
   if (!places.length) return;
-  const left = 46, bottom = 18, top = 6, right = 6;
+  const left = 54, bottom = 18, top = 6, right = 6;
   let [low, high] = extremes(places.map(([, y]) => y));
   if (high - low < 1e-12 * Math.max(1, Math.abs(high))) { const room = Math.abs(high) / 10 || 0.5; low -= room; high += room; }
   const [first, last] = extremes(places.map(([x]) => x));

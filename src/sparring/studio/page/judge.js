@@ -16,7 +16,7 @@ export function judge(context) {
       return;
     }
     const wanted = reports.some((one) => one.id === context.values.get("report")) ? context.values.get("report") : reports[0].id;
-    const frame = el("iframe", { title: "Report", sandbox: "", loading: "lazy" });
+    const frame = el("iframe", { title: "Report", sandbox: "" });
     const open = (id) => {
       frame.src = url(`reports/${id}`);
       frame.title = reports.find((one) => one.id === id).title;

@@ -1,5 +1,5 @@
 // Translate: an image from a file, the clipboard or a camera, before and after.
-import { button, choice, clear, el, field, number, samePanel, save, say, slider } from "./dom.js";
+import { button, choice, el, field, number, samePanel, save, say, slider } from "./dom.js";
 
 const MOST_BYTES = 16 * 2 ** 20;
 const MADE = { edges: "edges", scribble: "scribbles", gray: "gray", "low-resolution": "few pixels", masked: "a hole" };
