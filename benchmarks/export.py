@@ -117,7 +117,7 @@ def in_browser(html: str, part: str, inputs: dict[str, Any], rounds: int, flags:
     """Milliseconds until the page is ready, of one run (the median), and the output."""
     import numpy as np
 
-    from support.chromium import chromium
+    from support.browser import chromium
 
     given = {name: [value.ravel().tolist(), list(value.shape)] for name, value in inputs.items()}
     with tempfile.TemporaryDirectory() as folder, chromium(*flags) as browser:

@@ -33,7 +33,7 @@ from sparring.inference.model import Model
 from sparring.recipes.stylegan2 import StyleGAN2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from support.browser import Browser
+from support.browser import chromium
 
 TOKEN = "benchmark-of-the-studio"
 RATE = 20.0
@@ -172,7 +172,7 @@ def measured(address: str, clients: int, seconds: float) -> dict[str, float]:
 
 def in_browser(address: str, slider: str, image: str, ready: str) -> dict[str, float]:
     """Times of single moves in Chromium, and how many of 40 moves of a drag are seen."""
-    with Browser() as page:
+    with chromium() as page:
         page.size(1200, 900)
         page.open(address)
         page.wait(ready, 180)

@@ -1,121 +1,103 @@
-"""Chromium, driven over its DevTools protocol: enough of it to open a page, look, move the mouse and take a picture."""
+"""A real browser, spoken to over a pipe: the DevTools protocol, with no library between."""
 
 import base64
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import tempfile
 import time
-import urllib.request
-from itertools import count
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from websockets.sync.client import ClientConnection, connect
+import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0", "--hide-scrollbars",
-    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "about:blank",
-)  # fmt: skip
-
-
-def chromium() -> str | None:
-    """Where it is; None if it is not installed."""
-    return next((found for name in NAMES if (found := shutil.which(name))), None)
-
-
+CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
 KEEP_FILES = """globalThis.files = new Map();
 const make = URL.createObjectURL;
 URL.createObjectURL = (file) => { const address = make.call(URL, file); files.set(address, file); return address; };"""
 """Keeps what blob: addresses stand for, since pages with a policy may not fetch them."""
+FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+"""Flags with which a page gets a moving picture from its camera, and is not asked."""
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
 
 
 class Browser:
-    """One page of a headless Chromium. A context manager."""
+    """One page of a headless Chromium."""
 
-    def __enter__(self) -> "Browser":
-        self.folder = Path(tempfile.mkdtemp(prefix="chromium-"))
-        program = chromium()
-        assert program is not None
-        environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
-        self.process = subprocess.Popen(
-            [program, *FLAGS[:-1], f"--user-data-dir={self.folder}", FLAGS[-1]],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-        )
-        port_file = self.folder / "DevToolsActivePort"
-        for _ in range(200):
-            if port_file.exists() and port_file.read_text().count("\n"):
-                break
-            time.sleep(0.1)
-        port = port_file.read_text().splitlines()[0]
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://127.0.0.1:{port}/json") as answer:
-            page = next(one for one in json.load(answer) if one["type"] == "page")
-        self.connection = connect(page["webSocketDebuggerUrl"], max_size=None, compression=None, proxy=None)
-        self.socket: ClientConnection = self.connection.__enter__()
-        self.numbers = count(1)
-        self.errors: list[str] = []
-        """What the page said on its console as an error."""
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.send(f"{domain}.enable")
-        self.send("Emulation.setFocusEmulationEnabled", enabled=True)
-        self.send("Page.addScriptToEvaluateOnNewDocument", source=KEEP_FILES)
-        return self
+    def __init__(self, process: subprocess.Popen[bytes], to_browser: int, from_browser: int) -> None:
+        self.process, self.to_browser, self.from_browser = process, to_browser, from_browser
+        self.number, self.rest, self.session = 0, b"", ""
+        self.events: list[dict[str, Any]] = []
 
-    def __exit__(self, *_: object) -> None:
-        self.connection.__exit__(None, None, None)
-        self.process.terminate()
-        self.process.wait(10)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def send(self, method: str, **values: object) -> Any:  # noqa: ANN401 (JSON is any)
-        """Call a method of the protocol."""
-        number = next(self.numbers)
-        self.socket.send(json.dumps({"id": number, "method": method, "params": values}))
+    def call(self, method: str, **values: object) -> dict[str, Any]:
+        """The result of a command of the protocol; a RuntimeError if it has none."""
+        self.number += 1
+        message: dict[str, Any] = {"id": self.number, "method": method, "params": values}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.to_browser, json.dumps(message).encode() + b"\0")
         while True:
-            message = json.loads(self.socket.recv(60))
-            self._note(message)
-            if message.get("id") == number:
-                assert "error" not in message, message["error"]
-                return message["result"]
+            found = self._next()
+            if found.get("id") == self.number:
+                if "error" in found:
+                    raise RuntimeError(f"{method}: {found['error']}")
+                return found["result"]
+            self.events.append(found)
 
-    def _note(self, message: dict[str, Any]) -> None:
-        values = message.get("params", {})
-        if message.get("method") == "Runtime.exceptionThrown":
-            details = values["exceptionDetails"]
-            self.errors.append(details.get("exception", {}).get("description", details["text"]))
-        if message.get("method") == "Log.entryAdded" and values["entry"]["level"] == "error":
-            self.errors.append(f"{values['entry']['text']} {values['entry'].get('url', '')}")
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self.rest:
+            piece = os.read(self.from_browser, 2**20)
+            if not piece:
+                raise RuntimeError("the browser has ended")
+            self.rest += piece
+        first, _, self.rest = self.rest.partition(b"\0")
+        return json.loads(first)
 
     def open(self, address: str) -> None:
-        """Go to an address."""
-        self.send("Page.navigate", url=address)
+        """Go to a page."""
+        self.events.clear()
+        self.call("Page.navigate", url=address)
 
-    def run(self, code: str) -> Any:  # noqa: ANN401
-        """The value of an expression in the page; promises are waited for."""
-        found = self.send("Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in found, found["exceptionDetails"]
+    def run(self, code: str) -> Any:  # noqa: ANN401 (JSON is any)
+        """What a JavaScript expression gives, awaited, as JSON."""
+        found = self.call("Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True, userGesture=True)
+        if "exceptionDetails" in found:
+            raise RuntimeError(json.dumps(found["exceptionDetails"])[:2000])
         return found["result"].get("value")
 
-    def wait(self, code: str, seconds: float = 20) -> Any:  # noqa: ANN401
-        """The value of an expression, once it is true."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            if found := self.run(code):
-                return found
-            time.sleep(0.05)
-        raise AssertionError(f"not within {seconds} s: {code}; errors: {self.errors}")
+    def wait(self, code: str, seconds: float = 60) -> Any:  # noqa: ANN401 (JSON is any)
+        """What an expression gives as soon as it gives something that is true."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if value := self.run(code):
+                return value
+            time.sleep(0.02)
+        raise TimeoutError(f"{code} stayed false. The page says: {self.run('document.body.innerText')!r} {self.errors}")
+
+    @property
+    def errors(self) -> list[str]:
+        """What went wrong in the page so far: exceptions, and errors on its console."""
+        self.run("1")
+        found: list[str] = []
+        for event in self.events:
+            values = event.get("params", {})
+            if event.get("method") == "Runtime.exceptionThrown":
+                details = values["exceptionDetails"]
+                found.append(details.get("exception", {}).get("description", details["text"]))
+            if event.get("method") == "Log.entryAdded" and values["entry"]["level"] == "error":
+                found.append(f"{values['entry']['text']} {values['entry'].get('url', '')}")
+        return found
 
     def size(self, width: int, height: int, *, mobile: bool = False) -> None:
-        """The size of the window."""
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
+        """Set the size of the window."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
 
     def dark(self, on: bool) -> None:
-        """Whether the system prefers dark colors."""
-        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if on else "light"}])
+        """Say whether the system prefers dark colors."""
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if on else "light"}])
 
     def file_of(self, where: str) -> bytes:
         """The content of the file in memory that an image shows."""
@@ -129,11 +111,52 @@ class Browser:
         """Press the mouse at the first place, move it through the others, and let go at the last."""
         for at, (x, y) in enumerate(places):
             kind = "mousePressed" if at == 0 else "mouseMoved"
-            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1 if at == 0 else 0)
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1 if at == 0 else 0)
         x, y = places[-1]
-        self.send("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
+        self.call("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
 
-    def picture(self, path: Path, *, whole: bool = True) -> None:
-        """A screenshot, of the whole page or of what is seen."""
-        found = self.send("Page.captureScreenshot", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(found["data"]))
+    def screenshot(self, file: Path, *, whole: bool = True) -> None:
+        """The page as an image: all of it, or what is seen."""
+        file.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"]))
+
+
+@contextlib.contextmanager
+def chromium(*flags: str) -> Iterator[Browser]:
+    """A browser with an empty profile, which is ended afterwards."""
+    assert CHROMIUM is not None
+    out_read, out_write = os.pipe()
+    in_read, in_write = os.pipe()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        process = subprocess.Popen(
+            _command(profile, flags), pass_fds=(out_read, in_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "IN": str(out_read), "OUT": str(in_write)},
+        )  # fmt: skip
+        os.close(out_read)
+        os.close(in_write)
+        browser = Browser(process, out_write, in_read)
+        try:
+            target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+            browser.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                browser.call(f"{domain}.enable")
+            browser.call("Emulation.setFocusEmulationEnabled", enabled=True)
+            browser.call("Page.addScriptToEvaluateOnNewDocument", source=KEEP_FILES)
+            yield browser
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            os.close(out_write)
+            os.close(in_read)
+
+
+def _command(profile: str, flags: Sequence[str]) -> list[str]:
+    """Chromium reads commands from its descriptor 3 and answers on 4; a shell puts ours there."""
+    words = [
+        str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run", "--hide-scrollbars",
+        f"--user-data-dir={profile}", *flags,
+    ]  # fmt: skip
+    return ["bash", "-c", 'exec "$@" 3<&"$IN" 4>&"$OUT"', "chromium", *words]

@@ -13,7 +13,7 @@ import sparring
 from sparring.core.errors import SettingsError
 from sparring.exporting.web.page import make_page
 from sparring.exporting.web.runtime import Runtime, find_runtime
-from support.chromium import Browser, chromium, needs_chromium
+from support.browser import Browser, chromium, needs_chromium
 from support.cli import call
 from support.exported_models import ExportedModel, Runs
 
@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 
 def open_page(browser: Browser, page: Path) -> None:
     browser.open(page.as_uri())
-    assert browser.wait("document.body && (document.body.dataset.ready || document.body.dataset.failed)").isdecimal(), browser.said()
+    assert browser.wait("document.body && (document.body.dataset.ready || document.body.dataset.failed)").isdecimal(), browser.errors
 
 
 def drawn(browser: Browser, change: str, said: str = "Drawn") -> torch.Tensor:

@@ -12,13 +12,13 @@ import uvicorn
 from sparring.media.image_decoding import decode_image
 from sparring.studio.places import Places
 from sparring.studio.server import Studio, bound_socket
-from support.browser import Browser, chromium
+from support.browser import FAKE_CAMERA, Browser, chromium, needs_chromium
 from support.cli import call
 from support.studio import TOKEN
 
 RESULT = ".even .card:nth-child(2) img"
 """Of the tab Draw."""
-pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium is installed")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def address(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
 
 @pytest.fixture(scope="module")
 def browser(address: tuple[str, Path]) -> Iterator[Browser]:
-    with Browser() as page:
+    with chromium(*FAKE_CAMERA) as page:
         page.size(1200, 900)
         page.open(f"{address[0]}?token={TOKEN}")
         page.wait("!!document.querySelector('#tabs a')")
@@ -131,7 +131,7 @@ def test_rows_and_games_are_shown_and_tabs_are_reached_by_keys(browser: Browser)
     browser.wait("document.querySelectorAll('tbody tr').length === 7")
     browser.run("document.querySelector('#tabs [aria-selected=true]').focus()")
     for key in ("ArrowRight", "ArrowRight"):
-        browser.send("Input.dispatchKeyEvent", type="keyDown", key=key)
+        browser.call("Input.dispatchKeyEvent", type="keyDown", key=key)
     assert browser.run("document.activeElement.textContent") == "Judge"
     go(browser, "people", "learn")
     browser.wait("document.querySelector('main').textContent.includes('Step 0')")
