@@ -120,9 +120,9 @@ def test_an_encoder_that_finds_nothing_or_does_not_move_is_found() -> None:
     assert second.because_of == ("frozen network",)
 
 
-@pytest.mark.long
-def test_runs_measure_what_is_declared(squares: Path, tmp_path: Path, quiet: Console) -> None:
-    small = {"batch_size": 8, "threads": 1, "log_every": 50, "steps": 100, "holdout": 4, "size": 16, "channels": 1, "console": quiet}
+def test_runs_measure_what_is_declared(squares: Path, tmp_path: Path, quiet: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparring.training.callbacks.health.FIRST_SPACING", 5)
+    small = {"batch_size": 8, "threads": 1, "log_every": 5, "steps": 10, "holdout": 4, "size": 16, "channels": 1, "console": quiet}
     own = {
         "glow": {"levels": 2, "steps_per_level": 1, "width": 4},
         "bigan": {"width": 4},
