@@ -85,7 +85,7 @@ def test_styles_are_moved_and_mixed(browser: Browser, styled: ExportedModel) -> 
     found = drawn(browser, set_control("Other seed", 6) + set_control("From layer", 2))
     assert (found - levels(mixed)).abs().max() <= 1
     assert (found - levels(alone)).abs().max() > 1
-    moved = drawn(browser, set_control("Component 1", 3))
+    moved = drawn(browser, set_control("Direction 1", 3))
     assert (moved - found).abs().max() > 1
 
 

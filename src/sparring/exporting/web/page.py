@@ -101,8 +101,10 @@ def _directions(model: Model) -> dict[str, Any]:
     except SettingsError:  # such as of reversible networks, which have no such layer
         return {"directions": [], "unit": 1.0}
     vectors = [[round(value, 6) for value in vector] for vector in found.vectors.tolist()]
-    directions = [{"name": name.capitalize(), "vector": vector} for name, vector in zip(found.names, vectors, strict=True)]
-    return {"directions": directions, "unit": found.unit}
+    return {
+        "directions": [{"name": f"Direction {place}", "vector": vector} for place, vector in enumerate(vectors, start=1)],
+        "unit": found.unit,
+    }
 
 
 def _translator(model: Model, direction: Direction, side: int | None) -> dict[str, Any]:
