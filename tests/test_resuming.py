@@ -103,7 +103,7 @@ def test_a_machine_may_compute_otherwise(run: Path, quiet: Console) -> None:
 
 def test_parts_must_still_make_a_batch(run: Path, quiet: Console) -> None:
     before = config_of(run)
-    with pytest.raises(SettingsError, match="parts must divide"):
+    with pytest.raises(SettingsError, match="parts must be a power of two"):
         sparring.resume(run, steps=4, parts=3, console=quiet)
     assert config_of(run) == before
 

@@ -299,7 +299,7 @@ def test_frames_come_four_to_a_doubling() -> None:
 
 def test_settings_out_of_range_are_all_named(tmp_path: Path, squares: Path, quiet: Console) -> None:
     with pytest.raises(SettingsError) as error:
-        sparring.train("dcgan", data=squares, out=tmp_path / "run", steps=0, keep=0, parts=3, batch_size=8, console=quiet)
+        sparring.train("dcgan", data=squares, out=tmp_path / "run", steps=0, keep=0, parts=16, batch_size=8, console=quiet)
     for words in ("steps must be at least 1", "keep must be at least 1", "parts must divide the batch of 8"):
         assert words in str(error.value)
     assert not (tmp_path / "run").exists()

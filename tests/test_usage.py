@@ -200,7 +200,7 @@ def test_without_a_recipe_the_doctor_is_named(capsys: pytest.CaptureFixture[str]
     [
         ("inspect", "data inspect DATA"), ("generate", "sample RUN"), ("show", "sample RUN"), ("info", "data inspect DATA"),
         ("list", "recipes"), ("eval", "judge RUN"), ("evaluate", "judge RUN"), ("fid", "judge RUN"), ("test", "judge RUN"),
-        ("convert", "import FILE"), ("export", "pack RUN FILE"), ("new", "train dcgan"), ("init", "train dcgan"),
+        ("convert", "import FILE"), ("new", "train dcgan"), ("init", "train dcgan"),
         ("continue", "resume RUN"), ("infer", "translate RUN IN OUT"), ("predict", "sample RUN"), ("dataset-tool", "data prepare DATA"),
         ("project", "latent project RUN"), ("trian", "'train'"), ("data zork", "inspect, prepare"), ("latent projekt", "'project'"),
     ],

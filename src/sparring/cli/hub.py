@@ -33,9 +33,7 @@ def push(
 
 
 def pull(
-    repository: Annotated[
-        Positional[str], arg(metavar="NAME/MODEL[@REVISION]", help="The model on the hub; after the @ a commit, tag or branch.")
-    ],
+    repository: Annotated[Positional[str], arg(metavar="NAME/MODEL", help="The model on the hub; after the @ a commit, tag or branch.")],
     out: Annotated[Path | None, arg(metavar="FILE", help="The .safetensors file to write. Default: the model's name, here.")] = None,
 ) -> int:
     """Fetch a model from the Hugging Face hub: tensors and JSON of one commit. Nothing in it is executed."""

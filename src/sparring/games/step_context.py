@@ -27,14 +27,14 @@ class StepContext:
     """Steps of the game completed before this one."""
     real_samples: int
     """Real samples shown before this step."""
-    part: int = 0
-    """Number of this part of the batch."""
-    parts: int = 1
-    """Number of parts that each batch is played in."""
     metrics: dict[str, Tensor] = field(default_factory=dict)
     """What the turn wants logged beside its losses: tensors, of which the mean is taken."""
     optimizers: Mapping[str, torch.optim.Optimizer] = field(default_factory=dict)
     """Every player's, to look at and not to move."""
+    part: int = 0
+    """Number of this part of the batch."""
+    parts: int = 1
+    """Number of parts that each batch is played in."""
 
     @cached_property
     def batch(self) -> Batch:

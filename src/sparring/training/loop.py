@@ -208,7 +208,9 @@ class TurnRunner:
             return torch.from_numpy(labels[indices]).to(device)
 
         streams = Streams(settings.seed, progress.step, device=device, scope=f"{self.turn.name}/{repeat}/{part}")
-        return StepContext(draw, draw_labels, size, streams, progress.step, real_samples, part, settings.parts, optimizers=state.optimizers)
+        return StepContext(
+            draw, draw_labels, size, streams, progress.step, real_samples, optimizers=state.optimizers, part=part, parts=settings.parts
+        )
 
     def counts_samples(self, step: int) -> bool:
         """Whether real samples are counted in this turn: in the first that is played in the step."""
