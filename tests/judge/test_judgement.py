@@ -225,7 +225,9 @@ def test_a_run_is_judged_against_its_own_data(trained: Path, squares: Path, tmp_
 def test_names_of_classes_and_files_are_no_markup(tmp_path: Path, lite0: Extractor) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1), np.uint8)
     classes = ("<script>alert(1)</script>",)
-    images = ImageSet("<b>", 12, classes, lambda: iter([pixels]), lambda chosen: pixels[list(chosen)], np.zeros(12, np.int64), ["<i>"] * 12)
+    images = ImageSet(
+        "<b>", 12, classes, lambda: iter([pixels]), lambda chosen: pixels[list(chosen)], np.zeros(12, np.int64), names=["<i>"] * 12
+    )
     from sparring.evaluation.report import report_html
 
     page = report_html(judge_images(images, images, lite0))

@@ -40,6 +40,8 @@ class ImageSet:
     """Reads the images at these indices, for display."""
     labels: Int64[np.ndarray, " n"] | None = field(default=None, repr=False)
     """The class of each image (for generated images: the requested class), or None."""
+    label_columns: tuple[LabelColumn, ...] = field(default=(), repr=False)
+    """Several or continuous labels (for generated images: those asked for)."""
     names: Sequence[str] | None = field(default=None, repr=False)
     """The name of each image in its source, or None."""
     fingerprint: str | None = None
@@ -54,8 +56,6 @@ class ImageSet:
     """Truncation of generated images."""
     provenance: str = "as they are"
     """How the images were prepared before the extractor resizes them, for the protocol."""
-    label_columns: tuple[LabelColumn, ...] = field(default=(), repr=False)
-    """Several or continuous labels (for generated images: those asked for)."""
     black_white: Callable[[], ValueRange] | None = field(default=None, repr=False)
     """For files: returns the values of black and white in images of more than 8 bits a value."""
     notes: tuple[str, ...] = ()
