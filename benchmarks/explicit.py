@@ -4,7 +4,7 @@
         [--samples FOLDER] [--one-thread]
 
 One run each, one after the other, with all cores; with --one-thread each on one, for as many steps as fit into as many minutes of the
-processor's time (measured on forty steps), so that other work on the machine does not count. Bits per dimension are of held-out images
+processor's time (measured on thirty steps), so that other work on the machine does not count. Bits per dimension are of held-out images
 (128) and of as many that were trained on, with standard errors. Baselines are those of `sparring compare`: a kernel density and a
 mixture, fitted on the same images."""
 
@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 
 import sparring
+from processor_time import steps_within
 from sparring.evaluation.judge import judge
 from sparring.evaluation.likelihood_baselines import likelihood_baselines
 from sparring.games.capabilities import HasLikelihood
@@ -31,22 +32,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def steps_within(seconds: float, recipe: str, data: str, folder: Path, settings: dict[str, Any]) -> int:
-    used = []
-    for steps in (10, 50):
-        began = time.process_time()
-        sparring.train(recipe, data, folder / f"{recipe}-{steps}", steps=steps, **settings)
-        used.append(time.process_time() - began)
-    return int(seconds / ((used[1] - used[0]) / 40))
-
-
 def one(recipe: str, minutes: float, data: str, size: int, folder: Path, one_thread: bool) -> dict[str, Any]:
     run = folder / recipe
     settings: dict[str, Any] = {"size": size, "console": Console(quiet=True)} | SETTINGS.get(recipe, {})
     budget: dict[str, Any] = {"minutes": minutes}
     if one_thread:
         settings["threads"] = 1
-        budget = {"steps": steps_within(60 * minutes, recipe, data, folder, settings)}
+        budget = {"steps": steps_within(60 * minutes, recipe, data, folder, **settings)}
     sparring.train(recipe, data, run, **budget, **settings)
     model = sparring.load(run, whole=True)
     began = time.monotonic()

@@ -2,21 +2,20 @@
 
     python benchmarks/few_images.py --emoji emoji-google-64.zip --labels emoji-labels.csv [--minutes 10] [--samples FOLDER]
 
-At 64x64. Each trains on one thread for as many steps as fit into the minutes of the processor's time (measured on 10 steps), so that other
-work on the machine does not count. 5,000 samples are judged against the images that were trained on (lite0), and the share of copies
-against those that were held out."""
+At 64x64. Each trains on one thread for as many steps as fit into the minutes of the processor's time (measured on thirty steps), so that
+other work on the machine does not count. 5,000 samples are judged against the images that were trained on (lite0)."""
 
 import argparse
 import json
 import math
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 import sparring
+from processor_time import steps_within
 from sparring.data.open_by_name import open_source
 from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import prepare
@@ -29,15 +28,6 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     "stylegan2, ada": ("stylegan2", {"augment": "ada", "channel_max": 64, "batch_size": 16}),
 }
 QUIET = Console(quiet=True)
-
-
-def steps_within(seconds: float, recipe: str, data: object, folder: Path, settings: dict[str, Any]) -> int:
-    used = []
-    for steps in (4, 14):
-        began = time.process_time()
-        sparring.train(recipe, data, folder / f"probe-{steps}", steps=steps, **settings)
-        used.append(time.process_time() - began)
-    return int(seconds / ((used[1] - used[0]) / 10))
 
 
 def main() -> None:
@@ -58,7 +48,7 @@ def main() -> None:
             recipe, more = RECIPES[name]
             settings: dict[str, Any] = {"threads": 1, "console": QUIET, "checkpoint_minutes": 60.0, **more}
             folder = Path(scratch) / str(number)
-            steps = steps_within(60 * asked.minutes, recipe, store, folder, settings)
+            steps = steps_within(60 * asked.minutes, recipe, store, folder, **settings)
             model = sparring.train(recipe, store, folder / "run", steps=steps, **settings)
             scores = {score.name: score.value for score in sparring.judge(folder / "run", store, samples=5000).scores}
             if asked.samples:

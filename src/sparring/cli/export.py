@@ -1,4 +1,4 @@
-"""`sparring export`."""
+"""`sparring export`: the arguments, and what is said of the file that was written."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal

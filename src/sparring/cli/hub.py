@@ -1,4 +1,4 @@
-"""`sparring push` and `sparring pull`."""
+"""`sparring push` and `sparring pull`: models to and from the Hugging Face hub."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`sparring latent steer`."""
+"""`sparring latent steer`: what the sliders of the studio do, as a command."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""`sparring studio`."""
+"""`sparring studio`: the page for trained models."""
 
 from pathlib import Path
 from typing import Annotated

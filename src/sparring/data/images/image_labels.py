@@ -57,7 +57,7 @@ class ImageLabel:
         return values if self.classes else np.interp(values, self.knots, np.arange(len(self.knots)))
 
     def values(self, positions: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-        """The inverse of `positions`."""
+        """Numbers of classes, or values in the label's own unit, of the positions that rows of labels have."""
         return positions if self.classes else np.interp(positions, np.arange(len(self.knots)), self.knots)
 
     def weights(self, column: Float[Tensor, " n"]) -> Float[Tensor, "n size"]:
@@ -127,7 +127,7 @@ def rows_of_labels(labels: Sequence[ImageLabel], values: Float64[np.ndarray, "n 
 
 
 def values_of_labels(labels: Sequence[ImageLabel], rows: Float32[np.ndarray, "n labels"]) -> Float64[np.ndarray, "n labels"]:
-    """The inverse of `rows_of_labels`."""
+    """Numbers of classes, or values in each label's own unit, from rows of labels: what `rows_of_labels` was given."""
     return np.stack([label.values(rows[:, place].astype(np.float64)) for place, label in enumerate(labels)], axis=1)
 
 
