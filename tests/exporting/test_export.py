@@ -11,6 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from rich.console import Console
 from torch.nn.utils import parametrize
 
 import sparring
@@ -20,10 +21,12 @@ from sparring.core.random_streams import Streams
 from sparring.exporting import check, graph
 from sparring.exporting.half import halve_weights
 from sparring.exporting.traceable import traceable_copy
+from sparring.exporting.web import runtime
 from sparring.games.exported_parts import IMAGE, ExportChoices, Part
 from sparring.nets.blocks import exporting, layers, resampling
 from support.cli import call
 from support.exported_models import ExportedModel, Runs
+from support.labels import labeled_folder
 
 LEVEL = 2 / 255
 
@@ -72,6 +75,33 @@ def test_the_parts_of_a_style_generator_are_the_whole(styled: ExportedModel, tmp
     heavy = [node for node in synthesis.graph.node if node.op_type in {"Conv", "ConvTranspose", "Gemm"}]
     assert heavy
     assert all(node.input[1] in constants for node in heavy), "phones want constant weights"
+
+
+def test_several_labels_are_one_input_and_have_no_page(tmp_path: Path, quiet: Console, tiny: dict[str, object]) -> None:
+    table = labeled_folder(tmp_path / "images")
+    sparring.train("cgan", tmp_path / "images", tmp_path / "run", labels=table, steps=1, console=quiet, **tiny)
+    model, file = sparring.load(tmp_path / "run"), tmp_path / "labeled.onnx"
+    with pytest.raises(SettingsError, match="several labels or continuous ones: leave --web out"):
+        sparring.export(model, file, web=tmp_path / "page.html", runtime=a_runtime(tmp_path))
+    assert not file.exists(), "what was refused leaves nothing"
+    sparring.export(model, file)
+    said = said_in(file)
+    assert len(said["classes"]) == sum(said["groups"]) == len(model.spec.condition_names)
+    told = model.spec.condition_of(model.spec.usual_labels(0, 3))
+    latents = model.latent_game.latents(Streams(5, 0), 3)
+    with torch.no_grad():
+        wanted = model.latent_game.generate(latents, told)
+    torch.testing.assert_close(run_file(file, latents, told), wanted, rtol=0, atol=LEVEL / 2)
+
+
+def a_runtime(folder: Path) -> Path:
+    """Files of the names that a page needs, in a folder."""
+    found = folder / "onnxruntime-web"
+    (found / "dist").mkdir(parents=True)
+    (found / "package.json").write_text('{"name": "onnxruntime-web", "version": "1.30.0"}')
+    for name in (runtime.PROGRAM, runtime.WASM):
+        (found / "dist" / name).write_text("")
+    return found
 
 
 def test_a_kernel_of_a_trace_is_not_kept(run_of: Runs) -> None:

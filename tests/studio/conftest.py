@@ -13,6 +13,7 @@ from sparring.inference.model import Model
 from sparring.recipes.stylegan2 import StyleGAN2
 from sparring.studio.places import Places
 from sparring.studio.server import Studio
+from support.labels import labeled_folder
 from support.studio import HOST, TOKEN
 from support.table_models import COMMON, SMALL, people
 
@@ -23,6 +24,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, squares: Path, scribbler: Pa
     folder, quiet = tmp_path_factory.mktemp("shelf"), Console(quiet=True)
     tiny = {"steps": 2, "log_every": 1, "samples": 4, "threads": 1, "device": "cpu", "console": quiet}
     sparring.train("cgan", squares, folder / "gray", batch_size=8, width=4, latent_size=5, size=16, **tiny)
+    table = labeled_folder(folder.parent / "labeled" / "images")
+    images = folder.parent / "labeled" / "images"
+    sparring.train("cgan", images, folder / "labeled", labels=table, batch_size=8, width=4, latent_size=5, **tiny)
     torch.manual_seed(0)
     style = StyleGAN2(channel_max=8, latent_size=6, style_size=6, mapping_layers=2, mapping_rate=1.0)
     game = style.build(ImageSpec(16, 16, 3, ())).requires_grad_(False).eval()

@@ -57,6 +57,7 @@ STATES = {
         {"lane": "steer", "seed": 1, "number": 4, "label": "1", "to": 8, "at": 0.25, "truncation": 0.5, "move": {"0": 1.5, "2": -2.25}},
         "image.png",
     ),
+    "several labels": ("labeled", {"lane": "steer", "seed": 2, "number": 2, "label": "shape=flat,gray=12"}, "image.png"),
     "styles moved in some layers": (
         "style.safetensors",
         {"lane": "steer", "seed": 3, "number": 2, "truncation": 0.7, "move": {"1": 3}, "method": "principal", "layers": [1, 3]},
@@ -86,6 +87,16 @@ def test_the_command_and_the_python_that_are_shown_make_the_same_file(
     exec(about["python"], {})
     if out == "image.png" or values["lane"] == "translate":
         assert Path(out).read_bytes() == content
+
+
+def test_labels_are_asked_for_as_the_page_shows(client: TestClient) -> None:
+    model = id_of(client, "labeled")
+    about, _ = ask_once(client, {"lane": "open", "model": model})
+    example = about["steer"]["labels"]
+    assert [each.partition("=")[0] for each in example.split(",")] == ["shape", "left", "gray"]
+    assert about["steer"]["classes"] == []
+    assert "error" not in ask_once(client, {"lane": "steer", "model": model, "label": example})[0]
+    assert "shape is never 'round'" in ask_once(client, {"lane": "steer", "model": model, "label": "shape=round"})[0]["error"]
 
 
 def test_an_image_is_another_one_for_every_value_of_its_state(client: TestClient) -> None:

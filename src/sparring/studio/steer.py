@@ -7,7 +7,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sparring.core.errors import SettingsError, SparringError
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.capabilities import DrawsRowByRow
+from sparring.inference.model import Model
 from sparring.inference.sampling import in_proportion
 from sparring.latent.mixing import style_mixing_grid
 from sparring.latent.space import LatentSpace
@@ -31,6 +33,7 @@ def described(opened: OpenModel, models: OpenModels) -> dict[str, Any]:
     found: dict[str, Any] = {
         "view": "images",
         "classes": list(model.spec.classes) if model.latent_game.conditional else [],
+        "labels": _example_of_labels(model),
         "moves": not isinstance(model.game, DrawsRowByRow),
         "layers": 0,
         "points": [],
@@ -45,6 +48,12 @@ def described(opened: OpenModel, models: OpenModels) -> dict[str, Any]:
             {"id": place.id, "name": place.name, "count": len(models.points(place.id).points)} for place in models.points_for(opened)
         ]
     return found
+
+
+def _example_of_labels(model: Model) -> str:
+    """What may be asked for of a model with several or continuous labels, as text; "" for others."""
+    labels = model.spec.labels if isinstance(model.spec, ImageSpec) and model.latent_game.conditional else ()
+    return ",".join(f"{label.name}={label.classes[0] if label.classes else f'{label.knots[len(label.knots) // 2]:g}'}" for label in labels)
 
 
 def directions(asked: Asked, opened: OpenModel) -> tuple[dict[str, Any], bytes]:

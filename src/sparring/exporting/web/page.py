@@ -33,11 +33,13 @@ DARK = 0.5
 def parts_on_page(model: Model) -> tuple[PartName, ...]:
     """What of a model a page runs: of style generators both networks, to move and mix styles between them.
 
-    A SettingsError for models of anything but images.
+    A SettingsError for models of anything but images, and of images with other labels than classes.
     """
     if MODALITIES[model.spec.kind].exported.tolerance != LEVEL:
         raise SettingsError(f"A page shows images, and {model.source} makes {MODALITIES[model.spec.kind].items}: leave --web out.")
     model.refuse_unless_images()
+    if not isinstance(model.game, Translates) and model.latent_game.conditional and not model.spec.classes:
+        raise SettingsError(f"A page asks for classes, and {model.source} has several labels or continuous ones: leave --web out.")
     return ("map", "synthesis") if isinstance(model.generator, StyleGenerator) else ("all",)
 
 
@@ -78,8 +80,6 @@ def make_page(
 def _generator(model: Model) -> dict[str, Any]:
     """What the page has to know of a generator."""
     game, generator = model.latent_game, model.generator
-    if game.conditional and not model.spec.classes:
-        raise SettingsError("A page asks for classes, and this model has several labels or continuous ones. Leave --web out.")
     ((kind, count),) = game.latent_draws
     found: dict[str, Any] = {
         "kind": "generator",

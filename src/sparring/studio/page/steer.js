@@ -42,6 +42,9 @@ function views(context, state, other) {
 }
 
 function classes(about, state, changed) {
+  if (about.labels) {
+    return field("Labels", el("input", { type: "text", value: state.label ?? "", placeholder: about.labels, title: `Such as ${about.labels}; empty: as in training images`, onchange: (event) => { state.label = event.target.value.trim() || null; changed(); } }));
+  }
   if (!about.classes.length) return null;
   return field("Class", choice([["", "all in turn"], ...about.classes.map((name) => [name, name])], state.label ?? "", (value) => { state.label = value || null; changed(); }));
 }
