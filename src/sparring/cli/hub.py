@@ -16,17 +16,21 @@ def push(
     repository: Repository,
     checkpoint: Checkpoint = "last",
     license: Annotated[str, arg(metavar="NAME", help="License of the weights, as the hub calls it, such as mit.")] = "other",
-    data_license: Annotated[str, arg(metavar="TEXT", help="License of the training data, in words, for the card.")] = "",
+    data_license: Annotated[
+        str | None,
+        arg(metavar="TEXT", help="License of the training data, in words, for the card. Default: not stated, but for bundled images."),
+    ] = None,
     public: Annotated[bool, arg(help="Let everybody see it; otherwise only its owner does.")] = False,
     beside: Annotated[tuple[Path, ...], arg(metavar="FILE ...", help="Further files, such as an exported .onnx or .html.")] = (),
 ) -> int:
     """Publish a model of images on the Hugging Face hub, with a card: samples, scores with their errors (after `sparring judge`), what it
-    was trained on and how to use it. No training image and no file name is published.
+    was trained on and how to use it. No training image and no file name is published. (A model with several labels holds those of 512
+    training images.)
     """
     from sparring import api
 
     model = api.load(run, checkpoint=checkpoint)
-    address = api.push(model, repository, license=license, data_license=data_license, private=not public, beside=beside)
+    address = api.push(model, repository, license=license, data_license=data_license or "", private=not public, beside=beside)
     console().print(f"Published: {address}")
     console().print(f"To fetch it anywhere: sparring pull {repository}")
     return 0
