@@ -38,7 +38,7 @@ test: $(VENV)/.dev $(VENV)/.web
 
 # the same tests, with the shapes and types in every signature checked at every call: half as long again. (Not the longest, and not those of
 # other processes, commands and documents, in which little is checked; CI has twenty minutes.)
-NO_SHAPES := documents interruption golden_messages openmp architecture devices hub cli translating playground coaching usage
+NO_SHAPES := documents interruption golden_messages openmp architecture cli translating playground coaching usage
 test-shapes: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses 2 --jaxtyping-packages=sparring,support.typechecking.check -m "not long" $(NO_SHAPES:%=--ignore tests/test_%.py) --ignore tests/exporting --ignore tests/studio
 

@@ -20,6 +20,7 @@ from sparring.core.errors import NonFiniteError, ProcessLostError, SettingsError
 from sparring.core.random_streams import Streams
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.preprocessing import Preprocessing
+from sparring.games.game import Game
 from sparring.games.translation import ImagePool
 from sparring.runs import play_along, several_processes, train
 from sparring.runs.config import read_config, write_config
@@ -52,11 +53,11 @@ def test_a_tree_adds_neighbors_first_and_keeps_few() -> None:
     assert most == 3
 
 
-class Counting(nn.Module):
-    """A network with every kind of buffer."""
+class Counting(Game):
+    """A game with every kind of buffer."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(ImageSpec(1, 1, 1))
         self.weight = nn.Parameter(torch.zeros(2))
         self.idle = nn.Parameter(torch.zeros(1))
         self.divided = ("kept",)
@@ -66,7 +67,7 @@ class Counting(nn.Module):
 
 def test_every_part_begins_from_the_same_buffers_and_the_mean_is_kept() -> None:
     game = Counting()
-    together = TurnParts(game, list(game.parameters()), 4, ALONE)  # pyright: ignore[reportArgumentType]
+    together = TurnParts(game, list(game.parameters()), 4, ALONE)
     for part, value in enumerate([1.0, 2.0, 3.0, 10.0]):
         assert (game.mean.item(), game.seen.item(), game.kept.sum().item()) == (0.0, 3, 0.0)
         game.weight.grad = torch.full((2,), value)
@@ -213,6 +214,13 @@ def test_what_several_processes_cannot_train_on(squares: Path, tmp_path: Path, q
     sparring.train("dcgan", squares, tmp_path / "run", steps=1, console=quiet, **tiny)
     with pytest.raises(SettingsError, match="add --parts 2"):
         sparring.resume(tmp_path / "run", devices=2, steps=2, console=quiet)
+
+
+def test_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    several_processes.refuse_processes(TrainSettings(device="cuda"), data_in_memory=True)
+    with pytest.raises(SettingsError, match="torch finds 1 GPU here, and devices is 2"):
+        several_processes.refuse_processes(TrainSettings(device="cuda", devices=2), data_in_memory=False)
 
 
 def test_an_older_run_calls_its_parts_otherwise(squares: Path, tmp_path: Path, quiet: Console, tiny: dict[str, object]) -> None:

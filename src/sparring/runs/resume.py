@@ -17,7 +17,7 @@ from sparring.nets.blocks.layers import MinibatchDeviation
 from sparring.runs.config import RunSettings, read_config, settings_of, write_config
 from sparring.runs.data_changes import refuse_changed, refuse_moved
 from sparring.runs.run_directory import RunDirectory
-from sparring.runs.several_processes import all_processes, device_count, refuse_data_in_memory
+from sparring.runs.several_processes import all_processes, device_count, refuse_processes
 from sparring.runs.train import Instruments, continue_run, dataclasses_of, refuse_wrong_values, sort_settings, versions
 from sparring.training import checkpoints
 from sparring.training.memory_estimate import refuse_too_large
@@ -76,7 +76,7 @@ def go_on(run: RunDirectory, data: Any, instruments: Instruments, console: "Cons
             config = {**config, "machine_changes": [*config.get("machine_changes", []), {"step": step, "changes": changes}]}
             for line in changes_explained(changes, step, own.recipe.build(dataset.spec), own.recipe):
                 console.print(line)
-        refuse_data_in_memory(modality.is_dataset(place), new.devices)
+        refuse_processes(new, data_in_memory=modality.is_dataset(place))
         refuse_too_large(own.recipe, dataset.spec, dataset, new, resuming=run.resume_command)
         config = {**config, "train_settings": asdict(new)}
         write_config(run, config)

@@ -11,10 +11,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
+import torch
 from torch.distributed import TCPStore  # pyright: ignore[reportPrivateImportUsage]
 
 from sparring.core.errors import SettingsError
+from sparring.core.formatting import plural
 from sparring.training.processes import ALONE, Processes, connected
+from sparring.training.settings import TrainSettings
 
 HERE = "127.0.0.1"
 """Where processes of one machine meet: nobody else can listen."""
@@ -46,10 +49,14 @@ def device_count(asked: int | None, otherwise: int) -> int:
     return count
 
 
-def refuse_data_in_memory(is_in_memory: bool, devices: int) -> None:
-    """Raise a SettingsError if several processes are to train on data that only this one has."""
-    if devices > 1 and is_in_memory:
+def refuse_processes(training: TrainSettings, *, data_in_memory: bool) -> None:
+    """Raise a SettingsError if several processes are to train on data that only this one has, or on more GPUs than there are here."""
+    if training.devices > 1 and data_in_memory:
         raise SettingsError("With several devices every process reads the data: give the place where it lies, not the data itself.")
+    if training.device == "cuda" and started_count() == 1 and training.devices > (there := torch.cuda.device_count()):
+        raise SettingsError(
+            f"torch finds {plural(there, 'GPU', 'GPUs')} here, and devices is {training.devices}. Take fewer, or --device cpu."
+        )
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from sparring.modalities.modality import Place
 from sparring.runs.config import Config, RunSettings, differing, identity, read_config, write_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.run_progress import next_milestone
-from sparring.runs.several_processes import all_processes, device_count, refuse_data_in_memory
+from sparring.runs.several_processes import all_processes, device_count, refuse_processes
 from sparring.runs.transfer import is_prepared, usual_settings
 from sparring.training import checkpoints
 from sparring.training.callbacks.callback import Callback, InterveningCallback
@@ -106,7 +106,7 @@ def begin(
     modality.refuse_dataset(data, recipes.name_of(chosen.recipe))
     chosen.recipe.refuse_to_begin()
     resolved = resolve(with_devices(chosen.training.with_budget()))
-    refuse_data_in_memory(modality.is_dataset(data), resolved.devices)
+    refuse_processes(resolved, data_in_memory=modality.is_dataset(data))
     dataset = data if modality.is_dataset(data) else modality.open(data, chosen.recipe, chosen.data, console)
     dataset = modality.fit(dataset, chosen.recipe, resolved.holdout, resolved.seed)
     if source is not None and "condition" not in given and not dataset.spec.condition_names:

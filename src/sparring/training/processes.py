@@ -116,15 +116,16 @@ class Processes:
         return json.loads(bytes(content.numpy()))
 
     def share(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Named tensors of the first process; the others may have others, or none."""
+        """Named tensors of the first process, in the others on the CPU; they may have others, or none."""
         if self.count == 1:
             return dict(tensors)
         kinds = self.agreed([[name, str(tensor.dtype).removeprefix("torch."), list(tensor.shape)] for name, tensor in tensors.items()])
         found: dict[str, Tensor] = {}
         with lost_process_named():
             for name, kind, shape in kinds:
-                found[name] = tensors[name].contiguous() if self.rank == 0 else torch.empty(shape, dtype=getattr(torch, kind))
-                dist.broadcast(found[name], 0)
+                own = tensors[name].detach().cpu().contiguous() if self.rank == 0 else torch.empty(shape, dtype=getattr(torch, kind))
+                dist.broadcast(own, 0)
+                found[name] = own
         return found
 
 
@@ -151,6 +152,8 @@ def connected(rank: int, count: int, local_rank: int, store: Store | None = None
     """In the block, this process can speak with the others. `store`: where they find each other; None: where torchrun's variables say."""
     if dist.is_initialized():
         raise SettingsError("This program is in a process group of torch.distributed already. Leave it first: a training makes its own.")
+    if local_rank < torch.cuda.device_count():
+        torch.cuda.set_device(local_rank)
     with lost_process_named():
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE
