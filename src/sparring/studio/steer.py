@@ -52,7 +52,7 @@ def described(opened: OpenModel, models: OpenModels) -> dict[str, Any]:
 
 def _example_of_labels(model: Model) -> str:
     """What may be asked for of a model with several or continuous labels, as text; "" for others."""
-    labels = model.spec.labels if isinstance(model.spec, ImageSpec) and model.latent_game.conditional else ()
+    labels = getattr(model.spec, "labels", ()) if model.latent_game.conditional else ()
     return ",".join(f"{label.name}={label.classes[0] if label.classes else f'{label.knots[len(label.knots) // 2]:g}'}" for label in labels)
 
 
