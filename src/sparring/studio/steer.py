@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import UInt8
 
 from sparring.core.errors import SettingsError, SparringError
-from sparring.data.images.image_spec import ImageSpec
 from sparring.games.capabilities import DrawsRowByRow
 from sparring.inference.model import Model
 from sparring.inference.sampling import in_proportion
