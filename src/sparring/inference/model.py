@@ -89,7 +89,7 @@ class Model:
     def latent_game(self) -> LatentGame:
         """The game, if its images come of latents; a SettingsError if not."""
         for ability, makes, in_python in OTHER_MAKERS:
-            if isinstance(self.game, ability) and not isinstance(self.game, LatentGame):
+            if isinstance(self.game, ability):
                 raise SettingsError(f"{self.source} makes {makes}, not images. Use it with: {self.use} (in Python: {in_python})")
         if not isinstance(self.game, Samples):
             raise SettingsError(f"{self.source} makes images of images, not of noise. Use it with: {self.use}")
