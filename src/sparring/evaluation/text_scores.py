@@ -87,14 +87,14 @@ def bounded_text_scores(
     """
     order = np.random.default_rng(stream_seed(seed, "ceiling", 0)).permutation(len(held_out))
     half = len(held_out) // 2
-    ceiling, references = ([held_out[row] for row in some] for some in (order[:half], order[half:]))
-    n = min(len(samples), len(ceiling))
+    ceiling, references = [held_out[row] for row in order[:half]], [held_out[row] for row in order[half:]]
+    n = min(len(samples), half)
     vocabulary = len({token for each in (samples, real, held_out) for sequence in each for token in sequence})
-    scores = (
-        text_scores(some, real, references, length=length, embed=embed, vocabulary=vocabulary)
-        for some in (samples[:n], independent_tokens(real, n, seed), ceiling[:n])
-    )
-    return TextBounds(*scores)
+
+    def scores(some: Sequence[Tokens]) -> dict[str, TextScore]:
+        return text_scores(some[:n], real, references, length=length, embed=embed, vocabulary=vocabulary)
+
+    return TextBounds(scores(samples), scores(independent_tokens(real, n, seed)), scores(ceiling))
 
 
 def scores_over_temperatures(
