@@ -11,6 +11,7 @@ from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.data.orders.order_spec import OrdersSpec
 from sparring.data.records.records_spec import RecordsSpec
+from sparring.data.sequences.sequence_spec import SequenceSpec
 from sparring.data.series.series_spec import SeriesSpec
 from sparring.data.tables.conditions import Restriction
 from sparring.data.tables.table_spec import TableSpec
@@ -235,4 +236,19 @@ class MakesOrders(Protocol):
         of the entity, the code that each line has. `new`: of products that were never sold, group and standardized logarithm of the usual
         price; the product of these lines means nothing.
         """
+        ...
+
+
+@runtime_checkable
+class MakesSequences(Protocol):
+    """Makes sequences of tokens: samples are codes as `SequenceSpec` has them."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether sequences are asked for by class."""
+        ...
+
+    @property
+    def sequence_spec(self) -> SequenceSpec:
+        """What a sequence is."""
         ...

@@ -1,0 +1,1 @@
+"""Sequences of tokens: texts as characters or words, and molecules as strings."""
