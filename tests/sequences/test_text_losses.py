@@ -18,7 +18,9 @@ def test_gumbel_numbers_draw_as_the_softmax_says():
     expected = n * logits.softmax(dim=0)
     chi_squared = ((drawn - expected) ** 2 / expected).sum().item()
     assert chi_squared < 16.27  # the 99.9 % quantile with three degrees of freedom
-    assert (((torch.bincount((logits + uniform).argmax(dim=1), minlength=4) - expected) ** 2) / expected).sum() > 100, "uniform numbers fail"
+    assert (((torch.bincount((logits + uniform).argmax(dim=1), minlength=4) - expected) ** 2) / expected).sum() > 100, (
+        "uniform numbers fail"
+    )
 
 
 def test_gumbel_numbers_are_finite_at_both_ends():

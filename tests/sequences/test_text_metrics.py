@@ -10,7 +10,7 @@ import pytest
 from sparring.evaluation.text_scores import bounded_text_scores, independent_tokens, scores_over_temperatures, text_scores
 from sparring.metrics.sequences.bleu import bleu, self_bleu
 from sparring.metrics.sequences.copies import edit_distances, exact_copies, near_copies, unseen_shares
-from sparring.metrics.sequences.distances import jensen_shannon, length_distance, ngram_distance
+from sparring.metrics.sequences.distances import jensen_shannon, length_distance
 from sparring.metrics.sequences.kneser_ney import kneser_ney
 from sparring.metrics.sequences.ngrams import coded, ngrams_upto
 from sparring.metrics.sequences.variety import common_forms, distinct, form_of, has_form, longest_runs, most_frequent_share
