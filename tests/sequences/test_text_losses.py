@@ -10,7 +10,7 @@ from sparring.losses.gumbel import gumbel_of, sharpness_at, straight_through, wi
 from sparring.losses.policy_gradient import reinforce_loss, returns_of
 
 
-def test_gumbel_numbers_draw_as_the_softmax_says():
+def test_gumbel_numbers_draw_as_the_softmax_says() -> None:
     logits = torch.tensor([1.5, 0.0, -1.0, 0.3])
     n = 40_000
     uniform = torch.rand(n, 4, generator=torch.Generator().manual_seed(0))
@@ -23,11 +23,11 @@ def test_gumbel_numbers_draw_as_the_softmax_says():
     )
 
 
-def test_gumbel_numbers_are_finite_at_both_ends():
+def test_gumbel_numbers_are_finite_at_both_ends() -> None:
     assert gumbel_of(torch.tensor([0.0, 1 - 2**-24, 1.0])).isfinite().all()
 
 
-def test_straight_through_has_one_hot_values_and_the_softmax_jacobian():
+def test_straight_through_has_one_hot_values_and_the_softmax_jacobian() -> None:
     scores = torch.tensor([[0.3, -1.2, 0.9]], dtype=torch.float64, requires_grad=True)
     sharpness = 2.5
     one_hots = straight_through(scores, torch.tensor([2]), sharpness)
@@ -39,7 +39,7 @@ def test_straight_through_has_one_hot_values_and_the_softmax_jacobian():
         torch.testing.assert_close(gradient[0], jacobian[token], rtol=1e-12, atol=1e-12)
 
 
-def test_places_after_the_end_have_values_but_no_gradient():
+def test_places_after_the_end_have_values_but_no_gradient() -> None:
     scores = torch.zeros(1, 3, 2, requires_grad=True)
     one_hots = without_gradient_after_end(straight_through(scores, torch.tensor([[1, 0, 0]]), 1.0), torch.tensor([[1.0, 1.0, 0.0]]))
     assert one_hots[0, :, 0].tolist() == [0, 1, 1]
@@ -49,18 +49,18 @@ def test_places_after_the_end_have_values_but_no_gradient():
     assert (scores.grad[0, 2] == 0).all()
 
 
-def test_sharpness_rises_by_equal_factors():
+def test_sharpness_rises_by_equal_factors() -> None:
     assert [sharpness_at(step, 2, 100.0) for step in (0, 1, 2, 5)] == pytest.approx([1, 10, 100, 100])
 
 
-def test_returns_by_hand():
+def test_returns_by_hand() -> None:
     rewards = torch.tensor([[1.0, 2.0, 4.0]])
     assert returns_of(rewards, 0.5).tolist() == [[1 + 1 + 1, 2 + 2, 4]]
     assert returns_of(rewards, 0.0).tolist() == rewards.tolist()
 
 
 @pytest.mark.parametrize("baseline", [0.0, 3.0])
-def test_the_mean_gradient_of_reinforce_is_that_of_the_mean_reward(baseline: float):
+def test_the_mean_gradient_of_reinforce_is_that_of_the_mean_reward(baseline: float) -> None:
     """Two places, three tokens: all nine sequences, weighted by their chances, with a reward of the whole sequence."""
     logits = torch.tensor([[0.2, -0.4, 0.9], [1.0, 0.1, -0.7]], dtype=torch.float64, requires_grad=True)
     sequences = torch.tensor(list(itertools.product(range(3), repeat=2)))
@@ -74,7 +74,7 @@ def test_the_mean_gradient_of_reinforce_is_that_of_the_mean_reward(baseline: flo
     torch.testing.assert_close(-estimate, truth, rtol=1e-10, atol=1e-12)
 
 
-def test_reinforce_leaves_out_places_after_the_end():
+def test_reinforce_leaves_out_places_after_the_end() -> None:
     log_chances = torch.full((1, 3), math.log(0.5), requires_grad=True)
     reinforce_loss(log_chances, torch.ones(1, 3), torch.tensor(0.0), torch.tensor([[1.0, 1.0, 0.0]])).sum().backward()
     assert log_chances.grad is not None
