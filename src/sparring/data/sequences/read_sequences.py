@@ -13,9 +13,11 @@ from sparring.data.sequences.notations import NOTATIONS, NotationName, Unreadabl
 from sparring.data.sequences.sequences_reading import (
     BUNDLED_SEQUENCES,
     ENDINGS,
+    MADE_SEQUENCES,
     SequencesReading,
     Unit,
     bundled_sequences,
+    made_sequences,
     text_ending,
 )
 from sparring.data.tables.table_files import is_table
@@ -116,6 +118,8 @@ def _read(source: Any, reading: SequencesReading) -> RawTexts:  # noqa: ANN401
         if path is not None:
             bundled = BUNDLED_SEQUENCES[str(source)]
             return _of_files([path], str(source), reading.unit or bundled.unit, reading.notation or bundled.notation)
+        if (make := made_sequences(source)) is not None:
+            return RawTexts(make(), reading.notation or "words", str(source))
         path = Path(source).expanduser()
         if path.is_dir():
             return _of_folder(path, reading)
@@ -132,7 +136,7 @@ def _read(source: Any, reading: SequencesReading) -> RawTexts:  # noqa: ANN401
 
 def _not_found(path: Path) -> str:
     siblings = [file.name for file in path.parent.iterdir() if text_ending(file)][:200] if path.parent.is_dir() else []
-    return f"{path} does not exist. {did_you_mean(path.name, [*siblings, *BUNDLED_SEQUENCES])}"
+    return f"{path} does not exist. {did_you_mean(path.name, [*siblings, *BUNDLED_SEQUENCES, *MADE_SEQUENCES])}"
 
 
 def _of_folder(folder: Path, reading: SequencesReading) -> RawTexts:
