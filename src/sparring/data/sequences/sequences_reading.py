@@ -21,7 +21,10 @@ class BundledTexts(NamedTuple):
     unit: Unit
 
 
-BUNDLED_SEQUENCES: dict[str, BundledTexts] = {}
+BUNDLED_SEQUENCES: dict[str, BundledTexts] = {
+    "moses20k": BundledTexts("moses20k.smi.xz", "smiles", "line"),
+    "fragments9": BundledTexts("fragments9.smi.xz", "graph", "line"),
+}
 """By name, the sets that come with the package."""
 
 
