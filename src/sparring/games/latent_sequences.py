@@ -60,18 +60,18 @@ class LatentSequenceGame(TwoPlayerGame):
     # ------------------------------------------------------------------------------------------------------- turns
 
     def play_autoencoder(self, context: StepContext) -> Losses:
-        """Recover sequences from their codes, to which noise is added so that codes nearby are of the same sequence: in nats for each token
-        of a sequence and its end.
+        """Recover sequences from their codes, to which noise is added so that codes nearby are of the same sequence: in nats for each token,
+        the end being one.
         """
         tokens = context.batch.samples.long()
         codes = self.encoder(tokens)
         noisy = codes + self.own.code_noise * context.streams.normal("codes", *codes.shape)
-        logits = self.decoder(normalized(noisy), tokens).float()
         read = places_read(tokens)
-        errors = cross_entropy(logits.transpose(1, 2), tokens, reduction="none") * read
-        wrong = ((logits.argmax(dim=2) != tokens) * read).sum(dim=1) / read.sum(dim=1)
-        context.metrics["autoencoder/wrong_tokens"] = wrong.detach()
-        return {"reconstruction": errors.sum(dim=1) / read.sum(dim=1)}
+        logits = self.decoder(normalized(noisy), tokens, read.sum(dim=1).long()).float()
+        wanted = tokens[read > 0]
+        errors = torch.zeros_like(read).masked_scatter(read > 0, cross_entropy(logits, wanted, reduction="none"))
+        context.metrics["autoencoder/wrong_tokens"] = (logits.argmax(dim=1) != wanted).float()
+        return {"reconstruction": errors.sum(dim=1) / read.sum(dim=1).mean()}
 
     def at_current_level(self, context: StepContext) -> StepContext:
         """See TwoPlayerGame: real samples are codes."""

@@ -32,6 +32,7 @@ def rewards_of(texts: Sequence[str | None], name: RewardName, *, repeated: bool 
     """The reward of each text. `repeated`: a molecule that is there k times has 1 / k of its reward each time, so that no generator is paid
     for writing the same again and again.
     """
+    chem()
     reward = REWARDS[name]
     molecules = [None if text is None else molecule_of(text) for text in texts]
     written = [None if each is None else chem().MolToSmiles(each) for each in molecules]

@@ -51,11 +51,16 @@ class SequenceDecoder(nn.Module):
         self.cell = nn.GRU(embedding, hidden, batch_first=True)
         self.head = nn.Linear(hidden, vocabulary)
 
-    def forward(self, codes: Float[Tensor, "n code"], tokens: Int64[Tensor, "n length"]) -> Float[Tensor, "n length vocabulary"]:
-        """Logits of each token, given the code and the tokens before it. END stands before the first."""
-        before = torch.nn.functional.pad(tokens[:, :-1], (1, 0), value=END)
+    def forward(
+        self, codes: Float[Tensor, "n code"], tokens: Int64[Tensor, "n length"], lengths: Int64[Tensor, " n"]
+    ) -> Float[Tensor, "total vocabulary"]:
+        """Logits of the first tokens of each sequence, `lengths` of them, given its code and the tokens before each: one sequence after the
+        other. END stands before the first.
+        """
+        used = int(lengths.max())  # beyond the longest nothing is read
+        before = torch.nn.functional.pad(tokens[:, : used - 1], (1, 0), value=END)
         states, _ = self.cell(self.embed(before) + self.told(codes)[:, None], self.start(codes).tanh()[None])
-        return self.head(states)
+        return self.head(states[torch.arange(used, device=lengths.device) < lengths[:, None]])
 
     def decode(
         self, codes: Float[Tensor, "n code"], length: int, never: int | None = None
