@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, cast
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -35,10 +36,11 @@ class GraphCodes:
         count = (math.isqrt(8 * spec.length + 1) - 1) // 2
         self.shape = GraphShape(count, len(atoms) + 1, len(bonds))
         self.length = spec.length
-        self.atom_codes = torch.tensor([END, *(spec.code_of[token] for token in atoms)])
-        self.bond_codes = torch.tensor([spec.code_of.get(token, END) for token in bonds])
-        later, earlier = torch.tril_indices(count, count, offset=-1)
-        places = torch.arange(count)
+        # by numpy, for games are also built on a device without memory
+        self.atom_codes = torch.from_numpy(np.array([END, *(spec.code_of[token] for token in atoms)]))
+        self.bond_codes = torch.from_numpy(np.array([spec.code_of.get(token, END) for token in bonds]))
+        later, earlier = np.tril_indices(count, -1)
+        places = np.arange(count)
         self.atom_places, self.bond_places = places * (places + 1) // 2, later * (later + 1) // 2 + 1 + earlier
         self.never = None if spec.unknown is None else 1 + atoms.index(spec.tokens[spec.unknown - 1])
 

@@ -4,17 +4,22 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, cast, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 from jaxtyping import Float64
+from PIL import Image
 
+from sparring.core.atomic_files import replacing
 from sparring.core.errors import SettingsError, did_you_mean, listed
 from sparring.core.rdkit_molecules import canonical, molecule_of
 from sparring.data.sequences.sequence_dataset import split_holdout
 from sparring.data.sequences.sequence_store import prepare_sequences
 from sparring.data.sequences.sequences_reading import SequencesReading
 from sparring.games.capabilities import MakesSequences
+from sparring.inference.texts import LINES, save_texts, text_ending_of
+from sparring.media.draw_molecules import draw_molecules as drawing_of
 from sparring.metrics.molecules.properties import PROPERTIES, PropertyName
 from sparring.modalities.file_or_frame import FRAME
 from sparring.modalities.generated_sequences import generated_codes
@@ -25,6 +30,8 @@ from sparring.runs.run_directory import RunDirectory
 if TYPE_CHECKING:
     from sparring.inference.model import Model
 
+MOST_SHOWN = 60
+"""Number of molecules in a drawing, at most."""
 DRUG_LIKE = 0.5
 """QED above which a molecule counts as like a drug."""
 PIECE, MOST_DRAWN = 1024, 100_000
@@ -107,7 +114,7 @@ class DrawnMolecules:
         """How many are valid, unique, new and like a drug, in sentences."""
         valid, count = self.valid, len(self.smiles)
         if not valid:
-            return [f"None of {count:,} is a molecule."]
+            return [f"Valid: none of {count:,}."]
         different = set(valid)
         new = "" if self.known is None else f", {len(different.difference(self.known)) / len(different):.1%} of these not in the training data"
         qed = self.drug_likeness
@@ -124,17 +131,20 @@ def draw_molecules(model: "Model", n: int, seed: int = 0, first: int = 0, temper
     return DrawnMolecules(tuple(texts), tuple(map(canonical, texts)))
 
 
-def draw_wanted(model: "Model", n: int, wants: Sequence[Want], seed: int = 0, temperature: float | None = None) -> tuple[DrawnMolecules, int]:
-    """Draw until `n` molecules are as wanted, or 100,000 were drawn: those that are, and how many were drawn."""
+def draw_wanted(
+    model: "Model", n: int, wants: Sequence[Want], seed: int = 0, temperature: float | None = None
+) -> tuple[DrawnMolecules, list[str]]:
+    """Draw until `n` molecules are as wanted, or 100,000 were drawn: all that were drawn, and those that are as wanted."""
+    texts: list[str | None] = []
+    smiles: list[str | None] = []
     found: list[str] = []
-    drawn = 0
-    while len(found) < n and drawn < MOST_DRAWN:
-        smiles = draw_molecules(model, PIECE, seed, drawn, temperature).smiles
-        fulfilled = np.flatnonzero(wanted(smiles, wants))
-        needed = n - len(found)
-        drawn += PIECE if len(fulfilled) < needed else int(fulfilled[needed - 1]) + 1
-        found += [cast(str, smiles[place]) for place in fulfilled[:needed]]
-    return DrawnMolecules(tuple(found), tuple(found)), drawn
+    while len(found) < n and len(texts) < MOST_DRAWN:
+        drawn = draw_molecules(model, PIECE, seed, len(texts), temperature)
+        fulfilled = np.flatnonzero(wanted(drawn.smiles, wants))[: n - len(found)]
+        end = PIECE if len(found) + len(fulfilled) < n else int(fulfilled[-1]) + 1
+        texts, smiles = [*texts, *drawn.texts[:end]], [*smiles, *drawn.smiles[:end]]
+        found += [cast(str, drawn.smiles[place]) for place in fulfilled]
+    return DrawnMolecules(tuple(texts), tuple(smiles)), found
 
 
 def with_training_data(drawn: DrawnMolecules, model: "Model") -> DrawnMolecules:
@@ -151,3 +161,35 @@ def with_training_data(drawn: DrawnMolecules, model: "Model") -> DrawnMolecules:
     dataset, _ = prepare_sequences(source, cast(SequencesReading, cast(Mapping[str, object], settings.data)["sequences"]))
     trained = split_holdout(dataset, settings.training.holdout, settings.training.seed)[0]
     return replace(drawn, known={canonical(text) for text in trained.texts()})
+
+
+def save_molecules(smiles: Sequence[str], out: Path, *, check: bool = False) -> None:
+    """Write molecules: one on each line of text; with their properties, in tables (.csv, .parquet and others); or, the first sixty, drawn
+    (.png). `check`: only raise the SettingsError for endings of other files.
+    """
+    if out.suffix.lower() == ".png":
+        _save_drawing(smiles[:MOST_SHOWN], out)
+    elif text_ending_of(out) in LINES:
+        if not check:
+            save_texts(smiles, out)
+    else:
+        from sparring.data.tables.table_format import TableFormat  # noqa: PLC0415 (an extra)
+        from sparring.data.tables.writing import output_table_kind, write_table  # noqa: PLC0415 (an extra)
+
+        output_table_kind(out)
+        if not check:
+            write_table(_table_of(smiles), out, TableFormat("csv"))
+
+
+def _table_of(smiles: Sequence[str]) -> Any:  # noqa: ANN401 (of Arrow)
+    """SMILES and properties; empty for what is no molecule."""
+    import pyarrow as pa  # noqa: PLC0415 (an extra)
+
+    molecules = [molecule_of(each) for each in smiles]
+    columns = {name: [None if each is None else measure(each) for each in molecules] for name, measure in PROPERTIES.items()}
+    return pa.table({"smiles": list(smiles), **columns})
+
+
+def _save_drawing(smiles: Sequence[str], out: Path) -> None:
+    with replacing(out) as temporary:
+        Image.fromarray(drawing_of(smiles)).save(temporary, "PNG", optimize=True)
