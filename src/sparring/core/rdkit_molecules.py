@@ -4,7 +4,6 @@ What RDKit prints of molecules that it refuses is kept from the terminal: caller
 """
 
 import importlib.util
-import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +23,10 @@ def has_rdkit() -> bool:
 def chem() -> Any:  # noqa: ANN401 (the module)
     """The module `rdkit.Chem`, which prints nothing from now on. Raises the error for a missing extra."""
     try:
-        from rdkit import Chem, rdBase  # noqa: PLC0415 (an extra)
+        from rdkit import Chem, RDLogger  # noqa: PLC0415 (an extra)
     except ImportError:
         raise missing_extra("rdkit", "molecules", "Working with molecules") from None
-    rdBase.LogToPythonLogger()
-    logger = logging.getLogger("rdkit")
-    logger.handlers = [logging.NullHandler()]
-    logger.propagate = False
+    RDLogger.DisableLog("rdApp.*")  # pyright: ignore[reportAttributeAccessIssue] (its stubs miss it)
     return Chem
 
 
