@@ -14,10 +14,10 @@ from sparring.core.errors import DataError, SettingsError, SparringError, listed
 from sparring.evaluation import report
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
 from sparring.evaluation.judge_order_sources import judge_orders_model
-from sparring.evaluation.judge_text_sources import judge_texts_model
 from sparring.evaluation.judge_records_sources import judge_records_model
 from sparring.evaluation.judge_series_sources import judge_series_model
 from sparring.evaluation.judge_table_sources import judge_table_model
+from sparring.evaluation.judge_text_sources import judge_texts_model
 from sparring.evaluation.likelihood_baselines import likelihood_baselines
 from sparring.evaluation.model_costs import BITS, GAP, LOOKED_AT, PARAMETERS, model_costs
 from sparring.evaluation.open_extractor import open_extractor

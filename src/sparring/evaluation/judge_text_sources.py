@@ -138,6 +138,14 @@ def drawn(model: Model, n: int, seed: int, temperature: float | None = None) -> 
     return TextSet([text for text, _ in found], [tokens for _, tokens in found]), n - len(found)
 
 
+def likelihood_of_run(model: Model) -> Likelihood | None:
+    """How likely the model of a run finds texts that it was trained on, and held-out ones; None for models that cannot say, and for runs
+    without held-out texts. Raises a SettingsError if the run's data is not where it was or has changed.
+    """
+    _, _, data, seed, holdout = _data_of(model)
+    return _likelihood(model, *split_holdout(data, holdout, seed))
+
+
 def _likelihood(model: Model, training: SequenceDataset, held_out: SequenceDataset) -> Likelihood | None:
     """How likely the model finds texts that it was trained on, and held-out ones; None for models that cannot say."""
     if not isinstance(model.game, HasLikelihood) or not len(held_out):
