@@ -36,28 +36,28 @@ DRUG_LIKE = 0.5
 """QED above which a molecule counts as like a drug."""
 _ROWS = 128
 
-MEANINGS: dict[str, tuple[Better, str]] = {
-    "valid": ("higher", "Share of all that was generated that is a molecule."),
-    "unique": ("higher", "Number of different molecules, as a share of the valid ones."),
-    "unique@1k": ("higher", "The same among the first 1,000 valid ones."),
-    "unique@10k": ("higher", "The same among the first 10,000 valid ones."),
-    "whole": ("higher", "Share of the valid ones that are one molecule, and not several in one."),
-    "new": ("higher", "Share of the different molecules that are not in the training data."),
-    "FCD": ("lower", "Fréchet distance of ChemNet's features from real molecules; larger for fewer molecules."),
-    "FCD infinite": ("lower", "The same, extrapolated to infinitely many generated molecules."),
-    "IntDiv1": ("higher", "1 less the mean similarity of two generated molecules."),
-    "IntDiv2": ("higher", "The same by the root of the mean square, which sees clusters sooner."),
-    "SNN": ("higher", "Mean similarity of a generated molecule with the nearest real one. Above the ceiling: copies."),
-    "Frag": ("higher", "Cosine of how often fragments (BRICS) are in generated and in real molecules."),
-    "Scaf": ("higher", "The same of scaffolds (Murcko) with two rings or more."),
-    "filters": ("higher", "Share of the valid ones that pass MOSES' filters of medicinal chemistry and PAINS."),
-    "drug-like": ("higher", f"Share of the valid ones with a QED above {DRUG_LIKE}."),
-    "logP distance": ("lower", "Wasserstein distance of the logarithm of the partition between octanol and water."),
-    "QED distance": ("lower", "Wasserstein distance of the estimate of drug-likeness, which is 0 to 1."),
-    "SA distance": ("lower", "Wasserstein distance of the synthetic accessibility, which is 1 to 10."),
-    "weight distance": ("lower", "Wasserstein distance of the molecular weight, in daltons."),
+MEANINGS: dict[str, tuple[Better, str, str]] = {
+    "valid": ("higher", "Share of all that was generated that is a molecule.", "One molecule, repeated, is perfect here."),
+    "unique": ("higher", "Number of different molecules, as a share of the valid ones.", "Falls with the number of samples."),
+    "unique@1k": ("higher", "The same among the first 1,000 valid ones.", "Nonsense is different, too."),
+    "unique@10k": ("higher", "The same among the first 10,000 valid ones.", "Nonsense is different, too."),
+    "whole": ("higher", "Share of the valid ones that are one molecule, and not several in one.", "Salts are several."),
+    "new": ("higher", "Share of the different molecules that are not in the training data.", "Random molecules are all new."),
+    "FCD": ("lower", "Fréchet distance of ChemNet's features from real molecules.", "Larger for fewer molecules, on either side."),
+    "FCD infinite": ("lower", "The same, extrapolated to infinitely many generated molecules.", "The real ones remain as few."),
+    "IntDiv1": ("higher", "1 less the mean similarity of two generated molecules.", "Random molecules are more varied than real ones."),
+    "IntDiv2": ("higher", "The same by the root of the mean square, which sees clusters sooner.", "As before."),
+    "SNN": ("higher", "Mean similarity of a generated molecule with the nearest real one.", "Above the ceiling: copies."),
+    "Frag": ("higher", "Cosine of how often fragments (BRICS) are in generated and in real molecules.", "The frequent ones decide."),
+    "Scaf": ("higher", "The same of scaffolds (Murcko) with two rings or more.", "Low for few molecules: read it beside the ceiling."),
+    "filters": ("higher", "Share of the valid ones that pass MOSES' filters and PAINS.", "Says nothing of what they are good for."),
+    "drug-like": ("higher", f"Share of the valid ones with a QED above {DRUG_LIKE}.", "Depends on what the data is."),
+    "logP distance": ("lower", "Wasserstein distance of how oily molecules are.", "One property alone."),
+    "QED distance": ("lower", "Wasserstein distance of drug-likeness, which is 0 to 1.", "One property alone."),
+    "SA distance": ("lower", "Wasserstein distance of synthetic accessibility, which is 1 to 10.", "One property alone."),
+    "weight distance": ("lower", "Wasserstein distance of the molecular weight, in daltons.", "One property alone."),
 }
-"""By name, which values of a score are good, and what it is."""
+"""By name, which values of a score are good, what it means, and what it cannot show."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,14 +126,9 @@ def molecule_scores(generated: MoleculeSet, real: MoleculeSet, training: Collect
     """
     if not len(real):
         raise DataError("None of the real texts is a molecule, so nothing can be compared with them.")
-    n, found = len(generated), {"valid": _share(len(generated), generated.count)}
+    n, found = len(generated), shares_of(generated, training)
     if not n:
         return found
-    different = set(generated.smiles)
-    found["unique"] = _share(len(different), n)
-    found |= {name: _share(len(set(generated.smiles[:k])), k) for name, k in UNIQUE_AMONG.items() if n >= k}
-    found["whole"] = _share(sum("." not in each for each in generated.smiles), n)
-    found["new"] = _share(len(different.difference(training)), len(different))
     found |= _frechet(generated, real)
     for power in (1, 2):
         found[f"IntDiv{power}"] = Estimate(*internal_diversity(generated.fingerprints, power))
@@ -146,6 +141,20 @@ def molecule_scores(generated: MoleculeSet, real: MoleculeSet, training: Collect
         theirs = real.properties[name]
         found[f"{label} distance"] = _jackknifed(generated.properties[name], lambda rows, theirs=theirs: wasserstein(rows, theirs))
     return {name: each for name, each in found.items() if np.isfinite(each.value)}
+
+
+def shares_of(generated: MoleculeSet, training: Collection[str]) -> dict[str, Estimate]:
+    """The scores that are shares, but for filters and drug-likeness, which take longer."""
+    n = len(generated)
+    found = {"valid": _share(n, generated.count)}
+    if not n:
+        return found
+    different = set(generated.smiles)
+    found["unique"] = _share(len(different), n)
+    found |= {name: _share(len(set(generated.smiles[:k])), k) for name, k in UNIQUE_AMONG.items() if n >= k}
+    found["whole"] = _share(sum("." not in each for each in generated.smiles), n)
+    found["new"] = _share(len(different.difference(training)), len(different))
+    return found
 
 
 def _share(count: int, of: int) -> Estimate:
