@@ -88,9 +88,7 @@ def sample(
         if makes_molecules(model) and (has_rdkit() or want):
             if label:
                 raise SettingsError("--label has no use for molecules here. Leave it out.")
-            return sample_molecules(
-                model, number, seed, truncation, want, invalid, out or Path(f"{run.resolve().stem}-seed-{seed}.smi")
-            )
+            return sample_molecules(model, number, seed, truncation, want, invalid, out or Path(f"{run.resolve().stem}-seed-{seed}.smi"))
         return _sample_texts(model, number, seed, label, truncation, out or Path(f"{run.resolve().stem}-seed-{seed}.txt"))
     if want or invalid != "drop":
         raise SettingsError(f"--want and --invalid are for models of molecules, and {run} is none. Leave them out.")

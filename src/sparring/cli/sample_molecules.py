@@ -44,7 +44,9 @@ def sample_molecules(
         few = "" if len(written) == number else f" That is the limit, so there are fewer than the {number:,} asked for."
         lines = [f"{wishes}: {len(written):,} of {len(drawn.texts):,} that were drawn.{few}"]
     if not written:
-        raise SettingsError(f"None of the molecules that were drawn {'fulfills ' + wishes if wants else 'is valid'}, so nothing is written.")
+        raise SettingsError(
+            f"None of the molecules that were drawn {'fulfills ' + wishes if wants else 'is valid'}, so nothing is written."
+        )
     save_molecules(written, out)
     drawn = with_training_data(drawn, model)
     shown = f" (the first {MOST_SHOWN} of them drawn)" if drawing and len(written) > MOST_SHOWN else ""

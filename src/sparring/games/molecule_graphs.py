@@ -165,9 +165,7 @@ class MoleculeGraphGame(TwoPlayerGame):
         chances = shape.split(chance) if gumbel else (None, None)
         return shape.joined(*(chosen(*each, self.own.choice_temperature, hard=gumbel) for each in zip(logits, chances, strict=True)))
 
-    def generate(
-        self, latents: Float[Tensor, "n latent"], condition: None, truncation: float | None = None
-    ) -> Float[Tensor, "n length"]:
+    def generate(self, latents: Float[Tensor, "n latent"], condition: None, truncation: float | None = None) -> Float[Tensor, "n length"]:
         """See LatentGame. There is no condition. Truncation is that of latents."""
         if truncation is not None:
             latents = torch.cat([latents[:, : self.own.latent_size] * min(1.0, truncation), latents[:, self.own.latent_size :]], dim=1)

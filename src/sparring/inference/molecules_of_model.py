@@ -116,7 +116,11 @@ class DrawnMolecules:
         if not valid:
             return [f"Valid: none of {count:,}."]
         different = set(valid)
-        new = "" if self.known is None else f", {len(different.difference(self.known)) / len(different):.1%} of these not in the training data"
+        new = (
+            ""
+            if self.known is None
+            else f", {len(different.difference(self.known)) / len(different):.1%} of these not in the training data"
+        )
         qed = self.drug_likeness
         return [
             f"Valid: {len(valid) / count:.1%} of {count:,}; {len(different) / len(valid):.1%} of them different{new}.",

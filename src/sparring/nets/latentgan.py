@@ -62,9 +62,7 @@ class SequenceDecoder(nn.Module):
         states, _ = self.cell(self.embed(before) + self.told(codes)[:, None], self.start(codes).tanh()[None])
         return self.head(states[torch.arange(used, device=lengths.device) < lengths[:, None]])
 
-    def decode(
-        self, codes: Float[Tensor, "n code"], length: int, never: int | None = None
-    ) -> Int64[Tensor, "n {length}"]:
+    def decode(self, codes: Float[Tensor, "n code"], length: int, never: int | None = None) -> Int64[Tensor, "n {length}"]:
         """The most likely token at each step, given those before it. `never`: a token that is not chosen."""
         told, state = self.told(codes)[:, None], self.start(codes).tanh()[None]
         tokens = torch.full((len(codes), length + 1), END, device=codes.device)
