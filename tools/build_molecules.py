@@ -1,7 +1,7 @@
 """Makes the bundled molecules from MOSES' training set, which is in the Python package molsets 0.3.1 (MIT).
 
-`moses20k`: every 79th molecule. `fragments9`: the parts into which retrosynthesis (BRICS, Degen et al. 2008) cuts every fourth molecule, with
-hydrogen where they were cut, of 3 to 9 heavy atoms: each different one once.
+`moses20k`: every 79th molecule. `fragments9`: the parts into which retrosynthesis (BRICS, Degen et al. 2008) cuts every fourth molecule,
+with hydrogen where they were cut, of 3 to 9 heavy atoms: each different one once.
 
 Needs rdkit. Usage: python tools/build_molecules.py moses/dataset/data/train.csv.gz
 """

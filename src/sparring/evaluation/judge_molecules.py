@@ -26,11 +26,12 @@ def judge_molecules(
     seed: int = 0,
 ) -> tuple[tuple[BoundedScore, ...], tuple[Finding, ...]]:
     """Scores of generated texts (None: those that stand for none), and findings. Half of the held-out molecules are what all are compared
-    with, and the other half the ceiling. The floor is an n-gram model of `tokens`, those of the training molecules; `text_of` makes its texts.
+    with, and the other half the ceiling. The floor is an n-gram model of `tokens`, those of the training molecules, whose texts `text_of`
+    makes.
     """
-    order = Streams(seed, 0, scope="judge molecules").uniform("halves", len(held_out)).argsort().tolist()
+    order: list[int] = Streams(seed, 0, scope="judge molecules").uniform("halves", len(held_out)).argsort().tolist()
     n = min(MOST_SCORED, len(held_out) // 2)
-    real, ceiling = (MoleculeSet.of([held_out[row] for row in some]) for some in (order[:n], order[n : 2 * n]))
+    real, ceiling = MoleculeSet.of([held_out[row] for row in order[:n]]), MoleculeSet.of([held_out[row] for row in order[n : 2 * n]])
     known = {canonical(text) or "" for text in training}
     drawn = draw_from_ngrams(tokens[:MOST_TRAINED], 4 * n, seed, max(map(len, tokens)))
     sides = [

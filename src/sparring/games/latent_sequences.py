@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -26,8 +26,8 @@ from sparring.optimizers.optimizers import maker
 
 
 class LatentSequenceGame(TwoPlayerGame):
-    """Three players. The autoencoder learns codes that sequences can be recovered from; then generator and discriminator play for its codes.
-    What the discriminator sees are codes of shape (n, 1, code); samples are tokens.
+    """Three players. The autoencoder learns codes that sequences can be recovered from; then generator and discriminator play for these
+    codes. What the discriminator sees are codes of shape (n, 1, code); samples are tokens.
     """
 
     sample_chunk = SAMPLE_CHUNK
@@ -60,8 +60,8 @@ class LatentSequenceGame(TwoPlayerGame):
     # ------------------------------------------------------------------------------------------------------- turns
 
     def play_autoencoder(self, context: StepContext) -> Losses:
-        """Recover sequences from their codes, to which noise is added so that codes nearby are of the same sequence: in nats for each token,
-        the end being one.
+        """Recover sequences from their codes, to which noise is added so that codes nearby are of the same sequence: in nats a token, the
+        end being one.
         """
         tokens = context.batch.samples.long()
         codes = self.encoder(tokens)
@@ -123,8 +123,8 @@ class LatentSequenceGame(TwoPlayerGame):
     def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
         """See `capabilities.Exports`: there is none."""
         raise SettingsError(
-            f"This model writes a sequence token by token, in {self.sequence_spec.length} passes of its decoder, and an exported file is one "
-            "pass. Use it with Sparring."
+            f"This model writes a sequence token by token, in {self.sequence_spec.length} passes of its decoder, and an exported file is "
+            "one pass. Use it with Sparring."
         )
 
 

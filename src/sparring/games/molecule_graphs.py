@@ -1,4 +1,4 @@
-"""A generator of molecular graphs against a discriminator, and a network that foretells rewards (De Cao and Kipf 2018, arXiv:1805.11973)."""
+"""A generator of molecular graphs against a discriminator, and a network that foretells rewards (De Cao and Kipf 2018)."""
 
 import math
 from collections.abc import Mapping
@@ -165,7 +165,9 @@ class MoleculeGraphGame(TwoPlayerGame):
         chances = shape.split(chance) if gumbel else (None, None)
         return shape.joined(*(chosen(*each, self.own.choice_temperature, hard=gumbel) for each in zip(logits, chances, strict=True)))
 
-    def generate(self, latents: Float[Tensor, "n latent"], condition: None, truncation: float | None = None) -> Float[Tensor, "n length"]:
+    def generate(
+        self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n _"] | None, truncation: float | None = None
+    ) -> Float[Tensor, "n length"]:
         """See LatentGame. There is no condition. Truncation is that of latents."""
         if truncation is not None:
             latents = torch.cat([latents[:, : self.own.latent_size] * min(1.0, truncation), latents[:, self.own.latent_size :]], dim=1)

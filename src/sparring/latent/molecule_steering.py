@@ -50,8 +50,8 @@ def probe_directions(model: "Model", wants: Sequence[Want], seed: int) -> Float[
 
 
 def steer_molecules(model: "Model", n: int, wants: Sequence[Want], seed: int = 0) -> tuple[DrawnMolecules, float, Bool[np.ndarray, " n"]]:
-    """The first `n` molecules of a seed, each moved until it is as wanted, or as far as it may be. Also the share that was as wanted before,
-    and which are now. Those that are not stay as they were drawn.
+    """The first `n` molecules of a seed, each moved until it is as wanted, or as far as it may be. Also the share that was as wanted
+    before, and which are now. Those that are not stay as they were drawn.
     """
     directions = probe_directions(model, wants, seed)
     smiles: list[str | None] = []

@@ -16,7 +16,7 @@ CHANNELS = 128
 """Channels of the encoder's convolutions; the last has twice as many."""
 
 
-def normalized(codes: Float[Tensor, "n *code"]) -> Float[Tensor, "n *code"]:
+def normalized(codes: Float[Tensor, "*n code"]) -> Float[Tensor, "*n code"]:
     """Codes with mean 0 and variance 1 over their numbers."""
     return layer_norm(codes.float(), codes.shape[-1:])
 

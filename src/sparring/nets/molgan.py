@@ -1,8 +1,8 @@
-"""MolGAN's networks (De Cao and Kipf 2018, arXiv:1805.11973): a generator of molecular graphs, and a discriminator that does not see the order
-of their atoms.
+"""MolGAN's networks (De Cao and Kipf 2018, arXiv:1805.11973): a generator of molecular graphs, and a discriminator that does not see the
+order of their atoms.
 
-A graph is a row of numbers: for each place of an atom a weight for each kind (the first: none), then for each pair of places (1, 0), (2, 0),
-(2, 1), (3, 0), ... a weight for each kind of bond (the first: none).
+A graph is a row of numbers: for each place of an atom a weight for each kind (the first: none), then for each pair of places (1, 0),
+(2, 0), (2, 1), (3, 0), ... a weight for each kind of bond (the first: none).
 """
 
 import itertools
@@ -88,8 +88,8 @@ class RelationalLayer(nn.Module):
 
 
 class GraphDiscriminator(nn.Module):
-    """Graphs as vectors: relational layers, then a gated sum over atoms (Li et al. 2016; equation 5), which no order of atoms changes. Several
-    graphs that are scored together are joined after that.
+    """Graphs as vectors: relational layers, then a gated sum over atoms (Li et al. 2016; equation 5), which no order of atoms changes.
+    Several graphs that are scored together are joined after that.
     """
 
     def __init__(

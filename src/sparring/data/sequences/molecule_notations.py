@@ -1,7 +1,7 @@
 """Molecules as tokens: the parts of a SMILES, the symbols of a SELFIES, and graphs.
 
-A graph of n atoms is a row of n (n + 1) / 2 tokens: each atom is followed by its bonds with the atoms before it, from the first to the last.
-So the place of an atom or a bond is the same in molecules of all sizes, and the first tokens of a row are a molecule, too. Hydrogen is not
+A graph of n atoms is a row of n (n + 1) / 2 tokens: each atom is followed by its bonds with the atoms before it, from the first one on. So
+the place of an atom or a bond is the same in molecules of all sizes, and the first tokens of a row are a molecule, too. Hydrogen is not
 written, aromatic rings are kekulized, and stereochemistry is left out.
 """
 
@@ -62,10 +62,9 @@ def graph_tokens_of(text: str) -> list[str]:
         tokens.append(atom.GetSymbol() + ("+" if charge > 0 else "-") * abs(charge))
         for before in range(atom.GetIdx()):
             bond = ordered.GetBondBetweenAtoms(before, atom.GetIdx())
-            order = 0 if bond is None else bond.GetBondTypeAsDouble()
-            if order not in range(len(BONDS)):
+            if bond is not None and bond.GetBondTypeAsDouble() not in range(1, len(BONDS)):
                 raise UnreadableTextError(f"has a bond that a graph does not hold ({bond.GetBondType()})")
-            tokens.append(BONDS[int(order)])
+            tokens.append(BONDS[0 if bond is None else int(bond.GetBondTypeAsDouble())])
     if text_of_graph(tokens) != canonical(plain):
         raise UnreadableTextError("has radicals or atoms with odd valences, which a graph does not hold")
     return tokens

@@ -12,7 +12,6 @@ from sparring.data.sequences.molecule_notations import (
     text_of_graph,
     text_of_selfies,
 )
-from sparring.data.sequences.unreadable_text import UnreadableTextError as UnreadableTextError
 
 NotationName = Literal["characters", "words", "smiles", "selfies", "graph"]
 UNKNOWN = "\ufffd"

@@ -15,9 +15,9 @@ FEWEST_RINGS = 2
 
 def fragments(molecule: "Mol") -> list[str]:
     """Canonical SMILES of the parts that a molecule falls into where BRICS' rules cut it."""
-    from rdkit.Chem import AllChem, MolToSmiles  # noqa: PLC0415 (an extra)
+    from rdkit.Chem import MolToSmiles, rdmolops  # noqa: PLC0415 (an extra)
 
-    return MolToSmiles(AllChem.FragmentOnBRICSBonds(molecule)).split(".")
+    return MolToSmiles(rdmolops.FragmentOnBRICSBonds(molecule)).split(".")
 
 
 def scaffold(molecule: "Mol") -> str | None:

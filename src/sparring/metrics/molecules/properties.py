@@ -26,9 +26,9 @@ def qed(molecule: "Mol") -> float:
 
 def logp(molecule: "Mol") -> float:
     """Logarithm of the partition between octanol and water, higher is oilier (Wildman and Crippen 1999)."""
-    from rdkit.Chem.Crippen import MolLogP  # noqa: PLC0415 (an extra)
+    from rdkit.Chem.Crippen import MolLogP  # noqa: PLC0415 # pyright: ignore[reportAttributeAccessIssue] (an extra, not in its stubs)
 
-    return MolLogP(molecule)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+    return MolLogP(molecule)
 
 
 def synthetic_accessibility(molecule: "Mol") -> float:
@@ -38,9 +38,9 @@ def synthetic_accessibility(molecule: "Mol") -> float:
 
 def weight(molecule: "Mol") -> float:
     """Molecular weight in daltons, hydrogen included."""
-    from rdkit.Chem.Descriptors import MolWt  # noqa: PLC0415 (an extra)
+    from rdkit.Chem.Descriptors import MolWt  # noqa: PLC0415 # pyright: ignore[reportAttributeAccessIssue] (an extra, not in its stubs)
 
-    return MolWt(molecule)  # pyright: ignore[reportCallIssue]
+    return MolWt(molecule)
 
 
 PROPERTIES: Mapping[PropertyName, "Callable[[Mol], float]"] = {
