@@ -70,7 +70,7 @@ class LatentSequenceGame(TwoPlayerGame):
         logits = self.decoder(normalized(noisy), tokens, read.sum(dim=1).long()).float()
         wanted = tokens[read > 0]
         errors = torch.zeros_like(read).masked_scatter(read > 0, cross_entropy(logits, wanted, reduction="none"))
-        context.metrics["autoencoder/wrong_tokens"] = (logits.argmax(dim=1) != wanted).float()
+        context.metrics["autoencoder/wrong_tokens"] = (logits.argmax(dim=1) != wanted).float().mean()
         return {"reconstruction": errors.sum(dim=1) / read.sum(dim=1).mean()}
 
     def at_current_level(self, context: StepContext) -> StepContext:
