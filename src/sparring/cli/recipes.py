@@ -13,6 +13,7 @@ TASKS = {
     "series": ("Windows of time series", "cgan-series"),
     "records": ("Patients of health records", "medgan"),
     "orders": ("Orders of customers and products", "ecgan"),
+    "sequences": ("Texts and molecules", "lm"),
 }
 """By what recipes translate, or else by the kind of data they generate: a heading, and the recipe to start with."""
 
