@@ -35,6 +35,8 @@ def sample(
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
     seed_style: Literal["own", "nvidia"] = "own",
+    want: tuple[str, ...] = (),
+    invalid: Literal["drop", "keep"] = "drop",
 ) -> int:
     """Generate images, rows of a table, windows of time series, patients, order lines, or texts, with a trained model.
 
@@ -57,12 +59,18 @@ def sample(
             table with a column of them. Default: RUN-seed-SEED.png, .csv or .txt.
         seed_style: How seeds become latents: own, or nvidia, for StyleGANs: the images that NVIDIA's programs make of the seeds from --seed
             on, one each.
+        want: Of molecules, properties that all of them are to have, such as "qed>0.8" "weight<400": qed (like a drug, 0 to 1), logp (oily),
+            sa (hard to make, 1 to 10) and weight. Models with codes (latentgan) move them; others draw until there are enough.
+        invalid: Of molecules, drop what is no valid one, or keep it as it was drawn.
     """
     from sparring import api
+    from sparring.cli.sample_molecules import sample_molecules
     from sparring.core.formatting import plural
+    from sparring.core.rdkit_molecules import has_rdkit
     from sparring.data.tables.table_files import is_table_name
     from sparring.games.capabilities import DrawsRowByRow, MakesOrders, MakesRecords, MakesRows, MakesSequences, SimulatesSeries
     from sparring.inference.labels import each_of, joined
+    from sparring.inference.molecules_of_model import makes_molecules
     from sparring.inference.sampling import in_proportion
     from sparring.inference.texts import LINES
     from sparring.media.image_files import OutputKind, output_kind
@@ -77,7 +85,13 @@ def sample(
         given = {"--where": bool(where), "--customers": customers is not None, "--seed-style": seed_style != "own"}
         if unused := [flag for flag, is_given in given.items() if is_given]:
             raise SettingsError(f"{run} makes texts: leave out {' and '.join(unused)}.")
+        if makes_molecules(model) and (has_rdkit() or want):
+            if label:
+                raise SettingsError("--label has no use for molecules here. Leave it out.")
+            return sample_molecules(model, number, seed, truncation, want, invalid, out or Path(f"{run.resolve().stem}-seed-{seed}.smi"))
         return _sample_texts(model, number, seed, label, truncation, out or Path(f"{run.resolve().stem}-seed-{seed}.txt"))
+    if want or invalid != "drop":
+        raise SettingsError(f"--want and --invalid are for models of molecules, and {run} is none. Leave them out.")
     for_images = bool(label) or truncation is not None or seed_style != "own"
     if isinstance(model.game, MakesRows | MakesOrders | MakesRecords | SimulatesSeries):
         return _sample_lines(model, run, number, seed, where, customers, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"), for_images)

@@ -252,3 +252,26 @@ class MakesSequences(Protocol):
     def sequence_spec(self) -> SequenceSpec:
         """What a sequence is."""
         ...
+
+
+@runtime_checkable
+class HasCodes(Protocol):
+    """Makes samples of codes that an autoencoder learned, and can encode any sample."""
+
+    def asked_for(
+        self, n: int, seed: int, labels: Labels | None, first: int = 0
+    ) -> tuple[Float[Tensor, "n latent"], Float[Tensor, "n classes"] | None]:
+        """Latents and conditions of samples `first` to `first + n - 1` of `seed`."""
+        ...
+
+    def codes_of(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n code"]:
+        """The codes that are generated from latents."""
+        ...
+
+    def encoded(self, samples: Float[Tensor, "n ..."]) -> Float[Tensor, "n code"]:
+        """The codes of samples."""
+        ...
+
+    def of_codes(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n ..."]:
+        """The samples of codes."""
+        ...

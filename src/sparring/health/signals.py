@@ -29,6 +29,8 @@ Source = Literal[
     "records game",
     "orders data",
     "orders game",
+    "molecules data",
+    "molecules game",
 ]
 """What writes a signal. data: `HealthMeasurements.measure_data`, the first line of health.jsonl, under "data". game:
 `HealthMeasurements.measure_game`, and weights: `HealthRecorder`, every further line of health.jsonl. training: log.jsonl, or a table of
@@ -36,7 +38,8 @@ another program's losses. explicit: log.jsonl of models that learn by likelihood
 samples; real images beside sheets: `measure_real_images`, of what these are to be like. explicit game: the lines of game, of models of
 images with a likelihood or an encoder (`modalities.image_probe`). table data, table game: the lines of data and of game, of tables alone
 (`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`); records data, records
-game of health records (`modalities.records_probe`); orders data, orders game of orders (`modalities.orders_probe`)."""
+game of health records (`modalities.records_probe`); orders data, orders game of orders (`modalities.orders_probe`);
+molecules data, molecules game of molecules (`modalities.molecules_probe`)."""
 REQUIRED = object()
 
 
@@ -372,6 +375,18 @@ SEASON_OF_LINES = Signal("season", "0 to 1", "The same as of the log, of generat
 JOINT_DISTANCE = Signal("joint_distance", "0 to 1", "The same between generated and training lines.", "orders game")
 LOST_PRODUCTS = Signal("lost_products", "a list of texts", "Products that were due ten times or more, and never came.", "orders game")
 
+# --------------------------------------------------------------------------------------------- molecules: of the data and of a game
+
+DIFFERENT_MOLECULES_OF_DATA = Signal(
+    "molecules/different/data", "0 to 1", "Number of different molecules of the data, as a share of those looked at.", "molecules data"
+)
+IN_PIECES_OF_DATA = Signal(
+    "molecules/in_pieces/data", "0 to 1", "Share of the data's molecules that are several in one, such as salts.", "molecules data"
+)
+VALID_MOLECULES = Signal("molecules/valid", "0 to 1", "Share of 256 samples that are molecules.", "molecules game")
+DIFFERENT_MOLECULES = Signal("molecules/different", "0 to 1", "Number of different ones, as a share of these.", "molecules game")
+IN_PIECES = Signal("molecules/in_pieces", "0 to 1", "Share of these that are several molecules in one.", "molecules game")
+
 # ------------------------------------------------------------------- images with likelihoods, or with a way back to latents: of a game
 
 BITS_OF_TRAINING = Signal("bits/training", "0 or more", "Bits per dimension of images that are trained on.", "explicit game")
@@ -400,6 +415,7 @@ def declared(*sources: Source) -> tuple[Signal, ...]:
 
 OF_KINDS: tuple[Source, ...] = (
     "table data", "table game", "series data", "series game", "records data", "records game", "orders data", "orders game", "explicit game",
+    "molecules data", "molecules game",
 )  # fmt: skip
 """Sources that are of one kind of data alone."""
 PROBED: Mapping[str, Signal] = {signal.name: signal for signal in declared(*OF_KINDS)}

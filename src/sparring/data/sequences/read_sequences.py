@@ -9,7 +9,7 @@ from typing import Any
 from sparring.core.errors import DataError, did_you_mean, listed
 from sparring.core.formatting import plural
 from sparring.data.listed_images import Problem, name_examples
-from sparring.data.sequences.notations import NOTATIONS, NotationName, UnreadableTextError
+from sparring.data.sequences.notations import NOTATIONS, NotationName
 from sparring.data.sequences.sequences_reading import (
     BUNDLED_SEQUENCES,
     ENDINGS,
@@ -20,6 +20,7 @@ from sparring.data.sequences.sequences_reading import (
     made_sequences,
     text_ending,
 )
+from sparring.data.sequences.unreadable_text import UnreadableTextError
 from sparring.data.tables.table_files import is_table
 from sparring.data.text_decoding import decoded_file
 

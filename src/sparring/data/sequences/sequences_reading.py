@@ -26,6 +26,8 @@ class BundledTexts(NamedTuple):
 
 BUNDLED_SEQUENCES: dict[str, BundledTexts] = {
     "quatrains": BundledTexts("quatrains.txt.xz", "characters", "paragraph"),
+    "moses20k": BundledTexts("moses20k.smi.xz", "smiles", "line"),
+    "fragments9": BundledTexts("fragments9.smi.xz", "graph", "line"),
 }
 """By name, the sets that come with the package."""
 MADE_SEQUENCES: dict[str, tuple[Callable[[], list[str]], int]] = {"oracle": (oracle_texts, VERSION)}
