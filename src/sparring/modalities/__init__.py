@@ -13,11 +13,12 @@ from sparring.modalities.orders import Orders
 from sparring.modalities.pairs import PairsOfImages
 from sparring.modalities.points import PointsInThePlane
 from sparring.modalities.records import Records
+from sparring.modalities.sequences import Sequences
 from sparring.modalities.series import Series
 from sparring.modalities.tables import Tables
 
 MODALITIES: Mapping[str, Modality] = {
-    each.name: each for each in (Images(), Orders(), PairsOfImages(), PointsInThePlane(), Records(), Series(), Tables())
+    each.name: each for each in (Images(), Orders(), PairsOfImages(), PointsInThePlane(), Records(), Sequences(), Series(), Tables())
 }
 """The adapters by name."""
 

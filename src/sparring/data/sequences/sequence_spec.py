@@ -100,10 +100,10 @@ class SequenceSpec(Spec):
         return self.notation if self.notation in {"characters", "words"} else f"tokens of {self.notation.upper()}"
 
 
-def vocabulary_of(counts: Mapping[str, int], most: int) -> tuple[str, ...]:
-    """The `most` most frequent tokens, the most frequent first; the last is `UNKNOWN` where some have no place."""
+def vocabulary_of(counts: Mapping[str, int], most: int, *, with_unknown: bool = False) -> tuple[str, ...]:
+    """The `most` most frequent tokens, the most frequent first. Where some have no place, or with `with_unknown`, the last is `UNKNOWN`."""
     ordered = sorted((token for token in counts if token != UNKNOWN), key=lambda token: (-counts[token], token))
-    if len(ordered) <= most and UNKNOWN not in counts:
+    if len(ordered) <= most and UNKNOWN not in counts and not with_unknown:
         return tuple(ordered)
     return (*ordered[: most - 1], UNKNOWN)
 

@@ -1,7 +1,5 @@
 """Text files of columns (CSV and its relatives): what separates the columns, and every column as text."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +7,7 @@ from sparring.core.errors import DataError, listed
 from sparring.data.tables.arrow import pa, pc
 from sparring.data.tables.number_text import number_format
 from sparring.data.tables.table_format import RawTable, TableFormat
+from sparring.data.text_decoding import decoded_file
 
 DELIMITERS = (",", "\t", ";", "|")
 _LOOKED_AT = 200
@@ -17,7 +16,7 @@ _LOOKED_AT = 200
 
 def read_text_file(path: Path) -> RawTable:
     """Read a text file of columns, gzipped or not. Raises a DataError that lists all lines which do not fit."""
-    text, encoding = _decoded(path)
+    text, encoding = decoded_file(path, "CSV, TSV, Parquet, Feather, JSON lines or Excel")
     if not text.strip():
         raise DataError(f"{path} is empty. A table has a line with the names of its columns, and rows below it.")
     delimiter = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else _delimiter_of(text)
@@ -47,34 +46,6 @@ def read_text_file(path: Path) -> RawTable:
         quoted_columns=_quoted_columns(text[body:], delimiter, names),
     )
     return RawTable(table, form, path.name)
-
-
-def _decoded(path: Path) -> tuple[str, str]:
-    """The text of a file, and its encoding."""
-    try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as problem:
-        raise DataError(f"{path} cannot be read: {problem}") from None
-    encoding = "utf-8"
-    if content.startswith(b"\xef\xbb\xbf"):
-        encoding = "utf-8-sig"
-    elif content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    elif b"\0" in content[:4096]:
-        raise DataError(f"{path} is no text: it has bytes of zero. What is read here is CSV, TSV, Parquet, Feather, JSON lines or Excel.")
-    try:
-        return content.decode(encoding), encoding
-    except UnicodeDecodeError as problem:
-        line = content.count(b"\n", 0, problem.start) + 1
-        try:
-            return content.decode("cp1252"), "cp1252"
-        except UnicodeDecodeError:
-            raise DataError(
-                f"{path} is neither in UTF-8 nor in Windows' Western encoding: line {line} has the byte 0x{content[problem.start]:02x}. "
-                "Save it as UTF-8."
-            ) from None
 
 
 def _records(text: str, delimiter: str, most: int) -> Iterator[tuple[list[str], list[bool], int]]:

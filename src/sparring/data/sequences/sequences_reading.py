@@ -1,0 +1,62 @@
+"""How files become sequences: settings, and the sets that come with the package."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple
+
+from sparring.core.settings_checks import Ranges
+from sparring.data.sequences.notations import NotationName
+
+Unit = Literal["line", "paragraph", "file"]
+ENDINGS: dict[str, Unit] = {".txt": "line", ".smi": "line", ".smiles": "line", ".abc": "paragraph"}
+"""Endings of text files whose sequences are not in columns, and what one of them is."""
+
+
+class BundledTexts(NamedTuple):
+    """A set of texts that comes with the package."""
+
+    file: str
+    notation: NotationName
+    unit: Unit
+
+
+BUNDLED_SEQUENCES: dict[str, BundledTexts] = {}
+"""By name, the sets that come with the package."""
+
+
+def bundled_sequences(source: object) -> Path | None:
+    """The file of a set that comes with the package, if `source` names one and no file of that name."""
+    if str(source) not in BUNDLED_SEQUENCES or Path(str(source)).exists():
+        return None
+    return Path(str(files("sparring.data.sequences") / "bundled_files" / BUNDLED_SEQUENCES[str(source)].file))
+
+
+def text_ending(path: Path) -> str | None:
+    """The ending of a text file whose sequences are not in columns, without that of packed files; None for other files."""
+    ending = Path(path.name.lower().removesuffix(".gz").removesuffix(".xz")).suffix
+    return ending if ending in ENDINGS else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequencesReading:
+    """How files become sequences."""
+
+    ranges: ClassVar[Ranges] = {"length": {"at least": 1, "at most": 2**16}, "vocabulary": {"at least": 2, "at most": 2**20}}
+
+    text: str | None = None
+    """Column of the texts, of tables (.csv, .parquet and others). None: the only column of texts."""
+    class_column: str | None = None
+    """Column of the class of each text, of tables. None: texts have no classes."""
+    notation: NotationName | None = None
+    """What the tokens are: characters; words, with punctuation marks of their own; or, of molecules, the parts of their SMILES, of their
+    SELFIES, or their graph. None: SMILES of .smi files, words of texts of three words or more on average, else characters."""
+    unit: Unit | None = None
+    """What one sequence is, of text files: a line, a paragraph (an empty line is between two), or a file. None: a line; of a folder a file;
+    of .abc files a tune."""
+    length: int | None = None
+    """Largest number of tokens; longer texts are left out. None: that of the longest text, 256 at most."""
+    vocabulary: int = 8000
+    """Largest number of different tokens. In place of rarer ones stands one for unknown tokens, which models never draw."""
+    lowercase: bool = False
+    """Whether capital letters are made small."""
