@@ -8,7 +8,7 @@ from typing import ClassVar, cast
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, log_softmax, one_hot
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
 from sparring.core.batch import Labels
 from sparring.core.errors import SettingsError
@@ -28,16 +28,6 @@ from sparring.optimizers.optimizers import maker
 
 REWORDED_CHUNK = 256
 """Rewordings are always computed in chunks of this many, so that those of a text do not depend on the other texts."""
-
-
-@dataclass(frozen=True, eq=False)
-class Written:
-    """Texts that the writer made by itself, with gradients."""
-
-    codes: Int64[Tensor, "n t"]
-    states: Float[Tensor, "n t hidden"]
-    log_probability: Float[Tensor, " n"]
-    """Of the tokens that were drawn, in nats."""
 
 
 class RewordingGame(SequenceGame):
@@ -76,13 +66,18 @@ class RewordingGame(SequenceGame):
     # ------------------------------------------------------------------------------------------------------------- training
 
     def play_scorers(self, context: StepContext) -> Losses:
-        """Tell the last class from the first, each scorer on the texts that are its own. Texts of other classes say nothing."""
+        """Tell the last class from the first, each scorer on the texts that are its own, and find how sure scorers may be of others. Texts of
+        other classes say nothing.
+        """
         codes, labels = context.batch.samples.long(), cast(Tensor, context.batch.labels)
         last = len(self.spec.classes) - 1
-        learned = self.scorers.learns(codes) & ((labels == 0) | (labels == last))[:, None]
-        targets = (labels == last).float()[:, None].expand(-1, learned.shape[1])
-        found = nn.functional.binary_cross_entropy_with_logits(self.scorers(codes), targets, reduction="none")
-        return {"cross_entropy": (found * learned).sum(dim=1) / learned.float().mean().clamp(min=1e-6) / learned.shape[1]}
+        extreme, high = ((labels == 0) | (labels == last)).float(), (labels == last).float()
+        learned = self.scorers.learns(codes) * extreme[:, None]
+        found = binary_cross_entropy_with_logits(self.scorers(codes), high[:, None].expand_as(learned), reduction="none")
+        with torch.no_grad():
+            unseen = self.scorers.unseen(codes)
+        calibrated = binary_cross_entropy_with_logits(self.scorers.slope * unseen + self.scorers.shift, high, reduction="none")
+        return {"cross_entropy": (found * learned).sum(dim=1), "calibration": calibrated * extreme}
 
     def play_reconstruct(self, context: StepContext) -> Losses:
         """Write each text from what is left of it."""
@@ -99,10 +94,10 @@ class RewordingGame(SequenceGame):
             states = self.writer.states(codes, memory, known)[0]
             asked = self.other_class(known)
             written = self.write_alone(codes.shape[1], memory, asked, context.streams)
+            states_alone = self.writer.states(written, memory, asked)[0]
         real = self.discriminator(states, places_read(codes), known)
-        return OBJECTIVES[self.settings.objective].discriminator(
-            real, self.discriminator(written.states, places_read(written.codes), asked)
-        )
+        alone = self.discriminator(states_alone, places_read(written), asked)
+        return OBJECTIVES[self.settings.objective].discriminator(real, alone)
 
     def play_reword(self, context: StepContext) -> Losses:
         """Write each text from what is left of it, in the other class: like real ones, to a scorer's liking, and so that it can be found
@@ -110,23 +105,22 @@ class RewordingGame(SequenceGame):
         """
         settings, codes = self.settings, trimmed(context.batch.samples.long())
         known = self.known(codes, context.batch.labels)
-        gaps = self.with_gaps(codes, context.streams)
-        memory = self.writer.read(gaps)
-        found, states = self.nats(codes, memory, known)
-        losses = {"reconstruction": found}
+        memory = self.writer.read(self.with_gaps(codes, context.streams))
+        reconstruction, states = self.nats(codes, memory, known)
         asked = self.other_class(known)
         written = self.write_alone(codes.shape[1], memory, asked, context.streams)
-        read = places_read(written.codes)
+        nats, states_alone = self.nats(written, memory, asked)
         real = self.discriminator(states.detach(), places_read(codes), known)
-        adversarial = OBJECTIVES[settings.objective].generator(real, self.discriminator(written.states, read, asked))
-        losses |= {name: settings.adversarial * each for name, each in adversarial.items()}
-        reward = self.reward(codes, written.codes, asked)
+        adversarial = OBJECTIVES[settings.objective].generator(real, self.discriminator(states_alone, places_read(written), asked))
+        reward = self.reward(codes, written, asked)
         context.metrics["reward"] = reward.mean()
-        advantage = (reward - reward.mean()) / reward.std().clamp(min=1e-3)
-        losses["reward"] = -settings.reward * advantage * written.log_probability / read.sum(dim=1)
-        again = self.writer.read(self.with_gaps(written.codes, context.streams, "again"))
-        losses["back_translation"] = settings.back_translation * self.nats(codes, again, known)[0]
-        return losses
+        again = self.writer.read(self.with_gaps(written, context.streams, "again"))
+        return {
+            "reconstruction": reconstruction,
+            **{name: settings.adversarial * each for name, each in adversarial.items()},
+            "reward": settings.reward * standardized(reward) * nats,
+            "back_translation": settings.back_translation * self.nats(codes, again, known)[0],
+        }
 
     def reward(
         self, codes: Int64[Tensor, "n t"], written: Int64[Tensor, "n t"], asked: Float[Tensor, "n classes"]
@@ -144,7 +138,7 @@ class RewordingGame(SequenceGame):
 
     def known(self, codes: Int64[Tensor, "n t"], labels: Labels | None) -> Float[Tensor, "n classes"]:
         """The class of each text, one-hot; zeros for texts whose class the expecting scorers learn from, and no one else sees."""
-        shown = self.scorers.learns(codes)[:, :1]
+        shown = self.shown_classes(codes)[:, None]
         return one_hot(cast(Tensor, labels), len(self.spec.classes)).float() * shown
 
     def other_class(self, known: Float[Tensor, "n classes"]) -> Float[Tensor, "n classes"]:
@@ -169,27 +163,11 @@ class RewordingGame(SequenceGame):
         spread = torch.zeros(codes.shape, device=codes.device).masked_scatter(read > 0, each)
         return spread.sum(dim=1) / read.sum(dim=1).mean(), states
 
-    def write_alone(self, length: int, memory: Memory, condition: Float[Tensor, "n classes"], streams: Streams) -> Written:
-        """Texts by the writer itself. Each token is drawn by the softmax; gradients go through as if its embedding were the mean of all
-        by that softmax (a straight-through estimator, Bengio et al. 2013).
-        """
-        writer, n = self.writer, len(condition)
-        inputs = writer.embedding(torch.full((n,), START, device=condition.device))
-        state = writer.first_state(memory, condition)
-        chance = (streams.uniform("written", n, length) + 1) / 2
-        codes, states, log_probabilities = [], [], []
-        going = torch.ones(n, dtype=torch.bool, device=condition.device)
-        for place in range(length):
-            logits, state = writer.step(inputs, state, memory, condition)
-            drawn = draw_codes(logits.detach(), chance[:, place])
-            log_probability = log_softmax(logits.float(), dim=1)
-            soft = log_probability.exp() @ writer.embedding.weight
-            inputs = writer.embedding(drawn) + soft - soft.detach()
-            log_probabilities.append(log_probability.gather(1, drawn[:, None])[:, 0] * going)
-            codes.append(torch.where(going, drawn, END))
-            states.append(state[0])
-            going = going & (drawn != END)
-        return Written(torch.stack(codes, dim=1), torch.stack(states, dim=1), torch.stack(log_probabilities, dim=1).sum(dim=1))
+    def write_alone(self, length: int, memory: Memory, condition: Float[Tensor, "n classes"], streams: Streams) -> Int64[Tensor, "n length"]:
+        """Texts by the writer itself, without gradients."""
+        with torch.no_grad():
+            chance = (streams.uniform("written", len(condition), length) + 1) / 2
+            return self.write(memory, condition, chance, torch.ones(len(condition), device=self.device))
 
     # ------------------------------------------------------------------------------------------------------------- in use
 
@@ -248,6 +226,20 @@ class RewordingGame(SequenceGame):
                 found.append(self.reword_chunk(chunk, draws, seed)[: len(some)])
         return torch.cat(found)
 
+    def liking(self, codes: Int64[Tensor, "n length"]) -> Float[Tensor, " n"]:
+        """See `capabilities.Rewords`."""
+        with evaluating(self):
+            return self.scorers(codes)[:, 0]
+
+    def expected(self, codes: Int64[Tensor, "n length"]) -> Float[Tensor, " n"]:
+        """See `capabilities.Rewords`."""
+        with evaluating(self):
+            return self.scorers.expected(codes)
+
+    def shown_classes(self, codes: Int64[Tensor, "n length"]) -> Bool[Tensor, " n"]:
+        """See `capabilities.Rewords`."""
+        return self.scorers.learns(codes)[:, 0]
+
     def reword_chunk(self, codes: Int64[Tensor, "n length"], draws: int, seed: int) -> Int64[Tensor, "n draws length"]:
         """Rewordings by the random numbers of each text. Of the first half, the words that the guiding scorer likes least go first; of the
         others, any. How many go, and the temperature, rise from the first to the last.
@@ -275,6 +267,13 @@ class RewordingGame(SequenceGame):
             f"This model writes a text token by token, in up to {self.sequence_spec.length} passes of its network, and an exported file is "
             "one pass. Use it with `sparring reword`."
         )
+
+
+def standardized(rewards: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Rewards less their mean, over their standard deviation: weights of the log-likelihoods of what was drawn, whose gradient is that of
+    the mean reward (Williams 1992, with a baseline), but for a factor.
+    """
+    return (rewards - rewards.mean()) / rewards.std(correction=0).clamp(min=1e-3)
 
 
 def trimmed(codes: Int64[Tensor, "n length"]) -> Int64[Tensor, "n t"]:

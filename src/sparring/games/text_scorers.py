@@ -49,6 +49,7 @@ class TextScorers(nn.Module):
         self.register_buffer("digests", digests, persistent=False)
         self.weights = nn.Parameter(torch.zeros(BUCKETS, 1 + self.EXPECTING))
         self.bias = nn.Parameter(torch.zeros(1 + self.EXPECTING))
+        self.slope, self.shift = nn.Parameter(torch.ones(())), nn.Parameter(torch.zeros(()))
         self.features: Int64[Tensor, "codes parts"]
         self.digests: Int64[Tensor, " codes"]
 
@@ -81,9 +82,13 @@ class TextScorers(nn.Module):
         others = torch.arange(self.EXPECTING, device=codes.device) + self.EXPECTING
         return torch.cat([fold < self.EXPECTING, (fold >= self.EXPECTING) & (fold != others)], dim=1)
 
-    def expected(self, codes: Int64[Tensor, "n length"]) -> Float[Tensor, " n"]:
-        """The probability of the last class against the first, by the scorers that expect and have not learned from a text: the mean of
-        their log-odds.
-        """
+    def unseen(self, codes: Int64[Tensor, "n length"]) -> Float[Tensor, " n"]:
+        """The mean of the log-odds of the scorers that expect and have not learned from a text."""
         use = ~self.learns(codes)[:, 1:]
-        return ((self(codes)[:, 1:] * use).sum(dim=1) / use.sum(dim=1)).sigmoid()
+        return (self(codes)[:, 1:] * use).sum(dim=1) / use.sum(dim=1)
+
+    def expected(self, codes: Int64[Tensor, "n length"]) -> Float[Tensor, " n"]:
+        """The probability of the last class against the first, by scorers that have not learned from a text: `unseen`, with the slope and
+        shift with which it is right on training texts (Platt 1999).
+        """
+        return (self.slope * self.unseen(codes) + self.shift).sigmoid()

@@ -8,11 +8,18 @@ import numpy as np
 from sparring.data.sequences.notations import UNKNOWN, words_of
 
 NUMBER_WORDS = frozenset("one two three four five six seven eight nine ten eleven twelve".split())
+FUNCTION_WORDS = frozenset("a an and are as at be but by for from in is it its just my of on only or our the this to us w we with you your".split())
+"""Words that say nothing of a thing by themselves."""
 NAME_SHARE, NAME_COUNT = 0.8, 3
 """A name has a capital letter in at least this share of the places that can tell, and so many of them."""
-TELLING_SHARE, TELLING_DEVIATION, TELLING_COUNT = 0.25, 5.0, 20
+TELLING_SHARE, TELLING_DEVIATION, TELLING_COUNT = 0.2, 5.0, 20
 """A word tells groups apart if at least this share of its texts would have to change groups for it to be spread as all texts are, if a group
 has it more often than chance allows by so many standard deviations, and if it is in so many texts."""
+
+
+def word_forms(text: str) -> list[str]:
+    """The words of a text in small letters, without punctuation marks."""
+    return [word for token in words_of(text) if any(map(str.isalnum, word := token.strip().lower()))]
 
 
 def keeps(token: str, kept: Collection[str]) -> bool:
@@ -46,7 +53,7 @@ def telling_words(texts: Sequence[str], groups: Sequence[str]) -> set[str]:
     found = set()
     for word, count in counts.items():
         total = count.sum()
-        if total < TELLING_COUNT or not any(map(str.isalpha, word)):
+        if total < TELLING_COUNT or word in FUNCTION_WORDS or not any(map(str.isalpha, word)):
             continue
         moved = np.abs(count / total - share).sum() / 2
         deviation = (count - share * total) / np.sqrt(share * (1 - share) * total + 1e-9)
