@@ -12,6 +12,9 @@ from sparring.core.errors import SettingsError
 if TYPE_CHECKING:
     from sparring.inference.model import Model
 
+SHOWN_TEXTS = 5
+"""Number of texts that are printed, too."""
+
 
 def sample(
     run: Run,
@@ -20,12 +23,12 @@ def sample(
         arg(
             name="number",
             aliases=("-n",),
-            help="Number of images (of each class, with --label all), rows, windows, patients or order lines.",
+            help="Number of images (of each class, with --label all), rows, windows, patients, order lines or texts.",
         ),
     ] = 64,
     seed: int = 0,
     label: tuple[str, ...] = (),
-    truncation: float | None = None,
+    truncation: Annotated[float | None, arg(aliases=("--temperature",))] = None,
     where: tuple[str, ...] = (),
     customers: Literal["own", "fresh"] | None = None,
     out: Path | None = None,
@@ -33,7 +36,7 @@ def sample(
     checkpoint: Checkpoint = "last",
     seed_style: Literal["own", "nvidia"] = "own",
 ) -> int:
-    """Generate images, rows of a table, windows of time series, patients of health records, or order lines, with a trained model.
+    """Generate images, rows of a table, windows of time series, patients, order lines, or texts, with a trained model.
 
     Args:
         seed: Seed of the images. Image i of a seed does not depend on the number of images.
@@ -50,25 +53,31 @@ def sample(
             one. Default: fresh, unless --where names a customer.
         out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images; of models that
             work pixel by pixel also a video of that (.gif, .mp4). For rows, windows, patients and lines: .csv, .tsv, .parquet, .feather,
-            .jsonl or .xlsx; for the lines of a product also .html, a page with the demand that they foresee. Default: RUN-seed-SEED.png or
-            .csv.
+            .jsonl or .xlsx; for the lines of a product also .html, a page with the demand that they foresee. For texts: .txt, .smi, or a
+            table with a column of them. Default: RUN-seed-SEED.png, .csv or .txt.
         seed_style: How seeds become latents: own, or nvidia, for StyleGANs: the images that NVIDIA's programs make of the seeds from --seed
             on, one each.
     """
     from sparring import api
     from sparring.core.formatting import plural
     from sparring.data.tables.table_files import is_table_name
-    from sparring.games.capabilities import DrawsRowByRow, MakesOrders, MakesRecords, MakesRows, SimulatesSeries
+    from sparring.games.capabilities import DrawsRowByRow, MakesOrders, MakesRecords, MakesRows, MakesSequences, SimulatesSeries
     from sparring.inference.labels import each_of, joined
     from sparring.inference.sampling import in_proportion
+    from sparring.inference.texts import LINES
     from sparring.media.image_files import OutputKind, output_kind
     from sparring.media.save_images import save_images
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
-    if out is not None and not is_table_name(out) and out.suffix.lower() != ".html":
+    if out is not None and not is_table_name(out) and out.suffix.lower() not in {".html", *LINES}:
         output_kind(out, "video", "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
+    if isinstance(model.game, MakesSequences):
+        given = {"--where": bool(where), "--customers": customers is not None, "--seed-style": seed_style != "own"}
+        if unused := [flag for flag, is_given in given.items() if is_given]:
+            raise SettingsError(f"{run} makes texts: leave out {' and '.join(unused)}.")
+        return _sample_texts(model, number, seed, label, truncation, out or Path(f"{run.resolve().stem}-seed-{seed}.txt"))
     for_images = bool(label) or truncation is not None or seed_style != "own"
     if isinstance(model.game, MakesRows | MakesOrders | MakesRecords | SimulatesSeries):
         return _sample_lines(model, run, number, seed, where, customers, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"), for_images)
@@ -103,6 +112,23 @@ def _watch(model: "Model", number: int, seed: int, label: str | None, truncation
     scale = max(1, 64 // model.spec.height)
     save_gif_or_video([grid(float_to_pixels(images).cpu().numpy(), scale=scale) for images in stages], out, hold_last=2.0)
     console().print(f"{plural(number, 'image', 'images')}, drawn row by row: {out}")
+    return 0
+
+
+def _sample_texts(model: "Model", number: int, seed: int, label: tuple[str, ...], temperature: float | None, out: Path) -> int:
+    from sparring.inference.texts import draw_texts, save_texts, sequence_spec_of, text_ending_of
+
+    text_ending_of(out)  # before anything is drawn
+    if len(label) > 1:
+        raise SettingsError(f"Texts are of one class, or of all in turn: name one with --label, not {len(label)}.")
+    texts = draw_texts(model, number, seed=seed, label=label[0] if label else None, temperature=temperature)
+    written = [text for text in texts if text is not None]
+    save_texts(written, out)
+    items, lost = sequence_spec_of(model).cut.items, number - len(written)
+    left_out = f" ({lost:,} of {number:,} sequences stand for none)" if lost else ""
+    console().print(f"{len(written):,} {items}: {out}{left_out}", highlight=False)
+    for text in written[:SHOWN_TEXTS]:
+        console().print(f"  {text}".replace("\n", "\n  "), highlight=False, markup=False)
     return 0
 
 

@@ -24,6 +24,10 @@ class Spec:
         """Shape of one sample as networks see it."""
         raise NotImplementedError
 
+    def comparable(self, samples: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
+        """Samples as numbers whose differences say how unlike they are. By default they are such numbers."""
+        return samples
+
     @property
     def condition_names(self) -> tuple[str, ...]:
         """A name for each number of a condition (what conditional networks are told): those of the classes. Empty without labels."""

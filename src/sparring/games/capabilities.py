@@ -244,6 +244,11 @@ class MakesSequences(Protocol):
     """Makes sequences of tokens: samples are codes as `SequenceSpec` has them."""
 
     @property
+    def conditional(self) -> bool:
+        """Whether sequences are asked for by class."""
+        ...
+
+    @property
     def sequence_spec(self) -> SequenceSpec:
         """What a sequence is."""
         ...

@@ -3,7 +3,7 @@
 import contextlib
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -78,12 +78,14 @@ class HealthMeasurements:
         """Images of the data that the discriminator is shown."""
         self.held_out = batch_of(holdout, spread_indices(len(holdout), most)) if holdout is not None and len(holdout) > 1 else None
         """Held-out images that the discriminator is shown."""
-        self.rows, self.labels, self.pixel_statistics = read_rows(data, indices)
+        spec = getattr(data, "spec", None)
+        self.comparable: Callable[[Tensor], Tensor] = (lambda samples: samples) if spec is None else spec.comparable
+        """Makes samples of numbers whose differences say how unlike they are."""
+        self.rows, self.labels, self.pixel_statistics = read_rows(data, indices, self.comparable)
         self.unit_distance = max(mean_distance(self.rows[:COMPARED_IMAGES]), 1e-6)
         """Mean distance of two real images: the unit of all distances."""
         self.has_images = self.real.samples.ndim == 4
         """Whether the data are images, and not points in the plane or rows of a table."""
-        spec = getattr(data, "spec", None)
         self.probe = None if spec is None else MODALITIES[spec.kind].probe(data, holdout, seed)
         """What is measured of this kind of data alone."""
 
@@ -125,9 +127,9 @@ class HealthMeasurements:
             if logits is not None:
                 found |= self.measure_discriminator(game, Batch(images, labels), logits)
             found |= self.measure_samples(images, labels)
-            rows = [rows_of(images.cpu())]
+            rows = [self.rows_of(images)]
             if ema_samples and ema is not game:
-                rows.append(rows_of(ema.sample(len(self.real), self.seed, self.requested_labels(game)).cpu()))
+                rows.append(self.rows_of(ema.sample(len(self.real), self.seed, self.requested_labels(game))))
                 of_ema = self.measure_diversity(rows[1])
                 found |= {own: of_ema[signal] for signal, own in zip(signals.SAMPLE_DIVERSITY, signals.EMA_SAMPLE_DIVERSITY, strict=True)}
             nearest = squared_distances(torch.cat(rows), self.rows).argmin(dim=1)
@@ -174,7 +176,7 @@ class HealthMeasurements:
     def measure_samples(self, images: Float[Tensor, "n ..."], labels: Labels | None) -> dict[signals.Signal, Any]:
         """How samples compare with real images. `labels`: those that were asked for."""
         images = images.cpu()
-        rows = rows_of(images)
+        rows = self.rows_of(images)
         nearest, indices = squared_distances(rows, self.rows).sqrt().min(dim=1)
         found: dict[signals.Signal, Any] = {
             **self.measure_diversity(rows),
@@ -186,13 +188,17 @@ class HealthMeasurements:
         if self.has_images:
             found[signals.CHECKERBOARD] = checkerboard(images)
         if self.held_out is not None:
-            distances = squared_distances(rows_of(self.held_out.samples), self.rows).sqrt().amin(dim=1)
+            distances = squared_distances(self.rows_of(self.held_out.samples), self.rows).sqrt().amin(dim=1)
             found[signals.NEAREST_REAL_OF_HOLDOUT] = distances.median().item() / self.unit_distance
         if self.labels is not None and labels is not None:
             found[signals.CLASS_AGREEMENT] = (self.labels[indices] == labels.cpu()).double().mean().item()
             if self.modes is self.labels:
                 found[signals.CLASS_AGREEMENT_BY_CLASS] = agreements(labels.cpu(), self.labels[indices], self.mode_count)
         return found
+
+    def rows_of(self, images: Float[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
+        """Images as rows of numbers that can be compared."""
+        return rows_of(self.comparable(images.cpu()))
 
     @cached_property
     def modes(self) -> Int64[Tensor, " n"]:
@@ -251,9 +257,9 @@ def label_agreement(rows: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> 
 
 
 def read_rows(
-    data: Dataset, indices: Int64[np.ndarray, " n"]
+    data: Dataset, indices: Int64[np.ndarray, " n"], comparable: Callable[[Tensor], Tensor]
 ) -> tuple[Float[Tensor, "n d"], Int64[Tensor, " n"] | None, dict[signals.Signal, float]]:
-    """Rows of these images, their labels as the game gets them, and statistics of their pixels. A few images are read at a time, for they
+    """Rows of these images (of what `comparable` makes of them), their labels as the game gets them, and statistics of their pixels. A few images are read at a time, for they
     may be large.
     """
     rows: list[Tensor] = []
@@ -264,7 +270,7 @@ def read_rows(
     for start in range(0, len(indices), CHUNK):
         batch = batch_of(data, indices[start : start + CHUNK])
         images = batch.samples
-        rows.append(rows_of(images))
+        rows.append(rows_of(comparable(images)))
         labels += [] if batch.labels is None or batch.labels.ndim > 1 else [batch.labels]
         minimum, maximum = min(minimum, images.min().item()), max(maximum, images.max().item())
         mean_square += images.square().mean().item() * len(images) / len(indices)

@@ -15,6 +15,7 @@ from torch import Tensor
 from sparring.core.batch import Labels
 from sparring.core.errors import SettingsError, did_you_mean, listed
 from sparring.data.images.image_labels import ImageLabel, rows_like, values_of_labels
+from sparring.games.capabilities import MakesSequences
 from sparring.inference.interpolation import walk
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def label_of(model: "Model", label: str | int) -> int:
 
 def refuse_unconditional(model: "Model") -> None:
     """Raise a SettingsError if samples of a model cannot be asked for by label."""
-    if not model.latent_game.conditional:
+    game = model.game if isinstance(model.game, MakesSequences) else model.latent_game
+    if not game.conditional:
         raise SettingsError(
             f"{model.source} was trained without classes, so none can be asked for. Train with a --condition, on data that has classes."
         )

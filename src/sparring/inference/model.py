@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from jaxtyping import Float
+import numpy as np
+from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 from sparring.core.errors import CheckpointError, SettingsError
@@ -15,17 +16,47 @@ from sparring.core.hardware import refuse_absent_gpu
 from sparring.data.images.image_spec import IMAGE_CHANNELS
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing
-from sparring.games.capabilities import Direction, MakesOrders, MakesRecords, MakesRows, Samples, ScoresRows, SimulatesSeries, Translates
+from sparring.games.capabilities import (
+    Direction,
+    MakesOrders,
+    MakesRecords,
+    MakesRows,
+    MakesSequences,
+    Rewords,
+    Samples,
+    ScoresRows,
+    SimulatesSeries,
+    Translates,
+)
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame
-from sparring.inference import orders_of_model, patients, sampling, table_rows, translate_images
+from sparring.inference import orders_of_model, patients, sampling, table_rows, texts, translate_images
 from sparring.inference.labels import Asked, label_of
 from sparring.inference.tiling import TILE
 
 if TYPE_CHECKING:
     from sparring.training.session import SessionResult
+
+OTHER_MAKERS: tuple[tuple[type, str, str], ...] = (
+    (MakesRows, "rows of a table", "model.rows"),
+    (MakesRecords, "patients of health records", "model.patients"),
+    (MakesOrders, "order lines", "model.rows"),
+    (SimulatesSeries, "time series", "sparring.simulate"),
+    (MakesSequences, "texts", "model.texts"),
+)
+"""By ability, what games make that are not images, and the function for it."""
+COMMANDS: tuple[tuple[type, str], ...] = (
+    (ScoresRows, "score {} new.csv"),
+    (MakesRows, "sample {} -n 1000 --out rows.csv"),
+    (MakesRecords, "sample {} -n 1000 --out patients.csv"),
+    (MakesOrders, "sample {} -n 1000 --out orders.csv"),
+    (SimulatesSeries, "simulate {} --paths 1000"),
+    (Rewords, "reword {} texts.csv"),
+    (MakesSequences, "sample {} -n 1000 --out texts.txt"),
+)
+"""By ability, the command that uses a model."""
 
 
 @dataclass
@@ -59,16 +90,9 @@ class Model:
     @property
     def latent_game(self) -> LatentGame:
         """The game, if its images come of latents; a SettingsError if not."""
-        if isinstance(self.game, MakesRows):
-            raise SettingsError(f"{self.source} makes rows of a table, not images. Use it with: {self.use} (in Python: model.rows)")
-        if isinstance(self.game, MakesRecords):
-            raise SettingsError(
-                f"{self.source} makes patients of health records, not images. Use it with: {self.use} (in Python: model.patients)"
-            )
-        if isinstance(self.game, MakesOrders):
-            raise SettingsError(f"{self.source} makes order lines, not images. Use it with: {self.use} (in Python: model.rows)")
-        if isinstance(self.game, SimulatesSeries):
-            raise SettingsError(f"{self.source} makes time series, not images. Use it with: {self.use} (in Python: sparring.simulate)")
+        for ability, makes, in_python in OTHER_MAKERS:
+            if isinstance(self.game, ability):
+                raise SettingsError(f"{self.source} makes {makes}, not images. Use it with: {self.use} (in Python: {in_python})")
         if not isinstance(self.game, Samples):
             raise SettingsError(f"{self.source} makes images of images, not of noise. Use it with: {self.use}")
         return cast(LatentGame, self.game)
@@ -83,16 +107,9 @@ class Model:
     @property
     def use(self) -> str:
         """The command that uses it."""
-        if isinstance(self.game, ScoresRows):
-            return f"sparring score {shlex.quote(str(self.source))} new.csv"
-        if isinstance(self.game, MakesRows):
-            return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out rows.csv"
-        if isinstance(self.game, MakesRecords):
-            return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out patients.csv"
-        if isinstance(self.game, MakesOrders):
-            return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out orders.csv"
-        if isinstance(self.game, SimulatesSeries):
-            return f"sparring simulate {shlex.quote(str(self.source))} --paths 1000"
+        for ability, command in COMMANDS:
+            if isinstance(self.game, ability):
+                return f"sparring {command.format(shlex.quote(str(self.source)))}"
         verb, rest = ("sample", "-n 64 --seed 1") if isinstance(self.game, Samples) else ("translate", "IN OUT")
         return f"sparring {verb} {shlex.quote(str(self.source))} {rest}"
 
@@ -206,6 +223,20 @@ class Model:
         form of the data: a long file or a matrix. Patient i of a seed is the same whatever `n` and `first` are.
         """
         return patients.patients_as_frame(self, n, seed=seed, first=first)
+
+    # ---------------------------------------------------------------------------------------------- models of sequences
+
+    def texts(
+        self, n: int, *, seed: int = 0, first: int = 0, label: str | int | None = None, temperature: float | None = None
+    ) -> list[str | None]:
+        """`n` texts (or molecules, as text). Text i of a seed is the same whatever `n` and `first` are. None for sequences that stand for
+        no text. `label`: class of all of them, by default every class in turn. `temperature`: below 1 more typical and less varied texts.
+        """
+        return texts.draw_texts(self, n, seed=seed, first=first, label=label, temperature=temperature)
+
+    def log_likelihoods(self, of_texts: Sequence[str], *, label: str | int | None = None) -> Float64[np.ndarray, " n"]:
+        """Natural logarithm of the probability of each text, of models of sequences that know it. See `sparring.inference.texts`."""
+        return texts.log_likelihoods(self, of_texts, label)
 
     # --------------------------------------------------------------------------------------------- models that translate
 

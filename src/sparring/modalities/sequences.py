@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import UInt8
 
-from sparring.core.formatting import plural
 from sparring.core.settings_checks import range_problems, type_problems
 from sparring.data.dataset import Dataset
 from sparring.data.sequences.plot_texts import draw_texts
@@ -74,14 +73,16 @@ class Sequences:
         spec, items = dataset.spec, dataset.spec.cut.items
         lengths = (dataset.codes() > 0).sum(axis=1)
         console.print(
-            f"{len(dataset):,} {items} from {called(data)}, of {lengths.min()} to {lengths.max()} {spec.token_noun}, {lengths.mean():.1f} on "
-            f"average; {len(spec.tokens):,} different ones.",
+            f"{len(dataset):,} {items} from {called(data)}, of {lengths.min()} to {lengths.max()} {spec.token_noun}, "
+            f"{lengths.mean():.1f} on average; {len(spec.tokens):,} different ones.",
             highlight=False,
             markup=False,
         )
         if spec.unknown is not None:
             share = float((dataset.codes() == spec.unknown).sum() / lengths.sum())
-            console.print(f"{share:.1%} of all are too rare to be among them, and stand as unknown; --vocabulary changes that.", highlight=False)
+            console.print(
+                f"{share:.1%} of all are too rare to be among them, and stand as unknown; --vocabulary changes that.", highlight=False
+            )
         for note in notes:
             console.print(note, highlight=False, markup=False)
         return dataset

@@ -1,5 +1,7 @@
 """A recurrent network over a sequence of vectors, a step at a time or all steps at once."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -7,6 +9,9 @@ from torch import Tensor, nn
 
 class RecurrentCore(nn.Module):
     """Gated recurrent units (Cho et al. 2014). What comes out at a step depends on that step and those before it alone."""
+
+    rows_at: ClassVar[int] = 1
+    """Dimension of a state's tensors that is that of the sequences."""
 
     def __init__(self, in_size: int, hidden: int, layers: int, condition_size: int = 0) -> None:
         super().__init__()

@@ -1,5 +1,7 @@
 """A causal transformer over a sequence of vectors, a step at a time or all steps at once."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -38,6 +40,9 @@ class TransformerCore(nn.Module):
     """A causal transformer (Vaswani et al. 2017) with learned positions. What comes out at a step depends on that step and those before it
     alone.
     """
+
+    rows_at: ClassVar[int] = 0
+    """Dimension of a state's tensors that is that of the sequences."""
 
     def __init__(self, in_size: int, width: int, layers: int, heads: int, length: int, dropout: float, condition_size: int = 0) -> None:
         super().__init__()

@@ -6,12 +6,16 @@ from functools import cached_property
 from typing import Any, ClassVar, cast, get_args
 
 import numpy as np
-from jaxtyping import Int, Int64
+from jaxtyping import Float, Int, Int64
+from torch import Tensor
 
 from sparring.core.data_spec import Spec
+from sparring.core.random_streams import Streams
 from sparring.data.sequences.kept_words import keeps
 from sparring.data.sequences.notations import NOTATIONS, UNKNOWN, Notation, NotationName
 
+SIGNATURE = 8
+"""Random numbers that stand for a token where sequences are compared."""
 END = 0
 """The code after the last token of a sequence, and of all places after it."""
 
@@ -62,6 +66,13 @@ class SequenceSpec(Spec):
     def cut(self) -> Notation:
         """How texts are cut into tokens."""
         return NOTATIONS[self.notation]
+
+    def comparable(self, samples: Float[Tensor, "n length"]) -> Float[Tensor, "n numbers"]:
+        """See Spec: for each place random numbers that are the token's. Two sequences are as far apart, nearly, as the square root of the
+        number of places in which they differ, for neighboring codes are no more alike than others.
+        """
+        table = Streams(0, 0, scope="token signatures").normal("table", self.vocabulary, SIGNATURE)
+        return table[samples.long().cpu()].flatten(1)
 
     def codes_of_tokens(self, tokens: Sequence[str]) -> Int64[np.ndarray, " length"] | None:
         """The codes of a sequence; None if it is too long, or has a token without a code."""
