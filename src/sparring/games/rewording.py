@@ -45,9 +45,7 @@ class RewordingGame(SequenceGame):
         self.settings, classes = settings, len(spec.classes)
         self.writer = Rewriter(spec.vocabulary, classes, settings.embedding, settings.hidden, settings.dropout)
         self.discriminator = StateDiscriminator(settings.hidden, classes, settings.discriminator_channels)
-        self.scorers = TextScorers(spec.tokens)
-        self.register_buffer("kept", torch.tensor([False, *spec.kept_tokens]), persistent=False)
-        self.kept: Bool[Tensor, " vocabulary"]
+        self.scorers = TextScorers(spec.tokens, spec.kept_tokens)
         adam = partial(maker, "adam", momentum=0.0)
         self.players = (
             Player("writer", ("writer",), adam(settings.learning_rate, betas=settings.betas), has_ema=settings.ema_samples > 0),
@@ -132,8 +130,8 @@ class RewordingGame(SequenceGame):
 
     def astray(self, codes: Int64[Tensor, "n t"], written: Int64[Tensor, "n u"]) -> Float[Tensor, " n"]:
         """Number of words to be kept that are in one text alone."""
-        lost = self.kept[codes] & ~(codes[:, :, None] == written[:, None]).any(dim=2)
-        made_up = self.kept[written] & ~(written[:, :, None] == codes[:, None]).any(dim=2)
+        lost = self.scorers.kept[codes] & ~(codes[:, :, None] == written[:, None]).any(dim=2)
+        made_up = self.scorers.kept[written] & ~(written[:, :, None] == codes[:, None]).any(dim=2)
         return (lost.sum(dim=1) + made_up.sum(dim=1)).float()
 
     def known(self, codes: Int64[Tensor, "n t"], labels: Labels | None) -> Float[Tensor, "n classes"]:
@@ -150,7 +148,7 @@ class RewordingGame(SequenceGame):
     def with_gaps(self, codes: Int64[Tensor, "n t"], streams: Streams, name: str = "gaps") -> Int64[Tensor, "n t"]:
         """Texts without a random choice of the words that need not be kept: of each text, another share of them."""
         share, chance = streams.uniform(f"{name} share", len(codes), 1), streams.uniform(name, *codes.shape)
-        return without(codes, (chance < share) & ~self.kept[codes])
+        return without(codes, (chance < share) & ~self.scorers.kept[codes])
 
     def nats(
         self, codes: Int64[Tensor, "n t"], memory: Memory, condition: Float[Tensor, "n classes"]
@@ -249,7 +247,7 @@ class RewordingGame(SequenceGame):
         chance = torch.stack([(each.uniform("tokens", draws, length) + 1) / 2 for each in streams]).flatten(0, 1)
         noise = torch.stack([(each.uniform("gaps", draws, length) + 1) / 2 for each in streams])
         level = torch.linspace(0, 1, (draws + 1) // 2, device=self.device).repeat(2)[:draws]
-        movable = (codes != END) & ~self.kept[codes]
+        movable = (codes != END) & ~self.scorers.kept[codes]
         liking = self.scorers.liking()[codes].masked_fill(~movable, torch.inf)
         rank = liking.argsort(dim=1).argsort(dim=1) / movable.sum(dim=1, keepdim=True).clamp(min=1)
         by_liking = torch.arange(draws, device=self.device) < draws // 2
@@ -329,7 +327,7 @@ class RewordingRecipe(Recipe):
     """Learning rate of the discriminator, until it begins to fall."""
     objective: ObjectiveName = "non-saturating"
     """Losses of the discriminator and of the writer against it. (See `sparring train dcgan --help`.)"""
-    reconstruction_samples: int = 150_000
+    reconstruction_samples: int = 120_000
     """Number of texts for which the writer learns to reconstruct alone, before the others play."""
     adversarial: float = 0.1
     """Weight of the adversarial loss of the writer."""

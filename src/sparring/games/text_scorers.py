@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int32, Int64
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
@@ -33,24 +33,25 @@ def features_of(token: str) -> list[int]:
 
 class TextScorers(nn.Module):
     """Scorers of the texts of one vocabulary. Scorer 0 may guide a game; the others say what is to be expected of a text, and no game sees
-    them. Half of the texts, by a digest of their words, is for the first; each of the others learns from two thirds of the other half, so
-    that every text has scorers that have not learned from it.
+    them. Half of the texts, by a digest of their words, is for the first; each of the others learns from two thirds of the other half, so that
+    every text has scorers that have not learned from it. They also know which tokens a rewording has to keep.
     """
 
     EXPECTING = FOLDS // 2
     """Number of scorers that expect."""
 
-    def __init__(self, tokens: Sequence[str]) -> None:
+    def __init__(self, tokens: Sequence[str], kept: Sequence[bool]) -> None:
         super().__init__()
         found = [[0], *map(features_of, tokens)]
         widest = max(map(len, found))
-        self.register_buffer("features", torch.tensor([[*each, *[0] * (widest - len(each))] for each in found]), persistent=False)
-        digests = torch.tensor([0, *(1 + digest(token.strip().lower()) for token in tokens)])
-        self.register_buffer("digests", digests, persistent=False)
+        self.register_buffer("features", torch.tensor([[*each, *[0] * (widest - len(each))] for each in found], dtype=torch.int32))
+        self.register_buffer("digests", torch.tensor([0, *(1 + digest(token.strip().lower()) for token in tokens)]))
+        self.register_buffer("kept", torch.tensor([False, *kept]))
         self.weights = nn.Parameter(torch.zeros(BUCKETS, 1 + self.EXPECTING))
         self.bias = nn.Parameter(torch.zeros(1 + self.EXPECTING))
         self.slope, self.shift = nn.Parameter(torch.ones(())), nn.Parameter(torch.zeros(()))
-        self.features: Int64[Tensor, "codes parts"]
+        self.features: Int32[Tensor, "codes parts"]
+        self.kept: Bool[Tensor, " codes"]
         self.digests: Int64[Tensor, " codes"]
 
     def forward(self, codes: Int64[Tensor, "n length"]) -> Float[Tensor, "n scorers"]:
