@@ -10,7 +10,7 @@ from rich.console import Console
 
 import sparring
 from sparring import recipes
-from support import fraud_tables, orders, records, series, table_models, tiny
+from support import fraud_tables, orders, records, series, table_models, texts, tiny
 
 CLASSES = {
     "cgan": "concatenate", "acgan": "auxiliary", "sngan": "projection", "biggan": "projection", "stylegan2": "projection",
@@ -82,6 +82,11 @@ def _orders(name: str, folder: Path) -> tuple[object, Mapping[str, Any]]:
     return orders.write_log(folder, orders.log(200)), {**orders.COLUMNS, **orders.SMALL, **orders.COMMON, "steps": 6}
 
 
+def _sequences(name: str, folder: Path) -> tuple[object, Mapping[str, Any]]:
+    return texts.write_titles(folder), {**texts.SMALL_OF.get(name, {}), "batch_size": 8}
+
+
 _KINDS: Mapping[str, Callable[[str, Path], tuple[object, Mapping[str, Any]]]] = {
     "images": _images, "pairs": _pairs, "tables": _tables, "series": _series, "records": _records, "orders": _orders,
+    "sequences": _sequences,
 }  # fmt: skip

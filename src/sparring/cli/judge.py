@@ -61,6 +61,8 @@ def judge(
     twins: bool | None = None,
     private: bool = False,
     orders: tuple[str, ...] = (),
+    text: str | None = None,
+    temperatures: tuple[float, ...] = (),
     amount: str | None = None,
     review_cost: float = 0.0,
     size: int | None = None,
@@ -73,8 +75,8 @@ def judge(
     """Score samples against real images: FD, KD, Inception Score, precision, recall, density, coverage and copied training images, with
     standard errors and a report. Translation models are scored by pairs, or by two sets of images. Rows of tables are scored between
     independent columns and held-out rows, windows of time series between steps in random order and held-out windows, patients of health
-    records between independent codes and held-out patients, order lines between independent columns and held-out baskets, and scores of
-    frauds beside boosted trees.
+    records between independent codes and held-out patients, order lines between independent columns and held-out baskets, texts
+    between independent tokens and held-out texts, and scores of frauds beside boosted trees.
 
     Args:
         extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
@@ -99,6 +101,8 @@ def judge(
         private: For tables: attack the training rows, to measure what the synthetic ones give away. The report then shows no real rows.
         orders: For two files of orders: the role of each column, such as customer=id product=sku time=date price=amount. (Roles: customer,
             product, time, price, quantity, group, customer_group.)
+        text: For two tables with texts: the column that has them. (Text files, such as .txt and .smi, need none.)
+        temperatures: For models of texts: further temperatures at which samples are scored, such as 0.7 0.85 1.0, for curves.
         amount: For models that score frauds: the column with the money that a fraud takes.
         review_cost: For models that score frauds: what looking at one alert costs, in the unit of the amounts.
         patient: For two tables of health records: the column that says which patient a row is of.
@@ -133,11 +137,18 @@ def judge(
     of_records = {"patient": patient, "code": code, "time": time, "count": count, "visits": visits}
     of_records |= {"values": values != "binary" and values, "records": records}
     of_records = {name: value for name, value in of_records.items() if value}
-    judged = kind_judged(model, first, holds_records=bool(of_records), holds_orders=bool(orders))
+    judged = kind_judged(model, first, holds_records=bool(of_records), holds_orders=bool(orders), holds_texts=text is not None)
     if judged is not None:
         given: dict[str, Any] = dict(of_records)
         given |= {"B": second, "samples": samples != SAMPLES and samples, "held-out": held_out, "target": target, "private": private}
-        given |= {"orders": orders, "amount": amount, "review-cost": review_cost, "write-statistics": write_statistics}
+        given |= {
+            "text": text,
+            "temperatures": temperatures,
+            "orders": orders,
+            "amount": amount,
+            "review-cost": review_cost,
+            "write-statistics": write_statistics,
+        }
         given |= {"device": device != "cpu"}
         given |= {"extractor": extractor != "lite0", "truncation": truncation, "weights": weights, "resize": resize, "exact": exact}
         given |= {"direction": direction != "a2b", "inputs": inputs != "given", "side-by-side": side_by_side != "none", "size": size}

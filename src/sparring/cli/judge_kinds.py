@@ -33,25 +33,31 @@ RECORDS = {"patient", "code", "time", "count", "visits", "values", "records"}
 """Options that say where records are in a file."""
 
 
-def kind_judged(model: "Model | None", first: str, *, holds_records: bool, holds_orders: bool) -> KindJudged | None:
-    """How a model, or else the file `first`, is judged; None for images. `holds_records`, `holds_orders`: whether options say that it has
+def kind_judged(
+    model: "Model | None", first: str, *, holds_records: bool, holds_orders: bool, holds_texts: bool = False
+) -> KindJudged | None:
+    """How a model, or else the file `first`, is judged; None for images. `holds_records` and others: whether options say that it has
     some.
     """
     from sparring.data.records.records_reading import are_records
+    from sparring.data.sequences.sequences_reading import are_sequences
     from sparring.data.tables.table_files import is_table
-    from sparring.games.capabilities import MakesOrders, MakesRecords, MakesRows, ScoresRows, SimulatesSeries
+    from sparring.games.capabilities import MakesOrders, MakesRecords, MakesRows, MakesSequences, ScoresRows, SimulatesSeries
 
     if model is not None:
         kinds = (
             (SimulatesSeries, KindJudged("a model of time series", {"B", "samples"}, _paths)),
             (MakesRecords, KindJudged("a model of health records", {"B", "held-out", "samples"}, _patients)),
             (MakesOrders, KindJudged("a model of orders", {"B", "held-out", "samples"}, _lines)),
+            (MakesSequences, KindJudged("a model of texts", {"B", "samples", "temperatures"}, _texts)),
             (ScoresRows, KindJudged("a model that scores rows", {"held-out", "amount", "review-cost"}, _frauds)),
             (MakesRows, KindJudged("a model of tables", {"B", "held-out", "target", "private"}, _rows)),
         )
         return next((kind for ability, kind in kinds if isinstance(model.game, ability)), None)
     if holds_orders:
         return KindJudged("taken for a log of orders", {"B", "held-out", "orders"}, _lines)
+    if holds_texts or are_sequences(first):
+        return KindJudged("taken for texts", {"B", "held-out", "text"}, _texts)
     if holds_records or are_records(first):
         return KindJudged("taken for health records", {"B", "held-out", *RECORDS}, _patients)
     return KindJudged("a table", {"B", "held-out", "target", "private"}, _rows) if is_table(first) else None
@@ -91,3 +97,10 @@ def _rows(model: "Model | None", first: str, given: Mapping[str, Any], *, seed: 
 
     found = {"held_out": given.get("held_out"), "target": given.get("target"), "private": given.get("private", False)}
     return judge_rows(model, first, given.get("B"), **found, seed=seed, out=out)
+
+
+def _texts(model: "Model | None", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:
+    from sparring.cli.judge_texts import judge_texts
+
+    found = {"text": given.get("text"), "held_out": given.get("held_out"), "samples": given.get("samples")}
+    return judge_texts(model, first, given.get("B"), **found, temperatures=given.get("temperatures", ()), seed=seed, out=out)

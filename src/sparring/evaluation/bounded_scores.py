@@ -44,6 +44,8 @@ class BoundedScore:
         return 100 * (yours - floor) / (ceiling - floor) if ceiling - floor > 2 * error**0.5 else None
 
     def _goodness(self, value: float) -> float:
+        if self.better == "near the ceiling":
+            return -abs(value - self.ceiling.value)
         if self.better.startswith("near"):
             return -abs(value - float(self.better.removeprefix("near ")))
         return -value if self.better == "lower" else value

@@ -14,6 +14,7 @@ from sparring.core.errors import DataError, SettingsError, SparringError, listed
 from sparring.evaluation import report
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
 from sparring.evaluation.judge_order_sources import judge_orders_model
+from sparring.evaluation.judge_text_sources import judge_texts_model
 from sparring.evaluation.judge_records_sources import judge_records_model
 from sparring.evaluation.judge_series_sources import judge_series_model
 from sparring.evaluation.judge_table_sources import judge_table_model
@@ -44,6 +45,8 @@ RECORDS_SCORES = ("code frequencies", "frequency error", "codes lost", "pairs of
 """Scores of health records that a comparison shows beside predictions."""
 ORDER_SCORES = ("groups and season", "products", "customers", "months", "lines per customer", "basket sizes")
 """Scores of orders that a comparison shows beside detection."""
+TEXT_SCORES = ("LM score", "BLEU-4", "self-BLEU-4", "JS distance of 2-grams", "distinct samples", "copies")
+"""Scores of texts that a comparison shows beside the reverse LM score."""
 TABLE_SCORES = ("quality", "pair trends", "detection", "precision", "coverage")
 """Scores of tables that a comparison shows."""
 
@@ -185,6 +188,7 @@ KINDS: Mapping[str, KindCompared] = {
     "paths": KindCompared(judge_series_model, "discriminative", SERIES_SCORES),
     "records": KindCompared(judge_records_model, "prediction (F1)", RECORDS_SCORES, highest_first=True),
     "lines": KindCompared(judge_orders_model, "detection", ORDER_SCORES),
+    "texts": KindCompared(judge_texts_model, "reverse LM score", TEXT_SCORES),
 }
 """By what evaluation scores of a model (see `Modality.judged_by`)."""
 

@@ -17,7 +17,7 @@ from sparring.metrics.frechet_distance import Gaussian
 from sparring.metrics.kernel_distance import kernel_distance
 from sparring.metrics.nearest_neighbors import Neighborhoods, OwnNeighbors, expected_coverage, memorization, nearest_distances
 
-Better = Literal["lower", "higher", "near 1", "near 0.5", "near 0.01"]
+Better = Literal["lower", "higher", "near 1", "near 0.5", "near 0.01", "near the ceiling"]
 PRECISION_NEIGHBORS, COVERAGE_NEIGHBORS = 3, 5
 """Number of neighbors k for precision and recall, and for density and coverage, as in the papers."""
 MIN_CLASS_IMAGES = 10

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from sparring.core.atomic_files import write_bytes
 from sparring.core.errors import DataError, SettingsError, listed
@@ -98,9 +98,17 @@ def log_likelihoods(model: "Model", texts: Sequence[str], label: str | int | Non
         codes.append(found)
     if problems:
         raise DataError(listed("These texts have no likelihood here:", problems))
-    labels = None if label is None else torch.full((len(codes),), label_of(model, label))
-    samples = torch.from_numpy(np.array(codes, np.float32)).to(model.game.device)
-    some = [slice(start, start + CHUNK) for start in range(0, len(codes), CHUNK)]
+    labels = None if label is None else np.full(len(codes), label_of(model, label), np.int64)
+    return log_likelihoods_of_codes(model, np.array(codes, np.int64).reshape(-1, spec.length), labels)
+
+
+def log_likelihoods_of_codes(
+    model: "Model", codes: Int64[np.ndarray, "n length"], labels: Int64[np.ndarray, " n"] | None = None
+) -> Float64[np.ndarray, " n"]:
+    """Natural logarithm of the probability of each sequence, of models that know it. `labels`: the class of each, if they have classes."""
     game: Any = model.game
-    found = [game.log_likelihood(samples[each], None if labels is None else labels[each]) for each in some]
+    samples = torch.from_numpy(codes.astype(np.float32)).to(model.game.device)
+    classes = None if labels is None else torch.from_numpy(labels).to(model.game.device)
+    some = [slice(start, start + CHUNK) for start in range(0, len(codes), CHUNK)]
+    found = [game.log_likelihood(samples[each], None if classes is None else classes[each]) for each in some]
     return torch.cat(found).double().cpu().numpy() if found else np.zeros(0)

@@ -73,6 +73,11 @@ class SequenceDataset:
         """Codes of the sequences with these numbers; None: of all."""
         return self.lookup[self.everything.codes[self.indices if indices is None else self.indices[indices]]]
 
+    def lookup_like(self, spec: SequenceSpec) -> Int64[np.ndarray, " codes"]:
+        """The code in a spec of each code of `everything`; that of unknown tokens, or END if it has none, for tokens that it lacks."""
+        unknown = spec.unknown or END
+        return np.array([END, *(spec.code_of.get(token, unknown) for token in self.everything.tokens)], np.int64)
+
     def tokens(self, indices: Int[np.ndarray, " n"] | None = None) -> list[list[str]]:
         """Tokens of the sequences with these numbers, as they were read, whether models know them or not; None: all."""
         names = self.everything.tokens
@@ -96,9 +101,7 @@ def with_vocabulary(dataset: SequenceDataset, trained_on: SequenceDataset) -> Se
     known = {token: int(count) for token, count in zip(everything.tokens, counts, strict=True) if count}
     tokens = vocabulary_of(known, dataset.most_tokens, with_unknown=elsewhere)
     spec = replace(dataset.spec, tokens=tokens)
-    unknown = spec.unknown or END
-    lookup = np.array([END, *(spec.code_of.get(token, unknown) for token in everything.tokens)], np.int64)
-    return replace(dataset, spec=spec, lookup=lookup)
+    return replace(dataset, spec=spec, lookup=dataset.lookup_like(spec))
 
 
 def split_holdout(dataset: SequenceDataset, count: int | None, seed: int) -> tuple[SequenceDataset, SequenceDataset]:

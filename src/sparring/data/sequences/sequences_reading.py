@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.sequences.notations import NotationName
+from sparring.data.tables.table_files import is_table
 
 Unit = Literal["line", "paragraph", "file"]
 ENDINGS: dict[str, Unit] = {".txt": "line", ".smi": "line", ".smiles": "line", ".abc": "paragraph"}
@@ -36,6 +37,14 @@ def text_ending(path: Path) -> str | None:
     """The ending of a text file whose sequences are not in columns, without that of packed files; None for other files."""
     ending = Path(path.name.lower().removesuffix(".gz").removesuffix(".xz")).suffix
     return ending if ending in ENDINGS else None
+
+
+def are_sequences(source: str | Path) -> bool:
+    """Whether a source is texts by itself: a set that comes with the package, or a text file whose lines are no columns of a table."""
+    if bundled_sequences(source) is not None:
+        return True
+    path = Path(source).expanduser()
+    return path.is_file() and text_ending(path) is not None and not is_table(path)
 
 
 @dataclass(frozen=True, kw_only=True)
