@@ -26,6 +26,7 @@ from sparring.cli import (
     latent,
     pack,
     reconstruct,
+    reword,
     sample,
     score,
     simulate,
@@ -66,6 +67,7 @@ SECTIONS = {
         "interpolate": "interpolate between images, as a video or a strip",
         "translate": "translate images: pix2pix, CycleGAN, CUT, style transfer",
         "complete": "fill the gaps of a table",
+        "reword": "write texts anew, to score higher, with what is kept",
         "score": "say how likely rows of a table are frauds, with reasons",
         "simulate": "how a time series may go on: paths, and their risks",
         "forecast": "forecast the next steps of time series",
@@ -102,7 +104,8 @@ PLAIN: Mapping[str, Command] = {
     "complete": complete.complete, "simulate": simulate.simulate, "forecast": forecast.forecast,
     "allocate": allocate.allocate, "pack": pack.pack, "export": export.export, "import": import_weights.import_weights,
     "judge": judge.judge, "compare": compare.compare, "completion": completion,
-    "score": score.score, "density": density.density, "reconstruct": reconstruct.reconstruct, "push": hub.push, "pull": hub.pull,
+    "score": score.score, "density": density.density, "reconstruct": reconstruct.reconstruct, "reword": reword.reword,
+    "push": hub.push, "pull": hub.pull,
     "studio": studio.studio,
 }  # fmt: skip
 """Commands whose arguments are the parameters of a function."""

@@ -275,3 +275,35 @@ class HasCodes(Protocol):
     def of_codes(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n ..."]:
         """The samples of codes."""
         ...
+
+
+@runtime_checkable
+class Rewords(Protocol):
+    """Writes texts anew so that they are expected to be in the last class, and says how far they are expected to be."""
+
+    @property
+    def sequence_spec(self) -> SequenceSpec:
+        """What a text is. Its classes go from the lowest score to the highest."""
+        ...
+
+    def reword(self, codes: Int64[Tensor, "n length"], draws: int, seed: int = 0) -> Int64[Tensor, "n draws length"]:
+        """Rewordings of each text, some of which may be the same, or lose what they should keep. Those of a text depend on the text and the
+        seed alone.
+        """
+        ...
+
+    def liking(self, codes: Int64[Tensor, "n length"]) -> Float[Tensor, " n"]:
+        """Log-odds of the last class against the first, by the scorer that guided training. What is chosen by it must not be judged by it."""
+        ...
+
+    def expected(self, codes: Int64[Tensor, "n length"]) -> Float[Tensor, " n"]:
+        """The probability of the last class against the first, by scorers that have seen neither these texts nor the training of the game."""
+        ...
+
+    def log_likelihood(self, samples: Float[Tensor, "n length"], labels: Labels | None = None) -> Float[Tensor, " n"]:
+        """Natural logarithm of the probability of texts of a class; without labels, of the last."""
+        ...
+
+    def shown_classes(self, codes: Int64[Tensor, "n length"]) -> Bool[Tensor, " n"]:
+        """Whether the game and its guiding scorer may see the class of each text, which the scorers that expect may not."""
+        ...

@@ -22,6 +22,7 @@ from sparring.games.capabilities import (
     MakesRecords,
     MakesRows,
     MakesSequences,
+    Rewords,
     Samples,
     ScoresRows,
     SimulatesSeries,
@@ -31,7 +32,7 @@ from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame
-from sparring.inference import orders_of_model, patients, sampling, table_rows, texts, translate_images
+from sparring.inference import orders_of_model, patients, reword, sampling, table_rows, texts, translate_images
 from sparring.inference.labels import Asked, label_of
 from sparring.inference.tiling import TILE
 
@@ -52,6 +53,7 @@ COMMANDS: tuple[tuple[type, str], ...] = (
     (MakesRecords, "sample {} -n 1000 --out patients.csv"),
     (MakesOrders, "sample {} -n 1000 --out orders.csv"),
     (SimulatesSeries, "simulate {} --paths 1000"),
+    (Rewords, "reword {} texts.csv"),
     (MakesSequences, "sample {} -n 1000 --out texts.txt"),
 )
 """By ability, the command that uses a model."""
@@ -235,6 +237,12 @@ class Model:
     def log_likelihoods(self, of_texts: Sequence[str], *, label: str | int | None = None) -> Float64[np.ndarray, " n"]:
         """Natural logarithm of the probability of each text, of models of sequences that know it. See `sparring.inference.texts`."""
         return texts.log_likelihoods(self, of_texts, label)
+
+    def reword(self, of_texts: Sequence[str], *, n: int = reword.MOST, seed: int = 0) -> list[reword.RewordedText]:
+        """Up to `n` rewordings of each text, the best first, with what is expected of them. Those of a text depend on it and the seed alone.
+        See `sparring.inference.reword`.
+        """
+        return reword.reword(self, of_texts, n=n, seed=seed)
 
     # --------------------------------------------------------------------------------------------- models that translate
 
