@@ -18,6 +18,7 @@ from sparring.data.music.music_spec import MusicSpec, TrackSpec
 from sparring.data.music.songs import Song, Track
 
 STEPS_PER_QUARTER = 4
+LONGEST_NAME = 40
 SAME = 1e-3
 """Quarter notes by which bars may differ in length, and be apart."""
 
@@ -44,7 +45,8 @@ def cut_phrases(songs: Sequence[Song], reading: MusicReading, source: str) -> Ph
     if reading.key == "C":
         kept = [transposed(song, transposition_to_c(song)) for song in kept]
     quarters = reading.meter_quarters or most_frequent_meter(kept)
-    names = tuple(shorter(names))
+    kept = [replace(song, bars=joined_bars(song.bars, quarters)) for song in kept]
+    names = tuple(name[:LONGEST_NAME] for name in names)
     lowest, highest = pitch_range(kept, reading)
     bar_steps = reading.bar_steps or max(1, round(STEPS_PER_QUARTER * quarters))
     tracks = tuple(TrackSpec(name, track.program, track.drums) for name, track in zip(names, kept[0].tracks, strict=True))
@@ -86,9 +88,15 @@ def cut_phrases(songs: Sequence[Song], reading: MusicReading, source: str) -> Ph
     return Phrases(spec, packed, np.array(song_of), np.array(bar_of), tuple(song.name for song in kept), tuple(notes))
 
 
-def shorter(names: tuple[str, ...]) -> Iterator[str]:
-    """Names of tracks of at most 40 characters."""
-    yield from (name[:40] for name in names)
+def joined_bars(bars: Float64[np.ndarray, "bars 2"], quarters: float) -> Float64[np.ndarray, "joined 2"]:
+    """Bars, with two that a repeat or an upbeat in the middle of a song divides joined to one."""
+    found: list[tuple[float, float]] = []
+    for begin, length in bars.tolist():
+        if found and found[-1][1] < quarters - SAME and abs(found[-1][1] + length - quarters) <= SAME:
+            found[-1] = (found[-1][0], quarters)
+        else:
+            found.append((begin, length))
+    return np.array(found)
 
 
 def transposed(song: Song, semitones: int) -> Song:
