@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
+from sparring.data.music.music_spec import MusicSpec
 from sparring.data.orders.order_spec import OrdersSpec
 from sparring.data.records.records_spec import RecordsSpec
 from sparring.data.series.series_spec import SeriesSpec
@@ -234,5 +235,31 @@ class MakesOrders(Protocol):
         """Lines `first` to `first + n - 1` of `seed`, as samples: the same, to the bit, however they are split into calls. `given`: by name
         of the entity, the code that each line has. `new`: of products that were never sold, group and standardized logarithm of the usual
         price; the product of these lines means nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class MakesMusic(Protocol):
+    """Makes phrases of music."""
+
+    @property
+    def music_spec(self) -> MusicSpec:
+        """What a phrase is."""
+        ...
+
+
+@runtime_checkable
+class Harmonizes(Protocol):
+    """Makes the other tracks for one that is given, if it was trained to."""
+
+    @property
+    def given_track(self) -> int | None:
+        """The number of the track that may be given; None if none may."""
+        ...
+
+    def accompany(self, given: Float[Tensor, "n 2 steps pitches"], seed: int, first: int = 0) -> Float[Tensor, "n planes steps pitches"]:
+        """All tracks of phrases of which one is given, by its planes of what sounds and what begins. That one is unchanged. Phrase i depends
+        on the seed and on `first + i` alone, to the bit. A SettingsError if none may be given.
         """
         ...

@@ -13,14 +13,16 @@ from torch import Tensor, nn
 from sparring.core.errors import CheckpointError, SettingsError
 from sparring.core.hardware import refuse_absent_gpu
 from sparring.data.images.image_spec import IMAGE_CHANNELS
+from sparring.data.music.songs import Song
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing
-from sparring.games.capabilities import Direction, MakesOrders, MakesRecords, MakesRows, Samples, ScoresRows, SimulatesSeries, Translates
+from sparring.games.capabilities import Direction, MakesMusic, MakesOrders, MakesRecords, MakesRows, Samples, ScoresRows, SimulatesSeries, Translates
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame
-from sparring.inference import orders_of_model, patients, sampling, table_rows, translate_images
+from sparring.inference import music_of_model, orders_of_model, patients, sampling, table_rows, translate_images
+from sparring.inference.harmonize import harmonize
 from sparring.inference.labels import Asked, label_of
 from sparring.inference.tiling import TILE
 
@@ -67,6 +69,8 @@ class Model:
             )
         if isinstance(self.game, MakesOrders):
             raise SettingsError(f"{self.source} makes order lines, not images. Use it with: {self.use} (in Python: model.rows)")
+        if isinstance(self.game, MakesMusic):
+            raise SettingsError(f"{self.source} makes music, not images. Use it with: {self.use} (in Python: model.songs)")
         if isinstance(self.game, SimulatesSeries):
             raise SettingsError(f"{self.source} makes time series, not images. Use it with: {self.use} (in Python: sparring.simulate)")
         if not isinstance(self.game, Samples):
@@ -91,6 +95,8 @@ class Model:
             return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out patients.csv"
         if isinstance(self.game, MakesOrders):
             return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out orders.csv"
+        if isinstance(self.game, MakesMusic):
+            return f"sparring sample {shlex.quote(str(self.source))} -n 8 --out songs/"
         if isinstance(self.game, SimulatesSeries):
             return f"sparring simulate {shlex.quote(str(self.source))} --paths 1000"
         verb, rest = ("sample", "-n 64 --seed 1") if isinstance(self.game, Samples) else ("translate", "IN OUT")
@@ -206,6 +212,18 @@ class Model:
         form of the data: a long file or a matrix. Patient i of a seed is the same whatever `n` and `first` are.
         """
         return patients.patients_as_frame(self, n, seed=seed, first=first)
+
+    # ---------------------------------------------------------------------------------------------------- models of music
+
+    def songs(self, n: int, *, seed: int = 0, first: int = 0) -> list[Song]:
+        """`n` phrases of a model of music, each as a song of tracks with notes. Phrase i of a seed is the same whatever `n` and `first` are."""
+        return music_of_model.songs(self, n, seed=seed, first=first)
+
+    def harmonize(self, melody: str | Path | Song, *, track: str | None = None, seed: int = 0) -> Song:
+        """A song in which a melody has the other tracks beside it, of a model that was trained to be given one. See
+        `sparring.inference.harmonize`.
+        """
+        return harmonize(self, melody, track=track, seed=seed)
 
     # --------------------------------------------------------------------------------------------- models that translate
 

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, linear, one_hot, pad
 
@@ -82,9 +82,10 @@ class Finer(nn.Module):
         return self.map(leaky_relu(x, SLOPE)).reshape(len(x), x.shape[1] * self.factor, -1)
 
 
-def classes_of_columns(pitches: int, lowest: int) -> Int64[Tensor, " pitches"]:
-    """The pitch class of each column of a roll."""
-    return (lowest + torch.arange(pitches)) % OCTAVE
+def by_column(by_class: Float[Tensor, "*any 12"], lowest: int, pitches: int) -> Float[Tensor, "*any pitches"]:
+    """What belongs to each pitch class, from C on, for each of so many pitches from `lowest` on."""
+    below = lowest % OCTAVE
+    return torch.cat([by_class] * (-(-(below + pitches) // OCTAVE)), dim=-1)[..., below : below + pitches]
 
 
 class PitchesToFeatures(nn.Module):
@@ -92,11 +93,9 @@ class PitchesToFeatures(nn.Module):
     whatever its octave (the chroma stream of Dong and Yang 2018).
     """
 
-    classes: Tensor
-
     def __init__(self, planes: int, pitches: int, lowest: int, channels: int) -> None:
         super().__init__()
-        self.register_buffer("classes", classes_of_columns(pitches, lowest), persistent=False)
+        self.lowest = lowest
         half = channels // 2
         deviation = 1 / math.sqrt(planes * pitches)
         self.by_pitch = nn.Parameter(torch.randn(channels - half, planes, pitches) * deviation)
@@ -105,7 +104,7 @@ class PitchesToFeatures(nn.Module):
 
     def forward(self, rolls: Float[Tensor, "n planes steps pitches"]) -> Float[Tensor, "n steps c"]:
         """Features of each step."""
-        weights = torch.cat([self.by_pitch, self.by_class[..., self.classes]])
+        weights = torch.cat([self.by_pitch, by_column(self.by_class, self.lowest, rolls.shape[3])])
         return linear(rolls.transpose(1, 2).flatten(2), weights.flatten(1), self.bias)
 
 
@@ -169,8 +168,6 @@ class Generator(nn.Module):
     figure 4 of Dong et al. 2018: of all tracks for the phrase and for each bar, and of each track for the phrase and for each bar.
     """
 
-    classes: Tensor
-
     def __init__(self, shape: RollShape, latent_size: int, width: int, given: int | None = None) -> None:
         super().__init__()
         self.shape, self.latent_size, self.given = shape, latent_size, given
@@ -190,7 +187,6 @@ class Generator(nn.Module):
         self.to_tracks = Neighbors(channels, width * tracks)
         self.own = nn.Parameter(torch.randn(tracks, 2 * latent_size, width) / math.sqrt(2 * latent_size))
         self.tracks = Neighbors(width * tracks, width * tracks, groups=tracks)
-        self.register_buffer("classes", classes_of_columns(pitches, shape.lowest), persistent=False)
         self.by_pitch = nn.Parameter(torch.randn(tracks, width, 2, pitches) * deviation)
         self.by_class = nn.Parameter(torch.randn(tracks, width, 2, OCTAVE) * deviation)
         self.biases = nn.Parameter(torch.zeros(tracks, 2, pitches))
@@ -213,7 +209,7 @@ class Generator(nn.Module):
             levels = self.encoder(given, known)
         y = self.bars(self.enter(torch.cat([shared, *levels[:1]], dim=2)))
         for place, (up, mix) in enumerate(zip(self.up, self.mix, strict=True)):
-            y = mix(torch.cat([up(y), *levels[place + 1 : place + 2]], dim=2))
+            y = mix(torch.cat([up(unit_size(y)), *levels[place + 1 : place + 2]], dim=2))
         rolls = self.rolls(self.track_features(y, private))
         if given is None or known is None or self.given is None:
             return rolls
@@ -242,8 +238,8 @@ class Generator(nn.Module):
 
     def rolls(self, features: Float[Tensor, "n steps tracks width"]) -> Float[Tensor, "n planes steps pitches"]:
         """Rolls of -1 and 1 in their one form, with gradients by straight-through estimates."""
-        features = features.float()
-        weights = (self.by_pitch + self.by_class[..., self.classes]).float()
+        features = unit_size(features.float())
+        weights = (self.by_pitch + by_column(self.by_class, self.shape.lowest, self.shape.pitches)).float()
         logits = torch.einsum("nstw,twkp->ntksp", features, weights) + self.biases[:, :, None].float()
         rests = torch.einsum("nstw,tw->nts", features, self.rests.float())
         sounds = [
@@ -254,6 +250,13 @@ class Generator(nn.Module):
         before = pad(sounding, (0, 0, 1, 0))[:, :, :-1]
         begins = sounding * (1 - (1 - binary(logits[:, :, 1])) * before)
         return 2 * torch.cat([sounding, begins], dim=1) - 1
+
+
+def unit_size(features: Float[Tensor, "*any c"]) -> Float[Tensor, "*any c"]:
+    """Features divided by their root mean square (Karras et al. 2018, section 4.2): so logits stay small, and gradients through the softmax
+    do not vanish.
+    """
+    return features * (features.square().mean(dim=-1, keepdim=True) + 1e-8).rsqrt()
 
 
 def binary(logits: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -44,6 +44,8 @@ class MusicSpec(Spec):
     """Number of pitches."""
     tempo: float = 120.0
     """Quarter notes in a minute, with which phrases are written and heard."""
+    key: Literal["own", "C"] = "own"
+    """Whether songs were transposed to C major or A minor."""
     chords: bool = False
     """Whether the last track is of chords: in each bar a triad, or nothing."""
     chord_counts: tuple[tuple[int, ...], ...] = ()
@@ -92,8 +94,8 @@ class MusicSpec(Spec):
         counts = tuple(tuple(map(int, row)) for row in value["chord_counts"])
         numbers = {name: int(value[name]) for name in ("bars", "bar_steps", "lowest", "pitches")}
         spec = cls(
-            tracks, bar_quarters=float(value["bar_quarters"]), tempo=float(value["tempo"]), chords=bool(value["chords"]),
-            chord_counts=counts, **numbers,
+            tracks, bar_quarters=float(value["bar_quarters"]), tempo=float(value["tempo"]), key="C" if value["key"] == "C" else "own",
+            chords=bool(value["chords"]), chord_counts=counts, **numbers,
         )  # fmt: skip
         within = 0 <= spec.lowest and spec.pitches >= 1 and spec.lowest + spec.pitches <= 128
         programs = all(0 <= each.program < 128 for each in tracks)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sparring.core.atomic_files import cache_folder, read_json, replacing, write_json
+from sparring.core.errors import SparringError
 from sparring.core.formatting import plural
 from sparring.data.music.music_dataset import MusicDataset
 from sparring.data.music.music_reading import MusicReading
@@ -30,7 +32,8 @@ def prepare_music(source: str | os.PathLike[str], reading: MusicReading) -> tupl
     place = find_songs(Path(source) if isinstance(source, os.PathLike) else source)
     key = json.dumps([FORMAT, place.names, place.digests, asdict(reading)])
     folder = cache_folder() / "music" / hashlib.sha256(key.encode()).hexdigest()[:32]
-    if not (folder / DESCRIPTION).is_file():
+    found = read_prepared(folder)
+    if found is None:
         songs, problems = read_songs(place)
         phrases = cut_phrases(songs, reading, place.called)
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,11 +47,23 @@ def prepare_music(source: str | os.PathLike[str], reading: MusicReading) -> tupl
             "notes": [*problems, *phrases.notes],
         }
         write_json(folder / DESCRIPTION, about)
-    about = read_json(folder / DESCRIPTION)
-    bits, song_of, bar_of = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS)
-    spec = MusicSpec.from_json(about["spec"])
-    dataset = MusicDataset(spec, bits, np.asarray(song_of), np.asarray(bar_of), tuple(about["songs"]), about["fingerprint"])
-    return dataset, (summary(dataset), *about["notes"])
+        found = read_prepared(folder)
+        assert found is not None, "it was just written"
+    dataset, notes = found
+    return dataset, (summary(dataset), *notes)
+
+
+def read_prepared(folder: Path) -> tuple[MusicDataset, list[str]] | None:
+    """Phrases from the cache, and what was left out of them; None if there are none, or they are damaged."""
+    try:
+        about = read_json(folder / DESCRIPTION)
+        bits, song_of, bar_of = (np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS)
+        spec = MusicSpec.from_json(about["spec"])
+        dataset = MusicDataset(spec, bits, np.asarray(song_of), np.asarray(bar_of), tuple(about["songs"]), about["fingerprint"])
+        whole = len(bits) == len(song_of) == len(bar_of) and bits.shape[1] == -(-math.prod(spec.shape) // 8)
+        return (dataset, list(about["notes"])) if whole else None
+    except (SparringError, OSError, KeyError, TypeError, ValueError, IndexError):
+        return None
 
 
 def dataset_of_songs(songs: list[Song], reading: MusicReading, called: str = "these songs") -> MusicDataset:

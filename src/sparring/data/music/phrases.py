@@ -51,7 +51,7 @@ def cut_phrases(songs: Sequence[Song], reading: MusicReading, source: str) -> Ph
     bar_steps = reading.bar_steps or max(1, round(STEPS_PER_QUARTER * quarters))
     tracks = tuple(TrackSpec(name, track.program, track.drums) for name, track in zip(names, kept[0].tracks, strict=True))
     tempo = round(float(np.median([song.tempo for song in kept])), 2)
-    spec = MusicSpec(tracks, reading.bars, bar_steps, quarters, lowest, highest - lowest + 1, tempo)
+    spec = MusicSpec(tracks, reading.bars, bar_steps, quarters, lowest, highest - lowest + 1, tempo, reading.key)
     bits, song_of, bar_of, too_short, silent = [], [], [], [], 0
     single = [True] * len(tracks)
     for number, song in enumerate(kept):
