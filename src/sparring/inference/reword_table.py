@@ -69,7 +69,13 @@ class RewordedTable:
 
 
 def reword_table(
-    model: "Model", source: Any, *, text: str | None = None, n: int = MOST, seed: int = 0, data: Any = None  # noqa: ANN401 (paths or frames)
+    model: "Model",
+    source: Any,
+    *,
+    text: str | None = None,
+    n: int = MOST,
+    seed: int = 0,
+    data: Any = None,  # noqa: ANN401 (paths or frames)
 ) -> RewordedTable:
     """Reword the texts of a table (a path or a frame) or of a text file, one on each line.
 

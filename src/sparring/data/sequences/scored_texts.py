@@ -56,7 +56,11 @@ def scored_texts(raw: "RawTable", texts: Sequence[str], score: str, within: Sequ
     notes.append(f"By {score!r}, {low:,} texts are in the lowest third{same}, and {high:,} in the highest.")
     if small:
         notes.append(f"{plural(small, 'group has', 'groups have')} fewer than {FEWEST_IN_GROUP} texts, which are taken for middling.")
-    notes += [f"{name!r} is the same in all rows, so it makes no groups." for name, each in zip(within, grouping, strict=True) if len(set(each)) == 1]
+    notes += [
+        f"{name!r} is the same in all rows, so it makes no groups."
+        for name, each in zip(within, grouping, strict=True)
+        if len(set(each)) == 1
+    ]
     scored = [place for place, third in enumerate(found) if third >= 0]
     kept = kept_words([texts[place] for place in scored], [[each[place] for place in scored] for each in grouping])
     return ScoredTexts([THIRDS[third] if third >= 0 else None for third in found], kept, tuple(notes))
