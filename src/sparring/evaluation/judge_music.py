@@ -62,13 +62,15 @@ def judge_music(
         order = numbers_for(seed, "halves").permutation(len(training))
         training, unseen = training[np.sort(order[::2])], training[np.sort(order[1::2])]
         notes.append(
-            "No phrases were held out, so scores compare with one half of the real ones, and the other half is the ceiling. It shares songs "
-            "with the first, and whether phrases are copied cannot be told."
+            "No phrases were held out, so scores compare with one half of the real ones, and the other half is the ceiling. It shares "
+            "songs with the first, and whether phrases are copied cannot be told."
         )
     count = min(len(generated), len(unseen), len(training), MOST)
     if count < FEWEST:
         raise SettingsError(f"A judgment needs at least {FEWEST} phrases on each side, and one has {count}.")
-    training, unseen, made = (some(each, count, seed, name) for each, name in ((training, "real"), (unseen, "held out"), (generated, "yours")))
+    training, unseen, made = (
+        some(each, count, seed, name) for each, name in ((training, "real"), (unseen, "held out"), (generated, "yours"))
+    )
     real = side(training, spec)
     sides = {"floor": side(independent_tracks(training, seed), spec), "yours": side(made, spec), "ceiling": side(unseen, spec)}
     scores = [bounded(name, measure, real, sides, better, about) for name, measure, better, about in SCORES]
@@ -228,7 +230,10 @@ def findings(spec: MusicSpec, sides: Mapping[str, Side], scores: list[BoundedSco
         yield Finding("silent", f"{silent:.0%} of the phrases are silent; of real ones {silent_real:.0%}.")
     values = {name: (mean(made.measures[name]), mean(real.measures[name])) for name in MEASURES}
     if values["empty bars"][0] > values["empty bars"][1] + EMPTY:
-        yield Finding("empty bars", f"Nothing sounds in {values['empty bars'][0]:.0%} of the tracks' bars; in real music {values['empty bars'][1]:.0%}.")
+        yield Finding(
+            "empty bars",
+            f"Nothing sounds in {values['empty bars'][0]:.0%} of the tracks' bars; in real music {values['empty bars'][1]:.0%}.",
+        )
     same, same_real = (largest_share(each.rolls) for each in (made, real))
     if same > ONE_PHRASE + same_real:
         yield Finding("one phrase", f"{same:.0%} of the phrases are the same one, in some key; of real ones {same_real:.0%}.")
@@ -247,13 +252,14 @@ def findings(spec: MusicSpec, sides: Mapping[str, Side], scores: list[BoundedSco
         if score.yours.value > COPIED + score.ceiling.value:
             yield Finding(
                 "copies phrases",
-                f"{score.yours.value:.0%} of the phrases are one that was trained on, in some key; of held-out ones {score.ceiling.value:.0%}.",
+                f"{score.yours.value:.0%} of the phrases are one that was trained on, in some key; of held-out ones "
+                f"{score.ceiling.value:.0%}.",
             )
 
 
 def about_sides(count: int) -> Iterator[str]:
     """What the sides are, in sentences."""
     yield (
-        f"Floor: real phrases whose tracks come each from another phrase. Ceiling: phrases of songs that were held out. {count:,} phrases on "
-        "each side; the error after ± is one standard error. Phrases of one song overlap, so errors are too small rather than too large."
+        f"Floor: real phrases whose tracks come each from another phrase. Ceiling: phrases of songs that were held out. {count:,} phrases "
+        "on each side; the error after ± is one standard error. Phrases of one song overlap, so errors are too small rather than too large."
     )

@@ -30,8 +30,14 @@ EXPLANATIONS = {
         "How far apart all measures are together, as normal distributions.",
         "Nothing beyond means and covariances of the measures.",
     ),
-    "precision": ("Share of the generated phrases whose measures are near those of a real one.", "One phrase again and again can be precise."),
-    "recall": ("Share of the real phrases near whose measures a generated one is.", "Outliers among the generated ones widen what is near."),
+    "precision": (
+        "Share of the generated phrases whose measures are near those of a real one.",
+        "One phrase again and again can be precise.",
+    ),
+    "recall": (
+        "Share of the real phrases near whose measures a generated one is.",
+        "Outliers among the generated ones widen what is near.",
+    ),
     "copied phrases": ("Share of the phrases that are one of training, in any key.", "A changed note makes it another phrase."),
     "copied bars": ("The same of single bars.", "Held-out music repeats bars, too: read it beside the ceiling."),
 } | {name: (f"How far apart the distributions are of the {about}.", "Nothing of other measures.") for name, about in MEASURES.items()}
@@ -73,5 +79,7 @@ def player(roll: Bool[np.ndarray, "planes steps pitches"], spec: MusicSpec, numb
     found = Markup('<img alt="{}" src="data:image/png;base64,{}">').format(f"piano roll of phrase {number + 1}", image)
     if with_sound and spec.seconds <= PAGE_SECONDS:
         sound = wav_bytes(render(song_of_roll(roll, spec), PAGE_RATE), PAGE_RATE)
-        found += Markup('<audio controls preload="none" src="data:audio/wav;base64,{}"></audio>').format(escape(base64.b64encode(sound).decode()))
+        found += Markup('<audio controls preload="none" src="data:audio/wav;base64,{}"></audio>').format(
+            escape(base64.b64encode(sound).decode())
+        )
     return found

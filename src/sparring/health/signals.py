@@ -378,7 +378,9 @@ LOST_PRODUCTS = Signal("lost_products", "a list of texts", "Products that were d
 # ------------------------------------------------------------------------------------------------ music: of the data and of a game
 
 SILENT_PHRASES_OF_DATA = Signal("silent_phrases/data", "0 to 1", "Share of the phrases in which nothing sounds.", "music data")
-EMPTY_BARS_OF_DATA = Signal("empty_bars/data", "0 to 1", "Mean share of a phrase's bars, of each track, in which nothing sounds.", "music data")
+EMPTY_BARS_OF_DATA = Signal(
+    "empty_bars/data", "0 to 1", "Mean share of a phrase's bars, of each track, in which nothing sounds.", "music data"
+)
 SOUNDING_OF_DATA = Signal("sounding/data", "0 to 1", "Share of a roll's cells (steps by pitches) that sound.", "music data")
 QUALIFIED_NOTES_OF_DATA = Signal("qualified_notes/data", "0 to 1", "Share of the notes that are longer than one step.", "music data")
 CONSONANCE_OF_DATA = Signal("consonance/data", "0 to 1", "Share of the intervals between tracks that are consonant.", "music data")

@@ -16,7 +16,17 @@ from sparring.data.images.image_spec import IMAGE_CHANNELS
 from sparring.data.music.songs import Song
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing
-from sparring.games.capabilities import Direction, MakesMusic, MakesOrders, MakesRecords, MakesRows, Samples, ScoresRows, SimulatesSeries, Translates
+from sparring.games.capabilities import (
+    Direction,
+    MakesMusic,
+    MakesOrders,
+    MakesRecords,
+    MakesRows,
+    Samples,
+    ScoresRows,
+    SimulatesSeries,
+    Translates,
+)
 from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
@@ -87,20 +97,17 @@ class Model:
     @property
     def use(self) -> str:
         """The command that uses it."""
-        if isinstance(self.game, ScoresRows):
-            return f"sparring score {shlex.quote(str(self.source))} new.csv"
-        if isinstance(self.game, MakesRows):
-            return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out rows.csv"
-        if isinstance(self.game, MakesRecords):
-            return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out patients.csv"
-        if isinstance(self.game, MakesOrders):
-            return f"sparring sample {shlex.quote(str(self.source))} -n 1000 --out orders.csv"
-        if isinstance(self.game, MakesMusic):
-            return f"sparring sample {shlex.quote(str(self.source))} -n 8 --out songs/"
-        if isinstance(self.game, SimulatesSeries):
-            return f"sparring simulate {shlex.quote(str(self.source))} --paths 1000"
-        verb, rest = ("sample", "-n 64 --seed 1") if isinstance(self.game, Samples) else ("translate", "IN OUT")
-        return f"sparring {verb} {shlex.quote(str(self.source))} {rest}"
+        uses = (
+            (ScoresRows, "score {} new.csv"),
+            (MakesRows, "sample {} -n 1000 --out rows.csv"),
+            (MakesRecords, "sample {} -n 1000 --out patients.csv"),
+            (MakesOrders, "sample {} -n 1000 --out orders.csv"),
+            (MakesMusic, "sample {} -n 8 --out songs/"),
+            (SimulatesSeries, "simulate {} --paths 1000"),
+            (Samples, "sample {} -n 64 --seed 1"),
+        )
+        use = next((use for ability, use in uses if isinstance(self.game, ability)), "translate {} IN OUT")
+        return f"sparring {use.format(shlex.quote(str(self.source)))}"
 
     def _network(self, name: str) -> nn.Module | None:
         network = getattr(self.game, name, None)
@@ -216,7 +223,9 @@ class Model:
     # ---------------------------------------------------------------------------------------------------- models of music
 
     def songs(self, n: int, *, seed: int = 0, first: int = 0) -> list[Song]:
-        """`n` phrases of a model of music, each as a song of tracks with notes. Phrase i of a seed is the same whatever `n` and `first` are."""
+        """`n` phrases of a model of music, each as a song of tracks with notes. Phrase i of a seed is the same whatever `n` and `first`
+        are.
+        """
         return music_of_model.songs(self, n, seed=seed, first=first)
 
     def harmonize(self, melody: str | Path | Song, *, track: str | None = None, seed: int = 0) -> Song:

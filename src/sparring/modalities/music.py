@@ -97,7 +97,7 @@ class Music:
     def settings_like(self, spec: MusicSpec) -> dict[str, object]:
         """See Modality. Other songs become phrases of the same bars, steps and pitches."""
         highest = spec.lowest + spec.pitches - 1
-        found = {"bars": spec.bars, "bar_steps": spec.bar_steps, "lowest": spec.lowest, "highest": highest}
+        found: dict[str, object] = {"bars": spec.bars, "bar_steps": spec.bar_steps, "lowest": spec.lowest, "highest": highest}
         return found | ({"melody": spec.tracks[0].name} if spec.chords else {})
 
     def split_holdout(self, dataset: MusicDataset, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:
@@ -108,9 +108,7 @@ class Music:
         """See Modality. Piano rolls, with a color for each track."""
         return lambda game: draw_rolls(generated_rolls(game, min(count, SHOWN), seed), dataset.spec, step=3, row=3)
 
-    def probe(
-        self, data: MusicDataset, holdout: MusicDataset | None, seed: int
-    ) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]]:
+    def probe(self, data: MusicDataset, holdout: MusicDataset | None, seed: int) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]]:
         """See Modality. Silence, empty bars, fragments, harmony."""
         return music_probe(data, holdout, seed)
 
@@ -125,4 +123,3 @@ class Music:
             return {"name": "mean Wasserstein distance of measures", "value": value, "real": count, "generated": count, "seed": seed}
 
         return score
-

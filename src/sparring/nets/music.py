@@ -1,9 +1,10 @@
-"""Networks of piano rolls: a generator with a shared part and a private one for each track, and a discriminator of all tracks together (after
-Dong et al. 2018, arXiv:1709.06298, and Dong and Yang 2018, arXiv:1804.09399).
+"""Networks of piano rolls: a generator with a shared part and a private one for each track, and a discriminator of all tracks together
+(after Dong et al. 2018, arXiv:1709.06298, and Dong and Yang 2018, arXiv:1804.09399).
 
-Time goes from bars to steps by factors of four, as the authors' convolutions do. Pitches are read and written by one linear map of all of them,
-which shares weights between octaves in a part of its channels (the authors have convolutions over pitches, and a stream of pitch classes beside
-them). Features are (n, steps, channels): linear maps and convolutions over steps are fast so on a CPU.
+Time goes from bars to steps by factors of four, as the authors' convolutions do. Pitches are read and written by one linear map of all of
+them,
+which shares weights between octaves in a part of its channels (the authors have convolutions over pitches, and a stream of pitch classes
+beside them). Features are (n, steps, channels): linear maps and convolutions over steps are fast so on a CPU.
 """
 
 import math
@@ -67,7 +68,7 @@ class Coarser(nn.Module):
 
     def forward(self, x: Float[Tensor, "n steps c"]) -> Float[Tensor, "n fewer out"]:
         """Features of fewer steps."""
-        return self.map(leaky_relu(x, SLOPE).reshape(len(x), x.shape[1] // self.factor, -1))
+        return self.map(leaky_relu(x, SLOPE).reshape(x.shape[0], x.shape[1] // self.factor, -1))
 
 
 class Finer(nn.Module):
@@ -79,7 +80,7 @@ class Finer(nn.Module):
 
     def forward(self, x: Float[Tensor, "n steps c"]) -> Float[Tensor, "n more out"]:
         """Features of more steps."""
-        return self.map(leaky_relu(x, SLOPE)).reshape(len(x), x.shape[1] * self.factor, -1)
+        return self.map(leaky_relu(x, SLOPE)).reshape(x.shape[0], x.shape[1] * self.factor, -1)
 
 
 def by_column(by_class: Float[Tensor, "*any 12"], lowest: int, pitches: int) -> Float[Tensor, "*any pitches"]:
@@ -153,7 +154,9 @@ class GivenEncoder(nn.Module):
         )
 
     def forward(self, given: Float[Tensor, "n 2 steps pitches"], known: Float[Tensor, "n 1 1 1"]) -> list[Float[Tensor, "n _ c"]]:
-        """Features of bars, of each finer level, and of steps. `known`: 1 where the track is given, else 0 (and `given` is not looked at)."""
+        """Features of bars, of each finer level, and of steps. `known`: 1 where the track is given, else 0 (and `given` is not looked
+        at).
+        """
         y = self.steps(given * known - (1 - known))
         y = self.enter(torch.cat([y, known[:, 0].expand(-1, y.shape[1], 1).to(y.dtype)], dim=2))
         found = [y]
@@ -204,8 +207,8 @@ class Generator(nn.Module):
         levels: list[Tensor] = []
         if self.encoder is not None:
             if given is None or known is None:
-                given = latents.new_zeros(len(latents), 2, self.shape.bars * self.shape.bar_steps, self.shape.pitches)
-                known = latents.new_zeros(len(latents), 1, 1, 1)
+                given = latents.new_zeros(latents.shape[0], 2, self.shape.bars * self.shape.bar_steps, self.shape.pitches)
+                known = latents.new_zeros(latents.shape[0], 1, 1, 1)
             levels = self.encoder(given, known)
         y = self.bars(self.enter(torch.cat([shared, *levels[:1]], dim=2)))
         for place, (up, mix) in enumerate(zip(self.up, self.mix, strict=True)):
@@ -220,7 +223,9 @@ class Generator(nn.Module):
         taken[:, places] = True
         return torch.where(taken & (known > 0.5), whole, rolls)
 
-    def latent_parts(self, latents: Float[Tensor, "n latent"]) -> tuple[Float[Tensor, "n bars shared"], Float[Tensor, "n bars tracks private"]]:
+    def latent_parts(
+        self, latents: Float[Tensor, "n latent"]
+    ) -> tuple[Float[Tensor, "n bars shared"], Float[Tensor, "n bars tracks private"]]:
         """For each bar, what all tracks are told, and what each of them is told alone."""
         size, bars, tracks = self.latent_size, self.shape.bars, self.shape.tracks
         phrase, by_bar, track, track_by_bar = latents.split([size, size * bars, size * tracks, size * tracks * bars], dim=1)
@@ -268,8 +273,8 @@ def binary(logits: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
 
 
 def one_at_most(logits: Float[Tensor, "n steps pitches"], rest: Float[Tensor, "n steps 1"]) -> Float[Tensor, "n steps pitches"]:
-    """At each step 1 for the pitch with the largest logit, if that is above the one of the rest, and 0 for others. Gradients are those of the
-    softmax.
+    """At each step 1 for the pitch with the largest logit, if that is above the one of the rest, and 0 for others. Gradients are those of
+    the softmax.
     """
     together = torch.cat([logits, rest], dim=2)
     soft = together.softmax(dim=2)

@@ -41,7 +41,9 @@ def unpacked(content: bytes) -> bytes:
     """The score in a compressed file, of at most `LARGEST_FILE` bytes."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            scores = [each for each in archive.infolist() if each.filename.endswith((".xml", ".musicxml")) and "META-INF" not in each.filename]
+            scores = [
+                each for each in archive.infolist() if each.filename.endswith((".xml", ".musicxml")) and "META-INF" not in each.filename
+            ]
             if not scores:
                 raise UnusableMusicError("holds no score")
             with archive.open(scores[0]) as file:

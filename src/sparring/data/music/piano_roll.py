@@ -13,7 +13,9 @@ STEP, ROW = 4, 4
 """Pixels of a step and of a pitch."""
 
 
-def draw_roll(roll: Bool[np.ndarray, "planes steps pitches"], spec: MusicSpec, step: int = STEP, row: int = ROW) -> UInt8[np.ndarray, "h w 3"]:
+def draw_roll(
+    roll: Bool[np.ndarray, "planes steps pitches"], spec: MusicSpec, step: int = STEP, row: int = ROW
+) -> UInt8[np.ndarray, "h w 3"]:
     """One phrase. The first pixels of a note are dark; where two tracks sound together, both colors are mixed."""
     picture = np.zeros((spec.pitches, spec.steps, row, step, 3), np.float32)
     keys = np.isin((spec.lowest + np.arange(spec.pitches)) % 12, IS_BLACK)

@@ -38,4 +38,3 @@ def notes_of(roll: Bool[np.ndarray, "planes steps pitches"], track: int, spec: M
         length = int(stops.argmax()) + 1 if stops.any() else spec.steps - step
         found.append((step / spec.steps_per_quarter, (step + length) / spec.steps_per_quarter, spec.lowest + column))
     return found
-

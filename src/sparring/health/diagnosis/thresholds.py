@@ -81,6 +81,16 @@ DEPENDENT_PURCHASES, LOST_DEPENDENCE = 0.1, 0.33
 SEASONAL_LINES, LOST_LINES_SEASON = 0.05, 0.33
 """Distance of the months from even ones, beyond chance, from which on there is a season, and the share of it below which it is lost."""
 
+# ---------------------------------------------------------------------------------------------------- music
+
+SILENT_PHRASES, EMPTY_BARS, SAME_PHRASE, COPIED_PHRASES = 0.1, 0.15, 0.2, 0.1
+"""By how much more of the phrases than of the data's are silent, or the same, or copies, and bars are empty, from which on it is wrong.
+Choices, far from what healthy runs have."""
+NOTES_EVERYWHERE = 3.0
+"""Times the data's share of cells that sound beyond which notes are everywhere."""
+FRAGMENTED_NOTES = 0.3
+"""By how much less of the notes than of the data's are longer than a step, from which on they are fragments."""
+
 # ---------------------------------------------------------------------------------------------------- one player wins
 
 WINNING_AUC = 0.985

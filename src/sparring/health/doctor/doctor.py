@@ -11,6 +11,7 @@ from sparring import recipes
 from sparring.core.errors import SettingsError, did_you_mean, listed
 from sparring.core.formatting import flags, plural
 from sparring.data.images.image_spec import ImageSpec
+from sparring.data.music.open_songs import is_music
 from sparring.data.open_by_name import open_source
 from sparring.data.pairs.derived_inputs import DerivedInput, parse_derived_input
 from sparring.data.pairs.pairs import Pairing
@@ -27,6 +28,7 @@ from sparring.health.doctor.data_checks import (
     native_sizes,
     suitable_size,
 )
+from sparring.health.doctor.music_advice import MusicAdvice, advise_music
 from sparring.health.doctor.orders_advice import OrdersAdvice
 from sparring.health.doctor.recommend_recipe import LARGEST_SIDE_WITHOUT_SIZE, changed_settings, recommend
 from sparring.health.doctor.recommend_translation_recipe import TranslatorAdvice, advise_translators, holds_two_sets
@@ -130,7 +132,7 @@ def doctor(
     records: RecordsReading | None = None,
     console: "Console | None" = None,
     **preprocessing: Any,  # noqa: ANN401 (fields of `Preprocessing`)
-) -> Advice | TranslatorAdvice | TableAdvice | SeriesAdvice | RecordsAdvice | OrdersAdvice:
+) -> Advice | TranslatorAdvice | TableAdvice | SeriesAdvice | RecordsAdvice | OrdersAdvice | MusicAdvice:
     """What is hard about this data, what to start with, and how long that takes here. A few steps are trained to find out.
 
     `data`: whatever `open_source` takes, or a prepared store. `minutes`: how long training may take. None: as long as a first look takes,
@@ -152,10 +154,11 @@ def doctor(
         if problems := reading.problems():
             raise SettingsError(listed("These settings cannot be used:", problems))
         return advise_records(data, reading, training)
-    if isinstance(data, str | os.PathLike) and is_table(os.fspath(data)):
+    if isinstance(data, str | os.PathLike) and (is_music(os.fspath(data)) or is_table(os.fspath(data))):
+        called = "music" if is_music(os.fspath(data)) else "a table"
         if given := [*preprocessing, *(["target"] if target is not None else [])]:
-            raise SettingsError(f"{os.fspath(data)} is a table, and {', '.join(given)} is for images. Leave it out.")
-        return advise_table(data, training)
+            raise SettingsError(f"{os.fspath(data)} is {called}, and {', '.join(given)} is for images. Leave it out.")
+        return advise_music(os.fspath(data), training) if called == "music" else advise_table(data, training)
     largest = LARGEST_SIDE_WITHOUT_SIZE[training.device]
     names_pairs = target is not None or inputs != "given" or side_by_side != "none"
     if names_pairs or (isinstance(data, str | os.PathLike) and chosen.split is None and holds_two_sets(data)):

@@ -6,16 +6,14 @@ from jaxtyping import Bool
 
 def without_key(roll: Bool[np.ndarray, "planes steps pitches"]) -> bytes:
     """What is the same of a roll and of all its transpositions. Empty for silence."""
-    used = roll.any(axis=(0, 1))
+    used: np.ndarray = np.any(roll, axis=(0, 1))
     if not used.any():
         return b""
     first, last = int(used.argmax()), len(used) - int(used[::-1].argmax())
     return roll.shape[1].to_bytes(4, "big") + (last - first).to_bytes(4, "big") + np.packbits(roll[:, :, first:last]).tobytes()
 
 
-def are_copies(
-    rolls: Bool[np.ndarray, "n planes steps pitches"], of: Bool[np.ndarray, "m planes steps pitches"]
-) -> Bool[np.ndarray, " n"]:
+def are_copies(rolls: Bool[np.ndarray, "n planes steps pitches"], of: Bool[np.ndarray, "m planes steps pitches"]) -> Bool[np.ndarray, " n"]:
     """Which rolls are one of the others, or one of them in another key. Silence is no copy."""
     known = {without_key(each) for each in of} - {b""}
     return np.array([without_key(each) in known for each in rolls], bool)
