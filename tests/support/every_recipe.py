@@ -10,7 +10,7 @@ from rich.console import Console
 
 import sparring
 from sparring import recipes
-from support import fraud_tables, orders, records, series, table_models, tiny
+from support import fraud_tables, music, orders, records, series, table_models, tiny
 
 CLASSES = {
     "cgan": "concatenate", "acgan": "auxiliary", "sngan": "projection", "biggan": "projection", "stylegan2": "projection",
@@ -82,6 +82,12 @@ def _orders(name: str, folder: Path) -> tuple[object, Mapping[str, Any]]:
     return orders.write_log(folder, orders.log(200)), {**orders.COLUMNS, **orders.SMALL, **orders.COMMON, "steps": 6}
 
 
+def _music(name: str, folder: Path) -> tuple[object, Mapping[str, Any]]:
+    melody = {"melody": "soprano"} if name == "midinet" else {}
+    return music.write_songs(folder / "songs"), {**music.SMALL, **music.COMMON, **melody}
+
+
 _KINDS: Mapping[str, Callable[[str, Path], tuple[object, Mapping[str, Any]]]] = {
     "images": _images, "pairs": _pairs, "tables": _tables, "series": _series, "records": _records, "orders": _orders,
+    "music": _music,
 }  # fmt: skip

@@ -7,6 +7,7 @@ which shares weights between octaves in a part of its channels (the authors have
 beside them). Features are (n, steps, channels): linear maps and convolutions over steps are fast so on a CPU.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -109,13 +110,37 @@ class PitchesToFeatures(nn.Module):
         return linear(rolls.transpose(1, 2).flatten(2), weights.flatten(1), self.bias)
 
 
-class Discriminator(nn.Module):
-    """From rolls to logits: features of steps, which are joined to those of beats, of bars and of the phrase."""
+class IntervalsToFeatures(nn.Module):
+    """How often each interval, without octaves, sounds between any two tracks, as features of each step. Harmony is a matter of pairs of notes,
+    which a linear map of rolls does not see.
+    """
 
-    def __init__(self, planes: int, bars: int, bar_steps: int, pitches: int, lowest: int, width: int) -> None:
+    def __init__(self, tracks: int, lowest: int, channels: int) -> None:
         super().__init__()
-        channels = 2 * width
-        self.steps = PitchesToFeatures(planes, pitches, lowest, channels)
+        self.below = lowest % OCTAVE
+        pairs = list(itertools.combinations(range(tracks), 2))
+        self.first, self.second = [a for a, _ in pairs], [b for _, b in pairs]
+        self.map = nn.Linear(OCTAVE * len(pairs), channels, bias=False)
+
+    def forward(self, sounding: Float[Tensor, "n tracks steps pitches"]) -> Float[Tensor, "n steps c"]:
+        """Features of each step. What sounds is 1, the rest -1."""
+        above = -(self.below + sounding.shape[3]) % OCTAVE
+        classes = pad((sounding + 1) / 2, (self.below, above)).unflatten(3, (-1, OCTAVE)).sum(dim=3)
+        first, second = classes[:, self.first], classes[:, self.second]
+        intervals = torch.stack([(first * second.roll(-interval, dims=3)).sum(dim=3) for interval in range(OCTAVE)], dim=3)
+        return self.map(intervals.transpose(1, 2).flatten(2))
+
+
+class Discriminator(nn.Module):
+    """From rolls to logits: features of steps, which are joined to those of beats, of bars and of the phrase. `packing`: number of rolls that are
+    seen as one, the planes of one after those of the other.
+    """
+
+    def __init__(self, tracks: int, bars: int, bar_steps: int, pitches: int, lowest: int, width: int, packing: int = 1) -> None:
+        super().__init__()
+        channels, self.tracks, self.packing = 2 * width, tracks, packing
+        self.steps = PitchesToFeatures(2 * tracks * packing, pitches, lowest, channels)
+        self.intervals = IntervalsToFeatures(tracks, lowest, channels) if tracks > 1 else None
         layers: list[nn.Module] = [Residual(channels)]
         for factor in reversed(factors_of(bar_steps)):
             wider = min(2 * channels, 8 * width)
@@ -126,7 +151,11 @@ class Discriminator(nn.Module):
 
     def forward(self, rolls: Float[Tensor, "n planes steps pitches"], condition: None = None) -> Float[Tensor, "n 1"]:
         """Logits."""
-        return self.leave(self.time(self.steps(rolls)).flatten(1))
+        y = self.steps(rolls)
+        if self.intervals is not None:
+            for one in rolls.unflatten(1, (self.packing, 2 * self.tracks)).unbind(1):
+                y = y + self.intervals(one[:, : self.tracks])
+        return self.leave(self.time(y).flatten(1))
 
 
 @dataclass(frozen=True)

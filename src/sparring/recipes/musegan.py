@@ -47,7 +47,7 @@ class MuseGAN(GivenSettings):
         """See Recipe."""
         given = None if self.given is None else spec.track_number(self.given)
         generator = nets.Generator(self.roll_shape(spec), self.latent_size, self.width, given)
-        discriminator = nets.Discriminator(spec.shape[0] * self.packing, spec.bars, spec.bar_steps, spec.pitches, spec.lowest, self.width)
+        discriminator = nets.Discriminator(len(spec.tracks), spec.bars, spec.bar_steps, spec.pitches, spec.lowest, self.width, self.packing)
         return MusicGAN(spec, generator, discriminator, self)
 
 
