@@ -23,7 +23,8 @@ NOTE = "<note><pitch><step>{step}</step><octave>{octave}</octave></pitch><durati
 
 
 def musicxml(measures: str, head: str = "") -> bytes:
-    return f"""<?xml version="1.0"?>{head}<score-partwise><part-list><score-part id="P1"><part-name>Flute</part-name></score-part></part-list>
+    return f"""<?xml version="1.0"?>{head}<score-partwise>
+    <part-list><score-part id="P1"><part-name>Flute</part-name></score-part></part-list>
     <part id="P1">{measures}</part></score-partwise>""".encode()
 
 
@@ -52,8 +53,10 @@ def test_midi_of_other_programs_is_read() -> None:
         mido.MidiTrack([
             mido.MetaMessage("set_tempo", tempo=400_000), mido.MetaMessage("time_signature", numerator=3, denominator=4),
             mido.Message("program_change", program=5, channel=2),
-            mido.Message("note_on", note=60, velocity=3, channel=2, time=0), mido.Message("note_on", note=60, velocity=0, channel=2, time=96),
-            mido.Message("note_on", note=62, velocity=90, channel=2, time=0), mido.Message("note_on", note=36, velocity=90, channel=9, time=48),
+            mido.Message("note_on", note=60, velocity=3, channel=2, time=0),
+            mido.Message("note_on", note=60, velocity=0, channel=2, time=96),
+            mido.Message("note_on", note=62, velocity=90, channel=2, time=0),
+            mido.Message("note_on", note=36, velocity=90, channel=9, time=48),
             mido.Message("note_off", note=36, channel=9, time=24), mido.MetaMessage("end_of_track", time=120),
         ])
     )  # fmt: skip
