@@ -43,7 +43,7 @@ WASSERSTEIN = {
     "label_smoothing": 0.0,
 }
 """Gulrajani et al. 2017, algorithm 1: a critic whose gradient does not vanish. Its five steps make training slow."""
-NO_IMAGES = ("points", "series", "records", "orders")
+NO_IMAGES = ("points", "series", "records", "orders", "music")
 """Kinds of data that are not augmented, and whose networks have no norms."""
 RATE_CHANGES = {0.01: "a hundredth of the", 0.25: "a quarter of the", 4.0: "four times the"}
 """Changes of learning rates, in words."""

@@ -32,7 +32,7 @@ function frame(context, label, usual, asked, show, further) {
     el("section", { className: "card" },
       group("Seed", seed, button("Random", () => { state.seed = random(); seed.value = state.seed; changed(); }, { className: "main" })),
       field(`Number of ${about.items}`, number(state.n, (value) => { state.n = value; changed(); }, { min: 1, max: about.most, step: 1 })),
-      ...further(changed, file), context.link())), same.node);
+      ...further(changed, file), el("div", { className: "row" }, context.link()))), same.node);
   changed();
 }
 
