@@ -21,6 +21,7 @@ from sparring.metrics.sequences.short_runs import run_distance
 from sparring.modalities.file_or_frame import called, location_of, refuse_lost_frame
 from sparring.modalities.generated_sequences import generated_codes
 from sparring.modalities.modality import DataSettings, JudgedBy
+from sparring.modalities.sequences_probe import sequences_probe
 from sparring.modalities.tables import spread
 
 if TYPE_CHECKING:
@@ -120,8 +121,8 @@ class Sequences:
     def probe(
         self, data: SequenceDataset, holdout: SequenceDataset | None, seed: int
     ) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]] | None:
-        """See Modality."""
-        return None
+        """See Modality. Repeats, runs of one token, ends, and how alike sequences are."""
+        return sequences_probe(data, seed)
 
     def checkpoint_score(self, dataset: SequenceDataset, seed: int) -> Callable[[Game], dict[str, Any]]:
         """See Modality. How far short runs of tokens are from being as frequent as in the data, and how many sequences are there twice."""

@@ -56,8 +56,13 @@ def has_series(record: Record) -> bool:
 
 
 def has_no_pixels(record: Record) -> bool:
-    """Whether samples are windows, patients or order lines, whose values have no range."""
-    return record.kind_of_data in {"series", "records", "orders"}
+    """Whether samples are windows, patients, order lines or texts, whose values have no range."""
+    return record.kind_of_data in {"series", "records", "orders", "sequences"}
+
+
+def has_sequences(record: Record) -> bool:
+    """Whether the data are sequences of tokens."""
+    return record.kind_of_data == "sequences"
 
 
 def learns_returns(record: Record) -> bool:
