@@ -26,7 +26,7 @@ def sequences_probe(data: SequenceDataset, seed: int) -> tuple[dict[str, Any], C
     """What is measured of sequences once, and of games on them."""
     spec = data.spec
     real = measured(spec, data.codes(spread(len(data), PROBED)))
-    facts = {f"{name}/data": value for name, value in real.items() if name != "stands_for_text"}
+    facts = {f"{name}/data": value for name, value in real.items()}
 
     def measure(game: Game) -> dict[str, Any]:
         return measured(spec, generated_codes(game, PROBED, seed))
@@ -43,5 +43,4 @@ def measured(spec: SequenceSpec, codes: Int64[np.ndarray, "n length"]) -> dict[s
         "longest_run": float(longest_runs(coded).mean()),
         "ended": float((coded.lengths < spec.length).mean()),
         "self_bleu": float(self_bleu(tokens, (ALIKE_ORDER,))[ALIKE_ORDER].mean()),
-        "stands_for_text": float(np.mean([text is not None for text in spec.texts_of(codes)])),
     }

@@ -34,7 +34,9 @@ def prepare_sequences(source: Any, reading: SequencesReading) -> tuple[SequenceD
         codes = np.load(folder / CODES, mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / LABELS, allow_pickle=False) if about["classes"] else None
         texts = read_json(folder / TEXTS, DataError)
-        everything = AllTexts(texts, codes, tuple(about["tokens"]), labels, tuple(about["classes"]), about["columns"])
+        everything = AllTexts(
+            texts, codes, tuple(about["tokens"]), labels, tuple(about["classes"]), tuple(about.get("kept", ())), about["columns"]
+        )
         return _dataset(everything, about["notation"], reading), tuple(about["notes"])
     raw, tokens, notes = read_sequences(source, reading)
     everything = _everything(raw, tokens, reading)
@@ -46,7 +48,7 @@ def prepare_sequences(source: Any, reading: SequencesReading) -> tuple[SequenceD
                     np.save(file, array, allow_pickle=False)
         write_json(folder / TEXTS, list(everything.texts))
         about = {"notation": raw.notation, "tokens": everything.tokens, "classes": everything.classes, "notes": notes}
-        write_json(folder / DESCRIPTION, {**about, "columns": dict(everything.columns)})
+        write_json(folder / DESCRIPTION, {**about, "kept": everything.kept, "columns": dict(everything.columns)})
     return _dataset(everything, raw.notation, reading), notes
 
 
@@ -57,13 +59,13 @@ def _everything(raw: RawTexts, tokens: Sequence[Sequence[str]], reading: Sequenc
     codes = padded(([code_of[token] for token in each] for each in tokens), length).astype(np.int32)
     if raw.labels is None:
         return AllTexts(raw.texts, codes, names)
-    classes = tuple(sorted(set(raw.labels)))
+    classes = raw.classes or tuple(sorted(set(raw.labels)))
     number = {name: label for label, name in enumerate(classes)}
-    return AllTexts(raw.texts, codes, names, np.array([number[label] for label in raw.labels], np.int64), classes)
+    return AllTexts(raw.texts, codes, names, np.array([number[label] for label in raw.labels], np.int64), classes, raw.kept_words)
 
 
 def _dataset(everything: AllTexts, notation: NotationName, reading: SequencesReading) -> SequenceDataset:
-    spec = SequenceSpec(notation, everything.codes.shape[1], everything.tokens, everything.classes)
+    spec = SequenceSpec(notation, everything.codes.shape[1], everything.tokens, everything.classes, everything.kept)
     everyone = np.arange(len(everything))
     lookup, fingerprint = np.arange(len(everything.tokens) + 1), fingerprint_of(everything, notation)
     whole = SequenceDataset(spec, everything, everyone, lookup, fingerprint, reading.vocabulary)

@@ -26,6 +26,8 @@ class BundledTexts(NamedTuple):
 
 BUNDLED_SEQUENCES: dict[str, BundledTexts] = {
     "quatrains": BundledTexts("quatrains.txt.xz", "characters", "paragraph"),
+    "moses20k": BundledTexts("moses20k.smi.xz", "smiles", "line"),
+    "fragments9": BundledTexts("fragments9.smi.xz", "graph", "line"),
 }
 """By name, the sets that come with the package."""
 MADE_SEQUENCES: dict[str, tuple[Callable[[], list[str]], int]] = {"oracle": (oracle_texts, VERSION)}
@@ -69,6 +71,11 @@ class SequencesReading:
     """Column of the texts, of tables (.csv, .parquet and others). None: the only column of texts."""
     class_column: str | None = None
     """Column of the class of each text, of tables. None: texts have no classes."""
+    score: str | None = None
+    """Column of a number for each text, of tables: how much it was bought, booked or read. The class of a text is then the third of its
+    score: low, middle or high. Texts without a number are left out."""
+    within: tuple[str, ...] = ()
+    """Columns whose values make groups, such as place and kind: scores are compared with those of the same group alone."""
     notation: NotationName | None = None
     """What the tokens are: characters; words, with punctuation marks of their own; or, of molecules, the parts of their SMILES, of their
     SELFIES, or their graph. None: SMILES of .smi files, words of texts of three words or more on average, else characters."""

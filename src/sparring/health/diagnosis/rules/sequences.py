@@ -14,7 +14,6 @@ from sparring.health.signals import (
     MOST_FREQUENT_OF_DATA,
     SELF_BLEU,
     SELF_BLEU_OF_DATA,
-    STANDS_FOR_TEXT,
 )
 
 
@@ -47,12 +46,10 @@ def sequences_alike(record: Record) -> Finding | None:
     if not now > least:
         return None
     beginning = not is_mature(record)
-    valid = record.signal(STANDS_FOR_TEXT).last
-    also = f" That {valid:.0%} of them are valid says nothing against it: so are variations of one." if valid < 1 else ""
     return Finding(
         name="sequences alike",
         summary="Sequences are all alike: variations of a few, though real ones are varied.",
-        evidence=(f"Self-BLEU-3 is {now:.2f} of generated sequences and {real:.2f} of as many real ones (1: all are the same).{also}",),
+        evidence=(f"Self-BLEU-3 is {now:.2f} of generated sequences and {real:.2f} of as many real ones (1: all are the same).",),
         severity="note" if beginning else "warning",
         confidence=0.5 if beginning else 0.85,
         since=alike.holds_since(lambda values: values > least),
