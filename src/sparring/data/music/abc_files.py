@@ -137,7 +137,7 @@ def signature(text: str) -> dict[str, int]:
     mode = match[3].lower()
     added = MODES.get("m" if mode == "m" else mode[:3], 0)
     count = max(-7, min(7, MAJOR_KEYS.get(match[1] + match[2], 0) + added))
-    return dict.fromkeys(SHARPS[:count], 1) if count >= 0 else dict.fromkeys(SHARPS[::-1][:-count], -1)
+    return {letter: 1 for letter in SHARPS[:count]} if count >= 0 else {letter: -1 for letter in SHARPS[::-1][:-count]}
 
 
 def meter_length(text: str) -> Fraction | None:

@@ -97,7 +97,7 @@ class MusicSpec(Spec):
             tracks, bar_quarters=float(value["bar_quarters"]), tempo=float(value["tempo"]), key="C" if value["key"] == "C" else "own",
             chords=bool(value["chords"]), chord_counts=counts, **numbers,
         )  # fmt: skip
-        within = spec.lowest >= 0 and spec.pitches >= 1 and spec.lowest + spec.pitches <= 128
+        within = 0 <= spec.lowest and spec.pitches >= 1 and spec.lowest + spec.pitches <= 128
         programs = all(0 <= each.program < 128 for each in tracks)
         if not tracks or not within or not programs or min(spec.bars, spec.bar_steps) < 1 or not 0 < spec.bar_quarters <= 64:
             raise ValueError("no music is like that")

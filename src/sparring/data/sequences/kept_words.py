@@ -7,41 +7,9 @@ import numpy as np
 
 from sparring.data.sequences.notations import UNKNOWN, words_of
 
-NUMBER_WORDS = frozenset(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"])
+NUMBER_WORDS = frozenset("one two three four five six seven eight nine ten eleven twelve".split())
 FUNCTION_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "for",
-        "from",
-        "in",
-        "is",
-        "it",
-        "its",
-        "just",
-        "my",
-        "of",
-        "on",
-        "only",
-        "or",
-        "our",
-        "the",
-        "this",
-        "to",
-        "us",
-        "w",
-        "we",
-        "with",
-        "you",
-        "your",
-    ]
+    "a an and are as at be but by for from in is it its just my of on only or our the this to us w we with you your".split()
 )
 """Words that say nothing of a thing by themselves."""
 NAME_SHARE, NAME_COUNT = 0.8, 3
