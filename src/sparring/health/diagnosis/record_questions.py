@@ -56,8 +56,13 @@ def has_series(record: Record) -> bool:
 
 
 def has_no_pixels(record: Record) -> bool:
-    """Whether samples are windows, patients, order lines or phrases, whose values have no range, or no others than its ends."""
-    return record.kind_of_data in {"series", "records", "orders", "music"}
+    """Whether samples are windows, patients, order lines, texts or phrases, whose values have no range, or no others than its ends."""
+    return record.kind_of_data in {"series", "records", "orders", "sequences", "music"}
+
+
+def has_sequences(record: Record) -> bool:
+    """Whether the data are sequences of tokens."""
+    return record.kind_of_data == "sequences"
 
 
 def learns_returns(record: Record) -> bool:

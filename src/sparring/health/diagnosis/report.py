@@ -131,9 +131,14 @@ def html(verdict: Verdict) -> str:
             if signal.name in record.data and not (has_no_pixels(record) and signal in OF_PIXELS)
         ],
         unbroken=unbroken,
-        noun={"points": "points", "series": "windows", "records": "patients", "orders": "lines", "music": "phrases"}.get(
-            record.kind_of_data, "images"
-        ),
+        noun={
+            "points": "points",
+            "series": "windows",
+            "records": "patients",
+            "orders": "lines",
+            "sequences": "texts",
+            "music": "phrases",
+        }.get(record.kind_of_data, "images"),
     )
 
 

@@ -298,6 +298,17 @@ SHIFTED_RANGE, HALVED_RANGE = 0.3, 0.1
 """How much brighter (of [-1, 1]) the darkest hundredth of samples is than the darkest tenth of real images where they are scaled wrongly,
 or the other way round; and how near it comes to what scaling twice gives. Measured on failures made on purpose."""
 
+SAME_SEQUENCE = 0.1
+"""By how much the share of the most frequent sequence exceeds that of the data where a generator has collapsed. Of 256 sequences, so many
+more than in the data do not come by chance."""
+MORE_ALIKE = 0.5
+"""The part of the way from the data's self-BLEU to 1 above which sequences are alike. Measured on failures made on purpose: variations of
+twelve texts."""
+LONGER_RUNS = 2.0
+"""Times as long as in the data, and one token more, that runs of one token are where tokens are repeated."""
+ENDING, ENDS_LOST = 0.2, 0.5
+"""Share of real sequences that must end before the largest length, and the part of it that must be left."""
+
 # ---------------------------------------------------------------------------------------------------- usual values
 
 COMPARED_PAIRS_RATE = 1e-3
