@@ -23,6 +23,7 @@ from sparring.inference.forecast import forecast, score_forecasts
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.inference.pack import pack
+from sparring.inference.reword_table import reword_table
 from sparring.inference.score_rows import score_rows
 from sparring.inference.simulate import simulate
 from sparring.inference.translate_files import translate
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Model", "SparringError", "allocate", "compare", "diagnose", "doctor", "export", "forecast", "import_weights", "judge",
     "judge_against_statistics", "judge_frauds", "judge_translations", "load", "open_source", "pack", "playground",
-    "prepare", "pull", "push", "resume", "save_images", "score_forecasts", "score_rows", "simulate", "train", "translate",
+    "prepare", "pull", "push", "resume", "reword_table", "save_images", "score_forecasts", "score_rows", "simulate", "train", "translate",
     "write_statistics",
 ]  # fmt: skip
 

@@ -1,13 +1,16 @@
 """`sparring interpolate`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
 from sparring.cli.arguments.shared import Checkpoint, Device, Run
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sparring.inference.model import Model
 
 
 def interpolate(
@@ -21,7 +24,7 @@ def interpolate(
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Interpolate between generated images in latent space, as a video or a strip.
+    """Interpolate between generated images in latent space, as a video or a strip; or between phrases of music, as a song.
 
     Args:
         seeds: Images to interpolate between: the first of each seed. Default: 0 1 2 3; 0 if several labels are given.
@@ -30,21 +33,21 @@ def interpolate(
         frames: Number of frames from one image to the next.
         space: Latent space: z (spherical interpolation), or w of style generators (linear interpolation).
         between: Of models of texts or molecules with codes (latentgan), the two to go between. Default: samples of the seeds.
-        out: File to write: a video (.gif, .mp4) or a strip (.png, .webp, .jpg). Of texts and molecules: .txt, .smi, a table or, of
-            molecules, a .png. Default: RUN-walk.gif, or .txt.
+        out: File to write: a video (.gif, .mp4) or a strip (.png, .webp, .jpg); of music a song of all phrases in turn (.mid, .wav), or
+            their piano rolls (.png); of texts and molecules .txt, .smi, a table or, of molecules, a .png. Default: RUN-walk.gif, of music
+            RUN-walk.mid, of texts RUN-walk.txt.
     """
     from sparring import api
     from sparring.cli.interpolate_sequences import interpolate_sequences
     from sparring.core.formatting import plural
-    from sparring.games.capabilities import MakesSequences
+    from sparring.games.capabilities import MakesMusic, MakesSequences
     from sparring.inference.sampling import in_proportion
-    from sparring.inference.texts import is_text_file
     from sparring.media.image_files import grid, output_kind, save_gif_or_video, save_image
     from sparring.media.pixel_range import float_to_pixels
 
-    if out is not None and not is_text_file(out):
-        output_kind(out, "video", "image")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
+    if isinstance(model.game, MakesMusic):
+        return _of_music(model, seeds, labels, frames, space, out or Path(f"{run.resolve().stem}-walk.mid"))
     if isinstance(model.game, MakesSequences):
         if labels or space != "z":
             raise SettingsError(f"{run} makes texts: leave out --labels and --space.")
@@ -60,4 +63,18 @@ def interpolate(
     else:
         save_image(grid(images, columns=frames if len(images) > frames + 1 else len(images)), out)
     console().print(f"{plural(len(images), 'frame', 'frames')}: {out}")
+    return 0
+
+
+def _of_music(model: "Model", seeds: tuple[int, ...] | None, labels: tuple[str, ...], frames: int, space: str, out: Path) -> int:
+    from sparring.core.errors import SettingsError
+    from sparring.core.formatting import plural
+    from sparring.inference.music_of_model import interpolate_phrases, music_output, music_spec_of, save_phrases
+
+    if labels or space != "z":
+        raise SettingsError(f"{model.source} makes music, which has no classes and no styles: leave out --labels and --space.")
+    music_output(out)
+    rolls = interpolate_phrases(model, seeds, frames)
+    save_phrases(rolls, music_spec_of(model), out, 0)
+    console().print(f"{plural(len(rolls), 'phrase', 'phrases')}: {out}", highlight=False)
     return 0

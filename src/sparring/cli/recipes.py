@@ -12,6 +12,7 @@ TASKS = {
     "tables": ("Rows of tables", "tabular-ar"),
     "series": ("Windows of time series", "cgan-series"),
     "records": ("Patients of health records", "medgan"),
+    "music": ("Phrases of music", "musegan"),
     "orders": ("Orders of customers and products", "ecgan"),
     "sequences": ("Texts and molecules", "lm"),
 }

@@ -14,14 +14,17 @@ from torch import Tensor, nn
 from sparring.core.errors import CheckpointError, SettingsError
 from sparring.core.hardware import refuse_absent_gpu
 from sparring.data.images.image_spec import IMAGE_CHANNELS
+from sparring.data.music.songs import Song
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing
 from sparring.games.capabilities import (
     Direction,
+    MakesMusic,
     MakesOrders,
     MakesRecords,
     MakesRows,
     MakesSequences,
+    Rewords,
     Samples,
     ScoresRows,
     SimulatesSeries,
@@ -31,7 +34,8 @@ from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame
-from sparring.inference import orders_of_model, patients, sampling, table_rows, texts, translate_images
+from sparring.inference import music_of_model, orders_of_model, patients, reword, sampling, table_rows, texts, translate_images
+from sparring.inference.harmonize import harmonize
 from sparring.inference.labels import Asked, label_of
 from sparring.inference.tiling import TILE
 
@@ -42,6 +46,7 @@ OTHER_MAKERS: tuple[tuple[type, str, str], ...] = (
     (MakesRows, "rows of a table", "model.rows"),
     (MakesRecords, "patients of health records", "model.patients"),
     (MakesOrders, "order lines", "model.rows"),
+    (MakesMusic, "music", "model.songs"),
     (SimulatesSeries, "time series", "sparring.simulate"),
     (MakesSequences, "texts", "model.texts"),
 )
@@ -51,7 +56,9 @@ COMMANDS: tuple[tuple[type, str], ...] = (
     (MakesRows, "sample {} -n 1000 --out rows.csv"),
     (MakesRecords, "sample {} -n 1000 --out patients.csv"),
     (MakesOrders, "sample {} -n 1000 --out orders.csv"),
+    (MakesMusic, "sample {} -n 8 --out songs/"),
     (SimulatesSeries, "simulate {} --paths 1000"),
+    (Rewords, "reword {} texts.csv"),
     (MakesSequences, "sample {} -n 1000 --out texts.txt"),
 )
 """By ability, the command that uses a model."""
@@ -235,6 +242,24 @@ class Model:
     def log_likelihoods(self, of_texts: Sequence[str], *, label: str | int | None = None) -> Float64[np.ndarray, " n"]:
         """Natural logarithm of the probability of each text, of models of sequences that know it. See `sparring.inference.texts`."""
         return texts.log_likelihoods(self, of_texts, label)
+
+    def reword(self, of_texts: Sequence[str], *, n: int = reword.MOST, seed: int = 0) -> list[reword.RewordedText]:
+        """Up to `n` rewordings of each text, the best first, with what is expected of them. Those of a text depend on it and the seed alone.
+        See `sparring.inference.reword`.
+        """
+        return reword.reword(self, of_texts, n=n, seed=seed)
+
+    # ---------------------------------------------------------------------------------------------------- models of music
+
+    def songs(self, n: int, *, seed: int = 0, first: int = 0) -> list[Song]:
+        """`n` phrases of a model of music, each as a song of tracks with notes. Phrase i of a seed is the same whatever `n` and `first` are."""
+        return music_of_model.songs(self, n, seed=seed, first=first)
+
+    def harmonize(self, melody: str | Path | Song, *, track: str | None = None, seed: int = 0) -> Song:
+        """A song in which a melody has the other tracks beside it, of a model that was trained to be given one. See
+        `sparring.inference.harmonize`.
+        """
+        return harmonize(self, melody, track=track, seed=seed)
 
     # --------------------------------------------------------------------------------------------- models that translate
 

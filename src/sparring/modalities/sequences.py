@@ -56,7 +56,7 @@ class Sequences:
         """See Modality."""
         reading: SequencesReading = settings["sequences"]
         without_use = [problem for name, problem in WITHOUT_USE.items() if training.get(name) not in {None, False}]
-        return (type_problems(reading) or range_problems(reading, reading.ranges)) + without_use
+        return (type_problems(reading) or [*range_problems(reading, reading.ranges), *score_problems(reading)]) + without_use
 
     def refuse_dataset(self, data: object, recipe_name: str) -> None:
         """See Modality."""
@@ -137,3 +137,15 @@ class Sequences:
             return {"name": "distance of pairs of tokens", "value": value, "real": len(real), "generated": len(real), "seed": seed}
 
         return score
+
+
+def score_problems(reading: SequencesReading) -> list[str]:
+    """Settings of scores that do not go together."""
+    found = []
+    if reading.within and reading.score is None:
+        found.append("within makes groups in which scores are compared: give score, too, or leave it out.")
+    if reading.score is not None and reading.class_column is not None:
+        found.append("Classes come from score or from class_column: leave one of them out.")
+    if reading.score is not None and reading.score in {*reading.within, reading.text}:
+        found.append(f"{reading.score!r} is the score, so it cannot be among within, or be the text.")
+    return found

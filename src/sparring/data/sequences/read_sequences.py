@@ -4,18 +4,21 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sparring.core.errors import DataError, did_you_mean, listed
 from sparring.core.formatting import plural
 from sparring.data.listed_images import Problem, name_examples
 from sparring.data.sequences.notations import NOTATIONS, NotationName
+from sparring.data.sequences.scored_texts import THIRDS, scored_texts
 from sparring.data.sequences.sequences_reading import (
     BUNDLED_SEQUENCES,
     ENDINGS,
+    MADE_SEQUENCES,
     SequencesReading,
     Unit,
     bundled_sequences,
+    made_sequences,
     text_ending,
 )
 from sparring.data.sequences.unreadable_text import UnreadableTextError
@@ -42,6 +45,12 @@ class RawTexts:
     """The class of each."""
     places: Sequence[str] | None = None
     """Where each text stands in the source, for messages."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes, in their order; empty: in that of the alphabet."""
+    kept_words: tuple[str, ...] = ()
+    """Words that a rewording has to keep."""
+    notes: tuple[str, ...] = ()
+    """What was found, in sentences."""
     unusable: Sequence[Problem] = ()
     """Texts that were left out, and why."""
 
@@ -49,6 +58,8 @@ class RawTexts:
 def read_sequences(source: Any, reading: SequencesReading) -> tuple[RawTexts, list[list[str]], tuple[str, ...]]:  # noqa: ANN401 (also a frame)
     """Texts, the tokens of each, and what was found, in sentences. A DataError lists everything that keeps them from being used."""
     raw = _read(source, reading)
+    if reading.score is not None and not raw.classes:
+        raise DataError(f"{raw.name} has no columns, so no score {reading.score!r}. Give a table (.csv, .parquet and others).")
     count = len(raw.texts)
     texts = [text.strip("\n\r") if raw.notation == "words" else text.strip() for text in raw.texts]
     if reading.lowercase:
@@ -76,6 +87,7 @@ def read_sequences(source: Any, reading: SequencesReading) -> tuple[RawTexts, li
     if problems:
         raise DataError(listed(f"{raw.name} cannot be used as sequences:", [*problems, *_described(unusable)]))
     notes = [f"{plural(empty, 'empty text is', 'empty texts are')} left out."] if empty else []
+    notes += raw.notes
     notes += _described(unusable)
     if too_long:
         notes.append(f"{plural(len(too_long), 'text', 'texts')} of more than {most} {raw.notation} left out; --length changes that.")
@@ -117,6 +129,8 @@ def _read(source: Any, reading: SequencesReading) -> RawTexts:  # noqa: ANN401
         if path is not None:
             bundled = BUNDLED_SEQUENCES[str(source)]
             return _of_files([path], str(source), reading.unit or bundled.unit, reading.notation or bundled.notation)
+        if (make := made_sequences(source)) is not None:
+            return RawTexts(make(), reading.notation or "words", str(source))
         path = Path(source).expanduser()
         if path.is_dir():
             return _of_folder(path, reading)
@@ -133,7 +147,7 @@ def _read(source: Any, reading: SequencesReading) -> RawTexts:  # noqa: ANN401
 
 def _not_found(path: Path) -> str:
     siblings = [file.name for file in path.parent.iterdir() if text_ending(file)][:200] if path.parent.is_dir() else []
-    return f"{path} does not exist. {did_you_mean(path.name, [*siblings, *BUNDLED_SEQUENCES])}"
+    return f"{path} does not exist. {did_you_mean(path.name, [*siblings, *BUNDLED_SEQUENCES, *MADE_SEQUENCES])}"
 
 
 def _of_folder(folder: Path, reading: SequencesReading) -> RawTexts:
@@ -187,12 +201,13 @@ def _of_table(source: Any, reading: SequencesReading) -> RawTexts:  # noqa: ANN4
     names = raw.table.column_names
     problems = [
         f"There is no column {name!r}. {did_you_mean(name, names)}"
-        for name in (reading.text, reading.class_column)
+        for name in (reading.text, reading.class_column, reading.score, *reading.within)
         if name and name not in names
     ]
     column = reading.text
     if column is None:
-        textual = [name for name in names if name != reading.class_column and _is_text(raw.table.column(name))]
+        others = {reading.class_column, reading.score, *reading.within}
+        textual = [name for name in names if name not in others and is_text_column(raw.table.column(name))]
         column = textual[0] if len(textual) == 1 else None
         if column is None:
             problems.append(f"Say which column has the texts, with --text (text=...): {', '.join(map(repr, textual or names))}.")
@@ -205,10 +220,26 @@ def _of_table(source: Any, reading: SequencesReading) -> RawTexts:  # noqa: ANN4
         if missing := labels.count(""):
             raise DataError(f"{raw.name} has {plural(missing, 'row', 'rows')} without a class ({reading.class_column!r}).")
     places = [f"row {number}" for number in range(1, len(texts) + 1)]
-    return _with_notation(RawTexts(texts, "characters", raw.name, labels, places), reading.notation, "")
+    found = RawTexts(texts, "characters", raw.name, labels, places)
+    return _with_notation(_scored(found, raw, reading) if reading.score is not None else found, reading.notation, "")
 
 
-def _is_text(column: Any) -> bool:  # noqa: ANN401 (of Arrow)
+def _scored(found: RawTexts, raw: Any, reading: SequencesReading) -> RawTexts:  # noqa: ANN401 (a RawTable)
+    """The texts that have a score, with its third as their class."""
+    scored = scored_texts(raw, found.texts, cast(str, reading.score), reading.within)
+    rows = [row for row, label in enumerate(scored.labels) if label is not None]
+    return replace(
+        found,
+        texts=[found.texts[row] for row in rows],
+        labels=[cast(str, scored.labels[row]) for row in rows],
+        places=[f"row {row + 1}" for row in rows],
+        classes=THIRDS,
+        kept_words=scored.kept,
+        notes=scored.notes,
+    )
+
+
+def is_text_column(column: Any) -> bool:  # noqa: ANN401 (of Arrow)
     """Whether most values of a column are texts with a letter in them."""
     some = [str(value) for value in column.slice(0, 200).to_pylist() if value not in {None, ""}]
     return bool(some) and sum(any(each.isalpha() for each in text) for text in some) > len(some) / 2

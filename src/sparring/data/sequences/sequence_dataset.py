@@ -27,6 +27,8 @@ class AllTexts:
     labels: Int64[np.ndarray, " n"] | None = None
     """The class of each; None without classes."""
     classes: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    """Words that a rewording has to keep (see `kept_words`)."""
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Other columns of the source that are kept, by name."""
 

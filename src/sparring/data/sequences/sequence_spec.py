@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sparring.core.data_spec import Spec
 from sparring.core.random_streams import Streams
+from sparring.data.sequences.kept_words import keeps
 from sparring.data.sequences.notations import NOTATIONS, UNKNOWN, Notation, NotationName
 
 SIGNATURE = 8
@@ -33,6 +34,8 @@ class SequenceSpec(Spec):
     tokens: tuple[str, ...]
     """Tokens by code: code c is `tokens[c - 1]`. The most frequent comes first."""
     classes: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    """Words, in small letters, that a rewording has to keep, beside numbers (see `kept_words`)."""
 
     @property
     def shape(self) -> tuple[int]:
@@ -48,6 +51,11 @@ class SequenceSpec(Spec):
     def code_of(self) -> Mapping[str, int]:
         """The code of each token."""
         return {token: code for code, token in enumerate(self.tokens, 1)}
+
+    @property
+    def kept_tokens(self) -> list[bool]:
+        """Whether a rewording has to keep each token: numbers, words of `kept`, and what is not known."""
+        return [keeps(token, self.kept) for token in self.tokens]
 
     @property
     def unknown(self) -> int | None:
@@ -88,7 +96,13 @@ class SequenceSpec(Spec):
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "SequenceSpec":
         """The inverse of `to_json`. KeyError, TypeError or ValueError for what are no sequences."""
-        spec = cls(value["notation"], int(value["length"]), tuple(map(str, value["tokens"])), tuple(map(str, value["classes"])))
+        spec = cls(
+            value["notation"],
+            int(value["length"]),
+            tuple(map(str, value["tokens"])),
+            tuple(map(str, value["classes"])),
+            tuple(map(str, value.get("kept", ()))),
+        )
         if spec.notation not in get_args(NotationName) or spec.length < 1 or not spec.tokens:
             raise ValueError("sequences have a notation, a length and tokens")
         return spec

@@ -17,7 +17,7 @@ from sparring.data.sequences.notations import NotationName
 from sparring.data.sequences.read_sequences import RawTexts, read_sequences
 from sparring.data.sequences.sequence_dataset import AllTexts, SequenceDataset, with_vocabulary
 from sparring.data.sequences.sequence_spec import SequenceSpec, padded, vocabulary_of
-from sparring.data.sequences.sequences_reading import SequencesReading, bundled_sequences, text_ending
+from sparring.data.sequences.sequences_reading import MADE_SEQUENCES, SequencesReading, bundled_sequences, made_sequences, text_ending
 
 FORMAT = 1
 """Version of the folder's format: when it changes, all texts are read again."""
@@ -34,7 +34,9 @@ def prepare_sequences(source: Any, reading: SequencesReading) -> tuple[SequenceD
         codes = np.load(folder / CODES, mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / LABELS, allow_pickle=False) if about["classes"] else None
         texts = read_json(folder / TEXTS, DataError)
-        everything = AllTexts(texts, codes, tuple(about["tokens"]), labels, tuple(about["classes"]), about["columns"])
+        everything = AllTexts(
+            texts, codes, tuple(about["tokens"]), labels, tuple(about["classes"]), tuple(about.get("kept", ())), about["columns"]
+        )
         return _dataset(everything, about["notation"], reading), tuple(about["notes"])
     raw, tokens, notes = read_sequences(source, reading)
     everything = _everything(raw, tokens, reading)
@@ -46,7 +48,7 @@ def prepare_sequences(source: Any, reading: SequencesReading) -> tuple[SequenceD
                     np.save(file, array, allow_pickle=False)
         write_json(folder / TEXTS, list(everything.texts))
         about = {"notation": raw.notation, "tokens": everything.tokens, "classes": everything.classes, "notes": notes}
-        write_json(folder / DESCRIPTION, {**about, "columns": dict(everything.columns)})
+        write_json(folder / DESCRIPTION, {**about, "kept": everything.kept, "columns": dict(everything.columns)})
     return _dataset(everything, raw.notation, reading), notes
 
 
@@ -57,13 +59,13 @@ def _everything(raw: RawTexts, tokens: Sequence[Sequence[str]], reading: Sequenc
     codes = padded(([code_of[token] for token in each] for each in tokens), length).astype(np.int32)
     if raw.labels is None:
         return AllTexts(raw.texts, codes, names)
-    classes = tuple(sorted(set(raw.labels)))
+    classes = raw.classes or tuple(sorted(set(raw.labels)))
     number = {name: label for label, name in enumerate(classes)}
-    return AllTexts(raw.texts, codes, names, np.array([number[label] for label in raw.labels], np.int64), classes)
+    return AllTexts(raw.texts, codes, names, np.array([number[label] for label in raw.labels], np.int64), classes, raw.kept_words)
 
 
 def _dataset(everything: AllTexts, notation: NotationName, reading: SequencesReading) -> SequenceDataset:
-    spec = SequenceSpec(notation, everything.codes.shape[1], everything.tokens, everything.classes)
+    spec = SequenceSpec(notation, everything.codes.shape[1], everything.tokens, everything.classes, everything.kept)
     everyone = np.arange(len(everything))
     lookup, fingerprint = np.arange(len(everything.tokens) + 1), fingerprint_of(everything, notation)
     whole = SequenceDataset(spec, everything, everyone, lookup, fingerprint, reading.vocabulary)
@@ -82,6 +84,9 @@ def _folder_of(source: Any, reading: SequencesReading) -> Path | None:  # noqa: 
     """Where sequences are kept once they are read; None for frames and lists, and for what cannot be read."""
     if not isinstance(source, str | os.PathLike):
         return None
+    if made_sequences(source) is not None:
+        key = json.dumps([FORMAT, "made", str(source), MADE_SEQUENCES[str(source)][1], asdict(reading)])
+        return cache_folder() / "sequences" / hashlib.sha256(key.encode()).hexdigest()[:32]
     path = bundled_sequences(source) or Path(cast(str, source)).expanduser()
     files = sorted(each for each in path.rglob("*") if each.is_file() and text_ending(each)) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):
