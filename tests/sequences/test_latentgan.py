@@ -85,7 +85,7 @@ def test_the_loss_is_the_cross_entropy_of_each_token() -> None:
     found = game.play_autoencoder(context_of(tokens))["reconstruction"]
     codes, sums, counts = normalized(game.encoder(tokens)), [], []
     for code, row in zip(codes, tokens, strict=True):
-        state = game.decoder.start(code).tanh()[None]
+        state = tuple(each[0] for each in game.decoder.first_state(code[None]))
         before, total, count = torch.tensor(0), 0.0, 0
         told = game.decoder.told(code[None])[0]
         for place, token in enumerate(row):

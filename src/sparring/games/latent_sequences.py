@@ -151,7 +151,7 @@ class LatentSequenceRecipe(AdversarialSettings):
     code_size: int = 128
     """Number of dimensions of the codes that the autoencoder makes of sequences."""
     decoder_hidden: int = 384
-    """Number of units of the decoder's GRU."""
+    """Number of units of the decoder's LSTM."""
     generator_hidden: tuple[int, ...] = (256, 256, 256)
     """Number of units of each hidden layer of the generator of codes."""
     discriminator_hidden: tuple[int, ...] = (256, 256)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def game_with_codes(model: "Model") -> HasCodes:
     """The game, if it has codes; a SettingsError if not."""
     if not isinstance(model.game, HasCodes):
-        raise SettingsError(f"{model.source} has no codes to move among: it draws token by token. Train one that has: sparring train latentgan")
+        raise SettingsError(
+            f"{model.source} has no codes to move among: it draws token by token. Train one that has: sparring train latentgan"
+        )
     return model.game
 
 
