@@ -42,13 +42,14 @@ def kind_judged(
     from sparring.data.records.records_reading import are_records
     from sparring.data.sequences.sequences_reading import are_sequences
     from sparring.data.tables.table_files import is_table
-    from sparring.games.capabilities import MakesOrders, MakesRecords, MakesRows, MakesSequences, ScoresRows, SimulatesSeries
+    from sparring.games.capabilities import MakesOrders, MakesRecords, MakesRows, MakesSequences, Rewords, ScoresRows, SimulatesSeries
 
     if model is not None:
         kinds = (
             (SimulatesSeries, KindJudged("a model of time series", {"B", "samples"}, _paths)),
             (MakesRecords, KindJudged("a model of health records", {"B", "held-out", "samples"}, _patients)),
             (MakesOrders, KindJudged("a model of orders", {"B", "held-out", "samples"}, _lines)),
+            (Rewords, KindJudged("a model that rewords texts", {"samples"}, _rewordings)),
             (MakesSequences, KindJudged("a model of texts", {"B", "samples", "temperatures"}, _texts)),
             (ScoresRows, KindJudged("a model that scores rows", {"held-out", "amount", "review-cost"}, _frauds)),
             (MakesRows, KindJudged("a model of tables", {"B", "held-out", "target", "private"}, _rows)),
@@ -104,3 +105,9 @@ def _texts(model: "Model | None", first: str, given: Mapping[str, Any], *, seed:
 
     found = {"text": given.get("text"), "held_out": given.get("held_out"), "samples": given.get("samples")}
     return judge_texts(model, first, given.get("B"), **found, temperatures=given.get("temperatures", ()), seed=seed, out=out)
+
+
+def _rewordings(model: "Model", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:
+    from sparring.cli.judge_rewordings import judge_rewordings
+
+    return judge_rewordings(model, samples=given.get("samples"), seed=seed, out=out)

@@ -17,7 +17,9 @@ SHOWN = 3
 
 def reword(
     run: Run,
-    file: Annotated[Positional[Path], arg(metavar="FILE", help="The texts: a table with a column of them, or a text file with one on a line.")],
+    file: Annotated[
+        Positional[Path], arg(metavar="FILE", help="The texts: a table with a column of them, or a text file with one on a line.")
+    ],
     text: str | None = None,
     number: Annotated[int, arg(aliases=("-n",), help="Largest number of rewordings of each text.")] = 5,
     seed: int = 0,

@@ -64,8 +64,8 @@ class RewordingGame(SequenceGame):
     # ------------------------------------------------------------------------------------------------------------- training
 
     def play_scorers(self, context: StepContext) -> Losses:
-        """Tell the last class from the first, each scorer on the texts that are its own, and find how sure scorers may be of others. Texts of
-        other classes say nothing.
+        """Tell the last class from the first, each scorer on the texts that are its own, and find how sure scorers may be of others. Texts
+        of other classes say nothing.
         """
         codes, labels = context.batch.samples.long(), cast(Tensor, context.batch.labels)
         last = len(self.spec.classes) - 1
@@ -120,9 +120,7 @@ class RewordingGame(SequenceGame):
             "back_translation": settings.back_translation * self.nats(codes, again, known)[0],
         }
 
-    def reward(
-        self, codes: Int64[Tensor, "n t"], written: Int64[Tensor, "n t"], asked: Float[Tensor, "n classes"]
-    ) -> Float[Tensor, " n"]:
+    def reward(self, codes: Int64[Tensor, "n t"], written: Int64[Tensor, "n t"], asked: Float[Tensor, "n classes"]) -> Float[Tensor, " n"]:
         """What the guiding scorer says of texts, in the direction that is asked for, less the words to be kept that are lost or made up."""
         with torch.no_grad():
             towards = asked[:, -1] - asked[:, 0]
@@ -161,7 +159,9 @@ class RewordingGame(SequenceGame):
         spread = torch.zeros(codes.shape, device=codes.device).masked_scatter(read > 0, each)
         return spread.sum(dim=1) / read.sum(dim=1).mean(), states
 
-    def write_alone(self, length: int, memory: Memory, condition: Float[Tensor, "n classes"], streams: Streams) -> Int64[Tensor, "n length"]:
+    def write_alone(
+        self, length: int, memory: Memory, condition: Float[Tensor, "n classes"], streams: Streams
+    ) -> Int64[Tensor, "n length"]:
         """Texts by the writer itself, without gradients."""
         with torch.no_grad():
             chance = (streams.uniform("written", len(condition), length) + 1) / 2
@@ -174,7 +174,9 @@ class RewordingGame(SequenceGame):
         length = self.sequence_spec.length
         chance = (streams.uniform("tokens", n, length) + 1) / 2
         assert condition is not None
-        return self.write(self.of_nothing(n), condition, chance, torch.full((n,), temperature, device=self.device), self.sequence_spec.unknown)
+        return self.write(
+            self.of_nothing(n), condition, chance, torch.full((n,), temperature, device=self.device), self.sequence_spec.unknown
+        )
 
     def of_nothing(self, n: int) -> Memory:
         """What is read of texts without words."""

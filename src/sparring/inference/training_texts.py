@@ -27,7 +27,9 @@ def training_texts(model: "Model", data: Any = None) -> tuple[SequenceDataset, S
     """
     run = RunDirectory(model.source)
     if not run.exists():
-        raise SettingsError(f"{model.source} is a packed model, which does not know the texts that it was trained on. Use its run, which does.")
+        raise SettingsError(
+            f"{model.source} is a packed model, which does not know the texts that it was trained on. Use its run, which does."
+        )
     config = read_config(run)
     source = config["data"]["source"] if data is None else data
     if isinstance(source, str) and source == FRAME:

@@ -56,7 +56,11 @@ def scored_texts(raw: "RawTable", texts: Sequence[str], score: str, within: Sequ
     notes.append(f"By {score!r}, {low:,} texts are in the lowest third{same}, and {high:,} in the highest.")
     if small:
         notes.append(f"{plural(small, 'group has', 'groups have')} fewer than {FEWEST_IN_GROUP} texts, which are taken for middling.")
-    notes += [f"{name!r} is the same in all rows, so it makes no groups." for name, each in zip(within, grouping, strict=True) if len(set(each)) == 1]
+    notes += [
+        f"{name!r} is the same in all rows, so it makes no groups."
+        for name, each in zip(within, grouping, strict=True)
+        if len(set(each)) == 1
+    ]
     scored = [place for place, third in enumerate(found) if third >= 0]
     kept = kept_words([texts[place] for place in scored], [[each[place] for place in scored] for each in grouping])
     return ScoredTexts([THIRDS[third] if third >= 0 else None for third in found], kept, tuple(notes))
@@ -70,8 +74,8 @@ def _too_few(score: str, within: Sequence[str], scores: Float64[np.ndarray, " n"
     most = f"{counts.max() / len(known):.0%} of the scores are {values[counts.argmax()]:g}"
     smaller = f", in groups by {' and '.join(within)}, which may be too small: name fewer columns" if within else ""
     return (
-        f"By the score {score!r}, {low} texts are in the lowest third and {high} in the highest, and each needs {FEWEST_IN_THIRD}{smaller}. "
-        f"There are {len(known):,} scores; {most}."
+        f"By the score {score!r}, {low} texts are in the lowest third and {high} in the highest, and each needs {FEWEST_IN_THIRD}"
+        f"{smaller}. There are {len(known):,} scores; {most}."
     )
 
 
@@ -108,7 +112,7 @@ def thirds(scores: Float64[np.ndarray, " n"], groups: Sequence[str]) -> tuple[In
             small += len(members) > 0
             found[members] = 1
             continue
-        values, place, counts = np.unique(scores[members], return_inverse=True, return_counts=True)
+        _, place, counts = np.unique(scores[members], return_inverse=True, return_counts=True)
         middle = (np.cumsum(counts) - counts / 2)[place] / len(members)
         found[members] = np.where(middle <= 1 / 3, 0, np.where(middle <= 2 / 3, 1, 2))
     return found, int(small)

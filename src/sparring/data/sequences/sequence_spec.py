@@ -96,7 +96,13 @@ class SequenceSpec(Spec):
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "SequenceSpec":
         """The inverse of `to_json`. KeyError, TypeError or ValueError for what are no sequences."""
-        spec = cls(value["notation"], int(value["length"]), tuple(map(str, value["tokens"])), tuple(map(str, value["classes"])), tuple(map(str, value.get("kept", ()))))
+        spec = cls(
+            value["notation"],
+            int(value["length"]),
+            tuple(map(str, value["tokens"])),
+            tuple(map(str, value["classes"])),
+            tuple(map(str, value.get("kept", ()))),
+        )
         if spec.notation not in get_args(NotationName) or spec.length < 1 or not spec.tokens:
             raise ValueError("sequences have a notation, a length and tokens")
         return spec

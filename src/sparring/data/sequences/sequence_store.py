@@ -34,7 +34,9 @@ def prepare_sequences(source: Any, reading: SequencesReading) -> tuple[SequenceD
         codes = np.load(folder / CODES, mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / LABELS, allow_pickle=False) if about["classes"] else None
         texts = read_json(folder / TEXTS, DataError)
-        everything = AllTexts(texts, codes, tuple(about["tokens"]), labels, tuple(about["classes"]), tuple(about.get("kept", ())), about["columns"])
+        everything = AllTexts(
+            texts, codes, tuple(about["tokens"]), labels, tuple(about["classes"]), tuple(about.get("kept", ())), about["columns"]
+        )
         return _dataset(everything, about["notation"], reading), tuple(about["notes"])
     raw, tokens, notes = read_sequences(source, reading)
     everything = _everything(raw, tokens, reading)
