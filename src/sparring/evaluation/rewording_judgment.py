@@ -98,8 +98,8 @@ class RewordingJudgment:
             )
         if self.drawn:
             lines.append(
-                f"As drawn, before any rule: {self.drawn['copies']:.1%} are the text itself, {self.drawn['astray']:.1%} lose or make up what "
-                f"must be kept. {self.without:,} of {len(self.found):,} texts get no rewording."
+                f"As drawn, before any rule: {self.drawn['copies']:.1%} are the text itself, {self.drawn['astray']:.1%} lose or make up "
+                f"what must be kept. {self.without:,} of {len(self.found):,} texts get no rewording."
             )
         return lines
 

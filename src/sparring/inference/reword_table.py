@@ -96,8 +96,8 @@ def reword_table(
 
 
 def read_texts(source: Any, asked: str | None, usual: str | None) -> tuple["RawTable", str]:  # noqa: ANN401 (a path or a frame)
-    """A table, or a text file as one with a column "text", and the name of its column of texts: the one that is asked for, or the usual one,
-    or the only one.
+    """A table, or a text file as one with a column "text", and the name of its column of texts: the one that is asked for, or the usual
+    one, or the only one.
     """
     from sparring.data.tables.arrow import pa  # noqa: PLC0415 (an extra)
     from sparring.data.tables.reading import read_table  # noqa: PLC0415 (an extra)
