@@ -31,10 +31,11 @@ from sparring.nets.rewriter import Rewriter, reversed_places
 from support.cli import call as run_cli
 from support.runs import same_run
 from support.scored_titles import BAD, COLUMNS, GOOD, LEARNED, PLACES, SMALL, scored_titles, write_titles
-from support.texts import COMMON, counting, write_titles as write_plain_titles
+from support.texts import COMMON, counting
+from support.texts import write_titles as write_plain_titles
 
 QUIET = Console(quiet=True)
-TOKENS = tuple(f" {word}" for word in "sunny dark room loft in Harlem for two 2br near".split())
+TOKENS = tuple(f" {word}" for word in ["sunny", "dark", "room", "loft", "in", "Harlem", "for", "two", "2br", "near"])
 SPEC = SequenceSpec("words", 6, TOKENS, ("low", "middle", "high"), ("harlem", "room", "loft"))
 
 
