@@ -15,7 +15,8 @@ from sparring.data.orders.order_reading import OrderReading
 from sparring.data.orders.suggest_orders import suggest_orders
 from sparring.data.tables.inspect_table import inspect_table
 from sparring.health.doctor.doctor import doctor
-from sparring.health.doctor.orders_advice import OrdersAdvice, orders_difficulties
+from sparring.health.doctor.kind_advice import KindAdvice
+from sparring.health.doctor.orders_advice import orders_difficulties
 from sparring.inference.demand import foresee_demand
 from sparring.inference.model import Model
 from sparring.inference.orders_of_model import draw_orders
@@ -191,7 +192,7 @@ def test_a_log_is_recognized_and_advised_on(tmp_path: Path) -> None:
     found = suggest_orders(inspection.columns, inspection.values)
     assert found == roles | ({"customer_group": "region"} if found and "customer_group" in found else {})
     advice = doctor(tmp_path / "orders.csv", minutes=1)
-    assert isinstance(advice, OrdersAdvice)
+    assert isinstance(advice, KindAdvice)
     assert "sparring train ecgan" in advice.command
     assert "few lines" in {each.name for each in advice.difficulties}
     assert suggest_orders(*(getattr(inspect_table("flights"), name) for name in ("columns", "values"))) is None

@@ -14,7 +14,7 @@ from sparring.data.records.records_store import prepare_records
 from sparring.games.game import Game
 from sparring.health.diagnosis.all_rules import NAMES, diagnose
 from sparring.health.diagnosis.training_record import Record
-from sparring.health.doctor.records_advice import RecordsAdvice
+from sparring.health.doctor.kind_advice import KindAdvice
 from sparring.health.signals import declared
 from sparring.modalities.records_probe import records_probe
 from support.records import CODES, present, write_long
@@ -96,21 +96,21 @@ def test_every_rule_of_records_has_a_failure_here_and_every_signal_is_declared()
 
 
 @pytest.fixture(scope="module")
-def advice(tmp_path_factory: pytest.TempPathFactory) -> RecordsAdvice:
+def advice(tmp_path_factory: pytest.TempPathFactory) -> KindAdvice:
     path = write_long(tmp_path_factory.mktemp("doctor"), 80)
     found = sparring.doctor(path, records=RecordsReading(patient="person", code="code", time="day"), threads=1, device="cpu")
-    assert isinstance(found, RecordsAdvice)
+    assert isinstance(found, KindAdvice)
     return found
 
 
-def test_the_doctor_names_the_command_with_its_columns(advice: RecordsAdvice) -> None:
+def test_the_doctor_names_the_command_with_its_columns(advice: KindAdvice) -> None:
     assert advice.command.startswith("sparring train medgan --data ")
     assert "--patient person --code code --time day" in advice.command
-    assert (advice.patients, advice.codes) == (80, 12)
+    assert (advice.count, advice.further["codes"]) == (80, 12)
     assert advice.to_json()["command"] == advice.command
 
 
-def test_the_doctor_says_what_is_hard(advice: RecordsAdvice) -> None:
+def test_the_doctor_says_what_is_hard(advice: KindAdvice) -> None:
     found = {one.name: one.severity for one in advice.difficulties}
     assert found["few patients"] == "severe"
     assert found["constant codes"] == "note"

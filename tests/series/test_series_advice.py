@@ -14,7 +14,7 @@ from sparring.data.series.series_reading import SeriesReading
 from sparring.data.series.series_store import windows_apart
 from sparring.data.series.suggest_series import SeriesSuggestion, walks
 from sparring.data.tables.inspect_table import inspect_table
-from sparring.health.doctor.series_advice import SeriesAdvice
+from sparring.health.doctor.kind_advice import KindAdvice
 from sparring.health.doctor.series_command import recipe_for, suggestion_for
 from sparring.health.doctor.table_advice import TableAdvice
 from support.cli import call
@@ -105,7 +105,7 @@ def test_inspect_names_the_command(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_doctor_advises_on_series(tmp_path: Path) -> None:
     prices().to_csv(tmp_path / "prices.csv", index=False)
     advice = sparring.doctor(tmp_path / "prices.csv", threads=1, minutes=3)
-    assert isinstance(advice, SeriesAdvice)
+    assert isinstance(advice, KindAdvice)
     assert (advice.recipe, advice.settings) == ("quantgan", {"returns": True, "minutes": 3})
     assert [one.severity for one in advice.difficulties if one.name == "few windows"] == ["severe"]
     assert advice.command in "\n".join(advice.lines())

@@ -2,9 +2,17 @@
 
 import json
 import math
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+from starlette.testclient import TestClient
+
+from sparring.studio.places import Places
+from sparring.studio.server import Studio
 from sparring.studio.watch import MOST_KEPT, MOST_PLACES, Tail, thinned
+from support.studio import HOST, TOKEN
 
 
 def line(step: int, **values: float) -> str:
@@ -62,3 +70,41 @@ def test_long_curves_are_thinned_by_means() -> None:
     assert {value for _, value in found} == {0.5}
     assert found[-1][0] == 2 * MOST_PLACES
     assert thinned([(1, math.inf), (2, 1.0)]) == [(1, None), (2, 1.0)]
+
+
+def test_a_training_is_asked_to_stop(squares: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    settings = [
+        "--size",
+        "16",
+        "--width",
+        "4",
+        "--latent-size",
+        "5",
+        "--batch-size",
+        "8",
+        "--threads",
+        "1",
+        "--device",
+        "cpu",
+        "--steps",
+        "1000000",
+        "--log-every",
+        "1",
+    ]
+    command = [sys.executable, "-m", "sparring", "train", "dcgan", "--data", str(squares), "--out", str(run), *settings]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as training:
+        until = time.monotonic() + 60
+        while not (run / "log.jsonl").is_file() and time.monotonic() < until:
+            time.sleep(0.1)
+        studio = Studio(Places([run]))
+        client = TestClient(studio.app(TOKEN), base_url=f"http://{HOST}", headers={"Authorization": f"Bearer {TOKEN}"})
+        path = f"/api/models/{studio.places.models()[0].id}/stop"
+        assert client.get(path).status_code == 405
+        assert client.post(path, headers={"Origin": "http://elsewhere"}).status_code == 403
+        assert training.poll() is None
+        assert client.post(path).json() == {"asked": True}
+        assert training.wait(60) == 130
+    assert list((run / "checkpoints").glob("*.safetensors"))
+    assert client.post(path).json() == {"asked": False}
+    studio.stage.close()

@@ -1,12 +1,15 @@
 """`sparring interpolate`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
 from sparring.cli.arguments.shared import Checkpoint, Device, Run
 from sparring.core.console import console
+
+if TYPE_CHECKING:
+    from sparring.inference.model import Model
 
 
 def interpolate(
@@ -19,7 +22,7 @@ def interpolate(
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
 ) -> int:
-    """Interpolate between generated images in latent space, as a video or a strip.
+    """Interpolate between generated images in latent space, as a video or a strip; or between phrases of music, as a song.
 
     Args:
         seeds: Images to interpolate between: the first of each seed. Default: 0 1 2 3; 0 if several labels are given.
@@ -27,17 +30,21 @@ def interpolate(
             values by name, such as age=20,color=red age=60: what an image does not name stays. Default: as in `sparring sample`.
         frames: Number of frames from one image to the next.
         space: Latent space: z (spherical interpolation), or w of style generators (linear interpolation).
-        out: File to write: a video (.gif, .mp4) or a strip (.png, .webp, .jpg). Default: RUN-walk.gif.
+        out: File to write: a video (.gif, .mp4) or a strip (.png, .webp, .jpg); of music a song of all phrases in turn (.mid, .wav), or
+            their piano rolls (.png). Default: RUN-walk.gif, of music RUN-walk.mid.
     """
     from sparring import api
     from sparring.core.formatting import plural
+    from sparring.games.capabilities import MakesMusic
     from sparring.inference.sampling import in_proportion
     from sparring.media.image_files import grid, output_kind, save_gif_or_video, save_image
     from sparring.media.pixel_range import float_to_pixels
 
+    model = api.load(run, checkpoint=checkpoint).on(device)
+    if isinstance(model.game, MakesMusic):
+        return _of_music(model, seeds, labels, frames, space, out or Path(f"{run.resolve().stem}-walk.mid"))
     out = out or Path(f"{run.resolve().stem}-walk.gif")
     kind = output_kind(out, "video", "image")
-    model = api.load(run, checkpoint=checkpoint).on(device)
     found = in_proportion(model, model.interpolate(seeds, labels=labels or None, frames=frames, space=space))
     images = float_to_pixels(found).cpu().numpy()
     if kind == "video":
@@ -45,4 +52,18 @@ def interpolate(
     else:
         save_image(grid(images, columns=frames if len(images) > frames + 1 else len(images)), out)
     console().print(f"{plural(len(images), 'frame', 'frames')}: {out}")
+    return 0
+
+
+def _of_music(model: "Model", seeds: tuple[int, ...] | None, labels: tuple[str, ...], frames: int, space: str, out: Path) -> int:
+    from sparring.core.errors import SettingsError
+    from sparring.core.formatting import plural
+    from sparring.inference.music_of_model import interpolate_phrases, music_output, music_spec_of, save_phrases
+
+    if labels or space != "z":
+        raise SettingsError(f"{model.source} makes music, which has no classes and no styles: leave out --labels and --space.")
+    music_output(out)
+    rolls = interpolate_phrases(model, seeds, frames)
+    save_phrases(rolls, music_spec_of(model), out, 0)
+    console().print(f"{plural(len(rolls), 'phrase', 'phrases')}: {out}", highlight=False)
     return 0

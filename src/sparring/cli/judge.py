@@ -76,15 +76,17 @@ def judge(
     standard errors and a report. Translation models are scored by pairs, or by two sets of images. Rows of tables are scored between
     independent columns and held-out rows, windows of time series between steps in random order and held-out windows, patients of health
     records between independent codes and held-out patients, order lines between independent columns and held-out baskets, texts
-    between independent tokens and held-out texts, and scores of frauds beside boosted trees.
+    between independent tokens and held-out texts, phrases of music between tracks of different phrases and held-out songs, and scores of
+    frauds beside boosted trees.
 
     Args:
         extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
         samples: Number of images that a model generates. Real images are all used; their features are computed once and cached. (Of a model
-            of tables or orders: as many rows or lines as it was trained on. Of a model of time series: at most 2,000 windows.)
+            of tables or orders: as many rows or lines as it was trained on. Of a model of time series: at most 2,000 windows. Of a model of
+            music: 1,024 phrases.)
         seed: Seed of those images.
         truncation: Truncation of those images, as in `sparring sample`. Default: no truncation.
-        held_out: Real images, or a table, not used for training, to detect copies. Default for runs on tables and health records: the rows
+        held_out: Real images, a table or songs not used for training, to detect copies. Default for runs on tables and health records: the rows
             or patients held out.
         weights: A file with other weights for the feature network. Default: the published weights.
         resize: How images are resized for the feature network: bicubic (antialiased) or bilinear (as in TensorFlow 1). Default: as the

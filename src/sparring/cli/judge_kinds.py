@@ -39,10 +39,20 @@ def kind_judged(
     """How a model, or else the file `first`, is judged; None for images. `holds_records` and others: whether options say that it has
     some.
     """
+    from sparring.data.music.open_songs import is_music
     from sparring.data.records.records_reading import are_records
     from sparring.data.sequences.sequences_reading import are_sequences
     from sparring.data.tables.table_files import is_table
-    from sparring.games.capabilities import MakesOrders, MakesRecords, MakesRows, MakesSequences, Rewords, ScoresRows, SimulatesSeries
+    from sparring.games.capabilities import (
+        MakesMusic,
+        MakesOrders,
+        MakesRecords,
+        MakesRows,
+        MakesSequences,
+        Rewords,
+        ScoresRows,
+        SimulatesSeries,
+    )
 
     if model is not None:
         kinds = (
@@ -51,6 +61,7 @@ def kind_judged(
             (MakesOrders, KindJudged("a model of orders", {"B", "held-out", "samples"}, _lines)),
             (Rewords, KindJudged("a model that rewords texts", {"samples"}, _rewordings)),
             (MakesSequences, KindJudged("a model of texts", {"B", "samples", "temperatures"}, _texts)),
+            (MakesMusic, KindJudged("a model of music", {"B", "held-out", "samples"}, _phrases)),
             (ScoresRows, KindJudged("a model that scores rows", {"held-out", "amount", "review-cost"}, _frauds)),
             (MakesRows, KindJudged("a model of tables", {"B", "held-out", "target", "private"}, _rows)),
         )
@@ -61,6 +72,8 @@ def kind_judged(
         return KindJudged("taken for texts", {"B", "held-out", "text"}, _texts)
     if holds_records or are_records(first):
         return KindJudged("taken for health records", {"B", "held-out", *RECORDS}, _patients)
+    if is_music(first):
+        return KindJudged("taken for music", {"B", "held-out"}, _phrases)
     return KindJudged("a table", {"B", "held-out", "target", "private"}, _rows) if is_table(first) else None
 
 
@@ -91,6 +104,13 @@ def _lines(model: "Model | None", first: str, given: Mapping[str, Any], *, seed:
 
     found = {"roles": given.get("orders", ()), "held_out": given.get("held_out"), "samples": given.get("samples")}
     return judge_lines(model, first, given.get("B"), **found, seed=seed, out=out)
+
+
+def _phrases(model: "Model | None", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:
+    from sparring.cli.judge_phrases import judge_phrases
+
+    found = {"held_out": given.get("held_out"), "samples": given.get("samples")}
+    return judge_phrases(model, first, given.get("B"), **found, seed=seed, out=out)
 
 
 def _rows(model: "Model | None", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:

@@ -22,7 +22,7 @@ def judge_texts(
     seed: int,
     out: Path,
 ) -> int:
-    """Score texts of a model (or those in `second`) against its data, or generated texts in a file (`second`) against real ones (`first`)."""
+    """Score texts of a model (or those in `second`) against its data, or texts in a file (`second`) against real ones (`first`)."""
     from sparring.data.sequences.sequences_reading import SequencesReading
     from sparring.evaluation.judge import milestone_sentence
     from sparring.evaluation.judge_text_sources import judge_text_files, judge_texts_model

@@ -12,7 +12,9 @@ TASKS = {
     "tables": ("Rows of tables", "tabular-ar"),
     "series": ("Windows of time series", "cgan-series"),
     "records": ("Patients of health records", "medgan"),
+    "music": ("Phrases of music", "musegan"),
     "orders": ("Orders of customers and products", "ecgan"),
+    "sequences": ("Texts and molecules", "lm"),
 }
 """By what recipes translate, or else by the kind of data they generate: a heading, and the recipe to start with."""
 

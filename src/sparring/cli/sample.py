@@ -23,7 +23,7 @@ def sample(
         arg(
             name="number",
             aliases=("-n",),
-            help="Number of images (of each class, with --label all), rows, windows, patients, order lines or texts.",
+            help="Number of images (of each class, with --label all), rows, windows, patients, order lines, texts or phrases.",
         ),
     ] = 64,
     seed: int = 0,
@@ -35,8 +35,10 @@ def sample(
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
     seed_style: Literal["own", "nvidia"] = "own",
+    want: tuple[str, ...] = (),
+    invalid: Literal["drop", "keep"] = "drop",
 ) -> int:
-    """Generate images, rows of a table, windows of time series, patients, order lines, or texts, with a trained model.
+    """Generate images, rows of a table, windows of time series, patients, order lines, texts, or phrases of music, with a trained model.
 
     Args:
         seed: Seed of the images. Image i of a seed does not depend on the number of images.
@@ -54,15 +56,30 @@ def sample(
         out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images; of models that
             work pixel by pixel also a video of that (.gif, .mp4). For rows, windows, patients and lines: .csv, .tsv, .parquet, .feather,
             .jsonl or .xlsx; for the lines of a product also .html, a page with the demand that they foresee. For texts: .txt, .smi, or a
-            table with a column of them. Default: RUN-seed-SEED.png, .csv or .txt.
+            table with a column of them. For music: .mid or .wav (one phrase after the other), .png (piano rolls), or a folder of .mid files.
+            Default: RUN-seed-SEED.png, .csv, .txt or .mid.
         seed_style: How seeds become latents: own, or nvidia, for StyleGANs: the images that NVIDIA's programs make of the seeds from --seed
             on, one each.
+        want: Of molecules, properties that all of them are to have, such as "qed>0.8" "weight<400": qed (like a drug, 0 to 1), logp (oily),
+            sa (hard to make, 1 to 10) and weight. Models with codes (latentgan) move them; others draw until there are enough.
+        invalid: Of molecules, drop what is no valid one, or keep it as it was drawn.
     """
     from sparring import api
+    from sparring.cli.sample_molecules import sample_molecules
     from sparring.core.formatting import plural
+    from sparring.core.rdkit_molecules import has_rdkit
     from sparring.data.tables.table_files import is_table_name
-    from sparring.games.capabilities import DrawsRowByRow, MakesOrders, MakesRecords, MakesRows, MakesSequences, SimulatesSeries
+    from sparring.games.capabilities import (
+        DrawsRowByRow,
+        MakesMusic,
+        MakesOrders,
+        MakesRecords,
+        MakesRows,
+        MakesSequences,
+        SimulatesSeries,
+    )
     from sparring.inference.labels import each_of, joined
+    from sparring.inference.molecules_of_model import makes_molecules
     from sparring.inference.sampling import in_proportion
     from sparring.inference.texts import LINES
     from sparring.media.image_files import OutputKind, output_kind
@@ -70,17 +87,25 @@ def sample(
 
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
-    if out is not None and not is_table_name(out) and out.suffix.lower() not in {".html", *LINES}:
+    if out is not None and not is_table_name(out) and out.suffix.lower() not in {".html", ".mid", ".midi", ".wav", *LINES}:
         output_kind(out, "video", "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
     if isinstance(model.game, MakesSequences):
         given = {"--where": bool(where), "--customers": customers is not None, "--seed-style": seed_style != "own"}
         if unused := [flag for flag, is_given in given.items() if is_given]:
             raise SettingsError(f"{run} makes texts: leave out {' and '.join(unused)}.")
+        if makes_molecules(model) and (has_rdkit() or want):
+            if label:
+                raise SettingsError("--label has no use for molecules here. Leave it out.")
+            return sample_molecules(model, number, seed, truncation, want, invalid, out or Path(f"{run.resolve().stem}-seed-{seed}.smi"))
         return _sample_texts(model, number, seed, label, truncation, out or Path(f"{run.resolve().stem}-seed-{seed}.txt"))
+    if want or invalid != "drop":
+        raise SettingsError(f"--want and --invalid are for models of molecules, and {run} is none. Leave them out.")
     for_images = bool(label) or truncation is not None or seed_style != "own"
     if isinstance(model.game, MakesRows | MakesOrders | MakesRecords | SimulatesSeries):
         return _sample_lines(model, run, number, seed, where, customers, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"), for_images)
+    if isinstance(model.game, MakesMusic):
+        return _sample_phrases(model, number, seed, out or Path(f"{run.resolve().stem}-seed-{seed}.mid"), for_images or bool(where))
     if customers is not None:
         raise SettingsError(f"--customers is for models of orders, and {run} is none. Leave it out.")
     if where:
@@ -216,6 +241,20 @@ def _sample_windows(model: "Model", number: int, seed: int, out: Path) -> int:
     save_series_table(spec, windows_table(model, number, seed, typed=typed), out)
     prices = " (prices, which are 100 before the first step)" if spec.values[0].returns else ""
     console().print(f"{plural(number, 'window', 'windows')} of {spec.steps} steps: {out}{prices}", highlight=False)
+    return 0
+
+
+def _sample_phrases(model: "Model", number: int, seed: int, out: Path, refused: bool) -> int:
+    """Write phrases of music. `refused`: whether flags were given that music has no use for."""
+    from sparring.core.formatting import plural
+    from sparring.inference.music_of_model import draw_phrases, music_output, music_spec_of, save_phrases
+
+    if refused:
+        raise SettingsError(f"{model.source} makes music: leave out --label, --truncation, --where and --seed-style.")
+    music_output(out)  # before anything is drawn
+    spec = music_spec_of(model)
+    save_phrases(draw_phrases(model, number, seed=seed), spec, out, seed)
+    console().print(f"{plural(number, 'phrase', 'phrases')} of {plural(spec.bars, 'bar', 'bars')}: {out}", highlight=False)
     return 0
 
 

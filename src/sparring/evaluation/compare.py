@@ -13,11 +13,12 @@ from sparring.core.console import console as plain_console
 from sparring.core.errors import DataError, SettingsError, SparringError, listed, missing_extra
 from sparring.evaluation import report
 from sparring.evaluation.judge import DEFAULT_SAMPLES, PathLike, judge, sampling_weights_hash
+from sparring.evaluation.judge_music_sources import judge_music_model
 from sparring.evaluation.judge_order_sources import judge_orders_model
-from sparring.evaluation.judge_text_sources import judge_texts_model
 from sparring.evaluation.judge_records_sources import judge_records_model
 from sparring.evaluation.judge_series_sources import judge_series_model
 from sparring.evaluation.judge_table_sources import judge_table_model
+from sparring.evaluation.judge_text_sources import judge_texts_model
 from sparring.evaluation.likelihood_baselines import likelihood_baselines
 from sparring.evaluation.model_costs import BITS, GAP, LOOKED_AT, PARAMETERS, model_costs
 from sparring.evaluation.open_extractor import open_extractor
@@ -47,6 +48,8 @@ ORDER_SCORES = ("groups and season", "products", "customers", "months", "lines p
 """Scores of orders that a comparison shows beside detection."""
 TEXT_SCORES = ("LM score", "BLEU-4", "self-BLEU-4", "JS distance of 2-grams", "distinct samples", "copies")
 """Scores of texts that a comparison shows beside the reverse LM score."""
+MUSIC_SCORES = ("overlap", "Fréchet distance", "precision", "recall", "consonance", "scale consistency", "empty bars", "copied bars")
+"""Scores of music that a comparison shows beside the mean distance of measures."""
 TABLE_SCORES = ("quality", "pair trends", "detection", "precision", "coverage")
 """Scores of tables that a comparison shows."""
 
@@ -187,6 +190,7 @@ KINDS: Mapping[str, KindCompared] = {
     "rows": KindCompared(judge_table_model, "quality", TABLE_SCORES, highest_first=True),
     "paths": KindCompared(judge_series_model, "discriminative", SERIES_SCORES),
     "records": KindCompared(judge_records_model, "prediction (F1)", RECORDS_SCORES, highest_first=True),
+    "phrases": KindCompared(judge_music_model, "measures", MUSIC_SCORES),
     "lines": KindCompared(judge_orders_model, "detection", ORDER_SCORES),
     "texts": KindCompared(judge_texts_model, "reverse LM score", TEXT_SCORES),
 }

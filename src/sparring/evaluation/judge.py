@@ -24,7 +24,7 @@ from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.image_sets import ImageSet, columns_of, image_set_from_source, image_set_from_store
 from sparring.evaluation.judgment import Judgment, judge_images
 from sparring.evaluation.open_extractor import hash_of_tensors, open_extractor
-from sparring.games.capabilities import MakesOrders, MakesRecords, Samples, SimulatesSeries
+from sparring.games.capabilities import MakesMusic, MakesOrders, MakesRecords, Samples, SimulatesSeries
 from sparring.games.game import Game
 from sparring.inference.data_of_model import preprocessing_of, source_of, training_data
 from sparring.inference.load import IMPORTED, load
@@ -255,6 +255,11 @@ def image_set_from_model(model: Model, n: int, seed: int, truncation: float | No
         raise SettingsError(
             f"{model.source} makes order lines, so it is judged by those: sparring judge {model.source} (in Python: "
             "sparring.evaluation.judge_order_sources.judge_orders_model)."
+        )
+    if isinstance(model.game, MakesMusic):
+        raise SettingsError(
+            f"{model.source} makes phrases of music, so it is judged by those: sparring judge {model.source} (in Python: "
+            "sparring.evaluation.judge_music_sources.judge_music_model)."
         )
     if isinstance(model.game, SimulatesSeries):
         raise SettingsError(

@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from sparring.core.errors import SettingsError
+from sparring.core.rdkit_molecules import has_rdkit
 from sparring.data.sequences.sequence_dataset import SequenceDataset, split_holdout
 from sparring.data.sequences.sequence_spec import END, SequenceSpec
 from sparring.data.sequences.sequence_store import prepare_sequences
 from sparring.data.sequences.sequences_reading import SequencesReading
+from sparring.evaluation.judge_molecules import judge_molecules
 from sparring.evaluation.judge_texts import TextSet, judge_texts
 from sparring.evaluation.text_judgment import Likelihood, TextJudgment
 from sparring.evaluation.texts_report import write_texts_report
@@ -54,12 +57,14 @@ def judge_texts_model(
         model.refuse_without_generator()
         n = samples or min(MOST, max(2, (len(held_out or training_set)) // 2))
         generated, lost = drawn(model, n, seed)
+        texts = [*generated.texts, *[None] * lost]
         curves = {each: drawn(model, n, seed, each)[0] for each in temperatures}
         likelihood = _likelihood(model, training, unseen)
     else:
         if temperatures:
             raise SettingsError("Temperatures are of samples that the model draws: leave them out, or the file of generated texts.")
         generated = as_text_set(prepare_sequences(other, _like(reading, spec, other))[0])
+        texts = generated.texts
     judgment = judge_texts(
         training_set,
         generated,
@@ -71,7 +76,19 @@ def judge_texts_model(
         lost=lost,
         seed=seed,
     )
+    if held_out is not None:
+        judgment = with_molecules(judgment, texts, training_set, held_out, spec)
     return _reported(judgment, out)
+
+
+def with_molecules(
+    judgment: TextJudgment, generated: Sequence[str | None], training: TextSet, held_out: TextSet, spec: SequenceSpec
+) -> TextJudgment:
+    """With scores of molecules, if the texts are molecules, and RDKit is installed."""
+    if spec.cut.items != "molecules" or not has_rdkit():
+        return judgment
+    scores, findings = judge_molecules(generated, training.texts, held_out.texts, training.tokens, spec.cut.text_of, judgment.seed)
+    return replace(judgment, molecules=scores, findings=(*findings, *judgment.findings))
 
 
 def judge_text_files(
@@ -136,6 +153,14 @@ def drawn(model: Model, n: int, seed: int, temperature: float | None = None) -> 
     codes = generated_codes(model.game, n, seed, temperature=temperature)
     found = [(text, spec.tokens_of_codes(row)) for text, row in zip(spec.texts_of(codes), codes, strict=True) if text is not None]
     return TextSet([text for text, _ in found], [tokens for _, tokens in found]), n - len(found)
+
+
+def likelihood_of_run(model: Model) -> Likelihood | None:
+    """How likely the model of a run finds texts that it was trained on, and held-out ones; None for models that cannot say, and for runs
+    without held-out texts. Raises a SettingsError if the run's data is not where it was or has changed.
+    """
+    _, _, data, seed, holdout = _data_of(model)
+    return _likelihood(model, *split_holdout(data, holdout, seed))
 
 
 def _likelihood(model: Model, training: SequenceDataset, held_out: SequenceDataset) -> Likelihood | None:

@@ -7,7 +7,18 @@ from typing import Any, Literal
 from sparring.evaluation.bounded_scores import BoundedScore, align, score_lines
 from sparring.evaluation.json_values import json_values
 
-FindingKind = Literal["one text again and again", "less varied", "not fluent", "repeats tokens", "never ends", "copies texts", "form lost"]
+FindingKind = Literal[
+    "one text again and again",
+    "less varied",
+    "not fluent",
+    "repeats tokens",
+    "never ends",
+    "copies texts",
+    "form lost",
+    "invalid molecules",
+    "valid, but all the same",
+    "in pieces",
+]
 
 
 @dataclass(frozen=True)
@@ -62,10 +73,14 @@ class TextJudgment:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     seed: int
+    molecules: tuple[BoundedScore, ...] = ()
+    """Of molecules, further scores."""
 
     def lines(self) -> list[str]:
         """The judgment for a terminal."""
         found = score_lines(self.scores)
+        if self.molecules:
+            found += score_lines(self.molecules)
         if self.likelihood is not None:
             known = self.likelihood
             found.append(
@@ -84,6 +99,7 @@ class TextJudgment:
         """A form that JSON can hold."""
         return {
             "scores": [each.to_json() for each in self.scores],
+            **({"molecules": [each.to_json() for each in self.molecules]} if self.molecules else {}),
             "counts": self.counts,
             "likelihood": json_values(self.likelihood),
             "temperatures": json_values(self.temperatures),

@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import jinja2
+import markupsafe
 import numpy as np
 
 from sparring import __version__
 from sparring.core.atomic_files import write_bytes, write_json
 from sparring.evaluation.bounded_scores import score_row
+from sparring.evaluation.molecule_scores import MEANINGS
 from sparring.evaluation.report import HTML_FILE, JSON_FILE
 from sparring.evaluation.series_svg import line_chart
 from sparring.evaluation.text_judgment import TextJudgment
+from sparring.media.draw_molecules import molecule_svg
 
 EXPLANATIONS = {
     "BLEU": ("Share of the n-grams of samples that held-out texts have, too (BLEU).", "One good text, repeated, is perfect here."),
@@ -60,9 +63,16 @@ def write_texts_report(judgment: TextJudgment, folder: Path) -> Path:
         judgment=judgment,
         rows=[score_row(score, explanation(score.name)) for score in judgment.scores],
         curves=_curves(judgment),
+        molecule_rows=[score_row(score, MEANINGS[score.name][1:]) for score in judgment.molecules],
+        drawn=_drawn if judgment.molecules else None,
     )
     write_bytes(folder / HTML_FILE, page.encode())
     return folder / HTML_FILE
+
+
+def _drawn(text: str) -> markupsafe.Markup:
+    """A molecule as a picture in the page, of drawing instructions alone."""
+    return markupsafe.Markup(molecule_svg(text))  # noqa: S704 (RDKit's)
 
 
 def explanation(name: str) -> tuple[str, str]:

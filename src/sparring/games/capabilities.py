@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
+from sparring.data.music.music_spec import MusicSpec
 from sparring.data.orders.order_spec import OrdersSpec
 from sparring.data.records.records_spec import RecordsSpec
 from sparring.data.sequences.sequence_spec import SequenceSpec
@@ -255,6 +256,39 @@ class MakesSequences(Protocol):
 
 
 @runtime_checkable
+class MakesMusic(Protocol):
+    """Makes phrases of music."""
+
+    @property
+    def music_spec(self) -> MusicSpec:
+        """What a phrase is."""
+        ...
+
+
+@runtime_checkable
+class HasCodes(Protocol):
+    """Makes samples of codes that an autoencoder learned, and can encode any sample."""
+
+    def asked_for(
+        self, n: int, seed: int, labels: Labels | None, first: int = 0
+    ) -> tuple[Float[Tensor, "n latent"], Float[Tensor, "n classes"] | None]:
+        """Latents and conditions of samples `first` to `first + n - 1` of `seed`."""
+        ...
+
+    def codes_of(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n code"]:
+        """The codes that are generated from latents."""
+        ...
+
+    def encoded(self, samples: Float[Tensor, "n ..."]) -> Float[Tensor, "n code"]:
+        """The codes of samples."""
+        ...
+
+    def of_codes(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n ..."]:
+        """The samples of codes."""
+        ...
+
+
+@runtime_checkable
 class Rewords(Protocol):
     """Writes texts anew so that they are expected to be in the last class, and says how far they are expected to be."""
 
@@ -283,4 +317,21 @@ class Rewords(Protocol):
 
     def shown_classes(self, codes: Int64[Tensor, "n length"]) -> Bool[Tensor, " n"]:
         """Whether the game and its guiding scorer may see the class of each text, which the scorers that expect may not."""
+        ...
+        ...
+
+
+@runtime_checkable
+class Harmonizes(Protocol):
+    """Makes the other tracks for one that is given, if it was trained to."""
+
+    @property
+    def given_track(self) -> int | None:
+        """The number of the track that may be given; None if none may."""
+        ...
+
+    def accompany(self, given: Float[Tensor, "n 2 steps pitches"], seed: int, first: int = 0) -> Float[Tensor, "n planes steps pitches"]:
+        """All tracks of phrases of which one is given, by its planes of what sounds and what begins. That one is unchanged. Phrase i depends
+        on the seed and on `first + i` alone, to the bit. A SettingsError if none may be given.
+        """
         ...

@@ -259,8 +259,8 @@ def label_agreement(rows: Float[Tensor, "n d"], labels: Int64[Tensor, " n"]) -> 
 def read_rows(
     data: Dataset, indices: Int64[np.ndarray, " n"], comparable: Callable[[Tensor], Tensor]
 ) -> tuple[Float[Tensor, "n d"], Int64[Tensor, " n"] | None, dict[signals.Signal, float]]:
-    """Rows of these images (of what `comparable` makes of them), their labels as the game gets them, and statistics of their pixels. A few images are read at a time, for they
-    may be large.
+    """Rows of these images (of what `comparable` makes of them), their labels as the game gets them, and statistics of their pixels. A few
+    images are read at a time, for they may be large.
     """
     rows: list[Tensor] = []
     labels: list[Tensor] = []

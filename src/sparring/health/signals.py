@@ -29,6 +29,10 @@ Source = Literal[
     "records game",
     "orders data",
     "orders game",
+    "molecules data",
+    "molecules game",
+    "music data",
+    "music game",
 ]
 """What writes a signal. data: `HealthMeasurements.measure_data`, the first line of health.jsonl, under "data". game:
 `HealthMeasurements.measure_game`, and weights: `HealthRecorder`, every further line of health.jsonl. training: log.jsonl, or a table of
@@ -36,7 +40,9 @@ another program's losses. explicit: log.jsonl of models that learn by likelihood
 samples; real images beside sheets: `measure_real_images`, of what these are to be like. explicit game: the lines of game, of models of
 images with a likelihood or an encoder (`modalities.image_probe`). table data, table game: the lines of data and of game, of tables alone
 (`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`); records data, records
-game of health records (`modalities.records_probe`); orders data, orders game of orders (`modalities.orders_probe`)."""
+game of health records (`modalities.records_probe`); orders data, orders game of orders (`modalities.orders_probe`);
+molecules data, molecules game of molecules (`modalities.molecules_probe`); music data, music game of music
+(`modalities.music_probe`)."""
 REQUIRED = object()
 
 
@@ -372,6 +378,43 @@ SEASON_OF_LINES = Signal("season", "0 to 1", "The same as of the log, of generat
 JOINT_DISTANCE = Signal("joint_distance", "0 to 1", "The same between generated and training lines.", "orders game")
 LOST_PRODUCTS = Signal("lost_products", "a list of texts", "Products that were due ten times or more, and never came.", "orders game")
 
+# --------------------------------------------------------------------------------------------- molecules: of the data and of a game
+
+DIFFERENT_MOLECULES_OF_DATA = Signal(
+    "molecules/different/data", "0 to 1", "Number of different molecules of the data, as a share of those looked at.", "molecules data"
+)
+IN_PIECES_OF_DATA = Signal(
+    "molecules/in_pieces/data", "0 to 1", "Share of the data's molecules that are several in one, such as salts.", "molecules data"
+)
+VALID_MOLECULES = Signal("molecules/valid", "0 to 1", "Share of 256 samples that are molecules.", "molecules game")
+DIFFERENT_MOLECULES = Signal("molecules/different", "0 to 1", "Number of different ones, as a share of these.", "molecules game")
+IN_PIECES = Signal("molecules/in_pieces", "0 to 1", "Share of these that are several molecules in one.", "molecules game")
+
+# ------------------------------------------------------------------------------------------------ music: of the data and of a game
+
+SILENT_PHRASES_OF_DATA = Signal("silent_phrases/data", "0 to 1", "Share of the phrases in which nothing sounds.", "music data")
+EMPTY_BARS_OF_DATA = Signal(
+    "empty_bars/data", "0 to 1", "Mean share of a phrase's bars, of each track, in which nothing sounds.", "music data"
+)
+SOUNDING_OF_DATA = Signal("sounding/data", "0 to 1", "Share of a roll's cells (steps by pitches) that sound.", "music data")
+QUALIFIED_NOTES_OF_DATA = Signal("qualified_notes/data", "0 to 1", "Share of the notes that are longer than one step.", "music data")
+CONSONANCE_OF_DATA = Signal("consonance/data", "0 to 1", "Share of the intervals between tracks that are consonant.", "music data")
+SCALE_CONSISTENCY_OF_DATA = Signal(
+    "scale_consistency/data", "0 to 1", "Share of a phrase's notes in the scale that has most of them.", "music data"
+)
+SAME_PHRASE_OF_DATA = Signal("same_phrase/data", "0 to 1", "Share of the phrases that are the most frequent one, in any key.", "music data")
+COPIED_PHRASES_HOLDOUT = Signal(
+    "copied_phrases/holdout", "0 to 1", "Share of held-out phrases that are one that is trained on, in any key.", "music data"
+)
+SILENT_PHRASES = Signal("silent_phrases", "0 to 1", "The same as of the data, of generated phrases.", "music game")
+EMPTY_BARS = Signal("empty_bars", "0 to 1", "The same as of the data, of generated phrases.", "music game")
+SOUNDING = Signal("sounding", "0 to 1", "The same as of the data, of generated phrases.", "music game")
+QUALIFIED_NOTES = Signal("qualified_notes", "0 to 1", "The same as of the data, of generated phrases.", "music game")
+CONSONANCE = Signal("consonance", "0 to 1", "The same as of the data, of generated phrases.", "music game")
+SCALE_CONSISTENCY = Signal("scale_consistency", "0 to 1", "The same as of the data, of generated phrases.", "music game")
+SAME_PHRASE = Signal("same_phrase", "0 to 1", "The same as of the data, of generated phrases.", "music game")
+COPIED_PHRASES = Signal("copied_phrases", "0 to 1", "Share of generated phrases that are one of the data, in any key.", "music game")
+
 # ------------------------------------------------------------------- images with likelihoods, or with a way back to latents: of a game
 
 BITS_OF_TRAINING = Signal("bits/training", "0 or more", "Bits per dimension of images that are trained on.", "explicit game")
@@ -399,7 +442,8 @@ def declared(*sources: Source) -> tuple[Signal, ...]:
 
 
 OF_KINDS: tuple[Source, ...] = (
-    "table data", "table game", "series data", "series game", "records data", "records game", "orders data", "orders game", "explicit game",
+    "table data", "table game", "series data", "series game", "records data", "records game", "orders data", "orders game",
+    "molecules data", "molecules game", "music data", "music game", "explicit game",
 )  # fmt: skip
 """Sources that are of one kind of data alone."""
 PROBED: Mapping[str, Signal] = {signal.name: signal for signal in declared(*OF_KINDS)}

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from sparring.core.errors import CheckpointError, SettingsError
 from sparring.core.hardware import refuse_absent_gpu
 from sparring.data.images.image_spec import IMAGE_CHANNELS
+from sparring.data.music.songs import Song
 from sparring.data.pairs.input_statistics import InputStatistics
 from sparring.data.preprocessing import Preprocessing
 from sparring.games.capabilities import (
     Direction,
+    MakesMusic,
     MakesOrders,
     MakesRecords,
     MakesRows,
@@ -32,7 +34,8 @@ from sparring.games.game import Game
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.translation import TranslationGame
-from sparring.inference import orders_of_model, patients, reword, sampling, table_rows, texts, translate_images
+from sparring.inference import music_of_model, orders_of_model, patients, reword, sampling, table_rows, texts, translate_images
+from sparring.inference.harmonize import harmonize
 from sparring.inference.labels import Asked, label_of
 from sparring.inference.tiling import TILE
 
@@ -43,6 +46,7 @@ OTHER_MAKERS: tuple[tuple[type, str, str], ...] = (
     (MakesRows, "rows of a table", "model.rows"),
     (MakesRecords, "patients of health records", "model.patients"),
     (MakesOrders, "order lines", "model.rows"),
+    (MakesMusic, "music", "model.songs"),
     (SimulatesSeries, "time series", "sparring.simulate"),
     (MakesSequences, "texts", "model.texts"),
 )
@@ -52,6 +56,7 @@ COMMANDS: tuple[tuple[type, str], ...] = (
     (MakesRows, "sample {} -n 1000 --out rows.csv"),
     (MakesRecords, "sample {} -n 1000 --out patients.csv"),
     (MakesOrders, "sample {} -n 1000 --out orders.csv"),
+    (MakesMusic, "sample {} -n 8 --out songs/"),
     (SimulatesSeries, "simulate {} --paths 1000"),
     (Rewords, "reword {} texts.csv"),
     (MakesSequences, "sample {} -n 1000 --out texts.txt"),
@@ -243,6 +248,18 @@ class Model:
         See `sparring.inference.reword`.
         """
         return reword.reword(self, of_texts, n=n, seed=seed)
+
+    # ---------------------------------------------------------------------------------------------------- models of music
+
+    def songs(self, n: int, *, seed: int = 0, first: int = 0) -> list[Song]:
+        """`n` phrases of a model of music, each as a song of tracks with notes. Phrase i of a seed is the same whatever `n` and `first` are."""
+        return music_of_model.songs(self, n, seed=seed, first=first)
+
+    def harmonize(self, melody: str | Path | Song, *, track: str | None = None, seed: int = 0) -> Song:
+        """A song in which a melody has the other tracks beside it, of a model that was trained to be given one. See
+        `sparring.inference.harmonize`.
+        """
+        return harmonize(self, melody, track=track, seed=seed)
 
     # --------------------------------------------------------------------------------------------- models that translate
 

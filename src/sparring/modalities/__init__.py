@@ -9,6 +9,7 @@ from typing import Any
 from sparring.core.data_spec import Spec
 from sparring.modalities.images import Images
 from sparring.modalities.modality import Modality
+from sparring.modalities.music import Music
 from sparring.modalities.orders import Orders
 from sparring.modalities.pairs import PairsOfImages
 from sparring.modalities.points import PointsInThePlane
@@ -18,7 +19,8 @@ from sparring.modalities.series import Series
 from sparring.modalities.tables import Tables
 
 MODALITIES: Mapping[str, Modality] = {
-    each.name: each for each in (Images(), Orders(), PairsOfImages(), PointsInThePlane(), Records(), Sequences(), Series(), Tables())
+    each.name: each
+    for each in (Images(), Music(), Orders(), PairsOfImages(), PointsInThePlane(), Records(), Sequences(), Series(), Tables())
 }
 """The adapters by name."""
 

@@ -21,7 +21,7 @@ DataSettings = Mapping[str, Any]
 """By name in config.json, the settings of how data becomes a dataset: dataclasses of the types in `Modality.settings`."""
 
 
-JudgedBy = Literal["samples", "translations", "modes", "rows", "paths", "records", "lines", "texts"]
+JudgedBy = Literal["samples", "translations", "modes", "rows", "paths", "records", "lines", "texts", "phrases"]
 """What evaluation scores of a model."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import UInt8
 
+from sparring.core.rdkit_molecules import has_rdkit
 from sparring.core.settings_checks import range_problems, type_problems
 from sparring.data.dataset import Dataset
 from sparring.data.sequences.plot_texts import draw_texts
@@ -17,10 +18,12 @@ from sparring.data.sequences.sequences_reading import SequencesReading
 from sparring.games.exported_parts import Output
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
+from sparring.media.draw_molecules import draw_molecules
 from sparring.metrics.sequences.short_runs import run_distance
 from sparring.modalities.file_or_frame import called, location_of, refuse_lost_frame
 from sparring.modalities.generated_sequences import generated_codes
 from sparring.modalities.modality import DataSettings, JudgedBy
+from sparring.modalities.molecules_probe import molecules_probe
 from sparring.modalities.tables import spread
 
 if TYPE_CHECKING:
@@ -109,19 +112,20 @@ class Sequences:
         return split_holdout(dataset, count, seed)
 
     def sample_grid(self, dataset: SequenceDataset, count: int, seed: int) -> Callable[[Game], UInt8[np.ndarray, "h w c"]]:
-        """See Modality. Texts in two columns."""
+        """See Modality. Texts in two columns; molecules as drawings, where RDKit is installed."""
         shown = min(count, SHOWN)
+        view = draw_molecules if dataset.spec.cut.items == "molecules" and has_rdkit() else draw_texts
 
         def draw(game: Game) -> UInt8[np.ndarray, "h w c"]:
-            return draw_texts(dataset.spec.texts_of(generated_codes(game, shown, seed)))
+            return view(dataset.spec.texts_of(generated_codes(game, shown, seed)))
 
         return draw
 
     def probe(
         self, data: SequenceDataset, holdout: SequenceDataset | None, seed: int
     ) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]] | None:
-        """See Modality."""
-        return None
+        """See Modality. Of molecules alone."""
+        return molecules_probe(data, seed)
 
     def checkpoint_score(self, dataset: SequenceDataset, seed: int) -> Callable[[Game], dict[str, Any]]:
         """See Modality. How far short runs of tokens are from being as frequent as in the data, and how many sequences are there twice."""

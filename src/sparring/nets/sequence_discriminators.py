@@ -69,7 +69,7 @@ class SequenceCNN(nn.Module):
         n, t = tokens.shape[:2]
         x = self.embedding(tokens).view(n, t, self.representations, -1).permute(0, 2, 3, 1).flatten(0, 1)
         x = pad(x, (0, max(0, self.widest - t)))
-        pooled = torch.cat([convolution(x).relu().amax(dim=2) for convolution in self.convolutions], dim=1)
+        pooled = torch.cat([convolution(x).relu().max(dim=2).values for convolution in self.convolutions], dim=1)
         gate = self.gate(pooled).sigmoid()
         features = self.features(self.dropout(gate * self.highway(pooled).relu() + (1 - gate) * pooled))
         logits = self.head(features)[:, 0].view(n, self.representations)

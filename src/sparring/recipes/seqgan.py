@@ -61,15 +61,8 @@ class SeqGANGame(AdversarialSequenceGame):
         condition = self.condition(self.asked_labels(context))
         codes = self.generated(context, condition)
         read = places_read(codes)
-
-        def reward(sequences: Int64[Tensor, "m length"]) -> Float[Tensor, " m"]:
-            classes = None if condition is None else condition.repeat(len(sequences) // len(codes), 1)
-            return self.mean_logits(sequences, classes).float().sigmoid()
-
         with evaluating(self):
-            names = (f"rollout {number}" for number in range(self.recipe.rollouts))
-            ways = [rollouts(self.model, self.sequence_spec, codes, condition, context.streams, name) for name in names]
-            worth = rollout_rewards(reward, codes, ways)
+            worth = self.worth_of(context, codes, condition)
             mean = (worth * read).sum(dim=0) / read.sum(dim=0).clamp_min(1)
             kept = torch.where(read.sum(dim=0) > 0, self.recipe.baseline_decay, 1.0)
             self.baseline.copy_(kept * self.baseline + (1 - kept) * mean)
@@ -77,6 +70,17 @@ class SeqGANGame(AdversarialSequenceGame):
         with self.without_dropout():
             log_chances = -negative_log_likelihood(self.model, codes, condition)
         return {"policy": reinforce_loss(log_chances, worth, self.baseline, read) / read.sum(dim=1).mean()}
+
+    def worth_of(self, context: StepContext, codes: Int64[Tensor, "n length"], condition: Condition) -> Float[Tensor, "n length"]:
+        """What each token is worth: how real the ways look that the sequence could go on after it."""
+
+        def reward(sequences: Int64[Tensor, "m length"]) -> Float[Tensor, " m"]:
+            classes = None if condition is None else condition.repeat(len(sequences) // len(codes), 1)
+            return self.mean_logits(sequences, classes).float().sigmoid()
+
+        names = (f"rollout {number}" for number in range(self.recipe.rollouts))
+        ways = [rollouts(self.model, self.sequence_spec, codes, condition, context.streams, name) for name in names]
+        return rollout_rewards(reward, codes, ways)
 
     def mean_logits(self, codes: Int64[Tensor, "n length"], condition: Condition) -> Float[Tensor, " n"]:
         """See AdversarialSequenceGame."""

@@ -14,7 +14,10 @@ tensorboard/   the same numbers and images for TensorBoard
 """
 
 import contextlib
+import os
 import shlex
+import signal
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +106,19 @@ class RunDirectory:
             pass
         return False
 
+    def ask_to_stop(self) -> bool:
+        """Ask the process that trains here to save a checkpoint and stop, as Ctrl-C does. False if none does on this machine."""
+        if not self.in_use():
+            return False
+        try:
+            machine, process = (self.path / ".lock").read_text().split()
+            if machine != socket.gethostname():
+                return False
+            os.kill(int(process), signal.SIGTERM)
+        except (OSError, ValueError):
+            return False
+        return True
+
     def sweep(self) -> None:
         """Delete what interrupted writing left behind. Only for who holds the lock."""
         for leftover in self.path.rglob(".*.tmp"):
@@ -127,7 +143,7 @@ class RunDirectory:
     def locked(self) -> Iterator[None]:
         """Keeps a second trainer out. The system lifts the lock when the process ends, however it ends."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as file:
+        with (self.path / ".lock").open("a") as file:
             try:
                 import fcntl  # noqa: PLC0415 (not on Windows, where there is no such lock)
 
@@ -136,4 +152,7 @@ class RunDirectory:
                 pass
             except OSError:
                 raise SparringError(f"Another process is training in {self.path}. Wait for it, stop it, or choose another --out.") from None
+            file.truncate(0)
+            file.write(f"{socket.gethostname()} {os.getpid()}")  # who may be asked to stop
+            file.flush()
             yield

@@ -73,6 +73,7 @@ class Studio:
             Route("/api/models", self.models),
             Route("/api/models/{id}/watch", self.watch),
             Route("/api/models/{id}/findings", self.findings),
+            Route("/api/models/{id}/stop", self.stop, methods=["POST"]),
             Route("/api/models/{id}/samples/{name}", self.sheet),
             Route("/api/models/{id}/reports/{name}", self.report),
             WebSocketRoute("/live", self.live),
@@ -118,6 +119,11 @@ class Studio:
         """The diagnosis of a run."""
         place = self._run(request)
         return JSONResponse({} if place is None else await asyncio.to_thread(self.watcher.findings, place))
+
+    async def stop(self, request: Request) -> Response:
+        """Ask the training of a run to save a checkpoint and stop."""
+        place = self._run(request)
+        return JSONResponse({"asked": place is not None and await asyncio.to_thread(place.run.ask_to_stop)})
 
     async def sheet(self, request: Request) -> Response:
         """A sample sheet, or the timelapse."""

@@ -134,7 +134,7 @@ class Watcher:
             "sheets": sheets_of(run),
             "timelapse": (run.samples / "timelapse.gif").is_file(),
             "reports": reports_of(run),
-            "stop": "Press Ctrl-C where it trains: it saves a checkpoint first. The studio only reads runs.",
+            "stop": "It saves a checkpoint first, as with Ctrl-C where it trains.",
             "resume": run.resume_command,
         }
 

@@ -9,6 +9,10 @@ DATA = "fashion10k, emoji, a folder, a zip, IDX files, a .npy or .npz file, torc
 """All kinds of data that can be named."""
 TABLES = "flights, stocks, eunomia, bikes, or a CSV, Parquet, Feather, JSON lines or Excel file"
 """All tables that can be named."""
+TEXTS = "a text file (.txt, .smi, .abc), a folder of them, or a table with --text"
+"""All texts that can be named."""
+MUSIC = "chorales, or a folder or file of .mid, .mxl, .musicxml or .abc"
+"""All music that can be named."""
 
 Run = Annotated[Positional[Path], arg(metavar="RUN", help="A run directory, or a packed .safetensors file.")]
 ResumedRun = Annotated[Positional[Path], arg(metavar="RUN", help="The run directory to continue.")]
@@ -17,7 +21,8 @@ TrainingData = Annotated[
     str,
     arg(
         metavar="DATA",
-        help=f"The training data: {DATA}. For recipes on tables, time series, health records and orders: {TABLES}.",
+        help=f"The training data: {DATA}. For recipes on tables, time series, health records and orders: {TABLES}. For recipes on texts: "
+        f"{TEXTS}. For recipes on music: {MUSIC}.",
     ),
 ]
 Device = Annotated[Literal["cpu", "cuda"], arg(help="Compute on the CPU (cpu) or on a GPU (cuda).")]

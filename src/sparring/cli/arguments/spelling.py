@@ -9,6 +9,7 @@ AMERICAN = (
     ("optimis", "optimiz"),
     ("normalis", "normaliz"),
     ("regularis", "regulariz"),
+    ("harmonis", "harmoniz"),
     ("judgement", "judgment"),
     ("neighbour", "neighbor"),
 )

@@ -5,16 +5,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sparring.data.sequences.molecule_notations import (
+    graph_tokens_of,
+    selfies_tokens_of,
+    smiles_tokens_of,
+    text_of_graph,
+    text_of_selfies,
+)
+
 NotationName = Literal["characters", "words", "smiles", "selfies", "graph"]
 UNKNOWN = "\ufffd"
 """What stands for a token that is not in the vocabulary."""
 
 _WORD = re.compile(r"\n| ?(?:[^\W_]+(?:['\u2019][^\W_]+)*|[^\w\s]|_)")
-_SMILES = re.compile(r"\[[^\[\]]*\]|Br|Cl|%\d\d|.", re.DOTALL)
-
-
-class UnreadableTextError(ValueError):
-    """A text that a notation cannot hold; says why, as the end of a sentence ("is no molecule: ...")."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,10 @@ def text_of_words(tokens: Sequence[str]) -> str:
     return "\n".join(line.removeprefix(" ") for line in "".join(tokens).split("\n"))
 
 
-def smiles_tokens_of(text: str) -> list[str]:
-    """Atoms (those in brackets with all that is in them), bonds, branches and rings of a SMILES (Weininger 1988)."""
-    return _SMILES.findall(text)
-
-
 NOTATIONS: dict[NotationName, Notation] = {
     "characters": Notation(characters_of, "".join),
     "words": Notation(words_of, text_of_words),
     "smiles": Notation(smiles_tokens_of, "".join, items="molecules"),
+    "selfies": Notation(selfies_tokens_of, text_of_selfies, items="molecules"),
+    "graph": Notation(graph_tokens_of, text_of_graph, items="molecules"),
 }

@@ -9,16 +9,19 @@ from typing import Any, cast
 from sparring.core.errors import DataError, did_you_mean, listed
 from sparring.core.formatting import plural
 from sparring.data.listed_images import Problem, name_examples
-from sparring.data.sequences.notations import NOTATIONS, NotationName, UnreadableTextError
+from sparring.data.sequences.notations import NOTATIONS, NotationName
 from sparring.data.sequences.scored_texts import THIRDS, scored_texts
 from sparring.data.sequences.sequences_reading import (
     BUNDLED_SEQUENCES,
     ENDINGS,
+    MADE_SEQUENCES,
     SequencesReading,
     Unit,
     bundled_sequences,
+    made_sequences,
     text_ending,
 )
+from sparring.data.sequences.unreadable_text import UnreadableTextError
 from sparring.data.tables.table_files import is_table
 from sparring.data.text_decoding import decoded_file
 
@@ -126,6 +129,8 @@ def _read(source: Any, reading: SequencesReading) -> RawTexts:  # noqa: ANN401
         if path is not None:
             bundled = BUNDLED_SEQUENCES[str(source)]
             return _of_files([path], str(source), reading.unit or bundled.unit, reading.notation or bundled.notation)
+        if (make := made_sequences(source)) is not None:
+            return RawTexts(make(), reading.notation or "words", str(source))
         path = Path(source).expanduser()
         if path.is_dir():
             return _of_folder(path, reading)
@@ -142,7 +147,7 @@ def _read(source: Any, reading: SequencesReading) -> RawTexts:  # noqa: ANN401
 
 def _not_found(path: Path) -> str:
     siblings = [file.name for file in path.parent.iterdir() if text_ending(file)][:200] if path.parent.is_dir() else []
-    return f"{path} does not exist. {did_you_mean(path.name, [*siblings, *BUNDLED_SEQUENCES])}"
+    return f"{path} does not exist. {did_you_mean(path.name, [*siblings, *BUNDLED_SEQUENCES, *MADE_SEQUENCES])}"
 
 
 def _of_folder(folder: Path, reading: SequencesReading) -> RawTexts:

@@ -17,7 +17,7 @@ from sparring.data.sequences.notations import NotationName
 from sparring.data.sequences.read_sequences import RawTexts, read_sequences
 from sparring.data.sequences.sequence_dataset import AllTexts, SequenceDataset, with_vocabulary
 from sparring.data.sequences.sequence_spec import SequenceSpec, padded, vocabulary_of
-from sparring.data.sequences.sequences_reading import SequencesReading, bundled_sequences, text_ending
+from sparring.data.sequences.sequences_reading import MADE_SEQUENCES, SequencesReading, bundled_sequences, made_sequences, text_ending
 
 FORMAT = 1
 """Version of the folder's format: when it changes, all texts are read again."""
@@ -84,6 +84,9 @@ def _folder_of(source: Any, reading: SequencesReading) -> Path | None:  # noqa: 
     """Where sequences are kept once they are read; None for frames and lists, and for what cannot be read."""
     if not isinstance(source, str | os.PathLike):
         return None
+    if made_sequences(source) is not None:
+        key = json.dumps([FORMAT, "made", str(source), MADE_SEQUENCES[str(source)][1], asdict(reading)])
+        return cache_folder() / "sequences" / hashlib.sha256(key.encode()).hexdigest()[:32]
     path = bundled_sequences(source) or Path(cast(str, source)).expanduser()
     files = sorted(each for each in path.rglob("*") if each.is_file() and text_ending(each)) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):

@@ -1,5 +1,6 @@
 """How files become sequences: settings, and the sets that come with the package."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.sequences.notations import NotationName
+from sparring.data.sequences.token_oracle import VERSION, oracle_texts
 from sparring.data.tables.table_files import is_table
 
 Unit = Literal["line", "paragraph", "file"]
@@ -22,8 +24,20 @@ class BundledTexts(NamedTuple):
     unit: Unit
 
 
-BUNDLED_SEQUENCES: dict[str, BundledTexts] = {}
+BUNDLED_SEQUENCES: dict[str, BundledTexts] = {
+    "quatrains": BundledTexts("quatrains.txt.xz", "characters", "paragraph"),
+    "moses20k": BundledTexts("moses20k.smi.xz", "smiles", "line"),
+    "fragments9": BundledTexts("fragments9.smi.xz", "graph", "line"),
+}
 """By name, the sets that come with the package."""
+MADE_SEQUENCES: dict[str, tuple[Callable[[], list[str]], int]] = {"oracle": (oracle_texts, VERSION)}
+"""By name, the sets that are made where they are asked for, as words, and the version of what makes them."""
+
+
+def made_sequences(source: object) -> Callable[[], list[str]] | None:
+    """What makes the set that `source` names, if it names one and no file."""
+    made = MADE_SEQUENCES.get(str(source))
+    return None if made is None or Path(str(source)).exists() else made[0]
 
 
 def bundled_sequences(source: object) -> Path | None:

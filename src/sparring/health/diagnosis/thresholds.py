@@ -81,6 +81,16 @@ DEPENDENT_PURCHASES, LOST_DEPENDENCE = 0.1, 0.33
 SEASONAL_LINES, LOST_LINES_SEASON = 0.05, 0.33
 """Distance of the months from even ones, beyond chance, from which on there is a season, and the share of it below which it is lost."""
 
+# ---------------------------------------------------------------------------------------------------- molecules
+
+INVALID_MOLECULES = 0.5
+"""Share of valid samples below which most is no molecule. A choice."""
+MOLECULES_ALIKE, VARIED_MOLECULES, SOME_VALID = 0.2, 0.5, 0.1
+"""Share of different molecules among valid ones below which they are alike (MolGAN's known collapse has 0.004), where that of the data is
+above the second, and the share of valid ones is above the third."""
+MORE_IN_PIECES = 0.2
+"""By how much the share of samples that are several molecules in one is above the data's, before it is found to be wrong. A choice."""
+
 # ---------------------------------------------------------------------------------------------------- one player wins
 
 WINNING_AUC = 0.985

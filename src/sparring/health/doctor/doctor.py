@@ -2,8 +2,9 @@
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +16,7 @@ from sparring.data.open_by_name import open_source
 from sparring.data.pairs.derived_inputs import DerivedInput, parse_derived_input
 from sparring.data.pairs.pairs import Pairing
 from sparring.data.records.records_reading import RecordsReading, are_records
+from sparring.data.sequences.sequences_reading import are_sequences
 from sparring.data.store import Preprocessing, Store, open_store_if_present, prepare
 from sparring.data.tables.table_files import is_table
 from sparring.health.diagnosis.finding import WEIGHTS
@@ -27,12 +29,12 @@ from sparring.health.doctor.data_checks import (
     native_sizes,
     suitable_size,
 )
-from sparring.health.doctor.orders_advice import OrdersAdvice
+from sparring.health.doctor.kind_advice import KindAdvice
 from sparring.health.doctor.recommend_recipe import LARGEST_SIDE_WITHOUT_SIZE, changed_settings, recommend
 from sparring.health.doctor.recommend_translation_recipe import TranslatorAdvice, advise_translators, holds_two_sets
-from sparring.health.doctor.records_advice import RecordsAdvice, advise_records
-from sparring.health.doctor.series_advice import SeriesAdvice
+from sparring.health.doctor.records_advice import advise_records
 from sparring.health.doctor.table_advice import TableAdvice, advise_table
+from sparring.health.doctor.texts_advice import advise_texts
 from sparring.health.doctor.time_estimate import Pace, budget_for, duration, measure_pace, two_figures
 from sparring.health.measurements import HealthMeasurements
 from sparring.runs.run_progress import FIRST_LOOK
@@ -130,7 +132,7 @@ def doctor(
     records: RecordsReading | None = None,
     console: "Console | None" = None,
     **preprocessing: Any,  # noqa: ANN401 (fields of `Preprocessing`)
-) -> Advice | TranslatorAdvice | TableAdvice | SeriesAdvice | RecordsAdvice | OrdersAdvice:
+) -> Advice | TranslatorAdvice | TableAdvice | KindAdvice:
     """What is hard about this data, what to start with, and how long that takes here. A few steps are trained to find out.
 
     `data`: whatever `open_source` takes, or a prepared store. `minutes`: how long training may take. None: as long as a first look takes,
@@ -145,17 +147,10 @@ def doctor(
     if problems := asked.problems(1) + unknown:
         raise SettingsError(listed("These settings cannot be used:", problems))
     training, chosen, found = resolve(asked), Preprocessing(**preprocessing), []
-    if isinstance(data, str | os.PathLike) and (records is not None or are_records(os.fspath(data))):
-        reading = records or RecordsReading()
+    if isinstance(data, str | os.PathLike) and (advise := _adviser(os.fspath(data), records)) is not None:
         if given := [*preprocessing, *(["target"] if target is not None else [])]:
-            raise SettingsError(f"{os.fspath(data)} holds health records, and {', '.join(given)} is for images. Leave it out.")
-        if problems := reading.problems():
-            raise SettingsError(listed("These settings cannot be used:", problems))
-        return advise_records(data, reading, training)
-    if isinstance(data, str | os.PathLike) and is_table(os.fspath(data)):
-        if given := [*preprocessing, *(["target"] if target is not None else [])]:
-            raise SettingsError(f"{os.fspath(data)} is a table, and {', '.join(given)} is for images. Leave it out.")
-        return advise_table(data, training)
+            raise SettingsError(f"{os.fspath(data)} holds no images, and {', '.join(given)} is for images. Leave it out.")
+        return advise(training)
     largest = LARGEST_SIDE_WITHOUT_SIZE[training.device]
     names_pairs = target is not None or inputs != "given" or side_by_side != "none"
     if names_pairs or (isinstance(data, str | os.PathLike) and chosen.split is None and holds_two_sets(data)):
@@ -192,6 +187,18 @@ def doctor(
         good_images=recommendation.good_images,
         measurements=measurements,
     )
+
+
+def _adviser(data: str, records: RecordsReading | None) -> Callable[[TrainSettings], TableAdvice | KindAdvice] | None:
+    """What advises on data that are no images; None for images."""
+    if records is not None or are_records(data):
+        reading = records or RecordsReading()
+        if problems := reading.problems():
+            raise SettingsError(listed("These settings cannot be used:", problems))
+        return partial(advise_records, data, reading)
+    if are_sequences(data):
+        return partial(advise_texts, data)
+    return partial(advise_table, data) if is_table(data) else None
 
 
 def check_pace(pace: Pace, spec: ImageSpec) -> list[Difficulty]:

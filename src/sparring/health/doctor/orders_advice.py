@@ -2,8 +2,6 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,66 +12,15 @@ from sparring.data.orders.order_reading import OrderReading
 from sparring.data.orders.order_store import prepare_orders
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
-from sparring.health.doctor.series_command import train_command
-from sparring.health.doctor.time_estimate import Pace, measure_pace, two_figures
+from sparring.health.doctor.kind_advice import KindAdvice
+from sparring.health.doctor.time_estimate import measure_pace, two_figures
 from sparring.training.settings import TrainSettings
 
 RECIPE, MINUTES = "ecgan", 5
 FEW_LINES, RARE_LINES, RARE_SHARE, TOGETHER = 1000, 3, 0.5, 0.3
 
 
-@dataclass(frozen=True, eq=False)
-class OrdersAdvice:
-    """What to know before training on orders."""
-
-    data: str
-    count: int
-    """Number of lines."""
-    sentence: str
-    """What the log has."""
-    notes: tuple[str, ...]
-    difficulties: tuple[Difficulty, ...]
-    """What is hard, the most severe first."""
-    settings: Mapping[str, Any]
-    """Settings of training: keywords for `sparring.train`."""
-    pace: Pace
-
-    @property
-    def command(self) -> str:
-        """The command to start with."""
-        return train_command(RECIPE, self.data, self.settings)
-
-    def lines(self) -> list[str]:
-        """The advice in lines for the terminal."""
-        hard = [one.name for one in self.difficulties if one.severity != "note"]
-        lines = [
-            f"{self.data}: {self.sentence}",
-            *self.notes,
-            f"Hard here: {', '.join(hard)}." if hard else "Nothing is hard here.",
-        ]
-        for each in self.difficulties:
-            lines += ["", f"{each.name.capitalize()}: {each.severity}", f"  {each.description}", f"  To do: {each.remedy}"]
-        return [
-            *lines,
-            *("", "Start with:", "", f"  {self.command}", ""),
-            "ecgan learns who buys what and when, and draws the customers, seasons and prices of any product (sparring sample "
-            "RUN --where product=...).",
-            f"Here ({self.pace.machine}): {two_figures(self.pace.samples_per_second)} lines a second.",
-            f"If rows are no orders, it is a plain table: sparring train tabular-ar --data {shlex.quote(self.data)}",
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        """What `--json` writes."""
-        return {
-            **{name: getattr(self, name) for name in ("data", "count", "command", "notes")},
-            "recipe": RECIPE,
-            "settings": dict(self.settings),
-            "difficulties": [asdict(one) for one in self.difficulties],
-            "pace": asdict(self.pace),
-        }
-
-
-def advise_orders(data: str, roles: Mapping[str, str], training: TrainSettings) -> OrdersAdvice:
+def advise_orders(data: str, roles: Mapping[str, str], training: TrainSettings) -> KindAdvice:
     """What is hard about a log of orders, and how fast its training is here. A few steps are trained to find out. `training`: with resolved
     settings. A DataError if it cannot be used.
     """
@@ -82,7 +29,14 @@ def advise_orders(data: str, roles: Mapping[str, str], training: TrainSettings) 
     found = orders_difficulties(dataset, busy_machine(pace.share))
     sizes = ", ".join(plural(size, name, f"{name}s") for name, size in dataset.spec.sizes.items())
     sentence = f"This looks like a log of orders: {plural(len(dataset), 'line', 'lines')} of {sizes}."
-    return OrdersAdvice(data, len(dataset), sentence, notes, tuple(found), {**roles, "minutes": training.minutes or MINUTES}, pace)
+    after = (
+        "ecgan learns who buys what and when, and draws the customers, seasons and prices of any product (sparring sample "
+        "RUN --where product=...).",
+        f"Here ({pace.machine}): {two_figures(pace.samples_per_second)} lines a second.",
+        f"If rows are no orders, it is a plain table: sparring train tabular-ar --data {shlex.quote(data)}",
+    )
+    settings = {**roles, "minutes": training.minutes or MINUTES}
+    return KindAdvice(data, len(dataset), sentence, notes, tuple(found), RECIPE, settings, after, pace)
 
 
 def orders_difficulties(dataset: OrdersDataset, busy: Difficulty | None) -> list[Difficulty]:

@@ -1,22 +1,19 @@
 """Before training on health records: what is hard about them, which command to start with, and how long that takes on this machine."""
 
 import os
-import shlex
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
 from sparring import recipes
-from sparring.core.formatting import flags, plural
+from sparring.core.formatting import plural
 from sparring.core.settings_checks import non_default
 from sparring.data.records.records_dataset import RecordsDataset
 from sparring.data.records.records_reading import RecordsReading
 from sparring.data.records.records_store import prepare_records
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
-from sparring.health.doctor.time_estimate import Pace, duration, measure_pace, two_figures
+from sparring.health.doctor.kind_advice import KindAdvice
+from sparring.health.doctor.time_estimate import duration, measure_pace, two_figures
 from sparring.training.settings import TrainSettings
 
 RECIPE = "medgan"
@@ -28,61 +25,7 @@ RARE_PATIENTS = 5
 """Codes of fewer patients are hardly learned."""
 
 
-@dataclass(frozen=True, eq=False)
-class RecordsAdvice:
-    """What to know before training on health records."""
-
-    data: str
-    """The path of the records, or their name."""
-    patients: int
-    codes: int
-    notes: tuple[str, ...]
-    """What was found, in sentences."""
-    difficulties: tuple[Difficulty, ...]
-    """What is hard, the most severe first."""
-    settings: Mapping[str, Any]
-    """Settings of training: keywords for `sparring.train`."""
-    pace: Pace
-
-    @property
-    def command(self) -> str:
-        """The command to start with."""
-        return " ".join(["sparring train", RECIPE, "--data", shlex.quote(self.data), *flags(self.settings)])
-
-    def lines(self) -> list[str]:
-        """The advice in lines for the terminal."""
-        hard = [one.name for one in self.difficulties if one.severity != "note"]
-        lines = [
-            f"{self.data}: {plural(self.patients, 'patient', 'patients')}, {plural(self.codes, 'code', 'codes')}.",
-            *self.notes,
-            f"Hard here: {', '.join(hard)}." if hard else "Nothing is hard here.",
-        ]
-        for each in self.difficulties:
-            lines += ["", f"{each.name.capitalize()}: {each.severity}", f"  {each.description}", f"  To do: {each.remedy}"]
-        passes = self.pace.samples_per_second * 60 * self.settings["minutes"] / self.patients
-        return [
-            *lines,
-            *("", "Start with:", "", f"  {self.command}", ""),
-            f"{RECIPE} learns which codes go together; medwgan is the same with a Wasserstein critic. Afterwards: sparring judge RUN",
-            f"Here ({self.pace.machine}): {two_figures(self.pace.samples_per_second)} patients a second, so {two_figures(passes)} passes "
-            f"through the records in {duration(self.settings['minutes'])}.",
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        """What `--json` writes."""
-        return {
-            "data": self.data,
-            "count": self.patients,
-            "codes": self.codes,
-            "recipe": RECIPE,
-            "command": self.command,
-            "settings": dict(self.settings),
-            "difficulties": [asdict(one) for one in self.difficulties],
-            "pace": asdict(self.pace),
-        }
-
-
-def advise_records(source: str | os.PathLike[str], reading: RecordsReading, training: TrainSettings) -> RecordsAdvice:
+def advise_records(source: str | os.PathLike[str], reading: RecordsReading, training: TrainSettings) -> KindAdvice:
     """What is hard about records, what to start with, and how fast that is here. A few steps are trained to find out. `training`: with
     resolved settings. Raises a DataError for what cannot be learned.
     """
@@ -91,7 +34,14 @@ def advise_records(source: str | os.PathLike[str], reading: RecordsReading, trai
     pace = measure_pace(recipes.get(RECIPE)(), dataset, training)
     found = record_difficulties(dataset, busy_machine(pace.share))
     settings = {**non_default(reading), "minutes": training.minutes or MINUTES}
-    return RecordsAdvice(data, len(dataset), len(dataset.spec.codes), notes, tuple(found), settings, pace)
+    codes, passes = len(dataset.spec.codes), pace.samples_per_second * 60 * settings["minutes"] / len(dataset)
+    sentence = f"{plural(len(dataset), 'patient', 'patients')}, {plural(codes, 'code', 'codes')}."
+    after = (
+        f"{RECIPE} learns which codes go together; medwgan is the same with a Wasserstein critic. Afterwards: sparring judge RUN",
+        f"Here ({pace.machine}): {two_figures(pace.samples_per_second)} patients a second, so {two_figures(passes)} passes "
+        f"through the records in {duration(settings['minutes'])}.",
+    )
+    return KindAdvice(data, len(dataset), sentence, notes, tuple(found), RECIPE, settings, after, pace, {"codes": codes})
 
 
 def record_difficulties(dataset: RecordsDataset, busy: Difficulty | None) -> list[Difficulty]:

@@ -1,8 +1,6 @@
 """Before training on time series: what is hard about them, which recipe to start with, and how fast that is on this machine."""
 
 import shlex
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,8 +12,9 @@ from sparring.data.series.series_reading import SeriesReading
 from sparring.data.series.series_store import prepare_series, windows_apart
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
-from sparring.health.doctor.series_command import recipe_for, train_command
-from sparring.health.doctor.time_estimate import Pace, measure_pace, two_figures
+from sparring.health.doctor.kind_advice import KindAdvice
+from sparring.health.doctor.series_command import recipe_for
+from sparring.health.doctor.time_estimate import measure_pace, two_figures
 from sparring.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -39,63 +38,7 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class SeriesAdvice:
-    """What to know before training on time series."""
-
-    data: str
-    """The path of the table, or its name."""
-    suggestion: "SeriesSuggestion"
-    recipe: str
-    """The recipe to start with."""
-    count: int
-    """Number of windows."""
-    steps: int
-    """Of a window."""
-    notes: tuple[str, ...]
-    """What was found, in sentences."""
-    difficulties: tuple[Difficulty, ...]
-    """What is hard, the most severe first."""
-    settings: Mapping[str, Any]
-    """Settings of training: keywords for `sparring.train`."""
-    pace: Pace
-
-    @property
-    def command(self) -> str:
-        """The command to start with."""
-        return train_command(self.recipe, self.data, self.settings)
-
-    def lines(self) -> list[str]:
-        """The advice in lines for the terminal."""
-        hard = [one.name for one in self.difficulties if one.severity != "note"]
-        lines = [
-            f"{self.data}: {self.suggestion.sentence}",
-            f"That is {plural(self.count, 'window', 'windows')} of {plural(self.steps, 'step', 'steps')}.",
-            *(note for note in self.notes if not note.startswith(SAID)),
-            f"Hard here: {', '.join(hard)}." if hard else "Nothing is hard here.",
-        ]
-        for each in self.difficulties:
-            lines += ["", f"{each.name.capitalize()}: {each.severity}", f"  {each.description}", f"  To do: {each.remedy}"]
-        return [
-            *lines,
-            *("", "Start with:", "", f"  {self.command}", ""),
-            REASONS[self.recipe],
-            f"Here ({self.pace.machine}): {two_figures(self.pace.samples_per_second)} windows a second.",
-            f"If rows have nothing to do with each other, it is a plain table: sparring train tabular-ar --data {shlex.quote(self.data)}",
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        """What `--json` writes."""
-        return {
-            **{name: getattr(self, name) for name in ("data", "count", "steps", "recipe", "command", "notes")},
-            "series": self.suggestion.count,
-            "settings": dict(self.settings),
-            "difficulties": [asdict(one) for one in self.difficulties],
-            "pace": asdict(self.pace),
-        }
-
-
-def advise_series(data: str, suggestion: "SeriesSuggestion", training: TrainSettings) -> SeriesAdvice:
+def advise_series(data: str, suggestion: "SeriesSuggestion", training: TrainSettings) -> KindAdvice:
     """What is hard about series, what to start with, and how fast that is here. A few steps are trained to find out. `training`: with
     resolved settings. Raises a DataError for series that are too short to learn.
     """
@@ -107,7 +50,18 @@ def advise_series(data: str, suggestion: "SeriesSuggestion", training: TrainSett
     pace = measure_pace(recipe, dataset, training)
     found = series_difficulties(dataset, notes, busy_machine(pace.share))
     settings = {**suggestion.settings, "minutes": training.minutes or MINUTES}
-    return SeriesAdvice(data, suggestion, name, len(dataset), dataset.spec.steps, notes, tuple(found), settings, pace)
+    steps = dataset.spec.steps
+    said = (
+        f"That is {plural(len(dataset), 'window', 'windows')} of {plural(steps, 'step', 'steps')}.",
+        *(note for note in notes if not note.startswith(SAID)),
+    )
+    after = (
+        REASONS[name],
+        f"Here ({pace.machine}): {two_figures(pace.samples_per_second)} windows a second.",
+        f"If rows have nothing to do with each other, it is a plain table: sparring train tabular-ar --data {shlex.quote(data)}",
+    )
+    further = {"steps": steps, "series": suggestion.count}
+    return KindAdvice(data, len(dataset), suggestion.sentence, said, tuple(found), name, settings, after, pace, further)
 
 
 def series_difficulties(dataset: SeriesDataset, notes: tuple[str, ...], busy: Difficulty | None) -> list[Difficulty]:

@@ -16,8 +16,9 @@ from sparring.data.tables.table_spec import TableSpec
 from sparring.data.tables.table_store import TableReading, prepare_table
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
-from sparring.health.doctor.orders_advice import OrdersAdvice, advise_orders
-from sparring.health.doctor.series_advice import SeriesAdvice, advise_series
+from sparring.health.doctor.kind_advice import KindAdvice
+from sparring.health.doctor.orders_advice import advise_orders
+from sparring.health.doctor.series_advice import advise_series
 from sparring.health.doctor.series_command import suggestion_for
 from sparring.health.doctor.time_estimate import Pace, duration, measure_pace, two_figures
 from sparring.training.settings import TrainSettings
@@ -92,7 +93,7 @@ class TableAdvice:
         }
 
 
-def advise_table(source: str | os.PathLike[str], training: TrainSettings) -> TableAdvice | SeriesAdvice | OrdersAdvice:
+def advise_table(source: str | os.PathLike[str], training: TrainSettings) -> TableAdvice | KindAdvice:
     """What is hard about a table, what to start with, and how long that takes here; of one that looks like time series, about these. A few
     steps are trained to find out. `training`: with resolved settings. Raises a DataError for what is no table that can be learned.
     """

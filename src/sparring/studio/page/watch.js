@@ -52,6 +52,19 @@ export function watch(context) {
   };
   const grid = el("div", { className: "charts" });
 
+  let stopping = false, asking = false;
+  const ask = () => {
+    asking = true;
+    clear(how).append("Stop this training? ", button("Stop it", end, { className: "main" }), " ", button("Let it train", () => { asking = false; clear(how).append(button("Stop training", ask)); }));
+  };
+  const end = async () => {
+    asking = false;
+    let asked = false;
+    try { asked = (await (await fetch(url("stop"), { method: "POST" })).json()).asked; } catch { /* the studio is away */ }
+    stopping = asked;
+    clear(how).append(asked ? "Stopping: it saves a checkpoint..." : "It cannot be asked from here: press Ctrl-C where it trains.");
+  };
+
   const look = async () => {
     if (closed) return;
     let seen = null;
@@ -72,7 +85,8 @@ export function watch(context) {
       if (asked) { const at = sheets.findIndex((one) => one.includes(asked)); if (at >= 0) { follow = false; sheet(at); } }
       if (sheets.length && follow && !playing && !image.src.endsWith(sheets.at(-1))) sheet(sheets.length - 1);
       clear(film).append(...(seen.timelapse ? [el("a", { href: url("samples/timelapse.gif"), target: "_blank" }, "Timelapse as a GIF")] : []));
-      clear(how).append(...(seen.training ? [el("b", {}, "To stop: "), seen.stop] : [el("b", {}, "To go on: "), el("code", {}, seen.resume), " ", button("Copy", () => copy(seen.resume), { "aria-label": "Copy the command" })]));
+      if (!seen.training) stopping = false;
+      if (!asking) clear(how).append(...(seen.training ? [stopping ? "Stopping: it saves a checkpoint..." : button("Stop training", ask), " ", stopping ? "" : seen.stop] : [el("b", {}, "To go on: "), el("code", {}, seen.resume), " ", button("Copy", () => copy(seen.resume), { "aria-label": "Copy the command" })]));
       if (seen.training || !diagnosed) diagnose();
     }
     timer = setTimeout(look, 2000);

@@ -1,0 +1,121 @@
+"""Molecules: recipes beside an n-gram model and beside held-out molecules, by MOSES' scores, after so many minutes of one core.
+
+    python benchmarks/molecules.py [--rows latentgan-selfies lm molgan ...] [--minutes 10] [--seed 0] [--samples 2000] [--out scores.json]
+
+Each row trains alone with one thread until its process has used so much time of the processor, which is measured, as other programs may run
+beside it. Scores compare samples with the molecules that training held out (2,000 of moses20k, 273 of fragments9).
+"""
+
+import argparse
+import json
+import math
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+import sparring
+from sparring.core.rdkit_molecules import canonical
+from sparring.data.sequences.sequence_dataset import split_holdout
+from sparring.data.sequences.sequence_store import prepare_sequences
+from sparring.data.sequences.sequences_reading import SequencesReading
+from sparring.evaluation.molecule_scores import MoleculeSet, molecule_scores
+from sparring.metrics.molecules.token_ngrams import draw_from_ngrams
+
+ROWS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "latentgan-selfies": ("latentgan", "moses20k", {"notation": "selfies"}),
+    "latentgan-smiles": ("latentgan", "moses20k", {"notation": "smiles"}),
+    "lm-smiles": ("lm", "moses20k", {"notation": "smiles"}),
+    "lm-selfies": ("lm", "moses20k", {"notation": "selfies"}),
+    "molgan": ("molgan", "fragments9", {"notation": "graph"}),
+    "molgan-packed": ("molgan", "fragments9", {"notation": "graph", "packing": 4}),
+    "molgan-relativistic": (
+        "molgan",
+        "fragments9",
+        {
+            "notation": "graph", "objective": "relativistic", "gradient_penalty": 0.0, "r1": 1.0, "r2": 1.0, "discriminator_steps": 1,
+            "betas": (0.0, 0.99), "learning_rate": 5e-4,
+        },
+    ),
+    "lm-graph": ("lm", "fragments9", {"notation": "graph"}),
+}  # fmt: skip
+"""By name: recipe, data and settings."""
+TRIED = 40
+"""Steps from which the number of steps in the time is foretold, after as many that do not count."""
+
+
+def trained(recipe: str, data: str, seconds: float, seed: int, folder: Path, settings: dict[str, Any]) -> tuple[Any, int, float]:
+    """A model after so many seconds of the processor, its steps, and the seconds that it took."""
+    quiet: dict[str, Any] = {"console": Console(quiet=True), "seed": seed, "threads": 1, "device": "cpu"}
+    end = time.process_time() + seconds
+    steps = 2 * TRIED
+    while True:
+        before = time.process_time()
+        if (folder / "run").exists():
+            model = sparring.resume(folder / "run", steps=steps, console=quiet["console"])
+        else:
+            model = sparring.train(recipe, data, folder / "run", steps=steps, **quiet, **settings)
+        taken, left = time.process_time() - before, end - time.process_time()
+        done = model.step or steps
+        if left < 0.05 * seconds:
+            return model, done, seconds - left
+        steps = done + max(TRIED, int(0.5 * left / taken * (TRIED if done == 2 * TRIED else done / 2)))
+
+
+def row(name: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Scores of one row."""
+    recipe, data, settings = ROWS[name]
+    reading = SequencesReading(notation=settings["notation"])
+    training, held_out = split_holdout(prepare_sequences(data, reading)[0], None, asked.seed)
+    real, known = MoleculeSet.of(held_out.texts()), {canonical(text) or "" for text in training.texts()}
+    with tempfile.TemporaryDirectory() as scratch:
+        model, steps, seconds = trained(recipe, data, 60 * asked.minutes, asked.seed, Path(scratch), settings)
+        begun = time.process_time()
+        texts = model.texts(asked.samples, seed=asked.seed)
+        drawing = time.process_time() - begun
+    scores = molecule_scores(MoleculeSet.of(texts), real, known)
+    return {
+        "row": name, "steps": steps, "seconds": round(seconds), "seconds a 1,000 samples": round(1000 * drawing / asked.samples, 1),
+        **in_numbers(scores), "first": [text for text in texts if text][:8],
+    }  # fmt: skip
+
+
+def bounds(data: str, notation: Any, asked: argparse.Namespace) -> list[dict[str, Any]]:  # noqa: ANN401
+    """Scores of an n-gram model, and of molecules that were trained on, as the ceiling: held-out ones are what all are compared with."""
+    training, held_out = split_holdout(prepare_sequences(data, SequencesReading(notation=notation))[0], None, asked.seed)
+    real = MoleculeSet.of(held_out.texts())
+    drawn = draw_from_ngrams(training.tokens(), asked.samples, asked.seed, training.spec.length)
+    texts = [training.spec.cut.text_of(tokens) for tokens in drawn]
+    known = {canonical(text) or "" for text in training.texts()}
+    found = [{"row": f"n-grams of {notation} ({data})", **in_numbers(molecule_scores(MoleculeSet.of(texts), real, known))}]
+    some = training.texts()[:: max(1, len(training) // asked.samples)][: asked.samples]
+    return [*found, {"row": f"molecules that were trained on ({data})", **in_numbers(molecule_scores(MoleculeSet.of(some), real, set()))}]
+
+
+def in_numbers(scores: dict[str, Any]) -> dict[str, list[float]]:
+    return {name: [round(each.value, 4), round(each.standard_error or math.nan, 4)] for name, each in scores.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", nargs="+", default=[*ROWS], choices=[*ROWS, "bounds"])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--samples", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    found = []
+    for name in asked.rows:
+        if name == "bounds":
+            found += [*bounds("moses20k", "smiles", asked), *bounds("moses20k", "selfies", asked), *bounds("fragments9", "graph", asked)]
+        else:
+            found.append(row(name, asked))
+        print(json.dumps(found[-1]), flush=True)
+        if asked.out is not None:
+            asked.out.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

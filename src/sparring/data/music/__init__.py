@@ -1,0 +1,1 @@
+"""Music: songs from files, cut into phrases, as piano rolls."""

@@ -1,0 +1,209 @@
+"""A GAN of the codes that an autoencoder makes of sequences: the autoencoder learns first, then the GAN (Prykhodko et al. 2019)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from sparring.core.batch import Batch, Labels
+from sparring.core.errors import SettingsError
+from sparring.core.settings_checks import Ranges
+from sparring.data.sequences.sequence_spec import SequenceSpec
+from sparring.games.adversarial import TwoPlayerGame
+from sparring.games.adversarial_settings import AdversarialSettings
+from sparring.games.exported_parts import ExportChoices, Part, PartName
+from sparring.games.game import Player, Turn, evaluating
+from sparring.games.sequence_game import SAMPLE_CHUNK, places_read
+from sparring.games.step_context import StepContext
+from sparring.losses.objectives import Losses, ObjectiveName
+from sparring.nets import mlp
+from sparring.nets.latentgan import CodeGenerator, SequenceDecoder, SequenceEncoder, normalized
+from sparring.optimizers.optimizers import maker
+
+
+class LatentSequenceGame(TwoPlayerGame):
+    """Three players. The autoencoder learns codes that sequences can be recovered from; then generator and discriminator play for these
+    codes. What the discriminator sees are codes of shape (n, 1, code); samples are tokens.
+    """
+
+    sample_chunk = SAMPLE_CHUNK
+
+    def __init__(self, spec: SequenceSpec, settings: "LatentSequenceRecipe") -> None:
+        classes = settings.class_counts(spec)
+        generator = CodeGenerator(settings.code_size, settings.latent_size, settings.generator_hidden, **classes[0])
+        shape = (settings.packing, settings.code_size)
+        discriminator = mlp.Discriminator(
+            shape, settings.discriminator_hidden, minibatch_deviation=settings.minibatch_deviation, **classes[1]
+        )
+        super().__init__(spec, generator, discriminator, settings)
+        self.own = settings
+        self.encoder = SequenceEncoder(spec.vocabulary, spec.length, settings.code_size)
+        self.decoder = SequenceDecoder(spec.vocabulary, settings.code_size, settings.decoder_hidden)
+        optimizer = maker("adam", settings.autoencoder_learning_rate, betas=settings.autoencoder_betas, momentum=0.0)
+        self.players = (Player("autoencoder", ("encoder", "decoder"), optimizer, has_ema=settings.ema_samples > 0), *self.players)
+        begin = settings.autoencoder_steps
+        self.turns = (
+            Turn("autoencoder", "autoencoder", self.play_autoencoder, stop=begin),
+            *(replace(turn, start=begin) for turn in self.turns),
+        )
+        self.sampling_networks = ("generator", "decoder", "encoder")
+
+    @property
+    def sequence_spec(self) -> SequenceSpec:
+        """See `capabilities.MakesSequences`."""
+        return cast(SequenceSpec, self.spec)
+
+    # ------------------------------------------------------------------------------------------------------- turns
+
+    def play_autoencoder(self, context: StepContext) -> Losses:
+        """Recover sequences from their codes, to which noise is added so that codes nearby are of the same sequence: in nats a token, the
+        end being one.
+        """
+        tokens = context.batch.samples.long()
+        codes = self.encoder(tokens)
+        noisy = codes + self.own.code_noise * context.streams.normal("codes", *codes.shape)
+        read = places_read(tokens)
+        logits = self.decoder(normalized(noisy), tokens, read.sum(dim=1).long()).float()
+        wanted = tokens[read > 0]
+        errors = torch.zeros_like(read).masked_scatter(read > 0, cross_entropy(logits, wanted, reduction="none"))
+        context.metrics["autoencoder/wrong_tokens"] = (logits.argmax(dim=1) != wanted).float().mean()
+        return {"reconstruction": errors.sum(dim=1) / read.sum(dim=1).mean()}
+
+    def at_current_level(self, context: StepContext) -> StepContext:
+        """See TwoPlayerGame: real samples are codes."""
+
+        def encoded() -> Batch:
+            with torch.no_grad():
+                return Batch(self.encoder(context.batch.samples.long())[:, None], context.batch.labels)
+
+        return replace(context, draw=encoded)
+
+    def discriminate(
+        self,
+        shown: Float[Tensor, "packs ..."],
+        labels: Labels | None,
+        weights: Any = None,  # noqa: ANN401 (see TwoPlayerGame)
+    ) -> tuple[Float[Tensor, " packs"], Float[Tensor, "packs classes"]]:
+        """See TwoPlayerGame. Sequences, which are packed as one row, are encoded before."""
+        if shown.ndim == 2:
+            tokens = shown.reshape(-1, self.sequence_spec.length).long()
+            shown = self.encoder(tokens).view(len(shown), -1, self.own.code_size)
+        return super().discriminate(shown, labels, weights)
+
+    # ----------------------------------------------------------------------------------------------------- samples
+
+    def generate(
+        self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
+    ) -> Float[Tensor, "n length"]:
+        """See LatentGame: the most likely sequence of each generated code."""
+        return self.decoded(super().generate(latents, condition, truncation)[:, 0])
+
+    def codes_of(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n code"]:
+        """See `capabilities.HasCodes`."""
+        return self.in_chunks(lambda rows, conditions: self.generator(rows, conditions)[:, 0], latents, condition)
+
+    def encoded(self, samples: Float[Tensor, "n length"]) -> Float[Tensor, "n code"]:
+        """See `capabilities.HasCodes`."""
+        return self.in_chunks(lambda rows, _: self.encoder(rows.long()), samples, None)
+
+    def of_codes(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n length"]:
+        """See `capabilities.HasCodes`."""
+        return self.in_chunks(lambda rows, _: self.decoded(normalized(rows)), codes, None)
+
+    def decoded(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n length"]:
+        """The most likely sequence of each code."""
+        spec = self.sequence_spec
+        with evaluating(self.decoder):
+            return self.decoder.decode(codes, spec.length, never=spec.unknown).float()
+
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """See `capabilities.Exports`: there is none."""
+        raise SettingsError(
+            f"This model writes a sequence token by token, in {self.sequence_spec.length} passes of its decoder, and an exported file is "
+            "one pass. Use it with Sparring."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentSequenceRecipe(AdversarialSettings):
+    """An autoencoder of sequences, and a GAN of its codes."""
+
+    modality: ClassVar[str] = "sequences"
+    settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    ranges: ClassVar[Ranges] = {
+        **AdversarialSettings.ranges,
+        "code_size": {"at least": 2, "at most": 2**14},
+        "decoder_hidden": {"at least": 1, "at most": 2**14},
+        "generator_hidden": {"at least": 1, "at most": 2**14},
+        "discriminator_hidden": {"at least": 1, "at most": 2**14},
+        "autoencoder_steps": {"at least": 1},
+        "autoencoder_learning_rate": {"more than": 0},
+        "autoencoder_betas": {"at least": 0, "less than": 1},
+        "code_noise": {"at least": 0},
+    }
+
+    batch_size: int = 128
+    """Number of real sequences in each batch."""
+    code_size: int = 128
+    """Number of dimensions of the codes that the autoencoder makes of sequences."""
+    decoder_hidden: int = 384
+    """Number of units of the decoder's GRU."""
+    generator_hidden: tuple[int, ...] = (256, 256, 256)
+    """Number of units of each hidden layer of the generator of codes."""
+    discriminator_hidden: tuple[int, ...] = (256, 256)
+    """Number of units of each hidden layer of the discriminator of codes."""
+    autoencoder_steps: int = 1500
+    """Number of steps in which the autoencoder learns alone. The GAN learns after it."""
+    autoencoder_learning_rate: float = 2e-3
+    """Learning rate of the autoencoder at first. It falls to nothing over its steps."""
+    autoencoder_betas: tuple[float, float] = (0.9, 0.99)
+    """Adam's decay rates of the autoencoder, for the mean and the variance of gradients."""
+    code_noise: float = 0.3
+    """Standard deviation of the noise that is added to codes while the autoencoder learns. Codes have a standard deviation of 1."""
+    objective: ObjectiveName = "relativistic"
+    """Losses of generator and discriminator. (For the others, see `sparring train dcgan --help`.)"""
+    learning_rate: float = 2e-4
+    """Learning rate of generator and discriminator."""
+    betas: tuple[float, float] = (0.0, 0.99)
+    """Adam's decay rates of generator and discriminator, for the mean and the variance of gradients."""
+    r1: float | None = 1.0
+    """Weight gamma of R1, which is gamma / 2 times the squared gradient at real codes. 0: no penalty. None: by the number of steps."""
+    r2: float | None = 1.0
+    """Weight gamma of R2, the same at generated codes. None: the same as R1's."""
+
+    def rate_factor(self, real_samples: int) -> float:
+        """See Recipe. The autoencoder's rate falls along a line."""
+        left = 1 - real_samples / (self.autoencoder_steps * self.batch_size)
+        return super().rate_factor(real_samples) * (max(left, 0.02) if left > 0 else 1.0)
+
+    def incompatibilities(self, spec: SequenceSpec) -> list[str]:
+        """See Recipe."""
+        found = super().incompatibilities(spec)
+        if self.augment != "none":
+            found.append("augment is for images. Leave it out.")
+        return found
+
+    def remarks(self, spec: SequenceSpec) -> list[str]:
+        """See Recipe."""
+        return [*super().remarks(spec), f"The generator begins to play in step {self.autoencoder_steps + 1:,} (--autoencoder-steps)."]
+
+    def class_counts(self, spec: SequenceSpec) -> tuple[dict[str, int], dict[str, int]]:
+        """How many classes generator and discriminator are told, and how (see `games.adversarial`)."""
+        count = len(spec.condition_names)
+        told = self.condition in {"concatenate", "auxiliary"}
+        return (
+            {"concatenated": count if told else 0, "normalized": count if self.condition == "projection" else 0},
+            {
+                "concatenated": count * self.packing if self.condition == "concatenate" else 0,
+                "projected": count * self.packing if self.condition == "projection" else 0,
+                "named": count if self.condition == "auxiliary" else 0,
+            },
+        )
+
+    def build(self, spec: SequenceSpec) -> LatentSequenceGame:
+        """See Recipe."""
+        return LatentSequenceGame(spec, self)

@@ -1,0 +1,87 @@
+"""An autoencoder of sequences of tokens, and a generator of its codes (Prykhodko et al. 2019; Zhao et al. 2018).
+
+Codes are what the autoencoder makes of sequences. They are normalized: each has mean 0 and variance 1 over its numbers, so that all of them
+are on one sphere, as in ARAE (Zhao et al. 2018, section 5).
+"""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm
+
+from sparring.nets import mlp
+
+END = 0
+CHANNELS = 128
+"""Channels of the encoder's convolutions; the last has twice as many."""
+
+
+def normalized(codes: Float[Tensor, "*n code"]) -> Float[Tensor, "*n code"]:
+    """Codes with mean 0 and variance 1 over their numbers."""
+    return layer_norm(codes.float(), codes.shape[-1:])
+
+
+class SequenceEncoder(nn.Module):
+    """Codes of sequences, by strided convolutions over their tokens."""
+
+    def __init__(self, vocabulary: int, length: int, code_size: int) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(vocabulary, CHANNELS)
+        widths = [CHANNELS, CHANNELS, 2 * CHANNELS]
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip([CHANNELS, *widths], widths, strict=False):
+            layers += [nn.Conv1d(inputs, outputs, 5, stride=2, padding=2), nn.LeakyReLU(0.2)]
+            length = (length - 1) // 2 + 1
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Linear(widths[-1] * length, code_size)
+
+    def forward(self, tokens: Int64[Tensor, "n length"]) -> Float[Tensor, "n code"]:
+        """Normalized codes."""
+        return normalized(self.head(self.layers(self.embed(tokens).transpose(1, 2)).flatten(1)))
+
+
+class SequenceDecoder(nn.Module):
+    """Tokens of a code, one after the other: a GRU that is told the code at its start and at every step."""
+
+    def __init__(self, vocabulary: int, code_size: int, hidden: int, embedding: int = 128) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(vocabulary, embedding)
+        self.told = nn.Linear(code_size, embedding)
+        self.start = nn.Linear(code_size, hidden)
+        self.cell = nn.GRU(embedding, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, vocabulary)
+
+    def forward(
+        self, codes: Float[Tensor, "n code"], tokens: Int64[Tensor, "n length"], lengths: Int64[Tensor, " n"]
+    ) -> Float[Tensor, "total vocabulary"]:
+        """Logits of the first tokens of each sequence, `lengths` of them, given its code and the tokens before each: one sequence after the
+        other. END stands before the first.
+        """
+        used = int(lengths.max())  # beyond the longest nothing is read
+        before = torch.nn.functional.pad(tokens[:, : used - 1], (1, 0), value=END)
+        states, _ = self.cell(self.embed(before) + self.told(codes)[:, None], self.start(codes).tanh()[None])
+        return self.head(states[torch.arange(used, device=lengths.device) < lengths[:, None]])
+
+    def decode(self, codes: Float[Tensor, "n code"], length: int, never: int | None = None) -> Int64[Tensor, "n {length}"]:
+        """The most likely token at each step, given those before it. `never`: a token that is not chosen."""
+        told, state = self.told(codes)[:, None], self.start(codes).tanh()[None]
+        tokens = torch.full((len(codes), length + 1), END, device=codes.device)
+        for place in range(length):
+            states, state = self.cell(self.embed(tokens[:, place : place + 1]) + told, state)
+            logits = self.head(states[:, 0])
+            if never is not None:
+                logits[:, never] = -torch.inf
+            ended = (tokens[:, place] == END) & (place > 0)
+            tokens[:, place + 1] = torch.where(ended, END, logits.argmax(dim=1))
+        return tokens[:, 1:]
+
+
+class CodeGenerator(mlp.Generator):
+    """Normalized codes from latents, as one channel."""
+
+    def __init__(self, code_size: int, latent_size: int, hidden: tuple[int, ...], **classes: int) -> None:
+        super().__init__((1, code_size), latent_size, hidden, bounded=False, **classes)
+
+    def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n 1 code"]:
+        """See `mlp.Generator`."""
+        return normalized(super().forward(latent, condition))

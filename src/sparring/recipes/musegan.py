@@ -1,0 +1,46 @@
+"""MuseGAN: phrases of several tracks, as piano rolls."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sparring.core.settings_checks import Ranges
+from sparring.data.music.music_spec import MusicSpec
+from sparring.games.music_gan import GivenSettings, MusicGAN
+from sparring.losses.objectives import ObjectiveName
+from sparring.nets import music as nets
+
+
+@dataclass(frozen=True, kw_only=True)
+class MuseGAN(GivenSettings):
+    """A network that all tracks share and one for each track, binary neurons, and a discriminator of all tracks together."""
+
+    title: ClassVar[str] = "Phrases of several tracks, with shared and private networks and binary neurons"
+    paper: ClassVar[str] = (
+        "Dong, Hsiao, Yang, Yang 2018: MuseGAN (arXiv:1709.06298); Dong, Yang 2018: Convolutional GANs with Binary Neurons for Polyphonic "
+        "Music Generation (arXiv:1804.09399)"
+    )
+    data: ClassVar[str] = "music: MIDI, MusicXML, ABC, or chorales"
+    ranges: ClassVar[Ranges] = {**GivenSettings.ranges, "width": {"at least": 2, "at most": 1024}}
+
+    latent_size: int = 16
+    """Number of dimensions of each part of the latent: of all tracks for the phrase and for each bar, and of each track for both."""
+    width: int = 32
+    """Number of channels, of which layers have two or four times as many."""
+    objective: ObjectiveName = "relativistic"
+    """Losses of discriminator and generator (see `sparring train dcgan --help`). The papers have Wasserstein losses with a gradient penalty."""
+    r1: float | None = 0.1
+    """Weight gamma of R1, half of which times the squared gradient at real samples is added (Mescheder 2018). 0: no penalty."""
+    r2: float | None = 0.1
+    """Weight gamma of R2, the same at generated samples. 0: no penalty."""
+    betas: tuple[float, float] = (0.0, 0.99)
+    """Adam's decay rates, for the mean and the variance of gradients."""
+
+    def build(self, spec: MusicSpec) -> MusicGAN:
+        """See Recipe."""
+        given = None if self.given is None else spec.track_number(self.given)
+        generator = nets.Generator(self.roll_shape(spec), self.latent_size, self.width, given)
+        discriminator = nets.Discriminator(spec.shape[0], spec.bars, spec.bar_steps, spec.pitches, spec.lowest, self.width)
+        return MusicGAN(spec, generator, discriminator, self)
+
+
+RECIPE = MuseGAN

@@ -1,0 +1,259 @@
+"""LatentGAN, ORGAN and steering: codes and tokens belong together, phases follow each other, and molecules go where they are wanted."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+import sparring
+from sparring.core.batch import Batch
+from sparring.core.errors import SettingsError
+from sparring.core.random_streams import Streams
+from sparring.data.sequences.sequence_dataset import SequenceDataset
+from sparring.data.sequences.sequence_spec import SequenceSpec
+from sparring.games.capabilities import HasCodes
+from sparring.games.latent_sequences import LatentSequenceGame
+from sparring.games.molecule_rewards import rewards_of
+from sparring.games.recipe import check
+from sparring.games.step_context import StepContext
+from sparring.inference.model import Model
+from sparring.inference.molecules_of_model import Want, draw_molecules, draw_wanted, wanted, wants_of
+from sparring.latent.molecule_steering import between, codes_of_samples, probe_direction, steer_molecules
+from sparring.nets.latentgan import normalized
+from sparring.recipes.latentgan import LatentGAN
+from sparring.recipes.organ import ORGAN
+from support.molecules import moses
+from support.runs import same_run
+from support.texts import COMMON, counting, dataset, spec_of, titles, write_titles
+
+SMALL: dict[str, Any] = {
+    "code_size": 6, "decoder_hidden": 8, "generator_hidden": (8,), "discriminator_hidden": (8,), "latent_size": 4, "batch_size": 8,
+}  # fmt: skip
+
+
+def game_of(spec: SequenceSpec, **settings: object) -> LatentSequenceGame:
+    torch.manual_seed(0)
+    recipe = LatentGAN(**{**SMALL, **settings})
+    check(recipe, spec)
+    return recipe.build(spec)
+
+
+def context_of(samples: torch.Tensor, step: int = 0) -> StepContext:
+    batch = Batch(samples.float())
+    return StepContext(lambda: batch, lambda: None, len(samples), Streams(0, step), step, 0)
+
+
+def learn_codes(game: LatentSequenceGame, samples: torch.Tensor, steps: int) -> float:
+    optimizer = torch.optim.Adam([*game.encoder.parameters(), *game.decoder.parameters()], 0.01)
+    loss = torch.zeros(())
+    for step in range(steps):
+        loss = game.play_autoencoder(context_of(samples, step))["reconstruction"].mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return loss.item()
+
+
+@pytest.fixture(scope="session")
+def molecules() -> SequenceDataset:
+    return dataset(list(moses(120)), notation="selfies")
+
+
+@pytest.fixture(scope="session")
+def model(molecules: SequenceDataset) -> Model:
+    """A model whose autoencoder has learned a little, and whose generator has not."""
+    game = game_of(molecules.spec, code_size=16, decoder_hidden=48)
+    learn_codes(game, molecules.batch(np.arange(64)).samples, 60)
+    return Model(game.eval(), LatentGAN(**SMALL), Path("nowhere"))
+
+
+def test_counting_from_0_to_19_is_learned() -> None:
+    game = game_of(spec_of("abcdefghijklmnopqrst", 20), decoder_hidden=32, code_noise=1.0)
+    assert learn_codes(game, torch.from_numpy(counting(16)), 100) < 0.1
+    assert torch.equal(game.sample(50, seed=1).long(), torch.from_numpy(counting(50)))
+
+
+def test_the_loss_is_the_cross_entropy_of_each_token() -> None:
+    """By the decoder's own steps, one at a time, as it writes."""
+    game = game_of(spec_of("abc", 5), code_noise=0.0).eval()
+    tokens = torch.tensor([[1, 2, 3, 1, 2], [3, 0, 0, 0, 0], [2, 2, 0, 0, 0]])
+    found = game.play_autoencoder(context_of(tokens))["reconstruction"]
+    codes, sums, counts = normalized(game.encoder(tokens)), [], []
+    for code, row in zip(codes, tokens, strict=True):
+        state = game.decoder.start(code).tanh()[None]
+        before, total, count = torch.tensor(0), 0.0, 0
+        for token in row:
+            out, state = game.decoder.cell((game.decoder.embed(before) + game.decoder.told(code))[None], state)
+            total -= game.decoder.head(out[0]).log_softmax(dim=0)[token].item()
+            before, count = token, count + 1
+            if token == 0:
+                break
+        sums.append(total)
+        counts.append(count)
+    assert counts == [5, 2, 3]
+    assert torch.allclose(found, torch.tensor(sums) / np.mean(counts), atol=1e-5)
+
+
+def test_what_is_written_is_the_likeliest_token_at_each_step() -> None:
+    game = game_of(spec_of("abc", 6)).eval()
+    codes = game.encoder(torch.tensor([[1, 2, 3, 0, 0, 0], [3, 3, 3, 3, 3, 3]]))
+    written = game.decoded(codes).long()
+    logits = game.decoder(codes, written, torch.tensor([6, 6])).view(2, 6, 4)
+    ended = (written == 0).cumsum(dim=1) > 1
+    assert torch.equal(torch.where(ended, written, logits.argmax(dim=2)), written)
+    assert (written[ended] == 0).all()
+
+
+def test_the_unknown_token_is_never_written() -> None:
+    spec = SequenceSpec("characters", 5, ("a", "\ufffd"))
+    game = game_of(spec)
+    with torch.no_grad():
+        game.decoder.head.bias[2] = 100.0
+    assert not (game.sample(40) == 2).any()
+
+
+def test_phases(molecules: SequenceDataset) -> None:
+    game = game_of(molecules.spec, autoencoder_steps=3)
+    played = [[turn.name for turn in game.turns if turn.due(step)] for step in (0, 2, 3)]
+    assert played == [["autoencoder"], ["autoencoder"], ["discriminator", "generator"]]
+    recipe = LatentGAN(autoencoder_steps=10, batch_size=10)
+    assert [recipe.rate_factor(samples) for samples in (0, 50, 100, 10_000)] == [1.0, 0.5, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"packing": 2}, {"objective": "wasserstein", "gradient_penalty": 10.0, "r1": 0.0, "r2": 0.0}, {"unroll": 1}]
+)
+def test_both_play_for_codes(molecules: SequenceDataset, settings: dict[str, object]) -> None:
+    game = game_of(molecules.spec, **settings)
+    optimizer = {player.name: player.optimizer([*game.get_submodule(player.networks[0]).parameters()]) for player in game.players}
+    for turn in game.turns[1:]:
+        context = context_of(molecules.batch(np.arange(8)).samples)
+        context = StepContext(context.draw, context.draw_labels, 8, context.streams, 0, 0, optimizers=optimizer)
+        torch.stack([loss.mean() for loss in turn.play(context).values()]).sum().backward()
+        assert all(weight.grad is not None for weight in game.get_submodule(turn.player).parameters())
+
+
+def test_samples_are_seen_as_the_codes_they_are(molecules: SequenceDataset) -> None:
+    game = game_of(molecules.spec, packing=2).eval()
+    samples = molecules.batch(np.arange(8)).samples
+    codes = game.encoder(samples.long()).detach()
+    assert torch.equal(game.discriminate(samples.view(4, -1), None)[0], game.discriminate(codes.view(4, 2, -1), None)[0])
+    assert torch.allclose(codes.mean(dim=1), torch.zeros(8), atol=1e-6)
+    assert torch.allclose(codes.square().mean(dim=1), torch.ones(8), atol=0.02)
+
+
+def test_samples_do_not_depend_on_how_many_are_asked_for(model: Model) -> None:
+    game: Any = model.game
+    whole = game.sample(300, seed=5)
+    assert torch.equal(torch.cat([game.sample(200, seed=5), game.sample(100, seed=5, first=200)]), whole)
+    assert isinstance(game, HasCodes)
+    assert torch.equal(game.of_codes(codes_of_samples(game, 100, 5, 0)), whole[:100])
+
+
+def test_runs_resume_exactly(tmp_path: Path) -> None:
+    path = write_titles(tmp_path)
+    settings: dict[str, Any] = {**SMALL, **COMMON, "autoencoder_steps": 3, "console": Console(quiet=True)}
+    sparring.train("latentgan", path, tmp_path / "whole", steps=6, **settings)
+    for steps in (2, 4, 6):
+        if steps == 2:
+            sparring.train("latentgan", path, tmp_path / "parts", steps=2, **settings)
+        else:
+            sparring.resume(tmp_path / "parts", steps=steps, console=Console(quiet=True))
+    assert same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+# ---------------------------------------------------------------------------------------------------------------- steering
+
+
+def test_a_probe_finds_the_direction_that_a_property_grows_in() -> None:
+    random = torch.manual_seed(0)
+    codes = torch.randn(4000, 8, generator=random)
+    truth = torch.tensor([3.0, 0, 0, -4.0, 0, 0, 0, 0])
+    found = probe_direction(codes, codes @ truth + torch.randn(4000, generator=random))
+    assert torch.nn.functional.cosine_similarity(found, truth, dim=0) > 0.99
+    assert (found @ truth).item() == pytest.approx(5, rel=0.1)  # one standard deviation of the property, which is |truth|
+    turned = torch.randn(8, 8, generator=random)
+    oblique = probe_direction(codes @ turned, codes @ truth)
+    assert (oblique @ torch.linalg.pinv(turned) @ truth) > 0  # where directions of codes are not alike, too
+
+
+def test_more_molecules_are_as_wanted_after_steering(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparring.latent.molecule_steering.PROBED", 256)
+    heavy = float(np.median([len(each or "") for each in draw_molecules(model, 64).smiles]))
+    wants = wants_of([f"weight>{12 * heavy:.0f}"])
+    drawn, before, fulfilled = steer_molecules(model, 64, wants)
+    assert fulfilled.mean() > before
+    assert np.array_equal(wanted(drawn.smiles, wants), fulfilled)
+    unchanged = draw_molecules(model, 64).smiles
+    assert all(now == was for now, was, done in zip(drawn.smiles, unchanged, fulfilled, strict=True) if not done)
+
+
+def test_those_that_are_wanted_are_drawn(model: Model) -> None:
+    weights = [Want("weight", True, 100.0)]
+    drawn, found = draw_wanted(model, 20, weights)
+    assert wanted(found, weights).all()
+    assert len(found) == 20
+    assert drawn.smiles[-1] == found[-1]  # the last that was drawn is the last that was needed
+    assert "Valid" in drawn.lines()[0]
+
+
+def test_wishes() -> None:
+    assert wants_of(["qed>0.8", " LogP <= 3"]) == (Want("qed", True, 0.8), Want("logp", False, 3.0))
+    assert wanted(["CCO", "C1CC", None, "c1ccccc1"], wants_of(["weight<60"])).tolist() == [True, False, False, False]
+    with pytest.raises(SettingsError) as problem:
+        wants_of(["qd>0.8", "qed", "weight=3"])
+    assert str(problem.value).count("\n") == 3
+    assert "'qed'" in str(problem.value)
+
+
+def test_from_one_molecule_to_another(model: Model, molecules: SequenceDataset) -> None:
+    ends = molecules.texts()[:2]
+    game: Any = model.game
+    assert len(between(model, *ends, 5)) == 5
+    encoded = molecules.spec.texts_of(game.of_codes(game.encoded(molecules.batch(np.arange(2)).samples)).numpy())
+    assert [between(model, *ends, 5)[place] for place in (0, 4)] == encoded
+
+
+# ------------------------------------------------------------------------------------------------------------------- ORGAN
+
+SMALL_ORGAN: dict[str, Any] = {"embedding": 4, "hidden": 6, "filters": 2, "discriminator_embedding": 4, "batch_size": 4}
+
+
+def organ_of(spec: SequenceSpec, **settings: object) -> Any:  # noqa: ANN401
+    torch.manual_seed(0)
+    return ORGAN(**{**SMALL_ORGAN, **settings}).build(spec)
+
+
+def test_rewards_are_mixed(molecules: SequenceDataset) -> None:
+    samples = molecules.batch(np.arange(4)).samples
+    worth = {}
+    for share in (0.0, 0.25, 1.0):
+        game = organ_of(molecules.spec, adversarial_share=share, rollouts=1)
+        with torch.no_grad():
+            worth[share] = game.eval().worth_of(context_of(samples), samples.long(), None)
+    objective = torch.tensor(rewards_of(molecules.spec.texts_of(samples.long().numpy()), "qed"))
+    assert torch.allclose(worth[0.0], objective[:, None].expand_as(worth[0.0]))
+    assert torch.allclose(worth[0.25], 0.25 * worth[1.0] + 0.75 * worth[0.0], atol=1e-6)
+
+
+def test_rewards_are_raised() -> None:
+    """With rewards alone, a model of two tokens learns to write what is a molecule."""
+    spec = SequenceSpec("smiles", 2, ("C", "("))
+    game = organ_of(spec, adversarial_share=0.0, reward="valid", rollouts=1, dropout=0.0, batch_size=32)
+    begin = np.mean(rewards_of(spec.texts_of(game.sample(200, seed=0).long().numpy()), "valid", repeated=False))
+    optimizer = torch.optim.Adam(game.model.parameters(), 0.05)
+    for step in range(25):
+        loss = game.play_generator(context_of(torch.ones(32, 2), step))["policy"].mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert np.mean(rewards_of(spec.texts_of(game.sample(200, seed=0).long().numpy()), "valid", repeated=False)) > max(0.9, begin + 0.2)
+
+
+def test_organ_is_for_molecules() -> None:
+    words = dataset(titles()).spec
+    assert "rewards molecules" in " ".join(ORGAN(**SMALL_ORGAN).problems(words))
+    assert "train seqgan" in " ".join(ORGAN(**SMALL_ORGAN, reward="none").problems(words))
