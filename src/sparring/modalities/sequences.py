@@ -24,6 +24,7 @@ from sparring.modalities.file_or_frame import called, location_of, refuse_lost_f
 from sparring.modalities.generated_sequences import generated_codes
 from sparring.modalities.modality import DataSettings, JudgedBy
 from sparring.modalities.molecules_probe import molecules_probe
+from sparring.modalities.rewording_probe import rewording_probe
 from sparring.modalities.tables import spread
 
 if TYPE_CHECKING:
@@ -124,8 +125,8 @@ class Sequences:
     def probe(
         self, data: SequenceDataset, holdout: SequenceDataset | None, seed: int
     ) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]] | None:
-        """See Modality. Of molecules alone."""
-        return molecules_probe(data, seed)
+        """See Modality. Of molecules, and of texts with scores."""
+        return molecules_probe(data, seed) or rewording_probe(data, seed)
 
     def checkpoint_score(self, dataset: SequenceDataset, seed: int) -> Callable[[Game], dict[str, Any]]:
         """See Modality. How far short runs of tokens are from being as frequent as in the data, and how many sequences are there twice."""

@@ -19,6 +19,7 @@ from sparring.health.diagnosis.rules.molecules import invalid_molecules, molecul
 from sparring.health.diagnosis.rules.orders import products_lost, purchases_independent, season_lost
 from sparring.health.diagnosis.rules.other_programs import noise
 from sparring.health.diagnosis.rules.records import codes_independent, codes_lost, codes_per_patient_wrong, copied_patients
+from sparring.health.diagnosis.rules.rewordings import rewordings_astray, rewordings_copy, rewordings_same
 from sparring.health.diagnosis.rules.samples import (
     checkerboard_artifacts,
     forgetting,
@@ -50,14 +51,15 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     no_progress, pairs_wrong, category_lost, rare_category_inflated, copied_rows, no_memory, seasonality_lost, paths_alike, explodes,
     codes_lost, codes_independent, codes_per_patient_wrong, copied_patients, products_lost, purchases_independent, season_lost,
     posterior_collapse, worse_than_uniform, overfitting_likelihood, round_trip_error, singular_convolution, encoder_finds_nothing,
-    invalid_molecules, molecules_alike, molecules_in_pieces,
+    invalid_molecules, molecules_alike, molecules_in_pieces, rewordings_same, rewordings_copy, rewordings_astray,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
 """The names of all findings: each rule is called as its finding is."""
 IN_SAMPLES = {
     "mode collapse", "missing modes", "checkerboard artifacts", "saturated samples", "ignored classes", "forgetting", "no progress",
     "no memory", "seasonality lost", "paths alike", "codes lost", "codes independent", "codes per patient wrong", "products lost",
-    "purchases independent", "season lost", "invalid molecules", "molecules alike", "molecules in pieces",
+    "purchases independent", "season lost", "invalid molecules", "molecules alike", "molecules in pieces", "rewordings same",
+    "rewordings copy", "rewordings astray",
 }  # fmt: skip
 """Findings that show in samples, whatever brought them about."""
 BRINGS_ABOUT: Mapping[str, set[str]] = {
@@ -88,6 +90,7 @@ BRINGS_ABOUT: Mapping[str, set[str]] = {
     "explodes": IN_SAMPLES | {"oscillation", "divergence"},
     "weak discriminator": IN_SAMPLES | {"divergence", "vanishing gradients"},
     "vanishing gradients": IN_SAMPLES | {"learning rate"},
+    "rewordings same": {"rewordings astray", "mode collapse", "missing modes"},
     "molecules alike": {"missing modes", "oscillation", "forgetting", "no progress"},
     "mode collapse": {
         "molecules alike",

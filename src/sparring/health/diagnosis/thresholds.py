@@ -91,6 +91,12 @@ above the second, and the share of valid ones is above the third."""
 MORE_IN_PIECES = 0.2
 """By how much the share of samples that are several molecules in one is above the data's, before it is found to be wrong. A choice."""
 
+# ---------------------------------------------------------------------------------------------------- rewordings
+
+COPIED_REWORDINGS, SAME_REWORDINGS, ASTRAY_REWORDINGS = 0.5, 0.1, 0.8
+"""Shares of rewordings, as drawn, that are their text, that are one and the same for 64 texts, and that lose or make up words to be kept:
+above these few are of use. Choices."""
+
 # ---------------------------------------------------------------------------------------------------- one player wins
 
 WINNING_AUC = 0.985
