@@ -27,6 +27,7 @@ from sparring.health.diagnosis.rules.music import (
 from sparring.health.diagnosis.rules.orders import products_lost, purchases_independent, season_lost
 from sparring.health.diagnosis.rules.other_programs import noise
 from sparring.health.diagnosis.rules.records import codes_independent, codes_lost, codes_per_patient_wrong, copied_patients
+from sparring.health.diagnosis.rules.rewordings import rewordings_astray, rewordings_copy, rewordings_same
 from sparring.health.diagnosis.rules.samples import (
     checkerboard_artifacts,
     forgetting,
@@ -60,7 +61,7 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     codes_lost, codes_independent, codes_per_patient_wrong, copied_patients, products_lost, purchases_independent, season_lost,
     same_sequence, sequences_alike, repeated_tokens, never_ends,
     posterior_collapse, worse_than_uniform, overfitting_likelihood, round_trip_error, singular_convolution, encoder_finds_nothing,
-    invalid_molecules, molecules_alike, molecules_in_pieces,
+    invalid_molecules, molecules_alike, molecules_in_pieces, rewordings_same, rewordings_copy, rewordings_astray,
     silent_music, notes_everywhere, same_phrase, empty_bars, fragmented_notes, copied_phrases,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
@@ -69,7 +70,8 @@ IN_SAMPLES = {
     "mode collapse", "missing modes", "checkerboard artifacts", "saturated samples", "ignored classes", "forgetting", "no progress",
     "no memory", "seasonality lost", "paths alike", "codes lost", "codes independent", "codes per patient wrong", "products lost",
     "purchases independent", "season lost", "same sequence", "sequences alike", "repeated tokens", "never ends", "invalid molecules",
-    "molecules alike", "molecules in pieces", "silent music", "notes everywhere", "same phrase", "empty bars", "fragmented notes",
+    "molecules alike", "molecules in pieces", "rewordings same", "rewordings copy", "rewordings astray", "silent music",
+    "notes everywhere", "same phrase", "empty bars", "fragmented notes",
 }  # fmt: skip
 """Findings that show in samples, whatever brought them about."""
 BRINGS_ABOUT: Mapping[str, set[str]] = {
@@ -100,6 +102,7 @@ BRINGS_ABOUT: Mapping[str, set[str]] = {
     "explodes": IN_SAMPLES | {"oscillation", "divergence"},
     "weak discriminator": IN_SAMPLES | {"divergence", "vanishing gradients"},
     "vanishing gradients": IN_SAMPLES | {"learning rate"},
+    "rewordings same": {"rewordings astray", "mode collapse", "missing modes"},
     "molecules alike": {"missing modes", "oscillation", "forgetting", "no progress"},
     "mode collapse": {
         "molecules alike",

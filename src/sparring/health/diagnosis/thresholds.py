@@ -101,6 +101,12 @@ NOTES_EVERYWHERE = 3.0
 FRAGMENTED_NOTES = 0.3
 """By how much less of the notes than of the data's are longer than a step, from which on they are fragments."""
 
+# ---------------------------------------------------------------------------------------------------- rewordings
+
+COPIED_REWORDINGS, SAME_REWORDINGS, ASTRAY_REWORDINGS = 0.5, 0.1, 0.8
+"""Shares of rewordings, as drawn, that are their text, that are one and the same for 64 texts, and that lose or make up words to be kept:
+above these few are of use. Choices."""
+
 # ---------------------------------------------------------------------------------------------------- one player wins
 
 WINNING_AUC = 0.985
