@@ -126,8 +126,9 @@ class Sequences:
     def probe(
         self, data: SequenceDataset, holdout: SequenceDataset | None, seed: int
     ) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]] | None:
-        """See Modality. How much texts repeat themselves and each other; also how many are valid molecules, and what becomes of rewordings."""
-        found = [each for each in (sequences_probe(data, seed), molecules_probe(data, seed), rewording_probe(data, seed)) if each is not None]
+        """See Modality. How much texts repeat themselves and each other; of molecules how many are valid; what becomes of rewordings."""
+        probes = sequences_probe(data, seed), molecules_probe(data, seed), rewording_probe(data, seed)
+        found = [each for each in probes if each is not None]
         facts = {name: value for own, _ in found for name, value in own.items()}
 
         def measure(game: Game) -> dict[str, Any]:
