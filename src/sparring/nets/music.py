@@ -111,8 +111,8 @@ class PitchesToFeatures(nn.Module):
 
 
 class IntervalsToFeatures(nn.Module):
-    """How often each interval, without octaves, sounds between any two tracks, as features of each step. Harmony is a matter of pairs of notes,
-    which a linear map of rolls does not see.
+    """How often each interval, without octaves, sounds between any two tracks, as features of each step. Harmony is a matter of pairs of
+    notes, which a linear map of rolls does not see.
     """
 
     def __init__(self, tracks: int, lowest: int, channels: int) -> None:
@@ -132,8 +132,8 @@ class IntervalsToFeatures(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """From rolls to logits: features of steps, which are joined to those of beats, of bars and of the phrase. `packing`: number of rolls that are
-    seen as one, the planes of one after those of the other.
+    """From rolls to logits: features of steps, which are joined to those of beats, of bars and of the phrase. `packing`: number of rolls
+    that are seen as one, the planes of one after those of the other.
     """
 
     def __init__(self, tracks: int, bars: int, bar_steps: int, pitches: int, lowest: int, width: int, packing: int = 1) -> None:
