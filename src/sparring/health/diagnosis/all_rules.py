@@ -59,7 +59,8 @@ NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
 IN_SAMPLES = {
     "mode collapse", "missing modes", "checkerboard artifacts", "saturated samples", "ignored classes", "forgetting", "no progress",
     "no memory", "seasonality lost", "paths alike", "codes lost", "codes independent", "codes per patient wrong", "products lost",
-    "purchases independent", "season lost", "same sequence", "sequences alike", "repeated tokens", "never ends", "invalid molecules", "molecules alike", "molecules in pieces",
+    "purchases independent", "season lost", "same sequence", "sequences alike", "repeated tokens", "never ends",
+    "invalid molecules", "molecules alike", "molecules in pieces",
 }  # fmt: skip
 """Findings that show in samples, whatever brought them about."""
 BRINGS_ABOUT: Mapping[str, set[str]] = {
