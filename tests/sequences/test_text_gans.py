@@ -213,6 +213,16 @@ def test_counting_from_0_to_19_is_learned_and_not_unlearned(name: str, settings:
     assert share_right(game) > learned - 0.1
 
 
+@pytest.mark.long
+def test_scratchgan_learns_to_count_from_rewards_alone() -> None:
+    """With some entropy, for always the same sequence leaves nothing to explore: without it, one wrong token may be for ever."""
+    settings = {"embedding": 16, "hidden": 32, "discriminator_embedding": 16, "discriminator_hidden": 32, "entropy": 0.05}
+    game = game_of("scratchgan", COUNTING, **settings, generator_learning_rate=0.01, discriminator_learning_rate=0.01)
+    play(game, counting(), 220, batch_size=64)
+    assert (game.sample(100, seed=1).numpy() == counting(100)).mean() > 0.85
+    assert share_right(game) > 0.5
+
+
 def share_right(game: SequenceGame) -> float:
     return float((game.sample(100, seed=1).numpy() == counting(100)).all(axis=1).mean())
 
