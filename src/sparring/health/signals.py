@@ -33,6 +33,7 @@ Source = Literal[
     "sequences game",
     "molecules data",
     "molecules game",
+    "rewordings game",
     "music data",
     "music game",
 ]
@@ -43,8 +44,8 @@ samples; real images beside sheets: `measure_real_images`, of what these are to 
 images with a likelihood or an encoder (`modalities.image_probe`). table data, table game: the lines of data and of game, of tables alone
 (`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`); records data, records
 game of health records (`modalities.records_probe`); orders data, orders game of orders (`modalities.orders_probe`);
-sequences data, sequences game of texts (`modalities.sequences_probe`);
-molecules data, molecules game of molecules (`modalities.molecules_probe`); music data, music game of music
+sequences data, sequences game of texts (`modalities.sequences_probe`); molecules data, molecules game of molecules
+(`modalities.molecules_probe`); rewordings game of rewordings (`modalities.rewording_probe`); music data, music game of music
 (`modalities.music_probe`)."""
 REQUIRED = object()
 
@@ -412,6 +413,14 @@ VALID_MOLECULES = Signal("molecules/valid", "0 to 1", "Share of 256 samples that
 DIFFERENT_MOLECULES = Signal("molecules/different", "0 to 1", "Number of different ones, as a share of these.", "molecules game")
 IN_PIECES = Signal("molecules/in_pieces", "0 to 1", "Share of these that are several molecules in one.", "molecules game")
 
+# ------------------------------------------------------------------------------------------------ rewordings: of a game
+
+COPIED_REWORDINGS = Signal("rewordings/copies", "0 to 1", "Share of rewordings, as drawn, that are their text.", "rewordings game")
+SAME_REWORDINGS = Signal("rewordings/most_common", "0 to 1", "Share of the rewordings of 64 texts that are the same.", "rewordings game")
+ASTRAY_REWORDINGS = Signal(
+    "rewordings/astray", "0 to 1", "Share of rewordings, as drawn, that lose or make up words to be kept.", "rewordings game"
+)
+
 # ------------------------------------------------------------------------------------------------ music: of the data and of a game
 
 SILENT_PHRASES_OF_DATA = Signal("silent_phrases/data", "0 to 1", "Share of the phrases in which nothing sounds.", "music data")
@@ -465,7 +474,8 @@ def declared(*sources: Source) -> tuple[Signal, ...]:
 
 OF_KINDS: tuple[Source, ...] = (
     "table data", "table game", "series data", "series game", "records data", "records game", "orders data", "orders game",
-    "sequences data", "sequences game", "molecules data", "molecules game", "music data", "music game", "explicit game",
+    "sequences data", "sequences game", "molecules data", "molecules game", "rewordings game", "music data", "music game",
+    "explicit game",
 )  # fmt: skip
 """Sources that are of one kind of data alone."""
 PROBED: Mapping[str, Signal] = {signal.name: signal for signal in declared(*OF_KINDS)}

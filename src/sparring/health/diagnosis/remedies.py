@@ -43,7 +43,7 @@ WASSERSTEIN = {
     "label_smoothing": 0.0,
 }
 """Gulrajani et al. 2017, algorithm 1: a critic whose gradient does not vanish. Its five steps make training slow."""
-NO_IMAGES = ("points", "series", "records", "orders", "sequences")
+NO_IMAGES = ("points", "series", "records", "orders", "sequences", "music")
 """Kinds of data that are not augmented, and whose networks have no norms."""
 MILD_SHARPNESS = 10.0
 """Largest inverse temperature of a Gumbel softmax with which samples stay varied."""

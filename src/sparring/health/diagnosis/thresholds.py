@@ -91,6 +91,22 @@ above the second, and the share of valid ones is above the third."""
 MORE_IN_PIECES = 0.2
 """By how much the share of samples that are several molecules in one is above the data's, before it is found to be wrong. A choice."""
 
+# ---------------------------------------------------------------------------------------------------- music
+
+SILENT_PHRASES, EMPTY_BARS, SAME_PHRASE, COPIED_PHRASES = 0.1, 0.15, 0.2, 0.1
+"""By how much more of the phrases than of the data's are silent, or the same, or copies, and bars are empty, from which on it is wrong.
+Choices, far from what healthy runs have."""
+NOTES_EVERYWHERE = 3.0
+"""Times the data's share of cells that sound beyond which notes are everywhere."""
+FRAGMENTED_NOTES = 0.3
+"""By how much less of the notes than of the data's are longer than a step, from which on they are fragments."""
+
+# ---------------------------------------------------------------------------------------------------- rewordings
+
+COPIED_REWORDINGS, SAME_REWORDINGS, ASTRAY_REWORDINGS = 0.5, 0.1, 0.8
+"""Shares of rewordings, as drawn, that are their text, that are one and the same for 64 texts, and that lose or make up words to be kept:
+above these few are of use. Choices."""
+
 # ---------------------------------------------------------------------------------------------------- one player wins
 
 WINNING_AUC = 0.985
