@@ -16,6 +16,7 @@ from sparring.core.errors import SettingsError
 from sparring.core.random_streams import Streams
 from sparring.data.sequences.sequence_spec import END, SequenceSpec
 from sparring.data.sequences.token_oracle import TokenOracle, nats_by_oracle, oracle_texts
+from sparring.games.exported_parts import ExportChoices
 from sparring.games.rollouts import rollout_rewards, rollouts
 from sparring.games.sequence_game import SequenceGame, places_read
 from sparring.games.step_context import StepContext
@@ -253,7 +254,7 @@ def test_models_draw_score_and_say_why_they_are_not_exported(tmp_path: Path) -> 
     assert model.texts(3, seed=1, first=2) == model.texts(5, seed=1)[2:]
     assert (model.log_likelihoods(titles()[:2]) < 0).all()
     with pytest.raises(SettingsError, match="token by token"):
-        model.game.exported_parts(None)  # pyright: ignore[reportAttributeAccessIssue]
+        model.game.exported_parts(ExportChoices())  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.mark.parametrize(
