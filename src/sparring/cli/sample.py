@@ -65,9 +65,7 @@ def sample(
         invalid: Of molecules, drop what is no valid one, or keep it as it was drawn.
     """
     from sparring import api
-    from sparring.cli.sample_molecules import sample_molecules
     from sparring.core.formatting import plural
-    from sparring.core.rdkit_molecules import has_rdkit
     from sparring.data.tables.table_files import is_table_name
     from sparring.games.capabilities import (
         DrawsRowByRow,
@@ -90,17 +88,13 @@ def sample(
     if out is not None and not is_table_name(out) and out.suffix.lower() not in {".html", ".mid", ".midi", ".wav", *LINES}:
         output_kind(out, "video", "image", "array", "folder")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
+    if (want or invalid != "drop") and not makes_molecules(model):
+        raise SettingsError(f"--want and --invalid are for models of molecules, and {run} is none. Leave them out.")
     if isinstance(model.game, MakesSequences):
         given = {"--where": bool(where), "--customers": customers is not None, "--seed-style": seed_style != "own"}
         if unused := [flag for flag, is_given in given.items() if is_given]:
             raise SettingsError(f"{run} makes texts: leave out {' and '.join(unused)}.")
-        if makes_molecules(model) and (has_rdkit() or want):
-            if label:
-                raise SettingsError("--label has no use for molecules here. Leave it out.")
-            return sample_molecules(model, number, seed, truncation, want, invalid, out or Path(f"{run.resolve().stem}-seed-{seed}.smi"))
-        return _sample_texts(model, number, seed, label, truncation, out or Path(f"{run.resolve().stem}-seed-{seed}.txt"))
-    if want or invalid != "drop":
-        raise SettingsError(f"--want and --invalid are for models of molecules, and {run} is none. Leave them out.")
+        return _sample_sequences(model, number, seed, label, truncation, want, invalid, out, f"{run.resolve().stem}-seed-{seed}")
     for_images = bool(label) or truncation is not None or seed_style != "own"
     if isinstance(model.game, MakesRows | MakesOrders | MakesRecords | SimulatesSeries):
         return _sample_lines(model, run, number, seed, where, customers, out or Path(f"{run.resolve().stem}-seed-{seed}.csv"), for_images)
@@ -138,6 +132,29 @@ def _watch(model: "Model", number: int, seed: int, label: str | None, truncation
     save_gif_or_video([grid(float_to_pixels(images).cpu().numpy(), scale=scale) for images in stages], out, hold_last=2.0)
     console().print(f"{plural(number, 'image', 'images')}, drawn row by row: {out}")
     return 0
+
+
+def _sample_sequences(
+    model: "Model",
+    number: int,
+    seed: int,
+    label: tuple[str, ...],
+    temperature: float | None,
+    want: tuple[str, ...],
+    invalid: Literal["drop", "keep"],
+    out: Path | None,
+    stem: str,
+) -> int:
+    """Write molecules, or texts: also those of models of molecules where RDKit is not installed, unchecked."""
+    from sparring.cli.sample_molecules import sample_molecules
+    from sparring.core.rdkit_molecules import has_rdkit
+    from sparring.inference.molecules_of_model import makes_molecules
+
+    if not makes_molecules(model) or not (has_rdkit() or want):
+        return _sample_texts(model, number, seed, label, temperature, out or Path(f"{stem}.txt"))
+    if label:
+        raise SettingsError("Molecules have no classes here: leave --label out.")
+    return sample_molecules(model, number, seed, temperature, want, invalid, out or Path(f"{stem}.smi"))
 
 
 def _sample_texts(model: "Model", number: int, seed: int, label: tuple[str, ...], temperature: float | None, out: Path) -> int:
