@@ -216,9 +216,9 @@ def test_from_one_molecule_to_another(model: Model, molecules: SequenceDataset) 
     game: Any = model.game
     found = walk_between(model, codes_of_texts(model, molecules.texts()[:2]), 4)
     assert len(found) == 5
-    encoded = molecules.spec.texts_of(game.of_codes(game.encoded(molecules.batch(np.arange(2)).samples)).numpy())
+    encoded = molecules.spec.texts_of(game.of_codes(game.encoded(molecules.batch(np.arange(2)).samples)).long().numpy())
     assert [found[0], found[4]] == encoded
-    assert walk_between(model, codes_of_seeds(model, (0, 1)), 3)[0] == molecules.spec.texts_of(game.sample(1, seed=0).numpy())[0]
+    assert walk_between(model, codes_of_seeds(model, (0, 1)), 3)[0] == molecules.spec.texts_of(game.sample(1, seed=0).long().numpy())[0]
 
 
 def test_what_cannot_be_walked_between_is_said(model: Model, molecules: SequenceDataset) -> None:
