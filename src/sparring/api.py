@@ -12,6 +12,7 @@ from sparring.evaluation.compare import compare
 from sparring.evaluation.feature_statistics import judge_against_statistics, write_statistics
 from sparring.evaluation.judge import FrechetScorer, judge
 from sparring.evaluation.judge_frauds import judge_frauds
+from sparring.evaluation.judge_rewordings import judge_rewordings
 from sparring.evaluation.judge_translations import judge_translations
 from sparring.exporting.export import export
 from sparring.health.coach.interventions import coached
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Model", "SparringError", "allocate", "compare", "diagnose", "doctor", "export", "forecast", "import_weights", "judge",
-    "judge_against_statistics", "judge_frauds", "judge_translations", "load", "open_source", "pack", "playground",
+    "judge_against_statistics", "judge_frauds", "judge_rewordings", "judge_translations", "load", "open_source", "pack", "playground",
     "prepare", "pull", "push", "resume", "reword_table", "save_images", "score_forecasts", "score_rows", "simulate", "train", "translate",
     "write_statistics",
 ]  # fmt: skip

@@ -49,6 +49,7 @@ def kind_judged(
         MakesRecords,
         MakesRows,
         MakesSequences,
+        Rewords,
         ScoresRows,
         SimulatesSeries,
     )
@@ -58,6 +59,7 @@ def kind_judged(
             (SimulatesSeries, KindJudged("a model of time series", {"B", "samples"}, _paths)),
             (MakesRecords, KindJudged("a model of health records", {"B", "held-out", "samples"}, _patients)),
             (MakesOrders, KindJudged("a model of orders", {"B", "held-out", "samples"}, _lines)),
+            (Rewords, KindJudged("a model that rewords texts", {"samples"}, _rewordings)),
             (MakesSequences, KindJudged("a model of texts", {"B", "samples", "temperatures"}, _texts)),
             (MakesMusic, KindJudged("a model of music", {"B", "held-out", "samples"}, _phrases)),
             (ScoresRows, KindJudged("a model that scores rows", {"held-out", "amount", "review-cost"}, _frauds)),
@@ -123,3 +125,9 @@ def _texts(model: "Model | None", first: str, given: Mapping[str, Any], *, seed:
 
     found = {"text": given.get("text"), "held_out": given.get("held_out"), "samples": given.get("samples")}
     return judge_texts(model, first, given.get("B"), **found, temperatures=given.get("temperatures", ()), seed=seed, out=out)
+
+
+def _rewordings(model: "Model", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:
+    from sparring.cli.judge_rewordings import judge_rewordings
+
+    return judge_rewordings(model, samples=given.get("samples"), seed=seed, out=out)

@@ -304,11 +304,11 @@ class Rewords(Protocol):
         ...
 
     def liking(self, codes: Int64[Tensor, "n length"]) -> Float[Tensor, " n"]:
-        """Log-odds of the last class against the first, by the scorer that guided training. What is chosen by it must not be judged by it."""
+        """Log-odds of the last class against the first, by the scorer that guided training. What it chose must not be judged by it."""
         ...
 
     def expected(self, codes: Int64[Tensor, "n length"]) -> Float[Tensor, " n"]:
-        """The probability of the last class against the first, by scorers that have seen neither these texts nor the training of the game."""
+        """The probability of the last class against the first, by scorers that saw neither these texts nor the training of the game."""
         ...
 
     def log_likelihood(self, samples: Float[Tensor, "n length"], labels: Labels | None = None) -> Float[Tensor, " n"]:
@@ -331,7 +331,7 @@ class Harmonizes(Protocol):
         ...
 
     def accompany(self, given: Float[Tensor, "n 2 steps pitches"], seed: int, first: int = 0) -> Float[Tensor, "n planes steps pitches"]:
-        """All tracks of phrases of which one is given, by its planes of what sounds and what begins. That one is unchanged. Phrase i depends
-        on the seed and on `first + i` alone, to the bit. A SettingsError if none may be given.
+        """All tracks of phrases of which one is given, by its planes of what sounds and what begins. That one is unchanged. Phrase i
+        depends on the seed and on `first + i` alone, to the bit. A SettingsError if none may be given.
         """
         ...

@@ -64,8 +64,8 @@ class RewordingGame(SequenceGame):
     # ------------------------------------------------------------------------------------------------------------- training
 
     def play_scorers(self, context: StepContext) -> Losses:
-        """Tell the last class from the first, each scorer on the texts that are its own, and find how sure scorers may be of others. Texts of
-        other classes say nothing.
+        """Tell the last class from the first, each scorer on the texts that are its own, and find how sure scorers may be of others. Texts
+        of other classes say nothing.
         """
         codes, labels = context.batch.samples.long(), cast(Tensor, context.batch.labels)
         last = len(self.spec.classes) - 1

@@ -33,8 +33,8 @@ def features_of(token: str) -> list[int]:
 
 class TextScorers(nn.Module):
     """Scorers of the texts of one vocabulary. Scorer 0 may guide a game; the others say what is to be expected of a text, and no game sees
-    them. Half of the texts, by a digest of their words, is for the first; each of the others learns from two thirds of the other half, so that
-    every text has scorers that have not learned from it. They also know which tokens a rewording has to keep.
+    them. Half of the texts, by a digest of their words, is for the first; each of the others learns from two thirds of the other half, so
+    that every text has scorers that have not learned from it. They also know which tokens a rewording has to keep.
     """
 
     EXPECTING = FOLDS // 2

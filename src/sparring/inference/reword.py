@@ -66,8 +66,9 @@ def rewording_game(model: "Model") -> Rewords:
 
 
 def reword(model: "Model", texts: Sequence[str], *, n: int = MOST, seed: int = 0) -> list[RewordedText]:
-    """Up to `n` rewordings of each text. Every one keeps the numbers, names and telling words of its text and has no others of that kind (see
-    `data.sequences.kept_words`); no two are the same but for capitals, and none is the text. Those of a text depend on it and the seed alone.
+    """Up to `n` rewordings of each text. Every one keeps the numbers, names and telling words of its text and has no others of that kind
+    (see `data.sequences.kept_words`); no two are the same but for capitals and punctuation marks, and none is the text. Those of a text
+    depend on it and the seed alone.
     """
     game = rewording_game(model)
     if not 1 <= n <= DRAWS:
@@ -144,7 +145,8 @@ def describe(game: Rewords, original: str, texts: Sequence[str], rows: Int64[np.
     codes = on_device(game, rows)
     expected, likelihood = game.expected(codes).cpu().tolist(), game.log_likelihood(codes.float()).cpu().tolist()
     nats = (-np.array(likelihood) / ((rows != END).sum(axis=1) + 1)).tolist()
-    return [Rewording(text, *each, shared_words(original, text)) for text, *each in zip(texts, expected, nats, strict=True)]
+    found = zip(texts, expected, nats, strict=True)
+    return [Rewording(text, high, unlikely, shared_words(original, text)) for text, high, unlikely in found]
 
 
 def content_words(text: str) -> list[str]:

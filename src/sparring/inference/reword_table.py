@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from sparring.inference.model import Model
 
 CORRELATION = (
-    "This is correlation, not cause: scorers know how texts with high scores differ from those with low ones, not whether another text would "
-    "change a score. What is good may simply be described so. The model does not know what is true: check every word that it added."
+    "What is expected is correlation, not cause: scorers know how texts with high scores differ from those with low ones, not whether "
+    "another text would change a score. The model does not know what is true: check every word that it added."
 )
 """What must be said wherever expected scores are shown."""
 
@@ -62,15 +62,10 @@ class RewordedTable:
     ways: tuple[Way, ...]
     notes: tuple[str, ...]
 
-    @property
-    def readable(self) -> list[int]:
-        """Numbers of the texts that the model can read."""
-        return [number for number, each in enumerate(self.texts) if each.original is not None]
-
 
 def reword_table(
     model: "Model",
-    source: Any,
+    source: Any,  # noqa: ANN401 (a path or a frame)
     *,
     text: str | None = None,
     n: int = MOST,
@@ -83,7 +78,7 @@ def reword_table(
     found from the run: with it texts are compared with those that scored high. A SparringError says what cannot be read.
     """
     game = rewording_game(model)
-    raw, column = read_texts(source, text or reading_of(model).text)
+    raw, column = read_texts(source, text, reading_of(model).text)
     texts = ["" if value is None else str(value) for value in raw.table.column(column).to_pylist()]
     found = reword(model, texts, n=n, seed=seed)
     if not any(each.original for each in found):
@@ -100,8 +95,10 @@ def reword_table(
     return RewordedTable(raw, column, found, nearest, rated, ways_of(game, found, nearest), tuple(notes))
 
 
-def read_texts(source: Any, column: str | None) -> tuple["RawTable", str]:  # noqa: ANN401 (a path or a frame)
-    """A table, or a text file as one with a column "text", and the name of its column of texts."""
+def read_texts(source: Any, asked: str | None, usual: str | None) -> tuple["RawTable", str]:  # noqa: ANN401 (a path or a frame)
+    """A table, or a text file as one with a column "text", and the name of its column of texts: the one that is asked for, or the usual
+    one, or the only one.
+    """
     from sparring.data.tables.arrow import pa  # noqa: PLC0415 (an extra)
     from sparring.data.tables.reading import read_table  # noqa: PLC0415 (an extra)
     from sparring.data.tables.table_files import is_table  # noqa: PLC0415
@@ -114,14 +111,12 @@ def read_texts(source: Any, column: str | None) -> tuple["RawTable", str]:  # no
         return RawTable(pa.table({"text": pa.array(lines, pa.string())}), TableFormat("csv"), str(source)), "text"
     raw = read_table(source)
     names = raw.table.column_names
-    if column is None or column not in names:
-        textual = [name for name in names if is_text_column(raw.table.column(name))]
-        if column is not None or len(textual) != 1:
-            what = f"{raw.name} has no column {column!r}. {did_you_mean(column, names)}" if column is not None else ""
-            raise DataError(f"{what} Say which column has the texts, with --text (text=...): {', '.join(map(repr, names))}.".strip())
-        column = textual[0]
-    if not len(raw.table):
-        raise DataError(f"{raw.name} has no rows.")
+    textual = [name for name in names if is_text_column(raw.table.column(name))]
+    if asked is not None and asked not in names:
+        raise DataError(f"{raw.name} has no column {asked!r}. {did_you_mean(asked, names)}")
+    column = asked or (usual if usual in names else textual[0] if len(textual) == 1 else None)
+    if column is None:
+        raise DataError(f"Say which column of {raw.name} has the texts, with --text (text=...): {', '.join(map(repr, textual or names))}.")
     return raw, column
 
 

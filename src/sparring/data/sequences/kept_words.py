@@ -7,16 +7,17 @@ import numpy as np
 
 from sparring.data.sequences.notations import UNKNOWN, words_of
 
-NUMBER_WORDS = frozenset("one two three four five six seven eight nine ten eleven twelve".split())
-FUNCTION_WORDS = frozenset(
-    "a an and are as at be but by for from in is it its just my of on only or our the this to us w we with you your".split()
-)
+NUMBER_WORDS = frozenset(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"])
+FUNCTION_WORDS = frozenset([
+    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "from", "in", "is", "it", "its", "just", "my", "of", "on", "only", "or",
+    "our", "the", "this", "to", "us", "w", "we", "with", "you", "your",
+])  # fmt: skip
 """Words that say nothing of a thing by themselves."""
 NAME_SHARE, NAME_COUNT = 0.8, 3
 """A name has a capital letter in at least this share of the places that can tell, and so many of them."""
 TELLING_SHARE, TELLING_DEVIATION, TELLING_COUNT = 0.2, 5.0, 20
-"""A word tells groups apart if at least this share of its texts would have to change groups for it to be spread as all texts are, if a group
-has it more often than chance allows by so many standard deviations, and if it is in so many texts."""
+"""A word tells groups apart if at least this share of its texts would have to change groups for it to be spread as all texts are, if a
+group has it more often than chance allows by so many standard deviations, and if it is in so many texts."""
 
 
 def word_forms(text: str) -> list[str]:

@@ -74,8 +74,8 @@ def _too_few(score: str, within: Sequence[str], scores: Float64[np.ndarray, " n"
     most = f"{counts.max() / len(known):.0%} of the scores are {values[counts.argmax()]:g}"
     smaller = f", in groups by {' and '.join(within)}, which may be too small: name fewer columns" if within else ""
     return (
-        f"By the score {score!r}, {low} texts are in the lowest third and {high} in the highest, and each needs {FEWEST_IN_THIRD}{smaller}. "
-        f"There are {len(known):,} scores; {most}."
+        f"By the score {score!r}, {low} texts are in the lowest third and {high} in the highest, and each needs {FEWEST_IN_THIRD}"
+        f"{smaller}. There are {len(known):,} scores; {most}."
     )
 
 
@@ -112,7 +112,7 @@ def thirds(scores: Float64[np.ndarray, " n"], groups: Sequence[str]) -> tuple[In
             small += len(members) > 0
             found[members] = 1
             continue
-        values, place, counts = np.unique(scores[members], return_inverse=True, return_counts=True)
+        _, place, counts = np.unique(scores[members], return_inverse=True, return_counts=True)
         middle = (np.cumsum(counts) - counts / 2)[place] / len(members)
         found[members] = np.where(middle <= 1 / 3, 0, np.where(middle <= 2 / 3, 1, 2))
     return found, int(small)

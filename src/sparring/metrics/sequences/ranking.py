@@ -23,7 +23,7 @@ def ranking(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if not positives or not negatives:
         return None
-    values, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
     auc = (float(ranks[positive].sum()) - positives * (positives + 1) / 2) / (positives * negatives)
     q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
@@ -32,7 +32,7 @@ def ranking(scores: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"]) -
 
 
 def log_odds_slope(probabilities: Float[np.ndarray, " n"], positive: Bool[np.ndarray, " n"], steps: int = 50) -> tuple[float, float]:
-    """Slope and intercept of the log-odds of what happened over those that were predicted (Cox 1958): 1 and 0 where probabilities are right, a
+    """Slope and intercept of the log-odds of what happened over those that were predicted (Cox 1958): 1 and 0 where they are right, a
     slope below 1 where they are too far from one half. By Newton's method.
     """
     x = np.log(probabilities) - np.log1p(-probabilities)
