@@ -112,13 +112,13 @@ class LatentSequenceGame(TwoPlayerGame):
 
     def of_codes(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n length"]:
         """See `capabilities.HasCodes`."""
-        return self.in_chunks(lambda rows, _: self.decoded(normalized(rows)), codes, None)
+        return self.in_chunks(lambda rows, _: self.decoded(rows), codes, None)
 
     def decoded(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n length"]:
-        """The most likely sequence of each code."""
+        """The most likely sequence of each code, which need not be normalized."""
         spec = self.sequence_spec
         with evaluating(self.decoder):
-            return self.decoder.decode(codes, spec.length, never=spec.unknown).float()
+            return self.decoder.decode(normalized(codes), spec.length, never=spec.unknown).float()
 
     def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
         """See `capabilities.Exports`: there is none."""
