@@ -299,6 +299,13 @@ def test_texts_that_cannot_be_read_say_why(model: Model) -> None:
         model.reword(texts, n=0)
 
 
+def test_further_words_can_be_kept(model: Model) -> None:
+    texts = low_texts()[:10]
+    assert any("dark" in each.text and "dark" not in own.text for each in model.reword(texts) for own in each.rewordings)
+    for each in model.reword(texts, keep=["Dark", "sunny"]):
+        assert all(("dark" in own.text) == ("dark" in each.text) and "sunny" not in own.text for own in each.rewordings)
+
+
 def test_packed_models_reword_alike_and_say_what_they_lack(model: Model, tmp_path: Path) -> None:
     sparring.pack(model.source, tmp_path / "packed.safetensors")
     packed = sparring.load(tmp_path / "packed.safetensors")

@@ -31,8 +31,7 @@ class Broken(RewordingGame):
         if self.how == "copy":
             return repeated
         others = free[(torch.arange(repeated.numel()) % len(free)).view(repeated.shape)]
-        changed = torch.where((repeated != 0) & (self.scorers.kept[repeated] == (self.how == "lose")), others, repeated)
-        return changed
+        return torch.where((repeated != 0) & (self.scorers.kept[repeated] == (self.how == "lose")), others, repeated)
 
 
 @pytest.fixture(scope="module")
