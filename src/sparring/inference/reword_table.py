@@ -76,8 +76,8 @@ def reword_table(
     """Reword the texts of a table (a path or a frame) or of a text file, one on each line.
 
     `text`: the column of the texts; None: that of the training data, or the only one of texts. `keep`: further words that no rewording may
-    lose or make up. `data`: the training data, if it cannot be
-    found from the run: with it texts are compared with those that scored high. A SparringError says what cannot be read.
+    lose or make up. `data`: the training data, if it cannot be found from the run: with it texts are compared with those that scored high.
+    A SparringError says what cannot be read.
     """
     game = rewording_game(model)
     raw, column = read_texts(source, text, reading_of(model).text)
