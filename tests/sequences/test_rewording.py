@@ -195,6 +195,11 @@ def test_words_to_be_kept_are_never_left_out_and_counted_if_lost() -> None:
         gaps = game.with_gaps(codes, Streams(0, step))
         assert torch.equal(gaps[kept[gaps]], codes[kept[codes]])
         assert (gaps == 0).sum() > (codes == 0).sum()
+    emptied = game.with_gaps(random_codes(2000), Streams(0, 0), nothing=0.3).sum(dim=1) == 0
+    assert game.with_gaps(random_codes(2000), Streams(0, 0))[~emptied].equal(
+        game.with_gaps(random_codes(2000), Streams(0, 0), nothing=0.3)[~emptied]
+    )
+    assert emptied.float().mean() > 0.28
     written = torch.tensor([[1, 3, 5, 6, 0, 0], [2, 3, 0, 0, 0, 0], [2, 4, 0, 0, 0, 0]])
     assert game.astray(torch.tensor([[1, 3, 5, 6, 0, 0]] * 3), written).tolist() == [0, 1, 3]
 
