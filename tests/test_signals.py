@@ -84,10 +84,10 @@ def unknown(keys: set[str]) -> set[str]:
 
 def test_no_two_signals_of_a_line_have_the_same_name() -> None:
     sources: list[tuple[Source, ...]] = [
-        ("data", "table data", "series data", "records data", "orders data", "molecules data", "music data"),
+        ("data", "table data", "series data", "records data", "orders data", "sequences data", "molecules data", "music data"),
         (
-            "game", "weights", "table game", "explicit game", "series game", "records game", "orders game", "molecules game", "music game",
-            "rewordings game",
+            "game", "weights", "table game", "explicit game", "series game", "records game", "orders game", "sequences game",
+            "molecules game", "music game", "rewordings game",
         ),  # fmt: skip
         ("training", "explicit"),
         ("sheets",),

@@ -2,8 +2,8 @@
 
     python tools/build_chorales.py music21-10.5.1-py3-none-any.whl
 
-Kept are pieces of four voices, as begin, length and pitch of every note in sixteenth notes, and bars. Pieces that are another one, perhaps in
-another key, are left out.
+Kept are pieces of four voices, as begin, length and pitch of every note in sixteenth notes, and bars. Pieces that are another one,
+perhaps in another key, are left out.
 """
 
 import sys

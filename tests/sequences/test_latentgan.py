@@ -9,6 +9,7 @@ import torch
 from rich.console import Console
 
 import sparring
+from sparring import recipes
 from sparring.core.batch import Batch
 from sparring.core.errors import SettingsError
 from sparring.core.random_streams import Streams
@@ -21,7 +22,8 @@ from sparring.games.recipe import check
 from sparring.games.step_context import StepContext
 from sparring.inference.model import Model
 from sparring.inference.molecules_of_model import Want, draw_molecules, draw_wanted, wanted, wants_of
-from sparring.latent.molecule_steering import between, codes_of_samples, probe_direction, steer_molecules
+from sparring.latent.molecule_steering import codes_of_samples, probe_direction, steer_molecules
+from sparring.latent.sequence_walks import codes_of_seeds, codes_of_texts, walk_between
 from sparring.nets.latentgan import normalized
 from sparring.recipes.latentgan import LatentGAN
 from sparring.recipes.organ import ORGAN
@@ -83,10 +85,11 @@ def test_the_loss_is_the_cross_entropy_of_each_token() -> None:
     found = game.play_autoencoder(context_of(tokens))["reconstruction"]
     codes, sums, counts = normalized(game.encoder(tokens)), [], []
     for code, row in zip(codes, tokens, strict=True):
-        state = game.decoder.start(code).tanh()[None]
+        state = tuple(each[0] for each in game.decoder.first_state(code[None]))
         before, total, count = torch.tensor(0), 0.0, 0
-        for token in row:
-            out, state = game.decoder.cell((game.decoder.embed(before) + game.decoder.told(code))[None], state)
+        told = game.decoder.told(code[None])[0]
+        for place, token in enumerate(row):
+            out, state = game.decoder.cell((game.decoder.embed(before) + told[place])[None], state)
             total -= game.decoder.head(out[0]).log_softmax(dim=0)[token].item()
             before, count = token, count + 1
             if token == 0:
@@ -210,11 +213,21 @@ def test_wishes() -> None:
 
 
 def test_from_one_molecule_to_another(model: Model, molecules: SequenceDataset) -> None:
-    ends = molecules.texts()[:2]
     game: Any = model.game
-    assert len(between(model, *ends, 5)) == 5
+    found = walk_between(model, codes_of_texts(model, molecules.texts()[:2]), 4)
+    assert len(found) == 5
     encoded = molecules.spec.texts_of(game.of_codes(game.encoded(molecules.batch(np.arange(2)).samples)).numpy())
-    assert [between(model, *ends, 5)[place] for place in (0, 4)] == encoded
+    assert [found[0], found[4]] == encoded
+    assert walk_between(model, codes_of_seeds(model, (0, 1)), 3)[0] == molecules.spec.texts_of(game.sample(1, seed=0).numpy())[0]
+
+
+def test_what_cannot_be_walked_between_is_said(model: Model, molecules: SequenceDataset) -> None:
+    with pytest.raises(SettingsError) as problem:
+        codes_of_texts(model, ("C1CC", "[Fe]", "C" * 300))
+    assert str(problem.value).count("\n") == 3
+    without = Model(recipes.get("lm")(embedding=4, hidden=6).build(molecules.spec), LatentGAN(**SMALL), Path("nowhere"))
+    with pytest.raises(SettingsError, match="no codes"):
+        codes_of_seeds(without, (0,))
 
 
 # ------------------------------------------------------------------------------------------------------------------- ORGAN

@@ -10,7 +10,7 @@ from rich.console import Console
 
 import sparring
 from sparring import recipes
-from support import fraud_tables, molecules, orders, records, scored_titles, series, table_models, texts, tiny
+from support import fraud_tables, molecules, music, orders, records, scored_titles, series, table_models, texts, tiny
 
 CLASSES = {
     "cgan": "concatenate", "acgan": "auxiliary", "sngan": "projection", "biggan": "projection", "stylegan2": "projection",
@@ -91,7 +91,13 @@ def _sequences(name: str, folder: Path) -> tuple[object, Mapping[str, Any]]:
     return texts.write_titles(folder), {**texts.SMALL_OF.get(name, {}), "batch_size": 8}
 
 
+def _music(name: str, folder: Path) -> tuple[object, Mapping[str, Any]]:
+    melody = {"melody": "soprano"} if name == "midinet" else {}
+    return music.write_songs(folder / "songs"), {**music.SMALL, **music.COMMON, **melody}
+
+
 _KINDS: Mapping[str, Callable[[str, Path], tuple[object, Mapping[str, Any]]]] = {
     "images": _images, "pairs": _pairs, "tables": _tables, "series": _series, "records": _records, "orders": _orders,
     "sequences": _sequences,
+    "music": _music,
 }  # fmt: skip

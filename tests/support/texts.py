@@ -3,15 +3,27 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float64, Int64
 
+from sparring.core.batch import Batch
+from sparring.core.random_streams import Streams
 from sparring.data.sequences.sequence_dataset import SequenceDataset
 from sparring.data.sequences.sequence_spec import SequenceSpec
 from sparring.data.sequences.sequence_store import prepare_sequences
 from sparring.data.sequences.sequences_reading import SequencesReading
+from sparring.games.game import Game
+from sparring.games.step_context import StepContext
+from sparring.training.state import weights_of
 
 SMALL = {"embedding": 6, "hidden": 8, "batch_size": 8}
-SMALL_OF = {"lm": SMALL}
+SMALL_GAN = {**SMALL, "discriminator_embedding": 8}
+SMALL_OF = {
+    "lm": SMALL,
+    "relgan": {**SMALL_GAN, "representations": 2, "filters": 4, "fit_steps": 1, "discriminator_steps": 2},
+    "scratchgan": {**SMALL_GAN, "discriminator_hidden": 8},
+    "seqgan": {**SMALL_GAN, "filters": 4, "fit_steps": 1, "discriminator_fit_steps": 1, "discriminator_steps": 2, "rollouts": 2},
+}
 """By recipe, settings with which it is small."""
 COMMON = {"threads": 1, "log_every": 2, "samples": 4, "checkpoint_every": 2, "device": "cpu", "precision": "float32"}
 CHAIN = np.array([[0.1, 0.8, 0.1, 0.0], [0.0, 0.1, 0.8, 0.1], [0.7, 0.0, 0.1, 0.2], [0.3, 0.3, 0.3, 0.1]])
@@ -70,3 +82,19 @@ def spec_of(tokens: str, length: int) -> SequenceSpec:
 def counting(n: int = 64) -> Int64[np.ndarray, "n 20"]:
     """The same sequence of twenty different tokens again and again, as codes."""
     return np.tile(np.arange(1, 21), (n, 1))
+
+
+def play(game: Game, codes: Int64[np.ndarray, "n length"], steps: int, batch_size: int = 32, first: int = 0) -> None:
+    """Every turn of the game that is due, as training plays it, on these sequences, step after step."""
+    optimizers = {player.name: player.optimizer([weight for _, weight in weights_of(game, player)]) for player in game.players}
+    for step in range(first, first + steps):
+        for turn in game.turns:
+            for repeat in range(turn.repeat if turn.due(step) else 0):
+                rows = np.random.default_rng([step, repeat]).integers(0, len(codes), batch_size)
+                batch = Batch(torch.from_numpy(codes[rows].astype(np.float32)))
+                streams = Streams(0, step, scope=f"{turn.name}/{repeat}")
+                context = StepContext(lambda batch=batch: batch, lambda: None, batch_size, streams, step, step * batch_size)
+                optimizers[turn.player].zero_grad()
+                losses = torch.stack([each.mean() for each in turn.play(context).values()])
+                losses.sum().backward()
+                optimizers[turn.player].step()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from sparring.cli.arguments.shared import DATA, TABLES
+from sparring.cli.arguments.shared import DATA, MUSIC, TABLES
 from sparring.core.console import console
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Inspected = Annotated[
     Positional[str],
-    arg(metavar="DATA", help=f"The data: {DATA}; or a table, time series or health records: {TABLES}."),
+    arg(metavar="DATA", help=f"The data: {DATA}; or a table, time series or health records: {TABLES}; or music: {MUSIC}."),
 ]
 
 
@@ -32,11 +32,12 @@ def inspect_data(
     records: bool = False,
     out: Path | None = None,
 ) -> int:
-    """Inspect images, a table, time series or health records.
+    """Inspect images, a table, time series, health records or music.
 
     Of images: sizes, color modes, classes, and files that cannot be used and why; writes a contact sheet. Of a table: what each column is
     and why, what holds in every row, and how it would be read as time series or as orders, if it looks like these; writes a file in which
-    to change that. Of health records: patients, codes and visits; writes them as a matrix, if asked to (--out).
+    to change that. Of health records: patients, codes and visits; writes them as a matrix, if asked to (--out). Of music: tracks,
+    phrases, and files that cannot be used and why; draws some phrases.
 
     Args:
         split: Part of the data to read, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
@@ -51,9 +52,11 @@ def inspect_data(
         values: For health records: whether a patient has a code (binary), or how often (counts).
         records: The table is a matrix of health records, with a row for each patient and a column for each code; or the data is a folder of
             OMOP tables.
-        out: The contact sheet or table.json to write. Default: DATA-contact-sheet.png, DATA-table.json. Of health records: a table (.csv,
+        out: The contact sheet or table.json to write. Default: DATA-contact-sheet.png, DATA-table.json, DATA-phrases.png. Of health
+            records: a table (.csv,
             .parquet and others) with a row for each patient, which recipes of tables can learn. Default: none.
     """
+    from sparring.data.music.open_songs import is_music
     from sparring.data.preprocessing import Preprocessing
     from sparring.data.records.records_reading import RecordsReading, are_records
     from sparring.data.tables.table_files import is_table
@@ -64,6 +67,10 @@ def inspect_data(
         from sparring.cli.inspect_records import inspect_records_source
 
         return inspect_records_source(data, RecordsReading(**of_records), out, for_images)
+    if is_music(data):
+        from sparring.cli.inspect_music import inspect_songs
+
+        return inspect_songs(data, out, for_images)
     if is_table(data):
         from sparring.cli.inspect_table import inspect_table_file
 

@@ -7,6 +7,7 @@ from tyro.conf import arg
 
 from sparring.cli.arguments.shared import Checkpoint, Device, Run
 from sparring.core.console import console
+from sparring.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from sparring.inference.model import Model
@@ -18,6 +19,7 @@ def interpolate(
     labels: tuple[str, ...] = (),
     frames: int = 16,
     space: Literal["z", "w"] = "z",
+    between: tuple[str, str] | None = None,
     out: Path | None = None,
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
@@ -30,12 +32,15 @@ def interpolate(
             values by name, such as age=20,color=red age=60: what an image does not name stays. Default: as in `sparring sample`.
         frames: Number of frames from one image to the next.
         space: Latent space: z (spherical interpolation), or w of style generators (linear interpolation).
+        between: Of models of texts or molecules with codes (latentgan), the two to go between. Default: samples of the seeds.
         out: File to write: a video (.gif, .mp4) or a strip (.png, .webp, .jpg); of music a song of all phrases in turn (.mid, .wav), or
-            their piano rolls (.png). Default: RUN-walk.gif, of music RUN-walk.mid.
+            their piano rolls (.png); of texts and molecules .txt, .smi, a table or, of molecules, a .png. Default: RUN-walk.gif, of music
+            RUN-walk.mid, of texts RUN-walk.txt.
     """
     from sparring import api
+    from sparring.cli.interpolate_sequences import interpolate_sequences
     from sparring.core.formatting import plural
-    from sparring.games.capabilities import MakesMusic
+    from sparring.games.capabilities import MakesMusic, MakesSequences
     from sparring.inference.sampling import in_proportion
     from sparring.media.image_files import grid, output_kind, save_gif_or_video, save_image
     from sparring.media.pixel_range import float_to_pixels
@@ -43,6 +48,12 @@ def interpolate(
     model = api.load(run, checkpoint=checkpoint).on(device)
     if isinstance(model.game, MakesMusic):
         return _of_music(model, seeds, labels, frames, space, out or Path(f"{run.resolve().stem}-walk.mid"))
+    if isinstance(model.game, MakesSequences):
+        if labels or space != "z":
+            raise SettingsError(f"{run} makes texts: leave out --labels and --space.")
+        return interpolate_sequences(model, seeds or (0, 1), between, frames, out or Path(f"{run.resolve().stem}-walk.txt"))
+    if between is not None:
+        raise SettingsError(f"--between is for models of texts and molecules, and {run} makes none. Name --seeds.")
     out = out or Path(f"{run.resolve().stem}-walk.gif")
     kind = output_kind(out, "video", "image")
     found = in_proportion(model, model.interpolate(seeds, labels=labels or None, frames=frames, space=space))

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 def judge_phrases(
     model: "Model | None", first: str, second: str | None, *, held_out: str | None, samples: int | None, seed: int, out: Path
 ) -> int:
-    """Score phrases of a model (or those in `second`) against its songs, or generated songs in files (`second`) against real ones (`first`)."""
+    """Score phrases of a model (or those in `second`) against its songs, or generated songs in files (`second`) against real ones
+    (`first`).
+    """
     from sparring.evaluation.judge import milestone_sentence
     from sparring.evaluation.judge_music_sources import judge_music_files, judge_music_model
     from sparring.evaluation.report import HTML_FILE

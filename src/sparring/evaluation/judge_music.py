@@ -62,8 +62,8 @@ def judge_music(
         order = numbers_for(seed, "halves").permutation(len(training))
         training, unseen = training[np.sort(order[::2])], training[np.sort(order[1::2])]
         notes.append(
-            "No phrases were held out, so scores compare with one half of the real ones, and the other half is the ceiling. It shares songs "
-            "with the first, and whether phrases are copied cannot be told."
+            "No phrases were held out, so scores compare with one half of the real ones, and the other half is the ceiling. It shares "
+            "songs with the first, and whether phrases are copied cannot be told."
         )
     count = min(len(generated), len(unseen), len(training), MOST)
     if count < FEWEST:
@@ -252,13 +252,14 @@ def findings(spec: MusicSpec, sides: Mapping[str, Side], scores: list[BoundedSco
         if score.yours.value > COPIED + score.ceiling.value:
             yield Finding(
                 "copies phrases",
-                f"{score.yours.value:.0%} of the phrases are one that was trained on, in some key; of held-out ones {score.ceiling.value:.0%}.",
+                f"{score.yours.value:.0%} of the phrases are one that was trained on, in some key; of held-out ones "
+                f"{score.ceiling.value:.0%}.",
             )
 
 
 def about_sides(count: int) -> Iterator[str]:
     """What the sides are, in sentences."""
     yield (
-        f"Floor: real phrases whose tracks come each from another phrase. Ceiling: phrases of songs that were held out. {count:,} phrases on "
-        "each side; the error after ± is one standard error. Phrases of one song overlap, so errors are too small rather than too large."
+        f"Floor: real phrases whose tracks come each from another phrase. Ceiling: phrases of songs that were held out. {count:,} phrases "
+        "on each side; the error after ± is one standard error. Phrases of one song overlap, so errors are too small rather than too large."
     )

@@ -30,9 +30,9 @@ Place = str | os.PathLike[str]
 def judge_music_model(
     model: Model, other: Place | None = None, *, samples: int | None = None, seed: int = 0, out: Place | None = None
 ) -> MusicJudgment:
-    """Score phrases of a run against the songs that it was trained on. `other`: a file or folder of generated songs, by whatever program, that
-    are scored in place of the model's own. `samples`: number of phrases that are generated (None: 1,024). `out`: a folder for report.json and
-    report.html. A SettingsError if the songs are not where they were or have changed.
+    """Score phrases of a run against the songs that it was trained on. `other`: a file or folder of generated songs, by whatever program,
+    that are scored in place of the model's own. `samples`: number of phrases that are generated (None: 1,024). `out`: a folder for
+    report.json and report.html. A SettingsError if the songs are not where they were or have changed.
     """
     spec = cast(MakesMusic, model.game).music_spec
     run = RunDirectory(model.source)
@@ -63,8 +63,8 @@ def judge_music_model(
 def judge_music_files(
     real: Place, generated: Place, *, held_out: Place | None = None, seed: int = 0, out: Place | None = None
 ) -> MusicJudgment:
-    """Score generated songs in files, by whatever program, against real ones: phrases of four bars, with the tracks, the meter and the pitches
-    of the real songs. `held_out`: real songs that the generator has not seen.
+    """Score generated songs in files, by whatever program, against real ones: phrases of four bars, with the tracks, the meter and the
+    pitches of the real songs. `held_out`: real songs that the generator has not seen.
     """
     reading = MusicReading()
     data, _ = prepare_music(real, reading)

@@ -1,4 +1,6 @@
-"""What judging generated music gives: scores between floor and ceiling, means of every measure, findings, and phrases to look at and hear."""
+"""What judging generated music gives: scores between floor and ceiling, means of every measure, findings, and phrases to look at and
+hear.
+"""
 
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -331,7 +331,7 @@ class Harmonizes(Protocol):
         ...
 
     def accompany(self, given: Float[Tensor, "n 2 steps pitches"], seed: int, first: int = 0) -> Float[Tensor, "n planes steps pitches"]:
-        """All tracks of phrases of which one is given, by its planes of what sounds and what begins. That one is unchanged. Phrase i depends
-        on the seed and on `first + i` alone, to the bit. A SettingsError if none may be given.
+        """All tracks of phrases of which one is given, by its planes of what sounds and what begins. That one is unchanged. Phrase i
+        depends on the seed and on `first + i` alone, to the bit. A SettingsError if none may be given.
         """
         ...

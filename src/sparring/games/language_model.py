@@ -99,7 +99,7 @@ class LanguageModelGame(SequenceGame):
         """See `capabilities.Exports`: there is none."""
         raise SettingsError(
             f"This model draws a sequence token by token, in up to {self.sequence_spec.length} passes of its network, and an exported file "
-            "is one pass. Use it with Sparring, or train a recipe that makes a sequence at once, such as latentgan."
+            "is one pass. Use it with Sparring."
         )
 
 

@@ -42,7 +42,7 @@ class LatentSequenceGame(TwoPlayerGame):
         super().__init__(spec, generator, discriminator, settings)
         self.own = settings
         self.encoder = SequenceEncoder(spec.vocabulary, spec.length, settings.code_size)
-        self.decoder = SequenceDecoder(spec.vocabulary, settings.code_size, settings.decoder_hidden)
+        self.decoder = SequenceDecoder(spec.vocabulary, spec.length, settings.code_size, settings.decoder_hidden)
         optimizer = maker("adam", settings.autoencoder_learning_rate, betas=settings.autoencoder_betas, momentum=0.0)
         self.players = (Player("autoencoder", ("encoder", "decoder"), optimizer, has_ema=settings.ema_samples > 0), *self.players)
         begin = settings.autoencoder_steps
@@ -151,7 +151,7 @@ class LatentSequenceRecipe(AdversarialSettings):
     code_size: int = 128
     """Number of dimensions of the codes that the autoencoder makes of sequences."""
     decoder_hidden: int = 384
-    """Number of units of the decoder's GRU."""
+    """Number of units of the decoder's LSTM."""
     generator_hidden: tuple[int, ...] = (256, 256, 256)
     """Number of units of each hidden layer of the generator of codes."""
     discriminator_hidden: tuple[int, ...] = (256, 256)

@@ -12,13 +12,14 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from sparring.core.batch import Batch, Labels
+from sparring.core.errors import SettingsError
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.sequences.molecule_notations import BONDS
 from sparring.data.sequences.sequence_spec import END, SequenceSpec
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.adversarial_settings import AdversarialSettings
-from sparring.games.exported_parts import Draws
+from sparring.games.exported_parts import Draws, ExportChoices, Part, PartName
 from sparring.games.game import Player, Turn
 from sparring.games.molecule_rewards import RewardName, rewards_of
 from sparring.games.sequence_game import SAMPLE_CHUNK
@@ -164,6 +165,13 @@ class MoleculeGraphGame(TwoPlayerGame):
             logits[0][:, :, self.graphs.never] = -1e9
         chances = shape.split(chance) if gumbel else (None, None)
         return shape.joined(*(chosen(*each, self.own.choice_temperature, hard=gumbel) for each in zip(logits, chances, strict=True)))
+
+    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
+        """See `capabilities.Exports`: there is none."""
+        raise SettingsError(
+            "The atoms and bonds that this generator gives become a molecule in Sparring itself, which an exported file cannot do. Use it "
+            "with Sparring."
+        )
 
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n _"] | None, truncation: float | None = None

@@ -37,8 +37,6 @@ class MusicRecipe(AdversarialSettings):
             found.append("condition is for classes, and music has none. Leave it out.")
         if self.minibatch_deviation:
             found.append("minibatch_deviation is for images. Leave it out.")
-        if self.packing > 1:
-            found.append("packing is for images. Leave it out.")
         return found
 
 
@@ -127,7 +125,8 @@ class GivenSettings(MusicRecipe):
     ranges: ClassVar[Ranges] = {**MusicRecipe.ranges, "given_share": {"at least": 0, "less than": 1}}
 
     given: str | None = None
-    """Name of a track that the generator is given in some phrases, and makes the others for: `sparring harmonise` uses it. None: of none."""
+    """Name of a track that the generator is given in some phrases, and makes the others for: `sparring harmonise` uses it. None: of
+    none."""
     given_share: float = 0.7
     """Share of the phrases of training whose track is given. In the others all tracks are made."""
     voices: Voices = "auto"

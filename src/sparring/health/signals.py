@@ -29,6 +29,8 @@ Source = Literal[
     "records game",
     "orders data",
     "orders game",
+    "sequences data",
+    "sequences game",
     "molecules data",
     "molecules game",
     "rewordings game",
@@ -42,7 +44,8 @@ samples; real images beside sheets: `measure_real_images`, of what these are to 
 images with a likelihood or an encoder (`modalities.image_probe`). table data, table game: the lines of data and of game, of tables alone
 (`modalities.tables.table_probe`). series data, series game: the same of series alone (`modalities.series_probe`); records data, records
 game of health records (`modalities.records_probe`); orders data, orders game of orders (`modalities.orders_probe`);
-molecules data, molecules game of molecules (`modalities.molecules_probe`); rewordings game of rewordings (`modalities.rewording_probe`); music data, music game of music
+sequences data, sequences game of texts (`modalities.sequences_probe`); molecules data, molecules game of molecules
+(`modalities.molecules_probe`); rewordings game of rewordings (`modalities.rewording_probe`); music data, music game of music
 (`modalities.music_probe`)."""
 REQUIRED = object()
 
@@ -379,6 +382,25 @@ SEASON_OF_LINES = Signal("season", "0 to 1", "The same as of the log, of generat
 JOINT_DISTANCE = Signal("joint_distance", "0 to 1", "The same between generated and training lines.", "orders game")
 LOST_PRODUCTS = Signal("lost_products", "a list of texts", "Products that were due ten times or more, and never came.", "orders game")
 
+# -------------------------------------------------------------------------------------------- sequences: of the data and of a game
+
+MOST_FREQUENT_OF_DATA = Signal(
+    "most_frequent/data", "0 to 1", "Share of 256 real sequences that are the most frequent one.", "sequences data"
+)
+LONGEST_RUN_OF_DATA = Signal(
+    "longest_run/data", "0 or more", "How often one token comes without a break, at most, in the mean real sequence.", "sequences data"
+)
+ENDED_OF_DATA = Signal("ended/data", "0 to 1", "Share of real sequences that are shorter than the longest may be.", "sequences data")
+SELF_BLEU_OF_DATA = Signal(
+    "self_bleu/data",
+    "0 to 1",
+    "BLEU of each of 256 real sequences with the others (n-grams of up to 3 tokens), in the mean.",
+    "sequences data",
+)
+MOST_FREQUENT = Signal("most_frequent", "0 to 1", "The same share of 256 generated sequences.", "sequences game")
+LONGEST_RUN = Signal("longest_run", "0 or more", "The same of generated sequences.", "sequences game")
+ENDED = Signal("ended", "0 to 1", "The same share of generated sequences.", "sequences game")
+SELF_BLEU = Signal("self_bleu", "0 to 1", "The same of generated sequences. 1: all are the same.", "sequences game")
 # --------------------------------------------------------------------------------------------- molecules: of the data and of a game
 
 DIFFERENT_MOLECULES_OF_DATA = Signal(
@@ -452,7 +474,8 @@ def declared(*sources: Source) -> tuple[Signal, ...]:
 
 OF_KINDS: tuple[Source, ...] = (
     "table data", "table game", "series data", "series game", "records data", "records game", "orders data", "orders game",
-    "molecules data", "molecules game", "rewordings game", "music data", "music game", "explicit game",
+    "sequences data", "sequences game", "molecules data", "molecules game", "rewordings game", "music data", "music game",
+    "explicit game",
 )  # fmt: skip
 """Sources that are of one kind of data alone."""
 PROBED: Mapping[str, Signal] = {signal.name: signal for signal in declared(*OF_KINDS)}

@@ -45,8 +45,8 @@ def harmonize(model: "Model", melody: str | Path | Song, *, track: str | None = 
     made one by one, so tracks may jump between them.
 
     `melody`: a file, or a song. `track`: the melody's track in it (None: the one that is called like the model's, or else the first with
-    notes). The melody is read in the key that the model knows, and by octaves in its range; what is made goes back. A SettingsError for models
-    that were not trained to be given a track, and for melodies of another meter.
+    notes). The melody is read in the key that the model knows, and by octaves in its range; what is made goes back. A SettingsError for
+    models that were not trained to be given a track, and for melodies of another meter.
     """
     spec, game = music_spec_of(model), cast(Harmonizes, model.game)
     number = game.given_track if isinstance(model.game, Harmonizes) else None
@@ -60,7 +60,7 @@ def harmonize(model: "Model", melody: str | Path | Song, *, track: str | None = 
     placed = place_melody(song, chosen_track(song, track, spec.tracks[number].name), spec, number)
     rolls = [melody_roll(placed, spec, number, phrase) for phrase in range(placed.phrases)]
     given = samples_of(np.stack(rolls)[:, [number, len(spec.tracks) + number]])
-    made = song_of_rolls(rolls_of(game.accompany(given, seed)), spec)
+    made = song_of_rolls([*rolls_of(game.accompany(given, seed))], spec)
     return put_together(song, placed, made, number)
 
 
@@ -111,13 +111,15 @@ def melody_roll(placed: PlacedMelody, spec: MusicSpec, number: int, phrase: int)
 
 
 def put_together(song: Song, placed: PlacedMelody, made: Song, number: int) -> Song:
-    """What was made, in the key of the melody, which replaces its own track. A song that begins with an upbeat begins with a whole bar then."""
+    """What was made, in the key of the melody, which replaces its own track. A song that begins with an upbeat begins with a whole bar
+    then.
+    """
     tracks = []
     for place, track in enumerate(made.tracks):
         if place == number:
-            notes = placed.track.notes - [placed.begin, placed.begin, 0]
+            notes = placed.track.notes - np.array([placed.begin, placed.begin, 0])
         else:
-            notes = track.notes - [0, 0, placed.semitones]
+            notes = track.notes - np.array([0, 0, placed.semitones])
             notes = notes[(notes[:, 2] >= 0) & (notes[:, 2] < 128)]
         tracks.append(replace(track, notes=notes))
     last = max(float(track.notes[:, 1].max(initial=0)) for track in tracks)

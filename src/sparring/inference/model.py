@@ -254,7 +254,9 @@ class Model:
     # ---------------------------------------------------------------------------------------------------- models of music
 
     def songs(self, n: int, *, seed: int = 0, first: int = 0) -> list[Song]:
-        """`n` phrases of a model of music, each as a song of tracks with notes. Phrase i of a seed is the same whatever `n` and `first` are."""
+        """`n` phrases of a model of music, each as a song of tracks with notes. Phrase i of a seed is the same whatever `n` and `first`
+        are.
+        """
         return music_of_model.songs(self, n, seed=seed, first=first)
 
     def harmonize(self, melody: str | Path | Song, *, track: str | None = None, seed: int = 0) -> Song:

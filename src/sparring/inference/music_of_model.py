@@ -46,8 +46,8 @@ def music_output(path: Path) -> MusicOutput:
         found = ENDINGS[ending]
     else:
         raise SettingsError(
-            f"{path} cannot be written as {path.suffix!r}. Use .mid (one phrase after the other), .wav (the same, as sound), .png (piano rolls), "
-            "or a name without a dot (a folder with a .mid for each phrase)."
+            f"{path} cannot be written as {path.suffix!r}. Use .mid (one phrase after the other), .wav (the same, as sound), .png (piano "
+            "rolls), or a name without a dot (a folder with a .mid for each phrase)."
         )
     if found in {"midi", "folder"}:
         mido_module()  # before anything is drawn
@@ -97,7 +97,7 @@ def save_phrases(rolls: Bool[np.ndarray, "n planes steps pitches"], spec: MusicS
     elif kind == "image":
         save_image(draw_rolls(rolls, spec), path)
     else:
-        save_song(song_of_rolls(rolls, spec), path)
+        save_song(song_of_rolls([*rolls], spec), path)
 
 
 def save_song(song: Song, path: Path) -> None:

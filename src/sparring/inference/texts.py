@@ -50,10 +50,15 @@ def draw_texts(
     return spec.texts_of(generated_codes(model.game, n, seed, first, labels, temperature))
 
 
+def is_text_file(out: Path) -> bool:
+    """Whether texts can be written to a file of that name."""
+    return out.suffix.lower() in LINES or is_table_name(out)
+
+
 def text_ending_of(out: Path) -> str:
     """The ending of a file for texts; a SettingsError for endings of other files."""
     ending = out.suffix.lower()
-    if ending not in LINES and not is_table_name(out):
+    if not is_text_file(out):
         raise SettingsError(
             f"Texts are written to {', '.join(sorted(LINES))}, .csv, .tsv, .parquet, .feather, .jsonl or .xlsx, not {ending!r}."
         )

@@ -84,16 +84,3 @@ def smiles_of(model: "Model", codes: Float[Tensor, "n code"]) -> list[str | None
     """The canonical SMILES of the sequence of each code; None if it is no molecule."""
     spec = cast(SequenceSpec, model.spec)
     return [canonical(text) for text in spec.texts_of(cast(HasCodes, model.game).of_codes(codes).cpu().numpy())]
-
-
-def between(model: "Model", first: str, last: str, steps: int) -> list[str | None]:
-    """Canonical SMILES from one molecule to another, `steps` in all: the codes of both, and those on the great circle between them."""
-    from sparring.inference.interpolation import spherical, walk  # noqa: PLC0415
-
-    game, spec = cast(HasCodes, model.game), cast(SequenceSpec, model.spec)
-    ends = []
-    for text in (first, last):
-        codes = spec.codes_of_tokens(spec.cut.tokens_of(text))
-        assert codes is not None
-        ends.append(torch.from_numpy(codes).float())
-    return smiles_of(model, walk(game.encoded(torch.stack(ends)), steps - 1, spherical))

@@ -97,7 +97,7 @@ class Music:
     def settings_like(self, spec: MusicSpec) -> dict[str, object]:
         """See Modality. Other songs become phrases of the same bars, steps and pitches."""
         highest = spec.lowest + spec.pitches - 1
-        found = {"bars": spec.bars, "bar_steps": spec.bar_steps, "lowest": spec.lowest, "highest": highest}
+        found: dict[str, object] = {"bars": spec.bars, "bar_steps": spec.bar_steps, "lowest": spec.lowest, "highest": highest}
         return found | ({"melody": spec.tracks[0].name} if spec.chords else {})
 
     def split_holdout(self, dataset: MusicDataset, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:

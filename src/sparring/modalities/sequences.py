@@ -25,6 +25,7 @@ from sparring.modalities.generated_sequences import generated_codes
 from sparring.modalities.modality import DataSettings, JudgedBy
 from sparring.modalities.molecules_probe import molecules_probe
 from sparring.modalities.rewording_probe import rewording_probe
+from sparring.modalities.sequences_probe import sequences_probe
 from sparring.modalities.tables import spread
 
 if TYPE_CHECKING:
@@ -125,8 +126,15 @@ class Sequences:
     def probe(
         self, data: SequenceDataset, holdout: SequenceDataset | None, seed: int
     ) -> tuple[dict[str, Any], Callable[[Game], dict[str, Any]]] | None:
-        """See Modality. Of molecules, and of texts with scores."""
-        return molecules_probe(data, seed) or rewording_probe(data, seed)
+        """See Modality. How much texts repeat themselves and each other; of molecules how many are valid; what becomes of rewordings."""
+        probes = sequences_probe(data, seed), molecules_probe(data, seed), rewording_probe(data, seed)
+        found = [each for each in probes if each is not None]
+        facts = {name: value for own, _ in found for name, value in own.items()}
+
+        def measure(game: Game) -> dict[str, Any]:
+            return {name: value for _, own in found for name, value in own(game).items()}
+
+        return facts, measure
 
     def checkpoint_score(self, dataset: SequenceDataset, seed: int) -> Callable[[Game], dict[str, Any]]:
         """See Modality. How far short runs of tokens are from being as frequent as in the data, and how many sequences are there twice."""

@@ -41,14 +41,14 @@ class SequenceEncoder(nn.Module):
 
 
 class SequenceDecoder(nn.Module):
-    """Tokens of a code, one after the other: a GRU that is told the code at its start and at every step."""
+    """Tokens of a code, one after the other: an LSTM that is told the code at its start, and at each place what the code says of it."""
 
-    def __init__(self, vocabulary: int, code_size: int, hidden: int, embedding: int = 128) -> None:
+    def __init__(self, vocabulary: int, length: int, code_size: int, hidden: int, embedding: int = 128) -> None:
         super().__init__()
         self.embed = nn.Embedding(vocabulary, embedding)
-        self.told = nn.Linear(code_size, embedding)
-        self.start = nn.Linear(code_size, hidden)
-        self.cell = nn.GRU(embedding, hidden, batch_first=True)
+        self.told = nn.Sequential(nn.Linear(code_size, length * embedding), nn.Unflatten(1, (length, embedding)))
+        self.start = nn.Linear(code_size, 2 * hidden)
+        self.cell = nn.LSTM(embedding, hidden, batch_first=True)  # on processors with bfloat16 faster than a GRU
         self.head = nn.Linear(hidden, vocabulary)
 
     def forward(
@@ -59,15 +59,20 @@ class SequenceDecoder(nn.Module):
         """
         used = int(lengths.max())  # beyond the longest nothing is read
         before = torch.nn.functional.pad(tokens[:, : used - 1], (1, 0), value=END)
-        states, _ = self.cell(self.embed(before) + self.told(codes)[:, None], self.start(codes).tanh()[None])
+        states, _ = self.cell(self.embed(before) + self.told(codes)[:, :used], self.first_state(codes))
         return self.head(states[torch.arange(used, device=lengths.device) < lengths[:, None]])
+
+    def first_state(self, codes: Float[Tensor, "n code"]) -> tuple[Float[Tensor, "1 n hidden"], Float[Tensor, "1 n hidden"]]:
+        """The state before the first token."""
+        hidden, cell = self.start(codes).tanh()[None].chunk(2, dim=2)
+        return hidden.contiguous(), cell.contiguous()
 
     def decode(self, codes: Float[Tensor, "n code"], length: int, never: int | None = None) -> Int64[Tensor, "n {length}"]:
         """The most likely token at each step, given those before it. `never`: a token that is not chosen."""
-        told, state = self.told(codes)[:, None], self.start(codes).tanh()[None]
+        told, state = self.told(codes), self.first_state(codes)
         tokens = torch.full((len(codes), length + 1), END, device=codes.device)
         for place in range(length):
-            states, state = self.cell(self.embed(tokens[:, place : place + 1]) + told, state)
+            states, state = self.cell(self.embed(tokens[:, place : place + 1]) + told[:, place : place + 1], state)
             logits = self.head(states[:, 0])
             if never is not None:
                 logits[:, never] = -torch.inf

@@ -1,11 +1,13 @@
-"""Networks of piano rolls: a generator with a shared part and a private one for each track, and a discriminator of all tracks together (after
-Dong et al. 2018, arXiv:1709.06298, and Dong and Yang 2018, arXiv:1804.09399).
+"""Networks of piano rolls: a generator with a shared part and a private one for each track, and a discriminator of all tracks together
+(after Dong et al. 2018, arXiv:1709.06298, and Dong and Yang 2018, arXiv:1804.09399).
 
-Time goes from bars to steps by factors of four, as the authors' convolutions do. Pitches are read and written by one linear map of all of them,
-which shares weights between octaves in a part of its channels (the authors have convolutions over pitches, and a stream of pitch classes beside
-them). Features are (n, steps, channels): linear maps and convolutions over steps are fast so on a CPU.
+Time goes from bars to steps by factors of four, as the authors' convolutions do. Pitches are read and written by one linear map of all of
+them,
+which shares weights between octaves in a part of its channels (the authors have convolutions over pitches, and a stream of pitch classes
+beside them). Features are (n, steps, channels): linear maps and convolutions over steps are fast so on a CPU.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -67,7 +69,7 @@ class Coarser(nn.Module):
 
     def forward(self, x: Float[Tensor, "n steps c"]) -> Float[Tensor, "n fewer out"]:
         """Features of fewer steps."""
-        return self.map(leaky_relu(x, SLOPE).reshape(len(x), x.shape[1] // self.factor, -1))
+        return self.map(leaky_relu(x, SLOPE).reshape(x.shape[0], x.shape[1] // self.factor, -1))
 
 
 class Finer(nn.Module):
@@ -79,7 +81,7 @@ class Finer(nn.Module):
 
     def forward(self, x: Float[Tensor, "n steps c"]) -> Float[Tensor, "n more out"]:
         """Features of more steps."""
-        return self.map(leaky_relu(x, SLOPE)).reshape(len(x), x.shape[1] * self.factor, -1)
+        return self.map(leaky_relu(x, SLOPE)).reshape(x.shape[0], x.shape[1] * self.factor, -1)
 
 
 def by_column(by_class: Float[Tensor, "*any 12"], lowest: int, pitches: int) -> Float[Tensor, "*any pitches"]:
@@ -108,13 +110,37 @@ class PitchesToFeatures(nn.Module):
         return linear(rolls.transpose(1, 2).flatten(2), weights.flatten(1), self.bias)
 
 
-class Discriminator(nn.Module):
-    """From rolls to logits: features of steps, which are joined to those of beats, of bars and of the phrase."""
+class IntervalsToFeatures(nn.Module):
+    """How often each interval, without octaves, sounds between any two tracks, as features of each step. Harmony is a matter of pairs of notes,
+    which a linear map of rolls does not see.
+    """
 
-    def __init__(self, planes: int, bars: int, bar_steps: int, pitches: int, lowest: int, width: int) -> None:
+    def __init__(self, tracks: int, lowest: int, channels: int) -> None:
         super().__init__()
-        channels = 2 * width
-        self.steps = PitchesToFeatures(planes, pitches, lowest, channels)
+        self.below = lowest % OCTAVE
+        pairs = list(itertools.combinations(range(tracks), 2))
+        self.first, self.second = [a for a, _ in pairs], [b for _, b in pairs]
+        self.map = nn.Linear(OCTAVE * len(pairs), channels, bias=False)
+
+    def forward(self, sounding: Float[Tensor, "n tracks steps pitches"]) -> Float[Tensor, "n steps c"]:
+        """Features of each step. What sounds is 1, the rest -1."""
+        above = -(self.below + sounding.shape[3]) % OCTAVE
+        classes = pad((sounding + 1) / 2, (self.below, above)).unflatten(3, (-1, OCTAVE)).sum(dim=3)
+        first, second = classes[:, self.first], classes[:, self.second]
+        intervals = torch.stack([(first * second.roll(-interval, dims=3)).sum(dim=3) for interval in range(OCTAVE)], dim=3)
+        return self.map(intervals.transpose(1, 2).flatten(2))
+
+
+class Discriminator(nn.Module):
+    """From rolls to logits: features of steps, which are joined to those of beats, of bars and of the phrase. `packing`: number of rolls that are
+    seen as one, the planes of one after those of the other.
+    """
+
+    def __init__(self, tracks: int, bars: int, bar_steps: int, pitches: int, lowest: int, width: int, packing: int = 1) -> None:
+        super().__init__()
+        channels, self.tracks, self.packing = 2 * width, tracks, packing
+        self.steps = PitchesToFeatures(2 * tracks * packing, pitches, lowest, channels)
+        self.intervals = IntervalsToFeatures(tracks, lowest, channels) if tracks > 1 else None
         layers: list[nn.Module] = [Residual(channels)]
         for factor in reversed(factors_of(bar_steps)):
             wider = min(2 * channels, 8 * width)
@@ -125,7 +151,11 @@ class Discriminator(nn.Module):
 
     def forward(self, rolls: Float[Tensor, "n planes steps pitches"], condition: None = None) -> Float[Tensor, "n 1"]:
         """Logits."""
-        return self.leave(self.time(self.steps(rolls)).flatten(1))
+        y = self.steps(rolls)
+        if self.intervals is not None:
+            for one in rolls.unflatten(1, (self.packing, 2 * self.tracks)).unbind(1):
+                y = y + self.intervals(one[:, : self.tracks])
+        return self.leave(self.time(y).flatten(1))
 
 
 @dataclass(frozen=True)
@@ -153,7 +183,9 @@ class GivenEncoder(nn.Module):
         )
 
     def forward(self, given: Float[Tensor, "n 2 steps pitches"], known: Float[Tensor, "n 1 1 1"]) -> list[Float[Tensor, "n _ c"]]:
-        """Features of bars, of each finer level, and of steps. `known`: 1 where the track is given, else 0 (and `given` is not looked at)."""
+        """Features of bars, of each finer level, and of steps. `known`: 1 where the track is given, else 0 (and `given` is not looked
+        at).
+        """
         y = self.steps(given * known - (1 - known))
         y = self.enter(torch.cat([y, known[:, 0].expand(-1, y.shape[1], 1).to(y.dtype)], dim=2))
         found = [y]
@@ -204,8 +236,8 @@ class Generator(nn.Module):
         levels: list[Tensor] = []
         if self.encoder is not None:
             if given is None or known is None:
-                given = latents.new_zeros(len(latents), 2, self.shape.bars * self.shape.bar_steps, self.shape.pitches)
-                known = latents.new_zeros(len(latents), 1, 1, 1)
+                given = latents.new_zeros(latents.shape[0], 2, self.shape.bars * self.shape.bar_steps, self.shape.pitches)
+                known = latents.new_zeros(latents.shape[0], 1, 1, 1)
             levels = self.encoder(given, known)
         y = self.bars(self.enter(torch.cat([shared, *levels[:1]], dim=2)))
         for place, (up, mix) in enumerate(zip(self.up, self.mix, strict=True)):
@@ -270,8 +302,8 @@ def binary(logits: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
 
 
 def one_at_most(logits: Float[Tensor, "n steps pitches"], rest: Float[Tensor, "n steps 1"]) -> Float[Tensor, "n steps pitches"]:
-    """At each step 1 for the pitch with the largest logit, if that is above the one of the rest, and 0 for others. Gradients are those of the
-    softmax.
+    """At each step 1 for the pitch with the largest logit, if that is above the one of the rest, and 0 for others. Gradients are those of
+    the softmax.
     """
     together = torch.cat([logits, rest], dim=2)
     soft = together.softmax(dim=2)

@@ -22,16 +22,24 @@ class MuseGAN(GivenSettings):
     data: ClassVar[str] = "music: MIDI, MusicXML, ABC, or chorales"
     ranges: ClassVar[Ranges] = {**GivenSettings.ranges, "width": {"at least": 2, "at most": 1024}}
 
+    batch_size: int = 32
+    """Number of real phrases in each discriminator batch."""
     latent_size: int = 16
     """Number of dimensions of each part of the latent: of all tracks for the phrase and for each bar, and of each track for both."""
     width: int = 32
     """Number of channels, of which layers have two or four times as many."""
     objective: ObjectiveName = "relativistic"
-    """Losses of discriminator and generator (see `sparring train dcgan --help`). The papers have Wasserstein losses with a gradient penalty."""
-    r1: float | None = 0.1
+    """Losses of discriminator and generator (see `sparring train dcgan --help`). The papers have Wasserstein losses with a gradient
+    penalty."""
+    learning_rate: float = 1e-3
+    """Learning rate of both networks, unless discriminator_learning_rate is given."""
+    r1: float | None = 3.0
     """Weight gamma of R1, half of which times the squared gradient at real samples is added (Mescheder 2018). 0: no penalty."""
-    r2: float | None = 0.1
+    r2: float | None = 3.0
     """Weight gamma of R2, the same at generated samples. 0: no penalty."""
+    penalty_every: int = 4
+    """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization, Karras
+    2020)."""
     betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates, for the mean and the variance of gradients."""
 
@@ -39,7 +47,7 @@ class MuseGAN(GivenSettings):
         """See Recipe."""
         given = None if self.given is None else spec.track_number(self.given)
         generator = nets.Generator(self.roll_shape(spec), self.latent_size, self.width, given)
-        discriminator = nets.Discriminator(spec.shape[0], spec.bars, spec.bar_steps, spec.pitches, spec.lowest, self.width)
+        discriminator = nets.Discriminator(len(spec.tracks), spec.bars, spec.bar_steps, spec.pitches, spec.lowest, self.width, self.packing)
         return MusicGAN(spec, generator, discriminator, self)
 
 

@@ -5,7 +5,7 @@ stage.py            one worker thread: the latest wish of every client, one clie
 open_models.py      models, loaded when they are first asked for
 asked.py            what a page asks for, checked
 answers.py          what each wish is answered with, by
-                    steer.py, lines.py, translate.py, nearest.py and learn.py
+                    steer.py, lines.py, sequences.py, translate.py, nearest.py and learn.py
 same_file.py        the command line and the Python that write the same file
 watch.py            a run directory, read as it grows
 guard.py            who may ask: token, Host, Origin; headers of every answer

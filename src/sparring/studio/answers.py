@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from sparring.core.errors import SparringError
-from sparring.games.capabilities import Samples, Translates
-from sparring.studio import learn, lines, nearest, steer, translate
+from sparring.games.capabilities import MakesMusic, MakesSequences, Samples, Translates
+from sparring.studio import learn, lines, nearest, sequences, steer, translate
 from sparring.studio.asked import Asked
 from sparring.studio.open_models import OpenModel, OpenModels
 from sparring.studio.places import Places
@@ -45,8 +46,8 @@ class Answers:
             "directions": steer.directions,
             "steer": lambda asked, opened: steer.steered(asked, opened, self.models),
             "mix": steer.mixed,
-            "lines": lines.drawn,
-            "save": lines.saved,
+            "lines": lambda asked, opened: self._of_kind(opened).drawn(asked, opened),
+            "save": lambda asked, opened: self._of_kind(opened).saved(asked, opened),
             "translate": translate.translated,
             "nearest": lambda asked, opened: nearest.nearest(asked, opened, self.models),
         }
@@ -75,6 +76,11 @@ class Answers:
         about, content = self.of_models[lane](asked, opened)
         return {"model": opened.place.id, "step": opened.model.step, "training": opened.in_use, **about}, content
 
+    @staticmethod
+    def _of_kind(opened: OpenModel) -> ModuleType:
+        """What answers for models that make no images."""
+        return sequences if isinstance(opened.model.game, MakesSequences | MakesMusic) else lines
+
     def described(self, opened: OpenModel) -> dict[str, Any]:
         """What a model can do: its tabs, and what each needs to know."""
         model, tabs = opened.model, list[str]()
@@ -82,8 +88,8 @@ class Answers:
         if isinstance(model.game, Translates):
             found["translate"] = translate.described(opened)
             tabs += ["translate", "draw"] if translate.can_be_drawn(model) else ["translate"]
-        elif isinstance(model.game, lines.ABILITIES):
-            found["steer"] = lines.described(opened)
+        elif isinstance(model.game, (*lines.ABILITIES, MakesSequences, MakesMusic)):
+            found["steer"] = self._of_kind(opened).described(opened)
             tabs.append("steer")
         elif isinstance(model.game, Samples):
             model.refuse_without_generator()

@@ -87,6 +87,24 @@ def lines(opened: OpenModel, number: int, seed: int, where: Sequence[str], *, fr
     return SameFile(_command("sample", opened, {"number": number, "seed": seed, "where": list(where) or None, "out": "lines.csv"}), call)
 
 
+def texts(opened: OpenModel, settings: Mapping[str, Any]) -> SameFile:
+    """Of texts."""
+    number, rest = settings["number"], {name: value for name, value in settings.items() if name != "number" and value is not None}
+    arguments = "".join(f", {name}={value!r}" for name, value in rest.items())
+    return SameFile(
+        _command("sample", opened, {**settings, "out": "texts.txt"}),
+        f"import sparring\n\ntexts = {_load(opened)}.texts({number}{arguments})\n",
+    )
+
+
+def phrases(opened: OpenModel, number: int, seed: int) -> SameFile:
+    """Of phrases of music."""
+    return SameFile(
+        _command("sample", opened, {"number": number, "seed": seed, "out": "songs.mid"}),
+        f"import sparring\n\nsongs = {_load(opened)}.songs({number}, seed={seed})\n",
+    )
+
+
 def translated(opened: OpenModel, name: str, settings: Mapping[str, Any]) -> SameFile:
     """Of the translation of a file of that name."""
     words = {"as" if word == "made" else word: value for word, value in settings.items()}

@@ -39,8 +39,8 @@ TOKEN = re.compile(
 
 
 def read_abc(content: bytes, name: str) -> list[Song]:
-    """The melodies in an ABC file, one song for each tune (X:). Repeats are not played; voices after the first and chords in brackets are not
-    read. UnusableMusicError if there is none.
+    """The melodies in an ABC file, one song for each tune (X:). Repeats are not played; voices after the first and chords in brackets are
+    not read. UnusableMusicError if there is none.
     """
     text = content.decode("utf-8", "replace")
     tunes = re.split(r"(?m)^(?=X:)", text)
@@ -53,8 +53,8 @@ def read_abc(content: bytes, name: str) -> list[Song]:
 def read_tune(text: str, name: str) -> Song | None:
     """One tune; None if there is none."""
     fields, lines, in_body = dict[str, str](), list[str](), False
-    for line in text.splitlines():
-        line = line.partition("%")[0].strip()
+    for whole in text.splitlines():
+        line = whole.partition("%")[0].strip()
         if re.match(r"[A-Za-z]:", line) and not line.startswith("|:"):
             if not (in_body and line[0] == "K"):
                 fields.setdefault(line[0], line[2:].strip())
@@ -81,16 +81,15 @@ def read_body(text: str, unit: Fraction, sharps: dict[str, int]) -> tuple[list[t
     broken, tie, tuplet, left = Fraction(1), False, Fraction(1), 0
     for match in TOKEN.finditer(text):
         if match["tuplet"]:
-            count = int(match["tuplet"][1])
-            tuplet, left = Fraction({2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(count, count), max(count, 1)), count
+            left = int(match["tuplet"][1])
+            tuplet = Fraction({2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(left, left), max(left, 1))
         elif match["broken"]:
             # a>b: the first is half as long again, the second half as long
             share = Fraction(1, 2 ** len(match["broken"]))
-            first, second = (2 - share, share) if match["broken"][0] == ">" else (share, 2 - share)
+            first, broken = (2 - share, share) if match["broken"][0] == ">" else (share, 2 - share)
             if notes and notes[-1][1] == now:
-                a, b, pitch = notes[-1]
-                notes[-1], now = (a, a + (b - a) * first, pitch), a + (b - a) * first
-            broken = second
+                now = notes[-1][0] + (now - notes[-1][0]) * first
+                notes[-1] = (notes[-1][0], now, notes[-1][2])
         elif match["tie"]:
             tie = True
         elif match["bar"]:
@@ -99,21 +98,25 @@ def read_body(text: str, unit: Fraction, sharps: dict[str, int]) -> tuple[list[t
                 bars.append((float(begin), float(now - begin)))
                 begin = now
         elif match["note"]:
-            length = unit * length_of(match["length"]) * broken * (tuplet if left else 1)
+            end = now + unit * length_of(match["length"]) * broken * (tuplet if left else 1)
             left, broken = max(0, left - 1), Fraction(1)
             if match["note"] not in "xz":
-                pitch = pitch_of(match, sharps, in_bar)
-                if tie and notes and notes[-1][1:] == (now, pitch):
-                    notes[-1] = (notes[-1][0], now + length, pitch)
-                else:
-                    notes.append((now, now + length, pitch))
-                refuse_too_many(len(notes))
-            now, tie = now + length, False
+                add_note(notes, (now, end, pitch_of(match, sharps, in_bar)), tied=tie)
+            now, tie = end, False
     if now > begin:
         bars.append((float(begin), float(now - begin)))
     if len(bars) > MOST_BARS:
         raise UnusableMusicError(f"is over {MOST_BARS:,} bars long")
     return [note for note in notes if note[1] > note[0]], bars
+
+
+def add_note(notes: list[tuple[Fraction, Fraction, int]], note: tuple[Fraction, Fraction, int], *, tied: bool) -> None:
+    """Add a note, or make the last one longer that it is tied to."""
+    if tied and notes and notes[-1][1:] == (note[0], note[2]):
+        notes[-1] = (notes[-1][0], note[1], note[2])
+    else:
+        notes.append(note)
+    refuse_too_many(len(notes))
 
 
 def pitch_of(match: re.Match[str], sharps: dict[str, int], in_bar: dict[tuple[str, int], int]) -> int:
@@ -137,7 +140,7 @@ def signature(text: str) -> dict[str, int]:
     mode = match[3].lower()
     added = MODES.get("m" if mode == "m" else mode[:3], 0)
     count = max(-7, min(7, MAJOR_KEYS.get(match[1] + match[2], 0) + added))
-    return {letter: 1 for letter in SHARPS[:count]} if count >= 0 else {letter: -1 for letter in SHARPS[::-1][:-count]}
+    return dict.fromkeys(SHARPS[:count], 1) if count >= 0 else dict.fromkeys(SHARPS[::-1][:-count], -1)
 
 
 def meter_length(text: str) -> Fraction | None:

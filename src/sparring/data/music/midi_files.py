@@ -5,6 +5,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -33,8 +34,8 @@ def mido_module() -> Any:  # noqa: ANN401 (a module)
 
 
 def read_midi(content: bytes, name: str) -> Song:
-    """The song in a MIDI file. Sustain pedals, bends, dynamics and changes of tempo after the first are not kept. UnusableMusicError for what
-    is no MIDI file, or is damaged.
+    """The song in a MIDI file. Sustain pedals, bends, dynamics and changes of tempo after the first are not kept. UnusableMusicError for
+    what is no MIDI file, or is damaged.
     """
     mido = mido_module()
     if not content.startswith(b"MThd"):
@@ -45,44 +46,59 @@ def read_midi(content: bytes, name: str) -> Song:
         raise UnusableMusicError(f"is a broken MIDI file ({problem or type(problem).__name__})") from None
     if file.ticks_per_beat <= 0:
         raise UnusableMusicError("counts time in frames of film (SMPTE), not in bars")
-    tracks: list[Track] = []
-    tempos: list[tuple[int, int]] = []
-    meters: list[tuple[int, float]] = []
-    end = 0
-    for number, messages in enumerate(file.tracks):
-        moment, notes, open_notes = 0, defaultdict[int, list[tuple[int, int, int]]](list), dict[tuple[int, int], int]()
-        label, programs = "", dict[int, int]()
-        for message in messages:
-            moment += message.time
-            if message.type == "track_name" and not label:
-                label = message.name
-            elif message.type == "set_tempo":
-                tempos.append((moment, message.tempo))
-            elif message.type == "time_signature":
-                meters.append((moment, 4 * message.numerator / message.denominator))
-            elif message.type == "program_change":
-                programs.setdefault(message.channel, message.program)
-            elif message.type in {"note_on", "note_off"}:
-                key = message.channel, message.note
-                if (begin := open_notes.pop(key, None)) is not None and moment > begin:
-                    notes[message.channel].append((begin, moment, message.note))
-                if message.type == "note_on" and message.velocity > 0:
-                    open_notes[key] = moment
-        for (channel, pitch), begin in open_notes.items():  # never ended: they last as long as the track
-            if moment > begin:
-                notes[channel].append((begin, moment, pitch))
-        end = max(end, moment)
-        for channel in sorted(notes):
-            refuse_too_many(len(notes[channel]))
-            in_quarters = [(a / file.ticks_per_beat, b / file.ticks_per_beat, pitch) for a, b, pitch in notes[channel]]
-            drums = channel == DRUM_CHANNEL
-            several = f" {channel + 1}" if len(notes) > 1 and label and number else ""
-            tracks.append(track_of(in_quarters, label + several, programs.get(channel, 0), drums=drums, channel=channel))
+    found = [read_track(messages, file.ticks_per_beat, number) for number, messages in enumerate(file.tracks)]
+    tracks = tuple(track for each in found for track in each.tracks)
     if not tracks:
         raise UnusableMusicError("is silent: it has no notes")
-    bars = bars_of(sorted(meters), file.ticks_per_beat, end)
-    tempo = 60e6 / min(tempos, default=(0, USUAL_TEMPO))[1]
-    return Song(name, tuple(tracks), bars, tempo)
+    tempos, meters = [one for each in found for one in each.tempos], [one for each in found for one in each.meters]
+    bars = bars_of(sorted(meters), file.ticks_per_beat, max(each.end for each in found))
+    return Song(name, tracks, bars, 60e6 / min(tempos, default=(0, USUAL_TEMPO))[1])
+
+
+@dataclass
+class FoundTrack:
+    """What a track of a file says. Moments are in ticks."""
+
+    tracks: list[Track] = field(default_factory=list)
+    """The notes of each of its channels."""
+    tempos: list[tuple[int, int]] = field(default_factory=list)
+    """Moments, and microseconds of a quarter note from then on."""
+    meters: list[tuple[int, float]] = field(default_factory=list)
+    """Moments, and quarter notes of a bar from then on."""
+    end: int = 0
+
+
+def read_track(messages: Any, ticks_per_quarter: int, number: int) -> FoundTrack:  # noqa: ANN401 (mido's messages)
+    """One track of a file: its notes by channel, and changes of tempo and meter."""
+    found, notes, open_notes = FoundTrack(), defaultdict[int, list[tuple[int, int, int]]](list), dict[tuple[int, int], int]()
+    label, programs, moment = "", dict[int, int](), 0
+    for message in messages:
+        moment += message.time
+        if message.type == "track_name":
+            label = label or message.name
+        elif message.type == "set_tempo":
+            found.tempos.append((moment, message.tempo))
+        elif message.type == "time_signature":
+            found.meters.append((moment, 4 * message.numerator / message.denominator))
+        elif message.type == "program_change":
+            programs.setdefault(message.channel, message.program)
+        elif message.type in {"note_on", "note_off"}:
+            begin = open_notes.pop((message.channel, message.note), None)
+            if begin is not None:
+                notes[message.channel].append((begin, moment, message.note))
+            if message.type == "note_on" and message.velocity > 0:
+                open_notes[message.channel, message.note] = moment
+    for (channel, pitch), begin in open_notes.items():  # never ended: they last as long as the track
+        notes[channel].append((begin, moment, pitch))
+    for channel in sorted(notes):
+        refuse_too_many(len(notes[channel]))
+        in_quarters = [(begin / ticks_per_quarter, end / ticks_per_quarter, pitch) for begin, end, pitch in notes[channel] if end > begin]
+        if in_quarters:
+            several = f" {channel + 1}" if len(notes) > 1 and label and number else ""
+            track = track_of(in_quarters, label + several, programs.get(channel, 0), drums=channel == DRUM_CHANNEL, channel=channel)
+            found.tracks.append(track)
+    found.end = moment
+    return found
 
 
 def bars_of(meters: list[tuple[int, float]], ticks_per_quarter: int, end: int) -> Float64[np.ndarray, "bars 2"]:
@@ -96,7 +112,7 @@ def bars_of(meters: list[tuple[int, float]], ticks_per_quarter: int, end: int) -
         if until > begin:
             if (until - begin) / length > MOST_BARS:
                 raise UnusableMusicError(f"is over {MOST_BARS:,} bars long")
-            found.append(regular_bars(until - begin, length) + [begin, 0])
+            found.append(regular_bars(until - begin, length) + np.array([begin, 0]))
     return np.concatenate(found) if found else regular_bars(0)
 
 

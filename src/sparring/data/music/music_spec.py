@@ -26,8 +26,8 @@ class TrackSpec:
 
 @dataclass(frozen=True)
 class MusicSpec(Spec):
-    """Phrases of so many bars. A sample has two planes of steps by pitches for each track, of 1 (yes) and -1 (no): first of all tracks which
-    pitches sound, then of all tracks which notes begin. So two notes of one pitch in a row are told from one that is held.
+    """Phrases of so many bars. A sample has two planes of steps by pitches for each track, of 1 (yes) and -1 (no): first of all tracks
+    which pitches sound, then of all tracks which notes begin. So two notes of one pitch in a row are told from one that is held.
     """
 
     kind: ClassVar[str] = "music"
@@ -92,12 +92,12 @@ class MusicSpec(Spec):
             TrackSpec(str(each["name"]), int(each["program"]), bool(each["drums"]), bool(each["single"])) for each in value["tracks"]
         )
         counts = tuple(tuple(map(int, row)) for row in value["chord_counts"])
-        numbers = {name: int(value[name]) for name in ("bars", "bar_steps", "lowest", "pitches")}
+        numbers: dict[str, Any] = {name: int(value[name]) for name in ("bars", "bar_steps", "lowest", "pitches")}
         spec = cls(
             tracks, bar_quarters=float(value["bar_quarters"]), tempo=float(value["tempo"]), key="C" if value["key"] == "C" else "own",
             chords=bool(value["chords"]), chord_counts=counts, **numbers,
         )  # fmt: skip
-        within = 0 <= spec.lowest and spec.pitches >= 1 and spec.lowest + spec.pitches <= 128
+        within = spec.lowest >= 0 and spec.pitches >= 1 and spec.lowest + spec.pitches <= 128
         programs = all(0 <= each.program < 128 for each in tracks)
         if not tracks or not within or not programs or min(spec.bars, spec.bar_steps) < 1 or not 0 < spec.bar_quarters <= 64:
             raise ValueError("no music is like that")
@@ -111,8 +111,8 @@ class MusicSpec(Spec):
 
 
 def rolls_of(samples: Float[Tensor, "n planes steps pitches"]) -> Bool[np.ndarray, "n planes steps pitches"]:
-    """Samples as rolls of yes and no, in their one form: only notes that sound begin, and a note begins wherever a pitch sounds that did not
-    before. Numbers above 0 are yes.
+    """Samples as rolls of yes and no, in their one form: only notes that sound begin, and a note begins wherever a pitch sounds that did
+    not before. Numbers above 0 are yes.
     """
     return canonical((samples.detach() > 0).cpu().numpy())
 

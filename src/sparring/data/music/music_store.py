@@ -78,8 +78,8 @@ def summary(dataset: MusicDataset) -> str:
     spec = dataset.spec
     tracks = ", ".join(track.name + ("" if track.single or spec.chords else " (several notes at once)") for track in spec.tracks)
     return (
-        f"{plural(len(dataset), 'phrase', 'phrases')} of {plural(spec.bars, 'bar', 'bars')} ({spec.steps} steps, {spec.pitches} pitches from "
-        f"{spec.lowest}) from {plural(songs, 'song', 'songs')}; tracks: {tracks}."
+        f"{plural(len(dataset), 'phrase', 'phrases')} of {plural(spec.bars, 'bar', 'bars')} ({spec.steps} steps, {spec.pitches} pitches "
+        f"from {spec.lowest}) from {plural(songs, 'song', 'songs')}; tracks: {tracks}."
     )
 
 

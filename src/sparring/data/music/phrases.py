@@ -101,7 +101,7 @@ def joined_bars(bars: Float64[np.ndarray, "bars 2"], quarters: float) -> Float64
 
 def transposed(song: Song, semitones: int) -> Song:
     """The song higher by so many semitones; drums stay."""
-    tracks = tuple(track if track.drums else replace(track, notes=track.notes + [0, 0, semitones]) for track in song.tracks)
+    tracks = tuple(track if track.drums else replace(track, notes=track.notes + np.array([0, 0, semitones])) for track in song.tracks)
     return replace(song, tracks=tracks)
 
 

@@ -16,6 +16,14 @@ from sparring.health.diagnosis.rules.explicit import (
     worse_than_uniform,
 )
 from sparring.health.diagnosis.rules.molecules import invalid_molecules, molecules_alike, molecules_in_pieces
+from sparring.health.diagnosis.rules.music import (
+    copied_phrases,
+    empty_bars,
+    fragmented_notes,
+    notes_everywhere,
+    same_phrase,
+    silent_music,
+)
 from sparring.health.diagnosis.rules.orders import products_lost, purchases_independent, season_lost
 from sparring.health.diagnosis.rules.other_programs import noise
 from sparring.health.diagnosis.rules.records import codes_independent, codes_lost, codes_per_patient_wrong, copied_patients
@@ -29,6 +37,7 @@ from sparring.health.diagnosis.rules.samples import (
     no_progress,
     saturated_samples,
 )
+from sparring.health.diagnosis.rules.sequences import never_ends, repeated_tokens, same_sequence, sequences_alike
 from sparring.health.diagnosis.rules.series import explodes, no_memory, paths_alike, seasonality_lost
 from sparring.health.diagnosis.rules.setup import (
     batch_norm_mixing,
@@ -50,16 +59,19 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     memorization, dead_layers, exploding_weights, checkerboard_artifacts, saturated_samples, noise, ignored_classes, forgetting,
     no_progress, pairs_wrong, category_lost, rare_category_inflated, copied_rows, no_memory, seasonality_lost, paths_alike, explodes,
     codes_lost, codes_independent, codes_per_patient_wrong, copied_patients, products_lost, purchases_independent, season_lost,
+    same_sequence, sequences_alike, repeated_tokens, never_ends,
     posterior_collapse, worse_than_uniform, overfitting_likelihood, round_trip_error, singular_convolution, encoder_finds_nothing,
     invalid_molecules, molecules_alike, molecules_in_pieces, rewordings_same, rewordings_copy, rewordings_astray,
+    silent_music, notes_everywhere, same_phrase, empty_bars, fragmented_notes, copied_phrases,
 )  # fmt: skip
 NAMES = tuple(rule.__name__.replace("_", " ") for rule in RULES)
 """The names of all findings: each rule is called as its finding is."""
 IN_SAMPLES = {
     "mode collapse", "missing modes", "checkerboard artifacts", "saturated samples", "ignored classes", "forgetting", "no progress",
     "no memory", "seasonality lost", "paths alike", "codes lost", "codes independent", "codes per patient wrong", "products lost",
-    "purchases independent", "season lost", "invalid molecules", "molecules alike", "molecules in pieces", "rewordings same",
-    "rewordings copy", "rewordings astray",
+    "purchases independent", "season lost", "same sequence", "sequences alike", "repeated tokens", "never ends", "invalid molecules",
+    "molecules alike", "molecules in pieces", "rewordings same", "rewordings copy", "rewordings astray", "silent music",
+    "notes everywhere", "same phrase", "empty bars", "fragmented notes",
 }  # fmt: skip
 """Findings that show in samples, whatever brought them about."""
 BRINGS_ABOUT: Mapping[str, set[str]] = {
@@ -103,14 +115,21 @@ BRINGS_ABOUT: Mapping[str, set[str]] = {
     },
     "missing modes": {"forgetting", "no progress"},
     "paths alike": {"no memory", "seasonality lost", "oscillation", "forgetting"},
+    "same sequence": {"mode collapse", "missing modes", "sequences alike", "repeated tokens", "oscillation", "forgetting", "no progress"},
+    "sequences alike": {"missing modes", "forgetting"},
+    "repeated tokens": {"sequences alike", "mode collapse", "no progress"},
+    "never ends": {"sequences alike", "no progress"},
     "oscillation": {"missing modes", "forgetting", "no progress"},
+    "silent music": {"empty bars", "same phrase", "fragmented notes", "mode collapse", "missing modes"},
+    "notes everywhere": {"fragmented notes", "missing modes"},
+    "same phrase": {"mode collapse", "missing modes", "empty bars", "fragmented notes"},
     "noise": {"no progress", "checkerboard artifacts", "oscillation", "mode collapse"},
     "learning rate": {"paths alike", "mode collapse", "missing modes", "no progress", "dead layers", "frozen network"},
     "batch norm mixing": IN_SAMPLES | {"weak discriminator"},
 }
 """By the name of a finding, other findings that it brings about: those say less where it is found. Of two that can bring about each other,
 the cause is the one that began first, or else the one that is listed first here."""
-SAMPLES_ARE = {"series": "window", "records": "patient", "orders": "line"}
+SAMPLES_ARE = {"series": "window", "records": "patient", "orders": "line", "sequences": "text", "music": "phrase"}
 """What samples are called, by the kind of data, where it is not images."""
 CONFIDENCE_OF_EFFECTS = 0.5
 """What the confidence of a finding is multiplied with if another one brings it about."""

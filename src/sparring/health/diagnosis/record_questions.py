@@ -40,7 +40,7 @@ def is_mature(record: Record) -> bool:
 def has_images(record: Record) -> bool:
     """Whether the data are known, and images. (Points in the plane have one pixel.)"""
     shape = SHAPE.of(record.data, None)
-    return bool(shape) and len(shape) == 3
+    return bool(shape) and len(shape) == 3 and record.kind_of_data != "music"
 
 
 def describe_image_count(record: Record) -> str:
@@ -56,8 +56,13 @@ def has_series(record: Record) -> bool:
 
 
 def has_no_pixels(record: Record) -> bool:
-    """Whether samples are windows, patients or order lines, whose values have no range."""
-    return record.kind_of_data in {"series", "records", "orders"}
+    """Whether samples are windows, patients, order lines, texts or phrases, whose values have no range, or no others than its ends."""
+    return record.kind_of_data in {"series", "records", "orders", "sequences", "music"}
+
+
+def has_sequences(record: Record) -> bool:
+    """Whether the data are sequences of tokens."""
+    return record.kind_of_data == "sequences"
 
 
 def learns_returns(record: Record) -> bool:

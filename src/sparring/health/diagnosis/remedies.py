@@ -10,7 +10,7 @@ from sparring.core.formatting import rounded
 from sparring.core.settings_checks import plain
 from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.health.diagnosis.finding import Remedy
-from sparring.health.diagnosis.record_questions import generator_saturates, has_series
+from sparring.health.diagnosis.record_questions import generator_saturates, has_sequences, has_series
 from sparring.health.diagnosis.training_record import Record
 from sparring.runs.config import described
 
@@ -43,8 +43,10 @@ WASSERSTEIN = {
     "label_smoothing": 0.0,
 }
 """Gulrajani et al. 2017, algorithm 1: a critic whose gradient does not vanish. Its five steps make training slow."""
-NO_IMAGES = ("points", "series", "records", "orders")
+NO_IMAGES = ("points", "series", "records", "orders", "sequences", "music")
 """Kinds of data that are not augmented, and whose networks have no norms."""
+MILD_SHARPNESS = 10.0
+"""Largest inverse temperature of a Gumbel softmax with which samples stay varied."""
 RATE_CHANGES = {0.01: "a hundredth of the", 0.25: "a quarter of the", 4.0: "four times the"}
 """Changes of learning rates, in words."""
 
@@ -99,6 +101,8 @@ def against_weak_discriminator(record: Record) -> tuple[Remedy, ...]:
 
 def against_mode_collapse(record: Record) -> tuple[Remedy, ...]:
     """When samples are too much alike."""
+    if has_sequences(record):
+        return against_alike_sequences(record)
     own = recipe_defaults(record, *LEARNING_RATES)
     found = _remedy(record, "Use the recipe's own learning rates.", own)
     found += _relativistic(record) + _other_gamma(record, 0.25, "Lower gamma, the weight of R1 and R2, to a quarter.")
@@ -115,6 +119,8 @@ def against_mode_collapse(record: Record) -> tuple[Remedy, ...]:
 
 def against_non_convergence(record: Record) -> tuple[Remedy, ...]:
     """When the game does not converge."""
+    if has_sequences(record):
+        return _smaller_steps_of_sequences(record)
     own = recipe_defaults(record, *LEARNING_RATES, "optimizer", "objective")
     found = []
     is_critic = record.objective is not None and record.objective.is_critic
@@ -129,6 +135,8 @@ def against_non_convergence(record: Record) -> tuple[Remedy, ...]:
 
 def against_overfitting(record: Record) -> tuple[Remedy, ...]:
     """When the discriminator overfits."""
+    if has_sequences(record):
+        return (Remedy(action="Take more texts, raise the discriminator's dropout (--discriminator-dropout), or stop earlier."),)
     if has_series(record):
         action = (
             "Take longer series or more of them, smaller networks (--hidden), or stop earlier. Where the series changes with time, the "
@@ -140,12 +148,46 @@ def against_overfitting(record: Record) -> tuple[Remedy, ...]:
     return _distinct(found) or (Remedy(action="Augment everything that the discriminator sees, or stop earlier."),)
 
 
+def against_alike_sequences(record: Record) -> tuple[Remedy, ...]:
+    """When generated sequences of tokens are too much alike."""
+    settings, found = record.settings, []
+    if (sharpness := settings.get("sharpness")) and sharpness > MILD_SHARPNESS:
+        action = "Lower the largest inverse temperature: samples get more varied, and somewhat worse."
+        found.append(Remedy(action=action, settings={"sharpness": MILD_SHARPNESS}))
+    if "generator_learning_rate" in settings:
+        found += _smaller_steps_of_sequences(record)
+        found.append(
+            Remedy(action="Stop earlier: variety is lost while quality still rises. Compare checkpoints with: sparring judge RUN.")
+        )
+    else:
+        found.append(Remedy(action="Train for longer, or ask for samples at a temperature nearer to 1."))
+    return tuple(found)
+
+
+def against_repeated_tokens(record: Record) -> tuple[Remedy, ...]:
+    """When a token is repeated, or sequences do not end."""
+    longer = Remedy(action="Train for longer: which tokens are frequent is learned before what follows what.")
+    return (longer, *(_smaller_steps_of_sequences(record) if "generator_learning_rate" in record.settings else ()))
+
+
+def _smaller_steps_of_sequences(record: Record) -> tuple[Remedy, ...]:
+    """A smaller rate in adversarial steps, and more steps by likelihood before them."""
+    rate, steps = record.settings.get("generator_learning_rate"), record.settings.get("fit_steps")
+    found = []
+    if isinstance(rate, float):
+        action = "Lower the learning rate of the generator's adversarial steps to a third."
+        found.append(Remedy(action=action, settings={"generator_learning_rate": rounded(rate / 3)}))
+    if isinstance(steps, int):
+        found.append(Remedy(action="Let the generator learn longer by likelihood first.", settings={"fit_steps": max(1000, 2 * steps)}))
+    return tuple(found) or (Remedy(action="Lower the learning rate (--learning-rate)."),)
+
+
 # ---------------------------------------------------------------------------------------------------- how remedies are made
 
 
 def is_adversarial(record: Record) -> bool:
     """Whether the recipe has the settings of a generator against a discriminator."""
-    return "discriminator_steps" in record.settings
+    return "discriminator_steps" in record.settings and not has_sequences(record)
 
 
 def recipe_defaults(record: Record, *names: str) -> dict[str, Any]:

@@ -72,6 +72,9 @@ PANELS = (
     Panel("largest value", "1: as in the data", signals.LARGEST_VALUE, (0, 1)),
     Panel("frequencies of codes", "root mean squared difference to the data's", signals.CODE_FREQUENCIES, (0,)),
     Panel("pairs of codes", "root mean squared difference of their correlations", signals.CODE_PAIRS, (0,)),
+    Panel("consonance", "share of the intervals between tracks", signals.CONSONANCE, (0, 1)),
+    Panel("longer notes", "share of the notes that are longer than a step", signals.QUALIFIED_NOTES, (0, 1)),
+    Panel("empty bars", "share of the bars of tracks in which nothing sounds", signals.EMPTY_BARS, (0, 1)),
     Panel("saturation", "share of values at either end of the range", signals.SATURATION, (0,)),
     Panel("checkerboard", "share of the variation that alternates from pixel to pixel", signals.CHECKERBOARD, (0,)),
 )
@@ -128,7 +131,14 @@ def html(verdict: Verdict) -> str:
             if signal.name in record.data and not (has_no_pixels(record) and signal in OF_PIXELS)
         ],
         unbroken=unbroken,
-        noun={"points": "points", "series": "windows", "records": "patients", "orders": "lines"}.get(record.kind_of_data, "images"),
+        noun={
+            "points": "points",
+            "series": "windows",
+            "records": "patients",
+            "orders": "lines",
+            "sequences": "texts",
+            "music": "phrases",
+        }.get(record.kind_of_data, "images"),
     )
 
 

@@ -91,6 +91,16 @@ above the second, and the share of valid ones is above the third."""
 MORE_IN_PIECES = 0.2
 """By how much the share of samples that are several molecules in one is above the data's, before it is found to be wrong. A choice."""
 
+# ---------------------------------------------------------------------------------------------------- music
+
+SILENT_PHRASES, EMPTY_BARS, SAME_PHRASE, COPIED_PHRASES = 0.1, 0.15, 0.2, 0.1
+"""By how much more of the phrases than of the data's are silent, or the same, or copies, and bars are empty, from which on it is wrong.
+Choices, far from what healthy runs have."""
+NOTES_EVERYWHERE = 3.0
+"""Times the data's share of cells that sound beyond which notes are everywhere."""
+FRAGMENTED_NOTES = 0.3
+"""By how much less of the notes than of the data's are longer than a step, from which on they are fragments."""
+
 # ---------------------------------------------------------------------------------------------------- rewordings
 
 COPIED_REWORDINGS, SAME_REWORDINGS, ASTRAY_REWORDINGS = 0.5, 0.1, 0.8
@@ -293,6 +303,17 @@ ones 0.02 to 0.68. Measured on the bundled images."""
 SHIFTED_RANGE, HALVED_RANGE = 0.3, 0.1
 """How much brighter (of [-1, 1]) the darkest hundredth of samples is than the darkest tenth of real images where they are scaled wrongly,
 or the other way round; and how near it comes to what scaling twice gives. Measured on failures made on purpose."""
+
+SAME_SEQUENCE = 0.1
+"""By how much the share of the most frequent sequence exceeds that of the data where a generator has collapsed. Of 256 sequences, so many
+more than in the data do not come by chance."""
+MORE_ALIKE = 0.5
+"""The part of the way from the data's self-BLEU to 1 above which sequences are alike. Measured on failures made on purpose: variations of
+twelve texts."""
+LONGER_RUNS = 2.0
+"""Times as long as in the data, and one token more, that runs of one token are where tokens are repeated."""
+ENDING, ENDS_LOST = 0.2, 0.5
+"""Share of real sequences that must end before the largest length, and the part of it that must be left."""
 
 # ---------------------------------------------------------------------------------------------------- usual values
 

@@ -12,6 +12,7 @@ from sparring import recipes
 from sparring.core.errors import SettingsError, did_you_mean, listed
 from sparring.core.formatting import flags, plural
 from sparring.data.images.image_spec import ImageSpec
+from sparring.data.music.open_songs import is_music
 from sparring.data.open_by_name import open_source
 from sparring.data.pairs.derived_inputs import DerivedInput, parse_derived_input
 from sparring.data.pairs.pairs import Pairing
@@ -30,6 +31,7 @@ from sparring.health.doctor.data_checks import (
     suitable_size,
 )
 from sparring.health.doctor.kind_advice import KindAdvice
+from sparring.health.doctor.music_advice import advise_music
 from sparring.health.doctor.recommend_recipe import LARGEST_SIDE_WITHOUT_SIZE, changed_settings, recommend
 from sparring.health.doctor.recommend_translation_recipe import TranslatorAdvice, advise_translators, holds_two_sets
 from sparring.health.doctor.records_advice import advise_records
@@ -196,6 +198,8 @@ def _adviser(data: str, records: RecordsReading | None) -> Callable[[TrainSettin
         if problems := reading.problems():
             raise SettingsError(listed("These settings cannot be used:", problems))
         return partial(advise_records, data, reading)
+    if is_music(data):
+        return partial(advise_music, data)
     if are_sequences(data):
         return partial(advise_texts, data)
     return partial(advise_table, data) if is_table(data) else None

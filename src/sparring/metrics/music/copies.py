@@ -6,7 +6,7 @@ from jaxtyping import Bool
 
 def without_key(roll: Bool[np.ndarray, "planes steps pitches"]) -> bytes:
     """What is the same of a roll and of all its transpositions. Empty for silence."""
-    used = roll.any(axis=(0, 1))
+    used: np.ndarray = np.any(roll, axis=(0, 1))
     if not used.any():
         return b""
     first, last = int(used.argmax()), len(used) - int(used[::-1].argmax())

@@ -9,8 +9,8 @@ NARROWEST = 0.05
 
 
 def wasserstein(real: Float64[np.ndarray, " n"], made: Float64[np.ndarray, " m"]) -> float:
-    """Wasserstein distance of two samples, in standard deviations of the real one (of values that are all alike: in their own unit). What is
-    NaN is left out; 1 standard deviation at least counts for samples without any value where the other has some.
+    """Wasserstein distance of two samples, in standard deviations of the real one (of values that are all alike: in their own unit). What
+    is NaN is left out; 1 standard deviation at least counts for samples without any value where the other has some.
     """
     real, made = real[~np.isnan(real)], made[~np.isnan(made)]
     if not len(real) or not len(made):
@@ -27,8 +27,8 @@ def quantiles(values: Float64[np.ndarray, " n"], levels: Float64[np.ndarray, " k
 
 
 def overlapping_area(real: Float64[np.ndarray, " n"], made: Float64[np.ndarray, " m"]) -> float:
-    """The area under both densities, from 0 to 1 (Yang and Lerch 2020, section 3.2). Kernels are normal, of Scott's width. What is NaN is left
-    out; 0 for samples without any value where the other has some.
+    """The area under both densities, from 0 to 1 (Yang and Lerch 2020, section 3.2). Kernels are normal, of Scott's width. What is NaN is
+    left out; 0 for samples without any value where the other has some.
     """
     real, made = real[~np.isnan(real)], made[~np.isnan(made)]
     if not len(real) or not len(made):

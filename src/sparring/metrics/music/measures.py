@@ -1,5 +1,5 @@
-"""What phrases are like: a number for each. The definitions are MusPy's where it has them (Dong et al. 2020, arXiv:2008.01951), MuseGAN's for
-qualified notes and tonal distance (Dong et al. 2018, section 5.2). NaN where a phrase has nothing to measure, as silence has no pitch.
+"""What phrases are like: a number for each. The definitions are MusPy's where it has them (Dong et al. 2020, arXiv:2008.01951), MuseGAN's
+for qualified notes and tonal distance (Dong et al. 2018, section 5.2). NaN where a phrase has nothing to measure, as silence has no pitch.
 """
 
 import itertools
@@ -115,7 +115,7 @@ def empty_bars(sounding: Rolls, bar_steps: int) -> PerPhrase:
 
 def groove_consistency(begins: Rolls, bar_steps: int) -> PerPhrase:
     """1 minus the mean share of steps on which notes begin in one of two neighboring bars alone. NaN for phrases of one bar."""
-    grooves = by_bars(begins, bar_steps).any(axis=(1, 4))
+    grooves: np.ndarray = np.any(by_bars(begins, bar_steps), axis=(1, 4))
     if grooves.shape[1] < 2:
         return np.full(len(begins), np.nan)
     return 1 - (grooves[:, 1:] != grooves[:, :-1]).mean(axis=(1, 2))
@@ -131,7 +131,7 @@ def note_lengths(sounding: Rolls, begins: Rolls, steps_per_quarter: float) -> tu
 
 def consonance(sounding: Rolls) -> PerPhrase:
     """Share of the intervals between any two tracks that are consonant, step by step. NaN where no two tracks sound together."""
-    n, tracks, steps, pitches = sounding.shape
+    n, tracks, _, pitches = sounding.shape
     good, total = np.zeros(n), np.zeros(n)
     apart = np.abs(np.arange(pitches)[:, None] - np.arange(pitches))
     fits = np.isin(apart % OCTAVE, CONSONANT).astype(np.float32)

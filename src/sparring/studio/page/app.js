@@ -5,6 +5,7 @@ import { draw } from "./draw.js";
 import { judge } from "./judge.js";
 import { learn } from "./learn.js";
 import { lines } from "./lines.js";
+import { music, texts } from "./sequences.js";
 import { steer } from "./steer.js";
 import { translate } from "./translate.js";
 import { watch } from "./watch.js";
@@ -113,7 +114,7 @@ async function show() {
   };
   page.context = context;
   const view = about.steer?.view;
-  const open = { steer: view === "lines" || view === "curves" ? lines : steer, watch, judge, translate, draw, learn }[tab];
+  const open = { steer: { lines, curves: lines, texts, music }[view] ?? steer, watch, judge, translate, draw, learn }[tab];
   page.close = open(context) ?? null;
 }
 
