@@ -58,6 +58,13 @@ def test_failures_made_on_purpose_are_found(how: str, name: str | None, data: Se
     assert (found[0] if found else None) == name
 
 
+def test_titles_need_not_tell_their_score_by_nearness(data: SequenceDataset) -> None:
+    facts = {"label_agreement": 0.33, "label_agreement/by_chance": 0.33, "measured": 1000}
+    for classes, expected in ((data.spec.classes, []), (("a", "b", "c"), ["uninformative labels"])):
+        config = {"spec": {**data.spec.to_json(), "classes": classes}}
+        assert [each.name for each in diagnose(Record(Path("run"), "run", data=facts, data_config=config))] == expected
+
+
 def test_every_signal_is_measured_of_rewordings_alone(data: SequenceDataset) -> None:
     probe = rewording_probe(data, 0)
     assert probe is not None
