@@ -84,8 +84,8 @@ def unknown(keys: set[str]) -> set[str]:
 
 def test_no_two_signals_of_a_line_have_the_same_name() -> None:
     sources: list[tuple[Source, ...]] = [
-        ("data", "table data", "series data", "records data", "orders data"),
-        ("game", "weights", "table game", "explicit game", "series game", "records game", "orders game"),
+        ("data", "table data", "series data", "records data", "orders data", "music data"),
+        ("game", "weights", "table game", "explicit game", "series game", "records game", "orders game", "music game"),
         ("training", "explicit"),
         ("sheets",),
         ("real images beside sheets",),

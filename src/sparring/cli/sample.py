@@ -52,8 +52,7 @@ def sample(
         out: What to write. For images: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images; of models that
             work pixel by pixel also a video of that (.gif, .mp4). For rows, windows, patients and lines: .csv, .tsv, .parquet, .feather,
             .jsonl or .xlsx; for the lines of a product also .html, a page with the demand that they foresee. For music: .mid or .wav (one
-            phrase
-            after the other), .png (piano rolls), or a folder of .mid files. Default: RUN-seed-SEED.png, .csv or .mid.
+            phrase after the other), .png (piano rolls), or a folder of .mid files. Default: RUN-seed-SEED.png, .csv or .mid.
         seed_style: How seeds become latents: own, or nvidia, for StyleGANs: the images that NVIDIA's programs make of the seeds from --seed
             on, one each.
     """
