@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparring.core.errors import SparringError
-from sparring.games.capabilities import Samples, Translates
+from sparring.games.capabilities import MakesMusic, Samples, Translates
 from sparring.studio import learn, lines, nearest, steer, translate
 from sparring.studio.asked import Asked
 from sparring.studio.open_models import OpenModel, OpenModels
@@ -85,7 +85,7 @@ class Answers:
         elif isinstance(model.game, lines.ABILITIES):
             found["steer"] = lines.described(opened)
             tabs.append("steer")
-        elif isinstance(model.game, Samples):
+        elif isinstance(model.game, Samples) and not isinstance(model.game, MakesMusic):
             model.refuse_without_generator()
             found["steer"] = steer.described(opened, self.models)
             tabs.append("steer")

@@ -43,7 +43,7 @@ def read_midi(content: bytes, name: str) -> Song:
     try:
         file = mido.MidiFile(file=io.BytesIO(content), clip=True)
     except Exception as problem:  # whatever the parser stumbles on
-        raise UnusableMusicError(f"is a broken MIDI file ({problem or type(problem).__name__})") from None
+        raise UnusableMusicError(f"is a broken MIDI file ({str(problem) or type(problem).__name__})") from None
     if file.ticks_per_beat <= 0:
         raise UnusableMusicError("counts time in frames of film (SMPTE), not in bars")
     found = [read_track(messages, file.ticks_per_beat, number) for number, messages in enumerate(file.tracks)]
