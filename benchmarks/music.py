@@ -1,11 +1,12 @@
-"""What models of music reach on Bach's chorales, beside floors and a ceiling. Prints a table of Markdown, and writes piano rolls to look at.
+"""What models of music reach on Bach's chorales, beside floors and a ceiling. Prints a table of Markdown, and writes piano rolls to look
+at.
 
     python benchmarks/music.py runs/musegan [runs/...] [--out rolls.png]
     nice -n 10 python benchmarks/music.py --train runs/musegan --recipe musegan --minutes 10
 
-All songs are in C major or A minor (--key C), and an eighth of them are held out. Floors: tracks of different phrases; a Markov chain of each
-voice by itself; ceiling: held-out chorales; and copies of training phrases, which are perfect but for being copies. The errors are of as many
-phrases as are held out, of which those of one chorale overlap.
+All songs are in C major or A minor (--key C), and an eighth of the phrases is held out. Floors: tracks of different phrases; a Markov chain
+of each voice by itself. Ceiling: held-out chorales; and copies of training phrases, which are perfect but for being copies. As many phrases
+are scored as are held out.
 """
 
 import argparse

@@ -122,8 +122,8 @@ def compare(
         )
     if len(data) > 1 and judged == {"phrases"} and len(set(data.values())) == 1:
         raise SettingsError(
-            "These runs learned other phrases of the same songs, so their scores cannot be compared. Train them with the same --bars, --key, "
-            "--tracks and --melody."
+            "These runs learned other phrases of the same songs, so their scores cannot be compared. Train them with the same --bars, "
+            "--key, --tracks and --melody."
         )
     if len(data) > 1:
         raise SettingsError(f"These runs were trained on different data, so their scores cannot be compared: {', '.join(data.values())}.")
