@@ -33,9 +33,9 @@ class MuseGAN(GivenSettings):
     penalty."""
     learning_rate: float = 1e-3
     """Learning rate of both networks, unless discriminator_learning_rate is given."""
-    r1: float | None = 1.0
+    r1: float | None = 3.0
     """Weight gamma of R1, half of which times the squared gradient at real samples is added (Mescheder 2018). 0: no penalty."""
-    r2: float | None = 1.0
+    r2: float | None = 3.0
     """Weight gamma of R2, the same at generated samples. 0: no penalty."""
     penalty_every: int = 4
     """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization, Karras

@@ -20,8 +20,7 @@ USUAL_TEMPO = 500_000
 TICKS = 480
 """Ticks of a quarter note in files that are written, at the least."""
 VELOCITY = 80
-OURS = 16
-"""Number of MIDI channels."""
+CHANNELS = 16
 
 
 def mido_module() -> Any:  # noqa: ANN401 (a module)
@@ -136,7 +135,7 @@ def midi_bytes(song: Song) -> bytes:
             mido.MetaMessage("end_of_track", time=end),
         ])
     )  # fmt: skip
-    channels = itertools.cycle(channel for channel in range(OURS) if channel != DRUM_CHANNEL)
+    channels = itertools.cycle(channel for channel in range(CHANNELS) if channel != DRUM_CHANNEL)
     for track in song.tracks:
         channel = DRUM_CHANNEL if track.drums else next(channels)
         messages = mido.MidiTrack([
