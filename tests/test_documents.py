@@ -128,7 +128,7 @@ def test_flags_within_sentences_exist(capsys: pytest.CaptureFixture[str]) -> Non
         [verb] for verb in ("data prepare", "data inspect", "doctor", "resume", "diagnose", "sample", "interpolate", "translate", "pack")
     ]
     pages += [[verb] for verb in ("import", "judge", "compare", "playground gan", "eye filters", "eye classify")]
-    pages += [[verb] for verb in ("simulate", "forecast", "allocate", "score", "push", "pull", "export", "studio")]
+    pages += [[verb] for verb in ("simulate", "forecast", "allocate", "score", "harmonize", "push", "pull", "export", "studio")]
     pages += [[f"latent {name}"] for name in ("mix", "truncation", "project", "directions", "move", "steer", "arithmetic", "drop")]
     for page in pages:
         with pytest.raises(SystemExit):

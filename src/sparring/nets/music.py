@@ -18,6 +18,9 @@ from torch.nn.functional import leaky_relu, linear, one_hot, pad
 
 SLOPE = 0.2
 OCTAVE = 12
+PRIVATE = 0.1
+"""How much of what a track does comes of its own latents at first, beside the shared ones: what the others do not know, they cannot fit.
+"""
 
 
 def factors_of(steps: int) -> list[int]:
@@ -217,7 +220,7 @@ class Generator(nn.Module):
             channels = narrower
         tracks, pitches, deviation = shape.tracks, shape.pitches, 1 / math.sqrt(width)
         self.to_tracks = Neighbors(channels, width * tracks)
-        self.own = nn.Parameter(torch.randn(tracks, 2 * latent_size, width) / math.sqrt(2 * latent_size))
+        self.own = nn.Parameter(torch.randn(tracks, 2 * latent_size, width) * PRIVATE / math.sqrt(2 * latent_size))
         self.tracks = Neighbors(width * tracks, width * tracks, groups=tracks)
         self.by_pitch = nn.Parameter(torch.randn(tracks, width, 2, pitches) * deviation)
         self.by_class = nn.Parameter(torch.randn(tracks, width, 2, OCTAVE) * deviation)
