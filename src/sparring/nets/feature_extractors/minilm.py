@@ -44,8 +44,8 @@ class Layer(nn.Module):
         query, key, value = (linear(x, *each).view(n, t, HEADS, -1).transpose(1, 2) for each in (self.query, self.key, self.value))
         scores = query @ key.transpose(2, 3) / math.sqrt(FEATURES / HEADS)
         attended = scores.masked_fill(~read[:, None, None], -torch.inf).softmax(dim=3) @ value
-        x = layer_norm(x + linear(attended.transpose(1, 2).reshape(n, t, FEATURES), *self.out), (FEATURES,), *self.norm, EPSILON)
-        return layer_norm(x + linear(gelu(linear(x, *self.widen)), *self.narrow), (FEATURES,), *self.last_norm, EPSILON)
+        x = layer_norm(x + linear(attended.transpose(1, 2).reshape(n, t, FEATURES), *self.out), (FEATURES,), self.norm[0], self.norm[1], EPSILON)
+        return layer_norm(x + linear(gelu(linear(x, *self.widen)), *self.narrow), (FEATURES,), self.last_norm[0], self.last_norm[1], EPSILON)
 
 
 def _linear(weights: WeightReader, name: str, after: int = FEATURES, before: int = FEATURES) -> nn.ParameterList:
@@ -77,7 +77,7 @@ class MiniLM(nn.Module):
 
     def forward(self, codes: Int64[Tensor, "n t"], read: Bool[Tensor, "n t"]) -> Float[Tensor, "n 384"]:
         """The mean over the places that have a piece, divided by its length."""
-        x = layer_norm(self.pieces[codes] + self.places[: codes.shape[1]], (FEATURES,), *self.norm, EPSILON)
+        x = layer_norm(self.pieces[codes] + self.places[: codes.shape[1]], (FEATURES,), self.norm[0], self.norm[1], EPSILON)
         for layer in self.layers:
             x = layer(x, read)
         return normalize((x * read[:, :, None]).sum(dim=1) / read.sum(dim=1, keepdim=True))
