@@ -44,8 +44,12 @@ class Layer(nn.Module):
         query, key, value = (linear(x, *each).view(n, t, HEADS, -1).transpose(1, 2) for each in (self.query, self.key, self.value))
         scores = query @ key.transpose(2, 3) / math.sqrt(FEATURES / HEADS)
         attended = scores.masked_fill(~read[:, None, None], -torch.inf).softmax(dim=3) @ value
-        x = layer_norm(x + linear(attended.transpose(1, 2).reshape(n, t, FEATURES), *self.out), (FEATURES,), self.norm[0], self.norm[1], EPSILON)
-        return layer_norm(x + linear(gelu(linear(x, *self.widen)), *self.narrow), (FEATURES,), self.last_norm[0], self.last_norm[1], EPSILON)
+        x = layer_norm(
+            x + linear(attended.transpose(1, 2).reshape(n, t, FEATURES), *self.out), (FEATURES,), self.norm[0], self.norm[1], EPSILON
+        )
+        return layer_norm(
+            x + linear(gelu(linear(x, *self.widen)), *self.narrow), (FEATURES,), self.last_norm[0], self.last_norm[1], EPSILON
+        )
 
 
 def _linear(weights: WeightReader, name: str, after: int = FEATURES, before: int = FEATURES) -> nn.ParameterList:
