@@ -43,14 +43,14 @@ ROWS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }  # fmt: skip
 """By name: recipe, data and settings."""
 TRIED = 40
-"""Steps from which the number of steps in the time is foretold, after as many that do not count."""
+"""Half of the steps from which it is foretold how many fit into the time."""
 
 
 def trained(recipe: str, data: str, seconds: float, seed: int, folder: Path, settings: dict[str, Any]) -> tuple[Any, int, float]:
     """A model after so many seconds of the processor, its steps, and the seconds that it took."""
     quiet: dict[str, Any] = {"console": Console(quiet=True), "seed": seed, "threads": 1, "device": "cpu"}
     end = time.process_time() + seconds
-    steps = 2 * TRIED
+    steps = added = 2 * TRIED
     while True:
         before = time.process_time()
         if (folder / "run").exists():
@@ -58,10 +58,10 @@ def trained(recipe: str, data: str, seconds: float, seed: int, folder: Path, set
         else:
             model = sparring.train(recipe, data, folder / "run", steps=steps, **quiet, **settings)
         taken, left = time.process_time() - before, end - time.process_time()
-        done = model.step or steps
         if left < 0.05 * seconds:
-            return model, done, seconds - left
-        steps = done + max(TRIED, int(0.5 * left / taken * (TRIED if done == 2 * TRIED else done / 2)))
+            return model, steps, seconds - left
+        added = max(TRIED, int(0.7 * left * added / taken))  # less than fits, as steps of a later phase may cost more
+        steps += added
 
 
 def row(name: str, asked: argparse.Namespace) -> dict[str, Any]:

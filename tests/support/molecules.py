@@ -19,8 +19,8 @@ def moses(n: int = 200, name: str = "moses20k") -> tuple[str, ...]:
 
 SMALL_OF: Mapping[str, Mapping[str, Any]] = {
     "latentgan": {
-        "notation": "selfies", "code_size": 6, "decoder_hidden": 8, "generator_hidden": (8,), "discriminator_hidden": (8,), "latent_size": 4,
-        "autoencoder_steps": 2, "steps": 4,
+        "notation": "selfies", "code_size": 6, "decoder_hidden": 8, "generator_hidden": (8,), "discriminator_hidden": (8,),
+        "latent_size": 4, "autoencoder_steps": 2, "steps": 4,
     },
     "molgan": {
         "notation": "graph", "latent_size": 4, "generator_hidden": (8,), "convolutions": (6, 5), "graph_features": 7,

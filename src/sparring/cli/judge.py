@@ -87,9 +87,8 @@ def judge(
             music: 1,024 phrases.)
         seed: Seed of those images.
         truncation: Truncation of those images, as in `sparring sample`. Default: no truncation.
-        held_out: Real images, a table or songs not used for training, to detect copies. Default for runs on tables and health records:
-        the rows
-            or patients held out.
+        held_out: Real images, a table or songs not used for training, to detect copies. Default for runs on tables and health
+            records: the rows or patients held out.
         weights: A file with other weights for the feature network. Default: the published weights.
         resize: How images are resized for the feature network: bicubic (antialiased) or bilinear (as in TensorFlow 1). Default: as the
             feature network defines it.

@@ -112,13 +112,13 @@ class LatentSequenceGame(TwoPlayerGame):
 
     def of_codes(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n length"]:
         """See `capabilities.HasCodes`."""
-        return self.in_chunks(lambda rows, _: self.decoded(normalized(rows)), codes, None)
+        return self.in_chunks(lambda rows, _: self.decoded(rows), codes, None)
 
     def decoded(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n length"]:
-        """The most likely sequence of each code."""
+        """The most likely sequence of each code, which need not be normalized."""
         spec = self.sequence_spec
         with evaluating(self.decoder):
-            return self.decoder.decode(codes, spec.length, never=spec.unknown).float()
+            return self.decoder.decode(normalized(codes), spec.length, never=spec.unknown).float()
 
     def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
         """See `capabilities.Exports`: there is none."""
@@ -146,23 +146,23 @@ class LatentSequenceRecipe(AdversarialSettings):
         "code_noise": {"at least": 0},
     }
 
-    batch_size: int = 128
+    batch_size: int = 64
     """Number of real sequences in each batch."""
     code_size: int = 128
     """Number of dimensions of the codes that the autoencoder makes of sequences."""
-    decoder_hidden: int = 384
+    decoder_hidden: int = 256
     """Number of units of the decoder's LSTM."""
     generator_hidden: tuple[int, ...] = (256, 256, 256)
     """Number of units of each hidden layer of the generator of codes."""
     discriminator_hidden: tuple[int, ...] = (256, 256)
     """Number of units of each hidden layer of the discriminator of codes."""
-    autoencoder_steps: int = 1500
+    autoencoder_steps: int = 5000
     """Number of steps in which the autoencoder learns alone. The GAN learns after it."""
-    autoencoder_learning_rate: float = 2e-3
+    autoencoder_learning_rate: float = 3e-3
     """Learning rate of the autoencoder at first. It falls to nothing over its steps."""
     autoencoder_betas: tuple[float, float] = (0.9, 0.99)
     """Adam's decay rates of the autoencoder, for the mean and the variance of gradients."""
-    code_noise: float = 0.3
+    code_noise: float = 0.1
     """Standard deviation of the noise that is added to codes while the autoencoder learns. Codes have a standard deviation of 1."""
     objective: ObjectiveName = "relativistic"
     """Losses of generator and discriminator. (For the others, see `sparring train dcgan --help`.)"""

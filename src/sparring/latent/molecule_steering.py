@@ -83,4 +83,4 @@ def codes_of_samples(game: HasCodes, n: int, seed: int, first: int) -> Float[Ten
 def smiles_of(model: "Model", codes: Float[Tensor, "n code"]) -> list[str | None]:
     """The canonical SMILES of the sequence of each code; None if it is no molecule."""
     spec = cast(SequenceSpec, model.spec)
-    return [canonical(text) for text in spec.texts_of(cast(HasCodes, model.game).of_codes(codes).cpu().numpy())]
+    return [canonical(text) for text in spec.texts_of(cast(HasCodes, model.game).of_codes(codes).long().cpu().numpy())]

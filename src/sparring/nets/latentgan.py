@@ -49,7 +49,7 @@ class SequenceDecoder(nn.Module):
         self.told = nn.Sequential(nn.Linear(code_size, length * embedding), nn.Unflatten(1, (length, embedding)))
         self.start = nn.Linear(code_size, 2 * hidden)
         self.cell = nn.LSTM(embedding, hidden, batch_first=True)  # on processors with bfloat16 faster than a GRU
-        self.head = nn.Linear(hidden, vocabulary)
+        self.head = nn.Linear(hidden + embedding, vocabulary)
 
     def forward(
         self, codes: Float[Tensor, "n code"], tokens: Int64[Tensor, "n length"], lengths: Int64[Tensor, " n"]
@@ -59,8 +59,9 @@ class SequenceDecoder(nn.Module):
         """
         used = int(lengths.max())  # beyond the longest nothing is read
         before = torch.nn.functional.pad(tokens[:, : used - 1], (1, 0), value=END)
-        states, _ = self.cell(self.embed(before) + self.told(codes)[:, :used], self.first_state(codes))
-        return self.head(states[torch.arange(used, device=lengths.device) < lengths[:, None]])
+        told = self.told(codes)[:, :used]
+        states, _ = self.cell(self.embed(before) + told, self.first_state(codes))
+        return self.head(torch.cat([states, told], dim=2)[torch.arange(used, device=lengths.device) < lengths[:, None]])
 
     def first_state(self, codes: Float[Tensor, "n code"]) -> tuple[Float[Tensor, "1 n hidden"], Float[Tensor, "1 n hidden"]]:
         """The state before the first token."""
@@ -73,7 +74,7 @@ class SequenceDecoder(nn.Module):
         tokens = torch.full((len(codes), length + 1), END, device=codes.device)
         for place in range(length):
             states, state = self.cell(self.embed(tokens[:, place : place + 1]) + told[:, place : place + 1], state)
-            logits = self.head(states[:, 0])
+            logits = self.head(torch.cat([states[:, 0], told[:, place]], dim=1))
             if never is not None:
                 logits[:, never] = -torch.inf
             ended = (tokens[:, place] == END) & (place > 0)

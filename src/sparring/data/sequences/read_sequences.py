@@ -180,7 +180,7 @@ def _of_files(paths: Sequence[Path], name: str, unit: Unit, notation: NotationNa
 def _units(text: str, unit: Unit) -> Iterable[str]:
     if unit == "file":
         return [text]
-    return text.split("\n") if unit == "line" else _PARAGRAPHS.split(text)
+    return text.removesuffix("\n").split("\n") if unit == "line" else _PARAGRAPHS.split(text)
 
 
 def _with_notation(raw: RawTexts, notation: NotationName | None, ending: str) -> RawTexts:
