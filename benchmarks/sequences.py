@@ -38,8 +38,6 @@ from sparring.training.session import fabric_for, first_state, resolve
 from sparring.training.settings import TrainSettings
 from sparring.training.state import State
 
-TEMPERATURES = (0.7, 0.85, 1.0, 1.2)
-SAMPLES = 1000
 FIT_SHARE = 0.4
 SHOWN = ("LM score", "reverse LM score", "BLEU-4", "self-BLEU-4", "JS distance of 2-grams", "distinct samples", "copies", "form kept")
 GAN: dict[str, Any] = {"generator_learning_rate": 1e-3, "discriminator_learning_rate": 1e-3}
@@ -124,19 +122,19 @@ def seconds_of_a_step(task: Task, settings: dict[str, Any]) -> float:
     return (time.process_time() - began) / 10
 
 
-def measured(game: LanguageModelGame, task: Task, temperature: float) -> dict[str, float]:
+def measured(game: LanguageModelGame, task: Task, temperature: float, n: int) -> dict[str, float]:
     spec = task.train.spec
-    codes = generated_codes(game, SAMPLES, 1, temperature=temperature)
+    codes = generated_codes(game, n, 1, temperature=temperature)
     tokens = [spec.tokens_of_codes(row) for row in codes]
     found: dict[str, float] = {}
     if task.name == "oracle":
         nats = nats_by_oracle(tokens)
         found["NLL by the oracle"] = float(np.nanmean(nats))
         found["of the right length"] = float((~np.isnan(nats)).mean())
-    scores = text_scores(tokens, task.train.tokens(), task.held_out.tokens()[:SAMPLES])
+    scores = text_scores(tokens, task.train.tokens(), task.held_out.tokens()[:n])
     found |= {name: scores[name].value for name in SHOWN if name in scores}
     if temperature == 1:
-        held_out = torch.from_numpy(task.held_out.codes()[:SAMPLES])
+        held_out = torch.from_numpy(task.held_out.codes()[:1000])
         places = ((held_out != 0).sum(dim=1) + 1).clamp(max=spec.length).sum().item()
         found["NLL of held-out texts"] = float(-game.log_likelihood(held_out.float()).sum() / places)
     return found
@@ -159,20 +157,22 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--recipes", nargs="+", default=["lm", "relgan", "scratchgan", "seqgan"])
+    parser.add_argument("--temperatures", type=float, nargs="+", default=[0.7, 0.85, 1.0, 1.2])
+    parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--listings", type=Path)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     lines: list[dict[str, Any]] = []
     for seed in asked.seeds:
         task = task_of(asked.task, asked.listings, seed)
-        half = len(task.held_out) // 2
-        real = text_scores(task.held_out.tokens()[half:][:SAMPLES], task.train.tokens(), task.held_out.tokens()[:half][:SAMPLES])
+        half = min(asked.samples, len(task.held_out) // 2)
+        real = text_scores(task.held_out.tokens()[half:][:half], task.train.tokens(), task.held_out.tokens()[:half])
         print(json.dumps({"held out against held out": {name: real[name].value for name in SHOWN if name in real}}), flush=True)
         for recipe in asked.recipes:
             game, state, used = trained(recipe, task, asked.minutes, seed)
             about = {"task": task.name, "recipe": recipe, "seed": seed, "minutes": round(used, 2), "steps": state.progress.step}
-            for temperature in TEMPERATURES:
-                lines.append({**about, "temperature": temperature, "scores": measured(game, task, temperature)})
+            for temperature in asked.temperatures:
+                lines.append({**about, "temperature": temperature, "scores": measured(game, task, temperature, asked.samples)})
                 print(json.dumps(lines[-1]), flush=True)
             print("\n".join(f"  {text!r}" for text in task.train.spec.texts_of(generated_codes(game, 6, 1))), flush=True)
             if asked.out is not None:

@@ -6,6 +6,7 @@ import shutil
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import sparring
 from sparring import recipes
 from sparring.__main__ import main
 from sparring.runs.run_directory import RunDirectory
+from support import scored_titles
 
 ROOT = Path(__file__).parent.parent
 DOCS = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)
@@ -77,6 +79,16 @@ def translator(desk: Path) -> Path:
     return desk / "runs/sketches"
 
 
+@pytest.fixture(scope="session")
+def titles(desk: Path) -> Path:
+    """A run of reword, on the same desk."""
+    quiet = Console(file=(desk / "said.txt").open("a"))
+    table = scored_titles.write_titles(desk / "titles.csv", scored_titles.scored_titles(120))
+    settings: dict[str, Any] = {**scored_titles.COLUMNS, **scored_titles.SMALL, "steps": 1, "samples": 2, "threads": 1, "device": "cpu"}
+    sparring.train("reword", data=table, out=desk / "runs/titles", console=quiet, **settings)
+    return desk / "runs/titles"
+
+
 Said = Callable[[str], str]
 
 
@@ -116,7 +128,7 @@ def test_flags_within_sentences_exist(capsys: pytest.CaptureFixture[str]) -> Non
         [verb] for verb in ("data prepare", "data inspect", "doctor", "resume", "diagnose", "sample", "interpolate", "translate", "pack")
     ]
     pages += [[verb] for verb in ("import", "judge", "compare", "playground gan", "eye filters", "eye classify")]
-    pages += [[verb] for verb in ("simulate", "forecast", "allocate", "score", "push", "pull", "export", "studio")]
+    pages += [[verb] for verb in ("simulate", "forecast", "allocate", "score", "harmonize", "push", "pull", "export", "studio")]
     pages += [[f"latent {name}"] for name in ("mix", "truncation", "project", "directions", "move", "steer", "arithmetic", "drop")]
     for page in pages:
         with pytest.raises(SystemExit):
@@ -185,6 +197,8 @@ def test_python_examples_run(page: str, desk: Path, squares: Path, request: pyte
     monkeypatch.chdir(desk)
     if "runs/sketches" in PAGES[page]:
         request.getfixturevalue("translator")
+    if "model.reword(" in PAGES[page]:
+        request.getfixturevalue("titles")
     names: dict[str, object] = {"SQUARES": str(squares)}
     for code in python_in(PAGES[page]):
         for shown, tiny in TINY.items():

@@ -86,9 +86,18 @@ def test_no_two_signals_of_a_line_have_the_same_name() -> None:
     sources: list[tuple[Source, ...]] = [
         ("data", "table data", "series data", "records data", "orders data", "sequences data", "molecules data", "music data"),
         (
-            "game", "weights", "table game", "explicit game", "series game", "records game", "orders game", "sequences game",
-            "molecules game", "music game", "rewordings game",
-        ),  # fmt: skip
+            "game",
+            "weights",
+            "table game",
+            "explicit game",
+            "series game",
+            "records game",
+            "orders game",
+            "sequences game",
+            "molecules game",
+            "music game",
+            "rewordings game",
+        ),
         ("training", "explicit"),
         ("sheets",),
         ("real images beside sheets",),

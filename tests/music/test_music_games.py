@@ -1,14 +1,13 @@
 """MuseGAN and MidiNet: networks by hand, samples, what is given, and learning."""
 
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import softmax
 
-import sparring
+from sparring.core.batch import Batch
 from sparring.core.errors import SettingsError
 from sparring.core.random_streams import Streams
 from sparring.data.music.keys_and_chords import CHORDS, follow_counts
@@ -120,12 +119,11 @@ def test_the_given_track_comes_back_unchanged_and_matters() -> None:
 
 def test_in_training_a_share_of_the_phrases_is_given() -> None:
     made = game(given="a", given_share=0.5)
-    real = samples_of(canonical(np.random.default_rng(0).random((200, *SPEC.shape)) < 0.2))
-    batch = type("Batch", (), {"samples": real, "labels": None})()
-    context = StepContext(lambda: cast(sparring.Model, batch), lambda: None, 200, Streams(0, 0), 0, 0)  # pyright: ignore[reportArgumentType]
+    real = samples_of(canonical(np.random.default_rng(0).random((64, *SPEC.shape)) < 0.2))
+    context = StepContext(lambda: Batch(real), lambda: None, 64, Streams(0, 0), 0, 0)
     fakes = made.generate_fakes(context, None)
     same = (fakes[:, [0, 2]] == real[:, [0, 2]]).all(dim=(1, 2, 3)).float().mean().item()
-    assert 0.35 < same < 0.65
+    assert 0.3 < same < 0.7
 
 
 def test_settings_that_do_not_fit_are_named() -> None:

@@ -165,7 +165,7 @@ def test_piano_rolls_have_a_color_for_each_track(dataset: MusicDataset) -> None:
 
 def test_a_note_sounds_at_its_frequency() -> None:
     rate = 8000
-    song = Song("", (Track(np.array([[0, 2, 69]])),), regular_bars(4), 120.0)
+    song = Song("", (Track(np.array([[0, 2.0, 69]])),), regular_bars(4), 120.0)
     sound = render(song, rate)
     assert abs(sound).max() == pytest.approx(0.85, abs=1e-3)
     spectrum = np.abs(np.fft.rfft(sound[:rate]))

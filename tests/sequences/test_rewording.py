@@ -195,6 +195,11 @@ def test_words_to_be_kept_are_never_left_out_and_counted_if_lost() -> None:
         gaps = game.with_gaps(codes, Streams(0, step))
         assert torch.equal(gaps[kept[gaps]], codes[kept[codes]])
         assert (gaps == 0).sum() > (codes == 0).sum()
+    emptied = game.with_gaps(random_codes(2000), Streams(0, 0), nothing=0.3).sum(dim=1) == 0
+    assert game.with_gaps(random_codes(2000), Streams(0, 0))[~emptied].equal(
+        game.with_gaps(random_codes(2000), Streams(0, 0), nothing=0.3)[~emptied]
+    )
+    assert emptied.float().mean() > 0.28
     written = torch.tensor([[1, 3, 5, 6, 0, 0], [2, 3, 0, 0, 0, 0], [2, 4, 0, 0, 0, 0]])
     assert game.astray(torch.tensor([[1, 3, 5, 6, 0, 0]] * 3), written).tolist() == [0, 1, 3]
 
@@ -297,6 +302,13 @@ def test_texts_that_cannot_be_read_say_why(model: Model) -> None:
     assert "at most" in found[2].problem
     with pytest.raises(SettingsError, match="from 1"):
         model.reword(texts, n=0)
+
+
+def test_further_words_can_be_kept(model: Model) -> None:
+    texts = low_texts()[:10]
+    assert any("dark" in each.text and "dark" not in own.text for each in model.reword(texts) for own in each.rewordings)
+    for each in model.reword(texts, keep=["Dark", "sunny"]):
+        assert all(("dark" in own.text) == ("dark" in each.text) and "sunny" not in own.text for own in each.rewordings)
 
 
 def test_packed_models_reword_alike_and_say_what_they_lack(model: Model, tmp_path: Path) -> None:

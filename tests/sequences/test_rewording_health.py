@@ -31,8 +31,7 @@ class Broken(RewordingGame):
         if self.how == "copy":
             return repeated
         others = free[(torch.arange(repeated.numel()) % len(free)).view(repeated.shape)]
-        changed = torch.where((repeated != 0) & (self.scorers.kept[repeated] == (self.how == "lose")), others, repeated)
-        return changed
+        return torch.where((repeated != 0) & (self.scorers.kept[repeated] == (self.how == "lose")), others, repeated)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +56,13 @@ def found_in(data: SequenceDataset, how: str) -> list[str]:
 def test_failures_made_on_purpose_are_found(how: str, name: str | None, data: SequenceDataset) -> None:
     found = found_in(data, how)
     assert (found[0] if found else None) == name
+
+
+def test_titles_need_not_tell_their_score_by_nearness(data: SequenceDataset) -> None:
+    facts = {"label_agreement": 0.33, "label_agreement/by_chance": 0.33, "measured": 1000}
+    for classes, expected in ((data.spec.classes, []), (("a", "b", "c"), ["uninformative labels"])):
+        config = {"spec": {**data.spec.to_json(), "classes": classes}}
+        assert [each.name for each in diagnose(Record(Path("run"), "run", data=facts, data_config=config))] == expected
 
 
 def test_every_signal_is_measured_of_rewordings_alone(data: SequenceDataset) -> None:

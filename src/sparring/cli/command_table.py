@@ -154,7 +154,11 @@ def with_recipe(command: str, name: str, words: Sequence[str] = ()) -> Command:
         target = " --target DATA" if getattr(recipe, "translates", None) else ""
         series = "prices.csv --returns" if "prices" in recipe.data else "series.csv"
         data = series if recipe.modality == "series" else "DATA"
-        example, arguments = f"sparring train {name} --data {data}{target} --minutes 10", train_arguments(name, value_of("--from", words))
+        melody = " --melody TRACK" if "--melody" in recipe.data else ""
+        example, arguments = (
+            f"sparring train {name} --data {data}{target}{melody} --minutes 10",
+            train_arguments(name, value_of("--from", words)),
+        )
     description = f"{recipe.title}. {recipe.paper}\n\nData: {recipe.data}.\n\nFor example: {example}"
     return _with_arguments(NEED_RECIPE[command], arguments, description)
 

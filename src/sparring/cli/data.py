@@ -53,8 +53,7 @@ def inspect_data(
         records: The table is a matrix of health records, with a row for each patient and a column for each code; or the data is a folder of
             OMOP tables.
         out: The contact sheet or table.json to write. Default: DATA-contact-sheet.png, DATA-table.json, DATA-phrases.png. Of health
-            records: a table (.csv,
-            .parquet and others) with a row for each patient, which recipes of tables can learn. Default: none.
+            records: a table (.csv, .parquet and others) with a row for each patient, which recipes of tables can learn. Default: none.
     """
     from sparring.data.music.open_songs import is_music
     from sparring.data.preprocessing import Preprocessing

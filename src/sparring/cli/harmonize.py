@@ -21,9 +21,8 @@ def harmonize(
     """Make the other tracks for a melody, with a model of music that was trained with --given. The melody comes back as it is.
 
     Args:
-        track: The melody's track, by name, or as "track 1", "channel 1", "program 33". Default: the one that is called like the track
-        that the
-            model is given, or else the first with notes.
+        track: The melody's track, by name, or as "track 1", "channel 1", "program 33". Default: the one that is called like the track that
+            the model is given, or else the first with notes.
         seed: Seed of what is made. Another seed makes other voices.
         out: File to write: .mid, or .wav to hear it. Default: MELODY-harmonized.mid.
     """

@@ -80,15 +80,15 @@ def judge(
     frauds beside boosted trees.
 
     Args:
-        extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME.
+        extractor: Feature network: lite0, inception (for FID), classifier (trained on the data's classes) or timm:NAME. Of texts: minilm,
+            for a Fréchet distance of English ones (needs sparring[texts]); by default none.
         samples: Number of images that a model generates. Real images are all used; their features are computed once and cached. (Of a model
             of tables or orders: as many rows or lines as it was trained on. Of a model of time series: at most 2,000 windows. Of a model of
             music: 1,024 phrases.)
         seed: Seed of those images.
         truncation: Truncation of those images, as in `sparring sample`. Default: no truncation.
-        held_out: Real images, a table or songs not used for training, to detect copies. Default for runs on tables and health records:
-        the rows
-            or patients held out.
+        held_out: Real images, a table or songs not used for training, to detect copies. Default for runs on tables and health
+            records: the rows or patients held out.
         weights: A file with other weights for the feature network. Default: the published weights.
         resize: How images are resized for the feature network: bicubic (antialiased) or bilinear (as in TensorFlow 1). Default: as the
             feature network defines it.
@@ -153,7 +153,13 @@ def judge(
             "write-statistics": write_statistics,
         }
         given |= {"device": device != "cpu"}
-        given |= {"extractor": extractor != "lite0", "truncation": truncation, "weights": weights, "resize": resize, "exact": exact}
+        given |= {
+            "extractor": extractor != "lite0" and extractor,
+            "truncation": truncation,
+            "weights": weights,
+            "resize": resize,
+            "exact": exact,
+        }
         given |= {"direction": direction != "a2b", "inputs": inputs != "given", "side-by-side": side_by_side != "none", "size": size}
         given |= {"twins": twins is not None, "split": split, "value-range": value_range, "max-pixels": max_pixels}
         return judged.judge(model, first, {name: value for name, value in given.items() if value}, seed=seed, out=out)

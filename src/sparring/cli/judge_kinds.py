@@ -60,7 +60,7 @@ def kind_judged(
             (MakesRecords, KindJudged("a model of health records", {"B", "held-out", "samples"}, _patients)),
             (MakesOrders, KindJudged("a model of orders", {"B", "held-out", "samples"}, _lines)),
             (Rewords, KindJudged("a model that rewords texts", {"samples"}, _rewordings)),
-            (MakesSequences, KindJudged("a model of texts", {"B", "samples", "temperatures"}, _texts)),
+            (MakesSequences, KindJudged("a model of texts", {"B", "samples", "temperatures", "extractor"}, _texts)),
             (MakesMusic, KindJudged("a model of music", {"B", "held-out", "samples"}, _phrases)),
             (ScoresRows, KindJudged("a model that scores rows", {"held-out", "amount", "review-cost"}, _frauds)),
             (MakesRows, KindJudged("a model of tables", {"B", "held-out", "target", "private"}, _rows)),
@@ -69,7 +69,7 @@ def kind_judged(
     if holds_orders:
         return KindJudged("taken for a log of orders", {"B", "held-out", "orders"}, _lines)
     if holds_texts or are_sequences(first):
-        return KindJudged("taken for texts", {"B", "held-out", "text"}, _texts)
+        return KindJudged("taken for texts", {"B", "held-out", "text", "extractor"}, _texts)
     if holds_records or are_records(first):
         return KindJudged("taken for health records", {"B", "held-out", *RECORDS}, _patients)
     if is_music(first):
@@ -123,7 +123,7 @@ def _rows(model: "Model | None", first: str, given: Mapping[str, Any], *, seed: 
 def _texts(model: "Model | None", first: str, given: Mapping[str, Any], *, seed: int, out: Path) -> int:
     from sparring.cli.judge_texts import judge_texts
 
-    found = {"text": given.get("text"), "held_out": given.get("held_out"), "samples": given.get("samples")}
+    found = {name: given.get(name) for name in ("text", "held_out", "samples", "extractor")}
     return judge_texts(model, first, given.get("B"), **found, temperatures=given.get("temperatures", ()), seed=seed, out=out)
 
 

@@ -18,6 +18,7 @@ def judge_texts(
     text: str | None,
     held_out: str | None,
     samples: int | None,
+    extractor: str | None,
     temperatures: tuple[float, ...],
     seed: int,
     out: Path,
@@ -32,13 +33,13 @@ def judge_texts(
     if model is not None:
         if refused := [flag for flag, value in (("--text", text), ("--held-out", held_out)) if value]:
             raise SettingsError(f"{first} knows the column of its texts, and what was held out. Leave out {' and '.join(refused)}.")
-        judgment = judge_texts_model(model, second, samples=samples, temperatures=temperatures, seed=seed, out=out)
+        judgment = judge_texts_model(model, second, samples=samples, extractor=extractor, temperatures=temperatures, seed=seed, out=out)
         where = milestone_sentence(model)
     elif second is None:
         raise SettingsError(f"{first} is taken for real texts. Name the generated ones, too: sparring judge {first} GENERATED.")
     else:
         screen.print(f"Real: {first}. Generated: {second}.", highlight=False)
-        judgment = judge_text_files(first, second, SequencesReading(text=text), held_out=held_out, seed=seed, out=out)
+        judgment = judge_text_files(first, second, SequencesReading(text=text), held_out=held_out, extractor=extractor, seed=seed, out=out)
     for line in (*([where] if where else []), *judgment.lines()):
         screen.print(line, highlight=False, markup=False, soft_wrap=True)
     screen.print(f"Report: {out / HTML_FILE}", highlight=False)

@@ -22,6 +22,7 @@ def reword(
     ],
     text: str | None = None,
     number: Annotated[int, arg(aliases=("-n",), help="Largest number of rewordings of each text.")] = 5,
+    keep: tuple[str, ...] = (),
     seed: int = 0,
     out: Path | None = None,
     data: str | None = None,
@@ -34,6 +35,7 @@ def reword(
 
     Args:
         text: Column of the texts. Default: that of the training data, or the only column of texts.
+        keep: Further words that no rewording may lose or make up, such as rooftop balcony.
         seed: Seed of the rewordings. Those of a text depend on the text and the seed alone.
         out: What to write: the table with columns for rewordings and what is expected of them (.csv, .parquet, .feather, .jsonl, .xlsx), or
             a page (.html). Default: FILE-reworded.csv.
@@ -49,7 +51,7 @@ def reword(
     if not is_page:
         output_table_kind(out)  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
-    table = api.reword_table(model, file, text=text, n=number, seed=seed, data=data)
+    table = api.reword_table(model, file, text=text, n=number, seed=seed, keep=keep, data=data)
     if is_page:
         write_rewording_page(table, out)
     else:

@@ -63,7 +63,7 @@ def kind_sampled(model: "Model") -> KindSampled | None:
     conditions = "Ask for them with --where."
     kinds = (
         (MakesSequences, texts),
-        (MakesMusic, KindSampled("phrases of music", (), ".mid", _phrases)),
+        (MakesMusic, KindSampled("phrases of music", {"truncation"}, ".mid", _phrases)),
         (MakesOrders, KindSampled("order lines", {"where", "customers"}, ".csv", _lines, conditions)),
         (MakesRows, KindSampled("rows of a table", {"where"}, ".csv", _rows, conditions)),
         (MakesRecords, KindSampled("patients of health records", (), ".csv", _patients)),
@@ -163,7 +163,7 @@ def _phrases(model: "Model", asked: Asked, out: Path) -> int:
 
     music_output(out)  # before anything is drawn
     spec = music_spec_of(model)
-    save_phrases(draw_phrases(model, asked.number, seed=asked.seed), spec, out, asked.seed)
+    save_phrases(draw_phrases(model, asked.number, seed=asked.seed, truncation=asked.truncation), spec, out, asked.seed)
     console().print(f"{plural(asked.number, 'phrase', 'phrases')} of {plural(spec.bars, 'bar', 'bars')}: {out}", highlight=False)
     return 0
 

@@ -123,6 +123,11 @@ def compare(
             f"These runs learned other windows or columns of the same series, so their scores cannot be compared ({windows}). Train them "
             "with the same --window, --past, --value and --returns."
         )
+    if len(data) > 1 and judged == {"phrases"} and len(set(data.values())) == 1:
+        raise SettingsError(
+            "These runs learned other phrases of the same songs, so their scores cannot be compared. Train them with the same --bars, "
+            "--key, --tracks and --melody."
+        )
     if len(data) > 1:
         raise SettingsError(f"These runs were trained on different data, so their scores cannot be compared: {', '.join(data.values())}.")
     if len(judged) == 1 and (kind := KINDS.get(*judged)) is not None:

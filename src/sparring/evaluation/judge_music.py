@@ -20,7 +20,7 @@ from sparring.metrics.music.measures import MEASURES
 from sparring.metrics.nearest_neighbors import precision_recall
 from sparring.modalities.music_rolls import measures_of
 
-Rolls = Bool[np.ndarray, "n planes steps pitches"]
+Rolls = Bool[np.ndarray, "_ planes steps pitches"]
 FEWEST, MOST = 16, 1024
 """Number of phrases on each side at least, and at most."""
 PARTS = 10

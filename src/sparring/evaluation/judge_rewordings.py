@@ -12,7 +12,7 @@ from sparring.core.formatting import plural
 from sparring.data.sequences.kept_words import word_forms
 from sparring.data.sequences.sequence_dataset import SequenceDataset
 from sparring.evaluation.bounded_scores import Estimate
-from sparring.evaluation.rewording_judgment import RewordingFinding, RewordingJudgment
+from sparring.evaluation.rewording_judgment import RewordingFinding, RewordingJudgment, in_points
 from sparring.evaluation.rewording_report import write_rewording_report
 from sparring.games.capabilities import Rewords
 from sparring.inference.model import Model
@@ -163,9 +163,7 @@ def findings_of(judgment: RewordingJudgment) -> list[RewordingFinding]:
         found.append(RewordingFinding("scorers are unsure", sentence))
     gain = judgment.gain
     if gain.value <= NO_BETTER * (gain.standard_error or 0.0):
-        found.append(
-            RewordingFinding("no better than leaving it", f"Rewordings are expected to gain {gain.value:+.1%} ± {gain.standard_error:.1%}.")
-        )
+        found.append(RewordingFinding("no better than leaving it", f"Rewordings are expected to gain {in_points(gain)}."))
     if signs.get("copies", 0) > COPIES:
         found.append(RewordingFinding("copies its input", f"{signs['copies']:.0%} of the rewordings are drawn as the text that came in."))
     if signs.get("most common", 0) > SAME:

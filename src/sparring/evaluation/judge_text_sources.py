@@ -16,6 +16,7 @@ from sparring.data.sequences.sequence_store import prepare_sequences
 from sparring.data.sequences.sequences_reading import SequencesReading
 from sparring.evaluation.judge_molecules import judge_molecules
 from sparring.evaluation.judge_texts import TextSet, judge_texts
+from sparring.evaluation.text_features import embed_by
 from sparring.evaluation.text_judgment import Likelihood, TextJudgment
 from sparring.evaluation.texts_report import write_texts_report
 from sparring.games.capabilities import HasLikelihood
@@ -39,6 +40,7 @@ def judge_texts_model(
     other: Any = None,  # noqa: ANN401 (a path, a list or a frame)
     *,
     samples: int | None = None,
+    extractor: str | None = None,
     temperatures: Sequence[float] = (),
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
@@ -46,10 +48,12 @@ def judge_texts_model(
     """Score texts of a run against those that it was trained on.
 
     `other`: a file or frame of generated texts, by whatever program, that are scored in place of the model's own. `samples`: number of
-    texts that are drawn (None: as many as are scored). `temperatures`: further temperatures at which samples are scored, for curves.
+    texts that are drawn (None: as many as are scored). `extractor`: "minilm" for a Fréchet distance of its features; None: no such score.
+    `temperatures`: further temperatures at which samples are scored, for curves.
     `out`: a folder for report.json and report.html. Raises a SettingsError if the run's data is not where it was or has changed.
     """
     spec, reading, data, seed_of_run, holdout = _data_of(model)
+    embed = embed_by(extractor, spec)
     training, unseen = split_holdout(data, holdout, seed_of_run)
     training_set, held_out = as_text_set(training), as_text_set(unseen) if len(unseen) else None
     likelihood, curves, lost = None, {}, 0
@@ -71,6 +75,7 @@ def judge_texts_model(
         held_out,
         items=spec.cut.items,
         length=spec.length,
+        embed=embed,
         likelihood=likelihood,
         at_temperatures=curves,
         lost=lost,
@@ -97,6 +102,7 @@ def judge_text_files(
     reading: SequencesReading,
     *,
     held_out: Any = None,  # noqa: ANN401
+    extractor: str | None = None,
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
 ) -> TextJudgment:
@@ -107,7 +113,8 @@ def judge_text_files(
     like = _like(reading, data.spec, generated)
     unseen = None if held_out is None else as_text_set(prepare_sequences(held_out, _like(reading, data.spec, held_out))[0])
     made = as_text_set(prepare_sequences(generated, like)[0])
-    return _reported(judge_texts(as_text_set(data), made, unseen, items=data.spec.cut.items, seed=seed), out)
+    embed = embed_by(extractor, data.spec)
+    return _reported(judge_texts(as_text_set(data), made, unseen, items=data.spec.cut.items, embed=embed, seed=seed), out)
 
 
 def _like(reading: SequencesReading, spec: SequenceSpec, source: Any) -> SequencesReading:  # noqa: ANN401

@@ -30,6 +30,11 @@ class RewordingFinding:
     sentence: str
 
 
+def in_points(share: Estimate) -> str:
+    """A difference of shares, in percentage points."""
+    return f"{100 * share.value:+.1f} ± {100 * (share.standard_error or 0.0):.1f} points"
+
+
 @dataclass(frozen=True, eq=False)
 class RewordingJudgment:
     """Rewordings of held-out texts, beside other ways."""
@@ -88,8 +93,8 @@ class RewordingJudgment:
     def sentences(self) -> list[str]:
         """What the table does not say."""
         gain, above = self.gain, self.above_nearest
-        beside = "" if above is None else f", and is {above.value:+.1%} ± {above.standard_error:.1%} above the nearest high text"
-        lines = [f"The best rewording is expected to gain {gain.value:+.1%} ± {gain.standard_error:.1%}{beside}."]
+        beside = "" if above is None else f" over the text, and {in_points(above)} over the nearest high text"
+        lines = [f"The best rewording is expected to gain {in_points(gain)}{beside}."]
         if self.ranking is not None:
             sure = "" if self.slope is None else f" Slope of their log-odds: {self.slope:.2f} (1 is right, below 1 too sure)."
             lines.append(

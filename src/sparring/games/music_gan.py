@@ -16,7 +16,7 @@ from sparring.core.settings_checks import Ranges
 from sparring.data.music.music_spec import MusicSpec
 from sparring.games.adversarial import TwoPlayerGame, truncated
 from sparring.games.adversarial_settings import AdversarialSettings
-from sparring.games.exported_parts import Draws, ExportChoices, Part, PartName
+from sparring.games.exported_parts import Draws
 from sparring.games.step_context import StepContext
 from sparring.nets import music as nets
 
@@ -96,10 +96,6 @@ class MusicGAN(TwoPlayerGame):
 
         return self.in_chunks(draw, latents, planes, first % self.sample_chunk)
 
-    def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
-        """See capabilities.Exports."""
-        return super().exported_parts(choices)
-
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n planes steps pitches"]:
@@ -115,9 +111,6 @@ def music_spec(spec: Spec) -> MusicSpec:
     return spec
 
 
-Voices = Literal["auto", "free"]
-
-
 @dataclass(frozen=True, kw_only=True)
 class GivenSettings(MusicRecipe):
     """Settings of games that may be given a track."""
@@ -129,7 +122,7 @@ class GivenSettings(MusicRecipe):
     none."""
     given_share: float = 0.7
     """Share of the phrases of training whose track is given. In the others all tracks are made."""
-    voices: Voices = "auto"
+    voices: Literal["auto", "free"] = "auto"
     """auto: tracks that never have two notes at once in the data never do. free: all may have several, as in the paper."""
 
     def incompatibilities(self, spec: MusicSpec) -> list[str]:

@@ -26,6 +26,8 @@ from sparring.losses.objectives import OBJECTIVES, Losses, ObjectiveName
 from sparring.nets.rewriter import START, Memory, Rewriter, StateDiscriminator
 from sparring.optimizers.optimizers import maker
 
+NOTHING = 0.1
+"""Share of the texts that are reconstructed from nothing at all, so that the writer knows how likely texts are by themselves."""
 REWORDED_CHUNK = 256
 """Rewordings are always computed in chunks of this many, so that those of a text do not depend on the other texts."""
 
@@ -80,7 +82,7 @@ class RewordingGame(SequenceGame):
     def play_reconstruct(self, context: StepContext) -> Losses:
         """Write each text from what is left of it."""
         codes = trimmed(context.batch.samples.long())
-        memory = self.writer.read(self.with_gaps(codes, context.streams))
+        memory = self.writer.read(self.with_gaps(codes, context.streams, nothing=NOTHING))
         return {"reconstruction": self.nats(codes, memory, self.known(codes, context.batch.labels))[0]}
 
     def play_discriminator(self, context: StepContext) -> Losses:
@@ -103,9 +105,9 @@ class RewordingGame(SequenceGame):
         """
         settings, codes = self.settings, trimmed(context.batch.samples.long())
         known = self.known(codes, context.batch.labels)
-        memory = self.writer.read(self.with_gaps(codes, context.streams))
-        reconstruction, states = self.nats(codes, memory, known)
-        asked = self.other_class(known)
+        whole = self.writer.read(self.with_gaps(codes, context.streams, nothing=NOTHING))
+        reconstruction, states = self.nats(codes, whole, known)
+        memory, asked = self.writer.read(self.with_gaps(codes, context.streams, "reworded")), self.other_class(known)
         written = self.write_alone(codes.shape[1], memory, asked, context.streams)
         nats, states_alone = self.nats(written, memory, asked)
         real = self.discriminator(states.detach(), places_read(codes), known)
@@ -143,10 +145,13 @@ class RewordingGame(SequenceGame):
         flipped = torch.where(known[:, last] > 0, 0, last)
         return one_hot(flipped, known.shape[1]).float() * known.sum(dim=1, keepdim=True)
 
-    def with_gaps(self, codes: Int64[Tensor, "n t"], streams: Streams, name: str = "gaps") -> Int64[Tensor, "n t"]:
-        """Texts without a random choice of the words that need not be kept: of each text, another share of them."""
+    def with_gaps(self, codes: Int64[Tensor, "n t"], streams: Streams, name: str = "gaps", nothing: float = 0.0) -> Int64[Tensor, "n t"]:
+        """Texts without a random choice of the words that need not be kept: of each text, another share of them. Of the share `nothing` of
+        the texts no word is left.
+        """
         share, chance = streams.uniform(f"{name} share", len(codes), 1), streams.uniform(name, *codes.shape)
-        return without(codes, (chance < share) & ~self.scorers.kept[codes])
+        emptied = streams.uniform(f"{name} emptied", len(codes), 1) < 2 * nothing - 1
+        return without(codes, ((chance < share) & ~self.scorers.kept[codes]) | emptied)
 
     def nats(
         self, codes: Int64[Tensor, "n t"], memory: Memory, condition: Float[Tensor, "n classes"]

@@ -114,14 +114,12 @@ def put_together(song: Song, placed: PlacedMelody, made: Song, number: int) -> S
     """What was made, in the key of the melody, which replaces its own track. A song that begins with an upbeat begins with a whole bar
     then.
     """
+    own = placed.track.notes - np.array([placed.begin, placed.begin, 0])
+    bars = made.bars[: max(1, int(np.ceil(float(own[:, 1].max()) / made.bars[0, 1] - SAME)))]
+    end = float(bars[-1].sum())
     tracks = []
     for place, track in enumerate(made.tracks):
-        if place == number:
-            notes = placed.track.notes - np.array([placed.begin, placed.begin, 0])
-        else:
-            notes = track.notes - np.array([0, 0, placed.semitones])
-            notes = notes[(notes[:, 2] >= 0) & (notes[:, 2] < 128)]
-        tracks.append(replace(track, notes=notes))
-    last = max(float(track.notes[:, 1].max(initial=0)) for track in tracks)
-    whole = made.bars[: max(1, int(np.ceil(last / made.bars[0, 1] - SAME)))]
-    return Song(song.name, tuple(tracks), whole, song.tempo)
+        notes = np.minimum(track.notes - np.array([0, 0, placed.semitones]), np.array([np.inf, end, np.inf]))
+        fits = (notes[:, 0] < end) & (notes[:, 2] >= 0) & (notes[:, 2] < 128)
+        tracks.append(replace(track, notes=own if place == number else notes[fits]))
+    return Song(song.name, tuple(tracks), bars, song.tempo)

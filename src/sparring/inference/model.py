@@ -243,11 +243,13 @@ class Model:
         """Natural logarithm of the probability of each text, of models of sequences that know it. See `sparring.inference.texts`."""
         return texts.log_likelihoods(self, of_texts, label)
 
-    def reword(self, of_texts: Sequence[str], *, n: int = reword.MOST, seed: int = 0) -> list[reword.RewordedText]:
+    def reword(
+        self, of_texts: Sequence[str], *, n: int = reword.MOST, seed: int = 0, keep: Sequence[str] = ()
+    ) -> list[reword.RewordedText]:
         """Up to `n` rewordings of each text, the best first, with what is expected of them. Those of a text depend on it and the seed alone.
-        See `sparring.inference.reword`.
+        `keep`: further words that none may lose or make up. See `sparring.inference.reword`.
         """
-        return reword.reword(self, of_texts, n=n, seed=seed)
+        return reword.reword(self, of_texts, n=n, seed=seed, keep=keep)
 
     # ---------------------------------------------------------------------------------------------------- models of music
 

@@ -16,7 +16,7 @@ from sparring.data.music.piano_roll import draw_rolls
 from sparring.data.music.roll_songs import song_of_roll, song_of_rolls
 from sparring.data.music.songs import Song
 from sparring.data.music.synthesizer import RATE, render
-from sparring.games.capabilities import HasLatents, MakesMusic
+from sparring.games.capabilities import HasLatents, MakesMusic, Samples
 from sparring.games.latent_game import LatentGame
 from sparring.inference.interpolation import spherical, walk
 from sparring.media.audio_files import wav_bytes
@@ -54,14 +54,21 @@ def music_output(path: Path) -> MusicOutput:
     return found
 
 
-def draw_phrases(model: "Model", n: int, *, seed: int = 0, first: int = 0) -> Bool[np.ndarray, "n planes steps pitches"]:
-    """`n` phrases as rolls. Phrase i of a seed is the same, to the bit, whatever `n` and `first` (where to start) are."""
+def draw_phrases(
+    model: "Model", n: int, *, seed: int = 0, first: int = 0, truncation: float | None = None
+) -> Bool[np.ndarray, "n planes steps pitches"]:
+    """`n` phrases as rolls. Phrase i of a seed is the same, to the bit, whatever `n` and `first` (where to start) are. `truncation`: as for
+    `Model.sample`.
+    """
+    if truncation is not None and not 0 < truncation < np.inf:
+        raise SettingsError(f"truncation must be more than 0, not {truncation}.")
     if n < 1 or first < 0:
         raise SettingsError(f"n must be at least 1 and first at least 0, not {n} and {first}.")
     music_spec_of(model)
     model.refuse_without_generator()
+    game = cast(Samples, model.game)
     return np.concatenate(
-        [rolls_of(cast(LatentGame, model.game).sample(min(PIECE, n - done), seed, None, first + done)) for done in range(0, n, PIECE)]
+        [rolls_of(game.sample(min(PIECE, n - done), seed, None, first + done, truncation)) for done in range(0, n, PIECE)]
     )
 
 

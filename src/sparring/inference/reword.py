@@ -65,16 +65,17 @@ def rewording_game(model: "Model") -> Rewords:
     return model.game
 
 
-def reword(model: "Model", texts: Sequence[str], *, n: int = MOST, seed: int = 0) -> list[RewordedText]:
+def reword(model: "Model", texts: Sequence[str], *, n: int = MOST, seed: int = 0, keep: Sequence[str] = ()) -> list[RewordedText]:
     """Up to `n` rewordings of each text. Every one keeps the numbers, names and telling words of its text and has no others of that kind
     (see `data.sequences.kept_words`); no two are the same but for capitals and punctuation marks, and none is the text. Those of a text
-    depend on it and the seed alone.
+    depend on it and the seed alone. `keep`: further words, whatever their capitals, that none may lose or make up.
     """
     game = rewording_game(model)
     if not 1 <= n <= DRAWS:
         raise SettingsError(f"n is the number of rewordings of each text, from 1 to {DRAWS}; {n} is not.")
     spec = game.sequence_spec
-    read = [ReadText.of(spec, text) for text in texts]
+    more = frozenset(word.lower() for word in keep)
+    read = [ReadText.of(spec, text, more) for text in texts]
     usable = [place for place, each in enumerate(read) if not each.problem]
     found: list[RewordedText] = [RewordedText(each.text, None, problem=each.problem) for each in read]
     if usable:
@@ -96,11 +97,13 @@ class ReadText:
     """Its tokens that the model does not know."""
     kept: frozenset[tuple[str, int]] = frozenset()
     """Words to keep, and how often they are there."""
+    keep: frozenset[str] = frozenset()
+    """Further words to keep, in small letters."""
     problem: str = ""
 
     @classmethod
-    def of(cls, spec: SequenceSpec, text: str) -> "ReadText":
-        """Read a text; one that cannot be read says why."""
+    def of(cls, spec: SequenceSpec, text: str, keep: frozenset[str] = frozenset()) -> "ReadText":
+        """Read a text; one that cannot be read says why. `keep`: further words to keep, in small letters."""
         tokens = spec.cut.tokens_of(text.strip())
         if not tokens:
             return cls(text, problem="is empty")
@@ -112,12 +115,15 @@ class ReadText:
         if unknown and spec.unknown is None:
             return cls(text, problem=f"has words that the model does not know: {', '.join(each.strip() for each in unknown[:5])}")
         codes = tuple(spec.code_of.get(token, spec.unknown or END) for token in tokens)
-        return cls(text, codes, unknown, kept_in(spec, tokens, unknown))
+        return cls(text, codes, unknown, kept_in(spec, tokens, unknown, keep), keep)
 
 
-def kept_in(spec: SequenceSpec, tokens: Sequence[str], unknown: Sequence[str] = ()) -> frozenset[tuple[str, int]]:
+def kept_in(
+    spec: SequenceSpec, tokens: Sequence[str], unknown: Sequence[str] = (), keep: frozenset[str] = frozenset()
+) -> frozenset[tuple[str, int]]:
     """The words among tokens that a rewording has to keep, in small letters, and how often they are there."""
-    counts = Counter(token.strip().lower() for token in tokens if token in unknown or keeps(token, spec.kept))
+    words = [token.strip().lower() for token in tokens if token in unknown or keeps(token, spec.kept) or token.strip().lower() in keep]
+    counts = Counter(words)
     return frozenset(counts.items())
 
 
@@ -127,10 +133,12 @@ def chosen(game: Rewords, own: ReadText, drawn: Int64[np.ndarray, "draws length"
     candidates: dict[str, tuple[str, Int64[np.ndarray, " length"]]] = {}
     for codes in drawn:
         tokens = filled(spec, codes, own.unknown)
-        if tokens is None or repeats(tokens) or kept_in(spec, tokens, own.unknown) != own.kept:
+        text = None if tokens is None else spec.cut.text_of(tokens)
+        if tokens is None or not text or spec.cut.tokens_of(text) != tokens:  # tokens without a space between are another word together
             continue
-        text = spec.cut.text_of(tokens)
-        if text and shared_words(own.text, text) >= LEAST_SHARED and (key := likeness(text)) != likeness(own.text):
+        if repeats(tokens) or kept_in(spec, tokens, own.unknown, own.keep) != own.kept or shared_words(own.text, text) < LEAST_SHARED:
+            continue
+        if (key := likeness(text)) != likeness(own.text):
             candidates.setdefault(key, (text, codes))
     rows = padded([own.codes, *(codes[codes != END].tolist() for _, codes in candidates.values())], spec.length)
     original, *others = describe(game, own.text, [own.text, *(text for text, _ in candidates.values())], rows)

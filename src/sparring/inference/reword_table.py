@@ -70,17 +70,19 @@ def reword_table(
     text: str | None = None,
     n: int = MOST,
     seed: int = 0,
+    keep: Sequence[str] = (),
     data: Any = None,  # noqa: ANN401 (paths or frames)
 ) -> RewordedTable:
     """Reword the texts of a table (a path or a frame) or of a text file, one on each line.
 
-    `text`: the column of the texts; None: that of the training data, or the only one of texts. `data`: the training data, if it cannot be
-    found from the run: with it texts are compared with those that scored high. A SparringError says what cannot be read.
+    `text`: the column of the texts; None: that of the training data, or the only one of texts. `keep`: further words that no rewording may
+    lose or make up. `data`: the training data, if it cannot be found from the run: with it texts are compared with those that scored high.
+    A SparringError says what cannot be read.
     """
     game = rewording_game(model)
     raw, column = read_texts(source, text, reading_of(model).text)
     texts = ["" if value is None else str(value) for value in raw.table.column(column).to_pylist()]
-    found = reword(model, texts, n=n, seed=seed)
+    found = reword(model, texts, n=n, seed=seed, keep=keep)
     if not any(each.original for each in found):
         problems = [f"row {number}: {each.text[:60]!r} {each.problem}" for number, each in enumerate(found, 1)]
         raise DataError(listed(f"None of {plural(len(found), 'text', 'texts')} in {raw.name} can be read by the model:", problems, 5))

@@ -18,6 +18,9 @@ from torch.nn.functional import leaky_relu, linear, one_hot, pad
 
 SLOPE = 0.2
 OCTAVE = 12
+PRIVATE = 0.1
+"""How much of what a track does comes of its own latents at first, beside the shared ones: what the others do not know, they cannot fit.
+"""
 
 
 def factors_of(steps: int) -> list[int]:
@@ -111,8 +114,8 @@ class PitchesToFeatures(nn.Module):
 
 
 class IntervalsToFeatures(nn.Module):
-    """How often each interval, without octaves, sounds between any two tracks, as features of each step. Harmony is a matter of pairs of notes,
-    which a linear map of rolls does not see.
+    """How often each interval, without octaves, sounds between any two tracks, as features of each step. Harmony is a matter of pairs of
+    notes, which a linear map of rolls does not see.
     """
 
     def __init__(self, tracks: int, lowest: int, channels: int) -> None:
@@ -132,8 +135,8 @@ class IntervalsToFeatures(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """From rolls to logits: features of steps, which are joined to those of beats, of bars and of the phrase. `packing`: number of rolls that are
-    seen as one, the planes of one after those of the other.
+    """From rolls to logits: features of steps, which are joined to those of beats, of bars and of the phrase. `packing`: number of rolls
+    that are seen as one, the planes of one after those of the other.
     """
 
     def __init__(self, tracks: int, bars: int, bar_steps: int, pitches: int, lowest: int, width: int, packing: int = 1) -> None:
@@ -217,7 +220,7 @@ class Generator(nn.Module):
             channels = narrower
         tracks, pitches, deviation = shape.tracks, shape.pitches, 1 / math.sqrt(width)
         self.to_tracks = Neighbors(channels, width * tracks)
-        self.own = nn.Parameter(torch.randn(tracks, 2 * latent_size, width) / math.sqrt(2 * latent_size))
+        self.own = nn.Parameter(torch.randn(tracks, 2 * latent_size, width) * PRIVATE / math.sqrt(2 * latent_size))
         self.tracks = Neighbors(width * tracks, width * tracks, groups=tracks)
         self.by_pitch = nn.Parameter(torch.randn(tracks, width, 2, pitches) * deviation)
         self.by_class = nn.Parameter(torch.randn(tracks, width, 2, OCTAVE) * deviation)

@@ -22,7 +22,7 @@ class MuseGAN(GivenSettings):
     data: ClassVar[str] = "music: MIDI, MusicXML, ABC, or chorales"
     ranges: ClassVar[Ranges] = {**GivenSettings.ranges, "width": {"at least": 2, "at most": 1024}}
 
-    batch_size: int = 32
+    batch_size: int = 16
     """Number of real phrases in each discriminator batch."""
     latent_size: int = 16
     """Number of dimensions of each part of the latent: of all tracks for the phrase and for each bar, and of each track for both."""

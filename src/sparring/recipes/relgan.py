@@ -1,5 +1,6 @@
 """RelGAN: a generator of sequences that learns by gradients through a straight-through Gumbel softmax."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
@@ -100,8 +101,8 @@ class RelGANGame(AdversarialSequenceGame):
         return self.discriminator(codes, condition).mean(dim=1)
 
 
-def of_sequences(losses: Losses, n: int) -> Losses:
-    """Losses of all representations as means of each sequence."""
+def of_sequences(losses: Mapping[str, Float[Tensor, " logits"]], n: int) -> Losses:
+    """Losses of all representations of `n` sequences as means of each sequence."""
     return {name: each.view(n, -1).mean(dim=1) for name, each in losses.items()}
 
 

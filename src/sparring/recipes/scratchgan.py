@@ -15,7 +15,7 @@ from sparring.games.language_model import negative_log_likelihood
 from sparring.games.sequence_game import places_read
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses
-from sparring.losses.policy_gradient import reinforce_loss, returns_of
+from sparring.losses.policy_gradient import entropy_of, reinforce_loss, returns_of
 from sparring.nets.sequence_discriminators import TokenDiscriminator
 
 
@@ -66,9 +66,14 @@ class ScratchGANGame(AdversarialSequenceGame):
             mean = (returns * read).sum() / read.sum()
             self.baseline.lerp_(mean, 1 - self.recipe.baseline_decay)
         context.metrics["reward"] = (rewards.sum() / read.sum()).detach()
+        places = read.sum(dim=1).mean()
         with self.without_dropout():
             log_chances = -negative_log_likelihood(self.model, codes, condition)
-        return {"policy": reinforce_loss(log_chances, returns, self.baseline, read) / read.sum(dim=1).mean()}
+            losses = {"policy": reinforce_loss(log_chances, returns, self.baseline, read) / places}
+            if self.recipe.entropy:
+                entropy = entropy_of(self.model(codes, condition).float())
+                losses["entropy"] = -self.recipe.entropy * (entropy * read).sum(dim=1) / places
+        return losses
 
     def mean_logits(self, codes: Int64[Tensor, "n length"], condition: Condition) -> Float[Tensor, " n"]:
         """See AdversarialSequenceGame."""
@@ -92,6 +97,7 @@ class ScratchGAN(AdversarialSequenceRecipe):
         "discount": {"at least": 0, "at most": 1},
         "baseline_decay": {"at least": 0, "less than": 1},
         "discriminator_hidden": {"at least": 1, "at most": 2**14},
+        "entropy": {"at least": 0},
     }
 
     batch_size: int = 512
@@ -116,6 +122,10 @@ class ScratchGAN(AdversarialSequenceRecipe):
     """How much the reward of the next token counts for a token: 0 is its own reward alone, 1 the sum of all to the end."""
     baseline_decay: float = 0.08
     """How much of the baseline, which is subtracted from rewards, is kept in each step."""
+
+    entropy: float = 0.0
+    """Weight of the entropy of each token's distribution, which is added to the rewards: it keeps rare tokens in play, where data are so
+    regular that the generator would settle on wrong ones. Not in the paper."""
 
     def build(self, spec: SequenceSpec) -> ScratchGANGame:
         """See Recipe."""

@@ -20,8 +20,7 @@ USUAL_TEMPO = 500_000
 TICKS = 480
 """Ticks of a quarter note in files that are written, at the least."""
 VELOCITY = 80
-OURS = 16
-"""Number of MIDI channels."""
+CHANNELS = 16
 
 
 def mido_module() -> Any:  # noqa: ANN401 (a module)
@@ -43,7 +42,7 @@ def read_midi(content: bytes, name: str) -> Song:
     try:
         file = mido.MidiFile(file=io.BytesIO(content), clip=True)
     except Exception as problem:  # whatever the parser stumbles on
-        raise UnusableMusicError(f"is a broken MIDI file ({problem or type(problem).__name__})") from None
+        raise UnusableMusicError(f"is a broken MIDI file ({str(problem) or type(problem).__name__})") from None
     if file.ticks_per_beat <= 0:
         raise UnusableMusicError("counts time in frames of film (SMPTE), not in bars")
     found = [read_track(messages, file.ticks_per_beat, number) for number, messages in enumerate(file.tracks)]
@@ -136,7 +135,7 @@ def midi_bytes(song: Song) -> bytes:
             mido.MetaMessage("end_of_track", time=end),
         ])
     )  # fmt: skip
-    channels = itertools.cycle(channel for channel in range(OURS) if channel != DRUM_CHANNEL)
+    channels = itertools.cycle(channel for channel in range(CHANNELS) if channel != DRUM_CHANNEL)
     for track in song.tracks:
         channel = DRUM_CHANNEL if track.drums else next(channels)
         messages = mido.MidiTrack([

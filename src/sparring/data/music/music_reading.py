@@ -14,7 +14,7 @@ class MusicReading:
     bars: int = 4
     """Number of bars of a phrase."""
     phrase_every: int = 1
-    """A phrase begins at every so many bars of a song. Fewer than a phrase has: phrases overlap."""
+    """Number of bars from the begin of one phrase to that of the next. Fewer than a phrase has: phrases overlap."""
     bar_steps: int | None = None
     """Number of steps of a bar, on which notes begin and end. None: four for each quarter note, so 16 in 4/4."""
     meter: str | None = None

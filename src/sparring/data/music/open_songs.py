@@ -107,7 +107,7 @@ def read_song_file(path: Path, name: str) -> list[Song]:
     except (UnusableMusicError, SparringError):
         raise
     except (ArithmeticError, LookupError, ValueError, RecursionError) as problem:
-        raise UnusableMusicError(f"is damaged ({problem or type(problem).__name__})") from None
+        raise UnusableMusicError(f"is damaged ({str(problem) or type(problem).__name__})") from None
     return found if isinstance(found, list) else [found]
 
 

@@ -156,7 +156,7 @@ def steps_of(track: Track, spec: MusicSpec, begin: float) -> Int64[np.ndarray, "
 
 def over_chords(
     spec: MusicSpec, rolls: Bool[np.ndarray, "n planes steps pitches"], melody: str
-) -> tuple[MusicSpec, Bool[np.ndarray, "n planes steps pitches"]]:
+) -> tuple[MusicSpec, Bool[np.ndarray, "n four steps more_pitches"]]:
     """One track over chords, which are found from the others. A DataError if there is no such track, or nothing beside it."""
     number = spec.track_number(melody)
     if number is None or len(spec.tracks) < 2:

@@ -1,6 +1,6 @@
 """What is read of a file of music, whatever its format: tracks of notes, and bars."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
@@ -41,8 +41,6 @@ class Song:
     """Begin and length of each bar, in quarter notes."""
     tempo: float = 120.0
     """Quarter notes in a minute, at the begin."""
-    notes: tuple[str, ...] = field(default=())
-    """What was left out on the way, in phrases."""
 
 
 def track_of(notes: list[tuple[float, float, int]], name: str = "", program: int = 0, *, drums: bool = False, channel: int = 0) -> Track:

@@ -27,9 +27,10 @@ class TokenOracle:
     """A long short-term memory (Hochreiter and Schmidhuber 1997) that gives sequences of one length, without an end."""
 
     embedding: Float64[Tensor, "tokens hidden"]
-    gates: Float64[Tensor, "4hidden 2hidden"]
-    """Weights of what is read and of the state before, for the gates of input and forgetting, the new memory, and the gate of output."""
-    gate_bias: Float64[Tensor, " 4hidden"]
+    gates: Float64[Tensor, "gates inputs"]
+    """Weights of what is read and of the state before (2 * hidden), for the gates of input and of forgetting, the new memory, and the gate
+    of output (4 * hidden)."""
+    gate_bias: Float64[Tensor, " gates"]
     head: Float64[Tensor, "tokens hidden"]
     head_bias: Float64[Tensor, " tokens"]
     length: int = 20

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sparring.core.formatting import plural
+from sparring.data.sequences.scored_texts import THIRDS
 from sparring.health.diagnosis import thresholds
 from sparring.health.diagnosis.training_record import EMPTY_CURVE, Curve, Record
 from sparring.health.signals import (
@@ -63,6 +64,11 @@ def has_no_pixels(record: Record) -> bool:
 def has_sequences(record: Record) -> bool:
     """Whether the data are sequences of tokens."""
     return record.kind_of_data == "sequences"
+
+
+def has_scores(record: Record) -> bool:
+    """Whether the classes of texts are thirds of a score, of which texts tell little: scorers say how much."""
+    return tuple(record.data_config.get("spec", {}).get("classes", ())) == THIRDS
 
 
 def learns_returns(record: Record) -> bool:

@@ -52,7 +52,7 @@ class Ngrams:
     """The n-grams of several sets of sequences, numbered from 0 across all of them."""
 
     order: int
-    of_sets: tuple[Int64[np.ndarray, "n places"], ...]
+    of_sets: tuple[Int64[np.ndarray, "_ places"], ...]
     """Of each set, the n-gram that begins at each place of each sequence; `NOTHING` where there is none any more."""
     kinds: int
     """Number of different n-grams."""

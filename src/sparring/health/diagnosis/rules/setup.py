@@ -15,6 +15,7 @@ from sparring.health.diagnosis.record_questions import (
     has_batch_norm,
     has_images,
     has_nothing_to_learn,
+    has_scores,
     is_conditional,
     labels_match_images,
     median_updates,
@@ -88,7 +89,7 @@ def uninformative_labels(record: Record) -> Finding | None:
     """Labels say nothing about the images."""
     data = record.data
     agreement = LABEL_AGREEMENT.of(data, None)
-    if agreement is None or translates_images(record) or MEASURED_COUNT.of(data) < thresholds.MIN_IMAGES_MEASURED:
+    if agreement is None or translates_images(record) or has_scores(record) or MEASURED_COUNT.of(data) < thresholds.MIN_IMAGES_MEASURED:
         return None
     chance = LABEL_AGREEMENT_BY_CHANCE.of(data)
     if labels_match_images(data) or chance > thresholds.SAME_LABEL_BY_CHANCE:
