@@ -278,4 +278,3 @@ def test_rewards_are_raised() -> None:
 def test_organ_is_for_molecules() -> None:
     words = dataset(titles()).spec
     assert "rewards molecules" in " ".join(ORGAN(**SMALL_ORGAN).problems(words))
-    assert "reward" in " ".join(ORGAN(**SMALL_ORGAN, reward="none").problems(dataset(list(moses(20)), notation="smiles").spec))  # pyright: ignore[reportArgumentType]
