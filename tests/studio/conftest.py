@@ -13,6 +13,7 @@ from sparring.inference.model import Model
 from sparring.recipes.stylegan2 import StyleGAN2
 from sparring.studio.places import Places
 from sparring.studio.server import Studio
+from support import music, texts
 from support.labels import labeled_folder
 from support.studio import HOST, TOKEN
 from support.table_models import COMMON, SMALL, people
@@ -36,6 +37,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, squares: Path, scribbler: Pa
     shutil.copytree(scribbler, folder / "scribbler")
     own = {"steps": 1, "console": quiet, "device": "cpu", **COMMON}
     sparring.train("tabular", folder / "people.csv", folder / "people", **SMALL["tabular"], **own)  # pyright: ignore[reportArgumentType]
+    sparring.train("lm", texts.write_titles(folder.parent), folder / "titles", steps=2, console=quiet, **texts.SMALL, **texts.COMMON)
+    songs = music.write_songs(folder.parent / "songs")
+    sparring.train("musegan", songs, folder / "songs", steps=1, console=quiet, **{**music.COMMON, **music.SMALL})
     return folder
 
 

@@ -65,6 +65,8 @@ STATES = {
     ),
     "styles mixed": ("style.safetensors", {"lane": "mix", "coarse": [1, 2], "fine": [3, 4, 5], "layer": 2}, "image.png"),
     "rows": ("people", {"lane": "save", "number": 12, "seed": 2, "where": ["city=Paris"]}, "lines.csv"),
+    "texts": ("titles", {"lane": "save", "number": 30, "seed": 1, "temperature": 0.8}, "texts.txt"),
+    "phrases of music": ("songs", {"lane": "save", "number": 2, "seed": 1, "as": "mid"}, "songs.mid"),
     "a translation": ("scribbler", {"lane": "translate", "name": "my drawing.png", "size": 32}, "translation.png"),
     "a photograph, made a scribble first": ("scribbler", {"lane": "translate", "name": "a.png", "made": "scribble"}, "translation.png"),
 }
@@ -157,17 +159,19 @@ def test_tabs_are_those_that_a_model_can_serve(client: TestClient) -> None:
     with client.websocket_connect(LIVE) as socket:
         found = {
             name: ask(socket, {"lane": "open", "model": id_of(client, name)})[0]
-            for name in ("gray", "style.safetensors", "scribbler", "people")
+            for name in ("gray", "style.safetensors", "scribbler", "people", "titles", "songs")
         }
     assert {name: one["tabs"] for name, one in found.items()} == {
         "gray": ["steer", "watch", "judge"],
         "style.safetensors": ["steer"],
         "scribbler": ["translate", "draw", "watch", "judge"],
         "people": ["steer", "watch", "judge"],
+        "titles": ["steer", "watch", "judge"],
+        "songs": ["steer", "watch", "judge"],
     }
     assert found["gray"]["steer"]["classes"] == ["0", "1"]
     assert found["style.safetensors"]["steer"]["layers"] > 0
-    assert [found[name]["steer"]["view"] for name in ("gray", "people")] == ["images", "lines"]
+    assert [found[name]["steer"]["view"] for name in ("gray", "people", "titles", "songs")] == ["images", "lines", "texts", "music"]
     assert "Paris" in next(one["values"] for one in found["people"]["steer"]["columns"] if one["name"] == "city")
     assert found["scribbler"]["translate"]["made"] == "scribble"
 
@@ -176,6 +180,17 @@ def test_rows_hold_their_conditions(client: TestClient) -> None:
     about, _ = ask_once(client, {"lane": "lines", "model": id_of(client, "people"), "number": 5, "where": ["city=Rome"]})
     city = about["columns"].index("city")
     assert [row[city] for row in about["lines"]] == ["Rome"] * 5
+
+
+def test_texts_and_phrases_are_shown_and_heard(client: TestClient) -> None:
+    about, _ = ask_once(client, {"lane": "lines", "model": id_of(client, "titles"), "number": 7, "seed": 3})
+    assert len(about["texts"]) == 7
+    assert all(isinstance(text, str) for text in about["texts"])
+    assert "temperature must be" in ask_once(client, {"lane": "lines", "model": id_of(client, "titles"), "temperature": 9})[0]["error"]
+    wish = {"lane": "lines", "model": id_of(client, "songs"), "number": 2}
+    assert ask_once(client, wish)[1].startswith(b"\x89PNG")
+    assert ask_once(client, {**wish, "as": "wav"})[1].startswith(b"RIFF")
+    assert "as must be one of" in ask_once(client, {**wish, "as": "mp3"})[0]["error"]
 
 
 def test_a_search_for_rare_rows_gives_up_soon(client: TestClient) -> None:
