@@ -50,7 +50,7 @@ TASKS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "quatrains": {
         "every": {"embedding": 96, "hidden": 256},
-        "relgan": {**GAN, "discriminator_steps": 1, "representations": 8, "sharpness": 10.0, "sharpen_steps": 200},
+        "relgan": {"discriminator_steps": 1, "representations": 8, "sharpness": 10.0, "sharpen_steps": 200},
         "scratchgan": {"batch_size": 256},
         "seqgan": {"discriminator_steps": 2, "discriminator_fit_steps": 50, "rollouts": 1},
     },

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from sparring.evaluation.text_scores import TextBounds, bounded_text_scores, independent_tokens, scores_over_temperatures, text_scores
+from sparring.evaluation.text_scores import TextBounds, bounded_text_scores, text_scores
 from sparring.metrics.sequences.bleu import bleu, self_bleu
 from sparring.metrics.sequences.copies import edit_distances, exact_copies, near_copies, unseen_shares
 from sparring.metrics.sequences.distances import jensen_shannon, length_distance
@@ -260,11 +260,11 @@ def test_features_give_a_frechet_distance(data: Data) -> None:
     assert text_scores([["t1"] * 10] * 50, real, held_out, embed=embed)["Fréchet distance"].value > 10 * found
 
 
-def test_scores_at_several_temperatures(data: Data) -> None:
-    real, held_out = data
-    draws = {0.5: chain(60, 1), 1.0: independent_tokens(real, 60, 0)}
-    curve = scores_over_temperatures(draws.__getitem__, [0.5, 1.0], real, held_out[:200])
-    assert curve[0.5]["LM score"].value < curve[1.0]["LM score"].value
+def test_tokens_of_the_training_set_count_where_samples_and_held_out_texts_lack_them(data: Data) -> None:
+    """What a model of the samples leaves for tokens that it never saw is shared by all that there are."""
+    held_out = [["a", "b"], ["b", "a"]]
+    few, many = (text_scores([["a"], ["a"]], real, held_out) for real in ([["a"], ["b"]], [[f"t{code}"] for code in range(50)]))
+    assert many["reverse LM score"].value > few["reverse LM score"].value + 1
 
 
 def test_too_few_sequences_are_refused(data: Data) -> None:

@@ -61,12 +61,13 @@ def text_scores(
     vocabulary: int | None = None,
 ) -> dict[str, TextScore]:
     """All scores of generated sequences, by name. `real`: the training set. `held_out`: what they are compared with. `length`: the largest
-    number of tokens that a sample can have, to tell those that never end. `embed`: features for a Fréchet distance. `vocabulary`: number of
-    different tokens that there are (see `kneser_ney`); None: as many as come. ValueError for fewer than two sequences on any side.
+    number of tokens that a sample can have, to tell those that never end. `embed`: features for a Fréchet distance. `vocabulary`: number
+    of different tokens that there are (see `kneser_ney`); None: as many as come in any of the three. ValueError for fewer than two
+    sequences on any side.
     """
     if min(len(samples), len(real), len(held_out)) < 2:
         raise ValueError("scores need at least two sequences on each side")
-    compared = _Compared(list(samples), list(real), list(held_out[:MOST_REFERENCES]), vocabulary)
+    compared = _Compared(list(samples), list(real), list(held_out[:MOST_REFERENCES]), vocabulary or 0)
     found = {**_quality(compared), **_variety(compared), **_novelty(compared), **_form(compared, length)}
     if embed is not None:
         found["Fréchet distance"] = _frechet(compared, embed)
@@ -85,7 +86,7 @@ def bounded_text_scores(
     """Scores with floor and ceiling, all of equally many sequences. Half of the held-out sequences, which the seed chooses, stand for the
     ceiling, and all are compared with the other half. ValueError for fewer than four held-out sequences, or fewer than two others.
     """
-    order = np.random.default_rng(stream_seed(seed, "ceiling", 0)).permutation(len(held_out))
+    order: list[int] = np.random.default_rng(stream_seed(seed, "ceiling", 0)).permutation(len(held_out)).tolist()
     half = len(held_out) // 2
     ceiling, references = [held_out[row] for row in order[:half]], [held_out[row] for row in order[half:]]
     n = min(len(samples), half)
@@ -95,21 +96,6 @@ def bounded_text_scores(
         return text_scores(some[:n], real, references, length=length, embed=embed, vocabulary=vocabulary)
 
     return TextBounds(scores(samples), scores(independent_tokens(real, n, seed)), scores(ceiling))
-
-
-def scores_over_temperatures(
-    draw: Callable[[float], Sequence[Tokens]],
-    temperatures: Sequence[float],
-    real: Sequence[Tokens],
-    held_out: Sequence[Tokens],
-    *,
-    length: int | None = None,
-    embed: Embed | None = None,
-) -> dict[float, dict[str, TextScore]]:
-    """Scores at each temperature: models are compared by the whole curve, for one temperature trades quality for variety (Caccia et al.
-    2020). `draw`: samples at a temperature.
-    """
-    return {each: text_scores(draw(each), real, held_out, length=length, embed=embed) for each in temperatures}
 
 
 def independent_tokens(real: Sequence[Tokens], n: int, seed: int) -> list[list[str]]:
@@ -129,7 +115,13 @@ class _Compared:
     samples: list[Tokens]
     real: list[Tokens]
     held_out: list[Tokens]
-    vocabulary: int | None
+    least_vocabulary: int
+    """Number of different tokens that there are at least."""
+
+    @cached_property
+    def vocabulary(self) -> int:
+        """Number of different tokens."""
+        return max(self.least_vocabulary, self.coded[0].vocabulary)
 
     @cached_property
     def coded(self) -> tuple[Coded, Coded, Coded]:

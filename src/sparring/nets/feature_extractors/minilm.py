@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from safetensors.torch import load as tensors_of
 from torch import Tensor, nn
-from torch.nn.functional import gelu, layer_norm, linear, normalize
+from torch.nn.functional import gelu, normalize
 
 from sparring.core.errors import CheckpointError
 from sparring.nets.feature_extractors.weight_files import WeightReader
@@ -41,23 +41,27 @@ class Layer(nn.Module):
     def forward(self, x: Float[Tensor, "n t 384"], read: Bool[Tensor, "n t"]) -> Float[Tensor, "n t 384"]:
         """What comes out at each place. `read`: which places have a piece."""
         n, t, _ = x.shape
-        query, key, value = (linear(x, *each).view(n, t, HEADS, -1).transpose(1, 2) for each in (self.query, self.key, self.value))
+        query, key, value = (part(x).view(n, t, HEADS, -1).transpose(1, 2) for part in (self.query, self.key, self.value))
         scores = query @ key.transpose(2, 3) / math.sqrt(FEATURES / HEADS)
         attended = scores.masked_fill(~read[:, None, None], -torch.inf).softmax(dim=3) @ value
-        x = layer_norm(x + linear(attended.transpose(1, 2).reshape(n, t, FEATURES), *self.out), (FEATURES,), *self.norm, EPSILON)
-        return layer_norm(x + linear(gelu(linear(x, *self.widen)), *self.narrow), (FEATURES,), *self.last_norm, EPSILON)
+        x = self.norm(x + self.out(attended.transpose(1, 2).reshape(n, t, FEATURES)))
+        return self.last_norm(x + self.narrow(gelu(self.widen(x))))
 
 
-def _linear(weights: WeightReader, name: str, after: int = FEATURES, before: int = FEATURES) -> nn.ParameterList:
-    return _fixed(weights.take(f"{name}.weight", after, before), weights.take(f"{name}.bias", after))
+def _linear(weights: WeightReader, name: str, after: int = FEATURES, before: int = FEATURES) -> nn.Linear:
+    linear: nn.Linear = nn.utils.skip_init(nn.Linear, before, after)  # pyright: ignore[reportAssignmentType] (its type says Module)
+    linear.weight, linear.bias = _fixed(weights.take(f"{name}.weight", after, before)), _fixed(weights.take(f"{name}.bias", after))
+    return linear
 
 
-def _norm(weights: WeightReader, name: str) -> nn.ParameterList:
-    return _fixed(weights.take(f"{name}.weight", FEATURES), weights.take(f"{name}.bias", FEATURES))
+def _norm(weights: WeightReader, name: str) -> nn.LayerNorm:
+    norm = nn.LayerNorm(FEATURES, EPSILON)
+    norm.weight, norm.bias = _fixed(weights.take(f"{name}.weight", FEATURES)), _fixed(weights.take(f"{name}.bias", FEATURES))
+    return norm
 
 
-def _fixed(*tensors: Tensor) -> nn.ParameterList:
-    return nn.ParameterList([nn.Parameter(each, requires_grad=False) for each in tensors])
+def _fixed(tensor: Tensor) -> nn.Parameter:
+    return nn.Parameter(tensor, requires_grad=False)
 
 
 class MiniLM(nn.Module):
@@ -69,7 +73,7 @@ class MiniLM(nn.Module):
         weights = WeightReader({name: each for name, each in tensors.items() if name not in unused}, source)
         sizes = {"word": PIECES, "position": PLACES, "token_type": 2}
         tables = {name: weights.take(f"embeddings.{name}_embeddings.weight", size, FEATURES) for name, size in sizes.items()}
-        self.pieces, self.places = _fixed(tables["word"], tables["position"] + tables["token_type"][0])
+        self.pieces, self.places = _fixed(tables["word"]), _fixed(tables["position"] + tables["token_type"][0])
         self.norm = _norm(weights, "embeddings.LayerNorm")
         self.layers = nn.ModuleList(Layer(weights, f"encoder.layer.{number}") for number in range(LAYERS))
         weights.check_all_used()
@@ -77,7 +81,7 @@ class MiniLM(nn.Module):
 
     def forward(self, codes: Int64[Tensor, "n t"], read: Bool[Tensor, "n t"]) -> Float[Tensor, "n 384"]:
         """The mean over the places that have a piece, divided by its length."""
-        x = layer_norm(self.pieces[codes] + self.places[: codes.shape[1]], (FEATURES,), *self.norm, EPSILON)
+        x = self.norm(self.pieces[codes] + self.places[: codes.shape[1]])
         for layer in self.layers:
             x = layer(x, read)
         return normalize((x * read[:, :, None]).sum(dim=1) / read.sum(dim=1, keepdim=True))
