@@ -278,4 +278,3 @@ def test_rewards_are_raised() -> None:
 def test_organ_is_for_molecules() -> None:
     words = dataset(titles()).spec
     assert "rewards molecules" in " ".join(ORGAN(**SMALL_ORGAN).problems(words))
-    assert "train seqgan" in " ".join(ORGAN(**SMALL_ORGAN, reward="none").problems(words))

@@ -23,7 +23,7 @@ from sparring.games.rewording import RewordingGame, standardized, without
 from sparring.games.step_context import StepContext
 from sparring.games.text_scorers import TextScorers, features_of
 from sparring.inference.model import Model
-from sparring.inference.reword import added_words, likeness, repeats, shared_words
+from sparring.inference.reword import ReadText, added_words, likeness, repeats, shared_words
 from sparring.metrics.sequences.drawn_rewordings import drawn_signs
 from sparring.metrics.sequences.nearest_text import NearestText
 from sparring.metrics.sequences.ranking import log_odds_slope, ranking
@@ -302,6 +302,12 @@ def test_texts_that_cannot_be_read_say_why(model: Model) -> None:
     assert "at most" in found[2].problem
     with pytest.raises(SettingsError, match="from 1"):
         model.reword(texts, n=0)
+
+
+def test_capitals_are_made_small_where_training_knew_none() -> None:
+    small = SequenceSpec("words", 6, (" sunny", " room"), SPEC.classes)
+    assert ReadText.of(small, "Sunny ROOM").codes == (1, 2)
+    assert ReadText.of(SPEC, "Sunny room").problem.startswith("has words")
 
 
 def test_further_words_can_be_kept(model: Model) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def interpolate_sequences(model: "Model", seeds: tuple[int, ...], between: tuple[str, str] | None, frames: int, out: Path) -> int:
     """Write the texts on the way between samples of seeds, or between two texts."""
     from sparring.core.formatting import plural
+    from sparring.core.rdkit_molecules import canonical
     from sparring.inference.molecules_of_model import makes_molecules, save_molecules
     from sparring.inference.texts import save_texts, sequence_spec_of, text_ending_of
     from sparring.latent.sequence_walks import codes_of_seeds, codes_of_texts, game_with_codes, walk_between
@@ -25,7 +26,11 @@ def interpolate_sequences(model: "Model", seeds: tuple[int, ...], between: tuple
         text_ending_of(out)  # before anything is drawn
     stops = codes_of_seeds(model, seeds) if between is None else codes_of_texts(model, between)
     found = walk_between(model, stops, frames)
+    if molecules:
+        found = [canonical(text) for text in found]
     written = [text for text in found if text is not None]
+    if not written:
+        raise SettingsError(f"None of the {len(found)} places on the way stands for a text or a valid molecule, so nothing is written.")
     (save_molecules if molecules else save_texts)(written, out)
     items, lost = sequence_spec_of(model).cut.items, len(found) - len(written)
     left_out = f" ({plural(lost, 'place stands', 'places stand')} for none)" if lost else ""

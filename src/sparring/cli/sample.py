@@ -59,7 +59,7 @@ def sample(
             on, one each.
         want: Of molecules, properties that all of them are to have, such as "qed>0.8" "weight<400": qed (like a drug, 0 to 1), logp (oily),
             sa (hard to make, 1 to 10) and weight. Models with codes (latentgan) move them; others draw until there are enough.
-        invalid: Of molecules, drop what is no valid one, or keep it as it was drawn.
+        invalid: Of molecules, drop what is no valid one, or keep it as it is.
     """
     from sparring import api
     from sparring.cli.sample_kinds import ENDINGS, Asked, kind_sampled

@@ -104,7 +104,7 @@ def judge_texts(
 
 def in_halves(texts: TextSet, seed: int) -> tuple[TextSet, TextSet]:
     """Two halves of the texts, by chance."""
-    order = Streams(seed, 0, scope="judge texts").uniform("halves", len(texts)).argsort().tolist()
+    order: list[int] = Streams(seed, 0, scope="judge texts").uniform("halves", len(texts)).argsort().tolist()
     half = len(order) // 2
     one, other = (TextSet([texts.texts[row] for row in some], [texts.tokens[row] for row in some]) for some in (order[:half], order[half:]))
     return one, other
@@ -121,7 +121,7 @@ def _some(scores: Mapping[str, TextScore]) -> dict[str, float]:
 def _examples(generated: TextSet, training: TextSet) -> tuple[Example, ...]:
     """The first generated texts, and the nearest training text of each."""
     made, real = generated.tokens[:EXAMPLES], training.tokens[:SEARCHED]
-    nearest = most_pairs_shared(ngrams_upto(2, *coded(made, real))[1], len(real))
+    nearest: list[int] = most_pairs_shared(ngrams_upto(2, *coded(made, real))[1], len(real)).tolist()
     texts = zip(generated.texts[:EXAMPLES], nearest, strict=True)
     return tuple(Example(text, training.texts[place] if place >= 0 else "") for text, place in texts)
 

@@ -86,7 +86,7 @@ def bounded_text_scores(
     """Scores with floor and ceiling, all of equally many sequences. Half of the held-out sequences, which the seed chooses, stand for the
     ceiling, and all are compared with the other half. ValueError for fewer than four held-out sequences, or fewer than two others.
     """
-    order = np.random.default_rng(stream_seed(seed, "ceiling", 0)).permutation(len(held_out))
+    order: list[int] = np.random.default_rng(stream_seed(seed, "ceiling", 0)).permutation(len(held_out)).tolist()
     half = len(held_out) // 2
     ceiling, references = [held_out[row] for row in order[:half]], [held_out[row] for row in order[half:]]
     n = min(len(samples), half)

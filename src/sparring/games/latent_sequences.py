@@ -152,28 +152,31 @@ class LatentSequenceRecipe(AdversarialSettings):
     """Number of dimensions of the codes that the autoencoder makes of sequences."""
     decoder_hidden: int = 256
     """Number of units of the decoder's LSTM."""
-    generator_hidden: tuple[int, ...] = (256, 256, 256)
+    generator_hidden: tuple[int, ...] = (512, 512)
     """Number of units of each hidden layer of the generator of codes."""
-    discriminator_hidden: tuple[int, ...] = (256, 256)
+    discriminator_hidden: tuple[int, ...] = (512, 512)
     """Number of units of each hidden layer of the discriminator of codes."""
-    autoencoder_steps: int = 5000
+    autoencoder_steps: int = 3000
     """Number of steps in which the autoencoder learns alone. The GAN learns after it."""
     autoencoder_learning_rate: float = 3e-3
     """Learning rate of the autoencoder at first. It falls to nothing over its steps."""
     autoencoder_betas: tuple[float, float] = (0.9, 0.99)
     """Adam's decay rates of the autoencoder, for the mean and the variance of gradients."""
-    code_noise: float = 0.1
-    """Standard deviation of the noise that is added to codes while the autoencoder learns. Codes have a standard deviation of 1."""
+    code_noise: float = 0.5
+    """Standard deviation of the noise that is added to codes while the autoencoder learns. Codes have a standard deviation of 1. With less,
+    sequences are recovered more exactly, and generated codes make less sense."""
     objective: ObjectiveName = "relativistic"
     """Losses of generator and discriminator. (For the others, see `sparring train dcgan --help`.)"""
-    learning_rate: float = 2e-4
+    learning_rate: float = 1e-3
     """Learning rate of generator and discriminator."""
     betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates of generator and discriminator, for the mean and the variance of gradients."""
-    r1: float | None = 1.0
+    r1: float | None = 0.1
     """Weight gamma of R1, which is gamma / 2 times the squared gradient at real codes. 0: no penalty. None: by the number of steps."""
-    r2: float | None = 1.0
+    r2: float | None = 0.1
     """Weight gamma of R2, the same at generated codes. None: the same as R1's."""
+    penalty_every: int = 2
+    """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization)."""
 
     def rate_factor(self, real_samples: int) -> float:
         """See Recipe. The autoencoder's rate falls along a line."""

@@ -128,7 +128,7 @@ class MoleculeGraphGame(TwoPlayerGame):
         losses = {}
         for name, rows in (("real", real), ("generated", made)):
             texts = self.sequence_spec.texts_of(self.graphs.codes_of(rows).numpy())
-            wanted = torch.tensor(rewards_of(texts, self.own.reward), device=rows.device)
+            wanted = torch.tensor(rewards_of(texts, cast(RewardName, self.own.reward)), device=rows.device)
             losses[name] = (self.rewarder(rows[:, None])[:, 0] - wanted).square()
             context.metrics[f"reward/{name}"] = wanted
         return losses
@@ -215,7 +215,7 @@ class MoleculeGraphRecipe(AdversarialSettings):
     (straight-through Gumbel); or softmax, and it sees the weights themselves."""
     choice_temperature: float = 1.0
     """What logits are divided by before that. Less makes choices sharper, and gradients coarser."""
-    reward: RewardName = "none"
+    reward: Literal["none", "valid", "qed", "logp", "sa"] = "none"
     """What the generator is rewarded for beside the game: valid, qed (like a drug), logp (oily) or sa (easy to make). A network learns to
     foretell it. A molecule that is made again and again in a batch earns as much as once."""
     reward_weight: float = 1.0
@@ -247,7 +247,7 @@ class MoleculeGraphRecipe(AdversarialSettings):
     def refuse_to_begin(self) -> None:
         """See Recipe."""
         if self.reward != "none":
-            rewards_of([], self.reward)
+            rewards_of([], cast(RewardName, self.reward))
 
     def build(self, spec: SequenceSpec) -> MoleculeGraphGame:
         """See Recipe."""

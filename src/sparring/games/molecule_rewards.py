@@ -9,7 +9,7 @@ from sparring.metrics.molecules.properties import logp, qed, synthetic_accessibi
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-RewardName = Literal["none", "valid", "qed", "logp", "sa"]
+RewardName = Literal["valid", "qed", "logp", "sa"]
 LOGP_RANGE, SA_RANGE = (-2.12178879609, 6.0429063424), (5.0, 1.5)
 """Values that are worth 0 and 1, as in the code of Guimaraes et al. 2017."""
 

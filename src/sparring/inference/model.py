@@ -246,8 +246,8 @@ class Model:
     def reword(
         self, of_texts: Sequence[str], *, n: int = reword.MOST, seed: int = 0, keep: Sequence[str] = ()
     ) -> list[reword.RewordedText]:
-        """Up to `n` rewordings of each text, the best first, with what is expected of them. Those of a text depend on it and the seed alone.
-        `keep`: further words that none may lose or make up. See `sparring.inference.reword`.
+        """Up to `n` rewordings of each text, the best first, with what is expected of them. Those of a text depend on it and the seed
+        alone. `keep`: further words that none may lose or make up. See `sparring.inference.reword`.
         """
         return reword.reword(self, of_texts, n=n, seed=seed, keep=keep)
 

@@ -104,7 +104,7 @@ class ReadText:
     @classmethod
     def of(cls, spec: SequenceSpec, text: str, keep: frozenset[str] = frozenset()) -> "ReadText":
         """Read a text; one that cannot be read says why. `keep`: further words to keep, in small letters."""
-        tokens = spec.cut.tokens_of(text.strip())
+        tokens = spec.cut.tokens_of(text.strip() if spec.has_capitals else text.strip().lower())
         if not tokens:
             return cls(text, problem="is empty")
         if len(tokens) > spec.length:

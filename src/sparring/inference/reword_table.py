@@ -161,8 +161,8 @@ def way_of(game: Rewords, name: str, texts: Sequence[str], written: Sequence[Seq
 def keeps_all(game: Rewords, text: str, other: str) -> bool:
     """Whether another text has all words of a text that must be kept, and no others of that kind."""
     spec = game.sequence_spec
-    unknown = ReadText.of(spec, text).unknown
-    return kept_in(spec, spec.cut.tokens_of(text), unknown) == kept_in(spec, spec.cut.tokens_of(other), unknown)
+    read = ReadText.of(spec, text)
+    return read.kept == kept_in(spec, spec.cut.tokens_of(other), read.unknown)
 
 
 def with_rewordings(table: RewordedTable, n: int) -> Any:  # noqa: ANN401 (an Arrow table)

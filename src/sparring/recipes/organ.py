@@ -59,8 +59,6 @@ class ORGAN(SeqGAN):
         found = super().incompatibilities(spec)
         if spec.cut.items != "molecules":
             found.append(f"This recipe rewards molecules, and this data is in {spec.notation}. Give notation='smiles', or train seqgan.")
-        if self.reward == "none":
-            found.append("reward='none' leaves SeqGAN. Name a reward, or train seqgan.")
         return found
 
     def refuse_to_begin(self) -> None:

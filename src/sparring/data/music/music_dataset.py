@@ -62,7 +62,7 @@ class MusicDataset:
 
 def holdout_phrases(dataset: MusicDataset, count: int | None, seed: int) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " m"]]:
     """Numbers of the phrases that are trained on, and of those that are held out: of whole songs that the seed chooses, of `count` phrases
-    or just above (None: one in eight, at most 1,024). Of a single song, the last bars are held out, and what overlaps with them is left out.
+    or just above (None: one in eight, at most 1,024). Of one song, the last bars are held out, and what overlaps with them is left out.
     A SettingsError if nothing would be left to train on.
     """
     count = min(LARGEST_HOLDOUT, len(dataset) // HOLDOUT_ONE_IN) if count is None else count

@@ -52,6 +52,11 @@ class SequenceSpec(Spec):
         """The code of each token."""
         return {token: code for code, token in enumerate(self.tokens, 1)}
 
+    @cached_property
+    def has_capitals(self) -> bool:
+        """Whether any token has a capital letter; if not, texts were made small before they were read."""
+        return any(token != token.lower() for token in self.tokens)
+
     @property
     def kept_tokens(self) -> list[bool]:
         """Whether a rewording has to keep each token: numbers, words of `kept`, and what is not known."""
