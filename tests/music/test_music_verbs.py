@@ -128,7 +128,7 @@ def test_runs_are_judged_and_compared(muse_run: Path, melody_run: Path, capsys: 
 
 def test_what_has_no_use_for_music_is_refused(muse_run: Path, model: Model, tmp_path: Path) -> None:
     for words in (
-        ["sample", muse_run, "--truncation", "0.5", "--out", tmp_path / "x.mid"],
+        ["sample", muse_run, "--where", "key=C", "--out", tmp_path / "x.mid"],
         ["sample", muse_run, "--out", tmp_path / "x.csv"],
         ["interpolate", muse_run, "--space", "w", "--out", tmp_path / "x.mid"],
         ["judge", muse_run, "--truncation", "0.5"],

@@ -39,12 +39,16 @@ def interpolate(
     """
     from sparring import api
     from sparring.cli.interpolate_sequences import interpolate_sequences
+    from sparring.cli.sample_kinds import ENDINGS
     from sparring.core.formatting import plural
+    from sparring.data.tables.table_files import is_table_name
     from sparring.games.capabilities import MakesMusic, MakesSequences
     from sparring.inference.sampling import in_proportion
     from sparring.media.image_files import grid, output_kind, save_gif_or_video, save_image
     from sparring.media.pixel_range import float_to_pixels
 
+    if out is not None and not is_table_name(out) and out.suffix.lower() not in ENDINGS:
+        output_kind(out, "video", "image")  # before anything is loaded
     model = api.load(run, checkpoint=checkpoint).on(device)
     if isinstance(model.game, MakesMusic):
         return _of_music(model, seeds, labels, frames, space, out or Path(f"{run.resolve().stem}-walk.mid"))

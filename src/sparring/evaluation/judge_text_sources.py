@@ -4,13 +4,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from sparring.core.errors import SettingsError
 from sparring.core.rdkit_molecules import has_rdkit
-from sparring.data.sequences.sequence_dataset import SequenceDataset, split_holdout
+from sparring.data.sequences.sequence_dataset import SequenceDataset
 from sparring.data.sequences.sequence_spec import END, SequenceSpec
 from sparring.data.sequences.sequence_store import prepare_sequences
 from sparring.data.sequences.sequences_reading import SequencesReading
@@ -20,14 +20,11 @@ from sparring.evaluation.text_features import embed_by
 from sparring.evaluation.text_judgment import Likelihood, TextJudgment
 from sparring.evaluation.texts_report import write_texts_report
 from sparring.games.capabilities import HasLikelihood
-from sparring.inference.data_of_model import source_of
 from sparring.inference.model import Model
 from sparring.inference.texts import log_likelihoods_of_codes, sequence_spec_of
-from sparring.modalities.file_or_frame import FRAME
+from sparring.inference.training_texts import reading_of, training_texts
 from sparring.modalities.generated_sequences import generated_codes
 from sparring.modalities.tables import spread
-from sparring.runs.config import read_config, settings_of
-from sparring.runs.run_directory import RunDirectory
 
 LOOKED_AT = 2000
 """Number of texts whose likelihoods are looked at, of each kind."""
@@ -52,9 +49,8 @@ def judge_texts_model(
     `temperatures`: further temperatures at which samples are scored, for curves.
     `out`: a folder for report.json and report.html. Raises a SettingsError if the run's data is not where it was or has changed.
     """
-    spec, reading, data, seed_of_run, holdout = _data_of(model)
+    spec, (training, unseen) = sequence_spec_of(model), training_texts(model)
     embed = embed_by(extractor, spec)
-    training, unseen = split_holdout(data, holdout, seed_of_run)
     training_set, held_out = as_text_set(training), as_text_set(unseen) if len(unseen) else None
     likelihood, curves, lost = None, {}, 0
     if other is None:
@@ -67,7 +63,7 @@ def judge_texts_model(
     else:
         if temperatures:
             raise SettingsError("Temperatures are of samples that the model draws: leave them out, or the file of generated texts.")
-        generated = as_text_set(prepare_sequences(other, _like(reading, spec, other))[0])
+        generated = as_text_set(prepare_sequences(other, _like(reading_of(model), spec, other))[0])
         texts = generated.texts
     judgment = judge_texts(
         training_set,
@@ -123,32 +119,6 @@ def _like(reading: SequencesReading, spec: SequenceSpec, source: Any) -> Sequenc
     return SequencesReading(text=text, notation=spec.notation, lowercase=reading.lowercase, unit=reading.unit)
 
 
-def _data_of(model: Model) -> tuple[SequenceSpec, SequencesReading, SequenceDataset, int, int | None]:
-    """What a run was trained on: the spec, settings, all of its texts, the seed and the holdout. A SettingsError if it is not there."""
-    spec = sequence_spec_of(model)
-    run = RunDirectory(model.source)
-    if not run.exists():
-        raise SettingsError(
-            f"{model.source} does not know the texts that it was trained on. Draw texts, and judge them: sparring sample {model.source} -n "
-            "2000 --out texts.txt; sparring judge REAL.txt texts.txt"
-        )
-    config = read_config(run)
-    settings = settings_of(config, run.config)
-    if (source := source_of(model)) == FRAME:
-        raise SettingsError(
-            f"{run.path} was trained on a data frame or a list, which is not kept. In Python, judge_text_files(texts, generated, reading) "
-            "takes it again."
-        )
-    reading = cast(SequencesReading, settings.data["sequences"])
-    data, _ = prepare_sequences(source, reading)
-    if data.fingerprint != config["data"]["fingerprint"]:
-        raise SettingsError(
-            f"{source} is no longer what {run.path} was trained on (its fingerprint is {data.fingerprint[:12]}, and was "
-            f"{config['data']['fingerprint'][:12]}), so which texts were held out is not known. Restore it."
-        )
-    return spec, reading, data, settings.training.seed, settings.training.holdout
-
-
 def as_text_set(data: SequenceDataset) -> TextSet:
     """The texts of a dataset, and their tokens."""
     return TextSet(data.texts(), data.tokens())
@@ -166,8 +136,7 @@ def likelihood_of_run(model: Model) -> Likelihood | None:
     """How likely the model of a run finds texts that it was trained on, and held-out ones; None for models that cannot say, and for runs
     without held-out texts. Raises a SettingsError if the run's data is not where it was or has changed.
     """
-    _, _, data, seed, holdout = _data_of(model)
-    return _likelihood(model, *split_holdout(data, holdout, seed))
+    return _likelihood(model, *training_texts(model))
 
 
 def _likelihood(model: Model, training: SequenceDataset, held_out: SequenceDataset) -> Likelihood | None:

@@ -28,12 +28,15 @@ def training_texts(model: "Model", data: Any = None) -> tuple[SequenceDataset, S
     run = RunDirectory(model.source)
     if not run.exists():
         raise SettingsError(
-            f"{model.source} is a packed model, which does not know the texts that it was trained on. Use its run, which does."
+            f"{model.source} is a packed model, which does not know the texts that it was trained on. Use its run, which does; or judge "
+            f"samples beside texts: sparring sample {model.source} -n 2000 --out texts.txt; sparring judge REAL.txt texts.txt"
         )
     config = read_config(run)
     source = config["data"]["source"] if data is None else data
     if isinstance(source, str) and source == FRAME:
-        raise SettingsError(f"{run.path} was trained on a data frame or a list, which is not kept.")
+        raise SettingsError(
+            f"{run.path} was trained on a data frame or a list, which is not kept. judge_text_files takes it again."
+        )
     if data is None:
         refuse_moved(run, config["data"])
     settings = settings_of(config, run.config)

@@ -34,7 +34,7 @@ class ORGANGame(SeqGANGame):
 
 @dataclass(frozen=True, kw_only=True)
 class ORGAN(SeqGAN):
-    """SeqGAN whose generator is rewarded for molecules with a property, too. A molecule that is drawn again and again in a batch earns as
+    """SeqGAN whose generator is rewarded for molecules with a property, too. A molecule that comes again and again in a batch earns as
     much as once. (The authors take the reward of the ways that a molecule could go on; here it is that of the molecule itself, for it is
     slow to compute.)
     """
@@ -52,7 +52,7 @@ class ORGAN(SeqGAN):
     adversarial_share: float = 0.5
     """Weight of the discriminator in what a token is worth (lambda in the paper); the rest is that of the reward. 1: SeqGAN."""
     rollouts: int = 1
-    """Number of continuations after each token that its reward by the discriminator is the mean of. A step takes so many times as long."""
+    """Number of continuations after each token that its reward by the discriminator is the mean of. A step takes as many times as long."""
 
     def incompatibilities(self, spec: SequenceSpec) -> list[str]:
         """See Recipe."""

@@ -110,7 +110,7 @@ class SeqGAN(AdversarialSequenceRecipe):
     filters: int = 64
     """Number of convolution filters of each width (1 to 5, and 8 tokens)."""
     rollouts: int = 4
-    """Number of continuations after each token that its reward is the mean of (in the paper: 16). A step takes so many times as long."""
+    """Number of continuations after each token that its reward is the mean of (in the paper: 16). A step takes as many times as long."""
     baseline_decay: float = 0.9
     """How much of the baseline, which is subtracted from rewards, is kept in each step."""
 

@@ -80,12 +80,17 @@ def read_sequences(source: Any, reading: SequencesReading) -> tuple[RawTexts, li
             f"{len(too_long):,} of {count:,} texts have more than {most} {raw.notation}, up to {longest:,}. Give a larger length "
             f"(length={longest}), or shorter texts (unit=line or unit=paragraph)."
         )
+    elif len(kept) == 1:
+        problems.append(f"There is one text alone ({raw.texts[kept[0]][:40]!r}). Give at least two.")
     elif len({token for place in kept for token in tokens[place]}) < 2:
         problems.append(f"There is only one token, {tokens[kept[0]][0]!r}: nothing can be learned from it.")
     elif len({raw.texts[place] for place in kept}) < 2:
         problems.append(f"All {plural(len(kept), 'text is', 'texts are')} the same ({raw.texts[kept[0]][:40]!r}). Give at least two.")
     if problems:
-        raise DataError(listed(f"{raw.name} cannot be used as sequences:", [*problems, *_described(unusable)]))
+        said = [*problems, *_described(unusable)]
+        if len(said) == 1:
+            raise DataError(f"{raw.name} cannot be used as texts: {said[0]}")
+        raise DataError(listed(f"{raw.name} cannot be used as texts:", said))
     notes = [f"{plural(empty, 'empty text is', 'empty texts are')} left out."] if empty else []
     notes += raw.notes
     notes += _described(unusable)
@@ -212,7 +217,7 @@ def _of_table(source: Any, reading: SequencesReading) -> RawTexts:  # noqa: ANN4
         if column is None:
             problems.append(f"Say which column has the texts, with --text (text=...): {', '.join(map(repr, textual or names))}.")
     if problems:
-        raise DataError(listed(f"{raw.name} cannot be used as sequences:", problems))
+        raise DataError(listed(f"{raw.name} cannot be used as texts:", problems))
     texts = [str(value) if value is not None else "" for value in raw.table.column(column).to_pylist()]
     labels = None
     if reading.class_column is not None:
