@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test test-shapes lint docs bench bench-training clean
+.PHONY: demo test test-shapes test-all-shapes lint docs bench bench-training clean
 
 $(BIN)/sparring: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -36,11 +36,19 @@ $(VENV)/.web: $(VENV)/.dev
 test: $(VENV)/.dev $(VENV)/.web
 	$(BIN)/python -m pytest --numprocesses 2
 
-# the same tests, with the shapes and types in every signature checked at every call: half as long again. (Not the longest, and not those of
-# other processes, commands and documents, in which little is checked; CI has twenty minutes.)
-NO_SHAPES := documents interruption golden_messages openmp architecture cli translating playground coaching usage
+# the same tests, with the shapes and types in every signature checked at every call: half as long again. CI has twenty minutes, so it leaves
+# out the longest, and those of commands, pages, documents and other processes, which call what others call, too.
+NO_SHAPES := documents interruption golden_messages openmp architecture cli translating translation playground coaching usage seeing verbs memory \
+  outputs file_kinds train health_measurements devices doctoring
+NO_SHAPES_BELOW := exporting studio judge/test_judgement.py judge/test_failures.py judge/test_published_statistics.py judge/test_extractors.py \
+  judge/test_paired.py judge/test_comparing.py tables/test_table_judge.py tables/test_table_models.py tables/test_table_extras.py \
+  tables/test_table_health.py tables/test_private_tables.py explicit/test_explicit_health.py series/test_series_advice.py
 test-shapes: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses 2 --jaxtyping-packages=sparring,support.typechecking.check -m "not long" $(NO_SHAPES:%=--ignore tests/test_%.py) --ignore tests/exporting --ignore tests/studio
+	$(BIN)/python -m pytest --numprocesses 2 --jaxtyping-packages=sparring,support.typechecking.check -m "not long" $(NO_SHAPES:%=--ignore tests/test_%.py) $(NO_SHAPES_BELOW:%=--ignore tests/%)
+
+# all of them
+test-all-shapes: $(VENV)/.dev
+	$(BIN)/python -m pytest --numprocesses 2 --jaxtyping-packages=sparring,support.typechecking.check
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
