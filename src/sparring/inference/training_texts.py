@@ -34,9 +34,7 @@ def training_texts(model: "Model", data: Any = None) -> tuple[SequenceDataset, S
     config = read_config(run)
     source = config["data"]["source"] if data is None else data
     if isinstance(source, str) and source == FRAME:
-        raise SettingsError(
-            f"{run.path} was trained on a data frame or a list, which is not kept. judge_text_files takes it again."
-        )
+        raise SettingsError(f"{run.path} was trained on a data frame or a list, which is not kept. judge_text_files takes it again.")
     if data is None:
         refuse_moved(run, config["data"])
     settings = settings_of(config, run.config)
