@@ -105,3 +105,9 @@ def test_opening_sources_needs_no_torch() -> None:
         "assert not {'torch', 'rich', 'datasets'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("name", "word"), [("chorales", "musegan"), ("moses20k", "lm"), ("oracle", "lm"), ("flights", "doctor")])
+def test_sets_of_other_kinds_are_told_from_unknown_names(name: str, word: str) -> None:
+    with pytest.raises(DataError, match=f"sparring .*{word} --data {name}"):
+        open_source(name)

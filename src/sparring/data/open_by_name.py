@@ -1,5 +1,6 @@
 """Opens a source of images by the name or path that a user gives."""
 
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from sparring.core.errors import DataError, did_you_mean
@@ -11,7 +12,7 @@ from sparring.data.readers.folder import open_folder, open_tar, open_zip
 from sparring.data.readers.hub import open_hugging_face, open_torchvision
 from sparring.data.readers.idx import find_idx_sets, open_idx, open_idx_folder
 from sparring.data.readers.npy import open_array
-from sparring.data.tables.table_files import is_table
+from sparring.data.tables.table_files import BUNDLED_TABLES, is_table
 from sparring.media.image_decoding import IMAGE_ENDINGS
 from sparring.media.video_files import VIDEO_ENDINGS
 
@@ -76,8 +77,21 @@ def _open_file(name: str, path: Path, split: str | None) -> Source:
     raise DataError(f"{refusal(path, 'data that is read here')} A source is {SOURCE_KINDS}.")
 
 
+def _other_sets() -> Iterable[tuple[Container[str], str, str]]:
+    """Names of sets of other kinds that come with the package, what they are, and a command for them."""
+    from sparring.data.music.open_songs import BUNDLED_MUSIC  # noqa: PLC0415 (imports torch, which takes long)
+    from sparring.data.sequences.sequences_reading import BUNDLED_SEQUENCES, MADE_SEQUENCES  # noqa: PLC0415 (the same)
+
+    yield BUNDLED_TABLES, "a table", "doctor"
+    yield {*BUNDLED_SEQUENCES, *MADE_SEQUENCES}, "texts or molecules", "train lm"
+    yield BUNDLED_MUSIC, "music", "train musegan"
+
+
 def _not_found_message(name: str, path: Path) -> str:
     bare = len(path.parts) <= 1 and not path.suffix
+    for names, what, command in _other_sets():
+        if name in names:
+            return f"{name} comes with Sparring and is {what}, and this needs images. For such data: sparring {command} --data {name}"
     if bare or ":" in name:
         hint = did_you_mean(name, source_names())
         return f"There is no data set called {name!r}, and no such file or folder. {hint} A source is {SOURCE_KINDS}."
