@@ -1,18 +1,26 @@
 """music-lm: events and rolls are the same, probabilities sum to one, and samples do not depend on how they are asked for."""
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
+import sparring
 from sparring import recipes
 from sparring.core.batch import Batch
+from sparring.core.errors import SettingsError
 from sparring.core.random_streams import Streams
 from sparring.data.music.music_spec import MusicSpec, TrackSpec, canonical
+from sparring.exporting.export import export
 from sparring.games.music_language_model import FIRST_PITCH, HOLD, REST, MusicLanguageGame, events_of, samples_of_events
 from sparring.games.step_context import StepContext
+from sparring.inference.music_of_model import draw_phrases
+from support.music import COMMON, SMALL_LM, write_songs
+from support.runs import same_run
 
 SMALL = {"embedding": 3, "hidden": 8, "head": 8, "batch_size": 4}
 
@@ -95,3 +103,17 @@ def test_tracks_with_chords_are_refused() -> None:
     recipe = recipes.get("music-lm")()
     assert recipe.problems(spec_of()) == []
     assert "voice 0, voice 1" in recipe.problems(spec_of(single=False))[0]
+
+
+def test_runs_resume_exactly_and_files_say_why_they_are_not_made(tmp_path: Path) -> None:
+    data, quiet = write_songs(tmp_path / "songs"), Console(quiet=True)
+    settings: dict[str, Any] = {**SMALL_LM, **COMMON, "console": quiet}
+    sparring.train("music-lm", data, tmp_path / "whole", steps=6, **settings)
+    sparring.train("music-lm", data, tmp_path / "parts", steps=2, **settings)
+    sparring.resume(tmp_path / "parts", steps=6, console=quiet)
+    assert same_run(tmp_path / "whole", tmp_path / "parts")
+    packed = sparring.pack(tmp_path / "whole", tmp_path / "notes.safetensors")
+    rolls = draw_phrases(sparring.load(packed), 3, seed=1)
+    assert (rolls == draw_phrases(sparring.load(tmp_path / "whole"), 3, seed=1)).all()
+    with pytest.raises(SettingsError, match="event by event"):
+        export(tmp_path / "whole", tmp_path / "notes.onnx")
