@@ -48,8 +48,30 @@ SMALL |= {"medgan": RECORDS, "medwgan": RECORDS}
 SMALL["fraudgan"] = ["--target", "fraud", "--time", "when", "--batch-size", "40", "--hidden", "16", "--discriminator-hidden", "16"]
 ORDERS = ["--customer", "bikeshop_name", "--product", "model", "--price", "price", "--group", "category_2"]
 SMALL["ecgan"] = [*ORDERS, "--batch-size", "16", "--embedding-steps", "200", "--generator-hidden", "16", "--discriminator-hidden", "16"]
+TEXTS = ["--batch-size", "16", "--embedding", "6", "--hidden", "8"]
+SEEN = ["--discriminator-embedding", "8", "--fit-steps", "10"]
+SMALL |= {
+    "lm": TEXTS,
+    "relgan": [*TEXTS, *SEEN, "--representations", "2", "--filters", "4"],
+    "seqgan": [*TEXTS, *SEEN, "--filters", "4", "--discriminator-fit-steps", "5", "--rollouts", "2"],
+    "scratchgan": [*TEXTS, "--discriminator-embedding", "8", "--discriminator-hidden", "8"],
+    "reword": ["--text", "title", "--score", "bookings", "--within", "kind", "--embedding", "12", "--hidden", "32", "--batch-size", "16"],
+}
+MOLECULES = ["--batch-size", "16", "--notation"]
+SMALL |= {
+    "latentgan": [*MOLECULES, "smiles", "--code-size", "6", "--decoder-hidden", "8", "--autoencoder-steps", "10"],
+    "molgan": [*MOLECULES, "graph", "--convolutions", "6", "5", "--graph-features", "7"],
+    "organ": [*MOLECULES, "smiles", *TEXTS[2:], *SEEN, "--filters", "2", "--discriminator-fit-steps", "5"],
+}
+MUSIC = ["--bars", "2", "--batch-size", "4"]
+SMALL |= {
+    "musegan": [*MUSIC, "--width", "4", "--latent-size", "2"],
+    "midinet": [*MUSIC, "--width", "4", "--latent-size", "2", "--melody", "soprano"],
+    "music-lm": [*MUSIC, "--embedding", "3", "--hidden", "8", "--head", "8"],
+}
 """By recipe, settings of small networks. (Of series: on `--data stocks`; of health records: on `--data eunomia`; of orders: on `--data
-bikes`; of fraudgan: on a table with these columns.)"""
+bikes`; of fraudgan and reword: on a table with these columns; of texts: on `--data quatrains`; of molecules: on `--data fragments9`; of
+music: on `--data chorales`.)"""
 PATIENCE = 60
 """Seconds that an aimed kill waits for a checkpoint in the making."""
 

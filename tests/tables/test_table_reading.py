@@ -144,3 +144,11 @@ def test_what_is_a_table(tmp_path: Path) -> None:
     assert not is_table("fashion10k")
     pyarrow.parquet.write_table(pa.table({"a": [1]}), tmp_path / "t.parquet.brotli")
     assert is_table(tmp_path / "t.parquet.brotli")
+
+
+def test_one_column_whose_rows_have_several_fields(tmp_path: Path) -> None:
+    """What is after the first comma is not cut off in silence."""
+    file = tmp_path / "texts.csv"
+    file.write_text('text\n"cozy, large"\nroom, near park\nhello\n')
+    with pytest.raises(DataError, match=r"(?s)one column.*quotes.*\n.*row 2: 2 fields rather than 1: room, near park$"):
+        read_table(file)

@@ -59,9 +59,14 @@ COMMANDS: tuple[tuple[type, str], ...] = (
     (MakesMusic, "sample {} -n 8 --out songs/"),
     (SimulatesSeries, "simulate {} --paths 1000"),
     (Rewords, "reword {} texts.csv"),
-    (MakesSequences, "sample {} -n 1000 --out texts.txt"),
+    (MakesSequences, "sample {} -n 1000 --out {sequences}"),
 )
 """By ability, the command that uses a model."""
+
+
+def sequences_file(game: MakesSequences) -> str:
+    """What a file of its samples is called in advice."""
+    return "molecules.smi" if game.sequence_spec.cut.items == "molecules" else "texts.txt"
 
 
 @dataclass
@@ -112,9 +117,10 @@ class Model:
     @property
     def use(self) -> str:
         """The command that uses it."""
+        sequences = sequences_file(self.game) if isinstance(self.game, MakesSequences) else ""
         for ability, command in COMMANDS:
             if isinstance(self.game, ability):
-                return f"sparring {command.format(shlex.quote(str(self.source)))}"
+                return f"sparring {command.format(shlex.quote(str(self.source)), sequences=sequences)}"
         verb, rest = ("sample", "-n 64 --seed 1") if isinstance(self.game, Samples) else ("translate", "IN OUT")
         return f"sparring {verb} {shlex.quote(str(self.source))} {rest}"
 

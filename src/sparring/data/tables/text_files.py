@@ -133,7 +133,7 @@ def _read_all(path: Path, text: str, names: list[str], delimiter: str) -> pa.Tab
     if not text.strip("\r\n"):
         return pa.table({name: pa.array([], pa.string()) for name in names})
     if len(names) == 1:
-        return pa.table({names[0]: _single_column(text, delimiter)})
+        return pa.table({names[0]: _single_column(path, text, delimiter)})
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(text.encode()),
@@ -150,7 +150,15 @@ def _read_all(path: Path, text: str, names: list[str], delimiter: str) -> pa.Tab
     return table
 
 
-def _single_column(text: str, delimiter: str) -> pa.Array:
+def _single_column(path: Path, text: str, delimiter: str) -> pa.Array:
     """The rows of a table of one column, in which an empty line is a missing value."""
-    records = _records(text, delimiter, len(text) + 1)
-    return pa.array([None if not fields[0] and not quotes[0] else fields[0] for fields, quotes, _ in records], pa.string())
+    values, ragged = [], []
+    for number, (fields, quotes, _) in enumerate(_records(text, delimiter, len(text) + 1), 1):
+        if len(fields) > 1:
+            shown = delimiter.join(fields)
+            ragged.append(f"row {number}: {len(fields)} fields rather than 1: {shown if len(shown) < 80 else f'{shown[:80]}...'}")
+        values.append(fields[0] if fields[0] or quotes[0] else None)
+    if ragged:
+        advice = f"Put a value that has {delimiter!r} in it into quotes; a file with a text in each line, and no header, can be named .txt."
+        raise DataError(listed(f"{path} has one column and rows of several fields. {advice}", ragged))
+    return pa.array(values, pa.string())
