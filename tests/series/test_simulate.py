@@ -42,9 +42,7 @@ def test_prices_follow_the_last_one_by_the_returns_that_were_made() -> None:
     frame = shares()
     model = fake_model(frame, **ROLES)
     scaling = model.spec.values[0].scaling
-    found = simulate(
-        model, 3, 4, data=frame, series="BB", start="2024-02-15", drift="model", volatility="model", beside=["none"]
-    )
+    found = simulate(model, 3, 4, data=frame, series="BB", start="2024-02-15", drift="model", volatility="model", beside=["none"])
     last = frame[(frame.share == "BB") & (frame.day <= "2024-02-15")].price.iloc[-1]
     returns = scaling.inverse(np.array([0.0, 1.0, 2.0]))  # the fake's scores: the number of the path
     wanted = last * np.exp(returns[:, None] * np.arange(1, 5))

@@ -95,8 +95,8 @@ def _in_regime(dataset: SeriesDataset, regime: int) -> Float64[np.ndarray, "n va
 
 
 def deviation_of(scaling: Scaling) -> float:
-    """Standard deviation of the values that a scaling was fitted to: of normal scores that of the quantiles at its knots, with straight lines
-    between them; NaN if the scaling knows no more than their range.
+    """Standard deviation of the values that a scaling was fitted to: of normal scores that of the quantiles at its knots, with straight
+    lines between them; NaN if the scaling knows no more than their range.
     """
     values, scores = np.asarray(scaling.values), np.asarray(scaling.scores)
     if scaling.kind == "range":
