@@ -66,6 +66,7 @@ def test_paths_move_as_much_as_the_training_returns_however_many_are_asked_for()
     assert calibrated.mean() == pytest.approx(own.mean(), abs=1e-9)
     np.testing.assert_allclose(returns(3), calibrated[:3], atol=1e-12)
     about = simulate(model, 3, 12, beside=["none"], data=frame).to_json()
+    assert any("has not learned" in note for note in about["notes"])  # a factor of four
     assert about["volatility factors"] == [pytest.approx(deviation / own.std(), rel=1e-6)]
     assert simulate(model, 3, 12, beside=["none"], data=frame, volatility="model").to_json()["volatility factors"] is None
 

@@ -76,8 +76,8 @@ def backtest(
     levels: Sequence[float] = LEVELS,
 ) -> tuple[Backtest, ...]:
     """One-day value at risk of each day by the model (called `name`) and by each method, which knows all returns before the day, and
-    Kupiec's test of each. `drawn`: log returns of the model's paths, from which the value at risk comes where it takes no past; `volatility`:
-    for paths of models that take one, which are made here.
+    Kupiec's test of each. `drawn`: log returns of the model's paths, from which the value at risk comes where it takes no past.
+    `volatility`: for the paths of a model that takes one, which are made here.
     """
     dataset, days = series.dataset, days_to_test(series, number)
     forecasts = drawn if not dataset.spec.past else model_forecasts(model, series, number, days, seed, volatility)

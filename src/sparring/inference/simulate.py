@@ -39,7 +39,7 @@ from sparring.inference.series_of_model import (
     start_at,
     time_text_of,
 )
-from sparring.inference.volatility import volatility_of
+from sparring.inference.volatility import Volatility, volatility_of
 from sparring.metrics.series.risk import LEVELS, expected_shortfall, value_at_risk
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ DRIFT_PATHS = 512
 """Number of paths, the first of a seed, whose mean is the model's drift: the same however many are asked for."""
 WRONG_MOVE, FEWEST_MOVES = 0.1, 1000
 """Difference of the standard deviation of a step from the data's that is said, as a share, and fewest steps of all paths to see it."""
+FAR_OFF = 0.4
+"""Logarithm of the factor of the volatility, up or down, from which on the model is said to have learned too little: a half more."""
 WRONG_SUM, FEWEST_SUMS, HISTORY_SUMS = 0.2, 100, 8
 """The same of the sum over all steps, fewest paths, and how many times as long as a path history must be."""
 CHARTED = 4
@@ -220,8 +222,7 @@ def simulate(
     name = recipes.name_of(model.recipe)
     history = log_returns(found, begin.number, begin.row) if returns else np.zeros((0, len(spec.values)))
     if calibration is not None:
-        by = ", ".join(f"{each:.3f}" for each in calibration.factors)
-        notes.append(f"Returns move as much as those that the model was trained on: each of its own was multiplied by {by} (--volatility).")
+        notes.append(_calibrated(calibration))
     if returns and drift == "data" and len(history) and not of_nobody(found, series):
         some = drawn[:DRIFT_PATHS] if paths >= DRIFT_PATHS else draw(DRIFT_PATHS)
         moved = history.mean(axis=0) - some.mean(axis=(0, 2))
@@ -355,6 +356,15 @@ def _noted(check: Callable[[], Any], problems: list[str]) -> Any:  # noqa: ANN40
     except SparringError as problem:
         problems.append(str(problem))
         return None
+
+
+def _calibrated(calibration: Volatility) -> str:
+    """By how much the model's returns were multiplied, and whether that is more than a small error."""
+    by = ", ".join(f"{each:.3f}" for each in calibration.factors)
+    found = f"Returns move as much as those that the model was trained on: each of its own was multiplied by {by} (--volatility)."
+    if (np.abs(np.log(calibration.factors)) > FAR_OFF).any():
+        found += " So large a factor says that the model has not learned them: train it for longer, or see: sparring diagnose RUN."
+    return found
 
 
 def _wrong_moves(spec: SeriesSpec, made: Float64[np.ndarray, "n values steps"], history: Float64[np.ndarray, "t values"]) -> list[str]:
