@@ -20,6 +20,11 @@ LENGTHS = (1, 5, 20, 50)
 that of a whole window."""
 
 
+MEMORY = 10
+"""Number of batches over which the errors of generated sums are averaged: those of one batch are mostly chance, and would drown what the
+discriminator says."""
+
+
 class SumsOfReturns(nn.Module):
     """The mean squares of sums of returns less their mean, of all real windows so far, and how far generated windows are from them."""
 
@@ -27,6 +32,8 @@ class SumsOfReturns(nn.Module):
     """Mean squares of the real sums, (values, lengths), summed over batches, in a unit of each value's own."""
     count: Tensor
     """Number of these batches."""
+    errors: Tensor
+    """Relative errors of the generated mean squares, (values, lengths): an exponential moving average."""
 
     def __init__(self, spec: SeriesSpec) -> None:
         super().__init__()
@@ -35,6 +42,7 @@ class SumsOfReturns(nn.Module):
         """They follow from the spec, so they are no buffers."""
         self.register_buffer("total", torch.zeros(len(spec.values), len(self.lengths)))
         self.register_buffer("count", torch.zeros(()))
+        self.register_buffer("errors", torch.zeros(len(spec.values), len(self.lengths)))
 
     def in_units(self, seen: Float[Tensor, "n values t"]) -> Float[Tensor, "n values t"]:
         """Returns less their mean over the batch, from values as networks see them."""
@@ -42,20 +50,18 @@ class SumsOfReturns(nn.Module):
         return returns - returns.mean(dim=(0, 2), keepdim=True)
 
     def forward(self, generated: Float[Tensor, "n values t"], real: Float[Tensor, "n values t"]) -> Float[Tensor, ""]:
-        """The squared relative error of the generated mean squares, its mean over values and lengths; 0 for less than two windows.
-
-        Each half of the windows gives an error, and the two are multiplied: the square of one error of all windows would also be less where
-        sums vary less. So a single batch's may be negative.
+        """Half the squared relative errors of the generated mean squares, their mean over values and lengths. The errors are those of the
+        last batches together; the gradient is that of this batch.
         """
+        found = mean_squares(self.in_units(generated), self.lengths).mean(dim=0)
         with torch.no_grad():
             self.total += mean_squares(self.in_units(real), self.lengths).mean(dim=0)
             self.count += 1
-        half = len(generated) // 2
-        if not half:
-            return generated.new_zeros(())
-        wanted = (self.total / self.count).clamp_min(torch.finfo(torch.float32).tiny)
-        errors = mean_squares(self.in_units(generated), self.lengths) / wanted - 1
-        return (errors[:half].mean(dim=0) * errors[half:].mean(dim=0)).mean()
+            wanted = (self.total / self.count).clamp_min(torch.finfo(torch.float32).tiny)
+            self.errors.lerp_(found / wanted - 1, 1 / MEMORY)
+            errors = self.errors.clone()
+        relative = found / wanted
+        return (errors.square() / 2 + errors * (relative - relative.detach())).mean()
 
 
 def mean_squares(returns: Float[Tensor, "n values t"], lengths: Sequence[int]) -> Float[Tensor, "n values lengths"]:

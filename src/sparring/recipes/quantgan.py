@@ -21,7 +21,7 @@ class QuantGAN(TemporalRecipe):
     ranges: ClassVar[Ranges] = {**TemporalRecipe.ranges, "sums": {"at least": 0}}
     of_older_runs: ClassVar[Mapping[str, object]] = {"sums": 0.0}
 
-    sums: float = 3.0
+    sums: float = 1.0
     """Weight of the squared relative errors of the variances of returns and of their sums over 5, 20, 50 and all steps of a window, which
     risks over many steps depend on. 0: none, as in the paper."""
 
