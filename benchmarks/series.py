@@ -29,13 +29,17 @@ from sparring.inference.allocate import allocate
 from sparring.inference.forecast import score_forecasts
 from sparring.inference.model import Model
 from sparring.inference.monte_carlo import available_methods, simulate_returns
+from sparring.inference.paths import log_returns
 from sparring.inference.series_of_model import series_of
+from sparring.inference.simulate import MomentsOf, simulate
+from sparring.metrics.series.risk import LEVELS, exceedances, kupiec_test, value_at_risk
 from sparring.metrics.series.stylized_facts import bands, facts
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PATHS, DAYS = 64, 1000
+MONTH, YEAR = 20, 250
 HOMES: dict[str, Any] = {
     "rows_per_series": 56, "period": 4, "static": ("isp", "technology", "state"), "value": ("traffic_byte_counter",),
 }  # fmt: skip
@@ -68,7 +72,8 @@ def compare_facts(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
             days = min(DAYS, model.game.longest_path or DAYS)
             made = model.game.simulate(PATHS * DAYS // days, days, seed, 0, None, None)[:, 0].double().numpy()
             found.setdefault(recipe, []).append(facts(column.scaling.inverse(made)))
-            print(json.dumps({"recipe": recipe, "seed": seed, "step": model.step, **found[recipe][-1]}), flush=True)
+            about = {"recipe": recipe, "seed": seed, "step": model.step, "risks": risks(model, seed)}
+            print(json.dumps({**about, **found[recipe][-1]}), flush=True)
     names = list(found)
     print(f"\n| fact | real | band | {' | '.join(names)} |\n|{'---|' * (3 + len(names))}")
     for fact, band in real.items():
@@ -79,6 +84,33 @@ def compare_facts(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
             cells.append(f"{statistics.median(values):.3f} ({inside} of {len(values)})" if values else "-")
         print(f"| {fact} | {band['value']:.3f} | {band['low']:.3f} to {band['high']:.3f} | {' | '.join(cells)} |")
     return {"real": real, "found": found}
+
+
+def risks(model: Model, seed: int) -> dict[str, Any]:
+    """Deviations of a day, of a month and of a year in percent, of the data and of paths with the data's volatility and with the model's
+    own; and Kupiec's p-values of the value at risk of a month, over the months side by side that training saw and those held out.
+    """
+    series = series_of(model)
+    returns = log_returns(series, 0, len(series.dataset.times) - 1)[:, 0]
+    seen = int(series.training.starts[-1]) + model.spec.steps - 1  # the first row has no return
+    found: dict[str, Any] = {"data": deviations(returns[None]), "training": deviations(returns[None, :seen])}
+    ways: dict[str, MomentsOf] = {"calibrated": "data", "its own": "model"}
+    for way, volatility in ways.items():
+        made = simulate(model, 2000, YEAR, seed, beside=["none"], volatility=volatility)
+        paths = np.diff(np.log(made.paths[made.name][:, 0] / made.start.values[0]), axis=1, prepend=0.0)
+        found[way] = deviations(paths) | {"factors": made.settings["volatility factors"]}
+        for name, real in (("training", returns[:seen]), ("held out", returns[seen:])):
+            months = real[: len(real) // MONTH * MONTH].reshape(-1, MONTH).sum(axis=1)
+            beyond = exceedances(months, value_at_risk(paths[:, :MONTH].sum(axis=1))[:, None])
+            tests = {str(level): (int(each.sum()), kupiec_test(each, level).p_value) for level, each in zip(LEVELS, beyond, strict=True)}
+            found[way][f"of {len(months)} months, {name}"] = tests
+    return found
+
+
+def deviations(returns: np.ndarray) -> dict[str, float]:
+    """Standard deviations of a step, of sums of a month and of a year, of "paths steps", in percent."""
+    upto = np.cumsum(np.pad(returns, ((0, 0), (1, 0))), axis=1)
+    return {str(steps): 100 * float((upto[:, steps:] - upto[:, :-steps]).std()) for steps in (1, MONTH, YEAR)}
 
 
 def compare_demand(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sparring.inference.backtest import MOST_DAYS, PATHS_A_DAY
 from sparring.inference.garch import has_arch
 from sparring.inference.paths import windows_table
 from sparring.inference.series_of_model import series_of
-from sparring.inference.simulate import Drift, simulate
+from sparring.inference.simulate import MomentsOf, simulate
 from sparring.metrics.series.risk import kupiec_test
 from support.fake_series import FakeGame, fake_model
 
@@ -42,7 +42,7 @@ def test_prices_follow_the_last_one_by_the_returns_that_were_made() -> None:
     frame = shares()
     model = fake_model(frame, **ROLES)
     scaling = model.spec.values[0].scaling
-    found = simulate(model, 3, 4, data=frame, series="BB", start="2024-02-15", drift="model", beside=["none"])
+    found = simulate(model, 3, 4, data=frame, series="BB", start="2024-02-15", drift="model", volatility="model", beside=["none"])
     last = frame[(frame.share == "BB") & (frame.day <= "2024-02-15")].price.iloc[-1]
     returns = scaling.inverse(np.array([0.0, 1.0, 2.0]))  # the fake's scores: the number of the path
     wanted = last * np.exp(returns[:, None] * np.arange(1, 5))
@@ -62,7 +62,9 @@ def test_risks_are_those_of_the_value_at_the_start() -> None:
     random = np.random.default_rng(0)
     scores = random.normal(size=(500, 1, 20))
     model = fake_model(frame, values=lambda numbers, _: scores[numbers], **ROLES)
-    found = simulate(model, 500, 20, data=frame, series="AA", drift="model", beside=["gbm", "bootstrap,block-bootstrap"])
+    found = simulate(
+        model, 500, 20, data=frame, series="AA", drift="model", volatility="model", beside=["gbm", "bootstrap,block-bootstrap"]
+    )
     assert {risk.method for risk in found.risks} == {"quantgan", "gbm", "bootstrap", "block-bootstrap"}
     assert {(risk.horizon, risk.level) for risk in found.risks} == {(steps, level) for steps in (1, 10, 20) for level in (0.95, 0.99)}
     losses = np.sort(1 - found.paths["quantgan"][:, 0, 9] / found.start.values[0])
@@ -117,7 +119,7 @@ def test_the_game_is_told_past_calendar_statics_and_regime() -> None:
     frame = shares()
     model = fake_model(frame, past=5, known=ALL, static=("sector",), **ROLES)
     spec = model.spec
-    simulate(model, 3, 4, data=frame, series="BB", start="2024-04-10", regime="high-volatility", beside=["none"])
+    simulate(model, 3, 4, data=frame, series="BB", start="2024-04-10", regime="high-volatility", beside=["none"], volatility="model")
     past, known, _, _ = told_of(model)[0]
     prices = frame[(frame.share == "BB") & (frame.day <= "2024-04-10")].price.to_numpy()
     assert np.allclose(past[1, 0], spec.values[0].scaling.forward(np.diff(np.log(prices[-6:]))), atol=1e-6)
@@ -125,7 +127,7 @@ def test_the_game_is_told_past_calendar_statics_and_regime() -> None:
     times = (days - pd.Timestamp(0)).total_seconds().to_numpy()
     food = spec.statics[0].categories.index("food")
     assert np.array_equal(known[2], spec.known_of(times[None], np.array([[food]]), np.array([2]))[0])
-    simulate(model, 1, 4, data=frame, series="BB", statics=["sector=energy"], beside=["none"])
+    simulate(model, 1, 4, data=frame, series="BB", statics=["sector=energy"], beside=["none"], volatility="model")
     _, known, _, _ = told_of(model)[-1]
     place = 2 * len(spec.calendar)
     assert known[0, place : place + 2, 0].tolist() == [1.0, 0.0]
@@ -186,7 +188,7 @@ def test_backtests_count_losses_beyond_the_forecast_of_the_day_before() -> None:
     scores = random.normal(size=PATHS_A_DAY)
     model = fake_model(frame, past=5, values=lambda numbers, steps: np.repeat(scores[numbers, None, None], steps, axis=2), **ROLES)
     methods = ["gbm", "bootstrap", *(["garch"] if has_arch() else [])]
-    found = simulate(model, PATHS_A_DAY, 2, data=frame, series="BB", beside=methods, drift="model", test=True)
+    found = simulate(model, PATHS_A_DAY, 2, data=frame, series="BB", beside=methods, drift="model", volatility="model", test=True)
     prices = frame[frame.share == "BB"].price.to_numpy()
     today = np.diff(np.log(prices))[-MOST_DAYS:]
     drawn = model.spec.values[0].scaling.inverse(np.sort(scores))
@@ -279,7 +281,7 @@ def test_paths_that_move_otherwise_than_the_data_are_told() -> None:
 
     def notes(values: np.ndarray) -> str:
         model = fake_model(frame, returns=True, values=lambda numbers, steps: values[numbers, None, :steps])
-        return " ".join(simulate(model, 400, 60, drift="model", beside=["none"], data=frame).notes)
+        return " ".join(simulate(model, 400, 60, drift="model", volatility="model", beside=["none"], data=frame).notes)
 
     assert "move" not in notes(noise)
     assert "A step moves 0.50%" in notes(0.5 * noise)
@@ -298,8 +300,8 @@ def test_the_drift_is_that_of_the_data_however_many_paths_are_asked_for() -> Non
     model = fake_model(frame, returns=True, values=lambda numbers, steps: noise[numbers, None, :steps])
     real = float(np.diff(np.log(prices)).mean())
 
-    def returns(paths: int, drift: Drift) -> np.ndarray:
-        found = simulate(model, paths, 10, beside=["none"], data=frame, drift=drift)
+    def returns(paths: int, drift: MomentsOf) -> np.ndarray:
+        found = simulate(model, paths, 10, beside=["none"], data=frame, drift=drift, volatility="model")
         values = found.paths[found.name][:, 0]
         return np.diff(np.log(np.concatenate([np.full((paths, 1), prices[-1]), values], axis=1)), axis=1)
 

@@ -24,6 +24,7 @@ def simulate(
     static: tuple[str, ...] = (),
     beside: tuple[str, ...] = (),
     drift: Literal["data", "model"] = "data",
+    volatility: Literal["data", "model"] = "data",
     backtest: bool = False,
     data: str | None = None,
     seed: int = 0,
@@ -49,6 +50,8 @@ def simulate(
             all that are installed, for models of returns.
         drift: Mean of the returns: data moves all by the same amount, so that it is that of the known returns, as the Monte Carlo methods
             have it; model leaves them. A small error each day is a large one in a year.
+        volatility: How much returns move: data multiplies them, by one factor for each series and regime, so that paths without a past move
+            as much as the returns that the model was trained on; model leaves them.
         backtest: Test the value at risk of each of the last 250 days that training held out, one day ahead, by Kupiec's test.
         data: A table of series to begin at, read like the training data. Default: the training data.
         seed: Seed of the paths.
@@ -66,7 +69,7 @@ def simulate(
     screen = console()
     found = api.simulate(
         api.load(run, checkpoint=checkpoint).on(device), paths, days, seed, start=start, regime=regime, series=series, statics=static,
-        data=data, beside=beside or None, drift=drift, test=backtest,
+        data=data, beside=beside or None, drift=drift, volatility=volatility, test=backtest,
     )  # fmt: skip
     about = found.to_json()
     screen.print(

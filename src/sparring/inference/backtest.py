@@ -13,6 +13,7 @@ from sparring.inference.garch import fit_garch
 from sparring.inference.monte_carlo import MonteCarloMethod
 from sparring.inference.paths import UNKNOWN, continued, known_of
 from sparring.inference.series_of_model import ModelSeries, whole_rows
+from sparring.inference.volatility import Volatility
 from sparring.metrics.series.risk import LEVELS, exceedances, kupiec_test, value_at_risk
 from sparring.modalities.series_windows import numbers_in_units, to_units
 
@@ -71,13 +72,15 @@ def backtest(
     methods: Sequence[MonteCarloMethod],
     drawn: Float64[np.ndarray, "n values steps"],
     seed: int,
+    volatility: Volatility | None = None,
     levels: Sequence[float] = LEVELS,
 ) -> tuple[Backtest, ...]:
     """One-day value at risk of each day by the model (called `name`) and by each method, which knows all returns before the day, and
     Kupiec's test of each. `drawn`: log returns of the model's paths, from which the value at risk comes where it takes no past.
+    `volatility`: for the paths of a model that takes one, which are made here.
     """
     dataset, days = series.dataset, days_to_test(series, number)
-    forecasts = drawn if not dataset.spec.past else model_forecasts(model, series, number, days, seed)
+    forecasts = drawn if not dataset.spec.past else model_forecasts(model, series, number, days, seed, volatility)
     first = series.rows(number)[0] + 1  # the first price has no return
     returns, found = numbers_in_units(dataset)[first : days[-1] + 1], []
     for place, column in enumerate(dataset.spec.values):
@@ -95,7 +98,7 @@ def backtest(
 
 
 def model_forecasts(
-    model: "Model", series: ModelSeries, number: int, days: Int64[np.ndarray, " days"], seed: int
+    model: "Model", series: ModelSeries, number: int, days: Int64[np.ndarray, " days"], seed: int, volatility: Volatility | None
 ) -> Float64[np.ndarray, "days paths values"]:
     """Log returns of each day as a model with a past forecasts them, from the steps before."""
     dataset, spec, found = series.dataset, series.dataset.spec, []
@@ -104,7 +107,8 @@ def model_forecasts(
         past = np.ascontiguousarray(dataset.scaled[rows[:-1]].T)[None]
         known = known_of(spec, dataset.times[rows], dataset.codes[number], UNKNOWN)
         made = continued(model, past, known, PATHS_A_DAY, 1, stream_seed(seed, "backtest", day))
-        found.append(to_units(spec, made)[:, :, 0])
+        returns = to_units(spec, made)
+        found.append((returns if volatility is None else volatility(returns))[:, :, 0])
     return np.stack(found)
 
 

@@ -40,6 +40,8 @@ class ModelSeries:
     """All rows, and all windows in them."""
     held_out: SeriesDataset
     """The windows that training did not see, which may be none; of data that was not trained on, all."""
+    training: SeriesDataset
+    """The windows that training saw; of data that was not trained on, none."""
     trained_on: bool
     """Whether this is the data that the model was trained on."""
     notes: tuple[str, ...] = ()
@@ -123,10 +125,10 @@ def series_of(model: "Model", data: Any = None) -> ModelSeries:  # noqa: ANN401 
     if config is None or dataset.fingerprint != config["data"]["fingerprint"]:
         if own and config is not None:
             refuse_changed(run, config["data"], data, dataset, f"Or name other data with --data, beside {run.path}.")
-        return ModelSeries(dataset, dataset, trained_on=False, notes=notes)
-    training = settings_of(config, run.config).training
-    _, held_out = split_holdout(dataset, training.holdout, training.seed)
-    return ModelSeries(dataset, held_out, trained_on=True, notes=notes)
+        return ModelSeries(dataset, dataset, replace(dataset, starts=dataset.starts[:0]), trained_on=False, notes=notes)
+    settings = settings_of(config, run.config).training
+    training, held_out = split_holdout(dataset, settings.holdout, settings.seed)
+    return ModelSeries(dataset, held_out, training, trained_on=True, notes=notes)
 
 
 def _training_source(model: "Model", config: Config | None) -> str:

@@ -39,6 +39,7 @@ from sparring.inference.series_of_model import (
     start_at,
     time_text_of,
 )
+from sparring.inference.volatility import Volatility, volatility_of
 from sparring.metrics.series.risk import LEVELS, expected_shortfall, value_at_risk
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
 
     from sparring.inference.model import Model
 
-Drift = Literal["data", "model"]
+MomentsOf = Literal["data", "model"]
+"""Whose mean or standard deviation the returns of paths have."""
 HORIZONS = (1, 10)
 """Numbers of steps over which risks are computed, beside that of all steps."""
 STEPS = 250
@@ -55,6 +57,8 @@ DRIFT_PATHS = 512
 """Number of paths, the first of a seed, whose mean is the model's drift: the same however many are asked for."""
 WRONG_MOVE, FEWEST_MOVES = 0.1, 1000
 """Difference of the standard deviation of a step from the data's that is said, as a share, and fewest steps of all paths to see it."""
+FAR_OFF = 0.4
+"""Logarithm of the factor of the volatility, up or down, from which on the model is said to have learned too little: a half more."""
 WRONG_SUM, FEWEST_SUMS, HISTORY_SUMS = 0.2, 100, 8
 """The same of the sum over all steps, fewest paths, and how many times as long as a path history must be."""
 CHARTED = 4
@@ -182,7 +186,8 @@ def simulate(
     statics: Sequence[str] | Mapping[str, str] = (),
     data: Any = None,  # noqa: ANN401 (a path or a frame)
     beside: Sequence[str] | None = None,
-    drift: Drift = "data",
+    drift: MomentsOf = "data",
+    volatility: MomentsOf = "data",
     test: bool = False,
 ) -> Simulation:
     """Paths of a series as a model of series makes them, in the units of the data.
@@ -194,6 +199,8 @@ def simulate(
     `drift`: of models of returns: "data" moves all returns by the same amount, so that their mean is that of all known returns up to the
     start, as the Monte Carlo methods have it (what is off by a hundredth of a standard deviation a day is off by a sixth of one in a year);
     "model" leaves them, as backtests do, which must not know what came.
+    `volatility`: of models of returns: "data" multiplies their distances from the model's mean, in backtests too, so that the model's free
+    paths move as much as the returns that training saw (see `volatility_of`); "model" leaves them.
     `beside`: Monte Carlo methods ("gbm", "bootstrap", "block-bootstrap", "garch"); None: all that are installed, of models of returns.
     `test`: whether the value at risk of each held-out day is tested, too. Path i of a seed is the same, to the bit, whatever `paths` is.
     Raises a SettingsError that lists what cannot be asked for.
@@ -204,14 +211,20 @@ def simulate(
     methods, number, remarks = _checked(model, paths, steps, regime, beside, test)
     found = series_of(model, data)
     begin, codes = _chosen(found, series, start, statics, test)
-    numbers = drawn = draw_paths(model, found, begin, paths, steps, seed, regime=number, codes=codes)
-    name = recipes.name_of(model.recipe)
     returns, notes = spec.values[0].returns, [*found.notes, *remarks]
+    calibration = volatility_of(model, found, begin.number, codes, number) if returns and volatility == "data" else None
+
+    def draw(count: int) -> Float64[np.ndarray, "n values steps"]:
+        made = draw_paths(model, found, begin, count, steps, seed, regime=number, codes=codes)
+        return made if calibration is None else calibration(made)
+
+    numbers = drawn = draw(paths)
+    name = recipes.name_of(model.recipe)
     history = log_returns(found, begin.number, begin.row) if returns else np.zeros((0, len(spec.values)))
+    if calibration is not None:
+        notes.append(_calibrated(calibration))
     if returns and drift == "data" and len(history) and not of_nobody(found, series):
-        some = drawn[:DRIFT_PATHS]
-        if paths < DRIFT_PATHS:
-            some = draw_paths(model, found, begin, DRIFT_PATHS, steps, seed, regime=number, codes=codes)
+        some = drawn[:DRIFT_PATHS] if paths >= DRIFT_PATHS else draw(DRIFT_PATHS)
         moved = history.mean(axis=0) - some.mean(axis=(0, 2))
         numbers = drawn + moved[:, None]
         by = ", ".join(f"{each:+.3%}" for each in moved)
@@ -237,7 +250,7 @@ def simulate(
         times=spec.frequency.after(begin.time, steps),
         paths={method: as_values(spec, each, begin.values) for method, each in made.items()},
         risks=tuple(risks_of(spec, made)) if returns else (),
-        backtests=backtest(model, name, found, begin.number, methods, drawn, seed) if test else (),
+        backtests=backtest(model, name, found, begin.number, methods, drawn, seed, calibration) if test else (),
         settings={
             "run": os.fspath(model.source),
             "step": model.step,
@@ -247,6 +260,8 @@ def simulate(
             "regime": regime,
             "statics": list(statics) if not isinstance(statics, Mapping) else dict(statics),
             "drift": drift if returns else None,
+            "volatility": volatility if returns else None,
+            "volatility factors": None if calibration is None else calibration.factors.tolist(),
             "beside": {method: MEANINGS[method] for method in methods},
         },
         notes=tuple(notes),
@@ -341,6 +356,15 @@ def _noted(check: Callable[[], Any], problems: list[str]) -> Any:  # noqa: ANN40
     except SparringError as problem:
         problems.append(str(problem))
         return None
+
+
+def _calibrated(calibration: Volatility) -> str:
+    """By how much the model's returns were multiplied, and whether that is more than a small error."""
+    by = ", ".join(f"{each:.3f}" for each in calibration.factors)
+    found = f"Returns move as much as those that the model was trained on: each of its own was multiplied by {by} (--volatility)."
+    if (np.abs(np.log(calibration.factors)) > FAR_OFF).any():
+        found += " So large a factor says that the model has not learned them: train it for longer, or see: sparring diagnose RUN."
+    return found
 
 
 def _wrong_moves(spec: SeriesSpec, made: Float64[np.ndarray, "n values steps"], history: Float64[np.ndarray, "t values"]) -> list[str]:

@@ -1,0 +1,107 @@
+"""How much a model's paths of returns move, brought to how much the returns of its training data do."""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from sparring.core.random_streams import stream_seed
+from sparring.data.series.scaling import Scaling
+from sparring.data.series.series_dataset import SeriesDataset
+from sparring.data.series.series_spec import SeriesSpec
+from sparring.games.capabilities import SimulatesSeries
+from sparring.games.series_gan import window_times
+from sparring.inference.paths import UNKNOWN
+from sparring.inference.series_of_model import ModelSeries, series_spec_of
+from sparring.modalities.series_windows import numbers_in_units, real_windows, to_units
+
+if TYPE_CHECKING:
+    from sparring.inference.model import Model
+
+FREE_PATHS = 1024
+"""Number of windows, always the same ones, whose deviation is the model's."""
+FEWEST_WINDOWS = 20
+"""Number of windows of a regime below which a series takes the deviation of this regime in all series."""
+MOST_WINDOWS = 20_000
+"""Largest number of windows that are looked at for a regime."""
+SHARES = 100_001
+"""Number of evenly spread ranks at which the quantiles of the training returns are taken."""
+
+
+@dataclass(frozen=True, eq=False)
+class Volatility:
+    """From returns as a model makes them to returns that move as much as those of its training data."""
+
+    means: Float64[np.ndarray, " values"]
+    """Of the model's free paths."""
+    factors: Float64[np.ndarray, " values"]
+    """Standard deviation of the training returns over that of the model's free paths."""
+
+    def __call__(self, returns: Float64[np.ndarray, "n values t"]) -> Float64[np.ndarray, "n values t"]:
+        """Returns whose distances from the model's mean are multiplied by the factors."""
+        return self.means[:, None] + self.factors[:, None] * (returns - self.means[:, None])
+
+
+def volatility_of(model: "Model", series: ModelSeries, number: int, codes: Int64[np.ndarray, " statics"], regime: int) -> Volatility:
+    """What brings a model of returns to the volatility of a series, in a regime if one is named (-1: none).
+
+    A function of the model and its training data alone: paths are the same free ones, of one window and without a past, whatever is
+    simulated; returns are those that training saw, never held-out ones. Of series that were not trained on, and of attributes that are not
+    the series' own, they are all training returns together, which the model knows by their ranks (if it does not, factors are 1).
+    """
+    spec, game = series_spec_of(model), cast(SimulatesSeries, model.game)
+    known = None
+    if spec.known_width:
+        times = np.stack([window_times(spec, (path + 0.5) / FREE_PATHS) for path in range(FREE_PATHS)])
+        known = spec.known_of(spec.local(times), np.repeat(codes[None], FREE_PATHS, axis=0), np.full(FREE_PATHS, regime))
+    seen = game.simulate(FREE_PATHS, spec.steps, stream_seed(0, "volatility", 0), 0, None, known).cpu().numpy()
+    # a regime is how much steps after the past move
+    free = to_units(spec, seen)[:, :, spec.past if regime != UNKNOWN else 0 :]
+    made, real = free.std(axis=(0, 2)), _training_deviations(spec, series, number, codes, regime)
+    factors = np.divide(real, made, out=np.ones_like(real), where=(made > 0) & ~np.isnan(real))
+    return Volatility(free.mean(axis=(0, 2)), factors)
+
+
+def _training_deviations(
+    spec: SeriesSpec, series: ModelSeries, number: int, codes: Int64[np.ndarray, " statics"], regime: int
+) -> Float64[np.ndarray, " values"]:
+    """Standard deviations of the returns that training saw of a series, in a regime; of all series where this one is not known, and NaN
+    where nobody knows them.
+    """
+    training = series.training
+    own = training.of_series(np.array([number]))
+    everybody = np.array([deviation_of(column.scaling) for column in spec.values])
+    if not len(training) or (codes != series.dataset.codes[number]).any():
+        return everybody
+    if regime != UNKNOWN:
+        one, all_series = (_in_regime(each, regime) for each in (own, training))
+        chosen = one if len(one) >= FEWEST_WINDOWS else all_series
+        return chosen.std(axis=(0, 2)) if len(chosen) else everybody
+    if not len(own):  # of many series, whole ones are held out
+        return everybody
+    rows = np.zeros(len(series.dataset.times), bool)
+    for step in range(spec.steps):
+        rows[own.starts + step] = True
+    return numbers_in_units(series.dataset)[rows].std(axis=0)
+
+
+def _in_regime(dataset: SeriesDataset, regime: int) -> Float64[np.ndarray, "n values steps"]:
+    """The steps after the past of windows in a regime, in their units, of at most so many windows that are evenly spread."""
+    spec = dataset.spec
+    numbers = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), MOST_WINDOWS)).astype(np.int64))
+    return real_windows(dataset, numbers[spec.regimes_of(dataset.windows(numbers)) == regime])[:, :, spec.past :]
+
+
+def deviation_of(scaling: Scaling) -> float:
+    """Standard deviation of the values that a scaling was fitted to: of normal scores that of the quantiles at its knots, with straight
+    lines between them; NaN if the scaling knows no more than their range.
+    """
+    values, scores = np.asarray(scaling.values), np.asarray(scaling.scores)
+    if scaling.kind == "range":
+        return float("nan")
+    if scaling.kind == "standard":
+        return float((values[-1] - values[0]) / (scores[-1] - scores[0]))
+    ranks = np.array([NormalDist().cdf(score) for score in scores])
+    return float(np.interp((np.arange(SHARES) + 0.5) / SHARES, ranks, values).std())
