@@ -31,7 +31,7 @@ def pairs_of_run(model: Model) -> Pairs:
     data, run = source_of(model), RunDirectory(model.source)
     recorded = read_config(run)["data"]
     refuse_moved(run, recorded)
-    preprocessing = replace(model.preprocessing, size=model.spec.height)
+    preprocessing = replace(model.preprocessing, size=model.spec.size)
     pairing = from_json(Pairing, recorded["pairing"] or {})
     pairs = pairs_for_recipe(data, cast(TranslationRecipe, model.recipe), preprocessing, pairing, progress=console().is_terminal)
     refuse_changed(run, recorded, data, pairs, f"Or name others to judge by: sparring judge {run.path} INPUTS.")

@@ -10,7 +10,8 @@ from torch import nn
 
 from sparring.core.data_spec import Spec
 from sparring.core.settings_checks import Ranges
-from sparring.data.images.image_spec import ImageSpec, nearest_square
+from sparring.data.images.image_sizes import MOST_OF_MAP, LEAST_OF_MAP, doubled_sizes_near, doublings, nearest_square
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.image_recipe import unused_labels
 from sparring.games.recipe import Recipe
 from sparring.losses.objectives import HAVE_TARGETS, ObjectiveName
@@ -201,9 +202,24 @@ def square_problems(spec: ImageSpec, smallest: int, largest: int) -> list[str]:
     if spec.width == side and not side & (side - 1) and smallest <= side <= largest:
         return []
     sides = [str(1 << power) for power in range(smallest.bit_length() - 1, largest.bit_length())]
+    others = "" if spec.width == side else " Or train a recipe that generates rectangles, for example r3gan, dcgan or stylegan2."
     return [
         f"These networks generate square images with a side of {', '.join(sides[:-1])} or {sides[-1]} pixels, not "
-        f"{spec.height}x{spec.width}. Use --size, for example {nearest_square(side, smallest)}."
+        f"{spec.resolution}. Use --size, for example {nearest_square(side, smallest)}.{others}"
+    ]
+
+
+def doubling_problems(spec: ImageSpec, smallest: int, largest: int) -> list[str]:
+    """What is wrong with the images' size for networks that double sides: squares and rectangles whose sides are 4 to 16 times the same
+    power of two.
+    """
+    found, sides = doublings(spec.height, spec.width), (spec.height, spec.width)
+    if found is not None and found.side >= smallest and smallest <= min(sides) <= max(sides) <= largest:
+        return []
+    near = " or ".join(map(str, doubled_sizes_near(*sides, smallest, largest)))
+    return [
+        f"These networks double sides: both must be {LEAST_OF_MAP} to {MOST_OF_MAP} times the same power of two, and {smallest} to "
+        f"{largest} pixels, and images are {spec.resolution} (width x height). Use --size, for example {near}."
     ]
 
 

@@ -12,7 +12,8 @@ from torch.nn.functional import logsigmoid
 from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
-from sparring.data.images.image_spec import ImageSpec, nearest_square
+from sparring.data.images.image_sizes import nearest_square, size_of
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.capabilities import LikelihoodKind
 from sparring.games.exported_parts import Draws
 from sparring.games.game import Player, Turn, evaluating

@@ -12,7 +12,7 @@ from sparring.core.data_spec import Spec
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
-from sparring.games.adversarial_settings import square_problems
+from sparring.games.adversarial_settings import doubling_problems
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import r3gan as nets
 
@@ -86,7 +86,7 @@ class R3GAN(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
+        found = super().incompatibilities(spec) + doubling_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
         if self.minibatch_deviation:
             found.append("minibatch_deviation is not for these networks, which need no tricks. Leave it out.")
         if self.spectral_norm:
@@ -95,7 +95,7 @@ class R3GAN(AdversarialRecipe):
             found.append(f"condition={self.condition!r} is not for these networks: use condition='projection', or condition='none'.")
         if found:
             return found
-        inner = [width * self.expansion for width in nets.widths(spec.height, self.channel_base, self.channel_max)]
+        inner = [width * self.expansion for width in nets.widths(spec.doublings.side, self.channel_base, self.channel_max)]
         uneven = [width for width in inner if width > self.group_size and width % self.group_size]
         if uneven:
             found.append(
@@ -111,8 +111,9 @@ class R3GAN(AdversarialRecipe):
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""
-        widths = nets.widths(spec.height, self.channel_base, self.channel_max)
+        widths = nets.widths(spec.doublings.side, self.channel_base, self.channel_max)
         inside = {"blocks": self.blocks, "expansion": self.expansion, "group_size": self.group_size}
+        inside["smallest_map"] = spec.doublings.smallest_map
         classes = len(spec.condition_names) if self.condition != "none" else 0
         generator = nets.Generator(widths, spec.channels, self.latent_size, **inside, classes=classes, class_size=self.class_size)
         packed = {"classes": classes * self.packing, "class_size": self.class_size}

@@ -14,7 +14,7 @@ from sparring.data.images.sizes_and_range import SharedRange, shared_range, valu
 from sparring.data.listed_images import LabelColumn, Problem, Source
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.data.readers.label_columns import with_label_columns
-from sparring.media.image_decoding import UnusableImageError, decode_image, fit_to_square
+from sparring.media.image_decoding import UnusableImageError, decode_image, fit_to_size
 from sparring.media.image_files import grid
 
 CONTACT_SHEET_IMAGES = 100
@@ -176,7 +176,7 @@ def _inspect_image(
 ) -> _InspectedImage | str:
     try:
         decoded = decode_image(source.read(index), MAX_THUMBNAIL_SIDE, black_white=black_white, max_pixels=max_pixels)
-        small = None if side is None else fit_to_square(decoded.image, side, "pad", background, 3)
+        small = None if side is None else fit_to_size(decoded.image, (side, side), "pad", background, 3)
     except DataError:  # the whole source is broken
         raise
     except UnusableImageError as problem:
