@@ -38,8 +38,8 @@ def pairs_of_run(model: Model) -> Pairs:
     return pairs
 
 
-def open_pairs_to_judge(model: Model, data: PathLike, pairing: Pairing, size: int | None = None) -> Pairs:
-    """Named pairs to judge a model by, all of them held out. They are prepared like the model's training data, or at `size` pixels."""
+def open_pairs_to_judge(model: Model, data: PathLike, pairing: Pairing, size: int | str | None = None) -> Pairs:
+    """Named pairs to judge a model by, all of them held out. They are prepared like the model's training data, or at another `size`."""
     channels = model.translation_game.channels_of("a2b")
     preprocessing = preprocessing_of(model)
     preprocessing = preprocessing if size is None else replace(preprocessing, size=size)

@@ -126,6 +126,12 @@ def read_header(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | N
     return image, header
 
 
+def read_upright_size(content: bytes | UInt8[np.ndarray, "h w c"]) -> tuple[int, int]:
+    """Height and width in pixels of an upright image, without decoding it. Raises an UnusableImageError as `read_header` does."""
+    image, header = read_header(content)
+    return DecodedImage(image, header, (), 1 if header.format == "array" else _read_orientation(image, [])).upright_size
+
+
 def _open_with_pillow(content: bytes) -> Image.Image:
     # Not Image.open, which warns of large images: warnings can only be silenced for all threads of a process at once.
     _load_plugins()

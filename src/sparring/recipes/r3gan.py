@@ -113,11 +113,11 @@ class R3GAN(AdversarialRecipe):
         """See AdversarialRecipe."""
         widths = nets.widths(spec.doublings.side, self.channel_base, self.channel_max)
         inside = {"blocks": self.blocks, "expansion": self.expansion, "group_size": self.group_size}
-        inside["smallest_map"] = spec.doublings.smallest_map
+        smallest_map = spec.doublings.smallest_map
         classes = len(spec.condition_names) if self.condition != "none" else 0
-        generator = nets.Generator(widths, spec.channels, self.latent_size, **inside, classes=classes, class_size=self.class_size)
+        generator = nets.Generator(widths, spec.channels, self.latent_size, **inside, classes=classes, class_size=self.class_size, smallest_map=smallest_map)
         packed = {"classes": classes * self.packing, "class_size": self.class_size}
-        return generator, nets.Discriminator(widths, spec.channels * self.packing, **inside, **packed)
+        return generator, nets.Discriminator(widths, spec.channels * self.packing, **inside, **packed, smallest_map=smallest_map)
 
     def build(self, spec: Any) -> R3GANGame:  # noqa: ANN401 (the Spec of its kind of data)
         """See Recipe."""

@@ -1,5 +1,6 @@
 """What one image of a data set is."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
@@ -48,6 +49,11 @@ class ImageSpec(Spec):
     def resolution(self) -> str:
         """Width by height, as image programs say it: 64x64, 192x128."""
         return f"{self.width}x{self.height}"
+
+    @property
+    def mean_side(self) -> int:
+        """Side of the square with as many pixels."""
+        return math.isqrt(self.height * self.width)
 
     @property
     def doublings(self) -> Doublings:
