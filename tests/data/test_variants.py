@@ -66,7 +66,9 @@ def test_squares_are_cut_at_random_places_and_not_resized() -> None:
     corners = {(int(square[0, 0, 0]), int(square[0, 0, 1])) for square in found}
     assert len(corners) > 15
     assert max(x for x, _ in corners) > 100, "everywhere"
-    assert [np.array(square).tolist() for square in random_pieces(ramp(200, 100), (32, 32), seed=1)] == [square.tolist() for square in found]
+    assert [np.array(square).tolist() for square in random_pieces(ramp(200, 100), (32, 32), seed=1)] == [
+        square.tolist() for square in found
+    ]
     assert len(random_pieces(ramp(250, 250), (8, 8), seed=1)) == MOST_PIECES
     (small,) = random_pieces(ramp(8, 8), (32, 32), seed=0)
     assert small.size == (32, 32)

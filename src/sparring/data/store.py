@@ -309,7 +309,9 @@ def _crop_warnings(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], side
     square, lost = sides[0] == sides[1], lost[other]
     which = f"{len(other):,} of {len(names):,} images ({name_examples([names[index] for index in other])})"
     if crop == "squash":
-        return [f"Squeezed to {'squares' if square else f'{sides[1]}x{sides[0]}'}: {which} are not {'square' if square else 'of its proportion'}."]
+        return [
+            f"Squeezed to {'squares' if square else f'{sides[1]}x{sides[0]}'}: {which} are not {'square' if square else 'of its proportion'}."
+        ]
     amount = f"on average {lost.mean():.0%} of each, at most {lost.max():.0%}" if lost.max() > lost.min() else f"{lost.max():.0%} of each"
     to = "the central square" if square else f"the middle, in the proportion of {sides[1]}x{sides[0]}"
     return [
@@ -332,7 +334,9 @@ def _decode_for_store(
     """The prepared image (the pieces that were cut out of it), or the reason why it is unusable."""
     cut = preprocessing.crop == "random"
     try:
-        decoded = decode_image(source.read(index), None if cut else max(sides), black_white=black_white, max_pixels=preprocessing.max_pixels)
+        decoded = decode_image(
+            source.read(index), None if cut else max(sides), black_white=black_white, max_pixels=preprocessing.max_pixels
+        )
         seed = stream_seed(0, f"squares of {source.items[index].name}", 0)
         pieces = random_pieces(decoded.image, sides, seed) if cut else [decoded.image]
         fitted = [fit_to_size(piece, sides, preprocessing.crop, background, preprocessing.channels) for piece in pieces]

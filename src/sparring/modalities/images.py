@@ -148,7 +148,11 @@ def with_found_proportion(preprocessing: Preprocessing, store: Store) -> Preproc
     if preprocessing.crop != "squash" or preprocessing.proportion is not None:
         return preprocessing
     found = float(np.median(store.origins[:, 1] / store.origins[:, 0]))
-    return preprocessing if found == store.spec.width / store.spec.height else replace(preprocessing, proportion=min(16.0, max(1 / 16, round(found, 4))))
+    return (
+        preprocessing
+        if found == store.spec.width / store.spec.height
+        else replace(preprocessing, proportion=min(16.0, max(1 / 16, round(found, 4))))
+    )
 
 
 def with_found_range(preprocessing: Preprocessing, *stores: Store) -> Preprocessing:

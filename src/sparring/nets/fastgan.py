@@ -98,7 +98,9 @@ class Generator(nn.Module):
     def __init__(self, widths: Sequence[int], channels: int, latent_size: int, smallest_map: tuple[int, int] = (4, 4)) -> None:
         super().__init__()
         self.smallest_map = smallest_map
-        self.project = nn.Linear(latent_size, 2 * widths[0] * math.prod(smallest_map), bias=False)  # a transposed 4x4 convolution of a single place
+        self.project = nn.Linear(
+            latent_size, 2 * widths[0] * math.prod(smallest_map), bias=False
+        )  # a transposed 4x4 convolution of a single place
         self.start = nn.Sequential(nn.BatchNorm2d(2 * widths[0]), nn.GLU(dim=1))
         self.blocks = nn.ModuleList(
             upsampling_block(before, after, (smallest_map[0] << place + 1, smallest_map[1] << place + 1), noisy=place % 2 == 0)

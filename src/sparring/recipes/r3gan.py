@@ -115,7 +115,9 @@ class R3GAN(AdversarialRecipe):
         inside = {"blocks": self.blocks, "expansion": self.expansion, "group_size": self.group_size}
         smallest_map = spec.doublings.smallest_map
         classes = len(spec.condition_names) if self.condition != "none" else 0
-        generator = nets.Generator(widths, spec.channels, self.latent_size, **inside, classes=classes, class_size=self.class_size, smallest_map=smallest_map)
+        generator = nets.Generator(
+            widths, spec.channels, self.latent_size, **inside, classes=classes, class_size=self.class_size, smallest_map=smallest_map
+        )
         packed = {"classes": classes * self.packing, "class_size": self.class_size}
         return generator, nets.Discriminator(widths, spec.channels * self.packing, **inside, **packed, smallest_map=smallest_map)
 
