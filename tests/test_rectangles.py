@@ -252,12 +252,12 @@ def test_a_rectangle_is_trained_on_resumed_exactly_and_packed(name: str, wide: P
 @pytest.mark.parametrize(
     ("name", "size", "said"),
     [
-        ("biggan", "24x16", ("BigGAN generates square images", "24x16", "--size 16", "r3gan")),
-        ("progan", "24x16", ("ProGAN generates square images", "--size 16")),
+        ("biggan", "24x16", ("BigGAN generates square images", "24x16", "for example 16", "r3gan")),
+        ("progan", "24x16", ("ProGAN generates square images", "for example 16")),
         ("stylegan", "24x16", ("StyleGAN generates square images",)),
-        ("dcgan", "100x50", ("4 to 16 times the same power of two", "100x50 (width x height)", "--size 96x48")),
+        ("dcgan", "100x50", ("4 to 16 times the same power of two", "100x50 (width x height)", "for example 96x48")),
         ("dcgan", "24x8", ("16 to 256 pixels", "24x8")),
-        ("pix2pix", "30x50", ("divisible by 4", "30x50", "--size 32x52")),
+        ("pix2pix", "30x50", ("divisible by 4", "30x50", "for example 32x52")),
         ("glow", "30x50", ("multiples of 8", "--size 32x56")),
         ("dcgan", "abc", ("'abc' is not a size", "192x128")),
         ("dcgan", "64.0", ("Write 64",)),

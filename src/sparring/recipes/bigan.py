@@ -19,7 +19,7 @@ class BiGAN(BidirectionalRecipe):
 
     title: ClassVar[str] = "A GAN with an encoder: from images to latents and back"
     paper: ClassVar[str] = "Donahue, Krähenbühl, Darrell 2017: Adversarial Feature Learning (arXiv:1605.09782)"
-    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two)"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (also rectangles, such as 96x64)"
     smallest_side: ClassVar[int | None] = dcgan.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **BidirectionalRecipe.ranges,

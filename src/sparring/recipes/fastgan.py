@@ -51,7 +51,7 @@ class FastGAN(AdversarialRecipe):
     paper: ClassVar[str] = (
         "Liu et al. 2021: Towards Faster and Stabilized GAN Training for High-fidelity Few-shot Image Synthesis (arXiv:2101.04775)"
     )
-    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two)"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (also rectangles, such as 96x64)"
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {

@@ -25,7 +25,7 @@ class FlowGAN(ReversibleSettings):
     paper: ClassVar[str] = (
         "Grover, Dhar, Ermon 2018: Flow-GAN: Combining Maximum Likelihood and Adversarial Learning in Generative Models (arXiv:1705.08868)"
     )
-    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two)"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (also rectangles, such as 96x64)"
     smallest_side: ClassVar[int | None] = dcgan.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **ReversibleSettings.ranges,

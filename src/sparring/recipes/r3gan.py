@@ -40,7 +40,7 @@ class R3GAN(AdversarialRecipe):
 
     title: ClassVar[str] = "A modern baseline: relativistic pairs, R1 and R2, residual networks"
     paper: ClassVar[str] = "Huang et al. 2024: The GAN is dead; long live the GAN! A Modern Baseline GAN (arXiv:2501.05441)"
-    data: ClassVar[str] = "images, 8x8 to 256x256 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 8x8 to 256x256 (also rectangles, such as 96x64), with or without classes"
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {

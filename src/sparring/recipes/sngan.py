@@ -25,7 +25,7 @@ class SNGAN(AdversarialRecipe):
         "Miyato, Kataoka, Koyama, Yoshida 2018: Spectral Normalization for Generative Adversarial Networks (arXiv:1802.05957); "
         "Miyato, Koyama 2018: cGANs with Projection Discriminator (arXiv:1802.05637)"
     )
-    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (also rectangles, such as 96x64), with or without classes"
     smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {**AdversarialRecipe.ranges, "width": {"at least": 1, "at most": 1024}}
 

@@ -22,7 +22,7 @@ class StyleGAN2(StyleRecipe):
 
     title: ClassVar[str] = "Style generator with weight demodulation, lazy R1 and path length regularization: the best images"
     paper: ClassVar[str] = "Karras et al. 2020: Analyzing and Improving the Image Quality of StyleGAN (arXiv:1912.04958)"
-    data: ClassVar[str] = "images, 8x8 to 1024x1024 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 8x8 to 1024x1024 (also rectangles, such as 96x64), with or without classes"
     smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **StyleRecipe.ranges,

@@ -19,7 +19,7 @@ class VAEGAN(AutoencoderGANRecipe):
 
     title: ClassVar[str] = "A variational autoencoder and a GAN in one: an encoder, and sharper images"
     paper: ClassVar[str] = "Larsen et al. 2016: Autoencoding beyond pixels using a learned similarity metric (arXiv:1512.09300)"
-    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (also rectangles, such as 96x64), with or without classes"
     smallest_side: ClassVar[int | None] = dcgan.MIN_SIDE
     ranges: ClassVar[Ranges] = {**AutoencoderGANRecipe.ranges, "width": {"at least": 1, "at most": 4096}, "leak": {"at least": 0}}
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
